@@ -1,0 +1,1 @@
+//! A Multi-Raft store on raft-rs, sans-I/O.

@@ -1,0 +1,1 @@
+//! The rules of conf change as a stateright model.

@@ -1,0 +1,236 @@
+//! Everything that can happen, at the grain of rounds.
+//!
+//! A round is a request and its answer between two peers, taken as one action
+//! with the choice of losing the answer. A message that must be late is held
+//! explicitly and delivered by [`Action::Late`]. A partition needs no action:
+//! a round not taken is a partition.
+
+use serde::{Deserialize, Serialize};
+
+use crate::region::{Epoch, Key, PeerId, RegionId, StoreId, Value};
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The peer asks to become leader: term+1 and its own vote.
+    Campaign {
+        /// The region.
+        region: RegionId,
+        /// The store of the peer that campaigns.
+        store: StoreId,
+    },
+    /// A candidate's vote request reaches a voter, and its answer comes back or not.
+    Vote {
+        /// The region.
+        region: RegionId,
+        /// The store of the candidate.
+        candidate: StoreId,
+        /// The store of the voter.
+        voter: StoreId,
+        /// What becomes of the answer.
+        answer: Answer,
+    },
+    /// A leader brings a follower forward. To a store without the peer this is
+    /// the heartbeat that creates it; to a follower that the log no longer
+    /// reaches it is a snapshot; neither has an answer (`Given` is written).
+    Replicate {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        leader: StoreId,
+        /// The store of the follower.
+        follower: StoreId,
+        /// How far the log is brought.
+        entries: Entries,
+        /// What becomes of the answer.
+        answer: Answer,
+    },
+    /// A received snapshot becomes the peer's state.
+    ApplySnapshot {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
+    /// The next committed admin entry takes effect, and the ordinary entries behind it.
+    Apply {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
+    /// A client, an operator or an administrator proposes a command.
+    Propose {
+        /// The region.
+        region: RegionId,
+        /// The store of the peer that is asked.
+        store: StoreId,
+        /// What is proposed.
+        command: Command,
+        /// The epoch that the proposer knows; the asked peer's own if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<Epoch>,
+    },
+    /// A client asks for the value of a key (ReadIndex).
+    Read {
+        /// The region.
+        region: RegionId,
+        /// The store of the peer that is asked.
+        store: StoreId,
+        /// The key.
+        key: Key,
+    },
+    /// The peer answers its read, once it is acknowledged and applied.
+    AnswerRead {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
+    /// The message by which a leader hands over reaches the transfer target.
+    TimeoutNow {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader that sent it.
+        leader: StoreId,
+    },
+    /// The leader gives up a transfer after one election timeout.
+    TransferTimeout {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        store: StoreId,
+    },
+    /// The store's process ends; what is volatile is gone.
+    Crash {
+        /// The store.
+        store: StoreId,
+    },
+    /// The store's process comes back from its disk.
+    Restart {
+        /// The store.
+        store: StoreId,
+    },
+    /// The store's disk is gone for good.
+    Destroy {
+        /// The store.
+        store: StoreId,
+    },
+    /// A message leaves its sender and stays under way.
+    Hold {
+        /// The region.
+        region: RegionId,
+        /// The store of the sender, a leader.
+        from: StoreId,
+        /// The store of the receiver.
+        to: StoreId,
+        /// Which message.
+        message: Outgoing,
+    },
+    /// A held message arrives, however stale. It has no answer.
+    Late {
+        /// Its place among the held messages, oldest first, from 0.
+        slot: usize,
+    },
+}
+
+/// What becomes of the answer of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It arrives.
+    Given,
+    /// It is lost.
+    Lost,
+    /// It stays under way, and may arrive late.
+    Held,
+}
+
+/// How far one round brings a follower's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entries {
+    /// One entry beyond the common prefix.
+    One,
+    /// Up to the leader's last entry.
+    All,
+}
+
+/// A message that a leader may send and the world may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outgoing {
+    /// One entry beyond the common prefix (or none), with the leader's commit
+    /// index; a snapshot where the log no longer reaches back.
+    Append,
+    /// The pending `TimeoutNow`.
+    TimeoutNow,
+}
+
+/// What can be proposed, and what a log entry carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Writes a value.
+    Put {
+        /// The key.
+        key: Key,
+        /// The value.
+        value: Value,
+    },
+    /// Changes one member (a simple conf change, raft-rs v1).
+    ChangePeer(Change),
+    /// Enters a joint configuration with explicit leave (raft-rs v2).
+    EnterJoint {
+        /// The changes.
+        changes: Vec<Change>,
+    },
+    /// Leaves the joint configuration.
+    LeaveJoint,
+    /// Hands leadership over; never written to the log.
+    TransferLeader {
+        /// The store of the peer that shall lead.
+        to: StoreId,
+    },
+    /// Discards the log up to and including `index`.
+    CompactLog {
+        /// The last index to discard.
+        index: u64,
+    },
+}
+
+impl Command {
+    /// Takes effect by an [`Action::Apply`] of its own (all but `Put`).
+    pub fn is_admin(&self) -> bool {
+        !matches!(self, Command::Put { .. })
+    }
+
+    /// Changes the members.
+    pub fn is_conf_change(&self) -> bool {
+        matches!(self, Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint)
+    }
+}
+
+/// One change of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Change {
+    /// What happens to it.
+    pub kind: ChangeKind,
+    /// Its peer id.
+    pub peer: PeerId,
+    /// Its store.
+    pub store: StoreId,
+}
+
+/// What happens to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Joins as a voter; a learner is promoted.
+    AddVoter,
+    /// Joins as a learner; a voter is demoted (joint only).
+    AddLearner,
+    /// Leaves.
+    Remove,
+}

@@ -1,0 +1,50 @@
+//! The accessor trait by which properties read a cluster.
+//!
+//! Implemented by [`View`] and by the model's compact state, so a property is
+//! written once and judges model states and real runs alike.
+
+use crate::region::{RegionId, StoreId};
+use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
+
+/// A cluster that can be looked at, in the field's vocabulary.
+pub trait Cluster {
+    /// The stores with their status, by id.
+    fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_;
+    /// The regions of which any store has a peer or a tombstone, by id.
+    fn regions(&self) -> impl Iterator<Item = RegionId> + '_;
+    /// The peer or tombstone of `region` on `store`.
+    fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer>;
+    /// The store's index from key range to region, in key order.
+    fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
+    /// The messages held to arrive late, oldest first.
+    fn held(&self) -> &[Held];
+
+    /// Every peer or tombstone of `region`, by store.
+    fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
+        self.stores().filter_map(move |(store, _)| self.peer(store, region).map(|peer| (store, peer)))
+    }
+}
+
+impl Cluster for View {
+    fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
+        self.stores.iter().map(|(id, store)| (*id, store.status))
+    }
+
+    fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
+        let ids: std::collections::BTreeSet<_> =
+            self.stores.values().flat_map(|store| store.peers.keys().copied()).collect();
+        ids.into_iter()
+    }
+
+    fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
+        self.stores.get(&store)?.peers.get(&region)
+    }
+
+    fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.stores.get(&store).into_iter().flat_map(|store| store.ranges.iter().cloned())
+    }
+
+    fn held(&self) -> &[Held] {
+        &self.held
+    }
+}

@@ -1,0 +1,138 @@
+//! What an action came to: done, or refused for a reason that users meet.
+//!
+//! An action is refused exactly when it changes nothing that a view shows and
+//! returns nothing. Agreement is so checked on what is forbidden as well as on
+//! what is allowed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::region::{Epoch, Key, RegionId, Value};
+
+/// The result of one action.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It took effect.
+    Done(Returned),
+    /// Nothing changed.
+    Refused(Reason),
+}
+
+impl Outcome {
+    /// Done, with nothing returned.
+    pub const DONE: Outcome = Outcome::Done(Returned::Nothing);
+
+    /// Whether it took effect.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Done(_))
+    }
+}
+
+/// What an action handed back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Returned {
+    /// Nothing.
+    Nothing,
+    /// The answer of a read, with the region that it was computed on.
+    Value {
+        /// The key that was asked for.
+        key: Key,
+        /// Its value, if it has one.
+        value: Option<Value>,
+        /// The region.
+        region: RegionId,
+        /// The region's epoch at the answer.
+        epoch: Epoch,
+    },
+}
+
+/// Why nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    // Of the world.
+    /// A store that takes part is not running, or its disk is gone.
+    StoreDown,
+    /// The store is running already.
+    StoreUp,
+    /// No message is held in that place.
+    NothingHeld,
+    /// The round creates a peer or sends a snapshot: it has no answer to lose or hold.
+    NoAnswer,
+    // Of the asked peer.
+    /// The store has no live peer of the region.
+    RegionNotFound,
+    /// The asked peer does not lead.
+    NotLeader,
+    /// The asked peer leads already.
+    AlreadyLeader,
+    /// The asked peer is not a candidate, so no vote request is under way.
+    NotCandidate,
+    /// The receiver is no member (for a vote: no other voter) of the sender's configuration.
+    NotInConfig,
+    /// The peer is no voter of its own applied configuration.
+    NotPromotable,
+    /// A conf change is committed and not applied.
+    UnappliedConfChange,
+    /// A snapshot was received and is not applied.
+    ApplyingSnapshot,
+    /// No snapshot was received.
+    NoSnapshot,
+    /// No committed admin entry waits.
+    NothingToApply,
+    // Of the receiving store, on a message.
+    /// The message's term is behind the receiver's.
+    StaleTerm,
+    /// The message's epoch is behind the tombstone's, whose region still has the sender.
+    StaleEpoch,
+    /// The receiver's store knows that the sender was removed, and the answer that says so is lost.
+    SenderRemoved,
+    /// The tombstone on the store still lists this peer, or a newer one.
+    Tombstone,
+    /// The store has a newer peer of this region.
+    StalePeerId,
+    /// The store has no peer, and this message may not create one.
+    NotInitialMessage,
+    // Of a proposal.
+    /// The epoch given is not the region's.
+    EpochNotMatch,
+    /// The key lies outside the region.
+    KeyNotInRegion,
+    /// A conf change is under way (raft-rs `has_pending_conf`).
+    PendingConfChange,
+    /// The leader has not applied an entry of its own term.
+    NotAppliedTerm,
+    /// Leadership is being handed over: nothing is proposed meanwhile.
+    TransferringLeader,
+    /// The change would remove or demote the leader.
+    LeaderRemoval,
+    /// The change would remove one of two voters: demote it jointly first.
+    TwoVoters,
+    /// A joint change would remove a voter: demote it instead.
+    VoterRemoval,
+    /// The change adds what is there, removes what is not, repeats itself, or leaves no voter.
+    InvalidChange,
+    /// The region is joint: leave it first.
+    AlreadyJoint,
+    /// The region is not joint.
+    NotJoint,
+    /// The transfer target is no voter of the region.
+    TransfereeNotVoter,
+    /// No transfer is under way.
+    NoTransfer,
+    /// No `TimeoutNow` is under way from that leader.
+    NoTimeoutNow,
+    /// The index is not beyond what is truncated, or not applied.
+    InvalidCompactIndex,
+    // Of a read.
+    /// The leader has committed nothing in its own term.
+    NotCommittedTerm,
+    /// The peer has a read under way.
+    ReadPending,
+    /// No read is under way, or it is not acknowledged or not applied.
+    NoReadReady,
+    // Of all.
+    /// Everything was in order and nothing was left to do.
+    NoEffect,
+}

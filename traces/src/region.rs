@@ -1,0 +1,232 @@
+//! What a region is: its key range, its epoch and its members.
+//!
+//! Follows kvproto `metapb.Region`, `metapb.RegionEpoch` and `metapb.Peer`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// Identifies a store, for its lifetime.
+pub type StoreId = u64;
+/// Identifies a region, for its lifetime.
+pub type RegionId = u64;
+/// Identifies a peer (one replica of one region on one store); 0 is nobody.
+pub type PeerId = u64;
+
+/// A key: any bytes, ordered bytewise; written as lower-case hex in traces.
+///
+/// As the end of a range the empty key means "no end".
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<[u8]>);
+
+/// A value: any bytes; written as lower-case hex in traces.
+pub type Value = Key;
+
+impl Key {
+    /// The empty key: before every other as a start, after every other as an end.
+    pub fn empty() -> Self {
+        Self(Arc::from([]))
+    }
+
+    /// The bytes of the key.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there are no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self(Arc::from(text.as_bytes()))
+    }
+}
+
+impl From<&[u8]> for Key {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
+    }
+}
+
+/// Printable keys show as text, others as hex.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) => f.write_str(text),
+            _ if self.0.is_empty() => f.write_str("\"\""),
+            _ => write!(f, "0x{}", hex(&self.0)),
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let digits = text.as_bytes();
+        if !digits.len().is_multiple_of(2) {
+            return Err(D::Error::custom(format!("key `{text}` has an odd number of hex digits")));
+        }
+        let digit = |byte: u8| {
+            (byte as char).to_digit(16).ok_or_else(|| {
+                D::Error::custom(format!("key `{text}` is not hex: `{}`", byte.escape_ascii()))
+            })
+        };
+        digits
+            .chunks(2)
+            .map(|pair| Ok((digit(pair[0])? * 16 + digit(pair[1])?) as u8))
+            .collect::<Result<Vec<u8>, D::Error>>()
+            .map(|bytes| Self(bytes.into()))
+    }
+}
+
+/// How often a region's members (`conf_ver`) and range (`version`) have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Raised by every conf change; by the number of changes when joint.
+    pub conf_ver: u64,
+    /// Raised by split and merge.
+    pub version: u64,
+}
+
+impl Epoch {
+    /// Either component is behind `other`'s (TiKV `is_epoch_stale`).
+    pub fn is_stale_against(&self, other: &Epoch) -> bool {
+        self.version < other.version || self.conf_ver < other.conf_ver
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{conf_ver {}, version {}}}", self.conf_ver, self.version)
+    }
+}
+
+/// What a member may do in its region (kvproto `PeerRole`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRole {
+    /// Votes and is counted.
+    Voter,
+    /// Receives the log only.
+    Learner,
+    /// Joint: a voter of the new configuration only.
+    IncomingVoter,
+    /// Joint: a voter of the old configuration only, a learner of the new.
+    DemotingVoter,
+}
+
+/// One member of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Member {
+    /// The peer's id.
+    pub id: PeerId,
+    /// The store that it lives on.
+    pub store: StoreId,
+    /// What it may do.
+    pub role: MemberRole,
+}
+
+/// A region as one replica knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Region {
+    /// The region's id.
+    pub id: RegionId,
+    /// The first key of the range.
+    pub start: Key,
+    /// The first key beyond the range; empty for no end.
+    pub end: Key,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The members, in the order in which they joined.
+    pub peers: Vec<Member>,
+}
+
+impl Region {
+    /// A region of which nothing is known yet: epoch zero, nobody in it.
+    pub fn unknown(id: RegionId) -> Self {
+        Self { id, start: Key::empty(), end: Key::empty(), epoch: Epoch::default(), peers: Vec::new() }
+    }
+
+    /// The member on `store`.
+    pub fn member_on(&self, store: StoreId) -> Option<&Member> {
+        self.peers.iter().find(|member| member.store == store)
+    }
+
+    /// The member with peer id `id`.
+    pub fn member(&self, id: PeerId) -> Option<&Member> {
+        self.peers.iter().find(|member| member.id == id)
+    }
+
+    /// Whether `key` lies in the range.
+    pub fn contains(&self, key: &Key) -> bool {
+        *key >= self.start && (self.end.is_empty() || *key < self.end)
+    }
+
+    /// Whether the ranges share a key.
+    pub fn overlaps(&self, other: &Region) -> bool {
+        (other.end.is_empty() || self.start < other.end) && (self.end.is_empty() || other.start < self.end)
+    }
+
+    /// Whether the region is between two configurations.
+    pub fn is_joint(&self) -> bool {
+        self.peers
+            .iter()
+            .any(|member| matches!(member.role, MemberRole::IncomingVoter | MemberRole::DemotingVoter))
+    }
+
+    /// Voters of the old configuration while joint, of the only one otherwise.
+    pub fn outgoing_voters(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers
+            .iter()
+            .filter(|member| matches!(member.role, MemberRole::Voter | MemberRole::DemotingVoter))
+            .map(|member| member.id)
+    }
+
+    /// Voters of the new configuration while joint, of the only one otherwise.
+    pub fn incoming_voters(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers
+            .iter()
+            .filter(|member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter))
+            .map(|member| member.id)
+    }
+
+    /// Whether `peer` votes in either configuration.
+    pub fn is_voter(&self, peer: PeerId) -> bool {
+        self.member(peer).is_some_and(|member| member.role != MemberRole::Learner)
+    }
+
+    /// Whether those for whom `acked` holds are a majority of the old
+    /// configuration and of the new one. Nobody is no majority.
+    pub fn has_quorum(&self, acked: impl Fn(PeerId) -> bool) -> bool {
+        majority(self.outgoing_voters(), &acked) && majority(self.incoming_voters(), &acked)
+    }
+}
+
+fn majority(voters: impl Iterator<Item = PeerId>, acked: impl Fn(PeerId) -> bool) -> bool {
+    let (mut all, mut yes) = (0, 0);
+    for voter in voters {
+        all += 1;
+        yes += usize::from(acked(voter));
+    }
+    yes > all / 2
+}

@@ -1,0 +1,152 @@
+//! Bounds, apart from rules: which cluster, which budgets, which commands.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::action::{Action, Command, Entries};
+use crate::outcome::Reason;
+use crate::region::{Key, Region, RegionId, StoreId};
+
+/// A finite piece of the world to look at exhaustively, and where it begins.
+///
+/// Every replica of `regions` begins as a follower of term 5 that has
+/// truncated, committed and applied index 5 of term 5 (TiKV
+/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`); then `prelude` is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// Its name: the situation.
+    pub name: String,
+    /// The question that it answers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub question: String,
+    /// The stores.
+    pub stores: Vec<StoreId>,
+    /// The regions as first configured.
+    pub regions: Vec<Region>,
+    /// What happened before the first state. Costs no budget, and must be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prelude: Vec<Action>,
+    /// The round sizes in use.
+    #[serde(default = "one_entry_rounds")]
+    pub rounds: Vec<Entries>,
+    /// What may be proposed (`CompactLog` apart: it compacts to the leader's
+    /// applied index, by budget).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Command>,
+    /// The keys that may be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+    /// The stores whose peers may campaign unasked; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaigners: Vec<StoreId>,
+    /// The stores that may crash or be destroyed; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashers: Vec<StoreId>,
+    /// How often each thing may happen.
+    #[serde(default)]
+    pub budgets: Budgets,
+}
+
+fn one_entry_rounds() -> Vec<Entries> {
+    vec![Entries::One]
+}
+
+/// How often each thing may happen after the prelude.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budgets {
+    /// Campaigns unasked (`TimeoutNow` is not counted: the transfer is).
+    pub elections: u8,
+    /// Crashes. A restart is free.
+    pub crashes: u8,
+    /// Stores destroyed.
+    pub destroys: u8,
+    /// Answers lost.
+    pub lost: u8,
+    /// Messages held.
+    pub late: u8,
+    /// `Put`s.
+    pub writes: u8,
+    /// Conf changes; a joint change and its leaving count one each.
+    pub changes: u8,
+    /// Transfers of leadership.
+    pub transfers: u8,
+    /// Log compactions.
+    pub compactions: u8,
+    /// Reads.
+    pub reads: u8,
+}
+
+/// A scope that cannot be begun.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ScopeError {
+    /// The prelude does not go through.
+    #[error("scope `{scope}`: step {step} of its prelude is refused: {reason:?}; correct the prelude")]
+    Prelude {
+        /// The scope.
+        scope: String,
+        /// The step, from 1.
+        step: usize,
+        /// Why.
+        reason: Reason,
+    },
+    /// A region names a store that the scope does not have.
+    #[error("scope `{scope}`: region {region} has a peer on store {store}, which is not among its stores")]
+    UnknownStore {
+        /// The scope.
+        scope: String,
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
+    /// Something that must not be empty or repeated is.
+    #[error("scope `{scope}`: {what}")]
+    Malformed {
+        /// The scope.
+        scope: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Scope {
+    /// Checks everything that can be checked without taking the prelude.
+    ///
+    /// # Errors
+    /// Where a store or peer is unknown or repeated, or there is no region or round size.
+    pub fn validate(&self) -> Result<(), ScopeError> {
+        let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
+        if self.regions.is_empty() {
+            return Err(malformed("it has no region"));
+        }
+        if self.rounds.is_empty() {
+            return Err(malformed("it has no round size"));
+        }
+        if has_repeats(&self.stores) {
+            return Err(malformed("a store is named twice"));
+        }
+        for region in &self.regions {
+            if region.peers.is_empty() {
+                return Err(malformed(&format!("region {} has no peer", region.id)));
+            }
+            if has_repeats(&region.peers.iter().map(|peer| peer.store).collect::<Vec<_>>())
+                || has_repeats(&region.peers.iter().map(|peer| peer.id).collect::<Vec<_>>())
+            {
+                return Err(malformed(&format!("region {} names a store or a peer id twice", region.id)));
+            }
+            if let Some(peer) = region.peers.iter().find(|peer| !self.stores.contains(&peer.store)) {
+                return Err(ScopeError::UnknownStore {
+                    scope: self.name.clone(),
+                    region: region.id,
+                    store: peer.store,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_repeats(ids: &[u64]) -> bool {
+    ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id))
+}

@@ -1,0 +1,308 @@
+//! Everything that can be seen of a cluster between two actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Command;
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
+
+/// A cluster, seen between two actions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct View {
+    /// The stores.
+    pub stores: BTreeMap<StoreId, Store>,
+    /// The messages held to arrive late, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+}
+
+/// A store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Store {
+    /// Whether it runs.
+    pub status: StoreStatus,
+    /// Its peers and the tombstones of those it had. Of a store that is down
+    /// this is what it will come back with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<RegionId, Peer>,
+    /// The index from key range to region, in key order: initialised peers only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<RangeEntry>,
+}
+
+/// Whether a store runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreStatus {
+    /// Its process runs.
+    #[default]
+    Up,
+    /// Its process does not run; its disk is there.
+    Down,
+    /// Its disk is gone for good.
+    Destroyed,
+}
+
+/// One entry of a store's range index.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RangeEntry {
+    /// The first key of the range.
+    pub start: Key,
+    /// The first key beyond it; empty for no end.
+    pub end: Key,
+    /// Whose range it is.
+    pub region: RegionId,
+}
+
+/// One replica of one region on one store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub id: PeerId,
+    /// Where it stands in its life.
+    pub state: PeerState,
+    /// What it is in its term. Volatile.
+    pub role: Role,
+    /// Its term.
+    pub term: u64,
+    /// Whom it voted for in its term; 0 for nobody.
+    pub vote: PeerId,
+    /// Whom it takes for the leader of its term; 0 for nobody. Volatile.
+    pub leader: PeerId,
+    /// Its log.
+    pub log: Log,
+    /// The last index known to be committed.
+    pub commit: u64,
+    /// The last index that took effect.
+    pub applied: u64,
+    /// The region as of `applied`. A tombstone keeps the region as of its removal.
+    pub region: Region,
+    /// A snapshot that was received and is not applied. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
+    /// Set while it is a candidate. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Campaign>,
+    /// Set while it leads. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leading: Option<Leading>,
+    /// A read under way. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Read>,
+    /// The keys and values as of `applied`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Key, Value>,
+}
+
+/// Where a peer stands in its life (kvproto `PeerState`, and what comes before it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// Created by a message; it knows neither range nor members and needs a snapshot.
+    Uninitialised,
+    /// It has a region.
+    Normal,
+    /// It was removed; only its id and its last region remain.
+    Tombstone,
+}
+
+/// What a peer is in its term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Follows, or waits.
+    #[default]
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+}
+
+/// The index and term of one log entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// The index.
+    pub index: u64,
+    /// The term.
+    pub term: u64,
+}
+
+/// A raft log: what was discarded, and the entries behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Log {
+    /// The last discarded entry; index 0 for an empty log that discarded nothing.
+    pub truncated: LogPosition,
+    /// The entries from `truncated.index + 1` on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Entry>,
+}
+
+impl Log {
+    /// The index of the last entry, discarded or not.
+    pub fn last_index(&self) -> u64 {
+        self.truncated.index + self.entries.len() as u64
+    }
+
+    /// The term of the last entry, discarded or not.
+    pub fn last_term(&self) -> u64 {
+        self.entries.last().map_or(self.truncated.term, |entry| entry.term)
+    }
+
+    /// The term of the entry at `index`; `None` where it is discarded or not there.
+    /// The last discarded entry's term is known.
+    pub fn term(&self, index: u64) -> Option<u64> {
+        if index == self.truncated.index {
+            return Some(self.truncated.term);
+        }
+        self.entry(index).map(|entry| entry.term)
+    }
+
+    /// The entry at `index`; `None` where it is discarded or not there.
+    pub fn entry(&self, index: u64) -> Option<&Entry> {
+        let offset = index.checked_sub(self.truncated.index + 1)?;
+        self.entries.get(offset as usize)
+    }
+
+    /// The entries with their indexes.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        (self.truncated.index + 1..).zip(&self.entries)
+    }
+}
+
+/// One log entry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    /// The term in which it was proposed.
+    pub term: u64,
+    /// What it carries; `None` for the empty entry of a new leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
+    /// The epoch that it was proposed under; zero for an empty entry.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: Epoch,
+}
+
+fn is_zero(epoch: &Epoch) -> bool {
+    *epoch == Epoch::default()
+}
+
+impl Entry {
+    /// Takes effect by an `Apply` of its own.
+    pub fn is_admin(&self) -> bool {
+        self.command.as_ref().is_some_and(Command::is_admin)
+    }
+
+    /// Changes the members.
+    pub fn is_conf_change(&self) -> bool {
+        self.command.as_ref().is_some_and(Command::is_conf_change)
+    }
+}
+
+/// The state of a region at one index, to be sent to a replica.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The index and term that it stands for.
+    pub position: LogPosition,
+    /// The region.
+    pub region: Region,
+    /// The keys and values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Key, Value>,
+}
+
+/// What a candidate knows of its election.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Campaign {
+    /// Its commit index and that entry's term when it asked: its requests carry them.
+    pub commit: LogPosition,
+    /// Who granted, itself among them.
+    pub granted: BTreeSet<PeerId>,
+    /// Who rejected.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rejected: BTreeSet<PeerId>,
+}
+
+/// What only a leader has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Leading {
+    /// The last index known to be on each member, itself among them.
+    pub matched: BTreeMap<PeerId, u64>,
+    /// Up to here a conf change may be under way.
+    pub pending_conf_index: u64,
+    /// A transfer of leadership under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
+}
+
+/// A transfer of leadership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Who shall lead.
+    pub to: PeerId,
+    /// Its `TimeoutNow` is under way.
+    pub timeout_now: bool,
+}
+
+/// A read under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Read {
+    /// The key.
+    pub key: Key,
+    /// The commit index that it took.
+    pub index: u64,
+    /// Who acknowledged it, itself among them; meaningless once `ready`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub acks: BTreeSet<PeerId>,
+    /// A quorum acknowledged it: it may be answered once `index` is applied.
+    pub ready: bool,
+}
+
+/// A message that is under way and may arrive at any time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Held {
+    /// The region.
+    pub region: RegionId,
+    /// The sender, with its role in its own configuration.
+    pub from: Member,
+    /// The receiver as the sender knows it.
+    pub to: Member,
+    /// The sender's term.
+    pub term: u64,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What a held message says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The answer to a vote request.
+    VoteAnswer {
+        /// Whether the vote was granted.
+        granted: bool,
+        /// The voter's commit index and its term; zero when granted.
+        commit: LogPosition,
+    },
+    /// Log entries behind `previous`.
+    Append {
+        /// The entry before the first.
+        previous: LogPosition,
+        /// The entries.
+        entries: Vec<Entry>,
+        /// The leader's commit index.
+        commit: u64,
+    },
+    /// The follower has the log up to `index`.
+    AppendAnswer {
+        /// The index.
+        index: u64,
+    },
+    /// A snapshot.
+    Snapshot(Snapshot),
+    /// Campaign at once.
+    TimeoutNow,
+}
