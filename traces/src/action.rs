@@ -135,6 +135,33 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Every store that the action names, those of a proposed change included.
+    pub fn stores(&self) -> Vec<StoreId> {
+        match self {
+            Action::Campaign { store, .. }
+            | Action::ApplySnapshot { store, .. }
+            | Action::Apply { store, .. }
+            | Action::Read { store, .. }
+            | Action::AnswerRead { store, .. }
+            | Action::TransferTimeout { store, .. }
+            | Action::Crash { store }
+            | Action::Restart { store }
+            | Action::Destroy { store } => vec![*store],
+            Action::TimeoutNow { leader, .. } => vec![*leader],
+            Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
+            Action::Replicate { leader, follower, .. } => vec![*leader, *follower],
+            Action::Hold { from, to, .. } => vec![*from, *to],
+            Action::Propose { store, command, .. } => {
+                let mut stores = command.stores();
+                stores.insert(0, *store);
+                stores
+            }
+            Action::Late { .. } => Vec::new(),
+        }
+    }
+}
+
 /// What becomes of the answer of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -204,6 +231,16 @@ impl Command {
     /// Takes effect by an [`Action::Apply`] of its own (all but `Put`).
     pub fn is_admin(&self) -> bool {
         !matches!(self, Command::Put { .. })
+    }
+
+    /// Every store that the command names.
+    pub fn stores(&self) -> Vec<StoreId> {
+        match self {
+            Command::ChangePeer(change) => vec![change.store],
+            Command::EnterJoint { changes } => changes.iter().map(|change| change.store).collect(),
+            Command::TransferLeader { to } => vec![*to],
+            Command::Put { .. } | Command::LeaveJoint | Command::CompactLog { .. } => Vec::new(),
+        }
     }
 
     /// Changes the members.

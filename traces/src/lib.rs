@@ -8,17 +8,33 @@
 
 mod action;
 mod cluster;
+mod diff;
+mod divergence;
+mod file;
 mod outcome;
+mod record;
 mod region;
+mod replay;
 mod scope;
+mod shrink;
 mod subject;
 mod view;
+mod words;
 
 pub use action::{Action, Answer, Change, ChangeKind, Command, Entries, Outgoing};
 pub use cluster::Cluster;
+pub use diff::{Difference, differences};
+pub use divergence::{Divergence, GuardNote, Sides};
+pub use file::{
+    Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
+    Verdict, VerdictResult, Writer,
+};
 pub use outcome::{Outcome, Reason, Returned};
+pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
+pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file};
 pub use scope::{Budgets, Scope, ScopeError};
+pub use shrink::shrink;
 pub use subject::Subject;
 pub use view::{
     Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, RangeEntry, Read, Role,

@@ -4,13 +4,17 @@
 //! returns nothing. Agreement is so checked on what is forbidden as well as on
 //! what is allowed.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::region::{Epoch, Key, RegionId, Value};
 
 /// The result of one action.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// In a trace: `"done"`, `{"done":{"value":{..}}}` or `{"refused":"not_leader"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It took effect.
     Done(Returned),
@@ -25,6 +29,56 @@ impl Outcome {
     /// Whether it took effect.
     pub fn is_done(&self) -> bool {
         matches!(self, Outcome::Done(_))
+    }
+}
+
+const OUTCOME_FORMS: [&str; 2] = ["done", "refused"];
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Outcome::Done(Returned::Nothing) => serializer.serialize_unit_variant("Outcome", 0, "done"),
+            Outcome::Done(returned) => serializer.serialize_newtype_variant("Outcome", 0, "done", returned),
+            Outcome::Refused(reason) => serializer.serialize_newtype_variant("Outcome", 1, "refused", reason),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OutcomeVisitor)
+    }
+}
+
+struct OutcomeVisitor;
+
+impl<'de> Visitor<'de> for OutcomeVisitor {
+    type Value = Outcome;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#""done", {"done":..} or {"refused":..}"#)
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Outcome, E> {
+        match word {
+            "done" => Ok(Outcome::DONE),
+            other => Err(E::unknown_variant(other, &OUTCOME_FORMS)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outcome, A::Error> {
+        let form: String = map.next_key()?.ok_or_else(|| de::Error::custom("an outcome is not empty"))?;
+        let outcome = match form.as_str() {
+            "done" => Outcome::Done(map.next_value()?),
+            "refused" => Outcome::Refused(map.next_value()?),
+            other => return Err(de::Error::unknown_variant(other, &OUTCOME_FORMS)),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(outcome),
+            Some(second) => {
+                Err(de::Error::custom(format!("an outcome is one thing, and here is `{second}` too")))
+            }
+        }
     }
 }
 

@@ -1,0 +1,183 @@
+//! Two views, field by field.
+//!
+//! The paths are a vocabulary of their own, made for people and kept stable:
+//! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
+//! `stores/2/regions/1/peers/3/role`, `held/0/message/append/commit`. A region's
+//! fields stand beside its peer's (whose own id is `peer_id`), log entries stand
+//! under their index, members under their peer id (and `peers/order`). What is
+//! there on one side only is one difference, not one for each of its fields.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::view::{Message, Peer, View};
+
+/// A field in which two views differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Where it stands.
+    pub path: String,
+    /// What was expected there; `None` for nothing.
+    pub expected: Option<Value>,
+    /// What is there; `None` for nothing.
+    pub actual: Option<Value>,
+}
+
+impl Difference {
+    /// The two values in a few words each.
+    pub(crate) fn words(&self) -> (String, String) {
+        (brief(self.expected.as_ref()), brief(self.actual.as_ref()))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (expected, actual) = self.words();
+        write!(f, "{}: expected {expected}, found {actual}", self.path)
+    }
+}
+
+/// Every field in which the two views differ, sorted by path, numbers by value.
+/// Empty exactly when the views are equal.
+pub fn differences(expected: &View, actual: &View) -> Vec<Difference> {
+    if expected == actual {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    compare("", Some(&readable(expected)), Some(&readable(actual)), &mut found);
+    found.sort_by(|a, b| by_path(&a.path, &b.path));
+    assert!(!found.is_empty(), "views differ in a field that the readable form leaves out");
+    found
+}
+
+fn compare(path: &str, expected: Option<&Value>, actual: Option<&Value>, found: &mut Vec<Difference>) {
+    if expected == actual {
+        return;
+    }
+    if let (Some(Value::Object(left)), Some(Value::Object(right))) = (expected, actual) {
+        let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        let members = |object: &Map<String, Value>| -> BTreeSet<String> {
+            object.keys().filter(|name| *name != "order").cloned().collect()
+        };
+        for name in names {
+            // Who joins or leaves changes the order too; that is said already.
+            if name == "order" && members(left) != members(right) {
+                continue;
+            }
+            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            compare(&below, left.get(name), right.get(name), found);
+        }
+        return;
+    }
+    found.push(Difference { path: path.into(), expected: expected.cloned(), actual: actual.cloned() });
+}
+
+fn by_path(a: &str, b: &str) -> Ordering {
+    let part = |part: &str| (part.parse::<u64>().ok(), part.to_owned());
+    a.split('/').map(part).cmp(b.split('/').map(part))
+}
+
+/// A value on one line; long ones are cut.
+fn brief(value: Option<&Value>) -> String {
+    const LONGEST: usize = 72;
+    let Some(value) = value else { return "absent".into() };
+    let text = match value {
+        Value::String(word) => word.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST - 3).chain("...".chars()).collect()
+}
+
+/// The view as objects within objects, under the names that paths use.
+fn readable(view: &View) -> Value {
+    let stores = view.stores.iter().map(|(id, store)| {
+        let regions =
+            store.peers.iter().map(|(region, peer)| (region.to_string(), readable_peer(peer))).collect();
+        let mut fields = object(store);
+        fields.remove("peers");
+        insert(&mut fields, "regions", Value::Object(regions));
+        number_objects(&mut fields, "ranges", 0);
+        (id.to_string(), Value::Object(fields))
+    });
+    let held = view.held.iter().enumerate().map(|(slot, held)| {
+        let mut fields = object(held);
+        if let (Message::Append { previous, .. }, Some(Value::Object(append))) =
+            (&held.message, fields["message"].get_mut("append"))
+        {
+            number_objects(append, "entries", previous.index + 1);
+        }
+        if let Some(Value::Object(snapshot)) = fields["message"].get_mut("snapshot") {
+            readable_members(&mut snapshot["region"]);
+        }
+        (slot.to_string(), Value::Object(fields))
+    });
+    let mut root = Map::new();
+    root.insert("stores".into(), Value::Object(stores.collect()));
+    root.insert("held".into(), Value::Object(held.collect()));
+    Value::Object(root)
+}
+
+fn readable_peer(peer: &Peer) -> Value {
+    let mut fields = object(peer);
+    let id = fields.remove("id").expect("a peer has an id");
+    insert(&mut fields, "peer_id", id);
+    let mut region = fields.remove("region").expect("a peer has a region");
+    readable_members(&mut region);
+    for (name, value) in region.as_object_mut().map(std::mem::take).expect("a region is an object") {
+        insert(&mut fields, &name, value);
+    }
+    if let Some(Value::Object(log)) = fields.get_mut("log") {
+        number_objects(log, "entries", peer.log.truncated.index + 1);
+        if let Some(Value::Object(entries)) = log.remove("entries") {
+            log.extend(entries);
+        }
+    }
+    if let Some(Value::Object(snapshot)) = fields.get_mut("snapshot") {
+        readable_members(&mut snapshot["region"]);
+    }
+    Value::Object(fields)
+}
+
+/// The members of a region under their peer ids, with the order in which they joined.
+fn readable_members(region: &mut Value) {
+    let members = region["peers"].take();
+    let members = members.as_array().expect("members are a list");
+    let mut by_id = Map::new();
+    for member in members {
+        let mut name = member["id"].to_string();
+        // Twice the same id is a fault that must be seen, not merged away.
+        while by_id.contains_key(&name) {
+            name.push('+');
+        }
+        by_id.insert(name, member.clone());
+    }
+    by_id.insert("order".into(), members.iter().map(|member| member["id"].clone()).collect());
+    region["peers"] = Value::Object(by_id);
+}
+
+/// Turns the list `fields[name]` into an object that counts from `first`.
+fn number_objects(fields: &mut Map<String, Value>, name: &str, first: u64) {
+    if let Some(Value::Array(items)) = fields.get_mut(name).map(Value::take) {
+        let numbered = (first..).zip(items).map(|(at, item)| (at.to_string(), item));
+        fields.insert(name.into(), Value::Object(numbered.collect()));
+    }
+}
+
+fn object(part: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(part) {
+        Ok(Value::Object(fields)) => fields,
+        other => unreachable!("a part of a view is a JSON object, and this is {other:?}"),
+    }
+}
+
+fn insert(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    let before = fields.insert(name.into(), value);
+    assert!(before.is_none(), "two fields of a view have the path `{name}`");
+}

@@ -1,0 +1,137 @@
+//! Where two sides part: the report that everything else exists for.
+//!
+//! It says what was expected and what happened, field by field, and how to see
+//! it again. Who decided (the guards) and the command that reproduces it are
+//! known to the caller alone, who adds them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::action::Action;
+use crate::diff::Difference;
+use crate::outcome::Outcome;
+
+/// What the two sides are called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sides {
+    /// The side that says what must be.
+    pub expected: Cow<'static, str>,
+    /// The side that is judged.
+    pub actual: Cow<'static, str>,
+}
+
+impl Sides {
+    /// The model against the implementation.
+    pub const MODEL_AND_IMPL: Sides = Sides::named("model", "impl");
+    /// A trace against the implementation.
+    pub const TRACE_AND_IMPL: Sides = Sides::named("trace", "impl");
+    /// A trace against the model.
+    pub const TRACE_AND_MODEL: Sides = Sides::named("trace", "model");
+
+    /// Two sides under their names.
+    pub const fn named(expected: &'static str, actual: &'static str) -> Self {
+        Self { expected: Cow::Borrowed(expected), actual: Cow::Borrowed(actual) }
+    }
+}
+
+/// A guard that decided the step on one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuardNote {
+    /// The side, as [`Sides`] calls it.
+    pub side: String,
+    /// The guard.
+    pub guard: String,
+    /// Who applies it: raft-rs, `Store` or `PlacementDriver`.
+    pub decider: String,
+}
+
+/// The first step at which two sides differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Divergence {
+    /// The situation.
+    pub scenario: String,
+    /// What the sides are called.
+    pub sides: Sides,
+    /// The step, from 1; 0 for the first state.
+    pub step: u64,
+    /// The action; `None` for the first state.
+    pub action: Option<Action>,
+    /// The outcome that was expected, if one was.
+    pub expected: Option<Outcome>,
+    /// The outcome that came; `None` for the first state.
+    pub actual: Option<Outcome>,
+    /// The fields that differ.
+    pub differences: Vec<Difference>,
+    /// The guards that decided. Added by the caller.
+    pub guards: Vec<GuardNote>,
+    /// The shortest prefix that diverges: every action up to and with this one.
+    pub prefix: Vec<Action>,
+    /// The command that shows it again. Added by the caller.
+    pub command: Option<String>,
+}
+
+impl Divergence {
+    /// Whether the outcomes differ (the views may, all the same).
+    pub fn outcomes_differ(&self) -> bool {
+        self.expected.is_some() && self.expected != self.actual
+    }
+}
+
+/// Lines of differences and of the schedule that fit a terminal together.
+const SHOWN_DIFFERENCES: usize = 8;
+const SHOWN_ACTIONS: usize = 5;
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Divergence { scenario, sides, step, .. } = self;
+        match &self.action {
+            Some(action) => writeln!(f, "{scenario} diverges at step {step}: {action}")?,
+            None => writeln!(f, "{scenario} diverges in its first state")?,
+        }
+        self.write_outcomes(f)?;
+        if !self.differences.is_empty() {
+            writeln!(f, "  what is seen afterwards differs in {}:", fields(self.differences.len()))?;
+        }
+        for difference in self.differences.iter().take(SHOWN_DIFFERENCES) {
+            let (expected, actual) = difference.words();
+            let Sides { expected: left, actual: right } = sides;
+            writeln!(f, "    {}: {left} {expected}, {right} {actual}", difference.path)?;
+        }
+        if let Some(more @ 1..) = self.differences.len().checked_sub(SHOWN_DIFFERENCES) {
+            writeln!(f, "    and {} more", fields(more))?;
+        }
+        for GuardNote { side, guard, decider } in self.guards.iter().take(2) {
+            writeln!(f, "  decided by: {guard} ({decider}) on {side}")?;
+        }
+        let hidden = self.prefix.len().saturating_sub(SHOWN_ACTIONS);
+        if !self.prefix.is_empty() {
+            write!(f, "  the way there: {} actions", self.prefix.len())?;
+            writeln!(f, "{}", if hidden > 0 { ", of which the last" } else { "" })?;
+        }
+        for (at, action) in self.prefix.iter().enumerate().skip(hidden) {
+            writeln!(f, "    {:>4} {action}", at + 1)?;
+        }
+        self.command.as_ref().map_or(Ok(()), |command| writeln!(f, "  to see it again: {command}"))
+    }
+}
+
+impl Divergence {
+    fn write_outcomes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sides { expected: left, actual: right } = &self.sides;
+        let width = left.len().max(right.len()) + 1;
+        match (&self.expected, &self.actual) {
+            (Some(expected), Some(actual)) if expected != actual => {
+                writeln!(f, "  {:width$} {expected}", format!("{left}:"))?;
+                writeln!(f, "  {:width$} {actual}", format!("{right}:"))
+            }
+            (_, Some(actual)) => writeln!(f, "  outcome: {actual}"),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+fn fields(count: usize) -> String {
+    if count == 1 { "1 field".into() } else { format!("{count} fields") }
+}

@@ -1,0 +1,144 @@
+//! Writes a trace file record by record.
+//!
+//! A file is written beside its target and renamed when it is complete, so a
+//! run that fails or is given up leaves nothing behind.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::reader::too_large;
+use super::{Header, Place, Step, TraceError, Verdict};
+
+/// A trace that is being written to anything.
+#[derive(Debug)]
+pub struct Writer<W> {
+    output: W,
+    name: String,
+    /// Records written so far.
+    lines: u64,
+    buffer: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Tagged<'a, T> {
+    record: &'static str,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header; `name` is what errors call the output.
+    ///
+    /// # Errors
+    /// Where the output cannot be written, or a number is too large for a trace.
+    pub fn new(output: W, name: &str, header: &Header) -> Result<Self, TraceError> {
+        let mut writer = Self { output, name: name.into(), lines: 0, buffer: Vec::new() };
+        writer.write("header", header)?;
+        Ok(writer)
+    }
+
+    /// Writes the next step.
+    ///
+    /// # Errors
+    /// As [`Writer::new`].
+    ///
+    /// # Panics
+    /// Where steps are not given one by one from 1: such a file could not be read.
+    pub fn step(&mut self, step: &Step) -> Result<(), TraceError> {
+        assert_eq!(step.index, self.lines, "{}: steps are written one by one, from 1", self.name);
+        self.write("step", step)
+    }
+
+    /// Writes the verdict, if there is one, and hands back the output, flushed.
+    ///
+    /// # Errors
+    /// As [`Writer::new`].
+    pub fn finish(mut self, verdict: Option<&Verdict>) -> Result<W, TraceError> {
+        if let Some(verdict) = verdict {
+            self.write("verdict", verdict)?;
+        }
+        match self.output.flush() {
+            Ok(()) => Ok(self.output),
+            Err(source) => Err(TraceError::Unwritable { file: self.name, source }),
+        }
+    }
+
+    fn write<T: Serialize>(&mut self, record: &'static str, content: &T) -> Result<(), TraceError> {
+        self.buffer.clear();
+        let unwritable = |source| TraceError::Unwritable { file: self.name.clone(), source };
+        serde_json::to_writer(&mut self.buffer, &Tagged { record, content })
+            .map_err(|error| unwritable(error.into()))?;
+        if let Some((at, number)) = too_large(&self.buffer) {
+            let at = Place { file: self.name.clone(), line: self.lines + 1, column: at as u64 + 1 };
+            return Err(TraceError::NumberTooLarge { at, number });
+        }
+        self.buffer.push(b'\n');
+        self.output.write_all(&self.buffer).map_err(unwritable)?;
+        self.lines += 1;
+        Ok(())
+    }
+}
+
+/// A trace file that is being written; nothing is there until it is finished.
+#[derive(Debug)]
+pub struct FileWriter {
+    /// `None` once it is finished.
+    writer: Option<Writer<BufWriter<File>>>,
+    target: PathBuf,
+    beside: PathBuf,
+}
+
+impl FileWriter {
+    /// Begins to write what shall become the file at `target`, beside it under
+    /// its name with `.tmp` behind.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or a number is too large for a trace.
+    pub fn create(target: &Path, header: &Header) -> Result<Self, TraceError> {
+        let mut beside = OsString::from(target.as_os_str());
+        beside.push(".tmp");
+        let name = target.display().to_string();
+        let unwritable = |source| TraceError::Unwritable { file: name.clone(), source };
+        if target.is_dir() {
+            return Err(unwritable(std::io::ErrorKind::IsADirectory.into()));
+        }
+        let file = File::create(&beside).map_err(unwritable)?;
+        let mut this = Self { writer: None, target: target.into(), beside: beside.into() };
+        this.writer = Some(Writer::new(BufWriter::new(file), &name, header)?);
+        Ok(this)
+    }
+
+    /// Writes the next step.
+    ///
+    /// # Errors
+    /// As [`FileWriter::create`].
+    ///
+    /// # Panics
+    /// As [`Writer::step`].
+    pub fn step(&mut self, step: &Step) -> Result<(), TraceError> {
+        self.writer.as_mut().expect("taken only by finish").step(step)
+    }
+
+    /// Writes the verdict, if there is one, and puts the file in its place.
+    ///
+    /// # Errors
+    /// As [`FileWriter::create`].
+    pub fn finish(mut self, verdict: Option<&Verdict>) -> Result<(), TraceError> {
+        let writer = self.writer.take().expect("taken only here");
+        writer.finish(verdict)?;
+        fs::rename(&self.beside, &self.target)
+            .map_err(|source| TraceError::Unwritable { file: self.target.display().to_string(), source })
+    }
+}
+
+impl Drop for FileWriter {
+    /// Removes what is not finished. After the renaming nothing is there to remove.
+    fn drop(&mut self) {
+        self.writer = None;
+        let _ = fs::remove_file(&self.beside);
+    }
+}

@@ -1,0 +1,222 @@
+//! How the dictionary reads: `Display` for what people meet in a step list, an
+//! error or a divergence. Machines read the serde forms; nothing parses these.
+
+use std::fmt;
+
+use crate::action::{Action, Answer, Change, ChangeKind, Command, Entries, Outgoing};
+use crate::outcome::{Outcome, Reason, Returned};
+use crate::region::{Member, MemberRole, Region};
+use crate::view::{Held, LogPosition, Message, PeerState, Role, StoreStatus};
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Campaign { region, store } => write!(f, "Campaign region {region}: store {store}"),
+            Action::Vote { region, candidate, voter, answer } => {
+                write!(f, "Vote region {region}: store {candidate} asks store {voter}{answer}")
+            }
+            Action::Replicate { region, leader, follower, entries, answer } => {
+                write!(f, "Replicate region {region}: store {leader} -> store {follower} ({entries}){answer}")
+            }
+            Action::ApplySnapshot { region, store } => {
+                write!(f, "ApplySnapshot region {region}: store {store}")
+            }
+            Action::Apply { region, store } => write!(f, "Apply region {region}: store {store}"),
+            Action::Propose { region, store, command, epoch } => {
+                write!(f, "Propose region {region}: store {store}, {command}")?;
+                epoch.map_or(Ok(()), |epoch| write!(f, " under epoch {epoch}"))
+            }
+            Action::Read { region, store, key } => {
+                write!(f, "Read region {region}: store {store}, key {key}")
+            }
+            Action::AnswerRead { region, store } => write!(f, "AnswerRead region {region}: store {store}"),
+            Action::TimeoutNow { region, leader } => {
+                write!(f, "TimeoutNow region {region}: from store {leader}")
+            }
+            Action::TransferTimeout { region, store } => {
+                write!(f, "TransferTimeout region {region}: store {store}")
+            }
+            Action::Crash { store } => write!(f, "Crash store {store}"),
+            Action::Restart { store } => write!(f, "Restart store {store}"),
+            Action::Destroy { store } => write!(f, "Destroy store {store}"),
+            Action::Hold { region, from, to, message } => {
+                write!(f, "Hold region {region}: store {from} -> store {to}, {message}")
+            }
+            Action::Late { slot } => write!(f, "Late message {slot}"),
+        }
+    }
+}
+
+/// Nothing when given: the usual case needs no words.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Answer::Given => "",
+            Answer::Lost => ", answer lost",
+            Answer::Held => ", answer held",
+        })
+    }
+}
+
+impl fmt::Display for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Entries::One => "one entry",
+            Entries::All => "all entries",
+        })
+    }
+}
+
+impl fmt::Display for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outgoing::Append => "append",
+            Outgoing::TimeoutNow => "TimeoutNow",
+        })
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Put { key, value } => write!(f, "put {key}={value}"),
+            Command::ChangePeer(change) => write!(f, "{change}"),
+            Command::EnterJoint { changes } => {
+                write!(f, "enter joint ({})", joined(changes, ", "))
+            }
+            Command::LeaveJoint => f.write_str("leave joint"),
+            Command::TransferLeader { to } => write!(f, "transfer leader to store {to}"),
+            Command::CompactLog { index } => write!(f, "compact log to {index}"),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change { kind, peer, store } = self;
+        match kind {
+            ChangeKind::AddVoter => write!(f, "add voter {peer}@{store}"),
+            ChangeKind::AddLearner => write!(f, "add learner {peer}@{store}"),
+            ChangeKind::Remove => write!(f, "remove {peer}@{store}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Done(Returned::Nothing) => f.write_str("done"),
+            Outcome::Done(Returned::Value { key, value, region, epoch }) => {
+                write!(f, "done: ")?;
+                match value {
+                    Some(value) => write!(f, "{key}={value}")?,
+                    None => write!(f, "{key} absent")?,
+                }
+                write!(f, " (region {region}, epoch {epoch})")
+            }
+            Outcome::Refused(reason) => write!(f, "refused: {reason}"),
+        }
+    }
+}
+
+/// The name that traces use.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, letter) in format!("{self:?}").char_indices() {
+            if letter.is_ascii_uppercase() && at > 0 {
+                f.write_str("_")?;
+            }
+            write!(f, "{}", letter.to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
+/// `id@store`, with `L` for a learner, `I` and `D` for incoming and demoting voters.
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = match self.role {
+            MemberRole::Voter => "",
+            MemberRole::Learner => "L",
+            MemberRole::IncomingVoter => "I",
+            MemberRole::DemotingVoter => "D",
+        };
+        write!(f, "{}@{}{role}", self.id, self.store)
+    }
+}
+
+/// The range, the epoch and the members.
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = joined(&self.peers, " ");
+        write!(
+            f,
+            "region {} [{}, {}) epoch {} peers {{{members}}}",
+            self.id, self.start, self.end, self.epoch
+        )
+    }
+}
+
+impl fmt::Display for LogPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of term {}", self.index, self.term)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Follower => "follower",
+            Role::Candidate => "candidate",
+            Role::Leader => "leader",
+        })
+    }
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PeerState::Uninitialised => "uninitialised",
+            PeerState::Normal => "normal",
+            PeerState::Tombstone => "tombstone",
+        })
+    }
+}
+
+impl fmt::Display for StoreStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoreStatus::Up => "up",
+            StoreStatus::Down => "down",
+            StoreStatus::Destroyed => "destroyed",
+        })
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Held { region, from, to, term, message, .. } = self;
+        write!(f, "{message} of term {term} from {from} to {to} (region {region})")
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::VoteAnswer { granted: true, .. } => f.write_str("vote granted"),
+            Message::VoteAnswer { granted: false, .. } => f.write_str("vote rejected"),
+            Message::Append { previous, entries, commit } => {
+                write!(f, "append of {} entries behind {}, commit {commit}", entries.len(), previous.index)
+            }
+            Message::AppendAnswer { index } => write!(f, "append answer {index}"),
+            Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
+            Message::TimeoutNow => f.write_str("TimeoutNow"),
+        }
+    }
+}
+
+/// The items' words with `separator` between them.
+pub(crate) fn joined<T: fmt::Display>(items: impl IntoIterator<Item = T>, separator: &str) -> String {
+    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    words.join(separator)
+}
