@@ -1,1 +1,2 @@
 //! Checks.
+pub mod explorer;

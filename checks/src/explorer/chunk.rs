@@ -1,0 +1,149 @@
+//! Expanding one chunk of a level: the part that needs no table.
+//!
+//! Actions, successors, hashes and properties of up to [`CHUNK`] states. It
+//! reads only the states of earlier levels, so any number of threads do it at
+//! once.
+
+use std::hash::Hash;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ahash::RandomState;
+use stateright::{Expectation, Model, Property};
+
+use super::CHUNK;
+
+/// What every chunk of one level reads.
+pub(super) struct Level<'a, M: Model, K> {
+    pub(super) model: &'a M,
+    pub(super) properties: &'a [Property<M>],
+    /// Properties of which the first state is merged already.
+    pub(super) settled: &'a [AtomicBool],
+    /// All states up to and including this level.
+    pub(super) states: &'a [M::State],
+    /// Where the level begins.
+    pub(super) first: usize,
+    /// Whether successors are generated, or properties judged only.
+    pub(super) expand: bool,
+    pub(super) kind: &'a K,
+}
+
+/// The successors of some states, in order.
+pub(super) struct Chunk<S> {
+    /// The states that were expanded.
+    pub(super) sources: Range<usize>,
+    pub(super) successors: Vec<S>,
+    /// Of each successor.
+    pub(super) hashes: Vec<u32>,
+    /// Of each successor: the place of its action among the actions of its source.
+    pub(super) ordinals: Vec<u16>,
+    /// Of each source: where its successors end.
+    pub(super) ends: Vec<u32>,
+    /// How often each kind of action fired.
+    pub(super) kinds: Vec<u64>,
+    /// Successors beyond the model's boundary.
+    pub(super) outside: u64,
+    /// Of each property: the first source that violates it (`always`) or has it (`sometimes`).
+    pub(super) found: Vec<Option<u32>>,
+}
+
+impl<S> Chunk<S> {
+    pub(super) fn new() -> Self {
+        Chunk {
+            sources: 0..0,
+            successors: Vec::new(),
+            hashes: Vec::new(),
+            ordinals: Vec::new(),
+            ends: Vec::new(),
+            kinds: Vec::new(),
+            outside: 0,
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        (self.successors.capacity() * (size_of::<S>() + 6) + self.ends.capacity() * 4) as u64
+    }
+
+    fn clear(&mut self, sources: Range<usize>, properties: usize) {
+        self.sources = sources;
+        self.successors.clear();
+        self.hashes.clear();
+        self.ordinals.clear();
+        self.ends.clear();
+        self.kinds.fill(0);
+        self.outside = 0;
+        self.found.clear();
+        self.found.resize(properties, None);
+    }
+}
+
+/// Hashes are the same in every run, though nothing depends on their values.
+pub(super) fn hasher() -> RandomState {
+    RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344)
+}
+
+pub(super) fn short_hash<S: Hash>(hasher: &RandomState, state: &S) -> u32 {
+    (hasher.hash_one(state) >> 32) as u32
+}
+
+impl<M, K> Level<'_, M, K>
+where
+    M: Model,
+    M::State: Hash,
+    K: Fn(&M::Action) -> usize,
+{
+    pub(super) fn chunks(&self) -> usize {
+        (self.states.len() - self.first).div_ceil(CHUNK)
+    }
+
+    /// Fills `chunk` with the `number`th chunk of the level. `actions` is scratch.
+    pub(super) fn generate(&self, number: usize, chunk: &mut Chunk<M::State>, actions: &mut Vec<M::Action>) {
+        let begin = self.first + number * CHUNK;
+        let end = (begin + CHUNK).min(self.states.len());
+        chunk.clear(begin..end, self.properties.len());
+        for source in begin..end {
+            self.judge(source, chunk);
+            if self.expand {
+                self.expand_one(source, chunk, actions);
+            }
+        }
+        let hasher = hasher();
+        chunk.hashes.extend(chunk.successors.iter().map(|state| short_hash(&hasher, state)));
+    }
+
+    fn judge(&self, source: usize, chunk: &mut Chunk<M::State>) {
+        for (at, property) in self.properties.iter().enumerate() {
+            // Only the first state counts; one that was settled meanwhile lies earlier.
+            if chunk.found[at].is_some() || self.settled[at].load(Ordering::Relaxed) {
+                continue;
+            }
+            let is_so = (property.condition)(self.model, &self.states[source]);
+            if is_so == (property.expectation == Expectation::Sometimes) {
+                chunk.found[at] = Some(source as u32);
+            }
+        }
+    }
+
+    fn expand_one(&self, source: usize, chunk: &mut Chunk<M::State>, actions: &mut Vec<M::Action>) {
+        let state = &self.states[source];
+        actions.clear();
+        self.model.actions(state, actions);
+        assert!(actions.len() <= 1 << 16, "state {source} has {} actions; at most 65,536", actions.len());
+        for (ordinal, action) in actions.drain(..).enumerate() {
+            let kind = (self.kind)(&action);
+            let Some(successor) = self.model.next_state(state, action) else { continue };
+            if !self.model.within_boundary(&successor) {
+                chunk.outside += 1;
+                continue;
+            }
+            if chunk.kinds.len() <= kind {
+                chunk.kinds.resize(kind + 1, 0);
+            }
+            chunk.kinds[kind] += 1;
+            chunk.successors.push(successor);
+            chunk.ordinals.push(ordinal as u16);
+        }
+        chunk.ends.push(chunk.successors.len() as u32);
+    }
+}

@@ -1,0 +1,199 @@
+//! Running one level: chunks are generated in any order and merged in order.
+//!
+//! A thread that has generated a chunk leaves it in the line. If the chunk
+//! whose turn it is waits there and nobody merges, the thread merges until the
+//! line has a gap; meanwhile the others generate. So the merging, which cannot
+//! be divided, overlaps with the generating, and needs no lock of its own
+//! while it runs.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use stateright::Model;
+
+use super::chunk::{Chunk, Level};
+use super::exploration::Bound;
+use super::merge::Merger;
+use super::{Options, Progress};
+
+/// A level of fewer chunks is done by one thread: starting another costs more.
+const CHUNKS_WORTH_A_THREAD: usize = 8;
+/// How many chunks may wait in the line, for each thread.
+const LINE_PER_THREAD: usize = 8;
+/// About how many states lie between two reports.
+const REPORT_EVERY: u64 = 1 << 16;
+
+/// Expands or judges every state of `level`; the bound that broke it off, if one did.
+pub(super) fn run<M, K>(
+    level: &Level<'_, M, K>,
+    merger: &mut Merger<M::State>,
+    options: &Options<'_>,
+    depth: u32,
+) -> Option<Bound>
+where
+    M: Model + Sync,
+    M::State: Clone + Hash + Eq + Send + Sync,
+    K: Fn(&M::Action) -> usize + Sync,
+{
+    let taker = Taker { level, options, depth };
+    if options.threads == 1 || level.chunks() < CHUNKS_WORTH_A_THREAD {
+        let (mut chunk, mut actions) = (Chunk::new(), Vec::new());
+        return (0..level.chunks()).find_map(|number| {
+            level.generate(number, &mut chunk, &mut actions);
+            taker.take(merger, &chunk)
+        });
+    }
+    let line = Line {
+        waiting: Mutex::new(Waiting { handed_out: 0, turn: 0, chunks: BTreeMap::new(), spare: Vec::new() }),
+        moved: Condvar::new(),
+        is_over: AtomicBool::new(false),
+        merger: Mutex::new(Merging { merger, bound: None }),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..options.threads {
+            scope.spawn(|| line.work(&taker));
+        }
+        line.work(&taker);
+    });
+    line.merger.into_inner().expect("a thread that panics ends the scope").bound
+}
+
+/// Takes one chunk in and tells others what they may know of it.
+struct Taker<'a, 'l, M: Model, K> {
+    level: &'a Level<'l, M, K>,
+    options: &'a Options<'a>,
+    depth: u32,
+}
+
+impl<M, K> Taker<'_, '_, M, K>
+where
+    M: Model,
+    M::State: Clone + Hash + Eq,
+{
+    fn take(&self, merger: &mut Merger<M::State>, chunk: &Chunk<M::State>) -> Option<Bound> {
+        let before = merger.distinct();
+        let bound = merger.merge(self.level.states, chunk, self.level.expand, self.options);
+        for (settled, found) in self.level.settled.iter().zip(merger.found()) {
+            if found.is_some() {
+                settled.store(true, Ordering::Relaxed);
+            }
+        }
+        if let Some(progress) = self.options.progress
+            && before / REPORT_EVERY != merger.distinct() / REPORT_EVERY
+        {
+            let frontier = merger.distinct() - merger.expanded();
+            progress(Progress { states: merger.distinct(), frontier, depth: self.depth });
+        }
+        bound
+    }
+}
+
+/// Where the threads of one level meet.
+struct Line<'m, S> {
+    waiting: Mutex<Waiting<S>>,
+    moved: Condvar,
+    is_over: AtomicBool,
+    merger: Mutex<Merging<'m, S>>,
+}
+
+struct Waiting<S> {
+    /// Chunks given out to be generated: those up to here.
+    handed_out: usize,
+    /// The chunk to be merged next. While somebody merges it, it is in nobody's line.
+    turn: usize,
+    chunks: BTreeMap<usize, Chunk<S>>,
+    spare: Vec<Chunk<S>>,
+}
+
+impl<S> Waiting<S> {
+    fn take_turn(&mut self) -> Option<Chunk<S>> {
+        self.chunks.remove(&self.turn)
+    }
+}
+
+struct Merging<'m, S> {
+    merger: &'m mut Merger<S>,
+    bound: Option<Bound>,
+}
+
+impl<S: Clone + Hash + Eq> Line<'_, S> {
+    fn work<M, K>(&self, taker: &Taker<'_, '_, M, K>)
+    where
+        M: Model<State = S>,
+        K: Fn(&M::Action) -> usize,
+    {
+        let _alarm = Alarm(self);
+        let mut actions = Vec::new();
+        while let Some((number, mut chunk)) = self.next_to_generate(taker) {
+            taker.level.generate(number, &mut chunk, &mut actions);
+            let mut waiting = self.lock();
+            waiting.chunks.insert(number, chunk);
+            // Whoever takes the chunk out of the line merges: no one else finds it there.
+            while let Some(chunk) = waiting.take_turn() {
+                drop(waiting);
+                self.merge(taker, &chunk);
+                waiting = self.lock();
+                waiting.turn += 1;
+                waiting.spare.push(chunk);
+                self.moved.notify_all();
+            }
+        }
+    }
+
+    fn next_to_generate<M, K>(&self, taker: &Taker<'_, '_, M, K>) -> Option<(usize, Chunk<S>)>
+    where
+        M: Model<State = S>,
+        K: Fn(&M::Action) -> usize,
+    {
+        let longest = taker.options.threads * LINE_PER_THREAD;
+        let chunks = taker.level.chunks();
+        let mut waiting = self.lock();
+        loop {
+            if self.is_over.load(Ordering::Relaxed) || waiting.handed_out == chunks {
+                return None;
+            }
+            if waiting.handed_out < waiting.turn + longest {
+                waiting.handed_out += 1;
+                let chunk = waiting.spare.pop().unwrap_or_else(Chunk::new);
+                return Some((waiting.handed_out - 1, chunk));
+            }
+            // The chunk of this turn is being generated or merged by another
+            // thread, which does not wait before it has moved the turn on.
+            waiting = self.moved.wait(waiting).expect("a thread that panics raises the alarm");
+        }
+    }
+
+    fn merge<M, K>(&self, taker: &Taker<'_, '_, M, K>, chunk: &Chunk<S>)
+    where
+        M: Model<State = S>,
+    {
+        if self.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut merging = self.merger.lock().expect("only one thread merges");
+        merging.bound = taker.take(merging.merger, chunk);
+        if merging.bound.is_some() {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<S>> {
+        self.waiting.lock().expect("nothing panics while it holds the line")
+    }
+}
+
+/// Wakes those who wait for a thread whose model panicked.
+struct Alarm<'a, 'm, S>(&'a Line<'m, S>);
+
+impl<S> Drop for Alarm<'_, '_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.is_over.store(true, Ordering::Relaxed);
+            // Taken so that nobody is between looking and waiting.
+            drop(self.0.waiting.lock());
+            self.0.moved.notify_all();
+        }
+    }
+}

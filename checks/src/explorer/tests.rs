@@ -1,0 +1,281 @@
+//! The explorer against counts known otherwise: formulas, brute force, stateright.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+use stateright::{Expectation, Model};
+
+use super::toys::{Drawn, Grid, Pass, Phase, Ring, TwoPhase, sum};
+use super::*;
+
+fn grid(sides: usize, most: u8) -> Grid {
+    Grid { sides, most, ..Grid::default() }
+}
+
+fn all<M>(model: &M) -> Exploration<M::State>
+where
+    M: Model + Sync,
+    M::State: Clone + Hash + Eq + Send + Sync,
+{
+    explore(model, &Options::default(), |_| 0).unwrap()
+}
+
+fn verdict<'a, S>(exploration: &'a Exploration<S>, name: &str) -> &'a Verdict {
+    exploration.verdicts.iter().find(|v| v.property == name).unwrap()
+}
+
+#[test]
+fn a_grid_has_the_states_transitions_and_depth_that_its_formula_says() {
+    let exploration = explore(&grid(8, 2), &Options::default(), |&side| side).unwrap();
+    assert!(exploration.is_exhausted());
+    assert_eq!(exploration.distinct(), 3u64.pow(8));
+    // Each counter goes up 2 times for every setting of the 7 others.
+    assert_eq!(exploration.kinds, vec![2 * 3u64.pow(7); 8]);
+    assert_eq!(exploration.transitions, 8 * 2 * 3u64.pow(7));
+    assert_eq!(u64::from(exploration.graph.edges()), exploration.transitions);
+    assert_eq!(exploration.depth(), 16);
+    assert_eq!((exploration.checked, exploration.expanded), (3u64.pow(8), 3u64.pow(8)));
+    for (index, state) in exploration.states.iter().enumerate() {
+        assert_eq!(exploration.graph.depth(index as u32), sum(state));
+    }
+}
+
+#[test]
+fn reachability_is_said_either_way_once_exhausted() {
+    let exploration = all(&grid(4, 1));
+    let full = verdict(&exploration, "full");
+    assert_eq!((full.first, full.holds), (Some(15), Some(true)));
+    assert_eq!(exploration.unreached().map(|v| v.property).collect::<Vec<_>>(), ["beyond_full"]);
+    assert_eq!(verdict(&exploration, "beyond_full").holds, Some(false));
+    assert_eq!(verdict(&exploration, "below_forbidden").holds, Some(true));
+}
+
+#[test]
+fn every_violated_property_gets_its_own_shortest_trace() {
+    let ring = Ring { members: 5, patience: 6 };
+    let exploration = all(&ring);
+    let traces: Vec<_> =
+        exploration.violations().map(|v| (v.property, exploration.trace(&ring, v.first.unwrap()))).collect();
+    assert_eq!(traces.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["one_token", "three_tokens"]);
+    // Six passes until the patience ends, and one or two duplications.
+    assert_eq!(traces[0].1.steps.len(), 7);
+    assert_eq!(traces[1].1.steps.len(), 8);
+    assert_eq!(traces[0].1.steps[5..].iter().map(|(a, _)| a).collect::<Vec<_>>(), [&Pass::On, &Pass::Twice]);
+}
+
+#[test]
+fn a_trace_replays_to_the_state_it_names() {
+    let model = TwoPhase { managers: 4, hasty: true };
+    let exploration = explore(&model, &Options::default(), Phase::kind).unwrap();
+    let violation = exploration.violations().next().unwrap();
+    let trace = exploration.trace(&model, violation.first.unwrap());
+    let mut state = exploration.states[trace.start as usize];
+    for (action, index) in trace.steps {
+        state = model.next_state(&state, action).unwrap();
+        assert_eq!(state, exploration.states[index as usize]);
+    }
+    assert!(exploration.kinds.iter().all(|&fired| fired > 0), "{:?}", exploration.kinds);
+    assert_eq!(all(&TwoPhase { managers: 4, hasty: false }).violations().count(), 0);
+}
+
+#[test]
+fn stopping_at_the_first_violation_names_the_same_state_and_claims_no_more() {
+    let forbidding = Grid { forbidden: 5, ..grid(8, 2) };
+    let to_the_end = all(&forbidding);
+    let options = Options { stop_at_first_violation: true, ..Options::default() };
+    let stopped = explore(&forbidding, &options, |_| 0).unwrap();
+    assert_eq!(stopped.ended, Ended::Stopped(Bound::Violation));
+    assert_eq!(verdict(&stopped, "below_forbidden"), verdict(&to_the_end, "below_forbidden"));
+    assert_eq!(verdict(&stopped, "full").holds, None);
+    assert!(stopped.distinct() < to_the_end.distinct());
+}
+
+#[test]
+fn bounds_end_it_and_it_says_so() {
+    let whole = grid(8, 2);
+    let interrupt = AtomicBool::new(true);
+    let cases = [
+        (Options { max_states: 500, ..Options::default() }, Bound::States(500)),
+        (Options { max_depth: Some(3), ..Options::default() }, Bound::Depth(3)),
+        (Options { max_bytes: Some(200_000), ..Options::default() }, Bound::Bytes(200_000)),
+        (Options { interrupt: Some(&interrupt), ..Options::default() }, Bound::Interrupted),
+    ];
+    for (options, bound) in cases {
+        let exploration = explore(&whole, &options, |_| 0).unwrap();
+        assert_eq!(exploration.ended, Ended::Stopped(bound));
+        assert!(!exploration.is_exhausted());
+        assert!(exploration.verdicts.iter().all(|v| v.holds.is_none()), "{bound}");
+        assert_eq!(exploration.graph.row(exploration.graph.states() - 1), 0..0);
+        assert!(exploration.expanded < exploration.distinct(), "{bound}");
+        let edges: u32 = (0..exploration.graph.states()).map(|s| exploration.graph.row(s).len() as u32).sum();
+        assert_eq!(edges, exploration.graph.edges());
+    }
+}
+
+#[test]
+fn a_bound_that_is_met_exactly_is_no_bound() {
+    let options = Options { max_states: 3u32.pow(8), max_depth: Some(17), ..Options::default() };
+    assert!(explore(&grid(8, 2), &options, |_| 0).unwrap().is_exhausted());
+}
+
+#[test]
+fn states_at_the_greatest_depth_are_judged() {
+    let forbidding = Grid { forbidden: 3, ..grid(8, 2) };
+    let options = Options { max_depth: Some(3), ..Options::default() };
+    let exploration = explore(&forbidding, &options, |_| 0).unwrap();
+    assert_eq!(verdict(&exploration, "below_forbidden").holds, Some(false));
+    assert_eq!(exploration.checked, exploration.distinct());
+}
+
+#[test]
+fn the_boundary_cuts_and_is_counted() {
+    let bounded = Grid { boundary: 1, ..grid(4, 2) };
+    let exploration = all(&bounded);
+    assert!(exploration.is_exhausted());
+    assert_eq!((exploration.distinct(), exploration.outside), (2 * 27, 27));
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused() {
+    let refused = |model: &Grid, options: &Options<'_>| explore(model, options, |_| 0).unwrap_err();
+    let options = Options::default();
+    let eventual = Grid { with_eventually: true, ..grid(2, 1) };
+    assert_eq!(refused(&eventual, &options), ExploreError::Eventually { name: "ends_full" });
+    assert_eq!(refused(&grid(2, 1), &Options { threads: 0, ..options }), ExploreError::NoThreads);
+    let empty = Drawn { initial: vec![], successors: vec![], bad: vec![] };
+    assert_eq!(explore(&empty, &options, |_| 0).unwrap_err(), ExploreError::NoInitialState);
+}
+
+#[test]
+fn nothing_depends_on_the_number_of_threads() {
+    let model = Grid { forbidden: 9, ..grid(10, 2) };
+    for stop_at_first_violation in [false, true] {
+        for max_states in [20_000, u32::MAX] {
+            let run = |threads| {
+                let options = Options { threads, stop_at_first_violation, max_states, ..Options::default() };
+                let mut exploration = explore(&model, &options, |&side| side).unwrap();
+                exploration.peak_bytes = 0; // buffers may differ in size
+                exploration
+            };
+            let one = run(1);
+            assert!(one == run(2) && one == run(3), "stop {stop_at_first_violation}, at most {max_states}");
+        }
+    }
+}
+
+#[test]
+fn without_edges_everything_else_is_the_same() {
+    let model = TwoPhase { managers: 5, hasty: true };
+    let with = all(&model);
+    let options = Options { keep_edges: false, ..Options::default() };
+    let without = explore(&model, &options, |_| 0).unwrap();
+    assert_eq!(without.graph.edges(), 0);
+    assert_eq!((&without.states, &without.verdicts), (&with.states, &with.verdicts));
+    assert_eq!((without.transitions, without.ended), (with.transitions, with.ended));
+    assert!(without.peak_bytes < with.peak_bytes);
+    let last = with.graph.states() - 1;
+    assert_eq!(without.trace(&model, last), with.trace(&model, last));
+}
+
+#[test]
+fn progress_is_reported_in_order() {
+    let seen = Mutex::new(Vec::new());
+    let note = |progress: Progress| seen.lock().unwrap().push(progress);
+    let options = Options { threads: 2, progress: Some(&note), keep_edges: false, ..Options::default() };
+    let exploration = explore(&grid(12, 2), &options, |_| 0).unwrap();
+    let seen = seen.into_inner().unwrap();
+    assert_eq!(seen.len() as u64, exploration.distinct() >> 16);
+    assert!(seen.is_sorted_by_key(|p| (p.depth, p.states)));
+    assert!(seen.iter().all(|p| p.frontier > 0 && p.frontier < p.states));
+}
+
+#[test]
+fn peak_bytes_count_at_least_what_is_handed_out() {
+    let exploration = all(&grid(10, 2));
+    let handed_out = exploration.distinct() * (64 + 4 + 4) + exploration.transitions * 6;
+    assert!(exploration.peak_bytes > handed_out);
+    assert!(exploration.peak_bytes < 3 * handed_out);
+}
+
+struct Panics(Grid);
+
+impl Model for Panics {
+    type State = [u8; 64];
+    type Action = usize;
+
+    fn init_states(&self) -> Vec<[u8; 64]> {
+        self.0.init_states()
+    }
+
+    fn actions(&self, state: &[u8; 64], actions: &mut Vec<usize>) {
+        assert!(sum(state) < 12, "deliberate");
+        self.0.actions(state, actions);
+    }
+
+    fn next_state(&self, state: &[u8; 64], side: usize) -> Option<[u8; 64]> {
+        self.0.next_state(state, side)
+    }
+}
+
+#[test]
+#[should_panic]
+fn a_model_that_panics_on_a_thread_ends_it_rather_than_hang_it() {
+    let options = Options { threads: 2, ..Options::default() };
+    let _ = explore(&Panics(grid(10, 2)), &options, |_| 0);
+}
+
+fn any_graph() -> impl Strategy<Value = Drawn> {
+    (1..40u32).prop_flat_map(|states| {
+        let successors = prop::collection::vec(prop::collection::vec(0..states, 0..5), states as usize);
+        let some = || prop::collection::vec(0..states, 1..4);
+        (some(), successors, some()).prop_map(|(initial, successors, bad)| Drawn { initial, successors, bad })
+    })
+}
+
+/// Depth of every reachable state, by a queue and a map.
+fn depths(drawn: &Drawn) -> HashMap<u32, u32> {
+    let mut depths = HashMap::new();
+    let mut queue: VecDeque<(u32, u32)> = drawn.initial.iter().map(|&state| (state, 0)).collect();
+    while let Some((state, depth)) = queue.pop_front() {
+        if let std::collections::hash_map::Entry::Vacant(entry) = depths.entry(state) {
+            entry.insert(depth);
+            queue.extend(drawn.successors[state as usize].iter().map(|&next| (next, depth + 1)));
+        }
+    }
+    depths
+}
+
+proptest! {
+    #[test]
+    fn any_graph_is_explored_as_a_queue_and_a_map_would(drawn in any_graph()) {
+        let exploration = all(&drawn);
+        let depths = depths(&drawn);
+        prop_assert_eq!(exploration.states.len(), depths.len());
+        for (index, state) in exploration.states.iter().enumerate() {
+            let index = index as u32;
+            prop_assert_eq!(exploration.graph.depth(index), depths[state]);
+            prop_assert_eq!(exploration.trace(&drawn, index).steps.len() as u32, depths[state]);
+            let targets: Vec<u32> = exploration.graph.row(index)
+                .map(|edge| exploration.states[exploration.graph.target(edge) as usize]).collect();
+            prop_assert_eq!(&targets, &drawn.successors[*state as usize]);
+            for edge in exploration.graph.row(index) {
+                let action = exploration.action(&drawn, index, exploration.graph.ordinal(edge));
+                let target = &exploration.states[exploration.graph.target(edge) as usize];
+                let next = drawn.next_state(state, action);
+                prop_assert_eq!(next.as_ref(), Some(target));
+            }
+        }
+        prop_assert_eq!(exploration.transitions, u64::from(exploration.graph.edges()));
+        let shortest = drawn.bad.iter().filter_map(|bad| depths.get(bad)).min().copied();
+        for verdict in &exploration.verdicts[..2] {
+            prop_assert_eq!(verdict.first.map(|first| exploration.graph.depth(first)), shortest);
+            prop_assert_eq!(verdict.holds, Some((verdict.expectation == Expectation::Sometimes) == shortest.is_some()));
+        }
+        let levels: Vec<u32> = exploration.graph.levels().flatten().collect();
+        prop_assert_eq!(levels, (0..exploration.graph.states()).collect::<Vec<_>>());
+        let agreement = agree(std::sync::Arc::new(drawn), &exploration, 2, None);
+        prop_assert!(agreement.agrees, "{}", agreement.why);
+    }
+}

@@ -1,0 +1,231 @@
+//! Small models to judge the explorer by: their counts are known by other means.
+
+use stateright::{Model, Property};
+
+/// Counters that go up one at a time: (most + 1)^sides states in a flat 64 bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Grid {
+    pub(crate) sides: usize,
+    pub(crate) most: u8,
+    /// The sum that must not be reached; 0 for none.
+    pub(crate) forbidden: u32,
+    /// Nothing beyond this value of counter 0 lies within the boundary; 0 for no boundary.
+    pub(crate) boundary: u8,
+    pub(crate) with_eventually: bool,
+}
+
+pub(crate) fn sum(state: &[u8; 64]) -> u32 {
+    state.iter().map(|&counter| u32::from(counter)).sum()
+}
+
+impl Model for Grid {
+    type State = [u8; 64];
+    type Action = usize;
+
+    fn init_states(&self) -> Vec<[u8; 64]> {
+        vec![[0; 64]]
+    }
+
+    fn actions(&self, _: &[u8; 64], actions: &mut Vec<usize>) {
+        actions.extend(0..self.sides);
+    }
+
+    fn next_state(&self, state: &[u8; 64], side: usize) -> Option<[u8; 64]> {
+        let mut next = *state;
+        next[side] += 1;
+        (next[side] <= self.most).then_some(next)
+    }
+
+    fn within_boundary(&self, state: &[u8; 64]) -> bool {
+        self.boundary == 0 || state[0] <= self.boundary
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            Property::always("below_forbidden", |grid: &Grid, state| {
+                grid.forbidden == 0 || sum(state) < grid.forbidden
+            }),
+            Property::sometimes("full", |grid: &Grid, state| {
+                sum(state) == grid.sides as u32 * u32::from(grid.most)
+            }),
+            Property::sometimes("beyond_full", |grid: &Grid, state| {
+                sum(state) > grid.sides as u32 * u32::from(grid.most)
+            }),
+        ];
+        if self.with_eventually {
+            properties.push(Property::eventually("ends_full", |_, _| false));
+        }
+        properties
+    }
+}
+
+/// A token that is passed round a ring and may be duplicated by an impatient holder.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring {
+    pub(crate) members: u8,
+    /// The passes after which the holder loses patience.
+    pub(crate) patience: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    On,
+    Twice,
+}
+
+impl Model for Ring {
+    /// A bit for each token, and the passes so far up to the patience.
+    type State = (u16, u8);
+    type Action = Pass;
+
+    fn init_states(&self) -> Vec<(u16, u8)> {
+        vec![(1, 0)]
+    }
+
+    fn actions(&self, &(_, passes): &(u16, u8), actions: &mut Vec<Pass>) {
+        actions.push(Pass::On);
+        if passes == self.patience {
+            actions.push(Pass::Twice);
+        }
+    }
+
+    fn next_state(&self, &(tokens, passes): &(u16, u8), pass: Pass) -> Option<(u16, u8)> {
+        let moved = (tokens << 1 | tokens >> (self.members - 1)) & ((1 << self.members) - 1);
+        let tokens = if pass == Pass::Twice { moved | tokens } else { moved };
+        Some((tokens, (passes + 1).min(self.patience)))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("one_token", |_, &(tokens, _): &(u16, u8)| tokens.count_ones() == 1),
+            Property::always("a_token", |_, &(tokens, _): &(u16, u8)| tokens != 0),
+            Property::always("three_tokens", |_, &(tokens, _): &(u16, u8)| tokens.count_ones() < 3),
+        ]
+    }
+}
+
+/// Two-phase commit (Gray and Lamport), the managers' messages as a set.
+#[derive(Clone, Debug)]
+pub(crate) struct TwoPhase {
+    pub(crate) managers: u8,
+    /// The coordinator commits on the vote of one manager.
+    pub(crate) hasty: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Vote {
+    /// Sets of managers.
+    prepared: u8,
+    committed: u8,
+    aborted: u8,
+    /// What the coordinator has heard, and what it decided.
+    heard: u8,
+    decided: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Prepare(u8),
+    ChooseAbort(u8),
+    Hear(u8),
+    Decide(bool),
+    Learn(u8),
+}
+
+impl Phase {
+    pub(crate) fn kind(&self) -> usize {
+        match self {
+            Phase::Prepare(_) => 0,
+            Phase::ChooseAbort(_) => 1,
+            Phase::Hear(_) => 2,
+            Phase::Decide(_) => 3,
+            Phase::Learn(_) => 4,
+        }
+    }
+}
+
+impl Model for TwoPhase {
+    type State = Vote;
+    type Action = Phase;
+
+    fn init_states(&self) -> Vec<Vote> {
+        vec![Vote::default()]
+    }
+
+    fn actions(&self, state: &Vote, actions: &mut Vec<Phase>) {
+        let all = (1u8 << self.managers) - 1;
+        if state.decided.is_none() {
+            actions.push(Phase::Decide(false));
+            let enough = if self.hasty { state.heard != 0 } else { state.heard == all };
+            if enough {
+                actions.push(Phase::Decide(true));
+            }
+        }
+        for manager in 0..self.managers {
+            let bit = 1 << manager;
+            if (state.prepared | state.aborted) & bit == 0 {
+                actions.extend([Phase::Prepare(manager), Phase::ChooseAbort(manager)]);
+            }
+            if state.decided.is_none() && state.prepared & !state.heard & bit != 0 {
+                actions.push(Phase::Hear(manager));
+            }
+            if state.decided.is_some() && (state.committed | state.aborted) & bit == 0 {
+                actions.push(Phase::Learn(manager));
+            }
+        }
+    }
+
+    fn next_state(&self, state: &Vote, phase: Phase) -> Option<Vote> {
+        let mut next = *state;
+        match phase {
+            Phase::Prepare(manager) => next.prepared |= 1 << manager,
+            Phase::ChooseAbort(manager) => next.aborted |= 1 << manager,
+            Phase::Hear(manager) => next.heard |= 1 << manager,
+            Phase::Decide(commit) => next.decided = Some(commit),
+            Phase::Learn(manager) if state.decided == Some(true) => next.committed |= 1 << manager,
+            Phase::Learn(manager) => next.aborted |= 1 << manager,
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("consistent", |_, state: &Vote| state.committed == 0 || state.aborted == 0),
+            Property::sometimes("commits", |_, state: &Vote| state.committed != 0),
+            Property::sometimes("aborts", |_, state: &Vote| state.aborted != 0),
+        ]
+    }
+}
+
+/// Any graph at all: state s leads to each of `successors[s]`, the last action leads nowhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawn {
+    pub(crate) initial: Vec<u32>,
+    pub(crate) successors: Vec<Vec<u32>>,
+    pub(crate) bad: Vec<u32>,
+}
+
+impl Model for Drawn {
+    type State = u32;
+    type Action = usize;
+
+    fn init_states(&self) -> Vec<u32> {
+        self.initial.clone()
+    }
+
+    fn actions(&self, &state: &u32, actions: &mut Vec<usize>) {
+        actions.extend(0..=self.successors[state as usize].len());
+    }
+
+    fn next_state(&self, &state: &u32, action: usize) -> Option<u32> {
+        self.successors[state as usize].get(action).copied()
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("no_bad", |drawn: &Drawn, state| !drawn.bad.contains(state)),
+            Property::sometimes("bad", |drawn: &Drawn, state| drawn.bad.contains(state)),
+            Property::sometimes("never", |_, _| false),
+        ]
+    }
+}
