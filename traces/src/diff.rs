@@ -77,7 +77,10 @@ fn compare(path: &str, expected: Option<&Value>, actual: Option<&Value>, found: 
 }
 
 fn by_path(a: &str, b: &str) -> Ordering {
-    let part = |part: &str| (part.parse::<u64>().ok(), part.to_owned());
+    let part = |part: &str| match part.parse::<u64>() {
+        Ok(number) => (0, number, String::new()),
+        Err(_) => (1, 0, part.to_owned()),
+    };
     a.split('/').map(part).cmp(b.split('/').map(part))
 }
 

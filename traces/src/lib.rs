@@ -14,6 +14,7 @@ mod file;
 mod outcome;
 mod record;
 mod region;
+pub mod render;
 mod replay;
 mod scope;
 mod shrink;

@@ -22,7 +22,7 @@ pub struct Reader<R> {
     /// A newer minor version may have records that are not known here.
     newer_minor: bool,
     next_index: u64,
-    /// The last step shows a view: it was recorded, so a verdict must follow.
+    /// A view was shown: this was recorded, so a verdict must follow.
     recorded: bool,
     ended: Ended,
 }
@@ -87,7 +87,8 @@ impl<R: BufRead> Reader<R> {
         for command in &header.scope.commands {
             lines.check_stores(&command.stores(), &header.scope.stores, "commands")?;
         }
-        Ok(Self { lines, header, newer_minor, next_index: 1, recorded: false, ended: Ended::No })
+        let recorded = header.view.is_some();
+        Ok(Self { lines, header, newer_minor, next_index: 1, recorded, ended: Ended::No })
     }
 
     /// What the trace is about.
@@ -145,7 +146,7 @@ impl<R: BufRead> Reader<R> {
             self.lines.check_stores(&stores, known, "expect")?;
         }
         self.next_index += 1;
-        self.recorded = step.view.is_some();
+        self.recorded |= step.view.is_some();
         Ok(Record::Step(step))
     }
 
@@ -163,7 +164,7 @@ impl<R: BufRead> Reader<R> {
     /// The file has ended; was it time?
     fn end(&mut self) -> Result<(), TraceError> {
         if self.recorded && self.ended == Ended::No {
-            let what = format!("step {} was recorded, and no verdict follows it", self.next_index - 1);
+            let what = format!("it was recorded, and no verdict follows step {}", self.next_index - 1);
             return Err(TraceError::CutShort { at: self.lines.place(self.lines.number + 1, 1), what });
         }
         Ok(())

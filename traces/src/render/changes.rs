@@ -1,0 +1,293 @@
+//! What a step changed, in words: one line for each peer that changed.
+//!
+//! Said is what an operator would look at; a change that no words fit is shown
+//! field by field, so that nothing goes unsaid.
+
+use std::collections::BTreeSet;
+
+use crate::action::Action;
+use crate::diff::differences;
+use crate::region::{RegionId, StoreId};
+use crate::view::{Entry, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
+use crate::words::joined;
+
+/// The changes from one view to the next, a line each; empty if nothing changed.
+pub fn changes(before: &View, after: &View) -> Vec<String> {
+    if before == after {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    let stores: BTreeSet<&StoreId> = before.stores.keys().chain(after.stores.keys()).collect();
+    let several = [before, after].iter().flat_map(|view| regions(view)).collect::<BTreeSet<_>>().len() > 1;
+    for &store in stores {
+        lines.extend(store_changes(store, before, after, several));
+    }
+    lines.extend(held_changes(before, after));
+    if lines.is_empty() {
+        lines.extend(differences(before, after).iter().map(|difference| {
+            let (was, is) = difference.words();
+            format!("{}: {was} -> {is}", difference.path)
+        }));
+    }
+    lines
+}
+
+fn regions(view: &View) -> impl Iterator<Item = RegionId> + '_ {
+    view.stores.values().flat_map(|store| store.peers.keys().copied())
+}
+
+fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> Vec<String> {
+    let (was, is) = (before.stores.get(&store), after.stores.get(&store));
+    let (Some(was), Some(is)) = (was, is) else {
+        let word = if is.is_some() { "joins" } else { "is gone" };
+        return vec![format!("store {store}: {word}")];
+    };
+    let mut lines = Vec::new();
+    if was.status != is.status {
+        let word = match (was.status, is.status) {
+            (StoreStatus::Down, StoreStatus::Up) => "is up again".into(),
+            (_, status) => format!("is {status}"),
+        };
+        lines.push(format!("store {store}: {word}"));
+    }
+    let peers: BTreeSet<&RegionId> = was.peers.keys().chain(is.peers.keys()).collect();
+    for region in peers {
+        let words = match (was.peers.get(region), is.peers.get(region)) {
+            (None, None) => continue,
+            (Some(_), None) => vec!["everything is gone".into()],
+            (None, Some(peer)) => created(peer),
+            (Some(old), Some(new)) => peer_changes(old, new),
+        };
+        if !words.is_empty() {
+            let whose = if several { format!(", region {region}") } else { String::new() };
+            lines.push(format!("store {store}{whose}: {}", words.join(", ")));
+        }
+    }
+    if several && was.ranges != is.ranges {
+        let ranges =
+            is.ranges.iter().map(|entry| format!("{} [{}, {})", entry.region, entry.start, entry.end));
+        lines.push(format!("store {store}: its ranges are {}", joined(ranges, ", ")));
+    }
+    lines
+}
+
+fn created(peer: &Peer) -> Vec<String> {
+    match peer.state {
+        PeerState::Tombstone => {
+            vec![format!("a tombstone of peer {} at epoch {}", peer.id, peer.region.epoch)]
+        }
+        state => {
+            let mut words = vec![format!("peer {} is created, {state}", peer.id)];
+            words.extend(follows(peer));
+            words
+        }
+    }
+}
+
+fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
+    if is.state == PeerState::Tombstone {
+        if was == is {
+            return Vec::new();
+        }
+        return vec![format!("peer {} is destroyed, its tombstone has epoch {}", was.id, is.region.epoch)];
+    }
+    if was.state == PeerState::Tombstone || was.id != is.id {
+        return created(is);
+    }
+    let mut words = Vec::new();
+    if was.state != is.state {
+        words.push(format!("{} -> {}", was.state, is.state));
+    }
+    words.extend(role_changes(was, is));
+    words.extend(log_changes(&was.log, &is.log));
+    words.extend(number("commit", was.commit, is.commit));
+    words.extend(number("applied", was.applied, is.applied));
+    words.extend(region_changes(was, is));
+    words.extend(data_changes(was, is));
+    match (&was.snapshot, &is.snapshot) {
+        (old, Some(new)) if old.as_ref() != Some(new) => {
+            words.push(format!("snapshot at {} received", new.position.index));
+        }
+        (Some(_), None) if was.state == is.state && was.applied == is.applied => {
+            words.push("its snapshot is forgotten".into());
+        }
+        _ => {}
+    }
+    words.extend(leading_changes(was.leading.as_ref(), is.leading.as_ref()));
+    words.extend(read_changes(was.read.as_ref(), is.read.as_ref()));
+    words
+}
+
+fn number(what: &str, was: u64, is: u64) -> Option<String> {
+    (was != is).then(|| format!("{what} {was}->{is}"))
+}
+
+fn follows(peer: &Peer) -> Option<String> {
+    (peer.role == Role::Follower && peer.leader != 0)
+        .then(|| format!("follows peer {} in term {}", peer.leader, peer.term))
+}
+
+fn role_changes(was: &Peer, is: &Peer) -> Vec<String> {
+    let mut words = Vec::new();
+    let new_leader = is.leader != was.leader || is.term != was.term;
+    if was.role != is.role || (is.role != Role::Follower && is.term != was.term) {
+        words.push(match is.role {
+            Role::Follower => format!("{} no more, term {}", was.role, is.term),
+            role => format!("{role} of term {}", is.term),
+        });
+    } else if is.term != was.term && follows(is).is_none() {
+        words.push(format!("term {}->{}", was.term, is.term));
+    }
+    if is.role == Role::Follower && new_leader {
+        words.extend(follows(is));
+        if is.leader == 0 && was.leader != 0 && was.role == Role::Follower {
+            words.push("knows no leader".into());
+        }
+    }
+    if was.vote != is.vote && is.vote != 0 && is.vote != is.id {
+        words.push(format!("votes for peer {}", is.vote));
+    }
+    if let (Some(old), Some(new)) = (&was.campaign, &is.campaign) {
+        if old.granted != new.granted {
+            words.push(format!("granted by {}", joined(&new.granted, " ")));
+        }
+        if old.rejected != new.rejected {
+            words.push(format!("rejected by {}", joined(&new.rejected, " ")));
+        }
+    }
+    words
+}
+
+fn log_changes(was: &Log, is: &Log) -> Vec<String> {
+    let mut words = Vec::new();
+    let same = |index: u64| was.entry(index).is_none() || was.entry(index) == is.entry(index);
+    if was.truncated != is.truncated {
+        let to = is.truncated.index;
+        words.push(if to > was.last_index() {
+            format!("log begins anew behind {to}")
+        } else {
+            format!("log compacted to {to}")
+        });
+    }
+    let new: Vec<(u64, &Entry)> =
+        is.iter().filter(|(index, entry)| was.entry(*index) != Some(*entry)).collect();
+    if let (Some((first, _)), Some((last, _))) = (new.first(), new.last()) {
+        let entries = joined(new.iter().map(|(_, entry)| entry_words(entry)), "; ");
+        let range = if first == last { first.to_string() } else { format!("{first}..{last}") };
+        let verb = if new.iter().all(|(index, _)| same(*index)) { "" } else { " overwritten" };
+        words.push(format!("log {range}{verb} ({entries})"));
+    }
+    if is.last_index() < was.last_index() {
+        words.push(format!("log cut back to {}", is.last_index()));
+    }
+    words
+}
+
+fn entry_words(entry: &Entry) -> String {
+    entry.command.as_ref().map_or_else(|| "empty".into(), ToString::to_string)
+}
+
+fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
+    let (old, new) = (&was.region, &is.region);
+    let mut words = Vec::new();
+    if old.epoch != new.epoch {
+        let parts = [
+            number("conf_ver", old.epoch.conf_ver, new.epoch.conf_ver),
+            number("version", old.epoch.version, new.epoch.version),
+        ];
+        words.push(format!("epoch {}", joined(parts.into_iter().flatten(), " ")));
+    }
+    if old.peers != new.peers {
+        words.push(format!("peers {{{}}}", joined(&new.peers, " ")));
+    }
+    if (&old.start, &old.end) != (&new.start, &new.end) {
+        words.push(format!("range [{}, {})", new.start, new.end));
+    }
+    words
+}
+
+fn data_changes(was: &Peer, is: &Peer) -> Vec<String> {
+    let written = is.data.iter().filter(|(key, value)| was.data.get(*key) != Some(*value));
+    let gone = was.data.keys().filter(|key| !is.data.contains_key(*key));
+    written
+        .map(|(key, value)| format!("{key}={value}"))
+        .chain(gone.map(|key| format!("{key} gone")))
+        .collect()
+}
+
+fn leading_changes(was: Option<&Leading>, is: Option<&Leading>) -> Vec<String> {
+    let Some(is) = is else { return Vec::new() };
+    let nothing = Leading::default();
+    let first_of_term = was.is_none();
+    let was = was.unwrap_or(&nothing);
+    let mut words = Vec::new();
+    if !first_of_term {
+        for (peer, index) in &is.matched {
+            let known = was.matched.get(peer).copied();
+            if known != Some(*index) && known.is_some_and(|known| known < *index) {
+                words.push(format!("knows peer {peer} at {index}"));
+            }
+        }
+    }
+    if was.transfer != is.transfer {
+        words.push(match is.transfer {
+            None => "no longer hands over".into(),
+            Some(transfer) if transfer.timeout_now => {
+                format!("hands over to peer {}, its TimeoutNow is under way", transfer.to)
+            }
+            Some(transfer) => format!("hands over to peer {}", transfer.to),
+        });
+    }
+    words
+}
+
+fn read_changes(was: Option<&Read>, is: Option<&Read>) -> Vec<String> {
+    match (was, is) {
+        (old, Some(new)) if old != Some(new) => {
+            let state = if new.ready {
+                "ready".into()
+            } else {
+                format!("acknowledged by {}", joined(&new.acks, " "))
+            };
+            vec![format!("reads {} at {}, {state}", new.key, new.index)]
+        }
+        (Some(_), None) => vec!["its read is over".into()],
+        _ => Vec::new(),
+    }
+}
+
+fn held_changes(before: &View, after: &View) -> Vec<String> {
+    // Messages are pushed at the end and taken from anywhere.
+    let mut left = before.held.clone();
+    let mut words = Vec::new();
+    for held in &after.held {
+        match left.iter().position(|old| old == held) {
+            Some(at) => drop(left.remove(at)),
+            None => words.push(format!("held: {held}")),
+        }
+    }
+    words.extend(left.iter().map(|held| format!("no longer held: {held}")));
+    words
+}
+
+/// The stores that a step is drawn between: who acts, and on whom.
+pub(super) fn ends(action: &Action, before: Option<&View>) -> (Vec<StoreId>, Option<StoreId>) {
+    match action {
+        Action::Vote { candidate, voter, .. } => (vec![*candidate], Some(*voter)),
+        Action::Replicate { leader, follower, .. } => (vec![*leader], Some(*follower)),
+        Action::Hold { from, .. } => (vec![*from], None),
+        Action::TimeoutNow { region, leader } => {
+            let target = before.and_then(|view| {
+                let peer = view.stores.get(leader)?.peers.get(region)?;
+                Some(peer.region.member(peer.leading.as_ref()?.transfer?.to)?.store)
+            });
+            (vec![*leader], target)
+        }
+        Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
+            Some(held) => (vec![held.from.store], Some(held.to.store)),
+            None => (Vec::new(), None),
+        },
+        Action::Propose { store, .. } => (vec![*store], None),
+        other => (other.stores(), None),
+    }
+}

@@ -1,0 +1,87 @@
+//! Traces for people: a terminal's step list, a mermaid sequence diagram, a page.
+//!
+//! All three say in words what each step changed; none shows a whole view. They
+//! need no view: of a scenario they show the actions.
+
+mod changes;
+mod html;
+mod mermaid;
+mod terminal;
+
+pub use changes::changes;
+pub use html::html;
+pub use mermaid::mermaid;
+pub use terminal::terminal;
+
+use crate::action::Action;
+use crate::file::{Header, Step, Trace, Verdict, VerdictResult};
+use crate::view::View;
+use crate::words::joined;
+
+/// A step with the view before it, where both sides of a change are known.
+fn with_views(trace: &Trace) -> impl Iterator<Item = (&Step, Option<&View>)> {
+    let before =
+        std::iter::once(trace.header.view.as_ref()).chain(trace.steps.iter().map(|step| step.view.as_ref()));
+    trace.steps.iter().zip(before)
+}
+
+/// The action in words; of a late message also what it is.
+fn action_words(action: &Action, before: Option<&View>) -> String {
+    match action {
+        Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
+            Some(held) => format!("{action}: {held}"),
+            None => action.to_string(),
+        },
+        _ => action.to_string(),
+    }
+}
+
+/// The outcome in words; nothing for a step of a scenario.
+fn outcome_words(step: &Step) -> String {
+    step.outcome.as_ref().map_or(String::new(), ToString::to_string)
+}
+
+/// The title, or the scenario's name if it has none.
+fn title(header: &Header) -> &str {
+    if header.title.is_empty() { &header.scenario } else { &header.title }
+}
+
+/// The scope and the rules in words, a line each.
+fn about(header: &Header) -> Vec<String> {
+    let scope = &header.scope;
+    let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];
+    lines.extend(scope.regions.iter().map(ToString::to_string));
+    if !scope.question.is_empty() {
+        lines.push(scope.question.clone());
+    }
+    if !header.source.is_empty() {
+        lines.push(format!("from {}", header.source));
+    }
+    lines.extend(header.assumptions.iter().map(|words| format!("assumed: {words}")));
+    if !header.without.is_empty() {
+        lines.push(format!("without the guards {}", header.without.join(", ")));
+    }
+    if !header.properties.is_empty() {
+        lines.push(format!("judged by {}", header.properties.join(", ")));
+    }
+    if !scope.prelude.is_empty() {
+        lines.push(format!("begins after {} actions:", scope.prelude.len()));
+        lines.extend(scope.prelude.iter().map(|action| format!("  {action}")));
+    }
+    lines
+}
+
+/// The verdict in words.
+fn verdict_words(verdict: &Verdict) -> String {
+    let at = match verdict.at {
+        None => String::new(),
+        Some(0) => " in the first state".into(),
+        Some(at) => format!(" at step {at}"),
+    };
+    let property = verdict.property.as_deref().unwrap_or("a property");
+    match verdict.result {
+        VerdictResult::Holds => "holds".into(),
+        VerdictResult::Violated => format!("{property} is violated{at}"),
+        VerdictResult::Diverged => format!("the two sides differ{at}"),
+    }
+}

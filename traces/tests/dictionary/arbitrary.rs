@@ -1,0 +1,202 @@
+//! Strategies for everything in the dictionary, without regard to what can happen.
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use rollcall_traces::*;
+
+pub(crate) fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0..10_u64, 1 => 0..NUMBER_LIMIT]
+}
+
+pub(crate) fn key() -> impl Strategy<Value = Key> {
+    vec(any::<u8>(), 0..5).prop_map(|bytes| Key::from(bytes.as_slice()))
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    (number(), number()).prop_map(|(conf_ver, version)| Epoch { conf_ver, version })
+}
+
+fn position() -> impl Strategy<Value = LogPosition> {
+    (number(), number()).prop_map(|(index, term)| LogPosition { index, term })
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let kind = select(vec![ChangeKind::AddVoter, ChangeKind::AddLearner, ChangeKind::Remove]);
+    (kind, number(), number()).prop_map(|(kind, peer, store)| Change { kind, peer, store })
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (key(), key()).prop_map(|(key, value)| Command::Put { key, value }),
+        change().prop_map(Command::ChangePeer),
+        vec(change(), 0..3).prop_map(|changes| Command::EnterJoint { changes }),
+        Just(Command::LeaveJoint),
+        number().prop_map(|to| Command::TransferLeader { to }),
+        number().prop_map(|index| Command::CompactLog { index }),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    select(vec![Answer::Given, Answer::Lost, Answer::Held])
+}
+
+pub(crate) fn action() -> impl Strategy<Value = Action> {
+    let entries = select(vec![Entries::One, Entries::All]);
+    let message = select(vec![Outgoing::Append, Outgoing::TimeoutNow]);
+    let place = || (number(), number());
+    prop_oneof![
+        place().prop_map(|(region, store)| Action::Campaign { region, store }),
+        (number(), number(), number(), answer())
+            .prop_map(|(region, candidate, voter, answer)| Action::Vote { region, candidate, voter, answer }),
+        (number(), number(), number(), entries, answer()).prop_map(
+            |(region, leader, follower, entries, answer)| Action::Replicate {
+                region,
+                leader,
+                follower,
+                entries,
+                answer
+            }
+        ),
+        place().prop_map(|(region, store)| Action::ApplySnapshot { region, store }),
+        place().prop_map(|(region, store)| Action::Apply { region, store }),
+        (number(), number(), command(), option::of(epoch()))
+            .prop_map(|(region, store, command, epoch)| Action::Propose { region, store, command, epoch }),
+        (number(), number(), key()).prop_map(|(region, store, key)| Action::Read { region, store, key }),
+        place().prop_map(|(region, store)| Action::AnswerRead { region, store }),
+        place().prop_map(|(region, leader)| Action::TimeoutNow { region, leader }),
+        place().prop_map(|(region, store)| Action::TransferTimeout { region, store }),
+        number().prop_map(|store| Action::Crash { store }),
+        number().prop_map(|store| Action::Restart { store }),
+        number().prop_map(|store| Action::Destroy { store }),
+        (number(), number(), number(), message).prop_map(|(region, from, to, message)| Action::Hold {
+            region,
+            from,
+            to,
+            message
+        }),
+        (0..9_usize).prop_map(|slot| Action::Late { slot }),
+    ]
+}
+
+pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
+    let reasons = vec![Reason::StoreDown, Reason::PendingConfChange, Reason::NoEffect, Reason::TwoVoters];
+    prop_oneof![
+        Just(Outcome::DONE),
+        (key(), option::of(key()), number(), epoch()).prop_map(|(key, value, region, epoch)| {
+            Outcome::Done(Returned::Value { key, value, region, epoch })
+        }),
+        select(reasons).prop_map(Outcome::Refused),
+    ]
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    let role = select(vec![
+        MemberRole::Voter,
+        MemberRole::Learner,
+        MemberRole::IncomingVoter,
+        MemberRole::DemotingVoter,
+    ]);
+    (number(), number(), role).prop_map(|(id, store, role)| Member { id, store, role })
+}
+
+fn region() -> impl Strategy<Value = Region> {
+    (number(), key(), key(), epoch(), vec(member(), 0..4)).prop_map(|(id, start, end, epoch, peers)| Region {
+        id,
+        start,
+        end,
+        epoch,
+        peers,
+    })
+}
+
+fn data() -> impl Strategy<Value = std::collections::BTreeMap<Key, Value>> {
+    btree_map(key(), key(), 0..3)
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    (position(), region(), data()).prop_map(|(position, region, data)| Snapshot { position, region, data })
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (number(), option::of(command()), epoch()).prop_map(|(term, command, epoch)| Entry {
+        term,
+        command,
+        epoch,
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (any::<bool>(), position()).prop_map(|(granted, commit)| Message::VoteAnswer { granted, commit }),
+        (position(), vec(entry(), 0..3), number()).prop_map(|(previous, entries, commit)| Message::Append {
+            previous,
+            entries,
+            commit
+        }),
+        number().prop_map(|index| Message::AppendAnswer { index }),
+        snapshot().prop_map(Message::Snapshot),
+        Just(Message::TimeoutNow),
+    ]
+}
+
+fn held() -> impl Strategy<Value = Held> {
+    (number(), member(), member(), number(), epoch(), message())
+        .prop_map(|(region, from, to, term, epoch, message)| Held { region, from, to, term, epoch, message })
+}
+
+fn leading() -> impl Strategy<Value = Leading> {
+    let transfer = (number(), any::<bool>()).prop_map(|(to, timeout_now)| Transfer { to, timeout_now });
+    (btree_map(number(), number(), 0..3), number(), option::of(transfer))
+        .prop_map(|(matched, pending_conf_index, transfer)| Leading { matched, pending_conf_index, transfer })
+}
+
+pub(crate) fn peer() -> impl Strategy<Value = Peer> {
+    let state = select(vec![PeerState::Uninitialised, PeerState::Normal, PeerState::Tombstone]);
+    let role = select(vec![Role::Follower, Role::Candidate, Role::Leader]);
+    let log = (position(), vec(entry(), 0..4)).prop_map(|(truncated, entries)| Log { truncated, entries });
+    let campaign = (position(), btree_set(number(), 0..3), btree_set(number(), 0..3))
+        .prop_map(|(commit, granted, rejected)| Campaign { commit, granted, rejected });
+    let read = (key(), number(), btree_set(number(), 0..3), any::<bool>())
+        .prop_map(|(key, index, acks, ready)| Read { key, index, acks, ready });
+    let durable = (number(), state, number(), number(), log, number(), number(), region(), data());
+    let volatile = (
+        role,
+        number(),
+        option::of(snapshot()),
+        option::of(campaign),
+        option::of(leading()),
+        option::of(read),
+    );
+    (durable, volatile).prop_map(
+        |(
+            (id, state, term, vote, log, commit, applied, region, data),
+            (role, leader, snapshot, campaign, leading, read),
+        )| Peer {
+            id,
+            state,
+            role,
+            term,
+            vote,
+            leader,
+            log,
+            commit,
+            applied,
+            region,
+            snapshot,
+            campaign,
+            leading,
+            read,
+            data,
+        },
+    )
+}
+
+pub(crate) fn view() -> impl Strategy<Value = View> {
+    let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed]);
+    let range = (key(), key(), number()).prop_map(|(start, end, region)| RangeEntry { start, end, region });
+    let store = (status, btree_map(number(), peer(), 0..3), vec(range, 0..2))
+        .prop_map(|(status, peers, ranges)| Store { status, peers, ranges });
+    (btree_map(number(), store, 0..3), vec(held(), 0..3)).prop_map(|(stores, held)| View { stores, held })
+}

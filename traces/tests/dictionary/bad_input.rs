@@ -1,0 +1,243 @@
+//! Each thing that can be wrong with a file, and that its place is named.
+
+use rollcall_traces::*;
+
+use crate::toy;
+
+fn header() -> String {
+    let header = Header::new(toy::scope("broken", &[1, 2]));
+    let trace = Trace { header, steps: Vec::new(), verdict: None };
+    trace.to_text().expect("a header is small").trim_end().to_owned()
+}
+
+const CRASH: &str = r#"{"record":"step","index":1,"action":{"crash":{"store":1}}}"#;
+
+/// Reads the lines, expects a fault and returns it with its line and column.
+fn fault(lines: &[&str]) -> (TraceError, u64, u64) {
+    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    fault_of(&text)
+}
+
+fn fault_of(text: &str) -> (TraceError, u64, u64) {
+    let error = Trace::parse("broken.jsonl", text).expect_err("it is broken");
+    let place = error.place().expect("a reader knows the place").clone();
+    assert!(
+        error.to_string().starts_with(&format!("broken.jsonl:{}:{}: ", place.line, place.column)),
+        "{error}"
+    );
+    assert!(!error.to_string().contains('\n'), "one line each: {error}");
+    (error, place.line, place.column)
+}
+
+/// The column, from 1, at which `part` begins in `line`.
+fn column(line: &str, part: &str) -> u64 {
+    line.find(part).expect("the part is there") as u64 + 1
+}
+
+#[test]
+fn empty_file() {
+    assert!(matches!(fault(&[]), (TraceError::Empty { .. }, 1, 1)));
+    assert!(matches!(fault(&["", "  "]), (TraceError::Empty { .. }, 1, 1)));
+}
+
+#[test]
+fn not_json() {
+    assert!(matches!(fault(&["what is this"]), (TraceError::NotJson { .. }, 1, 1)));
+    let (error, line, at) = fault(&[&header(), r#"{"record":"step",index:1}"#]);
+    assert!(matches!(error, TraceError::NotJson { .. }), "{error}");
+    assert_eq!((line, at), (2, 18), "{error}");
+    // A record that is broken over lines was not cut: the file goes on.
+    let (error, line, _) = fault(&[&header(), "{", "}"]);
+    assert!(matches!(error, TraceError::NotJson { .. }), "{error}");
+    assert_eq!(line, 2);
+}
+
+#[test]
+fn not_text() {
+    let mut bytes = header().into_bytes();
+    bytes.extend(b"\n{\"record\":\"\xff\"}\n");
+    let mut reader = Reader::new(bytes.as_slice(), "broken.jsonl").expect("the header is fine");
+    let error = reader.next().expect("a second line").expect_err("it is no UTF-8");
+    assert!(matches!(error, TraceError::NotJson { .. }), "{error}");
+    assert_eq!(error.place().map(|place| place.line), Some(2));
+}
+
+#[test]
+fn cut_short_at_every_byte() {
+    let mut trace = Trace::scenario(Header::new(toy::scope("broken", &[1, 2])), [toy::put(1, "a", "b")]);
+    trace = record_again(&mut toy::Toy::default(), &trace).expect("the toy has no prelude");
+    let text = trace.to_text().expect("numbers are small enough");
+    let last = text.len() - 1;
+    for end in 0..last {
+        let error = Trace::parse("cut.jsonl", &text[..end]).expect_err("it is cut short");
+        let place = error.place().expect("a reader knows the place");
+        let lines = text[..end].matches('\n').count() as u64;
+        let between = text[..end].ends_with('\n') || text.as_bytes()[end] == b'\n';
+        match error {
+            TraceError::Empty { .. } => assert_eq!(end, 0),
+            TraceError::CutShort { .. } if between => assert!(place.line >= lines),
+            TraceError::CutShort { .. } => {
+                let begin = text[..end].rfind('\n').map_or(0, |at| at + 1);
+                assert_eq!((place.line, place.column), (lines + 1, (end - begin) as u64), "cut at {end}");
+            }
+            other => panic!("cut at {end}: {other}"),
+        }
+    }
+    // Only the last line feed is missing: nothing is lost.
+    assert_eq!(Trace::parse("cut.jsonl", &text[..last]).expect("complete"), trace);
+}
+
+#[test]
+fn wrong_schema() {
+    let good = header();
+    for (version, readable) in [
+        ("rollcall-trace/1", true),
+        ("rollcall-trace/1.0", true),
+        ("rollcall-trace/1.7", true),
+        ("rollcall-trace/2", false),
+        ("rollcall-trace/11", false),
+        ("rollcall-trace/1.", false),
+        ("rollcall-trace/1.x", false),
+        ("other/1", false),
+    ] {
+        let line = good.replace("rollcall-trace/1", version);
+        match Trace::parse("v.jsonl", &line) {
+            Ok(_) => assert!(readable, "{version} is read"),
+            Err(error) => {
+                assert!(!readable, "{version}: {error}");
+                assert!(matches!(error, TraceError::WrongSchema { .. }), "{error}");
+                let column = column(&line, &format!("\"{version}\""));
+                assert_eq!(error.place().unwrap(), &Place { file: "v.jsonl".into(), line: 1, column });
+            }
+        }
+    }
+    let (error, 1, 1) = fault(&[r#"{"record":"header"}"#]) else { panic!("line 1, column 1") };
+    assert!(error.to_string().contains("not given"), "{error}");
+}
+
+#[test]
+fn no_header_or_two() {
+    let (error, 1, 1) = fault(&[CRASH]) else { panic!("line 1, column 1") };
+    assert!(matches!(error, TraceError::NoHeader { found, .. } if found == "step"));
+    let (error, 3, 1) = fault(&[&header(), CRASH, &header()]) else { panic!("line 3, column 1") };
+    assert!(matches!(error, TraceError::HeaderTwice { .. }));
+}
+
+#[test]
+fn steps_out_of_order() {
+    let third = CRASH.replace(r#""index":1"#, r#""index":3"#);
+    let (error, line, at) = fault(&[&header(), CRASH, &third]);
+    assert!(matches!(error, TraceError::StepOutOfOrder { expected: 2, found: 3, .. }), "{error}");
+    assert_eq!((line, at), (3, column(&third, "3,")));
+    assert!(matches!(
+        fault(&[&header(), CRASH, CRASH]).0,
+        TraceError::StepOutOfOrder { expected: 2, found: 1, .. }
+    ));
+}
+
+#[test]
+fn unknown_stores() {
+    let unknown = |line: &str, part: &str| {
+        let (error, number, at) = fault(&[&header(), line]);
+        assert!(matches!(error, TraceError::UnknownStore { store: 7, .. }), "{error}");
+        assert_eq!((number, at), (2, column(line, part)), "{error}");
+    };
+    unknown(&CRASH.replace(r#""store":1"#, r#""store":7"#), r#"{"crash""#);
+    unknown(
+        r#"{"record":"step","index":1,"action":{"propose":{"region":1,"store":1,"command":{"change_peer":{"kind":"add_voter","peer":9,"store":7}}}}}"#,
+        r#"{"propose""#,
+    );
+    unknown(
+        r#"{"record":"step","index":1,"action":{"crash":{"store":1}},"expect":{"data":{"7":{"61":null}}}}"#,
+        r#"{"data""#,
+    );
+    let line = header().replace(r#""rounds""#, r#""prelude":[{"crash":{"store":7}}],"rounds""#);
+    let (error, 1, at) = fault(&[&line]) else { panic!("line 1") };
+    assert!(matches!(error, TraceError::UnknownStore { store: 7, .. }), "{error}");
+    assert_eq!(at, column(&line, r#"[{"crash""#));
+}
+
+#[test]
+fn scopes_that_cannot_be_begun() {
+    let line = header().replace(r#""stores":[1,2]"#, r#""stores":[1]"#);
+    let (error, 1, at) = fault(&[&line]) else { panic!("line 1") };
+    assert!(matches!(error, TraceError::BadScope { source: ScopeError::UnknownStore { .. }, .. }), "{error}");
+    assert_eq!(at, column(&line, r#"{"name""#));
+}
+
+#[test]
+fn records_that_are_none() {
+    let malformed = |line: &str, words: &str| {
+        let (error, number, at) = fault(&[&header(), line]);
+        assert!(matches!(error, TraceError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(number, 2);
+        at
+    };
+    assert_eq!(malformed("[1]", "JSON object"), 1);
+    malformed("7", "expected struct");
+    malformed("{}", "missing field `record`");
+    let line = CRASH.replace("crash", "crush");
+    assert_eq!(malformed(&line, "unknown variant `crush`"), column(&line, "crush") + 5);
+    let line = CRASH.replace("\"step\"", "\"stpe\"");
+    assert_eq!(malformed(&line, "no record `stpe`"), column(&line, "\"stpe\""));
+    malformed(r#"{"record":"step","index":1}"#, "missing field `action`");
+    malformed(&CRASH.replace(r#""store":1"#, r#""store":-1"#), "invalid value");
+    malformed(&CRASH.replace(r#""store":1"#, r#""store":1.5"#), "invalid type");
+    malformed(r#"{"record":"verdict","result":"holds","at":1}"#, "step that is not there");
+}
+
+#[test]
+fn keys_that_are_not_hex() {
+    let expect = |key: &str| {
+        let line = CRASH.replace("}}}", &format!(r#"}}}},"expect":{{"data":{{"1":{{"{key}":null}}}}}}}}"#));
+        fault(&[&header(), &line]).0.to_string()
+    };
+    assert!(expect("616").contains("odd number of hex digits"));
+    assert!(expect("6g").contains("not hex"));
+}
+
+#[test]
+fn numbers_that_floating_point_would_round() {
+    let step = |number: &str| format!(r#"{{"record":"step","x":{number},{}"#, &CRASH[17..]);
+    for number in ["9007199254740992", "18446744073709551616", "1e16", "-9007199254740993"] {
+        let line = step(number);
+        let (error, 2, at) = fault(&[&header(), &line]) else { panic!("line 2") };
+        assert!(matches!(error, TraceError::NumberTooLarge { .. }), "{error}");
+        assert_eq!(at, column(&line, number));
+    }
+    for number in ["9007199254740991", "1.5", "-1", r#""9007199254740992""#, r#""\"9007199254740992""#] {
+        let text = format!("{}\n{}\n", header(), step(number));
+        Trace::parse("fine.jsonl", &text).unwrap_or_else(|error| panic!("{number}: {error}"));
+    }
+}
+
+#[test]
+fn behind_the_verdict() {
+    let verdict = r#"{"record":"verdict","result":"holds"}"#;
+    let (error, 3, 1) = fault(&[&header(), verdict, verdict]) else { panic!("line 3, column 1") };
+    assert!(matches!(error, TraceError::BehindVerdict { .. }), "{error}");
+}
+
+#[test]
+fn what_a_newer_minor_version_adds_is_ignored() {
+    let newer = header()
+        .replace("rollcall-trace/1", "rollcall-trace/1.1")
+        .replace(r#""scenario""#, r#""new":{"deep":[1]},"scenario""#);
+    let text = format!("{newer}\n{{\"record\":\"remark\",\"x\":1}}\n{CRASH}\n");
+    assert_eq!(Trace::parse("newer.jsonl", &text).expect("minor versions are read").steps.len(), 1);
+}
+
+#[test]
+fn reading_ends_at_the_first_fault() {
+    let text = format!("{}\nnonsense\n{CRASH}\n", header());
+    let mut reader = Reader::new(text.as_bytes(), "broken.jsonl").expect("the header is fine");
+    assert!(reader.next().is_some_and(|record| record.is_err()));
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let error = Reader::open(std::path::Path::new("no/such/trace.jsonl")).expect_err("it is not there");
+    assert!(error.to_string().starts_with("no/such/trace.jsonl:1:1: cannot be read"), "{error}");
+}

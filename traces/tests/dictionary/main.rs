@@ -1,0 +1,11 @@
+//! The dictionary as its users meet it: files, replays, divergences, renderings.
+
+mod arbitrary;
+mod bad_input;
+mod diff;
+mod rendering;
+mod replaying;
+mod round_trip;
+mod shrinking;
+mod toy;
+mod writing;
