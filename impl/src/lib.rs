@@ -1,1 +1,45 @@
 //! A Multi-Raft store on raft-rs, sans-I/O.
+//!
+//! [`Store::step`] takes an [`Input`] and returns [`Output`]s; what surrounds
+//! it, a simulator, a replay or a process, has the clock, the threads and the
+//! network. Rules follow TiKV; each that somebody once left out is a
+//! [`Guard`], and [`Store`] is generic over which hold.
+
+mod apply;
+mod codec;
+mod command;
+mod conf_change;
+mod config;
+mod engine;
+mod error;
+mod guard;
+mod lifecycle;
+mod log;
+mod message;
+mod peer;
+mod propose;
+mod raft_storage;
+mod read;
+mod region;
+mod simulator;
+mod snapshot;
+mod status;
+mod step;
+mod store;
+
+pub use codec::DecodeError;
+pub use command::{Change, ChangeKind, Command, Payload, Request};
+pub use config::{Config, ConfigError};
+pub use engine::{
+    ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
+    Write,
+};
+pub use error::{Error, Refusal};
+pub use guard::{Decider, Dropped, Guard, Guards, Sound};
+pub use message::{Message, MessagePayload};
+pub use raft::{StateRole, eraftpb};
+pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
+pub use simulator::AppendLimit;
+pub use snapshot::SnapshotBody;
+pub use status::{Mark, PeerStatus, ReadStatus};
+pub use store::{INITIAL_POSITION, Input, Output, Store};

@@ -1,0 +1,93 @@
+//! What the next admin entry does.
+//!
+//! One entry a step; the ordinary entries behind it follow at once. The effect
+//! depends on the entry and the region alone, so that it is the same on every
+//! replica; an entry that no longer fits changes nothing but the applied
+//! index. Follows `TV apply.rs exec_raft_cmd` and `TV peer.rs
+//! on_ready_change_peer`.
+
+use crate::command::{Command, RaftChange, Request};
+use crate::conf_change;
+use crate::engine::Write;
+use crate::error::Refusal;
+use crate::guard::Guards;
+use crate::peer::Peer;
+use crate::region::Region;
+use crate::step::{Failure, Step};
+
+/// What is left of the peer.
+pub(crate) enum Applied {
+    /// It stays.
+    Stays,
+    /// It removed itself; the region without it.
+    Removed(Region),
+}
+
+impl Peer {
+    /// Applies the next committed admin entry.
+    pub(crate) fn apply_next<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<Applied, Failure> {
+        if self.staged.is_some() {
+            return Err(Refusal::ApplyingSnapshot.into());
+        }
+        let storage = self.storage();
+        let index = storage.applied + 1;
+        if index > storage.hard.commit {
+            return Err(Refusal::NothingToApply.into());
+        }
+        // Ordinary entries never wait, so this is an admin one.
+        let request = storage.log.payload(index).and_then(|payload| payload.request()).cloned();
+        match request {
+            Some(request) if request.command.is_conf_change() => {
+                if let Some(region) = self.apply_conf_change(&request, step)? {
+                    return Ok(Applied::Removed(region));
+                }
+            }
+            Some(Request { command: Command::CompactLog { index }, .. }) => {
+                let storage = self.node.mut_store();
+                if index > storage.log.truncated().index && index <= storage.applied {
+                    storage.log.compact(index);
+                }
+            }
+            _ => {}
+        }
+        self.set_applied(index);
+        self.step_down_if_no_voter();
+        self.handle_ready(step, None);
+        self.apply_ordinary(step);
+        Ok(Applied::Stays)
+    }
+
+    /// The effect of a conf change; the new region if this peer is not in it.
+    fn apply_conf_change<G: Guards>(
+        &mut self,
+        request: &Request,
+        step: &mut Step<'_, G>,
+    ) -> Result<Option<Region>, Failure> {
+        let region = self.storage().region();
+        if request.epoch.conf_ver != region.epoch.conf_ver {
+            return Ok(None);
+        }
+        let Ok(next) = conf_change::apply(region, &request.command) else { return Ok(None) };
+        if next.member(self.id).is_none() {
+            return Ok(Some(next));
+        }
+        let storage = self.node.mut_store();
+        storage.record.region = next;
+        storage.revision += 1;
+        step.batch.push(Write::Record(storage.record.clone()));
+        match RaftChange::of(&request.command).expect("a conf change has a raft form") {
+            RaftChange::V1(change) => self.node.apply_conf_change(&change)?,
+            RaftChange::V2(change) => self.node.apply_conf_change(&change)?,
+        };
+        Ok(None)
+    }
+
+    /// A leader that is no voter any more would stay leader in raft-rs, hold
+    /// off elections for ever, and panic at the next acknowledgement.
+    fn step_down_if_no_voter(&mut self) {
+        if self.is_leader() && !self.node.raft.promotable() {
+            let term = self.node.raft.term;
+            self.node.raft.become_follower(term, raft::INVALID_ID);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which changes of the members are valid, and what they make of a region.
+//!
+//! Follows `TV apply.rs exec_change_peer(_v2)` for the effect and `TV peer.rs
+//! check_conf_change` for what is refused at propose. One rule is our own: one
+//! of two voters is not removed directly (tikv#10595). Validity is checked at
+//! propose and again at apply; the rules that protect the leader only at
+//! propose, because at apply everybody must come to the same result.
+
+use crate::command::{Change, ChangeKind, Command};
+use crate::error::Refusal;
+use crate::guard::{Guard, Guards};
+use crate::region::{Member, MemberRole, PeerId, Region};
+
+/// What `leader` may propose. Epoch and pending changes are checked before.
+pub(crate) fn check_propose(
+    guards: impl Guards,
+    region: &Region,
+    leader: PeerId,
+    command: &Command,
+) -> Result<(), Refusal> {
+    check(region, command)?;
+    let removes_leader = match command {
+        Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader,
+        Command::EnterJoint(changes) => {
+            changes.iter().any(|change| change.kind == ChangeKind::AddLearner && change.peer == leader)
+        }
+        Command::LeaveJoint => {
+            region.member(leader).is_some_and(|member| member.role == MemberRole::DemotingVoter)
+        }
+        _ => false,
+    };
+    if removes_leader {
+        return Err(Refusal::LeaderRemoval);
+    }
+    if let Command::ChangePeer(change) = command
+        && change.kind == ChangeKind::Remove
+        && region.is_voter(change.peer)
+        && region.voter_count() == 2
+        && guards.holds(Guard::DemoteBeforeRemoval)
+    {
+        return Err(Refusal::TwoVoters);
+    }
+    Ok(())
+}
+
+/// The region after `command`, if it is valid.
+pub(crate) fn apply(region: &Region, command: &Command) -> Result<Region, Refusal> {
+    check(region, command)?;
+    Ok(apply_unchecked(region, command))
+}
+
+/// The region after `command`, whatever it is.
+pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
+    let mut next = region.clone();
+    match command {
+        Command::ChangePeer(change) => {
+            set_member(&mut next, change, MemberRole::Voter, MemberRole::Learner);
+            next.epoch.conf_ver += 1;
+        }
+        Command::EnterJoint(changes) => {
+            for change in changes {
+                set_member(&mut next, change, MemberRole::IncomingVoter, MemberRole::DemotingVoter);
+            }
+            next.epoch.conf_ver += changes.len() as u64;
+        }
+        Command::LeaveJoint => {
+            for member in &mut next.peers {
+                let role = match member.role {
+                    MemberRole::IncomingVoter => MemberRole::Voter,
+                    MemberRole::DemotingVoter => MemberRole::Learner,
+                    MemberRole::Voter | MemberRole::Learner => continue,
+                };
+                member.role = role;
+                next.epoch.conf_ver += 1;
+            }
+        }
+        Command::Put { .. } | Command::TransferLeader { .. } | Command::CompactLog { .. } => {}
+    }
+    next
+}
+
+/// Puts a member in its place; who is there keeps its rank.
+fn set_member(region: &mut Region, change: &Change, promoted: MemberRole, demoted: MemberRole) {
+    let place = region.peers.iter().position(|member| member.id == change.peer);
+    match (change.kind, place) {
+        (ChangeKind::Remove, Some(at)) => {
+            region.peers.remove(at);
+        }
+        (ChangeKind::Remove, None) => {}
+        (ChangeKind::AddVoter, Some(at)) => {
+            let role = &mut region.peers[at].role;
+            if *role == MemberRole::Learner {
+                *role = promoted;
+            }
+        }
+        (ChangeKind::AddLearner, Some(at)) => {
+            let role = &mut region.peers[at].role;
+            if *role == MemberRole::Voter {
+                *role = demoted;
+            }
+        }
+        (ChangeKind::AddVoter, None) => {
+            region.peers.push(Member { id: change.peer, store: change.store, role: promoted });
+        }
+        (ChangeKind::AddLearner, None) => {
+            region.peers.push(Member { id: change.peer, store: change.store, role: MemberRole::Learner });
+        }
+    }
+}
+
+/// Whether `command` fits the members, whoever leads.
+fn check(region: &Region, command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::ChangePeer(_) | Command::EnterJoint(_) if region.is_joint() => Err(Refusal::AlreadyJoint),
+        Command::ChangePeer(change) => check_simple(region, change),
+        Command::EnterJoint(changes) => check_joint(region, changes),
+        Command::LeaveJoint if !region.is_joint() => Err(Refusal::NotJoint),
+        _ => Ok(()),
+    }
+}
+
+/// Who the change means: nobody yet, or the member with its id on its store.
+enum Target {
+    New,
+    Member(MemberRole),
+    /// The id lives elsewhere, or another peer on the store.
+    Other,
+}
+
+fn target(region: &Region, change: &Change) -> Target {
+    match (region.member(change.peer), region.member_on(change.store)) {
+        (None, None) => Target::New,
+        (Some(member), _) if member.store == change.store => Target::Member(member.role),
+        _ => Target::Other,
+    }
+}
+
+fn check_simple(region: &Region, change: &Change) -> Result<(), Refusal> {
+    let fits = match (change.kind, target(region, change)) {
+        (ChangeKind::AddVoter, Target::New | Target::Member(MemberRole::Learner)) => true,
+        (ChangeKind::AddLearner, Target::New) => true,
+        (ChangeKind::Remove, Target::Member(MemberRole::Learner)) => true,
+        (ChangeKind::Remove, Target::Member(_)) => region.voter_count() > 1,
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(Refusal::InvalidChange) }
+}
+
+fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {
+    let repeated = |(at, change): (usize, &Change)| {
+        changes[..at].iter().any(|other| other.peer == change.peer || other.store == change.store)
+    };
+    if changes.is_empty() || changes.iter().enumerate().any(repeated) {
+        return Err(Refusal::InvalidChange);
+    }
+    let mut touches_voter = false;
+    for change in changes {
+        match (change.kind, target(region, change)) {
+            (ChangeKind::AddVoter, Target::New | Target::Member(MemberRole::Learner))
+            | (ChangeKind::AddLearner, Target::Member(MemberRole::Voter)) => touches_voter = true,
+            (ChangeKind::AddLearner, Target::New)
+            | (ChangeKind::Remove, Target::Member(MemberRole::Learner)) => {}
+            (ChangeKind::Remove, Target::Member(_)) => return Err(Refusal::VoterRemoval),
+            _ => return Err(Refusal::InvalidChange),
+        }
+    }
+    let next = apply_unchecked(region, &Command::EnterJoint(changes.to_vec()));
+    let keeps_voter =
+        next.peers.iter().any(|member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter));
+    if keeps_voter && touches_voter { Ok(()) } else { Err(Refusal::InvalidChange) }
+}

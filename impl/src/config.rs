@@ -1,0 +1,92 @@
+//! How a store runs raft.
+
+use std::sync::LazyLock;
+
+use raft::NO_LIMIT;
+use slog::{Discard, Logger, o};
+use thiserror::Error;
+
+/// raft's log lines are not wanted; its errors arrive as errors.
+pub(crate) static LOGGER: LazyLock<Logger> = LazyLock::new(|| Logger::root(Discard, o!()));
+
+/// How a store runs raft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Ticks without a leader before a follower campaigns, at least.
+    pub election_tick: usize,
+    /// Ticks between a leader's heartbeats.
+    pub heartbeat_tick: usize,
+    /// The election timeout of peers created from now on, in ticks: drawn by
+    /// the caller, because a store draws nothing. At least `election_tick`.
+    pub drawn_election_tick: usize,
+    /// A leader that hears no quorum steps down.
+    pub check_quorum: bool,
+    /// A candidate asks first whether it could win.
+    pub pre_vote: bool,
+}
+
+/// A configuration that raft would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// Heartbeats must be more frequent than elections.
+    #[error("heartbeat_tick {heartbeat} must be above 0 and below election_tick {election}")]
+    Heartbeat {
+        /// The ticks between heartbeats.
+        heartbeat: usize,
+        /// The ticks before an election.
+        election: usize,
+    },
+    /// The drawn timeout is too short.
+    #[error("drawn_election_tick {drawn} must be at least election_tick {election}")]
+    Drawn {
+        /// What was drawn.
+        drawn: usize,
+        /// The ticks before an election.
+        election: usize,
+    },
+}
+
+impl Config {
+    /// What a simulator uses: the shortest timeouts, and neither `check_quorum`
+    /// nor `pre_vote`, which admits the most behaviours.
+    pub const SIMULATOR: Config = Config {
+        election_tick: 2,
+        heartbeat_tick: 1,
+        drawn_election_tick: 2,
+        check_quorum: false,
+        pre_vote: false,
+    };
+
+    /// Whether raft would take it.
+    ///
+    /// # Errors
+    /// Where a timeout is too short for another.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.heartbeat_tick == 0 || self.heartbeat_tick >= self.election_tick {
+            return Err(ConfigError::Heartbeat {
+                heartbeat: self.heartbeat_tick,
+                election: self.election_tick,
+            });
+        }
+        if self.drawn_election_tick < self.election_tick {
+            return Err(ConfigError::Drawn { drawn: self.drawn_election_tick, election: self.election_tick });
+        }
+        Ok(())
+    }
+
+    /// raft's own configuration for a peer.
+    pub(crate) fn raft(&self, id: u64, applied: u64) -> raft::Config {
+        raft::Config {
+            id,
+            applied,
+            election_tick: self.election_tick,
+            heartbeat_tick: self.heartbeat_tick,
+            min_election_tick: self.drawn_election_tick,
+            max_election_tick: self.drawn_election_tick + 1,
+            max_size_per_msg: NO_LIMIT,
+            check_quorum: self.check_quorum,
+            pre_vote: self.pre_vote,
+            ..raft::Config::default()
+        }
+    }
+}

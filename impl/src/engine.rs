@@ -1,0 +1,248 @@
+//! What a store keeps on disk, and the trait by which it keeps it.
+//!
+//! One batch a step covers all that the step changed: hard state, entries,
+//! apply state, the peer's record and its data, so a crash can part none of
+//! them (the catalogue's row 14: an applied index older than the region it
+//! belongs to). A batch is durable once `sync` returns, not before. Leaves out
+//! how bytes are laid out: that is the engine's own business.
+
+use std::collections::BTreeMap;
+
+use raft::eraftpb::Entry;
+use thiserror::Error;
+
+use crate::region::{Key, PeerId, Region, RegionId, Value};
+
+/// The index and term of one entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The index.
+    pub index: u64,
+    /// The term.
+    pub term: u64,
+}
+
+/// What raft may not forget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HardState {
+    /// The term.
+    pub term: u64,
+    /// Whom the peer voted for in it; 0 for nobody.
+    pub vote: PeerId,
+    /// The last index known to be committed.
+    pub commit: u64,
+}
+
+/// How far the log took effect, and where it begins (kvproto `RaftApplyState`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ApplyState {
+    /// The last index that took effect.
+    pub applied: u64,
+    /// The last discarded entry.
+    pub truncated: Position,
+}
+
+/// Where a peer stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PeerState {
+    /// Created by a message; it knows neither range nor members.
+    Uninitialised,
+    /// It has a region.
+    Normal,
+    /// It was removed.
+    Tombstone,
+}
+
+/// Who a peer is (kvproto `RegionLocalState`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRecord {
+    /// Its id.
+    pub id: PeerId,
+    /// Where it stands in its life.
+    pub state: PeerState,
+    /// The region as of the applied index; of a tombstone, as of its removal.
+    pub region: Region,
+}
+
+/// One write of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Replaces the peer's record.
+    Record(PeerRecord),
+    /// Replaces the hard state.
+    HardState(RegionId, HardState),
+    /// Replaces the apply state, and discards the entries that it says are truncated.
+    ApplyState(RegionId, ApplyState),
+    /// Writes entries, and discards all from the first one's index on.
+    Append(RegionId, Vec<Entry>),
+    /// Writes a value.
+    Put(RegionId, Key, Value),
+    /// Discards hard state, log, apply state and data; the record stays.
+    Clear(RegionId),
+}
+
+/// All that is kept of one region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Persisted {
+    /// Who the peer is.
+    pub record: PeerRecord,
+    /// The hard state.
+    pub hard_state: HardState,
+    /// The apply state.
+    pub apply_state: ApplyState,
+    /// The entries behind what is truncated.
+    pub entries: Vec<Entry>,
+    /// The data.
+    pub data: BTreeMap<Key, Value>,
+}
+
+impl Persisted {
+    /// A peer of which nothing but its record is known.
+    pub fn new(record: PeerRecord) -> Self {
+        Self {
+            record,
+            hard_state: HardState::default(),
+            apply_state: ApplyState::default(),
+            entries: Vec::new(),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one write; `write` must be of this region.
+    fn take(&mut self, write: Write) {
+        match write {
+            Write::Record(record) => self.record = record,
+            Write::HardState(_, state) => self.hard_state = state,
+            Write::ApplyState(_, state) => {
+                let first = self.entries.first().map_or(0, |entry| entry.index);
+                if first != 0 && state.truncated.index >= first {
+                    let gone = (state.truncated.index + 1 - first) as usize;
+                    self.entries.drain(..gone.min(self.entries.len()));
+                }
+                self.apply_state = state;
+            }
+            Write::Append(_, entries) => {
+                if let (Some(new), Some(old)) = (entries.first(), self.entries.first()) {
+                    self.entries.truncate(new.index.saturating_sub(old.index) as usize);
+                }
+                self.entries.extend(entries);
+            }
+            Write::Put(_, key, value) => {
+                self.data.insert(key, value);
+            }
+            Write::Clear(_) => {
+                let record = self.record.clone();
+                *self = Persisted::new(record);
+            }
+        }
+    }
+}
+
+/// A disk that failed.
+#[derive(Debug, Error)]
+#[error("the engine cannot {what}: {reason}")]
+pub struct EngineError {
+    /// What was tried.
+    pub what: &'static str,
+    /// What the engine says.
+    pub reason: String,
+}
+
+/// Where a store keeps what must survive.
+pub trait Engine {
+    /// Takes the batch as one: all of it or nothing survives a crash.
+    ///
+    /// # Errors
+    /// Where the engine cannot write; nothing of the batch may survive then.
+    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// Where the engine cannot; what was written may be gone then.
+    fn sync(&mut self) -> Result<(), EngineError>;
+
+    /// The regions of which anything is kept, in order.
+    ///
+    /// # Errors
+    /// Where the engine cannot read.
+    fn regions(&self) -> Result<Vec<RegionId>, EngineError>;
+
+    /// What is kept of a region: a copy as of now.
+    ///
+    /// # Errors
+    /// Where the engine cannot read.
+    fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError>;
+}
+
+/// An engine in memory, for simulation: it can be copied, and it can lose
+/// what was not synced.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryEngine {
+    synced: BTreeMap<RegionId, Persisted>,
+    unsynced: Vec<Vec<Write>>,
+}
+
+impl MemoryEngine {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The machine fails: what was not synced is gone.
+    pub fn lose_unsynced(&mut self) {
+        self.unsynced.clear();
+    }
+
+    fn take(synced: &mut BTreeMap<RegionId, Persisted>, write: Write) {
+        let region = match &write {
+            Write::Record(record) => record.region.id,
+            Write::HardState(region, _)
+            | Write::ApplyState(region, _)
+            | Write::Append(region, _)
+            | Write::Put(region, ..)
+            | Write::Clear(region) => *region,
+        };
+        match (synced.get_mut(&region), write) {
+            (Some(persisted), write) => persisted.take(write),
+            (None, Write::Record(record)) => {
+                synced.insert(region, Persisted::new(record));
+            }
+            // Nothing is there to discard.
+            (None, Write::Clear(_)) => {}
+            (None, write) => panic!("a peer's record is written first, not {write:?}"),
+        }
+    }
+}
+
+impl Engine for MemoryEngine {
+    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        self.unsynced.push(batch);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), EngineError> {
+        for write in self.unsynced.drain(..).flatten() {
+            Self::take(&mut self.synced, write);
+        }
+        Ok(())
+    }
+
+    fn regions(&self) -> Result<Vec<RegionId>, EngineError> {
+        if self.unsynced.is_empty() {
+            return Ok(self.synced.keys().copied().collect());
+        }
+        let mut all = self.clone();
+        all.sync()?;
+        Ok(all.synced.into_keys().collect())
+    }
+
+    fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError> {
+        if self.unsynced.is_empty() {
+            return Ok(self.synced.get(&region).cloned());
+        }
+        let mut all = self.clone();
+        all.sync()?;
+        Ok(all.synced.remove(&region))
+    }
+}

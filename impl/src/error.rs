@@ -1,0 +1,161 @@
+//! Why a store refuses a step, and what else can go wrong in one.
+//!
+//! A refusal leaves the store exactly as it was. After any other error the
+//! store must be dropped and opened again from its engine.
+
+use thiserror::Error;
+
+use crate::codec::DecodeError;
+use crate::engine::EngineError;
+use crate::region::{RegionId, StoreId};
+
+/// What went wrong in a step.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The step is refused; nothing changed.
+    #[error("region {region} on store {store}: {refusal}")]
+    Refused {
+        /// The region.
+        region: RegionId,
+        /// The store that refuses.
+        store: StoreId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A snapshot that cannot be read; nothing changed.
+    #[error("region {region} on store {store}: snapshot refused: {source}")]
+    Snapshot {
+        /// The region.
+        region: RegionId,
+        /// The store that refuses.
+        store: StoreId,
+        /// What cannot be read.
+        source: DecodeError,
+    },
+    /// The engine failed: drop the store and open it again.
+    #[error("store {store}: {source}; drop the store and open it again")]
+    Engine {
+        /// The store.
+        store: StoreId,
+        /// What failed.
+        source: EngineError,
+    },
+    /// raft refused what was checked before: drop the store and open it again.
+    #[error("region {region} on store {store}: raft: {source}; drop the store and open it again")]
+    Raft {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// What raft says.
+        source: raft::Error,
+    },
+}
+
+impl Error {
+    /// The refusal, if it is one.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Error::Refused { refusal, .. } => Some(*refusal),
+            _ => None,
+        }
+    }
+}
+
+/// Why a step is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Refusal {
+    /// No live peer of the region is here.
+    #[error("no live peer of the region is here; look up where its peers are")]
+    RegionNotFound,
+    /// The peer does not lead.
+    #[error("the peer does not lead; ask the leader")]
+    NotLeader,
+    /// The peer leads already.
+    #[error("the peer leads already")]
+    AlreadyLeader,
+    /// A message's sender or receiver is not in the configuration that counts.
+    #[error("not a member of the configuration")]
+    NotInConfig,
+    /// The peer is no voter of its own applied configuration.
+    #[error("the peer is no voter of its own configuration")]
+    NotPromotable,
+    /// A conf change is committed and not applied.
+    #[error("a committed conf change waits to be applied; apply it first")]
+    UnappliedConfChange,
+    /// A snapshot was received and waits to be applied.
+    #[error("a received snapshot waits to be applied; apply it first")]
+    ApplyingSnapshot,
+    /// No snapshot was received.
+    #[error("no snapshot was received")]
+    NoSnapshot,
+    /// No committed admin entry waits.
+    #[error("no committed admin entry waits")]
+    NothingToApply,
+    /// The message's term is behind.
+    #[error("the message's term is behind")]
+    StaleTerm,
+    /// The message's epoch is behind the tombstone's, whose region still has the sender.
+    #[error("the message's epoch is behind the tombstone's")]
+    StaleEpoch,
+    /// The tombstone here still lists this peer, or a newer one.
+    #[error("the tombstone here still lists this peer or a newer one")]
+    Tombstone,
+    /// A newer peer of the region is here.
+    #[error("the message is for a peer that a newer one has replaced")]
+    StalePeerId,
+    /// Only a vote request, or a heartbeat with commit 0, creates a peer.
+    #[error("no peer is here and this message creates none")]
+    NotInitialMessage,
+    /// The epoch given is not the region's.
+    #[error("the epoch is not the region's; refresh the region")]
+    EpochNotMatch,
+    /// The key lies outside the region.
+    #[error("the key lies outside the region; refresh the region")]
+    KeyNotInRegion,
+    /// A conf change is under way.
+    #[error("a conf change is under way; wait for it")]
+    PendingConfChange,
+    /// The leader has not applied an entry of its own term.
+    #[error("the leader has not applied an entry of its own term; wait for it")]
+    NotAppliedTerm,
+    /// Leadership is being handed over.
+    #[error("leadership is being handed over; wait for it")]
+    TransferringLeader,
+    /// The change would remove or demote the leader.
+    #[error("the change would remove or demote the leader; transfer leadership first")]
+    LeaderRemoval,
+    /// The change would remove one of two voters.
+    #[error("the change would remove one of two voters; demote it through a joint change first")]
+    TwoVoters,
+    /// A joint change would remove a voter.
+    #[error("a joint change would remove a voter; demote it instead and remove the learner")]
+    VoterRemoval,
+    /// The change adds what is there, removes what is not, repeats itself, or leaves no voter.
+    #[error("the change does not fit the members")]
+    InvalidChange,
+    /// The region is joint.
+    #[error("the region is joint; leave it first")]
+    AlreadyJoint,
+    /// The region is not joint.
+    #[error("the region is not joint")]
+    NotJoint,
+    /// The transfer target is no voter.
+    #[error("the transfer target is no voter of the region")]
+    TransfereeNotVoter,
+    /// The index is not beyond what is truncated, or not applied.
+    #[error("the index is truncated already or not yet applied")]
+    InvalidCompactIndex,
+    /// The leader has committed nothing in its own term.
+    #[error("the leader has committed nothing in its own term; wait for it")]
+    NotCommittedTerm,
+    /// A read is under way.
+    #[error("a read is under way; answer it first")]
+    ReadPending,
+    /// No read is under way, or it is not acknowledged or not applied.
+    #[error("no read can be answered yet")]
+    NoReadReady,
+    /// Everything was in order and nothing was left to do.
+    #[error("nothing was left to do")]
+    NoEffect,
+}

@@ -1,0 +1,186 @@
+//! How peers come and go.
+//!
+//! A message for a peer that is not here may create it, uninitialised, if it
+//! is one that may (a vote request, a heartbeat that knows nothing), and no
+//! tombstone stands against it. A sender that was removed and does not know is
+//! told so and destroys itself. Whoever is destroyed leaves a tombstone with
+//! the region as of its end. Follows `TV store.rs check_msg,
+//! maybe_create_peer`, `TV fsm/peer.rs check_msg, handle_gc_peer_msg`; the
+//! tombstone of an uninitialised peer lists that peer (tikv#10533).
+
+use raft::eraftpb;
+
+use crate::engine::{Engine, PeerRecord, PeerState, Persisted, Write};
+use crate::error::Refusal;
+use crate::guard::Guards;
+use crate::message::{Message, MessagePayload, is_initial};
+use crate::peer::Peer;
+use crate::region::{Epoch, Member, MemberRole, PeerId, Region, RegionId};
+use crate::step::{Failure, Step};
+use crate::store::{Output, Resident, Slot, Store};
+
+/// The parts of a message by which a store judges it.
+#[derive(Clone, Copy)]
+struct Envelope {
+    region: RegionId,
+    from: Member,
+    to: Member,
+    epoch: Epoch,
+}
+
+/// What becomes of a message for a peer that is not here.
+enum Creation {
+    Created,
+    /// The sender was told that it is gone.
+    SenderTold,
+}
+
+impl<G: Guards, E: Engine> Store<G, E> {
+    /// Takes a message from another store.
+    pub(crate) fn receive(&mut self, message: Message, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let Message { region, from, to, epoch, payload } = message;
+        let envelope = Envelope { region, from, to, epoch };
+        if to.store != self.id {
+            return Err(Refusal::NotInConfig.into());
+        }
+        match payload {
+            MessagePayload::Tombstone(told) => self.receive_tombstone(envelope, *told, step),
+            MessagePayload::Raft(message) => self.receive_raft(envelope, *message, step),
+        }
+    }
+
+    fn receive_raft(
+        &mut self,
+        envelope: Envelope,
+        message: eraftpb::Message,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        let mut replaced = false;
+        if let Ok(peer) = self.live(envelope.region) {
+            let region = peer.storage().region();
+            if sender_is_gone(&envelope, region) {
+                let (myself, region) = (peer.myself(), region.clone());
+                tell_gone(&envelope, myself, region, step);
+                return Ok(());
+            }
+            if envelope.to.id < peer.id {
+                return Err(Refusal::StalePeerId.into());
+            }
+            if envelope.to.id == peer.id {
+                return peer.receive(envelope.from, message, step);
+            }
+            let rest = region.clone();
+            self.bury(envelope.region, rest, step);
+            replaced = true;
+        }
+        match self.create(&envelope, &message, step) {
+            Ok(Creation::SenderTold) => Ok(()),
+            Ok(Creation::Created) => self.live(envelope.region)?.receive(envelope.from, message, step),
+            // The old peer is gone all the same.
+            Err(Failure::Refused(_)) if replaced => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Creates an uninitialised peer if the message may, and no tombstone is against it.
+    fn create(
+        &mut self,
+        envelope: &Envelope,
+        message: &eraftpb::Message,
+        step: &mut Step<'_, G>,
+    ) -> Result<Creation, Failure> {
+        if let Some(Slot { resident: Resident::Tombstone { id, region }, .. }) =
+            self.slots.get(&envelope.region)
+        {
+            if sender_is_gone(envelope, region) {
+                let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
+                tell_gone(envelope, myself, region.clone(), step);
+                return Ok(Creation::SenderTold);
+            }
+            if envelope.epoch.is_stale_against(&region.epoch) {
+                return Err(Refusal::StaleEpoch.into());
+            }
+            if region.member_on(self.id).is_some_and(|member| member.id >= envelope.to.id) {
+                return Err(Refusal::Tombstone.into());
+            }
+        }
+        if !is_initial(message) {
+            return Err(Refusal::NotInitialMessage.into());
+        }
+        let record = PeerRecord {
+            id: envelope.to.id,
+            state: PeerState::Uninitialised,
+            region: Region::unknown(envelope.region),
+        };
+        step.batch.push(Write::Record(record.clone()));
+        let peer = Peer::load(self.id, &self.config, self.guards, Persisted::new(record))?;
+        self.settle(envelope.region, Resident::Live(Box::new(peer)));
+        Ok(Creation::Created)
+    }
+
+    /// Another store says that the peer here was removed.
+    fn receive_tombstone(
+        &mut self,
+        envelope: Envelope,
+        told: Region,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        let peer = self.live(envelope.region)?;
+        if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&told.epoch) {
+            return Err(Refusal::NoEffect.into());
+        }
+        // The teller's region, so that nothing from below its epoch brings
+        // this peer back.
+        self.bury_as(envelope.region, told, step);
+        Ok(())
+    }
+
+    /// Destroys the live peer of `region`; `rest` is the region as of its end.
+    pub(crate) fn bury(&mut self, region: RegionId, mut rest: Region, step: &mut Step<'_, G>) {
+        if let Ok(peer) = self.live(region)
+            && !peer.storage().is_initialised()
+        {
+            rest.peers.push(peer.myself());
+        }
+        self.bury_as(region, rest, step);
+    }
+
+    fn bury_as(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
+        let id = self.live(region).expect("only a live peer is destroyed").id;
+        let record = PeerRecord { id, state: PeerState::Tombstone, region: rest.clone() };
+        // What this step gathered for the peer goes with it.
+        step.batch.clear();
+        step.batch.push(Write::Clear(region));
+        step.batch.push(Write::Record(record));
+        step.out.push(Output::Destroyed { region, peer: id });
+        self.settle(region, Resident::Tombstone { id, region: rest });
+    }
+
+    fn settle(&mut self, region: RegionId, resident: Resident) {
+        let generation = self.slots.get(&region).map_or(0, |slot| slot.generation + 1);
+        self.slots.insert(region, Slot { generation, resident });
+    }
+
+    /// The tombstone of `region`: its peer's id and the region as of its end.
+    pub fn tombstone(&self, region: RegionId) -> Option<(PeerId, &Region)> {
+        match self.slots.get(&region)?.resident {
+            Resident::Tombstone { id, ref region } => Some((id, region)),
+            Resident::Live(_) => None,
+        }
+    }
+}
+
+/// The sender's epoch is behind, and its store is not in `region`.
+fn sender_is_gone(envelope: &Envelope, region: &Region) -> bool {
+    envelope.epoch.is_stale_against(&region.epoch) && region.member_on(envelope.from.store).is_none()
+}
+
+fn tell_gone<G: Guards>(envelope: &Envelope, myself: Member, region: Region, step: &mut Step<'_, G>) {
+    step.out.push(Output::Message(Message {
+        region: envelope.region,
+        from: myself,
+        to: envelope.from,
+        epoch: region.epoch,
+        payload: MessagePayload::Tombstone(Box::new(region)),
+    }));
+}

@@ -1,0 +1,60 @@
+//! What one store sends to another.
+//!
+//! The fields around raft's message are those of kvproto `RaftMessage`: the
+//! receiver's store needs them to judge a message for a peer that it does not
+//! have, or had. Leaves out the range of a message that creates a peer: it
+//! comes with split.
+
+use raft::eraftpb;
+
+use crate::region::{Epoch, Member, Region, RegionId};
+
+/// A message from a peer to a peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The region of both.
+    pub region: RegionId,
+    /// The sender, with its role in its own configuration (a learner where it knows none).
+    pub from: Member,
+    /// The receiver as the sender knows it.
+    pub to: Member,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+    /// What it says.
+    pub payload: MessagePayload,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessagePayload {
+    /// A message of raft.
+    Raft(Box<eraftpb::Message>),
+    /// "You were removed": the region as the teller knows it, at its epoch.
+    Tombstone(Box<Region>),
+}
+
+impl Message {
+    /// raft's message, if it is one.
+    pub fn raft(&self) -> Option<&eraftpb::Message> {
+        match &self.payload {
+            MessagePayload::Raft(message) => Some(message),
+            MessagePayload::Tombstone(_) => None,
+        }
+    }
+
+    /// The type of raft's message, if it is one.
+    pub fn raft_type(&self) -> Option<eraftpb::MessageType> {
+        self.raft().map(eraftpb::Message::get_msg_type)
+    }
+}
+
+/// May create a peer: a vote request, or a heartbeat to somebody of whom the
+/// leader knows nothing (`TV util.rs is_initial_msg`).
+pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
+    use eraftpb::MessageType::{MsgHeartbeat, MsgRequestPreVote, MsgRequestVote};
+    match message.get_msg_type() {
+        MsgRequestVote | MsgRequestPreVote => true,
+        MsgHeartbeat => message.commit == 0,
+        _ => false,
+    }
+}

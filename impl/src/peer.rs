@@ -1,0 +1,338 @@
+//! One replica: a `RawNode` with what it persisted, driven to quiet.
+//!
+//! After every call into raft each Ready is taken, its entries and hard state
+//! go into the step's one batch, messages are kept until that batch is
+//! written, and ordinary entries are applied at once, up to the first admin
+//! entry (`apply.rs` has those). The caller writes the batch.
+
+use raft::eraftpb::{self, MessageType};
+use raft::{RawNode, Ready, StateRole};
+
+use crate::command::{Command, Payload};
+use crate::config::{Config, LOGGER};
+use crate::engine::{ApplyState, HardState, PeerState, Persisted, Position, Write};
+use crate::error::Refusal;
+use crate::guard::{Guard, Guards};
+use crate::message::{Message, MessagePayload};
+use crate::raft_storage::PeerStorage;
+use crate::read::ReadRequest;
+use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
+use crate::snapshot::{SnapshotBody, Staged};
+use crate::step::{Failure, Step};
+use crate::store::Output;
+
+/// One replica of one region.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) store: StoreId,
+    pub(crate) region: RegionId,
+    pub(crate) node: RawNode<PeerStorage>,
+    pub(crate) staged: Option<Staged>,
+    /// The commit index and its term when it last campaigned.
+    pub(crate) asked_at: Position,
+    pub(crate) read: Option<ReadRequest>,
+    pub(crate) reads_begun: u64,
+    /// Peers that wrote and are not in the region: where to send the answer
+    /// (TiKV's peer cache).
+    met: Vec<Member>,
+    written: (HardState, ApplyState),
+}
+
+impl Peer {
+    /// A peer as it was persisted, in the role of a follower.
+    pub(crate) fn load<G: Guards>(
+        store: StoreId,
+        config: &Config,
+        guards: G,
+        persisted: Persisted,
+    ) -> Result<Self, raft::Error> {
+        let (id, region) = (persisted.record.id, persisted.record.region.id);
+        let written = (persisted.hard_state, persisted.apply_state);
+        let storage = PeerStorage::new(persisted, guards.holds(Guard::LogBoundsChecked));
+        let node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
+        Ok(Self {
+            id,
+            store,
+            region,
+            node,
+            staged: None,
+            asked_at: Position::default(),
+            read: None,
+            reads_begun: 0,
+            met: Vec::new(),
+            written,
+        })
+    }
+
+    pub(crate) fn storage(&self) -> &PeerStorage {
+        self.node.store()
+    }
+
+    pub(crate) fn is_leader(&self) -> bool {
+        self.node.raft.state == StateRole::Leader
+    }
+
+    /// How the peer names itself: its role is that of its own configuration.
+    pub(crate) fn myself(&self) -> Member {
+        self.storage().region().member(self.id).copied().unwrap_or(Member {
+            id: self.id,
+            store: self.store,
+            role: MemberRole::Learner,
+        })
+    }
+
+    /// A conf change is committed and not applied.
+    pub(crate) fn has_unapplied_conf_change(&self) -> bool {
+        let storage = self.storage();
+        (storage.applied + 1..=storage.hard.commit)
+            .any(|index| storage.log.payload(index).is_some_and(Payload::is_conf_change))
+    }
+
+    /// Asks to become leader.
+    pub(crate) fn campaign<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        if self.staged.is_some() {
+            return Err(Refusal::ApplyingSnapshot.into());
+        }
+        if self.is_leader() {
+            return Err(Refusal::AlreadyLeader.into());
+        }
+        // RawNode::campaign asks neither: a learner would become candidate and
+        // an empty configuration panics.
+        if !self.node.raft.promotable() {
+            return Err(Refusal::NotPromotable.into());
+        }
+        if self.has_unapplied_conf_change() {
+            return Err(Refusal::UnappliedConfChange.into());
+        }
+        self.with_raft(step, None, |node| node.campaign())
+    }
+
+    /// One tick of the clock.
+    pub(crate) fn tick<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        if self.staged.is_some() {
+            return Ok(());
+        }
+        self.with_raft(step, None, |node| {
+            node.tick();
+            Ok(())
+        })
+    }
+
+    /// Takes a message of raft.
+    pub(crate) fn receive<G: Guards>(
+        &mut self,
+        from: Member,
+        message: eraftpb::Message,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        if self.staged.is_some() {
+            return Err(Refusal::ApplyingSnapshot.into());
+        }
+        let stale = message.term < self.node.raft.term;
+        let mut body = None;
+        match message.get_msg_type() {
+            _ if stale => {}
+            MessageType::MsgSnapshot => {
+                let carried = SnapshotBody::decode(message.get_snapshot())?;
+                if carried.region.member(self.id).is_none() {
+                    return Err(Refusal::NotInConfig.into());
+                }
+                body = Some(carried);
+            }
+            MessageType::MsgAppendResponse
+            | MessageType::MsgRequestVoteResponse
+            | MessageType::MsgHeartbeatResponse
+            | MessageType::MsgRequestPreVoteResponse => {
+                if self.node.raft.prs().get(from.id).is_none() {
+                    return Err(Refusal::NotInConfig.into());
+                }
+            }
+            MessageType::MsgAppend
+            | MessageType::MsgHeartbeat
+            | MessageType::MsgRequestVote
+            | MessageType::MsgRequestPreVote
+            | MessageType::MsgTimeoutNow => {}
+            // What raft-rs forwards from a follower (proposals, reads,
+            // transfers): a client asks the leader itself.
+            _ => return Err(Refusal::NoEffect.into()),
+        }
+        self.meet(from);
+        let sent = step.out.len();
+        match self.with_raft(step, body, |node| node.step(message)) {
+            // With check_quorum or pre_vote raft answers some of these.
+            Ok(()) if stale && step.out.len() == sent => Err(Refusal::StaleTerm.into()),
+            Err(Failure::Raft(raft::Error::StepPeerNotFound)) if stale => Err(Refusal::StaleTerm.into()),
+            result => result,
+        }
+    }
+
+    /// Calls raft and handles what comes of it.
+    pub(crate) fn with_raft<G: Guards>(
+        &mut self,
+        step: &mut Step<'_, G>,
+        body: Option<SnapshotBody>,
+        call: impl FnOnce(&mut RawNode<PeerStorage>) -> Result<(), raft::Error>,
+    ) -> Result<(), Failure> {
+        let before = self.node.raft.term;
+        call(&mut self.node)?;
+        let raft = &self.node.raft;
+        if raft.state == StateRole::Candidate && raft.term != before {
+            let (index, term) = raft.raft_log.commit_info();
+            self.asked_at = Position { index, term };
+        }
+        self.handle_ready(step, body);
+        Ok(())
+    }
+
+    /// Handles Readies until there is none, or a snapshot waits.
+    pub(crate) fn handle_ready<G: Guards>(&mut self, step: &mut Step<'_, G>, mut body: Option<SnapshotBody>) {
+        while self.staged.is_none() && self.node.has_ready() {
+            let mut ready = self.node.ready();
+            if !ready.snapshot().is_empty() {
+                let body = body.take().expect("raft restores only the snapshot that was just received");
+                self.stage(ready, body);
+                break;
+            }
+            let entries = ready.take_entries();
+            if !entries.is_empty() {
+                let storage = self.node.mut_store();
+                storage.log.append(&entries);
+                storage.revision += 1;
+                step.batch.push(Write::Append(self.region, entries));
+            }
+            for state in ready.take_read_states() {
+                self.read_acknowledged(&state);
+            }
+            let mut messages = ready.take_messages();
+            messages.append(&mut ready.take_persisted_messages());
+            let mut light = self.node.advance_append(ready);
+            messages.append(&mut light.take_messages());
+            self.note_hard_state();
+            for message in messages {
+                self.send(message, step);
+            }
+            self.apply_ordinary(step);
+        }
+        self.forget_lost_read();
+    }
+
+    /// Keeps an accepted snapshot for later. Term and vote are durable at once,
+    /// the commit index that comes with it is not.
+    fn stage(&mut self, ready: Ready, body: SnapshotBody) {
+        let metadata = ready.snapshot().get_metadata();
+        let position = Position { index: metadata.index, term: metadata.term };
+        let (term, vote) = (self.node.raft.term, self.node.raft.vote);
+        let storage = self.node.mut_store();
+        storage.hard = HardState { term, vote, commit: storage.hard.commit };
+        storage.revision += 1;
+        self.staged = Some(Staged { position, body, ready });
+    }
+
+    /// A staged snapshot becomes the peer's state.
+    pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let Some(Staged { position, body, mut ready }) = self.staged.take() else {
+            return Err(Refusal::NoSnapshot.into());
+        };
+        let storage = self.node.mut_store();
+        storage.record.state = PeerState::Normal;
+        storage.record.region = body.region;
+        storage.log = crate::log::Log::new(position, Vec::new());
+        storage.applied = position.index;
+        storage.data = body.data;
+        storage.revision += 1;
+        step.batch.push(Write::Clear(self.region));
+        step.batch.push(Write::Record(storage.record.clone()));
+        for (key, value) in &storage.data {
+            step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
+        }
+        // The log was cleared with the rest.
+        self.written = Default::default();
+        self.met.clear();
+        let messages = ready.take_persisted_messages();
+        let light = self.node.advance_append(ready);
+        debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
+        self.node.advance_apply_to(position.index);
+        self.note_hard_state();
+        for message in messages {
+            self.send(message, step);
+        }
+        self.handle_ready(step, None);
+        Ok(())
+    }
+
+    /// Applies what needs no step of its own: empty entries and `Put`s, up to
+    /// the first admin entry.
+    pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+        let storage = self.node.mut_store();
+        let mut applied = storage.applied;
+        while applied < storage.hard.commit {
+            let payload = storage.log.payload(applied + 1).expect("a committed entry is in the log");
+            if payload.is_admin() {
+                break;
+            }
+            if let Some(request) = payload.request()
+                && let Command::Put { key, value } = &request.command
+                && request.epoch.version == storage.record.region.epoch.version
+            {
+                step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
+                storage.data.insert(key.clone(), value.clone());
+            }
+            applied += 1;
+        }
+        if applied > storage.applied {
+            self.set_applied(applied);
+        }
+    }
+
+    /// The log took effect up to `applied`.
+    pub(crate) fn set_applied(&mut self, applied: u64) {
+        let storage = self.node.mut_store();
+        storage.applied = applied;
+        storage.revision += 1;
+        self.node.advance_apply_to(applied);
+    }
+
+    /// Writes what of hard and apply state has changed.
+    pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+        let storage = self.node.store();
+        let now = (storage.hard, storage.apply_state());
+        if now.0 != self.written.0 {
+            step.batch.push(Write::HardState(self.region, now.0));
+        }
+        if now.1 != self.written.1 {
+            step.batch.push(Write::ApplyState(self.region, now.1));
+        }
+        self.written = now;
+    }
+
+    fn note_hard_state(&mut self) {
+        let raft = &self.node.raft;
+        let now = HardState { term: raft.term, vote: raft.vote, commit: raft.raft_log.committed };
+        let storage = self.node.mut_store();
+        if storage.hard != now {
+            storage.hard = now;
+            storage.revision += 1;
+        }
+    }
+
+    fn meet(&mut self, from: Member) {
+        if self.storage().region().member(from.id).is_none() {
+            self.met.retain(|member| member.id != from.id);
+            self.met.push(from);
+        }
+    }
+
+    fn send<G: Guards>(&self, message: eraftpb::Message, step: &mut Step<'_, G>) {
+        let region = self.storage().region();
+        let known = region.member(message.to).or_else(|| self.met.iter().find(|met| met.id == message.to));
+        // Somebody who was never met has no address.
+        let Some(to) = known.copied() else { return };
+        step.out.push(Output::Message(Message {
+            region: self.region,
+            from: self.myself(),
+            to,
+            epoch: region.epoch,
+            payload: MessagePayload::Raft(Box::new(message)),
+        }));
+    }
+}

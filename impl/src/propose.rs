@@ -1,0 +1,102 @@
+//! What may be proposed, and in which order it is checked.
+//!
+//! Follows `TV util.rs admin_cmd_epoch_lookup` for which epoch a command needs
+//! and `TV peer.rs propose_conf_change`, `ready_to_transfer_leader` for the
+//! rest. raft-rs turns a conf change that it refuses into an empty entry and
+//! returns Ok, so everything that it could refuse is checked here first.
+
+use crate::command::{Command, RaftChange, Request};
+use crate::conf_change;
+use crate::error::Refusal;
+use crate::guard::Guards;
+use crate::peer::Peer;
+use crate::region::{Epoch, StoreId};
+use crate::step::{Failure, Step};
+
+impl Peer {
+    /// Proposes `command` under `epoch`, or the peer's own.
+    pub(crate) fn propose<G: Guards>(
+        &mut self,
+        command: Command,
+        epoch: Option<Epoch>,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        if !self.is_leader() {
+            return Err(Refusal::NotLeader.into());
+        }
+        self.check_epoch(&command, epoch)?;
+        match &command {
+            Command::Put { key, .. } => {
+                if !self.storage().region().contains(key) {
+                    return Err(Refusal::KeyNotInRegion.into());
+                }
+            }
+            Command::CompactLog { index } => {
+                let state = self.storage().apply_state();
+                if *index <= state.truncated.index || *index > state.applied {
+                    return Err(Refusal::InvalidCompactIndex.into());
+                }
+            }
+            Command::TransferLeader { to } => return self.transfer_leader(*to, step),
+            Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {}
+        }
+        if self.node.raft.lead_transferee.is_some() {
+            return Err(Refusal::TransferringLeader.into());
+        }
+        if command.is_conf_change() {
+            self.check_conf_change(&command, step)?;
+        }
+        let own = self.storage().region().epoch;
+        let epoch = match command {
+            Command::CompactLog { .. } => Epoch::default(),
+            _ => epoch.unwrap_or(own),
+        };
+        let change = RaftChange::of(&command);
+        let bytes = Request { command, epoch }.encode();
+        self.with_raft(step, None, |node| match change {
+            None => node.propose(Vec::new(), bytes),
+            Some(RaftChange::V1(change)) => node.propose_conf_change(bytes, change),
+            Some(RaftChange::V2(change)) => node.propose_conf_change(bytes, change),
+        })
+    }
+
+    fn check_epoch(&self, command: &Command, epoch: Option<Epoch>) -> Result<(), Refusal> {
+        let own = self.storage().region().epoch;
+        let matches = epoch.is_none_or(|epoch| match command {
+            Command::Put { .. } => epoch.version == own.version,
+            Command::CompactLog { .. } | Command::TransferLeader { .. } => true,
+            Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {
+                epoch.conf_ver == own.conf_ver
+            }
+        });
+        if matches { Ok(()) } else { Err(Refusal::EpochNotMatch) }
+    }
+
+    fn check_conf_change<G: Guards>(&self, command: &Command, step: &Step<'_, G>) -> Result<(), Refusal> {
+        if self.node.raft.has_pending_conf() {
+            return Err(Refusal::PendingConfChange);
+        }
+        if !self.node.raft.apply_to_current_term() {
+            return Err(Refusal::NotAppliedTerm);
+        }
+        conf_change::check_propose(step.guards, self.storage().region(), self.id, command)
+    }
+
+    fn transfer_leader<G: Guards>(&mut self, to: StoreId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let region = self.storage().region();
+        let Some(target) = region.member_on(to).map(|member| member.id).filter(|id| region.is_voter(*id))
+        else {
+            return Err(Refusal::TransfereeNotVoter.into());
+        };
+        if target == self.id || self.node.raft.lead_transferee == Some(target) {
+            return Err(Refusal::NoEffect.into());
+        }
+        if self.node.raft.has_pending_conf() {
+            return Err(Refusal::PendingConfChange.into());
+        }
+        self.with_raft(step, None, |node| {
+            node.transfer_leader(target);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! What one peer has persisted, as raft reads it.
+//!
+//! One owner for log, hard state, applied index, region and data, inside the
+//! `RawNode`, so a snapshot that raft asks for in the middle of a step is of
+//! one point in time. What changes here is noted and written by the peer in
+//! its one batch. Follows raft-rs `storage.rs` for the errors that raft
+//! expects.
+
+use std::collections::BTreeMap;
+
+use raft::eraftpb::{self, ConfState, Entry};
+use raft::{GetEntriesContext, RaftState, StorageError, util::limit_size};
+
+use crate::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted, Position};
+use crate::log::Log;
+use crate::region::{Key, Region, Value};
+use crate::snapshot::SnapshotBody;
+
+/// One peer's persistent state.
+#[derive(Debug)]
+pub(crate) struct PeerStorage {
+    pub(crate) record: PeerRecord,
+    pub(crate) hard: HardState,
+    pub(crate) applied: u64,
+    pub(crate) log: Log,
+    pub(crate) data: BTreeMap<Key, Value>,
+    /// Raised by every change of any of it.
+    pub(crate) revision: u64,
+    /// Whether a slice below the first index is an error (row 27).
+    pub(crate) bounds_checked: bool,
+}
+
+impl PeerStorage {
+    /// What was loaded from an engine.
+    pub(crate) fn new(persisted: Persisted, bounds_checked: bool) -> Self {
+        Self {
+            record: persisted.record,
+            hard: persisted.hard_state,
+            applied: persisted.apply_state.applied,
+            log: Log::new(persisted.apply_state.truncated, persisted.entries),
+            data: persisted.data,
+            revision: 0,
+            bounds_checked,
+        }
+    }
+
+    /// The region as of the applied index.
+    pub(crate) fn region(&self) -> &Region {
+        &self.record.region
+    }
+
+    /// Whether it knows its region.
+    pub(crate) fn is_initialised(&self) -> bool {
+        self.record.state == PeerState::Normal
+    }
+
+    /// Applied and truncated, as they are written.
+    pub(crate) fn apply_state(&self) -> ApplyState {
+        ApplyState { applied: self.applied, truncated: self.log.truncated() }
+    }
+}
+
+fn storage_error<T>(error: StorageError) -> raft::Result<T> {
+    Err(raft::Error::Store(error))
+}
+
+impl raft::Storage for PeerStorage {
+    fn initial_state(&self) -> raft::Result<RaftState> {
+        let crate::engine::HardState { term, vote, commit } = self.hard;
+        let hard_state = eraftpb::HardState { term, vote, commit, ..Default::default() };
+        let conf_state =
+            if self.is_initialised() { self.region().conf_state() } else { ConfState::default() };
+        Ok(RaftState { hard_state, conf_state })
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> raft::Result<Vec<Entry>> {
+        if self.bounds_checked {
+            if low <= self.log.truncated().index {
+                return storage_error(StorageError::Compacted);
+            }
+            if high > self.log.last_index() + 1 {
+                return storage_error(StorageError::Unavailable);
+            }
+        }
+        let mut entries = self.log.slice(low, high).to_vec();
+        limit_size(&mut entries, max_size.into());
+        Ok(entries)
+    }
+
+    fn term(&self, index: u64) -> raft::Result<u64> {
+        match self.log.term(index) {
+            Some(term) => Ok(term),
+            None if index < self.log.truncated().index => storage_error(StorageError::Compacted),
+            None => storage_error(StorageError::Unavailable),
+        }
+    }
+
+    fn first_index(&self) -> raft::Result<u64> {
+        Ok(self.log.truncated().index + 1)
+    }
+
+    fn last_index(&self) -> raft::Result<u64> {
+        Ok(self.log.last_index())
+    }
+
+    fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<eraftpb::Snapshot> {
+        if self.applied < request_index {
+            return storage_error(StorageError::SnapshotTemporarilyUnavailable);
+        }
+        let term = self.log.term(self.applied).expect("the applied entry's term is known");
+        Ok(SnapshotBody::encode(Position { index: self.applied, term }, self.region(), &self.data))
+    }
+}

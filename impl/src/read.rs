@@ -1,0 +1,93 @@
+//! Reads by ReadIndex: one at a time a peer.
+//!
+//! The request takes the commit index, a quorum acknowledges that the leader
+//! still leads, and the value is read once that index is applied. A read that
+//! was acknowledged survives the loss of leadership; one that was not does not.
+
+use raft::ReadState;
+
+use crate::engine::Position;
+use crate::error::Refusal;
+use crate::guard::Guards;
+use crate::peer::Peer;
+use crate::region::Key;
+use crate::step::{Failure, Step};
+use crate::store::Output;
+
+/// A read under way.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadRequest {
+    /// The key.
+    pub(crate) key: Key,
+    /// The commit index that it took.
+    pub(crate) index: u64,
+    /// By what raft knows it.
+    pub(crate) context: Vec<u8>,
+    /// A quorum acknowledged it.
+    pub(crate) ready: bool,
+}
+
+impl Peer {
+    /// A client asks for a value.
+    pub(crate) fn read<G: Guards>(&mut self, key: Key, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        if !self.is_leader() {
+            return Err(Refusal::NotLeader.into());
+        }
+        if !self.storage().region().contains(&key) {
+            return Err(Refusal::KeyNotInRegion.into());
+        }
+        if self.read.is_some() {
+            return Err(Refusal::ReadPending.into());
+        }
+        // raft-rs would drop the request without a word.
+        if !self.node.raft.commit_to_current_term() {
+            return Err(Refusal::NotCommittedTerm.into());
+        }
+        self.reads_begun += 1;
+        let Position { index, term } =
+            Position { index: self.node.raft.raft_log.committed, term: self.node.raft.term };
+        // Answers to an earlier life's heartbeats must not count: they have
+        // another term.
+        let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
+        self.read = Some(ReadRequest { key, index, context: context.clone(), ready: false });
+        self.with_raft(step, None, |node| {
+            node.read_index(context);
+            Ok(())
+        })
+    }
+
+    /// raft says that a quorum acknowledged a read.
+    pub(crate) fn read_acknowledged(&mut self, state: &ReadState) {
+        if let Some(read) = &mut self.read
+            && read.context == state.request_ctx
+        {
+            read.ready = true;
+        }
+    }
+
+    /// Drops a read that raft dropped with its leadership.
+    pub(crate) fn forget_lost_read(&mut self) {
+        if let Some(read) = &self.read
+            && !read.ready
+            && !self.node.raft.read_only.pending_read_index.contains_key(&read.context)
+        {
+            self.read = None;
+        }
+    }
+
+    /// Answers the read if it may be answered.
+    pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let storage = self.node.store();
+        let Some(read) = self.read.take_if(|read| read.ready && read.index <= storage.applied) else {
+            return Err(Refusal::NoReadReady.into());
+        };
+        let value = storage.data.get(&read.key).cloned();
+        step.out.push(Output::Value {
+            key: read.key,
+            value,
+            region: self.region,
+            epoch: storage.region().epoch,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! A region: its key range, its epoch, its members, and the raft configuration
+//! that follows from them.
+//!
+//! Follows kvproto `metapb`. raft's configuration is never stored on its own:
+//! it is derived from the members' roles, as TiKV does it (`TV util.rs
+//! conf_state_from_region`).
+
+use std::sync::Arc;
+
+use raft::eraftpb::ConfState;
+
+/// Identifies a store, for its lifetime.
+pub type StoreId = u64;
+/// Identifies a region, for its lifetime.
+pub type RegionId = u64;
+/// Identifies one replica of one region on one store; 0 is nobody.
+pub type PeerId = u64;
+/// A key, ordered bytewise. As the end of a range the empty key means "no end".
+pub type Key = Arc<[u8]>;
+/// A value.
+pub type Value = Arc<[u8]>;
+
+/// How often the members (`conf_ver`) and the range (`version`) have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Epoch {
+    /// Raised by conf changes.
+    pub conf_ver: u64,
+    /// Raised by split and merge.
+    pub version: u64,
+}
+
+impl Epoch {
+    /// Either component is behind (`TV util.rs is_epoch_stale`).
+    pub fn is_stale_against(&self, other: &Epoch) -> bool {
+        self.version < other.version || self.conf_ver < other.conf_ver
+    }
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MemberRole {
+    /// Votes and is counted.
+    Voter,
+    /// Receives the log only.
+    Learner,
+    /// Joint: a voter of the new half only.
+    IncomingVoter,
+    /// Joint: a voter of the old half, a learner of the new.
+    DemotingVoter,
+}
+
+/// One member of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The peer's id.
+    pub id: PeerId,
+    /// The store that it lives on.
+    pub store: StoreId,
+    /// What it may do.
+    pub role: MemberRole,
+}
+
+/// A region as one replica knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// The region's id.
+    pub id: RegionId,
+    /// The first key of the range.
+    pub start: Key,
+    /// The first key beyond it; empty for no end.
+    pub end: Key,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The members, in the order in which they joined.
+    pub peers: Vec<Member>,
+}
+
+impl Region {
+    /// A region of which only the id is known.
+    pub fn unknown(id: RegionId) -> Self {
+        let nowhere: Key = Arc::from([]);
+        Self { id, start: nowhere.clone(), end: nowhere, epoch: Epoch::default(), peers: Vec::new() }
+    }
+
+    /// The member with this peer id.
+    pub fn member(&self, id: PeerId) -> Option<&Member> {
+        self.peers.iter().find(|member| member.id == id)
+    }
+
+    /// The member on this store.
+    pub fn member_on(&self, store: StoreId) -> Option<&Member> {
+        self.peers.iter().find(|member| member.store == store)
+    }
+
+    /// Whether the key lies in the range.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        *key >= *self.start && (self.end.is_empty() || *key < *self.end)
+    }
+
+    /// Whether the region is between two configurations.
+    pub fn is_joint(&self) -> bool {
+        self.peers
+            .iter()
+            .any(|member| matches!(member.role, MemberRole::IncomingVoter | MemberRole::DemotingVoter))
+    }
+
+    /// Whether the peer votes in either half.
+    pub fn is_voter(&self, id: PeerId) -> bool {
+        self.member(id).is_some_and(|member| member.role != MemberRole::Learner)
+    }
+
+    /// How many vote in either half.
+    pub(crate) fn voter_count(&self) -> usize {
+        self.peers.iter().filter(|member| member.role != MemberRole::Learner).count()
+    }
+
+    /// The raft configuration of these members.
+    pub(crate) fn conf_state(&self) -> ConfState {
+        let mut state = ConfState::default();
+        let joint = self.is_joint();
+        for member in &self.peers {
+            match member.role {
+                MemberRole::Voter => {
+                    state.mut_voters().push(member.id);
+                    if joint {
+                        state.mut_voters_outgoing().push(member.id);
+                    }
+                }
+                MemberRole::Learner => state.mut_learners().push(member.id),
+                MemberRole::IncomingVoter => state.mut_voters().push(member.id),
+                MemberRole::DemotingVoter => {
+                    state.mut_voters_outgoing().push(member.id);
+                    state.mut_learners_next().push(member.id);
+                }
+            }
+        }
+        state
+    }
+}

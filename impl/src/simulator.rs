@@ -1,0 +1,112 @@
+//! What a simulator may do beside stepping: bring a leader's view of one
+//! follower to a known place, so that a round depends on the two logs alone
+//! and not on what was lost before.
+//!
+//! Nothing here is for production: raft-rs finds these places by itself.
+
+use raft::eraftpb::MessageType;
+use raft::{NO_LIMIT, ProgressState};
+
+use crate::engine::Engine;
+use crate::error::{Error, Refusal};
+use crate::guard::Guards;
+use crate::message::Message;
+use crate::region::{PeerId, RegionId};
+use crate::step::{Failure, Step};
+use crate::store::{Output, Store};
+
+/// How much one append carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendLimit {
+    /// One entry, if there is one.
+    One,
+    /// All there are.
+    All,
+}
+
+impl<G: Guards, E: Engine> Store<G, E> {
+    /// Simulator only: the leader of `region` takes the log of `to` for known
+    /// up to before `next_index`, and sends what comes next: an append, or a
+    /// snapshot where its own log does not reach back.
+    ///
+    /// # Errors
+    /// Where the peer is not here, does not lead, or does not know `to`.
+    pub fn probe(
+        &mut self,
+        region: RegionId,
+        to: PeerId,
+        next_index: u64,
+        limit: AppendLimit,
+    ) -> Result<Vec<Output>, Error> {
+        self.as_leader(region, to, |peer, step| {
+            let raft = &mut peer.node.raft;
+            let progress = raft.mut_prs().get_mut(to).expect("was looked up");
+            progress.state = ProgressState::Probe;
+            progress.paused = false;
+            progress.pending_snapshot = 0;
+            progress.recent_active = true;
+            progress.next_idx = next_index;
+            progress.ins.reset();
+            raft.max_msg_size = match limit {
+                AppendLimit::One => 0,
+                AppendLimit::All => NO_LIMIT,
+            };
+            raft.send_append(to);
+            raft.max_msg_size = NO_LIMIT;
+            peer.handle_ready(step, None);
+            Ok(())
+        })
+    }
+
+    /// Simulator only: the heartbeat that the leader of `region` would send to
+    /// `to`, with or without the context of its read under way.
+    ///
+    /// # Errors
+    /// Where the peer is not here, does not lead, or does not know `to`.
+    pub fn heartbeat(
+        &mut self,
+        region: RegionId,
+        to: PeerId,
+        with_read_context: bool,
+    ) -> Result<Message, Error> {
+        let outputs = self.as_leader(region, to, |peer, step| {
+            peer.node.ping();
+            peer.handle_ready(step, None);
+            Ok(())
+        })?;
+        let beats = outputs.into_iter().filter_map(|output| match output {
+            Output::Message(message) if message.to.id == to => Some(message),
+            _ => None,
+        });
+        let mut beat = beats
+            .into_iter()
+            .find(|message| message.raft_type() == Some(MessageType::MsgHeartbeat))
+            .ok_or(Error::Refused { region, store: self.id, refusal: Refusal::NotInConfig })?;
+        if let crate::message::MessagePayload::Raft(raft) = &mut beat.payload
+            && !with_read_context
+        {
+            raft.clear_context();
+        }
+        Ok(beat)
+    }
+
+    fn as_leader(
+        &mut self,
+        region: RegionId,
+        to: PeerId,
+        act: impl FnOnce(&mut crate::peer::Peer, &mut Step<'_, G>) -> Result<(), Failure>,
+    ) -> Result<Vec<Output>, Error> {
+        let (mut batch, mut out) = (Vec::new(), Vec::new());
+        let mut step = Step { guards: self.guards, batch: &mut batch, out: &mut out };
+        let result = self.live(region).map_err(Failure::from).and_then(|peer| {
+            if !peer.is_leader() {
+                return Err(Refusal::NotLeader.into());
+            }
+            if peer.node.raft.prs().get(to).is_none() || to == peer.id {
+                return Err(Refusal::NotInConfig.into());
+            }
+            act(peer, &mut step)
+        });
+        self.finish(region, result, batch, out)
+    }
+}

@@ -1,0 +1,215 @@
+//! A peer as it can be looked at, and a cheap mark of all that it shows.
+
+use std::collections::BTreeMap;
+
+use raft::StateRole;
+use raft::eraftpb::Entry;
+
+use crate::command::Payload;
+use crate::engine::{Engine, PeerState, Position};
+use crate::guard::Guards;
+use crate::peer::Peer;
+use crate::region::{Key, Member, PeerId, Region, RegionId, Value};
+use crate::snapshot::SnapshotBody;
+use crate::store::{Resident, Slot, Store};
+
+/// A live peer, to look at.
+#[derive(Clone, Copy)]
+pub struct PeerStatus<'a>(&'a Peer);
+
+/// A read under way.
+#[derive(Clone, Debug)]
+pub struct ReadStatus<'a> {
+    /// The key.
+    pub key: &'a Key,
+    /// The commit index that it took.
+    pub index: u64,
+    /// Who acknowledged it; empty once it is ready.
+    pub acks: Vec<PeerId>,
+    /// A quorum acknowledged it.
+    pub ready: bool,
+}
+
+impl<'a> PeerStatus<'a> {
+    /// Its id.
+    pub fn id(&self) -> PeerId {
+        self.0.id
+    }
+
+    /// Where it stands in its life.
+    pub fn state(&self) -> PeerState {
+        self.0.storage().record.state
+    }
+
+    /// The peer as it names itself.
+    pub fn member(&self) -> Member {
+        self.0.myself()
+    }
+
+    /// What it is in its term.
+    pub fn role(&self) -> StateRole {
+        self.0.node.raft.state
+    }
+
+    /// Its term.
+    pub fn term(&self) -> u64 {
+        self.0.node.raft.term
+    }
+
+    /// Whom it voted for in its term; 0 for nobody.
+    pub fn vote(&self) -> PeerId {
+        self.0.node.raft.vote
+    }
+
+    /// Whom it takes for the leader; 0 for nobody.
+    pub fn leader(&self) -> PeerId {
+        self.0.node.raft.leader_id
+    }
+
+    /// The last discarded entry.
+    pub fn truncated(&self) -> Position {
+        self.0.storage().log.truncated()
+    }
+
+    /// The entries of its log with what they say.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'a Entry, &'a Payload)> + use<'a> {
+        self.0.storage().log.iter()
+    }
+
+    /// The index of the last entry.
+    pub fn last_index(&self) -> u64 {
+        self.0.storage().log.last_index()
+    }
+
+    /// The term of the entry at `index`, the last discarded one's included.
+    pub fn log_term(&self, index: u64) -> Option<u64> {
+        self.0.storage().log.term(index)
+    }
+
+    /// The last index known to be committed.
+    pub fn commit(&self) -> u64 {
+        self.0.storage().hard.commit
+    }
+
+    /// The last index that took effect.
+    pub fn applied(&self) -> u64 {
+        self.0.storage().applied
+    }
+
+    /// The region as of the applied index.
+    pub fn region(&self) -> &'a Region {
+        self.0.storage().region()
+    }
+
+    /// The data as of the applied index.
+    pub fn data(&self) -> &'a BTreeMap<Key, Value> {
+        &self.0.storage().data
+    }
+
+    /// The snapshot that waits to be applied.
+    pub fn staged(&self) -> Option<(Position, &'a SnapshotBody)> {
+        self.0.staged.as_ref().map(|staged| (staged.position, &staged.body))
+    }
+
+    /// The votes that a candidate has, as (voter, granted).
+    pub fn votes(&self) -> impl Iterator<Item = (PeerId, bool)> + use<'a> {
+        self.0.node.raft.prs().votes().iter().map(|(id, granted)| (*id, *granted))
+    }
+
+    /// A candidate's commit index and that entry's term when it asked.
+    pub fn asked_at(&self) -> Position {
+        self.0.asked_at
+    }
+
+    /// How far each member's log is known to match a leader's, as (member, index).
+    pub fn matched(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a> {
+        self.0.node.raft.prs().iter().map(|(id, progress)| (*id, progress.matched))
+    }
+
+    /// Up to here a leader may have a conf change under way.
+    pub fn pending_conf_index(&self) -> u64 {
+        self.0.node.raft.pending_conf_index
+    }
+
+    /// To whom a leader hands over.
+    pub fn lead_transferee(&self) -> Option<PeerId> {
+        self.0.node.raft.lead_transferee
+    }
+
+    /// The read under way.
+    pub fn read(&self) -> Option<ReadStatus<'a>> {
+        let read = self.0.read.as_ref()?;
+        let acks = match self.0.node.raft.read_only.pending_read_index.get(&read.context) {
+            Some(status) if !read.ready => status.acks.iter().copied().collect(),
+            _ => Vec::new(),
+        };
+        Some(ReadStatus { key: &read.key, index: read.index, acks, ready: read.ready })
+    }
+}
+
+/// Everything that a peer or tombstone shows, small enough to compare: two
+/// marks of one region on one store are equal exactly when nothing that a
+/// [`PeerStatus`] shows has changed between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    resident: Option<(u64, bool)>,
+    revision: u64,
+    term: u64,
+    role: u8,
+    leader: PeerId,
+    staged: bool,
+    votes: usize,
+    matched: u64,
+    pending_conf_index: u64,
+    lead_transferee: Option<PeerId>,
+    read: Option<(u64, usize, bool)>,
+}
+
+impl<G: Guards, E: Engine> Store<G, E> {
+    /// The live peer of `region`, to look at.
+    pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_>> {
+        match &self.slots.get(&region)?.resident {
+            Resident::Live(peer) => Some(PeerStatus(peer)),
+            Resident::Tombstone { .. } => None,
+        }
+    }
+
+    /// The mark of the peer or tombstone of `region`.
+    pub fn mark(&self, region: RegionId) -> Mark {
+        match self.slots.get(&region) {
+            None => Mark::default(),
+            Some(Slot { generation, resident: Resident::Tombstone { .. } }) => {
+                Mark { resident: Some((*generation, false)), ..Mark::default() }
+            }
+            Some(Slot { generation, resident: Resident::Live(peer) }) => mark(*generation, peer),
+        }
+    }
+}
+
+fn mark(generation: u64, peer: &Peer) -> Mark {
+    let raft = &peer.node.raft;
+    let leads = raft.state == StateRole::Leader;
+    let matched = if leads {
+        // Within one leadership and configuration matches only rise, so their
+        // sum and number tell them apart; the revision tells configurations.
+        raft.prs().iter().map(|(_, progress)| progress.matched).sum()
+    } else {
+        0
+    };
+    let acks = |context: &Vec<u8>| {
+        raft.read_only.pending_read_index.get(context).map_or(0, |status| status.acks.len())
+    };
+    Mark {
+        resident: Some((generation, true)),
+        revision: peer.storage().revision,
+        term: raft.term,
+        role: raft.state as u8,
+        leader: raft.leader_id,
+        staged: peer.staged.is_some(),
+        votes: if leads { 0 } else { raft.prs().votes().len() },
+        matched,
+        pending_conf_index: raft.pending_conf_index,
+        lead_transferee: raft.lead_transferee,
+        read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
+    }
+}

@@ -1,0 +1,40 @@
+//! What one step of a store gathers before anything of it is written or sent.
+
+use crate::codec::DecodeError;
+use crate::engine::Write;
+use crate::error::Refusal;
+use crate::guard::Guards;
+use crate::store::Output;
+
+/// The batch and the outputs of one step.
+pub(crate) struct Step<'a, G: Guards> {
+    pub(crate) guards: G,
+    pub(crate) batch: &'a mut Vec<Write>,
+    pub(crate) out: &'a mut Vec<Output>,
+}
+
+/// Why a step fails; the store adds where.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    Snapshot(DecodeError),
+    Raft(raft::Error),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Failure::Snapshot(error)
+    }
+}
+
+impl From<raft::Error> for Failure {
+    fn from(error: raft::Error) -> Self {
+        Failure::Raft(error)
+    }
+}
