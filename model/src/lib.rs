@@ -1,1 +1,24 @@
-//! The rules of conf change as a stateright model.
+//! The rules of conf change as a stateright model: pure, no clock, no thread,
+//! no I/O. It knows the dictionary and nothing of the implementation.
+//!
+//! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`]
+//! is the rules alone. Bounds (which actions a scope offers, and how often) are
+//! apart from the rules; what must hold is in [`properties`], what must be
+//! reachable in [`Reach`], what can be left out in [`Guard`].
+
+mod actions;
+mod draft;
+mod guard;
+mod intern;
+mod model;
+pub mod properties;
+mod reach;
+mod rules;
+pub mod scopes;
+mod state;
+
+pub use actions::ACTION_KINDS;
+pub use guard::{Guard, GuardSet};
+pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};
+pub use reach::Reach;
+pub use state::{SLOTS, Seen, State};

@@ -1,0 +1,410 @@
+//! Which actions a state offers within its scope, what they cost, and which
+//! probes it must refuse.
+
+use rollcall_traces::{
+    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, Epoch, Message, Outgoing, Peer, PeerState,
+    RegionId, Role, Scope, StoreId, StoreStatus,
+};
+
+use crate::state::Seen;
+
+/// The budget that an action draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cost {
+    Nothing,
+    Election,
+    Crash,
+    Destroy,
+    Lost,
+    Late,
+    Write,
+    Change,
+    Transfer,
+    Compaction,
+    Read,
+}
+
+fn cost(action: &Action) -> Cost {
+    match action {
+        Action::Campaign { .. } => Cost::Election,
+        Action::Crash { .. } => Cost::Crash,
+        Action::Destroy { .. } => Cost::Destroy,
+        Action::Vote { answer, .. } | Action::Replicate { answer, .. } => match answer {
+            Answer::Given => Cost::Nothing,
+            Answer::Lost => Cost::Lost,
+            Answer::Held => Cost::Late,
+        },
+        Action::Hold { .. } => Cost::Late,
+        Action::Propose { command, .. } => match command {
+            Command::Put { .. } => Cost::Write,
+            Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Cost::Change,
+            Command::TransferLeader { .. } => Cost::Transfer,
+            Command::CompactLog { .. } => Cost::Compaction,
+        },
+        Action::Read { .. } => Cost::Read,
+        Action::ApplySnapshot { .. }
+        | Action::Apply { .. }
+        | Action::AnswerRead { .. }
+        | Action::TimeoutNow { .. }
+        | Action::TransferTimeout { .. }
+        | Action::Restart { .. }
+        | Action::Late { .. } => Cost::Nothing,
+    }
+}
+
+/// The counter in `budgets` that an action counts against, if any.
+fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> {
+    Some(match cost(action) {
+        Cost::Nothing => return None,
+        Cost::Election => &mut budgets.elections,
+        Cost::Crash => &mut budgets.crashes,
+        Cost::Destroy => &mut budgets.destroys,
+        Cost::Lost => &mut budgets.lost,
+        Cost::Late => &mut budgets.late,
+        Cost::Write => &mut budgets.writes,
+        Cost::Change => &mut budgets.changes,
+        Cost::Transfer => &mut budgets.transfers,
+        Cost::Compaction => &mut budgets.compactions,
+        Cost::Read => &mut budgets.reads,
+    })
+}
+
+/// Counts an action that was done.
+pub(crate) fn spend(spent: &mut Budgets, action: &Action) -> bool {
+    match counter(spent, action) {
+        Some(spent) => {
+            *spent += 1;
+            true
+        }
+        None => false,
+    }
+}
+
+/// What is left of each budget.
+fn left(scope: &Scope, spent: &Budgets) -> Budgets {
+    let (all, spent) = (&scope.budgets, spent);
+    Budgets {
+        elections: all.elections.saturating_sub(spent.elections),
+        crashes: all.crashes.saturating_sub(spent.crashes),
+        destroys: all.destroys.saturating_sub(spent.destroys),
+        lost: all.lost.saturating_sub(spent.lost),
+        late: all.late.saturating_sub(spent.late),
+        writes: all.writes.saturating_sub(spent.writes),
+        changes: all.changes.saturating_sub(spent.changes),
+        transfers: all.transfers.saturating_sub(spent.transfers),
+        compactions: all.compactions.saturating_sub(spent.compactions),
+        reads: all.reads.saturating_sub(spent.reads),
+    }
+}
+
+/// The actions that the scope's budgets allow and that are not plainly
+/// disabled. Some may still be refused by the rules.
+pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>) {
+    let spent = *seen.spent();
+    Offer { scope, seen, left: left(scope, &spent), spent, actions }.all();
+}
+
+struct Offer<'a> {
+    scope: &'a Scope,
+    seen: Seen<'a>,
+    left: Budgets,
+    spent: Budgets,
+    actions: &'a mut Vec<Action>,
+}
+
+impl Offer<'_> {
+    fn all(&mut self) {
+        let seen = self.seen;
+        for (store, status) in seen.stores() {
+            match status {
+                StoreStatus::Up => {
+                    for region in seen.regions() {
+                        if let Some(peer) = seen.peer(store, region)
+                            && peer.state != PeerState::Tombstone
+                        {
+                            self.of_peer(store, region, peer);
+                        }
+                    }
+                }
+                StoreStatus::Down => self.actions.push(Action::Restart { store }),
+                StoreStatus::Destroyed => {}
+            }
+            let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
+            if may_fail && status == StoreStatus::Up && self.left.crashes > 0 {
+                self.actions.push(Action::Crash { store });
+            }
+            if may_fail && status != StoreStatus::Destroyed && self.left.destroys > 0 {
+                self.actions.push(Action::Destroy { store });
+            }
+        }
+        for slot in 0..seen.held().len() {
+            self.actions.push(Action::Late { slot });
+        }
+    }
+
+    fn of_peer(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
+        if peer.snapshot.is_some() {
+            self.actions.push(Action::ApplySnapshot { region, store });
+        }
+        if peer.log.entry(peer.applied + 1).is_some_and(|entry| entry.is_admin())
+            && peer.applied < peer.commit
+        {
+            self.actions.push(Action::Apply { region, store });
+        }
+        if peer.read.as_ref().is_some_and(|read| read.ready) {
+            self.actions.push(Action::AnswerRead { region, store });
+        }
+        match peer.role {
+            Role::Leader => self.of_leader(store, region, peer),
+            Role::Candidate => {
+                for member in &peer.region.peers {
+                    for answer in self.answers() {
+                        self.actions.push(Action::Vote {
+                            region,
+                            candidate: store,
+                            voter: member.store,
+                            answer,
+                        });
+                    }
+                }
+            }
+            Role::Follower => {}
+        }
+        let may_campaign = self.scope.campaigners.is_empty() || self.scope.campaigners.contains(&store);
+        if peer.role != Role::Leader && self.left.elections > 0 && may_campaign {
+            self.actions.push(Action::Campaign { region, store });
+        }
+    }
+
+    fn of_leader(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
+        for member in peer.region.peers.iter().filter(|member| member.id != peer.id) {
+            for &entries in &self.scope.rounds {
+                for answer in self.answers() {
+                    self.actions.push(Action::Replicate {
+                        region,
+                        leader: store,
+                        follower: member.store,
+                        entries,
+                        answer,
+                    });
+                }
+            }
+            if self.left.late > 0 {
+                self.actions.push(Action::Hold {
+                    region,
+                    from: store,
+                    to: member.store,
+                    message: Outgoing::Append,
+                });
+            }
+        }
+        self.proposals(store, region, peer);
+        if let Some(transfer) = peer.leading.as_ref().and_then(|leading| leading.transfer) {
+            self.actions.push(Action::TransferTimeout { region, store });
+            if transfer.timeout_now {
+                self.actions.push(Action::TimeoutNow { region, leader: store });
+                if let Some(to) = peer.region.member(transfer.to).filter(|_| self.left.late > 0) {
+                    let (from, to) = (store, to.store);
+                    self.actions.push(Action::Hold { region, from, to, message: Outgoing::TimeoutNow });
+                }
+            }
+        }
+        if self.left.reads > 0 && peer.read.is_none() {
+            for key in &self.scope.keys {
+                self.actions.push(Action::Read { region, store, key: key.clone() });
+            }
+        }
+    }
+
+    fn proposals(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
+        let mut propose =
+            |command: Command| self.actions.push(Action::Propose { region, store, command, epoch: None });
+        let puts = self.scope.commands.iter().filter(|command| matches!(command, Command::Put { .. }));
+        // The n-th write is the n-th `Put` of the scope: values tell writes apart.
+        if let Some(put) = puts.clone().nth(usize::from(self.spent.writes)).filter(|_| self.left.writes > 0) {
+            propose(put.clone());
+        }
+        for command in &self.scope.commands {
+            let allowed = match command {
+                Command::Put { .. } => false,
+                Command::TransferLeader { .. } => self.left.transfers > 0,
+                Command::CompactLog { .. } => self.left.compactions > 0,
+                _ => self.left.changes > 0,
+            };
+            if allowed {
+                propose(command.clone());
+            }
+        }
+        if self.left.compactions > 0 && peer.applied > peer.log.truncated.index {
+            propose(Command::CompactLog { index: peer.applied });
+        }
+    }
+
+    fn answers(&self) -> impl Iterator<Item = Answer> + use<> {
+        let (lost, late) = (self.left.lost > 0, self.left.late > 0);
+        [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
+            .into_iter()
+            .filter_map(|(answer, allowed)| allowed.then_some(answer))
+    }
+}
+
+/// Every action constructor with every parameter that the scope knows, and a
+/// few beyond it (stale epochs, indexes and slots that are not there).
+pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>) {
+    let stores: Vec<StoreId> = seen.stores().map(|(store, _)| store).collect();
+    for region in seen.regions() {
+        for &store in &stores {
+            actions.push(Action::Campaign { region, store });
+            actions.push(Action::ApplySnapshot { region, store });
+            actions.push(Action::Apply { region, store });
+            actions.push(Action::AnswerRead { region, store });
+            actions.push(Action::TimeoutNow { region, leader: store });
+            actions.push(Action::TransferTimeout { region, store });
+            for key in &scope.keys {
+                actions.push(Action::Read { region, store, key: key.clone() });
+            }
+            pairs(scope, region, store, &stores, actions);
+            propositions(scope, seen, region, store, actions);
+        }
+    }
+    for &store in &stores {
+        actions.push(Action::Crash { store });
+        actions.push(Action::Restart { store });
+        actions.push(Action::Destroy { store });
+    }
+    for slot in 0..=seen.held().len() {
+        actions.push(Action::Late { slot });
+    }
+}
+
+fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {
+    for &to in stores {
+        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
+            actions.push(Action::Vote { region, candidate: from, voter: to, answer });
+            for &entries in &scope.rounds {
+                actions.push(Action::Replicate { region, leader: from, follower: to, entries, answer });
+            }
+        }
+        for message in [Outgoing::Append, Outgoing::TimeoutNow] {
+            actions.push(Action::Hold { region, from, to, message });
+        }
+    }
+}
+
+fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId, actions: &mut Vec<Action>) {
+    let mut propose = |command: Command, epoch: Option<Epoch>| {
+        actions.push(Action::Propose { region, store, command, epoch });
+    };
+    for command in &scope.commands {
+        propose(command.clone(), None);
+    }
+    for (other, _) in seen.stores() {
+        propose(Command::TransferLeader { to: other }, None);
+    }
+    let Some(peer) = seen.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
+        return;
+    };
+    for index in [peer.log.truncated.index, peer.applied, peer.applied + 1] {
+        propose(Command::CompactLog { index }, None);
+    }
+    propose(Command::LeaveJoint, None);
+    propose(Command::EnterJoint { changes: Vec::new() }, None);
+    for member in &peer.region.peers {
+        for kind in [ChangeKind::AddVoter, ChangeKind::AddLearner, ChangeKind::Remove] {
+            let change = Change { kind, peer: member.id, store: member.store };
+            propose(Command::ChangePeer(change), None);
+            propose(Command::EnterJoint { changes: vec![change] }, None);
+        }
+    }
+    let epoch = peer.region.epoch;
+    for stale in [
+        Epoch { conf_ver: epoch.conf_ver.saturating_sub(1), ..epoch },
+        Epoch { version: epoch.version + 1, ..epoch },
+    ] {
+        for command in
+            scope.commands.iter().filter(|command| !matches!(command, Command::TransferLeader { .. }))
+        {
+            propose(command.clone(), Some(stale));
+        }
+    }
+}
+
+/// Which kind of held message an action delivers late, for the report.
+pub(crate) fn late_kind(message: &Message) -> &'static str {
+    match message {
+        Message::VoteAnswer { .. } => "late vote answer",
+        Message::Append { .. } => "late append",
+        Message::AppendAnswer { .. } => "late append answer",
+        Message::Snapshot(_) => "late snapshot",
+        Message::TimeoutNow => "late timeout now",
+    }
+}
+
+/// The kinds of action that the report counts, in its order.
+pub const ACTION_KINDS: &[&str] = &[
+    "campaign",
+    "vote",
+    "vote, answer lost",
+    "vote, answer held",
+    "replicate",
+    "replicate, answer lost",
+    "replicate, answer held",
+    "apply snapshot",
+    "apply",
+    "put",
+    "change peer",
+    "enter joint",
+    "leave joint",
+    "transfer leader",
+    "compact log",
+    "read",
+    "answer read",
+    "timeout now",
+    "transfer timeout",
+    "crash",
+    "restart",
+    "destroy",
+    "hold append",
+    "hold timeout now",
+    "late vote answer",
+    "late append",
+    "late append answer",
+    "late snapshot",
+    "late timeout now",
+];
+
+/// The place in [`ACTION_KINDS`] of an action taken in `seen`.
+pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
+    let name = match action {
+        Action::Campaign { .. } => "campaign",
+        Action::Vote { answer: Answer::Given, .. } => "vote",
+        Action::Vote { answer: Answer::Lost, .. } => "vote, answer lost",
+        Action::Vote { answer: Answer::Held, .. } => "vote, answer held",
+        Action::Replicate { answer: Answer::Given, .. } => "replicate",
+        Action::Replicate { answer: Answer::Lost, .. } => "replicate, answer lost",
+        Action::Replicate { answer: Answer::Held, .. } => "replicate, answer held",
+        Action::ApplySnapshot { .. } => "apply snapshot",
+        Action::Apply { .. } => "apply",
+        Action::Propose { command, .. } => match command {
+            Command::Put { .. } => "put",
+            Command::ChangePeer(_) => "change peer",
+            Command::EnterJoint { .. } => "enter joint",
+            Command::LeaveJoint => "leave joint",
+            Command::TransferLeader { .. } => "transfer leader",
+            Command::CompactLog { .. } => "compact log",
+        },
+        Action::Read { .. } => "read",
+        Action::AnswerRead { .. } => "answer read",
+        Action::TimeoutNow { .. } => "timeout now",
+        Action::TransferTimeout { .. } => "transfer timeout",
+        Action::Crash { .. } => "crash",
+        Action::Restart { .. } => "restart",
+        Action::Destroy { .. } => "destroy",
+        Action::Hold { message: Outgoing::Append, .. } => "hold append",
+        Action::Hold { message: Outgoing::TimeoutNow, .. } => "hold timeout now",
+        Action::Late { slot } => {
+            seen.held().get(*slot).map_or("late append", |held| late_kind(&held.message))
+        }
+    };
+    ACTION_KINDS.iter().position(|kind| *kind == name).expect("every kind is listed")
+}

@@ -1,0 +1,124 @@
+//! The named guards: each is a rule of the field that somebody once left out.
+//!
+//! The numbers are the rows of the catalogue of failures; the implementation
+//! has the same names, and a test compares the two lists.
+
+use std::fmt;
+
+macro_rules! guards {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One rule that can be dropped.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Guard {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Guard {
+            /// Every guard that the rules have.
+            pub const ALL: &'static [Guard] = &[$(Guard::$variant,)+];
+
+            /// Its name on the command line and in traces.
+            pub fn name(self) -> &'static str {
+                match self { $(Guard::$variant => $name,)+ }
+            }
+
+            /// The incident that made it necessary, in a line.
+            pub fn incident(self) -> &'static str {
+                match self { $(Guard::$variant => concat!($($doc,)+).trim_ascii_start(),)+ }
+            }
+        }
+    };
+}
+
+guards! {
+    /// A second snapshot is dropped while one is received and not applied; else the first is overwritten half-way (row 1).
+    SnapshotOnce = "snapshot_once",
+    /// An append from below the follower's compacted log is acknowledged at its commit index; else match never moves (row 2).
+    AckCompactedAppend = "ack_compacted_append",
+    /// A message of a higher term deposes a leader at once; else it keeps serving (row 4).
+    StepDownOnHigherTerm = "step_down_on_higher_term",
+    /// Nothing is proposed while leadership is handed over; else the target's log is behind and it loses (row 5).
+    NoProposalsWhileTransferring = "no_proposals_while_transferring",
+    /// A transfer is given up after an election timeout; else a dead target blocks proposals for ever (row 6).
+    TransferTimesOut = "transfer_times_out",
+    /// No transfer while a conf change is pending; else the target may not campaign and the transfer is wasted (row 7).
+    TransferWaitsForChange = "transfer_waits_for_change",
+    /// Nobody campaigns with a conf change committed and unapplied; else two leaders in one term (etcd#12133, raft-rs#221).
+    CampaignAppliesFirst = "campaign_applies_first",
+    /// An uninitialised peer takes heartbeats and snapshots, only elections are not for it; else it never comes up (row 9).
+    UninitialisedPeerListens = "uninitialised_peer_listens",
+    /// A heartbeat carries at most what the receiver has matched; else it never counts as initial and no peer is created (row 10).
+    HeartbeatCommitBounded = "heartbeat_commit_bounded",
+    /// A conf change is pending only until it is applied; else the next one is skipped for ever (row 11).
+    PendingChangeExpires = "pending_change_expires",
+    /// What an entry does depends on the entry alone, not on a waiting client; else a removed follower never goes (row 12).
+    ApplyNeedsNoClient = "apply_needs_no_client",
+    /// A change that is there already is refused; else it raises the epoch for nothing (row 13).
+    NoDuplicateChange = "no_duplicate_change",
+    /// One of two voters is demoted jointly before it is removed; else a lost notice strands the survivor (row 15, tikv#10595).
+    DemoteBeforeRemoval = "demote_before_removal",
+    /// The tombstone carries the epoch of the removal; else it protects one epoch too little (row 17).
+    TombstoneAtNewEpoch = "tombstone_at_new_epoch",
+    /// Who was removed and does not know is told; else it campaigns for ever (row 18).
+    StalePeerTold = "stale_peer_told",
+    /// A leader that applies its own removal is destroyed, and one that is demoted steps down, at once (row 19).
+    LeaderStepsDownOnRemoval = "leader_steps_down_on_removal",
+    /// Nothing is written after the peer is destroyed; else a later peer finds its leftovers (row 20).
+    StopAfterDestroy = "stop_after_destroy",
+    /// A tombstone refuses messages from before the removal; else the removed peer comes back (row 26, tikv#1262).
+    TombstoneRefusesStale = "tombstone_refuses_stale",
+    /// A new leader proposes no change before it applied everything up to its election (raft's single-server bug of 2015).
+    ChangeWaitsForOwnElection = "change_waits_for_own_election",
+    /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
+    CommitOwnTerm = "commit_own_term",
+    /// A joint quorum is a majority of each half, not of their union.
+    JointNeedsBothMajorities = "joint_needs_both_majorities",
+    /// The tombstone of an uninitialised peer lists that peer; else it protects nothing (tikv#10533).
+    TombstoneListsItself = "tombstone_lists_itself",
+}
+
+impl Guard {
+    /// The guard of that name.
+    pub fn from_name(name: &str) -> Option<Guard> {
+        Guard::ALL.iter().copied().find(|guard| guard.name() == name)
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The guards that hold: all by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GuardSet {
+    dropped: u64,
+}
+
+impl GuardSet {
+    /// Every guard holds.
+    pub const ALL: GuardSet = GuardSet { dropped: 0 };
+
+    /// Every guard but one.
+    pub fn without(guard: Guard) -> GuardSet {
+        GuardSet { dropped: 1 << guard as u8 }
+    }
+
+    /// Whether `guard` holds.
+    pub fn holds(self, guard: Guard) -> bool {
+        self.dropped & (1 << guard as u8) == 0
+    }
+
+    /// The guards that do not hold.
+    pub fn dropped(self) -> impl Iterator<Item = Guard> {
+        Guard::ALL.iter().copied().filter(move |guard| !self.holds(*guard))
+    }
+}
+
+impl Default for GuardSet {
+    fn default() -> Self {
+        GuardSet::ALL
+    }
+}

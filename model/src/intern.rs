@@ -1,0 +1,54 @@
+//! Interned parts of a state (SPIN's "collapse"): a peer's local state repeats
+//! in thousands of global states, so it is kept once and named by a number.
+//!
+//! Numbers depend on the order in which parts were met, so they are meaningful
+//! only within one process and one [`Interner`]; equal parts have equal
+//! numbers, and that is all that the checker needs.
+
+use std::hash::Hash;
+use std::sync::Mutex;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+const SHARDS: usize = 64;
+
+/// Keeps each distinct `T` once. Reading takes no lock.
+pub(crate) struct Interner<T> {
+    parts: boxcar::Vec<T>,
+    shards: Vec<Mutex<HashTable<u32>>>,
+    hasher: RandomState,
+}
+
+impl<T: Eq + Hash> Interner<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            parts: boxcar::Vec::new(),
+            shards: (0..SHARDS).map(|_| Mutex::new(HashTable::new())).collect(),
+            hasher: RandomState::with_seeds(5, 434_317, 4204, 90_496),
+        }
+    }
+
+    /// The number of `part`, which is kept if it is new.
+    pub(crate) fn intern(&self, part: T) -> u32 {
+        let hash = self.hasher.hash_one(&part);
+        let shard = &self.shards[(hash >> 58) as usize % SHARDS];
+        let mut table = shard.lock().expect("a thread panicked while interning");
+        if let Some(id) = table.find(hash, |id| self.parts[*id as usize] == part) {
+            return *id;
+        }
+        let id = u32::try_from(self.parts.push(part)).expect("more than 2^32 distinct parts");
+        table.insert_unique(hash, id, |id| self.hasher.hash_one(&self.parts[*id as usize]));
+        id
+    }
+
+    /// The part behind a number that `intern` returned.
+    pub(crate) fn get(&self, id: u32) -> &T {
+        &self.parts[id as usize]
+    }
+
+    /// How many distinct parts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.parts.count()
+    }
+}

@@ -1,0 +1,275 @@
+//! The rules within a scope, as a stateright `Model`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rollcall_traces::{
+    Action, Entry, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, Reason, Region, Role, Scope,
+    ScopeError, StoreStatus, Subject, View,
+};
+use stateright::Model;
+
+use crate::actions;
+use crate::guard::GuardSet;
+use crate::properties::Property;
+use crate::reach::Reach;
+use crate::rules;
+use crate::state::{ABSENT, Parts, Rest, SLOTS, Seen, State};
+
+/// The term and index at which every replica's log begins (TiKV
+/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
+pub const FIRST: LogPosition = LogPosition { index: 5, term: 5 };
+
+/// The name of the property that is always true.
+pub const EXPLORED: &str = "explored";
+
+/// The rules of Rollcall within one scope, with all guards or without some.
+#[derive(Clone)]
+pub struct Rollcall {
+    scope: Arc<Scope>,
+    guards: GuardSet,
+    properties: Vec<Property>,
+    reachable: Vec<Reach>,
+    parts: Arc<Parts>,
+    first: State,
+}
+
+impl Rollcall {
+    /// The model of `scope`, its prelude taken.
+    ///
+    /// # Errors
+    /// Where the scope is malformed or its prelude is refused.
+    pub fn new(
+        scope: &Scope,
+        guards: GuardSet,
+        properties: &[Property],
+        reachable: &[Reach],
+    ) -> Result<Self, ScopeError> {
+        scope.validate()?;
+        let parts = Parts::new(scope);
+        if parts.stores.len() * parts.regions.len() > SLOTS {
+            return Err(ScopeError::Malformed {
+                scope: scope.name.clone(),
+                what: format!("stores times regions is more than {SLOTS}"),
+            });
+        }
+        let history = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
+        let first = first_state(scope, &parts, history);
+        let mut model = Self {
+            scope: Arc::new(scope.clone()),
+            guards,
+            properties: properties.to_vec(),
+            reachable: reachable.to_vec(),
+            parts: Arc::new(parts),
+            first,
+        };
+        for (at, action) in scope.prelude.iter().enumerate() {
+            let (after, outcome) = model.step(&model.first, action);
+            if let Outcome::Refused(reason) = outcome {
+                return Err(ScopeError::Prelude { scope: scope.name.clone(), step: at + 1, reason });
+            }
+            model.first = model.remember(&model.first, action, &outcome, after);
+        }
+        Ok(model)
+    }
+
+    /// The scope.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The guards that hold.
+    pub fn guards(&self) -> GuardSet {
+        self.guards
+    }
+
+    /// The properties that it is checked against.
+    pub fn checked(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// What must be reachable.
+    pub fn reachable(&self) -> &[Reach] {
+        &self.reachable
+    }
+
+    /// The first state, behind the prelude.
+    pub fn first(&self) -> State {
+        self.first
+    }
+
+    /// The state with what its numbers stand for.
+    pub fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
+        self.parts.seen(state)
+    }
+
+    /// Takes one action: the rules alone, without budgets and history.
+    pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
+        rules::step(&self.parts, self.guards, state, action)
+    }
+
+    /// Takes one action, counts it and folds the history, whatever the budgets say.
+    pub fn take(&self, state: &State, action: &Action) -> (State, Outcome) {
+        let (after, outcome) = self.step(state, action);
+        if !outcome.is_done() {
+            return (after, outcome);
+        }
+        let mut after = self.remember(state, action, &outcome, after);
+        let mut spent = self.parts.rest.get(after.rest).spent;
+        if actions::spend(&mut spent, action) {
+            let rest = Rest { spent, ..self.parts.rest.get(after.rest).clone() };
+            after.rest = self.parts.rest.intern(rest);
+        }
+        (after, outcome)
+    }
+
+    fn remember(&self, before: &State, action: &Action, outcome: &Outcome, mut after: State) -> State {
+        let history = self.parts.history.get(before.history);
+        if let Cow::Owned(next) = history.folded(&self.seen(before), action, outcome, &self.seen(&after)) {
+            after.history = self.parts.history.intern(next);
+        }
+        after
+    }
+
+    /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
+    pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
+        let mut universe = Vec::new();
+        actions::universe(&self.scope, self.seen(state), &mut universe);
+        universe
+            .into_iter()
+            .filter_map(|action| match self.step(state, &action).1 {
+                Outcome::Refused(reason) => Some((action, reason)),
+                Outcome::Done(_) => None,
+            })
+            .collect()
+    }
+
+    /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
+    pub fn kind_of(&self, state: &State, action: &Action) -> usize {
+        actions::kind_of(self.seen(state), action)
+    }
+
+    /// The first property that `state` violates, in words.
+    pub fn violation(&self, state: &State) -> Option<(Property, String)> {
+        let seen = self.seen(state);
+        self.properties.iter().find_map(|property| {
+            property.check(&seen, seen.history()).err().map(|violation| (*property, violation.to_string()))
+        })
+    }
+
+    /// Every property that `state` violates.
+    pub fn violated(&self, state: &State) -> Vec<Property> {
+        let seen = self.seen(state);
+        let violated = |property: &&Property| property.check(&seen, seen.history()).is_err();
+        self.properties.iter().filter(violated).copied().collect()
+    }
+
+    /// How many distinct peers, rests and histories the states are made of.
+    pub fn distinct_parts(&self) -> (usize, usize, usize) {
+        (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
+    }
+}
+
+/// Every replica as first configured, nothing begun.
+fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
+    let mut peers = [ABSENT; SLOTS];
+    for region in &scope.regions {
+        for member in &region.peers {
+            let slot = parts.slot(member.store, region.id).expect("validated");
+            peers[slot] = parts.peers.intern(Some(first_peer(region, member.id)));
+        }
+    }
+    let rest = Rest { status: vec![StoreStatus::Up; parts.stores.len()], ..Rest::default() };
+    let mut state =
+        State { peers, rest: parts.rest.intern(rest), history: parts.history.intern(History::default()) };
+    let history = History::begin(carried, &parts.seen(&state));
+    state.history = parts.history.intern(history);
+    state
+}
+
+/// A replica that the region began with.
+pub fn first_peer(region: &Region, id: u64) -> Peer {
+    Peer {
+        id,
+        state: PeerState::Normal,
+        role: Role::Follower,
+        term: FIRST.term,
+        vote: 0,
+        leader: 0,
+        log: rollcall_traces::Log { truncated: FIRST, entries: Vec::<Entry>::new() },
+        commit: FIRST.index,
+        applied: FIRST.index,
+        region: region.clone(),
+        snapshot: None,
+        campaign: None,
+        leading: None,
+        read: None,
+        data: Default::default(),
+    }
+}
+
+impl Model for Rollcall {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.first]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions::offered(&self.scope, self.seen(state), actions);
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let (after, outcome) = self.take(state, &action);
+        outcome.is_done().then_some(after)
+    }
+
+    /// The properties as `always`, what must be reachable as `sometimes`, and
+    /// one that is always true: stateright's checker stops exploring when no
+    /// property is left to discover.
+    fn properties(&self) -> Vec<stateright::Property<Self>> {
+        let always = self.properties.iter().map(|property| property.as_stateright());
+        let sometimes = self.reachable.iter().map(|reach| reach.as_stateright());
+        always.chain(sometimes).chain([stateright::Property::always(EXPLORED, |_, _| true)]).collect()
+    }
+}
+
+/// The model as something that a trace can be replayed on.
+pub struct ModelSubject {
+    guards: GuardSet,
+    properties: Vec<Property>,
+    model: Option<(Rollcall, State)>,
+}
+
+impl ModelSubject {
+    /// A model that has no scope yet.
+    pub fn new(guards: GuardSet, properties: &[Property]) -> Self {
+        Self { guards, properties: properties.to_vec(), model: None }
+    }
+
+    /// The model and the state that it is in.
+    pub fn current(&self) -> Option<(&Rollcall, &State)> {
+        self.model.as_ref().map(|(model, state)| (model, state))
+    }
+}
+
+impl Subject for ModelSubject {
+    fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
+        let model = Rollcall::new(scope, self.guards, &self.properties, &[])?;
+        let first = model.first();
+        self.model = Some((model, first));
+        Ok(())
+    }
+
+    fn apply(&mut self, action: &Action) -> Outcome {
+        let (model, state) = self.model.as_mut().expect("reset comes before apply");
+        let (after, outcome) = model.take(state, action);
+        *state = after;
+        outcome
+    }
+
+    fn view(&self) -> View {
+        self.model.as_ref().map(|(model, state)| model.seen(state).view()).unwrap_or_default()
+    }
+}

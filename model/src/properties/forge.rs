@@ -1,0 +1,180 @@
+//! Views built by hand, to try the properties on: three voters of region 1
+//! that have just begun, and small changes of them. Whether a real run could
+//! come to such a view does not matter here.
+
+use rollcall_traces::{
+    Action, Answer, Breach, Change, ChangeKind, Command, Entries, Entry, Epoch, History, HistoryParts, Key,
+    Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, Region, Role, Store, StoreId,
+    StoreStatus, View,
+};
+
+/// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
+pub(super) fn three_voters() -> Region {
+    Region {
+        epoch: Epoch { conf_ver: 1, version: 1 },
+        peers: (1..=3).map(|id| Member { id, store: id, role: MemberRole::Voter }).collect(),
+        ..Region::unknown(1)
+    }
+}
+
+/// Three stores whose peers have truncated, committed and applied index 5 of term 5.
+pub(super) fn three() -> View {
+    let store = |id| {
+        let peer = Peer {
+            state: PeerState::Normal,
+            term: 5,
+            log: log_from(5, 5),
+            commit: 5,
+            applied: 5,
+            region: three_voters(),
+            ..blank(id)
+        };
+        (id, Store { peers: [(1, peer)].into(), ..Store::default() })
+    };
+    View { stores: (1..=3).map(store).collect(), ..View::default() }
+}
+
+fn blank(id: u64) -> Peer {
+    Peer {
+        id,
+        state: PeerState::Uninitialised,
+        role: Role::Follower,
+        term: 0,
+        vote: 0,
+        leader: 0,
+        log: Log::default(),
+        commit: 0,
+        applied: 0,
+        region: Region::unknown(1),
+        snapshot: None,
+        campaign: None,
+        leading: None,
+        read: None,
+        data: Default::default(),
+    }
+}
+
+/// A copy of `view` with a change.
+pub(super) fn with(view: &View, change: impl FnOnce(&mut View)) -> View {
+    let mut view = view.clone();
+    change(&mut view);
+    view
+}
+
+/// The peer of region 1 on `store`.
+pub(super) fn peer(view: &mut View, store: StoreId) -> &mut Peer {
+    view.stores
+        .get_mut(&store)
+        .and_then(|store| store.peers.get_mut(&1))
+        .expect("the forged store has a peer")
+}
+
+/// The peer on `store` leads `term`.
+pub(super) fn lead(view: &mut View, store: StoreId, term: u64) {
+    let peer = peer(view, store);
+    (peer.role, peer.term, peer.leader) = (Role::Leader, term, peer.id);
+    peer.leading = Some(Default::default());
+}
+
+/// The peer on `store` asks for votes in `term`.
+pub(super) fn stand(view: &mut View, store: StoreId, term: u64) {
+    let peer = peer(view, store);
+    (peer.role, peer.term, peer.vote) = (Role::Candidate, term, peer.id);
+}
+
+/// The peer on `store` forgets what is volatile.
+pub(super) fn step_down(view: &mut View, store: StoreId) {
+    let peer = peer(view, store);
+    (peer.role, peer.leader, peer.leading, peer.read) = (Role::Follower, 0, None, None);
+}
+
+/// A log that has discarded everything up to `index`, whose term is `term`.
+pub(super) fn log_from(index: u64, term: u64) -> Log {
+    Log { truncated: LogPosition { index, term }, entries: Vec::new() }
+}
+
+pub(super) fn empty(term: u64) -> Entry {
+    Entry { term, command: None, epoch: Epoch::default() }
+}
+
+pub(super) fn put(term: u64, key: &str, value: &str) -> Entry {
+    let command = Command::Put { key: Key::from(key), value: Key::from(value) };
+    Entry { term, command: Some(command), epoch: three_voters().epoch }
+}
+
+pub(super) fn add_voter(term: u64, peer: u64) -> Entry {
+    let change = Change { kind: ChangeKind::AddVoter, peer, store: peer };
+    Entry { term, command: Some(Command::ChangePeer(change)), epoch: three_voters().epoch }
+}
+
+pub(super) fn append(view: &mut View, store: StoreId, entry: Entry) {
+    peer(view, store).log.entries.push(entry);
+}
+
+/// Commits and applies up to `index`; what that does to region and data is for the caller.
+pub(super) fn commit(view: &mut View, store: StoreId, index: u64) {
+    let peer = peer(view, store);
+    (peer.commit, peer.applied) = (index, index);
+}
+
+/// Appends, commits and applies a `Put`.
+pub(super) fn write(view: &mut View, store: StoreId, entry: Entry) {
+    if let Some(Command::Put { key, value }) = &entry.command {
+        peer(view, store).data.insert(key.clone(), value.clone());
+    }
+    append(view, store, entry);
+    let last = peer(view, store).log.last_index();
+    commit(view, store, last);
+}
+
+/// The peer on `store` becomes a clean tombstone with `region`.
+pub(super) fn bury(view: &mut View, store: StoreId, region: Region) {
+    let peer = peer(view, store);
+    *peer = Peer { state: PeerState::Tombstone, region, ..blank(peer.id) };
+}
+
+/// `store` has an uninitialised peer.
+pub(super) fn create(view: &mut View, store: StoreId, id: u64) {
+    *peer(view, store) = Peer { term: 6, leader: 1, ..blank(id) };
+}
+
+/// The peer on `store` has applied a snapshot of index 9.
+pub(super) fn initialise(view: &mut View, store: StoreId, region: Region) {
+    let peer = peer(view, store);
+    *peer = Peer {
+        state: PeerState::Normal,
+        term: 6,
+        log: log_from(9, 6),
+        commit: 9,
+        applied: 9,
+        region,
+        ..blank(peer.id)
+    };
+}
+
+pub(super) fn destroy_store(view: &mut View, store: StoreId) {
+    view.stores.insert(store, Store { status: StoreStatus::Destroyed, ..Store::default() });
+}
+
+pub(super) fn campaign(store: StoreId) -> Action {
+    Action::Campaign { region: 1, store }
+}
+
+pub(super) fn vote(candidate: StoreId, voter: StoreId) -> Action {
+    Action::Vote { region: 1, candidate, voter, answer: Answer::Given }
+}
+
+pub(super) fn replicate(leader: StoreId, follower: StoreId, answer: Answer) -> Action {
+    Action::Replicate { region: 1, leader, follower, entries: Entries::One, answer }
+}
+
+/// Takes in a step that was done and returned nothing.
+pub(super) fn follow(history: &mut History, before: &View, action: Action, after: &View) {
+    history.fold(before, &action, &Outcome::DONE, after);
+}
+
+/// A history in which nothing but `breach` happened.
+pub(super) fn history_with(breach: &Breach) -> History {
+    let text = serde_json::json!({ "parts": HistoryParts::ALL, "breaches": [breach] });
+    serde_json::from_value(text).expect("a history is written as its parts and breaches")
+}

@@ -1,0 +1,277 @@
+//! What must hold in every state, each under the name that the field gives it.
+//!
+//! A property reads a [`Cluster`] and its [`History`], nothing else, so it is
+//! written once and judges model states and the implementation's views alike.
+//! What only a transition shows, the history has latched as a [`Breach`]. The
+//! statements are S1 to S3, S5 to S8 and S10 of the property vocabulary, made
+//! exact for configurations that take effect when they are applied and for
+//! logs that are compacted; each function says how.
+//!
+//! The peers of a store that is down are judged as they will come back.
+//! Passing allocates nothing: these run on every state of an exploration.
+
+use std::fmt;
+
+use rollcall_traces::{Breach, Cluster, History, HistoryParts, Peer, PeerState, RegionId, StoreId};
+
+use crate::model::Rollcall;
+
+mod clients;
+mod elections;
+mod epochs;
+mod logs;
+mod tombstones;
+
+#[cfg(test)]
+mod forge;
+
+pub use clients::{no_lost_write, read_safety};
+pub use elections::{election_safety, leader_completeness};
+pub use epochs::{epoch_comparable, epoch_monotone, single_change};
+pub use logs::{applied_agreement, log_matching, state_machine_safety};
+pub use tombstones::{clean_tombstone, no_resurrection};
+
+/// What was violated, where, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Violation {
+    /// The property.
+    pub property: Property,
+    /// The region.
+    pub region: RegionId,
+    /// Stores, indexes and what is wrong with them, in words.
+    pub what: String,
+}
+
+impl Violation {
+    fn new(property: Property, region: RegionId, what: impl Into<String>) -> Self {
+        Self { property, region, what: what.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: region {}: {}", self.property.name(), self.region, self.what)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// The one table: variant, function (whose name is the property's), the parts
+/// of the history that it reads, its statement in a line.
+macro_rules! properties {
+    ($($variant:ident $function:ident [$($part:ident)*] $statement:literal;)*) => {
+        /// A property, by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Property {
+            $(#[doc = $statement] $variant,)*
+        }
+
+        impl Property {
+            /// Every property.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name that the field gives it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($function),)* }
+            }
+
+            /// What it says, in a line.
+            pub fn statement(self) -> &'static str {
+                match self { $(Self::$variant => $statement,)* }
+            }
+
+            /// The parts of the history that it reads.
+            pub fn parts(self) -> HistoryParts {
+                match self {
+                    $(Self::$variant => HistoryParts { $($part: true,)* ..HistoryParts::NONE },)*
+                }
+            }
+
+            /// Judges one state.
+            ///
+            /// # Errors
+            /// The first violation found.
+            pub fn check<C: Cluster>(self, cluster: &C, history: &History) -> Result<(), Violation> {
+                match self { $(Self::$variant => $function(cluster, history),)* }
+            }
+
+            /// The property as stateright wants it.
+            pub(crate) fn as_stateright(self) -> stateright::Property<Rollcall> {
+                match self {
+                    $(Self::$variant => stateright::Property::always(
+                        stringify!($function),
+                        |model: &Rollcall, state| {
+                            let seen = model.seen(state);
+                            $function(&seen, seen.history()).is_ok()
+                        },
+                    ),)*
+                }
+            }
+        }
+    };
+}
+
+properties! {
+    ElectionSafety election_safety [leaders]
+        "at most one peer of a region wins the election of a term";
+    LogMatching log_matching []
+        "two logs that agree on an entry's term agree on everything before it that both hold";
+    LeaderCompleteness leader_completeness [committed]
+        "a leader has every entry that was known to be committed in its term or before";
+    StateMachineSafety state_machine_safety [committed]
+        "no two peers take different entries for committed at one index";
+    AppliedAgreement applied_agreement []
+        "two replicas with the same applied index have the same region and the same data";
+    EpochMonotone epoch_monotone [destroyed]
+        "the epoch of a region on a store never goes back, not even through a tombstone";
+    EpochComparable epoch_comparable [epochs]
+        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other";
+    SingleChange single_change [epochs]
+        "a leader's log has at most one unapplied conf change, and consecutive quorums meet";
+    NoResurrection no_resurrection [destroyed]
+        "where a peer was destroyed, only a newer configuration that lists the new peer brings one";
+    CleanTombstone clean_tombstone [destroyed]
+        "a removed peer leaves a tombstone that says what removed it, and nothing else";
+    ReadSafety read_safety [reads writes]
+        "a read returns what its peer holds, and nothing older than was known when it was asked";
+    NoLostWrite no_lost_write [writes]
+        "a write that a client knows of is on every replica that applied it and on every later leader";
+}
+
+impl Property {
+    /// The property called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|property| property.name() == name)
+    }
+
+    /// The property that a breach violates.
+    pub fn of(breach: &Breach) -> Self {
+        match breach {
+            Breach::SecondLeader { .. } => Self::ElectionSafety,
+            Breach::DifferentCommit { .. } => Self::StateMachineSafety,
+            Breach::EpochDecreased { .. } => Self::EpochMonotone,
+            Breach::EpochsIncomparable { .. } | Breach::EpochReused { .. } => Self::EpochComparable,
+            Breach::QuorumsDisjoint { .. } => Self::SingleChange,
+            Breach::Resurrected { .. } => Self::NoResurrection,
+            Breach::TombstoneBehind { .. } | Breach::Vanished { .. } => Self::CleanTombstone,
+            Breach::StaleRead { .. } | Breach::WrongAnswer { .. } => Self::ReadSafety,
+        }
+    }
+
+    /// Fails if a transition violated this property.
+    fn not_latched(self, history: &History) -> Result<(), Violation> {
+        match history.breaches().iter().find(|breach| Self::of(breach) == self) {
+            Some(breach) => Err(Violation::new(self, breach.region(), breach.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A peer or tombstone, and where it is.
+type Replica<'a> = (StoreId, &'a Peer);
+
+/// Judges every unordered pair of replicas of every region.
+fn every_pair<C: Cluster>(
+    cluster: &C,
+    mut check: impl FnMut(RegionId, Replica<'_>, Replica<'_>) -> Result<(), Violation>,
+) -> Result<(), Violation> {
+    for region in cluster.regions() {
+        for (at, a) in cluster.replicas(region).enumerate() {
+            for b in cluster.replicas(region).skip(at + 1) {
+                check(region, a, b)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Judges every replica of every region.
+fn every_replica<C: Cluster>(
+    cluster: &C,
+    mut check: impl FnMut(RegionId, Replica<'_>) -> Result<(), Violation>,
+) -> Result<(), Violation> {
+    for region in cluster.regions() {
+        for replica in cluster.replicas(region) {
+            check(region, replica)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_initialised(peer: &Peer) -> bool {
+    peer.state == PeerState::Normal
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_traces::{Epoch, Key};
+
+    use super::*;
+
+    #[test]
+    fn every_property_is_found_by_its_name() {
+        for property in Property::ALL {
+            assert_eq!(Property::from_name(property.name()), Some(*property));
+            assert!(!property.statement().is_empty());
+        }
+        assert_eq!(Property::from_name("election_safty"), None);
+    }
+
+    #[test]
+    fn every_property_holds_of_a_cluster_that_has_just_begun() {
+        let view = forge::three();
+        let history = History::begin(HistoryParts::ALL, &view);
+        for property in Property::ALL {
+            assert_eq!(property.check(&view, &history), Ok(()));
+        }
+    }
+
+    /// Guards against a row that dispatches to another property's function.
+    #[test]
+    fn every_breach_is_reported_by_its_own_property_and_no_other() {
+        let winner = rollcall_traces::Winner { store: 1, peer: 1 };
+        let (region, store, peer, index, term, epoch) = (1, 1, 1, 6, 6, Epoch::default());
+        let key = Key::from("a");
+        let breaches = [
+            Breach::SecondLeader { region, term, first: winner, second: winner },
+            Breach::DifferentCommit { region, store, index, term, first_term: 5 },
+            Breach::EpochDecreased { region, store, from: epoch, to: epoch },
+            Breach::EpochsIncomparable { region, store, epoch, other: epoch },
+            Breach::EpochReused { region, store, epoch },
+            Breach::QuorumsDisjoint { region, store, from: epoch, to: epoch },
+            Breach::Resurrected { region, store, peer, by: epoch, destroyed: peer, at: epoch },
+            Breach::TombstoneBehind { region, store, peer, peer_epoch: epoch, tombstone: epoch },
+            Breach::Vanished { region, store, peer },
+            Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
+            Breach::WrongAnswer { region, store, key },
+        ];
+        for breach in breaches {
+            let history = forge::history_with(&breach);
+            for property in Property::ALL {
+                let reported = property.check(&forge::three(), &history);
+                if *property == Property::of(&breach) {
+                    let violation = reported.expect_err("a latched breach is a violation");
+                    assert_eq!((violation.property, violation.region), (*property, 1));
+                    assert_eq!(violation.what, breach.to_string());
+                } else {
+                    assert_eq!(reported, Ok(()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_history_without_parts_remembers_nothing() {
+        let before = forge::three();
+        let after = forge::with(&before, |view| forge::lead(view, 1, 6));
+        let mut history = History::begin(HistoryParts::NONE, &before);
+        forge::follow(&mut history, &before, forge::campaign(1), &after);
+        assert_eq!(history, History::default());
+    }
+}

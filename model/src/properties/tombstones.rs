@@ -1,0 +1,268 @@
+//! How peers end, and what may come after them. After TiKV `apply.rs`
+//! `exec_change_peer`, `fsm/store.rs` `check_msg`, `clear_meta_in_kv_and_raft`.
+
+use rollcall_traces::{Cluster, Epoch, History, Log, Peer, PeerState, Role, StoreId};
+
+use super::{Property, Violation, every_replica};
+
+/// Where a peer was destroyed, another comes to be only by a configuration of
+/// a higher conf_ver that lists exactly that peer on that store (S7).
+///
+/// It is judged when a message creates the peer, by the sender's region, and
+/// again when a snapshot gives it one: until then it could still take the
+/// place of the one that was removed. The same peer id may come back so, as in
+/// TinyKV's `TestBasicConfChange3B`. The store remembers its tombstone's epoch
+/// through a peer that was never initialised: that was tikv#10533.
+///
+/// # Errors
+/// A peer without such a configuration; latched by the history.
+pub fn no_resurrection<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
+    Property::NoResurrection.not_latched(history)
+}
+
+/// A removed peer leaves its tombstone and nothing else (S8).
+///
+/// The tombstone has no term, vote, log, index, data or role. Its region is the
+/// one that removed the peer, of a higher conf_ver than the peer had, or, where
+/// a newer peer id took its place, its last one. A peer that is yet to be
+/// initialised finds nothing left either, and an initialised one lives only as
+/// long as its own region lists it.
+///
+/// # Errors
+/// What was left behind, or a tombstone that is missing or behind its removal.
+pub fn clean_tombstone<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+    Property::CleanTombstone.not_latched(history)?;
+    every_replica(cluster, |region, (store, peer)| {
+        let wrong = match peer.state {
+            PeerState::Tombstone => left_in_tombstone(peer),
+            PeerState::Uninitialised => left_for_newcomer(peer),
+            PeerState::Normal => outlives_its_removal(store, peer),
+        };
+        let Some(wrong) = wrong else { return Ok(()) };
+        let state = match peer.state {
+            PeerState::Tombstone => "the tombstone of",
+            PeerState::Uninitialised => "the uninitialised",
+            PeerState::Normal => "the",
+        };
+        let what = format!("{state} peer {} on store {store} {wrong}", peer.id);
+        Err(Violation::new(Property::CleanTombstone, region, what))
+    })
+}
+
+fn left_in_tombstone(peer: &Peer) -> Option<&'static str> {
+    let volatile = peer.role != Role::Follower
+        || peer.leader != 0
+        || peer.campaign.is_some()
+        || peer.leading.is_some()
+        || peer.read.is_some()
+        || peer.snapshot.is_some();
+    if volatile {
+        return Some("still takes part");
+    }
+    if (peer.term, peer.vote) != (0, 0) {
+        return Some("has a term or a vote");
+    }
+    if peer.region.epoch == Epoch::default() && peer.region.member(peer.id).is_none() {
+        return Some("has an empty region, by which any removed peer could come back");
+    }
+    left_over(peer)
+}
+
+fn left_for_newcomer(peer: &Peer) -> Option<&'static str> {
+    if peer.region.epoch != Epoch::default() {
+        return Some("has a region");
+    }
+    left_over(peer)
+}
+
+fn left_over(peer: &Peer) -> Option<&'static str> {
+    if peer.log != Log::default() {
+        return Some("has a log");
+    }
+    if (peer.commit, peer.applied) != (0, 0) {
+        return Some("has a commit or applied index");
+    }
+    (!peer.data.is_empty()).then_some("has data")
+}
+
+fn outlives_its_removal(store: StoreId, peer: &Peer) -> Option<&'static str> {
+    let listed = peer.region.member_on(store).is_some_and(|member| member.id == peer.id);
+    (!listed).then_some("lives, and its own region does not list it")
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_traces::{Action, Answer, HistoryParts, Key, Member, MemberRole, Region, View};
+
+    use super::super::forge::*;
+    use super::*;
+
+    fn members(conf_ver: u64, peers: &[(u64, StoreId)]) -> Region {
+        let voter = |&(id, store): &(u64, StoreId)| Member { id, store, role: MemberRole::Voter };
+        Region {
+            epoch: Epoch { conf_ver, version: 1 },
+            peers: peers.iter().map(voter).collect(),
+            ..three_voters()
+        }
+    }
+
+    fn without_three() -> Region {
+        members(2, &[(1, 1), (2, 2)])
+    }
+
+    const APPLY: Action = Action::Apply { region: 1, store: 3 };
+
+    /// Peer 3 was removed from store 3 by epoch {2, 1}; store 1 has `knows`.
+    fn removed(knows: Region) -> (View, History) {
+        let before = with(&three(), |view| peer(view, 1).region = knows);
+        let after = with(&before, |view| bury(view, 3, without_three()));
+        let mut history = History::begin(HistoryParts::ALL, &before);
+        follow(&mut history, &before, APPLY, &after);
+        assert_eq!(clean_tombstone(&after, &history), Ok(()));
+        (after, history)
+    }
+
+    /// A round from store 1 creates peer `id` on store 3.
+    fn created_by(knows: Region, id: u64) -> (View, History) {
+        let (before, mut history) = removed(knows);
+        let after = with(&before, |view| create(view, 3, id));
+        follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+        (after, history)
+    }
+
+    #[test]
+    fn an_old_member_brings_the_removed_peer_back() {
+        let (after, history) = created_by(three_voters(), 3);
+        let violation = no_resurrection(&after, &history).unwrap_err();
+        assert!(violation.what.contains("peer 3 was destroyed at epoch {conf_ver 2"), "{violation}");
+    }
+
+    #[test]
+    fn a_configuration_that_lists_another_peer_brings_one() {
+        let (after, history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 3);
+        assert!(no_resurrection(&after, &history).is_err());
+    }
+
+    #[test]
+    fn the_same_peer_id_is_added_again() {
+        let (after, history) = created_by(members(3, &[(1, 1), (2, 2), (3, 3)]), 3);
+        assert_eq!(no_resurrection(&after, &history), Ok(()));
+        assert_eq!(history.region(1).destroyed[&3].epoch.conf_ver, 2, "the tombstone is not forgotten");
+    }
+
+    #[test]
+    fn a_new_peer_id_is_added_to_the_same_store() {
+        let (after, history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
+        assert_eq!(no_resurrection(&after, &history), Ok(()));
+    }
+
+    /// The snapshot was taken before the removal and arrived after the re-adding.
+    #[test]
+    fn the_peer_that_was_added_again_takes_the_place_of_the_removed_one() {
+        let (before, mut history) = created_by(members(3, &[(1, 1), (2, 2), (3, 3)]), 3);
+        let after = with(&before, |view| initialise(view, 3, three_voters()));
+        follow(&mut history, &before, Action::ApplySnapshot { region: 1, store: 3 }, &after);
+        assert!(no_resurrection(&after, &history).is_err());
+    }
+
+    /// tikv#10533: what came between was never initialised, and its tombstone is empty.
+    #[test]
+    fn the_removed_peer_comes_back_behind_one_that_was_never_initialised() {
+        let (newer, mut history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
+        let buried = with(&newer, |view| bury(view, 3, Region::unknown(1)));
+        follow(&mut history, &newer, replicate(1, 3, Answer::Given), &buried);
+        assert_eq!(no_resurrection(&buried, &history), Ok(()));
+        let after = with(&buried, |view| create(view, 3, 3));
+        let by_old = with(&buried, |view| peer(view, 2).region = three_voters());
+        follow(&mut history, &by_old, replicate(2, 3, Answer::Given), &after);
+        assert!(no_resurrection(&after, &history).is_err());
+    }
+
+    #[test]
+    fn what_a_tombstone_must_not_have() {
+        let (clean, history) = removed(without_three());
+        type Forgery = fn(&mut Peer);
+        let forgeries: [(&str, Forgery); 9] = [
+            ("term or a vote", |peer| peer.term = 6),
+            ("term or a vote", |peer| peer.vote = 1),
+            ("a log", |peer| peer.log = log_from(5, 5)),
+            ("commit or applied", |peer| peer.commit = 8),
+            ("commit or applied", |peer| peer.applied = 8),
+            ("has data", |peer| drop(peer.data.insert(Key::from("a"), Key::from("1")))),
+            ("takes part", |peer| peer.leading = Some(Default::default())),
+            ("takes part", |peer| peer.role = Role::Candidate),
+            ("empty region", |peer| peer.region = Region::unknown(1)),
+        ];
+        for (expected, forge) in forgeries {
+            let view = with(&clean, |view| forge(peer(view, 3)));
+            let violation = clean_tombstone(&view, &history).unwrap_err();
+            assert!(violation.what.contains(expected), "{violation}");
+        }
+    }
+
+    #[test]
+    fn the_tombstone_of_a_peer_that_was_never_initialised_lists_it() {
+        let (before, mut history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
+        let itself = Region {
+            peers: vec![Member { id: 4, store: 3, role: MemberRole::Learner }],
+            ..Region::unknown(1)
+        };
+        let after = with(&before, |view| bury(view, 3, itself));
+        follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+        assert_eq!(clean_tombstone(&after, &history), Ok(()));
+    }
+
+    /// The seed's self-removal: destroyed before `conf_ver` is raised.
+    #[test]
+    fn a_tombstone_with_the_epoch_from_before_the_removal() {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let after = with(&three(), |view| bury(view, 3, members(1, &[(1, 1), (2, 2)])));
+        follow(&mut history, &three(), APPLY, &after);
+        let violation = clean_tombstone(&after, &history).unwrap_err();
+        assert!(violation.what.contains("has epoch {conf_ver 1"), "{violation}");
+    }
+
+    #[test]
+    fn a_peer_that_a_newer_id_supersedes_keeps_its_last_region() {
+        let superseded = with(&three(), |view| bury(view, 3, three_voters()));
+        let mut by_message = History::begin(HistoryParts::ALL, &three());
+        follow(&mut by_message, &three(), replicate(1, 3, Answer::Given), &superseded);
+        assert_eq!(clean_tombstone(&superseded, &by_message), Ok(()));
+        let mut by_removal = History::begin(HistoryParts::ALL, &three());
+        follow(&mut by_removal, &three(), APPLY, &superseded);
+        assert!(clean_tombstone(&superseded, &by_removal).is_err(), "a removal raises the epoch");
+    }
+
+    #[test]
+    fn a_peer_that_disappears() {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let after = with(&three(), |view| drop(view.stores.get_mut(&3).unwrap().peers.remove(&1)));
+        follow(&mut history, &three(), APPLY, &after);
+        let violation = clean_tombstone(&after, &history).unwrap_err();
+        assert!(violation.what.contains("left no tombstone"), "{violation}");
+    }
+
+    #[test]
+    fn a_store_that_is_destroyed_leaves_no_tombstone() {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let after = with(&three(), |view| destroy_store(view, 3));
+        follow(&mut history, &three(), Action::Destroy { store: 3 }, &after);
+        assert_eq!(clean_tombstone(&after, &history), Ok(()));
+    }
+
+    #[test]
+    fn a_newcomer_that_finds_an_applied_index() {
+        let (clean, history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
+        assert_eq!(clean_tombstone(&clean, &history), Ok(()));
+        let view = with(&clean, |view| peer(view, 3).applied = 8);
+        let violation = clean_tombstone(&view, &history).unwrap_err();
+        assert!(violation.what.contains("the uninitialised peer 4"), "{violation}");
+    }
+
+    #[test]
+    fn a_peer_whose_own_region_does_not_list_it() {
+        let view = with(&three(), |view| peer(view, 3).region = without_three());
+        let violation = clean_tombstone(&view, &History::default()).unwrap_err();
+        assert!(violation.what.contains("does not list it"), "{violation}");
+    }
+}

@@ -1,0 +1,128 @@
+//! What a scope must be able to reach: a scope in which something never
+//! happens has failed, however many states it has.
+
+use rollcall_traces::{Cluster, PeerState, Role, StoreStatus};
+
+use crate::model::Rollcall;
+use crate::state::Seen;
+
+macro_rules! reaches {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal: $holds:expr,)+) => {
+        /// A situation that some state of a scope must show.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reach {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Reach {
+            /// Every situation there is.
+            pub const ALL: &'static [Reach] = &[$(Reach::$variant,)+];
+
+            /// Its name in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Reach::$variant => $name,)+ }
+            }
+
+            /// Whether the state shows it.
+            pub fn holds(self, seen: Seen<'_>) -> bool {
+                match self { $(Reach::$variant => { let holds: fn(Seen<'_>) -> bool = $holds; holds(seen) })+ }
+            }
+
+            /// The situation as a stateright property.
+            pub(crate) fn as_stateright(self) -> stateright::Property<Rollcall> {
+                match self {
+                    $(Reach::$variant => stateright::Property::sometimes($name, |model: &Rollcall, state| {
+                        Reach::$variant.holds(model.seen(state))
+                    }),)+
+                }
+            }
+        }
+    };
+}
+
+/// Any peer or tombstone for which `is` holds.
+fn some(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+    let found = seen.regions().any(|region| seen.replicas(region).any(|(store, peer)| is(store, peer)));
+    found
+}
+
+reaches! {
+    /// A leader has applied an entry of its own term.
+    LeaderInCharge = "leader in charge":
+        |seen| some(seen, |_, peer| peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)),
+    /// Two peers lead, in different terms.
+    TwoLeaders = "two leaders, in two terms":
+        |seen| seen.regions().any(|region| {
+            seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader).count() > 1
+        }),
+    /// A member that was not there at first is initialised and caught up.
+    PeerAdded = "a peer added and initialised":
+        |seen| some(seen, |_, peer| {
+            peer.state == PeerState::Normal && peer.region.epoch.conf_ver > 1
+                && peer.log.truncated.index > 5 && peer.region.member(peer.id).is_some()
+        }),
+    /// A peer was created and knows nothing yet.
+    PeerUninitialised = "a peer uninitialised":
+        |seen| some(seen, |_, peer| peer.state == PeerState::Uninitialised),
+    /// A snapshot is received and not applied.
+    SnapshotPending = "a snapshot received":
+        |seen| some(seen, |_, peer| peer.snapshot.is_some()),
+    /// A peer was destroyed.
+    PeerRemoved = "a peer removed":
+        |seen| some(seen, |_, peer| peer.state == PeerState::Tombstone),
+    /// A region is between two configurations.
+    Joint = "a joint configuration applied":
+        |seen| some(seen, |_, peer| peer.state == PeerState::Normal && peer.region.is_joint()),
+    /// A joint configuration was entered and left.
+    JointLeft = "a joint configuration left":
+        |seen| some(seen, |_, peer| {
+            peer.role == Role::Leader && !peer.region.is_joint() && peer.region.epoch.conf_ver > 2
+        }),
+    /// A leader's own log removes it.
+    LeaderRemovesItself = "a leader about to apply its own removal":
+        |seen| some(seen, |_, peer| {
+            use rollcall_traces::{Change, ChangeKind, Command};
+            peer.role == Role::Leader && peer.log.iter().any(|(index, entry)| {
+                index > peer.applied && index <= peer.commit && matches!(
+                    entry.command,
+                    Some(Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: id, .. })) if id == peer.id
+                )
+            })
+        }),
+    /// One voter is left of more, and it leads.
+    OneVoterLeft = "one voter left, leading":
+        |seen| some(seen, |_, peer| {
+            peer.role == Role::Leader && peer.region.epoch.conf_ver > 1 && !peer.region.is_joint()
+                && peer.region.incoming_voters().count() == 1
+        }),
+    /// A voter of its own configuration still waits for a snapshot.
+    VoterWithoutLog = "a voter that needs a snapshot":
+        |seen| seen.regions().any(|region| {
+            seen.replicas(region).any(|(_, peer)| {
+                peer.role == Role::Leader
+                    && peer.region.peers.iter().any(|member| {
+                        peer.region.is_voter(member.id)
+                            && seen.peer(member.store, region).is_some_and(|other| {
+                                other.id == member.id && other.state == PeerState::Uninitialised
+                            })
+                    })
+            })
+        }),
+    /// A peer lives on a store that had a tombstone of its region, with a new id.
+    NewIdOnOldStore = "a store joins again with a new peer id":
+        |seen| some(seen, |store, peer| peer.state == PeerState::Normal && peer.id > 10 && peer.id % 10 == store % 10),
+    /// A leader hands over.
+    Transferring = "a transfer of leadership":
+        |seen| some(seen, |_, peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some())),
+    /// A store is down.
+    StoreDown = "a store down":
+        |seen| seen.stores().any(|(_, status)| status == StoreStatus::Down),
+    /// A read is acknowledged and not answered.
+    ReadReady = "a read ready to be answered":
+        |seen| some(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
+    /// A peer has applied a conf change that another of its region has committed and not applied.
+    ApplyLags = "apply lags behind commit at a conf change":
+        |seen| some(seen, |_, peer| {
+            peer.log.iter().any(|(index, entry)| entry.is_conf_change() && index > peer.applied && index <= peer.commit)
+        }),
+}

@@ -1,0 +1,107 @@
+//! `Apply`: the next committed admin entry takes effect.
+//!
+//! Follows TiKV `apply.rs` (`exec_raft_cmd`, `exec_change_peer`,
+//! `exec_compact_log`) and `fsm/peer.rs on_ready_change_peer`.
+
+use rollcall_traces::{Command, Entry, LogPosition, Peer, PeerId, Reason, Region, RegionId, StoreId};
+
+use super::deliver::entomb;
+use super::propose::{check_epoch, is_duplicate};
+use super::{conf_change, raft, read};
+use crate::draft::Draft;
+use crate::guard::{Guard, GuardSet};
+
+pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
+    let guards = draft.guards();
+    let peer = draft.live(store, region)?;
+    if peer.snapshot.is_some() {
+        return Err(Reason::ApplyingSnapshot);
+    }
+    let index = peer.applied + 1;
+    if index > peer.commit {
+        return Err(Reason::NothingToApply);
+    }
+    let entry = peer.log.entry(index).cloned().ok_or(Reason::NothingToApply)?;
+    let Some(command) = &entry.command else { return Err(Reason::NothingToApply) };
+    let peer = draft.peer_mut(store, region);
+    if let Command::CompactLog { index: to } = command {
+        compact(peer, *to);
+    } else if is_valid(peer, &entry, command, guards) {
+        let after = conf_change::changed(&peer.region, command);
+        if after.member(peer.id).is_none() && peer.region.member(peer.id).is_some() {
+            removed(draft, store, after, index);
+            return Ok(());
+        }
+        take_configuration(peer, after, guards);
+    }
+    let peer = draft.peer_mut(store, region);
+    peer.applied = index;
+    raft::apply_ordinary(peer);
+    Ok(())
+}
+
+fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
+    if check_epoch(&peer.region.epoch, &entry.epoch, command).is_err() {
+        return false;
+    }
+    conf_change::validate(&peer.region, command).is_ok()
+        || (!guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command))
+}
+
+/// Discards the log up to `to`, which must be applied.
+fn compact(peer: &mut Peer, to: u64) {
+    let truncated = peer.log.truncated.index;
+    if to <= truncated || to > peer.applied {
+        return;
+    }
+    let Some(term) = peer.log.term(to) else { return };
+    peer.log.entries.drain(..(to - truncated) as usize);
+    peer.log.truncated = LogPosition { index: to, term };
+}
+
+/// The peer applied its own removal.
+fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
+    let region = after.id;
+    let before = draft.peer(store, region).map(|peer| (peer.region.clone(), peer.role, peer.commit));
+    let Some((old, role, commit)) = before else { return };
+    let has_client = role == rollcall_traces::Role::Leader;
+    let stays = !draft.holds(Guard::ApplyNeedsNoClient) && !has_client
+        || !draft.holds(Guard::LeaderStepsDownOnRemoval) && has_client;
+    if stays {
+        let peer = draft.peer_mut(store, region);
+        if has_client {
+            peer.region = after;
+        }
+        peer.applied = index;
+        return;
+    }
+    let known =
+        if draft.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };
+    entomb(draft, store, known);
+    if !draft.holds(Guard::StopAfterDestroy) && commit > index {
+        // The ready loop goes on and writes the apply state of the next entry.
+        draft.peer_mut(store, region).applied = index + 1;
+    }
+}
+
+/// The new configuration takes effect on a peer that is still in it.
+fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
+    peer.region = after;
+    let Some(leading) = &mut peer.leading else { return };
+    let members: Vec<PeerId> = peer.region.peers.iter().map(|member| member.id).collect();
+    leading.matched.retain(|id, _| members.contains(id));
+    for id in members {
+        leading.matched.entry(id).or_insert(0);
+    }
+    if !peer.region.is_voter(peer.id) {
+        if guards.holds(Guard::LeaderStepsDownOnRemoval) {
+            raft::become_follower(peer, peer.term, 0);
+        }
+        return;
+    }
+    if leading.transfer.is_some_and(|transfer| !peer.region.is_voter(transfer.to)) {
+        leading.transfer = None;
+    }
+    raft::leader_commit(peer, guards);
+    read::acknowledged(peer, peer.id, guards);
+}

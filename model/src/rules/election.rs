@@ -1,0 +1,132 @@
+//! `Campaign`, `Vote` and what a vote answer does.
+//!
+//! Follows raft-rs 0.7 `raft.rs` (`hup`, `campaign`, `step` of `MsgRequestVote`,
+//! `step_candidate`) and TiKV's order of checks on a message.
+
+use rollcall_traces::{
+    Answer, Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Role, StoreId,
+};
+
+use super::deliver::{Envelope, Kind};
+use super::raft;
+use crate::draft::Draft;
+use crate::guard::{Guard, GuardSet};
+
+pub(crate) fn campaign(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
+    let peer = draft.live(store, region)?;
+    if peer.snapshot.is_some() {
+        return Err(Reason::ApplyingSnapshot);
+    }
+    if peer.role == Role::Leader {
+        return Err(Reason::AlreadyLeader);
+    }
+    may_campaign(peer, draft.guards())?;
+    let guards = draft.guards();
+    raft::campaign(draft.peer_mut(store, region), guards);
+    Ok(())
+}
+
+/// Whether raft-rs lets the peer campaign at all.
+pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Result<(), Reason> {
+    if !raft::is_promotable(peer) {
+        return Err(Reason::NotPromotable);
+    }
+    if guards.holds(Guard::CampaignAppliesFirst) && raft::has_unapplied_conf_change(peer) {
+        return Err(Reason::UnappliedConfChange);
+    }
+    Ok(())
+}
+
+pub(crate) fn vote(
+    draft: &mut Draft,
+    region: RegionId,
+    candidate: StoreId,
+    voter: StoreId,
+    answer: Answer,
+) -> Result<(), Reason> {
+    let asking = draft.live(candidate, region)?;
+    let Some(campaign) = &asking.campaign else { return Err(Reason::NotCandidate) };
+    let to = asking
+        .region
+        .member_on(voter)
+        .filter(|member| member.role != MemberRole::Learner && member.id != asking.id)
+        .copied()
+        .ok_or(Reason::NotInConfig)?;
+    draft.up(voter)?;
+    let envelope = Envelope::from_peer(asking, candidate, to);
+    let last = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
+    let told = campaign.commit;
+    envelope.receive(draft, Kind::Initial, answer)?;
+    let (granted, commit) = decide(draft, &envelope, last, told)?;
+    match answer {
+        Answer::Given => {
+            let guards = draft.guards();
+            answered(draft.peer_mut(candidate, region), to.id, granted, commit, guards);
+        }
+        Answer::Held => {
+            let held = answer_of(draft, &envelope, Message::VoteAnswer { granted, commit });
+            draft.hold(held);
+        }
+        Answer::Lost => {}
+    }
+    Ok(())
+}
+
+/// The voter's side: grants or rejects; a rejection carries what it knows to be committed.
+fn decide(
+    draft: &mut Draft,
+    envelope: &Envelope,
+    last: LogPosition,
+    told: LogPosition,
+) -> Result<(bool, LogPosition), Reason> {
+    let term = envelope.term;
+    let voter = draft.live(envelope.to.store, envelope.region)?;
+    if term < voter.term {
+        return Err(Reason::StaleTerm);
+    }
+    if voter.role == Role::Leader && term > voter.term && !draft.holds(Guard::StepDownOnHigherTerm) {
+        return Err(Reason::StaleTerm);
+    }
+    let voter = draft.peer_mut(envelope.to.store, envelope.region);
+    if term > voter.term {
+        raft::become_follower(voter, term, 0);
+    }
+    let may_vote = voter.vote == envelope.from.id || (voter.vote == 0 && voter.leader == 0);
+    let own = (voter.log.last_term(), voter.log.last_index());
+    if may_vote && (last.term, last.index) >= own {
+        voter.vote = envelope.from.id;
+        return Ok((true, LogPosition::default()));
+    }
+    let commit = raft::commit_position(voter);
+    raft::commit_by_vote(voter, told);
+    Ok((false, commit))
+}
+
+/// The answer, as a message from the receiver of `envelope` to its sender.
+pub(crate) fn answer_of(draft: &Draft, envelope: &Envelope, message: Message) -> Held {
+    let receiver = draft.peer(envelope.to.store, envelope.region).expect("who answers is there");
+    let back = Envelope::from_peer(receiver, envelope.to.store, envelope.from);
+    back.holding(message)
+}
+
+/// The candidate's side of an answer in its own term (raft-rs: poll, then commit by vote).
+pub(crate) fn answered(
+    peer: &mut rollcall_traces::Peer,
+    voter: PeerId,
+    granted: bool,
+    commit: LogPosition,
+    guards: GuardSet,
+) {
+    let Some(campaign) = &mut peer.campaign else { return };
+    if !campaign.granted.contains(&voter) && !campaign.rejected.contains(&voter) {
+        if granted {
+            campaign.granted.insert(voter);
+        } else {
+            campaign.rejected.insert(voter);
+        }
+    }
+    raft::count_votes(peer, guards);
+    if !granted {
+        raft::commit_by_vote(peer, commit);
+    }
+}

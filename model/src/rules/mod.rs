@@ -1,0 +1,98 @@
+//! The rules: what each action does to a cluster, or why it is refused.
+//!
+//! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`actions.rs`).
+
+mod apply;
+mod conf_change;
+mod deliver;
+mod election;
+mod late;
+mod propose;
+mod raft;
+mod read;
+mod replicate;
+mod transfer;
+
+use rollcall_traces::{Action, Outcome, Reason, Returned, StoreId, StoreStatus};
+
+use crate::draft::Draft;
+use crate::guard::GuardSet;
+use crate::state::{Parts, State};
+
+/// Takes one action. Refused exactly when the cluster is unchanged and nothing
+/// is returned; a step that is cut short after something changed is done.
+pub(crate) fn step(parts: &Parts, guards: GuardSet, state: &State, action: &Action) -> (State, Outcome) {
+    let mut draft = Draft::new(parts, guards, *state);
+    let result = take(&mut draft, action);
+    let after = draft.finish();
+    let outcome = match result {
+        Ok(returned) if after != *state || returned != Returned::Nothing => Outcome::Done(returned),
+        Ok(_) => Outcome::Refused(Reason::NoEffect),
+        Err(_) if after != *state => Outcome::DONE,
+        Err(reason) => Outcome::Refused(reason),
+    };
+    (after, outcome)
+}
+
+fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
+    match *action {
+        Action::Campaign { region, store } => election::campaign(draft, region, store),
+        Action::Vote { region, candidate, voter, answer } => {
+            election::vote(draft, region, candidate, voter, answer)
+        }
+        Action::Replicate { region, leader, follower, entries, answer } => {
+            replicate::replicate(draft, region, leader, follower, entries, answer)
+        }
+        Action::ApplySnapshot { region, store } => replicate::apply_snapshot(draft, region, store),
+        Action::Apply { region, store } => apply::apply(draft, region, store),
+        Action::Propose { region, store, ref command, epoch } => {
+            propose::propose(draft, region, store, command, epoch)
+        }
+        Action::Read { region, store, ref key } => read::read(draft, region, store, key),
+        Action::AnswerRead { region, store } => return read::answer(draft, region, store),
+        Action::TimeoutNow { region, leader } => transfer::timeout_now(draft, region, leader),
+        Action::TransferTimeout { region, store } => transfer::transfer_timeout(draft, region, store),
+        Action::Crash { store } => crash(draft, store),
+        Action::Restart { store } => restart(draft, store),
+        Action::Destroy { store } => destroy(draft, store),
+        Action::Hold { region, from, to, message } => late::hold(draft, region, from, to, message),
+        Action::Late { slot } => late::late(draft, slot),
+    }
+    .map(|()| Returned::Nothing)
+}
+
+/// What is volatile is gone at once: the peers are shown as they will come back.
+fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    draft.up(store)?;
+    draft.set_status(store, StoreStatus::Down);
+    for region in draft.regions() {
+        if draft.peer(store, region).is_some() {
+            let peer = draft.peer_mut(store, region);
+            peer.snapshot = None;
+            peer.read = None;
+            raft::become_follower(peer, peer.term, 0);
+        }
+    }
+    Ok(())
+}
+
+fn restart(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    match draft.status(store) {
+        Some(StoreStatus::Down) => draft.set_status(store, StoreStatus::Up),
+        Some(StoreStatus::Up) => return Err(Reason::StoreUp),
+        _ => return Err(Reason::StoreDown),
+    }
+    Ok(())
+}
+
+fn destroy(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    match draft.status(store) {
+        Some(StoreStatus::Up | StoreStatus::Down) => {}
+        _ => return Err(Reason::StoreDown),
+    }
+    draft.set_status(store, StoreStatus::Destroyed);
+    for region in draft.regions() {
+        draft.put_peer(store, region, None);
+    }
+    Ok(())
+}

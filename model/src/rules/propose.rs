@@ -1,0 +1,147 @@
+//! `Propose`: what a leader takes into its log, and what it refuses.
+//!
+//! Follows TiKV `peer.rs` (`pre_propose_raft_command`, `propose_conf_change`,
+//! `ready_to_transfer_leader`) and `util.rs` (`admin_cmd_epoch_lookup`,
+//! `check_conf_change`), and one rule more: `demote_before_removal`.
+
+use rollcall_traces::{
+    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId, Transfer,
+};
+
+use super::{conf_change, raft};
+use crate::draft::Draft;
+use crate::guard::{Guard, GuardSet};
+
+pub(crate) fn propose(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    command: &Command,
+    epoch: Option<Epoch>,
+) -> Result<(), Reason> {
+    let guards = draft.guards();
+    let peer = draft.leader(store, region)?;
+    let epoch = epoch.unwrap_or(peer.region.epoch);
+    check_epoch(&peer.region.epoch, &epoch, command)?;
+    if let Command::TransferLeader { to } = command {
+        let transfer = check_transfer(peer, *to, guards)?;
+        if let Some(leading) = &mut draft.peer_mut(store, region).leading {
+            leading.transfer = Some(transfer);
+        }
+        return Ok(());
+    }
+    check_command(peer, command, guards)?;
+    let epoch = if matches!(command, Command::CompactLog { .. }) { Epoch::default() } else { epoch };
+    let peer = draft.peer_mut(store, region);
+    peer.log.entries.push(Entry { term: peer.term, command: Some(command.clone()), epoch });
+    let last = peer.log.last_index();
+    let id = peer.id;
+    if let Some(leading) = &mut peer.leading {
+        leading.matched.insert(id, last);
+        if command.is_conf_change() {
+            leading.pending_conf_index = last;
+        }
+    }
+    raft::leader_commit(peer, guards);
+    Ok(())
+}
+
+/// Whether the components that the command depends on are the region's own.
+pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
+    let matches = match command {
+        Command::Put { .. } => given.version == own.version,
+        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
+            given.conf_ver == own.conf_ver
+        }
+        Command::TransferLeader { .. } | Command::CompactLog { .. } => true,
+    };
+    if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
+}
+
+fn check_command(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
+    match command {
+        Command::Put { key, .. } if !peer.region.contains(key) => return Err(Reason::KeyNotInRegion),
+        Command::CompactLog { index } if *index <= peer.log.truncated.index || *index > peer.applied => {
+            return Err(Reason::InvalidCompactIndex);
+        }
+        _ => {}
+    }
+    let transferring = peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
+    if transferring && guards.holds(Guard::NoProposalsWhileTransferring) {
+        return Err(Reason::TransferringLeader);
+    }
+    if command.is_conf_change() {
+        check_conf_change(peer, command, guards)?;
+    }
+    Ok(())
+}
+
+fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
+    if raft::has_pending_conf(peer, guards) {
+        return Err(Reason::PendingConfChange);
+    }
+    if guards.holds(Guard::ChangeWaitsForOwnElection) && peer.log.term(peer.applied) != Some(peer.term) {
+        return Err(Reason::NotAppliedTerm);
+    }
+    match conf_change::validate(&peer.region, command) {
+        Err(Reason::InvalidChange)
+            if !guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command) => {}
+        fault => fault?,
+    }
+    match command {
+        Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: removed, .. }) => {
+            if *removed == peer.id {
+                return Err(Reason::LeaderRemoval);
+            }
+            let voters = peer.region.incoming_voters().count();
+            if guards.holds(Guard::DemoteBeforeRemoval) && voters == 2 && peer.region.is_voter(*removed) {
+                return Err(Reason::TwoVoters);
+            }
+        }
+        Command::EnterJoint { changes } => {
+            let demotes_self =
+                |change: &Change| change.peer == peer.id && change.kind == ChangeKind::AddLearner;
+            if changes.iter().any(demotes_self) {
+                return Err(Reason::LeaderRemoval);
+            }
+        }
+        Command::LeaveJoint => {
+            let own = peer.region.member(peer.id).map(|member| member.role);
+            if own == Some(MemberRole::DemotingVoter) {
+                return Err(Reason::LeaderRemoval);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A simple change that finds itself done already.
+pub(crate) fn is_duplicate(peer: &Peer, command: &Command) -> bool {
+    let Command::ChangePeer(change) = command else { return false };
+    let member = peer.region.member(change.peer).filter(|member| member.store == change.store);
+    match change.kind {
+        ChangeKind::AddVoter => member.is_some_and(|member| member.role == MemberRole::Voter),
+        ChangeKind::AddLearner => member.is_some_and(|member| member.role == MemberRole::Learner),
+        ChangeKind::Remove => {
+            peer.region.member_on(change.store).is_none() && peer.region.member(change.peer).is_none()
+        }
+    }
+}
+
+fn check_transfer(peer: &Peer, to: StoreId, guards: GuardSet) -> Result<Transfer, Reason> {
+    let target = peer
+        .region
+        .member_on(to)
+        .filter(|member| member.role != MemberRole::Learner)
+        .ok_or(Reason::TransfereeNotVoter)?;
+    let leading = peer.leading.as_ref().ok_or(Reason::NotLeader)?;
+    if target.id == peer.id || leading.transfer.is_some_and(|transfer| transfer.to == target.id) {
+        return Err(Reason::NoEffect);
+    }
+    if guards.holds(Guard::TransferWaitsForChange) && raft::has_pending_conf(peer, guards) {
+        return Err(Reason::PendingConfChange);
+    }
+    let timeout_now = leading.matched.get(&target.id) == Some(&peer.log.last_index());
+    Ok(Transfer { to: target.id, timeout_now })
+}

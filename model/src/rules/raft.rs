@@ -1,0 +1,154 @@
+//! What Raft itself says of one peer: terms, roles, quorums, commit.
+//!
+//! Follows raft-rs 0.7 `raft.rs` (`reset`, `become_*`, `maybe_commit`,
+//! `maybe_commit_by_vote`, `poll`), with `check_quorum` and `pre_vote` off.
+
+use std::collections::BTreeMap;
+
+use rollcall_traces::{
+    Campaign, Command, Entry, Epoch, Leading, LogPosition, Peer, PeerId, PeerState, Region, Role,
+};
+
+use crate::guard::{Guard, GuardSet};
+
+/// Takes a term (its vote is gone if it is new) and leaves every role.
+pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
+    if peer.term != term {
+        peer.term = term;
+        peer.vote = 0;
+    }
+    peer.role = Role::Follower;
+    peer.leader = leader;
+    peer.campaign = None;
+    peer.leading = None;
+    if peer.read.as_ref().is_some_and(|read| !read.ready) {
+        peer.read = None;
+    }
+}
+
+/// Whether the peer is a voter of its own applied configuration.
+pub(crate) fn is_promotable(peer: &Peer) -> bool {
+    peer.state == PeerState::Normal && peer.region.is_voter(peer.id)
+}
+
+/// Whether a conf change is committed and not applied.
+pub(crate) fn has_unapplied_conf_change(peer: &Peer) -> bool {
+    conf_change_in(peer, peer.applied, peer.commit)
+}
+
+fn conf_change_in(peer: &Peer, after: u64, to: u64) -> bool {
+    (after + 1..=to).any(|index| peer.log.entry(index).is_some_and(Entry::is_conf_change))
+}
+
+/// raft-rs `has_pending_conf`, of a leader.
+pub(crate) fn has_pending_conf(peer: &Peer, guards: GuardSet) -> bool {
+    let pending = peer.leading.as_ref().map_or(0, |leading| leading.pending_conf_index);
+    pending > peer.applied || (!guards.holds(Guard::PendingChangeExpires) && pending > initial_pending(peer))
+}
+
+/// Without `pending_change_expires` a change stays pending for the rest of the
+/// term; what was pending at the election does not count for it.
+fn initial_pending(peer: &Peer) -> u64 {
+    peer.log.iter().find(|(_, entry)| entry.term == peer.term).map_or(0, |(index, _)| index)
+}
+
+/// A quorum of `region`: of each half where it is joint.
+pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerId) -> bool) -> bool {
+    if guards.holds(Guard::JointNeedsBothMajorities) {
+        return region.has_quorum(acked);
+    }
+    let voters = region.peers.iter().filter(|member| region.is_voter(member.id));
+    let (all, yes) = voters.fold((0, 0), |(all, yes), member| (all + 1, yes + usize::from(acked(member.id))));
+    yes > all / 2
+}
+
+/// term+1, the peer's own vote, and leadership at once where that is a quorum.
+pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
+    let commit = commit_position(peer);
+    become_follower(peer, peer.term + 1, 0);
+    peer.role = Role::Candidate;
+    peer.vote = peer.id;
+    peer.campaign = Some(Campaign { commit, granted: [peer.id].into(), rejected: [].into() });
+    count_votes(peer, guards);
+}
+
+/// The commit index and its term.
+pub(crate) fn commit_position(peer: &Peer) -> LogPosition {
+    LogPosition { index: peer.commit, term: peer.log.term(peer.commit).unwrap_or_default() }
+}
+
+/// Wins, loses or goes on, by what a candidate knows of its election.
+pub(crate) fn count_votes(peer: &mut Peer, guards: GuardSet) {
+    let Some(campaign) = &peer.campaign else { return };
+    if has_quorum(guards, &peer.region, |id| campaign.granted.contains(&id)) {
+        become_leader(peer, guards);
+    } else if !has_quorum(guards, &peer.region, |id| !campaign.rejected.contains(&id)) {
+        become_follower(peer, peer.term, 0);
+    }
+}
+
+fn become_leader(peer: &mut Peer, guards: GuardSet) {
+    let last = peer.log.last_index();
+    peer.role = Role::Leader;
+    peer.leader = peer.id;
+    peer.campaign = None;
+    peer.log.entries.push(Entry { term: peer.term, command: None, epoch: Epoch::default() });
+    let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
+    matched.insert(peer.id, last + 1);
+    let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) { last } else { 0 };
+    peer.leading = Some(Leading { matched, pending_conf_index, transfer: None });
+    leader_commit(peer, guards);
+}
+
+/// raft-rs `maybe_commit`: what a quorum has, if the leader wrote it itself.
+pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
+    let Some(leading) = &peer.leading else { return };
+    let matched = |id: PeerId| leading.matched.get(&id).copied().unwrap_or(0);
+    let highest = leading.matched.values().copied().max().unwrap_or(0).min(peer.log.last_index());
+    let quorum_has = (peer.commit + 1..=highest)
+        .rev()
+        .find(|index| has_quorum(guards, &peer.region, |id| matched(id) >= *index));
+    let Some(index) = quorum_has else { return };
+    if peer.log.term(index) == Some(peer.term) || !guards.holds(Guard::CommitOwnTerm) {
+        peer.commit = index;
+        apply_ordinary(peer);
+    }
+}
+
+/// raft-rs `maybe_commit_by_vote`: a vote request or a rejection tells of commits.
+pub(crate) fn commit_by_vote(peer: &mut Peer, told: LogPosition) {
+    let known = told.index != 0 && told.term != 0 && peer.log.term(told.index) == Some(told.term);
+    if !known || told.index <= peer.commit || peer.role == Role::Leader {
+        return;
+    }
+    let before = std::mem::replace(&mut peer.commit, told.index);
+    if peer.role == Role::Candidate && conf_change_in(peer, before, told.index) {
+        become_follower(peer, peer.term, 0);
+    }
+    apply_ordinary(peer);
+}
+
+/// Raises the commit index of a follower.
+pub(crate) fn commit_to(peer: &mut Peer, index: u64) {
+    if index > peer.commit {
+        peer.commit = index;
+        apply_ordinary(peer);
+    }
+}
+
+/// Applies what is committed up to the next admin entry.
+pub(crate) fn apply_ordinary(peer: &mut Peer) {
+    while peer.applied < peer.commit {
+        let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
+        match &entry.command {
+            None => {}
+            Some(Command::Put { key, value }) => {
+                if entry.epoch.version == peer.region.epoch.version {
+                    peer.data.insert(key.clone(), value.clone());
+                }
+            }
+            Some(_) => return,
+        }
+        peer.applied += 1;
+    }
+}

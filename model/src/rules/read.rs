@@ -1,0 +1,52 @@
+//! `Read` and `AnswerRead` by ReadIndex (raft-rs `read_only.rs`, option `Safe`).
+
+use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, StoreId};
+
+use super::raft;
+use crate::draft::Draft;
+use crate::guard::GuardSet;
+
+pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Key) -> Result<(), Reason> {
+    let peer = draft.leader(store, region)?;
+    if !peer.region.contains(key) {
+        return Err(Reason::KeyNotInRegion);
+    }
+    if peer.read.is_some() {
+        return Err(Reason::ReadPending);
+    }
+    if peer.log.term(peer.commit) != Some(peer.term) {
+        return Err(Reason::NotCommittedTerm);
+    }
+    let alone = !peer.region.is_joint() && peer.region.incoming_voters().count() == 1;
+    let acks = if alone { [].into() } else { [peer.id].into() };
+    let read = Read { key: key.clone(), index: peer.commit, acks, ready: alone };
+    draft.peer_mut(store, region).read = Some(read);
+    Ok(())
+}
+
+/// A member answered a round: its read request is acknowledged along.
+pub(crate) fn acknowledged(peer: &mut Peer, member: PeerId, guards: GuardSet) {
+    let Some(read) = peer.read.as_mut().filter(|read| !read.ready) else { return };
+    read.acks.insert(member);
+    if raft::has_quorum(guards, &peer.region, |id| read.acks.contains(&id)) {
+        read.ready = true;
+        read.acks.clear();
+    }
+}
+
+pub(crate) fn answer(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
+    let peer = draft.live(store, region)?;
+    let read = peer
+        .read
+        .as_ref()
+        .filter(|read| read.ready && read.index <= peer.applied)
+        .ok_or(Reason::NoReadReady)?;
+    let returned = Returned::Value {
+        key: read.key.clone(),
+        value: peer.data.get(&read.key).cloned(),
+        region,
+        epoch: peer.region.epoch,
+    };
+    draft.peer_mut(store, region).read = None;
+    Ok(returned)
+}

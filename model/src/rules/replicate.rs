@@ -1,0 +1,237 @@
+//! `Replicate` and `ApplySnapshot`: a leader brings a follower forward.
+//!
+//! Follows raft-rs 0.7 `raft.rs` (`handle_append_entries`, `handle_append_response`,
+//! `restore`) with every round begun at the common prefix of the two logs.
+
+use rollcall_traces::{
+    Answer, Entries, Entry, Log, LogPosition, Member, Message, Peer, PeerState, Reason, RegionId, Snapshot,
+    StoreId,
+};
+
+use super::deliver::{Envelope, Kind};
+use super::{election, raft, read};
+use crate::draft::{Draft, is_live, snapshot_of};
+use crate::guard::{Guard, GuardSet};
+
+pub(crate) fn replicate(
+    draft: &mut Draft,
+    region: RegionId,
+    leader: StoreId,
+    follower: StoreId,
+    entries: Entries,
+    answer: Answer,
+) -> Result<(), Reason> {
+    let leading = draft.leader(leader, region)?;
+    let to = other_member(leading, follower)?;
+    draft.up(follower)?;
+    let envelope = Envelope::from_peer(leading, leader, to);
+    let receiver = draft.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
+    let Some(receiver) = receiver else {
+        return create_by_heartbeat(draft, &envelope, answer);
+    };
+    match next_message(leading, &receiver.log, entries) {
+        Message::Snapshot(snapshot) => {
+            envelope.receive(draft, Kind::Snapshot, answer)?;
+            refuse_stale_term(draft, &envelope)?;
+            if answer != Answer::Given {
+                return Err(Reason::NoAnswer);
+            }
+            take_snapshot(draft, &envelope, snapshot)
+        }
+        Message::Append { previous, entries, commit } => {
+            envelope.receive(draft, Kind::Ordinary, answer)?;
+            refuse_stale_term(draft, &envelope)?;
+            let index = append(draft, &envelope, previous, &entries, commit)
+                .expect("a round begins at the common prefix");
+            acknowledge(draft, &envelope, index, answer);
+            Ok(())
+        }
+        _ => unreachable!("a leader sends an append or a snapshot"),
+    }
+}
+
+/// The member on `store` that the leader replicates to.
+pub(crate) fn other_member(leading: &Peer, store: StoreId) -> Result<Member, Reason> {
+    leading
+        .region
+        .member_on(store)
+        .filter(|member| member.id != leading.id)
+        .copied()
+        .ok_or(Reason::NotInConfig)
+}
+
+/// A store without the peer gets a heartbeat, whose commit index is what the
+/// leader knows to be matched there: 0 makes it an initial message.
+fn create_by_heartbeat(draft: &mut Draft, envelope: &Envelope, answer: Answer) -> Result<(), Reason> {
+    if answer != Answer::Given {
+        return Err(Reason::NoAnswer);
+    }
+    let leading = draft.leader(envelope.from.store, envelope.region)?;
+    let matched = leading.leading.as_ref().map_or(0, |leading| leading.matched[&envelope.to.id]);
+    let commit =
+        if draft.holds(Guard::HeartbeatCommitBounded) { matched.min(leading.commit) } else { leading.commit };
+    let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
+    envelope.receive(draft, kind, answer)?;
+    refuse_stale_term(draft, envelope)?;
+    let created = draft.peer_mut(envelope.to.store, envelope.region);
+    raft::become_follower(created, envelope.term, envelope.from.id);
+    Ok(())
+}
+
+fn refuse_stale_term(draft: &Draft, envelope: &Envelope) -> Result<(), Reason> {
+    let receiver = draft.live(envelope.to.store, envelope.region)?;
+    if envelope.term < receiver.term { Err(Reason::StaleTerm) } else { Ok(()) }
+}
+
+/// What a leader sends to a follower with that log: the entries behind the
+/// common prefix, or a snapshot where its own log does not reach back to it.
+pub(crate) fn next_message(leading: &Peer, follower: &Log, entries: Entries) -> Message {
+    let Some(prefix) = common_prefix(&leading.log, follower) else {
+        return Message::Snapshot(snapshot_of(leading));
+    };
+    let behind = (prefix + 1 - leading.log.truncated.index - 1) as usize;
+    let sent = match entries {
+        Entries::One => &leading.log.entries[behind..leading.log.entries.len().min(behind + 1)],
+        Entries::All => &leading.log.entries[behind..],
+    };
+    Message::Append {
+        previous: LogPosition { index: prefix, term: leading.log.term(prefix).unwrap_or_default() },
+        entries: sent.to_vec(),
+        commit: leading.commit,
+    }
+}
+
+/// The last index at which both logs have an entry of the same term.
+fn common_prefix(leader: &Log, follower: &Log) -> Option<u64> {
+    let last = leader.last_index().min(follower.last_index());
+    (leader.truncated.index.max(follower.truncated.index)..=last)
+        .rev()
+        .find(|index| leader.term(*index) == follower.term(*index))
+}
+
+/// The follower's side of an append. The index that it acknowledges, or `None`
+/// where it does not have the entry before the first.
+pub(crate) fn append(
+    draft: &mut Draft,
+    envelope: &Envelope,
+    previous: LogPosition,
+    entries: &[Entry],
+    commit: u64,
+) -> Option<u64> {
+    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+    raft::become_follower(follower, envelope.term, envelope.from.id);
+    if previous.index < follower.commit {
+        return Some(follower.commit);
+    }
+    if follower.log.term(previous.index) != Some(previous.term) {
+        return None;
+    }
+    let conflict = (previous.index + 1..)
+        .zip(entries)
+        .position(|(index, entry)| follower.log.term(index) != Some(entry.term));
+    if let Some(new) = conflict {
+        let kept = previous.index + new as u64 - follower.log.truncated.index;
+        follower.log.entries.truncate(kept as usize);
+        follower.log.entries.extend_from_slice(&entries[new..]);
+    }
+    let last = previous.index + entries.len() as u64;
+    raft::commit_to(follower, commit.min(last));
+    Some(last)
+}
+
+/// The leader's side of an answered round, reads included.
+fn acknowledge(draft: &mut Draft, envelope: &Envelope, index: u64, answer: Answer) {
+    let guards = draft.guards();
+    match answer {
+        Answer::Given => {
+            let compacted = !guards.holds(Guard::AckCompactedAppend)
+                && draft
+                    .peer(envelope.to.store, envelope.region)
+                    .is_some_and(|follower| known_match(draft, envelope) < follower.log.truncated.index);
+            let leading = draft.peer_mut(envelope.from.store, envelope.region);
+            read::acknowledged(leading, envelope.to.id, guards);
+            if !compacted {
+                matched(leading, envelope.to.id, index, guards);
+            }
+        }
+        Answer::Held => {
+            let held = election::answer_of(draft, envelope, Message::AppendAnswer { index });
+            draft.hold(held);
+        }
+        Answer::Lost => {}
+    }
+}
+
+fn known_match(draft: &Draft, envelope: &Envelope) -> u64 {
+    draft
+        .peer(envelope.from.store, envelope.region)
+        .and_then(|leader| leader.leading.as_ref()?.matched.get(&envelope.to.id).copied())
+        .unwrap_or(0)
+}
+
+/// raft-rs `handle_append_response`: match, commit, and the hand-over of a transfer.
+pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: GuardSet) {
+    let last = leading.log.last_index();
+    let Some(known) = leading.leading.as_mut().and_then(|state| state.matched.get_mut(&member)) else {
+        return;
+    };
+    if index <= *known {
+        return;
+    }
+    *known = index;
+    raft::leader_commit(leading, guards);
+    if let Some(transfer) = leading.leading.as_mut().and_then(|state| state.transfer.as_mut())
+        && transfer.to == member
+        && index == last
+    {
+        transfer.timeout_now = true;
+    }
+}
+
+/// The follower's side of a snapshot (raft-rs `restore`): dropped if it is
+/// older than what is committed, a commit index if the log has it, else kept
+/// until it is applied.
+pub(crate) fn take_snapshot(
+    draft: &mut Draft,
+    envelope: &Envelope,
+    mut snapshot: Snapshot,
+) -> Result<(), Reason> {
+    if snapshot.region.member(envelope.to.id).is_none() {
+        return Err(Reason::NotInConfig);
+    }
+    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+    raft::become_follower(follower, envelope.term, envelope.from.id);
+    let position = snapshot.position;
+    if position.index < follower.commit {
+        return Ok(());
+    }
+    if follower.log.term(position.index) == Some(position.term) {
+        raft::commit_to(follower, position.index);
+        return Ok(());
+    }
+    if let Some(first) = follower.snapshot.take() {
+        // Only without `snapshot_once`: the second arrives while the first is
+        // being written, and takes its place half-way.
+        snapshot.region = first.region;
+        snapshot.data = first.data;
+    }
+    follower.snapshot = Some(snapshot);
+    Ok(())
+}
+
+pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
+    let peer = draft.live(store, region)?;
+    if peer.snapshot.is_none() {
+        return Err(Reason::NoSnapshot);
+    }
+    let peer = draft.peer_mut(store, region);
+    if let Some(snapshot) = peer.snapshot.take() {
+        peer.state = PeerState::Normal;
+        peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
+        peer.commit = snapshot.position.index;
+        peer.applied = snapshot.position.index;
+        peer.region = snapshot.region;
+        peer.data = snapshot.data;
+    }
+    Ok(())
+}

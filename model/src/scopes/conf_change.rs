@@ -1,0 +1,274 @@
+//! `conf-change`: membership changes of one region.
+
+use rollcall_traces::{Budgets, ChangeKind, Command, Key, Scope};
+
+use super::{Family, Plan, Size, add_learner, add_voter, change, enter_joint, put, region, remove, scope};
+use crate::properties::Property;
+use crate::reach::Reach;
+
+pub(super) fn plans(size: Size) -> Vec<Plan> {
+    let standard = size == Size::Standard;
+    vec![
+        grow_and_shrink(standard),
+        replace_one_by_one(standard),
+        replace_by_joint(standard),
+        leader_removed_after_handover(standard),
+        two_voters_to_one(standard),
+        old_term_leader(standard),
+        promoted_while_it_needs_a_snapshot(standard),
+        joins_again(standard, "joins_again_with_the_same_id", 3),
+        joins_again(standard, "joins_again_with_a_new_id", 13),
+        transfer_against_a_change(standard),
+        old_term_entries(standard),
+        reads_across_leaders(standard),
+    ]
+    .into_iter()
+    .map(|(scope, reachable)| Plan {
+        family: Family::ConfChange,
+        size,
+        scope: named(scope, size),
+        properties: Property::ALL.to_vec(),
+        reachable,
+    })
+    .collect()
+}
+
+/// Scopes are told apart by name alone: the smoke size says so in it.
+fn named(scope: Scope, size: Size) -> Scope {
+    match size {
+        Size::Standard => scope,
+        Size::Smoke => Scope { name: format!("{}_smoke", scope.name), ..scope },
+    }
+}
+
+fn either(standard: bool, more: u8, less: u8) -> u8 {
+    if standard { more } else { less }
+}
+
+type Asked = (Scope, Vec<Reach>);
+
+fn grow_and_shrink(standard: bool) -> Asked {
+    let asked = scope(
+        "grow_and_shrink",
+        "three voters become four and three again: does it survive an election and a crash?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_voter(4, 4), remove(4, 4)],
+        campaigners: vec![2],
+        crashers: vec![1, 4],
+        budgets: Budgets { elections: 1, crashes: either(standard, 1, 0), changes: 2, ..Budgets::default() },
+        ..asked
+    };
+    (
+        scope,
+        vec![
+            Reach::LeaderInCharge,
+            Reach::PeerAdded,
+            Reach::PeerRemoved,
+            Reach::PeerUninitialised,
+            Reach::SnapshotPending,
+            Reach::TwoLeaders,
+        ],
+    )
+}
+
+fn replace_one_by_one(standard: bool) -> Asked {
+    let asked = scope(
+        "replace_one_by_one",
+        "a learner joins, is promoted, and an old voter leaves: what if leadership moves in between?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_learner(4, 4), add_voter(4, 4), remove(3, 3)],
+        campaigners: vec![2, 3],
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::PeerAdded, Reach::PeerRemoved])
+}
+
+fn replace_by_joint(standard: bool) -> Asked {
+    let swap = [change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 3, 3)];
+    let asked = scope(
+        "replace_by_joint",
+        "one voter is swapped for another in one joint change: do both majorities always count?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&swap), Command::LeaveJoint, remove(3, 3)],
+        campaigners: vec![2, 4],
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::PeerAdded, Reach::PeerRemoved])
+}
+
+fn leader_removed_after_handover(standard: bool) -> Asked {
+    let asked = scope(
+        "leader_removed_after_handover",
+        "a removal is proposed, leadership moves to the one that it removes: what does it do when it applies it?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![remove(2, 2), put("a")],
+        campaigners: vec![2, 3],
+        budgets: Budgets {
+            elections: 2,
+            changes: 1,
+            writes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::LeaderRemovesItself, Reach::PeerRemoved])
+}
+
+fn two_voters_to_one(standard: bool) -> Asked {
+    let demote = [change(ChangeKind::AddLearner, 2, 2)];
+    let asked = scope(
+        "two_voters_to_one",
+        "one of two voters is demoted jointly and removed: do lost answers ever strand the survivor?",
+        &[1, 2],
+        region(&[1, 2], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2)],
+        budgets: Budgets {
+            elections: either(standard, 3, 1),
+            crashes: either(standard, 1, 0),
+            changes: 3,
+            lost: 2,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved])
+}
+
+fn old_term_leader(standard: bool) -> Asked {
+    let asked = scope(
+        "old_term_leader",
+        "a vote answer arrives late and elects a leader of an old term: does a change that it proposes do harm?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        prelude: Vec::new(),
+        commands: vec![remove(3, 3)],
+        campaigners: vec![1, 2],
+        budgets: Budgets {
+            elections: 2,
+            changes: either(standard, 1, 0),
+            late: either(standard, 2, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::TwoLeaders])
+}
+
+fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
+    let asked = scope(
+        "promoted_while_it_needs_a_snapshot",
+        "a learner is promoted before its snapshot came: who can still elect and commit?",
+        &[1, 2, 3],
+        region(&[1, 2], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_learner(3, 3), add_voter(3, 3), put("a")],
+        budgets: Budgets {
+            elections: 1,
+            changes: 2,
+            late: either(standard, 1, 0),
+            compactions: 1,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::VoterWithoutLog, Reach::SnapshotPending, Reach::PeerAdded])
+}
+
+fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
+    let asked = scope(
+        name,
+        "a store is emptied and joins again: does what is left of the old peer disturb the new one?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![remove(3, 3), add_voter(id, 3)],
+        campaigners: vec![2, 3],
+        crashers: vec![3],
+        budgets: Budgets { elections: 1, changes: 2, crashes: either(standard, 1, 0), ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::PeerRemoved, Reach::PeerUninitialised, Reach::PeerAdded])
+}
+
+fn transfer_against_a_change(standard: bool) -> Asked {
+    let asked = scope(
+        "transfer_against_a_change",
+        "leadership is handed over while a change is under way: who may campaign, and who is stuck?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![remove(3, 3), Command::TransferLeader { to: 2 }, put("a")],
+        budgets: Budgets {
+            elections: 0,
+            changes: 1,
+            transfers: either(standard, 2, 1),
+            writes: 1,
+            late: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::Transferring, Reach::ApplyLags, Reach::TwoLeaders])
+}
+
+fn old_term_entries(standard: bool) -> Asked {
+    let asked = scope(
+        "old_term_entries",
+        "entries of old terms lie about in the logs: is one ever committed by counting (Figure 8)?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![put("a"), put("b")],
+        campaigners: vec![1, 2],
+        budgets: Budgets { elections: either(standard, 3, 2), writes: 1, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::TwoLeaders])
+}
+
+fn reads_across_leaders(standard: bool) -> Asked {
+    let asked = scope(
+        "reads_across_leaders",
+        "a leader is asked for a value while another is elected and members change: is the answer ever stale?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![put("a"), remove(3, 3)],
+        keys: vec![Key::from("k")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: 1,
+            writes: 1,
+            reads: 1,
+            changes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::ReadReady, Reach::TwoLeaders])
+}

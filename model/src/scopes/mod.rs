@@ -1,0 +1,190 @@
+//! The scopes: the questions that are asked of the rules, with their bounds.
+//!
+//! Each asks what somebody would ask; raising a budget merely to reach a
+//! figure does not count.
+
+mod conf_change;
+
+use std::fmt;
+
+use rollcall_traces::{
+    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region,
+    Scope, ScopeError, StoreId,
+};
+
+use crate::guard::GuardSet;
+use crate::model::Rollcall;
+use crate::properties::Property;
+use crate::reach::Reach;
+
+/// One of the three subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Membership changes of one region.
+    ConfChange,
+}
+
+impl Family {
+    /// Every subject there is.
+    pub const ALL: &'static [Family] = &[Family::ConfChange];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::ConfChange => "conf-change",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How much of a subject is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Size {
+    /// Seconds; part of `cargo test`.
+    Smoke,
+    /// Minutes; the main job.
+    Standard,
+}
+
+impl Size {
+    /// Every size there is.
+    pub const ALL: &'static [Size] = &[Size::Smoke, Size::Standard];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Size::Smoke => "smoke",
+            Size::Standard => "standard",
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A scope with what is asked of it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The subject that it belongs to.
+    pub family: Family,
+    /// The sizes that it is part of.
+    pub size: Size,
+    /// The bounds.
+    pub scope: Scope,
+    /// What must hold in every state.
+    pub properties: Vec<Property>,
+    /// What must hold in some state.
+    pub reachable: Vec<Reach>,
+}
+
+impl Plan {
+    /// The model of the scope.
+    ///
+    /// # Errors
+    /// Where the scope cannot be begun.
+    pub fn model(&self, guards: GuardSet) -> Result<Rollcall, ScopeError> {
+        Rollcall::new(&self.scope, guards, &self.properties, &self.reachable)
+    }
+}
+
+/// The scopes of a subject at a size.
+pub fn plans(family: Family, size: Size) -> Vec<Plan> {
+    match family {
+        Family::ConfChange => conf_change::plans(size),
+    }
+}
+
+/// Every scope there is.
+pub fn all() -> Vec<Plan> {
+    let sizes = |family: &Family| Size::ALL.iter().flat_map(|size| plans(*family, *size)).collect::<Vec<_>>();
+    Family::ALL.iter().flat_map(sizes).collect()
+}
+
+// The vocabulary in which scopes are written.
+
+/// The one region of the first subject: the whole key space.
+const REGION: u64 = 1;
+
+fn region(voters: &[StoreId], learners: &[StoreId]) -> Region {
+    let member = |role| move |store: &StoreId| Member { id: *store, store: *store, role };
+    let voters = voters.iter().map(member(MemberRole::Voter));
+    let peers = voters.chain(learners.iter().map(member(MemberRole::Learner))).collect();
+    let epoch = Epoch { conf_ver: 1, version: 1 };
+    Region { id: REGION, start: Key::empty(), end: Key::empty(), epoch, peers }
+}
+
+fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scope {
+    Scope {
+        name: name.into(),
+        question: question.into(),
+        stores: stores.to_vec(),
+        prelude: elected(&region),
+        regions: vec![region],
+        rounds: vec![Entries::One],
+        commands: Vec::new(),
+        keys: Vec::new(),
+        campaigners: Vec::new(),
+        crashers: Vec::new(),
+        budgets: Budgets::default(),
+    }
+}
+
+/// The first member leads, and everybody has applied its first entry.
+fn elected(region: &Region) -> Vec<Action> {
+    let leader = region.peers[0].store;
+    let others: Vec<StoreId> = region.peers[1..].iter().map(|member| member.store).collect();
+    let voters: Vec<StoreId> = region.peers[1..]
+        .iter()
+        .filter(|member| member.role == MemberRole::Voter)
+        .map(|member| member.store)
+        .collect();
+    let mut actions = vec![Action::Campaign { region: REGION, store: leader }];
+    for &voter in &voters[..voters.len().div_ceil(2)] {
+        actions.push(Action::Vote { region: REGION, candidate: leader, voter, answer: Answer::Given });
+    }
+    let round = |follower: &StoreId| Action::Replicate {
+        region: REGION,
+        leader,
+        follower: *follower,
+        entries: Entries::One,
+        answer: Answer::Given,
+    };
+    // In order the entry reaches everybody; who had it before it was
+    // committed takes one round more to hear of that.
+    actions.extend(others.iter().map(round));
+    let quorum = voters.len().div_ceil(2);
+    actions.extend(voters[..quorum].iter().map(round));
+    actions
+}
+
+fn put(value: &str) -> Command {
+    Command::Put { key: Key::from("k"), value: Key::from(value) }
+}
+
+fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
+    Change { kind, peer, store }
+}
+
+fn add_voter(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::AddVoter, peer, store))
+}
+
+fn add_learner(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::AddLearner, peer, store))
+}
+
+fn remove(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::Remove, peer, store))
+}
+
+fn enter_joint(changes: &[Change]) -> Command {
+    Command::EnterJoint { changes: changes.to_vec() }
+}
