@@ -11,10 +11,10 @@ use crate::diff::{Difference, differences};
 use crate::divergence::{Divergence, Sides};
 use crate::file::{Expect, Header, Place, Reader, Record, Step, Trace, TraceError};
 use crate::outcome::{Outcome, Reason};
-use crate::region::{Key, StoreId, Value};
+use crate::region::{Key, RegionId, StoreId, Value};
 use crate::scope::ScopeError;
 use crate::subject::Subject;
-use crate::view::{PeerState, View};
+use crate::view::{PeerState, Role, StoreStatus, View};
 
 /// What a replay that agreed has compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -25,7 +25,7 @@ pub struct Replayed {
     pub outcomes: u64,
     /// Whole views compared, that of the first state included.
     pub views: u64,
-    /// Single expectations checked: keys of stores, and `conf_ver`s.
+    /// Single expectations checked: keys of stores, leaders, and `conf_ver`s.
     pub expectations: u64,
 }
 
@@ -220,11 +220,11 @@ impl Expect {
     /// How many single things are expected.
     pub fn count(&self) -> u64 {
         let keys: usize = self.data.values().map(|keys| keys.len()).sum();
-        keys as u64 + u64::from(self.conf_ver_at_least.is_some())
+        (keys + self.leader.len()) as u64 + u64::from(self.conf_ver_at_least.is_some())
     }
 
-    /// What of it `view` does not show, as `stores/<id>/holds/<key>` and
-    /// `regions/<id>/conf_ver_at_least`.
+    /// What of it `view` does not show, as `stores/<id>/holds/<key>`,
+    /// `regions/<id>/leader` (a store) and `regions/<id>/conf_ver_at_least`.
     pub fn unmet(&self, view: &View) -> Vec<Difference> {
         let json = |value: &Value| serde_json::to_value(value).expect("a value is a string of hex");
         let mut unmet = Vec::new();
@@ -236,6 +236,13 @@ impl Expect {
                     let (expected, actual) = (expected.as_ref().map(json), actual.map(json));
                     unmet.push(Difference { path, expected, actual });
                 }
+            }
+        }
+        for (&region, &store) in &self.leader {
+            let actual = leads(view, region);
+            if actual != Some(store) {
+                let path = format!("regions/{region}/leader");
+                unmet.push(Difference { path, expected: Some(store.into()), actual: actual.map(Json::from) });
             }
         }
         if let Some(least) = self.conf_ver_at_least {
@@ -264,6 +271,18 @@ fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
     peers
         .filter(|peer| peer.state == PeerState::Normal && peer.region.contains(key))
         .find_map(|peer| peer.data.get(key))
+}
+
+/// The store of the leader of the newest term, if that term has one that runs.
+fn leads(view: &View, region: RegionId) -> Option<StoreId> {
+    let peers = || {
+        view.stores
+            .iter()
+            .filter(|(_, store)| store.status == StoreStatus::Up)
+            .filter_map(move |(id, store)| Some((*id, store.peers.get(&region)?)))
+    };
+    let newest = peers().map(|(_, peer)| peer.term).max()?;
+    peers().find(|(_, peer)| peer.role == Role::Leader && peer.term == newest).map(|(store, _)| store)
 }
 
 fn newest_conf_ver(view: &View) -> std::collections::BTreeMap<u64, u64> {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::outcome::Outcome;
-use crate::region::{Key, StoreId, Value};
+use crate::region::{Key, RegionId, StoreId, Value};
 use crate::scope::Scope;
 use crate::view::View;
 
@@ -117,6 +117,9 @@ pub struct Expect {
     /// initialised peer for the key holds nothing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<StoreId, BTreeMap<Key, Option<Value>>>,
+    /// On which store each region's leader of the newest term lives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leader: BTreeMap<RegionId, StoreId>,
     /// The newest `conf_ver` that any peer of a region shows is at least this,
     /// in every region.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -141,8 +141,8 @@ impl<R: BufRead> Reader<R> {
         }
         let known = &self.header.scope.stores;
         self.lines.check_stores(&step.action.stores(), known, "action")?;
-        if let Some(Expect { data, .. }) = &step.expect {
-            let stores: Vec<StoreId> = data.keys().copied().collect();
+        if let Some(Expect { data, leader, .. }) = &step.expect {
+            let stores: Vec<StoreId> = data.keys().chain(leader.values()).copied().collect();
             self.lines.check_stores(&stores, known, "expect")?;
         }
         self.next_index += 1;

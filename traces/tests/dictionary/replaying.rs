@@ -133,6 +133,7 @@ fn expectations_are_checked() {
     let all = Expect {
         data: [(1, data("k1", None)), (2, data("k1", Some("v1")))].into(),
         conf_ver_at_least: Some(1),
+        ..Expect::default()
     };
     trace.steps[0].expect = Some(all.clone());
     let replayed = replay(&mut Toy::default(), &trace, Sides::TRACE_AND_IMPL).expect("it holds");
@@ -142,6 +143,7 @@ fn expectations_are_checked() {
         ("stores/2/holds/k1", Expect { data: [(2, data("k1", None))].into(), ..Expect::default() }),
         ("stores/2/holds/k1", Expect { data: [(2, data("k1", Some("v2")))].into(), ..Expect::default() }),
         ("stores/1/holds/k1", Expect { data: [(1, data("k1", Some("v1")))].into(), ..Expect::default() }),
+        ("regions/1/leader", Expect { leader: [(1, 2)].into(), ..Expect::default() }),
         ("regions/1/conf_ver_at_least", Expect { conf_ver_at_least: Some(2), ..Expect::default() }),
     ];
     for (path, expect) in cases {
@@ -152,6 +154,25 @@ fn expectations_are_checked() {
 }
 
 #[test]
+fn the_leader_is_the_one_of_the_newest_term() {
+    let mut toy = Toy::default();
+    toy.reset(&scope("toy", &[1, 2])).unwrap();
+    let mut set = |store, role, term| {
+        let peer = toy.view.stores.get_mut(&store).unwrap().peers.get_mut(&1).unwrap();
+        (peer.role, peer.term) = (role, term);
+        toy.view()
+    };
+    let on = |store| Expect { leader: [(1, store)].into(), ..Expect::default() };
+    let old = set(1, Role::Leader, 6);
+    assert!(on(1).unmet(&old).is_empty());
+    assert_eq!(on(2).unmet(&old)[0].to_string(), "regions/1/leader: expected 2, found 1");
+    let deposed = set(2, Role::Leader, 7);
+    assert!(on(2).unmet(&deposed).is_empty() && !on(1).unmet(&deposed).is_empty());
+    let between = set(2, Role::Candidate, 8);
+    assert_eq!(on(1).unmet(&between)[0].to_string(), "regions/1/leader: expected 1, found absent");
+}
+
+#[test]
 fn a_tombstone_holds_nothing() {
     let mut toy = Toy::default();
     toy.reset(&scope("toy", &[1])).unwrap();
@@ -159,6 +180,7 @@ fn a_tombstone_holds_nothing() {
     let holds = Expect {
         data: [(1, [(Key::from("k1"), Some(Value::from("v1")))].into())].into(),
         conf_ver_at_least: Some(1),
+        ..Expect::default()
     };
     assert!(holds.unmet(&toy.view()).is_empty());
     toy.view.stores.get_mut(&1).unwrap().peers.get_mut(&1).unwrap().state = PeerState::Tombstone;

@@ -17,8 +17,8 @@ fn expect() -> impl Strategy<Value = Expect> {
     use proptest::collection::btree_map;
     use proptest::option;
     let keys = btree_map(key(), option::of(key()), 0..3);
-    (btree_map(1..=2_u64, keys, 0..3), option::of(number()))
-        .prop_map(|(data, conf_ver_at_least)| Expect { data, conf_ver_at_least })
+    (btree_map(1..=2_u64, keys, 0..3), btree_map(number(), 1..=2_u64, 0..2), option::of(number()))
+        .prop_map(|(data, leader, conf_ver_at_least)| Expect { data, leader, conf_ver_at_least })
 }
 
 fn step() -> impl Strategy<Value = Step> {
