@@ -11,6 +11,7 @@ mod cluster;
 mod diff;
 mod divergence;
 mod file;
+mod history;
 mod outcome;
 mod record;
 mod region;
@@ -19,6 +20,7 @@ mod replay;
 mod scope;
 mod shrink;
 mod subject;
+mod touched;
 mod view;
 mod words;
 
@@ -30,6 +32,10 @@ pub use file::{
     Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
     Verdict, VerdictResult, Writer,
 };
+pub use history::{
+    Acknowledged, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, RegionHistory, Winner,
+    Write,
+};
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
@@ -37,6 +43,7 @@ pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file
 pub use scope::{Budgets, Scope, ScopeError};
 pub use shrink::shrink;
 pub use subject::Subject;
+pub use touched::Touched;
 pub use view::{
     Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, RangeEntry, Read, Role,
     Snapshot, Store, StoreStatus, Transfer, View,

@@ -1,0 +1,321 @@
+//! What no single view can show, folded from one step to the next.
+//!
+//! Who led in a term, what was known committed by a peer that is gone, what a
+//! client was told, where a tombstone stood before a new peer took its place.
+//! One fold serves the model and the implementation alike, so a property that
+//! reads a history judges both.
+//!
+//! A history is part of a model state, so whatever it remembers multiplies
+//! states. Each part therefore forgets what can no longer matter, by a rule
+//! that looks at the present view alone, and a scope carries only the parts
+//! that its properties read. Once all replicas agree most parts are empty.
+//!
+//! A violation that only a transition shows is latched as a [`Breach`].
+//! Left out: what an administrator forces (it comes with unsafe recovery), and
+//! regions that split or merge.
+
+mod breach;
+mod clients;
+mod elections;
+mod membership;
+mod remembered;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Action;
+use crate::cluster::Cluster;
+use crate::outcome::Outcome;
+use crate::region::{Epoch, Region, RegionId, StoreId};
+use crate::view::{Peer, PeerState, StoreStatus};
+
+pub use breach::Breach;
+pub use remembered::{Acknowledged, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
+
+/// Which parts a history carries; the others stay empty, so that states merge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryParts {
+    /// Who won the election of a term.
+    pub leaders: bool,
+    /// Entries that somebody knew to be committed.
+    pub committed: bool,
+    /// Every region meta seen, by epoch, and whether consecutive quorums meet.
+    pub epochs: bool,
+    /// Where tombstones stood that are not shown any more.
+    pub destroyed: bool,
+    /// Writes that took effect, and those of them that a client knows of.
+    pub writes: bool,
+    /// What a read under way must not fall behind. Needs `writes`.
+    pub reads: bool,
+}
+
+impl HistoryParts {
+    /// No part at all.
+    pub const NONE: Self = Self {
+        leaders: false,
+        committed: false,
+        epochs: false,
+        destroyed: false,
+        writes: false,
+        reads: false,
+    };
+
+    /// Every part.
+    pub const ALL: Self =
+        Self { leaders: true, committed: true, epochs: true, destroyed: true, writes: true, reads: true };
+
+    /// The parts of either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self {
+            leaders: self.leaders || other.leaders,
+            committed: self.committed || other.committed,
+            epochs: self.epochs || other.epochs,
+            destroyed: self.destroyed || other.destroyed,
+            writes: self.writes || other.writes,
+            reads: self.reads || other.reads,
+        }
+    }
+}
+
+/// What was, as far as it still matters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct History {
+    parts: HistoryParts,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    regions: BTreeMap<RegionId, RegionHistory>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    breaches: Vec<Breach>,
+}
+
+static NOTHING: RegionHistory = RegionHistory {
+    leaders: BTreeMap::new(),
+    committed: BTreeMap::new(),
+    metas: Vec::new(),
+    destroyed: BTreeMap::new(),
+    writes: BTreeMap::new(),
+    reads: BTreeMap::new(),
+};
+
+impl History {
+    /// The history of a cluster that begins in `first`.
+    pub fn begin(parts: HistoryParts, first: &impl Cluster) -> Self {
+        let parts = HistoryParts { writes: parts.writes || parts.reads, ..parts };
+        let empty = Self { parts, ..Self::default() };
+        let mut fold = Fold { history: Cow::Borrowed(&empty) };
+        for region in first.regions() {
+            for (store, peer) in first.replicas(region) {
+                let step = Step::born(region, store, peer);
+                fold.peer(&step, first);
+            }
+            fold.forget(region, first);
+        }
+        fold.finish().into_owned()
+    }
+
+    /// The parts that are carried.
+    pub fn parts(&self) -> HistoryParts {
+        self.parts
+    }
+
+    /// What was in `region`.
+    pub fn region(&self, region: RegionId) -> &RegionHistory {
+        self.regions.get(&region).unwrap_or(&NOTHING)
+    }
+
+    /// What transitions violated, at most one of a kind.
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
+    }
+
+    /// Takes in one step.
+    pub fn fold(&mut self, before: &impl Cluster, action: &Action, outcome: &Outcome, after: &impl Cluster) {
+        let next = match self.folded(before, action, outcome, after) {
+            Cow::Borrowed(_) => return,
+            Cow::Owned(next) => next,
+        };
+        *self = next;
+    }
+
+    /// This history with one step taken in; borrowed, and nothing allocated,
+    /// where the step changes nothing in it.
+    ///
+    /// A peer at the same address before and after (as in a model that interns
+    /// its parts) is known to be unchanged.
+    pub fn folded(
+        &self,
+        before: &impl Cluster,
+        action: &Action,
+        outcome: &Outcome,
+        after: &impl Cluster,
+    ) -> Cow<'_, Self> {
+        let mut fold = Fold { history: Cow::Borrowed(self) };
+        if self.parts == HistoryParts::NONE || !outcome.is_done() {
+            return fold.history;
+        }
+        if self.parts.reads {
+            fold.client(before, action, outcome);
+        }
+        let touched = action.touched(before);
+        let mut region_folded = |region: RegionId| {
+            let mut moved = false;
+            for store in touched.stores() {
+                let step = Step {
+                    region,
+                    store,
+                    before: before.peer(store, region),
+                    after: after.peer(store, region),
+                    applies: matches!(action, Action::Apply { .. }),
+                    creator: Creator::of(action, before),
+                };
+                if step.moved() {
+                    moved = true;
+                    fold.peer(&step, after);
+                }
+            }
+            if moved {
+                fold.forget(region, after);
+            }
+        };
+        match touched.region {
+            Some(region) => region_folded(region),
+            None => before.regions().for_each(region_folded),
+        }
+        fold.finish()
+    }
+}
+
+/// One peer, before and after.
+struct Step<'a> {
+    region: RegionId,
+    store: StoreId,
+    before: Option<&'a Peer>,
+    after: Option<&'a Peer>,
+    /// It applied an admin entry.
+    applies: bool,
+    creator: Option<Creator<'a>>,
+}
+
+impl<'a> Step<'a> {
+    fn born(region: RegionId, store: StoreId, peer: &'a Peer) -> Self {
+        Self { region, store, before: None, after: Some(peer), applies: false, creator: None }
+    }
+
+    fn moved(&self) -> bool {
+        match (self.before, self.after) {
+            (None, None) => false,
+            (Some(before), Some(after)) => !std::ptr::eq(before, after),
+            _ => true,
+        }
+    }
+
+    /// The same replica before, if there was one: initialised, and not destroyed since.
+    fn same_replica(&self) -> Option<&'a Peer> {
+        let after = self.after?;
+        self.before.filter(|before| before.id == after.id && before.state == PeerState::Normal)
+    }
+}
+
+/// Who sent the message by which a peer may have been created.
+#[derive(Clone, Copy)]
+enum Creator<'a> {
+    /// A peer that knows this region.
+    Peer(&'a Region),
+    /// A message from under way; only its epoch is known.
+    Held(Epoch),
+}
+
+impl<'a> Creator<'a> {
+    fn of(action: &Action, before: &'a impl Cluster) -> Option<Self> {
+        let (region, sender) = match *action {
+            Action::Vote { region, candidate, .. } => (region, candidate),
+            Action::Replicate { region, leader, .. } | Action::TimeoutNow { region, leader } => {
+                (region, leader)
+            }
+            Action::Late { slot } => return Some(Creator::Held(before.held().get(slot)?.epoch)),
+            _ => return None,
+        };
+        Some(Creator::Peer(&before.peer(sender, region)?.region))
+    }
+}
+
+/// A history being changed; copied at the first change.
+struct Fold<'a> {
+    history: Cow<'a, History>,
+}
+
+impl<'a> Fold<'a> {
+    fn parts(&self) -> HistoryParts {
+        self.history.parts
+    }
+
+    fn region(&self, region: RegionId) -> &RegionHistory {
+        self.history.region(region)
+    }
+
+    fn region_mut(&mut self, region: RegionId) -> &mut RegionHistory {
+        self.history.to_mut().regions.entry(region).or_default()
+    }
+
+    /// Latches a breach, unless one of its kind is latched already.
+    fn breach(&mut self, breach: Breach) {
+        let kind = std::mem::discriminant(&breach);
+        if self.history.breaches.iter().all(|known| std::mem::discriminant(known) != kind) {
+            let breaches = &mut self.history.to_mut().breaches;
+            breaches.push(breach);
+            breaches.sort_unstable();
+        }
+    }
+
+    fn peer(&mut self, step: &Step<'_>, after: &impl Cluster) {
+        let parts = self.parts();
+        if parts.leaders {
+            self.leader(step);
+        }
+        if parts.committed {
+            self.commit(step, after);
+        }
+        if parts.epochs {
+            self.meta(step);
+        }
+        if parts.destroyed {
+            let store_destroyed = step.after.is_none()
+                && after.stores().any(|(id, status)| id == step.store && status == StoreStatus::Destroyed);
+            self.life(step, store_destroyed);
+        }
+        if parts.writes {
+            self.applied_writes(step);
+        }
+        if parts.reads {
+            self.read_ended(step);
+        }
+    }
+
+    fn forget(&mut self, region: RegionId, after: &impl Cluster) {
+        self.forget_leaders(region, after);
+        self.forget_committed(region, after);
+        self.forget_metas(region, after);
+    }
+
+    /// Equal histories must be equal values: what is empty is left out.
+    fn finish(mut self) -> Cow<'a, History> {
+        if let Cow::Owned(history) = &mut self.history {
+            history.regions.retain(|_, region| *region != NOTHING);
+        }
+        self.history
+    }
+}
+
+fn is_live(peer: &Peer) -> bool {
+    peer.state != PeerState::Tombstone
+}
+
+/// The initialised peers of `region`, running or not.
+fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = &Peer> {
+    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.state == PeerState::Normal)
+}

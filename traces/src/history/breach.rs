@@ -1,0 +1,177 @@
+//! What a transition violated, in words.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Winner;
+use crate::region::{Epoch, Key, PeerId, RegionId, StoreId};
+
+/// Something that must never happen and that only a transition shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Breach {
+    /// An election was won in a term that had a leader already.
+    #[error("peer {} on store {} became leader in term {term}, which peer {} on store {} had led",
+        second.peer, second.store, first.peer, first.store)]
+    SecondLeader {
+        /// The region.
+        region: RegionId,
+        /// The term.
+        term: u64,
+        /// Who won first.
+        first: Winner,
+        /// Who won again; the same peer, if it had forgotten.
+        second: Winner,
+    },
+    /// Two peers knew different entries to be committed at one index.
+    #[error(
+        "store {store} takes the entry of term {term} at index {index} for committed; another had the one of term {first_term}"
+    )]
+    DifferentCommit {
+        /// The region.
+        region: RegionId,
+        /// The store that came later.
+        store: StoreId,
+        /// The index.
+        index: u64,
+        /// The term of its entry.
+        term: u64,
+        /// The term of the entry that was known to be committed.
+        first_term: u64,
+    },
+    /// A store's epoch of a region went back.
+    #[error("the epoch on store {store} went back from {from} to {to}")]
+    EpochDecreased {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The epoch that it had.
+        from: Epoch,
+        /// The epoch that it has.
+        to: Epoch,
+    },
+    /// Of two epochs neither is behind the other in both components.
+    #[error("store {store} reached epoch {epoch}, which cannot be compared with {other}")]
+    EpochsIncomparable {
+        /// The region.
+        region: RegionId,
+        /// The store that came later.
+        store: StoreId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The epoch seen before.
+        other: Epoch,
+    },
+    /// One epoch stood for two different regions.
+    #[error("store {store} has other members or another range under epoch {epoch} than was seen before")]
+    EpochReused {
+        /// The region.
+        region: RegionId,
+        /// The store that came later.
+        store: StoreId,
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// A configuration follows one with which it need not share a quorum member.
+    #[error(
+        "store {store} went from epoch {from} to {to}, and a quorum of either need not meet one of the other"
+    )]
+    QuorumsDisjoint {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The epoch of the configuration that it left.
+        from: Epoch,
+        /// The epoch of the one that it entered.
+        to: Epoch,
+    },
+    /// A destroyed peer came back, or another in its place without right.
+    #[error(
+        "peer {peer} came to be on store {store} by a configuration of epoch {by}, where peer {destroyed} was destroyed at epoch {at}"
+    )]
+    Resurrected {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The new peer.
+        peer: PeerId,
+        /// The epoch by which it came to be.
+        by: Epoch,
+        /// The peer that was destroyed.
+        destroyed: PeerId,
+        /// The epoch of its tombstone.
+        at: Epoch,
+    },
+    /// A tombstone does not say what removed the peer.
+    #[error("the tombstone of peer {peer} on store {store} has epoch {tombstone}, the peer had {peer_epoch}")]
+    TombstoneBehind {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The peer.
+        peer: PeerId,
+        /// The peer's epoch before.
+        peer_epoch: Epoch,
+        /// The tombstone's.
+        tombstone: Epoch,
+    },
+    /// A peer or its tombstone disappeared from a store whose disk is there.
+    #[error("peer {peer} disappeared from store {store} and left no tombstone")]
+    Vanished {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The peer.
+        peer: PeerId,
+    },
+    /// A read returned less than a client knew of when it was asked.
+    #[error(
+        "store {store} answered a read of {key} as of index {applied}; when it was asked, the write at index {acknowledged} was known"
+    )]
+    StaleRead {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The key.
+        key: Key,
+        /// What the store had applied.
+        applied: u64,
+        /// The index of the write that a client knew of.
+        acknowledged: u64,
+    },
+    /// A read returned what the peer does not hold, or named another region or epoch.
+    #[error("store {store} answered a read of {key} with something else than it holds")]
+    WrongAnswer {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The key.
+        key: Key,
+    },
+}
+
+impl Breach {
+    /// The region in which it happened.
+    pub fn region(&self) -> RegionId {
+        match *self {
+            Breach::SecondLeader { region, .. }
+            | Breach::DifferentCommit { region, .. }
+            | Breach::EpochDecreased { region, .. }
+            | Breach::EpochsIncomparable { region, .. }
+            | Breach::EpochReused { region, .. }
+            | Breach::QuorumsDisjoint { region, .. }
+            | Breach::Resurrected { region, .. }
+            | Breach::TombstoneBehind { region, .. }
+            | Breach::Vanished { region, .. }
+            | Breach::StaleRead { region, .. }
+            | Breach::WrongAnswer { region, .. } => region,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What clients were told: acknowledged writes, and reads.
+
+use super::{Acknowledged, Breach, Fold, Step, Write};
+use crate::action::{Action, Command};
+use crate::cluster::Cluster;
+use crate::outcome::{Outcome, Returned};
+use crate::region::{Key, RegionId, StoreId};
+use crate::view::{Peer, PeerState, Role};
+
+impl Fold<'_> {
+    /// Takes in the writes that a peer has just applied. Its proposer answers
+    /// the client if it still leads in the write's term.
+    pub(super) fn applied_writes(&mut self, step: &Step<'_>) {
+        let Some(peer) = step.after.filter(|after| after.state == PeerState::Normal) else { return };
+        let applied_before = step.same_replica().map_or(0, |before| before.applied);
+        if peer.applied <= applied_before {
+            return;
+        }
+        for index in peer.log.truncated.index.max(applied_before) + 1..=peer.applied {
+            let Some(entry) = peer.log.entry(index) else { continue };
+            let Some(Command::Put { key, value }) = &entry.command else { continue };
+            // A write under another version, or of a key elsewhere, is skipped at apply.
+            if entry.epoch.version != peer.region.epoch.version || !peer.region.contains(key) {
+                continue;
+            }
+            let write = Write { index, term: entry.term, value: value.clone() };
+            if peer.role == Role::Leader && entry.term == peer.term {
+                self.acknowledge(step.region, key, write, peer.term);
+            } else {
+                self.took_effect(step.region, key, write);
+            }
+        }
+    }
+
+    fn took_effect(&mut self, region: RegionId, key: &Key, write: Write) {
+        let later = match self.region(region).writes.get(key) {
+            Some(writes) => {
+                let behind =
+                    writes.acknowledged.as_ref().is_some_and(|known| write.index <= known.write.index);
+                match writes.later.binary_search_by_key(&write.index, |known| known.index) {
+                    Err(at) if !behind => at,
+                    _ => return,
+                }
+            }
+            None => 0,
+        };
+        self.region_mut(region).writes.entry(key.clone()).or_default().later.insert(later, write);
+    }
+
+    /// A client now knows of `write`, told by a peer in term `known_in`.
+    fn acknowledge(&mut self, region: RegionId, key: &Key, write: Write, known_in: u64) {
+        let known = self.region(region).writes.get(key).and_then(|writes| writes.acknowledged.as_ref());
+        if known.is_some_and(|known| {
+            (known.write.index, std::cmp::Reverse(known.known_in))
+                >= (write.index, std::cmp::Reverse(known_in))
+        }) {
+            return;
+        }
+        let writes = self.region_mut(region).writes.entry(key.clone()).or_default();
+        writes.later.retain(|later| later.index > write.index);
+        writes.acknowledged = Some(Acknowledged { write, known_in });
+    }
+
+    /// Takes in a read that is asked or answered in `before`.
+    pub(super) fn client(&mut self, before: &impl Cluster, action: &Action, outcome: &Outcome) {
+        match (action, outcome) {
+            (Action::Read { region, store, key }, Outcome::Done(_)) => self.asked(*region, *store, key),
+            (Action::AnswerRead { region, store }, Outcome::Done(returned)) => {
+                if let Some(peer) = before.peer(*store, *region) {
+                    self.answered(*region, *store, peer, returned);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn asked(&mut self, region: RegionId, store: StoreId, key: &Key) {
+        let writes = self.region(region).writes.get(key);
+        if let Some(known) = writes.and_then(|writes| writes.acknowledged.as_ref()) {
+            let index = known.write.index;
+            self.region_mut(region).reads.insert(store, index);
+        }
+    }
+
+    /// Judges an answer by indexes, not by values: one that happens to equal a
+    /// newer value is stale all the same. What a read returned a client knows
+    /// from then on, so a later read must not fall behind it either.
+    fn answered(&mut self, region: RegionId, store: StoreId, peer: &Peer, returned: &Returned) {
+        let Some(read) = &peer.read else { return };
+        let key = &read.key;
+        let held = matches!(returned, Returned::Value { key: of, value, region: named, epoch }
+            if of == key && value.as_ref() == peer.data.get(key) && *named == region
+                && *epoch == peer.region.epoch);
+        if !held {
+            self.breach(Breach::WrongAnswer { region, store, key: key.clone() });
+        }
+        if let Some(acknowledged) = self.region(region).reads.get(&store).copied()
+            && peer.applied < acknowledged
+        {
+            let (key, applied) = (key.clone(), peer.applied);
+            self.breach(Breach::StaleRead { region, store, key, applied, acknowledged });
+        }
+        let shown = self.region(region).writes.get(key).and_then(|writes| writes.shown_at(peer.applied));
+        if let Some(write) = shown.cloned() {
+            self.acknowledge(region, key, write, peer.term);
+        }
+    }
+
+    /// A read that is not under way any more is forgotten.
+    pub(super) fn read_ended(&mut self, step: &Step<'_>) {
+        let under_way = step.after.is_some_and(|after| after.read.is_some());
+        if !under_way && self.region(step.region).reads.contains_key(&step.store) {
+            self.region_mut(step.region).reads.remove(&step.store);
+        }
+    }
+}

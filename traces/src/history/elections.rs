@@ -1,0 +1,92 @@
+//! Who led, and what was known to be committed.
+
+use super::{Breach, Committed, Fold, Step, Winner, initialised, is_live};
+use crate::cluster::Cluster;
+use crate::region::RegionId;
+use crate::view::{PeerState, Role};
+
+impl Fold<'_> {
+    /// A peer that begins to lead has won an election: a leader that steps
+    /// down cannot win its own term again.
+    pub(super) fn leader(&mut self, step: &Step<'_>) {
+        let Some(after) = step.after.filter(|after| after.role == Role::Leader) else { return };
+        let led_before = step.before.is_some_and(|before| {
+            before.role == Role::Leader && before.term == after.term && before.id == after.id
+        });
+        if led_before {
+            return;
+        }
+        let (region, term) = (step.region, after.term);
+        let second = Winner { store: step.store, peer: after.id };
+        match self.region(region).leaders.get(&term).copied() {
+            Some(first) => self.breach(Breach::SecondLeader { region, term, first, second }),
+            None => {
+                self.region_mut(region).leaders.insert(term, second);
+            }
+        }
+    }
+
+    /// An election of a term can still be won by a candidate of that term, or
+    /// by a peer that is behind it. A peer that is yet to be created takes the
+    /// term of a living one.
+    pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl Cluster) {
+        let leaders = &self.region(region).leaders;
+        if leaders.is_empty() {
+            return;
+        }
+        let winnable = |term: u64| {
+            after.replicas(region).any(|(_, peer)| {
+                is_live(peer) && (peer.term < term || peer.term == term && peer.role == Role::Candidate)
+            })
+        };
+        if !leaders.keys().all(|term| winnable(*term)) {
+            self.region_mut(region).leaders.retain(|term, _| winnable(*term));
+        }
+    }
+
+    /// What a peer knows to be committed was committed in its term or before:
+    /// it learns a commit index only from messages of its own term.
+    pub(super) fn commit(&mut self, step: &Step<'_>, after: &impl Cluster) {
+        let Some(peer) = step.after.filter(|after| after.state == PeerState::Normal) else { return };
+        let known_before = step.same_replica().map_or(0, |before| before.commit);
+        if peer.commit <= known_before {
+            return;
+        }
+        let known_by_all = commit_of_all(after, step.region);
+        for index in peer.log.truncated.index.max(known_before + 1)..=peer.commit {
+            let Some(term) = peer.log.term(index) else { continue };
+            let (region, store, known_in) = (step.region, step.store, peer.term);
+            match self.region(region).committed.get(&index).copied() {
+                Some(first) if first.term != term => {
+                    self.breach(Breach::DifferentCommit {
+                        region,
+                        store,
+                        index,
+                        term,
+                        first_term: first.term,
+                    });
+                }
+                Some(first) if first.known_in <= known_in => {}
+                None if index <= known_by_all => {}
+                _ => {
+                    self.region_mut(region).committed.insert(index, Committed { term, known_in });
+                }
+            }
+        }
+    }
+
+    /// What all know, the views show; a peer that is yet to be initialised
+    /// takes it as a snapshot from one of them.
+    pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl Cluster) {
+        let Some((first, _)) = self.region(region).committed.first_key_value() else { return };
+        let known_by_all = commit_of_all(after, region);
+        if *first <= known_by_all {
+            self.region_mut(region).committed.retain(|index, _| *index > known_by_all);
+        }
+    }
+}
+
+/// Up to here every initialised peer knows the log to be committed.
+fn commit_of_all(cluster: &impl Cluster, region: RegionId) -> u64 {
+    initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX)
+}

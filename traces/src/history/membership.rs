@@ -1,0 +1,168 @@
+//! Region metas by epoch, and the lives and deaths of peers.
+
+use super::{Breach, Creator, Destroyed, Fold, Step, initialised};
+use crate::cluster::Cluster;
+use crate::region::{Epoch, PeerId, Region, RegionId};
+use crate::view::{Peer, PeerState};
+
+impl Fold<'_> {
+    /// Compares a region meta with every one seen: an epoch has one meaning,
+    /// and of two epochs one is behind the other.
+    pub(super) fn meta(&mut self, step: &Step<'_>) {
+        let (region, store) = (step.region, step.store);
+        let Some(meta) = step.after.filter(|after| shows_epoch(after)).map(|after| &after.region) else {
+            return;
+        };
+        let was = step.before.filter(|before| shows_epoch(before)).map(|before| &before.region);
+        if was == Some(meta) {
+            return;
+        }
+        if let Some(was) = was.filter(|was| step.applies && !quorums_meet(was, meta)) {
+            self.breach(Breach::QuorumsDisjoint { region, store, from: was.epoch, to: meta.epoch });
+        }
+        let metas = &self.region(region).metas;
+        let place = metas.binary_search_by_key(&meta.epoch, |known| known.epoch);
+        let incomparable = metas
+            .iter()
+            .map(|known| known.epoch)
+            .find(|known| known.is_stale_against(&meta.epoch) && meta.epoch.is_stale_against(known));
+        let reused = place.is_ok_and(|at| metas[at] != *meta);
+        if let Some(other) = incomparable {
+            self.breach(Breach::EpochsIncomparable { region, store, epoch: meta.epoch, other });
+        }
+        if reused {
+            self.breach(Breach::EpochReused { region, store, epoch: meta.epoch });
+        }
+        if let Err(at) = place {
+            self.region_mut(region).metas.insert(at, meta.clone());
+        }
+    }
+
+    /// A meta that every initialised peer has left behind in both components
+    /// will not be entered again; one of them going back is a breach itself.
+    pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl Cluster) {
+        let metas = &self.region(region).metas;
+        if metas.is_empty() {
+            return;
+        }
+        let left_behind = |epoch: Epoch| {
+            initialised(after, region).all(|peer| {
+                let now = peer.region.epoch;
+                epoch != now && epoch.conf_ver <= now.conf_ver && epoch.version <= now.version
+            })
+        };
+        if metas.iter().any(|meta| left_behind(meta.epoch)) {
+            self.region_mut(region).metas.retain(|meta| !left_behind(meta.epoch));
+        }
+    }
+
+    /// Follows one store from peer to tombstone to peer.
+    pub(super) fn life(&mut self, step: &Step<'_>, store_destroyed: bool) {
+        let (region, store) = (step.region, step.store);
+        let remembered = self.region(region).destroyed.get(&store).copied();
+        let last = match step.before {
+            Some(before) if shows_epoch(before) => {
+                Some(Destroyed { peer: before.id, epoch: before.region.epoch })
+            }
+            _ => remembered,
+        };
+        let remember = match step.after {
+            None if store_destroyed => None,
+            None => {
+                if let Some(before) = step.before {
+                    self.breach(Breach::Vanished { region, store, peer: before.id });
+                }
+                last
+            }
+            Some(after) => {
+                self.epoch_kept(step, after, last);
+                self.came_to_be(step, after, last);
+                self.tombstone_of(step, after);
+                last.filter(|_| !shows_epoch(after))
+            }
+        };
+        if remember != remembered {
+            let destroyed = &mut self.region_mut(region).destroyed;
+            match remember {
+                Some(last) => destroyed.insert(store, last),
+                None => destroyed.remove(&store),
+            };
+        }
+    }
+
+    fn epoch_kept(&mut self, step: &Step<'_>, after: &Peer, last: Option<Destroyed>) {
+        let (to, Some(Destroyed { epoch: from, .. })) = (after.region.epoch, last) else { return };
+        if shows_epoch(after) && to.is_stale_against(&from) {
+            self.breach(Breach::EpochDecreased { region: step.region, store: step.store, from, to });
+        }
+    }
+
+    /// Where a peer was, only a configuration newer than its end, and that
+    /// lists the new peer, may put one: at its creation by a message, and
+    /// again when a snapshot gives it a region.
+    fn came_to_be(&mut self, step: &Step<'_>, after: &Peer, last: Option<Destroyed>) {
+        let Some(Destroyed { peer: destroyed, epoch: at }) = last else { return };
+        let (region, store, peer) = (step.region, step.store, after.id);
+        let lists = |meta: &Region| meta.member_on(store).is_some_and(|member| member.id == peer);
+        let living = step.before.filter(|before| before.id == peer);
+        let (by, listed) = match (living.map(|before| before.state), after.state) {
+            (_, PeerState::Tombstone)
+            | (Some(PeerState::Uninitialised), PeerState::Uninitialised)
+            | (Some(PeerState::Normal), PeerState::Normal) => return,
+            (_, PeerState::Normal) => (after.region.epoch, lists(&after.region)),
+            (_, PeerState::Uninitialised) => match step.creator {
+                Some(Creator::Peer(meta)) => (meta.epoch, lists(meta)),
+                Some(Creator::Held(epoch)) => (epoch, true),
+                None => (Epoch::default(), false),
+            },
+        };
+        if !listed || by.conf_ver <= at.conf_ver {
+            self.breach(Breach::Resurrected { region, store, peer, by, destroyed, at });
+        }
+    }
+
+    /// The tombstone of an initialised peer says by which configuration it was
+    /// removed (tikv#1262 is what happens otherwise), or is its last region
+    /// where a newer peer id took its place.
+    fn tombstone_of(&mut self, step: &Step<'_>, after: &Peer) {
+        let Some(before) = step.same_replica() else { return };
+        if after.state != PeerState::Tombstone {
+            return;
+        }
+        let (peer_epoch, tombstone) = (before.region.epoch, after.region.epoch);
+        let right = if after.region.member(before.id).is_some() {
+            !step.applies && tombstone == peer_epoch
+        } else {
+            tombstone.conf_ver > peer_epoch.conf_ver && tombstone.version >= peer_epoch.version
+        };
+        if !right {
+            let (region, store, peer) = (step.region, step.store, before.id);
+            self.breach(Breach::TombstoneBehind { region, store, peer, peer_epoch, tombstone });
+        }
+    }
+}
+
+/// A peer that never was initialised, and its tombstone, have epoch zero.
+fn shows_epoch(peer: &Peer) -> bool {
+    peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
+}
+
+/// Whether every quorum of `a` meets every quorum of `b`, judged by halves: a
+/// majority of a half of `a` and one of a half of `b` always meet if together
+/// they are more than the voters of both. Every sound change keeps such a pair.
+fn quorums_meet(a: &Region, b: &Region) -> bool {
+    let meet = |half_of_a: bool, half_of_b: bool| {
+        let (in_a, in_b) = (voters(a, half_of_a).count(), voters(b, half_of_b).count());
+        let in_both =
+            voters(a, half_of_a).filter(|id| voters(b, half_of_b).any(|other| other == *id)).count();
+        (in_a / 2 + 1) + (in_b / 2 + 1) > in_a + in_b - in_both
+    };
+    meet(false, false) || meet(false, true) || meet(true, false) || meet(true, true)
+}
+
+/// The voters of the new half of a configuration, or of the old one.
+fn voters(region: &Region, new: bool) -> impl Iterator<Item = PeerId> + '_ {
+    let old = (!new).then(|| region.outgoing_voters());
+    let new = new.then(|| region.incoming_voters());
+    old.into_iter().flatten().chain(new.into_iter().flatten())
+}

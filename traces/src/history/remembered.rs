@@ -1,0 +1,105 @@
+//! What a history remembers of one region, and when each piece is forgotten.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::region::{Epoch, Key, PeerId, Region, StoreId, Value};
+
+/// What was in one region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RegionHistory {
+    /// Who won the election of a term, by term. Forgotten once no peer is
+    /// behind the term or a candidate of it: it cannot be won again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leaders: BTreeMap<u64, Winner>,
+    /// What somebody knew to be committed, by index. Forgotten once every
+    /// initialised peer knows the index to be committed. It follows from the
+    /// logs unless a peer that knew is gone, so it adds few states.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub committed: BTreeMap<u64, Committed>,
+    /// Every region meta seen, by ascending epoch. Forgotten once every
+    /// initialised peer is beyond it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metas: Vec<Region>,
+    /// The last epoch on a store that shows none now: its tombstone gave way
+    /// to a peer that is not initialised, or is not to be seen.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub destroyed: BTreeMap<StoreId, Destroyed>,
+    /// The writes that took effect, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub writes: BTreeMap<Key, KeyWrites>,
+    /// For a read under way on a store: the index of the last write of its key
+    /// that a client knew of when the read was asked. Absent if there was none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<StoreId, u64>,
+}
+
+/// Who won an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Winner {
+    /// Its store.
+    pub store: StoreId,
+    /// Its peer id.
+    pub peer: PeerId,
+}
+
+/// An entry that somebody knew to be committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Committed {
+    /// The entry's term.
+    pub term: u64,
+    /// The lowest term of a peer that knew. It was committed in that term or before.
+    pub known_in: u64,
+}
+
+/// Where a store last stood in a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Destroyed {
+    /// The id of the peer that it had.
+    pub peer: PeerId,
+    /// The epoch of that peer's tombstone.
+    pub epoch: Epoch,
+}
+
+/// The writes of one key that took effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyWrites {
+    /// The last one that a client knows of: its proposer applied it while it
+    /// still led, or a read returned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+    /// Those behind it that somebody applied, by ascending index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<Write>,
+}
+
+impl KeyWrites {
+    /// The write that a replica with `applied` shows, unless it shows one from
+    /// before the acknowledged one.
+    pub fn shown_at(&self, applied: u64) -> Option<&Write> {
+        let acknowledged = self.acknowledged.as_ref().map(|acknowledged| &acknowledged.write);
+        self.later.iter().rev().chain(acknowledged).find(|write| write.index <= applied)
+    }
+}
+
+/// A write that took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Write {
+    /// The index of its entry.
+    pub index: u64,
+    /// The term of its entry.
+    pub term: u64,
+    /// The value.
+    pub value: Value,
+}
+
+/// A write that a client knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// The write.
+    pub write: Write,
+    /// The term of the peer that told the client. It was committed in that term or before.
+    pub known_in: u64,
+}

@@ -1,0 +1,71 @@
+//! Which peers an action can change: one region and at most two stores.
+//!
+//! A round has two ends, everything else has one. What folds or compares after
+//! an action looks there and nowhere else. Split and merge, which reach a
+//! second region on the same store, are not among the actions yet.
+
+use crate::action::Action;
+use crate::cluster::Cluster;
+use crate::region::{RegionId, StoreId};
+
+/// The peers that an action can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The region; `None` for every region on the stores.
+    pub region: Option<RegionId>,
+    stores: [Option<StoreId>; 2],
+}
+
+impl Touched {
+    /// The stores, at most two.
+    pub fn stores(&self) -> impl Iterator<Item = StoreId> + use<> {
+        self.stores.into_iter().flatten()
+    }
+
+    fn one(region: RegionId, store: StoreId) -> Self {
+        Self { region: Some(region), stores: [Some(store), None] }
+    }
+
+    fn two(region: RegionId, first: StoreId, second: Option<StoreId>) -> Self {
+        Self { region: Some(region), stores: [Some(first), second.filter(|store| *store != first)] }
+    }
+
+    fn store(store: StoreId) -> Self {
+        Self { region: None, stores: [Some(store), None] }
+    }
+}
+
+impl Action {
+    /// The peers that this action can change when it is taken in `before`:
+    /// the receiver of a held message and the target of a transfer stand there.
+    pub fn touched(&self, before: &impl Cluster) -> Touched {
+        match *self {
+            Action::Vote { region, candidate, voter, .. } => Touched::two(region, candidate, Some(voter)),
+            Action::Replicate { region, leader, follower, .. } => {
+                Touched::two(region, leader, Some(follower))
+            }
+            Action::TimeoutNow { region, leader } => {
+                let target = before.peer(leader, region).and_then(|peer| {
+                    let to = peer.leading.as_ref()?.transfer?.to;
+                    Some(peer.region.member(to)?.store)
+                });
+                Touched::two(region, leader, target)
+            }
+            Action::Late { slot } => match before.held().get(slot) {
+                Some(held) => Touched::one(held.region, held.to.store),
+                None => Touched { region: None, stores: [None, None] },
+            },
+            Action::Hold { region, from, .. } => Touched::one(region, from),
+            Action::Campaign { region, store }
+            | Action::ApplySnapshot { region, store }
+            | Action::Apply { region, store }
+            | Action::Propose { region, store, .. }
+            | Action::Read { region, store, .. }
+            | Action::AnswerRead { region, store }
+            | Action::TransferTimeout { region, store } => Touched::one(region, store),
+            Action::Crash { store } | Action::Restart { store } | Action::Destroy { store } => {
+                Touched::store(store)
+            }
+        }
+    }
+}
