@@ -1,4 +1,5 @@
-//! How many states a second the explorer finds when the model costs next to nothing.
+//! How many states a second the explorer finds, and how many steps a second the
+//! tour makes, when the model costs next to nothing.
 //!
 //! The toy is 12 counters of three values each: 531,441 distinct states of 64
 //! bytes, 4,251,528 transitions. What a real scope adds to this is its rules.
@@ -7,6 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rollcall_checks::explorer::{Options, explore};
+use rollcall_checks::tour::{Path, Tour};
 use stateright::{Model, Property};
 
 const COUNTERS: usize = 12;
@@ -44,7 +46,8 @@ fn explore_counters(c: &mut Criterion) {
         group.bench_function(format!("counters, {threads} threads"), |b| {
             let options = Options { threads, ..Options::default() };
             b.iter(|| {
-                let exploration = explore(&Counters, &options, |&counter| counter).expect("it has one state");
+                let exploration =
+                    explore(&Counters, &options, |_, &counter| counter).expect("it has one state");
                 assert_eq!(exploration.distinct(), DISTINCT);
                 black_box(exploration)
             });
@@ -53,5 +56,23 @@ fn explore_counters(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, explore_counters);
+fn tour_counters(c: &mut Criterion) {
+    let exploration =
+        explore(&Counters, &Options::default(), |_, &counter| counter).expect("it has one state");
+    let planned = Tour::new(&exploration.graph).planned_steps();
+    let mut group = c.benchmark_group("tour");
+    group.throughput(Throughput::Elements(planned)).sample_size(10);
+    group.bench_function("counters", |b| {
+        b.iter(|| {
+            let (mut tour, mut path) = (Tour::new(&exploration.graph), Path::default());
+            while tour.next_path(&mut path) {
+                black_box(&path);
+            }
+            assert_eq!(tour.counters().steps(), planned);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, explore_counters, tour_counters);
 criterion_main!(benches);

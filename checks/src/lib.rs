@@ -1,2 +1,10 @@
-//! Checks.
+//! What joins model and implementation: the explorer over the model, the world
+//! around the stores, the tour that replays every transition, and the
+//! `rollcall` binary.
+
+pub mod cli;
+pub mod conformance;
 pub mod explorer;
+pub mod tour;
+pub mod verify;
+pub mod world;

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn explored(grid: &Grid) -> Exploration<[u8; 64]> {
-        explore(grid, &Options::default(), |_| 0).unwrap()
+        explore(grid, &Options::default(), |_, _| 0).unwrap()
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn agrees_on_counts_and_verdicts_where_something_is_violated() {
         let model = TwoPhase { managers: 4, hasty: true };
-        let explored = explore(&model, &Options::default(), |_| 0).unwrap();
+        let explored = explore(&model, &Options::default(), |_, _| 0).unwrap();
         assert_eq!(explored.violations().count(), 1);
         let agreement = agree(Arc::new(model), &explored, 2, None);
         assert!(agreement.agrees, "{}", agreement.why);
@@ -229,7 +229,7 @@ mod tests {
     fn agrees_with_what_was_found_before_it_was_broken_off() {
         let model = TwoPhase { managers: 4, hasty: true };
         let options = Options { stop_at_first_violation: true, ..Options::default() };
-        let explored = explore(&model, &options, |_| 0).unwrap();
+        let explored = explore(&model, &options, |_, _| 0).unwrap();
         assert!(!explored.is_exhausted());
         let agreement = agree(Arc::new(model), &explored, 2, None);
         assert!(agreement.agrees, "{}", agreement.why);

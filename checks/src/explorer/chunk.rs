@@ -91,7 +91,7 @@ impl<M, K> Level<'_, M, K>
 where
     M: Model,
     M::State: Hash,
-    K: Fn(&M::Action) -> usize,
+    K: Fn(&M::State, &M::Action) -> usize,
 {
     pub(super) fn chunks(&self) -> usize {
         (self.states.len() - self.first).div_ceil(CHUNK)
@@ -131,7 +131,7 @@ where
         self.model.actions(state, actions);
         assert!(actions.len() <= 1 << 16, "state {source} has {} actions; at most 65,536", actions.len());
         for (ordinal, action) in actions.drain(..).enumerate() {
-            let kind = (self.kind)(&action);
+            let kind = (self.kind)(state, &action);
             let Some(successor) = self.model.next_state(state, action) else { continue };
             if !self.model.within_boundary(&successor) {
                 chunk.outside += 1;

@@ -117,8 +117,8 @@ pub enum ExploreError {
     NoThreads,
 }
 
-/// Explores `model` breadth first. `kind` sorts actions into kinds from 0, of
-/// which the firings are counted.
+/// Explores `model` breadth first. `kind` sorts an action, by itself and the
+/// state that it is taken in, into kinds from 0, of which the firings are counted.
 ///
 /// # Errors
 /// Where the model cannot be judged at all; a bound that was hit is no error
@@ -129,7 +129,7 @@ pub enum ExploreError {
 pub fn explore<M>(
     model: &M,
     options: &Options<'_>,
-    kind: impl Fn(&M::Action) -> usize + Sync,
+    kind: impl Fn(&M::State, &M::Action) -> usize + Sync,
 ) -> Result<Exploration<M::State>, ExploreError>
 where
     M: Model + Sync,

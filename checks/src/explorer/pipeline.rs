@@ -35,7 +35,7 @@ pub(super) fn run<M, K>(
 where
     M: Model + Sync,
     M::State: Clone + Hash + Eq + Send + Sync,
-    K: Fn(&M::Action) -> usize + Sync,
+    K: Fn(&M::State, &M::Action) -> usize + Sync,
 {
     let taker = Taker { level, options, depth };
     if options.threads == 1 || level.chunks() < CHUNKS_WORTH_A_THREAD {
@@ -122,7 +122,7 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
     fn work<M, K>(&self, taker: &Taker<'_, '_, M, K>)
     where
         M: Model<State = S>,
-        K: Fn(&M::Action) -> usize,
+        K: Fn(&M::State, &M::Action) -> usize,
     {
         let _alarm = Alarm(self);
         let mut actions = Vec::new();
@@ -145,7 +145,7 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
     fn next_to_generate<M, K>(&self, taker: &Taker<'_, '_, M, K>) -> Option<(usize, Chunk<S>)>
     where
         M: Model<State = S>,
-        K: Fn(&M::Action) -> usize,
+        K: Fn(&M::State, &M::Action) -> usize,
     {
         let longest = taker.options.threads * LINE_PER_THREAD;
         let chunks = taker.level.chunks();

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 use stateright::{Expectation, Model};
 
-use super::toys::{Drawn, Grid, Pass, Phase, Ring, TwoPhase, sum};
+use super::toys::{Drawn, Grid, Pass, Ring, TwoPhase, sum};
 use super::*;
 
 fn grid(sides: usize, most: u8) -> Grid {
@@ -19,7 +19,7 @@ where
     M: Model + Sync,
     M::State: Clone + Hash + Eq + Send + Sync,
 {
-    explore(model, &Options::default(), |_| 0).unwrap()
+    explore(model, &Options::default(), |_, _| 0).unwrap()
 }
 
 fn verdict<'a, S>(exploration: &'a Exploration<S>, name: &str) -> &'a Verdict {
@@ -28,7 +28,7 @@ fn verdict<'a, S>(exploration: &'a Exploration<S>, name: &str) -> &'a Verdict {
 
 #[test]
 fn a_grid_has_the_states_transitions_and_depth_that_its_formula_says() {
-    let exploration = explore(&grid(8, 2), &Options::default(), |&side| side).unwrap();
+    let exploration = explore(&grid(8, 2), &Options::default(), |_, &side| side).unwrap();
     assert!(exploration.is_exhausted());
     assert_eq!(exploration.distinct(), 3u64.pow(8));
     // Each counter goes up 2 times for every setting of the 7 others.
@@ -68,7 +68,7 @@ fn every_violated_property_gets_its_own_shortest_trace() {
 #[test]
 fn a_trace_replays_to_the_state_it_names() {
     let model = TwoPhase { managers: 4, hasty: true };
-    let exploration = explore(&model, &Options::default(), Phase::kind).unwrap();
+    let exploration = explore(&model, &Options::default(), |_, phase| phase.kind()).unwrap();
     let violation = exploration.violations().next().unwrap();
     let trace = exploration.trace(&model, violation.first.unwrap());
     let mut state = exploration.states[trace.start as usize];
@@ -85,7 +85,7 @@ fn stopping_at_the_first_violation_names_the_same_state_and_claims_no_more() {
     let forbidding = Grid { forbidden: 5, ..grid(8, 2) };
     let to_the_end = all(&forbidding);
     let options = Options { stop_at_first_violation: true, ..Options::default() };
-    let stopped = explore(&forbidding, &options, |_| 0).unwrap();
+    let stopped = explore(&forbidding, &options, |_, _| 0).unwrap();
     assert_eq!(stopped.ended, Ended::Stopped(Bound::Violation));
     assert_eq!(verdict(&stopped, "below_forbidden"), verdict(&to_the_end, "below_forbidden"));
     assert_eq!(verdict(&stopped, "full").holds, None);
@@ -103,7 +103,7 @@ fn bounds_end_it_and_it_says_so() {
         (Options { interrupt: Some(&interrupt), ..Options::default() }, Bound::Interrupted),
     ];
     for (options, bound) in cases {
-        let exploration = explore(&whole, &options, |_| 0).unwrap();
+        let exploration = explore(&whole, &options, |_, _| 0).unwrap();
         assert_eq!(exploration.ended, Ended::Stopped(bound));
         assert!(!exploration.is_exhausted());
         assert!(exploration.verdicts.iter().all(|v| v.holds.is_none()), "{bound}");
@@ -117,14 +117,14 @@ fn bounds_end_it_and_it_says_so() {
 #[test]
 fn a_bound_that_is_met_exactly_is_no_bound() {
     let options = Options { max_states: 3u32.pow(8), max_depth: Some(17), ..Options::default() };
-    assert!(explore(&grid(8, 2), &options, |_| 0).unwrap().is_exhausted());
+    assert!(explore(&grid(8, 2), &options, |_, _| 0).unwrap().is_exhausted());
 }
 
 #[test]
 fn states_at_the_greatest_depth_are_judged() {
     let forbidding = Grid { forbidden: 3, ..grid(8, 2) };
     let options = Options { max_depth: Some(3), ..Options::default() };
-    let exploration = explore(&forbidding, &options, |_| 0).unwrap();
+    let exploration = explore(&forbidding, &options, |_, _| 0).unwrap();
     assert_eq!(verdict(&exploration, "below_forbidden").holds, Some(false));
     assert_eq!(exploration.checked, exploration.distinct());
 }
@@ -139,13 +139,13 @@ fn the_boundary_cuts_and_is_counted() {
 
 #[test]
 fn what_cannot_be_judged_is_refused() {
-    let refused = |model: &Grid, options: &Options<'_>| explore(model, options, |_| 0).unwrap_err();
+    let refused = |model: &Grid, options: &Options<'_>| explore(model, options, |_, _| 0).unwrap_err();
     let options = Options::default();
     let eventual = Grid { with_eventually: true, ..grid(2, 1) };
     assert_eq!(refused(&eventual, &options), ExploreError::Eventually { name: "ends_full" });
     assert_eq!(refused(&grid(2, 1), &Options { threads: 0, ..options }), ExploreError::NoThreads);
     let empty = Drawn { initial: vec![], successors: vec![], bad: vec![] };
-    assert_eq!(explore(&empty, &options, |_| 0).unwrap_err(), ExploreError::NoInitialState);
+    assert_eq!(explore(&empty, &options, |_, _| 0).unwrap_err(), ExploreError::NoInitialState);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn nothing_depends_on_the_number_of_threads() {
         for max_states in [20_000, u32::MAX] {
             let run = |threads| {
                 let options = Options { threads, stop_at_first_violation, max_states, ..Options::default() };
-                let mut exploration = explore(&model, &options, |&side| side).unwrap();
+                let mut exploration = explore(&model, &options, |_, &side| side).unwrap();
                 exploration.peak_bytes = 0; // buffers may differ in size
                 exploration
             };
@@ -170,7 +170,7 @@ fn without_edges_everything_else_is_the_same() {
     let model = TwoPhase { managers: 5, hasty: true };
     let with = all(&model);
     let options = Options { keep_edges: false, ..Options::default() };
-    let without = explore(&model, &options, |_| 0).unwrap();
+    let without = explore(&model, &options, |_, _| 0).unwrap();
     assert_eq!(without.graph.edges(), 0);
     assert_eq!((&without.states, &without.verdicts), (&with.states, &with.verdicts));
     assert_eq!((without.transitions, without.ended), (with.transitions, with.ended));
@@ -184,7 +184,7 @@ fn progress_is_reported_in_order() {
     let seen = Mutex::new(Vec::new());
     let note = |progress: Progress| seen.lock().unwrap().push(progress);
     let options = Options { threads: 2, progress: Some(&note), keep_edges: false, ..Options::default() };
-    let exploration = explore(&grid(12, 2), &options, |_| 0).unwrap();
+    let exploration = explore(&grid(12, 2), &options, |_, _| 0).unwrap();
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.len() as u64, exploration.distinct() >> 16);
     assert!(seen.is_sorted_by_key(|p| (p.depth, p.states)));
@@ -223,7 +223,7 @@ impl Model for Panics {
 #[should_panic]
 fn a_model_that_panics_on_a_thread_ends_it_rather_than_hang_it() {
     let options = Options { threads: 2, ..Options::default() };
-    let _ = explore(&Panics(grid(10, 2)), &options, |_| 0);
+    let _ = explore(&Panics(grid(10, 2)), &options, |_, _| 0);
 }
 
 fn any_graph() -> impl Strategy<Value = Drawn> {

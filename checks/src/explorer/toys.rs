@@ -229,3 +229,33 @@ impl Model for Drawn {
         ]
     }
 }
+
+/// A layered graph without cycles, drawn by a hash: each state leads to some of the next layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Layers {
+    pub(crate) depth: u32,
+    pub(crate) width: u32,
+    pub(crate) successors: u32,
+}
+
+impl Model for Layers {
+    /// Layer and place in it.
+    type State = (u32, u32);
+    type Action = u32;
+
+    fn init_states(&self) -> Vec<(u32, u32)> {
+        vec![(0, 0)]
+    }
+
+    fn actions(&self, _: &(u32, u32), actions: &mut Vec<u32>) {
+        actions.extend(0..self.successors);
+    }
+
+    fn next_state(&self, &(layer, place): &(u32, u32), action: u32) -> Option<(u32, u32)> {
+        // The finaliser of MurmurHash3, as a draw that is the same in every run.
+        let mut draw = u64::from(layer) << 40 | u64::from(place) << 8 | u64::from(action);
+        draw = (draw ^ draw >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        draw = (draw ^ draw >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        (layer < self.depth).then_some((layer + 1, (draw >> 32) as u32 % self.width))
+    }
+}
