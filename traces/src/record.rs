@@ -6,8 +6,10 @@ use thiserror::Error;
 
 use crate::action::Action;
 use crate::file::{FileWriter, Header, Step, Trace, TraceError, Verdict};
+use crate::outcome::Outcome;
 use crate::scope::{Scope, ScopeError};
 use crate::subject::Subject;
+use crate::view::View;
 
 /// A run that could not be written down.
 #[derive(Debug, Error)]
@@ -86,17 +88,33 @@ pub fn record_to_file<S: Subject>(
 }
 
 /// Fills in the outcomes and views of a scenario, or renews those of a trace.
-/// The words for people, what is expected and the verdict stay as they are.
+/// The words for people and what is expected stay as they are; what is violated
+/// and the verdict are judged anew.
+///
+/// `judge` names the violated properties of each view in turn: that of the
+/// first state, then that after each action. It must judge what the header
+/// names under `properties`, for that is what the verdict speaks of.
 ///
 /// # Errors
 /// Where the scope's prelude is refused.
-pub fn record_again<S: Subject>(subject: &mut S, trace: &Trace) -> Result<Trace, ScopeError> {
+pub fn record_again<S: Subject>(
+    subject: &mut S,
+    trace: &Trace,
+    mut judge: impl FnMut(&View, Option<(&Action, &Outcome)>) -> Vec<String>,
+) -> Result<Trace, ScopeError> {
     let mut header = trace.header.clone();
     let mut recorder = Recorder::begin(subject, &mut header)?;
-    let renew = |step: &Step| {
-        let Step { outcome, view, .. } = recorder.step(step.action.clone());
-        Step { outcome, view, ..step.clone() }
-    };
-    let steps = trace.steps.iter().map(renew).collect();
-    Ok(Trace { header, steps, verdict: Some(trace.verdict.clone().unwrap_or(Verdict::HOLDS)) })
+    let first = header.view.as_ref().map_or_else(Vec::new, |view| judge(view, None));
+    let mut verdict = first.first().map(|property| Verdict::violated(property, 0));
+    let mut steps = Vec::with_capacity(trace.steps.len());
+    for old in &trace.steps {
+        let new = recorder.step(old.action.clone());
+        let taken = Some(&new.action).zip(new.outcome.as_ref());
+        let violated = new.view.as_ref().map_or_else(Vec::new, |view| judge(view, taken));
+        if let (None, Some(property)) = (&verdict, violated.first()) {
+            verdict = Some(Verdict::violated(property, new.index));
+        }
+        steps.push(Step { violated, note: old.note.clone(), expect: old.expect.clone(), ..new });
+    }
+    Ok(Trace { header, steps, verdict: Some(verdict.unwrap_or(Verdict::HOLDS)) })
 }

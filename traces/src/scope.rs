@@ -43,7 +43,7 @@ pub struct Scope {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crashers: Vec<StoreId>,
     /// How often each thing may happen.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
 }
 
@@ -75,6 +75,13 @@ pub struct Budgets {
     pub compactions: u8,
     /// Reads.
     pub reads: u8,
+}
+
+impl Budgets {
+    /// Nothing may happen but what costs nothing: the scope is a scenario's.
+    pub fn is_none(&self) -> bool {
+        *self == Budgets::default()
+    }
 }
 
 /// A scope that cannot be begun.

@@ -203,6 +203,15 @@ impl Trace {
 
     /// Reads a trace from memory; `name` is what errors call it.
     ///
+    /// ```
+    /// let header = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"s","scope":
+    ///     {"name":"s","stores":[1],"regions":[{"id":1,"start":"","end":"","epoch":
+    ///     {"conf_ver":1,"version":1},"peers":[{"id":1,"store":1,"role":"voter"}]}]}}"#;
+    /// let text = header.replace('\n', "") + "\n" + r#"{"record":"step","index":1,"action":{"crash":{"store":2}}}"#;
+    /// let error = rollcall_traces::Trace::parse("s.jsonl", &text).unwrap_err();
+    /// assert_eq!(error.to_string(), "s.jsonl:2:37: store 2 is not among the scope's stores [1]");
+    /// ```
+    ///
     /// # Errors
     /// As [`Trace::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, TraceError> {

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use super::{Expect, Header, NUMBER_LIMIT, Place, Record, SCHEMA, Step, TraceError, Verdict};
@@ -253,8 +254,8 @@ impl<R> Lines<R> {
     }
 
     fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TraceError> {
-        if self.text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"[\"".contains(byte))
-        {
+        if !self.text.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice::<IgnoredAny>(&self.text).map_err(|error| self.fault(&error))?;
             let what = "a record is a JSON object".into();
             return Err(TraceError::Malformed { at: self.here(1), what });
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::action::Action;
 use crate::diff::differences;
-use crate::region::{RegionId, StoreId};
+use crate::region::{PeerId, RegionId, StoreId};
 use crate::view::{Entry, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
 use crate::words::joined;
 
@@ -113,7 +113,7 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
         }
         _ => {}
     }
-    words.extend(leading_changes(was.leading.as_ref(), is.leading.as_ref()));
+    words.extend(leading_changes(is.id, was.leading.as_ref(), is.leading.as_ref()));
     words.extend(read_changes(was.read.as_ref(), is.read.as_ref()));
     words
 }
@@ -215,16 +215,16 @@ fn data_changes(was: &Peer, is: &Peer) -> Vec<String> {
         .collect()
 }
 
-fn leading_changes(was: Option<&Leading>, is: Option<&Leading>) -> Vec<String> {
+fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> Vec<String> {
     let Some(is) = is else { return Vec::new() };
     let nothing = Leading::default();
     let first_of_term = was.is_none();
     let was = was.unwrap_or(&nothing);
     let mut words = Vec::new();
     if !first_of_term {
-        for (peer, index) in &is.matched {
-            let known = was.matched.get(peer).copied();
-            if known != Some(*index) && known.is_some_and(|known| known < *index) {
+        // That a leader has what it wrote itself goes without saying.
+        for (&peer, &index) in is.matched.iter().filter(|(peer, _)| **peer != own) {
+            if was.matched.get(&peer).is_some_and(|known| *known < index) {
                 words.push(format!("knows peer {peer} at {index}"));
             }
         }

@@ -65,7 +65,8 @@ fn not_text() {
 #[test]
 fn cut_short_at_every_byte() {
     let mut trace = Trace::scenario(Header::new(toy::scope("broken", &[1, 2])), [toy::put(1, "a", "b")]);
-    trace = record_again(&mut toy::Toy::default(), &trace).expect("the toy has no prelude");
+    trace =
+        record_again(&mut toy::Toy::default(), &trace, |_, _| Vec::new()).expect("the toy has no prelude");
     let text = trace.to_text().expect("numbers are small enough");
     let last = text.len() - 1;
     for end in 0..last {
@@ -175,7 +176,7 @@ fn records_that_are_none() {
         at
     };
     assert_eq!(malformed("[1]", "JSON object"), 1);
-    malformed("7", "expected struct");
+    malformed("7", "JSON object");
     malformed("{}", "missing field `record`");
     let line = CRASH.replace("crash", "crush");
     assert_eq!(malformed(&line, "unknown variant `crush`"), column(&line, "crush") + 5);

@@ -6,6 +6,7 @@ mod diff;
 mod rendering;
 mod replaying;
 mod round_trip;
+mod scenarios;
 mod shrinking;
 mod toy;
 mod writing;

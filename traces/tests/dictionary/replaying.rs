@@ -193,9 +193,25 @@ fn recording_again_keeps_the_words() {
     let mut scenario = Trace::scenario(Header::new(scope("toy", &[1])), [put(1, "a", "b")]);
     scenario.header.title = "A toy".into();
     scenario.steps[0].note = "written at once".into();
-    let trace = record_again(&mut Toy::default(), &scenario).unwrap();
+    let trace = record_again(&mut Toy::default(), &scenario, |_, _| Vec::new()).unwrap();
     assert_eq!(trace.header.title, "A toy");
     assert_eq!(trace.steps[0].note, "written at once");
     assert_eq!(trace.steps[0].outcome, Some(Outcome::DONE));
-    assert_eq!(record_again(&mut Toy::default(), &trace).unwrap(), trace);
+    assert_eq!(record_again(&mut Toy::default(), &trace, |_, _| Vec::new()).unwrap(), trace);
+}
+
+#[test]
+fn recording_again_judges_anew() {
+    let actions = [put(1, "a", "b"), Action::Crash { store: 1 }, Action::Crash { store: 2 }];
+    let scenario = Trace::scenario(Header::new(scope("toy", &[1, 2])), actions);
+    let all_up = |view: &View, _: Option<(&Action, &Outcome)>| match view.stores.values().next() {
+        Some(store) if store.status != StoreStatus::Up => vec!["all_up".to_owned()],
+        _ => Vec::new(),
+    };
+    let trace = record_again(&mut Toy::default(), &scenario, all_up).unwrap();
+    assert_eq!(trace.verdict, Some(Verdict::violated("all_up", 2)));
+    let violated: Vec<usize> = trace.steps.iter().map(|step| step.violated.len()).collect();
+    assert_eq!(violated, [0, 1, 1]);
+    let at_once = record_again(&mut Toy::default(), &scenario, |_, _| vec!["never".into()]).unwrap();
+    assert_eq!(at_once.verdict, Some(Verdict::violated("never", 0)));
 }
