@@ -1,7 +1,8 @@
 //! Taking chunks in, strictly in order: the part that owns the table.
 //!
-//! Three passes over a chunk, so that cache misses overlap: fetch a candidate
-//! for every successor, compare it, then settle in order what is still open.
+//! Four passes over a chunk, so that cache misses overlap: read the slot where
+//! the search for each successor begins, search for a candidate, compare it,
+//! then settle in order what is still open.
 
 use std::hash::Hash;
 
@@ -29,6 +30,7 @@ pub(super) struct Merger<S> {
     found: Vec<Option<u32>>,
     is_always: Vec<bool>,
     keep_edges: bool,
+    slots: Vec<u64>,
     resolved: Vec<u32>,
     states_bytes: u64,
     peak_bytes: u64,
@@ -54,6 +56,7 @@ impl<S: Clone + Hash + Eq> Merger<S> {
             found: vec![None; is_always.len()],
             is_always,
             keep_edges: options.keep_edges,
+            slots: Vec::new(),
             resolved: Vec::new(),
             states_bytes: 0,
             peak_bytes: 0,
@@ -165,9 +168,12 @@ impl<S: Clone + Hash + Eq> Merger<S> {
     /// Recognises the successors that were known before this chunk.
     fn resolve_known(&mut self, states: &[S], chunk: &Chunk<S>) {
         self.table.reserve(chunk.successors.len());
+        self.slots.clear();
         self.resolved.clear();
         let table = &self.table;
-        self.resolved.extend(chunk.hashes.iter().map(|&hash| table.candidate(hash).unwrap_or(OPEN)));
+        self.slots.extend(chunk.hashes.iter().map(|&hash| table.first_slot(hash)));
+        let searches = chunk.hashes.iter().zip(&self.slots);
+        self.resolved.extend(searches.map(|(&hash, &slot)| table.candidate(hash, slot).unwrap_or(OPEN)));
         for (resolved, successor) in self.resolved.iter_mut().zip(&chunk.successors) {
             if *resolved != OPEN && state_at(states, &self.next, *resolved) != successor {
                 *resolved = OPEN;

@@ -46,19 +46,24 @@ impl Table {
         *self = larger;
     }
 
-    /// The first index with this hash, if any. Its state may still differ.
-    pub(super) fn candidate(&self, hash: u32) -> Option<u32> {
+    /// What the slot holds where a search for `hash` begins. Reading it is all
+    /// that this does, so the cache misses of many calls overlap.
+    pub(super) fn first_slot(&self, hash: u32) -> u64 {
+        self.slots[self.home(hash)]
+    }
+
+    /// The first index with this hash, if any; `slot` is its `first_slot`. Its
+    /// state may still differ.
+    pub(super) fn candidate(&self, hash: u32, mut slot: u64) -> Option<u32> {
         let mut at = self.home(hash);
-        loop {
-            let slot = self.slots[at];
-            if slot == 0 {
-                return None;
-            }
+        while slot != 0 {
             if (slot >> 32) as u32 == hash {
                 return Some(slot as u32 - 1);
             }
             at = self.after(at);
+            slot = self.slots[at];
         }
+        None
     }
 
     /// The index of the state that `is_same` recognises; otherwise `index` is
@@ -110,9 +115,9 @@ mod tests {
         for index in 0..3_000u32 {
             let hash = (index % 7) << 29 | 5;
             assert_eq!(table.find_or_insert(hash, 9_999, |other| other == index), Some(index));
-            assert!(table.candidate(hash).is_some());
+            assert!(table.candidate(hash, table.first_slot(hash)).is_some());
         }
-        assert_eq!(table.candidate(6), None);
+        assert_eq!(table.candidate(6, table.first_slot(6)), None);
         assert!(table.peak_bytes() > table.bytes());
     }
 }
