@@ -19,6 +19,11 @@ pub(super) fn three_voters() -> Region {
 
 /// Three stores whose peers have truncated, committed and applied index 5 of term 5.
 pub(super) fn three() -> View {
+    of(3)
+}
+
+/// The same on `stores` stores; those beyond the third are not in the configuration.
+pub(super) fn of(stores: StoreId) -> View {
     let store = |id| {
         let peer = Peer {
             state: PeerState::Normal,
@@ -31,7 +36,7 @@ pub(super) fn three() -> View {
         };
         (id, Store { peers: [(1, peer)].into(), ..Store::default() })
     };
-    View { stores: (1..=3).map(store).collect(), ..View::default() }
+    View { stores: (1..=stores).map(store).collect(), ..View::default() }
 }
 
 fn blank(id: u64) -> Peer {

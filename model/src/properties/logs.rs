@@ -1,7 +1,7 @@
 //! What logs and replicas have in common. After section 5 of the Raft paper;
 //! replicas agree at apply, as TiKV's consistency check compares them.
 
-use rollcall_traces::{Cluster, History, Log};
+use rollcall_traces::{Cluster, Entry, History, Log};
 
 use super::{Property, Violation, every_pair, is_initialised};
 
@@ -28,19 +28,35 @@ pub fn log_matching<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violatio
 
 /// The first index at which two logs differ although they agree on the term there or later.
 fn mismatch(a: &Log, b: &Log) -> Option<u64> {
-    let from = a.truncated.index.max(b.truncated.index);
-    let to = a.last_index().min(b.last_index());
-    let agreed = (from..=to).rev().find(|index| a.term(*index) == b.term(*index))?;
-    (from..=agreed).find(|index| differ(a, b, *index))
+    let (from, entries) = held_by_both(a, b)?;
+    let mut differing = (a.term(from) != b.term(from)).then_some(from);
+    for (index, (a, b)) in (from + 1..).zip(entries) {
+        if differing.is_none() && a != b {
+            differing = Some(index);
+        }
+        if differing.is_some() && a.term == b.term {
+            return differing;
+        }
+    }
+    None
 }
 
-/// Whether two logs that reach `index` have different entries there; of the
-/// last discarded entry the term alone is known.
-fn differ(a: &Log, b: &Log, index: u64) -> bool {
-    match (a.entry(index), b.entry(index)) {
-        (Some(a), Some(b)) => a != b,
-        _ => a.term(index) != b.term(index),
+/// The first index up to `last` at which two logs differ.
+fn difference(a: &Log, b: &Log, last: u64) -> Option<u64> {
+    let (from, entries) = held_by_both(a, b).filter(|(from, _)| *from <= last)?;
+    if a.term(from) != b.term(from) {
+        return Some(from);
     }
+    (from + 1..=last).zip(entries).find(|(_, (a, b))| a != b).map(|(index, _)| index)
+}
+
+/// The first index that two logs both know, if there is one, and the entries
+/// behind it in pairs. At the index itself one has discarded its entry and
+/// knows the term alone.
+fn held_by_both<'a>(a: &'a Log, b: &'a Log) -> Option<(u64, impl Iterator<Item = (&'a Entry, &'a Entry)>)> {
+    let from = a.truncated.index.max(b.truncated.index);
+    let behind = |log: &'a Log| log.entries.get((from - log.truncated.index) as usize..);
+    Some((from, behind(a)?.iter().zip(behind(b)?)))
 }
 
 fn shown(log: &Log, index: u64) -> String {
@@ -63,11 +79,7 @@ pub fn state_machine_safety<C: Cluster>(cluster: &C, history: &History) -> Resul
         if !is_initialised(a) || !is_initialised(b) {
             return Ok(());
         }
-        let from = a.log.truncated.index.max(b.log.truncated.index);
-        let both = a.applied.min(b.applied);
-        let Some(index) = (from..=both).find(|index| differ(&a.log, &b.log, *index)) else {
-            return Ok(());
-        };
+        let Some(index) = difference(&a.log, &b.log, a.applied.min(b.applied)) else { return Ok(()) };
         let what = format!(
             "stores {first} and {second} applied different entries at index {index}: {} and {}",
             shown(&a.log, index),
