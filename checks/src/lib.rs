@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod conformance;
 pub mod explorer;
+pub mod judge;
 pub mod tour;
 pub mod verify;
 pub mod world;

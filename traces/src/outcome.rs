@@ -190,3 +190,48 @@ pub enum Reason {
     /// Everything was in order and nothing was left to do.
     NoEffect,
 }
+
+impl Reason {
+    /// Every reason there is.
+    pub const ALL: &'static [Reason] = &[
+        Reason::StoreDown,
+        Reason::StoreUp,
+        Reason::NothingHeld,
+        Reason::NoAnswer,
+        Reason::RegionNotFound,
+        Reason::NotLeader,
+        Reason::AlreadyLeader,
+        Reason::NotCandidate,
+        Reason::NotInConfig,
+        Reason::NotPromotable,
+        Reason::UnappliedConfChange,
+        Reason::ApplyingSnapshot,
+        Reason::NoSnapshot,
+        Reason::NothingToApply,
+        Reason::StaleTerm,
+        Reason::StaleEpoch,
+        Reason::SenderRemoved,
+        Reason::Tombstone,
+        Reason::StalePeerId,
+        Reason::NotInitialMessage,
+        Reason::EpochNotMatch,
+        Reason::KeyNotInRegion,
+        Reason::PendingConfChange,
+        Reason::NotAppliedTerm,
+        Reason::TransferringLeader,
+        Reason::LeaderRemoval,
+        Reason::TwoVoters,
+        Reason::VoterRemoval,
+        Reason::InvalidChange,
+        Reason::AlreadyJoint,
+        Reason::NotJoint,
+        Reason::TransfereeNotVoter,
+        Reason::NoTransfer,
+        Reason::NoTimeoutNow,
+        Reason::InvalidCompactIndex,
+        Reason::NotCommittedTerm,
+        Reason::ReadPending,
+        Reason::NoReadReady,
+        Reason::NoEffect,
+    ];
+}

@@ -1,0 +1,181 @@
+//! The command line: what can be asked, and how it ends.
+
+mod check;
+mod list;
+mod lookup;
+mod replay;
+mod show;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// How a command ended; the number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Everything that was asked holds.
+    Holds = 0,
+    /// A property is violated, or two sides diverge.
+    Violated = 1,
+    /// A bound was hit: never claimed as "holds".
+    NotConclusive = 3,
+}
+
+/// Set by Ctrl-C: what runs ends soon and says what it had covered.
+pub(crate) static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+#[derive(Parser)]
+#[command(
+    name = "rollcall",
+    version,
+    about = "Checks that members leave and join a Multi-Raft cluster safely",
+    after_help = "Exit codes: 0 holds, 1 violated or diverged, 2 usage or bad input, 3 not conclusive."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Ask,
+}
+
+#[derive(Subcommand)]
+enum Ask {
+    /// The main job: every scope exhausted, and every transition replayed on the implementation
+    Verify {
+        /// Only this subject
+        #[arg(long)]
+        family: Option<FamilyArgument>,
+        /// How much is looked at
+        #[arg(long, default_value = "standard")]
+        size: SizeArgument,
+        /// Only the scopes whose name contains this
+        #[arg(long)]
+        scope: Option<String>,
+        /// One JSON object a scope instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Threads
+        #[arg(long, default_value_t = default_threads())]
+        threads: usize,
+    },
+    /// One scope, model only; a violation is written as a trace
+    Check {
+        /// The scope; `rollcall scopes` lists them
+        scope: String,
+        /// A guard to drop; `rollcall guards` lists them
+        #[arg(long)]
+        without: Option<String>,
+        /// Only these properties (all of the scope's by default)
+        #[arg(long)]
+        property: Vec<String>,
+        /// Where a violation is written
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// One JSON object instead of words
+        #[arg(long)]
+        json: bool,
+    },
+    /// A trace or scenario, or a folder of them, on the implementation and on the model
+    Replay {
+        /// The file or folder
+        path: PathBuf,
+        /// A guard to drop on the implementation
+        #[arg(long)]
+        without: Option<String>,
+        /// Where the trace is written, with every outcome and view (one file only)
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// A trace for people
+    Show {
+        /// The file
+        path: PathBuf,
+        /// As a Mermaid sequence diagram
+        #[arg(long, conflicts_with = "html")]
+        mermaid: bool,
+        /// As one self-contained HTML page
+        #[arg(long)]
+        html: bool,
+        /// Where it is written instead of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The scopes, with the question that each asks
+    Scopes,
+    /// The guards, with the incident behind each
+    Guards,
+    /// The properties, with what each states
+    Properties,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FamilyArgument {
+    ConfChange,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SizeArgument {
+    Smoke,
+    Standard,
+}
+
+impl From<FamilyArgument> for rollcall_model::scopes::Family {
+    fn from(family: FamilyArgument) -> Self {
+        match family {
+            FamilyArgument::ConfChange => Self::ConfChange,
+        }
+    }
+}
+
+impl From<SizeArgument> for rollcall_model::scopes::Size {
+    fn from(size: SizeArgument) -> Self {
+        match size {
+            SizeArgument::Smoke => Self::Smoke,
+            SizeArgument::Standard => Self::Standard,
+        }
+    }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Parses the command line, does what it says, and reports errors in a line.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let _ = ctrlc::set_handler(|| {
+        // The second time the reader means it.
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    match dispatch(arguments.command) {
+        Ok(end) => ExitCode::from(end as u8),
+        Err(error) => {
+            eprintln!("rollcall: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(ask: Ask) -> anyhow::Result<End> {
+    match ask {
+        Ask::Verify { family, size, scope, json, threads } => verify::run(&verify::Wanted {
+            family: family.map(Into::into),
+            size: size.into(),
+            scope,
+            json,
+            threads: threads.max(1),
+        }),
+        Ask::Check { scope, without, property, out, json } => {
+            check::run(&scope, without.as_deref(), &property, out.as_deref(), json)
+        }
+        Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
+        Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
+        Ask::Scopes => list::scopes(),
+        Ask::Guards => list::guards(),
+        Ask::Properties => list::properties(),
+    }
+}

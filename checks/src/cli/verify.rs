@@ -1,0 +1,217 @@
+//! `verify`: the main job.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use rollcall_model::scopes::{self, Family, Size};
+
+use super::{End, INTERRUPTED};
+use crate::verify::{ScopeReport, Verified, Watch, family_failures, verify};
+
+pub(super) struct Wanted {
+    pub(super) family: Option<Family>,
+    pub(super) size: Size,
+    pub(super) scope: Option<String>,
+    pub(super) json: bool,
+    pub(super) threads: usize,
+}
+
+pub(super) fn run(wanted: &Wanted) -> Result<End> {
+    let families = Family::ALL.iter().filter(|family| wanted.family.is_none_or(|only| only == **family));
+    let plans: Vec<_> = families.flat_map(|family| scopes::plans(*family, wanted.size)).collect();
+    let all = plans.len();
+    let plans: Vec<_> = plans
+        .into_iter()
+        .filter(|plan| wanted.scope.as_ref().is_none_or(|part| plan.scope.name.contains(part)))
+        .collect();
+    if plans.is_empty() {
+        bail!(
+            "no scope of this size has `{}` in its name; `rollcall scopes` lists them all",
+            wanted.scope.as_deref().unwrap_or_default()
+        );
+    }
+    let mut reports: Vec<ScopeReport> = Vec::new();
+    for plan in &plans {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break;
+        }
+        let progress = Progress::start(&plan.scope.name, wanted.json);
+        let verified = verify(plan, wanted.threads, &progress.watch)?;
+        progress.end();
+        say(&verified, wanted.json)?;
+        reports.push(verified.report);
+    }
+    let whole = reports.len() == all;
+    let failures = if whole { owed(wanted, &reports) } else { Vec::new() };
+    if !wanted.json {
+        println!("{}", table(&reports));
+        totals(&reports);
+    }
+    for failure in &failures {
+        eprintln!("  fails: {failure}");
+    }
+    Ok(conclude(&reports, plans.len(), &failures))
+}
+
+fn owed(wanted: &Wanted, reports: &[ScopeReport]) -> Vec<String> {
+    let families = Family::ALL.iter().filter(|family| wanted.family.is_none_or(|only| only == **family));
+    families.flat_map(|family| family_failures(*family, wanted.size, reports)).collect()
+}
+
+fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String]) -> End {
+    let failed = reports.iter().any(|report| !report.failures.is_empty()) || !failures.is_empty();
+    let unfinished = reports.len() < asked || reports.iter().any(|report| !report.unfinished.is_empty());
+    if unfinished {
+        eprintln!("not conclusive: {} of {asked} scopes were begun; what is shown above is what was covered", reports.len());
+    }
+    match (failed, unfinished) {
+        (true, _) => End::Violated,
+        (false, true) => End::NotConclusive,
+        (false, false) => End::Holds,
+    }
+}
+
+/// What one scope came to, as soon as it is known.
+fn say(verified: &Verified, json: bool) -> Result<()> {
+    let report = &verified.report;
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        let verdict = if report.holds() { "holds" } else { "FAILS" };
+        eprintln!(
+            "{}: {verdict}, {} states, {} transitions, {} replayed",
+            report.scope,
+            report.distinct_states,
+            report.transitions,
+            report.transitions_replayed.unwrap_or(0)
+        );
+    }
+    for failure in report.failures.iter().chain(&report.unfinished) {
+        eprintln!("  {}: {failure}", report.scope);
+    }
+    for trace in &verified.violations {
+        let path = PathBuf::from(format!("{}-violation.jsonl", report.scope));
+        trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("  a shortest trace of {} steps is in {}", trace.steps.len(), path.display());
+    }
+    if let Some(divergence) = &verified.divergence {
+        eprintln!("{divergence}");
+    }
+    Ok(())
+}
+
+fn table(reports: &[ScopeReport]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["scope", "states", "transitions", "depth", "replayed", "steps", "probes", "explore s", "replay s", "verdict"]);
+    for report in reports {
+        let number = |figure: Option<u64>| figure.map_or("-".into(), grouped);
+        let seconds = |figure: Option<f64>| figure.map_or("-".into(), |seconds| format!("{seconds:.1}"));
+        table.add_row([
+            report.scope.clone(),
+            grouped(report.distinct_states),
+            grouped(report.transitions),
+            report.depth.to_string(),
+            number(report.transitions_replayed),
+            number(report.replayed_steps),
+            number(report.probes_refused),
+            seconds(Some(report.explore_seconds)),
+            seconds(report.replay_seconds),
+            if report.holds() { "holds".into() } else { "FAILS".to_string() },
+        ]);
+    }
+    for column in 1..=8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn totals(reports: &[ScopeReport]) {
+    let sum = |of: fn(&ScopeReport) -> u64| reports.iter().map(of).sum::<u64>();
+    let states = sum(|report| report.distinct_states);
+    let steps = sum(|report| report.replayed_steps.unwrap_or(0));
+    let explore: f64 = reports.iter().map(|report| report.explore_seconds).sum();
+    let replay: f64 = reports.iter().filter_map(|report| report.replay_seconds).sum();
+    let bytes = sum(|report| report.peak_bytes);
+    println!(
+        "{} distinct states, {} transitions, {} of them replayed; {} probes refused; stateright's checker agrees on {} of {} scopes",
+        grouped(states),
+        grouped(sum(|report| report.transitions)),
+        grouped(sum(|report| report.transitions_replayed.unwrap_or(0))),
+        grouped(sum(|report| report.probes_refused.unwrap_or(0))),
+        reports.iter().filter(|report| report.stateright_agrees == Some(true)).count(),
+        reports.len(),
+    );
+    if states > 0 && explore > 0.0 {
+        println!(
+            "explored {} distinct states a second, {} bytes per distinct state in the explorer's tables",
+            grouped((states as f64 / explore) as u64),
+            bytes / states
+        );
+    }
+    if replay > 0.0 {
+        println!("replayed {} steps a second on the implementation, probes included in the time", grouped((steps as f64 / replay) as u64));
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A line on a terminal that says how far a scope has come.
+struct Progress {
+    watch: Arc<Watch>,
+    bar: Option<(ProgressBar, std::thread::JoinHandle<()>)>,
+}
+
+impl Progress {
+    fn start(name: &str, json: bool) -> Self {
+        let watch = Arc::new(Watch { interrupt: Arc::clone(&INTERRUPTED), ..Watch::default() });
+        if json || !std::io::stderr().is_terminal() {
+            return Self { watch, bar: None };
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
+            bar.set_style(style);
+        }
+        let (seen, shown, name) = (Arc::clone(&watch), bar.clone(), name.to_string());
+        let thread = std::thread::spawn(move || {
+            while !shown.is_finished() {
+                let (states, replayed) =
+                    (seen.states.load(Ordering::Relaxed), seen.replayed.load(Ordering::Relaxed));
+                shown.set_message(format!(
+                    "{name}: {} states explored, {} transitions replayed",
+                    grouped(states),
+                    grouped(replayed)
+                ));
+                shown.tick();
+                std::thread::park_timeout(Duration::from_millis(100));
+            }
+        });
+        Self { watch, bar: Some((bar, thread)) }
+    }
+
+    fn end(self) {
+        if let Some((bar, thread)) = self.bar {
+            bar.finish_and_clear();
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}

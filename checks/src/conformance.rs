@@ -1,0 +1,250 @@
+//! Every transition of an explored scope, replayed on the implementation.
+//!
+//! A tour covers the edges of the state graph by long paths. After every step
+//! on a new edge outcome and view must be those of the model; in every state
+//! met for the first time every probe must be refused, for the model's reason,
+//! with nothing changed. Steps that only lead to a new edge are driven and not
+//! compared: they were compared before, and both counts are reported.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rollcall_impl::{Guards, Sound};
+use rollcall_model::{Rollcall, State};
+use rollcall_traces::{Action, Divergence, Outcome, Reason, Sides, Subject, differences};
+use stateright::Model;
+
+use crate::explorer::Exploration;
+use crate::tour::{self, Tour};
+use crate::world::World;
+
+/// What was replayed, and whether it agreed.
+#[derive(Clone, Debug, Default)]
+pub struct Conformance {
+    /// Paths begun.
+    pub paths: u64,
+    /// Distinct transitions replayed and compared.
+    pub transitions: u64,
+    /// Steps taken, those that only led somewhere included.
+    pub steps: u64,
+    /// States in which the probes were tried.
+    pub states: u64,
+    /// Probes refused for the model's reason.
+    pub probes: u64,
+    /// How often each reason was given, by both sides alike.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// The first disagreement of any thread.
+    pub divergence: Option<Box<Divergence>>,
+    /// Whether the tour came to its end.
+    pub finished: bool,
+}
+
+impl Conformance {
+    fn add(&mut self, other: Conformance) {
+        self.paths += other.paths;
+        self.transitions += other.transitions;
+        self.steps += other.steps;
+        self.states += other.states;
+        self.probes += other.probes;
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+}
+
+/// Replays the tour of `exploration` on the sound implementation.
+pub fn conform(
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    threads: usize,
+    interrupt: &AtomicBool,
+    covered: &AtomicU64,
+) -> Conformance {
+    let tours = Tour::split(&exploration.graph, threads);
+    let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for tour in tours {
+            let (total, stop) = (&total, &stop);
+            scope.spawn(move || {
+                let mut guide = Guide::<Sound>::new(model, exploration);
+                let result = guide.follow(tour, |transitions| {
+                    covered.fetch_add(transitions, Ordering::Relaxed);
+                    !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
+                });
+                let mut total = total.lock().expect("a replay panicked");
+                total.add(guide.done);
+                match result {
+                    Ok(finished) => total.finished &= finished,
+                    Err(divergence) => {
+                        stop.store(true, Ordering::Relaxed);
+                        total.finished = false;
+                        total.divergence.get_or_insert(divergence);
+                    }
+                }
+            });
+        }
+    });
+    total.into_inner().expect("a replay panicked")
+}
+
+/// Takes the implementation along the paths of one tour.
+struct Guide<'a, G: Guards> {
+    model: &'a Rollcall,
+    exploration: &'a Exploration<State>,
+    world: World<G>,
+    done: Conformance,
+    actions: Vec<Action>,
+    path: Vec<Action>,
+}
+
+impl<'a, G: Guards + Default> Guide<'a, G> {
+    fn new(model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
+        let world = World::new(G::default());
+        Self { model, exploration, world, done: Conformance::default(), actions: Vec::new(), path: Vec::new() }
+    }
+
+    /// `Ok(false)` where `go_on` said to stop.
+    fn follow(&mut self, mut tour: Tour<'_>, mut go_on: impl FnMut(u64) -> bool) -> Result<bool, Box<Divergence>> {
+        let mut path = tour::Path::default();
+        while tour.next_path(&mut path) {
+            let before = self.done.transitions;
+            self.done.paths += 1;
+            self.path.clear();
+            if let Err(error) = self.world.reset(self.model.scope()) {
+                panic!("the model took the prelude and the implementation does not: {error}");
+            }
+            if path.new_start {
+                self.compare_view(path.start, None)?;
+                self.probe(path.start)?;
+            }
+            for step in &path.steps {
+                let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
+                let outcome = self.world.apply(&action);
+                self.done.steps += 1;
+                self.path.push(action);
+                if step.new_edge {
+                    self.compare(step.from, step.to, &outcome)?;
+                    self.done.transitions += 1;
+                }
+                if step.new_state {
+                    self.probe(step.to)?;
+                }
+            }
+            if !go_on(self.done.transitions - before) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn action(&mut self, state: u32, ordinal: u16) -> Action {
+        self.actions.clear();
+        self.model.actions(&self.exploration.states[state as usize], &mut self.actions);
+        self.actions.swap_remove(usize::from(ordinal))
+    }
+
+    fn compare(&mut self, from: u32, to: u32, outcome: &Outcome) -> Result<(), Box<Divergence>> {
+        let action = self.path.last().expect("a step was taken");
+        let expected = self.model.step(&self.exploration.states[from as usize], action).1;
+        if expected != *outcome || !self.same_view(to) {
+            return Err(self.divergence(Some(from), to, expected, outcome.clone()));
+        }
+        Ok(())
+    }
+
+    fn compare_view(&mut self, state: u32, from: Option<u32>) -> Result<(), Box<Divergence>> {
+        if self.same_view(state) {
+            return Ok(());
+        }
+        Err(self.divergence(from, state, Outcome::DONE, Outcome::DONE))
+    }
+
+    /// Whether the world shows what the model's state shows.
+    fn same_view(&mut self, state: u32) -> bool {
+        let state = &self.exploration.states[state as usize];
+        self.world.shows(&self.model.seen(state))
+    }
+
+    fn probe(&mut self, state: u32) -> Result<(), Box<Divergence>> {
+        let probes = self.model.probes(&self.exploration.states[state as usize]);
+        self.done.states += 1;
+        for (action, reason) in &probes {
+            let outcome = self.world.apply(action);
+            if outcome != Outcome::Refused(*reason) {
+                self.path.push(action.clone());
+                return Err(self.divergence(None, state, Outcome::Refused(*reason), outcome));
+            }
+            self.done.probes += 1;
+            *self.done.reasons.entry(*reason).or_default() += 1;
+        }
+        if self.same_view(state) {
+            return Ok(());
+        }
+        Err(self.which_probe_changed(state, &probes))
+    }
+
+    /// The probes were all refused and something changed: tries them one by one.
+    fn which_probe_changed(&mut self, state: u32, probes: &[(Action, Reason)]) -> Box<Divergence> {
+        for (action, reason) in probes {
+            if self.world.reset(self.model.scope()).is_err() {
+                break;
+            }
+            for taken in &self.path {
+                self.world.apply(taken);
+            }
+            self.world.apply(action);
+            if !self.same_view(state) {
+                self.path.push(action.clone());
+                let refused = Outcome::Refused(*reason);
+                return self.divergence(None, state, refused.clone(), refused);
+            }
+        }
+        self.divergence(None, state, Outcome::DONE, Outcome::DONE)
+    }
+
+    fn divergence(&mut self, from: Option<u32>, to: u32, expected: Outcome, actual: Outcome) -> Box<Divergence> {
+        self.shorten(from, to, &expected);
+        let view = self.model.seen(&self.exploration.states[to as usize]).view();
+        Box::new(Divergence {
+            scenario: self.model.scope().name.clone(),
+            sides: Sides::MODEL_AND_IMPL,
+            step: self.path.len() as u64,
+            action: self.path.last().cloned(),
+            expected: Some(expected),
+            actual: Some(actual),
+            differences: differences(&view, &self.world.view()),
+            guards: Vec::new(),
+            prefix: self.path.clone(),
+            command: None,
+        })
+    }
+
+    /// Replaces the path by the shortest way to the same disagreement, if that diverges too.
+    fn shorten(&mut self, from: Option<u32>, to: u32, expected: &Outcome) {
+        let Some(last) = self.path.last().cloned() else { return };
+        let origin = from.unwrap_or(to);
+        let mut shortest: Vec<Action> =
+            self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action).collect();
+        shortest.push(last);
+        if shortest.len() >= self.path.len() || self.world.reset(self.model.scope()).is_err() {
+            return;
+        }
+        let mut outcome = Outcome::DONE;
+        for action in &shortest {
+            outcome = self.world.apply(action);
+        }
+        if outcome != *expected || !self.same_view(to) {
+            self.path = shortest;
+            return;
+        }
+        // Only the long way diverges: go it again, so that the world shows it.
+        if self.world.reset(self.model.scope()).is_ok() {
+            for action in &self.path {
+                self.world.apply(action);
+            }
+        }
+    }
+}
+

@@ -1,0 +1,261 @@
+//! The main job on one scope, and what a family of scopes owes together.
+//!
+//! A scope is explored to the end, stateright's own checker is asked for a
+//! second opinion, and every transition is replayed on the implementation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Instant;
+
+use rollcall_model::scopes::{Family, Plan, Size};
+use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State};
+use rollcall_traces::{Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::conformance::{Conformance, conform};
+use crate::explorer::{self, Exploration, ExploreError, Options};
+
+/// A scope that cannot be verified at all.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// It cannot be begun.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// It cannot be explored.
+    #[error(transparent)]
+    Explore(#[from] ExploreError),
+}
+
+/// What was found of one scope. A figure that was not measured is `None`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScopeReport {
+    /// The subject.
+    pub family: String,
+    /// The scope.
+    pub scope: String,
+    /// The size.
+    pub size: String,
+    /// Distinct states.
+    pub distinct_states: u64,
+    /// Transitions between them.
+    pub transitions: u64,
+    /// The longest shortest way to a state, in actions.
+    pub depth: u32,
+    /// Whether there is nothing left to explore.
+    pub exhausted: bool,
+    /// Whether stateright's checker says the same.
+    pub stateright_agrees: Option<bool>,
+    /// Distinct transitions replayed on the implementation and compared.
+    pub transitions_replayed: Option<u64>,
+    /// Steps that took, those that only led to a transition included.
+    pub replayed_steps: Option<u64>,
+    /// Probes that the implementation refused for the model's reason.
+    pub probes_refused: Option<u64>,
+    /// States from which the goal was reached again.
+    pub recovered_states: Option<u64>,
+    /// The properties that are violated.
+    pub violations: Vec<String>,
+    /// What had to be reached and was not.
+    pub unreached: Vec<String>,
+    /// Seconds of exploration.
+    pub explore_seconds: f64,
+    /// Seconds of replay.
+    pub replay_seconds: Option<f64>,
+    /// The most bytes that the explorer's tables held.
+    pub peak_bytes: u64,
+    /// How often each kind of action fired.
+    pub actions: BTreeMap<&'static str, u64>,
+    /// How often each reason was given, by model and implementation alike.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// What went wrong, in words.
+    pub failures: Vec<String>,
+    /// What was not finished, in words.
+    pub unfinished: Vec<String>,
+}
+
+impl ScopeReport {
+    /// Whether everything that was asked of the scope holds.
+    pub fn holds(&self) -> bool {
+        self.failures.is_empty() && self.unfinished.is_empty()
+    }
+}
+
+/// A report with the traces that came of it.
+pub struct Verified {
+    /// The report.
+    pub report: ScopeReport,
+    /// A shortest trace into each violation.
+    pub violations: Vec<Trace>,
+    /// The first disagreement with the implementation.
+    pub divergence: Option<Box<Divergence>>,
+}
+
+/// How far a job has come, for whoever watches.
+#[derive(Default)]
+pub struct Watch {
+    /// States explored.
+    pub states: AtomicU64,
+    /// Transitions replayed.
+    pub replayed: AtomicU64,
+    /// Set to end it soon.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+/// Verifies one scope.
+///
+/// # Errors
+/// Where it cannot be begun.
+pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
+    let model = plan.model(GuardSet::ALL)?;
+    let started = Instant::now();
+    let explored = explore(&model, threads, watch)?;
+    let explore_seconds = started.elapsed().as_secs_f64();
+    let mut report = report_of(plan, &explored, explore_seconds);
+    let violations = explored.violations().filter_map(|verdict| Some((verdict.property, verdict.first?)));
+    let violations: Vec<Trace> =
+        violations.map(|(property, state)| violation_trace(&model, &explored, property, state)).collect();
+    if explored.is_exhausted() {
+        let agreement =
+            explorer::agree(Arc::new(model.clone()), &explored, threads, Some(Arc::clone(&watch.interrupt)));
+        report.stateright_agrees = agreement.stateright_distinct.map(|_| agreement.agrees);
+        match agreement.stateright_distinct {
+            Some(_) if !agreement.agrees => report.failures.push(format!("stateright disagrees: {}", agreement.why)),
+            None => report.unfinished.push(agreement.why),
+            _ => {}
+        }
+    }
+    let mut divergence = None;
+    if explored.is_exhausted() && violations.is_empty() {
+        let started = Instant::now();
+        let conformance = conform(&model, &explored, threads, &watch.interrupt, &watch.replayed);
+        report.replay_seconds = Some(started.elapsed().as_secs_f64());
+        divergence = judge_conformance(&mut report, conformance);
+    }
+    Ok(Verified { report, violations, divergence })
+}
+
+/// Explores a model with every edge kept.
+///
+/// # Errors
+/// Where it cannot be judged.
+pub fn explore(model: &Rollcall, threads: usize, watch: &Watch) -> Result<Exploration<State>, ExploreError> {
+    let progress = |progress: explorer::Progress| {
+        watch.states.store(progress.states, std::sync::atomic::Ordering::Relaxed);
+    };
+    let options =
+        Options { threads, interrupt: Some(&watch.interrupt), progress: Some(&progress), ..Options::default() };
+    explorer::explore(model, &options, |state, action| model.kind_of(state, action))
+}
+
+fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
+    let names = |found: &str| (found != EXPLORED).then(|| found.to_string());
+    let violations: Vec<String> = explored.violations().filter_map(|verdict| names(verdict.property)).collect();
+    let unreached: Vec<String> = explored.unreached().filter_map(|verdict| names(verdict.property)).collect();
+    let exhausted = explored.is_exhausted();
+    let mut failures: Vec<String> = violations.iter().map(|name| format!("{name} is violated")).collect();
+    let mut unfinished = Vec::new();
+    if exhausted {
+        failures.extend(unreached.iter().map(|name| format!("never reached: {name}")));
+    } else if let explorer::Ended::Stopped(bound) = explored.ended {
+        unfinished.push(format!("not exhausted: {bound}"));
+    }
+    ScopeReport {
+        family: plan.family.name().into(),
+        scope: plan.scope.name.clone(),
+        size: plan.size.name().into(),
+        distinct_states: explored.distinct(),
+        transitions: explored.transitions,
+        depth: explored.depth(),
+        exhausted,
+        stateright_agrees: None,
+        transitions_replayed: None,
+        replayed_steps: None,
+        probes_refused: None,
+        recovered_states: None,
+        violations,
+        unreached,
+        explore_seconds,
+        replay_seconds: None,
+        peak_bytes: explored.peak_bytes,
+        actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
+        reasons: BTreeMap::new(),
+        failures,
+        unfinished,
+    }
+}
+
+/// Enters what was replayed, and fails where nothing was.
+fn judge_conformance(report: &mut ScopeReport, conformance: Conformance) -> Option<Box<Divergence>> {
+    report.transitions_replayed = Some(conformance.transitions);
+    report.replayed_steps = Some(conformance.steps);
+    report.probes_refused = Some(conformance.probes);
+    report.reasons = conformance.reasons;
+    if let Some(divergence) = &conformance.divergence {
+        report.failures.push(format!("the implementation diverges after {} actions", divergence.step));
+    } else if !conformance.finished {
+        report.unfinished.push("the replay was interrupted".into());
+    } else if conformance.transitions != report.transitions || conformance.states != report.distinct_states {
+        report.failures.push(format!(
+            "the tour covered {} of {} transitions and {} of {} states",
+            conformance.transitions, report.transitions, conformance.states, report.distinct_states
+        ));
+    } else if conformance.steps == 0 || conformance.probes == 0 {
+        report.failures.push("zero steps or zero probes: nothing was shown".into());
+    }
+    conformance.divergence
+}
+
+/// A shortest trace into a violated state, with every outcome and view.
+pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property: &str, state: u32) -> Trace {
+    let mut header = Header::new(model.scope().clone());
+    header.without = model.guards().dropped().map(|guard| guard.name().to_string()).collect();
+    header.properties = model.checked().iter().map(|property| property.name().to_string()).collect();
+    let mut at = model.first();
+    header.view = Some(model.seen(&at).view());
+    let mut steps = Vec::new();
+    for (index, (action, _)) in (1..).zip(explored.trace(model, state).steps) {
+        let (after, outcome) = model.take(&at, &action);
+        at = after;
+        let mut step = Step::new(index, action);
+        step.outcome = Some(outcome);
+        step.view = Some(model.seen(&at).view());
+        step.violated = model.violated(&at).iter().map(|property| property.name().to_string()).collect();
+        if let Some((_, words)) = model.violation(&at) {
+            step.note = words;
+        }
+        steps.push(step);
+    }
+    let at = steps.len() as u64;
+    Trace { header, steps, verdict: Some(Verdict::violated(property, at)) }
+}
+
+/// What the scopes of a family owe together: every action and every reason
+/// somewhere, and no scope that outweighs the others.
+pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> Vec<String> {
+    let reports: Vec<&ScopeReport> =
+        reports.iter().filter(|report| report.family == family.name() && report.size == size.name()).collect();
+    let mut failures = Vec::new();
+    for kind in ACTION_KINDS {
+        if reports.iter().all(|report| report.actions.get(kind).copied().unwrap_or(0) == 0) {
+            failures.push(format!("`{kind}` fires in no scope of {family}, {size}"));
+        }
+    }
+    for reason in Reason::ALL {
+        if reports.iter().all(|report| !report.reasons.contains_key(reason)) {
+            failures.push(format!("nothing is refused as `{reason}` in any scope of {family}, {size}"));
+        }
+    }
+    let total: u64 = reports.iter().map(|report| report.distinct_states).sum();
+    for report in reports.iter().filter(|report| report.distinct_states * 2 > total) {
+        failures.push(format!("{} holds more than half of the states of {family}, {size}", report.scope));
+    }
+    if size == Size::Standard && total < STANDARD_STATES {
+        failures.push(format!("{family}, {size} has {total} distinct states; {STANDARD_STATES} are owed"));
+    }
+    failures
+}
+
+/// The distinct states that the standard scopes of a family have at least.
+const STANDARD_STATES: u64 = 1_000_000;

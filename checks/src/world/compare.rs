@@ -1,0 +1,174 @@
+//! Whether the implementation shows what somebody expects, without building
+//! what it shows: this stands on the path of every replayed step.
+//!
+//! Says yes or no. Who wants to know the difference builds both views.
+
+use rollcall_impl as imp;
+use rollcall_impl::{Guards, PeerStatus};
+use rollcall_traces as tr;
+use rollcall_traces::Cluster;
+
+use super::{Node, World, convert};
+
+impl<G: Guards> World<G> {
+    /// Whether every store, peer, range and held message is as in `expected`.
+    pub fn shows(&self, expected: &impl Cluster) -> bool {
+        let mut stores = 0;
+        for (id, status) in expected.stores() {
+            stores += 1;
+            let Some(node) = self.nodes.iter().find(|node| node.id == id) else { return false };
+            if node.status != status || !self.node_shows(node, expected) {
+                return false;
+            }
+        }
+        stores == self.nodes.len() && self.held == expected.held()
+    }
+
+    fn node_shows(&self, node: &Node<G>, expected: &impl Cluster) -> bool {
+        let Some(store) = &node.store else {
+            return expected.regions().all(|region| expected.peer(node.id, region).is_none());
+        };
+        let mut peers = 0;
+        for region in expected.regions() {
+            let Some(peer) = expected.peer(node.id, region) else { continue };
+            peers += 1;
+            let same = match (store.peer(region), store.tombstone(region)) {
+                (Some(status), _) => same_peer(status, peer, self.timeout_now(region, node.id).is_some()),
+                (None, Some((id, rest))) => same_tombstone(id, rest, peer),
+                (None, None) => false,
+            };
+            if !same {
+                return false;
+            }
+        }
+        peers == store.regions().count() && self.ranges_of(store).eq(expected.ranges(node.id))
+    }
+}
+
+fn same_tombstone(id: imp::PeerId, rest: &imp::Region, peer: &tr::Peer) -> bool {
+    peer.state == tr::PeerState::Tombstone
+        && id == peer.id
+        && same_region(rest, &peer.region)
+        && peer.role == tr::Role::Follower
+        && (peer.term, peer.vote, peer.leader, peer.commit, peer.applied) == (0, 0, 0, 0, 0)
+        && peer.log == tr::Log::default()
+        && peer.snapshot.is_none()
+        && peer.campaign.is_none()
+        && peer.leading.is_none()
+        && peer.read.is_none()
+        && peer.data.is_empty()
+}
+
+fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool {
+    status.id() == peer.id
+        && status.term() == peer.term
+        && status.vote() == peer.vote
+        && status.leader() == peer.leader
+        && status.commit() == peer.commit
+        && status.applied() == peer.applied
+        && convert::state(status.state()) == peer.state
+        && convert::role(status.role()) == peer.role
+        && same_log(status, &peer.log)
+        && same_region(status.region(), &peer.region)
+        && same_data(status.data(), &peer.data)
+        && same_snapshot(status.staged(), peer.snapshot.as_ref())
+        && same_campaign(status, peer.campaign.as_ref())
+        && same_leading(status, peer.leading.as_ref(), timeout_now)
+        && same_read(status, peer.read.as_ref())
+}
+
+fn same_log(status: PeerStatus<'_>, log: &tr::Log) -> bool {
+    convert::position(status.truncated()) == log.truncated
+        && status.entries().len() == log.entries.len()
+        && status
+            .entries()
+            .zip(&log.entries)
+            .all(|((raft, payload), entry)| raft.term == entry.term && same_payload(payload, entry))
+}
+
+fn same_payload(payload: &imp::Payload, entry: &tr::Entry) -> bool {
+    match (payload.request(), &entry.command) {
+        (None, None) => entry.epoch == tr::Epoch::default(),
+        (Some(request), Some(command)) => {
+            convert::epoch(request.epoch) == entry.epoch && same_command(&request.command, command)
+        }
+        _ => false,
+    }
+}
+
+fn same_command(ours: &imp::Command, theirs: &tr::Command) -> bool {
+    match (ours, theirs) {
+        (imp::Command::Put { key, value }, tr::Command::Put { key: at, value: put }) => {
+            **key == *at.as_bytes() && **value == *put.as_bytes()
+        }
+        (imp::Command::ChangePeer(ours), tr::Command::ChangePeer(theirs)) => convert::change(ours) == *theirs,
+        (imp::Command::EnterJoint(ours), tr::Command::EnterJoint { changes }) => {
+            ours.iter().map(convert::change).eq(changes.iter().copied())
+        }
+        (imp::Command::LeaveJoint, tr::Command::LeaveJoint) => true,
+        (imp::Command::CompactLog { index: ours }, tr::Command::CompactLog { index }) => ours == index,
+        _ => false,
+    }
+}
+
+fn same_region(ours: &imp::Region, theirs: &tr::Region) -> bool {
+    ours.id == theirs.id
+        && convert::epoch(ours.epoch) == theirs.epoch
+        && *ours.start == *theirs.start.as_bytes()
+        && *ours.end == *theirs.end.as_bytes()
+        && ours.peers.iter().map(convert::member).eq(theirs.peers.iter().copied())
+}
+
+type Data<K> = std::collections::BTreeMap<K, K>;
+
+fn same_data(ours: &Data<imp::Key>, theirs: &Data<tr::Key>) -> bool {
+    ours.len() == theirs.len()
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|((key, value), (at, put))| **key == *at.as_bytes() && **value == *put.as_bytes())
+}
+
+fn same_snapshot(ours: Option<(imp::Position, &imp::SnapshotBody)>, theirs: Option<&tr::Snapshot>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some((position, body)), Some(snapshot)) => {
+            convert::position(position) == snapshot.position
+                && same_region(&body.region, &snapshot.region)
+                && same_data(&body.data, &snapshot.data)
+        }
+        _ => false,
+    }
+}
+
+fn same_campaign(status: PeerStatus<'_>, theirs: Option<&tr::Campaign>) -> bool {
+    let Some(campaign) = theirs else { return convert::role(status.role()) != tr::Role::Candidate };
+    convert::position(status.asked_at()) == campaign.commit
+        && status.votes().count() == campaign.granted.len() + campaign.rejected.len()
+        && status.votes().all(|(id, granted)| {
+            if granted { campaign.granted.contains(&id) } else { campaign.rejected.contains(&id) }
+        })
+}
+
+fn same_leading(status: PeerStatus<'_>, theirs: Option<&tr::Leading>, timeout_now: bool) -> bool {
+    let Some(leading) = theirs else { return convert::role(status.role()) != tr::Role::Leader };
+    let transfer = status.lead_transferee().map(|to| tr::Transfer { to, timeout_now });
+    status.pending_conf_index() == leading.pending_conf_index
+        && transfer == leading.transfer
+        && status.matched().count() == leading.matched.len()
+        && status.matched().all(|(id, index)| leading.matched.get(&id) == Some(&index))
+}
+
+fn same_read(status: PeerStatus<'_>, theirs: Option<&tr::Read>) -> bool {
+    match (status.read(), theirs) {
+        (None, None) => true,
+        (Some(ours), Some(read)) => {
+            **ours.key == *read.key.as_bytes()
+                && ours.index == read.index
+                && ours.ready == read.ready
+                && ours.acks.len() == read.acks.len()
+                && ours.acks.iter().all(|id| read.acks.contains(id))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,294 @@
+//! The one place where the implementation's types and the dictionary's meet.
+
+use std::collections::BTreeMap;
+
+use rollcall_impl as imp;
+use rollcall_impl::eraftpb::{self, MessageType};
+use rollcall_impl::{PeerStatus, StateRole};
+use rollcall_traces as tr;
+
+/// The store's refusal, as a reason. (Exhaustive on purpose.)
+pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
+    use rollcall_impl::Refusal as R;
+    match refusal {
+        R::RegionNotFound => tr::Reason::RegionNotFound,
+        R::NotLeader => tr::Reason::NotLeader,
+        R::AlreadyLeader => tr::Reason::AlreadyLeader,
+        R::NotInConfig => tr::Reason::NotInConfig,
+        R::NotPromotable => tr::Reason::NotPromotable,
+        R::UnappliedConfChange => tr::Reason::UnappliedConfChange,
+        R::ApplyingSnapshot => tr::Reason::ApplyingSnapshot,
+        R::NoSnapshot => tr::Reason::NoSnapshot,
+        R::NothingToApply => tr::Reason::NothingToApply,
+        R::StaleTerm => tr::Reason::StaleTerm,
+        R::StaleEpoch => tr::Reason::StaleEpoch,
+        R::Tombstone => tr::Reason::Tombstone,
+        R::StalePeerId => tr::Reason::StalePeerId,
+        R::NotInitialMessage => tr::Reason::NotInitialMessage,
+        R::EpochNotMatch => tr::Reason::EpochNotMatch,
+        R::KeyNotInRegion => tr::Reason::KeyNotInRegion,
+        R::PendingConfChange => tr::Reason::PendingConfChange,
+        R::NotAppliedTerm => tr::Reason::NotAppliedTerm,
+        R::TransferringLeader => tr::Reason::TransferringLeader,
+        R::LeaderRemoval => tr::Reason::LeaderRemoval,
+        R::TwoVoters => tr::Reason::TwoVoters,
+        R::VoterRemoval => tr::Reason::VoterRemoval,
+        R::InvalidChange => tr::Reason::InvalidChange,
+        R::AlreadyJoint => tr::Reason::AlreadyJoint,
+        R::NotJoint => tr::Reason::NotJoint,
+        R::TransfereeNotVoter => tr::Reason::TransfereeNotVoter,
+        R::InvalidCompactIndex => tr::Reason::InvalidCompactIndex,
+        R::NotCommittedTerm => tr::Reason::NotCommittedTerm,
+        R::ReadPending => tr::Reason::ReadPending,
+        R::NoReadReady => tr::Reason::NoReadReady,
+        R::NoEffect => tr::Reason::NoEffect,
+    }
+}
+
+// To the implementation.
+
+pub(crate) fn to_epoch(epoch: tr::Epoch) -> imp::Epoch {
+    imp::Epoch { conf_ver: epoch.conf_ver, version: epoch.version }
+}
+
+pub(crate) fn to_key(key: &tr::Key) -> imp::Key {
+    key.as_bytes().into()
+}
+
+pub(crate) fn to_region(region: &tr::Region) -> imp::Region {
+    imp::Region {
+        id: region.id,
+        start: to_key(&region.start),
+        end: to_key(&region.end),
+        epoch: to_epoch(region.epoch),
+        peers: region.peers.iter().map(to_member).collect(),
+    }
+}
+
+fn to_member(member: &tr::Member) -> imp::Member {
+    let role = match member.role {
+        tr::MemberRole::Voter => imp::MemberRole::Voter,
+        tr::MemberRole::Learner => imp::MemberRole::Learner,
+        tr::MemberRole::IncomingVoter => imp::MemberRole::IncomingVoter,
+        tr::MemberRole::DemotingVoter => imp::MemberRole::DemotingVoter,
+    };
+    imp::Member { id: member.id, store: member.store, role }
+}
+
+pub(crate) fn to_command(command: &tr::Command) -> imp::Command {
+    match command {
+        tr::Command::Put { key, value } => imp::Command::Put { key: to_key(key), value: to_key(value) },
+        tr::Command::ChangePeer(change) => imp::Command::ChangePeer(to_change(change)),
+        tr::Command::EnterJoint { changes } => {
+            imp::Command::EnterJoint(changes.iter().map(to_change).collect())
+        }
+        tr::Command::LeaveJoint => imp::Command::LeaveJoint,
+        tr::Command::TransferLeader { to } => imp::Command::TransferLeader { to: *to },
+        tr::Command::CompactLog { index } => imp::Command::CompactLog { index: *index },
+    }
+}
+
+fn to_change(change: &tr::Change) -> imp::Change {
+    let kind = match change.kind {
+        tr::ChangeKind::AddVoter => imp::ChangeKind::AddVoter,
+        tr::ChangeKind::AddLearner => imp::ChangeKind::AddLearner,
+        tr::ChangeKind::Remove => imp::ChangeKind::Remove,
+    };
+    imp::Change { kind, peer: change.peer, store: change.store }
+}
+
+pub(crate) fn to_limit(entries: tr::Entries) -> imp::AppendLimit {
+    match entries {
+        tr::Entries::One => imp::AppendLimit::One,
+        tr::Entries::All => imp::AppendLimit::All,
+    }
+}
+
+// From the implementation.
+
+pub(crate) fn epoch(epoch: imp::Epoch) -> tr::Epoch {
+    tr::Epoch { conf_ver: epoch.conf_ver, version: epoch.version }
+}
+
+pub(crate) fn key(key: &imp::Key) -> tr::Key {
+    tr::Key::from(&key[..])
+}
+
+pub(crate) fn member(member: &imp::Member) -> tr::Member {
+    tr::Member { id: member.id, store: member.store, role: member_role(member.role) }
+}
+
+pub(crate) fn member_role(role: imp::MemberRole) -> tr::MemberRole {
+    match role {
+        imp::MemberRole::Voter => tr::MemberRole::Voter,
+        imp::MemberRole::Learner => tr::MemberRole::Learner,
+        imp::MemberRole::IncomingVoter => tr::MemberRole::IncomingVoter,
+        imp::MemberRole::DemotingVoter => tr::MemberRole::DemotingVoter,
+    }
+}
+
+pub(crate) fn region(region: &imp::Region) -> tr::Region {
+    tr::Region {
+        id: region.id,
+        start: key(&region.start),
+        end: key(&region.end),
+        epoch: epoch(region.epoch),
+        peers: region.peers.iter().map(member).collect(),
+    }
+}
+
+pub(crate) fn position(position: imp::Position) -> tr::LogPosition {
+    tr::LogPosition { index: position.index, term: position.term }
+}
+
+/// A command; `None` for the empty entry, and for one that cannot be read.
+pub(crate) fn command(payload: &imp::Payload) -> Option<tr::Command> {
+    let request = payload.request()?;
+    Some(match &request.command {
+        imp::Command::Put { key: at, value } => tr::Command::Put { key: key(at), value: key(value) },
+        imp::Command::ChangePeer(changed) => tr::Command::ChangePeer(change(changed)),
+        imp::Command::EnterJoint(changes) => {
+            tr::Command::EnterJoint { changes: changes.iter().map(change).collect() }
+        }
+        imp::Command::LeaveJoint => tr::Command::LeaveJoint,
+        imp::Command::TransferLeader { to } => tr::Command::TransferLeader { to: *to },
+        imp::Command::CompactLog { index } => tr::Command::CompactLog { index: *index },
+    })
+}
+
+pub(crate) fn change(change: &imp::Change) -> tr::Change {
+    let kind = match change.kind {
+        imp::ChangeKind::AddVoter => tr::ChangeKind::AddVoter,
+        imp::ChangeKind::AddLearner => tr::ChangeKind::AddLearner,
+        imp::ChangeKind::Remove => tr::ChangeKind::Remove,
+    };
+    tr::Change { kind, peer: change.peer, store: change.store }
+}
+
+fn entry(entry: &eraftpb::Entry, payload: &imp::Payload) -> tr::Entry {
+    let proposed = payload.request().map(|request| epoch(request.epoch)).unwrap_or_default();
+    tr::Entry { term: entry.term, command: command(payload), epoch: proposed }
+}
+
+fn data(data: &BTreeMap<imp::Key, imp::Value>) -> BTreeMap<tr::Key, tr::Value> {
+    data.iter().map(|(at, value)| (key(at), key(value))).collect()
+}
+
+fn snapshot(at: imp::Position, body: &imp::SnapshotBody) -> tr::Snapshot {
+    tr::Snapshot { position: position(at), region: region(&body.region), data: data(&body.data) }
+}
+
+pub(crate) fn state(state: imp::PeerState) -> tr::PeerState {
+    match state {
+        imp::PeerState::Uninitialised => tr::PeerState::Uninitialised,
+        imp::PeerState::Normal => tr::PeerState::Normal,
+        imp::PeerState::Tombstone => tr::PeerState::Tombstone,
+    }
+}
+
+/// A candidate that asks whether it could win is a candidate.
+pub(crate) fn role(role: StateRole) -> tr::Role {
+    match role {
+        StateRole::Follower => tr::Role::Follower,
+        StateRole::Candidate | StateRole::PreCandidate => tr::Role::Candidate,
+        StateRole::Leader => tr::Role::Leader,
+    }
+}
+
+/// A live peer. `timeout_now` says whether its `TimeoutNow` is under way.
+pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
+    let role = role(status.role());
+    let voted = |granted| status.votes().filter(move |vote| vote.1 == granted).map(|vote| vote.0).collect();
+    tr::Peer {
+        id: status.id(),
+        state: state(status.state()),
+        role,
+        term: status.term(),
+        vote: status.vote(),
+        leader: status.leader(),
+        log: tr::Log {
+            truncated: position(status.truncated()),
+            entries: status.entries().map(|(raft, payload)| entry(raft, payload)).collect(),
+        },
+        commit: status.commit(),
+        applied: status.applied(),
+        region: region(status.region()),
+        snapshot: status.staged().map(|(at, body)| snapshot(at, body)),
+        campaign: (role == tr::Role::Candidate).then(|| tr::Campaign {
+            commit: position(status.asked_at()),
+            granted: voted(true),
+            rejected: voted(false),
+        }),
+        leading: (role == tr::Role::Leader).then(|| tr::Leading {
+            matched: status.matched().collect(),
+            pending_conf_index: status.pending_conf_index(),
+            transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
+        }),
+        read: status.read().map(|read| tr::Read {
+            key: key(read.key),
+            index: read.index,
+            acks: read.acks.into_iter().collect(),
+            ready: read.ready,
+        }),
+        data: data(status.data()),
+    }
+}
+
+/// What is left of a destroyed peer.
+pub(crate) fn tombstone(id: imp::PeerId, rest: &imp::Region) -> tr::Peer {
+    tr::Peer {
+        id,
+        state: tr::PeerState::Tombstone,
+        role: tr::Role::Follower,
+        term: 0,
+        vote: 0,
+        leader: 0,
+        log: tr::Log::default(),
+        commit: 0,
+        applied: 0,
+        region: region(rest),
+        snapshot: None,
+        campaign: None,
+        leading: None,
+        read: None,
+        data: BTreeMap::new(),
+    }
+}
+
+/// A message that is held.
+pub(crate) fn held(message: &imp::Message) -> tr::Held {
+    let raft = message.raft().expect("only messages of raft are held");
+    tr::Held {
+        region: message.region,
+        from: member(&message.from),
+        to: member(&message.to),
+        term: raft.term,
+        epoch: epoch(message.epoch),
+        message: said(raft),
+    }
+}
+
+fn said(raft: &eraftpb::Message) -> tr::Message {
+    match raft.get_msg_type() {
+        MessageType::MsgRequestVoteResponse => tr::Message::VoteAnswer {
+            granted: !raft.reject,
+            commit: tr::LogPosition { index: raft.commit, term: raft.commit_term },
+        },
+        MessageType::MsgAppend => tr::Message::Append {
+            previous: tr::LogPosition { index: raft.index, term: raft.log_term },
+            entries: raft.entries.iter().map(|raft| entry(raft, &imp::Payload::of(raft))).collect(),
+            commit: raft.commit,
+        },
+        MessageType::MsgAppendResponse => tr::Message::AppendAnswer { index: raft.index },
+        MessageType::MsgSnapshot => {
+            let metadata = raft.get_snapshot().get_metadata();
+            let body = imp::SnapshotBody::decode(raft.get_snapshot()).expect("was encoded by a store");
+            tr::Message::Snapshot(snapshot(
+                imp::Position { index: metadata.index, term: metadata.term },
+                &body,
+            ))
+        }
+        MessageType::MsgTimeoutNow => tr::Message::TimeoutNow,
+        other => unreachable!("nobody holds a {other:?}"),
+    }
+}

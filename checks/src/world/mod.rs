@@ -1,0 +1,395 @@
+//! The world around the implementation: stores, and what is under way between
+//! them, at the grain of rounds.
+//!
+//! Takes the dictionary's actions, turns each into steps of one or two stores,
+//! and delivers between the two what belongs to the round; everything else
+//! that the stores want to send is dropped, as in a partition. Rules are the
+//! stores'; the world only says who talks to whom. Vote requests and the
+//! `TimeoutNow` of a transfer wait here until a round takes them.
+
+use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::{
+    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, Sound, StateRole,
+    Store,
+};
+use rollcall_traces::{
+    Action, Held, Outcome, Peer, RangeEntry, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
+    StoreStatus, Subject, View,
+};
+
+mod compare;
+mod convert;
+mod late;
+mod rounds;
+#[cfg(test)]
+mod tests;
+
+/// One store's place.
+struct Node<G: Guards> {
+    id: StoreId,
+    status: StoreStatus,
+    /// What runs, or, of a store that is down, what will come back; `None`
+    /// once it is destroyed.
+    store: Option<Store<G>>,
+}
+
+/// The vote requests of one campaign.
+struct Requests {
+    region: RegionId,
+    candidate: StoreId,
+    /// The candidate's peer id, and the term that it asks for.
+    campaign: (u64, u64),
+    messages: Vec<Message>,
+}
+
+/// The implementation's stores, and what is under way between them.
+pub struct World<G: Guards = Sound> {
+    guards: G,
+    nodes: Vec<Node<G>>,
+    requests: Vec<Requests>,
+    /// Each leader's `TimeoutNow` that has not left.
+    timeouts: Vec<Message>,
+    held: Vec<Held>,
+    /// The very messages of `held`.
+    messages: Vec<Message>,
+    /// What the touched peers looked like before the action.
+    before: Vec<(usize, RegionId, Mark)>,
+    /// Something beside peers has changed.
+    changed: bool,
+}
+
+impl<G: Guards> World<G> {
+    /// A world without stores, to be reset to a scope.
+    pub fn new(guards: G) -> Self {
+        Self {
+            guards,
+            nodes: Vec::new(),
+            requests: Vec::new(),
+            timeouts: Vec::new(),
+            held: Vec::new(),
+            messages: Vec::new(),
+            before: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// The peer or tombstone of `region` on `store`.
+    pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
+        let stored = self.nodes.iter().find(|node| node.id == store)?.store.as_ref()?;
+        match stored.peer(region) {
+            Some(status) => Some(convert::peer(status, self.timeout_now(region, store).is_some())),
+            None => stored.tombstone(region).map(|(id, rest)| convert::tombstone(id, rest)),
+        }
+    }
+
+    /// The running store in that place.
+    fn up(&self, store: StoreId) -> Result<usize, Reason> {
+        let found = self.nodes.iter().position(|node| node.id == store);
+        found.filter(|at| self.nodes[*at].status == StoreStatus::Up).ok_or(Reason::StoreDown)
+    }
+
+    fn status(&self, node: usize, region: RegionId) -> Option<PeerStatus<'_>> {
+        self.nodes[node].store.as_ref()?.peer(region)
+    }
+
+    fn live(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_>, Reason> {
+        self.status(node, region).ok_or(Reason::RegionNotFound)
+    }
+
+    fn leader(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_>, Reason> {
+        let status = self.live(node, region)?;
+        if status.role() == StateRole::Leader { Ok(status) } else { Err(Reason::NotLeader) }
+    }
+
+    /// The store in that place, whose peer of `region` may change now.
+    fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G> {
+        let store = self.nodes[node].store.as_mut().expect("only stores that are there are touched");
+        if !self.before.iter().any(|(at, of, _)| (*at, *of) == (node, region)) {
+            self.before.push((node, region, store.mark(region)));
+        }
+        store
+    }
+
+    /// Whether anything that a view shows has changed since the action began.
+    fn has_changed(&self) -> bool {
+        self.changed
+            || self.before.iter().any(|(node, region, mark)| {
+                self.nodes[*node].store.as_ref().is_none_or(|store| store.mark(*region) != *mark)
+            })
+    }
+
+    /// One step of one store. Vote requests and `TimeoutNow` stay in the world.
+    fn step(&mut self, node: usize, region: RegionId, input: Input) -> Result<Vec<Output>, Reason> {
+        match self.touch(node, region).step(input) {
+            Ok(outputs) => {
+                self.absorb(&outputs);
+                Ok(outputs)
+            }
+            Err(error) => match error.refusal() {
+                Some(refusal) => Err(convert::reason(refusal)),
+                None => panic!("the implementation failed, and was not refused: {error}"),
+            },
+        }
+    }
+
+    fn absorb(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            let Output::Message(message) = output else { continue };
+            match message.raft_type() {
+                Some(MessageType::MsgRequestVote) => self.keep_request(message),
+                Some(MessageType::MsgTimeoutNow) => {
+                    let from = (message.region, message.from.store);
+                    self.timeouts.retain(|old| (old.region, old.from.store) != from);
+                    self.timeouts.push(message.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn keep_request(&mut self, message: &Message) {
+        let campaign = (message.from.id, message.raft().map_or(0, |raft| raft.term));
+        let (region, candidate) = (message.region, message.from.store);
+        let known =
+            self.requests.iter_mut().find(|kept| (kept.region, kept.candidate) == (region, candidate));
+        match known {
+            Some(kept) if kept.campaign == campaign => kept.messages.push(message.clone()),
+            Some(kept) => {
+                kept.campaign = campaign;
+                kept.messages = vec![message.clone()];
+            }
+            None => {
+                self.requests.push(Requests { region, candidate, campaign, messages: vec![message.clone()] });
+            }
+        }
+    }
+
+    /// The `TimeoutNow` of the leader on `store` that has not left. It is gone
+    /// with the transfer.
+    fn timeout_now(&self, region: RegionId, store: StoreId) -> Option<&Message> {
+        let message = self.timeouts.iter().find(|kept| (kept.region, kept.from.store) == (region, store))?;
+        let node = self.nodes.iter().position(|node| node.id == store)?;
+        let leader = self.leader(node, region).ok()?;
+        let fresh = leader.id() == message.from.id
+            && leader.lead_transferee() == Some(message.to.id)
+            && message.raft().is_some_and(|raft| raft.term == leader.term());
+        fresh.then_some(message)
+    }
+
+    /// Drops what no longer stands for a transfer under way.
+    fn drop_stale_timeouts(&mut self) {
+        let kept = std::mem::take(&mut self.timeouts);
+        let mut fresh = Vec::with_capacity(kept.len());
+        for message in kept {
+            self.timeouts.push(message);
+            let is_fresh = self
+                .timeouts
+                .last()
+                .is_some_and(|message| self.timeout_now(message.region, message.from.store).is_some());
+            if let Some(message) = self.timeouts.pop()
+                && is_fresh
+            {
+                fresh.push(message);
+            }
+        }
+        self.timeouts = fresh;
+    }
+
+    /// A message reaches its receiver. `Err` where the store refuses it, or
+    /// answers that the sender was removed (and tells it so, if `answered`).
+    fn deliver(&mut self, node: usize, message: Message, answered: bool) -> Result<Vec<Output>, Reason> {
+        let (region, sender) = (message.region, message.from.store);
+        let outputs = self.step(node, region, Input::Message(message))?;
+        let gone = outputs.iter().find_map(|output| match output {
+            Output::Message(answer) if matches!(answer.payload, MessagePayload::Tombstone(_)) => Some(answer),
+            _ => None,
+        });
+        let Some(told) = gone else { return Ok(outputs) };
+        if answered && let Ok(back) = self.up(sender) {
+            // Whether it minds is its own affair: the message was refused.
+            let _ = self.step(back, region, Input::Message(told.clone()));
+        }
+        Err(Reason::SenderRemoved)
+    }
+
+    fn hold(&mut self, message: Message) {
+        self.held.push(convert::held(&message));
+        self.messages.push(message);
+        self.changed = true;
+    }
+
+    fn take(&mut self, action: &Action) -> Result<Returned, Reason> {
+        match *action {
+            Action::Campaign { region, store } => self.one(store, region, Input::Campaign { region }),
+            Action::ApplySnapshot { region, store } => {
+                self.one(store, region, Input::ApplySnapshot { region })
+            }
+            Action::Apply { region, store } => self.one(store, region, Input::Apply { region }),
+            Action::Propose { region, store, ref command, epoch } => {
+                let command = convert::to_command(command);
+                let epoch = epoch.map(convert::to_epoch);
+                self.one(store, region, Input::Propose { region, command, epoch })
+            }
+            Action::Read { region, store, ref key } => {
+                self.one(store, region, Input::Read { region, key: convert::to_key(key) })
+            }
+            Action::AnswerRead { region, store } => self.answer_read(region, store),
+            Action::Vote { region, candidate, voter, answer } => {
+                self.vote(region, candidate, voter, answer).map(|()| Returned::Nothing)
+            }
+            Action::Replicate { region, leader, follower, entries, answer } => {
+                self.replicate(region, leader, follower, entries, answer).map(|()| Returned::Nothing)
+            }
+            Action::TimeoutNow { region, leader } => {
+                self.take_timeout_now(region, leader).map(|()| Returned::Nothing)
+            }
+            Action::TransferTimeout { region, store } => {
+                self.transfer_timeout(region, store).map(|()| Returned::Nothing)
+            }
+            Action::Crash { store } => self.crash(store).map(|()| Returned::Nothing),
+            Action::Restart { store } => self.restart(store).map(|()| Returned::Nothing),
+            Action::Destroy { store } => self.destroy(store).map(|()| Returned::Nothing),
+            Action::Hold { region, from, to, message } => {
+                self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
+            }
+            Action::Late { slot } => self.late(slot).map(|()| Returned::Nothing),
+        }
+    }
+
+    fn one(&mut self, store: StoreId, region: RegionId, input: Input) -> Result<Returned, Reason> {
+        let node = self.up(store)?;
+        self.step(node, region, input).map(|_| Returned::Nothing)
+    }
+
+    fn answer_read(&mut self, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
+        let node = self.up(store)?;
+        let outputs = self.step(node, region, Input::AnswerRead { region })?;
+        let returned = outputs.into_iter().find_map(|output| match output {
+            Output::Value { key, value, region, epoch } => Some(Returned::Value {
+                key: convert::key(&key),
+                value: value.as_ref().map(convert::key),
+                region,
+                epoch: convert::epoch(epoch),
+            }),
+            _ => None,
+        });
+        Ok(returned.unwrap_or(Returned::Nothing))
+    }
+
+    /// The process ends: the store is opened again from its engine at once, and
+    /// shown as it will come back.
+    fn crash(&mut self, store: StoreId) -> Result<(), Reason> {
+        let at = self.up(store)?;
+        self.forget_what_it_sends(store);
+        let node = &mut self.nodes[at];
+        node.status = StoreStatus::Down;
+        let mut engine = node.store.take().expect("a running store is there").into_engine();
+        engine.lose_unsynced();
+        node.store = Some(open(store, self.guards, engine));
+        self.changed = true;
+        Ok(())
+    }
+
+    fn restart(&mut self, store: StoreId) -> Result<(), Reason> {
+        let node = self.nodes.iter_mut().find(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        match node.status {
+            StoreStatus::Up => Err(Reason::StoreUp),
+            StoreStatus::Destroyed => Err(Reason::StoreDown),
+            StoreStatus::Down => {
+                node.status = StoreStatus::Up;
+                self.changed = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn destroy(&mut self, store: StoreId) -> Result<(), Reason> {
+        let node = self.nodes.iter_mut().find(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        if node.status == StoreStatus::Destroyed {
+            return Err(Reason::StoreDown);
+        }
+        node.status = StoreStatus::Destroyed;
+        node.store = None;
+        self.changed = true;
+        self.forget_what_it_sends(store);
+        Ok(())
+    }
+
+    fn forget_what_it_sends(&mut self, store: StoreId) {
+        self.requests.retain(|kept| kept.candidate != store);
+        self.timeouts.retain(|kept| kept.from.store != store);
+    }
+
+    /// The index from key range to region: initialised peers, in key order.
+    fn ranges_of(&self, store: &Store<G>) -> impl Iterator<Item = RangeEntry> + use<G> {
+        let mut ranges: Vec<_> = store
+            .regions()
+            .filter_map(|region| store.peer(region))
+            .filter(|peer| peer.state() == rollcall_impl::PeerState::Normal)
+            .map(|peer| {
+                let region = peer.region();
+                RangeEntry {
+                    start: convert::key(&region.start),
+                    end: convert::key(&region.end),
+                    region: region.id,
+                }
+            })
+            .collect();
+        ranges.sort_by(|one, other| one.start.cmp(&other.start));
+        ranges.into_iter()
+    }
+}
+
+fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
+    Store::open(id, Config::SIMULATOR, guards, engine).expect("what a store wrote it can read")
+}
+
+impl<G: Guards> Subject for World<G> {
+    fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
+        scope.validate()?;
+        *self = World::new(self.guards);
+        for id in &scope.stores {
+            let mut store = open(*id, self.guards, MemoryEngine::new());
+            for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
+                store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
+            }
+            self.nodes.push(Node { id: *id, status: StoreStatus::Up, store: Some(store) });
+        }
+        for (at, action) in scope.prelude.iter().enumerate() {
+            if let Outcome::Refused(reason) = self.apply(action) {
+                return Err(ScopeError::Prelude { scope: scope.name.clone(), step: at + 1, reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, action: &Action) -> Outcome {
+        self.before.clear();
+        self.changed = false;
+        let result = self.take(action);
+        let changed = self.has_changed();
+        if !self.timeouts.is_empty() {
+            self.drop_stale_timeouts();
+        }
+        match result {
+            Ok(returned) if changed || returned != Returned::Nothing => Outcome::Done(returned),
+            Ok(_) => Outcome::Refused(Reason::NoEffect),
+            // Cut short, but something had changed already.
+            Err(_) if changed => Outcome::DONE,
+            Err(reason) => Outcome::Refused(reason),
+        }
+    }
+
+    fn view(&self) -> View {
+        let stores = self.nodes.iter().map(|node| {
+            let mut seen = rollcall_traces::Store { status: node.status, ..Default::default() };
+            if let Some(store) = &node.store {
+                let peers = store.regions().filter_map(|region| Some((region, self.peer(node.id, region)?)));
+                seen.peers = peers.collect();
+                seen.ranges = self.ranges_of(store).collect();
+            }
+            (node.id, seen)
+        });
+        View { stores: stores.collect(), held: self.held.clone() }
+    }
+}

@@ -1,0 +1,221 @@
+//! `Vote` and `Replicate`: a request and its answer between two stores.
+//!
+//! Before an append round the leader's view of the follower is set to the
+//! common prefix of the two logs (`Store::probe`), because what raft-rs
+//! remembers of lost rounds is below this grain.
+
+use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::{
+    Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
+};
+use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
+
+use super::{World, convert};
+
+impl<G: Guards> World<G> {
+    pub(super) fn vote(
+        &mut self,
+        region: RegionId,
+        candidate: StoreId,
+        voter: StoreId,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        let asking = self.up(candidate)?;
+        let status = self.live(asking, region)?;
+        if status.role() != StateRole::Candidate {
+            return Err(Reason::NotCandidate);
+        }
+        let to = status
+            .region()
+            .member_on(voter)
+            .filter(|member| member.role != MemberRole::Learner && member.id != status.id())
+            .ok_or(Reason::NotInConfig)?;
+        let request =
+            self.request(region, candidate, (status.id(), status.term()), to).ok_or(Reason::NotInConfig)?;
+        let voting = self.up(voter)?;
+        let outputs = self.deliver(voting, request, answer == Answer::Given)?;
+        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, answer)
+    }
+
+    /// The candidate's request to that voter.
+    fn request(
+        &self,
+        region: RegionId,
+        candidate: StoreId,
+        campaign: (u64, u64),
+        to: &Member,
+    ) -> Option<Message> {
+        let of = (region, candidate, campaign);
+        let kept = self.requests.iter().find(|kept| (kept.region, kept.candidate, kept.campaign) == of)?;
+        kept.messages.iter().find(|message| message.to.id == to.id).cloned()
+    }
+
+    /// What becomes of the one answer among `outputs` to the asking store.
+    fn return_answer(
+        &mut self,
+        asking: usize,
+        outputs: Vec<Output>,
+        expected: MessageType,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        let answers = outputs.into_iter().filter_map(|output| match output {
+            Output::Message(message) if message.raft_type() == Some(expected) => Some(message),
+            _ => None,
+        });
+        for message in answers {
+            match answer {
+                Answer::Given => {
+                    self.step(asking, message.region, Input::Message(message))?;
+                }
+                Answer::Held => self.hold(message),
+                Answer::Lost => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn replicate(
+        &mut self,
+        region: RegionId,
+        leader: StoreId,
+        follower: StoreId,
+        entries: Entries,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        let leading = self.up(leader)?;
+        let to = self.other_member(leading, region, follower)?;
+        let following = self.up(follower)?;
+        let Some(receiver) = self.status(following, region).filter(|peer| peer.id() == to.id) else {
+            return self.create_by_heartbeat(leading, following, region, to.id, answer);
+        };
+        let status = self.leader(leading, region)?;
+        let Some(prefix) = common_prefix(status, receiver) else {
+            return self.send_snapshot(leading, following, region, to.id, answer);
+        };
+        let given = answer == Answer::Given;
+        if given && status.read().is_some_and(|read| !read.ready) {
+            self.acknowledge_read(leading, following, region, to.id)?;
+        }
+        let append = self.probe(leading, region, to.id, prefix + 1, entries)?;
+        let outputs = self.deliver(following, append, given)?;
+        self.return_answer(leading, outputs, MessageType::MsgAppendResponse, answer)
+    }
+
+    /// The member on `store` that the leader in that place replicates to.
+    pub(super) fn other_member(
+        &self,
+        leading: usize,
+        region: RegionId,
+        store: StoreId,
+    ) -> Result<Member, Reason> {
+        let leader = self.leader(leading, region)?;
+        let other = leader.region().member_on(store).filter(|member| member.id != leader.id());
+        other.copied().ok_or(Reason::NotInConfig)
+    }
+
+    fn create_by_heartbeat(
+        &mut self,
+        leading: usize,
+        following: usize,
+        region: RegionId,
+        to: u64,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        if answer != Answer::Given {
+            return Err(Reason::NoAnswer);
+        }
+        let heartbeat = self.heartbeat(leading, region, to, false)?;
+        self.deliver(following, heartbeat, true).map(drop)
+    }
+
+    fn send_snapshot(
+        &mut self,
+        leading: usize,
+        following: usize,
+        region: RegionId,
+        to: u64,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        if answer != Answer::Given {
+            return Err(self.why_no_snapshot(leading, following, region));
+        }
+        // Below its first index a leader sends a snapshot.
+        let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
+        self.deliver(following, snapshot, true).map(drop)
+    }
+
+    /// Why a snapshot whose answer shall be lost or held is refused: what the
+    /// receiver's store would say comes before that there is no answer.
+    fn why_no_snapshot(&self, leading: usize, following: usize, region: RegionId) -> Reason {
+        let (Ok(leader), Ok(receiver)) = (self.leader(leading, region), self.live(following, region)) else {
+            return Reason::NoAnswer;
+        };
+        let known = receiver.region();
+        if leader.region().epoch.is_stale_against(&known.epoch)
+            && known.member_on(self.nodes[leading].id).is_none()
+        {
+            return Reason::SenderRemoved;
+        }
+        if receiver.staged().is_some() {
+            return Reason::ApplyingSnapshot;
+        }
+        if leader.term() < receiver.term() { Reason::StaleTerm } else { Reason::NoAnswer }
+    }
+
+    /// The heartbeat that carries the leader's read under way, and its answer.
+    fn acknowledge_read(
+        &mut self,
+        leading: usize,
+        following: usize,
+        region: RegionId,
+        to: u64,
+    ) -> Result<(), Reason> {
+        let heartbeat = self.heartbeat(leading, region, to, true)?;
+        let outputs = self.deliver(following, heartbeat, true)?;
+        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, Answer::Given)
+    }
+
+    fn heartbeat(
+        &mut self,
+        leading: usize,
+        region: RegionId,
+        to: u64,
+        with_read: bool,
+    ) -> Result<Message, Reason> {
+        let beat = self.touch(leading, region).heartbeat(region, to, with_read);
+        beat.map_err(|error| convert::reason(error.refusal().expect("a leader can always beat")))
+    }
+
+    /// What the leader sends next to a follower whose log it knows to before `next`.
+    pub(super) fn probe(
+        &mut self,
+        leading: usize,
+        region: RegionId,
+        to: u64,
+        next: u64,
+        entries: Entries,
+    ) -> Result<Message, Reason> {
+        let limit = convert::to_limit(entries);
+        let outputs = match self.touch(leading, region).probe(region, to, next, limit) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                return Err(convert::reason(error.refusal().expect("a leader can always send")));
+            }
+        };
+        let sent = outputs.into_iter().find_map(|output| match output {
+            Output::Message(message) if message.to.id == to => Some(message),
+            _ => None,
+        });
+        let message = sent.expect("a probed leader sends one message");
+        debug_assert!(matches!(message.payload, MessagePayload::Raft(_)));
+        Ok(message)
+    }
+}
+
+/// The last index of which both logs know the term, and the same one; the last
+/// discarded entry counts as known.
+pub(super) fn common_prefix(leader: PeerStatus<'_>, follower: PeerStatus<'_>) -> Option<u64> {
+    let first = leader.truncated().index.max(follower.truncated().index);
+    let last = leader.last_index().min(follower.last_index());
+    (first..=last).rev().find(|index| leader.log_term(*index) == follower.log_term(*index))
+}
