@@ -127,7 +127,7 @@ impl Payload {
     }
 
     /// What `entry` says.
-    pub(crate) fn of(entry: &Entry) -> Payload {
+    pub fn of(entry: &Entry) -> Payload {
         let conf_change = entry.get_entry_type() != EntryType::EntryNormal;
         let bytes: &[u8] = if conf_change { &entry.context } else { &entry.data };
         if bytes.is_empty() && !conf_change {

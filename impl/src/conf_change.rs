@@ -147,14 +147,12 @@ fn check_simple(region: &Region, change: &Change) -> Result<(), Refusal> {
 }
 
 fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {
-    let repeated = |(at, change): (usize, &Change)| {
-        changes[..at].iter().any(|other| other.peer == change.peer || other.store == change.store)
-    };
-    if changes.is_empty() || changes.iter().enumerate().any(repeated) {
-        return Err(Refusal::InvalidChange);
-    }
     let mut touches_voter = false;
-    for change in changes {
+    for (at, change) in changes.iter().enumerate() {
+        let repeats = |other: &Change| other.peer == change.peer || other.store == change.store;
+        if changes[..at].iter().any(repeats) {
+            return Err(Refusal::InvalidChange);
+        }
         match (change.kind, target(region, change)) {
             (ChangeKind::AddVoter, Target::New | Target::Member(MemberRole::Learner))
             | (ChangeKind::AddLearner, Target::Member(MemberRole::Voter)) => touches_voter = true,
@@ -167,5 +165,6 @@ fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {
     let next = apply_unchecked(region, &Command::EnterJoint(changes.to_vec()));
     let keeps_voter =
         next.peers.iter().any(|member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter));
+    // Without a voter touched the region would not even show that it is joint.
     if keeps_voter && touches_voter { Ok(()) } else { Err(Refusal::InvalidChange) }
 }

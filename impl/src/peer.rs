@@ -32,9 +32,9 @@ pub(crate) struct Peer {
     pub(crate) asked_at: Position,
     pub(crate) read: Option<ReadRequest>,
     pub(crate) reads_begun: u64,
-    /// Peers that wrote and are not in the region: where to send the answer
-    /// (TiKV's peer cache).
-    met: Vec<Member>,
+    /// Whose message is being taken: its answer goes back to where it came
+    /// from, whether or not the region knows it.
+    asker: Option<Member>,
     written: (HardState, ApplyState),
 }
 
@@ -59,7 +59,7 @@ impl Peer {
             asked_at: Position::default(),
             read: None,
             reads_begun: 0,
-            met: Vec::new(),
+            asker: None,
             written,
         })
     }
@@ -128,10 +128,8 @@ impl Peer {
         if self.staged.is_some() {
             return Err(Refusal::ApplyingSnapshot.into());
         }
-        let stale = message.term < self.node.raft.term;
         let mut body = None;
         match message.get_msg_type() {
-            _ if stale => {}
             MessageType::MsgSnapshot => {
                 let carried = SnapshotBody::decode(message.get_snapshot())?;
                 if carried.region.member(self.id).is_none() {
@@ -139,10 +137,7 @@ impl Peer {
                 }
                 body = Some(carried);
             }
-            MessageType::MsgAppendResponse
-            | MessageType::MsgRequestVoteResponse
-            | MessageType::MsgHeartbeatResponse
-            | MessageType::MsgRequestPreVoteResponse => {
+            _ if is_answer(&message) => {
                 if self.node.raft.prs().get(from.id).is_none() {
                     return Err(Refusal::NotInConfig.into());
                 }
@@ -156,14 +151,16 @@ impl Peer {
             // transfers): a client asks the leader itself.
             _ => return Err(Refusal::NoEffect.into()),
         }
-        self.meet(from);
+        let stale = message.term < self.node.raft.term;
         let sent = step.out.len();
-        match self.with_raft(step, body, |node| node.step(message)) {
-            // With check_quorum or pre_vote raft answers some of these.
-            Ok(()) if stale && step.out.len() == sent => Err(Refusal::StaleTerm.into()),
-            Err(Failure::Raft(raft::Error::StepPeerNotFound)) if stale => Err(Refusal::StaleTerm.into()),
-            result => result,
+        self.asker = Some(from);
+        let result = self.with_raft(step, body, |node| node.step(message));
+        self.asker = None;
+        // raft-rs says nothing; with check_quorum or pre_vote it answers some.
+        if stale && step.out.len() == sent {
+            return Err(Refusal::StaleTerm.into());
         }
+        result
     }
 
     /// Calls raft and handles what comes of it.
@@ -247,7 +244,6 @@ impl Peer {
         }
         // The log was cleared with the rest.
         self.written = Default::default();
-        self.met.clear();
         let messages = ready.take_persisted_messages();
         let light = self.node.advance_append(ready);
         debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
@@ -315,18 +311,13 @@ impl Peer {
         }
     }
 
-    fn meet(&mut self, from: Member) {
-        if self.storage().region().member(from.id).is_none() {
-            self.met.retain(|member| member.id != from.id);
-            self.met.push(from);
-        }
-    }
-
     fn send<G: Guards>(&self, message: eraftpb::Message, step: &mut Step<'_, G>) {
         let region = self.storage().region();
-        let known = region.member(message.to).or_else(|| self.met.iter().find(|met| met.id == message.to));
-        // Somebody who was never met has no address.
-        let Some(to) = known.copied() else { return };
+        let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
+        let Some(to) = asker.or_else(|| region.member(message.to).copied()) else {
+            // Nobody knows where it lives.
+            return;
+        };
         step.out.push(Output::Message(Message {
             region: self.region,
             from: self.myself(),
@@ -335,4 +326,15 @@ impl Peer {
             payload: MessagePayload::Raft(Box::new(message)),
         }));
     }
+}
+
+/// Answers something that the receiver sent.
+fn is_answer(message: &eraftpb::Message) -> bool {
+    matches!(
+        message.get_msg_type(),
+        MessageType::MsgAppendResponse
+            | MessageType::MsgRequestVoteResponse
+            | MessageType::MsgHeartbeatResponse
+            | MessageType::MsgRequestPreVoteResponse
+    )
 }

@@ -21,8 +21,6 @@ mod compare;
 mod convert;
 mod late;
 mod rounds;
-#[cfg(test)]
-mod tests;
 
 /// One store's place.
 struct Node<G: Guards> {
