@@ -21,6 +21,8 @@ mod compare;
 mod convert;
 mod late;
 mod rounds;
+#[cfg(test)]
+mod tests;
 
 /// One store's place.
 struct Node<G: Guards> {

@@ -1,0 +1,321 @@
+//! The world by hand: short lists of actions with what each must come to.
+
+use std::collections::BTreeMap;
+
+use rollcall_impl::Sound;
+use rollcall_traces::{
+    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, LogPosition, Member,
+    MemberRole, Outcome, Outgoing, Peer, PeerState, Reason, Region, Returned, Role, Scope, StoreId,
+    StoreStatus, Subject,
+};
+
+use super::World;
+
+const REGION: u64 = 1;
+
+/// A world of `stores` stores with voters on those named, peer ids as store ids.
+fn world(stores: u64, voters: &[StoreId]) -> World {
+    let peers = voters.iter().map(|id| Member { id: *id, store: *id, role: MemberRole::Voter }).collect();
+    let region = Region {
+        id: REGION,
+        start: Key::empty(),
+        end: Key::from("m"),
+        epoch: Epoch { conf_ver: 1, version: 1 },
+        peers,
+    };
+    let scope = Scope {
+        name: "by hand".into(),
+        question: String::new(),
+        stores: (1..=stores).collect(),
+        regions: vec![region],
+        prelude: Vec::new(),
+        rounds: vec![Entries::One],
+        commands: Vec::new(),
+        keys: Vec::new(),
+        campaigners: Vec::new(),
+        crashers: Vec::new(),
+        budgets: Budgets::default(),
+    };
+    let mut world = World::new(Sound);
+    world.reset(&scope).expect("a sound scope");
+    world
+}
+
+fn campaign(store: StoreId) -> Action {
+    Action::Campaign { region: REGION, store }
+}
+
+fn vote(candidate: StoreId, voter: StoreId, answer: Answer) -> Action {
+    Action::Vote { region: REGION, candidate, voter, answer }
+}
+
+fn replicate(leader: StoreId, follower: StoreId, entries: Entries, answer: Answer) -> Action {
+    Action::Replicate { region: REGION, leader, follower, entries, answer }
+}
+
+fn all(leader: StoreId, follower: StoreId) -> Action {
+    replicate(leader, follower, Entries::All, Answer::Given)
+}
+
+fn apply(store: StoreId) -> Action {
+    Action::Apply { region: REGION, store }
+}
+
+fn propose(store: StoreId, command: Command) -> Action {
+    Action::Propose { region: REGION, store, command, epoch: None }
+}
+
+fn put(store: StoreId, key: &str) -> Action {
+    propose(store, Command::Put { key: Key::from(key), value: Key::from(key) })
+}
+
+fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
+    Change { kind, peer, store }
+}
+
+fn simple(leader: StoreId, kind: ChangeKind, peer: u64, store: StoreId) -> Action {
+    propose(leader, Command::ChangePeer(change(kind, peer, store)))
+}
+
+impl World {
+    #[track_caller]
+    fn done(&mut self, actions: impl IntoIterator<Item = Action>) {
+        for action in actions {
+            let outcome = self.apply(&action);
+            assert_eq!(outcome, Outcome::DONE, "{action:?}");
+        }
+    }
+
+    #[track_caller]
+    fn refused(&mut self, action: Action, reason: Reason) {
+        let before = self.view();
+        assert_eq!(self.apply(&action), Outcome::Refused(reason), "{action:?}");
+        assert_eq!(self.view(), before, "refused, and changed all the same: {action:?}");
+    }
+
+    #[track_caller]
+    fn at(&self, store: StoreId) -> Peer {
+        self.peer(store, REGION).expect("a peer or a tombstone")
+    }
+
+    #[track_caller]
+    fn elect(&mut self, leader: StoreId, voters: &[StoreId]) {
+        self.done([campaign(leader), vote(leader, voters[0], Answer::Given)]);
+        assert_eq!(self.at(leader).role, Role::Leader);
+        // The second round tells the followers what the first one committed.
+        for _ in 0..2 {
+            for voter in voters {
+                self.apply(&all(leader, *voter));
+            }
+        }
+        let committed = self.at(leader).commit;
+        assert!(voters.iter().all(|voter| self.at(*voter).commit == committed));
+    }
+}
+
+fn roles(peer: &Peer) -> BTreeMap<u64, MemberRole> {
+    peer.region.peers.iter().map(|member| (member.id, member.role)).collect()
+}
+
+#[test]
+fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
+    let mut world = world(3, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([put(1, "a"), simple(1, ChangeKind::Remove, 3, 3)]);
+    world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::PendingConfChange);
+    world.done([all(1, 3), all(1, 2), apply(1)]);
+    // Peer 3 has the entry but not the news that it is committed, and the
+    // leader no longer knows it.
+    world.refused(all(1, 3), Reason::NotInConfig);
+    world.refused(apply(3), Reason::NothingToApply);
+    world.done([apply(2)]);
+    world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::TwoVoters);
+
+    // It campaigns and is told.
+    world.done([campaign(3), vote(3, 2, Answer::Given)]);
+    let tombstone = world.at(3);
+    assert_eq!(tombstone.state, PeerState::Tombstone);
+    assert_eq!(tombstone.region.epoch, Epoch { conf_ver: 2, version: 1 });
+    assert!(tombstone.region.member_on(3).is_none());
+
+    // A new peer on its store: created by a heartbeat, filled by a snapshot.
+    world.done([simple(1, ChangeKind::AddVoter, 13, 3), all(1, 2), apply(1)]);
+    world.refused(replicate(1, 3, Entries::One, Answer::Lost), Reason::NoAnswer);
+    world.done([all(1, 3)]);
+    assert_eq!((world.at(3).id, world.at(3).state), (13, PeerState::Uninitialised));
+    world.refused(campaign(3), Reason::NotPromotable);
+    world.done([all(1, 3)]);
+    assert_eq!(world.at(3).snapshot.expect("a snapshot waits").position, position(&world.at(1)));
+    world.refused(all(1, 3), Reason::ApplyingSnapshot);
+    world.done([Action::ApplySnapshot { region: REGION, store: 3 }]);
+    let peer = world.at(3);
+    assert_eq!((peer.state, peer.data.len()), (PeerState::Normal, 1));
+    assert_eq!(peer.region.epoch.conf_ver, 3);
+    assert_eq!(world.view().stores[&3].ranges.len(), 1);
+}
+
+/// What a snapshot of the peer would stand for.
+fn position(peer: &Peer) -> LogPosition {
+    let term = peer.log.term(peer.applied).expect("its term is known");
+    LogPosition { index: peer.applied, term }
+}
+
+#[test]
+fn a_voter_is_replaced_through_a_joint_configuration() {
+    use MemberRole::{DemotingVoter, IncomingVoter, Learner, Voter};
+    let mut world = world(4, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([simple(1, ChangeKind::AddLearner, 4, 4), all(1, 2), apply(1)]);
+    world.done([all(1, 4), all(1, 4), Action::ApplySnapshot { region: REGION, store: 4 }]);
+
+    let changes = vec![change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 3, 3)];
+    world.done([propose(1, Command::EnterJoint { changes }), all(1, 2), apply(1)]);
+    assert_eq!(roles(&world.at(1)), [(1, Voter), (2, Voter), (3, DemotingVoter), (4, IncomingVoter)].into());
+    assert_eq!(world.at(1).region.epoch.conf_ver, 4);
+    world.refused(simple(1, ChangeKind::Remove, 3, 3), Reason::AlreadyJoint);
+
+    // {1,2,3} alone does not commit: {1,2,4} has only 1.
+    world.done([propose(1, Command::LeaveJoint)]);
+    let last = world.at(1).log.last_index();
+    world.done([replicate(1, 3, Entries::All, Answer::Given)]);
+    assert!(world.at(1).commit < last);
+    world.done([all(1, 4)]);
+    assert_eq!(world.at(1).commit, last);
+    world.done([apply(1)]);
+    assert_eq!(roles(&world.at(1)), [(1, Voter), (2, Voter), (3, Learner), (4, Voter)].into());
+    assert_eq!(world.at(1).region.epoch.conf_ver, 6);
+    world.refused(propose(1, Command::LeaveJoint), Reason::NotJoint);
+}
+
+#[test]
+fn a_learner_needs_a_snapshot_behind_a_compacted_log() {
+    let mut world = world(3, &[1, 2]);
+    world.elect(1, &[2]);
+    world.done([put(1, "a"), all(1, 2), simple(1, ChangeKind::AddLearner, 3, 3), all(1, 2), apply(1)]);
+    let applied = world.at(1).applied;
+    world.refused(propose(1, Command::CompactLog { index: applied + 1 }), Reason::InvalidCompactIndex);
+    world.done([propose(1, Command::CompactLog { index: applied }), all(1, 2), apply(1)]);
+    assert_eq!(world.at(1).log.truncated.index, applied);
+    world.done([all(1, 3), all(1, 3)]);
+    // What is staged is forgotten by a crash; term and peer are not.
+    let term = world.at(3).term;
+    world.done([Action::Crash { store: 3 }]);
+    assert_eq!(world.view().stores[&3].status, StoreStatus::Down);
+    assert_eq!((world.at(3).snapshot, world.at(3).term), (None, term));
+    world.refused(all(1, 3), Reason::StoreDown);
+    world.done([Action::Restart { store: 3 }, all(1, 3)]);
+    world.done([Action::ApplySnapshot { region: REGION, store: 3 }]);
+    // The leader learns of it in the next round, and not before.
+    assert_eq!(world.at(1).leading.expect("leads").matched[&3], 0);
+    world.done([put(1, "b"), all(1, 3)]);
+    assert_eq!(world.at(1).leading.expect("leads").matched[&3], world.at(1).log.last_index());
+}
+
+#[test]
+fn a_late_vote_elects_a_leader_of_an_old_term() {
+    let mut world = world(3, &[1, 2, 3]);
+    world.done([campaign(1), vote(1, 2, Answer::Held)]);
+    assert_eq!(world.view().held.len(), 1);
+    // A second leader, of a higher term, before the first.
+    world.done([campaign(3)]);
+    world.refused(vote(3, 2, Answer::Lost), Reason::NoEffect);
+    assert_eq!((world.at(2).term, world.at(2).vote), (6, 1), "one vote a term");
+    world.done([campaign(3), vote(3, 2, Answer::Given)]);
+    assert_eq!((world.at(3).role, world.at(3).term), (Role::Leader, 7));
+    world.done([Action::Late { slot: 0 }]);
+    assert_eq!((world.at(1).role, world.at(1).term), (Role::Leader, 6));
+    assert!(world.view().held.is_empty());
+    world.refused(all(1, 2), Reason::StaleTerm);
+    world.refused(Action::Late { slot: 0 }, Reason::NothingHeld);
+    // Deposed by the first word of the new one.
+    world.done([replicate(3, 1, Entries::One, Answer::Lost)]);
+    assert_eq!((world.at(1).role, world.at(1).leader), (Role::Follower, 3));
+}
+
+#[test]
+fn a_removed_peer_that_missed_it_is_told_only_if_the_answer_arrives() {
+    let mut world = world(3, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([simple(1, ChangeKind::Remove, 3, 3), all(1, 2), apply(1), all(1, 2), apply(2)]);
+    world.done([campaign(3)]);
+    world.refused(vote(3, 1, Answer::Lost), Reason::SenderRemoved);
+    world.refused(vote(3, 1, Answer::Held), Reason::SenderRemoved);
+    assert_eq!(world.at(3).state, PeerState::Normal);
+    world.done([vote(3, 1, Answer::Given)]);
+    assert_eq!(world.at(3).state, PeerState::Tombstone);
+    assert_eq!(world.at(1).role, Role::Leader, "its term did not rise");
+    world.refused(campaign(3), Reason::RegionNotFound);
+}
+
+#[test]
+fn leadership_is_transferred() {
+    let mut world = world(3, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([put(1, "a")]);
+    world.done([propose(1, Command::TransferLeader { to: 2 })]);
+    world.refused(put(1, "b"), Reason::TransferringLeader);
+    world.refused(propose(1, Command::TransferLeader { to: 2 }), Reason::NoEffect);
+    let timeout_now = Action::TimeoutNow { region: REGION, leader: 1 };
+    world.refused(timeout_now.clone(), Reason::NoTimeoutNow);
+    world.done([all(1, 2)]);
+    assert!(world.at(1).leading.and_then(|leading| leading.transfer).is_some_and(|to| to.timeout_now));
+    // It may be given up, and begun again.
+    world.done([Action::TransferTimeout { region: REGION, store: 1 }]);
+    world.refused(timeout_now.clone(), Reason::NoTimeoutNow);
+    world.done([propose(1, Command::TransferLeader { to: 2 })]);
+    world.done([Action::Hold { region: REGION, from: 1, to: 2, message: Outgoing::TimeoutNow }]);
+    world.refused(timeout_now, Reason::NoTimeoutNow);
+    world.done([Action::Late { slot: 0 }]);
+    assert_eq!((world.at(2).role, world.at(2).term), (Role::Candidate, 7));
+    world.done([vote(2, 1, Answer::Given)]);
+    assert_eq!((world.at(2).role, world.at(1).role), (Role::Leader, Role::Follower));
+}
+
+#[test]
+fn a_read_is_acknowledged_by_a_round_and_answered_once() {
+    let mut world = world(3, &[1, 2, 3]);
+    let read = Action::Read { region: REGION, store: 1, key: Key::from("a") };
+    let answer = Action::AnswerRead { region: REGION, store: 1 };
+    world.done([campaign(1), vote(1, 2, Answer::Given), put(1, "a")]);
+    world.refused(read.clone(), Reason::NotCommittedTerm);
+    world.done([all(1, 2), read.clone()]);
+    world.refused(read, Reason::ReadPending);
+    world.refused(answer.clone(), Reason::NoReadReady);
+    world.done([replicate(1, 3, Entries::One, Answer::Lost)]);
+    world.refused(answer.clone(), Reason::NoReadReady);
+    world.done([replicate(1, 3, Entries::One, Answer::Given)]);
+    let value = Returned::Value {
+        key: Key::from("a"),
+        value: Some(Key::from("a")),
+        region: REGION,
+        epoch: Epoch { conf_ver: 1, version: 1 },
+    };
+    assert_eq!(world.apply(&answer), Outcome::Done(value));
+    world.refused(answer, Reason::NoReadReady);
+    world.refused(Action::Read { region: REGION, store: 1, key: Key::from("z") }, Reason::KeyNotInRegion);
+}
+
+#[test]
+fn what_is_shown_is_what_is_compared() {
+    let mut world = world(3, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([put(1, "a"), all(1, 2), Action::Read { region: REGION, store: 1, key: Key::from("a") }]);
+    world.done([campaign(3), Action::Destroy { store: 2 }]);
+    let view = world.view();
+    assert!(world.shows(&view));
+    let mut peer = view.clone();
+    peer.stores.get_mut(&3).expect("there").peers.get_mut(&REGION).expect("there").vote = 2;
+    let mut data = view.clone();
+    data.stores.get_mut(&1).expect("there").peers.get_mut(&REGION).expect("there").data.clear();
+    let mut read = view.clone();
+    read.stores.get_mut(&1).expect("there").peers.get_mut(&REGION).expect("there").read = None;
+    let mut status = view.clone();
+    status.stores.get_mut(&2).expect("there").status = StoreStatus::Down;
+    let mut ranges = view.clone();
+    ranges.stores.get_mut(&1).expect("there").ranges.clear();
+    let mut fewer = view;
+    fewer.stores.remove(&2);
+    for other in [peer, data, read, status, ranges, fewer] {
+        assert!(!world.shows(&other));
+    }
+}
