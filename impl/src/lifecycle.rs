@@ -129,9 +129,10 @@ impl<G: Guards, E: Engine> Store<G, E> {
         if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&told.epoch) {
             return Err(Refusal::NoEffect.into());
         }
-        // The teller's region, so that nothing from below its epoch brings
-        // this peer back.
-        self.bury_as(envelope.region, told, step);
+        // The region as this peer knew it lists the peer itself, so no message
+        // to this or an older id brings it back.
+        let rest = peer.storage().region().clone();
+        self.bury(envelope.region, rest, step);
         Ok(())
     }
 

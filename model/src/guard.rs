@@ -34,8 +34,6 @@ macro_rules! guards {
 guards! {
     /// A second snapshot is dropped while one is received and not applied; else the first is overwritten half-way (row 1).
     SnapshotOnce = "snapshot_once",
-    /// An append from below the follower's compacted log is acknowledged at its commit index; else match never moves (row 2).
-    AckCompactedAppend = "ack_compacted_append",
     /// A message of a higher term deposes a leader at once; else it keeps serving (row 4).
     StepDownOnHigherTerm = "step_down_on_higher_term",
     /// Nothing is proposed while leadership is handed over; else the target's log is behind and it loses (row 5).
@@ -74,8 +72,6 @@ guards! {
     CommitOwnTerm = "commit_own_term",
     /// A joint quorum is a majority of each half, not of their union.
     JointNeedsBothMajorities = "joint_needs_both_majorities",
-    /// The tombstone of an uninitialised peer lists that peer; else it protects nothing (tikv#10533).
-    TombstoneListsItself = "tombstone_lists_itself",
 }
 
 impl Guard {

@@ -73,6 +73,12 @@ impl Rollcall {
         Ok(model)
     }
 
+    /// The same model with other guards. States of the one are states of the other.
+    #[must_use]
+    pub fn with_guards(&self, guards: GuardSet) -> Self {
+        Self { guards, ..self.clone() }
+    }
+
     /// The scope.
     pub fn scope(&self) -> &Scope {
         &self.scope

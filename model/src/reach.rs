@@ -117,6 +117,9 @@ reaches! {
     /// A store is down.
     StoreDown = "a store down":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Down),
+    /// A disk is gone.
+    StoreLost = "a store lost":
+        |seen| seen.stores().any(|(_, status)| status == StoreStatus::Destroyed),
     /// A read is acknowledged and not answered.
     ReadReady = "a read ready to be answered":
         |seen| some(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),

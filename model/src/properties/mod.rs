@@ -125,7 +125,7 @@ properties! {
     EpochMonotone epoch_monotone [destroyed]
         "the epoch of a region on a store never goes back, not even through a tombstone";
     EpochComparable epoch_comparable [epochs]
-        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other";
+        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other; none is raised for nothing";
     SingleChange single_change [epochs]
         "a leader's log has at most one unapplied conf change, and consecutive quorums meet";
     NoResurrection no_resurrection [destroyed]
@@ -150,7 +150,9 @@ impl Property {
             Breach::SecondLeader { .. } => Self::ElectionSafety,
             Breach::DifferentCommit { .. } => Self::StateMachineSafety,
             Breach::EpochDecreased { .. } => Self::EpochMonotone,
-            Breach::EpochsIncomparable { .. } | Breach::EpochReused { .. } => Self::EpochComparable,
+            Breach::EpochsIncomparable { .. }
+            | Breach::EpochReused { .. }
+            | Breach::EpochRaisedForNothing { .. } => Self::EpochComparable,
             Breach::QuorumsDisjoint { .. } => Self::SingleChange,
             Breach::Resurrected { .. } => Self::NoResurrection,
             Breach::TombstoneBehind { .. } | Breach::Vanished { .. } => Self::CleanTombstone,

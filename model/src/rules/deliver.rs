@@ -74,7 +74,7 @@ impl Envelope {
             return Err(Reason::StalePeerId);
         }
         if self.to.id > peer.id {
-            supersede(draft, self.to.store, self.region);
+            bury(draft, self.to.store, self.region);
             return self.create(draft, kind, answer);
         }
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || draft.holds(Guard::SnapshotOnce)) {
@@ -122,7 +122,7 @@ impl Envelope {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
             });
         if told {
-            entomb(draft, self.from.store, known);
+            bury(draft, self.from.store, self.region);
         }
         Err(Reason::SenderRemoved)
     }
@@ -135,11 +135,13 @@ pub(crate) fn entomb(draft: &mut Draft, store: StoreId, region: Region) {
     draft.put_peer(store, region_id, Some(blank(id, PeerState::Tombstone, region)));
 }
 
-/// Destroys a peer because a newer one of the region is to live on its store.
-fn supersede(draft: &mut Draft, store: StoreId, region: RegionId) {
-    let peer = draft.peer(store, region).expect("who is superseded is there");
+/// Destroys a peer that did not apply its removal: because it was told of it,
+/// or because a newer peer of the region is to live on its store. The tombstone
+/// keeps the region as the peer knew it, which lists the peer itself.
+fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
+    let peer = draft.peer(store, region).expect("who is destroyed is there");
     let mut last = peer.region.clone();
-    if peer.state == PeerState::Uninitialised && draft.holds(Guard::TombstoneListsItself) {
+    if peer.state == PeerState::Uninitialised {
         last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
     entomb(draft, store, last);

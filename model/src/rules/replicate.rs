@@ -144,15 +144,9 @@ fn acknowledge(draft: &mut Draft, envelope: &Envelope, index: u64, answer: Answe
     let guards = draft.guards();
     match answer {
         Answer::Given => {
-            let compacted = !guards.holds(Guard::AckCompactedAppend)
-                && draft
-                    .peer(envelope.to.store, envelope.region)
-                    .is_some_and(|follower| known_match(draft, envelope) < follower.log.truncated.index);
             let leading = draft.peer_mut(envelope.from.store, envelope.region);
             read::acknowledged(leading, envelope.to.id, guards);
-            if !compacted {
-                matched(leading, envelope.to.id, index, guards);
-            }
+            matched(leading, envelope.to.id, index, guards);
         }
         Answer::Held => {
             let held = election::answer_of(draft, envelope, Message::AppendAnswer { index });
@@ -160,13 +154,6 @@ fn acknowledge(draft: &mut Draft, envelope: &Envelope, index: u64, answer: Answe
         }
         Answer::Lost => {}
     }
-}
-
-fn known_match(draft: &Draft, envelope: &Envelope) -> u64 {
-    draft
-        .peer(envelope.from.store, envelope.region)
-        .and_then(|leader| leader.leading.as_ref()?.matched.get(&envelope.to.id).copied())
-        .unwrap_or(0)
 }
 
 /// raft-rs `handle_append_response`: match, commit, and the hand-over of a transfer.

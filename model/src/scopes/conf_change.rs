@@ -1,6 +1,6 @@
 //! `conf-change`: membership changes of one region.
 
-use rollcall_traces::{Budgets, ChangeKind, Command, Key, Scope};
+use rollcall_traces::{Action, Budgets, ChangeKind, Command, Key, Region, Scope};
 
 use super::{Family, Plan, Size, add_learner, add_voter, change, enter_joint, put, region, remove, scope};
 use crate::properties::Property;
@@ -12,6 +12,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         grow_and_shrink(standard),
         replace_one_by_one(standard),
         replace_by_joint(standard),
+        swap_two_by_joint(standard),
+        replace_a_lost_store(standard),
         leader_removed_after_handover(standard),
         two_voters_to_one(standard),
         old_term_leader(standard),
@@ -61,17 +63,15 @@ fn grow_and_shrink(standard: bool) -> Asked {
         budgets: Budgets { elections: 1, crashes: either(standard, 1, 0), changes: 2, ..Budgets::default() },
         ..asked
     };
-    (
-        scope,
-        vec![
-            Reach::LeaderInCharge,
-            Reach::PeerAdded,
-            Reach::PeerRemoved,
-            Reach::PeerUninitialised,
-            Reach::SnapshotPending,
-            Reach::TwoLeaders,
-        ],
-    )
+    let reachable = vec![
+        Reach::LeaderInCharge,
+        Reach::PeerAdded,
+        Reach::PeerRemoved,
+        Reach::PeerUninitialised,
+        Reach::SnapshotPending,
+        Reach::TwoLeaders,
+    ];
+    (scope, reachable)
 }
 
 fn replace_one_by_one(standard: bool) -> Asked {
@@ -83,7 +83,7 @@ fn replace_one_by_one(standard: bool) -> Asked {
     );
     let scope = Scope {
         commands: vec![add_learner(4, 4), add_voter(4, 4), remove(3, 3)],
-        campaigners: vec![2, 3],
+        campaigners: vec![2],
         budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
         ..asked
     };
@@ -100,11 +100,56 @@ fn replace_by_joint(standard: bool) -> Asked {
     );
     let scope = Scope {
         commands: vec![enter_joint(&swap), Command::LeaveJoint, remove(3, 3)],
-        campaigners: vec![2, 4],
+        campaigners: vec![4],
         budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
         ..asked
     };
     (scope, vec![Reach::Joint, Reach::JointLeft, Reach::PeerAdded, Reach::PeerRemoved])
+}
+
+fn swap_two_by_joint(standard: bool) -> Asked {
+    let swap = [
+        change(ChangeKind::AddVoter, 4, 4),
+        change(ChangeKind::AddVoter, 5, 5),
+        change(ChangeKind::AddLearner, 2, 2),
+        change(ChangeKind::AddLearner, 3, 3),
+    ];
+    let asked = scope(
+        "swap_two_by_joint",
+        "two of three voters are swapped at once: can the old two and the new two decide apart?",
+        &[1, 2, 3, 4, 5],
+        region(&[1, 2, 3], &[4, 5]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&swap), Command::LeaveJoint],
+        campaigners: vec![2],
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 2, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::Joint])
+}
+
+fn replace_a_lost_store(standard: bool) -> Asked {
+    let asked = scope(
+        "replace_a_lost_store",
+        "a disk is gone for good: is its voter replaced whatever the others had heard of it?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![remove(3, 3), add_voter(4, 4), put("a")],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 2,
+            destroys: 1,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreLost, Reach::PeerAdded])
 }
 
 fn leader_removed_after_handover(standard: bool) -> Asked {
@@ -120,7 +165,7 @@ fn leader_removed_after_handover(standard: bool) -> Asked {
         budgets: Budgets {
             elections: 2,
             changes: 1,
-            writes: either(standard, 1, 0),
+            writes: 1,
             lost: either(standard, 1, 0),
             ..Budgets::default()
         },
@@ -141,14 +186,14 @@ fn two_voters_to_one(standard: bool) -> Asked {
         commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2)],
         budgets: Budgets {
             elections: either(standard, 3, 1),
-            crashes: either(standard, 1, 0),
+            crashes: 1,
             changes: 3,
             lost: 2,
             ..Budgets::default()
         },
         ..asked
     };
-    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved])
+    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown])
 }
 
 fn old_term_leader(standard: bool) -> Asked {
@@ -159,15 +204,10 @@ fn old_term_leader(standard: bool) -> Asked {
         region(&[1, 2, 3], &[]),
     );
     let scope = Scope {
-        prelude: Vec::new(),
+        prelude: Vec::<Action>::new(),
         commands: vec![remove(3, 3)],
         campaigners: vec![1, 2],
-        budgets: Budgets {
-            elections: 2,
-            changes: either(standard, 1, 0),
-            late: either(standard, 2, 1),
-            ..Budgets::default()
-        },
+        budgets: Budgets { elections: 2, changes: either(standard, 1, 0), late: 1, ..Budgets::default() },
         ..asked
     };
     (scope, vec![Reach::TwoLeaders])
@@ -182,12 +222,12 @@ fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     );
     let scope = Scope {
         commands: vec![add_learner(3, 3), add_voter(3, 3), put("a")],
+        campaigners: vec![2],
         budgets: Budgets {
             elections: 1,
             changes: 2,
             late: either(standard, 1, 0),
             compactions: 1,
-            writes: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
@@ -203,10 +243,17 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
         region(&[1, 2, 3], &[]),
     );
     let scope = Scope {
-        commands: vec![remove(3, 3), add_voter(id, 3)],
+        commands: vec![remove(3, 3), add_voter(id, 3), put("a")],
         campaigners: vec![2, 3],
         crashers: vec![3],
-        budgets: Budgets { elections: 1, changes: 2, crashes: either(standard, 1, 0), ..Budgets::default() },
+        budgets: Budgets {
+            elections: either(standard || id == 3, 1, 0),
+            changes: 2,
+            writes: u8::from(id == 3),
+            crashes: either(standard && id == 3, 1, 0),
+            late: u8::from(id != 3),
+            ..Budgets::default()
+        },
         ..asked
     };
     (scope, vec![Reach::PeerRemoved, Reach::PeerUninitialised, Reach::PeerAdded])
@@ -222,11 +269,10 @@ fn transfer_against_a_change(standard: bool) -> Asked {
     let scope = Scope {
         commands: vec![remove(3, 3), Command::TransferLeader { to: 2 }, put("a")],
         budgets: Budgets {
-            elections: 0,
             changes: 1,
             transfers: either(standard, 2, 1),
-            writes: 1,
-            late: either(standard, 1, 0),
+            writes: either(standard, 1, 0),
+            late: 1,
             ..Budgets::default()
         },
         ..asked
@@ -243,8 +289,8 @@ fn old_term_entries(standard: bool) -> Asked {
     );
     let scope = Scope {
         commands: vec![put("a"), put("b")],
-        campaigners: vec![1, 2],
-        budgets: Budgets { elections: either(standard, 3, 2), writes: 1, ..Budgets::default() },
+        campaigners: if standard { vec![1, 2, 3] } else { vec![1, 2] },
+        budgets: Budgets { elections: 3, writes: either(standard, 2, 1), ..Budgets::default() },
         ..asked
     };
     (scope, vec![Reach::TwoLeaders])
@@ -255,16 +301,17 @@ fn reads_across_leaders(standard: bool) -> Asked {
         "reads_across_leaders",
         "a leader is asked for a value while another is elected and members change: is the answer ever stale?",
         &[1, 2, 3],
-        region(&[1, 2, 3], &[]),
+        Region { end: Key::from("m"), ..region(&[1, 2, 3], &[]) },
     );
     let scope = Scope {
         commands: vec![put("a"), remove(3, 3)],
-        keys: vec![Key::from("k")],
+        // The second key lies outside the region.
+        keys: vec![Key::from("k"), Key::from("z")],
         campaigners: vec![2],
         budgets: Budgets {
             elections: 1,
             writes: 1,
-            reads: 1,
+            reads: either(standard, 2, 1),
             changes: either(standard, 1, 0),
             ..Budgets::default()
         },

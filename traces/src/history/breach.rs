@@ -73,6 +73,18 @@ pub enum Breach {
         /// The epoch.
         epoch: Epoch,
     },
+    /// An entry raised the epoch and changed neither members nor range.
+    #[error("store {store} went from epoch {from} to {to}, and neither members nor range changed")]
+    EpochRaisedForNothing {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The epoch before.
+        from: Epoch,
+        /// The epoch after.
+        to: Epoch,
+    },
     /// A configuration follows one with which it need not share a quorum member.
     #[error(
         "store {store} went from epoch {from} to {to}, and a quorum of either need not meet one of the other"
@@ -166,6 +178,7 @@ impl Breach {
             | Breach::EpochDecreased { region, .. }
             | Breach::EpochsIncomparable { region, .. }
             | Breach::EpochReused { region, .. }
+            | Breach::EpochRaisedForNothing { region, .. }
             | Breach::QuorumsDisjoint { region, .. }
             | Breach::Resurrected { region, .. }
             | Breach::TombstoneBehind { region, .. }

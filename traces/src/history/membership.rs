@@ -20,6 +20,12 @@ impl Fold<'_> {
         if let Some(was) = was.filter(|was| step.applies && !quorums_meet(was, meta)) {
             self.breach(Breach::QuorumsDisjoint { region, store, from: was.epoch, to: meta.epoch });
         }
+        let same = |was: &Region| {
+            was.epoch != meta.epoch && (&was.peers, &was.start, &was.end) == (&meta.peers, &meta.start, &meta.end)
+        };
+        if let Some(was) = was.filter(|was| step.applies && same(was)) {
+            self.breach(Breach::EpochRaisedForNothing { region, store, from: was.epoch, to: meta.epoch });
+        }
         let metas = &self.region(region).metas;
         let place = metas.binary_search_by_key(&meta.epoch, |known| known.epoch);
         let incomparable = metas
