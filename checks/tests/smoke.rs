@@ -1,0 +1,108 @@
+//! The smoke scopes inside `cargo test`: exhausted, judged by stateright's
+//! checker too, and every transition replayed on the implementation.
+//!
+//! What each scope came to is pinned, so that a change of the rules is seen
+//! even where every property still holds. After a change that is meant:
+//! `INSTA_UPDATE=always cargo test -p rollcall-checks --test smoke`.
+//!
+//! A scope is a test of its own, on one thread: the test runner has the cores.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{LazyLock, OnceLock};
+
+use rollcall_checks::verify::{ScopeReport, Watch, family_failures, verify};
+use rollcall_model::scopes::{Family, Plan, Size, plans};
+
+/// Each smoke scope with what it came to, once somebody has asked.
+static SCOPES: LazyLock<Vec<(Plan, OnceLock<ScopeReport>)>> = LazyLock::new(|| {
+    let plans = Family::ALL.iter().flat_map(|family| plans(*family, Size::Smoke));
+    plans.map(|plan| (plan, OnceLock::new())).collect()
+});
+
+fn report_of<'a>((plan, report): &'a (Plan, OnceLock<ScopeReport>)) -> &'a ScopeReport {
+    report.get_or_init(|| match verify(plan, 1, &Watch::default()) {
+        Ok(verified) => {
+            if let Some(divergence) = &verified.divergence {
+                eprintln!("{divergence}");
+            }
+            verified.report
+        }
+        Err(error) => panic!("{}: {error}", plan.scope.name),
+    })
+}
+
+fn holds(name: &str) {
+    let name = format!("{name}_smoke");
+    let scope = SCOPES.iter().find(|(plan, _)| plan.scope.name == name);
+    let report = report_of(scope.unwrap_or_else(|| panic!("there is no scope `{name}`")));
+    assert!(report.holds(), "{name}: {:?} {:?}", report.failures, report.unfinished);
+    assert!(report.exhausted);
+    assert_eq!(report.stateright_agrees, Some(true));
+    assert_eq!(report.transitions_replayed, Some(report.transitions));
+    assert!(report.replayed_steps >= report.transitions_replayed);
+    assert!(report.probes_refused.is_some_and(|probes| probes > 0), "nothing forbidden was tried");
+    assert_eq!(report.violations, Vec::<String>::new());
+    assert_eq!(report.unreached, Vec::<String>::new());
+}
+
+macro_rules! scopes {
+    ($($family:ident: $($scope:ident)+;)+) => {
+        $(mod $family {
+            $(#[test]
+            fn $scope() {
+                super::holds(stringify!($scope));
+            })+
+        })+
+
+        const TESTED: &[&str] = &[$($(concat!(stringify!($scope), "_smoke"),)+)+];
+    };
+}
+
+scopes! {
+    conf_change:
+        grow_and_shrink
+        replace_one_by_one
+        replace_by_joint
+        swap_two_by_joint
+        replace_a_lost_store
+        leader_removed_after_handover
+        two_voters_to_one
+        old_term_leader
+        promoted_while_it_needs_a_snapshot
+        joins_again_with_the_same_id
+        joins_again_with_a_new_id
+        transfer_against_a_change
+        old_term_entries
+        reads_across_leaders;
+}
+
+#[test]
+fn every_smoke_scope_is_a_test() {
+    let there: Vec<&str> = SCOPES.iter().map(|(plan, _)| plan.scope.name.as_str()).collect();
+    assert_eq!(TESTED, there, "the scopes of the model and the list in this file");
+}
+
+// Tests begin in the order of their names: this one finds the scopes done.
+#[test]
+fn the_families_owe_nothing() {
+    let reports: Vec<ScopeReport> = SCOPES.iter().map(report_of).cloned().collect();
+    for family in Family::ALL {
+        assert_eq!(family_failures(*family, Size::Smoke, &reports), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_numbers_are_as_they_were() {
+    let mut families = BTreeMap::<&str, String>::new();
+    for report in SCOPES.iter().map(report_of) {
+        let ScopeReport { family, scope, distinct_states, transitions, depth, .. } = report;
+        let table = families.entry(family).or_insert_with(|| {
+            format!("{:<44} {:>8} {:>11} {:>5}\n", "scope", "distinct", "transitions", "depth")
+        });
+        writeln!(table, "{scope:<44} {distinct_states:>8} {transitions:>11} {depth:>5}").expect("a string");
+    }
+    for (family, table) in families {
+        insta::assert_snapshot!(format!("smoke_{family}"), table);
+    }
+}
