@@ -6,6 +6,7 @@ pub mod cli;
 pub mod conformance;
 pub mod explorer;
 pub mod judge;
+pub mod museum;
 pub mod tour;
 pub mod verify;
 pub mod world;

@@ -66,11 +66,11 @@ guards! {
     StopAfterDestroy = "stop_after_destroy",
     /// A tombstone refuses messages from before the removal; else the removed peer comes back (row 26, tikv#1262).
     TombstoneRefusesStale = "tombstone_refuses_stale",
-    /// A new leader proposes no change before it applied everything up to its election (raft's single-server bug of 2015).
+    /// A new leader proposes no change before it applied everything up to its election (Raft's single-server bug of 2015).
     ChangeWaitsForOwnElection = "change_waits_for_own_election",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
-    /// A joint quorum is a majority of each half, not of their union.
+    /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod list;
 mod lookup;
+mod museum;
 mod replay;
 mod show;
 mod verify;
@@ -102,6 +103,17 @@ enum Ask {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Every guard dropped once: what breaks, how soon, who notices
+    Museum {
+        /// Only this guard
+        guard: Option<String>,
+        /// Where the traces are written, one a guard
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// One JSON object an exhibit instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// The scopes, with the question that each asks
     Scopes,
     /// The guards, with the incident behind each
@@ -174,6 +186,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         }
         Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
+        Ask::Museum { guard, out, json } => museum::run(guard.as_deref(), out.as_deref(), json),
         Ask::Scopes => list::scopes(),
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),

@@ -73,6 +73,7 @@ fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
             peer.region = after;
         }
         peer.applied = index;
+        raft::apply_ordinary(peer);
         return;
     }
     let known =

@@ -1,0 +1,110 @@
+//! `museum`: every guard dropped once.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::End;
+use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
+
+pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result<End> {
+    if let Some(name) = guard {
+        let below = rollcall_impl::Guard::from_name(name).is_some_and(|guard| guard.is_implementation_only());
+        if !below {
+            super::lookup::guard(name)?;
+        }
+    }
+    if let Some(folder) = out
+        && !folder.is_dir()
+    {
+        bail!("{} is not a folder; the traces are written into one", folder.display());
+    }
+    let mut exhibits = Vec::new();
+    for piece in PIECES.iter().filter(|piece| guard.is_none_or(|name| piece.guard.name() == name)) {
+        let shown = show(piece, super::default_threads())?;
+        if let (Some(folder), Some(trace)) = (out, &shown.trace) {
+            let path = folder.join(format!("{}.jsonl", piece.guard));
+            trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if json {
+            println!("{}", serde_json::to_string(&shown.exhibit)?);
+        }
+        exhibits.push(shown.exhibit);
+    }
+    let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
+    for guard in below.filter(|known| guard.is_none_or(|name| known.name() == name)) {
+        let exhibit = below_the_grain(*guard);
+        if json {
+            println!("{}", serde_json::to_string(&exhibit)?);
+        }
+        exhibits.push(exhibit);
+    }
+    if !json {
+        println!("{}", table(&exhibits));
+    }
+    let mut end = End::Holds;
+    for exhibit in &exhibits {
+        for failure in &exhibit.failures {
+            eprintln!("{}: {failure}", exhibit.guard);
+            end = End::Violated;
+        }
+    }
+    Ok(end)
+}
+
+/// A guard that has no form in the model: `cargo test -p rollcall-impl <guard>` kills it.
+fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
+    Exhibit {
+        guard: guard.name().into(),
+        incident: guard.incident().into(),
+        decider: Some(match guard.decider() {
+            rollcall_impl::Decider::Raft => "raft-rs".into(),
+            rollcall_impl::Decider::Store => "Store".into(),
+        }),
+        level: "implementation".into(),
+        property: None,
+        states_to_find: None,
+        trace_steps: None,
+        killed_in_model: None,
+        killed_on_implementation: Some(format!("{BELOW_THE_GRAIN} {}", guard.name())),
+        failures: Vec::new(),
+    }
+}
+
+fn table(exhibits: &[Exhibit]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([
+        "guard",
+        "incident",
+        "violates",
+        "states",
+        "steps",
+        "in the model killed by",
+        "on the implementation killed by",
+    ]);
+    for exhibit in exhibits {
+        let number = |figure: Option<u64>| figure.map_or("-".to_string(), |figure| figure.to_string());
+        let words = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        table.add_row([
+            exhibit.guard.clone(),
+            row_of(&exhibit.incident),
+            words(&exhibit.property),
+            number(exhibit.states_to_find),
+            number(exhibit.trace_steps),
+            words(&exhibit.killed_in_model),
+            words(&exhibit.killed_on_implementation),
+        ]);
+    }
+    table
+}
+
+/// The reference at the end of an incident, which tells it in a table.
+fn row_of(incident: &str) -> String {
+    match (incident.rfind('('), incident.rfind(')')) {
+        (Some(from), Some(to)) if from < to => incident[from + 1..to].into(),
+        _ => incident.into(),
+    }
+}

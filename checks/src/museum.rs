@@ -1,0 +1,313 @@
+//! The museum: every guard dropped once, and what comes of it.
+//!
+//! A guard whose absence breaks safety has a shortest counterexample to a named
+//! property in the model. One whose absence only ever stops progress has a
+//! *trap* instead: the shortest way to a step that the rules without it decide
+//! otherwise; what never comes afterwards is for recoverability to show. On the
+//! implementation the sound store must part from either trace where the guard
+//! bites, and the store without the guard must follow it to the end and, for
+//! safety, violate the same property there.
+
+use rollcall_impl::{Decider, Dropped, Guards, Sound};
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::{self, Plan};
+use rollcall_model::{EXPLORED, Guard, GuardSet, Rollcall, State};
+use rollcall_traces::{Action, Header, ReplayError, Sides, Step, Trace, Verdict, replay};
+use serde::Serialize;
+use stateright::Model;
+use thiserror::Error;
+
+use crate::explorer::{self, Exploration, ExploreError, Options};
+use crate::judge::Judge;
+use crate::verify::violation_trace;
+use crate::world::World;
+
+/// What a dropped guard does harm to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// This property is violated.
+    Safety(Property),
+    /// Something good never comes.
+    Liveness,
+}
+
+/// One guard, and where its absence is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// The guard.
+    pub guard: Guard,
+    /// What its absence does harm to.
+    pub harm: Harm,
+    /// The scope in which that shows.
+    pub scope: &'static str,
+}
+
+const fn safety(guard: Guard, property: Property, scope: &'static str) -> Piece {
+    Piece { guard, harm: Harm::Safety(property), scope }
+}
+
+const fn liveness(guard: Guard, scope: &'static str) -> Piece {
+    Piece { guard, harm: Harm::Liveness, scope }
+}
+
+/// Every guard of the model, with its scope. Smoke scopes where they suffice.
+pub const PIECES: &[Piece] = &[
+    safety(Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
+    liveness(Guard::StepDownOnHigherTerm, "grow_and_shrink_smoke"),
+    liveness(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
+    liveness(Guard::TransferTimesOut, "transfer_against_a_change_smoke"),
+    liveness(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
+    safety(Guard::CampaignAppliesFirst, Property::SingleChange, "grow_and_shrink_smoke"),
+    liveness(Guard::UninitialisedPeerListens, "grow_and_shrink_smoke"),
+    liveness(Guard::HeartbeatCommitBounded, "grow_and_shrink_smoke"),
+    liveness(Guard::PendingChangeExpires, "grow_and_shrink_smoke"),
+    safety(Guard::ApplyNeedsNoClient, Property::AppliedAgreement, "replace_one_by_one_smoke"),
+    safety(Guard::NoDuplicateChange, Property::EpochComparable, "grow_and_shrink_smoke"),
+    liveness(Guard::DemoteBeforeRemoval, "two_voters_to_one_smoke"),
+    safety(Guard::TombstoneAtNewEpoch, Property::CleanTombstone, "replace_one_by_one_smoke"),
+    liveness(Guard::StalePeerTold, "leader_removed_after_handover_smoke"),
+    safety(Guard::LeaderStepsDownOnRemoval, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
+    safety(Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
+    safety(Guard::TombstoneRefusesStale, Property::NoResurrection, "leader_removed_after_handover_smoke"),
+    safety(Guard::ChangeWaitsForOwnElection, Property::SingleChange, "grow_and_shrink_smoke"),
+    safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
+    safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
+];
+
+/// Guards below the grain: a named test of the implementation kills each.
+pub const BELOW_THE_GRAIN: &str = "named test";
+
+/// What came of one guard. A figure that was not measured is `None`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exhibit {
+    /// The guard.
+    pub guard: String,
+    /// The incident behind it.
+    pub incident: String,
+    /// Who decides it: `raft-rs` or `Store`; `None` where the implementation cannot drop it.
+    pub decider: Option<String>,
+    /// `model`, `implementation` or `both`.
+    pub level: String,
+    /// The property that is violated, or `awaits recoverability`.
+    pub property: Option<String>,
+    /// Distinct states looked at until it was found.
+    pub states_to_find: Option<u64>,
+    /// The length of the shortest trace.
+    pub trace_steps: Option<u64>,
+    /// What notices in the model.
+    pub killed_in_model: Option<String>,
+    /// What notices on the implementation.
+    pub killed_on_implementation: Option<String>,
+    /// What is missing, in words.
+    #[serde(skip)]
+    pub failures: Vec<String>,
+}
+
+/// An exhibit with its trace.
+pub struct Shown {
+    /// What came of it.
+    pub exhibit: Exhibit,
+    /// The shortest trace into it.
+    pub trace: Option<Trace>,
+}
+
+/// A piece that cannot be looked for.
+#[derive(Debug, Error)]
+pub enum MuseumError {
+    /// Its scope is not there.
+    #[error("guard `{guard}` is looked for in scope `{scope}`, which there is not; correct `museum::PIECES`")]
+    UnknownScope {
+        /// The guard.
+        guard: &'static str,
+        /// The scope.
+        scope: &'static str,
+    },
+    /// The scope cannot be begun without the guard.
+    #[error(transparent)]
+    Scope(#[from] rollcall_traces::ScopeError),
+    /// The scope cannot be explored.
+    #[error(transparent)]
+    Explore(#[from] ExploreError),
+}
+
+/// In the model's column of a guard whose absence breaks liveness alone.
+pub const AWAITS: &str = "awaits recoverability";
+
+/// Shows what comes of dropping one guard.
+///
+/// # Errors
+/// Where the piece cannot be looked for at all; that nobody notices is no
+/// error but a failure of the exhibit.
+pub fn show(piece: &Piece, threads: usize) -> Result<Shown, MuseumError> {
+    let plan = plan_of(piece)?;
+    let found = match piece.harm {
+        Harm::Safety(property) => counterexample(piece, plan, property, threads)?,
+        Harm::Liveness => trap(piece, &plan, threads)?,
+    };
+    let mut exhibit = Exhibit {
+        guard: piece.guard.name().into(),
+        incident: piece.guard.incident().into(),
+        decider: None,
+        level: "model".into(),
+        property: Some(match piece.harm {
+            Harm::Safety(property) => property.name().into(),
+            Harm::Liveness => AWAITS.into(),
+        }),
+        states_to_find: found.as_ref().map(|found| found.states),
+        trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
+        killed_in_model: None,
+        killed_on_implementation: None,
+        failures: Vec::new(),
+    };
+    let Some(found) = found else {
+        exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
+        return Ok(Shown { exhibit, trace: None });
+    };
+    exhibit.killed_in_model = Some(match piece.harm {
+        Harm::Safety(property) => property.name().into(),
+        Harm::Liveness => format!("{AWAITS}; the rules part at step {}", found.trace.steps.len()),
+    });
+    on_implementation(piece, &found.trace, &mut exhibit);
+    Ok(Shown { exhibit, trace: Some(found.trace) })
+}
+
+fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
+    scopes::all()
+        .into_iter()
+        .find(|plan| plan.scope.name == piece.scope)
+        .ok_or(MuseumError::UnknownScope { guard: piece.guard.name(), scope: piece.scope })
+}
+
+struct Found {
+    states: u64,
+    trace: Trace,
+}
+
+/// A shortest trace into a violation of the property.
+fn counterexample(
+    piece: &Piece,
+    plan: Plan,
+    property: Property,
+    threads: usize,
+) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
+    let model = plan.model(GuardSet::without(piece.guard))?;
+    let explored = explorer::explore(&model, &options(threads, true), |_, _| 0)?;
+    let first = explored
+        .violations()
+        .filter(|verdict| verdict.property != EXPLORED)
+        .find_map(|verdict| verdict.first);
+    Ok(first.map(|state| Found {
+        states: u64::from(state) + 1,
+        trace: violation_trace(&model, &explored, property.name(), state),
+    }))
+}
+
+fn options(threads: usize, stop_at_first_violation: bool) -> Options<'static> {
+    Options { threads, stop_at_first_violation, keep_edges: false, ..Options::default() }
+}
+
+/// A shortest trace to a step that the rules decide otherwise without the
+/// guard. Up to that step both say the same, so the sound states are searched.
+fn trap(piece: &Piece, plan: &Plan, threads: usize) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let sound = plan.model(GuardSet::ALL)?;
+    let without = sound.with_guards(GuardSet::without(piece.guard));
+    let explored = explorer::explore(&sound, &options(threads, false), |_, _| 0)?;
+    let mut actions = Vec::new();
+    for (index, state) in (0..).zip(&explored.states) {
+        actions.clear();
+        without.actions(state, &mut actions);
+        let bites = |action: &&Action| sound.step(state, action) != without.step(state, action);
+        if let Some(action) = actions.iter().find(bites) {
+            let trace = trap_trace(&without, &explored, index, action);
+            return Ok(Some(Found { states: u64::from(index) + 1, trace }));
+        }
+    }
+    Ok(None)
+}
+
+/// The way to `state` and the step there, as the rules without the guard take it.
+fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
+    let mut header = Header::new(without.scope().clone());
+    header.without = without.guards().dropped().map(|guard| guard.name().to_string()).collect();
+    let mut at = without.first();
+    header.view = Some(without.seen(&at).view());
+    let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
+    let mut steps = Vec::new();
+    for (index, action) in (1..).zip(way.chain([action.clone()])) {
+        let (after, outcome) = without.take(&at, &action);
+        at = after;
+        let mut step = Step::new(index, action);
+        step.outcome = Some(outcome);
+        step.view = Some(without.seen(&at).view());
+        steps.push(step);
+    }
+    if let Some(last) = steps.last_mut() {
+        last.note = format!("here the guard bites; what never comes behind it {AWAITS}");
+    }
+    let verdict = Verdict::diverged(steps.len() as u64);
+    Trace { header, steps, verdict: Some(verdict) }
+}
+
+/// The sound store must part from the trace, the store without the guard must
+/// follow it to the end.
+fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
+    let parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
+        Err(ReplayError::Diverged(divergence)) => divergence.step,
+        Err(error) => {
+            exhibit.failures.push(error.to_string());
+            return;
+        }
+        Ok(_) => {
+            exhibit.failures.push("the sound implementation follows the trace to its end".into());
+            return;
+        }
+    };
+    let Some(guard) = rollcall_impl::Guard::from_name(piece.guard.name()) else {
+        exhibit.level = "model".into();
+        exhibit.killed_on_implementation =
+            Some(format!("sound raft-rs parts from the trace at step {parts_at}"));
+        return;
+    };
+    exhibit.decider = Some(match guard.decider() {
+        Decider::Raft => "raft-rs".into(),
+        Decider::Store => "Store".into(),
+    });
+    match follow(World::new(Dropped(guard)), trace) {
+        Ok(violated) => {
+            exhibit.level = "both".into();
+            let parts = format!("sound parts at step {parts_at}");
+            match piece.harm {
+                Harm::Safety(property) if violated.contains(&property.name().to_string()) => {
+                    exhibit.killed_on_implementation = Some(format!("{}; {parts}", property.name()));
+                }
+                Harm::Safety(property) => exhibit.failures.push(format!(
+                    "without the guard the implementation follows the trace and does not violate {}",
+                    property.name()
+                )),
+                Harm::Liveness => exhibit.killed_on_implementation = Some(format!("{AWAITS}; {parts}")),
+            }
+        }
+        Err(why) => exhibit.failures.push(why),
+    }
+}
+
+/// Replays the trace; the properties that are violated at its end.
+fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
+    replay(&mut world, trace, Sides::MODEL_AND_IMPL).map_err(|error| {
+        format!("the implementation without the guard does not follow the trace:\n{error}")
+    })?;
+    // The views are equal to the trace's, so the trace's are judged.
+    let mut judge = Judge::named(&trace.header.properties).map_err(|error| error.to_string())?;
+    let mut violated = Vec::new();
+    if let Some(view) = &trace.header.view {
+        violated = judge.names(view, None);
+    }
+    for step in &trace.steps {
+        if let (Some(view), Some(outcome)) = (&step.view, &step.outcome) {
+            violated = judge.names(view, Some((&step.action, outcome)));
+        }
+    }
+    Ok(violated)
+}
