@@ -166,6 +166,10 @@ impl Offer<'_> {
                             answer,
                         });
                     }
+                    if self.left.late > 0 && peer.region.is_voter(member.id) && member.id != peer.id {
+                        let (from, to, message) = (store, member.store, Outgoing::VoteRequest);
+                        self.actions.push(Action::Hold { region, from, to, message });
+                    }
                 }
             }
             Role::Follower => {}
@@ -196,6 +200,15 @@ impl Offer<'_> {
                     to: member.store,
                     message: Outgoing::Append,
                 });
+                // To one that is there an append says as much.
+                let (from, to) = (store, member.store);
+                let there = self
+                    .seen
+                    .peer(to, region)
+                    .is_some_and(|peer| peer.state != PeerState::Tombstone && peer.id == member.id);
+                if !there {
+                    self.actions.push(Action::Hold { region, from, to, message: Outgoing::Heartbeat });
+                }
             }
         }
         self.proposals(store, region, peer);
@@ -307,7 +320,7 @@ fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], act
                 actions.push(Action::Replicate { region, leader: from, follower: to, entries, answer });
             }
         }
-        for message in [Outgoing::Append, Outgoing::TimeoutNow] {
+        for message in [Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest] {
             actions.push(Action::Hold { region, from, to, message });
         }
     }
@@ -354,11 +367,14 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
 /// Which kind of held message an action delivers late, for the report.
 pub(crate) fn late_kind(message: &Message) -> &'static str {
     match message {
+        Message::VoteRequest { .. } => "late vote request",
         Message::VoteAnswer { .. } => "late vote answer",
         Message::Append { .. } => "late append",
         Message::AppendAnswer { .. } => "late append answer",
         Message::Snapshot(_) => "late snapshot",
+        Message::Heartbeat { .. } => "late heartbeat",
         Message::TimeoutNow => "late timeout now",
+        Message::Removed { .. } => "late removed",
     }
 }
 
@@ -387,12 +403,17 @@ pub const ACTION_KINDS: &[&str] = &[
     "restart",
     "destroy",
     "hold append",
+    "hold heartbeat",
     "hold timeout now",
+    "hold vote request",
+    "late vote request",
     "late vote answer",
     "late append",
     "late append answer",
+    "late heartbeat",
     "late snapshot",
     "late timeout now",
+    "late removed",
 ];
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
@@ -423,6 +444,8 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::Restart { .. } => "restart",
         Action::Destroy { .. } => "destroy",
         Action::Hold { message: Outgoing::Append, .. } => "hold append",
+        Action::Hold { message: Outgoing::Heartbeat, .. } => "hold heartbeat",
+        Action::Hold { message: Outgoing::VoteRequest, .. } => "hold vote request",
         Action::Hold { message: Outgoing::TimeoutNow, .. } => "hold timeout now",
         Action::Late { slot } => {
             seen.held().get(*slot).map_or("late append", |held| late_kind(&held.message))

@@ -121,7 +121,7 @@ pub enum Action {
     Hold {
         /// The region.
         region: RegionId,
-        /// The store of the sender, a leader.
+        /// The store of the sender, a leader or a candidate.
         from: StoreId,
         /// The store of the receiver.
         to: StoreId,
@@ -184,15 +184,19 @@ pub enum Entries {
     All,
 }
 
-/// A message that a leader may send and the world may hold.
+/// A message that a leader or candidate may send and the world may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
     /// One entry beyond the common prefix (or none), with the leader's commit
     /// index; a snapshot where the log no longer reaches back.
     Append,
+    /// A heartbeat; it may create the receiver if the leader knows nothing of it.
+    Heartbeat,
     /// The pending `TimeoutNow`.
     TimeoutNow,
+    /// A candidate's vote request; it stays at hand for a round all the same.
+    VoteRequest,
 }
 
 /// What can be proposed, and what a log entry carries.

@@ -116,8 +116,10 @@ fn readable(view: &View) -> Value {
         {
             number_objects(append, "entries", previous.index + 1);
         }
-        if let Some(Value::Object(snapshot)) = fields["message"].get_mut("snapshot") {
-            readable_members(&mut snapshot["region"]);
+        for kind in ["snapshot", "removed"] {
+            if let Some(Value::Object(carried)) = fields["message"].get_mut(kind) {
+                readable_members(&mut carried["region"]);
+            }
         }
         (slot.to_string(), Value::Object(fields))
     });

@@ -268,7 +268,7 @@ pub struct Held {
     pub from: Member,
     /// The receiver as the sender knows it.
     pub to: Member,
-    /// The sender's term.
+    /// The sender's term; 0 for [`Message::Removed`], which no raft sends.
     pub term: u64,
     /// The sender's epoch.
     pub epoch: Epoch,
@@ -280,6 +280,13 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
+    /// A candidate asks for a vote.
+    VoteRequest {
+        /// The end of its log.
+        last: LogPosition,
+        /// Its commit index and that entry's term when it asked.
+        commit: LogPosition,
+    },
     /// The answer to a vote request.
     VoteAnswer {
         /// Whether the vote was granted.
@@ -298,11 +305,24 @@ pub enum Message {
     },
     /// The follower has the log up to `index`.
     AppendAnswer {
-        /// The index.
+        /// The index; 0 where nothing is acknowledged (a rejection, the answer
+        /// to a heartbeat).
         index: u64,
+    },
+    /// A leader says that it leads.
+    Heartbeat {
+        /// The commit index, as far as the leader knows the receiver's log to
+        /// match; 0 lets it create the receiver.
+        commit: u64,
     },
     /// A snapshot.
     Snapshot(Snapshot),
     /// Campaign at once.
     TimeoutNow,
+    /// The receiver was removed, and its message showed that it does not know.
+    /// It is the store that says so: the term is 0.
+    Removed {
+        /// The region as the teller knows it.
+        region: Region,
+    },
 }

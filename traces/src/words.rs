@@ -71,7 +71,9 @@ impl fmt::Display for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Outgoing::Append => "append",
+            Outgoing::Heartbeat => "heartbeat",
             Outgoing::TimeoutNow => "TimeoutNow",
+            Outgoing::VoteRequest => "vote request",
         })
     }
 }
@@ -203,14 +205,18 @@ impl fmt::Display for Held {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Message::VoteRequest { last, .. } => write!(f, "vote request with log to {last}"),
             Message::VoteAnswer { granted: true, .. } => f.write_str("vote granted"),
             Message::VoteAnswer { granted: false, .. } => f.write_str("vote rejected"),
             Message::Append { previous, entries, commit } => {
                 write!(f, "append of {} entries behind {}, commit {commit}", entries.len(), previous.index)
             }
+            Message::AppendAnswer { index: 0 } => f.write_str("answer that acknowledges nothing"),
             Message::AppendAnswer { index } => write!(f, "append answer {index}"),
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
+            Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),
+            Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
         }
     }
 }

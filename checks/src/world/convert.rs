@@ -22,6 +22,7 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NothingToApply => tr::Reason::NothingToApply,
         R::StaleTerm => tr::Reason::StaleTerm,
         R::StaleEpoch => tr::Reason::StaleEpoch,
+        R::SenderRemoved => tr::Reason::SenderRemoved,
         R::Tombstone => tr::Reason::Tombstone,
         R::StalePeerId => tr::Reason::StalePeerId,
         R::NotInitialMessage => tr::Reason::NotInitialMessage,

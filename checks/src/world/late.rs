@@ -1,8 +1,8 @@
 //! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
 //! belong to a round, and the end of a transfer.
 
-use rollcall_impl::{Config, Guards, Input, Message, Output};
-use rollcall_traces::{Entries, Outgoing, Reason, RegionId, StoreId};
+use rollcall_impl::{Config, Guards, Input, Message, MessagePayload, Output};
+use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
 use super::World;
 use super::rounds::common_prefix;
@@ -16,6 +16,11 @@ impl<G: Guards> World<G> {
         message: Outgoing,
     ) -> Result<(), Reason> {
         let leading = self.up(from)?;
+        if message == Outgoing::VoteRequest {
+            let request = self.request_to(leading, region, to)?;
+            self.hold(request);
+            return Ok(());
+        }
         let member = self.other_member(leading, region, to)?;
         let message = match message {
             Outgoing::Append => {
@@ -27,6 +32,8 @@ impl<G: Guards> World<G> {
                 let next = common_prefix(self.leader(leading, region)?, receiver).map_or(1, |at| at + 1);
                 self.probe(leading, region, member.id, next, Entries::One)?
             }
+            Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
+            Outgoing::VoteRequest => unreachable!("a candidate's, above"),
             Outgoing::TimeoutNow => {
                 let message = self.timeout_now(region, from).filter(|message| message.to.store == to);
                 let message = message.cloned().ok_or(Reason::NoTimeoutNow)?;
@@ -41,8 +48,19 @@ impl<G: Guards> World<G> {
     pub(super) fn late(&mut self, slot: usize) -> Result<(), Reason> {
         let message = self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)?;
         let receiver = self.up(message.to.store)?;
-        let outputs = self.deliver(receiver, message, false)?;
-        reached_raft(&outputs)?;
+        let region = message.region;
+        if matches!(message.payload, MessagePayload::Tombstone(_)) {
+            match self.step(receiver, region, Input::Message(message)) {
+                // It is not meant, or knows better: the message is gone.
+                Ok(_) | Err(Reason::NoEffect) => {}
+                Err(Reason::RegionNotFound) => return Err(Reason::NotInitialMessage),
+                Err(reason) => return Err(reason),
+            }
+        } else {
+            let to = message.to.id;
+            let outputs = self.deliver(receiver, message, Answer::Lost)?;
+            self.reached_raft(receiver, region, to, &outputs)?;
+        }
         self.messages.remove(slot);
         self.held.remove(slot);
         self.changed = true;
@@ -54,8 +72,8 @@ impl<G: Guards> World<G> {
         self.leader(leading, region)?;
         let message = self.timeout_now(region, leader).cloned().ok_or(Reason::NoTimeoutNow)?;
         let target = self.up(message.to.store)?;
-        let outputs = self.deliver(target, message.clone(), false)?;
-        reached_raft(&outputs)?;
+        let outputs = self.deliver(target, message.clone(), Answer::Lost)?;
+        self.reached_raft(target, region, message.to.id, &outputs)?;
         self.timeout_now_left(&message);
         Ok(())
     }
@@ -78,10 +96,11 @@ impl<G: Guards> World<G> {
         }
         Ok(())
     }
-}
 
-/// A store that destroyed an older peer and creates none has not taken the message.
-fn reached_raft(outputs: &[Output]) -> Result<(), Reason> {
-    let replaced = outputs.iter().any(|output| matches!(output, Output::Destroyed { .. }));
-    if replaced { Err(Reason::NotInitialMessage) } else { Ok(()) }
+    /// A store that destroyed an older peer and created none has not taken the message.
+    fn reached_raft(&self, node: usize, region: RegionId, to: u64, outputs: &[Output]) -> Result<(), Reason> {
+        let destroyed = outputs.iter().any(|output| matches!(output, Output::Destroyed { .. }));
+        let there = self.status(node, region).is_some_and(|peer| peer.id() == to);
+        if destroyed && !there { Err(Reason::NotInitialMessage) } else { Ok(()) }
+    }
 }

@@ -13,7 +13,7 @@ use rollcall_impl::{
     Store,
 };
 use rollcall_traces::{
-    Action, Held, Outcome, Peer, RangeEntry, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
+    Action, Answer, Held, Outcome, Peer, RangeEntry, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
     StoreStatus, Subject, View,
 };
 
@@ -196,8 +196,8 @@ impl<G: Guards> World<G> {
     }
 
     /// A message reaches its receiver. `Err` where the store refuses it, or
-    /// answers that the sender was removed (and tells it so, if `answered`).
-    fn deliver(&mut self, node: usize, message: Message, answered: bool) -> Result<Vec<Output>, Reason> {
+    /// answers that the sender was removed: that answer has the fate of `answer`.
+    fn deliver(&mut self, node: usize, message: Message, answer: Answer) -> Result<Vec<Output>, Reason> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
         let gone = outputs.iter().find_map(|output| match output {
@@ -205,9 +205,15 @@ impl<G: Guards> World<G> {
             _ => None,
         });
         let Some(told) = gone else { return Ok(outputs) };
-        if answered && let Ok(back) = self.up(sender) {
-            // Whether it minds is its own affair: the message was refused.
-            let _ = self.step(back, region, Input::Message(told.clone()));
+        match answer {
+            Answer::Given => {
+                if let Ok(back) = self.up(sender) {
+                    // Whether it minds is its own affair: the message was refused.
+                    let _ = self.step(back, region, Input::Message(told.clone()));
+                }
+            }
+            Answer::Held => self.hold(told.clone()),
+            Answer::Lost => {}
         }
         Err(Reason::SenderRemoved)
     }

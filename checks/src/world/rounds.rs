@@ -6,7 +6,8 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
+    Guard, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerState, PeerStatus,
+    StateRole,
 };
 use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
 
@@ -21,6 +22,19 @@ impl<G: Guards> World<G> {
         answer: Answer,
     ) -> Result<(), Reason> {
         let asking = self.up(candidate)?;
+        let request = self.request_to(asking, region, voter)?;
+        let voting = self.up(voter)?;
+        let outputs = self.deliver(voting, request, answer)?;
+        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, answer)
+    }
+
+    /// The request of the candidate in that place to the voter on `voter`.
+    pub(super) fn request_to(
+        &self,
+        asking: usize,
+        region: RegionId,
+        voter: StoreId,
+    ) -> Result<Message, Reason> {
         let status = self.live(asking, region)?;
         if status.role() != StateRole::Candidate {
             return Err(Reason::NotCandidate);
@@ -30,11 +44,8 @@ impl<G: Guards> World<G> {
             .member_on(voter)
             .filter(|member| member.role != MemberRole::Learner && member.id != status.id())
             .ok_or(Reason::NotInConfig)?;
-        let request =
-            self.request(region, candidate, (status.id(), status.term()), to).ok_or(Reason::NotInConfig)?;
-        let voting = self.up(voter)?;
-        let outputs = self.deliver(voting, request, answer == Answer::Given)?;
-        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, answer)
+        let campaign = (status.id(), status.term());
+        self.request(region, self.nodes[asking].id, campaign, to).ok_or(Reason::NotInConfig)
     }
 
     /// The candidate's request to that voter.
@@ -97,7 +108,7 @@ impl<G: Guards> World<G> {
             self.acknowledge_read(leading, following, region, to.id)?;
         }
         let append = self.probe(leading, region, to.id, prefix + 1, entries)?;
-        let outputs = self.deliver(following, append, given)?;
+        let outputs = self.deliver(following, append, answer)?;
         self.return_answer(leading, outputs, MessageType::MsgAppendResponse, answer)
     }
 
@@ -125,7 +136,7 @@ impl<G: Guards> World<G> {
             return Err(Reason::NoAnswer);
         }
         let heartbeat = self.heartbeat(leading, region, to, false)?;
-        self.deliver(following, heartbeat, true).map(drop)
+        self.deliver(following, heartbeat, Answer::Given).map(drop)
     }
 
     fn send_snapshot(
@@ -137,11 +148,14 @@ impl<G: Guards> World<G> {
         answer: Answer,
     ) -> Result<(), Reason> {
         if answer != Answer::Given {
-            return Err(self.why_no_snapshot(leading, following, region));
+            let why = self.why_no_snapshot(leading, following, region);
+            if why != Reason::SenderRemoved || answer == Answer::Lost {
+                return Err(why);
+            }
         }
         // Below its first index a leader sends a snapshot.
         let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
-        self.deliver(following, snapshot, true).map(drop)
+        self.deliver(following, snapshot, answer).map(drop)
     }
 
     /// Why a snapshot whose answer shall be lost or held is refused: what the
@@ -156,8 +170,12 @@ impl<G: Guards> World<G> {
         {
             return Reason::SenderRemoved;
         }
-        if receiver.staged().is_some() {
+        if receiver.staged().is_some() && self.guards.holds(Guard::SnapshotOnce) {
             return Reason::ApplyingSnapshot;
+        }
+        let uninitialised = receiver.state() == PeerState::Uninitialised;
+        if uninitialised && !self.guards.holds(Guard::UninitialisedPeerListens) {
+            return Reason::NotPromotable;
         }
         if leader.term() < receiver.term() { Reason::StaleTerm } else { Reason::NoAnswer }
     }
@@ -171,11 +189,11 @@ impl<G: Guards> World<G> {
         to: u64,
     ) -> Result<(), Reason> {
         let heartbeat = self.heartbeat(leading, region, to, true)?;
-        let outputs = self.deliver(following, heartbeat, true)?;
+        let outputs = self.deliver(following, heartbeat, Answer::Given)?;
         self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, Answer::Given)
     }
 
-    fn heartbeat(
+    pub(super) fn heartbeat(
         &mut self,
         leading: usize,
         region: RegionId,

@@ -116,6 +116,11 @@ impl Envelope {
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
     fn tell_removed(&self, draft: &mut Draft, known: Region, answer: Answer) -> Result<(), Reason> {
+        if answer == Answer::Held && draft.holds(Guard::StalePeerTold) {
+            let held = self.removal(draft, known);
+            draft.hold(held);
+            return Err(Reason::SenderRemoved);
+        }
         let told = answer == Answer::Given
             && draft.holds(Guard::StalePeerTold)
             && draft.live(self.from.store, self.region).is_ok_and(|sender| {
@@ -125,6 +130,23 @@ impl Envelope {
             bury(draft, self.from.store, self.region);
         }
         Err(Reason::SenderRemoved)
+    }
+
+    /// The word of its removal, from the receiving store to the sender.
+    fn removal(&self, draft: &Draft, known: Region) -> Held {
+        let teller = draft.peer(self.to.store, self.region).expect("who tells is there");
+        let from = match teller.state {
+            PeerState::Tombstone => Member { id: teller.id, store: self.to.store, role: MemberRole::Learner },
+            _ => member_of_own_region(teller, self.to.store),
+        };
+        Held {
+            region: self.region,
+            from,
+            to: self.from,
+            term: 0,
+            epoch: known.epoch,
+            message: Message::Removed { region: known },
+        }
     }
 }
 
@@ -138,7 +160,7 @@ pub(crate) fn entomb(draft: &mut Draft, store: StoreId, region: Region) {
 /// Destroys a peer that did not apply its removal: because it was told of it,
 /// or because a newer peer of the region is to live on its store. The tombstone
 /// keeps the region as the peer knew it, which lists the peer itself.
-fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
+pub(crate) fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
     let peer = draft.peer(store, region).expect("who is destroyed is there");
     let mut last = peer.region.clone();
     if peer.state == PeerState::Uninitialised {

@@ -44,24 +44,14 @@ pub(crate) fn vote(
     voter: StoreId,
     answer: Answer,
 ) -> Result<(), Reason> {
-    let asking = draft.live(candidate, region)?;
-    let Some(campaign) = &asking.campaign else { return Err(Reason::NotCandidate) };
-    let to = asking
-        .region
-        .member_on(voter)
-        .filter(|member| member.role != MemberRole::Learner && member.id != asking.id)
-        .copied()
-        .ok_or(Reason::NotInConfig)?;
+    let (envelope, last, told) = request(draft, region, candidate, voter)?;
     draft.up(voter)?;
-    let envelope = Envelope::from_peer(asking, candidate, to);
-    let last = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
-    let told = campaign.commit;
     envelope.receive(draft, Kind::Initial, answer)?;
     let (granted, commit) = decide(draft, &envelope, last, told)?;
     match answer {
         Answer::Given => {
             let guards = draft.guards();
-            answered(draft.peer_mut(candidate, region), to.id, granted, commit, guards);
+            answered(draft.peer_mut(candidate, region), envelope.to.id, granted, commit, guards);
         }
         Answer::Held => {
             let held = answer_of(draft, &envelope, Message::VoteAnswer { granted, commit });
@@ -72,8 +62,29 @@ pub(crate) fn vote(
     Ok(())
 }
 
+/// A candidate's request to a voter: its outside, the end of its log, and what
+/// it knew to be committed when it asked.
+pub(crate) fn request(
+    draft: &Draft,
+    region: RegionId,
+    candidate: StoreId,
+    voter: StoreId,
+) -> Result<(Envelope, LogPosition, LogPosition), Reason> {
+    let asking = draft.live(candidate, region)?;
+    let Some(campaign) = &asking.campaign else { return Err(Reason::NotCandidate) };
+    let to = asking
+        .region
+        .member_on(voter)
+        .filter(|member| member.role != MemberRole::Learner && member.id != asking.id)
+        .copied()
+        .ok_or(Reason::NotInConfig)?;
+    let envelope = Envelope::from_peer(asking, candidate, to);
+    let last = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
+    Ok((envelope, last, campaign.commit))
+}
+
 /// The voter's side: grants or rejects; a rejection carries what it knows to be committed.
-fn decide(
+pub(crate) fn decide(
     draft: &mut Draft,
     envelope: &Envelope,
     last: LogPosition,

@@ -1,8 +1,14 @@
 //! `Hold` and `Late`: messages that stay under way and arrive however stale.
+//!
+//! Every message of raft and the word of a removal (TiKV's gc message) can be
+//! under way. What arrives late has no round that its answer belongs to; the
+//! answer is made all the same, for whoever follows single messages.
 
-use rollcall_traces::{Answer, Entries, Held, Message, Outgoing, PeerState, Reason, RegionId, StoreId};
+use rollcall_traces::{
+    Answer, Entries, Held, Message, Outgoing, PeerState, Reason, Region, RegionId, StoreId,
+};
 
-use super::deliver::{Envelope, Kind};
+use super::deliver::{Envelope, Kind, bury};
 use super::{election, raft, replicate, transfer};
 use crate::draft::{Draft, is_live};
 
@@ -13,6 +19,11 @@ pub(crate) fn hold(
     to: StoreId,
     message: Outgoing,
 ) -> Result<(), Reason> {
+    if message == Outgoing::VoteRequest {
+        let (envelope, last, commit) = election::request(draft, region, from, to)?;
+        draft.hold(envelope.holding(Message::VoteRequest { last, commit }));
+        return Ok(());
+    }
     let leading = draft.leader(from, region)?;
     let member = replicate::other_member(leading, to)?;
     let envelope = Envelope::from_peer(leading, from, member);
@@ -24,6 +35,9 @@ pub(crate) fn hold(
                 .ok_or(Reason::NotInitialMessage)?;
             replicate::next_message(leading, &receiver.log, Entries::One)
         }
+        Outgoing::Heartbeat => {
+            Message::Heartbeat { commit: replicate::heartbeat_commit(leading, member.id, draft.guards()) }
+        }
         Outgoing::TimeoutNow => {
             if transfer::target(leading)?.store != to {
                 return Err(Reason::NoTimeoutNow);
@@ -31,24 +45,46 @@ pub(crate) fn hold(
             transfer::sent(draft, from, region);
             Message::TimeoutNow
         }
+        Outgoing::VoteRequest => unreachable!("a candidate's, above"),
     };
     draft.hold(envelope.holding(message));
     Ok(())
 }
 
-pub(crate) fn late(draft: &mut Draft, slot: usize) -> Result<(), Reason> {
+/// A held message arrives. What its receiver answers is returned and lost.
+pub(crate) fn late(draft: &mut Draft, slot: usize) -> Result<Option<Message>, Reason> {
     let held = draft.rest().held.get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
     draft.up(held.to.store)?;
-    let kind = if matches!(held.message, Message::Snapshot(_)) { Kind::Snapshot } else { Kind::Ordinary };
+    if let Message::Removed { region } = &held.message {
+        take_removal(draft, &held, region)?;
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
+    let kind = match held.message {
+        Message::Snapshot(_) => Kind::Snapshot,
+        Message::VoteRequest { .. } | Message::Heartbeat { commit: 0 } => Kind::Initial,
+        _ => Kind::Ordinary,
+    };
     envelope.receive(draft, kind, Answer::Lost)?;
     check_membership(draft, &held)?;
     let receiver = draft.live(held.to.store, held.region)?;
     if held.term < receiver.term {
         return Err(Reason::StaleTerm);
     }
-    arrive(draft, &envelope, held.message)?;
+    let answer = arrive(draft, &envelope, held.message)?;
     draft.rest_mut().held.remove(slot);
+    Ok(answer)
+}
+
+/// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it
+/// believes that only of itself and of an epoch beyond its own.
+fn take_removal(draft: &mut Draft, held: &Held, known: &Region) -> Result<(), Reason> {
+    let (store, region) = (held.to.store, held.region);
+    let receiver = draft.peer(store, region).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
+    if receiver.id == held.to.id && receiver.region.epoch.is_stale_against(&known.epoch) {
+        bury(draft, store, region);
+    }
     Ok(())
 }
 
@@ -60,14 +96,19 @@ fn check_membership(draft: &Draft, held: &Held) -> Result<(), Reason> {
             receiver.state != PeerState::Uninitialised && receiver.region.member(held.from.id).is_some()
         }
         Message::Snapshot(snapshot) => snapshot.region.member(held.to.id).is_some(),
-        Message::Append { .. } | Message::TimeoutNow => true,
+        _ => true,
     };
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
 }
 
-fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<(), Reason> {
+fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Option<Message>, Reason> {
     let guards = draft.guards();
+    let acknowledged = |index| Message::AppendAnswer { index };
     match message {
+        Message::VoteRequest { last, commit } => {
+            let (granted, commit) = election::decide(draft, envelope, last, commit)?;
+            return Ok(Some(Message::VoteAnswer { granted, commit }));
+        }
         Message::VoteAnswer { granted, commit } => {
             let peer = draft.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
@@ -83,10 +124,21 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<()
             replicate::matched(peer, envelope.from.id, index, guards);
         }
         Message::Append { previous, entries, commit } => {
-            replicate::append(draft, envelope, previous, &entries, commit);
+            let index = replicate::append(draft, envelope, previous, &entries, commit);
+            return Ok(Some(acknowledged(index.unwrap_or(0))));
         }
-        Message::Snapshot(snapshot) => replicate::take_snapshot(draft, envelope, snapshot)?,
+        Message::Heartbeat { commit } => {
+            replicate::heartbeat(draft, envelope, commit);
+            return Ok(Some(acknowledged(0)));
+        }
+        Message::Snapshot(snapshot) => {
+            replicate::take_snapshot(draft, envelope, snapshot)?;
+            let peer = draft.live(envelope.to.store, envelope.region)?;
+            // One that is kept is acknowledged when it is applied.
+            return Ok(peer.snapshot.is_none().then(|| acknowledged(peer.commit)));
+        }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
+        Message::Removed { .. } => unreachable!("raft never sees it"),
     }
-    Ok(())
+    Ok(None)
 }

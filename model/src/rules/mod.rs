@@ -56,7 +56,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Restart { store } => restart(draft, store),
         Action::Destroy { store } => destroy(draft, store),
         Action::Hold { region, from, to, message } => late::hold(draft, region, from, to, message),
-        Action::Late { slot } => late::late(draft, slot),
+        Action::Late { slot } => late::late(draft, slot).map(drop),
     }
     .map(|()| Returned::Nothing)
 }

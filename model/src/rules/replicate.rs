@@ -67,15 +67,27 @@ fn create_by_heartbeat(draft: &mut Draft, envelope: &Envelope, answer: Answer) -
         return Err(Reason::NoAnswer);
     }
     let leading = draft.leader(envelope.from.store, envelope.region)?;
-    let matched = leading.leading.as_ref().map_or(0, |leading| leading.matched[&envelope.to.id]);
-    let commit =
-        if draft.holds(Guard::HeartbeatCommitBounded) { matched.min(leading.commit) } else { leading.commit };
+    let commit = heartbeat_commit(leading, envelope.to.id, draft.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
     envelope.receive(draft, kind, answer)?;
     refuse_stale_term(draft, envelope)?;
     let created = draft.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(created, envelope.term, envelope.from.id);
     Ok(())
+}
+
+/// The commit index in a heartbeat: no more than is known to match there.
+pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64 {
+    let matched =
+        leading.leading.as_ref().and_then(|state| state.matched.get(&to).copied()).unwrap_or_default();
+    if guards.holds(Guard::HeartbeatCommitBounded) { matched.min(leading.commit) } else { leading.commit }
+}
+
+/// The receiver's side of a heartbeat (raft-rs `handle_heartbeat`).
+pub(crate) fn heartbeat(draft: &mut Draft, envelope: &Envelope, commit: u64) {
+    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+    raft::become_follower(follower, envelope.term, envelope.from.id);
+    raft::commit_to(follower, commit.min(follower.log.last_index()));
 }
 
 fn refuse_stale_term(draft: &Draft, envelope: &Envelope) -> Result<(), Reason> {

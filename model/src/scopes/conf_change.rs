@@ -247,7 +247,7 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
         campaigners: vec![2, 3],
         crashers: vec![3],
         budgets: Budgets {
-            elections: either(standard || id == 3, 1, 0),
+            elections: 1,
             changes: 2,
             writes: u8::from(id == 3),
             crashes: either(standard && id == 3, 1, 0),

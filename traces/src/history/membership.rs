@@ -21,7 +21,8 @@ impl Fold<'_> {
             self.breach(Breach::QuorumsDisjoint { region, store, from: was.epoch, to: meta.epoch });
         }
         let same = |was: &Region| {
-            was.epoch != meta.epoch && (&was.peers, &was.start, &was.end) == (&meta.peers, &meta.start, &meta.end)
+            was.epoch != meta.epoch
+                && (&was.peers, &was.start, &was.end) == (&meta.peers, &meta.start, &meta.end)
         };
         if let Some(was) = was.filter(|was| step.applies && same(was)) {
             self.breach(Breach::EpochRaisedForNothing { region, store, from: was.epoch, to: meta.epoch });

@@ -44,7 +44,8 @@ fn answer() -> impl Strategy<Value = Answer> {
 
 pub(crate) fn action() -> impl Strategy<Value = Action> {
     let entries = select(vec![Entries::One, Entries::All]);
-    let message = select(vec![Outgoing::Append, Outgoing::TimeoutNow]);
+    let message =
+        select(vec![Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest]);
     let place = || (number(), number());
     prop_oneof![
         place().prop_map(|(region, store)| Action::Campaign { region, store }),
@@ -138,6 +139,9 @@ fn message() -> impl Strategy<Value = Message> {
         number().prop_map(|index| Message::AppendAnswer { index }),
         snapshot().prop_map(Message::Snapshot),
         Just(Message::TimeoutNow),
+        (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),
+        number().prop_map(|commit| Message::Heartbeat { commit }),
+        region().prop_map(|region| Message::Removed { region }),
     ]
 }
 
