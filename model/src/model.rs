@@ -109,6 +109,12 @@ impl Rollcall {
         self.parts.seen(state)
     }
 
+    /// The compact form of a view, with nothing spent and nothing remembered;
+    /// `None` where it shows a store or a region that the scope does not have.
+    pub fn state_of(&self, view: &View) -> Option<State> {
+        self.parts.state_of(view)
+    }
+
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
         rules::step(&self.parts, self.guards, state, action)

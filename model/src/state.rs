@@ -72,6 +72,21 @@ impl Parts {
         self.peers.get(state.peers[slot]).as_ref()
     }
 
+    /// The compact form of a view: nothing spent, nothing remembered. `None`
+    /// where the view has a store or a region that the parts do not.
+    pub(crate) fn state_of(&self, view: &View) -> Option<State> {
+        let mut peers = [ABSENT; SLOTS];
+        let mut status = vec![StoreStatus::Up; self.stores.len()];
+        for (store, seen) in &view.stores {
+            status[self.store_place(*store)?] = seen.status;
+            for (region, peer) in &seen.peers {
+                peers[self.slot(*store, *region)?] = self.peers.intern(Some(peer.clone()));
+            }
+        }
+        let rest = Rest { status, held: view.held.clone(), spent: Budgets::default() };
+        Some(State { peers, rest: self.rest.intern(rest), history: self.history.intern(History::default()) })
+    }
+
     pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
         Seen { parts: self, state }
     }
