@@ -256,40 +256,44 @@ pub(crate) fn tombstone(id: imp::PeerId, rest: &imp::Region) -> tr::Peer {
     }
 }
 
-/// A message that is held.
+/// A message that is under way.
 pub(crate) fn held(message: &imp::Message) -> tr::Held {
-    let raft = message.raft().expect("only messages of raft are held");
+    let (term, said) = match &message.payload {
+        imp::MessagePayload::Raft(raft) => (raft.term, said(raft)),
+        imp::MessagePayload::Tombstone(known) => (0, tr::Message::Removed { region: region(known) }),
+    };
     tr::Held {
         region: message.region,
         from: member(&message.from),
         to: member(&message.to),
-        term: raft.term,
+        term,
         epoch: epoch(message.epoch),
-        message: said(raft),
+        message: said,
     }
 }
 
 fn said(raft: &eraftpb::Message) -> tr::Message {
+    let commit = tr::LogPosition { index: raft.commit, term: raft.commit_term };
+    let before = tr::LogPosition { index: raft.index, term: raft.log_term };
     match raft.get_msg_type() {
-        MessageType::MsgRequestVoteResponse => tr::Message::VoteAnswer {
-            granted: !raft.reject,
-            commit: tr::LogPosition { index: raft.commit, term: raft.commit_term },
-        },
+        MessageType::MsgRequestVote => tr::Message::VoteRequest { last: before, commit },
+        MessageType::MsgRequestVoteResponse => tr::Message::VoteAnswer { granted: !raft.reject, commit },
         MessageType::MsgAppend => tr::Message::Append {
-            previous: tr::LogPosition { index: raft.index, term: raft.log_term },
+            previous: before,
             entries: raft.entries.iter().map(|raft| entry(raft, &imp::Payload::of(raft))).collect(),
             commit: raft.commit,
         },
+        MessageType::MsgAppendResponse if raft.reject => tr::Message::AppendAnswer { index: 0 },
         MessageType::MsgAppendResponse => tr::Message::AppendAnswer { index: raft.index },
+        MessageType::MsgHeartbeat => tr::Message::Heartbeat { commit: raft.commit },
+        MessageType::MsgHeartbeatResponse => tr::Message::AppendAnswer { index: 0 },
         MessageType::MsgSnapshot => {
             let metadata = raft.get_snapshot().get_metadata();
             let body = imp::SnapshotBody::decode(raft.get_snapshot()).expect("was encoded by a store");
-            tr::Message::Snapshot(snapshot(
-                imp::Position { index: metadata.index, term: metadata.term },
-                &body,
-            ))
+            let at = imp::Position { index: metadata.index, term: metadata.term };
+            tr::Message::Snapshot(snapshot(at, &body))
         }
         MessageType::MsgTimeoutNow => tr::Message::TimeoutNow,
-        other => unreachable!("nobody holds a {other:?}"),
+        other => unreachable!("no store sends a {other:?} to another"),
     }
 }
