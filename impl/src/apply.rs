@@ -10,17 +10,27 @@ use crate::command::{Command, RaftChange, Request};
 use crate::conf_change;
 use crate::engine::Write;
 use crate::error::Refusal;
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
-use crate::region::Region;
+use crate::region::{Epoch, Region};
 use crate::step::{Failure, Step};
 
 /// What is left of the peer.
 pub(crate) enum Applied {
     /// It stays.
     Stays,
-    /// It removed itself; the region without it.
-    Removed(Region),
+    /// It removed itself.
+    Removed(Removed),
+}
+
+/// A peer's own removal.
+pub(crate) struct Removed {
+    /// The region without it.
+    pub(crate) rest: Region,
+    /// The epoch from before.
+    pub(crate) old_epoch: Epoch,
+    /// The entry behind the removal, if it is committed.
+    pub(crate) next: Option<u64>,
 }
 
 impl Peer {
@@ -38,8 +48,10 @@ impl Peer {
         let request = storage.log.payload(index).and_then(|payload| payload.request()).cloned();
         match request {
             Some(request) if request.command.is_conf_change() => {
-                if let Some(region) = self.apply_conf_change(&request, step)? {
-                    return Ok(Applied::Removed(region));
+                let old_epoch = self.storage().region().epoch;
+                if let Some(rest) = self.apply_conf_change(&request, step)? {
+                    let next = (self.storage().hard.commit > index).then_some(index + 1);
+                    return Ok(Applied::Removed(Removed { rest, old_epoch, next }));
                 }
             }
             Some(Request { command: Command::CompactLog { index }, .. }) => {
@@ -51,7 +63,9 @@ impl Peer {
             _ => {}
         }
         self.set_applied(index);
-        self.step_down_if_no_voter();
+        if step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
+            self.step_down_if_no_voter();
+        }
         self.handle_ready(step, None);
         self.apply_ordinary(step);
         Ok(Applied::Stays)
@@ -67,19 +81,42 @@ impl Peer {
         if request.epoch.conf_ver != region.epoch.conf_ver {
             return Ok(None);
         }
-        let Ok(next) = conf_change::apply(region, &request.command) else { return Ok(None) };
-        if next.member(self.id).is_none() {
-            return Ok(Some(next));
+        let Ok(next) = conf_change::apply(step.guards, region, &request.command) else { return Ok(None) };
+        if next.member(self.id).is_none() && region.member(self.id).is_some() {
+            return Ok(self.apply_own_removal(next, step));
         }
         let storage = self.node.mut_store();
         storage.record.region = next;
         storage.revision += 1;
         step.batch.push(Write::Record(storage.record.clone()));
+        if !step.guards.holds(Guard::JointNeedsBothMajorities) {
+            let region = self.storage().region().clone();
+            self.take_union(&region)?;
+            return Ok(None);
+        }
         match RaftChange::of(&request.command).expect("a conf change has a raft form") {
             RaftChange::V1(change) => self.node.apply_conf_change(&change)?,
             RaftChange::V2(change) => self.node.apply_conf_change(&change)?,
         };
         Ok(None)
+    }
+
+    /// The region without this peer, which then ends; `None` if it lives on.
+    fn apply_own_removal<G: Guards>(&mut self, rest: Region, step: &mut Step<'_, G>) -> Option<Region> {
+        let leads = self.is_leader();
+        if !leads && !step.guards.holds(Guard::ApplyNeedsNoClient) {
+            // Nobody waits for an answer here, so nothing is done.
+            return None;
+        }
+        if leads && !step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
+            // It leads on, by the configuration that raft knows.
+            let storage = self.node.mut_store();
+            storage.record.region = rest;
+            storage.revision += 1;
+            step.batch.push(Write::Record(storage.record.clone()));
+            return None;
+        }
+        Some(rest)
     }
 
     /// A leader that is no voter any more would stay leader in raft-rs, hold

@@ -18,7 +18,7 @@ pub(crate) fn check_propose(
     leader: PeerId,
     command: &Command,
 ) -> Result<(), Refusal> {
-    check(region, command)?;
+    check(guards, region, command)?;
     let removes_leader = match command {
         Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader,
         Command::EnterJoint(changes) => {
@@ -44,8 +44,8 @@ pub(crate) fn check_propose(
 }
 
 /// The region after `command`, if it is valid.
-pub(crate) fn apply(region: &Region, command: &Command) -> Result<Region, Refusal> {
-    check(region, command)?;
+pub(crate) fn apply(guards: impl Guards, region: &Region, command: &Command) -> Result<Region, Refusal> {
+    check(guards, region, command)?;
     Ok(apply_unchecked(region, command))
 }
 
@@ -109,8 +109,13 @@ fn set_member(region: &mut Region, change: &Change, promoted: MemberRole, demote
 }
 
 /// Whether `command` fits the members, whoever leads.
-fn check(region: &Region, command: &Command) -> Result<(), Refusal> {
+fn check(guards: impl Guards, region: &Region, command: &Command) -> Result<(), Refusal> {
     match command {
+        Command::ChangePeer(change)
+            if !guards.holds(Guard::NoDuplicateChange) && !region.is_joint() && is_done(region, change) =>
+        {
+            Ok(())
+        }
         Command::ChangePeer(_) | Command::EnterJoint(_) if region.is_joint() => Err(Refusal::AlreadyJoint),
         Command::ChangePeer(change) => check_simple(region, change),
         Command::EnterJoint(changes) => check_joint(region, changes),
@@ -133,6 +138,16 @@ fn target(region: &Region, change: &Change) -> Target {
         (Some(member), _) if member.store == change.store => Target::Member(member.role),
         _ => Target::Other,
     }
+}
+
+/// The change finds itself done already.
+fn is_done(region: &Region, change: &Change) -> bool {
+    matches!(
+        (change.kind, target(region, change)),
+        (ChangeKind::AddVoter, Target::Member(MemberRole::Voter))
+            | (ChangeKind::AddLearner, Target::Member(MemberRole::Learner))
+            | (ChangeKind::Remove, Target::New)
+    )
 }
 
 fn check_simple(region: &Region, change: &Change) -> Result<(), Refusal> {

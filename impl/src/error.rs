@@ -98,6 +98,9 @@ pub enum Refusal {
     /// The message's epoch is behind the tombstone's, whose region still has the sender.
     #[error("the message's epoch is behind the tombstone's")]
     StaleEpoch,
+    /// The sender was removed, and is not told (only without `stale_peer_told`).
+    #[error("the sender was removed")]
+    SenderRemoved,
     /// The tombstone here still lists this peer, or a newer one.
     #[error("the tombstone here still lists this peer or a newer one")]
     Tombstone,

@@ -82,10 +82,56 @@ macro_rules! guards {
 }
 
 guards! {
+    /// A second snapshot overwrites the first while that is being applied (row 1).
+    SnapshotOnce "snapshot_once" Store,
+    /// An append from below the compacted log goes unanswered; the leader's match never moves (row 2).
+    AckCompactedAppend "ack_compacted_append" Raft,
+    /// A deposed leader ignores answers of a higher term and keeps serving (row 4).
+    StepDownOnHigherTerm "step_down_on_higher_term" Raft,
+    /// A leader proposes after it sent TimeoutNow; the target's log is behind and it loses (row 5).
+    NoProposalsWhileTransferring "no_proposals_while_transferring" Raft,
+    /// The transfer target is dead and proposals are dropped for ever (row 6).
+    TransferTimesOut "transfer_times_out" Raft,
+    /// Leadership is handed to a peer that may not campaign yet (row 7).
+    TransferWaitsForChange "transfer_waits_for_change" Store,
+    /// A peer campaigns with a committed, unapplied conf change: two leaders in a term (etcd#12133, raft-rs#221).
+    CampaignAppliesFirst "campaign_applies_first" Raft,
+    /// A conf change is proposed without the request that names the store; it cannot be applied (row 8).
+    ContextCarried "context_carried" Store,
+    /// A peer that is not in its own configuration drops heartbeats and snapshots and never initialises (row 9).
+    UninitialisedPeerListens "uninitialised_peer_listens" Raft,
+    /// A heartbeat carries the full commit index, so it never creates a peer, and commits what is not there (row 10).
+    HeartbeatCommitBounded "heartbeat_commit_bounded" Raft,
+    /// An applied conf change still counts as under way and blocks all others (row 11).
+    PendingChangeExpires "pending_change_expires" Raft,
+    /// A replica without a waiting client skips the effect of an entry (row 12).
+    ApplyNeedsNoClient "apply_needs_no_client" Store,
+    /// A change that is done already raises the epoch once more (row 13).
+    NoDuplicateChange "no_duplicate_change" Store,
+    /// Region, data and applied index are written apart; a crash between parts them (row 14).
+    AtomicApply "atomic_apply" Store,
     /// One of two voters is removed directly; the survivor can never win (row 15, tikv#10595).
     DemoteBeforeRemoval "demote_before_removal" Store,
+    /// The tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
+    TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
+    /// A removed peer that missed its removal campaigns for ever (row 18).
+    StalePeerTold "stale_peer_told" Store,
+    /// A leader that applied its own removal or demotion stays leader for ever (row 19).
+    LeaderStepsDownOnRemoval "leader_steps_down_on_removal" Store,
+    /// Writing goes on after the peer is destroyed; its successor reads the leftovers (row 20).
+    StopAfterDestroy "stop_after_destroy" Store,
+    /// A tombstone lets a message from before the removal create the peer again (row 26, tikv#1262).
+    TombstoneRefusesStale "tombstone_refuses_stale" Store,
     /// The log is sliced below its first index after a compaction (row 27).
     LogBoundsChecked "log_bounds_checked" Store,
+    /// A leader proposes a change before it applied everything up to its own election.
+    ChangeWaitsForOwnElection "change_waits_for_own_election" Raft,
+    /// An entry of an old term is committed by counting replicas (Raft, Figure 8).
+    CommitOwnTerm "commit_own_term" Raft,
+    /// A joint quorum is counted over the union of both halves.
+    JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
+    /// The tombstone of an uninitialised peer is empty and lets a removed peer come back (tikv#10533).
+    TombstoneListsItself "tombstone_lists_itself" Store,
 }
 
 impl Guard {
@@ -96,7 +142,14 @@ impl Guard {
 
     /// It lies below the grain of the model: only a named test here can show it.
     pub fn is_implementation_only(self) -> bool {
-        matches!(self, Guard::LogBoundsChecked)
+        matches!(
+            self,
+            Guard::AckCompactedAppend
+                | Guard::ContextCarried
+                | Guard::AtomicApply
+                | Guard::LogBoundsChecked
+                | Guard::TombstoneListsItself
+        )
     }
 }
 

@@ -26,6 +26,7 @@ mod snapshot;
 mod status;
 mod step;
 mod store;
+mod unsound;
 
 pub use codec::DecodeError;
 pub use command::{Change, ChangeKind, Command, Payload, Request};
@@ -36,6 +37,7 @@ pub use engine::{
 };
 pub use error::{Error, Refusal};
 pub use guard::{Decider, Dropped, Guard, Guards, Sound};
+pub use lifecycle::Tombstone;
 pub use message::{Message, MessagePayload};
 pub use raft::{StateRole, eraftpb};
 pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};

@@ -10,14 +10,27 @@
 
 use raft::eraftpb;
 
-use crate::engine::{Engine, PeerRecord, PeerState, Persisted, Write};
+use crate::apply::Removed;
+use crate::engine::{ApplyState, Engine, PeerRecord, PeerState, Persisted, Write};
 use crate::error::Refusal;
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::message::{Message, MessagePayload, is_initial};
 use crate::peer::Peer;
 use crate::region::{Epoch, Member, MemberRole, PeerId, Region, RegionId};
 use crate::step::{Failure, Step};
 use crate::store::{Output, Resident, Slot, Store};
+
+/// What is left of a destroyed peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tombstone<'a> {
+    /// The peer.
+    pub id: PeerId,
+    /// The region as of its end.
+    pub region: &'a Region,
+    /// How far it is said to have applied: 0, unless something was written
+    /// after its end.
+    pub applied: u64,
+}
 
 /// The parts of a message by which a store judges it.
 #[derive(Clone, Copy)]
@@ -60,8 +73,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             let region = peer.storage().region();
             if sender_is_gone(&envelope, region) {
                 let (myself, region) = (peer.myself(), region.clone());
-                tell_gone(&envelope, myself, region, step);
-                return Ok(());
+                return tell_gone(&envelope, myself, region, step);
             }
             if envelope.to.id < peer.id {
                 return Err(Refusal::StalePeerId.into());
@@ -89,12 +101,13 @@ impl<G: Guards, E: Engine> Store<G, E> {
         message: &eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<Creation, Failure> {
-        if let Some(Slot { resident: Resident::Tombstone { id, region }, .. }) =
+        if let Some(Slot { resident: Resident::Tombstone { id, region, .. }, .. }) =
             self.slots.get(&envelope.region)
+            && step.guards.holds(Guard::TombstoneRefusesStale)
         {
             if sender_is_gone(envelope, region) {
                 let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
-                tell_gone(envelope, myself, region.clone(), step);
+                tell_gone(envelope, myself, region.clone(), step)?;
                 return Ok(Creation::SenderTold);
             }
             if envelope.epoch.is_stale_against(&region.epoch) {
@@ -140,6 +153,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     pub(crate) fn bury(&mut self, region: RegionId, mut rest: Region, step: &mut Step<'_, G>) {
         if let Ok(peer) = self.live(region)
             && !peer.storage().is_initialised()
+            && step.guards.holds(Guard::TombstoneListsItself)
         {
             rest.peers.push(peer.myself());
         }
@@ -154,7 +168,26 @@ impl<G: Guards, E: Engine> Store<G, E> {
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(record));
         step.out.push(Output::Destroyed { region, peer: id });
-        self.settle(region, Resident::Tombstone { id, region: rest });
+        self.settle(region, Resident::Tombstone { id, region: rest, applied: 0 });
+    }
+
+    /// Destroys a peer that applied its own removal. `next` is the entry behind
+    /// it, if one is committed.
+    pub(crate) fn bury_removed(&mut self, region: RegionId, removed: Removed, step: &mut Step<'_, G>) {
+        let Removed { mut rest, old_epoch, next } = removed;
+        if !step.guards.holds(Guard::TombstoneAtNewEpoch) {
+            rest.epoch = old_epoch;
+        }
+        self.bury(region, rest, step);
+        if let Some(next) = next
+            && !step.guards.holds(Guard::StopAfterDestroy)
+            && let Some(Slot { resident: Resident::Tombstone { applied, .. }, .. }) =
+                self.slots.get_mut(&region)
+        {
+            // The loop over what is committed goes on and writes how far it came.
+            *applied = next;
+            step.batch.push(Write::ApplyState(region, ApplyState { applied: next, ..ApplyState::default() }));
+        }
     }
 
     fn settle(&mut self, region: RegionId, resident: Resident) {
@@ -162,10 +195,10 @@ impl<G: Guards, E: Engine> Store<G, E> {
         self.slots.insert(region, Slot { generation, resident });
     }
 
-    /// The tombstone of `region`: its peer's id and the region as of its end.
-    pub fn tombstone(&self, region: RegionId) -> Option<(PeerId, &Region)> {
+    /// The tombstone of `region`.
+    pub fn tombstone(&self, region: RegionId) -> Option<Tombstone<'_>> {
         match self.slots.get(&region)?.resident {
-            Resident::Tombstone { id, ref region } => Some((id, region)),
+            Resident::Tombstone { id, ref region, applied } => Some(Tombstone { id, region, applied }),
             Resident::Live(_) => None,
         }
     }
@@ -176,7 +209,15 @@ fn sender_is_gone(envelope: &Envelope, region: &Region) -> bool {
     envelope.epoch.is_stale_against(&region.epoch) && region.member_on(envelope.from.store).is_none()
 }
 
-fn tell_gone<G: Guards>(envelope: &Envelope, myself: Member, region: Region, step: &mut Step<'_, G>) {
+fn tell_gone<G: Guards>(
+    envelope: &Envelope,
+    myself: Member,
+    region: Region,
+    step: &mut Step<'_, G>,
+) -> Result<(), Failure> {
+    if !step.guards.holds(Guard::StalePeerTold) {
+        return Err(Refusal::SenderRemoved.into());
+    }
     step.out.push(Output::Message(Message {
         region: envelope.region,
         from: myself,
@@ -184,4 +225,5 @@ fn tell_gone<G: Guards>(envelope: &Envelope, myself: Member, region: Region, ste
         epoch: region.epoch,
         payload: MessagePayload::Tombstone(Box::new(region)),
     }));
+    Ok(())
 }

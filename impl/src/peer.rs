@@ -35,6 +35,7 @@ pub(crate) struct Peer {
     /// Whose message is being taken: its answer goes back to where it came
     /// from, whether or not the region knows it.
     asker: Option<Member>,
+    pub(crate) config: Config,
     written: (HardState, ApplyState),
 }
 
@@ -48,7 +49,11 @@ impl Peer {
     ) -> Result<Self, raft::Error> {
         let (id, region) = (persisted.record.id, persisted.record.region.id);
         let written = (persisted.hard_state, persisted.apply_state);
-        let storage = PeerStorage::new(persisted, guards.holds(Guard::LogBoundsChecked));
+        let storage = PeerStorage::new(
+            persisted,
+            guards.holds(Guard::LogBoundsChecked),
+            guards.holds(Guard::JointNeedsBothMajorities),
+        );
         let node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
         Ok(Self {
             id,
@@ -60,6 +65,7 @@ impl Peer {
             read: None,
             reads_begun: 0,
             asker: None,
+            config: *config,
             written,
         })
     }
@@ -102,6 +108,9 @@ impl Peer {
             return Err(Refusal::NotPromotable.into());
         }
         if self.has_unapplied_conf_change() {
+            if !step.guards.holds(Guard::CampaignAppliesFirst) {
+                return self.campaign_unapplied_step(step, false);
+            }
             return Err(Refusal::UnappliedConfChange.into());
         }
         self.with_raft(step, None, |node| node.campaign())
@@ -112,8 +121,13 @@ impl Peer {
         if self.staged.is_some() {
             return Ok(());
         }
+        let transferee = self.node.raft.lead_transferee;
+        let gives_up = step.guards.holds(Guard::TransferTimesOut);
         self.with_raft(step, None, |node| {
             node.tick();
+            if !gives_up {
+                node.raft.lead_transferee = transferee;
+            }
             Ok(())
         })
     }
@@ -122,14 +136,19 @@ impl Peer {
     pub(crate) fn receive<G: Guards>(
         &mut self,
         from: Member,
-        message: eraftpb::Message,
+        mut message: eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
+        let kind = message.get_msg_type();
         if self.staged.is_some() {
+            if !step.guards.holds(Guard::SnapshotOnce) && kind == MessageType::MsgSnapshot {
+                return self.overwrite_snapshot(message, step);
+            }
             return Err(Refusal::ApplyingSnapshot.into());
         }
+        self.mishear(&mut message, step.guards)?;
         let mut body = None;
-        match message.get_msg_type() {
+        match kind {
             MessageType::MsgSnapshot => {
                 let carried = SnapshotBody::decode(message.get_snapshot())?;
                 if carried.region.member(self.id).is_none() {
@@ -154,7 +173,11 @@ impl Peer {
         let stale = message.term < self.node.raft.term;
         let sent = step.out.len();
         self.asker = Some(from);
-        let result = self.with_raft(step, body, |node| node.step(message));
+        let term = message.term;
+        let mut result = self.with_raft(step, body, |node| node.step(message));
+        if kind == MessageType::MsgTimeoutNow && self.campaigns_unapplied(term, step.guards) {
+            result = self.campaign_unapplied_step(step, true);
+        }
         self.asker = None;
         // raft-rs says nothing; with check_quorum or pre_vote it answers some.
         if stale && step.out.len() == sent {
@@ -170,14 +193,27 @@ impl Peer {
         body: Option<SnapshotBody>,
         call: impl FnOnce(&mut RawNode<PeerStorage>) -> Result<(), raft::Error>,
     ) -> Result<(), Failure> {
-        let before = self.node.raft.term;
+        let (before, led) = (self.node.raft.term, self.is_leader());
         call(&mut self.node)?;
+        self.forget_pending_change(led, step.guards);
         let raft = &self.node.raft;
         if raft.state == StateRole::Candidate && raft.term != before {
             let (index, term) = raft.raft_log.commit_info();
             self.asked_at = Position { index, term };
         }
         self.handle_ready(step, body);
+        Ok(())
+    }
+
+    fn campaign_unapplied_step<G: Guards>(
+        &mut self,
+        step: &mut Step<'_, G>,
+        transfer: bool,
+    ) -> Result<(), Failure> {
+        self.campaign_unapplied(transfer);
+        let (index, term) = self.node.raft.raft_log.commit_info();
+        self.asked_at = Position { index, term };
+        self.handle_ready(step, None);
         Ok(())
     }
 
@@ -204,6 +240,7 @@ impl Peer {
             messages.append(&mut ready.take_persisted_messages());
             let mut light = self.node.advance_append(ready);
             messages.append(&mut light.take_messages());
+            self.commit_any_term(step.guards);
             self.note_hard_state();
             for message in messages {
                 self.send(message, step);
@@ -311,7 +348,8 @@ impl Peer {
         }
     }
 
-    fn send<G: Guards>(&self, message: eraftpb::Message, step: &mut Step<'_, G>) {
+    fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {
+        self.missend(&mut message, step.guards);
         let region = self.storage().region();
         let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
         let Some(to) = asker.or_else(|| region.member(message.to).copied()) else {

@@ -8,7 +8,7 @@
 use crate::command::{Command, RaftChange, Request};
 use crate::conf_change;
 use crate::error::Refusal;
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
 use crate::region::{Epoch, StoreId};
 use crate::step::{Failure, Step};
@@ -40,7 +40,8 @@ impl Peer {
             Command::TransferLeader { to } => return self.transfer_leader(*to, step),
             Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {}
         }
-        if self.node.raft.lead_transferee.is_some() {
+        let transferee = self.node.raft.lead_transferee;
+        if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
             return Err(Refusal::TransferringLeader.into());
         }
         if command.is_conf_change() {
@@ -51,12 +52,22 @@ impl Peer {
             Command::CompactLog { .. } => Epoch::default(),
             _ => epoch.unwrap_or(own),
         };
-        let change = RaftChange::of(&command);
-        let bytes = Request { command, epoch }.encode();
-        self.with_raft(step, None, |node| match change {
-            None => node.propose(Vec::new(), bytes),
-            Some(RaftChange::V1(change)) => node.propose_conf_change(bytes, change),
-            Some(RaftChange::V2(change)) => node.propose_conf_change(bytes, change),
+        let change = Self::change_to_propose(&command, step.guards);
+        let mut bytes = Request { command, epoch }.encode();
+        if change.is_some() && !step.guards.holds(Guard::ContextCarried) {
+            bytes.clear();
+        }
+        self.with_raft(step, None, |node| {
+            // raft-rs drops proposals while a transfer is under way; whoever
+            // comes here with one wants them.
+            node.raft.lead_transferee = None;
+            let proposed = match change {
+                None => node.propose(Vec::new(), bytes),
+                Some(RaftChange::V1(change)) => node.propose_conf_change(bytes, change),
+                Some(RaftChange::V2(change)) => node.propose_conf_change(bytes, change),
+            };
+            node.raft.lead_transferee = transferee;
+            proposed
         })
     }
 
@@ -73,10 +84,10 @@ impl Peer {
     }
 
     fn check_conf_change<G: Guards>(&self, command: &Command, step: &Step<'_, G>) -> Result<(), Refusal> {
-        if self.node.raft.has_pending_conf() {
+        if self.has_pending_conf(step.guards) {
             return Err(Refusal::PendingConfChange);
         }
-        if !self.node.raft.apply_to_current_term() {
+        if !self.node.raft.apply_to_current_term() && step.guards.holds(Guard::ChangeWaitsForOwnElection) {
             return Err(Refusal::NotAppliedTerm);
         }
         conf_change::check_propose(step.guards, self.storage().region(), self.id, command)
@@ -91,7 +102,7 @@ impl Peer {
         if target == self.id || self.node.raft.lead_transferee == Some(target) {
             return Err(Refusal::NoEffect.into());
         }
-        if self.node.raft.has_pending_conf() {
+        if step.guards.holds(Guard::TransferWaitsForChange) && self.has_pending_conf(step.guards) {
             return Err(Refusal::PendingConfChange.into());
         }
         self.with_raft(step, None, |node| {

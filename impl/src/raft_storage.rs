@@ -28,11 +28,13 @@ pub(crate) struct PeerStorage {
     pub(crate) revision: u64,
     /// Whether a slice below the first index is an error (row 27).
     pub(crate) bounds_checked: bool,
+    /// Whether raft knows both halves of a joint configuration, not their union.
+    pub(crate) both_halves: bool,
 }
 
 impl PeerStorage {
     /// What was loaded from an engine.
-    pub(crate) fn new(persisted: Persisted, bounds_checked: bool) -> Self {
+    pub(crate) fn new(persisted: Persisted, bounds_checked: bool, both_halves: bool) -> Self {
         Self {
             record: persisted.record,
             hard: persisted.hard_state,
@@ -41,6 +43,7 @@ impl PeerStorage {
             data: persisted.data,
             revision: 0,
             bounds_checked,
+            both_halves,
         }
     }
 
@@ -68,8 +71,11 @@ impl raft::Storage for PeerStorage {
     fn initial_state(&self) -> raft::Result<RaftState> {
         let crate::engine::HardState { term, vote, commit } = self.hard;
         let hard_state = eraftpb::HardState { term, vote, commit, ..Default::default() };
-        let conf_state =
-            if self.is_initialised() { self.region().conf_state() } else { ConfState::default() };
+        let conf_state = if self.is_initialised() {
+            self.region().conf_state(self.both_halves)
+        } else {
+            ConfState::default()
+        };
         Ok(RaftState { hard_state, conf_state })
     }
 
@@ -114,6 +120,7 @@ impl raft::Storage for PeerStorage {
             return storage_error(StorageError::SnapshotTemporarilyUnavailable);
         }
         let term = self.log.term(self.applied).expect("the applied entry's term is known");
-        Ok(SnapshotBody::encode(Position { index: self.applied, term }, self.region(), &self.data))
+        let position = Position { index: self.applied, term };
+        Ok(SnapshotBody::encode(position, self.region(), &self.data, self.both_halves))
     }
 }

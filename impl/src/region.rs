@@ -114,10 +114,11 @@ impl Region {
         self.peers.iter().filter(|member| member.role != MemberRole::Learner).count()
     }
 
-    /// The raft configuration of these members.
-    pub(crate) fn conf_state(&self) -> ConfState {
+    /// The raft configuration of these members: both halves, or, for a store
+    /// that lacks `joint_needs_both_majorities`, their union.
+    pub(crate) fn conf_state(&self, both_halves: bool) -> ConfState {
         let mut state = ConfState::default();
-        let joint = self.is_joint();
+        let joint = both_halves && self.is_joint();
         for member in &self.peers {
             match member.role {
                 MemberRole::Voter => {
@@ -128,6 +129,7 @@ impl Region {
                 }
                 MemberRole::Learner => state.mut_learners().push(member.id),
                 MemberRole::IncomingVoter => state.mut_voters().push(member.id),
+                MemberRole::DemotingVoter if !both_halves => state.mut_voters().push(member.id),
                 MemberRole::DemotingVoter => {
                     state.mut_voters_outgoing().push(member.id);
                     state.mut_learners_next().push(member.id);

@@ -29,6 +29,7 @@ impl SnapshotBody {
         position: Position,
         region: &Region,
         data: &BTreeMap<Key, Value>,
+        both_halves: bool,
     ) -> eraftpb::Snapshot {
         let mut bytes = Vec::with_capacity(64);
         put_region(&mut bytes, region);
@@ -41,7 +42,7 @@ impl SnapshotBody {
         let metadata = snapshot.mut_metadata();
         metadata.index = position.index;
         metadata.term = position.term;
-        metadata.set_conf_state(region.conf_state());
+        metadata.set_conf_state(region.conf_state(both_halves));
         snapshot
     }
 

@@ -11,10 +11,11 @@ use crate::apply::Applied;
 use crate::command::Command;
 use crate::config::{Config, ConfigError};
 use crate::engine::{
-    ApplyState, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position, Write,
+    ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
+    Write,
 };
 use crate::error::{Error, Refusal};
-use crate::guard::{Guards, Sound};
+use crate::guard::{Guard, Guards, Sound};
 use crate::message::Message;
 use crate::peer::Peer;
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
@@ -122,7 +123,7 @@ pub(crate) struct Slot {
 /// Who lives in a slot.
 pub(crate) enum Resident {
     Live(Box<Peer>),
-    Tombstone { id: PeerId, region: Region },
+    Tombstone { id: PeerId, region: Region, applied: u64 },
 }
 
 /// A Multi-Raft store.
@@ -146,7 +147,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
             let Some(persisted) = engine.load(region).map_err(failed)? else { continue };
             let resident = match persisted.record.state {
                 PeerState::Tombstone => {
-                    Resident::Tombstone { id: persisted.record.id, region: persisted.record.region }
+                    let PeerRecord { id, region, .. } = persisted.record;
+                    Resident::Tombstone { id, region, applied: persisted.apply_state.applied }
                 }
                 PeerState::Normal | PeerState::Uninitialised => Resident::Live(Box::new(
                     Peer::load(id, &config, guards, persisted).map_err(|source| Error::Raft {
@@ -258,8 +260,29 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     fn write(&mut self, batch: Vec<Write>) -> Result<(), Error> {
-        let written = self.engine.write(batch).and_then(|()| self.engine.sync());
+        let written = if self.guards.holds(Guard::AtomicApply) {
+            self.engine.write(batch).and_then(|()| self.engine.sync())
+        } else {
+            self.write_apart(batch)
+        };
         written.map_err(|source| Error::Engine { store: self.id, source })
+    }
+
+    /// Without `atomic_apply`: what raft keeps first, its applied index with
+    /// it, and then, in another batch, what was applied.
+    fn write_apart(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        let is_applied = |write: &Write| matches!(write, Write::Record(_) | Write::Put(..));
+        let advances = batch.iter().any(|write| matches!(write, Write::ApplyState(..)));
+        let clears = batch.iter().any(|write| matches!(write, Write::Clear(_)));
+        let (applied, rafts): (Vec<_>, Vec<_>) =
+            if advances && !clears { batch.into_iter().partition(is_applied) } else { (Vec::new(), batch) };
+        for part in [rafts, applied] {
+            if !part.is_empty() {
+                self.engine.write(part)?;
+                self.engine.sync()?;
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, input: Input, step: &mut Step<'_, G>) -> Result<(), Failure> {
@@ -273,8 +296,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
             Input::ApplySnapshot { region } => self.live(region)?.apply_snapshot(step),
             Input::Apply { region } => match self.live(region)?.apply_next(step)? {
                 Applied::Stays => Ok(()),
-                Applied::Removed(rest) => {
-                    self.bury(region, rest, step);
+                Applied::Removed(removed) => {
+                    self.bury_removed(region, removed, step);
                     Ok(())
                 }
             },

@@ -236,9 +236,9 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
 }
 
 /// What is left of a destroyed peer.
-pub(crate) fn tombstone(id: imp::PeerId, rest: &imp::Region) -> tr::Peer {
+pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
     tr::Peer {
-        id,
+        id: tombstone.id,
         state: tr::PeerState::Tombstone,
         role: tr::Role::Follower,
         term: 0,
@@ -246,8 +246,8 @@ pub(crate) fn tombstone(id: imp::PeerId, rest: &imp::Region) -> tr::Peer {
         leader: 0,
         log: tr::Log::default(),
         commit: 0,
-        applied: 0,
-        region: region(rest),
+        applied: tombstone.applied,
+        region: region(tombstone.region),
         snapshot: None,
         campaign: None,
         leading: None,

@@ -78,7 +78,7 @@ impl<G: Guards> World<G> {
         let stored = self.nodes.iter().find(|node| node.id == store)?.store.as_ref()?;
         match stored.peer(region) {
             Some(status) => Some(convert::peer(status, self.timeout_now(region, store).is_some())),
-            None => stored.tombstone(region).map(|(id, rest)| convert::tombstone(id, rest)),
+            None => stored.tombstone(region).map(convert::tombstone),
         }
     }
 
