@@ -102,11 +102,22 @@ struct Guide<'a, G: Guards> {
 impl<'a, G: Guards + Default> Guide<'a, G> {
     fn new(model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let world = World::new(G::default());
-        Self { model, exploration, world, done: Conformance::default(), actions: Vec::new(), path: Vec::new() }
+        Self {
+            model,
+            exploration,
+            world,
+            done: Conformance::default(),
+            actions: Vec::new(),
+            path: Vec::new(),
+        }
     }
 
     /// `Ok(false)` where `go_on` said to stop.
-    fn follow(&mut self, mut tour: Tour<'_>, mut go_on: impl FnMut(u64) -> bool) -> Result<bool, Box<Divergence>> {
+    fn follow(
+        &mut self,
+        mut tour: Tour<'_>,
+        mut go_on: impl FnMut(u64) -> bool,
+    ) -> Result<bool, Box<Divergence>> {
         let mut path = tour::Path::default();
         while tour.next_path(&mut path) {
             let before = self.done.transitions;
@@ -204,7 +215,13 @@ impl<'a, G: Guards + Default> Guide<'a, G> {
         self.divergence(None, state, Outcome::DONE, Outcome::DONE)
     }
 
-    fn divergence(&mut self, from: Option<u32>, to: u32, expected: Outcome, actual: Outcome) -> Box<Divergence> {
+    fn divergence(
+        &mut self,
+        from: Option<u32>,
+        to: u32,
+        expected: Outcome,
+        actual: Outcome,
+    ) -> Box<Divergence> {
         self.shorten(from, to, &expected);
         let view = self.model.seen(&self.exploration.states[to as usize]).view();
         Box::new(Divergence {
@@ -247,4 +264,3 @@ impl<'a, G: Guards + Default> Guide<'a, G> {
         }
     }
 }
-

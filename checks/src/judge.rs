@@ -41,8 +41,10 @@ impl Judge {
                 history
             }
             _ => {
-                let parts =
-                    self.properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
+                let parts = self
+                    .properties
+                    .iter()
+                    .fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
                 History::begin(parts, view)
             }
         };

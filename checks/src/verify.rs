@@ -29,6 +29,7 @@ pub enum VerifyError {
 }
 
 /// What was found of one scope. A figure that was not measured is `None`.
+/// Serialised are the figures; what is told in words is not for machines.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScopeReport {
     /// The subject.
@@ -66,12 +67,16 @@ pub struct ScopeReport {
     /// The most bytes that the explorer's tables held.
     pub peak_bytes: u64,
     /// How often each kind of action fired.
+    #[serde(skip)]
     pub actions: BTreeMap<&'static str, u64>,
     /// How often each reason was given, by model and implementation alike.
+    #[serde(skip)]
     pub reasons: BTreeMap<Reason, u64>,
     /// What went wrong, in words.
+    #[serde(skip)]
     pub failures: Vec<String>,
     /// What was not finished, in words.
+    #[serde(skip)]
     pub unfinished: Vec<String>,
 }
 
@@ -121,7 +126,9 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
             explorer::agree(Arc::new(model.clone()), &explored, threads, Some(Arc::clone(&watch.interrupt)));
         report.stateright_agrees = agreement.stateright_distinct.map(|_| agreement.agrees);
         match agreement.stateright_distinct {
-            Some(_) if !agreement.agrees => report.failures.push(format!("stateright disagrees: {}", agreement.why)),
+            Some(_) if !agreement.agrees => {
+                report.failures.push(format!("stateright disagrees: {}", agreement.why))
+            }
             None => report.unfinished.push(agreement.why),
             _ => {}
         }
@@ -144,20 +151,34 @@ pub fn explore(model: &Rollcall, threads: usize, watch: &Watch) -> Result<Explor
     let progress = |progress: explorer::Progress| {
         watch.states.store(progress.states, std::sync::atomic::Ordering::Relaxed);
     };
-    let options =
-        Options { threads, interrupt: Some(&watch.interrupt), progress: Some(&progress), ..Options::default() };
+    let options = Options {
+        threads,
+        interrupt: Some(&watch.interrupt),
+        progress: Some(&progress),
+        ..Options::default()
+    };
     explorer::explore(model, &options, |state, action| model.kind_of(state, action))
 }
 
 fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
     let names = |found: &str| (found != EXPLORED).then(|| found.to_string());
-    let violations: Vec<String> = explored.violations().filter_map(|verdict| names(verdict.property)).collect();
+    let violations: Vec<String> =
+        explored.violations().filter_map(|verdict| names(verdict.property)).collect();
     let unreached: Vec<String> = explored.unreached().filter_map(|verdict| names(verdict.property)).collect();
     let exhausted = explored.is_exhausted();
     let mut failures: Vec<String> = violations.iter().map(|name| format!("{name} is violated")).collect();
     let mut unfinished = Vec::new();
     if exhausted {
         failures.extend(unreached.iter().map(|name| format!("never reached: {name}")));
+        let fired = |kind: &&str| {
+            ACTION_KINDS
+                .iter()
+                .position(|known| known == kind)
+                .and_then(|at| explored.kinds.get(at))
+                .is_some_and(|fired| *fired > 0)
+        };
+        let silent = plan.fires.iter().filter(|kind| !fired(kind));
+        failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the question is about it")));
     } else if let explorer::Ended::Stopped(bound) = explored.ended {
         unfinished.push(format!("not exhausted: {bound}"));
     }
@@ -234,8 +255,10 @@ pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property
 /// What the scopes of a family owe together: every action and every reason
 /// somewhere, and no scope that outweighs the others.
 pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> Vec<String> {
-    let reports: Vec<&ScopeReport> =
-        reports.iter().filter(|report| report.family == family.name() && report.size == size.name()).collect();
+    let reports: Vec<&ScopeReport> = reports
+        .iter()
+        .filter(|report| report.family == family.name() && report.size == size.name())
+        .collect();
     let mut failures = Vec::new();
     for kind in ACTION_KINDS {
         if reports.iter().all(|report| report.actions.get(kind).copied().unwrap_or(0) == 0) {

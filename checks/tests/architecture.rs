@@ -12,8 +12,10 @@ fn ours() -> BTreeMap<String, BTreeSet<String>> {
         .packages
         .iter()
         .map(|package| {
-            let on = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
-            let on = on.map(|dependency| dependency.name.clone()).filter(|name| names.contains(name)).collect();
+            let on =
+                package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+            let on =
+                on.map(|dependency| dependency.name.clone()).filter(|name| names.contains(name)).collect();
             (package.name.to_string(), on)
         })
         .collect()
@@ -34,7 +36,8 @@ fn dependencies_run_one_way() {
 #[test]
 fn the_dictionary_needs_no_more_than_serialisation() {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
-    let traces = metadata.packages.iter().find(|package| package.name.as_str() == "rollcall-traces").expect("traces");
+    let traces =
+        metadata.packages.iter().find(|package| package.name.as_str() == "rollcall-traces").expect("traces");
     let on: BTreeSet<&str> = traces
         .dependencies
         .iter()
@@ -48,8 +51,17 @@ fn the_dictionary_needs_no_more_than_serialisation() {
 fn nothing_else_stands_at_the_top() {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
     let allowed = [
-        "Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "rust-toolchain.toml", "rustfmt.toml", "model", "impl",
-        "checks", "traces", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "rust-toolchain.toml",
+        "rustfmt.toml",
+        "model",
+        "impl",
+        "checks",
+        "traces",
+        "target",
     ];
     let strangers: Vec<String> = std::fs::read_dir(&root)
         .expect("the workspace")

@@ -102,6 +102,12 @@ impl GuardSet {
         GuardSet { dropped: 1 << guard as u8 }
     }
 
+    /// These but one more.
+    #[must_use]
+    pub fn and_without(self, guard: Guard) -> GuardSet {
+        GuardSet { dropped: self.dropped | 1 << guard as u8 }
+    }
+
     /// Whether `guard` holds.
     pub fn holds(self, guard: Guard) -> bool {
         self.dropped & (1 << guard as u8) == 0

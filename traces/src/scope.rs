@@ -121,7 +121,8 @@ impl Scope {
     /// Checks everything that can be checked without taking the prelude.
     ///
     /// # Errors
-    /// Where a store or peer is unknown or repeated, or there is no region or round size.
+    /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
+    /// or there is no region or round size.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -133,7 +134,20 @@ impl Scope {
         if has_repeats(&self.stores) {
             return Err(malformed("a store is named twice"));
         }
-        for region in &self.regions {
+        if has_repeats(&self.regions.iter().map(|region| region.id).collect::<Vec<_>>()) {
+            return Err(malformed("a region is named twice"));
+        }
+        for (at, region) in self.regions.iter().enumerate() {
+            let peers = region.peers.iter().flat_map(|peer| [peer.id, peer.store]);
+            if peers.chain([region.id]).any(|id| id == 0) {
+                return Err(malformed(&format!("region {}: an id is 0, and ids begin at 1", region.id)));
+            }
+            if !region.end.is_empty() && region.start >= region.end {
+                return Err(malformed(&format!("region {} ends before it begins", region.id)));
+            }
+            if let Some(other) = self.regions[..at].iter().find(|other| other.overlaps(region)) {
+                return Err(malformed(&format!("regions {} and {} overlap", other.id, region.id)));
+            }
             if region.peers.is_empty() {
                 return Err(malformed(&format!("region {} has no peer", region.id)));
             }

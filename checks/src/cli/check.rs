@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rollcall_model::GuardSet;
 use rollcall_model::Rollcall;
 use serde::Serialize;
 
-use super::{End, INTERRUPTED, lookup};
+use super::{End, INTERRUPTED, lookup, out};
 use crate::explorer::{self, Options};
 use crate::verify::violation_trace;
 
@@ -30,7 +30,7 @@ pub(super) fn run(
     scope: &str,
     without: Option<&str>,
     properties: &[String],
-    out: Option<&Path>,
+    into: Option<&Path>,
     json: bool,
 ) -> Result<End> {
     let mut plan = lookup::plan(scope)?;
@@ -63,12 +63,12 @@ pub(super) fn run(
     if let Some((state, property)) = found {
         let trace = violation_trace(&model, &explored, property, state);
         let default = default_name(&model, property);
-        let path = out.unwrap_or(Path::new(&default));
-        trace.write(path).with_context(|| format!("cannot write the trace to {}", path.display()))?;
+        let path = into.unwrap_or(Path::new(&default));
+        trace.write(path)?;
         checked.trace_steps = Some(trace.steps.len());
         checked.trace = Some(path.display().to_string());
         if !json {
-            print!("{}", rollcall_traces::render::terminal(&trace));
+            out::say(&rollcall_traces::render::terminal(&trace))?;
         }
     }
     say(&checked, json)?;
@@ -96,7 +96,9 @@ fn say(checked: &Checked, json: bool) -> Result<()> {
             checked.trace_steps.unwrap_or(0)
         ),
         _ if checked.exhausted => {
-            println!("{scope}: every property holds in {distinct_states} states and {transitions} transitions, to depth {depth}");
+            println!(
+                "{scope}: every property holds in {distinct_states} states and {transitions} transitions, to depth {depth}"
+            );
         }
         _ => println!("{scope}: interrupted after {distinct_states} states at depth {depth}; not conclusive"),
     }

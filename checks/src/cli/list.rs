@@ -4,25 +4,25 @@ use anyhow::Result;
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, scopes};
 
-use super::End;
+use super::{End, out};
 
 pub(super) fn scopes() -> Result<End> {
-    for plan in scopes::all() {
-        println!("{:<44} {:<12} {}", plan.scope.name, format!("{}", plan.size), plan.scope.question);
-    }
-    Ok(End::Holds)
+    let line = |plan: scopes::Plan| {
+        format!("{:<44} {:<12} {}\n", plan.scope.name, plan.size.name(), plan.scope.question)
+    };
+    out::say(&scopes::all().into_iter().map(line).collect::<String>())
 }
 
+/// The guards of both sides; what the model's grain cannot show stands behind.
 pub(super) fn guards() -> Result<End> {
-    for guard in Guard::ALL {
-        println!("{:<32} {}", guard.name(), guard.incident());
-    }
-    Ok(End::Holds)
+    let line = |name: &str, incident: &str| format!("{name:<36} {incident}\n");
+    let mut text: String = Guard::ALL.iter().map(|guard| line(guard.name(), guard.incident())).collect();
+    let below = rollcall_impl::Guard::ALL.iter().filter(|guard| Guard::from_name(guard.name()).is_none());
+    text.extend(below.map(|guard| line(guard.name(), guard.incident())));
+    out::say(&text)
 }
 
 pub(super) fn properties() -> Result<End> {
-    for property in Property::ALL {
-        println!("{:<24} {}", property.name(), property.statement());
-    }
-    Ok(End::Holds)
+    let line = |property: &Property| format!("{:<24} {}\n", property.name(), property.statement());
+    out::say(&Property::ALL.iter().map(line).collect::<String>())
 }

@@ -1,9 +1,9 @@
 //! Names from the command line, with the nearest one suggested where there is none.
 
 use anyhow::{Result, bail};
-use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Plan};
 use rollcall_model::Guard;
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::{self, Plan, Size};
 
 /// The scope of that name.
 pub(super) fn plan(name: &str) -> Result<Plan> {
@@ -14,12 +14,32 @@ pub(super) fn plan(name: &str) -> Result<Plan> {
     }
 }
 
+/// Refuses where no scope of that size has `part` in its name.
+pub(super) fn no_scope(part: &str, size: Size) -> Result<()> {
+    let plans = scopes::all();
+    let names = plans.iter().filter(|plan| plan.size == size).map(|plan| plan.scope.name.as_str());
+    unknown(&format!("{size} scope"), part, names, "rollcall scopes")
+}
+
 /// The guard of that name in the model.
 pub(crate) fn guard(name: &str) -> Result<Guard> {
-    match Guard::from_name(name) {
+    match any_guard(name)? {
         Some(guard) => Ok(guard),
-        None => unknown("guard", name, Guard::ALL.iter().map(|guard| guard.name()), "rollcall guards"),
+        None => bail!("guard `{name}` lies below the model's grain; only the implementation can drop it"),
     }
+}
+
+/// The guard of that name in the model; `None` where only the implementation has it.
+pub(super) fn any_guard(name: &str) -> Result<Option<Guard>> {
+    if let Some(guard) = Guard::from_name(name) {
+        return Ok(Some(guard));
+    }
+    if rollcall_impl::Guard::from_name(name).is_some() {
+        return Ok(None);
+    }
+    let ours = Guard::ALL.iter().map(|guard| guard.name());
+    let below = rollcall_impl::Guard::ALL.iter().map(|guard| guard.name());
+    unknown("guard", name, ours.chain(below), "rollcall guards")
 }
 
 /// The property of that name.
@@ -39,7 +59,7 @@ fn unknown<'a, T>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, 
     let near = known
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.6);
+        .filter(|(likeness, _)| *likeness > 0.7);
     match near {
         Some((_, near)) => bail!("unknown {what} `{name}`; did you mean `{near}`? `{list}` lists them all"),
         None => bail!("unknown {what} `{name}`; `{list}` lists them all"),

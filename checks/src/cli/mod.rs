@@ -4,6 +4,8 @@ mod check;
 mod list;
 mod lookup;
 mod museum;
+mod named;
+mod out;
 mod replay;
 mod show;
 mod verify;
@@ -166,10 +168,22 @@ pub fn run() -> ExitCode {
     match dispatch(arguments.command) {
         Ok(end) => ExitCode::from(end as u8),
         Err(error) => {
-            eprintln!("rollcall: {error:#}");
+            eprintln!("rollcall: {}", in_a_line(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// The error with its causes, each said once.
+fn in_a_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
 }
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {

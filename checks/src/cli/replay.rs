@@ -1,101 +1,150 @@
 //! `replay`: a trace or scenario, or a folder of them, on the implementation.
 //!
 //! A scenario that says nothing of outcomes and views is replayed against the
-//! model: what the model makes of it is what the implementation must show.
+//! model: what the model makes of it, by the rules that the scenario is about,
+//! is what the implementation must show.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rollcall_impl::{Dropped, Guard, Guards, Sound};
-use rollcall_model::GuardSet;
 use rollcall_model::ModelSubject;
-use rollcall_traces::{Divergence, ReplayError, Replayed, Sides, Trace, record_again, replay};
+use rollcall_traces::{Divergence, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file};
 
-use super::{End, lookup};
+use super::named::Named;
+use super::{End, lookup, named, out};
 use crate::judge::Judge;
 use crate::world::World;
 
-pub(super) fn run(path: &Path, without: Option<&str>, out: Option<&Path>) -> Result<End> {
+pub(super) fn run(path: &Path, without: Option<&str>, into: Option<&Path>) -> Result<End> {
     let files = files_of(path)?;
-    if out.is_some() && files.len() > 1 {
+    if into.is_some() && files.len() > 1 {
         bail!("--out takes one file, and {} holds {}", path.display(), files.len());
     }
     let guard = without.map(guard_of).transpose()?;
     let mut end = End::Holds;
     for file in &files {
-        let replayed = one(file, guard, out)?;
-        match replayed {
-            Ok(replayed) => println!(
-                "{}: the implementation agrees: {} steps, {} views compared, {} expectations met",
-                file.display(),
-                replayed.steps,
-                replayed.views,
-                replayed.expectations
-            ),
+        let (text, ended) = match one(file, guard, into)? {
+            Ok(agreed) => (agreed.words(file), agreed.end()),
             Err(mut divergence) => {
                 let without = without.map_or(String::new(), |guard| format!(" --without {guard}"));
                 divergence.command = Some(format!("rollcall replay {}{without}", file.display()));
-                println!("{}:\n{divergence}", file.display());
-                end = End::Violated;
+                let words = divergence.to_string();
+                (format!("{}:\n{}\n", file.display(), words.trim_end()), End::Violated)
             }
-        }
+        };
+        out::say(&text)?;
+        end = end.max(ended);
     }
     Ok(end)
 }
 
 /// The guard of that name on the implementation.
 fn guard_of(name: &str) -> Result<Guard> {
-    lookup::guard(name)?;
-    match Guard::ALL.iter().find(|guard| guard.name() == name) {
-        Some(guard) => Ok(*guard),
+    lookup::any_guard(name)?;
+    match Guard::from_name(name) {
+        Some(guard) => Ok(guard),
         None => bail!("the implementation cannot drop `{name}`: raft-rs decides it"),
     }
 }
 
-fn one(file: &Path, guard: Option<Guard>, out: Option<&Path>) -> Result<Result<Replayed, Box<Divergence>>> {
-    let trace = Trace::read(file)?;
-    if let Some(step) = trace.steps.iter().find(|step| step.index == 0) {
-        bail!("{}: a step is numbered {}", file.display(), step.index);
+/// The implementation showed what the trace says.
+struct Agreed {
+    replayed: Replayed,
+    /// What it violated, and after which step first.
+    violated: Option<(String, u64)>,
+}
+
+impl Agreed {
+    fn words(&self, file: &Path) -> String {
+        let Replayed { steps, views, expectations, .. } = self.replayed;
+        let mut text = format!(
+            "{}: the implementation agrees: {steps} steps, {views} views compared, {expectations} expectations met\n",
+            file.display()
+        );
+        if let Some((property, step)) = &self.violated {
+            text += &format!("{}: {property} is violated at step {step}\n", file.display());
+        }
+        text
     }
-    let expected = with_views(&trace).with_context(|| format!("{}", file.display()))?;
-    if let Some(out) = out {
-        expected.write(out).with_context(|| format!("cannot write {}", out.display()))?;
+
+    fn end(&self) -> End {
+        if self.violated.is_some() { End::Violated } else { End::Holds }
+    }
+}
+
+fn one(file: &Path, guard: Option<Guard>, into: Option<&Path>) -> Result<Result<Agreed, Box<Divergence>>> {
+    let (trace, named) = named::read(file)?;
+    let is_recorded = trace.steps.iter().all(|step| step.outcome.is_some() && step.view.is_some());
+    let (expected, sides) = match is_recorded {
+        true => (trace, Sides::TRACE_AND_IMPL),
+        false => match filled_in(file, &trace, &named)? {
+            Ok(filled) => (filled, Sides::MODEL_AND_IMPL),
+            Err(divergence) => return Ok(Err(divergence)),
+        },
+    };
+    if let Some(into) = into {
+        expected.write(into)?;
     }
     let replayed = match guard {
-        None => on(World::new(Sound), &expected),
-        Some(guard) => on(World::new(Dropped(guard)), &expected),
+        None => on(World::new(Sound), &expected, sides),
+        Some(guard) => on(World::new(Dropped(guard)), &expected, sides),
     };
+    // The views are equal to those expected, so those are judged.
+    let agreed = |replayed| Agreed { replayed, violated: first_violation(&expected, &named) };
+    Ok(diverged_or_error(file, replayed)?.map(agreed))
+}
+
+/// A scenario with what the model makes of it.
+fn filled_in(file: &Path, trace: &Trace, named: &Named) -> Result<Result<Trace, Box<Divergence>>> {
+    let mut model = ModelSubject::new(named.guards, &[]);
+    if let Err(divergence) = diverged_or_error(file, replay_file(&mut model, file, Sides::TRACE_AND_MODEL))? {
+        return Ok(Err(divergence));
+    }
+    let mut judge = Judge::new(&named.properties);
+    let filled = record_again(&mut model, trace, |view, taken| judge.names(view, taken));
+    Ok(Ok(filled.with_context(|| file.display().to_string())?))
+}
+
+fn on<G: Guards>(mut world: World<G>, trace: &Trace, sides: Sides) -> Result<Replayed, ReplayError> {
+    replay(&mut world, trace, sides)
+}
+
+/// A divergence is a finding; everything else is bad input, with its file.
+fn diverged_or_error(
+    file: &Path,
+    replayed: Result<Replayed, ReplayError>,
+) -> Result<Result<Replayed, Box<Divergence>>> {
     match replayed {
         Ok(replayed) => Ok(Ok(replayed)),
         Err(ReplayError::Diverged(divergence)) => Ok(Err(divergence)),
-        Err(error) => Err(error).with_context(|| format!("{}", file.display())),
+        Err(error @ (ReplayError::Refused { .. } | ReplayError::Trace(_))) => Err(error.into()),
+        Err(error) => Err(error).with_context(|| file.display().to_string()),
     }
 }
 
-/// A trace as it is; a scenario with what the model makes of it.
-fn with_views(trace: &Trace) -> Result<Trace> {
-    if trace.steps.iter().all(|step| step.outcome.is_some() && step.view.is_some()) {
-        return Ok(trace.clone());
+fn first_violation(trace: &Trace, named: &Named) -> Option<(String, u64)> {
+    let mut judge = Judge::new(&named.properties);
+    let first = trace.header.view.iter().flat_map(|view| judge.names(view, None)).next();
+    if let Some(property) = first {
+        return Some((property, 0));
     }
-    let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-    replay(&mut model, trace, Sides::TRACE_AND_MODEL)?;
-    let mut judge = Judge::named(&trace.header.properties)?;
-    Ok(record_again(&mut model, trace, |view, taken| judge.names(view, taken))?)
-}
-
-fn on<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Replayed, ReplayError> {
-    replay(&mut world, trace, Sides::MODEL_AND_IMPL)
+    trace.steps.iter().find_map(|step| {
+        let taken = Some(&step.action).zip(step.outcome.as_ref());
+        let property = judge.names(step.view.as_ref()?, taken).into_iter().next()?;
+        Some((property, step.index))
+    })
 }
 
 /// The file itself, or every trace in the folder, by name.
 fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_file() {
+    if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
-    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let unreadable = || format!("{}: cannot be read", path.display());
     let mut files = Vec::new();
-    for entry in entries {
-        let found = entry.with_context(|| format!("cannot read {}", path.display()))?.path();
+    for entry in std::fs::read_dir(path).with_context(unreadable)? {
+        let found = entry.with_context(unreadable)?.path();
         if found.extension().is_some_and(|extension| extension == "jsonl") {
             files.push(found);
         }

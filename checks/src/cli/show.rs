@@ -2,24 +2,31 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use rollcall_model::GuardSet;
+use anyhow::{Context, Result};
 use rollcall_model::ModelSubject;
-use rollcall_traces::{Trace, record_again, render};
+use rollcall_traces::{ReplayError, Sides, record_again, render, replay_file};
 
-use super::End;
+use super::{End, named, out};
 use crate::judge::Judge;
 
-pub(super) fn run(path: &Path, mermaid: bool, html: bool, out: Option<&Path>) -> Result<End> {
-    let mut trace = Trace::read(path)?;
-    if trace.steps.is_empty() {
-        bail!("{}: it has no steps; there is nothing to show", path.display());
-    }
-    // A scenario says only what happens; the model fills in what comes of it.
+pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -> Result<End> {
+    let (mut trace, named) = named::read(path)?;
+    // A scenario says only what happens; the model fills in what comes of it,
+    // by the rules that the scenario is about.
     if trace.steps.iter().any(|step| step.outcome.is_none() || step.view.is_none()) {
-        let mut judge = Judge::named(&trace.header.properties)?;
-        let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-        trace = record_again(&mut model, &trace, |view, taken| judge.names(view, taken))?;
+        let mut model = ModelSubject::new(named.guards, &[]);
+        if let Err(error @ ReplayError::Refused { .. }) =
+            replay_file(&mut model, path, Sides::TRACE_AND_MODEL)
+        {
+            return Err(error.into());
+        }
+        let mut judge = Judge::new(&named.properties);
+        trace = record_again(&mut model, &trace, |view, taken| judge.names(view, taken))
+            .with_context(|| path.display().to_string())?;
+        // Where nothing was judged nothing is claimed.
+        if named.properties.is_empty() {
+            trace.verdict = None;
+        }
     }
     let text = if mermaid {
         render::mermaid(&trace)
@@ -28,22 +35,8 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, out: Option<&Path>) ->
     } else {
         render::terminal(&trace)
     };
-    match out {
-        Some(out) => write_whole(out, &text).with_context(|| format!("cannot write {}", out.display()))?,
-        None => print!("{text}"),
+    match into {
+        Some(into) => out::write(into, &text).map(|()| End::Holds),
+        None => out::say(&text),
     }
-    Ok(End::Holds)
-}
-
-/// Writes all of it or nothing.
-fn write_whole(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -1,17 +1,18 @@
 //! `verify`: the main job.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall_model::scopes::{self, Family, Size};
 
-use super::{End, INTERRUPTED};
+use super::{End, INTERRUPTED, lookup};
 use crate::verify::{ScopeReport, Verified, Watch, family_failures, verify};
 
 pub(super) struct Wanted {
@@ -31,10 +32,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         .filter(|plan| wanted.scope.as_ref().is_none_or(|part| plan.scope.name.contains(part)))
         .collect();
     if plans.is_empty() {
-        bail!(
-            "no scope of this size has `{}` in its name; `rollcall scopes` lists them all",
-            wanted.scope.as_deref().unwrap_or_default()
-        );
+        lookup::no_scope(wanted.scope.as_deref().unwrap_or_default(), wanted.size)?;
     }
     let mut reports: Vec<ScopeReport> = Vec::new();
     for plan in &plans {
@@ -42,6 +40,9 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             break;
         }
         let progress = Progress::start(&plan.scope.name, wanted.json);
+        if progress.bar.is_none() && !wanted.json {
+            eprintln!("{}: begun", plan.scope.name);
+        }
         let verified = verify(plan, wanted.threads, &progress.watch)?;
         progress.end();
         say(&verified, wanted.json)?;
@@ -52,6 +53,9 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     if !wanted.json {
         println!("{}", table(&reports));
         totals(&reports);
+        if whole {
+            how_often(&reports);
+        }
     }
     for failure in &failures {
         eprintln!("  fails: {failure}");
@@ -68,7 +72,14 @@ fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String]) -> End {
     let failed = reports.iter().any(|report| !report.failures.is_empty()) || !failures.is_empty();
     let unfinished = reports.len() < asked || reports.iter().any(|report| !report.unfinished.is_empty());
     if unfinished {
-        eprintln!("not conclusive: {} of {asked} scopes were begun; what is shown above is what was covered", reports.len());
+        let finished = reports.iter().filter(|report| report.unfinished.is_empty()).count();
+        let states: u64 = reports.iter().map(|report| report.distinct_states).sum();
+        let replayed: u64 = reports.iter().filter_map(|report| report.transitions_replayed).sum();
+        eprintln!(
+            "not conclusive: {finished} of {asked} scopes were finished; covered so far: {} distinct states, {} transitions replayed",
+            grouped(states),
+            grouped(replayed)
+        );
     }
     match (failed, unfinished) {
         (true, _) => End::Violated,
@@ -83,7 +94,7 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string(report)?);
     } else {
-        let verdict = if report.holds() { "holds" } else { "FAILS" };
+        let verdict = verdict_of(report);
         eprintln!(
             "{}: {verdict}, {} states, {} transitions, {} replayed",
             report.scope,
@@ -96,8 +107,9 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
         eprintln!("  {}: {failure}", report.scope);
     }
     for trace in &verified.violations {
-        let path = PathBuf::from(format!("{}-violation.jsonl", report.scope));
-        trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let property = trace.verdict.as_ref().and_then(|verdict| verdict.property.as_deref());
+        let path = PathBuf::from(format!("{}-{}.jsonl", report.scope, property.unwrap_or("violation")));
+        trace.write(&path)?;
         eprintln!("  a shortest trace of {} steps is in {}", trace.steps.len(), path.display());
     }
     if let Some(divergence) = &verified.divergence {
@@ -106,10 +118,29 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
     Ok(())
 }
 
+fn verdict_of(report: &ScopeReport) -> &'static str {
+    match (report.failures.is_empty(), report.unfinished.is_empty()) {
+        (false, _) => "FAILS",
+        (true, false) => "not finished",
+        (true, true) => "holds",
+    }
+}
+
 fn table(reports: &[ScopeReport]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["scope", "states", "transitions", "depth", "replayed", "steps", "probes", "explore s", "replay s", "verdict"]);
+    table.set_header([
+        "scope",
+        "states",
+        "transitions",
+        "depth",
+        "replayed",
+        "steps",
+        "probes",
+        "explore s",
+        "replay s",
+        "verdict",
+    ]);
     for report in reports {
         let number = |figure: Option<u64>| figure.map_or("-".into(), grouped);
         let seconds = |figure: Option<f64>| figure.map_or("-".into(), |seconds| format!("{seconds:.1}"));
@@ -123,7 +154,7 @@ fn table(reports: &[ScopeReport]) -> Table {
             number(report.probes_refused),
             seconds(Some(report.explore_seconds)),
             seconds(report.replay_seconds),
-            if report.holds() { "holds".into() } else { "FAILS".to_string() },
+            verdict_of(report).into(),
         ]);
     }
     for column in 1..=8 {
@@ -158,7 +189,28 @@ fn totals(reports: &[ScopeReport]) {
         );
     }
     if replay > 0.0 {
-        println!("replayed {} steps a second on the implementation, probes included in the time", grouped((steps as f64 / replay) as u64));
+        println!(
+            "replayed {} steps a second on the implementation, probes included in the time",
+            grouped((steps as f64 / replay) as u64)
+        );
+    }
+}
+
+/// How often each kind of action fired, and each reason was given on both sides.
+fn how_often(reports: &[ScopeReport]) {
+    let mut actions = BTreeMap::<String, u64>::new();
+    let mut reasons = BTreeMap::<String, u64>::new();
+    for report in reports {
+        for (kind, fired) in &report.actions {
+            *actions.entry((*kind).to_string()).or_default() += fired;
+        }
+        for (reason, given) in &report.reasons {
+            *reasons.entry(reason.to_string()).or_default() += given;
+        }
+    }
+    for (what, counts) in [("actions that fired", actions), ("probes refused for", reasons)] {
+        let counts = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
+        println!("{what}: {}", counts.collect::<Vec<_>>().join("; "));
     }
 }
 

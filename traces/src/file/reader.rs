@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use super::{Expect, Header, NUMBER_LIMIT, Place, Record, SCHEMA, Step, TraceError, Verdict};
+use crate::action::{Action, Command};
 use crate::region::StoreId;
 
 /// A trace file that is being read: the header at once, then an iterator over
@@ -84,9 +85,13 @@ impl<R: BufRead> Reader<R> {
             .map_err(|source| TraceError::BadScope { at: lines.column_of("scope"), source })?;
         for action in &header.scope.prelude {
             lines.check_stores(&action.stores(), &header.scope.stores, "prelude")?;
+            if let Action::Propose { command, .. } = action {
+                lines.check_peers(command, "prelude")?;
+            }
         }
         for command in &header.scope.commands {
             lines.check_stores(&command.stores(), &header.scope.stores, "commands")?;
+            lines.check_peers(command, "commands")?;
         }
         let recorded = header.view.is_some();
         Ok(Self { lines, header, newer_minor, next_index: 1, recorded, ended: Ended::No })
@@ -142,6 +147,9 @@ impl<R: BufRead> Reader<R> {
         }
         let known = &self.header.scope.stores;
         self.lines.check_stores(&step.action.stores(), known, "action")?;
+        if let Action::Propose { command, .. } = &step.action {
+            self.lines.check_peers(command, "action")?;
+        }
         if let Some(Expect { data, leader, .. }) = &step.expect {
             let stores: Vec<StoreId> = data.keys().chain(leader.values()).copied().collect();
             self.lines.check_stores(&stores, known, "expect")?;
@@ -283,6 +291,22 @@ impl<R> Lines<R> {
         match too_large(&self.text) {
             None => Ok(()),
             Some((at, number)) => Err(TraceError::NumberTooLarge { at: self.here(at + 1), number }),
+        }
+    }
+
+    /// Raft takes the id 0 for nobody.
+    fn check_peers(&self, command: &Command, field: &str) -> Result<(), TraceError> {
+        let changes = match command {
+            Command::ChangePeer(change) => std::slice::from_ref(change),
+            Command::EnterJoint { changes } => changes,
+            _ => &[],
+        };
+        match changes.iter().any(|change| change.peer == 0) {
+            false => Ok(()),
+            true => {
+                let what = "a peer id is 0, and ids begin at 1".into();
+                Err(TraceError::Malformed { at: self.column_of(field), what })
+            }
         }
     }
 

@@ -24,7 +24,8 @@ fn position() -> impl Strategy<Value = LogPosition> {
 
 fn change() -> impl Strategy<Value = Change> {
     let kind = select(vec![ChangeKind::AddVoter, ChangeKind::AddLearner, ChangeKind::Remove]);
-    (kind, number(), number()).prop_map(|(kind, peer, store)| Change { kind, peer, store })
+    let id = prop_oneof![4 => 1..10_u64, 1 => 1..NUMBER_LIMIT];
+    (kind, id, number()).prop_map(|(kind, peer, store)| Change { kind, peer, store })
 }
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {

@@ -167,6 +167,47 @@ fn scopes_that_cannot_be_begun() {
 }
 
 #[test]
+fn ids_and_ranges_that_no_region_has() {
+    let malformed = |line: &str, words: &str| {
+        let (error, number, at) = fault(&[line]);
+        assert!(
+            matches!(error, TraceError::BadScope { source: ScopeError::Malformed { .. }, .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!((number, at), (1, column(line, r#"{"name""#)));
+    };
+    malformed(&header().replacen(r#"{"id":1,"store":1"#, r#"{"id":0,"store":1"#, 1), "ids begin at 1");
+    malformed(
+        &header().replacen(r#""start":"""#, r#""start":"62""#, 1).replacen(r#""end":"""#, r#""end":"61""#, 1),
+        "ends before",
+    );
+    let twice = |id: u64| {
+        let line = header();
+        let begin = line.find(r#""regions":["#).expect("regions") + 11;
+        let end = begin + line[begin..].find("]}]").expect("the last peer") + 2;
+        let other = line[begin..end].replacen(r#"{"id":1"#, &format!(r#"{{"id":{id}"#), 1);
+        format!("{},{other}{}", &line[..end], &line[end..])
+    };
+    malformed(&twice(1), "a region is named twice");
+    malformed(&twice(2), "regions 1 and 2 overlap");
+}
+
+#[test]
+fn a_peer_id_that_raft_takes_for_nobody() {
+    let change = r#"{"kind":"add_voter","peer":0,"store":1}"#;
+    for command in
+        [format!(r#"{{"change_peer":{change}}}"#), format!(r#"{{"enter_joint":{{"changes":[{change}]}}}}"#)]
+    {
+        let action = format!(r#"{{"propose":{{"region":1,"store":1,"command":{command}}}}}"#);
+        let line = format!(r#"{{"record":"step","index":1,"action":{action}}}"#);
+        let (error, number, at) = fault(&[&header(), &line]);
+        assert!(error.to_string().contains("a peer id is 0"), "{error}");
+        assert_eq!((number, at), (2, column(&line, r#"{"propose""#)));
+    }
+}
+
+#[test]
 fn records_that_are_none() {
     let malformed = |line: &str, words: &str| {
         let (error, number, at) = fault(&[&header(), line]);

@@ -64,7 +64,7 @@ proptest! {
         stores.extend([1, 2]);
         stores.sort_unstable();
         stores.dedup();
-        let mut header = Header::new(toy::scope("any", &stores));
+        let mut header = Header::new(Scope { stores, ..toy::scope("any", &[1, 2]) });
         header.view = Some(first);
         let steps = (1..).zip(steps).map(|(index, step)| Step { index, ..step }).collect();
         let trace = Trace { header, steps, verdict: Some(Verdict::HOLDS) };

@@ -1,0 +1,42 @@
+//! Traces from the command line: read, and the guards and properties that
+//! their headers name looked up. The dictionary does not know those names.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use rollcall_model::GuardSet;
+use rollcall_model::properties::Property;
+use rollcall_traces::{Reader, Trace};
+
+use super::lookup;
+
+/// What a trace names, as the model knows it.
+pub(super) struct Named {
+    /// All guards but those that the trace drops. One below the model's grain
+    /// makes no difference to the model.
+    pub(super) guards: GuardSet,
+    /// What is judged after each step.
+    pub(super) properties: Vec<Property>,
+}
+
+/// Reads a trace or scenario that has steps and names only what there is.
+pub(super) fn read(path: &Path) -> Result<(Trace, Named)> {
+    let trace = Trace::read(path)?;
+    if trace.steps.is_empty() {
+        bail!("{}: it has no steps; a trace without steps shows nothing", path.display());
+    }
+    let mut named = Named { guards: GuardSet::ALL, properties: Vec::new() };
+    for name in &trace.header.without {
+        match lookup::any_guard(name) {
+            Ok(guard) => named.guards = guard.map_or(named.guards, |guard| named.guards.and_without(guard)),
+            Err(unknown) => bail!("{}: {unknown}", Reader::open(path)?.place_of("without")),
+        }
+    }
+    for name in &trace.header.properties {
+        match lookup::property(name) {
+            Ok(property) => named.properties.push(property),
+            Err(unknown) => bail!("{}: {unknown}", Reader::open(path)?.place_of("properties")),
+        }
+    }
+    Ok((trace, named))
+}

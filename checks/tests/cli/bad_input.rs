@@ -1,0 +1,201 @@
+//! Bad input: exit code 2, one clear line with the place, nothing left behind.
+
+use crate::{Folder, scenario, text_of};
+
+/// Runs it in `folder` and demands one line on standard error that begins and
+/// goes on as told, and that no file appears.
+#[track_caller]
+fn refused(folder: &Folder, arguments: &[&str], begins: &str, says: &str) {
+    let before = folder.files();
+    let ran = folder.ends(arguments, 2);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "one line: {:?}", ran.stderr);
+    let line = lines[0].strip_prefix("rollcall: ").expect("it says who speaks");
+    assert!(line.starts_with(begins), "`{line}` does not begin with `{begins}`");
+    assert!(line.contains(says), "`{line}` does not say `{says}`");
+    assert_eq!(ran.stdout, "", "nothing is claimed of bad input");
+    assert_eq!(folder.files(), before, "nothing is left behind");
+}
+
+/// The same of a file, for every command that reads one.
+#[track_caller]
+fn refused_file(text: &str, place: &str, says: &str) {
+    let folder = Folder::new();
+    folder.write("t.jsonl", text);
+    let begins = format!("t.jsonl{place}");
+    for arguments in [&["replay", "t.jsonl"][..], &["replay", "t.jsonl", "--out", "o.jsonl"]] {
+        refused(&folder, arguments, &begins, says);
+    }
+    for arguments in [&["show", "t.jsonl"][..], &["show", "t.jsonl", "--html", "--out", "o.html"]] {
+        refused(&folder, arguments, &begins, says);
+    }
+}
+
+/// The scenario with line `number` (from 1) replaced.
+fn with_line(number: usize, line: &str) -> String {
+    let text = text_of("transfer-leader.jsonl");
+    let lines = text.lines().zip(1..).map(|(old, at)| if at == number { line } else { old });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_trace_that_is_cut_short() {
+    let text = text_of("transfer-leader.jsonl");
+    let end = text.match_indices("\"voter\":2").next().expect("it votes").0;
+    refused_file(&text[..end], ":4:", "cut short: the last line is not complete");
+}
+
+#[test]
+fn a_recorded_trace_without_its_verdict() {
+    let folder = Folder::new();
+    folder.ends(&["replay", &scenario("transfer-leader.jsonl"), "--out", "whole.jsonl"], 0);
+    let whole = std::fs::read_to_string(folder.path().join("whole.jsonl")).expect("it was written");
+    let lines = whole.lines().count();
+    let without: String = whole.lines().take(lines - 1).map(|line| format!("{line}\n")).collect();
+    refused_file(&without, &format!(":{lines}:1: cut short"), "no verdict follows");
+}
+
+#[test]
+fn a_trace_that_is_not_json() {
+    refused_file(&with_line(3, "{\"record\" \"step\"}"), ":3:11: not JSON", "expected `:`");
+    refused_file("hello\n", ":1:1: not JSON", "");
+    refused_file("", ":1:1: the file is empty", "begins with a header");
+}
+
+#[test]
+fn a_trace_of_another_major_version() {
+    let text = text_of("transfer-leader.jsonl").replacen("rollcall-trace/1", "rollcall-trace/2", 1);
+    refused_file(&text, ":1:", "schema is `rollcall-trace/2`, and this reads `rollcall-trace/1`");
+}
+
+#[test]
+fn a_trace_that_names_an_unknown_store() {
+    let line = r#"{"record":"step","index":2,"action":{"crash":{"store":9}}}"#;
+    refused_file(&with_line(3, line), ":3:37: store 9", "not among the scope's stores [1, 2, 3, 4, 5]");
+}
+
+#[test]
+fn a_trace_whose_action_cannot_be_taken() {
+    let line = r#"{"record":"step","index":2,"action":{"restart":{"store":4}}}"#;
+    refused_file(&with_line(3, line), ":3:37: step 2: `Restart store 4`", "cannot be taken: store_up");
+}
+
+#[test]
+fn a_trace_without_steps_or_out_of_order() {
+    let text = text_of("transfer-leader.jsonl");
+    let header = text.lines().next().expect("a header");
+    refused_file(header, ": it has no steps", "shows nothing");
+    let third = text.lines().nth(3).expect("a third step");
+    refused_file(&format!("{header}\n{third}\n"), ":2:26: step 3", "where step 1 belongs");
+}
+
+#[test]
+fn a_trace_that_names_what_there_is_not() {
+    let text = text_of("transfer-leader.jsonl");
+    let guard = text.replacen("\"without\":[]", "\"without\":[\"snapshot_onc\"]", 1);
+    refused_file(&guard, ":1:", "unknown guard `snapshot_onc`; did you mean `snapshot_once`?");
+    let property = text.replacen("\"election_safety\"", "\"election_safty\"", 1);
+    refused_file(&property, ":1:", "unknown property `election_safty`; did you mean `election_safety`?");
+}
+
+#[test]
+fn a_scope_that_cannot_be_begun() {
+    let text = text_of("transfer-leader.jsonl");
+    let zero = text.replacen(r#"{"id":1,"store":1,"#, r#"{"id":0,"store":1,"#, 1);
+    refused_file(&zero, ":1:", "region 1: an id is 0, and ids begin at 1");
+    let stores = text.replacen("\"stores\":[1,", "\"stores\":[9,8,7,11,12,13,14,15,16,17,1,", 1);
+    refused_file(&stores, ": scope", "stores times regions is more than 14");
+    let prelude =
+        text.replacen("\"rounds\"", "\"prelude\":[{\"apply\":{\"region\":1,\"store\":1}}],\"rounds\"", 1);
+    refused_file(&prelude, ": scope", "step 1 of its prelude is refused");
+}
+
+#[test]
+fn a_peer_id_that_raft_does_not_have() {
+    let text = text_of("transfer-leader.jsonl");
+    let change = r#"{"propose":{"region":1,"store":5,"command":{"change_peer":{"kind":"add_voter","peer":0,"store":5}}}}"#;
+    let line = format!(r#"{{"record":"step","index":2,"action":{change}}}"#);
+    let lines: Vec<&str> = text.lines().collect();
+    refused_file(&[lines[0], lines[1], &line].join("\n"), ":3:37: ", "a peer id is 0");
+}
+
+#[test]
+fn unknown_names_on_the_command_line() {
+    let folder = Folder::new();
+    let scope = "unknown scope `old_term_entry`; did you mean `old_term_entries`?";
+    refused(&folder, &["check", "old_term_entry"], scope, "`rollcall scopes` lists them all");
+    let size = ["verify", "--size", "smoke", "--scope", "tow_voters_to_one"];
+    refused(
+        &folder,
+        &size,
+        "unknown smoke scope `tow_voters_to_one`; did you mean `two_voters_to_one_smoke`?",
+        "",
+    );
+    let guard = "unknown guard `commit_own_terms`; did you mean `commit_own_term`?";
+    refused(
+        &folder,
+        &["check", "old_term_entries", "--without", "commit_own_terms"],
+        guard,
+        "rollcall guards",
+    );
+    let replay = ["replay", &scenario("transfer-leader.jsonl"), "--without", "commit_own_terms"];
+    refused(&folder, &replay, guard, "rollcall guards");
+    let property = "unknown property `no_lost_writes`; did you mean `no_lost_write`?";
+    let check = ["check", "old_term_entries", "--property", "no_lost_writes"];
+    refused(&folder, &check, property, "rollcall properties");
+    refused(&folder, &["check", "#"], "unknown scope `#`; `rollcall scopes` lists them all", "");
+}
+
+#[test]
+fn a_guard_below_the_models_grain() {
+    let below = rollcall_impl::Guard::ALL.iter().find(|guard| guard.is_implementation_only());
+    let name = below.expect("there is one").name();
+    let begins = format!("guard `{name}` lies below the model's grain");
+    refused(
+        &Folder::new(),
+        &["check", "old_term_entries", "--without", name],
+        &begins,
+        "only the implementation",
+    );
+}
+
+#[test]
+fn a_missing_file_and_a_folder_without_traces() {
+    let folder = Folder::new();
+    refused(&folder, &["replay", "nowhere.jsonl"], "nowhere.jsonl:1:1: cannot be read", "No such file");
+    refused(&folder, &["show", "nowhere.jsonl"], "nowhere.jsonl:1:1: cannot be read", "No such file");
+    folder.write("notes.txt", "no trace");
+    refused(&folder, &["replay", "."], ".: no trace in this folder", ".jsonl");
+    refused(&folder, &["show", "."], ".:1:1: cannot be read", "directory");
+}
+
+#[test]
+fn an_unwritable_target() {
+    let folder = Folder::new();
+    let file = scenario("transfer-leader.jsonl");
+    let out = "nowhere/o.jsonl";
+    let says = "No such file or directory (os error 2); nothing was left behind";
+    refused(&folder, &["replay", &file, "--out", out], "nowhere/o.jsonl: cannot be written: ", says);
+    // A folder is no target either, and stays what it was.
+    std::fs::create_dir(folder.path().join("taken")).expect("a folder");
+    refused(&folder, &["replay", &file, "--out", "taken"], "taken: cannot be written", "is a directory");
+    for form in ["--mermaid", "--html"] {
+        let arguments = ["show", &file, form, "--out", "nowhere/o.txt"];
+        refused(&folder, &arguments, "nowhere/o.txt: cannot be written", "No such file");
+        let arguments = ["show", &file, form, "--out", "taken"];
+        refused(&folder, &arguments, "taken: cannot be written", "irectory");
+    }
+    let without = ["check", "old_term_entries_smoke", "--without", "commit_own_term", "--json"];
+    refused(&folder, &[&without[..], &["--out", out]].concat(), "nowhere/o.jsonl: cannot be written", says);
+    let folder_of_traces = crate::scenarios().display().to_string();
+    refused(&folder, &["replay", &folder_of_traces, "--out", "o.jsonl"], "--out takes one file", "");
+}
+
+#[test]
+fn what_is_no_command_ends_with_2() {
+    let folder = Folder::new();
+    for arguments in [&["verfy"][..], &["verify", "--size", "huge"], &["verify", "--family", "splits"], &[]] {
+        let ran = folder.ends(arguments, 2);
+        assert!(!ran.stderr.is_empty() && ran.stdout.is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! Good input: what holds, what is violated, what diverges, what is cut off.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use serde_json::Value as Json;
+
+use crate::{Folder, scenario, scenarios};
+
+#[test]
+fn the_scenarios_agree() {
+    let folder = Folder::new();
+    let ran = folder.ends(&["replay", &scenarios().display().to_string()], 0);
+    assert_eq!(ran.stdout.lines().count(), 3);
+    assert!(ran.stdout.lines().all(|line| line.contains(": the implementation agrees: ")));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_museum_scenario_diverges_where_the_guard_bites() {
+    let folder = Folder::new();
+    let file = scenario("museum/two-peer-leader-removal.jsonl");
+    let ran = folder.ends(&["replay", &file], 1);
+    assert!(
+        ran.stdout.contains("diverges at step 5: Propose region 1: store 1, remove 2@2"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("impl:  refused: two_voters"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("rollcall replay {file}")), "the command that shows it again");
+    folder.ends(&["replay", &file, "--without", "demote_before_removal"], 0);
+    let shown = folder.ends(&["show", &file], 0).stdout;
+    assert!(shown.contains("without the guards demote_before_removal"));
+    assert!(!shown.contains("verdict"), "no property was judged, so nothing is claimed");
+}
+
+#[test]
+fn a_scope_that_holds() {
+    let folder = Folder::new();
+    let ran = folder.ends(&["check", "two_voters_to_one_smoke"], 0);
+    assert!(ran.stdout.starts_with("two_voters_to_one_smoke: every property holds in "), "{}", ran.stdout);
+    let json: Json =
+        serde_json::from_str(&folder.ends(&["check", "two_voters_to_one_smoke", "--json"], 0).stdout)
+            .expect("JSON");
+    assert_eq!(json["exhausted"], true);
+    assert_eq!(json["violation"], Json::Null);
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_violation_is_written_as_a_trace() {
+    let folder = Folder::new();
+    let check = ["check", "old_term_entries_smoke", "--without", "commit_own_term", "--out", "t.jsonl"];
+    let ran = folder.ends(&check, 1);
+    assert!(ran.stdout.contains("verdict: leader_completeness is violated at step "), "{}", ran.stdout);
+    assert_eq!(folder.files(), ["t.jsonl"]);
+
+    let shown = folder.ends(&["show", "t.jsonl"], 0).stdout;
+    assert!(shown.contains("VIOLATED: leader_completeness"), "{shown}");
+    assert!(ran.stdout.starts_with(&shown), "show says what check said");
+    let replayed = folder.ends(&["replay", "t.jsonl"], 1);
+    assert!(replayed.stdout.contains("diverges at step "), "{}", replayed.stdout);
+    assert!(replayed.stdout.contains("impl "), "{}", replayed.stdout);
+}
+
+#[test]
+fn without_a_place_to_write_the_trace_names_itself() {
+    let folder = Folder::new();
+    let check = [
+        "check",
+        "old_term_entries_smoke",
+        "--without",
+        "commit_own_term",
+        "--property",
+        "state_machine_safety",
+    ];
+    folder.ends(&check, 1);
+    let name = "old_term_entries_smoke-without-commit_own_term-state_machine_safety.jsonl";
+    assert_eq!(folder.files(), [name]);
+}
+
+#[test]
+fn a_trace_as_a_diagram_and_as_a_page() {
+    let folder = Folder::new();
+    let file = scenario("transfer-leader.jsonl");
+    let mermaid = folder.ends(&["show", &file, "--mermaid"], 0).stdout;
+    assert!(mermaid.contains("sequenceDiagram"), "{mermaid}");
+    folder.ends(&["show", &file, "--html", "--out", "page.html"], 0);
+    let page = std::fs::read_to_string(folder.path().join("page.html")).expect("it was written");
+    assert!(page.to_lowercase().starts_with("<!doctype html>") && page.contains("TestTransferLeader3B"));
+    assert_eq!(folder.files(), ["page.html"]);
+    folder.ends(&["show", &file, "--html", "--mermaid"], 2);
+}
+
+#[test]
+fn a_scenario_written_down_is_the_same_again() {
+    let folder = Folder::new();
+    folder.ends(&["replay", &scenario("transfer-leader.jsonl"), "--out", "a.jsonl"], 0);
+    folder.ends(&["replay", "a.jsonl", "--out", "b.jsonl"], 0);
+    let read = |name| std::fs::read_to_string(folder.path().join(name)).expect("it was written");
+    assert_eq!(read("a.jsonl"), read("b.jsonl"));
+}
+
+#[test]
+fn lists_name_everything() {
+    let folder = Folder::new();
+    let first = |command: &str| -> BTreeSet<String> {
+        let text = folder.ends(&[command], 0).stdout;
+        let words = text.lines().map(|line| line.split_whitespace().next().expect("a name"));
+        words.map(str::to_string).collect()
+    };
+    let scopes = rollcall_model::scopes::all().into_iter().map(|plan| plan.scope.name);
+    assert_eq!(first("scopes"), scopes.collect());
+    let model = rollcall_model::Guard::ALL.iter().map(|guard| guard.name().to_string());
+    let implementation = rollcall_impl::Guard::ALL.iter().map(|guard| guard.name().to_string());
+    assert_eq!(first("guards"), model.chain(implementation).collect());
+    let properties =
+        rollcall_model::properties::Property::ALL.iter().map(|property| property.name().to_string());
+    assert_eq!(first("properties"), properties.collect());
+}
+
+/// The fields that `verify --json` prints of a scope, no more and no fewer.
+const FIELDS: &[&str] = &[
+    "family",
+    "scope",
+    "size",
+    "distinct_states",
+    "transitions",
+    "depth",
+    "exhausted",
+    "stateright_agrees",
+    "transitions_replayed",
+    "replayed_steps",
+    "probes_refused",
+    "recovered_states",
+    "violations",
+    "unreached",
+    "explore_seconds",
+    "replay_seconds",
+    "peak_bytes",
+];
+
+#[test]
+fn one_scope_verified_for_people_and_for_machines() {
+    let folder = Folder::new();
+    let verify = ["verify", "--size", "smoke", "--scope", "two_voters"];
+    let ran = folder.ends(&verify, 0);
+    assert!(
+        ran.stderr.lines().any(|line| line.starts_with("two_voters_to_one_smoke: holds, ")),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("stateright's checker agrees on 1 of 1 scopes"), "{}", ran.stdout);
+
+    let ran = folder.ends(&[&verify[..], &["--json"]].concat(), 0);
+    let objects: Vec<Json> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+    assert_eq!(objects.len(), 1);
+    let fields: BTreeSet<&str> =
+        objects[0].as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(fields, FIELDS.iter().copied().collect());
+    assert_eq!(objects[0]["scope"], "two_voters_to_one_smoke");
+    assert_eq!(objects[0]["transitions_replayed"], objects[0]["transitions"]);
+    assert_eq!(ran.stderr, "", "a machine is told on standard output alone");
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_run_says_what_it_had_covered() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["verify", "--size", "standard", "--threads", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    errors.read_line(&mut line).expect("text");
+    assert!(line.ends_with(": begun\n"), "{line}");
+    // Exploring the first scope takes far longer than a signal.
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).expect("text");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(3), "{rest}");
+    let told = rest.lines().find(|line| line.starts_with("not conclusive: 0 of "));
+    let told = told.unwrap_or_else(|| panic!("it does not say what was covered: {rest}"));
+    assert!(told.contains("distinct states") && told.contains("transitions replayed"), "{told}");
+    assert!(!rest.contains(": holds"), "nothing is claimed that was not finished: {rest}");
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
