@@ -8,11 +8,13 @@
 //! bites, and the store without the guard must follow it to the end and, for
 //! safety, violate the same property there.
 
+use std::sync::atomic::AtomicBool;
+
 use rollcall_impl::{Decider, Dropped, Guards, Sound};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
-use rollcall_model::{EXPLORED, Guard, GuardSet, Rollcall, State};
-use rollcall_traces::{Action, Header, ReplayError, Sides, Step, Trace, Verdict, replay};
+use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
+use rollcall_traces::{Action, Header, ReplayError, Sides, Step, Trace, Verdict, record_again, replay};
 use serde::Serialize;
 use stateright::Model;
 use thiserror::Error;
@@ -53,11 +55,11 @@ const fn liveness(guard: Guard, scope: &'static str) -> Piece {
 /// Every guard of the model, with its scope. Smoke scopes where they suffice.
 pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
-    liveness(Guard::StepDownOnHigherTerm, "grow_and_shrink_smoke"),
+    liveness(Guard::StepDownOnHigherTerm, "leader_removed_after_handover_smoke"),
     liveness(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
     liveness(Guard::TransferTimesOut, "transfer_against_a_change_smoke"),
     liveness(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
-    safety(Guard::CampaignAppliesFirst, Property::SingleChange, "grow_and_shrink_smoke"),
+    safety(Guard::CampaignAppliesFirst, Property::SingleChange, "joins_again_with_the_same_id_smoke"),
     liveness(Guard::UninitialisedPeerListens, "grow_and_shrink_smoke"),
     liveness(Guard::HeartbeatCommitBounded, "grow_and_shrink_smoke"),
     liveness(Guard::PendingChangeExpires, "grow_and_shrink_smoke"),
@@ -69,7 +71,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::LeaderStepsDownOnRemoval, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::TombstoneRefusesStale, Property::NoResurrection, "leader_removed_after_handover_smoke"),
-    safety(Guard::ChangeWaitsForOwnElection, Property::SingleChange, "grow_and_shrink_smoke"),
+    safety(Guard::ChangeWaitsForOwnElection, Property::SingleChange, "joins_again_with_the_same_id_smoke"),
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
@@ -98,6 +100,9 @@ pub struct Exhibit {
     pub killed_in_model: Option<String>,
     /// What notices on the implementation.
     pub killed_on_implementation: Option<String>,
+    /// The step at which sound rules and sound implementation part from the trace.
+    #[serde(skip)]
+    pub parts_at: Option<u64>,
     /// What is missing, in words.
     #[serde(skip)]
     pub failures: Vec<String>,
@@ -138,11 +143,11 @@ pub const AWAITS: &str = "awaits recoverability";
 /// # Errors
 /// Where the piece cannot be looked for at all; that nobody notices is no
 /// error but a failure of the exhibit.
-pub fn show(piece: &Piece, threads: usize) -> Result<Shown, MuseumError> {
+pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Shown, MuseumError> {
     let plan = plan_of(piece)?;
     let found = match piece.harm {
-        Harm::Safety(property) => counterexample(piece, plan, property, threads)?,
-        Harm::Liveness => trap(piece, &plan, threads)?,
+        Harm::Safety(property) => counterexample(piece, plan, property, options(threads, true, interrupt))?,
+        Harm::Liveness => trap(piece, &plan, options(threads, false, interrupt))?,
     };
     let mut exhibit = Exhibit {
         guard: piece.guard.name().into(),
@@ -157,16 +162,16 @@ pub fn show(piece: &Piece, threads: usize) -> Result<Shown, MuseumError> {
         trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
         killed_in_model: None,
         killed_on_implementation: None,
+        parts_at: None,
         failures: Vec::new(),
     };
     let Some(found) = found else {
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
         return Ok(Shown { exhibit, trace: None });
     };
-    exhibit.killed_in_model = Some(match piece.harm {
-        Harm::Safety(property) => property.name().into(),
-        Harm::Liveness => format!("{AWAITS}; the rules part at step {}", found.trace.steps.len()),
-    });
+    if let Harm::Safety(property) = piece.harm {
+        exhibit.killed_in_model = Some(property.name().into());
+    }
     on_implementation(piece, &found.trace, &mut exhibit);
     Ok(Shown { exhibit, trace: Some(found.trace) })
 }
@@ -188,37 +193,52 @@ fn counterexample(
     piece: &Piece,
     plan: Plan,
     property: Property,
-    threads: usize,
+    options: Options<'_>,
 ) -> Result<Option<Found>, MuseumError> {
     let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
     let model = plan.model(GuardSet::without(piece.guard))?;
-    let explored = explorer::explore(&model, &options(threads, true), |_, _| 0)?;
-    let first = explored
-        .violations()
-        .filter(|verdict| verdict.property != EXPLORED)
-        .find_map(|verdict| verdict.first);
-    Ok(first.map(|state| Found {
-        states: u64::from(state) + 1,
-        trace: violation_trace(&model, &explored, property.name(), state),
-    }))
+    let explored = explorer::explore(&model, &options, |_, _| 0)?;
+    let mut found = explored.violations().filter(|verdict| verdict.property != EXPLORED);
+    let Some(state) = found.find_map(|verdict| verdict.first) else { return Ok(None) };
+    let trace = violation_trace(&model, &explored, property.name(), state);
+    let sound = plan.model(GuardSet::ALL)?;
+    let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
+    let trace = if begin_alike { trace } else { with_prelude_taken(&trace, &model, property)? };
+    Ok(Some(Found { states: u64::from(state) + 1, trace }))
 }
 
-fn options(threads: usize, stop_at_first_violation: bool) -> Options<'static> {
-    Options { threads, stop_at_first_violation, keep_edges: false, ..Options::default() }
+/// The same trace with the scope's prelude as its first steps: the guard bites in there.
+fn with_prelude_taken(trace: &Trace, model: &Rollcall, property: Property) -> Result<Trace, MuseumError> {
+    let mut header = trace.header.clone();
+    let prelude = std::mem::take(&mut header.scope.prelude);
+    let actions = prelude.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
+    let scenario = Trace::scenario(header, actions);
+    let mut judge = Judge::new(&[property]);
+    let mut subject = ModelSubject::new(model.guards(), &[property]);
+    Ok(record_again(&mut subject, &scenario, |view, taken| judge.names(view, taken))?)
+}
+
+fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool) -> Options<'_> {
+    let interrupt = Some(interrupt);
+    Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
 }
 
 /// A shortest trace to a step that the rules decide otherwise without the
 /// guard. Up to that step both say the same, so the sound states are searched.
-fn trap(piece: &Piece, plan: &Plan, threads: usize) -> Result<Option<Found>, MuseumError> {
+fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
     let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let sound = plan.model(GuardSet::ALL)?;
     let without = sound.with_guards(GuardSet::without(piece.guard));
-    let explored = explorer::explore(&sound, &options(threads, false), |_, _| 0)?;
+    let explored = explorer::explore(&sound, &options, |_, _| 0)?;
     let mut actions = Vec::new();
     for (index, state) in (0..).zip(&explored.states) {
         actions.clear();
         without.actions(state, &mut actions);
-        let bites = |action: &&Action| sound.step(state, action) != without.step(state, action);
+        // Another word for a refusal is no harm.
+        let bites = |action: &&Action| {
+            let ((sound, _), (without, outcome)) = (sound.step(state, action), without.step(state, action));
+            sound != without && (outcome.is_done() || sound != *state)
+        };
         if let Some(action) = actions.iter().find(bites) {
             let trace = trap_trace(&without, &explored, index, action);
             return Ok(Some(Found { states: u64::from(index) + 1, trace }));
@@ -253,8 +273,8 @@ fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, act
 /// The sound store must part from the trace, the store without the guard must
 /// follow it to the end.
 fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
-    let parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
-        Err(ReplayError::Diverged(divergence)) => divergence.step,
+    exhibit.parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
+        Err(ReplayError::Diverged(divergence)) if divergence.step > 0 => Some(divergence.step),
         Err(error) => {
             exhibit.failures.push(error.to_string());
             return;
@@ -264,6 +284,7 @@ fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
             return;
         }
     };
+    let Some(parts_at) = exhibit.parts_at else { return };
     let Some(guard) = rollcall_impl::Guard::from_name(piece.guard.name()) else {
         exhibit.level = "model".into();
         exhibit.killed_on_implementation =
@@ -277,16 +298,18 @@ fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
     match follow(World::new(Dropped(guard)), trace) {
         Ok(violated) => {
             exhibit.level = "both".into();
-            let parts = format!("sound parts at step {parts_at}");
             match piece.harm {
                 Harm::Safety(property) if violated.contains(&property.name().to_string()) => {
-                    exhibit.killed_on_implementation = Some(format!("{}; {parts}", property.name()));
+                    exhibit.killed_on_implementation = Some(property.name().into());
                 }
                 Harm::Safety(property) => exhibit.failures.push(format!(
                     "without the guard the implementation follows the trace and does not violate {}",
                     property.name()
                 )),
-                Harm::Liveness => exhibit.killed_on_implementation = Some(format!("{AWAITS}; {parts}")),
+                Harm::Liveness if parts_at == trace.steps.len() as u64 => {}
+                Harm::Liveness => exhibit.failures.push(format!(
+                    "the sound implementation parts from the trap at step {parts_at}, before it bites"
+                )),
             }
         }
         Err(why) => exhibit.failures.push(why),

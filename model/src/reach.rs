@@ -1,9 +1,9 @@
 //! What a scope must be able to reach: a scope in which something never
 //! happens has failed, however many states it has.
 
-use rollcall_traces::{Cluster, PeerState, Role, StoreStatus};
+use rollcall_traces::{Cluster, MemberRole, PeerState, Role, StoreStatus};
 
-use crate::model::Rollcall;
+use crate::model::{FIRST, Rollcall};
 use crate::state::Seen;
 
 macro_rules! reaches {
@@ -55,11 +55,25 @@ reaches! {
         |seen| seen.regions().any(|region| {
             seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader).count() > 1
         }),
-    /// A member that was not there at first is initialised and caught up.
+    /// A member that was not there at first has its state by a snapshot.
     PeerAdded = "a peer added and initialised":
-        |seen| some(seen, |_, peer| {
-            peer.state == PeerState::Normal && peer.region.epoch.conf_ver > 1
-                && peer.log.truncated.index > 5 && peer.region.member(peer.id).is_some()
+        |seen| some(seen, |store, peer| {
+            peer.state == PeerState::Normal
+                && peer.region.member(peer.id).is_some()
+                && !seen.founders().iter().any(|member| member.id == peer.id && member.store == store)
+        }),
+    /// A peer of the first configuration was destroyed, and lives again under its id.
+    SameIdAgain = "a peer added again under its old id":
+        |seen| some(seen, |store, peer| {
+            let founder = seen.founders().iter().find(|member| member.id == peer.id && member.store == store);
+            founder.is_some() && peer.state == PeerState::Normal && peer.log.truncated.index > FIRST.index
+        }),
+    /// A learner is a voter, and has applied its snapshot.
+    Promoted = "a promoted learner caught up":
+        |seen| some(seen, |store, peer| {
+            peer.state == PeerState::Normal
+                && peer.region.member(peer.id).is_some_and(|member| member.role == MemberRole::Voter)
+                && !seen.founders().iter().any(|member| member.store == store)
         }),
     /// A peer was created and knows nothing yet.
     PeerUninitialised = "a peer uninitialised":
@@ -108,15 +122,24 @@ reaches! {
                     })
             })
         }),
-    /// A peer lives on a store that had a tombstone of its region, with a new id.
-    NewIdOnOldStore = "a store joins again with a new peer id":
-        |seen| some(seen, |store, peer| peer.state == PeerState::Normal && peer.id > 10 && peer.id % 10 == store % 10),
+    /// A store of the first configuration holds a peer with another id.
+    NewIdOnOldStore = "a store joined again with a new peer id":
+        |seen| some(seen, |store, peer| {
+            let founder = seen.founders().iter().find(|member| member.store == store);
+            founder.is_some_and(|member| member.id != peer.id) && peer.state == PeerState::Normal
+        }),
     /// A leader hands over.
     Transferring = "a transfer of leadership":
         |seen| some(seen, |_, peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some())),
     /// A store is down.
     StoreDown = "a store down":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Down),
+    /// A leader's log ends, before its own entries, with one of an older term that is not committed.
+    OldTermEntry = "a leader with an uncommitted entry of an old term":
+        |seen| some(seen, |_, peer| {
+            peer.role == Role::Leader
+                && peer.log.iter().any(|(index, entry)| index > peer.commit && entry.term < peer.term)
+        }),
     /// A disk is gone.
     StoreLost = "a store lost":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Destroyed),

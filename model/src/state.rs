@@ -5,8 +5,8 @@
 //! shows the cluster by the accessor trait.
 
 use rollcall_traces::{
-    Budgets, Cluster, Held, History, Peer, PeerState, RangeEntry, Region, RegionId, Scope, Store, StoreId,
-    StoreStatus, View,
+    Budgets, Cluster, Held, History, Member, Peer, PeerState, RangeEntry, Region, RegionId, Scope, Store,
+    StoreId, StoreStatus, View,
 };
 
 use crate::intern::Interner;
@@ -40,6 +40,8 @@ pub(crate) struct Rest {
 pub(crate) struct Parts {
     pub(crate) stores: Vec<StoreId>,
     pub(crate) regions: Vec<RegionId>,
+    /// The members that the regions began with.
+    pub(crate) founders: Vec<Member>,
     pub(crate) peers: Interner<Option<Peer>>,
     pub(crate) rest: Interner<Rest>,
     pub(crate) history: Interner<History>,
@@ -49,6 +51,7 @@ impl Parts {
     pub(crate) fn new(scope: &Scope) -> Self {
         let parts = Self {
             stores: sorted(scope.stores.clone()),
+            founders: scope.regions.iter().flat_map(|region| region.peers.iter().copied()).collect(),
             regions: sorted(scope.regions.iter().map(|region| region.id).collect()),
             peers: Interner::new(),
             rest: Interner::new(),
@@ -121,6 +124,11 @@ impl Seen<'_> {
             })
             .collect();
         View { stores, held: self.held().to_vec() }
+    }
+
+    /// The members that the regions began with, in their first roles.
+    pub fn founders(&self) -> &[Member] {
+        &self.parts.founders
     }
 
     /// What earlier states left behind.

@@ -2,7 +2,7 @@
 
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
-use rollcall_model::{Guard, GuardSet, Rollcall};
+use rollcall_model::{ACTION_KINDS, Guard, GuardSet, Reach, Rollcall};
 use rollcall_traces::{Action, Budgets, Change, ChangeKind, Command, Outcome, Reason, Scope, ScopeError};
 use stateright::{Checker, Model};
 
@@ -32,7 +32,22 @@ fn every_scope_can_be_begun_and_asks_a_question() {
         let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
         assert!(plan.scope.question.ends_with('?'), "{}", plan.scope.name);
         assert!(!plan.reachable.is_empty(), "{} demands nothing reachable", plan.scope.name);
+        for kind in &plan.fires {
+            assert!(ACTION_KINDS.contains(kind), "{}: there is no `{kind}`", plan.scope.name);
+        }
         assert_eq!(model.violation(&model.first()), None);
+    }
+}
+
+#[test]
+fn every_situation_is_demanded_somewhere() {
+    let plans = scopes::all();
+    for reach in Reach::ALL {
+        assert!(
+            plans.iter().any(|plan| plan.reachable.contains(reach)),
+            "no scope demands: {}",
+            reach.name()
+        );
     }
 }
 

@@ -1,11 +1,12 @@
 //! `museum`: every guard dropped once.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::End;
+use super::{End, INTERRUPTED};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
 
 pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result<End> {
@@ -22,7 +23,10 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
     }
     let mut exhibits = Vec::new();
     for piece in PIECES.iter().filter(|piece| guard.is_none_or(|name| piece.guard.name() == name)) {
-        let shown = show(piece, super::default_threads())?;
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break;
+        }
+        let shown = show(piece, super::default_threads(), &INTERRUPTED)?;
         if let (Some(folder), Some(trace)) = (out, &shown.trace) {
             let path = folder.join(format!("{}.jsonl", piece.guard));
             trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -42,6 +46,13 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
     }
     if !json {
         println!("{}", table(&exhibits));
+    }
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        eprintln!(
+            "not conclusive: interrupted after {} exhibits, the last of them cut short",
+            exhibits.len()
+        );
+        return Ok(End::NotConclusive);
     }
     let mut end = End::Holds;
     for exhibit in &exhibits {
@@ -68,6 +79,7 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
         trace_steps: None,
         killed_in_model: None,
         killed_on_implementation: Some(format!("{BELOW_THE_GRAIN} {}", guard.name())),
+        parts_at: None,
         failures: Vec::new(),
     }
 }
@@ -94,6 +106,7 @@ fn table(exhibits: &[Exhibit]) -> Table {
             words(&exhibit.property),
             number(exhibit.states_to_find),
             number(exhibit.trace_steps),
+            number(exhibit.parts_at),
             words(&exhibit.killed_in_model),
             words(&exhibit.killed_on_implementation),
         ]);

@@ -25,12 +25,13 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         reads_across_leaders(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable)| Plan {
+    .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
         scope: named(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
+        fires,
     })
     .collect()
 }
@@ -47,7 +48,7 @@ fn either(standard: bool, more: u8, less: u8) -> u8 {
     if standard { more } else { less }
 }
 
-type Asked = (Scope, Vec<Reach>);
+type Asked = (Scope, Vec<Reach>, Vec<&'static str>);
 
 fn grow_and_shrink(standard: bool) -> Asked {
     let asked = scope(
@@ -59,19 +60,22 @@ fn grow_and_shrink(standard: bool) -> Asked {
     let scope = Scope {
         commands: vec![add_voter(4, 4), remove(4, 4)],
         campaigners: vec![2],
-        crashers: vec![1, 4],
-        budgets: Budgets { elections: 1, crashes: either(standard, 1, 0), changes: 2, ..Budgets::default() },
+        crashers: if standard { vec![1, 4] } else { vec![4] },
+        budgets: Budgets { elections: either(standard, 1, 0), crashes: 1, changes: 2, ..Budgets::default() },
         ..asked
     };
-    let reachable = vec![
+    let mut reachable = vec![
         Reach::LeaderInCharge,
         Reach::PeerAdded,
         Reach::PeerRemoved,
         Reach::PeerUninitialised,
         Reach::SnapshotPending,
-        Reach::TwoLeaders,
+        Reach::StoreDown,
     ];
-    (scope, reachable)
+    if standard {
+        reachable.push(Reach::TwoLeaders);
+    }
+    (scope, reachable, vec!["change peer", "apply snapshot", "crash"])
 }
 
 fn replace_one_by_one(standard: bool) -> Asked {
@@ -87,7 +91,11 @@ fn replace_one_by_one(standard: bool) -> Asked {
         budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::PeerAdded, Reach::PeerRemoved])
+    (
+        scope,
+        vec![Reach::PeerAdded, Reach::Promoted, Reach::PeerRemoved],
+        vec!["change peer", "apply snapshot"],
+    )
 }
 
 fn replace_by_joint(standard: bool) -> Asked {
@@ -104,7 +112,11 @@ fn replace_by_joint(standard: bool) -> Asked {
         budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::PeerAdded, Reach::PeerRemoved])
+    (
+        scope,
+        vec![Reach::Joint, Reach::JointLeft, Reach::PeerAdded, Reach::PeerRemoved],
+        vec!["enter joint", "leave joint"],
+    )
 }
 
 fn swap_two_by_joint(standard: bool) -> Asked {
@@ -126,7 +138,7 @@ fn swap_two_by_joint(standard: bool) -> Asked {
         budgets: Budgets { elections: either(standard, 1, 0), changes: 2, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::Joint])
+    (scope, vec![Reach::Joint, Reach::JointLeft], vec!["enter joint", "leave joint"])
 }
 
 fn replace_a_lost_store(standard: bool) -> Asked {
@@ -140,16 +152,10 @@ fn replace_a_lost_store(standard: bool) -> Asked {
         commands: vec![remove(3, 3), add_voter(4, 4), put("a")],
         campaigners: vec![2],
         crashers: vec![3],
-        budgets: Budgets {
-            elections: either(standard, 1, 0),
-            changes: 2,
-            destroys: 1,
-            writes: either(standard, 1, 0),
-            ..Budgets::default()
-        },
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 2, destroys: 1, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::PeerAdded])
+    (scope, vec![Reach::StoreLost, Reach::PeerAdded], vec!["destroy"])
 }
 
 fn leader_removed_after_handover(standard: bool) -> Asked {
@@ -171,7 +177,11 @@ fn leader_removed_after_handover(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::LeaderRemovesItself, Reach::PeerRemoved])
+    (
+        scope,
+        vec![Reach::LeaderRemovesItself, Reach::PeerRemoved, Reach::TwoLeaders],
+        vec!["campaign", "change peer"],
+    )
 }
 
 fn two_voters_to_one(standard: bool) -> Asked {
@@ -193,7 +203,11 @@ fn two_voters_to_one(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown])
+    (
+        scope,
+        vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
+        vec!["vote, answer lost", "replicate, answer lost"],
+    )
 }
 
 fn old_term_leader(standard: bool) -> Asked {
@@ -210,7 +224,7 @@ fn old_term_leader(standard: bool) -> Asked {
         budgets: Budgets { elections: 2, changes: either(standard, 1, 0), late: 1, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::TwoLeaders])
+    (scope, vec![Reach::TwoLeaders], vec!["late vote answer"])
 }
 
 fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
@@ -232,7 +246,11 @@ fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::VoterWithoutLog, Reach::SnapshotPending, Reach::PeerAdded])
+    (
+        scope,
+        vec![Reach::VoterWithoutLog, Reach::SnapshotPending, Reach::Promoted],
+        vec!["compact log", "apply snapshot"],
+    )
 }
 
 fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
@@ -256,7 +274,8 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::PeerRemoved, Reach::PeerUninitialised, Reach::PeerAdded])
+    let again = if id == 3 { Reach::SameIdAgain } else { Reach::NewIdOnOldStore };
+    (scope, vec![Reach::PeerRemoved, Reach::PeerUninitialised, again], vec!["change peer", "apply snapshot"])
 }
 
 fn transfer_against_a_change(standard: bool) -> Asked {
@@ -277,7 +296,11 @@ fn transfer_against_a_change(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::Transferring, Reach::ApplyLags, Reach::TwoLeaders])
+    (
+        scope,
+        vec![Reach::Transferring, Reach::ApplyLags, Reach::TwoLeaders],
+        vec!["timeout now", "transfer timeout"],
+    )
 }
 
 fn old_term_entries(standard: bool) -> Asked {
@@ -293,7 +316,7 @@ fn old_term_entries(standard: bool) -> Asked {
         budgets: Budgets { elections: 3, writes: either(standard, 2, 1), ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::TwoLeaders])
+    (scope, vec![Reach::TwoLeaders, Reach::OldTermEntry], vec!["campaign", "put"])
 }
 
 fn reads_across_leaders(standard: bool) -> Asked {
@@ -317,5 +340,5 @@ fn reads_across_leaders(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::ReadReady, Reach::TwoLeaders])
+    (scope, vec![Reach::ReadReady, Reach::TwoLeaders], vec!["answer read"])
 }

@@ -83,6 +83,8 @@ pub struct Plan {
     pub properties: Vec<Property>,
     /// What must hold in some state.
     pub reachable: Vec<Reach>,
+    /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about: each must fire.
+    pub fires: Vec<&'static str>,
 }
 
 impl Plan {
@@ -93,6 +95,36 @@ impl Plan {
     pub fn model(&self, guards: GuardSet) -> Result<Rollcall, ScopeError> {
         Rollcall::new(&self.scope, guards, &self.properties, &self.reachable)
     }
+
+    /// What may happen how often: `2 elections, 1 crash`.
+    pub fn covered(&self) -> String {
+        let counted = bounds(&self.scope.budgets).into_iter().filter(|(count, _, _)| *count > 0);
+        let words =
+            counted.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What never happens in it: the limits of what it shows.
+    pub fn not_covered(&self) -> String {
+        let never = bounds(&self.scope.budgets).into_iter().filter(|(count, _, _)| *count == 0);
+        never.map(|(_, _, many)| many).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Each budget with its word for one and for many.
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 10] {
+    [
+        (budgets.elections, "election", "elections"),
+        (budgets.crashes, "crash", "crashes"),
+        (budgets.destroys, "lost disk", "lost disks"),
+        (budgets.lost, "lost answer", "lost answers"),
+        (budgets.late, "late message", "late messages"),
+        (budgets.writes, "write", "writes"),
+        (budgets.changes, "conf change", "conf changes"),
+        (budgets.transfers, "transfer", "transfers"),
+        (budgets.compactions, "compaction", "compactions"),
+        (budgets.reads, "read", "reads"),
+    ]
 }
 
 /// The scopes of a subject at a size.
