@@ -2,11 +2,13 @@
 //! around the stores, the tour that replays every transition, and the
 //! `rollcall` binary.
 
+pub mod accept;
 pub mod cli;
 pub mod conformance;
 pub mod explorer;
 pub mod judge;
 pub mod museum;
+pub mod network;
 pub mod tour;
 pub mod verify;
 pub mod world;

@@ -6,7 +6,7 @@
 //! entry (`apply.rs` has those). The caller writes the batch.
 
 use raft::eraftpb::{self, MessageType};
-use raft::{RawNode, Ready, StateRole};
+use raft::{RawNode, Ready, SnapshotStatus, StateRole};
 
 use crate::command::{Command, Payload};
 use crate::config::{Config, LOGGER};
@@ -114,6 +114,20 @@ impl Peer {
             return Err(Refusal::UnappliedConfChange.into());
         }
         self.with_raft(step, None, |node| node.campaign())
+    }
+
+    /// What became of a snapshot that was sent to `to`.
+    pub(crate) fn report_snapshot<G: Guards>(
+        &mut self,
+        to: PeerId,
+        arrived: bool,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        let status = if arrived { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
+        self.with_raft(step, None, |node| {
+            node.report_snapshot(to, status);
+            Ok(())
+        })
     }
 
     /// One tick of the clock.

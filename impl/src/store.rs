@@ -35,6 +35,17 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
+    /// The network says what became of a snapshot that the leader sent. Until
+    /// then, or until the follower answers, raft-rs sends it nothing but
+    /// heartbeats: a lost answer would strand it (TiKV `report_snapshot_status`).
+    ReportSnapshot {
+        /// The region.
+        region: RegionId,
+        /// To whom it was sent.
+        to: PeerId,
+        /// Whether it arrived.
+        arrived: bool,
+    },
     /// The peer shall ask to become leader.
     Campaign {
         /// The region.
@@ -78,6 +89,7 @@ impl Input {
         match self {
             Input::Message(message) => message.region,
             Input::Tick { region }
+            | Input::ReportSnapshot { region, .. }
             | Input::Campaign { region }
             | Input::Propose { region, .. }
             | Input::Read { region, .. }
@@ -184,7 +196,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             Write::HardState(region_id, hard_state),
             Write::ApplyState(region_id, apply_state),
         ];
-        self.write(batch)?;
+        self.write_as_one(batch).map_err(|source| Error::Engine { store: self.id, source })?;
         let persisted = Persisted { hard_state, apply_state, ..Persisted::new(record) };
         let peer = Peer::load(self.id, &self.config, self.guards, persisted)
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
@@ -261,11 +273,16 @@ impl<G: Guards, E: Engine> Store<G, E> {
 
     fn write(&mut self, batch: Vec<Write>) -> Result<(), Error> {
         let written = if self.guards.holds(Guard::AtomicApply) {
-            self.engine.write(batch).and_then(|()| self.engine.sync())
+            self.write_as_one(batch)
         } else {
             self.write_apart(batch)
         };
         written.map_err(|source| Error::Engine { store: self.id, source })
+    }
+
+    fn write_as_one(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        self.engine.write(batch)?;
+        self.engine.sync()
     }
 
     /// Without `atomic_apply`: what raft keeps first, its applied index with
@@ -278,8 +295,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             if advances && !clears { batch.into_iter().partition(is_applied) } else { (Vec::new(), batch) };
         for part in [rafts, applied] {
             if !part.is_empty() {
-                self.engine.write(part)?;
-                self.engine.sync()?;
+                self.write_as_one(part)?;
             }
         }
         Ok(())
@@ -289,6 +305,9 @@ impl<G: Guards, E: Engine> Store<G, E> {
         match input {
             Input::Message(message) => self.receive(message, step),
             Input::Tick { region } => self.live(region)?.tick(step),
+            Input::ReportSnapshot { region, to, arrived } => {
+                self.live(region)?.report_snapshot(to, arrived, step)
+            }
             Input::Campaign { region } => self.live(region)?.campaign(step),
             Input::Propose { region, command, epoch } => self.live(region)?.propose(command, epoch, step),
             Input::Read { region, key } => self.live(region)?.read(key, step),

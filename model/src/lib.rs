@@ -15,10 +15,12 @@ pub mod properties;
 mod reach;
 mod rules;
 pub mod scopes;
+mod sending;
 mod state;
 
 pub use actions::ACTION_KINDS;
 pub use guard::{Guard, GuardSet};
 pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};
 pub use reach::Reach;
+pub use sending::may_send;
 pub use state::{SLOTS, Seen, State};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Entry, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, Reason, Region, Role, Scope,
-    ScopeError, StoreStatus, Subject, View,
+    Action, Entry, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, Reason, Region, Role,
+    Scope, ScopeError, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
@@ -118,6 +118,12 @@ impl Rollcall {
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
         rules::step(&self.parts, self.guards, state, action)
+    }
+
+    /// A single message arrives, outside every round and budget; what its
+    /// receiver answers is returned. Refused or not, the message is gone.
+    pub fn deliver(&self, state: &State, message: &Held) -> (State, Outcome, Option<Held>) {
+        rules::deliver(&self.parts, self.guards, state, message.clone())
     }
 
     /// Takes one action, counts it and folds the history, whatever the budgets say.

@@ -17,6 +17,7 @@ mod record;
 mod region;
 pub mod render;
 mod replay;
+mod run;
 mod scope;
 mod shrink;
 mod subject;
@@ -40,6 +41,9 @@ pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file};
+pub use run::{
+    Book, Event, Facts, Happening, LogFacts, Parameters, PeerFacts, RUN_SCHEMA, Run, RunHeader, Sent, factual,
+};
 pub use scope::{Budgets, Scope, ScopeError};
 pub use shrink::shrink;
 pub use subject::Subject;

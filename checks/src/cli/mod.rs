@@ -6,6 +6,7 @@ mod lookup;
 mod museum;
 mod named;
 mod out;
+mod record;
 mod replay;
 mod show;
 mod verify;
@@ -116,6 +117,26 @@ enum Ask {
         #[arg(long)]
         json: bool,
     },
+    /// A seeded message-level run of the implementation, written down
+    Record {
+        /// From where all that is random is drawn
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..rollcall_traces::NUMBER_LIMIT))]
+        seed: u64,
+        /// Events before faults stop (the scenario's by default)
+        #[arg(long)]
+        events: Option<u64>,
+        /// What happens to the cluster
+        #[arg(long, default_value = "conf-change-snapshot-unreliable-recover")]
+        scenario: String,
+        /// Where the run is written
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// The model's verdict on a recorded run
+    Accept {
+        /// The run
+        path: PathBuf,
+    },
     /// The scopes, with the question that each asks
     Scopes,
     /// The guards, with the incident behind each
@@ -201,6 +222,8 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { guard, out, json } => museum::run(guard.as_deref(), out.as_deref(), json),
+        Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
+        Ask::Accept { path } => record::judge(&path),
         Ask::Scopes => list::scopes(),
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),

@@ -18,7 +18,7 @@ use rollcall_traces::{
 };
 
 mod compare;
-mod convert;
+pub(crate) mod convert;
 mod late;
 mod rounds;
 #[cfg(test)]

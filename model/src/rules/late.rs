@@ -51,8 +51,9 @@ pub(crate) fn hold(
     Ok(())
 }
 
-/// A held message arrives. What its receiver answers is returned and lost.
-pub(crate) fn late(draft: &mut Draft, slot: usize) -> Result<Option<Message>, Reason> {
+/// A held message arrives. What raft answers is returned; `answer` is what
+/// becomes of the word that its sender was removed.
+pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Option<Message>, Reason> {
     let held = draft.rest().held.get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
     draft.up(held.to.store)?;
@@ -66,7 +67,7 @@ pub(crate) fn late(draft: &mut Draft, slot: usize) -> Result<Option<Message>, Re
         Message::VoteRequest { .. } | Message::Heartbeat { commit: 0 } => Kind::Initial,
         _ => Kind::Ordinary,
     };
-    envelope.receive(draft, kind, Answer::Lost)?;
+    envelope.receive(draft, kind, answer)?;
     check_membership(draft, &held)?;
     let receiver = draft.live(held.to.store, held.region)?;
     if held.term < receiver.term {
@@ -75,6 +76,26 @@ pub(crate) fn late(draft: &mut Draft, slot: usize) -> Result<Option<Message>, Re
     let answer = arrive(draft, &envelope, held.message)?;
     draft.rest_mut().held.remove(slot);
     Ok(answer)
+}
+
+/// A message that is under way arrives: what its receiver answers, if anything.
+/// Refused or not, the message is gone; a copy of it is another message.
+pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, Option<Held>) {
+    let envelope = Envelope::of_held(&message);
+    let slot = draft.rest().held.len();
+    draft.hold(message);
+    let result = late(draft, slot, Answer::Held);
+    let told = draft.rest_mut().held.drain(slot..).next_back();
+    let (result, answer) = match result {
+        Ok(said) => (Ok(()), said.map(|said| election::answer_of(draft, &envelope, said))),
+        Err(reason) => (Err(reason), None),
+    };
+    (
+        result,
+        answer
+            .or(told
+                .filter(|told| matches!(told.message, Message::Removed { .. }) && told.to == envelope.from)),
+    )
 }
 
 /// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it

@@ -13,7 +13,7 @@ mod read;
 mod replicate;
 mod transfer;
 
-use rollcall_traces::{Action, Outcome, Reason, Returned, StoreId, StoreStatus};
+use rollcall_traces::{Action, Answer, Held, Outcome, Reason, Returned, StoreId, StoreStatus};
 
 use crate::draft::Draft;
 use crate::guard::GuardSet;
@@ -32,6 +32,22 @@ pub(crate) fn step(parts: &Parts, guards: GuardSet, state: &State, action: &Acti
         Err(reason) => Outcome::Refused(reason),
     };
     (after, outcome)
+}
+
+/// A single message arrives, outside every round and budget.
+pub(crate) fn deliver(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    message: Held,
+) -> (State, Outcome, Option<Held>) {
+    let mut draft = Draft::new(parts, guards, *state);
+    let (result, answer) = late::deliver(&mut draft, message);
+    let after = draft.finish();
+    match result {
+        Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
+        _ => (after, Outcome::DONE, answer),
+    }
 }
 
 fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
@@ -56,7 +72,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Restart { store } => restart(draft, store),
         Action::Destroy { store } => destroy(draft, store),
         Action::Hold { region, from, to, message } => late::hold(draft, region, from, to, message),
-        Action::Late { slot } => late::late(draft, slot).map(drop),
+        Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)
 }

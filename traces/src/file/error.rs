@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{NUMBER_LIMIT, SCHEMA};
+use super::NUMBER_LIMIT;
 use crate::region::StoreId;
 use crate::scope::ScopeError;
 
@@ -75,12 +75,14 @@ pub enum TraceError {
         what: String,
     },
     /// The header names another schema or major version, or none.
-    #[error("{at}: schema is {found}, and this reads `{SCHEMA}`; use the version that wrote it")]
+    #[error("{at}: schema is {found}, and this reads `{reads}`; use the version that wrote it")]
     WrongSchema {
         /// The place.
         at: Place,
         /// What the header says, quoted.
         found: String,
+        /// What is read here.
+        reads: &'static str,
     },
     /// The first record is no header.
     #[error("{at}: no header: the first record is `{found}`; a trace begins with a header")]

@@ -8,6 +8,7 @@
 
 mod error;
 mod reader;
+mod run;
 mod writer;
 
 use std::collections::BTreeMap;

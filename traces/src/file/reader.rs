@@ -38,11 +38,11 @@ enum Ended {
 
 /// What is read of a line before its kind is known.
 #[derive(Deserialize)]
-struct Tag<'a> {
+pub(super) struct Tag<'a> {
     #[serde(borrow)]
-    record: Cow<'a, str>,
+    pub(super) record: Cow<'a, str>,
     #[serde(borrow, default)]
-    schema: Option<Cow<'a, str>>,
+    pub(super) schema: Option<Cow<'a, str>>,
 }
 
 impl Reader<BufReader<File>> {
@@ -65,7 +65,7 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// As [`Reader::open`].
     pub fn new(input: R, name: &str) -> Result<Self, TraceError> {
-        let mut lines = Lines { input, file: name.into(), number: 0, text: Vec::new(), terminated: true };
+        let mut lines = Lines::new(input, name);
         if !lines.advance()? {
             return Err(TraceError::Empty { at: lines.place(1, 1) });
         }
@@ -73,10 +73,12 @@ impl<R: BufRead> Reader<R> {
         if tag.record != "header" {
             return Err(TraceError::NoHeader { at: lines.here(1), found: tag.record.into_owned() });
         }
-        let newer_minor = known_schema(tag.schema.as_deref()).ok_or_else(|| TraceError::WrongSchema {
-            at: lines.column_of("schema"),
-            found: tag.schema.as_deref().map_or("not given".into(), |found| format!("`{found}`")),
-        })?;
+        let newer_minor =
+            known_schema(SCHEMA, tag.schema.as_deref()).ok_or_else(|| TraceError::WrongSchema {
+                at: lines.column_of("schema"),
+                found: tag.schema.as_deref().map_or("not given".into(), |found| format!("`{found}`")),
+                reads: SCHEMA,
+            })?;
         lines.check_numbers()?;
         let header: Header = lines.parse()?;
         header
@@ -174,7 +176,7 @@ impl<R: BufRead> Reader<R> {
     fn end(&mut self) -> Result<(), TraceError> {
         if self.recorded && self.ended == Ended::No {
             let what = format!("it was recorded, and no verdict follows step {}", self.next_index - 1);
-            return Err(TraceError::CutShort { at: self.lines.place(self.lines.number + 1, 1), what });
+            return Err(TraceError::CutShort { at: self.lines.after(), what });
         }
         Ok(())
     }
@@ -196,8 +198,8 @@ impl<R: BufRead> Iterator for Reader<R> {
 }
 
 /// `Some(whether the minor version is newer)` if the schema can be read.
-fn known_schema(found: Option<&str>) -> Option<bool> {
-    let rest = found?.strip_prefix(SCHEMA)?;
+pub(super) fn known_schema(schema: &str, found: Option<&str>) -> Option<bool> {
+    let rest = found?.strip_prefix(schema)?;
     match rest.strip_prefix('.') {
         Some(minor) if !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()) => {
             Some(minor.bytes().any(|byte| byte != b'0'))
@@ -209,7 +211,7 @@ fn known_schema(found: Option<&str>) -> Option<bool> {
 
 /// The input line by line, blank lines left out, and where we are in it.
 #[derive(Debug)]
-struct Lines<R> {
+pub(super) struct Lines<R> {
     input: R,
     file: String,
     number: u64,
@@ -219,8 +221,13 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
+    /// Before the first line of `input`, which errors call `name`.
+    pub(super) fn new(input: R, name: &str) -> Self {
+        Self { input, file: name.into(), number: 0, text: Vec::new(), terminated: true }
+    }
+
     /// Goes to the next line that is not blank; `false` at the end.
-    fn advance(&mut self) -> Result<bool, TraceError> {
+    pub(super) fn advance(&mut self) -> Result<bool, TraceError> {
         loop {
             self.text.clear();
             let read = self.input.read_until(b'\n', &mut self.text);
@@ -246,12 +253,17 @@ impl<R> Lines<R> {
         Place { file: self.file.clone(), line, column }
     }
 
-    fn here(&self, column: usize) -> Place {
+    /// The line that is not there.
+    pub(super) fn after(&self) -> Place {
+        self.place(self.number + 1, 1)
+    }
+
+    pub(super) fn here(&self, column: usize) -> Place {
         self.place(self.number, column.max(1) as u64)
     }
 
     /// Where the value of `field` stands, or the line's begin.
-    fn column_of(&self, field: &str) -> Place {
+    pub(super) fn column_of(&self, field: &str) -> Place {
         let quoted = format!("\"{field}\"");
         let text = String::from_utf8_lossy(&self.text);
         let column = text.match_indices(&quoted).find_map(|(at, _)| {
@@ -261,7 +273,7 @@ impl<R> Lines<R> {
         self.here(column.unwrap_or(1))
     }
 
-    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TraceError> {
+    pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TraceError> {
         if !self.text.trim_ascii_start().starts_with(b"{") {
             serde_json::from_slice::<IgnoredAny>(&self.text).map_err(|error| self.fault(&error))?;
             let what = "a record is a JSON object".into();
@@ -287,7 +299,7 @@ impl<R> Lines<R> {
     }
 
     /// Refuses what a reader that knows only floating point would round.
-    fn check_numbers(&self) -> Result<(), TraceError> {
+    pub(super) fn check_numbers(&self) -> Result<(), TraceError> {
         match too_large(&self.text) {
             None => Ok(()),
             Some((at, number)) => Err(TraceError::NumberTooLarge { at: self.here(at + 1), number }),
@@ -310,7 +322,12 @@ impl<R> Lines<R> {
         }
     }
 
-    fn check_stores(&self, named: &[StoreId], known: &[StoreId], field: &str) -> Result<(), TraceError> {
+    pub(super) fn check_stores(
+        &self,
+        named: &[StoreId],
+        known: &[StoreId],
+        field: &str,
+    ) -> Result<(), TraceError> {
         match named.iter().find(|store| !known.contains(store)) {
             None => Ok(()),
             Some(&store) => {

@@ -36,6 +36,11 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Where the output cannot be written, or a number is too large for a trace.
     pub fn new(output: W, name: &str, header: &Header) -> Result<Self, TraceError> {
+        Self::begin(output, name, header)
+    }
+
+    /// The same with a header of any kind.
+    pub(super) fn begin<H: Serialize>(output: W, name: &str, header: &H) -> Result<Self, TraceError> {
         let mut writer = Self { output, name: name.into(), lines: 0, buffer: Vec::new() };
         writer.write("header", header)?;
         Ok(writer)
@@ -67,7 +72,11 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn write<T: Serialize>(&mut self, record: &'static str, content: &T) -> Result<(), TraceError> {
+    pub(super) fn write<T: Serialize>(
+        &mut self,
+        record: &'static str,
+        content: &T,
+    ) -> Result<(), TraceError> {
         self.buffer.clear();
         let unwritable = |source| TraceError::Unwritable { file: self.name.clone(), source };
         serde_json::to_writer(&mut self.buffer, &Tagged { record, content })
@@ -99,6 +108,11 @@ impl FileWriter {
     /// # Errors
     /// Where the file cannot be written, or a number is too large for a trace.
     pub fn create(target: &Path, header: &Header) -> Result<Self, TraceError> {
+        Self::begin(target, header)
+    }
+
+    /// The same with a header of any kind.
+    pub(super) fn begin<H: Serialize>(target: &Path, header: &H) -> Result<Self, TraceError> {
         let mut beside = OsString::from(target.as_os_str());
         beside.push(".tmp");
         let name = target.display().to_string();
@@ -108,7 +122,7 @@ impl FileWriter {
         }
         let file = File::create(&beside).map_err(unwritable)?;
         let mut this = Self { writer: None, target: target.into(), beside: beside.into() };
-        this.writer = Some(Writer::new(BufWriter::new(file), &name, header)?);
+        this.writer = Some(Writer::begin(BufWriter::new(file), &name, header)?);
         Ok(this)
     }
 
@@ -121,6 +135,15 @@ impl FileWriter {
     /// As [`Writer::step`].
     pub fn step(&mut self, step: &Step) -> Result<(), TraceError> {
         self.writer.as_mut().expect("taken only by finish").step(step)
+    }
+
+    /// Writes a record of any kind.
+    pub(super) fn record<T: Serialize>(
+        &mut self,
+        record: &'static str,
+        content: &T,
+    ) -> Result<(), TraceError> {
+        self.writer.as_mut().expect("taken only by finish").write(record, content)
     }
 
     /// Writes the verdict, if there is one, and puts the file in its place.

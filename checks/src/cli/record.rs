@@ -1,0 +1,79 @@
+//! `record` and `accept`: a seeded message-level run, written down, and the
+//! model's verdict on it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rollcall_traces::Run;
+
+use super::End;
+use crate::accept::{HIDDEN, accept};
+use crate::network::{self, SCENARIOS, Scenario};
+
+/// Runs the implementation at the grain of messages, and writes the run down.
+pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> Result<End> {
+    let scenario = find(name)?;
+    let events = events.unwrap_or(scenario.parameters.events);
+    if events == 0 {
+        bail!("a run without events shows nothing: give --events a number above 0");
+    }
+    let recorded = network::record(scenario, seed, events);
+    recorded.run.write(out)?;
+    println!(
+        "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} members came or went",
+        out.display(),
+        recorded.run.events.len(),
+        recorded.acknowledged,
+        recorded.changes
+    );
+    match recorded.kept {
+        Ok(()) => Ok(End::Holds),
+        Err(lost) => {
+            println!("{}: {lost}", out.display());
+            Ok(End::Violated)
+        }
+    }
+}
+
+fn find(name: &str) -> Result<&'static Scenario> {
+    match network::scenario(name) {
+        Some(scenario) => Ok(scenario),
+        None => {
+            let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            let near = known
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+            let near = near.copied().unwrap_or_default();
+            bail!("unknown scenario `{name}`; did you mean `{near}`? There are {}", known.join(", "))
+        }
+    }
+}
+
+/// The model's verdict on a recorded run.
+pub(super) fn judge(path: &Path) -> Result<End> {
+    let run = Run::read(path)?;
+    if run.events.is_empty() {
+        bail!("{}: a run without events shows nothing; record it again", path.display());
+    }
+    match accept(&run).with_context(|| format!("{}", path.display()))? {
+        Ok(accepted) => {
+            println!(
+                "{}: the model accepts: {} events, {} messages sent, {} delivered, {} facts compared, \
+                 {} hidden actions, at most {} (of {HIDDEN} allowed) for an event",
+                path.display(),
+                accepted.events,
+                accepted.sent,
+                accepted.delivered,
+                accepted.facts,
+                accepted.hidden,
+                accepted.most_hidden
+            );
+            Ok(End::Holds)
+        }
+        Err(refusal) => {
+            print!("{}:\n{refusal}", path.display());
+            println!("  to see it again: rollcall accept {}", path.display());
+            Ok(End::Violated)
+        }
+    }
+}

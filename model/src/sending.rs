@@ -1,0 +1,71 @@
+//! What a peer may send, whenever it likes: the model's word on single messages.
+//!
+//! When raft-rs sends, and how far back it probes, is its own affair (flow
+//! control); what a message may say follows from the peer's state. Answers are
+//! not here: each belongs to the message that it answers.
+//!
+//! Follows raft-rs 0.7 `raft.rs` (`campaign`, `prepare_send_entries`,
+//! `prepare_send_snapshot`, `send_heartbeat`, `send_timeout_now`).
+
+use rollcall_traces::{Entry, Held, LogPosition, Message, Peer, PeerState, StoreId};
+
+use crate::draft::{member_of_own_region, snapshot_of};
+
+/// Whether `peer` on `store` may send `held` now; `Err` says what forbids it.
+///
+/// # Errors
+/// The first field that the peer would not write, in words.
+pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
+    let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
+    demand(peer.state != PeerState::Tombstone, "its sender is destroyed")?;
+    demand(held.from == member_of_own_region(peer, store), "its sender is another member")?;
+    demand(held.term == peer.term, &format!("its sender has term {}", peer.term))?;
+    demand(held.epoch == peer.region.epoch, &format!("its sender has epoch {}", peer.region.epoch))?;
+    demand(
+        peer.region.member(held.to.id) == Some(&held.to) && held.to.id != peer.id,
+        "its sender knows no such other member",
+    )?;
+    match &held.message {
+        Message::VoteRequest { last, commit } => {
+            let campaign = peer.campaign.as_ref().ok_or("its sender is no candidate")?;
+            let own = LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
+            demand(*last == own, &format!("its sender's log ends at {own}"))?;
+            demand(*commit == campaign.commit, &format!("its sender had committed {}", campaign.commit))?;
+            demand(peer.region.is_voter(held.to.id), "its receiver is no voter")
+        }
+        Message::Append { previous, entries, commit } => {
+            demand(peer.leading.is_some(), "its sender does not lead")?;
+            demand(
+                peer.log.term(previous.index) == Some(previous.term),
+                &format!("its sender's log does not have {previous}"),
+            )?;
+            demand(has(peer, previous.index, entries), "its sender's log has other entries")?;
+            demand(*commit <= peer.commit, &format!("its sender has committed {}", peer.commit))
+        }
+        Message::Heartbeat { commit } => {
+            let leading = peer.leading.as_ref().ok_or("its sender does not lead")?;
+            let matched = leading.matched.get(&held.to.id).copied().unwrap_or_default();
+            let most = matched.min(peer.commit);
+            demand(*commit <= most, &format!("its sender knows of no more than {most}"))
+        }
+        Message::Snapshot(snapshot) => {
+            demand(peer.leading.is_some(), "its sender does not lead")?;
+            demand(*snapshot == snapshot_of(peer), "its sender is in another state")
+        }
+        Message::TimeoutNow => {
+            let transfer = peer.leading.as_ref().and_then(|leading| leading.transfer);
+            demand(
+                transfer.is_some_and(|transfer| transfer.to == held.to.id),
+                "its sender does not hand over to it",
+            )
+        }
+        Message::AppendAnswer { index } => {
+            demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
+        }
+        Message::VoteAnswer { .. } | Message::Removed { .. } => Err("nothing was asked".into()),
+    }
+}
+
+fn has(peer: &Peer, previous: u64, entries: &[Entry]) -> bool {
+    (previous + 1..).zip(entries).all(|(index, entry)| peer.log.entry(index) == Some(entry))
+}
