@@ -1,0 +1,230 @@
+//! Every scenario and every golden trace, on the model and on the implementation.
+//!
+//! A golden trace holds every outcome and view; it is compared byte by byte
+//! with what the model records today. After a change of the rules that is meant,
+//! `ROLLCALL_REGENERATE=1 cargo test -p rollcall-checks --test golden` writes
+//! the golden traces anew, and `INSTA_UPDATE=always` with the same command
+//! renews the renderings. (`rollcall replay FILE --out FILE` writes one down.)
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use rollcall_checks::explorer::{self, Options};
+use rollcall_checks::judge::Judge;
+use rollcall_checks::world::World;
+use rollcall_impl::{Dropped, Sound};
+use rollcall_model::properties::Property;
+use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, scopes};
+use rollcall_traces::{
+    Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scope, Sides,
+    Subject, Trace, record_again, render, replay,
+};
+use stateright::Model;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces").join(name)
+}
+
+/// The traces of a folder, by name.
+fn traces(name: &str) -> Vec<(PathBuf, Trace)> {
+    let entries = std::fs::read_dir(folder(name)).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|is| is == "jsonl")).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no trace under traces/{name}");
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), Trace::read(&path).unwrap_or_else(|error| panic!("{error}"))))
+        .collect()
+}
+
+/// The guards that a trace keeps.
+fn guards(trace: &Trace) -> GuardSet {
+    trace.header.without.iter().fold(GuardSet::ALL, |guards, name| {
+        guards.and_without(Guard::from_name(name).unwrap_or_else(|| panic!("no guard `{name}`")))
+    })
+}
+
+/// What the model makes of it, by the rules that it is about.
+fn recorded(trace: &Trace) -> Trace {
+    let mut model = ModelSubject::new(guards(trace), &[]);
+    if let Err(error) = replay(&mut model, trace, Sides::TRACE_AND_MODEL) {
+        panic!("{}: {error}", trace.header.scenario);
+    }
+    let mut judge = Judge::named(&trace.header.properties).expect("known properties");
+    record_again(&mut model, trace, |view, taken| judge.names(view, taken)).expect("it was replayed")
+}
+
+#[track_caller]
+fn follows<S: Subject>(subject: &mut S, trace: &Trace) {
+    match replay(subject, trace, Sides::MODEL_AND_IMPL) {
+        Ok(replayed) => assert_eq!(replayed.steps, trace.steps.len() as u64),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn scenarios_on_model_and_implementation() {
+    for (_, scenario) in traces("scenarios") {
+        let trace = recorded(&scenario);
+        assert_eq!(trace.steps.last().map(|step| &step.violated), Some(&Vec::new()));
+        assert!(scenario.steps.iter().any(|step| step.expect.is_some()), "something is expected");
+        follows(&mut World::new(Sound), &trace);
+        insta::assert_snapshot!(scenario.header.scenario.clone(), render::terminal(&trace));
+    }
+}
+
+#[test]
+fn museum_scenarios_bite_where_they_say() {
+    for (_, scenario) in traces("scenarios/museum") {
+        let trace = recorded(&scenario);
+        let Err(ReplayError::Diverged(divergence)) =
+            replay(&mut World::new(Sound), &trace, Sides::MODEL_AND_IMPL)
+        else {
+            panic!("{}: sound rules do not part from it", scenario.header.scenario)
+        };
+        let bites = &scenario.steps[divergence.step as usize - 1];
+        assert!(bites.note.contains("sound rules refuse"), "step {}: {}", divergence.step, bites.note);
+        assert!(divergence.outcomes_differ(), "{divergence}");
+        for name in &scenario.header.without {
+            let guard = rollcall_impl::Guard::from_name(name).expect("the implementation can drop it");
+            follows(&mut World::new(Dropped(guard)), &trace);
+        }
+        insta::assert_snapshot!(scenario.header.scenario.clone(), render::terminal(&trace));
+    }
+}
+
+/// Before any test reads a golden trace.
+fn regenerate_if_asked() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if std::env::var_os("ROLLCALL_REGENERATE").is_some() {
+            reused_id().write(&folder("golden").join(format!("{SAME_ID}.jsonl"))).expect("a golden trace");
+        }
+    });
+}
+
+#[test]
+fn golden_traces_are_what_the_model_records() {
+    regenerate_if_asked();
+    for (path, golden) in traces("golden") {
+        let trace = recorded(&golden);
+        let (is, was) =
+            (trace.to_text().expect("a trace"), std::fs::read_to_string(&path).expect("a golden trace"));
+        assert!(is == was, "{}: the model records it differently now", path.display());
+        follows(&mut World::new(Sound), &trace);
+        insta::assert_snapshot!(golden.header.scenario.clone(), render::terminal(&trace));
+    }
+}
+
+const SAME_ID: &str = "same_id_while_the_old_peer_lives";
+
+/// The rules, where a peer id may be given again while its old peer lives.
+/// Scopes do not offer that, for PD never does it.
+struct IdsGivenTwice(Rollcall);
+
+impl Model for IdsGivenTwice {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        self.0.init_states()
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.0.actions(state, actions);
+        let seen = self.0.seen(state);
+        if seen.spent().changes >= self.0.scope().budgets.changes {
+            return;
+        }
+        for (store, peer) in seen.replicas(1).filter(|(_, peer)| peer.leading.is_some()) {
+            let old_lives = seen.peer(3, 1).is_some_and(|old| old.state != PeerState::Tombstone);
+            if old_lives && peer.region.member(3).is_none() {
+                let command = add_again();
+                actions.push(Action::Propose { region: 1, store, command, epoch: None });
+            }
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.0.next_state(state, action)
+    }
+
+    fn properties(&self) -> Vec<stateright::Property<Self>> {
+        vec![stateright::Property::always("leader_completeness", |model: &Self, state| {
+            model.0.violation(state).is_none()
+        })]
+    }
+}
+
+fn add_again() -> Command {
+    Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 })
+}
+
+/// The shortest way from the reuse of an id to a leader that lacks what was committed.
+fn reused_id() -> Trace {
+    let base = scopes::all().into_iter().find(|plan| plan.scope.name == "joins_again_with_the_same_id");
+    let base = base.expect("the scope is there").scope;
+    assert!(base.commands.contains(&add_again()));
+    let scope = Scope {
+        name: SAME_ID.into(),
+        question: "what if a peer id is given again before its old peer is gone?".into(),
+        campaigners: vec![2],
+        budgets: Budgets { elections: 1, changes: 2, writes: 1, ..Budgets::default() },
+        ..base
+    };
+    let property = Property::LeaderCompleteness;
+    let model = IdsGivenTwice(Rollcall::new(&scope, GuardSet::ALL, &[property], &[]).expect("a scope"));
+    let options = Options { stop_at_first_violation: true, keep_edges: false, ..Options::default() };
+    let explored = explorer::explore(&model, &options, |_, _| 0).expect("it can be explored");
+    let first = explored.violations().find_map(|verdict| verdict.first).expect("it is violated");
+    let actions = explored.trace(&model, first).steps.into_iter().map(|(action, _)| action);
+    let mut header = Header::new(scope);
+    header.title = "A peer id is given again while its old peer lives: what the old peer acknowledged counts for the new one".into();
+    header.source = "found by the exhaustive search of joins_again_with_the_same_id".into();
+    header.assumptions = vec![
+        "PD never gives an id twice, and TinyKV's tests wait until the old peer is gone: no scope offers this.".into(),
+    ];
+    header.properties = vec![property.name().into()];
+    recorded(&Trace::scenario(header, actions))
+}
+
+/// The properties that a subject violates at the end of the trace, and after which steps.
+fn violated_by<S: Subject>(subject: &mut S, trace: &Trace) -> Vec<(u64, String)> {
+    let mut judge = Judge::named(&trace.header.properties).expect("known properties");
+    subject.reset(&trace.header.scope).expect("a scope");
+    assert!(judge.names(&subject.view(), None).is_empty());
+    let mut violated = Vec::new();
+    for step in &trace.steps {
+        let outcome = subject.apply(&step.action);
+        let names = judge.names(&subject.view(), Some((&step.action, &outcome)));
+        violated.extend(names.into_iter().map(|name| (step.index, name)));
+    }
+    violated
+}
+
+#[test]
+fn an_id_given_twice_costs_leader_completeness() {
+    regenerate_if_asked();
+    let path = folder("golden").join(format!("{SAME_ID}.jsonl"));
+    let golden = Trace::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(golden.header.without.is_empty(), "by the sound rules");
+    let expected = vec![(golden.steps.len() as u64, "leader_completeness".to_string())];
+    assert_eq!(violated_by(&mut ModelSubject::new(GuardSet::ALL, &[]), &golden), expected);
+    assert_eq!(violated_by(&mut World::new(Sound), &golden), expected);
+    assert_eq!(golden.steps.len(), reused_id().steps.len(), "no shorter way is known");
+
+    // No scope offers the step that begins it.
+    let model = Rollcall::new(&golden.header.scope, GuardSet::ALL, &[], &[]).expect("a scope");
+    let model = Arc::new(model);
+    let mut state = model.first();
+    let mut never_offered = 0;
+    for action in golden.actions() {
+        let mut offered = Vec::new();
+        model.actions(&state, &mut offered);
+        never_offered += usize::from(!offered.contains(action));
+        state = model.take(&state, action).0;
+    }
+    assert_eq!(never_offered, 1);
+}
