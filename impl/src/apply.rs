@@ -83,7 +83,7 @@ impl Peer {
         }
         let Ok(next) = conf_change::apply(step.guards, region, &request.command) else { return Ok(None) };
         if next.member(self.id).is_none() && region.member(self.id).is_some() {
-            return Ok(self.apply_own_removal(next, step));
+            return self.apply_own_removal(next, step);
         }
         let storage = self.node.mut_store();
         storage.record.region = next;
@@ -102,21 +102,21 @@ impl Peer {
     }
 
     /// The region without this peer, which then ends; `None` if it lives on.
-    fn apply_own_removal<G: Guards>(&mut self, rest: Region, step: &mut Step<'_, G>) -> Option<Region> {
+    fn apply_own_removal<G: Guards>(
+        &mut self,
+        rest: Region,
+        step: &mut Step<'_, G>,
+    ) -> Result<Option<Region>, Failure> {
         let leads = self.is_leader();
         if !leads && !step.guards.holds(Guard::ApplyNeedsNoClient) {
             // Nobody waits for an answer here, so nothing is done.
-            return None;
+            return Ok(None);
         }
         if leads && !step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
-            // It leads on, by the configuration that raft knows.
-            let storage = self.node.mut_store();
-            storage.record.region = rest;
-            storage.revision += 1;
-            step.batch.push(Write::Record(storage.record.clone()));
-            return None;
+            self.lead_on(rest, step)?;
+            return Ok(None);
         }
-        Some(rest)
+        Ok(Some(rest))
     }
 
     /// A leader that is no voter any more would stay leader in raft-rs, hold

@@ -183,3 +183,6 @@ fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {
     // Without a voter touched the region would not even show that it is joint.
     if keeps_voter && touches_voter { Ok(()) } else { Err(Refusal::InvalidChange) }
 }
+
+#[cfg(test)]
+mod tests;

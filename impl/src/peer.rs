@@ -160,7 +160,13 @@ impl Peer {
             }
             return Err(Refusal::ApplyingSnapshot.into());
         }
-        self.mishear(&mut message, step.guards)?;
+        self.mishear(&message, step.guards)?;
+        if kind == MessageType::MsgHeartbeat {
+            // raft-rs panics on a commit index beyond the log, and a peer that
+            // was added again under its old id may hear what was meant for its
+            // former self.
+            message.commit = message.commit.min(self.storage().log.last_index());
+        }
         let mut body = None;
         match kind {
             MessageType::MsgSnapshot => {
@@ -233,7 +239,14 @@ impl Peer {
 
     /// Handles Readies until there is none, or a snapshot waits.
     pub(crate) fn handle_ready<G: Guards>(&mut self, step: &mut Step<'_, G>, mut body: Option<SnapshotBody>) {
-        while self.staged.is_none() && self.node.has_ready() {
+        loop {
+            if self.staged.is_some() {
+                break;
+            }
+            self.commit_any_term(step.guards);
+            if !self.node.has_ready() {
+                break;
+            }
             let mut ready = self.node.ready();
             if !ready.snapshot().is_empty() {
                 let body = body.take().expect("raft restores only the snapshot that was just received");
@@ -254,7 +267,6 @@ impl Peer {
             messages.append(&mut ready.take_persisted_messages());
             let mut light = self.node.advance_append(ready);
             messages.append(&mut light.take_messages());
-            self.commit_any_term(step.guards);
             self.note_hard_state();
             for message in messages {
                 self.send(message, step);
@@ -271,8 +283,8 @@ impl Peer {
         let position = Position { index: metadata.index, term: metadata.term };
         let (term, vote) = (self.node.raft.term, self.node.raft.vote);
         let storage = self.node.mut_store();
-        storage.hard = HardState { term, vote, commit: storage.hard.commit };
-        storage.revision += 1;
+        let hard = HardState { term, vote, commit: storage.hard.commit };
+        storage.set_hard(hard);
         self.staged = Some(Staged { position, body, ready });
     }
 
@@ -355,11 +367,7 @@ impl Peer {
     fn note_hard_state(&mut self) {
         let raft = &self.node.raft;
         let now = HardState { term: raft.term, vote: raft.vote, commit: raft.raft_log.committed };
-        let storage = self.node.mut_store();
-        if storage.hard != now {
-            storage.hard = now;
-            storage.revision += 1;
-        }
+        self.node.mut_store().set_hard(now);
     }
 
     fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {

@@ -26,7 +26,7 @@ pub(crate) struct PeerStorage {
     pub(crate) data: BTreeMap<Key, Value>,
     /// Raised by every change of any of it.
     pub(crate) revision: u64,
-    /// Whether a slice below the first index is an error (row 27).
+    /// Whether the log knows where it begins (row 27).
     pub(crate) bounds_checked: bool,
     /// Whether raft knows both halves of a joint configuration, not their union.
     pub(crate) both_halves: bool,
@@ -57,6 +57,14 @@ impl PeerStorage {
         self.record.state == PeerState::Normal
     }
 
+    /// Replaces the hard state.
+    pub(crate) fn set_hard(&mut self, hard: HardState) {
+        if self.hard != hard {
+            self.hard = hard;
+            self.revision += 1;
+        }
+    }
+
     /// Applied and truncated, as they are written.
     pub(crate) fn apply_state(&self) -> ApplyState {
         ApplyState { applied: self.applied, truncated: self.log.truncated() }
@@ -69,7 +77,7 @@ fn storage_error<T>(error: StorageError) -> raft::Result<T> {
 
 impl raft::Storage for PeerStorage {
     fn initial_state(&self) -> raft::Result<RaftState> {
-        let crate::engine::HardState { term, vote, commit } = self.hard;
+        let HardState { term, vote, commit } = self.hard;
         let hard_state = eraftpb::HardState { term, vote, commit, ..Default::default() };
         let conf_state = if self.is_initialised() {
             self.region().conf_state(self.both_halves)
@@ -108,7 +116,7 @@ impl raft::Storage for PeerStorage {
     }
 
     fn first_index(&self) -> raft::Result<u64> {
-        Ok(self.log.truncated().index + 1)
+        Ok(if self.bounds_checked { self.log.truncated().index + 1 } else { 1 })
     }
 
     fn last_index(&self) -> raft::Result<u64> {

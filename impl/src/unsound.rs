@@ -4,12 +4,12 @@
 //! rules from outside, in the way the incident had it. In a sound store every
 //! question below is answered at compile time and nothing of this remains.
 
-use raft::eraftpb::{ConfChangeV2, Message, MessageType};
+use raft::eraftpb::{ConfChange, ConfChangeSingle, ConfChangeType, ConfChangeV2, Message, MessageType};
 use raft::{CAMPAIGN_ELECTION, CAMPAIGN_TRANSFER, RawNode, StateRole};
 
 use crate::command::{Command, RaftChange};
 use crate::config::LOGGER;
-use crate::engine::PeerRecord;
+use crate::engine::{PeerRecord, Persisted, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::message::is_initial;
@@ -21,7 +21,7 @@ use crate::step::{Failure, Step};
 
 impl Peer {
     /// What a peer without a guard makes of a message before raft sees it.
-    pub(crate) fn mishear(&self, message: &mut Message, guards: impl Guards) -> Result<(), Refusal> {
+    pub(crate) fn mishear(&self, message: &Message, guards: impl Guards) -> Result<(), Refusal> {
         let kind = message.get_msg_type();
         if !guards.holds(Guard::UninitialisedPeerListens)
             && !self.storage().is_initialised()
@@ -35,11 +35,6 @@ impl Peer {
             && message.term > self.node.raft.term
         {
             return Err(Refusal::StaleTerm);
-        }
-        // The commit index of an unbounded heartbeat may lie beyond this log:
-        // raft-rs would panic, TinyKV's nodes took it from appends alone.
-        if !guards.holds(Guard::HeartbeatCommitBounded) && kind == MessageType::MsgHeartbeat {
-            message.commit = message.commit.min(self.storage().hard.commit);
         }
         let compacted =
             kind == MessageType::MsgAppend && message.index < self.storage().log.truncated().index;
@@ -120,13 +115,13 @@ impl Peer {
         let target = region.conf_state(false);
         let mut steps: Vec<ConfChangeV2> = Vec::new();
         let mut change = |kind, id| {
-            let mut single = raft::eraftpb::ConfChangeSingle { node_id: id, ..Default::default() };
+            let mut single = ConfChangeSingle { node_id: id, ..Default::default() };
             single.set_change_type(kind);
             let mut change = ConfChangeV2::default();
             change.mut_changes().push(single);
             steps.push(change);
         };
-        use raft::eraftpb::ConfChangeType::{AddLearnerNode, AddNode, RemoveNode};
+        use ConfChangeType::{AddLearnerNode, AddNode, RemoveNode};
         target.get_voters().iter().for_each(|id| change(AddNode, *id));
         target.get_learners().iter().for_each(|id| change(AddLearnerNode, *id));
         let known: Vec<u64> = self.node.raft.prs().iter().map(|(id, _)| *id).collect();
@@ -139,6 +134,22 @@ impl Peer {
             self.node.apply_conf_change(change)?;
         }
         Ok(())
+    }
+
+    /// A leader that removed itself leads on. raft-rs would panic at the next
+    /// commit if it had no progress of its own, so it keeps it as a learner's.
+    pub(crate) fn lead_on<G: Guards>(
+        &mut self,
+        rest: Region,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), raft::Error> {
+        let storage = self.node.mut_store();
+        storage.record.region = rest;
+        storage.revision += 1;
+        step.batch.push(Write::Record(storage.record.clone()));
+        let mut aside = ConfChange { node_id: self.id, ..Default::default() };
+        aside.set_change_type(ConfChangeType::AddLearnerNode);
+        self.node.apply_conf_change(&aside).map(drop)
     }
 
     /// A second snapshot takes the place of the first while that is being
@@ -166,7 +177,7 @@ impl Peer {
         }
         let nobody = PeerRecord { region: Region::unknown(self.region), ..storage.record.clone() };
         let (bounds_checked, both_halves) = (storage.bounds_checked, storage.both_halves);
-        let nothing = PeerStorage::new(crate::engine::Persisted::new(nobody), bounds_checked, both_halves);
+        let nothing = PeerStorage::new(Persisted::new(nobody), bounds_checked, both_halves);
         let Some(first) = self.staged.take() else { return Err(Refusal::ApplyingSnapshot.into()) };
         let storage = std::mem::replace(self.node.mut_store(), nothing);
         let config = self.config.raft(self.id, storage.applied);

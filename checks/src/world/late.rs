@@ -5,7 +5,7 @@ use rollcall_impl::{Config, Guards, Input, Message, MessagePayload, Output};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
 use super::World;
-use super::rounds::common_prefix;
+use super::rounds::{address, common_prefix};
 
 impl<G: Guards> World<G> {
     pub(super) fn hold_outgoing(
@@ -35,8 +35,10 @@ impl<G: Guards> World<G> {
             Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
             Outgoing::VoteRequest => unreachable!("a candidate's, above"),
             Outgoing::TimeoutNow => {
-                let message = self.timeout_now(region, from).filter(|message| message.to.store == to);
-                let message = message.cloned().ok_or(Reason::NoTimeoutNow)?;
+                let message = self.leaving_timeout_now(leading, region)?;
+                if message.to.store != to {
+                    return Err(Reason::NoTimeoutNow);
+                }
                 self.timeout_now_left(&message);
                 message
             }
@@ -69,13 +71,22 @@ impl<G: Guards> World<G> {
 
     pub(super) fn take_timeout_now(&mut self, region: RegionId, leader: StoreId) -> Result<(), Reason> {
         let leading = self.up(leader)?;
-        self.leader(leading, region)?;
-        let message = self.timeout_now(region, leader).cloned().ok_or(Reason::NoTimeoutNow)?;
+        let message = self.leaving_timeout_now(leading, region)?;
         let target = self.up(message.to.store)?;
         let outputs = self.deliver(target, message.clone(), Answer::Lost)?;
         self.reached_raft(target, region, message.to.id, &outputs)?;
         self.timeout_now_left(&message);
         Ok(())
+    }
+
+    /// The `TimeoutNow` of the leader in that place, as it leaves.
+    fn leaving_timeout_now(&self, leading: usize, region: RegionId) -> Result<Message, Reason> {
+        let leader = self.leader(leading, region)?;
+        let kept = self.timeout_now(region, self.nodes[leading].id).ok_or(Reason::NoTimeoutNow)?;
+        let mut message = kept.clone();
+        let to = leader.region().member(message.to.id).copied().unwrap_or(message.to);
+        address(&mut message, leader, to);
+        Ok(message)
     }
 
     /// The message is no longer under way from its leader.

@@ -44,21 +44,15 @@ impl<G: Guards> World<G> {
             .member_on(voter)
             .filter(|member| member.role != MemberRole::Learner && member.id != status.id())
             .ok_or(Reason::NotInConfig)?;
-        let campaign = (status.id(), status.term());
-        self.request(region, self.nodes[asking].id, campaign, to).ok_or(Reason::NotInConfig)
-    }
-
-    /// The candidate's request to that voter.
-    fn request(
-        &self,
-        region: RegionId,
-        candidate: StoreId,
-        campaign: (u64, u64),
-        to: &Member,
-    ) -> Option<Message> {
-        let of = (region, candidate, campaign);
-        let kept = self.requests.iter().find(|kept| (kept.region, kept.candidate, kept.campaign) == of)?;
-        kept.messages.iter().find(|message| message.to.id == to.id).cloned()
+        let of = (region, self.nodes[asking].id, (status.id(), status.term()));
+        let kept = self.requests.iter().find(|kept| (kept.region, kept.candidate, kept.campaign) == of);
+        let kept = kept.ok_or(Reason::NotInConfig)?;
+        // A candidate's configuration changes only without
+        // `campaign_applies_first`; who joined since is asked like the others.
+        let sent = kept.messages.iter().find(|message| message.to.id == to.id);
+        let mut request = sent.or(kept.messages.first()).cloned().ok_or(Reason::NotInConfig)?;
+        address(&mut request, status, *to);
+        Ok(request)
     }
 
     /// What becomes of the one answer among `outputs` to the asking store.
@@ -236,4 +230,15 @@ pub(super) fn common_prefix(leader: PeerStatus<'_>, follower: PeerStatus<'_>) ->
     let first = leader.truncated().index.max(follower.truncated().index);
     let last = leader.last_index().min(follower.last_index());
     (first..=last).rev().find(|index| leader.log_term(*index) == follower.log_term(*index))
+}
+
+/// The outside of a message as its sender would write it now: it leaves now,
+/// and its sender may have changed since raft made it.
+pub(super) fn address(message: &mut Message, sender: PeerStatus<'_>, to: Member) {
+    message.from = sender.member();
+    message.to = to;
+    message.epoch = sender.region().epoch;
+    if let MessagePayload::Raft(raft) = &mut message.payload {
+        raft.to = to.id;
+    }
 }
