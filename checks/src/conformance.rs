@@ -7,12 +7,13 @@
 //! compared: they were compared before, and both counts are reported.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rollcall_impl::{Guards, Sound};
+use rollcall_impl::Guards;
 use rollcall_model::{Rollcall, State};
-use rollcall_traces::{Action, Divergence, Outcome, Reason, Sides, Subject, differences};
+use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 use stateright::Model;
 
 use crate::explorer::Exploration;
@@ -53,8 +54,9 @@ impl Conformance {
     }
 }
 
-/// Replays the tour of `exploration` on the sound implementation.
-pub fn conform(
+/// Replays the tour of `exploration` on the implementation with `guards`.
+pub fn conform<G: Guards + Send>(
+    guards: G,
     model: &Rollcall,
     exploration: &Exploration<State>,
     threads: usize,
@@ -68,7 +70,7 @@ pub fn conform(
         for tour in tours {
             let (total, stop) = (&total, &stop);
             scope.spawn(move || {
-                let mut guide = Guide::<Sound>::new(model, exploration);
+                let mut guide = Guide::new(guards, model, exploration);
                 let result = guide.follow(tour, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
                     !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
@@ -99,9 +101,9 @@ struct Guide<'a, G: Guards> {
     path: Vec<Action>,
 }
 
-impl<'a, G: Guards + Default> Guide<'a, G> {
-    fn new(model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
-        let world = World::new(G::default());
+impl<'a, G: Guards> Guide<'a, G> {
+    fn new(guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
+        let world = World::new(guards);
         Self {
             model,
             exploration,
@@ -132,9 +134,9 @@ impl<'a, G: Guards + Default> Guide<'a, G> {
             }
             for step in &path.steps {
                 let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
-                let outcome = self.world.apply(&action);
+                self.path.push(action.clone());
+                let outcome = self.take(&action)?;
                 self.done.steps += 1;
-                self.path.push(action);
                 if step.new_edge {
                     self.compare(step.from, step.to, &outcome)?;
                     self.done.transitions += 1;
@@ -148,6 +150,33 @@ impl<'a, G: Guards + Default> Guide<'a, G> {
             }
         }
         Ok(true)
+    }
+
+    /// Takes one action. raft-rs panics where it finds itself broken; that is
+    /// a disagreement like any other, and its schedule is worth having.
+    fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {
+        let world = &mut self.world;
+        catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let panicked = Difference {
+                path: "the implementation".into(),
+                expected: None,
+                actual: Some(format!("panicked: {words}").into()),
+            };
+            Box::new(Divergence {
+                scenario: self.model.scope().name.clone(),
+                sides: Sides::MODEL_AND_IMPL,
+                step: self.path.len() as u64,
+                action: Some(action.clone()),
+                expected: None,
+                actual: None,
+                differences: vec![panicked],
+                guards: Vec::new(),
+                prefix: self.path.clone(),
+                command: None,
+            })
+        })
     }
 
     fn action(&mut self, state: u32, ordinal: u16) -> Action {
@@ -182,7 +211,9 @@ impl<'a, G: Guards + Default> Guide<'a, G> {
         let probes = self.model.probes(&self.exploration.states[state as usize]);
         self.done.states += 1;
         for (action, reason) in &probes {
-            let outcome = self.world.apply(action);
+            self.path.push(action.clone());
+            let outcome = self.take(action)?;
+            self.path.pop();
             if outcome != Outcome::Refused(*reason) {
                 self.path.push(action.clone());
                 return Err(self.divergence(None, state, Outcome::Refused(*reason), outcome));

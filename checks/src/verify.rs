@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
+use rollcall_impl::Sound;
 use rollcall_model::scopes::{Family, Plan, Size};
 use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State};
 use rollcall_traces::{Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
@@ -136,7 +137,7 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() {
         let started = Instant::now();
-        let conformance = conform(&model, &explored, threads, &watch.interrupt, &watch.replayed);
+        let conformance = conform(Sound, &model, &explored, threads, &watch.interrupt, &watch.replayed);
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_conformance(&mut report, conformance);
     }

@@ -7,9 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rollcall_impl::{Dropped, Guard, Guards, Sound};
+use rollcall_impl::{Decider, Dropped, Guard, Guards, Sound};
 use rollcall_model::ModelSubject;
-use rollcall_traces::{Divergence, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file};
+use rollcall_traces::{
+    Divergence, GuardNote, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file,
+};
 
 use super::named::Named;
 use super::{End, lookup, named, out};
@@ -86,13 +88,39 @@ fn one(file: &Path, guard: Option<Guard>, into: Option<&Path>) -> Result<Result<
     if let Some(into) = into {
         expected.write(into)?;
     }
+    let deciders = deciders(&expected.header.without, guard, &sides);
     let replayed = match guard {
         None => on(World::new(Sound), &expected, sides),
         Some(guard) => on(World::new(Dropped(guard)), &expected, sides),
     };
     // The views are equal to those expected, so those are judged.
     let agreed = |replayed| Agreed { replayed, violated: first_violation(&expected, &named) };
-    Ok(diverged_or_error(file, replayed)?.map(agreed))
+    let name_guards = |mut divergence: Box<Divergence>| {
+        divergence.guards = deciders;
+        divergence
+    };
+    Ok(diverged_or_error(file, replayed)?.map(agreed).map_err(name_guards))
+}
+
+/// The guards that one side has and the other lacks: they decide where the sides part.
+fn deciders(trace_lacks: &[String], implementation_lacks: Option<Guard>, sides: &Sides) -> Vec<GuardNote> {
+    let note = |guard: Guard, side: &str| GuardNote {
+        side: side.into(),
+        guard: guard.name().into(),
+        decider: match guard.decider() {
+            Decider::Raft => "raft-rs".into(),
+            Decider::Store => "Store".into(),
+        },
+    };
+    let only_trace = trace_lacks
+        .iter()
+        .filter_map(|name| Guard::from_name(name))
+        .filter(|guard| Some(*guard) != implementation_lacks)
+        .map(|guard| note(guard, &sides.actual));
+    let only_implementation = implementation_lacks
+        .filter(|guard| !trace_lacks.iter().any(|name| name == guard.name()))
+        .map(|guard| note(guard, &sides.expected));
+    only_trace.chain(only_implementation).collect()
 }
 
 /// A scenario with what the model makes of it.

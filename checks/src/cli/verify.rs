@@ -11,6 +11,8 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall_model::scopes::{self, Family, Size};
+use rollcall_model::{GuardSet, ModelSubject};
+use rollcall_traces::{Divergence, record};
 
 use super::{End, INTERRUPTED, lookup};
 use crate::verify::{ScopeReport, Verified, Watch, family_failures, verify};
@@ -113,8 +115,22 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
         eprintln!("  a shortest trace of {} steps is in {}", trace.steps.len(), path.display());
     }
     if let Some(divergence) = &verified.divergence {
-        eprintln!("{divergence}");
+        say_divergence(report, divergence)?;
     }
+    Ok(())
+}
+
+/// Writes the schedule down, so that the command that shows it again works.
+fn say_divergence(report: &ScopeReport, divergence: &Divergence) -> Result<()> {
+    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == report.scope);
+    let mut divergence = divergence.clone();
+    if let Some(plan) = plan {
+        let path = PathBuf::from(format!("{}-divergence.jsonl", report.scope));
+        let mut model = ModelSubject::new(GuardSet::ALL, &[]);
+        record(&mut model, &plan.scope, divergence.prefix.iter().cloned())?.write(&path)?;
+        divergence.command = Some(format!("rollcall replay {}", path.display()));
+    }
+    eprintln!("{divergence}");
     Ok(())
 }
 

@@ -1,0 +1,63 @@
+//! The replay of every transition bites: an implementation that lacks one
+//! guard is found out by the tour or by the probes, with its schedule.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use rollcall_checks::conformance::{Conformance, conform};
+use rollcall_checks::verify::{Watch, explore};
+use rollcall_checks::world::World;
+use rollcall_impl::{Dropped, Guard, Guards, Sound};
+use rollcall_model::GuardSet;
+use rollcall_model::scopes;
+use rollcall_traces::{Outcome, Reason, Subject};
+
+fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
+    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == scope).expect("a scope of that name");
+    let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+    let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
+    let conformance = conform(guards, &model, &explored, 2, &AtomicBool::new(false), &AtomicU64::new(0));
+    assert_eq!(conformance.finished, conformance.divergence.is_none());
+    conformance
+}
+
+#[test]
+fn the_sound_store_is_followed_through_every_transition() {
+    let conformance = toured(Sound, "two_voters_to_one_smoke");
+    assert!(conformance.divergence.is_none());
+    assert!(conformance.transitions > 1_000 && conformance.probes > 10_000);
+}
+
+#[test]
+fn a_transition_that_differs_is_found() {
+    let divergence = toured(Dropped(Guard::CommitOwnTerm), "old_term_entries_smoke").divergence;
+    let divergence = divergence.expect("an old term's entry is committed by counting");
+    assert!(divergence.differences.iter().any(|difference| difference.path.ends_with("/commit")));
+    assert_eq!(divergence.prefix.len() as u64, divergence.step);
+    assert_eq!(divergence.prefix.last(), divergence.action.as_ref());
+}
+
+#[test]
+fn a_probe_that_is_not_refused_is_found() {
+    let divergence = toured(Dropped(Guard::DemoteBeforeRemoval), "two_voters_to_one_smoke").divergence;
+    let divergence = divergence.expect("one of two voters is removed at once");
+    assert_eq!(divergence.expected, Some(Outcome::Refused(Reason::TwoVoters)));
+    assert_eq!(divergence.actual, Some(Outcome::DONE));
+}
+
+#[test]
+fn the_schedule_of_a_divergence_shows_it_again() {
+    let scope = "leader_removed_after_handover_smoke";
+    let divergence = toured(Dropped(Guard::StopAfterDestroy), scope).divergence;
+    let divergence = divergence.expect("something is written after the peer is destroyed");
+    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == scope).expect("a scope of that name");
+    let mut sound = World::new(Sound);
+    let mut lacking = World::new(Dropped(Guard::StopAfterDestroy));
+    sound.reset(&plan.scope).expect("the scope can be begun");
+    lacking.reset(&plan.scope).expect("the scope can be begun");
+    for (at, action) in divergence.prefix.iter().enumerate() {
+        assert_eq!(sound.view(), lacking.view(), "they part before the last step, at {at}");
+        sound.apply(action);
+        lacking.apply(action);
+    }
+    assert_ne!(sound.view(), lacking.view());
+}
