@@ -130,6 +130,10 @@ guards! {
     CommitOwnTerm "commit_own_term" Raft,
     /// A joint quorum is counted over the union of both halves.
     JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
+    /// A leader answers a read without asking whether it still leads (row 4).
+    ReadNeedsQuorum "read_needs_quorum" Raft,
+    /// A read is answered before its index is applied.
+    ReadWaitsForApply "read_waits_for_apply" Store,
     /// The tombstone of an uninitialised peer is empty and lets a removed peer come back (tikv#10533).
     TombstoneListsItself "tombstone_lists_itself" Store,
 }

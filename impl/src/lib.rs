@@ -4,6 +4,33 @@
 //! it, a simulator, a replay or a process, has the clock, the threads and the
 //! network. Rules follow TiKV; each that somebody once left out is a
 //! [`Guard`], and [`Store`] is generic over which hold.
+//!
+//! A region of one replica elects itself and takes a value:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use rollcall_impl::{
+//!     Command, Config, Epoch, Input, Member, MemberRole, MemoryEngine, Region, Sound, Store,
+//! };
+//!
+//! # fn main() -> Result<(), rollcall_impl::Error> {
+//! let member = Member { id: 11, store: 1, role: MemberRole::Voter };
+//! let region = Region {
+//!     epoch: Epoch { conf_ver: 1, version: 1 },
+//!     peers: vec![member],
+//!     ..Region::unknown(7)
+//! };
+//! let mut store = Store::open(1, Config::SIMULATOR, Sound, MemoryEngine::new())?;
+//! store.bootstrap(region)?;
+//! store.step(Input::Campaign { region: 7 })?;
+//! let (key, value): (Arc<[u8]>, Arc<[u8]>) = (Arc::from(*b"k"), Arc::from(*b"v"));
+//! let command = Command::Put { key: key.clone(), value: value.clone() };
+//! store.step(Input::Propose { region: 7, command, epoch: None })?;
+//! let peer = store.peer(7).expect("it lives here");
+//! assert_eq!((peer.applied(), peer.data().get(&key)), (7, Some(&value)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod apply;
 mod codec;

@@ -107,13 +107,14 @@ impl Peer {
         if !self.node.raft.promotable() {
             return Err(Refusal::NotPromotable.into());
         }
-        if self.has_unapplied_conf_change() {
-            if !step.guards.holds(Guard::CampaignAppliesFirst) {
-                return self.campaign_unapplied_step(step, false);
-            }
-            return Err(Refusal::UnappliedConfChange.into());
+        if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
+            return self.campaign_unapplied_step(step, false);
         }
-        self.with_raft(step, None, |node| node.campaign())
+        let term = self.node.raft.term;
+        self.with_raft(step, None, |node| node.campaign())?;
+        // raft-rs says nothing when it refuses, and for a follower that may be
+        // promoted it refuses for one reason.
+        if self.node.raft.term == term { Err(Refusal::UnappliedConfChange.into()) } else { Ok(()) }
     }
 
     /// What became of a snapshot that was sent to `to`.

@@ -57,10 +57,12 @@ impl Peer {
         if change.is_some() && !step.guards.holds(Guard::ContextCarried) {
             bytes.clear();
         }
+        let heeds_transfer = step.guards.holds(Guard::NoProposalsWhileTransferring);
         self.with_raft(step, None, |node| {
-            // raft-rs drops proposals while a transfer is under way; whoever
-            // comes here with one wants them.
-            node.raft.lead_transferee = None;
+            if !heeds_transfer {
+                // raft-rs drops proposals while a transfer is under way.
+                node.raft.lead_transferee = None;
+            }
             let proposed = match change {
                 None => node.propose(Vec::new(), bytes),
                 Some(RaftChange::V1(change)) => node.propose_conf_change(bytes, change),

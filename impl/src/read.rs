@@ -8,7 +8,7 @@ use raft::ReadState;
 
 use crate::engine::Position;
 use crate::error::Refusal;
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
 use crate::region::Key;
 use crate::step::{Failure, Step};
@@ -49,7 +49,11 @@ impl Peer {
         // Answers to an earlier life's heartbeats must not count: they have
         // another term.
         let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
-        self.read = Some(ReadRequest { key, index, context: context.clone(), ready: false });
+        let ready = !step.guards.holds(Guard::ReadNeedsQuorum);
+        self.read = Some(ReadRequest { key, index, context: context.clone(), ready });
+        if ready {
+            return Ok(());
+        }
         self.with_raft(step, None, |node| {
             node.read_index(context);
             Ok(())
@@ -78,7 +82,9 @@ impl Peer {
     /// Answers the read if it may be answered.
     pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let storage = self.node.store();
-        let Some(read) = self.read.take_if(|read| read.ready && read.index <= storage.applied) else {
+        let waits = step.guards.holds(Guard::ReadWaitsForApply);
+        let may_be_answered = |read: &ReadRequest| read.ready && (!waits || read.index <= storage.applied);
+        let Some(read) = self.read.take_if(|read| may_be_answered(read)) else {
             return Err(Refusal::NoReadReady.into());
         };
         let value = storage.data.get(&read.key).cloned();
