@@ -36,6 +36,8 @@ const CLOCK: Config = Config {
 struct Node {
     id: StoreId,
     up: bool,
+    /// Until then its clock stands still.
+    stalled: u64,
     /// Of a store that is down what will come back.
     store: Store<Sound>,
 }
@@ -55,6 +57,8 @@ struct Network {
     flights: Vec<Flight>,
     now: u64,
     random: Random,
+    /// Who has the shortest election timeout.
+    rotation: u64,
     book: Book,
     events: Vec<Event>,
     sent: u64,
@@ -63,12 +67,14 @@ struct Network {
 impl Network {
     /// The stores of `scope` with their first replicas, and nothing begun.
     fn new(scope: &Scope, seed: u64) -> Self {
+        let mut random = Random::new(seed);
         let mut network = Self {
+            rotation: random.below(5),
             region: scope.regions[0].id,
             nodes: Vec::new(),
             flights: Vec::new(),
             now: 0,
-            random: Random::new(seed),
+            random,
             book: Book::default(),
             events: Vec::new(),
             sent: 0,
@@ -78,7 +84,7 @@ impl Network {
             for region in scope.regions.iter().filter(|region| region.member_on(id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }
-            network.nodes.push(Node { id, up: true, store });
+            network.nodes.push(Node { id, up: true, stalled: 0, store });
         }
         for at in 0..network.nodes.len() {
             if let Some(peer) = network.peer(at) {
@@ -89,12 +95,14 @@ impl Network {
     }
 
     fn open(&mut self, id: StoreId, engine: MemoryEngine) -> Store<Sound> {
-        let config = Config { drawn_election_tick: self.draw_timeout(), ..CLOCK };
+        let config = Config { drawn_election_tick: self.draw_timeout(id), ..CLOCK };
         Store::open(id, config, Sound, engine).expect("what a store wrote it can read")
     }
 
-    fn draw_timeout(&mut self) -> usize {
-        CLOCK.election_tick + self.random.below(CLOCK.election_tick as u64) as usize
+    /// No two stores draw alike: a peer keeps its timeout until it is loaded
+    /// again, and two voters with the same one split every vote for ever.
+    fn draw_timeout(&mut self, store: StoreId) -> usize {
+        CLOCK.election_tick + ((store + self.rotation) % 5 * 2 + self.random.below(2)) as usize
     }
 
     fn place(&self, store: StoreId) -> usize {
@@ -161,7 +169,18 @@ impl Network {
     }
 
     /// A tick of one store's clock; written down if anything comes of it.
+    ///
+    /// Now and then a clock stands still for up to two election timeouts.
+    /// Timeouts are constant here, and without that one voter with the shorter
+    /// timeout and the shorter log would disturb the other's elections for ever
+    /// (raft-rs draws a new timeout each time; pre_vote would help too).
     fn tick(&mut self, at: usize) {
+        if self.now < self.nodes[at].stalled {
+            return;
+        }
+        if self.random.below(40) == 0 {
+            self.nodes[at].stalled = self.now + self.random.below(2 * CLOCK.election_tick as u64);
+        }
         let before = self.nodes[at].store.mark(self.region);
         let transferee = self.status(at).and_then(|peer| peer.lead_transferee());
         let input = Input::Tick { region: self.region };
@@ -182,7 +201,7 @@ impl Network {
             return self.lose(id, &message);
         }
         let report = is_snapshot(&message).then(|| (message.from.store, message.to.id));
-        let timeout = self.draw_timeout();
+        let timeout = self.draw_timeout(message.to.store);
         self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
         // A refusal shows in the facts: nothing has changed.
         let messages = self.step(at, Input::Message(message)).unwrap_or_default();
