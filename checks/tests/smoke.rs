@@ -20,7 +20,7 @@ static SCOPES: LazyLock<Vec<(Plan, OnceLock<ScopeReport>)>> = LazyLock::new(|| {
     plans.map(|plan| (plan, OnceLock::new())).collect()
 });
 
-fn report_of<'a>((plan, report): &'a (Plan, OnceLock<ScopeReport>)) -> &'a ScopeReport {
+fn report_of((plan, report): &(Plan, OnceLock<ScopeReport>)) -> &ScopeReport {
     report.get_or_init(|| match verify(plan, 1, &Watch::default()) {
         Ok(verified) => {
             if let Some(divergence) = &verified.divergence {
