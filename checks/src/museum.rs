@@ -59,7 +59,7 @@ pub const PIECES: &[Piece] = &[
     liveness(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
     liveness(Guard::TransferTimesOut, "transfer_against_a_change_smoke"),
     liveness(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
-    safety(Guard::CampaignAppliesFirst, Property::SingleChange, "joins_again_with_the_same_id_smoke"),
+    safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
     liveness(Guard::UninitialisedPeerListens, "grow_and_shrink_smoke"),
     liveness(Guard::HeartbeatCommitBounded, "grow_and_shrink_smoke"),
     liveness(Guard::PendingChangeExpires, "grow_and_shrink_smoke"),
@@ -72,6 +72,8 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::TombstoneRefusesStale, Property::NoResurrection, "leader_removed_after_handover_smoke"),
     safety(Guard::ChangeWaitsForOwnElection, Property::SingleChange, "joins_again_with_the_same_id_smoke"),
+    safety(Guard::ReadNeedsQuorum, Property::ReadSafety, "reads_across_leaders_smoke"),
+    safety(Guard::ReadWaitsForApply, Property::ReadSafety, "reads_across_leaders"),
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];

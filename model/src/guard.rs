@@ -34,7 +34,7 @@ macro_rules! guards {
 guards! {
     /// A second snapshot is dropped while one is received and not applied; else the first is overwritten half-way (row 1).
     SnapshotOnce = "snapshot_once",
-    /// A message of a higher term deposes a leader at once; else it keeps serving (row 4).
+    /// A vote request of a higher term deposes a leader at once; else it keeps serving (row 4, of which answers of a higher term exist only with pre-vote or check-quorum).
     StepDownOnHigherTerm = "step_down_on_higher_term",
     /// Nothing is proposed while leadership is handed over; else the target's log is behind and it loses (row 5).
     NoProposalsWhileTransferring = "no_proposals_while_transferring",
@@ -68,6 +68,10 @@ guards! {
     TombstoneRefusesStale = "tombstone_refuses_stale",
     /// A new leader proposes no change before it applied everything up to its election (Raft's single-server bug of 2015).
     ChangeWaitsForOwnElection = "change_waits_for_own_election",
+    /// A read is answered only after a quorum confirmed its leader; else a deposed one serves stale values (row 4).
+    ReadNeedsQuorum = "read_needs_quorum",
+    /// A read is answered only once its index is applied; else it misses what was committed (ReadIndex).
+    ReadWaitsForApply = "read_waits_for_apply",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).

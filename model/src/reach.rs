@@ -143,10 +143,22 @@ reaches! {
     /// A disk is gone.
     StoreLost = "a store lost":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Destroyed),
+    /// A leader's region has a new member and none on the store that is gone.
+    LostVoterReplaced = "the voter of a lost store replaced":
+        |seen| seen.stores().any(|(lost, status)| {
+            status == StoreStatus::Destroyed
+                && some(seen, |_, peer| {
+                    peer.role == Role::Leader
+                        && peer.region.member_on(lost).is_none()
+                        && peer.region.peers.iter().any(|member| {
+                            !seen.founders().iter().any(|founder| founder.id == member.id)
+                        })
+                })
+        }),
     /// A read is acknowledged and not answered.
     ReadReady = "a read ready to be answered":
         |seen| some(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
-    /// A peer has applied a conf change that another of its region has committed and not applied.
+    /// A peer has a conf change committed and not applied.
     ApplyLags = "apply lags behind commit at a conf change":
         |seen| some(seen, |_, peer| {
             peer.log.iter().any(|(index, entry)| entry.is_conf_change() && index > peer.applied && index <= peer.commit)

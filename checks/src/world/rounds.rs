@@ -6,8 +6,7 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Guard, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerState, PeerStatus,
-    StateRole,
+    Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
 };
 use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
 
@@ -142,36 +141,11 @@ impl<G: Guards> World<G> {
         answer: Answer,
     ) -> Result<(), Reason> {
         if answer != Answer::Given {
-            let why = self.why_no_snapshot(leading, following, region);
-            if why != Reason::SenderRemoved || answer == Answer::Lost {
-                return Err(why);
-            }
+            return Err(Reason::NoAnswer);
         }
         // Below its first index a leader sends a snapshot.
         let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
         self.deliver(following, snapshot, answer).map(drop)
-    }
-
-    /// Why a snapshot whose answer shall be lost or held is refused: what the
-    /// receiver's store would say comes before that there is no answer.
-    fn why_no_snapshot(&self, leading: usize, following: usize, region: RegionId) -> Reason {
-        let (Ok(leader), Ok(receiver)) = (self.leader(leading, region), self.live(following, region)) else {
-            return Reason::NoAnswer;
-        };
-        let known = receiver.region();
-        if leader.region().epoch.is_stale_against(&known.epoch)
-            && known.member_on(self.nodes[leading].id).is_none()
-        {
-            return Reason::SenderRemoved;
-        }
-        if receiver.staged().is_some() && self.guards.holds(Guard::SnapshotOnce) {
-            return Reason::ApplyingSnapshot;
-        }
-        let uninitialised = receiver.state() == PeerState::Uninitialised;
-        if uninitialised && !self.guards.holds(Guard::UninitialisedPeerListens) {
-            return Reason::NotPromotable;
-        }
-        if leader.term() < receiver.term() { Reason::StaleTerm } else { Reason::NoAnswer }
     }
 
     /// The heartbeat that carries the leader's read under way, and its answer.

@@ -4,7 +4,7 @@ use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, Store
 
 use super::raft;
 use crate::draft::Draft;
-use crate::guard::GuardSet;
+use crate::guard::{Guard, GuardSet};
 
 pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Key) -> Result<(), Reason> {
     let peer = draft.leader(store, region)?;
@@ -17,7 +17,8 @@ pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Ke
     if peer.log.term(peer.commit) != Some(peer.term) {
         return Err(Reason::NotCommittedTerm);
     }
-    let alone = !peer.region.is_joint() && peer.region.incoming_voters().count() == 1;
+    let alone = !peer.region.is_joint() && peer.region.incoming_voters().count() == 1
+        || !draft.holds(Guard::ReadNeedsQuorum);
     let acks = if alone { [].into() } else { [peer.id].into() };
     let read = Read { key: key.clone(), index: peer.commit, acks, ready: alone };
     draft.peer_mut(store, region).read = Some(read);
@@ -39,7 +40,7 @@ pub(crate) fn answer(draft: &mut Draft, region: RegionId, store: StoreId) -> Res
     let read = peer
         .read
         .as_ref()
-        .filter(|read| read.ready && read.index <= peer.applied)
+        .filter(|read| read.ready && (!draft.holds(Guard::ReadWaitsForApply) || read.index <= peer.applied))
         .ok_or(Reason::NoReadReady)?;
     let returned = Returned::Value {
         key: read.key.clone(),

@@ -31,11 +31,11 @@ pub(crate) fn replicate(
     };
     match next_message(leading, &receiver.log, entries) {
         Message::Snapshot(snapshot) => {
-            envelope.receive(draft, Kind::Snapshot, answer)?;
-            refuse_stale_term(draft, &envelope)?;
             if answer != Answer::Given {
                 return Err(Reason::NoAnswer);
             }
+            envelope.receive(draft, Kind::Snapshot, answer)?;
+            refuse_stale_term(draft, &envelope)?;
             take_snapshot(draft, &envelope, snapshot)
         }
         Message::Append { previous, entries, commit } => {

@@ -102,7 +102,7 @@ fn replace_by_joint(standard: bool) -> Asked {
     let swap = [change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 3, 3)];
     let asked = scope(
         "replace_by_joint",
-        "one voter is swapped for another in one joint change: do both majorities always count?",
+        "one voter is swapped for another in one joint change: what if the new one leads in between?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
@@ -152,10 +152,16 @@ fn replace_a_lost_store(standard: bool) -> Asked {
         commands: vec![remove(3, 3), add_voter(4, 4), put("a")],
         campaigners: vec![2],
         crashers: vec![3],
-        budgets: Budgets { elections: either(standard, 1, 0), changes: 2, destroys: 1, ..Budgets::default() },
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 2,
+            destroys: 1,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::PeerAdded], vec!["destroy"])
+    (scope, vec![Reach::StoreLost, Reach::LostVoterReplaced], vec!["destroy", "change peer"])
 }
 
 fn leader_removed_after_handover(standard: bool) -> Asked {
@@ -335,7 +341,8 @@ fn reads_across_leaders(standard: bool) -> Asked {
             elections: 1,
             writes: 1,
             reads: either(standard, 2, 1),
-            changes: either(standard, 1, 0),
+            changes: 1,
+            lost: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
