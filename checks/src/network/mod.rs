@@ -200,7 +200,7 @@ impl Network {
         if !self.nodes[at].up {
             return self.lose(id, &message);
         }
-        let report = is_snapshot(&message).then(|| (message.from.store, message.to.id));
+        let report = is_snapshot(&message).then_some((message.from.store, message.to.id));
         let timeout = self.draw_timeout(message.to.store);
         self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
         // A refusal shows in the facts: nothing has changed.
