@@ -1,0 +1,146 @@
+//! Lists that stand in two places: the guards of model and implementation, the
+//! named tests of what lies below the model's grain, and the paths in prose.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rollcall_checks::museum::PIECES;
+use rollcall_model::properties::Property;
+use rollcall_model::scopes;
+
+/// Guards of the model that the implementation cannot drop, with the reason.
+const NOT_DROPPABLE: &[(&str, &str)] = &[];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn model_guards() -> BTreeSet<&'static str> {
+    rollcall_model::Guard::ALL.iter().map(|guard| guard.name()).collect()
+}
+
+fn implementation_guards() -> BTreeSet<&'static str> {
+    rollcall_impl::Guard::ALL.iter().map(|guard| guard.name()).collect()
+}
+
+#[test]
+fn every_guard_of_the_model_can_be_dropped_on_the_implementation() {
+    let excused: BTreeSet<&str> = NOT_DROPPABLE.iter().map(|(name, _)| *name).collect();
+    let missing: BTreeSet<&str> = model_guards().difference(&implementation_guards()).copied().collect();
+    assert_eq!(
+        missing, excused,
+        "the model's guards that the implementation has not, and the table of reasons"
+    );
+    assert!(NOT_DROPPABLE.iter().all(|(_, reason)| !reason.is_empty()));
+}
+
+#[test]
+fn a_guard_of_the_implementation_alone_says_so() {
+    let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
+    let below: BTreeSet<&str> = below.map(|guard| guard.name()).collect();
+    let alone: BTreeSet<&str> = implementation_guards().difference(&model_guards()).copied().collect();
+    assert_eq!(alone, below, "guards without a form in the model, and `is_implementation_only`");
+}
+
+#[test]
+fn a_guard_below_the_grain_is_killed_by_a_test_of_its_name() {
+    let mut sources = String::new();
+    for folder in ["impl/src", "impl/tests"] {
+        for file in files(&root().join(folder), "rs") {
+            sources += &std::fs::read_to_string(&file).expect("a source file");
+        }
+    }
+    let tests: Vec<&str> = sources.split("#[test]\n").skip(1).map(str::trim_start).collect();
+    for guard in rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only()) {
+        let test = tests.iter().find(|test| test.starts_with(&format!("fn {}()", guard.name())));
+        let test = test.unwrap_or_else(|| panic!("no `#[test] fn {}()` under impl/", guard.name()));
+        assert!(test.contains(&format!("Dropped(Guard::{guard:?})")), "{guard} is not dropped in its test");
+    }
+}
+
+#[test]
+fn every_guard_of_the_model_is_a_piece_of_the_museum() {
+    let shown: Vec<&str> = PIECES.iter().map(|piece| piece.guard.name()).collect();
+    let once: BTreeSet<&str> = shown.iter().copied().collect();
+    assert_eq!(once.len(), shown.len(), "a guard is shown twice");
+    assert_eq!(once, model_guards());
+}
+
+#[test]
+fn names_are_told_apart() {
+    let scopes: Vec<String> = scopes::all().into_iter().map(|plan| plan.scope.name).collect();
+    assert_eq!(scopes.iter().collect::<BTreeSet<_>>().len(), scopes.len(), "two scopes have one name");
+    let properties = Property::ALL.iter().map(|property| property.name());
+    let names: BTreeSet<&str> = properties.chain(model_guards()).chain(implementation_guards()).collect();
+    let guards = model_guards().union(&implementation_guards()).count();
+    assert_eq!(names.len(), Property::ALL.len() + guards, "a property and a guard have one name");
+}
+
+/// Every file below `folder` that ends so.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|is| is == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The folders of the project, by which a path in prose is known.
+const FOLDERS: &[&str] = &["traces/", "model/", "impl/", "checks/", ".ci/"];
+
+/// What in a text looks like a path of the project: begins with one of its
+/// folders, or is a link to something that is neither on the web nor an item of
+/// Rust. A pattern ends where its placeholder begins.
+fn paths_in(text: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+    let words = text
+        .split(|letter| !is_part(letter))
+        .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)));
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link));
+    let links = links.filter(|link| !link.contains("::") && !link.contains("://") && !link.starts_with('#'));
+    let links = links.map(|link| link.split_once('#').map_or(link, |(path, _)| path));
+    words.chain(links).map(|path| path.trim_end_matches(['.', '/']).to_string()).collect()
+}
+
+#[test]
+fn paths_in_prose_are_found() {
+    let text = "See `traces/src/lib.rs`, impl/src/. And [this](model/src/guard.rs#L3), [that](https://x.org/a), \
+                [here](#there), [item](Self::encode); traces/museum/<guard>.jsonl and not/ours.";
+    let expected = ["impl/src", "model/src/guard.rs", "traces/museum", "traces/src/lib.rs"];
+    assert_eq!(paths_in(text), expected.map(str::to_string).into());
+}
+
+#[test]
+fn paths_in_the_readme_exist() {
+    let readme =
+        std::fs::read_to_string(root().join("README.md")).expect("a README at the top of the project");
+    let paths = paths_in(&readme);
+    assert!(!paths.is_empty(), "the README names no path");
+    let gone: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(gone.is_empty(), "the README names what is not there: {gone:?}");
+}
+
+#[test]
+fn paths_in_comments_exist() {
+    let mut gone = Vec::new();
+    for crate_folder in ["traces", "model", "impl", "checks"] {
+        for file in files(&root().join(crate_folder), "rs") {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            let comments: String = text
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("//"))
+                .filter(|comment| !comment.contains('<'))
+                .map(|comment| format!("{comment}\n"))
+                .collect();
+            let missing = paths_in(&comments).into_iter().filter(|path| !root().join(path).exists());
+            gone.extend(missing.map(|path| format!("{}: {path}", file.display())));
+        }
+    }
+    assert!(gone.is_empty(), "comments name what is not there:\n{}", gone.join("\n"));
+}
