@@ -42,8 +42,7 @@ macro_rules! reaches {
 
 /// Any peer or tombstone for which `is` holds.
 fn some(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
-    let found = seen.regions().any(|region| seen.replicas(region).any(|(store, peer)| is(store, peer)));
-    found
+    seen.regions().any(|region| seen.replicas(region).any(|(store, peer)| is(store, peer)))
 }
 
 reaches! {

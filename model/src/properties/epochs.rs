@@ -144,6 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_that_is_raised_for_nothing() {
+        let (after, history) = applied(voters(2, &[1, 2, 3]), voters(3, &[1, 2, 3]));
+        let violation = epoch_comparable(&after, &history).unwrap_err();
+        assert!(violation.what.contains("neither members nor range changed"), "{violation}");
+    }
+
+    /// A member left and came again: the same members at a later epoch, by a snapshot.
+    #[test]
+    fn the_same_members_again_behind_a_snapshot() {
+        let before = with(&three(), |view| peer(view, 1).region = voters(2, &[1, 2, 3]));
+        let after = with(&before, |view| peer(view, 1).region = voters(4, &[1, 2, 3]));
+        let mut history = History::begin(HistoryParts::ALL, &before);
+        follow(&mut history, &before, Action::ApplySnapshot { region: 1, store: 1 }, &after);
+        assert_eq!(epoch_comparable(&after, &history), Ok(()));
+    }
+
+    #[test]
     fn epochs_of_which_neither_is_ahead() {
         let split = Region { epoch: Epoch { conf_ver: 1, version: 2 }, ..three_voters() };
         let view = with(&three(), |view| {

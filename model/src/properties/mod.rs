@@ -280,6 +280,7 @@ mod tests {
             Breach::EpochDecreased { region, store, from: epoch, to: epoch },
             Breach::EpochsIncomparable { region, store, epoch, other: epoch },
             Breach::EpochReused { region, store, epoch },
+            Breach::EpochRaisedForNothing { region, store, from: epoch, to: epoch },
             Breach::QuorumsDisjoint { region, store, from: epoch, to: epoch },
             Breach::Resurrected { region, store, peer, by: epoch, destroyed: peer, at: epoch },
             Breach::TombstoneBehind { region, store, peer, peer_epoch: epoch, tombstone: epoch },

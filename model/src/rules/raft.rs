@@ -142,11 +142,10 @@ pub(crate) fn apply_ordinary(peer: &mut Peer) {
         let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
         match &entry.command {
             None => {}
-            Some(Command::Put { key, value }) => {
-                if entry.epoch.version == peer.region.epoch.version {
-                    peer.data.insert(key.clone(), value.clone());
-                }
+            Some(Command::Put { key, value }) if entry.epoch.version == peer.region.epoch.version => {
+                peer.data.insert(key.clone(), value.clone());
             }
+            Some(Command::Put { .. }) => {}
             Some(_) => return,
         }
         peer.applied += 1;
