@@ -192,6 +192,33 @@ fn an_unwritable_target() {
 }
 
 #[test]
+fn runs_that_cannot_be_recorded_or_judged() {
+    let folder = Folder::new();
+    let says = "No such file or directory (os error 2); nothing was left behind";
+    refused(&folder, &["record", "--out", "nowhere/r.jsonl"], "nowhere/r.jsonl: cannot be written", says);
+    let unknown = ["record", "--scenario", "conf-chang", "--out", "r.jsonl"];
+    refused(&folder, &unknown, "unknown scenario `conf-chang`; did you mean `conf-change", "");
+    refused(&folder, &["accept", "nowhere.jsonl"], "nowhere.jsonl:1:1: cannot be read", "No such file");
+
+    folder.ends(&["record", "--seed", "3", "--events", "200", "--out", "run.jsonl"], 0);
+    let run = std::fs::read_to_string(folder.path().join("run.jsonl")).expect("it was written");
+    folder.write("cut.jsonl", &run[..run.len() / 2]);
+    refused(&folder, &["accept", "cut.jsonl"], "cut.jsonl:", "cut short");
+    // A run is no trace, and a trace no run.
+    refused(&folder, &["replay", "run.jsonl"], "run.jsonl:1:", "this reads `rollcall-trace/1`");
+    folder.write("trace.jsonl", &text_of("transfer-leader.jsonl"));
+    refused(&folder, &["accept", "trace.jsonl"], "trace.jsonl:1:", "schema is `rollcall-trace/1`");
+}
+
+#[test]
+fn a_museum_without_that_piece_or_without_a_place() {
+    let folder = Folder::new();
+    let says = "did you mean `snapshot_once`?";
+    refused(&folder, &["museum", "snapshot_onc"], "unknown guard `snapshot_onc`", says);
+    refused(&folder, &["museum", "snapshot_once", "--out", "nowhere"], "nowhere is not a folder", "");
+}
+
+#[test]
 fn what_is_no_command_ends_with_2() {
     let folder = Folder::new();
     for arguments in [&["verfy"][..], &["verify", "--size", "huge"], &["verify", "--family", "splits"], &[]] {

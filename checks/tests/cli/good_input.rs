@@ -103,6 +103,18 @@ fn a_scenario_written_down_is_the_same_again() {
 }
 
 #[test]
+fn a_run_of_the_implementation_is_accepted_and_the_same_again() {
+    let folder = Folder::new();
+    for out in ["a.jsonl", "b.jsonl"] {
+        folder.ends(&["record", "--seed", "7", "--events", "300", "--out", out], 0);
+    }
+    let read = |name| std::fs::read_to_string(folder.path().join(name)).expect("it was written");
+    assert_eq!(read("a.jsonl"), read("b.jsonl"), "a seed says everything");
+    let ran = folder.ends(&["accept", "a.jsonl"], 0);
+    assert!(ran.stdout.starts_with("a.jsonl: the model accepts: "), "{}", ran.stdout);
+}
+
+#[test]
 fn lists_name_everything() {
     let folder = Folder::new();
     let first = |command: &str| -> BTreeSet<String> {
