@@ -68,6 +68,7 @@ pub const PIECES: &[Piece] = &[
     liveness(Guard::DemoteBeforeRemoval, "two_voters_to_one_smoke"),
     safety(Guard::TombstoneAtNewEpoch, Property::CleanTombstone, "replace_one_by_one_smoke"),
     liveness(Guard::StalePeerTold, "leader_removed_after_handover_smoke"),
+    liveness(Guard::LeaderNotRemoved, "leader_removed_after_handover_smoke"),
     safety(Guard::LeaderStepsDownOnRemoval, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::TombstoneRefusesStale, Property::NoResurrection, "leader_removed_after_handover_smoke"),

@@ -29,7 +29,7 @@ pub(crate) fn check_propose(
         }
         _ => false,
     };
-    if removes_leader {
+    if removes_leader && guards.holds(Guard::LeaderNotRemoved) {
         return Err(Refusal::LeaderRemoval);
     }
     if let Command::ChangePeer(change) = command

@@ -116,6 +116,8 @@ guards! {
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
     /// A removed peer that missed its removal campaigns for ever (row 18).
     StalePeerTold "stale_peer_told" Store,
+    /// A leader is asked to remove itself, and the group is without one until an election (row 19).
+    LeaderNotRemoved "leader_not_removed" Store,
     /// A leader that applied its own removal or demotion stays leader for ever (row 19).
     LeaderStepsDownOnRemoval "leader_steps_down_on_removal" Store,
     /// Writing goes on after the peer is destroyed; its successor reads the leftovers (row 20).

@@ -34,7 +34,7 @@ macro_rules! guards {
 guards! {
     /// A second snapshot is dropped while one is received and not applied; else the first is overwritten half-way (row 1).
     SnapshotOnce = "snapshot_once",
-    /// A vote request of a higher term deposes a leader at once; else it keeps serving (row 4, of which answers of a higher term exist only with pre-vote or check-quorum).
+    /// A vote request of a higher term deposes a leader at once; else it keeps serving; answers of a higher term exist only with pre-vote or check-quorum (row 4).
     StepDownOnHigherTerm = "step_down_on_higher_term",
     /// Nothing is proposed while leadership is handed over; else the target's log is behind and it loses (row 5).
     NoProposalsWhileTransferring = "no_proposals_while_transferring",
@@ -60,6 +60,8 @@ guards! {
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
     /// Who was removed and does not know is told; else it campaigns for ever (row 18).
     StalePeerTold = "stale_peer_told",
+    /// A leader is not asked to remove or demote itself; else the group is without a leader until an election (row 19).
+    LeaderNotRemoved = "leader_not_removed",
     /// A leader that applies its own removal is destroyed, and one that is demoted steps down, at once (row 19).
     LeaderStepsDownOnRemoval = "leader_steps_down_on_removal",
     /// Nothing is written after the peer is destroyed; else a later peer finds its leftovers (row 20).

@@ -88,32 +88,31 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
             if !guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command) => {}
         fault => fault?,
     }
-    match command {
-        Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: removed, .. }) => {
-            if *removed == peer.id {
-                return Err(Reason::LeaderRemoval);
-            }
-            let voters = peer.region.incoming_voters().count();
-            if guards.holds(Guard::DemoteBeforeRemoval) && voters == 2 && peer.region.is_voter(*removed) {
-                return Err(Reason::TwoVoters);
-            }
+    if guards.holds(Guard::LeaderNotRemoved) && removes_leader(peer, command) {
+        return Err(Reason::LeaderRemoval);
+    }
+    if let Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command {
+        let voters = peer.region.incoming_voters().count();
+        if guards.holds(Guard::DemoteBeforeRemoval) && voters == 2 && peer.region.is_voter(*removed) {
+            return Err(Reason::TwoVoters);
         }
-        Command::EnterJoint { changes } => {
-            let demotes_self =
-                |change: &Change| change.peer == peer.id && change.kind == ChangeKind::AddLearner;
-            if changes.iter().any(demotes_self) {
-                return Err(Reason::LeaderRemoval);
-            }
-        }
-        Command::LeaveJoint => {
-            let own = peer.region.member(peer.id).map(|member| member.role);
-            if own == Some(MemberRole::DemotingVoter) {
-                return Err(Reason::LeaderRemoval);
-            }
-        }
-        _ => {}
     }
     Ok(())
+}
+
+/// Whether the change removes or demotes the leader that is asked.
+fn removes_leader(leader: &Peer, command: &Command) -> bool {
+    match command {
+        Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader.id,
+        Command::EnterJoint { changes } => {
+            changes.iter().any(|change| change.peer == leader.id && change.kind == ChangeKind::AddLearner)
+        }
+        Command::LeaveJoint => {
+            let own = leader.region.member(leader.id).map(|member| member.role);
+            own == Some(MemberRole::DemotingVoter)
+        }
+        _ => false,
+    }
 }
 
 /// A simple change that finds itself done already.

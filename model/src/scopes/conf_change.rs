@@ -177,7 +177,7 @@ fn leader_removed_after_handover(standard: bool) -> Asked {
         budgets: Budgets {
             elections: 2,
             changes: 1,
-            writes: 1,
+            writes: either(standard, 1, 0),
             lost: either(standard, 1, 0),
             ..Budgets::default()
         },
@@ -244,7 +244,7 @@ fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
         commands: vec![add_learner(3, 3), add_voter(3, 3), put("a")],
         campaigners: vec![2],
         budgets: Budgets {
-            elections: 1,
+            elections: either(standard, 1, 0),
             changes: 2,
             late: either(standard, 1, 0),
             compactions: 1,
@@ -268,7 +268,7 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
     );
     let scope = Scope {
         commands: vec![remove(3, 3), add_voter(id, 3), put("a")],
-        campaigners: vec![2, 3],
+        campaigners: if standard || id == 3 { vec![2, 3] } else { vec![3] },
         crashers: vec![3],
         budgets: Budgets {
             elections: 1,
