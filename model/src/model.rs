@@ -11,6 +11,8 @@ use stateright::Model;
 
 use crate::actions;
 use crate::guard::GuardSet;
+use crate::kinds;
+use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
@@ -152,7 +154,7 @@ impl Rollcall {
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
     pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
         let mut universe = Vec::new();
-        actions::universe(&self.scope, self.seen(state), &mut universe);
+        probes::universe(&self.scope, self.seen(state), &mut universe);
         universe
             .into_iter()
             .filter_map(|action| match self.step(state, &action).1 {
@@ -164,7 +166,7 @@ impl Rollcall {
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
     pub fn kind_of(&self, state: &State, action: &Action) -> usize {
-        actions::kind_of(self.seen(state), action)
+        kinds::kind_of(self.seen(state), action)
     }
 
     /// The first property that `state` violates, in words.

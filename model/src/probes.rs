@@ -1,0 +1,90 @@
+//! What is tried of a state beyond what it offers: the universe from which the
+//! probes are taken. What the rules refuse of it, the implementation must
+//! refuse too, for the same reason.
+
+use rollcall_traces::{
+    Action, Answer, Change, ChangeKind, Cluster, Command, Epoch, Outgoing, RegionId, Role, Scope, StoreId,
+};
+
+use crate::state::Seen;
+
+/// Every action constructor with every parameter that the scope knows, and a
+/// few beyond it (stale epochs, indexes and slots that are not there).
+pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>) {
+    let stores: Vec<StoreId> = seen.stores().map(|(store, _)| store).collect();
+    for region in seen.regions() {
+        for &store in &stores {
+            actions.push(Action::Campaign { region, store });
+            actions.push(Action::ApplySnapshot { region, store });
+            actions.push(Action::Apply { region, store });
+            actions.push(Action::AnswerRead { region, store });
+            actions.push(Action::TimeoutNow { region, leader: store });
+            actions.push(Action::TransferTimeout { region, store });
+            for key in &scope.keys {
+                actions.push(Action::Read { region, store, key: key.clone() });
+            }
+            pairs(scope, region, store, &stores, actions);
+            propositions(scope, seen, region, store, actions);
+        }
+    }
+    for &store in &stores {
+        actions.push(Action::Crash { store });
+        actions.push(Action::Restart { store });
+        actions.push(Action::Destroy { store });
+    }
+    for slot in 0..=seen.held().len() {
+        actions.push(Action::Late { slot });
+    }
+}
+
+fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {
+    for &to in stores {
+        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
+            actions.push(Action::Vote { region, candidate: from, voter: to, answer });
+            for &entries in &scope.rounds {
+                actions.push(Action::Replicate { region, leader: from, follower: to, entries, answer });
+            }
+        }
+        for message in [Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest] {
+            actions.push(Action::Hold { region, from, to, message });
+        }
+    }
+}
+
+fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId, actions: &mut Vec<Action>) {
+    let mut propose = |command: Command, epoch: Option<Epoch>| {
+        actions.push(Action::Propose { region, store, command, epoch });
+    };
+    for command in &scope.commands {
+        propose(command.clone(), None);
+    }
+    for (other, _) in seen.stores() {
+        propose(Command::TransferLeader { to: other }, None);
+    }
+    let Some(peer) = seen.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
+        return;
+    };
+    for index in [peer.log.truncated.index, peer.applied, peer.applied + 1] {
+        propose(Command::CompactLog { index }, None);
+    }
+    propose(Command::LeaveJoint, None);
+    propose(Command::EnterJoint { changes: Vec::new() }, None);
+    for member in &peer.region.peers {
+        for kind in [ChangeKind::AddVoter, ChangeKind::AddLearner, ChangeKind::Remove] {
+            let change = Change { kind, peer: member.id, store: member.store };
+            propose(Command::ChangePeer(change), None);
+            propose(Command::EnterJoint { changes: vec![change] }, None);
+        }
+    }
+    let epoch = peer.region.epoch;
+    for stale in [
+        Epoch { conf_ver: epoch.conf_ver.saturating_sub(1), ..epoch },
+        Epoch { version: epoch.version + 1, ..epoch },
+    ] {
+        for command in
+            scope.commands.iter().filter(|command| !matches!(command, Command::TransferLeader { .. }))
+        {
+            propose(command.clone(), Some(stale));
+        }
+    }
+}
