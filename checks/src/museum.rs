@@ -10,18 +10,18 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rollcall_impl::{Decider, Dropped, Guards, Sound};
+use rollcall_impl::{Dropped, Guards, Sound};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
 use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
-use rollcall_traces::{Action, Header, ReplayError, Sides, Step, Trace, Verdict, record_again, replay};
+use rollcall_traces::{Action, ReplayError, Sides, Trace, Verdict, record_again, replay};
 use serde::Serialize;
 use stateright::Model;
 use thiserror::Error;
 
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::judge::Judge;
-use crate::verify::violation_trace;
+use crate::verify::{violation_trace, walk};
 use crate::world::World;
 
 /// What a dropped guard does harm to.
@@ -180,9 +180,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
 }
 
 fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
-    scopes::all()
-        .into_iter()
-        .find(|plan| plan.scope.name == piece.scope)
+    scopes::named(piece.scope)
         .ok_or(MuseumError::UnknownScope { guard: piece.guard.name(), scope: piece.scope })
 }
 
@@ -252,25 +250,13 @@ fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found
 
 /// The way to `state` and the step there, as the rules without the guard take it.
 fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
-    let mut header = Header::new(without.scope().clone());
-    header.without = without.guards().dropped().map(|guard| guard.name().to_string()).collect();
-    let mut at = without.first();
-    header.view = Some(without.seen(&at).view());
     let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
-    let mut steps = Vec::new();
-    for (index, action) in (1..).zip(way.chain([action.clone()])) {
-        let (after, outcome) = without.take(&at, &action);
-        at = after;
-        let mut step = Step::new(index, action);
-        step.outcome = Some(outcome);
-        step.view = Some(without.seen(&at).view());
-        steps.push(step);
-    }
-    if let Some(last) = steps.last_mut() {
+    let mut trace = walk(without, way.chain([action.clone()]));
+    if let Some(last) = trace.steps.last_mut() {
         last.note = format!("here the guard bites; what never comes behind it {AWAITS}");
     }
-    let verdict = Verdict::diverged(steps.len() as u64);
-    Trace { header, steps, verdict: Some(verdict) }
+    trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
+    trace
 }
 
 /// The sound store must part from the trace, the store without the guard must
@@ -294,10 +280,7 @@ fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
             Some(format!("sound raft-rs parts from the trace at step {parts_at}"));
         return;
     };
-    exhibit.decider = Some(match guard.decider() {
-        Decider::Raft => "raft-rs".into(),
-        Decider::Store => "Store".into(),
-    });
+    exhibit.decider = Some(guard.decider().to_string());
     match follow(World::new(Dropped(guard)), trace) {
         Ok(violated) => {
             exhibit.level = "both".into();

@@ -11,7 +11,7 @@ use std::time::Instant;
 use rollcall_impl::Sound;
 use rollcall_model::scopes::{Family, Plan, Size};
 use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State};
-use rollcall_traces::{Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
+use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -231,13 +231,21 @@ fn judge_conformance(report: &mut ScopeReport, conformance: Conformance) -> Opti
 
 /// A shortest trace into a violated state, with every outcome and view.
 pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property: &str, state: u32) -> Trace {
+    let mut trace = walk(model, explored.trace(model, state).steps.into_iter().map(|(action, _)| action));
+    trace.verdict = Some(Verdict::violated(property, trace.steps.len() as u64));
+    trace
+}
+
+/// What the model makes of the actions from its first state on: every outcome
+/// and view, and what is violated. The verdict is the caller's.
+pub fn walk(model: &Rollcall, actions: impl IntoIterator<Item = Action>) -> Trace {
     let mut header = Header::new(model.scope().clone());
     header.without = model.guards().dropped().map(|guard| guard.name().to_string()).collect();
     header.properties = model.checked().iter().map(|property| property.name().to_string()).collect();
     let mut at = model.first();
     header.view = Some(model.seen(&at).view());
     let mut steps = Vec::new();
-    for (index, (action, _)) in (1..).zip(explored.trace(model, state).steps) {
+    for (index, action) in (1..).zip(actions) {
         let (after, outcome) = model.take(&at, &action);
         at = after;
         let mut step = Step::new(index, action);
@@ -249,8 +257,7 @@ pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property
         }
         steps.push(step);
     }
-    let at = steps.len() as u64;
-    Trace { header, steps, verdict: Some(Verdict::violated(property, at)) }
+    Trace { header, steps, verdict: None }
 }
 
 /// What the scopes of a family owe together: every action and every reason

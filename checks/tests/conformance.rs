@@ -12,7 +12,7 @@ use rollcall_model::scopes;
 use rollcall_traces::{Outcome, Reason, Subject};
 
 fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
-    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == scope).expect("a scope of that name");
+    let plan = scopes::named(scope).expect("a scope of that name");
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
     let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
     let conformance = conform(guards, &model, &explored, 2, &AtomicBool::new(false), &AtomicU64::new(0));
@@ -49,7 +49,7 @@ fn the_schedule_of_a_divergence_shows_it_again() {
     let scope = "leader_removed_after_handover_smoke";
     let divergence = toured(Dropped(Guard::StopAfterDestroy), scope).divergence;
     let divergence = divergence.expect("something is written after the peer is destroyed");
-    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == scope).expect("a scope of that name");
+    let plan = scopes::named(scope).expect("a scope of that name");
     let mut sound = World::new(Sound);
     let mut lacking = World::new(Dropped(Guard::StopAfterDestroy));
     sound.reset(&plan.scope).expect("the scope can be begun");

@@ -164,7 +164,7 @@ fn add_again() -> Command {
 
 /// The shortest way from the reuse of an id to a leader that lacks what was committed.
 fn reused_id() -> Trace {
-    let base = scopes::all().into_iter().find(|plan| plan.scope.name == "joins_again_with_the_same_id");
+    let base = scopes::named("joins_again_with_the_same_id");
     let base = base.expect("the scope is there").scope;
     assert!(base.commands.contains(&add_again()));
     let scope = Scope {

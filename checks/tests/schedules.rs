@@ -40,7 +40,7 @@ static MODEL: LazyLock<Arc<Rollcall>> = LazyLock::new(|| {
 
 /// Five stores, and more of everything than any exhausted scope has.
 fn scope() -> Scope {
-    let base = scopes::all().into_iter().find(|plan| plan.scope.name == "grow_and_shrink");
+    let base = scopes::named("grow_and_shrink");
     let change = |kind, peer, store| Change { kind, peer, store };
     let simple = |kind, peer, store| Command::ChangePeer(change(kind, peer, store));
     let joint = |changes: &[Change]| Command::EnterJoint { changes: changes.to_vec() };

@@ -16,6 +16,15 @@ pub enum Decider {
     Store,
 }
 
+impl fmt::Display for Decider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Decider::Raft => "raft-rs",
+            Decider::Store => "Store",
+        })
+    }
+}
+
 /// Which rules hold.
 pub trait Guards: Copy {
     /// Whether `guard` holds.

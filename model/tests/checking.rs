@@ -7,7 +7,7 @@ use rollcall_traces::{Action, Budgets, Change, ChangeKind, Command, Outcome, Rea
 use stateright::{Checker, Model};
 
 fn plan(name: &str) -> Plan {
-    scopes::all().into_iter().find(|plan| plan.scope.name == name).expect("a scope of that name")
+    scopes::named(name).expect("a scope of that name")
 }
 
 #[test]

@@ -7,11 +7,11 @@ use rollcall_model::scopes::{self, Plan, Size};
 
 /// The scope of that name.
 pub(super) fn plan(name: &str) -> Result<Plan> {
-    let plans = scopes::all();
-    match plans.iter().position(|plan| plan.scope.name == name) {
-        Some(at) => Ok(plans[at].clone()),
-        None => unknown("scope", name, plans.iter().map(|plan| plan.scope.name.as_str()), "rollcall scopes"),
+    if let Some(plan) = scopes::named(name) {
+        return Ok(plan);
     }
+    let plans = scopes::all();
+    unknown("scope", name, plans.iter().map(|plan| plan.scope.name.as_str()), "rollcall scopes")
 }
 
 /// Refuses where no scope of that size has `part` in its name.

@@ -69,10 +69,7 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
     Exhibit {
         guard: guard.name().into(),
         incident: guard.incident().into(),
-        decider: Some(match guard.decider() {
-            rollcall_impl::Decider::Raft => "raft-rs".into(),
-            rollcall_impl::Decider::Store => "Store".into(),
-        }),
+        decider: Some(guard.decider().to_string()),
         level: "implementation".into(),
         property: None,
         states_to_find: None,

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rollcall_impl::{Decider, Dropped, Guard, Guards, Sound};
+use rollcall_impl::{Dropped, Guard, Guards, Sound};
 use rollcall_model::ModelSubject;
 use rollcall_traces::{
     Divergence, GuardNote, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file,
@@ -107,10 +107,7 @@ fn deciders(trace_lacks: &[String], implementation_lacks: Option<Guard>, sides: 
     let note = |guard: Guard, side: &str| GuardNote {
         side: side.into(),
         guard: guard.name().into(),
-        decider: match guard.decider() {
-            Decider::Raft => "raft-rs".into(),
-            Decider::Store => "Store".into(),
-        },
+        decider: guard.decider().to_string(),
     };
     let only_trace = trace_lacks
         .iter()

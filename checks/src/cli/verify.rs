@@ -122,7 +122,7 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
 
 /// Writes the schedule down, so that the command that shows it again works.
 fn say_divergence(report: &ScopeReport, divergence: &Divergence) -> Result<()> {
-    let plan = scopes::all().into_iter().find(|plan| plan.scope.name == report.scope);
+    let plan = scopes::named(&report.scope);
     let mut divergence = divergence.clone();
     if let Some(plan) = plan {
         let path = PathBuf::from(format!("{}-divergence.jsonl", report.scope));

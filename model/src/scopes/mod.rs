@@ -140,6 +140,11 @@ pub fn all() -> Vec<Plan> {
     Family::ALL.iter().flat_map(sizes).collect()
 }
 
+/// The scope of that name.
+pub fn named(name: &str) -> Option<Plan> {
+    all().into_iter().find(|plan| plan.scope.name == name)
+}
+
 // The vocabulary in which scopes are written.
 
 /// The one region of the first subject: the whole key space.
