@@ -3,21 +3,26 @@
 //!
 //! One state of the model goes along with the run. What a store sent must be
 //! what the model's peer may send (`rollcall_model::may_send`) or what it
-//! answers to the very message; what a store took must lead the model to the
-//! same facts. A tick is explained by at most [`HIDDEN`] actions that nobody
-//! wrote down: a campaign, or a transfer that is given up. How raft-rs probes
-//! and when it sends is left to it; so are losses and copies, because a message
-//! may be delivered never or often.
+//! answers; what a store took must lead the model to the same facts, of every
+//! region on the store where others can have changed. A tick is explained by at
+//! most [`HIDDEN`] actions that nobody wrote down: a campaign, or a transfer
+//! that is given up. How raft-rs probes and when it sends is left to it; so are
+//! losses and copies, because a message may be delivered never or often. So is
+//! by whom a read was acknowledged: its answer must be the model's all the same.
 
-use std::borrow::Cow;
+mod sent;
+mod verdict;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
-use rollcall_model::{GuardSet, Rollcall, State, may_send};
+use rollcall_model::{GuardSet, Rollcall, State};
 use rollcall_traces::{
-    Action, Book, Cluster, Difference, Event, Facts, Happening, Held, Message, Outcome, Peer, RegionId, Run,
-    RunHeader, ScopeError, Sent, Store, StoreId, View, differences, factual,
+    Action, Book, Cluster, Difference, Event, Facts, Happening, Held, Key, Outcome, Peer, PeerState,
+    PlacementDriver, Reason, RegionId, Run, RunHeader, ScopeError, Sent, Store, StoreId, View, differences,
+    factual,
 };
+
+pub use verdict::{Accepted, Unexplained};
 
 /// The most actions that nobody wrote down between two events.
 pub const HIDDEN: usize = 1;
@@ -25,74 +30,25 @@ pub const HIDDEN: usize = 1;
 /// Events that a refusal tells of before its own.
 const TOLD: usize = 5;
 
-/// What was accepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// Events.
-    pub events: u64,
-    /// Messages sent.
-    pub sent: u64,
-    /// Messages delivered.
-    pub delivered: u64,
-    /// Facts of a peer compared.
-    pub facts: u64,
-    /// Actions that nobody wrote down.
-    pub hidden: u64,
-    /// The most of them for one event.
-    pub most_hidden: usize,
-}
-
-/// The first event that no behaviour of the model explains.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unexplained {
-    /// The run.
-    pub scenario: String,
-    /// Its seed.
-    pub seed: u64,
-    /// The event, from 1.
-    pub event: u64,
-    /// The store that it happened to, where one is known.
-    pub store: Option<StoreId>,
-    /// The region.
-    pub region: RegionId,
-    /// What happened, and the last events before it.
-    pub happened: Vec<String>,
-    /// What cannot be.
-    pub fault: String,
-    /// The facts that differ.
-    pub differences: Vec<Difference>,
-}
-
-impl fmt::Display for Unexplained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unexplained { scenario, seed, event, region, fault, .. } = self;
-        let store = self.store.map_or(Cow::Borrowed(""), |store| format!(", store {store}").into());
-        writeln!(
-            f,
-            "{scenario}, seed {seed}: the model does not explain event {event} (region {region}{store})"
-        )?;
-        writeln!(f, "  {fault}")?;
-        for Difference { path, expected, actual } in &self.differences {
-            let words = |value: &Option<serde_json::Value>| {
-                value.as_ref().map_or("nothing".to_string(), ToString::to_string)
-            };
-            writeln!(f, "    {path}: model {}, run {}", words(expected), words(actual))?;
-        }
-        writeln!(f, "  the last events:")?;
-        self.happened.iter().try_for_each(|line| writeln!(f, "    {line}"))
-    }
-}
-
 /// A fault in one explanation; the one with the fewest differences is told.
 struct Fault {
     words: String,
+    /// The region of the facts that differ.
+    region: Option<RegionId>,
     differences: Vec<Difference>,
 }
 
 impl Fault {
     fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), differences: Vec::new() }
+        Self { words: words.into(), region: None, differences: Vec::new() }
     }
+}
+
+/// A read under way.
+struct Reading {
+    key: Option<Key>,
+    /// What was committed when it was asked: its answer must not be older.
+    index: u64,
 }
 
 struct Acceptor {
@@ -100,6 +56,9 @@ struct Acceptor {
     state: State,
     told: Book,
     messages: BTreeMap<u64, Held>,
+    readings: BTreeMap<(StoreId, RegionId), Reading>,
+    /// The last id that the placement driver gave for a split.
+    allotted: u64,
     accepted: Accepted,
     last: VecDeque<String>,
 }
@@ -131,8 +90,8 @@ impl Acceptor {
                 }
             }
         }
-        let (messages, accepted, last) = Default::default();
-        Ok(Self { model, state, told, messages, accepted, last })
+        let (messages, readings, allotted, accepted, last) = Default::default();
+        Ok(Self { model, state, told, messages, readings, allotted, accepted, last })
     }
 
     fn event(&mut self, event: &Event) -> Result<(), Fault> {
@@ -150,6 +109,7 @@ impl Acceptor {
             self.told.learn(facts).map_err(Fault::new)?;
         }
         let (state, hidden) = self.explain(event)?;
+        self.note_read(&event.event);
         self.state = state;
         self.accepted.events += 1;
         self.accepted.facts += event.facts.len() as u64;
@@ -158,6 +118,7 @@ impl Acceptor {
         self.accepted.hidden += hidden as u64;
         self.accepted.most_hidden = self.accepted.most_hidden.max(hidden);
         for Sent { id, message } in &event.sent {
+            self.allotted = self.allotted.max(sent::last_id(message));
             if self.messages.insert(*id, message.clone()).is_some() {
                 return Err(Fault::new(format!("a second message has the number {id}")));
             }
@@ -197,6 +158,14 @@ impl Acceptor {
             Happening::Propose { region, store, .. } => {
                 vec![None, Some(Action::TransferTimeout { region, store })]
             }
+            // The ids of a split are proposed as well.
+            Happening::Deliver { message } => match self.messages.get(&message) {
+                Some(held) if held.is_from_driver() => {
+                    let (region, store) = (held.region, held.to.store);
+                    vec![None, Some(Action::TransferTimeout { region, store })]
+                }
+                _ => vec![None],
+            },
             _ => vec![None],
         }
     }
@@ -204,124 +173,171 @@ impl Acceptor {
     fn try_out(&self, event: &Event, hidden: Option<&Action>) -> Result<State, Fault> {
         let mut state = self.state;
         if let Some(action) = hidden {
-            state = self.done(&state, action)?;
+            state = self.done(&state, action)?.0;
         }
-        let (after, answer) = self.take(&state, &event.event)?;
-        self.compare(&after, &event.facts)?;
-        self.check_sent(event, &state, &after, answer)?;
+        let (after, answers) = self.take(&state, &event.event)?;
+        self.compare(&after, event)?;
+        self.check_sent(event, &state, &after, answers)?;
         Ok(after)
     }
 
-    fn done(&self, state: &State, action: &Action) -> Result<State, Fault> {
-        match self.model.step(state, action) {
-            (after, Outcome::Done(_)) => Ok(after),
-            (_, Outcome::Refused(reason)) => {
+    fn done(&self, state: &State, action: &Action) -> Result<(State, Vec<Held>), Fault> {
+        match self.model.step_aloud(state, action) {
+            (after, Outcome::Done(_), said) => Ok((after, said)),
+            (_, Outcome::Refused(reason), _) => {
                 Err(Fault::new(format!("the model refuses `{action}`: {reason}")))
             }
         }
     }
 
-    /// What the model makes of the event, and what its receiver answers.
-    fn take(&self, state: &State, happening: &Happening) -> Result<(State, Option<Held>), Fault> {
-        let after = match happening {
-            // A report changes what raft-rs sends next, and no fact.
-            Happening::Tick { .. } | Happening::Lose { .. } | Happening::ReportSnapshot { .. } => *state,
+    /// What the model makes of the event, and what the store answers.
+    fn take(&self, state: &State, happening: &Happening) -> Result<(State, Vec<Held>), Fault> {
+        match happening {
+            // A report changes what raft-rs sends next, and no fact; so does a
+            // look at the size.
+            Happening::Tick { .. }
+            | Happening::Lose { .. }
+            | Happening::ReportSnapshot { .. }
+            | Happening::AskSplit { .. }
+            | Happening::AskMembers { .. } => Ok((*state, Vec::new())),
             Happening::Deliver { message } => {
                 let held = self.messages.get(message);
                 let held = held.ok_or_else(|| Fault::new(format!("nobody sent message {message}")))?;
                 let (after, _, answer) = self.model.deliver(state, held);
-                return Ok((after, answer));
+                Ok((after, answer.into_iter().collect()))
             }
-            Happening::Propose { region, store, command, outcome } => {
-                let (region, store, command) = (*region, *store, command.clone());
-                let action = Action::Propose { region, store, command, epoch: None };
+            Happening::Propose { region, store, command, epoch, outcome } => {
+                let (region, store, epoch) = (*region, *store, *epoch);
+                let action = Action::Propose { region, store, command: command.clone(), epoch };
                 let (after, expected) = self.model.step(state, &action);
-                if expected != *outcome {
-                    let words =
-                        format!("the model's answer to the proposal is {expected}, the run's {outcome}");
-                    return Err(Fault::new(words));
+                same_answer(&expected, outcome)?;
+                Ok((after, Vec::new()))
+            }
+            Happening::Read { region, store, key, outcome } => {
+                self.check_read(state, *region, *store, key.as_ref(), outcome)?;
+                Ok((*state, Vec::new()))
+            }
+            Happening::AnswerRead { region, store, meta, data } => {
+                let seen = self.model.seen(state);
+                let peer = seen.peer(*store, *region).filter(|peer| peer.state != PeerState::Tombstone);
+                let peer = peer.ok_or_else(|| Fault::new("nobody is there to answer"))?;
+                let asked = self.readings.get(&(*store, *region));
+                let asked = asked.ok_or_else(|| Fault::new("no read is under way"))?;
+                if peer.applied < asked.index {
+                    return Err(Fault::new(format!("{} was committed when the read was asked", asked.index)));
                 }
-                after
+                let asked_for = |key: &Key| asked.key.as_ref().is_none_or(|asked| asked == key);
+                if !peer.data.iter().filter(|(key, _)| asked_for(key)).eq(data) || peer.region != *meta {
+                    return Err(Fault::new("the model's answer has other data, or another region"));
+                }
+                Ok((*state, Vec::new()))
             }
             Happening::Apply { region, store } => {
-                self.done(state, &Action::Apply { region: *region, store: *store })?
+                self.done(state, &Action::Apply { region: *region, store: *store })
             }
             Happening::ApplySnapshot { region, store } => {
-                self.done(state, &Action::ApplySnapshot { region: *region, store: *store })?
+                self.done(state, &Action::ApplySnapshot { region: *region, store: *store })
             }
-            Happening::Crash { store } => self.done(state, &Action::Crash { store: *store })?,
-            Happening::Restart { store } => self.done(state, &Action::Restart { store: *store })?,
-        };
-        Ok((after, None))
+            Happening::Crash { store } => self.done(state, &Action::Crash { store: *store }),
+            Happening::Restart { store } => self.done(state, &Action::Restart { store: *store }),
+        }
     }
 
-    fn compare(&self, after: &State, told: &[Facts]) -> Result<(), Fault> {
+    /// Whether a read is taken or refused as the model has it. The model is told
+    /// of none, for nobody wrote down who acknowledges it.
+    fn check_read(
+        &self,
+        state: &State,
+        region: RegionId,
+        store: StoreId,
+        key: Option<&Key>,
+        outcome: &Outcome,
+    ) -> Result<(), Fault> {
+        let seen = self.model.seen(state);
+        let first = || seen.peer(store, region).map_or_else(Key::empty, |peer| peer.region.start.clone());
+        let key = key.cloned().unwrap_or_else(first);
+        let expected = self.model.step(state, &Action::Read { region, store, key }).1;
+        // What is checked behind a read under way is not asked any more.
+        let behind = expected.is_done() || expected == Outcome::Refused(Reason::NotCommittedTerm);
+        let pending = *outcome == Outcome::Refused(Reason::ReadPending) && behind;
+        if pending && self.readings.contains_key(&(store, region)) {
+            return Ok(());
+        }
+        same_answer(&expected, outcome)
+    }
+
+    /// Remembers the reads under way.
+    fn note_read(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Read { region, store, key, outcome } if outcome.is_done() => {
+                let seen = self.model.seen(&self.state);
+                let index = seen.peer(*store, *region).map_or(0, |peer| peer.commit);
+                self.readings.insert((*store, *region), Reading { key: key.clone(), index });
+            }
+            Happening::AnswerRead { region, store, .. } => {
+                self.readings.remove(&(*store, *region));
+            }
+            Happening::Crash { store } => self.readings.retain(|(at, _), _| at != store),
+            _ => {}
+        }
+    }
+
+    /// What was told must be the model's; and where more than one region can
+    /// have changed, what was told before must be so still.
+    fn compare(&self, after: &State, event: &Event) -> Result<(), Fault> {
         let seen = self.model.seen(after);
-        for Facts { store, region, .. } in told {
-            let expected = seen.peer(*store, *region).map(factual);
-            let actual = self.told.peer(*store, *region);
-            if expected.as_ref() != actual {
-                let differences =
-                    differences(&alone(*store, *region, expected.as_ref()), &alone(*store, *region, actual));
-                return Err(Fault { words: "its facts are not the model's:".into(), differences });
+        for Facts { store, region, .. } in &event.facts {
+            self.compare_place(seen.peer(*store, *region), *store, *region)?;
+        }
+        if let Happening::Apply { store, .. } | Happening::Crash { store } | Happening::Restart { store } =
+            event.event
+        {
+            let told = |region: RegionId| {
+                event.facts.iter().any(|facts| (facts.store, facts.region) == (store, region))
+            };
+            let here = seen.regions().chain(self.told.regions_on(store));
+            for region in here.filter(|region| !told(*region)) {
+                self.compare_place(seen.peer(store, region), store, region)?;
             }
         }
         Ok(())
     }
 
-    /// A message is what its sender may send before or after the event, or its
-    /// answer to the message that it took.
-    fn check_sent(
-        &self,
-        event: &Event,
-        before: &State,
-        after: &State,
-        answer: Option<Held>,
-    ) -> Result<(), Fault> {
-        let applied = matches!(event.event, Happening::ApplySnapshot { .. });
-        let mut answered = answer.is_none();
-        for Sent { id, message } in &event.sent {
-            if answer.as_ref() == Some(message) {
-                answered = true;
-                continue;
-            }
-            let is_answer = matches!(message.message, Message::AppendAnswer { .. }) && !applied;
-            let may = |state: &State| {
-                let seen = self.model.seen(state);
-                match seen.peer(message.from.store, message.region) {
-                    _ if is_answer => Err("nothing was asked".to_string()),
-                    Some(peer) => may_send(peer, message.from.store, message),
-                    None => Err("its sender is not there".into()),
-                }
-            };
-            if let Err(why) = may(after)
-                && may(before).is_err()
-            {
-                return Err(Fault::new(format!("message {id} ({message}) cannot be sent: {why}")));
-            }
+    fn compare_place(&self, expected: Option<&Peer>, store: StoreId, region: RegionId) -> Result<(), Fault> {
+        let expected = expected.map(factual);
+        let actual = self.told.peer(store, region);
+        if expected.as_ref() == actual {
+            return Ok(());
         }
-        match answer {
-            Some(answer) if !answered => Err(Fault::new(format!("the model answers: {answer}"))),
-            _ => Ok(()),
-        }
+        let expected = alone(store, region, expected.as_ref());
+        let differences = differences(&expected, &alone(store, region, actual));
+        Err(Fault { words: "its facts are not the model's:".into(), region: Some(region), differences })
     }
 
     fn refusal(&self, header: &RunHeader, event: &Event, fault: Fault) -> Unexplained {
         let delivered = match &event.event {
-            Happening::Deliver { message } => self.messages.get(message).map(|held| held.to.store),
+            Happening::Deliver { message } => self.messages.get(message),
             _ => None,
         };
+        let region = fault.region.or(event.event.region()).or(delivered.map(|held| held.region));
         Unexplained {
             scenario: header.scenario.clone(),
             seed: header.seed,
             event: event.index,
-            store: event.event.stores().last().copied().or(delivered),
-            region: header.scope.regions[0].id,
+            store: event.event.stores().last().copied().or(delivered.map(|held| held.to.store)),
+            region: region.unwrap_or(header.scope.regions[0].id),
             happened: self.last.iter().cloned().collect(),
             fault: fault.words,
             differences: fault.differences,
         }
     }
+}
+
+fn same_answer(expected: &Outcome, outcome: &Outcome) -> Result<(), Fault> {
+    if expected == outcome {
+        return Ok(());
+    }
+    Err(Fault::new(format!("the model's answer is {expected}, the run's {outcome}")))
 }
 
 /// A cluster in which there is one peer at most.
@@ -330,5 +346,5 @@ fn alone(store: StoreId, region: RegionId, peer: Option<&Peer>) -> View {
     if let Some(peer) = peer {
         seen.peers.insert(region, peer.clone());
     }
-    View { stores: [(store, seen)].into(), held: Vec::new() }
+    View { stores: [(store, seen)].into(), held: Vec::new(), pd: PlacementDriver::default() }
 }

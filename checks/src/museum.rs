@@ -76,6 +76,17 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::ReadNeedsQuorum, Property::ReadSafety, "reads_across_leaders_smoke"),
     safety(Guard::ReadWaitsForApply, Property::ReadSafety, "reads_across_leaders"),
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
+    safety(Guard::EpochCheckedAtApply, Property::MetaConsistent, "split_and_leader_change_smoke"),
+    safety(Guard::SplitIdsFitMembers, Property::MetaConsistent, "split_against_an_add_smoke"),
+    safety(Guard::SplitTakenByEveryReplica, Property::AppliedAgreement, "split_against_a_remove_smoke"),
+    safety(Guard::RemovedPeerSplitsNothing, Property::MetaConsistent, "split_against_a_remove"),
+    safety(Guard::SplitSparesTheKnown, Property::NoResurrection, "child_removed_before_its_birth_smoke"),
+    safety(Guard::SplitKeepsVote, Property::ElectionSafety, "child_snapshot_under_way_smoke"),
+    safety(Guard::DataDivided, Property::MetaConsistent, "split_on_two_peers_smoke"),
+    safety(Guard::SnapshotChecksOverlap, Property::RangeDisjoint, "child_snapshot_under_way_smoke"),
+    safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),
+    safety(Guard::DestroySparesRangesOfOthers, Property::MetaConsistent, "child_removed_before_its_birth"),
+    safety(Guard::AnswerCopiesRegion, Property::ReadSafety, "reads_across_a_split_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 

@@ -23,8 +23,8 @@ use rollcall_impl::{Dropped, Guards, Sound};
 use rollcall_model::properties::Property;
 use rollcall_model::{ACTION_KINDS, GuardSet, ModelSubject, Rollcall, State, scopes};
 use rollcall_traces::{
-    Action, Budgets, Change, ChangeKind, Command, Entries, Key, Outcome, ReplayError, Scope, Sides, Subject,
-    Trace, record, replay, shrink,
+    Action, Budgets, Change, ChangeKind, ChildCommand, Command, Derive, Entries, Key, Outcome, ReplayError,
+    Scope, Sides, SplitKeys, Subject, Trace, record, replay, shrink,
 };
 use stateright::Model;
 
@@ -44,7 +44,11 @@ fn scope() -> Scope {
     let change = |kind, peer, store| Change { kind, peer, store };
     let simple = |kind, peer, store| Command::ChangePeer(change(kind, peer, store));
     let joint = |changes: &[Change]| Command::EnterJoint { changes: changes.to_vec() };
-    let put = |value: &str| Command::Put { key: Key::from("k"), value: Key::from(value) };
+    let put_at = |key: &str, value: &str| Command::Put { key: Key::from(key), value: Key::from(value) };
+    let put = |value: &str| put_at("k", value);
+    let of_the_first_child = |command| ChildCommand { region: 100, command };
+    let at =
+        |keys: &[&str], derive| SplitKeys { keys: keys.iter().map(|key| Key::from(*key)).collect(), derive };
     Scope {
         name: "schedules".into(),
         question: "is there a difference that no exhausted scope is large enough to show?".into(),
@@ -65,11 +69,19 @@ fn scope() -> Scope {
             Command::TransferLeader { to: 2 },
             Command::TransferLeader { to: 4 },
             put("a"),
-            put("b"),
-            put("c"),
+            put_at("p", "b"),
+            Command::Delete { key: Key::from("k") },
             put("d"),
         ],
-        keys: vec![Key::from("k")],
+        child_commands: vec![
+            of_the_first_child(simple(ChangeKind::Remove, 103, 3)),
+            of_the_first_child(simple(ChangeKind::AddLearner, 93, 3)),
+            of_the_first_child(simple(ChangeKind::AddVoter, 95, 5)),
+            of_the_first_child(Command::LeaveJoint),
+        ],
+        splits: vec![at(&["m"], Derive::Left), at(&["g"], Derive::Right), at(&["h", "q"], Derive::Left)],
+        next_id: 100,
+        keys: vec![Key::from("k"), Key::from("p")],
         campaigners: Vec::new(),
         crashers: Vec::new(),
         budgets: Budgets {
@@ -80,6 +92,7 @@ fn scope() -> Scope {
             late: 4,
             writes: 4,
             changes: 6,
+            splits: 3,
             transfers: 2,
             compactions: 2,
             reads: 2,

@@ -75,6 +75,19 @@ scopes! {
         transfer_against_a_change
         old_term_entries
         reads_across_leaders;
+    split:
+        split_against_an_add
+        split_against_a_remove
+        child_snapshot_under_way
+        child_removed_before_its_birth
+        split_and_leader_change
+        split_and_crash
+        split_on_two_peers
+        batch_split
+        split_in_joint_state
+        child_split_again
+        first_messages_parked
+        reads_across_a_split;
 }
 
 #[test]

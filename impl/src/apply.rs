@@ -1,18 +1,24 @@
-//! What the next admin entry does.
+//! What committed entries do.
 //!
-//! One entry a step; the ordinary entries behind it follow at once. The effect
+//! One admin entry a step; the ordinary entries behind it follow at once. The effect
 //! depends on the entry and the region alone, so that it is the same on every
 //! replica; an entry that no longer fits changes nothing but the applied
 //! index. Follows `TV apply.rs exec_raft_cmd` and `TV peer.rs
 //! on_ready_change_peer`.
 
+use std::collections::BTreeMap;
+
+use crate::children::Divided;
 use crate::command::{Command, RaftChange, Request};
 use crate::conf_change;
 use crate::engine::Write;
+use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
-use crate::region::{Epoch, Region};
+use crate::region::{Epoch, Key, Region, Value};
+use crate::size::Size;
+use crate::split::Division;
 use crate::step::{Failure, Step};
 
 /// What is left of the peer.
@@ -20,7 +26,9 @@ pub(crate) enum Applied {
     /// It stays.
     Stays,
     /// It removed itself.
-    Removed(Removed),
+    Removed(Box<Removed>),
+    /// It stays, with a part of what it had.
+    Divided(Box<Divided>),
 }
 
 /// A peer's own removal.
@@ -31,6 +39,9 @@ pub(crate) struct Removed {
     pub(crate) old_epoch: Epoch,
     /// The entry behind the removal, if it is committed.
     pub(crate) next: Option<u64>,
+    /// What the first committed split behind it would make of the region,
+    /// whatever it was proposed under.
+    pub(crate) behind: Option<Division>,
 }
 
 impl Peer {
@@ -46,12 +57,20 @@ impl Peer {
         }
         // Ordinary entries never wait, so this is an admin one.
         let request = storage.log.payload(index).and_then(|payload| payload.request()).cloned();
+        let mut applied = Applied::Stays;
         match request {
             Some(request) if request.command.is_conf_change() => {
                 let old_epoch = self.storage().region().epoch;
                 if let Some(rest) = self.apply_conf_change(&request, step)? {
                     let next = (self.storage().hard.commit > index).then_some(index + 1);
-                    return Ok(Applied::Removed(Removed { rest, old_epoch, next }));
+                    let behind = self.division_behind(index, &rest);
+                    let removed = Removed { rest, old_epoch, next, behind };
+                    return Ok(Applied::Removed(Box::new(removed)));
+                }
+            }
+            Some(request @ Request { command: Command::Split { .. }, .. }) => {
+                if let Some(divided) = self.apply_split(&request, step) {
+                    applied = Applied::Divided(Box::new(divided));
                 }
             }
             Some(Request { command: Command::CompactLog { index }, .. }) => {
@@ -68,7 +87,96 @@ impl Peer {
         }
         self.handle_ready(step, None);
         self.apply_ordinary(step);
-        Ok(Applied::Stays)
+        Ok(applied)
+    }
+
+    /// What the entry at `index` would make of `region`, if it is committed and
+    /// a valid split.
+    pub(crate) fn division_at(&self, index: u64, region: &Region, guards: impl Guards) -> Option<Division> {
+        let storage = self.storage();
+        let payload = storage.log.payload(index).filter(|_| index <= storage.hard.commit)?;
+        Division::of(guards, region, payload.request()?)
+    }
+
+    /// What the first committed split behind `index` would make of `region`,
+    /// checked against nothing.
+    fn division_behind(&self, index: u64, region: &Region) -> Option<Division> {
+        let storage = self.storage();
+        (index + 1..=storage.hard.commit).find_map(|index| {
+            let request = storage.log.payload(index)?.request()?;
+            Division::unchecked(region, request)
+        })
+    }
+
+    /// Applies what needs no step of its own: empty entries, `Put`s and
+    /// `Delete`s, up to the first admin entry.
+    pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+        let storage = self.node.mut_store();
+        let mut applied = storage.applied;
+        while applied < storage.hard.commit {
+            let payload = storage.log.payload(applied + 1).expect("a committed entry is in the log");
+            if payload.is_admin() {
+                break;
+            }
+            let request = payload.request().filter(|request| {
+                let checked = EpochParts::checked_by(&request.command);
+                checked.agree(request.epoch, storage.record.region.epoch)
+                    || !step.guards.holds(Guard::EpochCheckedAtApply)
+            });
+            match request.map(|request| &request.command) {
+                Some(Command::Put { key, value }) => {
+                    step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
+                    self.size.put(key, value, step.guards);
+                    storage.data.insert(key.clone(), value.clone());
+                }
+                Some(Command::Delete { key }) => {
+                    step.batch.push(Write::Delete(self.region, key.clone()));
+                    self.size.delete(key, step.guards);
+                    storage.data.remove(key);
+                }
+                _ => {}
+            }
+            applied += 1;
+        }
+        if applied > storage.applied {
+            self.set_applied(applied);
+        }
+    }
+
+    /// The log took effect up to `applied`.
+    pub(crate) fn set_applied(&mut self, applied: u64) {
+        let storage = self.node.mut_store();
+        storage.applied = applied;
+        storage.revision += 1;
+        self.node.advance_apply_to(applied);
+    }
+
+    /// The parent's part of a split, and what it gives away.
+    fn apply_split<G: Guards>(&mut self, request: &Request, step: &mut Step<'_, G>) -> Option<Divided> {
+        let leads = self.is_leader();
+        if !leads && !step.guards.holds(Guard::SplitTakenByEveryReplica) {
+            return None;
+        }
+        let division = Division::of(step.guards, self.storage().region(), request)?;
+        // The client is told that its epoch is over (`TV peer.rs handle_read`).
+        self.drop_read();
+        self.size = Size::default();
+        let storage = self.node.mut_store();
+        storage.record.region = division.parent.clone();
+        storage.revision += 1;
+        step.batch.push(Write::Record(storage.record.clone()));
+        if !step.guards.holds(Guard::DataDivided) {
+            let data = vec![storage.data.clone(); division.children.len()];
+            return Some(Divided { division, data, leads });
+        }
+        let part = |region: &Region| -> BTreeMap<Key, Value> {
+            let inside = storage.data.iter().filter(|(key, _)| region.contains(key));
+            inside.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let data = division.children.iter().map(part).collect();
+        storage.data.retain(|key, _| division.parent.contains(key));
+        step.batch.push(Write::Keep(self.region, division.parent.range()));
+        Some(Divided { division, data, leads })
     }
 
     /// The effect of a conf change; the new region if this peer is not in it.
@@ -78,7 +186,9 @@ impl Peer {
         step: &mut Step<'_, G>,
     ) -> Result<Option<Region>, Failure> {
         let region = self.storage().region();
-        if request.epoch.conf_ver != region.epoch.conf_ver {
+        if !EpochParts::checked_by(&request.command).agree(request.epoch, region.epoch)
+            && step.guards.holds(Guard::EpochCheckedAtApply)
+        {
             return Ok(None);
         }
         let Ok(next) = conf_change::apply(step.guards, region, &request.command) else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! What can be proposed, and how it travels in a raft entry.
 //!
-//! `Put` and `CompactLog` are an entry's data. A conf change is a raft
+//! `Put`, `Delete`, `Split` and `CompactLog` are an entry's data. A conf change is a raft
 //! `ConfChange` (simple) or an explicit `ConfChangeV2` (joint), and the whole
 //! request stands in the entry's context, as TiKV puts it into the change's
 //! (`TV util.rs ChangePeerI::to_confchange`): raft's change knows peer ids but
@@ -11,7 +11,7 @@ use raft::eraftpb::{
 };
 
 use crate::codec::{DecodeError, Reader, put_bytes, put_epoch, put_u64};
-use crate::region::{Epoch, Key, PeerId, StoreId, Value};
+use crate::region::{Epoch, Key, PeerId, RegionId, StoreId, Value};
 
 /// What can be proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,12 +23,25 @@ pub enum Command {
         /// The value.
         value: Value,
     },
+    /// Removes a value.
+    Delete {
+        /// The key.
+        key: Key,
+    },
     /// Changes one member (raft-rs v1).
     ChangePeer(Change),
     /// Enters a joint configuration that is left explicitly (raft-rs v2).
     EnterJoint(Vec<Change>),
     /// Leaves the joint configuration.
     LeaveJoint,
+    /// Divides the region: each key begins a part, one part keeps the region's
+    /// id, the others become new regions.
+    Split {
+        /// The new regions, in key order.
+        children: Vec<Child>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
     /// Hands leadership to the peer on this store; never an entry.
     TransferLeader {
         /// The store.
@@ -42,15 +55,36 @@ pub enum Command {
 }
 
 impl Command {
-    /// Takes effect by a step of its own (all but `Put`).
+    /// Takes effect by a step of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
-        !matches!(self, Command::Put { .. })
+        !matches!(self, Command::Put { .. } | Command::Delete { .. })
     }
 
     /// Changes the members.
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint)
     }
+}
+
+/// A new region of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Child {
+    /// The split key: the new region begins at it, or ends at it where the
+    /// right part keeps the parent's id.
+    pub key: Key,
+    /// The new region's id.
+    pub region: RegionId,
+    /// The ids of its peers, in the order of the parent's.
+    pub peers: Vec<PeerId>,
+}
+
+/// Which part of a split keeps the region's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Derive {
+    /// The first (TinyKV).
+    Left,
+    /// The last (TiKV `right-derive-when-split`, its default).
+    Right,
 }
 
 /// One change of one member.
@@ -169,6 +203,19 @@ impl Request {
                 out.push(5);
                 put_u64(&mut out, *index);
             }
+            Command::Delete { key } => {
+                out.push(6);
+                put_bytes(&mut out, key);
+            }
+            Command::Split { children, derive } => {
+                out.push(7);
+                out.push(match derive {
+                    Derive::Left => 0,
+                    Derive::Right => 1,
+                });
+                put_u64(&mut out, children.len() as u64);
+                children.iter().for_each(|child| put_child(&mut out, child));
+            }
         }
         out
     }
@@ -187,11 +234,36 @@ impl Request {
             3 => Command::LeaveJoint,
             4 => Command::TransferLeader { to: reader.u64("a store")? },
             5 => Command::CompactLog { index: reader.u64("an index")? },
+            6 => Command::Delete { key: reader.bytes("a key")? },
+            7 => {
+                let derive = match reader.u8("a split")? {
+                    0 => Derive::Left,
+                    1 => Derive::Right,
+                    _ => return Err(reader.fail("a split")),
+                };
+                let count = reader.u64("a number of regions")?;
+                let children = (0..count).map(|_| child(&mut reader)).collect::<Result<_, _>>()?;
+                Command::Split { children, derive }
+            }
             _ => return Err(reader.fail("a command")),
         };
         reader.end("a command")?;
         Ok(Request { command, epoch })
     }
+}
+
+fn put_child(out: &mut Vec<u8>, child: &Child) {
+    put_bytes(out, &child.key);
+    put_u64(out, child.region);
+    put_u64(out, child.peers.len() as u64);
+    child.peers.iter().for_each(|id| put_u64(out, *id));
+}
+
+fn child(reader: &mut Reader<'_>) -> Result<Child, DecodeError> {
+    let (key, region) = (reader.bytes("a split key")?, reader.u64("a region id")?);
+    let count = reader.u64("a number of peers")?;
+    let peers = (0..count).map(|_| reader.u64("a peer")).collect::<Result<_, _>>()?;
+    Ok(Child { key, region, peers })
 }
 
 fn put_change(out: &mut Vec<u8>, change: &Change) {
@@ -245,7 +317,11 @@ impl RaftChange {
             }
             // An empty change is how raft-rs spells "leave".
             Command::LeaveJoint => Some(RaftChange::V2(ConfChangeV2::default())),
-            Command::Put { .. } | Command::TransferLeader { .. } | Command::CompactLog { .. } => None,
+            Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::Split { .. }
+            | Command::TransferLeader { .. }
+            | Command::CompactLog { .. } => None,
         }
     }
 }
@@ -257,3 +333,6 @@ fn raft_kind(kind: ChangeKind) -> ConfChangeType {
         ChangeKind::Remove => ConfChangeType::RemoveNode,
     }
 }
+
+#[cfg(test)]
+mod tests;

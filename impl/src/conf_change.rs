@@ -74,7 +74,11 @@ pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
                 next.epoch.conf_ver += 1;
             }
         }
-        Command::Put { .. } | Command::TransferLeader { .. } | Command::CompactLog { .. } => {}
+        Command::Put { .. }
+        | Command::Delete { .. }
+        | Command::Split { .. }
+        | Command::TransferLeader { .. }
+        | Command::CompactLog { .. } => {}
     }
     next
 }

@@ -6,6 +6,8 @@ use raft::NO_LIMIT;
 use slog::{Discard, Logger, o};
 use thiserror::Error;
 
+use crate::command::Derive;
+
 /// raft's log lines are not wanted; its errors arrive as errors.
 pub(crate) static LOGGER: LazyLock<Logger> = LazyLock::new(|| Logger::root(Discard, o!()));
 
@@ -23,6 +25,15 @@ pub struct Config {
     pub check_quorum: bool,
     /// A candidate asks first whether it could win.
     pub pre_vote: bool,
+    /// A region of more bytes than this is split; [`Config::NEVER`] for none.
+    pub max_size: u64,
+    /// About how many bytes the left part of such a split keeps.
+    pub split_size: u64,
+    /// After so many written bytes a leader looks at its region's size (TiKV
+    /// `region-split-check-diff`, a sixteenth of the split size).
+    pub split_check_diff: u64,
+    /// Which part of such a split keeps the region's id.
+    pub split_derive: Derive,
 }
 
 /// A configuration that raft would refuse.
@@ -44,23 +55,39 @@ pub enum ConfigError {
         /// The ticks before an election.
         election: usize,
     },
+    /// A part that is split off would be empty, or as big as what was split.
+    #[error("split_size {split} must be above 0 and at most max_size {max}")]
+    SplitSize {
+        /// The size of the left part.
+        split: u64,
+        /// The size above which a region is split.
+        max: u64,
+    },
 }
 
 impl Config {
+    /// A size that no region reaches.
+    pub const NEVER: u64 = u64::MAX;
+
     /// What a simulator uses: the shortest timeouts, and neither `check_quorum`
-    /// nor `pre_vote`, which admits the most behaviours.
+    /// nor `pre_vote`, which admits the most behaviours. Regions split when they
+    /// are told to.
     pub const SIMULATOR: Config = Config {
         election_tick: 2,
         heartbeat_tick: 1,
         drawn_election_tick: 2,
         check_quorum: false,
         pre_vote: false,
+        max_size: Config::NEVER,
+        split_size: Config::NEVER,
+        split_check_diff: Config::NEVER,
+        split_derive: Derive::Right,
     };
 
     /// Whether raft would take it.
     ///
     /// # Errors
-    /// Where a timeout is too short for another.
+    /// Where a timeout is too short for another, or a size too small.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.heartbeat_tick == 0 || self.heartbeat_tick >= self.election_tick {
             return Err(ConfigError::Heartbeat {
@@ -70,6 +97,9 @@ impl Config {
         }
         if self.drawn_election_tick < self.election_tick {
             return Err(ConfigError::Drawn { drawn: self.drawn_election_tick, election: self.election_tick });
+        }
+        if self.split_size == 0 || self.split_size > self.max_size {
+            return Err(ConfigError::SplitSize { split: self.split_size, max: self.max_size });
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use raft::eraftpb::Entry;
 use thiserror::Error;
 
-use crate::region::{Key, PeerId, Region, RegionId, Value};
+use crate::region::{Key, KeyRange, PeerId, Region, RegionId, Value};
 
 /// The index and term of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -62,6 +62,8 @@ pub struct PeerRecord {
     pub state: PeerState,
     /// The region as of the applied index; of a tombstone, as of its removal.
     pub region: Region,
+    /// Of an uninitialised peer: a tombstone stood in its place.
+    pub over_tombstone: bool,
 }
 
 /// One write of a batch.
@@ -77,8 +79,28 @@ pub enum Write {
     Append(RegionId, Vec<Entry>),
     /// Writes a value.
     Put(RegionId, Key, Value),
+    /// Removes a value.
+    Delete(RegionId, Key),
+    /// Discards the data outside the range.
+    Keep(RegionId, KeyRange),
     /// Discards hard state, log, apply state and data; the record stays.
     Clear(RegionId),
+}
+
+impl Write {
+    /// Whose it is.
+    pub fn region(&self) -> RegionId {
+        match self {
+            Write::Record(record) => record.region.id,
+            Write::HardState(region, _)
+            | Write::ApplyState(region, _)
+            | Write::Append(region, _)
+            | Write::Put(region, ..)
+            | Write::Delete(region, _)
+            | Write::Keep(region, _)
+            | Write::Clear(region) => *region,
+        }
+    }
 }
 
 /// All that is kept of one region.
@@ -130,6 +152,10 @@ impl Persisted {
             Write::Put(_, key, value) => {
                 self.data.insert(key, value);
             }
+            Write::Delete(_, key) => {
+                self.data.remove(&key);
+            }
+            Write::Keep(_, range) => self.data.retain(|key, _| range.contains(key)),
             Write::Clear(_) => {
                 let record = self.record.clone();
                 *self = Persisted::new(record);
@@ -195,14 +221,7 @@ impl MemoryEngine {
     }
 
     fn take(synced: &mut BTreeMap<RegionId, Persisted>, write: Write) {
-        let region = match &write {
-            Write::Record(record) => record.region.id,
-            Write::HardState(region, _)
-            | Write::ApplyState(region, _)
-            | Write::Append(region, _)
-            | Write::Put(region, ..)
-            | Write::Clear(region) => *region,
-        };
+        let region = write.region();
         match (synced.get_mut(&region), write) {
             (Some(persisted), write) => persisted.take(write),
             (None, Write::Record(record)) => {

@@ -110,12 +110,24 @@ pub enum Refusal {
     /// Only a vote request, or a heartbeat with commit 0, creates a peer.
     #[error("no peer is here and this message creates none")]
     NotInitialMessage,
+    /// The message would create a peer whose range belongs to another region here.
+    #[error("the range belongs to another region here; wait for its split")]
+    RangeOverlap,
+    /// The snapshot's range belongs to another region here, or to another snapshot that waits.
+    #[error("the snapshot's range belongs to another region here; send it again later")]
+    SnapshotOverlap,
+    /// A first message for this peer waits for a split already.
+    #[error("a first message for this peer waits for a split already")]
+    AlreadyParked,
     /// The epoch given is not the region's.
     #[error("the epoch is not the region's; refresh the region")]
     EpochNotMatch,
     /// The key lies outside the region.
     #[error("the key lies outside the region; refresh the region")]
     KeyNotInRegion,
+    /// A proposal of this leader that is not applied will change the epoch that this one depends on.
+    #[error("a proposal that is not applied will change the epoch; wait for it")]
+    EpochChanging,
     /// A conf change is under way.
     #[error("a conf change is under way; wait for it")]
     PendingConfChange,
@@ -149,6 +161,30 @@ pub enum Refusal {
     /// The index is not beyond what is truncated, or not applied.
     #[error("the index is truncated already or not yet applied")]
     InvalidCompactIndex,
+    /// The split has no key.
+    #[error("the split has no key; name one")]
+    NoSplitKey,
+    /// A split key is empty.
+    #[error("a split key is empty; choose one inside the region")]
+    SplitKeyEmpty,
+    /// A split key is the region's first key.
+    #[error("a split key is the region's start; choose one behind it")]
+    SplitKeyAtStart,
+    /// A split key is the region's end, or beyond it.
+    #[error("a split key is at the region's end or beyond; choose one before it")]
+    SplitKeyAtEnd,
+    /// A split key lies before the region.
+    #[error("a split key lies before the region; refresh the region")]
+    SplitKeyOutside,
+    /// The split keys do not ascend.
+    #[error("the split keys do not ascend; sort them and name each once")]
+    SplitKeysOutOfOrder,
+    /// There are not as many peer ids as the region has peers.
+    #[error("there are not as many peer ids as the region has peers; ask for ids again")]
+    SplitIdsMismatch,
+    /// An id of the split is taken: by the region, by another region here, or twice by the split.
+    #[error("an id of the split is taken; ask for ids again")]
+    IdInUse,
     /// The leader has committed nothing in its own term.
     #[error("the leader has committed nothing in its own term; wait for it")]
     NotCommittedTerm,

@@ -147,6 +147,40 @@ guards! {
     ReadWaitsForApply "read_waits_for_apply" Store,
     /// The tombstone of an uninitialised peer is empty and lets a removed peer come back (tikv#10533).
     TombstoneListsItself "tombstone_lists_itself" Store,
+    /// A proposal takes effect under an epoch that a change or split before it has ended (row 34).
+    EpochCheckedAtApply "epoch_checked_at_apply" Store,
+    /// Ids allotted for the peers of one epoch are proposed under the next, however many they are (row 23).
+    SplitIdsFitMembers "split_ids_fit_members" Store,
+    /// Only the leader's store takes a split, the others skip it without a word (row 24, tikv#8967).
+    SplitTakenByEveryReplica "split_taken_by_every_replica" Store,
+    /// A peer that applied its own removal goes on to a split and registers regions without a peer (row 25).
+    RemovedPeerSplitsNothing "removed_peer_splits_nothing" Store,
+    /// A late split puts a child in place of what the store knows of its region already (tikv#5852).
+    SplitSparesTheKnown "split_spares_the_known" Store,
+    /// A child forgets the vote that its uninitialised predecessor gave, and votes twice in the term (our own rule).
+    SplitKeepsVote "split_keeps_vote" Store,
+    /// A snapshot is taken although its range belongs to another region on the store (row 33).
+    SnapshotChecksOverlap "snapshot_checks_overlap" Store,
+    /// A snapshot brings a range that the store's index never learns of (row 21).
+    SnapshotUpdatesRanges "snapshot_updates_ranges" Store,
+    /// Destroying a peer that knows no range takes another region's out of the index (tikv#13311).
+    DestroySparesRangesOfOthers "destroy_spares_ranges_of_others" Store,
+    /// An answer points at the live region, and a split in the same batch changes it under the reader (row 30).
+    AnswerCopiesRegion "answer_copies_region" Store,
+    /// A split divides the range and not the data; what it gives away is kept twice (S4).
+    DataDivided "data_divided" Store,
+    /// The removal of any peer takes the region of the same number out of the index (row 22).
+    OnlyDestroyClearsRanges "only_destroy_clears_ranges" Store,
+    /// A read without a key is refused wherever the empty key is outside the region (row 29).
+    KeylessReadUnchecked "keyless_read_unchecked" Store,
+    /// Writing leaves the size hint as it is; a region grows for ever and is never split (row 31).
+    SizeCountsWrites "size_counts_writes" Store,
+    /// Deletes take the unsigned size hint below zero; every check looks through all data (row 31).
+    SizeDeltaSaturates "size_delta_saturates" Store,
+    /// A split is not reported; clients find no region where the new one is (row 32).
+    SplitReported "split_reported" Store,
+    /// A first vote request that comes before the split is refused, and its region waits for an election (row 33).
+    FirstMessageParked "first_message_parked" Store,
 }
 
 impl Guard {
@@ -164,6 +198,12 @@ impl Guard {
                 | Guard::AtomicApply
                 | Guard::LogBoundsChecked
                 | Guard::TombstoneListsItself
+                | Guard::OnlyDestroyClearsRanges
+                | Guard::KeylessReadUnchecked
+                | Guard::SizeCountsWrites
+                | Guard::SizeDeltaSaturates
+                | Guard::SplitReported
+                | Guard::FirstMessageParked
         )
     }
 }

@@ -33,30 +33,38 @@
 //! ```
 
 mod apply;
+mod children;
 mod codec;
 mod command;
 mod conf_change;
 mod config;
 mod engine;
+mod epoch_parts;
 mod error;
 mod guard;
+mod input;
 mod lifecycle;
 mod log;
 mod message;
+mod parking;
+mod pd;
 mod peer;
 mod propose;
 mod raft_storage;
+mod ranges;
 mod read;
 mod region;
 mod simulator;
+mod size;
 mod snapshot;
+mod split;
 mod status;
 mod step;
 mod store;
 mod unsound;
 
 pub use codec::DecodeError;
-pub use command::{Change, ChangeKind, Command, Payload, Request};
+pub use command::{Change, ChangeKind, Child, Command, Derive, Payload, Request};
 pub use config::{Config, ConfigError};
 pub use engine::{
     ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
@@ -64,11 +72,14 @@ pub use engine::{
 };
 pub use error::{Error, Refusal};
 pub use guard::{Decider, Dropped, Guard, Guards, Sound};
+pub use input::{Input, Output};
 pub use lifecycle::Tombstone;
 pub use message::{Message, MessagePayload};
+pub use pd::IdAllocator;
 pub use raft::{StateRole, eraftpb};
-pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
+pub use ranges::RangeEntry;
+pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use simulator::AppendLimit;
 pub use snapshot::SnapshotBody;
 pub use status::{Mark, PeerStatus, ReadStatus};
-pub use store::{INITIAL_POSITION, Input, Output, Store};
+pub use store::{INITIAL_POSITION, Store};

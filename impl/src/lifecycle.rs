@@ -1,12 +1,14 @@
 //! How peers come and go.
 //!
 //! A message for a peer that is not here may create it, uninitialised, if it
-//! is one that may (a vote request, a heartbeat that knows nothing), and no
-//! tombstone stands against it. A sender that was removed and does not know is
-//! told so and destroys itself. Whoever is destroyed leaves a tombstone with
-//! the region as of its end. Follows `TV store.rs check_msg,
-//! maybe_create_peer`, `TV fsm/peer.rs check_msg, handle_gc_peer_msg`; the
-//! tombstone of an uninitialised peer lists that peer (tikv#10533).
+//! is one that may (a vote request, a heartbeat that knows nothing), no
+//! tombstone stands against it, and its range is free; the first message of a
+//! region that was split off waits for that split here. A sender that was
+//! removed and does not know is told so and destroys itself. Whoever is
+//! destroyed leaves a tombstone with the region as of its end. Follows `TV
+//! store.rs check_msg, maybe_create_peer`, `TV fsm/peer.rs check_msg,
+//! handle_gc_peer_msg`; the tombstone of an uninitialised peer lists that peer
+//! (tikv#10533).
 
 use raft::eraftpb;
 
@@ -14,11 +16,12 @@ use crate::apply::Removed;
 use crate::engine::{ApplyState, Engine, PeerRecord, PeerState, Persisted, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::message::{Message, MessagePayload, is_initial};
+use crate::input::Output;
+use crate::message::{Message, MessagePayload, is_first, is_initial};
 use crate::peer::Peer;
-use crate::region::{Epoch, Member, MemberRole, PeerId, Region, RegionId};
+use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
 use crate::step::{Failure, Step};
-use crate::store::{Output, Resident, Slot, Store};
+use crate::store::{Resident, Slot, Store, live};
 
 /// What is left of a destroyed peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +36,13 @@ pub struct Tombstone<'a> {
 }
 
 /// The parts of a message by which a store judges it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Envelope {
     region: RegionId,
     from: Member,
     to: Member,
     epoch: Epoch,
+    range: KeyRange,
 }
 
 /// What becomes of a message for a peer that is not here.
@@ -46,55 +50,72 @@ enum Creation {
     Created,
     /// The sender was told that it is gone.
     SenderTold,
+    /// It waits for a split.
+    Parked,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
     /// Takes a message from another store.
     pub(crate) fn receive(&mut self, message: Message, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        let Message { region, from, to, epoch, payload } = message;
-        let envelope = Envelope { region, from, to, epoch };
+        let Message { region, from, to, epoch, range, payload } = message;
+        let envelope = Envelope { region, from, to, epoch, range };
         if to.store != self.id {
             return Err(Refusal::NotInConfig.into());
         }
         match payload {
-            MessagePayload::Tombstone(told) => self.receive_tombstone(envelope, *told, step),
-            MessagePayload::Raft(message) => self.receive_raft(envelope, *message, step),
+            MessagePayload::Tombstone(told) => self.receive_tombstone(&envelope, *told, step),
+            MessagePayload::Raft(message) => self.receive_raft(&envelope, *message, step),
         }
     }
 
     fn receive_raft(
         &mut self,
-        envelope: Envelope,
+        envelope: &Envelope,
         message: eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let mut replaced = false;
         if let Ok(peer) = self.live(envelope.region) {
             let region = peer.storage().region();
-            if sender_is_gone(&envelope, region) {
+            if sender_is_gone(envelope, region) {
                 let (myself, region) = (peer.myself(), region.clone());
-                return tell_gone(&envelope, myself, region, step);
+                return tell_gone(envelope, myself, region, step);
             }
             if envelope.to.id < peer.id {
                 return Err(Refusal::StalePeerId.into());
             }
             if envelope.to.id == peer.id {
-                return peer.receive(envelope.from, message, step);
+                return self.hear(envelope, message, step);
             }
             let rest = region.clone();
             self.bury(envelope.region, rest, step);
             replaced = true;
         }
-        match self.create(&envelope, &message, step) {
-            Ok(Creation::SenderTold) => Ok(()),
-            Ok(Creation::Created) => self.live(envelope.region)?.receive(envelope.from, message, step),
+        match self.create(envelope, &message, step) {
+            Ok(Creation::SenderTold | Creation::Parked) => Ok(()),
+            Ok(Creation::Created) => self.hear(envelope, message, step),
             // The old peer is gone all the same.
             Err(Failure::Refused(_)) if replaced => Ok(()),
             Err(failure) => Err(failure),
         }
     }
 
-    /// Creates an uninitialised peer if the message may, and no tombstone is against it.
+    /// The message reaches the peer that it is for.
+    fn hear(
+        &mut self,
+        envelope: &Envelope,
+        message: eraftpb::Message,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        let peer = live(&mut self.slots, envelope.region)?;
+        let heard = peer.receive(envelope.from, message, &self.ranges, step);
+        let pending = peer.pending_range();
+        self.ranges.set_pending(envelope.region, pending);
+        heard
+    }
+
+    /// Creates an uninitialised peer if the message may, no tombstone is
+    /// against it and its range is free.
     fn create(
         &mut self,
         envelope: &Envelope,
@@ -118,23 +139,48 @@ impl<G: Guards, E: Engine> Store<G, E> {
             }
         }
         if !is_initial(message) {
-            return Err(Refusal::NotInitialMessage.into());
+            return self.park(envelope, message, Refusal::NotInitialMessage, step.guards);
+        }
+        if self.ranges.overlap(envelope.region, &envelope.range) {
+            return self.park(envelope, message, Refusal::RangeOverlap, step.guards);
         }
         let record = PeerRecord {
             id: envelope.to.id,
             state: PeerState::Uninitialised,
             region: Region::unknown(envelope.region),
+            over_tombstone: self.slots.contains_key(&envelope.region),
         };
         step.batch.push(Write::Record(record.clone()));
         let peer = Peer::load(self.id, &self.config, self.guards, Persisted::new(record))?;
         self.settle(envelope.region, Resident::Live(Box::new(peer)));
+        self.parking.forget(envelope.region);
         Ok(Creation::Created)
+    }
+
+    /// Keeps a first message until a split brings its receiver; any other is refused.
+    fn park(
+        &mut self,
+        envelope: &Envelope,
+        message: &eraftpb::Message,
+        refusal: Refusal,
+        guards: G,
+    ) -> Result<Creation, Failure> {
+        if !is_first(message) || !guards.holds(Guard::FirstMessageParked) {
+            return Err(refusal.into());
+        }
+        let Envelope { region, from, to, epoch, range } = envelope.clone();
+        if self.parking.waits_for(region, to.id) {
+            return Err(Refusal::AlreadyParked.into());
+        }
+        let payload = MessagePayload::Raft(Box::new(message.clone()));
+        self.parking.park(Message { region, from, to, epoch, range, payload });
+        Ok(Creation::Parked)
     }
 
     /// Another store says that the peer here was removed.
     fn receive_tombstone(
         &mut self,
-        envelope: Envelope,
+        envelope: &Envelope,
         told: Region,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
@@ -151,20 +197,29 @@ impl<G: Guards, E: Engine> Store<G, E> {
 
     /// Destroys the live peer of `region`; `rest` is the region as of its end.
     pub(crate) fn bury(&mut self, region: RegionId, mut rest: Region, step: &mut Step<'_, G>) {
-        if let Ok(peer) = self.live(region)
-            && !peer.storage().is_initialised()
-            && step.guards.holds(Guard::TombstoneListsItself)
-        {
-            rest.peers.push(peer.myself());
+        let peer = self.live(region).expect("only a live peer is destroyed");
+        if peer.storage().is_initialised() {
+            self.ranges.remove(region);
+        } else {
+            if step.guards.holds(Guard::TombstoneListsItself) {
+                rest.peers.push(peer.myself());
+            }
+            if !step.guards.holds(Guard::DestroySparesRangesOfOthers) {
+                // The entry is looked up by its end, and an unknown region's
+                // end is that of the last one.
+                self.ranges.remove_endless();
+            }
         }
+        self.ranges.set_pending(region, None);
         self.bury_as(region, rest, step);
     }
 
     fn bury_as(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
         let id = self.live(region).expect("only a live peer is destroyed").id;
-        let record = PeerRecord { id, state: PeerState::Tombstone, region: rest.clone() };
+        let record =
+            PeerRecord { id, state: PeerState::Tombstone, region: rest.clone(), over_tombstone: false };
         // What this step gathered for the peer goes with it.
-        step.batch.clear();
+        step.batch.retain(|write| write.region() != region);
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(record));
         step.out.push(Output::Destroyed { region, peer: id });
@@ -174,7 +229,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// Destroys a peer that applied its own removal. `next` is the entry behind
     /// it, if one is committed.
     pub(crate) fn bury_removed(&mut self, region: RegionId, removed: Removed, step: &mut Step<'_, G>) {
-        let Removed { mut rest, old_epoch, next } = removed;
+        let Removed { mut rest, old_epoch, next, behind } = removed;
         if !step.guards.holds(Guard::TombstoneAtNewEpoch) {
             rest.epoch = old_epoch;
         }
@@ -188,9 +243,14 @@ impl<G: Guards, E: Engine> Store<G, E> {
             *applied = next;
             step.batch.push(Write::ApplyState(region, ApplyState { applied: next, ..ApplyState::default() }));
         }
+        if let Some(division) = behind
+            && !step.guards.holds(Guard::RemovedPeerSplitsNothing)
+        {
+            division.children.iter().for_each(|child| self.ranges.set(child.id, child.range()));
+        }
     }
 
-    fn settle(&mut self, region: RegionId, resident: Resident) {
+    pub(crate) fn settle(&mut self, region: RegionId, resident: Resident) {
         let generation = self.slots.get(&region).map_or(0, |slot| slot.generation + 1);
         self.slots.insert(region, Slot { generation, resident });
     }
@@ -223,6 +283,7 @@ fn tell_gone<G: Guards>(
         from: myself,
         to: envelope.from,
         epoch: region.epoch,
+        range: KeyRange::whole(),
         payload: MessagePayload::Tombstone(Box::new(region)),
     }));
     Ok(())

@@ -2,12 +2,14 @@
 //!
 //! The fields around raft's message are those of kvproto `RaftMessage`: the
 //! receiver's store needs them to judge a message for a peer that it does not
-//! have, or had. Leaves out the range of a message that creates a peer: it
-//! comes with split.
+//! have, or had. The range is there for a message that may create a peer: what
+//! it would bring must be free.
 
 use raft::eraftpb;
 
-use crate::region::{Epoch, Member, Region, RegionId};
+use crate::command::Payload;
+use crate::region::{Epoch, KeyRange, Member, Region, RegionId};
+use crate::store::INITIAL_POSITION;
 
 /// A message from a peer to a peer.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Message {
     pub to: Member,
     /// The sender's epoch.
     pub epoch: Epoch,
+    /// The range of the sender's region; the whole key space where it knows none.
+    pub range: KeyRange,
     /// What it says.
     pub payload: MessagePayload,
 }
@@ -55,6 +59,21 @@ pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
     match message.get_msg_type() {
         MsgRequestVote | MsgRequestPreVote => true,
         MsgHeartbeat => message.commit == 0,
+        _ => false,
+    }
+}
+
+/// One of the first that a region sends that was just split off: a vote request
+/// of the first term behind the initial one, or an append of its first entry
+/// (`TV util.rs is_first_message`).
+pub(crate) fn is_first(message: &eraftpb::Message) -> bool {
+    use eraftpb::MessageType::{MsgAppend, MsgRequestPreVote, MsgRequestVote};
+    match message.get_msg_type() {
+        MsgRequestVote | MsgRequestPreVote => message.term == INITIAL_POSITION.term + 1,
+        MsgAppend => match message.get_entries() {
+            [entry] => entry.index == INITIAL_POSITION.index + 1 && Payload::of(entry) == Payload::Empty,
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -3,23 +3,26 @@
 //! After every call into raft each Ready is taken, its entries and hard state
 //! go into the step's one batch, messages are kept until that batch is
 //! written, and ordinary entries are applied at once, up to the first admin
-//! entry (`apply.rs` has those). The caller writes the batch.
+//! entry (`apply.rs` has both, `snapshot.rs` what raft restores). The caller
+//! writes the batch.
 
 use raft::eraftpb::{self, MessageType};
-use raft::{RawNode, Ready, SnapshotStatus, StateRole};
+use raft::{RawNode, SnapshotStatus, StateRole};
 
-use crate::command::{Command, Payload};
+use crate::command::Payload;
 use crate::config::{Config, LOGGER};
-use crate::engine::{ApplyState, HardState, PeerState, Persisted, Position, Write};
+use crate::engine::{ApplyState, HardState, Persisted, Position, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
+use crate::input::Output;
 use crate::message::{Message, MessagePayload};
 use crate::raft_storage::PeerStorage;
+use crate::ranges::Ranges;
 use crate::read::ReadRequest;
 use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
+use crate::size::Size;
 use crate::snapshot::{SnapshotBody, Staged};
 use crate::step::{Failure, Step};
-use crate::store::Output;
 
 /// One replica of one region.
 pub(crate) struct Peer {
@@ -32,11 +35,13 @@ pub(crate) struct Peer {
     pub(crate) asked_at: Position,
     pub(crate) read: Option<ReadRequest>,
     pub(crate) reads_begun: u64,
+    pub(crate) size: Size,
     /// Whose message is being taken: its answer goes back to where it came
     /// from, whether or not the region knows it.
     asker: Option<Member>,
     pub(crate) config: Config,
-    written: (HardState, ApplyState),
+    /// What of both is on disk.
+    pub(crate) written: (HardState, ApplyState),
 }
 
 impl Peer {
@@ -64,6 +69,7 @@ impl Peer {
             asked_at: Position::default(),
             read: None,
             reads_begun: 0,
+            size: Size::default(),
             asker: None,
             config: *config,
             written,
@@ -85,6 +91,11 @@ impl Peer {
             store: self.store,
             role: MemberRole::Learner,
         })
+    }
+
+    /// The ids of its region's members.
+    pub(crate) fn member_ids(&self) -> Vec<PeerId> {
+        self.storage().region().peers.iter().map(|member| member.id).collect()
     }
 
     /// A conf change is committed and not applied.
@@ -147,11 +158,13 @@ impl Peer {
         })
     }
 
-    /// Takes a message of raft.
+    /// Takes a message of raft. A snapshot may not bring a range that is among
+    /// `taken` by another region.
     pub(crate) fn receive<G: Guards>(
         &mut self,
         from: Member,
         mut message: eraftpb::Message,
+        taken: &Ranges,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let kind = message.get_msg_type();
@@ -170,13 +183,7 @@ impl Peer {
         }
         let mut body = None;
         match kind {
-            MessageType::MsgSnapshot => {
-                let carried = SnapshotBody::decode(message.get_snapshot())?;
-                if carried.region.member(self.id).is_none() {
-                    return Err(Refusal::NotInConfig.into());
-                }
-                body = Some(carried);
-            }
+            MessageType::MsgSnapshot => body = Some(self.check_snapshot(&message, taken, step)?),
             _ if is_answer(&message) => {
                 if self.node.raft.prs().get(from.id).is_none() {
                     return Err(Refusal::NotInConfig.into());
@@ -277,81 +284,6 @@ impl Peer {
         self.forget_lost_read();
     }
 
-    /// Keeps an accepted snapshot for later. Term and vote are durable at once,
-    /// the commit index that comes with it is not.
-    fn stage(&mut self, ready: Ready, body: SnapshotBody) {
-        let metadata = ready.snapshot().get_metadata();
-        let position = Position { index: metadata.index, term: metadata.term };
-        let (term, vote) = (self.node.raft.term, self.node.raft.vote);
-        let storage = self.node.mut_store();
-        let hard = HardState { term, vote, commit: storage.hard.commit };
-        storage.set_hard(hard);
-        self.staged = Some(Staged { position, body, ready });
-    }
-
-    /// A staged snapshot becomes the peer's state.
-    pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        let Some(Staged { position, body, mut ready }) = self.staged.take() else {
-            return Err(Refusal::NoSnapshot.into());
-        };
-        let storage = self.node.mut_store();
-        storage.record.state = PeerState::Normal;
-        storage.record.region = body.region;
-        storage.log = crate::log::Log::new(position, Vec::new());
-        storage.applied = position.index;
-        storage.data = body.data;
-        storage.revision += 1;
-        step.batch.push(Write::Clear(self.region));
-        step.batch.push(Write::Record(storage.record.clone()));
-        for (key, value) in &storage.data {
-            step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
-        }
-        // The log was cleared with the rest.
-        self.written = Default::default();
-        let messages = ready.take_persisted_messages();
-        let light = self.node.advance_append(ready);
-        debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
-        self.node.advance_apply_to(position.index);
-        self.note_hard_state();
-        for message in messages {
-            self.send(message, step);
-        }
-        self.handle_ready(step, None);
-        Ok(())
-    }
-
-    /// Applies what needs no step of its own: empty entries and `Put`s, up to
-    /// the first admin entry.
-    pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
-        let storage = self.node.mut_store();
-        let mut applied = storage.applied;
-        while applied < storage.hard.commit {
-            let payload = storage.log.payload(applied + 1).expect("a committed entry is in the log");
-            if payload.is_admin() {
-                break;
-            }
-            if let Some(request) = payload.request()
-                && let Command::Put { key, value } = &request.command
-                && request.epoch.version == storage.record.region.epoch.version
-            {
-                step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
-                storage.data.insert(key.clone(), value.clone());
-            }
-            applied += 1;
-        }
-        if applied > storage.applied {
-            self.set_applied(applied);
-        }
-    }
-
-    /// The log took effect up to `applied`.
-    pub(crate) fn set_applied(&mut self, applied: u64) {
-        let storage = self.node.mut_store();
-        storage.applied = applied;
-        storage.revision += 1;
-        self.node.advance_apply_to(applied);
-    }
-
     /// Writes what of hard and apply state has changed.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
         let storage = self.node.store();
@@ -365,13 +297,13 @@ impl Peer {
         self.written = now;
     }
 
-    fn note_hard_state(&mut self) {
+    pub(crate) fn note_hard_state(&mut self) {
         let raft = &self.node.raft;
         let now = HardState { term: raft.term, vote: raft.vote, commit: raft.raft_log.committed };
         self.node.mut_store().set_hard(now);
     }
 
-    fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {
+    pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {
         self.missend(&mut message, step.guards);
         let region = self.storage().region();
         let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
@@ -384,6 +316,7 @@ impl Peer {
             from: self.myself(),
             to,
             epoch: region.epoch,
+            range: region.range(),
             payload: MessagePayload::Raft(Box::new(message)),
         }));
     }

@@ -5,20 +5,25 @@
 //! rest. raft-rs turns a conf change that it refuses into an empty entry and
 //! returns Ok, so everything that it could refuse is checked here first.
 
-use crate::command::{Command, RaftChange, Request};
+use crate::command::{Command, Derive, RaftChange, Request};
 use crate::conf_change;
+use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
+use crate::input::Output;
 use crate::peer::Peer;
-use crate::region::{Epoch, StoreId};
+use crate::region::{Epoch, Key, StoreId};
+use crate::split;
 use crate::step::{Failure, Step};
 
 impl Peer {
-    /// Proposes `command` under `epoch`, or the peer's own.
+    /// Proposes `command` under `epoch`, or the peer's own. `ids_taken` says
+    /// that the store knows an id that a split brings.
     pub(crate) fn propose<G: Guards>(
         &mut self,
         command: Command,
         epoch: Option<Epoch>,
+        ids_taken: bool,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
@@ -26,7 +31,7 @@ impl Peer {
         }
         self.check_epoch(&command, epoch)?;
         match &command {
-            Command::Put { key, .. } => {
+            Command::Put { key, .. } | Command::Delete { key } => {
                 if !self.storage().region().contains(key) {
                     return Err(Refusal::KeyNotInRegion.into());
                 }
@@ -37,6 +42,12 @@ impl Peer {
                     return Err(Refusal::InvalidCompactIndex.into());
                 }
             }
+            Command::Split { children, .. } => {
+                split::validate(step.guards, self.storage().region(), children)?;
+                if ids_taken {
+                    return Err(Refusal::IdInUse.into());
+                }
+            }
             Command::TransferLeader { to } => return self.transfer_leader(*to, step),
             Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {}
         }
@@ -44,7 +55,14 @@ impl Peer {
         if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
             return Err(Refusal::TransferringLeader.into());
         }
-        if command.is_conf_change() {
+        let conf_change = command.is_conf_change();
+        if conf_change && self.has_pending_conf(step.guards) {
+            return Err(Refusal::PendingConfChange.into());
+        }
+        if self.epoch_is_changing(&command) {
+            return Err(Refusal::EpochChanging.into());
+        }
+        if conf_change {
             self.check_conf_change(&command, step)?;
         }
         let own = self.storage().region().epoch;
@@ -75,24 +93,50 @@ impl Peer {
 
     fn check_epoch(&self, command: &Command, epoch: Option<Epoch>) -> Result<(), Refusal> {
         let own = self.storage().region().epoch;
-        let matches = epoch.is_none_or(|epoch| match command {
-            Command::Put { .. } => epoch.version == own.version,
-            Command::CompactLog { .. } | Command::TransferLeader { .. } => true,
-            Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {
-                epoch.conf_ver == own.conf_ver
-            }
-        });
+        let matches = epoch.is_none_or(|epoch| EpochParts::checked_by(command).agree(epoch, own));
         if matches { Ok(()) } else { Err(Refusal::EpochNotMatch) }
     }
 
+    /// An entry that this leader proposed in its term and has not applied will
+    /// change what `command` checks (`TV peer.rs CmdEpochChecker`).
+    fn epoch_is_changing(&self, command: &Command) -> bool {
+        let checked = EpochParts::checked_by(command);
+        let (storage, term) = (self.storage(), self.node.raft.term);
+        (storage.applied + 1..=storage.log.last_index())
+            .filter(|index| storage.log.term(*index) == Some(term))
+            .filter_map(|index| storage.log.payload(index)?.request())
+            .any(|request| EpochParts::changed_by(&request.command).meet(checked))
+    }
+
     fn check_conf_change<G: Guards>(&self, command: &Command, step: &Step<'_, G>) -> Result<(), Refusal> {
-        if self.has_pending_conf(step.guards) {
-            return Err(Refusal::PendingConfChange);
-        }
         if !self.node.raft.apply_to_current_term() && step.guards.holds(Guard::ChangeWaitsForOwnElection) {
             return Err(Refusal::NotAppliedTerm);
         }
         conf_change::check_propose(step.guards, self.storage().region(), self.id, command)
+    }
+
+    /// Asks the placement driver for the ids of a split (`TV fsm/peer.rs
+    /// on_prepare_split_region, validate_split_region`). The region goes along as a
+    /// copy: TinyKV passed the live one, and the ids that came back for its old
+    /// peers were proposed under its new epoch (row 23).
+    pub(crate) fn ask_split<G: Guards>(
+        &mut self,
+        keys: Vec<Key>,
+        derive: Derive,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        if !self.is_leader() {
+            return Err(Refusal::NotLeader.into());
+        }
+        if keys.is_empty() {
+            return Err(Refusal::NoSplitKey.into());
+        }
+        if keys.iter().any(|key| key.is_empty()) {
+            return Err(Refusal::SplitKeyEmpty.into());
+        }
+        let (region, to) = (self.storage().region().clone(), self.myself());
+        step.out.push(Output::AskSplit { region, keys, derive, to });
+        Ok(())
     }
 
     fn transfer_leader<G: Guards>(&mut self, to: StoreId, step: &mut Step<'_, G>) -> Result<(), Failure> {

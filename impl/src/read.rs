@@ -1,7 +1,8 @@
 //! Reads by ReadIndex: one at a time a peer.
 //!
 //! The request takes the commit index, a quorum acknowledges that the leader
-//! still leads, and the value is read once that index is applied. A read that
+//! still leads, and the data is read once that index is applied. A read without
+//! a key takes all of it. A read that
 //! was acknowledged survives the loss of leadership; one that was not does not.
 
 use raft::ReadState;
@@ -9,16 +10,16 @@ use raft::ReadState;
 use crate::engine::Position;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
+use crate::input::Output;
 use crate::peer::Peer;
-use crate::region::Key;
+use crate::region::{Key, Region};
 use crate::step::{Failure, Step};
-use crate::store::Output;
 
 /// A read under way.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadRequest {
-    /// The key.
-    pub(crate) key: Key,
+    /// The key; `None` for all.
+    pub(crate) key: Option<Key>,
     /// The commit index that it took.
     pub(crate) index: u64,
     /// By what raft knows it.
@@ -28,12 +29,22 @@ pub(crate) struct ReadRequest {
 }
 
 impl Peer {
-    /// A client asks for a value.
-    pub(crate) fn read<G: Guards>(&mut self, key: Key, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    /// A client asks for a value, or without a key for all of them.
+    pub(crate) fn read<G: Guards>(
+        &mut self,
+        key: Option<Key>,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
         }
-        if !self.storage().region().contains(&key) {
+        let asked = match &key {
+            Some(key) => Some(&**key),
+            None if step.guards.holds(Guard::KeylessReadUnchecked) => None,
+            // The check of the others, on the key that is not there.
+            None => Some(&[][..]),
+        };
+        if asked.is_some_and(|key| !self.storage().region().contains(key)) {
             return Err(Refusal::KeyNotInRegion.into());
         }
         if self.read.is_some() {
@@ -87,13 +98,33 @@ impl Peer {
         let Some(read) = self.read.take_if(|read| may_be_answered(read)) else {
             return Err(Refusal::NoReadReady.into());
         };
-        let value = storage.data.get(&read.key).cloned();
-        step.out.push(Output::Value {
-            key: read.key,
-            value,
-            region: self.region,
-            epoch: storage.region().epoch,
+        let region = self.region_to_report(step.guards);
+        let data = &self.storage().data;
+        step.out.push(match read.key {
+            Some(key) => Output::Value { value: data.get(&key).cloned(), key, region },
+            None => Output::Snap { region, data: data.clone() },
         });
         Ok(())
+    }
+
+    /// The region that goes with an answer: as of now, not as of when the
+    /// answer is looked at.
+    fn region_to_report(&self, guards: impl Guards) -> Region {
+        let region = self.storage().region();
+        if !guards.holds(Guard::AnswerCopiesRegion)
+            && let Some(division) = self.division_at(self.storage().applied + 1, region, guards)
+        {
+            return division.parent;
+        }
+        region.clone()
+    }
+
+    /// The read under way is not answered: the range that it asked in is over.
+    pub(crate) fn drop_read(&mut self) {
+        if let Some(read) = self.read.take() {
+            let queue = &mut self.node.raft.read_only;
+            queue.pending_read_index.remove(&read.context);
+            queue.read_index_queue.retain(|context| *context != read.context);
+        }
     }
 }

@@ -60,6 +60,33 @@ pub struct Member {
     pub role: MemberRole,
 }
 
+/// A range of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRange {
+    /// The first key.
+    pub start: Key,
+    /// The first key beyond it; empty for no end.
+    pub end: Key,
+}
+
+impl KeyRange {
+    /// Every key there is.
+    pub fn whole() -> Self {
+        let nowhere: Key = Arc::from([]);
+        Self { start: nowhere.clone(), end: nowhere }
+    }
+
+    /// Whether the key lies in the range.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        *key >= *self.start && (self.end.is_empty() || *key < *self.end)
+    }
+
+    /// Whether the ranges share a key.
+    pub fn overlaps(&self, other: &KeyRange) -> bool {
+        (other.end.is_empty() || self.start < other.end) && (self.end.is_empty() || other.start < self.end)
+    }
+}
+
 /// A region as one replica knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
@@ -95,6 +122,11 @@ impl Region {
     /// Whether the key lies in the range.
     pub fn contains(&self, key: &[u8]) -> bool {
         *key >= *self.start && (self.end.is_empty() || *key < *self.end)
+    }
+
+    /// The range.
+    pub fn range(&self) -> KeyRange {
+        KeyRange { start: self.start.clone(), end: self.end.clone() }
     }
 
     /// Whether the region is between two configurations.

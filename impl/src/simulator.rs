@@ -10,10 +10,11 @@ use raft::{NO_LIMIT, ProgressState};
 use crate::engine::Engine;
 use crate::error::{Error, Refusal};
 use crate::guard::Guards;
+use crate::input::Output;
 use crate::message::Message;
 use crate::region::{PeerId, RegionId};
 use crate::step::{Failure, Step};
-use crate::store::{Output, Store};
+use crate::store::Store;
 
 /// How much one append carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,18 @@
 
 use std::collections::BTreeMap;
 
-use raft::eraftpb;
+use raft::{Ready, eraftpb};
 
 use crate::codec::{DecodeError, Reader, put_bytes, put_region, put_u64};
-use crate::engine::Position;
-use crate::region::{Key, Region, Value};
+use crate::engine::{HardState, PeerState, Position, Write};
+use crate::error::Refusal;
+use crate::guard::{Guard, Guards};
+use crate::log::Log;
+use crate::peer::Peer;
+use crate::ranges::Ranges;
+use crate::region::{Key, KeyRange, Region, Value};
+use crate::size::Size;
+use crate::step::{Failure, Step};
 
 /// What a snapshot carries beside its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,4 +78,83 @@ pub(crate) struct Staged {
     pub(crate) body: SnapshotBody,
     /// raft's Ready that hands it over, to be advanced when it is applied.
     pub(crate) ready: raft::Ready,
+}
+
+impl Peer {
+    /// What a snapshot carries, if this peer may take it. The range must be
+    /// free before raft sees it (`TV fsm/peer.rs check_snapshot`): once raft has
+    /// restored it there is no way back.
+    pub(crate) fn check_snapshot<G: Guards>(
+        &self,
+        message: &eraftpb::Message,
+        taken: &Ranges,
+        step: &Step<'_, G>,
+    ) -> Result<SnapshotBody, Failure> {
+        if message.term < self.node.raft.term {
+            return Err(Refusal::StaleTerm.into());
+        }
+        let body = SnapshotBody::decode(message.get_snapshot())?;
+        if body.region.member(self.id).is_none() {
+            return Err(Refusal::NotInConfig.into());
+        }
+        let range = body.region.range();
+        let overlaps = taken.overlap(self.region, &range) || taken.overlap_pending(self.region, &range);
+        if overlaps && step.guards.holds(Guard::SnapshotChecksOverlap) {
+            return Err(Refusal::SnapshotOverlap.into());
+        }
+        Ok(body)
+    }
+
+    /// The range of the snapshot that waits to be applied.
+    pub(crate) fn pending_range(&self) -> Option<KeyRange> {
+        self.staged.as_ref().map(|staged| staged.body.region.range())
+    }
+
+    /// Keeps an accepted snapshot for later. Term and vote are durable at once,
+    /// the commit index that comes with it is not.
+    pub(crate) fn stage(&mut self, ready: Ready, body: SnapshotBody) {
+        let metadata = ready.snapshot().get_metadata();
+        let position = Position { index: metadata.index, term: metadata.term };
+        let (term, vote) = (self.node.raft.term, self.node.raft.vote);
+        let storage = self.node.mut_store();
+        let hard = HardState { term, vote, commit: storage.hard.commit };
+        storage.set_hard(hard);
+        self.staged = Some(Staged { position, body, ready });
+    }
+
+    /// A staged snapshot becomes the peer's state.
+    pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let Some(Staged { position, body, mut ready }) = self.staged.take() else {
+            return Err(Refusal::NoSnapshot.into());
+        };
+        if body.region.epoch.version != self.storage().region().epoch.version {
+            self.drop_read();
+        }
+        self.size = Size::default();
+        let storage = self.node.mut_store();
+        storage.record.state = PeerState::Normal;
+        storage.record.over_tombstone = false;
+        storage.record.region = body.region;
+        storage.log = Log::new(position, Vec::new());
+        storage.applied = position.index;
+        storage.data = body.data;
+        storage.revision += 1;
+        step.batch.push(Write::Clear(self.region));
+        step.batch.push(Write::Record(storage.record.clone()));
+        for (key, value) in &storage.data {
+            step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
+        }
+        // The log was cleared with the rest.
+        self.written = Default::default();
+        let messages = ready.take_persisted_messages();
+        let light = self.node.advance_append(ready);
+        debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
+        self.node.advance_apply_to(position.index);
+        self.note_hard_state();
+        for message in messages {
+            self.send(message, step);
+        }
+        self.handle_ready(step, None);
+        Ok(())
+    }
 }

@@ -10,6 +10,7 @@ use crate::engine::{Engine, PeerState, Position};
 use crate::guard::Guards;
 use crate::peer::Peer;
 use crate::region::{Key, Member, PeerId, Region, RegionId, Value};
+use crate::size::Size;
 use crate::snapshot::SnapshotBody;
 use crate::store::{Resident, Slot, Store};
 
@@ -20,8 +21,8 @@ pub struct PeerStatus<'a>(&'a Peer);
 /// A read under way.
 #[derive(Clone, Debug)]
 pub struct ReadStatus<'a> {
-    /// The key.
-    pub key: &'a Key,
+    /// The key; `None` where all values are asked for.
+    pub key: Option<&'a Key>,
     /// The commit index that it took.
     pub index: u64,
     /// Who acknowledged it; empty once it is ready.
@@ -39,6 +40,11 @@ impl<'a> PeerStatus<'a> {
     /// Where it stands in its life.
     pub fn state(&self) -> PeerState {
         self.0.storage().record.state
+    }
+
+    /// Of an uninitialised peer: a tombstone stood in its place.
+    pub fn over_tombstone(&self) -> bool {
+        self.0.storage().record.over_tombstone
     }
 
     /// The peer as it names itself.
@@ -136,6 +142,16 @@ impl<'a> PeerStatus<'a> {
         self.0.node.raft.lead_transferee
     }
 
+    /// The bytes of its keys and values when they were last counted.
+    pub fn approximate_size(&self) -> Option<u64> {
+        self.0.size.approximate
+    }
+
+    /// About how many bytes were written since.
+    pub fn size_delta(&self) -> u64 {
+        self.0.size.delta
+    }
+
     /// The read under way.
     pub fn read(&self) -> Option<ReadStatus<'a>> {
         let read = self.0.read.as_ref()?;
@@ -143,13 +159,14 @@ impl<'a> PeerStatus<'a> {
             Some(status) if !read.ready => status.acks.iter().copied().collect(),
             _ => Vec::new(),
         };
-        Some(ReadStatus { key: &read.key, index: read.index, acks, ready: read.ready })
+        Some(ReadStatus { key: read.key.as_ref(), index: read.index, acks, ready: read.ready })
     }
 }
 
 /// Everything that a peer or tombstone shows, small enough to compare: two
 /// marks of one region on one store are equal exactly when nothing that a
-/// [`PeerStatus`] shows has changed between them.
+/// [`PeerStatus`] shows has changed between them, and no message for a peer of
+/// the region was parked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     resident: Option<(u64, bool)>,
@@ -163,6 +180,8 @@ pub struct Mark {
     pending_conf_index: u64,
     lead_transferee: Option<PeerId>,
     read: Option<(u64, usize, bool)>,
+    size: Size,
+    parked: usize,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -176,12 +195,17 @@ impl<G: Guards, E: Engine> Store<G, E> {
 
     /// The mark of the peer or tombstone of `region`.
     pub fn mark(&self, region: RegionId) -> Mark {
+        // Parked messages leave only when a peer comes, and that is another
+        // generation: their number tells the rest.
+        let parked = self.parking.count(region);
         match self.slots.get(&region) {
-            None => Mark::default(),
+            None => Mark { parked, ..Mark::default() },
             Some(Slot { generation, resident: Resident::Tombstone { .. } }) => {
-                Mark { resident: Some((*generation, false)), ..Mark::default() }
+                Mark { resident: Some((*generation, false)), parked, ..Mark::default() }
             }
-            Some(Slot { generation, resident: Resident::Live(peer) }) => mark(*generation, peer),
+            Some(Slot { generation, resident: Resident::Live(peer) }) => {
+                Mark { parked, ..mark(*generation, peer) }
+            }
         }
     }
 }
@@ -211,5 +235,7 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         pending_conf_index: raft.pending_conf_index,
         lead_transferee: raft.lead_transferee,
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
+        size: peer.size,
+        parked: 0,
     }
 }

@@ -4,7 +4,7 @@ use crate::codec::DecodeError;
 use crate::engine::Write;
 use crate::error::Refusal;
 use crate::guard::Guards;
-use crate::store::Output;
+use crate::input::Output;
 
 /// The batch and the outputs of one step.
 pub(crate) struct Step<'a, G: Guards> {

@@ -2,13 +2,14 @@
 //!
 //! `step` takes an input and returns what is to be sent and answered; whatever
 //! the step changed is durable by then. No clock, thread or randomness: ticks
-//! are inputs. `lifecycle.rs` says how peers come and go, `simulator.rs` what
-//! a simulator may do beside.
+//! are inputs. `input.rs` has what goes in and out, `lifecycle.rs` says how
+//! peers come and go, `children.rs` how a split brings some, `simulator.rs`
+//! what a simulator may do beside.
 
 use std::collections::BTreeMap;
 
 use crate::apply::Applied;
-use crate::command::Command;
+use crate::command::{Child, Command};
 use crate::config::{Config, ConfigError};
 use crate::engine::{
     ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
@@ -16,114 +17,17 @@ use crate::engine::{
 };
 use crate::error::{Error, Refusal};
 use crate::guard::{Guard, Guards, Sound};
+use crate::input::{Input, Output};
 use crate::message::Message;
+use crate::parking::Parking;
 use crate::peer::Peer;
-use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
+use crate::ranges::{RangeEntry, Ranges};
+use crate::region::{PeerId, Region, RegionId, StoreId};
 use crate::step::{Failure, Step};
 
 /// The log of a bootstrapped replica begins behind this entry (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
 pub const INITIAL_POSITION: Position = Position { index: 5, term: 5 };
-
-/// What a store is told.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A message from another store.
-    Message(Message),
-    /// Time passes for one region.
-    Tick {
-        /// The region.
-        region: RegionId,
-    },
-    /// The network says what became of a snapshot that the leader sent. Until
-    /// then, or until the follower answers, raft-rs sends it nothing but
-    /// heartbeats: a lost answer would strand it (TiKV `report_snapshot_status`).
-    ReportSnapshot {
-        /// The region.
-        region: RegionId,
-        /// To whom it was sent.
-        to: PeerId,
-        /// Whether it arrived.
-        arrived: bool,
-    },
-    /// The peer shall ask to become leader.
-    Campaign {
-        /// The region.
-        region: RegionId,
-    },
-    /// A command is proposed.
-    Propose {
-        /// The region.
-        region: RegionId,
-        /// The command.
-        command: Command,
-        /// The epoch that the proposer knows; the peer's own if left out.
-        epoch: Option<Epoch>,
-    },
-    /// A value is asked for.
-    Read {
-        /// The region.
-        region: RegionId,
-        /// The key.
-        key: Key,
-    },
-    /// The read under way shall be answered.
-    AnswerRead {
-        /// The region.
-        region: RegionId,
-    },
-    /// The next committed admin entry shall take effect.
-    Apply {
-        /// The region.
-        region: RegionId,
-    },
-    /// The received snapshot shall become the peer's state.
-    ApplySnapshot {
-        /// The region.
-        region: RegionId,
-    },
-}
-
-impl Input {
-    fn region(&self) -> RegionId {
-        match self {
-            Input::Message(message) => message.region,
-            Input::Tick { region }
-            | Input::ReportSnapshot { region, .. }
-            | Input::Campaign { region }
-            | Input::Propose { region, .. }
-            | Input::Read { region, .. }
-            | Input::AnswerRead { region }
-            | Input::Apply { region }
-            | Input::ApplySnapshot { region } => *region,
-        }
-    }
-}
-
-/// What a store wants done, once its step is durable.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send this.
-    Message(Message),
-    /// A read is answered.
-    Value {
-        /// The key.
-        key: Key,
-        /// Its value, if it has one.
-        value: Option<Value>,
-        /// The region.
-        region: RegionId,
-        /// The region's epoch at the answer.
-        epoch: Epoch,
-    },
-    /// A peer was destroyed.
-    Destroyed {
-        /// The region.
-        region: RegionId,
-        /// The peer.
-        peer: PeerId,
-    },
-}
 
 /// A peer, or what is left of one.
 pub(crate) struct Slot {
@@ -145,6 +49,8 @@ pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine> {
     pub(crate) guards: G,
     pub(crate) engine: E,
     pub(crate) slots: BTreeMap<RegionId, Slot>,
+    pub(crate) ranges: Ranges,
+    pub(crate) parking: Parking,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -153,7 +59,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// # Errors
     /// Where the engine cannot be read, or raft refuses what it holds.
     pub fn open(id: StoreId, config: Config, guards: G, engine: E) -> Result<Self, Error> {
-        let mut slots = BTreeMap::new();
+        let (mut slots, mut ranges) = (BTreeMap::new(), Ranges::default());
         let failed = |source| Error::Engine { store: id, source };
         for region in engine.regions().map_err(failed)? {
             let Some(persisted) = engine.load(region).map_err(failed)? else { continue };
@@ -162,24 +68,26 @@ impl<G: Guards, E: Engine> Store<G, E> {
                     let PeerRecord { id, region, .. } = persisted.record;
                     Resident::Tombstone { id, region, applied: persisted.apply_state.applied }
                 }
-                PeerState::Normal | PeerState::Uninitialised => Resident::Live(Box::new(
-                    Peer::load(id, &config, guards, persisted).map_err(|source| Error::Raft {
-                        region,
-                        store: id,
-                        source,
-                    })?,
-                )),
+                state @ (PeerState::Normal | PeerState::Uninitialised) => {
+                    if state == PeerState::Normal {
+                        ranges.set(region, persisted.record.region.range());
+                    }
+                    let peer = Peer::load(id, &config, guards, persisted);
+                    let peer = peer.map_err(|source| Error::Raft { region, store: id, source })?;
+                    Resident::Live(Box::new(peer))
+                }
             };
             slots.insert(region, Slot { generation: 0, resident });
         }
-        Ok(Self { id, config, guards, engine, slots })
+        Ok(Self { id, config, guards, engine, slots, ranges, parking: Parking::default() })
     }
 
     /// Writes the first replica of `region` on this store: term 5, and index 5
     /// truncated, committed and applied.
     ///
     /// # Errors
-    /// Where the engine fails, the region has no peer here, or one is here already.
+    /// Where the engine fails, the region has no peer here, one is here already,
+    /// or its range is taken.
     pub fn bootstrap(&mut self, region: Region) -> Result<(), Error> {
         let region_id = region.id;
         let refused = |refusal| Error::Refused { region: region_id, store: self.id, refusal };
@@ -187,8 +95,12 @@ impl<G: Guards, E: Engine> Store<G, E> {
         if self.slots.contains_key(&region_id) {
             return Err(refused(Refusal::NoEffect));
         }
+        let range = region.range();
+        if self.ranges.overlap(region_id, &range) {
+            return Err(refused(Refusal::RangeOverlap));
+        }
         let Position { index, term } = INITIAL_POSITION;
-        let record = PeerRecord { id: member.id, state: PeerState::Normal, region };
+        let record = PeerRecord { id: member.id, state: PeerState::Normal, region, over_tombstone: false };
         let hard_state = HardState { term, vote: 0, commit: index };
         let apply_state = ApplyState { applied: index, truncated: INITIAL_POSITION };
         let batch = vec![
@@ -201,6 +113,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let peer = Peer::load(self.id, &self.config, self.guards, persisted)
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
         self.slots.insert(region_id, Slot { generation: 0, resident: Resident::Live(Box::new(peer)) });
+        self.ranges.set(region_id, range);
+        self.parking.forget(region_id);
         Ok(())
     }
 
@@ -223,6 +137,17 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// The regions of which a peer or a tombstone is here, in order.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         self.slots.keys().copied()
+    }
+
+    /// The index from key range to region, in key order: initialised peers.
+    pub fn ranges(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.ranges.iter()
+    }
+
+    /// The messages that wait for a split to bring their receiver, oldest
+    /// first: at most one for each peer. A crash forgets them.
+    pub fn parked(&self) -> &[Message] {
+        self.parking.messages()
     }
 
     /// The engine, to look at.
@@ -266,16 +191,16 @@ impl<G: Guards, E: Engine> Store<G, E> {
             peer.flush(&mut Step { guards: self.guards, batch: &mut batch, out: &mut out });
         }
         if !batch.is_empty() {
-            self.write(batch)?;
+            self.write(region, batch)?;
         }
         Ok(out)
     }
 
-    fn write(&mut self, batch: Vec<Write>) -> Result<(), Error> {
+    fn write(&mut self, region: RegionId, batch: Vec<Write>) -> Result<(), Error> {
         let written = if self.guards.holds(Guard::AtomicApply) {
             self.write_as_one(batch)
         } else {
-            self.write_apart(batch)
+            self.write_apart(region, batch)
         };
         written.map_err(|source| Error::Engine { store: self.id, source })
     }
@@ -285,12 +210,20 @@ impl<G: Guards, E: Engine> Store<G, E> {
         self.engine.sync()
     }
 
-    /// Without `atomic_apply`: what raft keeps first, its applied index with
-    /// it, and then, in another batch, what was applied.
-    fn write_apart(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
-        let is_applied = |write: &Write| matches!(write, Write::Record(_) | Write::Put(..));
-        let advances = batch.iter().any(|write| matches!(write, Write::ApplyState(..)));
-        let clears = batch.iter().any(|write| matches!(write, Write::Clear(_)));
+    /// Without `atomic_apply`: what raft keeps of the region first, its applied
+    /// index with it, and then, in another batch, what was applied.
+    fn write_apart(&mut self, region: RegionId, batch: Vec<Write>) -> Result<(), EngineError> {
+        let is_applied = |write: &Write| {
+            let of_raft = matches!(
+                write,
+                Write::HardState(..) | Write::ApplyState(..) | Write::Append(..) | Write::Clear(_)
+            );
+            !of_raft || write.region() != region
+        };
+        let has =
+            |kind: fn(&Write) -> bool| batch.iter().any(|write| write.region() == region && kind(write));
+        let advances = has(|write| matches!(write, Write::ApplyState(..)));
+        let clears = has(|write| matches!(write, Write::Clear(_)));
         let (applied, rafts): (Vec<_>, Vec<_>) =
             if advances && !clears { batch.into_iter().partition(is_applied) } else { (Vec::new(), batch) };
         for part in [rafts, applied] {
@@ -309,25 +242,81 @@ impl<G: Guards, E: Engine> Store<G, E> {
                 self.live(region)?.report_snapshot(to, arrived, step)
             }
             Input::Campaign { region } => self.live(region)?.campaign(step),
-            Input::Propose { region, command, epoch } => self.live(region)?.propose(command, epoch, step),
-            Input::Read { region, key } => self.live(region)?.read(key, step),
+            Input::Propose { region, command, epoch } => {
+                let taken = self.has_id_of(&command);
+                self.live(region)?.propose(command, epoch, taken, step)
+            }
+            Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
+            Input::SplitAnswer { region, epoch, children, derive } => {
+                let epoch = step.guards.holds(Guard::SplitIdsFitMembers).then_some(epoch);
+                let command = Command::Split { children, derive };
+                let taken = self.has_id_of(&command);
+                self.live(region)?.propose(command, epoch, taken, step)
+            }
+            Input::SplitCheck { region } => {
+                self.live(region)?.check_size(step);
+                Ok(())
+            }
+            Input::Read { region, key } => self.live(region)?.read(Some(key), step),
+            Input::Snap { region } => self.live(region)?.read(None, step),
             Input::AnswerRead { region } => self.live(region)?.answer_read(step),
-            Input::ApplySnapshot { region } => self.live(region)?.apply_snapshot(step),
-            Input::Apply { region } => match self.live(region)?.apply_next(step)? {
-                Applied::Stays => Ok(()),
-                Applied::Removed(removed) => {
-                    self.bury_removed(region, removed, step);
-                    Ok(())
-                }
-            },
+            Input::ApplySnapshot { region } => self.apply_snapshot(region, step),
+            Input::Apply { region } => self.apply_next(region, step),
         }
+    }
+
+    fn apply_snapshot(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let peer = self.live(region)?;
+        peer.apply_snapshot(step)?;
+        let range = peer.storage().region().range();
+        self.ranges.set_pending(region, None);
+        if step.guards.holds(Guard::SnapshotUpdatesRanges) {
+            self.ranges.set(region, range);
+        }
+        Ok(())
+    }
+
+    fn apply_next(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        let peer = self.live(region)?;
+        let before = (!step.guards.holds(Guard::OnlyDestroyClearsRanges)).then(|| peer.member_ids());
+        match peer.apply_next(step)? {
+            Applied::Stays => {
+                let after = peer.member_ids();
+                let gone = before.into_iter().flatten().filter(|id| !after.contains(id));
+                // The wrong key: a peer's id, taken for a region's.
+                gone.for_each(|id| self.ranges.remove(id));
+            }
+            Applied::Removed(removed) => self.bury_removed(region, *removed, step),
+            Applied::Divided(divided) => self.take_division(*divided, step)?,
+        }
+        Ok(())
+    }
+
+    /// Whether an id that a split brings belongs to somebody that this store
+    /// knows of: a region, a peer or tombstone, a member of a live peer's region.
+    fn has_id_of(&self, command: &Command) -> bool {
+        let Command::Split { children, .. } = command else { return false };
+        let knows_peer = |id: &PeerId| {
+            self.slots.values().any(|slot| match &slot.resident {
+                Resident::Live(peer) => peer.id == *id || peer.storage().region().member(*id).is_some(),
+                Resident::Tombstone { id: gone, .. } => gone == id,
+            })
+        };
+        let knows =
+            |child: &Child| self.slots.contains_key(&child.region) || child.peers.iter().any(knows_peer);
+        children.iter().any(knows)
     }
 
     /// The live peer of `region`.
     pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer, Refusal> {
-        match self.slots.get_mut(&region) {
-            Some(Slot { resident: Resident::Live(peer), .. }) => Ok(peer),
-            _ => Err(Refusal::RegionNotFound),
-        }
+        live(&mut self.slots, region)
+    }
+}
+
+/// The live peer of `region` among `slots`.
+pub(crate) fn live(slots: &mut BTreeMap<RegionId, Slot>, region: RegionId) -> Result<&mut Peer, Refusal> {
+    match slots.get_mut(&region) {
+        Some(Slot { resident: Resident::Live(peer), .. }) => Ok(peer),
+        _ => Err(Refusal::RegionNotFound),
     }
 }

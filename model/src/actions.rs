@@ -1,8 +1,8 @@
 //! Which actions a state offers within its scope, and what they cost.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, ChangeKind, Cluster, Command, Outgoing, Peer, PeerState, RegionId, Role, Scope,
-    StoreId, StoreStatus,
+    Action, Answer, Budgets, ChangeKind, Cluster, Command, Key, Outgoing, Peer, PeerState, RegionId, Role,
+    Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::state::Seen;
@@ -18,6 +18,7 @@ enum Cost {
     Late,
     Write,
     Change,
+    Split,
     Transfer,
     Compaction,
     Read,
@@ -35,11 +36,13 @@ fn cost(action: &Action) -> Cost {
         },
         Action::Hold { .. } => Cost::Late,
         Action::Propose { command, .. } => match command {
-            Command::Put { .. } => Cost::Write,
+            Command::Put { .. } | Command::Delete { .. } => Cost::Write,
+            Command::Split { .. } => Cost::Split,
             Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Cost::Change,
             Command::TransferLeader { .. } => Cost::Transfer,
             Command::CompactLog { .. } => Cost::Compaction,
         },
+        Action::AskSplit { .. } => Cost::Split,
         Action::Read { .. } => Cost::Read,
         Action::ApplySnapshot { .. }
         | Action::Apply { .. }
@@ -62,6 +65,7 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
         Cost::Late => &mut budgets.late,
         Cost::Write => &mut budgets.writes,
         Cost::Change => &mut budgets.changes,
+        Cost::Split => &mut budgets.splits,
         Cost::Transfer => &mut budgets.transfers,
         Cost::Compaction => &mut budgets.compactions,
         Cost::Read => &mut budgets.reads,
@@ -90,6 +94,7 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         late: all.late.saturating_sub(spent.late),
         writes: all.writes.saturating_sub(spent.writes),
         changes: all.changes.saturating_sub(spent.changes),
+        splits: all.splits.saturating_sub(spent.splits),
         transfers: all.transfers.saturating_sub(spent.transfers),
         compactions: all.compactions.saturating_sub(spent.compactions),
         reads: all.reads.saturating_sub(spent.reads),
@@ -222,27 +227,44 @@ impl Offer<'_> {
             }
         }
         if self.left.reads > 0 && peer.read.is_none() {
-            for key in &self.scope.keys {
+            for key in self.scope.keys.iter().filter(|key| peer.region.contains(key)) {
                 self.actions.push(Action::Read { region, store, key: key.clone() });
             }
         }
     }
 
     fn proposals(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
-        let puts = self.scope.commands.iter().filter(|command| matches!(command, Command::Put { .. }));
-        // The n-th write is the n-th `Put` of the scope: values tell writes apart.
-        if let Some(put) = puts.clone().nth(usize::from(self.spent.writes)).filter(|_| self.left.writes > 0) {
-            self.propose(store, region, put.clone());
+        let mut writes = self.scope.commands.iter().filter(|command| command.written_key().is_some());
+        // The n-th write is the n-th of the scope: values tell writes apart.
+        let write = writes.nth(usize::from(self.spent.writes)).filter(|_| self.left.writes > 0);
+        if let Some(write) =
+            write.filter(|write| write.written_key().is_some_and(|key| peer.region.contains(key)))
+        {
+            self.propose(store, region, write.clone());
         }
-        for command in &self.scope.commands {
+        let founded = self.scope.regions.iter().any(|founded| founded.id == region);
+        let childs = self.scope.child_commands.iter().filter(|child| child.region == region);
+        for command in self.scope.commands.iter().chain(childs.map(|child| &child.command)) {
+            let own = founded || self.scope.child_commands.iter().any(|child| child.command == *command);
             let allowed = match command {
-                Command::Put { .. } => false,
+                Command::Put { .. } | Command::Delete { .. } => false,
                 Command::TransferLeader { .. } => self.left.transfers > 0,
                 Command::CompactLog { .. } => self.left.compactions > 0,
-                _ => self.left.changes > 0 && !self.reuses_a_living_id(region, peer, command),
+                Command::Split { .. } => own && self.left.splits > 0,
+                _ => own && self.left.changes > 0 && !self.reuses_a_living_id(region, peer, command),
             };
             if allowed {
                 self.propose(store, region, command.clone());
+            }
+        }
+        let inside = |key: &Key| peer.region.contains(key) && *key != peer.region.start;
+        for SplitKeys { keys, derive } in &self.scope.splits {
+            if self.left.splits == 0 || !keys.iter().all(inside) {
+                continue;
+            }
+            for answer in self.answers() {
+                let (keys, derive) = (keys.clone(), *derive);
+                self.actions.push(Action::AskSplit { region, store, keys, derive, answer });
             }
         }
         if self.left.compactions > 0 && peer.applied > peer.log.truncated.index {

@@ -8,19 +8,33 @@ use rollcall_traces::{
 };
 
 use crate::guard::{Guard, GuardSet};
-use crate::state::{Parts, Rest, State};
+use crate::state::{Meta, Parts, Rest, State};
 
 pub(crate) struct Draft<'m> {
     parts: &'m Parts,
     guards: GuardSet,
     before: State,
-    peers: Vec<(usize, Option<Peer>)>,
+    /// By place of the store.
+    peers: Vec<(usize, RegionId, Option<Peer>)>,
+    metas: Vec<(usize, Meta)>,
+    status: Option<(usize, StoreStatus)>,
     rest: Option<Rest>,
+    /// Answers to parked messages: they belong to no round.
+    said: Vec<Held>,
 }
 
 impl<'m> Draft<'m> {
     pub(crate) fn new(parts: &'m Parts, guards: GuardSet, before: State) -> Self {
-        Self { parts, guards, before, peers: Vec::new(), rest: None }
+        Self {
+            parts,
+            guards,
+            before,
+            peers: Vec::new(),
+            metas: Vec::new(),
+            status: None,
+            rest: None,
+            said: Vec::new(),
+        }
     }
 
     pub(crate) fn holds(&self, guard: Guard) -> bool {
@@ -31,20 +45,48 @@ impl<'m> Draft<'m> {
         self.guards
     }
 
-    pub(crate) fn regions(&self) -> Vec<RegionId> {
-        self.parts.regions.clone()
-    }
-
-    /// The state with everything that was written.
-    pub(crate) fn finish(self) -> State {
+    /// The state with everything that was written, and what was said beside.
+    pub(crate) fn finish(self) -> (State, Vec<Held>) {
         let mut after = self.before;
-        for (slot, peer) in self.peers {
-            after.peers[slot] = self.parts.peers.intern(peer);
+        if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
+            self.finish_stores(&mut after);
         }
         if let Some(rest) = self.rest {
             after.rest = self.parts.rest.intern(rest);
         }
-        after
+        (after, self.said)
+    }
+
+    fn finish_stores(&self, after: &mut State) {
+        for at in 0..self.parts.stores.len() {
+            let is_touched = self.peers.iter().any(|(of, ..)| *of == at)
+                || self.metas.iter().any(|(of, _)| *of == at)
+                || self.status.is_some_and(|(of, _)| of == at);
+            if !is_touched {
+                continue;
+            }
+            let mut place = self.parts.place(&self.before, at).clone();
+            for (_, region, peer) in self.peers.iter().filter(|(of, ..)| *of == at) {
+                let found = place.peers.binary_search_by_key(region, |(id, _)| *id);
+                match (peer, found) {
+                    (Some(peer), Ok(slot)) => place.peers[slot].1 = self.parts.peers.intern_ref(peer),
+                    (Some(peer), Err(slot)) => {
+                        place.peers.insert(slot, (*region, self.parts.peers.intern_ref(peer)));
+                    }
+                    (None, Ok(slot)) => {
+                        place.peers.remove(slot);
+                    }
+                    (None, Err(_)) => {}
+                }
+            }
+            if let Some((_, meta)) = self.metas.iter().find(|(of, _)| *of == at) {
+                place.meta = self.parts.metas.intern_ref(meta);
+            }
+            if let Some((_, status)) = self.status.filter(|(of, _)| *of == at) {
+                place.status = status;
+            }
+            after.stores[at] = self.parts.places.intern(place);
+        }
     }
 
     pub(crate) fn rest(&self) -> &Rest {
@@ -58,10 +100,10 @@ impl<'m> Draft<'m> {
 
     /// The peer or tombstone in that place.
     pub(crate) fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        let slot = self.parts.slot(store, region)?;
-        match self.peers.iter().find(|(at, _)| *at == slot) {
-            Some((_, peer)) => peer.as_ref(),
-            None => self.parts.peer(&self.before, slot),
+        let at = self.parts.store_place(store)?;
+        match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some((_, _, peer)) => peer.as_ref(),
+            None => self.parts.peer(&self.before, at, region),
         }
     }
 
@@ -70,33 +112,68 @@ impl<'m> Draft<'m> {
     /// # Panics
     /// Where there is none: look before.
     pub(crate) fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
-        let slot = self.parts.slot(store, region).expect("store and region of the scope");
-        let place = match self.peers.iter().position(|(at, _)| *at == slot) {
-            Some(place) => place,
+        let at = self.place(store);
+        let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some(written) => written,
             None => {
-                self.peers.push((slot, self.parts.peer(&self.before, slot).cloned()));
+                self.peers.push((at, region, self.parts.peer(&self.before, at, region).cloned()));
                 self.peers.len() - 1
             }
         };
-        self.peers[place].1.as_mut().expect("a peer to write to")
+        self.peers[written].2.as_mut().expect("a peer to write to")
     }
 
     /// Replaces whatever is in that place.
     pub(crate) fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
-        let slot = self.parts.slot(store, region).expect("store and region of the scope");
-        match self.peers.iter_mut().find(|(at, _)| *at == slot) {
-            Some(entry) => entry.1 = peer,
-            None => self.peers.push((slot, peer)),
+        let at = self.place(store);
+        match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some(entry) => entry.2 = peer,
+            None => self.peers.push((at, region, peer)),
         }
     }
 
+    /// The regions of which the store has a peer or a tombstone.
+    pub(crate) fn regions_on(&self, store: StoreId) -> Vec<RegionId> {
+        let at = self.place(store);
+        let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
+        let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
+        let mut regions: Vec<_> =
+            before.chain(written).filter(|region| self.peer(store, *region).is_some()).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions
+    }
+
+    pub(crate) fn meta(&self, store: StoreId) -> &Meta {
+        let at = self.place(store);
+        let written = self.metas.iter().find(|(of, _)| *of == at).map(|(_, meta)| meta);
+        written.unwrap_or_else(|| self.parts.meta(&self.before, at))
+    }
+
+    pub(crate) fn meta_mut(&mut self, store: StoreId) -> &mut Meta {
+        let at = self.place(store);
+        let written = match self.metas.iter().position(|(of, _)| *of == at) {
+            Some(written) => written,
+            None => {
+                self.metas.push((at, self.parts.meta(&self.before, at).clone()));
+                self.metas.len() - 1
+            }
+        };
+        &mut self.metas[written].1
+    }
+
     pub(crate) fn status(&self, store: StoreId) -> Option<StoreStatus> {
-        Some(self.rest().status[self.parts.store_place(store)?])
+        let at = self.parts.store_place(store)?;
+        let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
+        Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
     }
 
     pub(crate) fn set_status(&mut self, store: StoreId, status: StoreStatus) {
-        let place = self.parts.store_place(store).expect("a store of the scope");
-        self.rest_mut().status[place] = status;
+        self.status = Some((self.place(store), status));
+    }
+
+    fn place(&self, store: StoreId) -> usize {
+        self.parts.store_place(store).expect("a store of the scope")
     }
 
     /// Refuses unless the store runs.
@@ -122,6 +199,11 @@ impl<'m> Draft<'m> {
     /// Leaves a message under way.
     pub(crate) fn hold(&mut self, held: Held) {
         self.rest_mut().held.push(held);
+    }
+
+    /// Says something that belongs to no round.
+    pub(crate) fn say(&mut self, answer: Held) {
+        self.said.push(answer);
     }
 }
 

@@ -74,6 +74,28 @@ guards! {
     ReadNeedsQuorum = "read_needs_quorum",
     /// A read is answered only once its index is applied; else it misses what was committed (ReadIndex).
     ReadWaitsForApply = "read_waits_for_apply",
+    /// A split or a write takes effect only under the epoch that it was proposed under; else it hits another range (row 34).
+    EpochCheckedAtApply = "epoch_checked_at_apply",
+    /// The ids of a split are those of the members that it was asked for: one each, under the epoch of the asking; else a child's peer inherits its parent's id (row 23).
+    SplitIdsFitMembers = "split_ids_fit_members",
+    /// What a split does depends on the entry alone; else one replica skips it and its epoch stays behind for ever (row 24, tikv#8967).
+    SplitTakenByEveryReplica = "split_taken_by_every_replica",
+    /// A peer that applied its own removal splits nothing; else the store indexes a region without a peer (row 25).
+    RemovedPeerSplitsNothing = "removed_peer_splits_nothing",
+    /// A split spares whatever the store knows of a child's id; else it brings back a peer that was removed (tikv#5852).
+    SplitSparesTheKnown = "split_spares_the_known",
+    /// A child keeps the vote of the uninitialised peer that it replaces; else it votes twice in a term (found by this model).
+    SplitKeepsVote = "split_keeps_vote",
+    /// A split divides the data with the range; else both regions answer for a key (TiKV's split check).
+    DataDivided = "data_divided",
+    /// A snapshot waits until its range is free; else two regions own it (row 33).
+    SnapshotChecksOverlap = "snapshot_checks_overlap",
+    /// An applied snapshot moves its region in the range index; else the index lies until the store panics (row 21).
+    SnapshotUpdatesRanges = "snapshot_updates_ranges",
+    /// The end of a peer that owns no range takes none out of the index; else it takes another region's (tikv#13311).
+    DestroySparesRangesOfOthers = "destroy_spares_ranges_of_others",
+    /// A read is answered with a copy of the region that it was computed on; else a later split shows through (row 30).
+    AnswerCopiesRegion = "answer_copies_region",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).

@@ -5,6 +5,7 @@
 //! only within one process and one [`Interner`]; equal parts have equal
 //! numbers, and that is all that the checker needs.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Mutex;
 
@@ -20,7 +21,7 @@ pub(crate) struct Interner<T> {
     hasher: RandomState,
 }
 
-impl<T: Eq + Hash> Interner<T> {
+impl<T: Clone + Eq + Hash> Interner<T> {
     pub(crate) fn new() -> Self {
         Self {
             parts: boxcar::Vec::new(),
@@ -31,13 +32,22 @@ impl<T: Eq + Hash> Interner<T> {
 
     /// The number of `part`, which is kept if it is new.
     pub(crate) fn intern(&self, part: T) -> u32 {
-        let hash = self.hasher.hash_one(&part);
+        self.number(Cow::Owned(part))
+    }
+
+    /// The same; copied only if it is new.
+    pub(crate) fn intern_ref(&self, part: &T) -> u32 {
+        self.number(Cow::Borrowed(part))
+    }
+
+    fn number(&self, part: Cow<'_, T>) -> u32 {
+        let hash = self.hasher.hash_one(&*part);
         let shard = &self.shards[(hash >> 58) as usize % SHARDS];
         let mut table = shard.lock().expect("a thread panicked while interning");
-        if let Some(id) = table.find(hash, |id| self.parts[*id as usize] == part) {
+        if let Some(id) = table.find(hash, |id| self.parts[*id as usize] == *part) {
             return *id;
         }
-        let id = u32::try_from(self.parts.push(part)).expect("more than 2^32 distinct parts");
+        let id = u32::try_from(self.parts.push(part.into_owned())).expect("more than 2^32 distinct parts");
         table.insert_unique(hash, id, |id| self.hasher.hash_one(&self.parts[*id as usize]));
         id
     }

@@ -15,6 +15,7 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
         Message::Heartbeat { .. } => "late heartbeat",
         Message::TimeoutNow => "late timeout now",
         Message::Removed { .. } => "late removed",
+        Message::SplitAnswer { .. } => "late ids for a split",
     }
 }
 
@@ -33,6 +34,11 @@ pub const ACTION_KINDS: &[&str] = &[
     "change peer",
     "enter joint",
     "leave joint",
+    "delete",
+    "split",
+    "ask split",
+    "ask split, answer lost",
+    "ask split, answer held",
     "transfer leader",
     "compact log",
     "read",
@@ -54,6 +60,7 @@ pub const ACTION_KINDS: &[&str] = &[
     "late snapshot",
     "late timeout now",
     "late removed",
+    "late ids for a split",
 ];
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
@@ -70,12 +77,17 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::Apply { .. } => "apply",
         Action::Propose { command, .. } => match command {
             Command::Put { .. } => "put",
+            Command::Delete { .. } => "delete",
+            Command::Split { .. } => "split",
             Command::ChangePeer(_) => "change peer",
             Command::EnterJoint { .. } => "enter joint",
             Command::LeaveJoint => "leave joint",
             Command::TransferLeader { .. } => "transfer leader",
             Command::CompactLog { .. } => "compact log",
         },
+        Action::AskSplit { answer: Answer::Given, .. } => "ask split",
+        Action::AskSplit { answer: Answer::Lost, .. } => "ask split, answer lost",
+        Action::AskSplit { answer: Answer::Held, .. } => "ask split, answer held",
         Action::Read { .. } => "read",
         Action::AnswerRead { .. } => "answer read",
         Action::TimeoutNow { .. } => "timeout now",

@@ -25,4 +25,4 @@ pub use kinds::ACTION_KINDS;
 pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};
 pub use reach::Reach;
 pub use sending::may_send;
-pub use state::{SLOTS, Seen, State};
+pub use state::{STORES, Seen, State};

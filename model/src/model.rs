@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Entry, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, Reason, Region, Role,
-    Scope, ScopeError, StoreStatus, Subject, View,
+    Action, Entry, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, PlacementDriver,
+    Reason, Region, Role, Scope, ScopeError, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
@@ -16,7 +16,7 @@ use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
-use crate::state::{ABSENT, Parts, Rest, SLOTS, Seen, State};
+use crate::state::{Meta, Parts, Place, Rest, STORES, Seen, State, index_of};
 
 /// The term and index at which every replica's log begins (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
@@ -49,10 +49,10 @@ impl Rollcall {
     ) -> Result<Self, ScopeError> {
         scope.validate()?;
         let parts = Parts::new(scope);
-        if parts.stores.len() * parts.regions.len() > SLOTS {
+        if parts.stores.len() > STORES {
             return Err(ScopeError::Malformed {
                 scope: scope.name.clone(),
-                what: format!("stores times regions is more than {SLOTS}"),
+                what: format!("it has more than {STORES} stores"),
             });
         }
         let history = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
@@ -112,13 +112,20 @@ impl Rollcall {
     }
 
     /// The compact form of a view, with nothing spent and nothing remembered;
-    /// `None` where it shows a store or a region that the scope does not have.
+    /// `None` where it shows a store that the scope does not have.
     pub fn state_of(&self, view: &View) -> Option<State> {
         self.parts.state_of(view)
     }
 
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
+        let (after, outcome, _) = self.step_aloud(state, action);
+        (after, outcome)
+    }
+
+    /// The same, with what a store says beside: its answer to a message that
+    /// was parked. In the world of rounds nobody hears it.
+    pub fn step_aloud(&self, state: &State, action: &Action) -> (State, Outcome, Vec<Held>) {
         rules::step(&self.parts, self.guards, state, action)
     }
 
@@ -192,16 +199,20 @@ impl Rollcall {
 
 /// Every replica as first configured, nothing begun.
 fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
-    let mut peers = [ABSENT; SLOTS];
-    for region in &scope.regions {
-        for member in &region.peers {
-            let slot = parts.slot(member.store, region.id).expect("validated");
-            peers[slot] = parts.peers.intern(Some(first_peer(region, member.id)));
-        }
+    let mut stores = [0; STORES];
+    let mut regions: Vec<&Region> = scope.regions.iter().collect();
+    regions.sort_by_key(|region| region.id);
+    for (number, store) in stores.iter_mut().zip(&parts.stores) {
+        let here = |region: &&Region| Some((region.id, first_peer(region, region.member_on(*store)?.id)));
+        let peers: Vec<_> = regions.iter().filter_map(here).collect();
+        let ranges = index_of(peers.iter().map(|(_, peer)| peer));
+        let peers = peers.into_iter().map(|(region, peer)| (region, parts.peers.intern(peer))).collect();
+        let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
+        *number = parts.places.intern(Place { status: StoreStatus::Up, meta, peers });
     }
-    let rest = Rest { status: vec![StoreStatus::Up; parts.stores.len()], ..Rest::default() };
+    let rest = Rest { pd: PlacementDriver { next_id: scope.next_id }, ..Rest::default() };
     let mut state =
-        State { peers, rest: parts.rest.intern(rest), history: parts.history.intern(History::default()) };
+        State { stores, rest: parts.rest.intern(rest), history: parts.history.intern(History::default()) };
     let history = History::begin(carried, &parts.seen(&state));
     state.history = parts.history.intern(history);
     state
@@ -212,6 +223,7 @@ pub fn first_peer(region: &Region, id: u64) -> Peer {
     Peer {
         id,
         state: PeerState::Normal,
+        over_tombstone: false,
         role: Role::Follower,
         term: FIRST.term,
         vote: 0,

@@ -3,7 +3,8 @@
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
-    Action, Answer, Change, ChangeKind, Cluster, Command, Epoch, Outgoing, RegionId, Role, Scope, StoreId,
+    Action, Answer, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch, Key, Outgoing, Peer, Region,
+    RegionId, Role, Scope, SplitKeys, StoreId,
 };
 
 use crate::state::Seen;
@@ -67,6 +68,9 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
     for index in [peer.log.truncated.index, peer.applied, peer.applied + 1] {
         propose(Command::CompactLog { index }, None);
     }
+    for child in scope.child_commands.iter().filter(|child| child.region == region) {
+        propose(child.command.clone(), None);
+    }
     propose(Command::LeaveJoint, None);
     propose(Command::EnterJoint { changes: Vec::new() }, None);
     for member in &peer.region.peers {
@@ -86,5 +90,76 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
         {
             propose(command.clone(), Some(stale));
         }
+    }
+    if scope.next_id != 0 {
+        splits(scope, seen, store, peer, actions);
+    } else {
+        let keys = vec![Key::from("m")];
+        let (derive, answer) = (Derive::Left, Answer::Given);
+        actions.push(Action::AskSplit { region, store, keys, derive, answer });
+    }
+}
+
+/// What could be asked for, and every way in which a split can be malformed.
+fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &mut Vec<Action>) {
+    let region = peer.region.id;
+    for SplitKeys { keys, derive } in &scope.splits {
+        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
+            actions.push(Action::AskSplit { region, store, keys: keys.clone(), derive: *derive, answer });
+        }
+    }
+    for keys in [vec![], vec![Key::empty()]] {
+        let (derive, answer) = (Derive::Left, Answer::Given);
+        actions.push(Action::AskSplit { region, store, keys, derive, answer });
+    }
+    let mut propose = |children: Vec<Child>, epoch: Option<Epoch>| {
+        let command = Command::Split { children, derive: Derive::Left };
+        actions.push(Action::Propose { region, store, command, epoch });
+    };
+    let next = seen.pd().next_id;
+    let child = |key: &Key, from: u64| Child {
+        key: key.clone(),
+        region: from,
+        peers: (from + 1..).take(peer.region.peers.len()).collect(),
+    };
+    let Some(inside) =
+        scope.splits.iter().flat_map(|split| &split.keys).find(|key| is_inside(&peer.region, key))
+    else {
+        // Too small to be split: every key is at its edge or beyond.
+        for key in scope.splits.iter().flat_map(|split| &split.keys) {
+            propose(vec![child(key, next)], None);
+        }
+        return;
+    };
+    propose(vec![], None);
+    for key in [Key::empty(), peer.region.start.clone(), peer.region.end.clone(), before(&peer.region)] {
+        propose(vec![child(&key, next)], None);
+    }
+    propose(vec![child(inside, next), child(inside, next + 10)], None);
+    let good = child(inside, next);
+    propose(vec![Child { peers: good.peers[1..].to_vec(), ..good.clone() }], None);
+    propose(vec![Child { region, ..good.clone() }], None);
+    propose(
+        vec![Child { peers: peer.region.peers.iter().map(|member| member.id).collect(), ..good.clone() }],
+        None,
+    );
+    let epoch = peer.region.epoch;
+    for stale in [
+        Epoch { conf_ver: epoch.conf_ver + 1, ..epoch },
+        Epoch { version: epoch.version.saturating_sub(1), ..epoch },
+    ] {
+        propose(vec![good.clone()], Some(stale));
+    }
+}
+
+fn is_inside(region: &Region, key: &Key) -> bool {
+    region.contains(key) && *key != region.start
+}
+
+/// A key before the region, if there is one.
+fn before(region: &Region) -> Key {
+    match region.start.as_bytes() {
+        [] => Key::empty(),
+        [first, ..] => Key::from(&[first.saturating_sub(1)][..]),
     }
 }

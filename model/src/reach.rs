@@ -1,7 +1,7 @@
 //! What a scope must be able to reach: a scope in which something never
 //! happens has failed, however many states it has.
 
-use rollcall_traces::{Cluster, MemberRole, PeerState, Role, StoreStatus};
+use rollcall_traces::{Cluster, MemberRole, Message, PeerState, Role, StoreStatus};
 
 use crate::model::{FIRST, Rollcall};
 use crate::state::Seen;
@@ -45,6 +45,20 @@ fn some(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> boo
     seen.regions().any(|region| seen.replicas(region).any(|(store, peer)| is(store, peer)))
 }
 
+/// Any region that a split brought.
+fn some_child(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+    some(seen, |store, peer| !seen.is_founded(peer.region.id) && is(store, peer))
+}
+
+/// How many initialised regions a store has at most.
+fn most_regions(seen: Seen<'_>) -> usize {
+    seen.stores().map(|(store, _)| seen.ranges(store).count()).max().unwrap_or(0)
+}
+
+fn is_split(entry: &rollcall_traces::Entry) -> bool {
+    matches!(entry.command, Some(rollcall_traces::Command::Split { .. }))
+}
+
 reaches! {
     /// A leader has applied an entry of its own term.
     LeaderInCharge = "leader in charge":
@@ -59,6 +73,7 @@ reaches! {
         |seen| some(seen, |store, peer| {
             peer.state == PeerState::Normal
                 && peer.region.member(peer.id).is_some()
+                && peer.log.truncated.index > FIRST.index
                 && !seen.founders().iter().any(|member| member.id == peer.id && member.store == store)
         }),
     /// A peer of the first configuration was destroyed, and lives again under its id.
@@ -162,4 +177,96 @@ reaches! {
         |seen| some(seen, |_, peer| {
             peer.log.iter().any(|(index, entry)| entry.is_conf_change() && index > peer.applied && index <= peer.commit)
         }),
+    /// A store has two regions where it had one.
+    SplitApplied = "a split applied":
+        |seen| most_regions(seen) > 1,
+    /// A store has three regions.
+    ThreeRegions = "three regions where one was":
+        |seen| most_regions(seen) > 2,
+    /// A store has a child, and another that has its parent has none.
+    SplitUneven = "a split applied on one store and not on another":
+        |seen| seen.regions().any(|region| {
+            let initialised = |store| seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal);
+            !seen.is_founded(region) && seen.stores().any(|(store, _)| initialised(store))
+                && seen.stores().any(|(store, _)| !initialised(store) && seen.ranges(store).count() == 1)
+        }),
+    /// A child has a leader that applied an entry of its own term.
+    ChildLeads = "a child with a leader in charge":
+        |seen| some_child(seen, |_, peer| {
+            peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)
+        }),
+    /// Parent and child are led on different stores.
+    LeadersApart = "parent and child led on two stores":
+        |seen| some_child(seen, |store, child| {
+            child.role == Role::Leader && some(seen, |other, peer| {
+                other != store && seen.is_founded(peer.region.id) && peer.role == Role::Leader
+                    && peer.region.epoch.version > 1
+            })
+        }),
+    /// Ids are under way that were asked for under an epoch that is gone.
+    IdsUnderWay = "ids under way that came too late":
+        |seen| seen.held().iter().any(|held| {
+            matches!(held.message, Message::SplitAnswer { .. })
+                && seen.peer(held.to.store, held.region).is_some_and(|peer| peer.region.epoch != held.epoch)
+        }),
+    /// A child was created by a message on a store that has not taken the split.
+    ChildBeforeTheSplit = "a child uninitialised before its store takes the split":
+        |seen| some_child(seen, |store, peer| {
+            peer.state == PeerState::Uninitialised
+                && seen.ranges(store).any(|entry| seen.is_founded(entry.region))
+        }),
+    /// A child has its state from a snapshot.
+    ChildBySnapshot = "a child initialised by a snapshot":
+        |seen| some_child(seen, |_, peer| {
+            peer.state == PeerState::Normal && peer.log.truncated.index > FIRST.index
+        }),
+    /// A replica has applied a split whose child lives elsewhere on the store's word.
+    ChildSkipped = "a split that spared a tombstone":
+        |seen| some_child(seen, |store, peer| {
+            peer.state == PeerState::Tombstone
+                && some(seen, |other, parent| {
+                    other == store && parent.region.epoch.version > 1
+                        && parent.log.iter().any(|(index, entry)| index <= parent.applied && is_split(entry))
+                })
+        }),
+    /// A store has a received snapshot of a region that another store has divided.
+    SplitUnderSnapshot = "a split applied while a snapshot from before it waits":
+        |seen| some(seen, |_, waiting| {
+            waiting.snapshot.as_ref().is_some_and(|snapshot| {
+                some(seen, |_, peer| {
+                    peer.region.id == snapshot.region.id
+                        && peer.region.epoch.version > snapshot.region.epoch.version
+                })
+            })
+        }),
+    /// Two regions on one store hold data.
+    DataDivided = "data on both sides of a split":
+        |seen| seen.stores().any(|(store, _)| {
+            let holds = |region: &u64| seen.peer(store, *region).is_some_and(|peer| !peer.data.is_empty());
+            seen.regions().filter(holds).count() > 1
+        }),
+    /// A child is between two configurations.
+    JointChild = "a child between two configurations":
+        |seen| some_child(seen, |_, peer| peer.region.is_joint()),
+    /// A child has left the configuration that it inherited.
+    ChildLeftJoint = "a child that left its parent's joint configuration":
+        |seen| some_child(seen, |_, peer| {
+            peer.role == Role::Leader && !peer.region.is_joint()
+                && peer.log.iter().any(|(index, entry)| {
+                    index <= peer.applied && entry.command == Some(rollcall_traces::Command::LeaveJoint)
+                })
+        }),
+    /// A vote request waits for the split.
+    MessageParked = "a vote request parked":
+        |seen| seen.stores().any(|(store, _)| {
+            seen.parked(store).iter().any(|held| matches!(held.message, Message::VoteRequest { .. }))
+        }),
+    /// An append waits for the split.
+    AppendParked = "an append parked":
+        |seen| seen.stores().any(|(store, _)| {
+            seen.parked(store).iter().any(|held| matches!(held.message, Message::Append { .. }))
+        }),
+    /// A child is asked for a value and may answer.
+    ReadOfChild = "a read of a child ready to be answered":
+        |seen| some_child(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
 }

@@ -21,6 +21,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
     demand(held.from == member_of_own_region(peer, store), "its sender is another member")?;
     demand(held.term == peer.term, &format!("its sender has term {}", peer.term))?;
     demand(held.epoch == peer.region.epoch, &format!("its sender has epoch {}", peer.region.epoch))?;
+    demand(held.range == peer.region.range(), "its sender has another range")?;
     demand(
         peer.region.member(held.to.id) == Some(&held.to) && held.to.id != peer.id,
         "its sender knows no such other member",
@@ -63,6 +64,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
         }
         Message::VoteAnswer { .. } | Message::Removed { .. } => Err("nothing was asked".into()),
+        Message::SplitAnswer { .. } => Err("the placement driver says it, no peer".into()),
     }
 }
 

@@ -1,93 +1,122 @@
 //! The compact form of a cluster: small, canonical, cheap to copy and to hash.
 //!
-//! A [`State`] is a row of numbers, one for each peer and two for the rest; a
-//! [`Parts`] keeps what they stand for. [`Seen`] puts the two together and
-//! shows the cluster by the accessor trait.
+//! A [`State`] is a row of numbers, one for each store and two for the rest; a
+//! [`Parts`] keeps what they stand for. A store's part is itself a row of
+//! numbers, one for each peer on it, because a peer's local state repeats in
+//! many stores' states (SPIN's "collapse", twice). [`Seen`] puts the two
+//! together and shows the cluster by the accessor trait.
 
 use rollcall_traces::{
-    Budgets, Cluster, Held, History, Member, Peer, PeerState, RangeEntry, Region, RegionId, Scope, Store,
-    StoreId, StoreStatus, View,
+    Budgets, Cluster, Held, History, Member, Peer, PeerState, PlacementDriver, RangeEntry, Region, RegionId,
+    Scope, Store, StoreId, StoreStatus, View,
 };
+use smallvec::SmallVec;
 
 use crate::intern::Interner;
 
-/// The most peers (stores times regions) that a scope may have.
-pub const SLOTS: usize = 14;
-
-/// Nobody in that slot.
-pub(crate) const ABSENT: u32 = 0;
+/// The most stores that a scope may have.
+pub const STORES: usize = 8;
 
 /// One global state, as numbers of interned parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    pub(crate) peers: [u32; SLOTS],
+    pub(crate) stores: [u32; STORES],
     pub(crate) rest: u32,
     pub(crate) history: u32,
 }
 
-/// What a state holds beside its peers.
+/// The peers and tombstones on a store: the numbers of their parts, by region.
+pub(crate) type Peers = SmallVec<[(RegionId, u32); 2]>;
+
+/// What one store holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) status: StoreStatus,
+    /// The number of its [`Meta`].
+    pub(crate) meta: u32,
+    pub(crate) peers: Peers,
+}
+
+/// What a store keeps beside its peers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Meta {
+    /// In key order.
+    pub(crate) ranges: Vec<RangeEntry>,
+    pub(crate) parked: Vec<Held>,
+}
+
+/// What a state holds beside its stores.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Rest {
-    /// By place of the store in the scope.
-    pub(crate) status: Vec<StoreStatus>,
     pub(crate) held: Vec<Held>,
+    pub(crate) pd: PlacementDriver,
     /// What was spent of each budget.
     pub(crate) spent: Budgets,
 }
 
-/// The parts that the numbers in a [`State`] stand for, and the places of
-/// stores and regions.
+/// The parts that the numbers in a [`State`] stand for, and the stores' places.
 pub(crate) struct Parts {
     pub(crate) stores: Vec<StoreId>,
-    pub(crate) regions: Vec<RegionId>,
     /// The members that the regions began with.
     pub(crate) founders: Vec<Member>,
-    pub(crate) peers: Interner<Option<Peer>>,
+    /// The regions that were there first.
+    pub(crate) founded: Vec<RegionId>,
+    pub(crate) peers: Interner<Peer>,
+    pub(crate) metas: Interner<Meta>,
+    pub(crate) places: Interner<Place>,
     pub(crate) rest: Interner<Rest>,
     pub(crate) history: Interner<History>,
 }
 
 impl Parts {
     pub(crate) fn new(scope: &Scope) -> Self {
-        let parts = Self {
-            stores: sorted(scope.stores.clone()),
+        let mut stores = scope.stores.clone();
+        stores.sort_unstable();
+        Self {
+            stores,
             founders: scope.regions.iter().flat_map(|region| region.peers.iter().copied()).collect(),
-            regions: sorted(scope.regions.iter().map(|region| region.id).collect()),
+            founded: scope.regions.iter().map(|region| region.id).collect(),
             peers: Interner::new(),
+            metas: Interner::new(),
+            places: Interner::new(),
             rest: Interner::new(),
             history: Interner::new(),
-        };
-        let absent = parts.peers.intern(None);
-        assert_eq!(absent, ABSENT);
-        parts
+        }
     }
 
     pub(crate) fn store_place(&self, store: StoreId) -> Option<usize> {
         self.stores.iter().position(|id| *id == store)
     }
 
-    pub(crate) fn slot(&self, store: StoreId, region: RegionId) -> Option<usize> {
-        let region = self.regions.iter().position(|id| *id == region)?;
-        Some(region * self.stores.len() + self.store_place(store)?)
+    pub(crate) fn place(&self, state: &State, at: usize) -> &Place {
+        self.places.get(state.stores[at])
     }
 
-    pub(crate) fn peer(&self, state: &State, slot: usize) -> Option<&Peer> {
-        self.peers.get(state.peers[slot]).as_ref()
+    pub(crate) fn meta(&self, state: &State, at: usize) -> &Meta {
+        self.metas.get(self.place(state, at).meta)
+    }
+
+    pub(crate) fn peer(&self, state: &State, at: usize, region: RegionId) -> Option<&Peer> {
+        let (_, id) = self.place(state, at).peers.iter().find(|(of, _)| *of == region)?;
+        Some(self.peers.get(*id))
     }
 
     /// The compact form of a view: nothing spent, nothing remembered. `None`
-    /// where the view has a store or a region that the parts do not.
+    /// where the view has a store that the parts do not.
     pub(crate) fn state_of(&self, view: &View) -> Option<State> {
-        let mut peers = [ABSENT; SLOTS];
-        let mut status = vec![StoreStatus::Up; self.stores.len()];
-        for (store, seen) in &view.stores {
-            status[self.store_place(*store)?] = seen.status;
-            for (region, peer) in &seen.peers {
-                peers[self.slot(*store, *region)?] = self.peers.intern(Some(peer.clone()));
-            }
+        let mut stores = [0; STORES];
+        for store in view.stores.keys() {
+            self.store_place(*store)?;
         }
-        let rest = Rest { status, held: view.held.clone(), spent: Budgets::default() };
-        Some(State { peers, rest: self.rest.intern(rest), history: self.history.intern(History::default()) })
+        for (number, store) in stores.iter_mut().zip(&self.stores) {
+            let seen = view.stores.get(store).cloned().unwrap_or_default();
+            let peers =
+                seen.peers.into_iter().map(|(region, peer)| (region, self.peers.intern(peer))).collect();
+            let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked });
+            *number = self.places.intern(Place { status: seen.status, meta, peers });
+        }
+        let rest = Rest { held: view.held.clone(), pd: view.pd, spent: Budgets::default() };
+        Some(State { stores, rest: self.rest.intern(rest), history: self.history.intern(History::default()) })
     }
 
     pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
@@ -95,10 +124,17 @@ impl Parts {
     }
 }
 
-fn sorted(mut ids: Vec<u64>) -> Vec<u64> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+/// The index from key range to region of these peers: initialised ones, in key order.
+pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
+    let initialised = peers.filter(|peer| peer.state == PeerState::Normal);
+    let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();
+    ranges.sort_by(|a, b| (&a.start, a.region).cmp(&(&b.start, b.region)));
+    ranges
+}
+
+/// A region's entry in a range index.
+pub(crate) fn entry_of(region: &Region) -> RangeEntry {
+    RangeEntry { start: region.start.clone(), end: region.end.clone(), region: region.id }
 }
 
 /// A state together with what its numbers stand for.
@@ -111,24 +147,25 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// The readable form.
     pub fn view(&self) -> View {
-        let stores = self
-            .stores()
-            .map(|(id, status)| {
-                let peers = self
-                    .parts
-                    .regions
-                    .iter()
-                    .filter_map(|region| self.peer(id, *region).map(|peer| (*region, peer.clone())))
-                    .collect();
-                (id, Store { status, peers, ranges: self.ranges(id).collect() })
-            })
-            .collect();
-        View { stores, held: self.held().to_vec() }
+        let store = |at: usize| {
+            let place = self.parts.place(self.state, at);
+            let Meta { ranges, parked } = self.parts.metas.get(place.meta).clone();
+            let peer = |(region, id): &(RegionId, u32)| (*region, self.parts.peers.get(*id).clone());
+            let peers = place.peers.iter().map(peer).collect();
+            Store { status: place.status, peers, ranges, parked }
+        };
+        let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
+        View { stores, held: self.held().to_vec(), pd: self.pd() }
     }
 
     /// The members that the regions began with, in their first roles.
     pub fn founders(&self) -> &[Member] {
         &self.parts.founders
+    }
+
+    /// Whether the region was there first; the others came by a split.
+    pub fn is_founded(&self, region: RegionId) -> bool {
+        self.parts.founded.contains(&region)
     }
 
     /// What earlier states left behind.
@@ -148,35 +185,50 @@ impl Seen<'_> {
 
 impl Cluster for Seen<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
-        self.parts.stores.iter().copied().zip(self.rest().status.iter().copied())
+        let status = |at| self.parts.place(self.state, at).status;
+        self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.parts.regions.iter().copied()
+        let places: [&[(RegionId, u32)]; STORES] =
+            std::array::from_fn(|at| match self.parts.stores.get(at) {
+                Some(_) => &self.parts.place(self.state, at).peers[..],
+                None => &[],
+            });
+        let beyond = move |last: Option<RegionId>| {
+            let next = |peers: &&[(RegionId, u32)]| {
+                peers.iter().map(|(region, _)| *region).find(|region| Some(*region) > last)
+            };
+            places.iter().filter_map(next).min()
+        };
+        std::iter::successors(beyond(None), move |last| beyond(Some(*last)))
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        self.parts.peer(self.state, self.parts.slot(store, region)?)
+        self.parts.peer(self.state, self.parts.store_place(store)?, region)
+    }
+
+    fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
+        let peer = move |(at, store): (usize, &StoreId)| {
+            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
+        };
+        self.parts.stores.iter().enumerate().filter_map(peer)
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        let mut ranges: Vec<_> = self
-            .parts
-            .regions
-            .iter()
-            .filter_map(|region| self.peer(store, *region))
-            .filter(|peer| peer.state == PeerState::Normal)
-            .map(|peer| range_of(&peer.region))
-            .collect();
-        ranges.sort_by(|a, b| a.start.cmp(&b.start));
-        ranges.into_iter()
+        let place = self.parts.store_place(store);
+        place.into_iter().flat_map(|at| self.parts.meta(self.state, at).ranges.iter().cloned())
     }
 
     fn held(&self) -> &[Held] {
         &self.rest().held
     }
-}
 
-fn range_of(region: &Region) -> RangeEntry {
-    RangeEntry { start: region.start.clone(), end: region.end.clone(), region: region.id }
+    fn parked(&self, store: StoreId) -> &[Held] {
+        self.parts.store_place(store).map_or(&[], |at| &self.parts.meta(self.state, at).parked)
+    }
+
+    fn pd(&self) -> PlacementDriver {
+        self.rest().pd
+    }
 }

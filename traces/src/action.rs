@@ -72,6 +72,20 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<Epoch>,
     },
+    /// The leader asks the placement driver for the ids of a split; the answer
+    /// is proposed as a [`Command::Split`] under the epoch of the asking.
+    AskSplit {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        store: StoreId,
+        /// Where to split, in order.
+        keys: Vec<Key>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+        /// What becomes of the driver's answer.
+        answer: Answer,
+    },
     /// A client asks for the value of a key (ReadIndex).
     Read {
         /// The region.
@@ -142,6 +156,7 @@ impl Action {
             Action::Campaign { store, .. }
             | Action::ApplySnapshot { store, .. }
             | Action::Apply { store, .. }
+            | Action::AskSplit { store, .. }
             | Action::Read { store, .. }
             | Action::AnswerRead { store, .. }
             | Action::TransferTimeout { store, .. }
@@ -210,6 +225,11 @@ pub enum Command {
         /// The value.
         value: Value,
     },
+    /// Removes a value.
+    Delete {
+        /// The key.
+        key: Key,
+    },
     /// Changes one member (a simple conf change, raft-rs v1).
     ChangePeer(Change),
     /// Enters a joint configuration with explicit leave (raft-rs v2).
@@ -219,6 +239,14 @@ pub enum Command {
     },
     /// Leaves the joint configuration.
     LeaveJoint,
+    /// Divides the region: each key begins a part, one part keeps the region's
+    /// id, the others become new regions with the ids that were allotted.
+    Split {
+        /// The new regions, in key order.
+        children: Vec<Child>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
     /// Hands leadership over; never written to the log.
     TransferLeader {
         /// The store of the peer that shall lead.
@@ -232,9 +260,17 @@ pub enum Command {
 }
 
 impl Command {
-    /// Takes effect by an [`Action::Apply`] of its own (all but `Put`).
+    /// Takes effect by an [`Action::Apply`] of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
-        !matches!(self, Command::Put { .. })
+        self.written_key().is_none()
+    }
+
+    /// The key that a `Put` or `Delete` writes.
+    pub fn written_key(&self) -> Option<&Key> {
+        match self {
+            Command::Put { key, .. } | Command::Delete { key } => Some(key),
+            _ => None,
+        }
     }
 
     /// Every store that the command names.
@@ -243,7 +279,11 @@ impl Command {
             Command::ChangePeer(change) => vec![change.store],
             Command::EnterJoint { changes } => changes.iter().map(|change| change.store).collect(),
             Command::TransferLeader { to } => vec![*to],
-            Command::Put { .. } | Command::LeaveJoint | Command::CompactLog { .. } => Vec::new(),
+            Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::Split { .. }
+            | Command::LeaveJoint
+            | Command::CompactLog { .. } => Vec::new(),
         }
     }
 
@@ -251,6 +291,32 @@ impl Command {
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint)
     }
+}
+
+/// A new region of a split.
+///
+/// With the parts in key order, the children's keys begin every part but the
+/// first. [`Derive::Left`] leaves the first part to the parent, and each child
+/// begins at its key; [`Derive::Right`] leaves it the last, and each child ends
+/// at its key (TiKV `exec_batch_split`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Child {
+    /// The split key.
+    pub key: Key,
+    /// The new region's id.
+    pub region: RegionId,
+    /// The ids of its peers, in the order of the parent's.
+    pub peers: Vec<PeerId>,
+}
+
+/// Which part of a split keeps the region's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Derive {
+    /// The first (TinyKV).
+    Left,
+    /// The last (TiKV's `right-derive-when-split`, on by default).
+    Right,
 }
 
 /// One change of one member.

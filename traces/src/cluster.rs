@@ -4,7 +4,7 @@
 //! written once and judges model states and real runs alike.
 
 use crate::region::{RegionId, StoreId};
-use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
+use crate::view::{Held, Peer, PlacementDriver, RangeEntry, StoreStatus, View};
 
 /// A cluster that can be looked at, in the field's vocabulary.
 pub trait Cluster {
@@ -18,6 +18,10 @@ pub trait Cluster {
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
     /// The messages held to arrive late, oldest first.
     fn held(&self) -> &[Held];
+    /// The store's parked messages, oldest first.
+    fn parked(&self, store: StoreId) -> &[Held];
+    /// The placement driver.
+    fn pd(&self) -> PlacementDriver;
 
     /// Every peer or tombstone of `region`, by store.
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
@@ -46,5 +50,13 @@ impl Cluster for View {
 
     fn held(&self) -> &[Held] {
         &self.held
+    }
+
+    fn parked(&self, store: StoreId) -> &[Held] {
+        self.stores.get(&store).map_or(&[], |store| &store.parked)
+    }
+
+    fn pd(&self) -> PlacementDriver {
+        self.pd
     }
 }

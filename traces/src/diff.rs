@@ -2,10 +2,11 @@
 //!
 //! The paths are a vocabulary of their own, made for people and kept stable:
 //! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
-//! `stores/2/regions/1/peers/3/role`, `held/0/message/append/commit`. A region's
-//! fields stand beside its peer's (whose own id is `peer_id`), log entries stand
-//! under their index, members under their peer id (and `peers/order`). What is
-//! there on one side only is one difference, not one for each of its fields.
+//! `stores/2/regions/1/peers/3/role`, `stores/2/parked/0/term`,
+//! `held/0/message/append/commit`, `pd/next_id`. A region's fields stand beside
+//! its peer's (whose own id is `peer_id`), log entries stand under their index,
+//! members under their peer id (and `peers/order`). What is there on one side
+//! only is one difference, not one for each of its fields.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::view::{Message, Peer, View};
+use crate::view::{Held, Message, Peer, View};
 
 /// A field in which two views differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,9 +108,23 @@ fn readable(view: &View) -> Value {
         fields.remove("peers");
         insert(&mut fields, "regions", Value::Object(regions));
         number_objects(&mut fields, "ranges", 0);
+        if !store.parked.is_empty() {
+            fields.insert("parked".into(), readable_messages(&store.parked));
+        }
         (id.to_string(), Value::Object(fields))
     });
-    let held = view.held.iter().enumerate().map(|(slot, held)| {
+    let mut root = Map::new();
+    root.insert("stores".into(), Value::Object(stores.collect()));
+    root.insert("held".into(), readable_messages(&view.held));
+    if !view.pd.is_absent() {
+        root.insert("pd".into(), Value::Object(object(&view.pd)));
+    }
+    Value::Object(root)
+}
+
+/// Messages under their places, oldest first.
+fn readable_messages(messages: &[Held]) -> Value {
+    let readable = messages.iter().enumerate().map(|(slot, held)| {
         let mut fields = object(held);
         if let (Message::Append { previous, .. }, Some(Value::Object(append))) =
             (&held.message, fields["message"].get_mut("append"))
@@ -123,10 +138,7 @@ fn readable(view: &View) -> Value {
         }
         (slot.to_string(), Value::Object(fields))
     });
-    let mut root = Map::new();
-    root.insert("stores".into(), Value::Object(stores.collect()));
-    root.insert("held".into(), Value::Object(held.collect()));
-    Value::Object(root)
+    Value::Object(readable.collect())
 }
 
 fn readable_peer(peer: &Peer) -> Value {

@@ -10,10 +10,17 @@
 //! that looks at the present view alone, and a scope carries only the parts
 //! that its properties read. Once all replicas agree most parts are empty.
 //!
+//! A region that a split brings is born on each store when that store applies
+//! the split, so its replicas begin at different times, each at index 5 of term
+//! 5. What a split hands over is remembered of the new region from its first
+//! birth on; and while a replica of an ancestor has yet to apply the split,
+//! nothing of the new region is forgotten, for it may be born once more.
+//!
 //! A violation that only a transition shows is latched as a [`Breach`].
 //! Left out: what an administrator forces (it comes with unsafe recovery), and
-//! regions that split or merge.
+//! regions that merge.
 
+mod births;
 mod breach;
 mod clients;
 mod elections;
@@ -31,10 +38,14 @@ use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::outcome::Outcome;
 use crate::region::{Epoch, Region, RegionId, StoreId};
-use crate::view::{Peer, PeerState, StoreStatus};
+use crate::view::{LogPosition, Peer, PeerState, StoreStatus};
 
 pub use breach::Breach;
-pub use remembered::{Acknowledged, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
+pub use remembered::{Acknowledged, Asked, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
+
+/// Where the log of every replica begins that a scope or a split brings (TiKV
+/// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).
+const BIRTH: LogPosition = LogPosition { index: 5, term: 5 };
 
 /// Which parts a history carries; the others stay empty, so that states merge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,6 +63,8 @@ pub struct HistoryParts {
     pub writes: bool,
     /// What a read under way must not fall behind. Needs `writes`.
     pub reads: bool,
+    /// Whether the first regions covered every key.
+    pub cover: bool,
 }
 
 impl HistoryParts {
@@ -63,11 +76,19 @@ impl HistoryParts {
         destroyed: false,
         writes: false,
         reads: false,
+        cover: false,
     };
 
     /// Every part.
-    pub const ALL: Self =
-        Self { leaders: true, committed: true, epochs: true, destroyed: true, writes: true, reads: true };
+    pub const ALL: Self = Self {
+        leaders: true,
+        committed: true,
+        epochs: true,
+        destroyed: true,
+        writes: true,
+        reads: true,
+        cover: true,
+    };
 
     /// The parts of either.
     #[must_use]
@@ -79,6 +100,7 @@ impl HistoryParts {
             destroyed: self.destroyed || other.destroyed,
             writes: self.writes || other.writes,
             reads: self.reads || other.reads,
+            cover: self.cover || other.cover,
         }
     }
 }
@@ -87,6 +109,8 @@ impl HistoryParts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct History {
     parts: HistoryParts,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    began_whole: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     regions: BTreeMap<RegionId, RegionHistory>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -106,7 +130,8 @@ impl History {
     /// The history of a cluster that begins in `first`.
     pub fn begin(parts: HistoryParts, first: &impl Cluster) -> Self {
         let parts = HistoryParts { writes: parts.writes || parts.reads, ..parts };
-        let empty = Self { parts, ..Self::default() };
+        let began_whole = parts.cover && births::covers_every_key(first);
+        let empty = Self { parts, began_whole, ..Self::default() };
         let mut fold = Fold { history: Cow::Borrowed(&empty) };
         for region in first.regions() {
             for (store, peer) in first.replicas(region) {
@@ -121,6 +146,12 @@ impl History {
     /// The parts that are carried.
     pub fn parts(&self) -> HistoryParts {
         self.parts
+    }
+
+    /// Whether the regions of the first state covered every key: then those of
+    /// each later one do. `false` where [`HistoryParts::cover`] is not carried.
+    pub fn began_whole(&self) -> bool {
+        self.began_whole
     }
 
     /// What was in `region`.
@@ -162,6 +193,16 @@ impl History {
             fold.client(before, action, outcome);
         }
         let touched = action.touched(before);
+        let applies = match *action {
+            Action::Apply { region, .. } => Some(region),
+            _ => None,
+        };
+        if let (true, None, Some(parent), Some(store)) =
+            (self.parts.writes, touched.region, applies, touched.stores().next())
+        {
+            // Before the parent's own step, which lets it forget what it hands over.
+            fold.births(parent, store, before, after);
+        }
         let mut region_folded = |region: RegionId| {
             let mut moved = false;
             for store in touched.stores() {
@@ -170,7 +211,7 @@ impl History {
                     store,
                     before: before.peer(store, region),
                     after: after.peer(store, region),
-                    applies: matches!(action, Action::Apply { .. }),
+                    applies: applies == Some(region),
                     creator: Creator::of(action, before),
                 };
                 if step.moved() {
@@ -184,7 +225,12 @@ impl History {
         };
         match touched.region {
             Some(region) => region_folded(region),
-            None => before.regions().for_each(region_folded),
+            None => {
+                before.regions().for_each(&mut region_folded);
+                // Those that come to be with this step.
+                let new = |region: &RegionId| before.replicas(*region).next().is_none();
+                after.regions().filter(new).for_each(region_folded);
+            }
         }
         fold.finish()
     }
@@ -196,7 +242,7 @@ struct Step<'a> {
     store: StoreId,
     before: Option<&'a Peer>,
     after: Option<&'a Peer>,
-    /// It applied an admin entry.
+    /// It applied an admin entry of this region.
     applies: bool,
     creator: Option<Creator<'a>>,
 }
@@ -300,6 +346,7 @@ impl<'a> Fold<'a> {
         self.forget_leaders(region, after);
         self.forget_committed(region, after);
         self.forget_metas(region, after);
+        self.forget_writes(region, after);
     }
 
     /// Equal histories must be equal values: what is empty is left out.
@@ -318,4 +365,9 @@ fn is_live(peer: &Peer) -> bool {
 /// The initialised peers of `region`, running or not.
 fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = &Peer> {
     cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.state == PeerState::Normal)
+}
+
+/// A peer that never was initialised, and its tombstone, have epoch zero.
+fn shows_epoch(peer: &Peer) -> bool {
+    peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
 }

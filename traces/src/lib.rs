@@ -25,7 +25,7 @@ mod touched;
 mod view;
 mod words;
 
-pub use action::{Action, Answer, Change, ChangeKind, Command, Entries, Outgoing};
+pub use action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, Sides};
@@ -34,21 +34,22 @@ pub use file::{
     Verdict, VerdictResult, Writer,
 };
 pub use history::{
-    Acknowledged, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, RegionHistory, Winner,
-    Write,
+    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, RegionHistory,
+    Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
-pub use region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
+pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file};
 pub use run::{
-    Book, Event, Facts, Happening, LogFacts, Parameters, PeerFacts, RUN_SCHEMA, Run, RunHeader, Sent, factual,
+    Book, Event, Facts, Happening, LogFacts, Parameters, PeerFacts, RUN_SCHEMA, Run, RunHeader, Sent,
+    SplitSizes, factual,
 };
-pub use scope::{Budgets, Scope, ScopeError};
+pub use scope::{Budgets, ChildCommand, Scope, ScopeError, SplitKeys};
 pub use shrink::shrink;
 pub use subject::Subject;
 pub use touched::Touched;
 pub use view::{
-    Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, RangeEntry, Read, Role,
-    Snapshot, Store, StoreStatus, Transfer, View,
+    Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, PlacementDriver, RangeEntry,
+    Read, Role, Snapshot, Store, StoreStatus, Transfer, View,
 };

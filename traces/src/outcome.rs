@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::region::{Epoch, Key, RegionId, Value};
+use crate::action::Child;
+use crate::region::{Key, Region, Value};
 
 /// The result of one action.
 ///
@@ -88,16 +89,19 @@ impl<'de> Visitor<'de> for OutcomeVisitor {
 pub enum Returned {
     /// Nothing.
     Nothing,
-    /// The answer of a read, with the region that it was computed on.
+    /// The answer of a read, with a copy of the region that it was computed on.
     Value {
         /// The key that was asked for.
         key: Key,
         /// Its value, if it has one.
         value: Option<Value>,
-        /// The region.
-        region: RegionId,
-        /// The region's epoch at the answer.
-        epoch: Epoch,
+        /// The region at the answer.
+        region: Region,
+    },
+    /// The ids that the placement driver allotted.
+    Allotted {
+        /// The new regions of the split that was asked for.
+        children: Vec<Child>,
     },
 }
 
@@ -148,11 +152,20 @@ pub enum Reason {
     StalePeerId,
     /// The store has no peer, and this message may not create one.
     NotInitialMessage,
+    /// The message would create a peer whose range belongs to another region here.
+    RangeOverlap,
+    /// The snapshot's range belongs to another region here, or to another snapshot that waits.
+    SnapshotOverlap,
+    /// A first message for that peer is parked here already.
+    AlreadyParked,
     // Of a proposal.
     /// The epoch given is not the region's.
     EpochNotMatch,
     /// The key lies outside the region.
     KeyNotInRegion,
+    /// A command that this leader proposed in its term and has not applied will
+    /// change the epoch that this one depends on (TiKV `CmdEpochChecker`).
+    EpochChanging,
     /// A conf change is under way (raft-rs `has_pending_conf`).
     PendingConfChange,
     /// The leader has not applied an entry of its own term.
@@ -179,6 +192,25 @@ pub enum Reason {
     NoTimeoutNow,
     /// The index is not beyond what is truncated, or not applied.
     InvalidCompactIndex,
+    // Of a split.
+    /// The scope has no placement driver that could allot ids.
+    NoPlacementDriver,
+    /// The split has no key.
+    NoSplitKey,
+    /// A split key is empty.
+    SplitKeyEmpty,
+    /// A split key is the region's first key.
+    SplitKeyAtStart,
+    /// A split key is the region's end, or beyond it.
+    SplitKeyAtEnd,
+    /// A split key lies before the region.
+    SplitKeyOutside,
+    /// The split keys do not ascend.
+    SplitKeysOutOfOrder,
+    /// There are not as many peer ids as the region has peers.
+    SplitIdsMismatch,
+    /// An id of the split is taken: by the region, by another region here, or twice by the split.
+    IdInUse,
     // Of a read.
     /// The leader has committed nothing in its own term.
     NotCommittedTerm,
@@ -214,8 +246,12 @@ impl Reason {
         Reason::Tombstone,
         Reason::StalePeerId,
         Reason::NotInitialMessage,
+        Reason::RangeOverlap,
+        Reason::SnapshotOverlap,
+        Reason::AlreadyParked,
         Reason::EpochNotMatch,
         Reason::KeyNotInRegion,
+        Reason::EpochChanging,
         Reason::PendingConfChange,
         Reason::NotAppliedTerm,
         Reason::TransferringLeader,
@@ -229,6 +265,15 @@ impl Reason {
         Reason::NoTransfer,
         Reason::NoTimeoutNow,
         Reason::InvalidCompactIndex,
+        Reason::NoPlacementDriver,
+        Reason::NoSplitKey,
+        Reason::SplitKeyEmpty,
+        Reason::SplitKeyAtStart,
+        Reason::SplitKeyAtEnd,
+        Reason::SplitKeyOutside,
+        Reason::SplitKeysOutOfOrder,
+        Reason::SplitIdsMismatch,
+        Reason::IdInUse,
         Reason::NotCommittedTerm,
         Reason::ReadPending,
         Reason::NoReadReady,

@@ -146,6 +146,43 @@ pub struct Member {
     pub role: MemberRole,
 }
 
+/// A range of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KeyRange {
+    /// The first key.
+    pub start: Key,
+    /// The first key beyond it; empty for no end.
+    pub end: Key,
+}
+
+impl Default for KeyRange {
+    fn default() -> Self {
+        Self { start: Key::empty(), end: Key::empty() }
+    }
+}
+
+impl KeyRange {
+    /// Whether this is every key there is.
+    pub fn is_whole(&self) -> bool {
+        self.start.is_empty() && self.end.is_empty()
+    }
+
+    /// Whether the ranges share a key.
+    pub fn overlaps(&self, other: &KeyRange) -> bool {
+        self.overlaps_between(&other.start, &other.end)
+    }
+
+    /// Whether a key of this range lies between the two, the second excluded;
+    /// empty for no end.
+    pub fn overlaps_between(&self, start: &Key, end: &Key) -> bool {
+        overlap((&self.start, &self.end), (start, end))
+    }
+}
+
+fn overlap((start, end): (&Key, &Key), (other_start, other_end): (&Key, &Key)) -> bool {
+    (other_end.is_empty() || start < other_end) && (end.is_empty() || other_start < end)
+}
+
 /// A region as one replica knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Region {
@@ -184,7 +221,12 @@ impl Region {
 
     /// Whether the ranges share a key.
     pub fn overlaps(&self, other: &Region) -> bool {
-        (other.end.is_empty() || self.start < other.end) && (self.end.is_empty() || other.start < self.end)
+        overlap((&self.start, &self.end), (&other.start, &other.end))
+    }
+
+    /// The range.
+    pub fn range(&self) -> KeyRange {
+        KeyRange { start: self.start.clone(), end: self.end.clone() }
     }
 
     /// Whether the region is between two configurations.

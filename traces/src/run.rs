@@ -11,11 +11,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::Command;
+use crate::action::{Command, Derive};
 use crate::outcome::Outcome;
-use crate::region::{Key, PeerId, Region, RegionId, StoreId, Value};
+use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::scope::Scope;
-use crate::view::{Entry, Held, Log, LogPosition, Peer, PeerState, Role, Snapshot};
+use crate::view::{Entry, Held, LogPosition, PeerState, Role};
+
+mod book;
+
+pub use book::{Book, factual};
 
 /// The version of the run file that is written, `rollcall-run/<major>`.
 pub const RUN_SCHEMA: &str = "rollcall-run/1";
@@ -40,7 +44,7 @@ pub struct RunHeader {
 pub struct Parameters {
     /// How many events there are before faults stop.
     pub events: u64,
-    /// Clients that write, each its own key.
+    /// Clients that write and scan, each its own range of keys.
     pub clients: u64,
     /// Messages are lost and duplicated.
     pub unreliable: bool,
@@ -53,6 +57,22 @@ pub struct Parameters {
     pub log_limit: Option<u64>,
     /// Members come and go.
     pub conf_change: bool,
+    /// Regions of too many bytes are split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitSizes>,
+}
+
+/// When a region is split, in bytes of keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitSizes {
+    /// One of more is split.
+    pub max: u64,
+    /// About what the left part keeps.
+    pub split: u64,
+    /// After so much was written a leader looks.
+    pub check: u64,
+    /// Which part keeps the id.
+    pub derive: Derive,
 }
 
 /// One event: what happened to one store, what it then sent, and what it was then.
@@ -65,7 +85,8 @@ pub struct Event {
     /// What the store sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Sent>,
-    /// What its peers were afterwards.
+    /// What its peers were afterwards: the one that it happened to, or all of
+    /// the store where others can have changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Facts>,
 }
@@ -102,7 +123,7 @@ pub enum Happening {
         /// Whether it arrived.
         arrived: bool,
     },
-    /// Something is proposed under the peer's own epoch.
+    /// Something is proposed.
     Propose {
         /// The region.
         region: RegionId,
@@ -110,8 +131,55 @@ pub enum Happening {
         store: StoreId,
         /// What.
         command: Command,
+        /// The epoch that the proposer knows; the peer's own if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<Epoch>,
         /// What was answered at once.
         outcome: Outcome,
+    },
+    /// A leader finds its region too big and asks the placement driver for the
+    /// ids of a split. What is sent is the driver's answer.
+    AskSplit {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        store: StoreId,
+        /// Where to split, in order.
+        keys: Vec<Key>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
+    /// A peer that heard nothing for long asks the members that it knows whether
+    /// it is still one of them (TiKV `check_stale_peer`). The question is an
+    /// answer that acknowledges nothing.
+    AskMembers {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
+    /// A client asks for a value, or for all of the region (ReadIndex).
+    Read {
+        /// The region.
+        region: RegionId,
+        /// The store of the peer that is asked.
+        store: StoreId,
+        /// The key; left out for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Key>,
+        /// What was answered at once.
+        outcome: Outcome,
+    },
+    /// A read is answered.
+    AnswerRead {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The region that goes with the answer.
+        meta: Region,
+        /// What was asked for, as far as it is there.
+        data: BTreeMap<Key, Value>,
     },
     /// The next committed admin entry takes effect.
     Apply {
@@ -140,11 +208,34 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// The region that it names; a message names its own.
+    pub fn region(&self) -> Option<RegionId> {
+        match self {
+            Happening::Tick { region, .. }
+            | Happening::ReportSnapshot { region, .. }
+            | Happening::Propose { region, .. }
+            | Happening::AskSplit { region, .. }
+            | Happening::AskMembers { region, .. }
+            | Happening::Read { region, .. }
+            | Happening::AnswerRead { region, .. }
+            | Happening::Apply { region, .. }
+            | Happening::ApplySnapshot { region, .. } => Some(*region),
+            Happening::Deliver { .. }
+            | Happening::Lose { .. }
+            | Happening::Crash { .. }
+            | Happening::Restart { .. } => None,
+        }
+    }
+
     /// Every store that it names.
     pub fn stores(&self) -> Vec<StoreId> {
         match self {
             Happening::Tick { store, .. }
             | Happening::ReportSnapshot { store, .. }
+            | Happening::AskSplit { store, .. }
+            | Happening::AskMembers { store, .. }
+            | Happening::Read { store, .. }
+            | Happening::AnswerRead { store, .. }
             | Happening::Apply { store, .. }
             | Happening::ApplySnapshot { store, .. }
             | Happening::Crash { store }
@@ -169,8 +260,25 @@ impl fmt::Display for Happening {
                 write!(f, "store {store} hears that its snapshot, message {message}, {fate}")
             }
             Happening::Lose { message } => write!(f, "message {message} is lost"),
-            Happening::Propose { region, store, command, outcome } => {
-                write!(f, "store {store} is asked to propose {command} in region {region}: {outcome}")
+            Happening::Propose { region, store, command, epoch, outcome } => {
+                write!(f, "store {store} is asked to propose {command} in region {region}")?;
+                epoch.map_or(Ok(()), |epoch| write!(f, " under epoch {epoch}"))?;
+                write!(f, ": {outcome}")
+            }
+            Happening::AskSplit { region, store, keys, derive } => {
+                let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
+                write!(f, "store {store} asks to split region {region} at {}, {derive}", keys.join(", "))
+            }
+            Happening::AskMembers { region, store } => {
+                write!(f, "store {store} asks whether its peer is still in region {region}")
+            }
+            Happening::Read { region, store, key, outcome } => {
+                let what = key.as_ref().map_or_else(|| "all values".to_string(), |key| format!("key {key}"));
+                write!(f, "store {store} is asked for {what} of region {region}: {outcome}")
+            }
+            Happening::AnswerRead { region, store, meta, data } => {
+                let (count, epoch) = (data.len(), meta.epoch);
+                write!(f, "store {store} answers a read of region {region}: {count} values at {epoch}")
             }
             Happening::Apply { region, store } => write!(f, "store {store} applies in region {region}"),
             Happening::ApplySnapshot { region, store } => {
@@ -210,6 +318,9 @@ pub struct PeerFacts {
     pub id: PeerId,
     /// Where it stands in its life.
     pub state: PeerState,
+    /// Whether a message made it where a tombstone was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over_tombstone: bool,
     /// What it is in its term.
     pub role: Role,
     /// Its term.
@@ -229,9 +340,9 @@ pub struct PeerFacts {
     /// Where the received snapshot stands that is not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<LogPosition>,
-    /// The keys and values, if they are not as before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<BTreeMap<Key, Value>>,
+    /// What is new of the keys and values; nothing for a key that is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Key, Option<Value>>,
 }
 
 /// A log, told by what is new.
@@ -253,122 +364,4 @@ pub struct Run {
     pub header: RunHeader,
     /// The events, their indexes from 1.
     pub events: Vec<Event>,
-}
-
-/// The peer without what is no fact.
-pub fn factual(peer: &Peer) -> Peer {
-    let snapshot = peer.snapshot.as_ref().map(|snapshot| Snapshot {
-        position: snapshot.position,
-        region: Region::unknown(snapshot.region.id),
-        data: BTreeMap::new(),
-    });
-    Peer { snapshot, campaign: None, leading: None, read: None, ..peer.clone() }
-}
-
-/// The facts so far: what changes are told against.
-#[derive(Clone, Debug, Default)]
-pub struct Book {
-    peers: BTreeMap<(StoreId, RegionId), Peer>,
-}
-
-impl Book {
-    /// Notes what is in a place without telling it: how a run begins.
-    pub fn note(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
-        self.peers.insert((store, region), factual(peer));
-    }
-
-    /// What is in a place, as far as it was told.
-    pub fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        self.peers.get(&(store, region))
-    }
-
-    /// What is to be told of a place where `now` is.
-    pub fn tell(&mut self, store: StoreId, region: RegionId, now: Option<Peer>) -> Facts {
-        let Some(now) = now.map(|peer| factual(&peer)) else {
-            self.peers.remove(&(store, region));
-            return Facts { store, region, peer: None };
-        };
-        let before = self.peers.get(&(store, region)).filter(|before| before.id == now.id);
-        let kept = before.map_or(now.log.truncated.index, |before| common(&before.log, &now.log));
-        let data = match before {
-            Some(before) if before.data == now.data => None,
-            _ => Some(now.data.clone()),
-        };
-        let log = LogFacts {
-            truncated: now.log.truncated,
-            kept,
-            entries: now.log.entries[(kept - now.log.truncated.index) as usize..].to_vec(),
-        };
-        let facts = PeerFacts {
-            id: now.id,
-            state: now.state,
-            role: now.role,
-            term: now.term,
-            vote: now.vote,
-            leader: now.leader,
-            log,
-            commit: now.commit,
-            applied: now.applied,
-            meta: now.region.clone(),
-            snapshot: now.snapshot.as_ref().map(|snapshot| snapshot.position),
-            data,
-        };
-        self.peers.insert((store, region), now);
-        Facts { store, region, peer: Some(facts) }
-    }
-
-    /// What is in a place by what is told; `Err` with the fault where that
-    /// cannot be.
-    pub fn learn(&mut self, told: &Facts) -> Result<Option<&Peer>, String> {
-        let place = (told.store, told.region);
-        let Some(facts) = &told.peer else {
-            self.peers.remove(&place);
-            return Ok(None);
-        };
-        let before = self.peers.remove(&place).filter(|before| before.id == facts.id);
-        let (truncated, kept) = (facts.log.truncated, facts.log.kept);
-        let mut entries = Vec::new();
-        for index in truncated.index + 1..=kept {
-            let entry = before.as_ref().and_then(|before| before.log.entry(index));
-            let entry = entry.ok_or_else(|| format!("it keeps entry {index}, which was not there before"))?;
-            entries.push(entry.clone());
-        }
-        entries.extend(facts.log.entries.iter().cloned());
-        let data = match &facts.data {
-            Some(data) => data.clone(),
-            None => {
-                before.map(|before| before.data).ok_or("its data are as before, and nothing was there")?
-            }
-        };
-        let unknown = || Region::unknown(told.region);
-        let peer = Peer {
-            id: facts.id,
-            state: facts.state,
-            role: facts.role,
-            term: facts.term,
-            vote: facts.vote,
-            leader: facts.leader,
-            log: Log { truncated, entries },
-            commit: facts.commit,
-            applied: facts.applied,
-            region: facts.meta.clone(),
-            snapshot: facts.snapshot.map(|position| Snapshot {
-                position,
-                region: unknown(),
-                data: BTreeMap::new(),
-            }),
-            campaign: None,
-            leading: None,
-            read: None,
-            data,
-        };
-        Ok(Some(self.peers.entry(place).insert_entry(peer).into_mut()))
-    }
-}
-
-/// Up to where two logs have the same entries, as far as the second still has them.
-fn common(before: &Log, now: &Log) -> u64 {
-    let first = now.truncated.index;
-    let same = |index: &u64| before.entry(*index).is_some_and(|entry| now.entry(*index) == Some(entry));
-    (first + 1..=now.last_index()).take_while(same).last().unwrap_or(first)
 }

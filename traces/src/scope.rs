@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::action::{Action, Command, Entries};
+use crate::action::{Action, Change, Command, Derive, Entries};
 use crate::outcome::Reason;
 use crate::region::{Key, Region, RegionId, StoreId};
 
@@ -33,6 +33,16 @@ pub struct Scope {
     /// applied index, by budget).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
+    /// What may be proposed to regions that come to be by a split, beside the
+    /// writes, compactions and transfers of `commands`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub child_commands: Vec<ChildCommand>,
+    /// The splits that a leader may ask for, where all keys are inside its region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<SplitKeys>,
+    /// The first id that the placement driver allots; 0 for no driver.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub next_id: u64,
     /// The keys that may be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
@@ -45,6 +55,28 @@ pub struct Scope {
     /// How often each thing may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
+}
+
+/// A command for one region that does not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChildCommand {
+    /// The region.
+    pub region: RegionId,
+    /// What may be proposed to it.
+    pub command: Command,
+}
+
+/// A split that may be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SplitKeys {
+    /// Where, in order.
+    pub keys: Vec<Key>,
+    /// Which part keeps the region's id.
+    pub derive: Derive,
+}
+
+fn is_zero(id: &u64) -> bool {
+    *id == 0
 }
 
 fn one_entry_rounds() -> Vec<Entries> {
@@ -69,6 +101,8 @@ pub struct Budgets {
     pub writes: u8,
     /// Conf changes; a joint change and its leaving count one each.
     pub changes: u8,
+    /// Splits asked for, or proposed with ids.
+    pub splits: u8,
     /// Transfers of leadership.
     pub transfers: u8,
     /// Log compactions.
@@ -122,7 +156,8 @@ impl Scope {
     ///
     /// # Errors
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
-    /// or there is no region or round size.
+    /// there is no region or round size, the placement driver would allot an id
+    /// that is in use, or the keys of a split are none, empty or out of order.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -164,7 +199,44 @@ impl Scope {
                 });
             }
         }
+        self.validate_splits().map_err(|what| malformed(&what))
+    }
+
+    /// Keys that must be refused are for probes, not for what a leader asks for.
+    fn validate_splits(&self) -> Result<(), String> {
+        let used = self.highest_id();
+        if self.next_id > 0 && self.next_id <= used {
+            let next = self.next_id;
+            return Err(format!("the placement driver allots from {next} on, and {used} is in use"));
+        }
+        for SplitKeys { keys, .. } in &self.splits {
+            if keys.is_empty() {
+                return Err("a split has no key".into());
+            }
+            if keys.iter().any(Key::is_empty) {
+                return Err("a split key is empty".into());
+            }
+            if let Some(pair) = keys.windows(2).find(|pair| pair[0] >= pair[1]) {
+                return Err(format!("split key {} is not beyond {}", pair[1], pair[0]));
+            }
+        }
         Ok(())
+    }
+
+    /// The highest id of a region or peer that is configured, or that a command
+    /// would give to a peer.
+    fn highest_id(&self) -> u64 {
+        let added = |command: &Command| {
+            let changes: &[Change] = match command {
+                Command::ChangePeer(change) => std::slice::from_ref(change),
+                Command::EnterJoint { changes } => changes,
+                _ => &[],
+            };
+            changes.iter().map(|change| change.peer).max()
+        };
+        let configured =
+            self.regions.iter().flat_map(|region| region.peers.iter().map(|peer| peer.id).chain([region.id]));
+        configured.chain(self.commands.iter().filter_map(added)).max().unwrap_or_default()
     }
 }
 

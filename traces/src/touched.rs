@@ -1,10 +1,10 @@
 //! Which peers an action can change: one region and at most two stores.
 //!
 //! A round has two ends, everything else has one. What folds or compares after
-//! an action looks there and nowhere else. Split and merge, which reach a
-//! second region on the same store, are not among the actions yet.
+//! an action looks there and nowhere else. An entry that splits a region
+//! reaches other regions on the same store.
 
-use crate::action::Action;
+use crate::action::{Action, Command};
 use crate::cluster::Cluster;
 use crate::region::{RegionId, StoreId};
 
@@ -56,9 +56,16 @@ impl Action {
                 None => Touched { region: None, stores: [None, None] },
             },
             Action::Hold { region, from, .. } => Touched::one(region, from),
+            Action::Apply { region, store } => {
+                let next = before.peer(store, region).and_then(|peer| peer.log.entry(peer.applied + 1));
+                match next.and_then(|entry| entry.command.as_ref()) {
+                    Some(Command::Split { .. }) => Touched::store(store),
+                    _ => Touched::one(region, store),
+                }
+            }
             Action::Campaign { region, store }
             | Action::ApplySnapshot { region, store }
-            | Action::Apply { region, store }
+            | Action::AskSplit { region, store, .. }
             | Action::Propose { region, store, .. }
             | Action::Read { region, store, .. }
             | Action::AnswerRead { region, store }

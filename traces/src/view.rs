@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::Command;
-use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
+use crate::action::{Child, Command, Derive};
+use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,6 +15,23 @@ pub struct View {
     /// The messages held to arrive late, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
+    /// The placement driver.
+    #[serde(default, skip_serializing_if = "PlacementDriver::is_absent")]
+    pub pd: PlacementDriver,
+}
+
+/// The placement driver, as far as it is there: it allots ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlacementDriver {
+    /// The next id that it gives to a region or a peer; 0 where there is no driver.
+    pub next_id: u64,
+}
+
+impl PlacementDriver {
+    /// Whether there is none.
+    pub fn is_absent(&self) -> bool {
+        self.next_id == 0
+    }
 }
 
 /// A store.
@@ -29,6 +46,9 @@ pub struct Store {
     /// The index from key range to region, in key order: initialised peers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<RangeEntry>,
+    /// First messages for peers that a split will bring, oldest first. Volatile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<Held>,
 }
 
 /// Whether a store runs.
@@ -62,6 +82,10 @@ pub struct Peer {
     pub id: PeerId,
     /// Where it stands in its life.
     pub state: PeerState,
+    /// Of an uninitialised peer: a tombstone stood in its place. Until a
+    /// snapshot comes the store knows of that end, and a split brings no peer here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub over_tombstone: bool,
     /// What it is in its term. Volatile.
     pub role: Role,
     /// Its term.
@@ -184,6 +208,10 @@ pub struct Entry {
     pub epoch: Epoch,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_zero(epoch: &Epoch) -> bool {
     *epoch == Epoch::default()
 }
@@ -259,7 +287,9 @@ pub struct Read {
     pub ready: bool,
 }
 
-/// A message that is under way and may arrive at any time.
+/// A message that is under way and may arrive at any time. One from the
+/// placement driver has peer and store 0 for its sender, and the epoch that it
+/// was asked under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Held {
     /// The region.
@@ -268,12 +298,22 @@ pub struct Held {
     pub from: Member,
     /// The receiver as the sender knows it.
     pub to: Member,
-    /// The sender's term; 0 for [`Message::Removed`], which no raft sends.
+    /// The sender's term; 0 for what no raft sends.
     pub term: u64,
     /// The sender's epoch.
     pub epoch: Epoch,
+    /// The range of the sender's region: who creates a peer from it must have it free.
+    #[serde(default, skip_serializing_if = "KeyRange::is_whole")]
+    pub range: KeyRange,
     /// What it says.
     pub message: Message,
+}
+
+impl Held {
+    /// Whether the placement driver sent it.
+    pub fn is_from_driver(&self) -> bool {
+        matches!(self.message, Message::SplitAnswer { .. })
+    }
 }
 
 /// What a held message says.
@@ -319,6 +359,13 @@ pub enum Message {
     Snapshot(Snapshot),
     /// Campaign at once.
     TimeoutNow,
+    /// The placement driver's answer to a split that was asked for.
+    SplitAnswer {
+        /// The new regions.
+        children: Vec<Child>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
     /// The receiver was removed, and its message showed that it does not know.
     /// It is the store that says so: the term is 0.
     Removed {

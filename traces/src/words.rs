@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::action::{Action, Answer, Change, ChangeKind, Command, Entries, Outgoing};
+use crate::action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
 use crate::outcome::{Outcome, Reason, Returned};
 use crate::region::{Member, MemberRole, Region};
 use crate::view::{Held, LogPosition, Message, PeerState, Role, StoreStatus};
@@ -25,6 +25,10 @@ impl fmt::Display for Action {
             Action::Propose { region, store, command, epoch } => {
                 write!(f, "Propose region {region}: store {store}, {command}")?;
                 epoch.map_or(Ok(()), |epoch| write!(f, " under epoch {epoch}"))
+            }
+            Action::AskSplit { region, store, keys, derive, answer } => {
+                let keys = joined(keys, ", ");
+                write!(f, "AskSplit region {region}: store {store}, at {keys}, {derive}{answer}")
             }
             Action::Read { region, store, key } => {
                 write!(f, "Read region {region}: store {store}, key {key}")
@@ -82,6 +86,10 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Command::Put { key, value } => write!(f, "put {key}={value}"),
+            Command::Delete { key } => write!(f, "delete {key}"),
+            Command::Split { children, derive } => {
+                write!(f, "split ({}), {derive}", joined(children, ", "))
+            }
             Command::ChangePeer(change) => write!(f, "{change}"),
             Command::EnterJoint { changes } => {
                 write!(f, "enter joint ({})", joined(changes, ", "))
@@ -90,6 +98,23 @@ impl fmt::Display for Command {
             Command::TransferLeader { to } => write!(f, "transfer leader to store {to}"),
             Command::CompactLog { index } => write!(f, "compact log to {index}"),
         }
+    }
+}
+
+/// `key -> region 10 {11 12 13}`.
+impl fmt::Display for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Child { key, region, peers } = self;
+        write!(f, "{key} -> region {region} {{{}}}", joined(peers, " "))
+    }
+}
+
+impl fmt::Display for Derive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Derive::Left => "left keeps the id",
+            Derive::Right => "right keeps the id",
+        })
     }
 }
 
@@ -108,13 +133,16 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Done(Returned::Nothing) => f.write_str("done"),
-            Outcome::Done(Returned::Value { key, value, region, epoch }) => {
+            Outcome::Done(Returned::Allotted { children }) => {
+                write!(f, "done: allotted {}", joined(children, ", "))
+            }
+            Outcome::Done(Returned::Value { key, value, region }) => {
                 write!(f, "done: ")?;
                 match value {
                     Some(value) => write!(f, "{key}={value}")?,
                     None => write!(f, "{key} absent")?,
                 }
-                write!(f, " (region {region}, epoch {epoch})")
+                write!(f, " ({region})")
             }
             Outcome::Refused(reason) => write!(f, "refused: {reason}"),
         }
@@ -198,6 +226,10 @@ impl fmt::Display for StoreStatus {
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Held { region, from, to, term, message, .. } = self;
+        if self.is_from_driver() {
+            let epoch = self.epoch;
+            return write!(f, "{message}, asked under epoch {epoch}, to {to} (region {region})");
+        }
         write!(f, "{message} of term {term} from {from} to {to} (region {region})")
     }
 }
@@ -216,6 +248,9 @@ impl fmt::Display for Message {
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
             Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),
+            Message::SplitAnswer { children, .. } => {
+                write!(f, "ids for a split ({})", joined(children, ", "))
+            }
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
         }
     }

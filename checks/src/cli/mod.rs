@@ -148,6 +148,7 @@ enum Ask {
 #[derive(Clone, Copy, ValueEnum)]
 enum FamilyArgument {
     ConfChange,
+    Split,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -160,6 +161,7 @@ impl From<FamilyArgument> for rollcall_model::scopes::Family {
     fn from(family: FamilyArgument) -> Self {
         match family {
             FamilyArgument::ConfChange => Self::ConfChange,
+            FamilyArgument::Split => Self::Split,
         }
     }
 }

@@ -20,11 +20,14 @@ pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> 
     let recorded = network::record(scenario, seed, events);
     recorded.run.write(out)?;
     println!(
-        "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} members came or went",
+        "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} scans, {} members came or went, \
+         {} regions",
         out.display(),
         recorded.run.events.len(),
         recorded.acknowledged,
-        recorded.changes
+        recorded.scans,
+        recorded.changes,
+        recorded.regions
     );
     match recorded.kept {
         Ok(()) => Ok(End::Holds),

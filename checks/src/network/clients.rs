@@ -1,104 +1,239 @@
-//! Clients that put, one write at a time each, to a key of their own; and the
-//! look at the end whether what was acknowledged is there.
+//! Clients as TinyKV's `GenericTest` has them: each puts one key after the
+//! other in a range of its own, and scans that range in between, which must
+//! give everything it put and nothing else. At the end it scans once more and
+//! removes it all.
 //!
-//! A write is acknowledged when the leader that took it has applied the very
-//! entry. A client that waits too long asks again: with the same value, which
-//! may then be written twice, and does no harm.
+//! A client finds its way by the placement driver, and asks again where it was
+//! refused, hears that nobody knows, or waited too long. It writes the same
+//! again then, which may happen twice and does no harm.
 
-use rollcall_traces::{Command, Key, StoreId, Value};
+use rollcall_traces::{Command, Epoch, Key, RegionId, Value};
 
 use super::Network;
+use super::driver::Route;
+use super::ending::Lost;
+use super::requests::{Reply, Ticket};
+use crate::world::convert;
 
 /// Ticks that a client waits for its answer.
 const PATIENCE: u64 = 30;
 
-/// One client.
-struct Client {
-    key: Key,
-    /// The number of the write under way, from 1.
-    number: u64,
-    /// Where it was proposed.
-    pending: Option<Pending>,
-    acknowledged: u64,
+/// What a client is about.
+enum Task {
+    Idle,
+    Put(Option<Ticket>),
+    /// All from `from` on is still to be read.
+    Scan {
+        from: Key,
+        found: Vec<(Key, Value)>,
+        ticket: Option<Ticket>,
+        last: bool,
+    },
+    Remove(Vec<(Key, Option<Ticket>)>),
+    Gone,
 }
 
-struct Pending {
-    store: StoreId,
-    index: u64,
-    term: u64,
+struct Client {
+    number: u64,
+    /// How many keys it has put.
+    written: u64,
+    task: Task,
+    way: Way,
+    /// When it last asked.
     since: u64,
 }
 
 /// All clients of a run.
-pub(super) struct Clients(Vec<Client>);
+pub(super) struct Clients {
+    clients: Vec<Client>,
+    /// They come to their end.
+    closing: bool,
+    /// Scans that found what they should.
+    pub(super) scans: u64,
+}
 
-/// A value tells its number; the writes of a client are ordered by it.
-fn value(number: u64) -> Value {
-    Value::from(format!("{number:08}").as_str())
+fn key(client: u64, number: u64) -> Key {
+    Key::from(format!("{client} {number:08}").as_str())
+}
+
+fn value(client: u64, number: u64) -> Value {
+    Value::from(format!("x {client} {number} y").as_str())
+}
+
+/// What a client remembers of its way until it is refused.
+#[derive(Default)]
+pub(super) struct Way(Option<Route>);
+
+impl Way {
+    /// The leader's place, its region and epoch, for `key`: by what is
+    /// remembered, or what the driver says now; nothing where its store is down.
+    pub(super) fn to(&mut self, network: &Network, key: &Key) -> Option<(usize, RegionId, Epoch)> {
+        self.0.take_if(|known| !known.region.contains(key.as_bytes()));
+        if self.0.is_none() {
+            self.0 = network.driver.route(key.as_bytes()).cloned();
+        }
+        let route = self.0.as_ref()?;
+        let at = network.place(route.leader);
+        let way = (at, route.region.id, convert::epoch(route.region.epoch));
+        if network.nodes[at].up {
+            return Some(way);
+        }
+        self.0 = None;
+        None
+    }
+
+    /// Asks whoever leads there to write; a ticket where it took it. Most give
+    /// the epoch that they know, some trust the leader.
+    pub(super) fn write(&mut self, network: &mut Network, command: &Command) -> Option<Ticket> {
+        let (at, region, epoch) = self.to(network, command.written_key()?)?;
+        let epoch = network.random.percent(90).then_some(epoch);
+        let ticket = network.propose(at, region, command, epoch);
+        if ticket.is_none() {
+            self.0 = None;
+        }
+        ticket
+    }
+
+    /// Asks for all values of the region that has `key`.
+    fn snap(&mut self, network: &mut Network, key: &Key) -> Option<Ticket> {
+        let (at, region, _) = self.to(network, key)?;
+        let ticket = network.read(at, region, None).ok();
+        if ticket.is_none() {
+            self.0 = None;
+        }
+        ticket
+    }
 }
 
 impl Clients {
     pub(super) fn new(count: u64) -> Self {
-        let client = |id| Client {
-            key: Key::from(format!("client {id:02}").as_str()),
-            number: 1,
-            pending: None,
-            acknowledged: 0,
-        };
-        Self((1..=count).map(client).collect())
+        let client = |number| Client { number, written: 0, task: Task::Idle, way: Way::default(), since: 0 };
+        Self { clients: (1..=count).map(client).collect(), closing: false, scans: 0 }
     }
 
-    /// Hears of what the store in that place has applied.
-    pub(super) fn listen(&mut self, network: &Network, at: usize) {
-        let Some(peer) = network.status(at) else { return };
-        for client in &mut self.0 {
-            let applied = client.pending.as_ref().is_some_and(|pending| {
-                pending.store == network.nodes[at].id
-                    && peer.applied() >= pending.index
-                    && peer.log_term(pending.index) == Some(pending.term)
-            });
-            if applied {
-                client.acknowledged = client.number;
-                client.number += 1;
-                client.pending = None;
-            }
-        }
+    /// From now on they only finish what they began, scan and remove.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
     }
 
-    /// Some clients ask the leader.
-    pub(super) fn ask(&mut self, network: &mut Network) {
-        for at in 0..self.0.len() {
-            let now = network.now;
-            let client = &mut self.0[at];
-            client.pending.take_if(|pending| now > pending.since + PATIENCE);
-            if client.pending.is_some() || !network.random.percent(40) {
-                continue;
-            }
-            let Some(leader) = network.leader() else { return };
-            let command = Command::Put { key: client.key.clone(), value: value(client.number) };
-            if network.propose(leader, &command).is_done()
-                && let Some(peer) = network.status(leader)
-            {
-                let (index, term) = (peer.last_index(), peer.term());
-                let store = network.nodes[leader].id;
-                client.pending = Some(Pending { store, index, term, since: now });
-            }
-            self.listen(network, leader);
-        }
+    /// Whether all have removed what they put.
+    pub(super) fn are_gone(&self) -> bool {
+        self.clients.iter().all(|client| matches!(client.task, Task::Gone))
     }
 
     /// How many writes were acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
-        self.0.iter().map(|client| client.acknowledged).sum()
+        self.clients.iter().map(|client| client.written).sum()
     }
 
-    /// The first acknowledged write that the store in that place lacks.
-    pub(super) fn missing(&self, network: &Network, at: usize) -> Option<(Key, u64)> {
-        let peer = network.status(at)?;
-        let found = |key: &Key| peer.data().get(key.as_bytes()).map(|value| Value::from(&value[..]));
-        self.0
-            .iter()
-            .find(|client| found(&client.key).unwrap_or(value(0)) < value(client.acknowledged))
-            .map(|client| (client.key.clone(), client.acknowledged))
+    /// Every client hears its answers, and some ask.
+    ///
+    /// # Errors
+    /// Where a scan does not find what it must.
+    pub(super) fn act(&mut self, network: &mut Network) -> Result<(), Lost> {
+        for client in &mut self.clients {
+            self.scans += u64::from(client.listen(network)?);
+            if !self.closing && !network.random.percent(40) {
+                continue;
+            }
+            if matches!(client.task, Task::Idle) {
+                let puts = !self.closing && (client.written == 0 || network.random.percent(50));
+                client.task = if puts { Task::Put(None) } else { client.scan(self.closing) };
+            }
+            client.ask(network);
+            self.scans += u64::from(client.listen(network)?);
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Begins to read all that it put.
+    fn scan(&self, last: bool) -> Task {
+        Task::Scan { from: key(self.number, 0), found: Vec::new(), ticket: None, last }
+    }
+
+    /// Asks for what it has no ticket for.
+    fn ask(&mut self, network: &mut Network) {
+        let (client, number) = (self.number, self.written);
+        match &mut self.task {
+            Task::Put(ticket @ None) => {
+                let command = Command::Put { key: key(client, number), value: value(client, number) };
+                *ticket = self.way.write(network, &command);
+            }
+            Task::Scan { from, ticket: ticket @ None, .. } => {
+                *ticket = self.way.snap(network, from);
+            }
+            Task::Remove(keys) => {
+                for (key, ticket) in keys.iter_mut().filter(|(_, ticket)| ticket.is_none()) {
+                    *ticket = self.way.write(network, &Command::Delete { key: key.clone() });
+                }
+            }
+            _ => return,
+        }
+        self.since = network.now;
+    }
+
+    /// Takes the replies in; whether a scan is over.
+    fn listen(&mut self, network: &mut Network) -> Result<bool, Lost> {
+        let late = network.now > self.since + PATIENCE;
+        let mut hear = |slot: &mut Option<Ticket>| {
+            let ticket = (*slot)?;
+            let reply = network.requests.fetch(ticket).or_else(|| late.then_some(Reply::Unknown))?;
+            network.requests.forget(ticket);
+            *slot = None;
+            if matches!(reply, Reply::Unknown) {
+                // Whoever was asked may be cut off.
+                self.way = Way::default();
+            }
+            Some(reply)
+        };
+        match &mut self.task {
+            Task::Put(ticket) => {
+                if let Some(Reply::Applied) = hear(ticket) {
+                    self.written += 1;
+                    self.task = Task::Idle;
+                }
+            }
+            Task::Scan { from, found, ticket, last } => {
+                let Some(Reply::Snap { region, data }) = hear(ticket) else { return Ok(false) };
+                // Its range may have become another since the way was asked for.
+                if !region.contains(from.as_bytes()) {
+                    self.way = Way::default();
+                    return Ok(false);
+                }
+                let (beyond, end) = (key(self.number, self.written), convert::key(&region.end));
+                let part = data.into_iter().filter(|(key, _)| *key >= *from && *key < beyond);
+                found.extend(part);
+                *from = end;
+                if !from.is_empty() && *from < beyond {
+                    return Ok(false);
+                }
+                let (found, last) = (std::mem::take(found), *last);
+                return self.scanned(&found, last).map(|()| true);
+            }
+            Task::Remove(keys) => {
+                keys.retain_mut(|(_, ticket)| !matches!(hear(ticket), Some(Reply::Applied)));
+                if keys.is_empty() {
+                    self.task = Task::Gone;
+                }
+            }
+            Task::Idle | Task::Gone => {}
+        }
+        Ok(false)
+    }
+
+    /// It found what it put, all of it, in order.
+    fn scanned(&mut self, found: &[(Key, Value)], last: bool) -> Result<(), Lost> {
+        let expected = |number: u64| (key(self.number, number), value(self.number, number));
+        if !found.iter().cloned().eq((0..self.written).map(expected)) {
+            let (client, written) = (self.number, self.written);
+            return Err(Lost::Scan { client, written, found: found.len() as u64 });
+        }
+        self.task = match last {
+            true => Task::Remove((0..self.written).map(|number| (key(self.number, number), None)).collect()),
+            false => Task::Idle,
+        };
+        Ok(())
     }
 }

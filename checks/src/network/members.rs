@@ -1,11 +1,12 @@
 //! Who changes members: TinyKV's `confchanger`, by the sound way.
 //!
-//! A random store is emptied if it has a peer and is not the last, and given a
-//! peer with a fresh id if it has none. Where TinyKV removes a leader or one of
-//! two voters, leadership moves first, and the voter is demoted jointly.
+//! In a random region a random store is emptied if it has a peer and is not the
+//! last, and given a peer with a fresh id if it has none. Where TinyKV removes a
+//! leader or one of two voters, leadership moves first, and the voter is demoted
+//! jointly.
 
 use rollcall_impl::{MemberRole, Region};
-use rollcall_traces::{Change, ChangeKind, Command, StoreId};
+use rollcall_traces::{Change, ChangeKind, Command, RegionId, StoreId};
 
 use super::Network;
 
@@ -17,34 +18,29 @@ enum Goal {
 }
 
 /// Changes members, one change at a time.
+#[derive(Default)]
 pub(super) struct ConfChanger {
-    goal: Option<Goal>,
-    next_id: u64,
+    goal: Option<(RegionId, Goal)>,
     next_at: u64,
     /// Changes that came about.
     pub(super) made: u64,
 }
 
 impl ConfChanger {
-    pub(super) fn new(next_id: u64) -> Self {
-        Self { goal: None, next_id, next_at: 0, made: 0 }
-    }
-
     /// Takes the next step towards the goal, or a new goal.
     pub(super) fn act(&mut self, network: &mut Network) {
         if network.now < self.next_at {
             return;
         }
-        let Some(at) = network.leader() else { return };
-        let peer = network.status(at).expect("a leader is there");
-        let (region, own) = (peer.region().clone(), network.nodes[at].id);
-        let Some(goal) = self.goal else {
-            self.goal = Some(self.draw(network, &region));
+        let Some((region, goal)) = self.goal else {
+            self.goal = draw(network);
             return;
         };
-        match next_step(&region, own, goal) {
+        let Some(at) = network.leader(region) else { return };
+        let peer = network.status(at, region).expect("a leader is there");
+        match next_step(peer.region(), network.nodes[at].id, goal) {
             Some(command) => {
-                network.propose(at, &command);
+                network.propose(at, region, &command, None);
                 self.next_at = network.now + 1 + network.random.below(3);
             }
             None => {
@@ -54,16 +50,19 @@ impl ConfChanger {
             }
         }
     }
+}
 
-    fn draw(&mut self, network: &mut Network, region: &Region) -> Goal {
-        let at = network.random.below(network.nodes.len() as u64) as usize;
-        let store = network.nodes[at].id;
-        if region.member_on(store).is_some() && region.peers.len() > 1 {
-            return Goal::Gone(store);
-        }
-        self.next_id += 1;
-        Goal::There(store, self.next_id)
+/// What to do next, in a region that has a leader.
+fn draw(network: &mut Network) -> Option<(RegionId, Goal)> {
+    let regions: Vec<RegionId> = network.driver.routes().iter().map(|route| route.region.id).collect();
+    let region = *network.random.choose(&regions)?;
+    let known = network.status(network.leader(region)?, region)?.region().clone();
+    let at = network.random.below(network.nodes.len() as u64) as usize;
+    let store = network.nodes[at].id;
+    if known.member_on(store).is_some() && known.peers.len() > 1 {
+        return Some((region, Goal::Gone(store)));
     }
+    Some((region, Goal::There(store, network.driver.peer_id())))
 }
 
 /// What the leader on `own` shall propose next; `None` once the goal is reached.

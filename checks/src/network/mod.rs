@@ -6,21 +6,32 @@
 //! (`schedule.rs`), so a run can be had again.
 
 mod clients;
+mod driver;
+mod ending;
 mod members;
+mod one_split;
 mod random;
+mod requests;
 mod scenarios;
 mod schedule;
+mod stale;
 
-use rollcall_impl::{Config, Input, MemoryEngine, Output, PeerStatus, Sound, Store};
+use std::collections::BTreeMap;
+
+use rollcall_impl::{Config, Input, MemoryEngine, Output, PeerStatus, Sound, StateRole, Store};
 use rollcall_traces::{
-    Book, Command, Event, Happening, Outcome, Peer, Reason, RegionId, Scope, Sent, StoreId,
+    Book, Event, Happening, Held, KeyRange, Member, MemberRole, Message, Parameters, Peer, Reason, RegionId,
+    Scope, Sent, StoreId,
 };
 
+pub use ending::Lost;
 pub use scenarios::{SCENARIOS, Scenario, scenario};
-pub use schedule::{Lost, Recorded, record};
+pub use schedule::{Recorded, record};
 
 use crate::world::convert;
+use driver::Driver;
 use random::Random;
+use requests::Requests;
 
 /// The clock of a real cluster: heartbeats every 2 ticks, elections after 10
 /// to 20 (TinyKV's test configuration).
@@ -30,6 +41,7 @@ const CLOCK: Config = Config {
     drawn_election_tick: 10,
     check_quorum: false,
     pre_vote: false,
+    ..Config::SIMULATOR
 };
 
 /// One store's place.
@@ -42,40 +54,96 @@ struct Node {
     store: Store<Sound>,
 }
 
+/// What can be under way.
+#[derive(Clone)]
+enum Parcel {
+    /// From a store.
+    Raft(rollcall_impl::Message),
+    /// From the placement driver: ids for a split of a region, for that store.
+    Ids { to: StoreId, region: RegionId, reply: Input },
+}
+
+impl Parcel {
+    fn to(&self) -> StoreId {
+        match self {
+            Parcel::Raft(message) => message.to.store,
+            Parcel::Ids { to, .. } => *to,
+        }
+    }
+
+    /// The message, if it is a snapshot.
+    fn snapshot(&self) -> Option<&rollcall_impl::Message> {
+        match self {
+            Parcel::Raft(message) => Some(message).filter(|message| {
+                message.raft_type() == Some(rollcall_impl::eraftpb::MessageType::MsgSnapshot)
+            }),
+            Parcel::Ids { .. } => None,
+        }
+    }
+}
+
 /// A message under way.
+#[derive(Clone)]
 struct Flight {
     id: u64,
     /// The tick at which it arrives.
     due: u64,
-    message: rollcall_impl::Message,
+    parcel: Parcel,
+}
+
+/// Whose facts an event tells.
+#[derive(Clone, Copy)]
+enum Told {
+    Nobody,
+    /// Of one region on the store in that place.
+    Peer(usize, RegionId),
+    /// Of every region there.
+    Store(usize),
 }
 
 /// Stores, and what is under way between them.
 struct Network {
-    region: RegionId,
+    config: Config,
     nodes: Vec<Node>,
     flights: Vec<Flight>,
+    driver: Driver,
+    requests: Requests,
     now: u64,
     random: Random,
     /// Who has the shortest election timeout.
     rotation: u64,
     book: Book,
+    /// When each peer, by place and region, last heard from another.
+    heard: BTreeMap<(usize, RegionId), u64>,
     events: Vec<Event>,
     sent: u64,
 }
 
 impl Network {
     /// The stores of `scope` with their first replicas, and nothing begun.
-    fn new(scope: &Scope, seed: u64) -> Self {
+    fn new(scope: &Scope, parameters: &Parameters, seed: u64) -> Self {
         let mut random = Random::new(seed);
+        let config = match parameters.split {
+            Some(sizes) => Config {
+                max_size: sizes.max,
+                split_size: sizes.split,
+                split_check_diff: sizes.check,
+                split_derive: convert::to_derive(sizes.derive),
+                ..CLOCK
+            },
+            None => CLOCK,
+        };
         let mut network = Self {
+            config,
             rotation: random.below(5),
-            region: scope.regions[0].id,
             nodes: Vec::new(),
             flights: Vec::new(),
+            driver: Driver::new(scope.next_id),
+            requests: Requests::default(),
             now: 0,
             random,
             book: Book::default(),
+            heard: BTreeMap::new(),
             events: Vec::new(),
             sent: 0,
         };
@@ -87,15 +155,16 @@ impl Network {
             network.nodes.push(Node { id, up: true, stalled: 0, store });
         }
         for at in 0..network.nodes.len() {
-            if let Some(peer) = network.peer(at) {
-                network.book.note(network.nodes[at].id, network.region, &peer);
+            for region in network.regions(at) {
+                let peer = network.peer(at, region).expect("it was just listed");
+                network.book.note(network.nodes[at].id, region, &peer);
             }
         }
         network
     }
 
     fn open(&mut self, id: StoreId, engine: MemoryEngine) -> Store<Sound> {
-        let config = Config { drawn_election_tick: self.draw_timeout(id), ..CLOCK };
+        let config = Config { drawn_election_tick: self.draw_timeout(id), ..self.config };
         Store::open(id, config, Sound, engine).expect("what a store wrote it can read")
     }
 
@@ -105,58 +174,127 @@ impl Network {
         CLOCK.election_tick + ((store + self.rotation) % 5 * 2 + self.random.below(2)) as usize
     }
 
+    /// The timeout of peers that the next step of that store creates.
+    fn redraw_timeout(&mut self, at: usize) {
+        let timeout = self.draw_timeout(self.nodes[at].id);
+        self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
+    }
+
     fn place(&self, store: StoreId) -> usize {
         self.nodes.iter().position(|node| node.id == store).expect("a store of the scope")
     }
 
+    /// The regions of which the store in that place has a peer or a tombstone.
+    fn regions(&self, at: usize) -> Vec<RegionId> {
+        self.nodes[at].store.regions().collect()
+    }
+
     /// What is on the store in that place.
-    fn peer(&self, at: usize) -> Option<Peer> {
+    fn peer(&self, at: usize, region: RegionId) -> Option<Peer> {
         let store = &self.nodes[at].store;
-        match store.peer(self.region) {
+        match store.peer(region) {
             Some(status) => Some(convert::peer(status, false)),
-            None => store.tombstone(self.region).map(convert::tombstone),
+            None => store.tombstone(region).map(convert::tombstone),
         }
     }
 
     /// The live peer of the running store in that place.
-    fn status(&self, at: usize) -> Option<PeerStatus<'_>> {
+    fn status(&self, at: usize, region: RegionId) -> Option<PeerStatus<'_>> {
         let node = &self.nodes[at];
-        if node.up { node.store.peer(self.region) } else { None }
+        if node.up { node.store.peer(region) } else { None }
+    }
+
+    /// Everywhere that a leader of any region runs.
+    fn leaders(&self) -> Vec<(usize, RegionId)> {
+        let places =
+            (0..self.nodes.len()).flat_map(|at| self.regions(at).into_iter().map(move |region| (at, region)));
+        let leads = |&(at, region): &(usize, RegionId)| {
+            self.status(at, region).is_some_and(|peer| peer.role() == StateRole::Leader)
+        };
+        places.filter(leads).collect()
+    }
+
+    /// Where the region's leader of the newest term runs.
+    fn leader(&self, region: RegionId) -> Option<usize> {
+        let leaders = self.leaders().into_iter().filter(|(_, of)| *of == region);
+        let newest = leaders.max_by_key(|(at, _)| self.status(*at, region).map(|peer| peer.term()));
+        newest.map(|(at, _)| at)
     }
 
     /// One step of the store in that place.
-    fn step(&mut self, at: usize, input: Input) -> Result<Vec<rollcall_impl::Message>, Reason> {
-        match self.nodes[at].store.step(input) {
-            Ok(outputs) => Ok(outputs
-                .into_iter()
-                .filter_map(|output| match output {
-                    Output::Message(message) => Some(message),
-                    _ => None,
-                })
-                .collect()),
-            Err(error) => match error.refusal() {
-                Some(refusal) => Err(convert::reason(refusal)),
-                None => panic!("the implementation failed, and was not refused: {error}"),
-            },
-        }
+    fn step(&mut self, at: usize, input: Input) -> Result<Vec<Output>, Reason> {
+        self.nodes[at].store.step(input).map_err(|error| match error.refusal() {
+            Some(refusal) => convert::reason(refusal),
+            None => panic!("the implementation failed, and was not refused: {error}"),
+        })
     }
 
     /// Writes an event down, and sends off what came of it.
-    fn happened(&mut self, at: Option<usize>, event: Happening, messages: Vec<rollcall_impl::Message>) {
+    fn happened(&mut self, told: Told, event: Happening, outputs: Vec<Output>) {
         let mut sent = Vec::new();
-        for message in messages {
-            self.sent += 1;
-            let id = self.sent;
-            sent.push(Sent { id, message: convert::held(&message) });
-            let due = self.now + self.draw_delay();
-            self.flights.push(Flight { id, due, message });
+        for output in outputs {
+            match output {
+                Output::Message(message) => {
+                    sent.push(self.send(convert::held(&message), Parcel::Raft(message)))
+                }
+                Output::RegionHeartbeat { region } => {
+                    if let Told::Peer(at, _) | Told::Store(at) = told {
+                        self.report_region(at, region);
+                    }
+                }
+                Output::AskSplit { region, keys, derive, to } => {
+                    let children = self.driver.allot(&region, &keys);
+                    let held = Held {
+                        region: region.id,
+                        from: Member { id: 0, store: 0, role: MemberRole::Learner },
+                        to: convert::member(&to),
+                        term: 0,
+                        epoch: convert::epoch(region.epoch),
+                        range: KeyRange::default(),
+                        message: Message::SplitAnswer {
+                            children: children.iter().map(convert::child).collect(),
+                            derive: convert::derive(derive),
+                        },
+                    };
+                    let (region, epoch) = (region.id, region.epoch);
+                    let reply = Input::SplitAnswer { region, epoch, children, derive };
+                    sent.push(self.send(held, Parcel::Ids { to: to.store, region, reply }));
+                }
+                Output::Value { .. } | Output::Snap { .. } | Output::Destroyed { .. } => {}
+            }
         }
-        let facts = at.map(|at| {
-            let peer = self.peer(at);
-            self.book.tell(self.nodes[at].id, self.region, peer)
-        });
+        let (place, regions) = match told {
+            Told::Nobody => (None, Vec::new()),
+            Told::Peer(at, region) => (Some(at), vec![region]),
+            Told::Store(at) => (Some(at), self.regions(at)),
+        };
+        let mut facts = Vec::with_capacity(regions.len());
+        if let Some(at) = place {
+            for region in regions {
+                let peer = self.peer(at, region);
+                facts.push(self.book.tell(self.nodes[at].id, region, peer));
+            }
+        }
         let index = self.events.len() as u64 + 1;
-        self.events.push(Event { index, event, sent, facts: facts.into_iter().collect() });
+        self.events.push(Event { index, event, sent, facts });
+        if let Some(at) = place {
+            self.settle(at);
+        }
+    }
+
+    fn send(&mut self, message: Held, parcel: Parcel) -> Sent {
+        self.sent += 1;
+        let due = self.now + self.draw_delay();
+        self.flights.push(Flight { id: self.sent, due, parcel });
+        Sent { id: self.sent, message }
+    }
+
+    /// A store tells the placement driver of a region. A child that was just
+    /// born has no leader yet: its parent's speaks for it.
+    fn report_region(&mut self, at: usize, region: rollcall_impl::Region) {
+        let peer = self.status(at, region.id).filter(|peer| peer.role() == StateRole::Leader);
+        let term = peer.map_or(0, |peer| peer.term());
+        self.driver.heartbeat(region, self.nodes[at].id, term);
     }
 
     /// Most messages arrive within the tick, some far behind others.
@@ -168,7 +306,7 @@ impl Network {
         }
     }
 
-    /// A tick of one store's clock; written down if anything comes of it.
+    /// A tick of one store's clock; written down where anything comes of it.
     ///
     /// Now and then a clock stands still for up to two election timeouts.
     /// Timeouts are constant here, and without that one voter with the shorter
@@ -181,80 +319,103 @@ impl Network {
         if self.random.below(40) == 0 {
             self.nodes[at].stalled = self.now + self.random.below(2 * CLOCK.election_tick as u64);
         }
-        let before = self.nodes[at].store.mark(self.region);
-        let transferee = self.status(at).and_then(|peer| peer.lead_transferee());
-        let input = Input::Tick { region: self.region };
-        let Ok(messages) = self.step(at, input) else { return };
-        let quiet = messages.is_empty()
-            && self.nodes[at].store.mark(self.region) == before
-            && self.status(at).and_then(|peer| peer.lead_transferee()) == transferee;
-        if !quiet {
-            let (region, store) = (self.region, self.nodes[at].id);
-            self.happened(Some(at), Happening::Tick { region, store }, messages);
+        for region in self.regions(at) {
+            let transferee =
+                |network: &Self| network.status(at, region).and_then(|peer| peer.lead_transferee());
+            let before = (self.nodes[at].store.mark(region), transferee(self));
+            let Ok(outputs) = self.step(at, Input::Tick { region }) else { continue };
+            let quiet = outputs.is_empty() && (self.nodes[at].store.mark(region), transferee(self)) == before;
+            if !quiet {
+                let store = self.nodes[at].id;
+                self.happened(Told::Peer(at, region), Happening::Tick { region, store }, outputs);
+            }
+        }
+    }
+
+    /// Every leader tells the driver of its region and looks whether it is too big.
+    fn report(&mut self) {
+        for (at, region) in self.leaders() {
+            let Some(peer) = self.status(at, region) else { continue };
+            let known = peer.region().clone();
+            self.report_region(at, known);
+            let outputs = self.step(at, Input::SplitCheck { region }).expect("a live peer may look");
+            let asked = outputs.iter().find_map(|output| match output {
+                Output::AskSplit { keys, derive, .. } => Some((keys, *derive)),
+                _ => None,
+            });
+            if let Some((keys, derive)) = asked {
+                let event = Happening::AskSplit {
+                    region,
+                    store: self.nodes[at].id,
+                    keys: keys.iter().map(convert::key).collect(),
+                    derive: convert::derive(derive),
+                };
+                self.happened(Told::Peer(at, region), event, outputs);
+            }
         }
     }
 
     /// A message reaches its receiver, if that runs.
-    fn deliver(&mut self, id: u64, message: rollcall_impl::Message) {
-        let at = self.place(message.to.store);
+    fn deliver(&mut self, id: u64, parcel: Parcel) {
+        let at = self.place(parcel.to());
         if !self.nodes[at].up {
-            return self.lose(id, &message);
+            return self.lose(id, &parcel);
         }
-        let report = is_snapshot(&message).then_some((message.from.store, message.to.id));
-        let timeout = self.draw_timeout(message.to.store);
-        self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
+        let snapshot = parcel.snapshot().map(|message| (message.region, message.from.store, message.to.id));
+        self.redraw_timeout(at);
+        let (region, input) = match parcel {
+            Parcel::Raft(message) => (message.region, Input::Message(message)),
+            Parcel::Ids { region, reply, .. } => (region, reply),
+        };
+        self.heard(at, region);
         // A refusal shows in the facts: nothing has changed.
-        let messages = self.step(at, Input::Message(message)).unwrap_or_default();
-        self.happened(Some(at), Happening::Deliver { message: id }, messages);
-        if let Some((store, to)) = report {
-            self.report(id, store, to, true);
+        let result = self.step(at, input);
+        let overlaps = result == Err(Reason::SnapshotOverlap);
+        self.happened(Told::Peer(at, region), Happening::Deliver { message: id }, result.unwrap_or_default());
+        if let Some((region, store, to)) = snapshot {
+            self.report_snapshot(id, region, store, to, !overlaps);
         }
     }
 
-    fn lose(&mut self, id: u64, message: &rollcall_impl::Message) {
-        self.happened(None, Happening::Lose { message: id }, Vec::new());
-        if is_snapshot(message) {
-            self.report(id, message.from.store, message.to.id, false);
+    fn lose(&mut self, id: u64, parcel: &Parcel) {
+        self.happened(Told::Nobody, Happening::Lose { message: id }, Vec::new());
+        if let Some(message) = parcel.snapshot() {
+            self.report_snapshot(id, message.region, message.from.store, message.to.id, false);
         }
     }
 
     /// A snapshot is streamed: its sender learns how that ended. Nothing else
-    /// would bring raft-rs back to sending entries if the answer is lost.
-    fn report(&mut self, message: u64, store: StoreId, to: u64, arrived: bool) {
-        let (at, region) = (self.place(store), self.region);
-        if self.status(at).is_none() {
+    /// would bring raft-rs back to sending entries if the answer is lost, or if
+    /// the receiver's store refuses the snapshot.
+    fn report_snapshot(&mut self, message: u64, region: RegionId, store: StoreId, to: u64, arrived: bool) {
+        let at = self.place(store);
+        if self.status(at, region).is_none() {
             return;
         }
-        let messages = self.step(at, Input::ReportSnapshot { region, to, arrived }).unwrap_or_default();
-        self.happened(Some(at), Happening::ReportSnapshot { region, store, message, arrived }, messages);
-    }
-
-    fn propose(&mut self, at: usize, command: &Command) -> Outcome {
-        let input =
-            Input::Propose { region: self.region, command: convert::to_command(command), epoch: None };
-        let (outcome, messages) = match self.step(at, input) {
-            Ok(messages) => (Outcome::DONE, messages),
-            Err(reason) => (Outcome::Refused(reason), Vec::new()),
-        };
-        let (region, store) = (self.region, self.nodes[at].id);
-        let event = Happening::Propose { region, store, command: command.clone(), outcome: outcome.clone() };
-        self.happened(Some(at), event, messages);
-        outcome
+        let outputs = self.step(at, Input::ReportSnapshot { region, to, arrived }).unwrap_or_default();
+        let event = Happening::ReportSnapshot { region, store, message, arrived };
+        self.happened(Told::Peer(at, region), event, outputs);
     }
 
     /// Takes in what waits to be applied, one thing at a time; whether there was one.
     fn apply(&mut self, at: usize) -> bool {
-        let Some(peer) = self.status(at) else { return false };
-        let (region, store) = (self.region, self.nodes[at].id);
-        let (input, event) = if peer.staged().is_some() {
-            (Input::ApplySnapshot { region }, Happening::ApplySnapshot { region, store })
-        } else if peer.applied() < peer.commit() {
-            (Input::Apply { region }, Happening::Apply { region, store })
-        } else {
-            return false;
+        let waits = |region: &RegionId| {
+            self.status(at, *region)
+                .is_some_and(|peer| peer.staged().is_some() || peer.applied() < peer.commit())
         };
-        let messages = self.step(at, input).expect("something waits to be applied");
-        self.happened(Some(at), event, messages);
+        let waiting: Vec<RegionId> = self.regions(at).into_iter().filter(waits).collect();
+        let Some(&region) = self.random.choose(&waiting) else { return false };
+        let store = self.nodes[at].id;
+        let staged = self.status(at, region).is_some_and(|peer| peer.staged().is_some());
+        let (input, event) = if staged {
+            (Input::ApplySnapshot { region }, Happening::ApplySnapshot { region, store })
+        } else {
+            (Input::Apply { region }, Happening::Apply { region, store })
+        };
+        self.redraw_timeout(at);
+        let outputs = self.step(at, input).expect("something waits to be applied");
+        // A split reaches every region of its store.
+        self.happened(Told::Store(at), event, outputs);
         true
     }
 
@@ -265,32 +426,19 @@ impl Network {
         engine.lose_unsynced();
         self.nodes[at].store = self.open(id, engine);
         self.nodes[at].up = false;
-        self.happened(Some(at), Happening::Crash { store: id }, Vec::new());
+        self.happened(Told::Store(at), Happening::Crash { store: id }, Vec::new());
     }
 
     fn restart(&mut self, at: usize) {
         self.nodes[at].up = true;
         let store = self.nodes[at].id;
-        self.happened(Some(at), Happening::Restart { store }, Vec::new());
+        self.happened(Told::Store(at), Happening::Restart { store }, Vec::new());
     }
 
-    /// Where the leader of the newest term runs.
-    fn leader(&self) -> Option<usize> {
-        (0..self.nodes.len())
-            .filter_map(|at| self.status(at).map(|peer| (at, peer)))
-            .filter(|(_, peer)| peer.role() == rollcall_impl::StateRole::Leader)
-            .max_by_key(|(_, peer)| peer.term())
-            .map(|(at, _)| at)
-    }
-
-    /// The message that is sent as `held` is under way no more.
+    /// The message is under way no more.
     fn land(&mut self, place: usize) -> Flight {
         self.flights.swap_remove(place)
     }
-}
-
-fn is_snapshot(message: &rollcall_impl::Message) -> bool {
-    message.raft_type() == Some(rollcall_impl::eraftpb::MessageType::MsgSnapshot)
 }
 
 /// Stands in a place for a moment.

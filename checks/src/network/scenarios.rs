@@ -1,13 +1,13 @@
-//! TinyKV's generic tests with conf changes (`kv/test_raftstore/test_test.go`,
-//! `GenericTest`), as what happens to a cluster.
+//! TinyKV's generic tests with conf changes and splits
+//! (`kv/test_raftstore/test_test.go`, `GenericTest`), as what happens to a
+//! cluster; and `TestOneSplit3B`, which has a course of its own.
 //!
 //! Where TinyKV counts seconds, these count events; its log limit of 100 for
 //! runs of 15 s is scaled to the number of entries that such a run has here.
-//! Clients put and the run looks at its end whether everything acknowledged is
-//! there; that scans read it in between is the business of the reads in the
-//! scopes.
 
-use rollcall_traces::{Epoch, Key, Member, MemberRole, Parameters, Region, Scope};
+use rollcall_traces::{
+    Budgets, Derive, Entries, Epoch, Key, Member, MemberRole, Parameters, Region, Scope, SplitSizes,
+};
 
 /// A named mix.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +16,39 @@ pub struct Scenario {
     pub name: &'static str,
     /// The test that it follows.
     pub source: &'static str,
+    /// What happens in which order.
+    pub(super) course: Course,
     /// Its mix; `events` is what a run has by default.
     pub parameters: Parameters,
 }
+
+/// What happens in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Clients and faults, then quiet.
+    Generic,
+    /// `TestOneSplit3B`.
+    OneSplit,
+}
+
+/// `RegionMaxSize` and `RegionSplitSize` of `GenericTest`; a leader looks after
+/// an eighth of the latter.
+const SPLIT: SplitSizes = SplitSizes { max: 300, split: 200, check: 25, derive: Derive::Left };
+
+/// Those of `TestOneSplit3B`. The last write there is needed for the size, and
+/// TinyKV, where it knows no size, looks every time: so does this.
+const ONE_SPLIT: SplitSizes = SplitSizes { max: 800, split: 500, check: 1, derive: Derive::Left };
+
+const QUIET: Parameters = Parameters {
+    events: 3000,
+    clients: 0,
+    unreliable: false,
+    crash: false,
+    partitions: false,
+    log_limit: None,
+    conf_change: false,
+    split: None,
+};
 
 const fn mix(
     clients: u64,
@@ -27,46 +57,73 @@ const fn mix(
     partitions: bool,
     log_limit: Option<u64>,
 ) -> Parameters {
-    Parameters { events: 3000, clients, unreliable, crash, partitions, log_limit, conf_change: true }
+    Parameters { clients, unreliable, crash, partitions, log_limit, ..QUIET }
+}
+
+const fn conf_change(name: &'static str, source: &'static str, mix: Parameters) -> Scenario {
+    let parameters = Parameters { conf_change: true, ..mix };
+    Scenario { name, source, course: Course::Generic, parameters }
+}
+
+const fn split(name: &'static str, source: &'static str, mix: Parameters) -> Scenario {
+    let parameters = Parameters { events: 6000, split: Some(SPLIT), ..mix };
+    Scenario { name, source, course: Course::Generic, parameters }
+}
+
+const fn both(name: &'static str, source: &'static str, mix: Parameters) -> Scenario {
+    split(name, source, Parameters { conf_change: true, ..mix })
 }
 
 /// Every mix there is.
 pub const SCENARIOS: &[Scenario] = &[
+    conf_change("conf-change-recover", "TestConfChangeRecover3B", mix(1, false, true, false, None)),
+    conf_change(
+        "conf-change-recover-many-clients",
+        "TestConfChangeRecoverManyClients3B",
+        // So many clients make more events of a tick.
+        Parameters { events: 6000, ..mix(20, false, true, false, None) },
+    ),
+    conf_change("conf-change-unreliable", "TestConfChangeUnreliable3B", mix(5, true, false, false, None)),
+    conf_change(
+        "conf-change-unreliable-recover",
+        "TestConfChangeUnreliableRecover3B",
+        mix(5, true, true, false, None),
+    ),
+    conf_change(
+        "conf-change-snapshot-unreliable-recover",
+        "TestConfChangeSnapshotUnreliableRecover3B",
+        mix(5, true, true, false, Some(10)),
+    ),
+    conf_change(
+        "conf-change-snapshot-unreliable-recover-concurrent-partition",
+        "TestConfChangeSnapshotUnreliableRecoverConcurrentPartition3B",
+        mix(5, true, true, true, Some(10)),
+    ),
+    conf_change(
+        "conf-change-partition",
+        "the mix of them all without losses, for what partitions do alone",
+        mix(5, false, false, true, Some(10)),
+    ),
     Scenario {
-        name: "conf-change-recover",
-        source: "TestConfChangeRecover3B",
-        parameters: mix(1, false, true, false, None),
+        name: "one-split",
+        source: "TestOneSplit3B",
+        course: Course::OneSplit,
+        parameters: Parameters { events: 1500, split: Some(ONE_SPLIT), ..QUIET },
     },
-    Scenario {
-        name: "conf-change-recover-many-clients",
-        source: "TestConfChangeRecoverManyClients3B",
-        parameters: mix(20, false, true, false, None),
-    },
-    Scenario {
-        name: "conf-change-unreliable",
-        source: "TestConfChangeUnreliable3B",
-        parameters: mix(5, true, false, false, None),
-    },
-    Scenario {
-        name: "conf-change-unreliable-recover",
-        source: "TestConfChangeUnreliableRecover3B",
-        parameters: mix(5, true, true, false, None),
-    },
-    Scenario {
-        name: "conf-change-snapshot-unreliable-recover",
-        source: "TestConfChangeSnapshotUnreliableRecover3B",
-        parameters: mix(5, true, true, false, Some(10)),
-    },
-    Scenario {
-        name: "conf-change-snapshot-unreliable-recover-concurrent-partition",
-        source: "TestConfChangeSnapshotUnreliableRecoverConcurrentPartition3B",
-        parameters: mix(5, true, true, true, Some(10)),
-    },
-    Scenario {
-        name: "conf-change-partition",
-        source: "the mix of them all without losses, for what partitions do alone",
-        parameters: mix(5, false, false, true, Some(10)),
-    },
+    split("split-recover", "TestSplitRecover3B", mix(1, false, true, false, None)),
+    split("split-recover-many-clients", "TestSplitRecoverManyClients3B", mix(20, false, true, false, None)),
+    split("split-unreliable", "TestSplitUnreliable3B", mix(5, true, false, false, None)),
+    split("split-unreliable-recover", "TestSplitUnreliableRecover3B", mix(5, true, true, false, None)),
+    both(
+        "split-conf-change-snapshot-unreliable-recover",
+        "TestSplitConfChangeSnapshotUnreliableRecover3B",
+        mix(5, true, true, false, Some(10)),
+    ),
+    both(
+        "split-conf-change-snapshot-unreliable-recover-concurrent-partition",
+        "TestSplitConfChangeSnapshotUnreliableRecoverConcurrentPartition3B",
+        mix(5, true, true, true, Some(10)),
+    ),
 ];
 
 /// The mix of that name.
@@ -76,6 +133,9 @@ pub fn scenario(name: &str) -> Option<&'static Scenario> {
 
 /// The region that every run begins with.
 const REGION: u64 = 1;
+
+/// The first id that the placement driver gives.
+const NEXT_ID: u64 = 100;
 
 impl Scenario {
     /// TinyKV's five servers with one region on all of them.
@@ -95,12 +155,15 @@ impl Scenario {
             stores,
             regions: vec![region],
             prelude: Vec::new(),
-            rounds: vec![rollcall_traces::Entries::One],
+            rounds: vec![Entries::One],
             commands: Vec::new(),
+            child_commands: Vec::new(),
+            splits: Vec::new(),
+            next_id: NEXT_ID,
             keys: Vec::new(),
             campaigners: Vec::new(),
             crashers: Vec::new(),
-            budgets: rollcall_traces::Budgets::default(),
+            budgets: Budgets::default(),
         }
     }
 }

@@ -3,46 +3,35 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_traces::{Command, Key, RUN_SCHEMA, Run, RunHeader, StoreId};
-use thiserror::Error;
+use rollcall_impl::StateRole;
+use rollcall_traces::{Command, Derive, Parameters, RUN_SCHEMA, Run, RunHeader, SplitSizes, StoreId};
 
 use super::clients::Clients;
+use super::ending::{Lost, RECOVERY};
 use super::members::ConfChanger;
-use super::scenarios::Scenario;
+use super::scenarios::{Course, Scenario};
 use super::{CLOCK, Network};
 
-/// Ticks that a cluster may take after the last fault to keep its promises.
-const RECOVERY: u64 = 400;
+/// Rounds of a generic test, each of which ends with a stop of all stores.
+const ROUNDS: u64 = 3;
 
-/// A promise that the implementation broke.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Lost {
-    /// What was acknowledged is not there.
-    #[error("store {store} leads and lacks write {number} of `{key}`, which was acknowledged")]
-    Write {
-        /// The leader's store.
-        store: StoreId,
-        /// The key.
-        key: Key,
-        /// The number of the last acknowledged write to it.
-        number: u64,
-    },
-    /// Long after the last fault the cluster is not at rest.
-    #[error(
-        "{RECOVERY} ticks after the last fault there is no leader with every member at its last index \
-         and the log within twice its limit"
-    )]
-    Rest,
-}
+/// Ticks between what leaders tell the placement driver, and between their
+/// looks at the size (TinyKV's `SchedulerHeartbeatTickInterval` and
+/// `SplitRegionCheckTickInterval` are two base ticks in its tests).
+const REPORT: u64 = 2;
 
-struct Schedule {
-    network: Network,
+pub(super) struct Schedule {
+    pub(super) network: Network,
+    pub(super) header: RunHeader,
+    /// Writes acknowledged beside those of the clients.
+    pub(super) acknowledged: u64,
     clients: Clients,
     members: ConfChanger,
-    header: RunHeader,
     /// The stores on one side of the partition; nobody when there is none.
     apart: BTreeSet<StoreId>,
     reparted_at: u64,
+    /// Rounds that are over.
+    rounds: u64,
     faults: bool,
 }
 
@@ -55,39 +44,66 @@ pub struct Recorded {
     pub kept: Result<(), Lost>,
     /// Writes acknowledged.
     pub acknowledged: u64,
+    /// Scans that found what was acknowledged.
+    pub scans: u64,
     /// Members that came or went.
     pub changes: u64,
+    /// Regions at the end.
+    pub regions: u64,
 }
 
 /// A run of that mix from that seed, and what it broke of its promises.
 pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
     let scope = scenario.scope();
-    let parameters = rollcall_traces::Parameters { events, ..scenario.parameters };
+    // Both parts must be able to keep the id.
+    let derive = |sizes: SplitSizes| SplitSizes {
+        derive: if scenario.course == Course::Generic && seed % 2 == 1 {
+            Derive::Right
+        } else {
+            sizes.derive
+        },
+        ..sizes
+    };
+    let split = scenario.parameters.split.map(derive);
+    let parameters = Parameters { events, split, ..scenario.parameters };
     let header =
         RunHeader { schema: RUN_SCHEMA.into(), scenario: scenario.name.into(), seed, parameters, scope };
     let mut schedule = Schedule {
-        network: Network::new(&header.scope, seed),
+        network: Network::new(&header.scope, &parameters, seed),
         clients: Clients::new(parameters.clients),
-        members: ConfChanger::new(100),
+        members: ConfChanger::default(),
         header,
+        acknowledged: 0,
         apart: BTreeSet::new(),
         reparted_at: 0,
+        rounds: 0,
         faults: true,
     };
-    while (schedule.network.events.len() as u64) < events {
-        schedule.tick();
-    }
-    let kept = schedule.recover();
+    let kept = match scenario.course {
+        Course::Generic => schedule.generic(),
+        Course::OneSplit => schedule.one_split(events),
+    };
     Recorded {
-        run: Run { header: schedule.header, events: schedule.network.events },
         kept,
-        acknowledged: schedule.clients.acknowledged(),
+        acknowledged: schedule.acknowledged + schedule.clients.acknowledged(),
+        scans: schedule.clients.scans,
         changes: schedule.members.made,
+        regions: schedule.network.driver.routes().len() as u64,
+        run: Run { header: schedule.header, events: schedule.network.events },
     }
 }
 
 impl Schedule {
-    fn tick(&mut self) {
+    /// TinyKV's `GenericTest`.
+    fn generic(&mut self) -> Result<(), Lost> {
+        while (self.network.events.len() as u64) < self.header.parameters.events {
+            self.tick()?;
+        }
+        self.recover()
+    }
+
+    pub(super) fn tick(&mut self) -> Result<(), Lost> {
+        let Parameters { conf_change, .. } = self.header.parameters;
         self.network.now += 1;
         if self.faults {
             self.part();
@@ -96,17 +112,19 @@ impl Schedule {
         for at in 0..self.network.nodes.len() {
             if self.network.nodes[at].up {
                 self.network.tick(at);
+                self.network.ask_members(at);
             }
         }
         self.deliver();
         self.apply();
         self.compact();
-        if self.faults {
-            self.clients.ask(&mut self.network);
-            if self.header.parameters.conf_change {
-                self.members.act(&mut self.network);
-            }
+        if self.network.now.is_multiple_of(REPORT) {
+            self.network.report();
         }
+        if self.faults && conf_change {
+            self.members.act(&mut self.network);
+        }
+        self.clients.act(&mut self.network)
     }
 
     /// Delivers what is due, in any order, and what comes of it within the tick.
@@ -118,24 +136,31 @@ impl Schedule {
                 .collect();
             let Some(&place) = self.network.random.choose(&due) else { return };
             let flight = self.network.land(place);
-            let cut = self.apart.contains(&flight.message.from.store)
-                != self.apart.contains(&flight.message.to.store);
             let unreliable = self.faults && self.header.parameters.unreliable;
-            if cut || (unreliable && self.network.random.percent(10)) {
-                self.network.lose(flight.id, &flight.message);
+            if self.is_cut(&flight) || (unreliable && self.network.random.percent(10)) {
+                self.network.lose(flight.id, &flight.parcel);
                 continue;
             }
             if unreliable && self.network.random.percent(5) {
                 let due = now + self.network.random.below(12);
-                let message = flight.message.clone();
-                self.network.flights.push(super::Flight { id: flight.id, due, message });
+                self.network.flights.push(super::Flight { due, ..flight.clone() });
             }
-            let at = self.network.place(flight.message.to.store);
-            self.network.deliver(flight.id, flight.message);
-            self.clients.listen(&self.network, at);
+            let at = self.network.place(flight.parcel.to());
+            self.network.deliver(flight.id, flight.parcel);
             if self.network.random.percent(50) {
-                self.apply_at(at);
+                self.network.apply(at);
             }
+        }
+    }
+
+    /// Whether the message would cross the partition. The placement driver is on
+    /// either side of it.
+    fn is_cut(&self, flight: &super::Flight) -> bool {
+        match &flight.parcel {
+            super::Parcel::Raft(message) => {
+                self.apart.contains(&message.from.store) != self.apart.contains(&message.to.store)
+            }
+            super::Parcel::Ids { .. } => false,
         }
     }
 
@@ -143,30 +168,26 @@ impl Schedule {
     fn apply(&mut self) {
         for at in 0..self.network.nodes.len() {
             if !self.faults || self.network.random.percent(70) {
-                while self.apply_at(at) {}
+                while self.network.apply(at) {}
             }
         }
-    }
-
-    fn apply_at(&mut self, at: usize) -> bool {
-        let applied = self.network.apply(at);
-        if applied {
-            self.clients.listen(&self.network, at);
-        }
-        applied
     }
 
     /// Leaders of long logs propose to discard them (TinyKV `onRaftGCLogTick`).
     fn compact(&mut self) {
         let Some(limit) = self.header.parameters.log_limit else { return };
-        for at in 0..self.network.nodes.len() {
-            let Some(peer) = self.network.status(at) else { continue };
+        for (at, region) in self.network.leaders() {
+            let Some(peer) = self.network.status(at, region) else { continue };
             let index = peer.applied();
-            let long = index >= peer.truncated().index + limit;
-            if long && peer.role() == rollcall_impl::StateRole::Leader {
-                self.network.propose(at, &Command::CompactLog { index });
+            if index >= peer.truncated().index + limit && peer.role() == StateRole::Leader {
+                self.network.propose(at, region, &Command::CompactLog { index }, None);
             }
         }
+    }
+
+    /// These stores are cut off from the others; nobody heals the network.
+    pub(super) fn part_off(&mut self, apart: impl IntoIterator<Item = StoreId>) {
+        self.apart = apart.into_iter().collect();
     }
 
     /// Every election timeout or so the network is parted anew, or whole again.
@@ -182,12 +203,16 @@ impl Schedule {
         self.apart = stores.into_iter().filter(|_| !whole && random.percent(50)).collect();
     }
 
-    /// Now and then one store stops, rarely all; who is down comes back.
+    /// Now and then one store stops, rarely all, and all at the end of each of
+    /// three rounds, as in TinyKV's test; who is down comes back.
     fn crash(&mut self) {
-        if !self.header.parameters.crash {
+        let Parameters { crash, events, .. } = self.header.parameters;
+        if !crash {
             return;
         }
-        let all = self.network.random.below(150) == 0;
+        let ends = self.network.events.len() as u64 * ROUNDS / events > self.rounds;
+        self.rounds += u64::from(ends);
+        let all = ends || self.network.random.below(150) == 0;
         for at in 0..self.network.nodes.len() {
             match self.network.nodes[at].up {
                 true if all || self.network.random.below(200) == 0 => self.network.crash(at),
@@ -197,10 +222,17 @@ impl Schedule {
         }
     }
 
-    /// No more faults: everything comes back, and what was promised is looked at.
+    /// No more faults: everything comes back, clients scan and remove, and what
+    /// was promised is looked at.
     fn recover(&mut self) -> Result<(), Lost> {
         self.faults = false;
         self.apart.clear();
+        self.clients.close();
+        for at in 0..self.network.nodes.len() {
+            if self.header.parameters.crash && self.network.nodes[at].up {
+                self.network.crash(at);
+            }
+        }
         for at in 0..self.network.nodes.len() {
             if !self.network.nodes[at].up {
                 self.network.restart(at);
@@ -208,36 +240,16 @@ impl Schedule {
         }
         let until = self.network.now + RECOVERY;
         while self.network.now < until {
-            self.tick();
-            if let Some(leader) = self.settled() {
-                return self.look(leader);
+            self.tick()?;
+            if self.clients.are_gone()
+                && let Some(leaders) = self.network.settled(self.header.parameters.log_limit)
+            {
+                if self.header.parameters.split.is_some() && leaders.len() < 2 {
+                    return Err(Lost::NoSplit);
+                }
+                return self.network.emptied(&leaders);
             }
         }
         Err(Lost::Rest)
-    }
-
-    /// The leader, once every member has applied what it has, and (TinyKV's
-    /// check) no log is longer than twice its limit.
-    fn settled(&self) -> Option<usize> {
-        let leader = self.network.leader()?;
-        let peer = self.network.status(leader)?;
-        let short = |applied: u64, truncated: u64| {
-            self.header.parameters.log_limit.is_none_or(|limit| applied - truncated <= limit * 2)
-        };
-        let all = peer.region().peers.iter().all(|member| {
-            self.network.status(self.network.place(member.store)).is_some_and(|follower| {
-                follower.id() == member.id
-                    && follower.applied() == peer.last_index()
-                    && short(follower.applied(), follower.truncated().index)
-            })
-        });
-        all.then_some(leader)
-    }
-
-    fn look(&self, leader: usize) -> Result<(), Lost> {
-        match self.clients.missing(&self.network, leader) {
-            Some((key, number)) => Err(Lost::Write { store: self.network.nodes[leader].id, key, number }),
-            None => Ok(()),
-        }
     }
 }

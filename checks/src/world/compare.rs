@@ -21,7 +21,7 @@ impl<G: Guards> World<G> {
                 return false;
             }
         }
-        stores == self.nodes.len() && self.held == expected.held()
+        stores == self.nodes.len() && self.held == expected.held() && self.placement_driver() == expected.pd()
     }
 
     fn node_shows(&self, node: &Node<G>, expected: &impl Cluster) -> bool {
@@ -41,29 +41,31 @@ impl<G: Guards> World<G> {
                 return false;
             }
         }
-        peers == store.regions().count() && same_ranges(store, expected.ranges(node.id))
+        peers == store.regions().count()
+            && same_ranges(store, expected.ranges(node.id))
+            && same_parked(store.parked(), expected.parked(node.id))
     }
 }
 
-/// Whether the ranges are those of the store's initialised peers, in key order.
+/// Whether the store's index from range to region is the expected one.
 fn same_ranges<G: Guards>(store: &Store<G>, expected: impl Iterator<Item = tr::RangeEntry>) -> bool {
-    let mut listed = 0;
-    let mut last: Option<tr::Key> = None;
+    let mut ours = store.ranges();
     for entry in expected {
-        let Some(peer) = store.peer(entry.region).filter(is_initialised) else { return false };
-        let region = peer.region();
-        let same = *region.start == *entry.start.as_bytes() && *region.end == *entry.end.as_bytes();
-        if !same || last.is_some_and(|last| last > entry.start) {
+        let same = ours.next().is_some_and(|own| {
+            own.region == entry.region
+                && **own.start == *entry.start.as_bytes()
+                && **own.end == *entry.end.as_bytes()
+        });
+        if !same {
             return false;
         }
-        listed += 1;
-        last = Some(entry.start);
     }
-    listed == store.regions().filter_map(|region| store.peer(region)).filter(is_initialised).count()
+    ours.next().is_none()
 }
 
-fn is_initialised(peer: &PeerStatus<'_>) -> bool {
-    peer.state() == imp::PeerState::Normal
+fn same_parked(ours: &[imp::Message], theirs: &[tr::Held]) -> bool {
+    ours.len() == theirs.len()
+        && ours.iter().zip(theirs).all(|(message, held)| convert::held(message) == *held)
 }
 
 fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
@@ -89,6 +91,7 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && status.commit() == peer.commit
         && status.applied() == peer.applied
         && convert::state(status.state()) == peer.state
+        && status.over_tombstone() == peer.over_tombstone
         && convert::role(status.role()) == peer.role
         && same_log(status, &peer.log)
         && same_region(status.region(), &peer.region)
@@ -122,6 +125,11 @@ fn same_command(ours: &imp::Command, theirs: &tr::Command) -> bool {
     match (ours, theirs) {
         (imp::Command::Put { key, value }, tr::Command::Put { key: at, value: put }) => {
             **key == *at.as_bytes() && **value == *put.as_bytes()
+        }
+        (imp::Command::Delete { key }, tr::Command::Delete { key: at }) => **key == *at.as_bytes(),
+        (imp::Command::Split { children: ours, derive }, tr::Command::Split { children, derive: theirs }) => {
+            convert::derive(*derive) == *theirs
+                && ours.iter().map(convert::child).eq(children.iter().cloned())
         }
         (imp::Command::ChangePeer(ours), tr::Command::ChangePeer(theirs)) => convert::change(ours) == *theirs,
         (imp::Command::EnterJoint(ours), tr::Command::EnterJoint { changes }) => {
@@ -185,7 +193,7 @@ fn same_read(status: PeerStatus<'_>, theirs: Option<&tr::Read>) -> bool {
     match (status.read(), theirs) {
         (None, None) => true,
         (Some(ours), Some(read)) => {
-            **ours.key == *read.key.as_bytes()
+            ours.key.is_some_and(|key| **key == *read.key.as_bytes())
                 && ours.index == read.index
                 && ours.ready == read.ready
                 && ours.acks.len() == read.acks.len()

@@ -26,7 +26,19 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::Tombstone => tr::Reason::Tombstone,
         R::StalePeerId => tr::Reason::StalePeerId,
         R::NotInitialMessage => tr::Reason::NotInitialMessage,
+        R::RangeOverlap => tr::Reason::RangeOverlap,
+        R::SnapshotOverlap => tr::Reason::SnapshotOverlap,
+        R::AlreadyParked => tr::Reason::AlreadyParked,
         R::EpochNotMatch => tr::Reason::EpochNotMatch,
+        R::EpochChanging => tr::Reason::EpochChanging,
+        R::NoSplitKey => tr::Reason::NoSplitKey,
+        R::SplitKeyEmpty => tr::Reason::SplitKeyEmpty,
+        R::SplitKeyAtStart => tr::Reason::SplitKeyAtStart,
+        R::SplitKeyAtEnd => tr::Reason::SplitKeyAtEnd,
+        R::SplitKeyOutside => tr::Reason::SplitKeyOutside,
+        R::SplitKeysOutOfOrder => tr::Reason::SplitKeysOutOfOrder,
+        R::SplitIdsMismatch => tr::Reason::SplitIdsMismatch,
+        R::IdInUse => tr::Reason::IdInUse,
         R::KeyNotInRegion => tr::Reason::KeyNotInRegion,
         R::PendingConfChange => tr::Reason::PendingConfChange,
         R::NotAppliedTerm => tr::Reason::NotAppliedTerm,
@@ -79,6 +91,11 @@ fn to_member(member: &tr::Member) -> imp::Member {
 pub(crate) fn to_command(command: &tr::Command) -> imp::Command {
     match command {
         tr::Command::Put { key, value } => imp::Command::Put { key: to_key(key), value: to_key(value) },
+        tr::Command::Delete { key } => imp::Command::Delete { key: to_key(key) },
+        tr::Command::Split { children, derive } => imp::Command::Split {
+            children: children.iter().map(to_child).collect(),
+            derive: to_derive(*derive),
+        },
         tr::Command::ChangePeer(change) => imp::Command::ChangePeer(to_change(change)),
         tr::Command::EnterJoint { changes } => {
             imp::Command::EnterJoint(changes.iter().map(to_change).collect())
@@ -86,6 +103,17 @@ pub(crate) fn to_command(command: &tr::Command) -> imp::Command {
         tr::Command::LeaveJoint => imp::Command::LeaveJoint,
         tr::Command::TransferLeader { to } => imp::Command::TransferLeader { to: *to },
         tr::Command::CompactLog { index } => imp::Command::CompactLog { index: *index },
+    }
+}
+
+fn to_child(child: &tr::Child) -> imp::Child {
+    imp::Child { key: to_key(&child.key), region: child.region, peers: child.peers.clone() }
+}
+
+pub(crate) fn to_derive(derive: tr::Derive) -> imp::Derive {
+    match derive {
+        tr::Derive::Left => imp::Derive::Left,
+        tr::Derive::Right => imp::Derive::Right,
     }
 }
 
@@ -147,6 +175,10 @@ pub(crate) fn command(payload: &imp::Payload) -> Option<tr::Command> {
     let request = payload.request()?;
     Some(match &request.command {
         imp::Command::Put { key: at, value } => tr::Command::Put { key: key(at), value: key(value) },
+        imp::Command::Delete { key: at } => tr::Command::Delete { key: key(at) },
+        imp::Command::Split { children, derive: kept } => {
+            tr::Command::Split { children: children.iter().map(child).collect(), derive: derive(*kept) }
+        }
         imp::Command::ChangePeer(changed) => tr::Command::ChangePeer(change(changed)),
         imp::Command::EnterJoint(changes) => {
             tr::Command::EnterJoint { changes: changes.iter().map(change).collect() }
@@ -155,6 +187,21 @@ pub(crate) fn command(payload: &imp::Payload) -> Option<tr::Command> {
         imp::Command::TransferLeader { to } => tr::Command::TransferLeader { to: *to },
         imp::Command::CompactLog { index } => tr::Command::CompactLog { index: *index },
     })
+}
+
+pub(crate) fn child(child: &imp::Child) -> tr::Child {
+    tr::Child { key: key(&child.key), region: child.region, peers: child.peers.clone() }
+}
+
+pub(crate) fn derive(derive: imp::Derive) -> tr::Derive {
+    match derive {
+        imp::Derive::Left => tr::Derive::Left,
+        imp::Derive::Right => tr::Derive::Right,
+    }
+}
+
+pub(crate) fn range_entry(entry: imp::RangeEntry<'_>) -> tr::RangeEntry {
+    tr::RangeEntry { start: key(entry.start), end: key(entry.end), region: entry.region }
 }
 
 pub(crate) fn change(change: &imp::Change) -> tr::Change {
@@ -203,6 +250,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
     tr::Peer {
         id: status.id(),
         state: state(status.state()),
+        over_tombstone: status.over_tombstone(),
         role,
         term: status.term(),
         vote: status.vote(),
@@ -226,7 +274,8 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
         }),
         read: status.read().map(|read| tr::Read {
-            key: key(read.key),
+            // A keyless read is not among the dictionary's.
+            key: read.key.map_or_else(tr::Key::empty, key),
             index: read.index,
             acks: read.acks.into_iter().collect(),
             ready: read.ready,
@@ -240,6 +289,7 @@ pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
     tr::Peer {
         id: tombstone.id,
         state: tr::PeerState::Tombstone,
+        over_tombstone: false,
         role: tr::Role::Follower,
         term: 0,
         vote: 0,
@@ -268,6 +318,7 @@ pub(crate) fn held(message: &imp::Message) -> tr::Held {
         to: member(&message.to),
         term,
         epoch: epoch(message.epoch),
+        range: tr::KeyRange { start: key(&message.range.start), end: key(&message.range.end) },
         message: said,
     }
 }

@@ -1,11 +1,11 @@
 //! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
 //! belong to a round, and the end of a transfer.
 
-use rollcall_impl::{Config, Guards, Input, Message, MessagePayload, Output};
+use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, MessagePayload, Output};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
-use super::World;
 use super::rounds::{address, common_prefix};
+use super::{Waiting, World};
 
 impl<G: Guards> World<G> {
     pub(super) fn hold_outgoing(
@@ -27,9 +27,14 @@ impl<G: Guards> World<G> {
                 let receiver = self.nodes.iter().find(|node| node.id == to);
                 let receiver = receiver.and_then(|node| node.store.as_ref()?.peer(region));
                 let receiver = receiver.filter(|peer| peer.id() == member.id);
-                let receiver = receiver.ok_or(Reason::NotInitialMessage)?;
-                // Below its first index a leader sends a snapshot.
-                let next = common_prefix(self.leader(leading, region)?, receiver).map_or(1, |at| at + 1);
+                let leader = self.leader(leading, region)?;
+                let next = match receiver {
+                    // Below its first index a leader sends a snapshot.
+                    Some(receiver) => common_prefix(leader, receiver).map_or(1, |at| at + 1),
+                    // To one that a split will bring: its log begins where every log does.
+                    None if leader.truncated() == INITIAL_POSITION => INITIAL_POSITION.index + 1,
+                    None => return Err(Reason::NotInitialMessage),
+                };
                 self.probe(leading, region, member.id, next, Entries::One)?
             }
             Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
@@ -48,7 +53,15 @@ impl<G: Guards> World<G> {
     }
 
     pub(super) fn late(&mut self, slot: usize) -> Result<(), Reason> {
-        let message = self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)?;
+        let message = match self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)? {
+            Waiting::Message(message) => message,
+            Waiting::SplitAnswer(store, reply) => {
+                let leader = self.up(store)?;
+                self.step(leader, self.held[slot].region, reply)?;
+                self.arrived(slot);
+                return Ok(());
+            }
+        };
         let receiver = self.up(message.to.store)?;
         let region = message.region;
         if matches!(message.payload, MessagePayload::Tombstone(_)) {
@@ -63,10 +76,14 @@ impl<G: Guards> World<G> {
             let outputs = self.deliver(receiver, message, Answer::Lost)?;
             self.reached_raft(receiver, region, to, &outputs)?;
         }
+        self.arrived(slot);
+        Ok(())
+    }
+
+    fn arrived(&mut self, slot: usize) {
         self.messages.remove(slot);
         self.held.remove(slot);
         self.changed = true;
-        Ok(())
     }
 
     pub(super) fn take_timeout_now(&mut self, region: RegionId, leader: StoreId) -> Result<(), Reason> {
@@ -108,10 +125,14 @@ impl<G: Guards> World<G> {
         Ok(())
     }
 
-    /// A store that destroyed an older peer and created none has not taken the message.
+    /// A store that destroyed an older peer, created none and parked nothing has
+    /// not taken the message.
     fn reached_raft(&self, node: usize, region: RegionId, to: u64, outputs: &[Output]) -> Result<(), Reason> {
         let destroyed = outputs.iter().any(|output| matches!(output, Output::Destroyed { .. }));
         let there = self.status(node, region).is_some_and(|peer| peer.id() == to);
-        if destroyed && !there { Err(Reason::NotInitialMessage) } else { Ok(()) }
+        let parked = self.nodes[node].store.as_ref().is_some_and(|store| {
+            store.parked().iter().any(|message| (message.region, message.to.id) == (region, to))
+        });
+        if destroyed && !there && !parked { Err(Reason::NotInitialMessage) } else { Ok(()) }
     }
 }

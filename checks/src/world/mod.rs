@@ -9,18 +9,19 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, Sound, StateRole,
-    Store,
+    Config, Guards, IdAllocator, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus,
+    Sound, StateRole, Store,
 };
 use rollcall_traces::{
-    Action, Answer, Held, Outcome, Peer, RangeEntry, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
-    StoreStatus, Subject, View,
+    Action, Answer, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId, StoreStatus,
+    Subject, View,
 };
 
 mod compare;
 pub(crate) mod convert;
 mod late;
 mod rounds;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,15 @@ struct Node<G: Guards> {
     /// What runs, or, of a store that is down, what will come back; `None`
     /// once it is destroyed.
     store: Option<Store<G>>,
+}
+
+/// What is behind a held message.
+#[derive(Clone)]
+enum Waiting {
+    /// From a store.
+    Message(Message),
+    /// From the placement driver, for the leader on that store.
+    SplitAnswer(StoreId, Input),
 }
 
 /// The vote requests of one campaign.
@@ -51,7 +61,8 @@ pub struct World<G: Guards = Sound> {
     timeouts: Vec<Message>,
     held: Vec<Held>,
     /// The very messages of `held`.
-    messages: Vec<Message>,
+    messages: Vec<Waiting>,
+    pd: IdAllocator,
     /// What the touched peers looked like before the action.
     before: Vec<(usize, RegionId, Mark)>,
     /// Something beside peers has changed.
@@ -68,6 +79,7 @@ impl<G: Guards> World<G> {
             timeouts: Vec::new(),
             held: Vec::new(),
             messages: Vec::new(),
+            pd: IdAllocator { next_id: 0 },
             before: Vec::new(),
             changed: false,
         }
@@ -220,7 +232,7 @@ impl<G: Guards> World<G> {
 
     fn hold(&mut self, message: Message) {
         self.held.push(convert::held(&message));
-        self.messages.push(message);
+        self.messages.push(Waiting::Message(message));
         self.changed = true;
     }
 
@@ -235,6 +247,9 @@ impl<G: Guards> World<G> {
                 let command = convert::to_command(command);
                 let epoch = epoch.map(convert::to_epoch);
                 self.one(store, region, Input::Propose { region, command, epoch })
+            }
+            Action::AskSplit { region, store, ref keys, derive, answer } => {
+                self.ask_split(region, store, keys, derive, answer)
             }
             Action::Read { region, store, ref key } => {
                 self.one(store, region, Input::Read { region, key: convert::to_key(key) })
@@ -271,11 +286,10 @@ impl<G: Guards> World<G> {
         let node = self.up(store)?;
         let outputs = self.step(node, region, Input::AnswerRead { region })?;
         let returned = outputs.into_iter().find_map(|output| match output {
-            Output::Value { key, value, region, epoch } => Some(Returned::Value {
+            Output::Value { key, value, region } => Some(Returned::Value {
                 key: convert::key(&key),
                 value: value.as_ref().map(convert::key),
-                region,
-                epoch: convert::epoch(epoch),
+                region: convert::region(&region),
             }),
             _ => None,
         });
@@ -325,25 +339,6 @@ impl<G: Guards> World<G> {
         self.requests.retain(|kept| kept.candidate != store);
         self.timeouts.retain(|kept| kept.from.store != store);
     }
-
-    /// The index from key range to region: initialised peers, in key order.
-    fn ranges_of(&self, store: &Store<G>) -> impl Iterator<Item = RangeEntry> + use<G> {
-        let mut ranges: Vec<_> = store
-            .regions()
-            .filter_map(|region| store.peer(region))
-            .filter(|peer| peer.state() == rollcall_impl::PeerState::Normal)
-            .map(|peer| {
-                let region = peer.region();
-                RangeEntry {
-                    start: convert::key(&region.start),
-                    end: convert::key(&region.end),
-                    region: region.id,
-                }
-            })
-            .collect();
-        ranges.sort_by(|one, other| one.start.cmp(&other.start));
-        ranges.into_iter()
-    }
 }
 
 fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
@@ -353,7 +348,7 @@ fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
 impl<G: Guards> Subject for World<G> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
-        *self = World::new(self.guards);
+        *self = World { pd: IdAllocator { next_id: scope.next_id }, ..World::new(self.guards) };
         for id in &scope.stores {
             let mut store = open(*id, self.guards, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
@@ -392,10 +387,11 @@ impl<G: Guards> Subject for World<G> {
             if let Some(store) = &node.store {
                 let peers = store.regions().filter_map(|region| Some((region, self.peer(node.id, region)?)));
                 seen.peers = peers.collect();
-                seen.ranges = self.ranges_of(store).collect();
+                seen.ranges = store.ranges().map(convert::range_entry).collect();
+                seen.parked = store.parked().iter().map(convert::held).collect();
             }
             (node.id, seen)
         });
-        View { stores: stores.collect(), held: self.held.clone() }
+        View { stores: stores.collect(), held: self.held.clone(), pd: self.placement_driver() }
     }
 }

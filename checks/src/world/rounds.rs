@@ -212,6 +212,7 @@ pub(super) fn address(message: &mut Message, sender: PeerStatus<'_>, to: Member)
     message.from = sender.member();
     message.to = to;
     message.epoch = sender.region().epoch;
+    message.range = sender.region().range();
     if let MessagePayload::Raft(raft) = &mut message.payload {
         raft.to = to.id;
     }

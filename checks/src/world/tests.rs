@@ -4,33 +4,40 @@ use std::collections::BTreeMap;
 
 use rollcall_impl::Sound;
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, LogPosition, Member,
-    MemberRole, Outcome, Outgoing, Peer, PeerState, Reason, Region, Returned, Role, Scope, StoreId,
-    StoreStatus, Subject,
+    Action, Answer, Budgets, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition,
+    Member, MemberRole, Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Returned, Role, Scope,
+    StoreId, StoreStatus, Subject,
 };
 
 use super::World;
 
 const REGION: u64 = 1;
 
-/// A world of `stores` stores with voters on those named, peer ids as store ids.
-fn world(stores: u64, voters: &[StoreId]) -> World {
-    let peers = voters.iter().map(|id| Member { id: *id, store: *id, role: MemberRole::Voter }).collect();
-    let region = Region {
+/// The region that the world begins with: voters on these stores, peer ids as store ids.
+fn region(voters: &[StoreId]) -> Region {
+    let member = |id: &StoreId| Member { id: *id, store: *id, role: MemberRole::Voter };
+    Region {
         id: REGION,
         start: Key::empty(),
         end: Key::from("m"),
         epoch: Epoch { conf_ver: 1, version: 1 },
-        peers,
-    };
+        peers: voters.iter().map(member).collect(),
+    }
+}
+
+/// A world of `stores` stores with voters on those named; ids are allotted from 10 on.
+fn world(stores: u64, voters: &[StoreId]) -> World {
     let scope = Scope {
         name: "by hand".into(),
         question: String::new(),
         stores: (1..=stores).collect(),
-        regions: vec![region],
+        regions: vec![region(voters)],
         prelude: Vec::new(),
         rounds: vec![Entries::One],
         commands: Vec::new(),
+        child_commands: Vec::new(),
+        splits: Vec::new(),
+        next_id: 10,
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
@@ -286,12 +293,8 @@ fn a_read_is_acknowledged_by_a_round_and_answered_once() {
     world.done([replicate(1, 3, Entries::One, Answer::Lost)]);
     world.refused(answer.clone(), Reason::NoReadReady);
     world.done([replicate(1, 3, Entries::One, Answer::Given)]);
-    let value = Returned::Value {
-        key: Key::from("a"),
-        value: Some(Key::from("a")),
-        region: REGION,
-        epoch: Epoch { conf_ver: 1, version: 1 },
-    };
+    let value =
+        Returned::Value { key: Key::from("a"), value: Some(Key::from("a")), region: region(&[1, 2, 3]) };
     assert_eq!(world.apply(&answer), Outcome::Done(value));
     world.refused(answer, Reason::NoReadReady);
     world.refused(Action::Read { region: REGION, store: 1, key: Key::from("z") }, Reason::KeyNotInRegion);
@@ -320,4 +323,84 @@ fn what_is_shown_is_what_is_compared() {
     for other in [peer, data, read, status, ranges, fewer] {
         assert!(!world.shows(&other));
     }
+}
+
+/// Store 1 asks for ids; what it is answered has this fate.
+fn ask(answer: Answer) -> Action {
+    let keys = vec![Key::from("c")];
+    Action::AskSplit { region: REGION, store: 1, keys, derive: Derive::Left, answer }
+}
+
+/// A leader of three that has applied its first entry.
+fn led() -> World {
+    let mut world = world(3, &[1, 2, 3]);
+    world.done([campaign(1), vote(1, 2, Answer::Given), all(1, 2), all(1, 3)]);
+    world
+}
+
+#[test]
+fn ids_are_allotted_whatever_becomes_of_the_answer() {
+    let mut world = led();
+    let child =
+        |from: u64| Child { key: Key::from("c"), region: from, peers: vec![from + 1, from + 2, from + 3] };
+    let allotted = |from| Outcome::Done(Returned::Allotted { children: vec![child(from)] });
+    assert_eq!(world.apply(&ask(Answer::Lost)), allotted(10));
+    assert_eq!(world.apply(&ask(Answer::Held)), allotted(14));
+    assert_eq!(world.view().pd.next_id, 18);
+    let held = &world.view().held[0];
+    assert_eq!(held.message, Message::SplitAnswer { children: vec![child(14)], derive: Derive::Left });
+    assert_eq!((held.from.store, held.to.store, held.epoch), (0, 1, region(&[1]).epoch));
+    world.done([Action::Late { slot: 0 }]);
+    let entries = world.peer(1, REGION).unwrap().log.entries;
+    let command = entries.last().and_then(|entry| entry.command.clone());
+    assert_eq!(command, Some(Command::Split { children: vec![child(14)], derive: Derive::Left }));
+}
+
+/// The ids are gone, and nobody hears of the refusal.
+#[test]
+fn a_split_that_is_refused_after_the_asking_is_done_and_returns_nothing() {
+    let mut world = led();
+    world.done([Action::Propose {
+        region: REGION,
+        store: 1,
+        command: Command::TransferLeader { to: 2 },
+        epoch: None,
+    }]);
+    assert_eq!(world.apply(&ask(Answer::Given)), Outcome::DONE);
+    assert_eq!((world.view().pd.next_id, world.peer(1, REGION).unwrap().log.last_index()), (14, 6));
+}
+
+#[test]
+fn a_child_asks_for_votes_where_its_parent_led() {
+    let mut world = led();
+    assert!(world.apply(&ask(Answer::Given)).is_done());
+    world.done([all(1, 2), apply(1)]);
+    assert_eq!(world.peer(1, 10).unwrap().role, Role::Candidate);
+    // Store 2 has not divided: the request waits there for the split.
+    let asks = Action::Vote { region: 10, candidate: 1, voter: 2, answer: Answer::Given };
+    world.done([asks.clone()]);
+    assert_eq!(world.view().stores[&2].parked.len(), 1);
+    world.refused(asks, Reason::AlreadyParked);
+    world.done([all(1, 2), apply(2)]);
+    assert!(world.view().stores[&2].parked.is_empty());
+    let voter = world.peer(2, 10).unwrap();
+    assert_eq!((voter.term, voter.vote), (6, 11), "it heard the request and voted");
+}
+
+#[test]
+fn what_is_parked_is_gone_with_a_crash() {
+    let mut world = led();
+    assert!(world.apply(&ask(Answer::Given)).is_done());
+    world.done([all(1, 2), apply(1)]);
+    world.done([Action::Vote { region: 10, candidate: 1, voter: 3, answer: Answer::Given }]);
+    assert_eq!(world.view().stores[&3].parked.len(), 1);
+    world.done([Action::Crash { store: 3 }]);
+    assert!(world.view().stores[&3].parked.is_empty());
+}
+
+#[test]
+fn without_a_driver_nobody_splits() {
+    let mut world = led();
+    world.pd.next_id = 0;
+    world.refused(ask(Answer::Given), Reason::NoPlacementDriver);
 }

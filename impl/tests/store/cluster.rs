@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Change, ChangeKind, Command, Config, Epoch, Guards, Input, Key, Member, MemberRole, MemoryEngine,
-    Message, Output, PeerStatus, Refusal, Region, Store, StoreId,
+    Change, ChangeKind, Child, Command, Config, Derive, Epoch, Guards, Input, Key, Member, MemberRole,
+    MemoryEngine, Message, Output, PeerStatus, Refusal, Region, RegionId, Store, StoreId,
 };
 
-/// The one region of these tests.
+/// The region that these tests begin with.
 pub(crate) const REGION: u64 = 1;
+/// The region that is split off it.
+pub(crate) const CHILD: u64 = 2;
 
 /// Stores, and what is under way between them, in order.
 pub(crate) struct Cluster<G: Guards> {
+    pub(crate) guards: G,
     pub(crate) stores: BTreeMap<StoreId, Store<G>>,
     pub(crate) sent: VecDeque<Message>,
 }
@@ -27,6 +30,23 @@ pub(crate) fn bytes(text: &str) -> Key {
 pub(crate) fn region(voters: &[StoreId]) -> Region {
     let peers = voters.iter().map(|id| Member { id: *id, store: *id, role: MemberRole::Voter }).collect();
     Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers, ..Region::unknown(REGION) }
+}
+
+/// A new region that begins (or ends) at `key`.
+pub(crate) fn child(key: &str, region: RegionId, peers: &[u64]) -> Child {
+    Child { key: bytes(key), region, peers: peers.to_vec() }
+}
+
+/// Splits [`CHILD`] off at `key`, with peers 21, 22 and so on; the left part
+/// keeps the id.
+pub(crate) fn split(key: &str, members: u64) -> Command {
+    let peers: Vec<_> = (21..21 + members).collect();
+    Command::Split { children: vec![child(key, CHILD, &peers)], derive: Derive::Left }
+}
+
+/// Writes the key as its own value.
+pub(crate) fn put(key: &str) -> Command {
+    Command::Put { key: bytes(key), value: bytes(key) }
 }
 
 /// A simple change of the peer whose id is that of its store.
@@ -44,15 +64,20 @@ impl<G: Guards> Cluster<G> {
             }
             (id, store)
         });
-        Self { stores: stores.collect(), sent: VecDeque::new() }
+        Self { guards, stores: stores.collect(), sent: VecDeque::new() }
     }
 
     /// One step; what the store sends is queued.
     pub(crate) fn step(&mut self, store: StoreId, input: Input) -> Result<(), Refusal> {
+        self.outputs(store, input).map(drop)
+    }
+
+    /// One step and all that came of it; what the store sends is queued too.
+    pub(crate) fn outputs(&mut self, store: StoreId, input: Input) -> Result<Vec<Output>, Refusal> {
         match self.stores.get_mut(&store).unwrap().step(input) {
             Ok(outputs) => {
-                self.queue(outputs);
-                Ok(())
+                self.queue(outputs.clone());
+                Ok(outputs)
             }
             Err(error) => Err(error.refusal().unwrap_or_else(|| panic!("{error}"))),
         }
@@ -62,7 +87,7 @@ impl<G: Guards> Cluster<G> {
     pub(crate) fn queue(&mut self, outputs: Vec<Output>) {
         self.sent.extend(outputs.into_iter().filter_map(|output| match output {
             Output::Message(message) => Some(message),
-            Output::Value { .. } | Output::Destroyed { .. } => None,
+            _ => None,
         }));
     }
 
@@ -104,6 +129,20 @@ impl<G: Guards> Cluster<G> {
         }
     }
 
+    /// Something happens, and all that comes of it, and `store` hears nothing.
+    pub(crate) fn cut_off(&mut self, store: StoreId, happens: impl FnOnce(&mut Self)) {
+        happens(self);
+        for _ in 0..4 {
+            while let Some(message) = self.sent.pop_front() {
+                if message.to.store != store {
+                    let _ = self.step(message.to.store, Input::Message(message));
+                }
+            }
+            let others: Vec<_> = self.stores.keys().copied().filter(|other| *other != store).collect();
+            others.into_iter().for_each(|other| self.apply(other));
+        }
+    }
+
     /// Makes a leader.
     pub(crate) fn elect(&mut self, store: StoreId) {
         self.step(store, Input::Campaign { region: REGION }).unwrap();
@@ -117,6 +156,25 @@ impl<G: Guards> Cluster<G> {
 
     /// The live peer on that store.
     pub(crate) fn peer(&self, store: StoreId) -> PeerStatus<'_> {
-        self.stores[&store].peer(REGION).expect("a live peer")
+        self.of(store, REGION)
+    }
+
+    /// The live peer of that region on that store.
+    pub(crate) fn of(&self, store: StoreId, region: RegionId) -> PeerStatus<'_> {
+        self.stores[&store].peer(region).expect("a live peer")
+    }
+
+    /// The keys that the peer of that region has on that store, in one word.
+    pub(crate) fn keys(&self, store: StoreId, region: RegionId) -> String {
+        self.of(store, region).data().keys().map(|key| String::from_utf8_lossy(key)).collect()
+    }
+
+    /// The range index of that store, written `[start,end)=region`.
+    pub(crate) fn ranges(&self, store: StoreId) -> String {
+        let text = |key: &Key| String::from_utf8_lossy(key).into_owned();
+        let entries = self.stores[&store].ranges();
+        let words =
+            entries.map(|entry| format!("[{},{})={}", text(entry.start), text(entry.end), entry.region));
+        words.collect::<Vec<_>>().join(" ")
     }
 }

@@ -14,7 +14,12 @@ fn entries(indexes: impl IntoIterator<Item = u64>, term: u64) -> Vec<Entry> {
 
 fn engine() -> MemoryEngine {
     let mut engine = MemoryEngine::new();
-    let record = PeerRecord { id: 1, state: PeerState::Normal, region: Region::unknown(REGION) };
+    let record = PeerRecord {
+        id: 1,
+        state: PeerState::Normal,
+        region: Region::unknown(REGION),
+        over_tombstone: false,
+    };
     engine.write(vec![Write::Record(record), Write::Append(REGION, entries(6..=9, 5))]).unwrap();
     engine.sync().unwrap();
     engine

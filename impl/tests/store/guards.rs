@@ -1,24 +1,18 @@
 //! Guards that only an implementation can show: each holds in the sound store
 //! and breaks without it. (The others are shown by the museum.)
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    AppendLimit, ChangeKind, Command, Config, Dropped, Engine, EngineError, Epoch, Guard, Guards, Input,
-    Member, MemberRole, MemoryEngine, Message, MessagePayload, Persisted, Refusal, RegionId, Sound, Store,
-    Write,
+    AppendLimit, ChangeKind, Command, Config, Dropped, Engine, Epoch, Guard, Guards, Input, KeyRange, Member,
+    MemberRole, MemoryEngine, Message, MessagePayload, Refusal, Sound, Store,
 };
 
-use crate::cluster::{Cluster, REGION, bytes, change, region};
+use crate::cluster::{Cluster, REGION, bytes, change, put, region};
 use crate::lifecycle::{empty_store, message};
-
-fn put(key: &str) -> Command {
-    Command::Put { key: bytes(key), value: bytes(key) }
-}
+use crate::recorder::Recorder;
 
 #[test]
 fn names_are_unique_and_documented() {
@@ -80,38 +74,11 @@ fn context_carried() {
     assert_eq!(members_after_adding_one(Dropped(Guard::ContextCarried)), (7, 1));
 }
 
-/// An engine that keeps a copy of the disk after every sync.
-struct Recorder {
-    disk: MemoryEngine,
-    synced: Rc<RefCell<Vec<MemoryEngine>>>,
-}
-
-impl Engine for Recorder {
-    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
-        self.disk.write(batch)
-    }
-
-    fn sync(&mut self) -> Result<(), EngineError> {
-        self.disk.sync()?;
-        self.synced.borrow_mut().push(self.disk.clone());
-        Ok(())
-    }
-
-    fn regions(&self) -> Result<Vec<RegionId>, EngineError> {
-        self.disk.regions()
-    }
-
-    fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError> {
-        self.disk.load(region)
-    }
-}
-
 /// Row 14: a crash at any sync leaves region, data and applied index together.
 #[test]
 fn atomic_apply() {
     fn crashes_that_part_them(guards: impl Guards) -> usize {
-        let synced = Rc::new(RefCell::new(Vec::new()));
-        let disk = Recorder { disk: MemoryEngine::new(), synced: Rc::clone(&synced) };
+        let (disk, synced) = Recorder::new(MemoryEngine::new());
         let mut store = Store::open(1, Config::SIMULATOR, guards, disk).unwrap();
         store.bootstrap(region(&[1])).unwrap();
         let propose = |command| Input::Propose { region: REGION, command, epoch: None };
@@ -168,7 +135,7 @@ fn tombstone_lists_itself() {
         store.step(Input::Message(create)).unwrap();
         let told = rollcall_impl::Region { epoch: Epoch { conf_ver: 6, version: 1 }, ..region(&[1, 2]) };
         let payload = MessagePayload::Tombstone(Box::new(told.clone()));
-        let gone = Message { region: REGION, from, to, epoch: told.epoch, payload };
+        let gone = Message { region: REGION, from, to, epoch: told.epoch, range: KeyRange::whole(), payload };
         store.step(Input::Message(gone)).unwrap();
         let vote = message(MessageType::MsgRequestVote, from, 3, 1, 6);
         store.step(Input::Message(vote)).err().and_then(|error| error.refusal())

@@ -2,7 +2,7 @@
 
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
-    ChangeKind, Command, Config, Epoch, Guards, Input, Member, MemberRole, MemoryEngine, Message,
+    ChangeKind, Command, Config, Epoch, Guards, Input, KeyRange, Member, MemberRole, MemoryEngine, Message,
     MessagePayload, PeerState, Refusal, Region, Sound, Store,
 };
 
@@ -22,6 +22,7 @@ pub(crate) fn message(kind: MessageType, from: Member, to: u64, conf_ver: u64, c
         from,
         to: member(to, 3),
         epoch: Epoch { conf_ver, version: 1 },
+        range: KeyRange::whole(),
         payload: MessagePayload::Raft(Box::new(raft)),
     }
 }
@@ -42,6 +43,7 @@ fn with_tombstone() -> Store {
         from: member(1, 1),
         to: member(3, 3),
         epoch: told.epoch,
+        range: KeyRange::whole(),
         payload: MessagePayload::Tombstone(Box::new(told)),
     };
     store.step(Input::Message(message)).unwrap();

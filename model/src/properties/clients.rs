@@ -4,9 +4,11 @@ use rollcall_traces::{Cluster, History, Role};
 
 use super::{Property, Violation, is_initialised};
 
-/// A read returns what its peer holds, names the region and epoch that it was
-/// computed on, and is not older than what a client knew of when it was asked
-/// (S10): an acknowledged write, or what an earlier read returned.
+/// A read returns what its peer holds of a key in its range, with the region
+/// that it was computed on, and is not older than what a client knew of when it
+/// was asked (S10): an acknowledged write, or what an earlier read returned,
+/// in whichever region. A leader that has not applied a split answers no more
+/// for what was written behind it.
 ///
 /// # Errors
 /// A wrong or stale answer; latched by the history.
@@ -16,10 +18,15 @@ pub fn read_safety<C: Cluster>(_: &C, history: &History) -> Result<(), Violation
 
 /// A write that a client knows of stays.
 ///
-/// Every replica that has applied its index shows it, or the last later write
-/// of the key within what the replica has applied: the history has all of
-/// them, so this holds of snapshots too. Every leader of the term in which the
-/// client was told, or of a later one, has the entry or has discarded it.
+/// Every replica that has the key in its range and has applied the index shows
+/// it, or the last later write of the key within what the replica has applied:
+/// the history has all of them, so this holds of snapshots too. Every leader of
+/// the term in which the client was told, or of a later one, has the entry or
+/// has discarded it.
+///
+/// A split hands over what the parent held: a region that it brings shows that
+/// from its first index on, until it is written anew. What a `Delete` removed
+/// stays away.
 ///
 /// # Errors
 /// A replica or a leader without the write.
@@ -30,12 +37,13 @@ pub fn no_lost_write<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
             let write = &known.write;
             let lost = |what: String| Err(Violation::new(Property::NoLostWrite, region, what));
             for (store, peer) in cluster.replicas(region).filter(|(_, peer)| is_initialised(peer)) {
-                let expected = writes.shown_at(peer.applied).filter(|_| peer.applied >= write.index);
+                let judged = peer.applied >= write.index && peer.region.contains(key);
+                let expected = writes.shown_at(peer.applied).filter(|_| judged);
                 let shown = peer.data.get(key);
-                if let Some(expected) = expected.filter(|expected| shown != Some(&expected.value)) {
+                if let Some(expected) = expected.filter(|expected| shown != expected.value.as_ref()) {
                     return lost(format!(
                         "store {store} has applied index {} and shows {shown:?} for {key}, \
-                         to which index {} wrote {}",
+                         where index {} left {:?}",
                         peer.applied, expected.index, expected.value
                     ));
                 }
@@ -57,8 +65,11 @@ pub fn no_lost_write<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
 }
 
 #[cfg(test)]
+mod across_split;
+
+#[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, Answer, HistoryParts, Key, Outcome, Read, Returned, View};
+    use rollcall_traces::{Action, Answer, HistoryParts, Key, Outcome, Read, Region, Returned, View};
 
     use super::super::forge::*;
     use super::*;
@@ -86,8 +97,7 @@ mod tests {
         Outcome::Done(Returned::Value {
             key: key(),
             value: peer.data.get(&key()).cloned(),
-            region: 1,
-            epoch: peer.region.epoch,
+            region: peer.region.clone(),
         })
     }
 
@@ -154,9 +164,8 @@ mod tests {
     #[test]
     fn a_read_that_returns_what_the_peer_does_not_hold() {
         let (view, mut history) = acknowledged();
-        let Outcome::Done(Returned::Value { epoch, .. }) = answer(&view, 1) else { unreachable!() };
         let value = Some(Key::from("2"));
-        let wrong = Outcome::Done(Returned::Value { key: key(), value, region: 1, epoch });
+        let wrong = Outcome::Done(Returned::Value { key: key(), value, region: three_voters() });
         read(&view, &mut history, 1, Some(wrong));
         let violation = read_safety(&view, &history).unwrap_err();
         assert!(violation.what.contains("something else than it holds"), "{violation}");
@@ -169,7 +178,7 @@ mod tests {
             peer(view, 1).read = Some(Read { key: key(), index: 6, acks: [1].into(), ready: false });
         });
         follow(&mut history, &view, Action::Read { region: 1, store: 1, key: key() }, &asked);
-        assert_eq!(history.region(1).reads[&1], 6);
+        assert_eq!(history.region(1).reads[&1].index, 6);
         let crashed = with(&asked, |view| step_down(view, 1));
         follow(&mut history, &asked, Action::Crash { store: 1 }, &crashed);
         assert!(history.region(1).reads.is_empty());
@@ -233,5 +242,31 @@ mod tests {
             leader.data.insert(key(), Key::from("1"));
         });
         assert_eq!(no_lost_write(&view, &history), Ok(()));
+    }
+
+    #[test]
+    fn a_deleted_key_stays_away() {
+        let (view, mut history) = acknowledged();
+        let deleted = with(&view, |view| write(view, 1, delete(6, "a")));
+        follow(&mut history, &view, replicate(1, 2, Answer::Given), &deleted);
+        assert_eq!(no_lost_write(&deleted, &history), Ok(()));
+        let forged = with(&deleted, |view| drop(peer(view, 1).data.insert(key(), Key::from("1"))));
+        let violation = no_lost_write(&forged, &history).unwrap_err();
+        assert!(violation.what.contains("index 7 left None"), "{violation}");
+    }
+
+    /// TinyKV's pointer to the live region: the value of before the split under
+    /// the region of after it.
+    #[test]
+    fn an_answer_that_names_the_region_behind_the_split() {
+        let (view, history) = acknowledged();
+        let answered = |region: Region| {
+            let mut history = history.clone();
+            let value = Some(Key::from("1"));
+            read(&view, &mut history, 1, Some(Outcome::Done(Returned::Value { key: key(), value, region })));
+            read_safety(&view, &history)
+        };
+        assert_eq!(answered(three_voters()), Ok(()));
+        assert!(answered(halves().0).is_err());
     }
 }

@@ -79,6 +79,58 @@ mod tests {
     use super::super::{Property, Violation};
     use super::*;
 
+    /// The child's first leader has gone on to term 7 with store 2; store 3 is
+    /// `late` to split, and then there is a second leader of term 6.
+    fn child_led_twice(late: bool) -> (rollcall_traces::View, History) {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let waiting = with(&three(), commit_split);
+        let mut view = with(&waiting, |view| {
+            split(view, 1);
+            lead_of(view, 1, CHILD, 6);
+        });
+        follow(&mut history, &waiting, apply(1), &view);
+        let mut next =
+            |view: &mut rollcall_traces::View, action, change: &dyn Fn(&mut rollcall_traces::View)| {
+                let after = with(view, change);
+                follow(&mut history, view, action, &after);
+                *view = after;
+            };
+        next(&mut view, apply(2), &|view| split(view, 2));
+        if !late {
+            next(&mut view, apply(3), &|view| split(view, 3));
+        }
+        let crash = |store| rollcall_traces::Action::Crash { store };
+        for store in if late { 1..=2 } else { 1..=3 } {
+            next(&mut view, crash(store), &|view| {
+                let peer = peer_of(view, store, CHILD);
+                (peer.term, peer.role, peer.leading) = (7, Role::Follower, None);
+            });
+        }
+        if late {
+            next(&mut view, apply(3), &|view| split(view, 3));
+        }
+        let vote =
+            rollcall_traces::Action::Vote { region: CHILD, candidate: 3, voter: 2, answer: Answer::Given };
+        next(&mut view, vote, &|view| lead_of(view, 3, CHILD, 6));
+        (view, history)
+    }
+
+    #[test]
+    fn a_term_of_a_child_that_was_won_before_a_slow_store_had_it() {
+        let (view, history) = child_led_twice(true);
+        let violation = election_safety(&view, &history).unwrap_err();
+        assert_eq!(violation.region, CHILD);
+        assert!(violation.what.contains("peer 11 on store 1 had led"), "{violation}");
+    }
+
+    /// Nobody can be born any more and all are beyond term 6: it is forgotten
+    /// who won it, and no step can lead there.
+    #[test]
+    fn who_led_a_child_is_forgotten_once_all_have_it() {
+        let (_, history) = child_led_twice(false);
+        assert!(history.breaches().is_empty());
+    }
+
     fn judged(check: Property, view: &rollcall_traces::View) -> Result<(), Violation> {
         check.check(view, &History::begin(check.parts(), view))
     }
@@ -202,5 +254,25 @@ mod tests {
     #[test]
     fn a_leader_of_an_earlier_term_may_lack_what_a_destroyed_store_knew() {
         assert_eq!(leader_after_loss(5), Ok(()));
+    }
+
+    /// Everybody who had index 6 of the child has discarded it; store 3 is born
+    /// with nothing behind index 5.
+    #[test]
+    fn what_was_committed_before_a_slow_store_had_the_child() {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let waiting = with(&three(), commit_split);
+        let first = with(&waiting, |view| split(view, 1));
+        follow(&mut history, &waiting, apply(1), &first);
+        let known = with(&first, |view| write_of(view, 1, CHILD, empty(6)));
+        let campaign = rollcall_traces::Action::Campaign { region: CHILD, store: 1 };
+        follow(&mut history, &first, campaign, &known);
+        assert_eq!(history.region(CHILD).committed[&6].term, 6, "stores 2 and 3 have not split");
+        let compacted = with(&known, |view| peer_of(view, 1, CHILD).log = log_from(6, 6));
+        let born = with(&compacted, |view| split(view, 3));
+        follow(&mut history, &compacted, apply(3), &born);
+        assert_eq!(leader_completeness(&born, &history), Ok(()));
+        let led = with(&born, |view| lead_of(view, 3, CHILD, 7));
+        assert!(leader_completeness(&led, &history).unwrap_err().what.contains("has nothing at index 6"));
     }
 }

@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Cluster, Epoch, History, PeerState, Role};
 
-use super::{Property, Violation, every_pair, every_replica};
+use super::{Few, Property, Violation, every_pair, every_replica, shows_region};
 
 /// Neither component of a region's epoch on a store ever decreases (S5).
 ///
@@ -21,6 +21,10 @@ pub fn epoch_monotone<C: Cluster>(_: &C, history: &History) -> Result<(), Violat
 /// range and one list of members (S5). Anything else proves that applying the
 /// same log had different results. Tombstones count: they keep the region as
 /// of the removal.
+///
+/// It goes on across a split: of two regions that share a key one is an
+/// ancestor of the other, as a slow replica still has it, and has a lower
+/// version. At one version, and so at one epoch, no two regions share a key.
 ///
 /// # Errors
 /// Two epochs, or two metas of one epoch, that cannot both be true.
@@ -42,7 +46,26 @@ pub fn epoch_comparable<C: Cluster>(cluster: &C, history: &History) -> Result<()
             return Ok(());
         };
         Err(Violation::new(Property::EpochComparable, region, what))
-    })
+    })?;
+    versions_tell_apart(cluster)
+}
+
+/// Of two regions that share a key, one has the newer version.
+fn versions_tell_apart<C: Cluster>(cluster: &C) -> Result<(), Violation> {
+    let metas = |region| cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
+    let regions = Few::of(cluster.regions());
+    for (one, other) in regions.pairs() {
+        for (first, a) in metas(one) {
+            for (second, b) in metas(other) {
+                let (a, b) = (&a.region, &b.region);
+                if a.epoch.version == b.epoch.version && a.overlaps(b) {
+                    let what = format!("stores {first} and {second} have {a} and {b}, which share a key");
+                    return Err(Violation::new(Property::EpochComparable, one, what));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A leader's log has at most one conf change that it has not applied, and a
@@ -79,7 +102,7 @@ pub fn single_change<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, HistoryParts, Member, MemberRole, Region, View};
+    use rollcall_traces::{Action, HistoryParts, Key, Member, MemberRole, Region, View};
 
     use super::super::forge::*;
     use super::*;
@@ -201,6 +224,72 @@ mod tests {
         });
         let violation = epoch_comparable(&view, &History::default()).unwrap_err();
         assert!(violation.what.contains("different regions under epoch"), "{violation}");
+    }
+
+    /// Store 3 still has the whole region: it overlaps the child, at a lower version.
+    fn slow_third(version: u64) -> View {
+        with(&three(), |view| {
+            commit_split(view);
+            split(view, 1);
+            split(view, 2);
+            peer(view, 3).region.epoch.version = version;
+        })
+    }
+
+    #[test]
+    fn a_child_is_ahead_of_its_parent_on_a_slow_store() {
+        assert_eq!(epoch_comparable(&slow_third(1), &History::default()), Ok(()));
+        assert_eq!(epoch_comparable(&three_split(), &History::default()), Ok(()), "one epoch, no shared key");
+    }
+
+    #[test]
+    fn regions_of_one_version_share_a_key() {
+        let apart = with(&slow_third(2), |view| {
+            for store in [1, 2] {
+                view.stores.get_mut(&store).unwrap().peers.remove(&1);
+            }
+        });
+        let violation = epoch_comparable(&apart, &History::default()).unwrap_err();
+        assert!(violation.what.contains("which share a key"), "{violation}");
+        let buried = with(&apart, |view| peer(view, 3).state = PeerState::Tombstone);
+        assert!(epoch_comparable(&buried, &History::default()).is_err(), "a tombstone keeps its region");
+        let unknown = with(&apart, |view| peer(view, 3).state = PeerState::Uninitialised);
+        assert_eq!(epoch_comparable(&unknown, &History::default()), Ok(()));
+    }
+
+    /// The child's first meta stays: store 3 will enter it when the others are beyond.
+    #[test]
+    fn metas_that_a_peer_is_yet_to_be_born_with() {
+        let mut history = History::begin(HistoryParts::ALL, &three());
+        let waiting = with(&three(), commit_split);
+        let mut view = waiting.clone();
+        for store in [1, 2] {
+            let after = with(&view, |view| split(view, store));
+            follow(&mut history, &view, apply(store), &after);
+            view = after;
+        }
+        let change = |view: &View, history: &mut History| {
+            let mut view = view.clone();
+            for store in [1, 2] {
+                let after = with(&view, |view| {
+                    let region = &mut peer_of(view, store, CHILD).region;
+                    region.epoch.conf_ver = 2;
+                    region.peers.retain(|member| member.id != 13);
+                });
+                follow(history, &view, Action::Apply { region: CHILD, store }, &after);
+                view = after;
+            }
+            view
+        };
+        let gone_on = change(&view, &mut history);
+        assert_eq!(history.region(CHILD).metas.len(), 2, "store 3 has not split");
+        let born = with(&gone_on, |view| split(view, 3));
+        let mut other = history.clone();
+        follow(&mut history, &gone_on, apply(3), &born);
+        assert_eq!(epoch_comparable(&born, &history), Ok(()));
+        let forged = with(&born, |view| peer_of(view, 3, CHILD).region.start = Key::from("n"));
+        follow(&mut other, &gone_on, apply(3), &forged);
+        assert!(epoch_comparable(&forged, &other).is_err(), "the same epoch with another range");
     }
 
     #[test]

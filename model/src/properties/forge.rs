@@ -1,11 +1,11 @@
 //! Views built by hand, to try the properties on: three voters of region 1
-//! that have just begun, and small changes of them. Whether a real run could
-//! come to such a view does not matter here.
+//! that have just begun, and small changes of them, up to the split that brings
+//! region 10. Whether a real run could come to such a view does not matter here.
 
 use rollcall_traces::{
-    Action, Answer, Breach, Change, ChangeKind, Command, Entries, Entry, Epoch, History, HistoryParts, Key,
-    Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, Region, Role, Store, StoreId,
-    StoreStatus, View,
+    Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, History,
+    HistoryParts, Key, Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, RangeEntry, Region,
+    RegionId, Role, Store, StoreId, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -36,13 +36,28 @@ pub(super) fn of(stores: StoreId) -> View {
         };
         (id, Store { peers: [(1, peer)].into(), ..Store::default() })
     };
-    View { stores: (1..=stores).map(store).collect(), ..View::default() }
+    with(&View { stores: (1..=stores).map(store).collect(), ..View::default() }, reindex)
+}
+
+/// Every store's range index becomes what its peers say.
+pub(super) fn reindex(view: &mut View) {
+    for store in view.stores.values_mut() {
+        let initialised = store.peers.values().filter(|peer| peer.state == PeerState::Normal);
+        let entry = |region: &Region| RangeEntry {
+            start: region.start.clone(),
+            end: region.end.clone(),
+            region: region.id,
+        };
+        store.ranges = initialised.map(|peer| entry(&peer.region)).collect();
+        store.ranges.sort_by(|a, b| a.start.cmp(&b.start));
+    }
 }
 
 fn blank(id: u64) -> Peer {
     Peer {
         id,
         state: PeerState::Uninitialised,
+        over_tombstone: false,
         role: Role::Follower,
         term: 0,
         vote: 0,
@@ -68,15 +83,25 @@ pub(super) fn with(view: &View, change: impl FnOnce(&mut View)) -> View {
 
 /// The peer of region 1 on `store`.
 pub(super) fn peer(view: &mut View, store: StoreId) -> &mut Peer {
+    peer_of(view, store, 1)
+}
+
+/// The peer of `region` on `store`.
+pub(super) fn peer_of(view: &mut View, store: StoreId, region: RegionId) -> &mut Peer {
     view.stores
         .get_mut(&store)
-        .and_then(|store| store.peers.get_mut(&1))
+        .and_then(|store| store.peers.get_mut(&region))
         .expect("the forged store has a peer")
 }
 
 /// The peer on `store` leads `term`.
 pub(super) fn lead(view: &mut View, store: StoreId, term: u64) {
-    let peer = peer(view, store);
+    lead_of(view, store, 1, term);
+}
+
+/// The peer of `region` on `store` leads `term`.
+pub(super) fn lead_of(view: &mut View, store: StoreId, region: RegionId, term: u64) {
+    let peer = peer_of(view, store, region);
     (peer.role, peer.term, peer.leader) = (Role::Leader, term, peer.id);
     peer.leading = Some(Default::default());
 }
@@ -107,6 +132,11 @@ pub(super) fn put(term: u64, key: &str, value: &str) -> Entry {
     Entry { term, command: Some(command), epoch: three_voters().epoch }
 }
 
+pub(super) fn delete(term: u64, key: &str) -> Entry {
+    let command = Command::Delete { key: Key::from(key) };
+    Entry { term, command: Some(command), epoch: three_voters().epoch }
+}
+
 pub(super) fn add_voter(term: u64, peer: u64) -> Entry {
     let change = Change { kind: ChangeKind::AddVoter, peer, store: peer };
     Entry { term, command: Some(Command::ChangePeer(change)), epoch: three_voters().epoch }
@@ -122,14 +152,22 @@ pub(super) fn commit(view: &mut View, store: StoreId, index: u64) {
     (peer.commit, peer.applied) = (index, index);
 }
 
-/// Appends, commits and applies a `Put`.
+/// Appends, commits and applies a `Put` or `Delete`.
 pub(super) fn write(view: &mut View, store: StoreId, entry: Entry) {
-    if let Some(Command::Put { key, value }) = &entry.command {
-        peer(view, store).data.insert(key.clone(), value.clone());
+    write_of(view, store, 1, entry);
+}
+
+/// The same in `region`.
+pub(super) fn write_of(view: &mut View, store: StoreId, region: RegionId, entry: Entry) {
+    let peer = peer_of(view, store, region);
+    match &entry.command {
+        Some(Command::Put { key, value }) => drop(peer.data.insert(key.clone(), value.clone())),
+        Some(Command::Delete { key }) => drop(peer.data.remove(key)),
+        _ => {}
     }
-    append(view, store, entry);
-    let last = peer(view, store).log.last_index();
-    commit(view, store, last);
+    peer.log.entries.push(entry);
+    let last = peer.log.last_index();
+    (peer.commit, peer.applied) = (last, last);
 }
 
 /// The peer on `store` becomes a clean tombstone with `region`.
@@ -155,6 +193,64 @@ pub(super) fn initialise(view: &mut View, store: StoreId, region: Region) {
         region,
         ..blank(peer.id)
     };
+}
+
+/// The child that the split brings: region 10 from m on, with peers 11, 12 and 13.
+pub(super) const CHILD: RegionId = 10;
+
+/// Region 1 and the child, once region 1 has split at m.
+pub(super) fn halves() -> (Region, Region) {
+    let epoch = Epoch { conf_ver: 1, version: 2 };
+    let member = |store| Member { id: 10 + store, store, role: MemberRole::Voter };
+    let peers = (1..=3).map(member).collect();
+    let left = Region { end: Key::from("m"), epoch, ..three_voters() };
+    (left, Region { id: CHILD, start: Key::from("m"), end: Key::empty(), epoch, peers })
+}
+
+/// The log of each of the three stores gets the split, committed and not applied.
+pub(super) fn commit_split(view: &mut View) {
+    let child = Child { key: Key::from("m"), region: CHILD, peers: vec![11, 12, 13] };
+    let command = Command::Split { children: vec![child], derive: Derive::Left };
+    for store in 1..=3 {
+        let epoch = three_voters().epoch;
+        append(view, store, Entry { term: 6, command: Some(command.clone()), epoch });
+        let peer = peer(view, store);
+        peer.commit = peer.log.last_index();
+    }
+}
+
+/// The store applies its split: region 1 and its data are divided.
+pub(super) fn split(view: &mut View, store: StoreId) {
+    let (left, right) = halves();
+    let parent = peer(view, store);
+    parent.applied += 1;
+    parent.region = left;
+    let data = parent.data.split_off(&right.start);
+    let child = Peer {
+        state: PeerState::Normal,
+        term: 5,
+        log: log_from(5, 5),
+        commit: 5,
+        applied: 5,
+        region: right,
+        data,
+        ..blank(10 + store)
+    };
+    view.stores.get_mut(&store).expect("a forged store").peers.insert(CHILD, child);
+    reindex(view);
+}
+
+/// The action by which a store applies its split.
+pub(super) fn apply(store: StoreId) -> Action {
+    Action::Apply { region: 1, store }
+}
+
+/// Three stores that have all applied the split.
+pub(super) fn three_split() -> View {
+    with(&three(), |view| {
+        commit_split(view);
+        (1..=3).for_each(|store| split(view, store));
+    })
 }
 
 pub(super) fn destroy_store(view: &mut View, store: StoreId) {

@@ -122,6 +122,25 @@ mod tests {
     use super::super::forge::*;
     use super::*;
 
+    /// tikv#8967: store 3 went past the split and did not take it.
+    #[test]
+    fn replicas_that_divided_their_range_or_data_differently() {
+        let view = three_split();
+        assert_eq!(applied_agreement(&view, &History::default()), Ok(()));
+        type Forgery = fn(&mut rollcall_traces::View);
+        let forgeries: [(&str, Forgery); 3] = [
+            ("different regions", |view| peer(view, 3).region = three_voters()),
+            ("different regions", |view| peer_of(view, 3, CHILD).region.start = Key::from("n")),
+            ("different data", |view| {
+                drop(peer_of(view, 3, CHILD).data.insert(Key::from("x"), Key::from("1")))
+            }),
+        ];
+        for (words, forge) in forgeries {
+            let violation = applied_agreement(&with(&view, forge), &History::default()).unwrap_err();
+            assert!(violation.what.contains(words), "{violation}");
+        }
+    }
+
     #[test]
     fn logs_that_agree_on_a_later_term_and_differ_before() {
         let view = with(&three(), |view| {

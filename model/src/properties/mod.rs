@@ -3,16 +3,16 @@
 //! A property reads a [`Cluster`] and its [`History`], nothing else, so it is
 //! written once and judges model states and the implementation's views alike.
 //! What only a transition shows, the history has latched as a [`Breach`]. The
-//! statements are S1 to S3, S5 to S8 and S10 of the property vocabulary, made
-//! exact for configurations that take effect when they are applied and for
-//! logs that are compacted; each function says how.
+//! statements are S1 to S10 of the property vocabulary, made exact for
+//! configurations and splits that take effect when they are applied, store by
+//! store, and for logs that are compacted; each function says how.
 //!
 //! The peers of a store that is down are judged as they will come back.
 //! Passing allocates nothing: these run on every state of an exploration.
 
 use std::fmt;
 
-use rollcall_traces::{Breach, Cluster, History, HistoryParts, Peer, PeerState, RegionId, StoreId};
+use rollcall_traces::{Breach, Cluster, Epoch, History, HistoryParts, Peer, PeerState, RegionId, StoreId};
 
 use crate::model::Rollcall;
 
@@ -20,6 +20,8 @@ mod clients;
 mod elections;
 mod epochs;
 mod logs;
+mod ranges;
+mod stores;
 mod tombstones;
 
 #[cfg(test)]
@@ -29,6 +31,8 @@ pub use clients::{no_lost_write, read_safety};
 pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
 pub use logs::{applied_agreement, log_matching, state_machine_safety};
+pub use ranges::{range_cover, range_disjoint};
+pub use stores::meta_consistent;
 pub use tombstones::{clean_tombstone, no_resurrection};
 
 /// What was violated, where, and how.
@@ -125,13 +129,19 @@ properties! {
     EpochMonotone epoch_monotone [destroyed]
         "the epoch of a region on a store never goes back, not even through a tombstone";
     EpochComparable epoch_comparable [epochs]
-        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other; none is raised for nothing";
+        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other; none is raised for nothing; regions that share a key differ in version";
     SingleChange single_change [epochs]
         "a leader's log has at most one unapplied conf change, and consecutive quorums meet";
     NoResurrection no_resurrection [destroyed]
         "where a peer was destroyed, only a newer configuration that lists the new peer brings one";
     CleanTombstone clean_tombstone [destroyed]
         "a removed peer leaves a tombstone that says what removed it, and nothing else";
+    RangeDisjoint range_disjoint []
+        "no two initialised peers of one store share a key";
+    RangeCover range_cover [cover]
+        "the newest ranges of the regions share no key, and leave none out";
+    MetaConsistent meta_consistent []
+        "a store's range index, its peers' keys, its parked messages and all peer ids agree with its regions";
     ReadSafety read_safety [reads writes]
         "a read returns what its peer holds, and nothing older than was known when it was asked";
     NoLostWrite no_lost_write [writes]
@@ -156,7 +166,9 @@ impl Property {
             Breach::QuorumsDisjoint { .. } => Self::SingleChange,
             Breach::Resurrected { .. } => Self::NoResurrection,
             Breach::TombstoneBehind { .. } | Breach::Vanished { .. } => Self::CleanTombstone,
-            Breach::StaleRead { .. } | Breach::WrongAnswer { .. } => Self::ReadSafety,
+            Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
+                Self::ReadSafety
+            }
         }
     }
 
@@ -178,21 +190,30 @@ impl fmt::Display for Property {
 /// A peer or tombstone, and where it is.
 type Replica<'a> = (StoreId, &'a Peer);
 
-/// The replicas of a region, looked up once: on the stack, but for regions
-/// with more than eight of them.
-struct Replicas<'a> {
-    first: [Option<Replica<'a>>; 8],
-    more: Vec<Replica<'a>>,
+/// What was looked up once, such as the replicas of a region: on the stack,
+/// unless it is more than eight things.
+struct Few<T> {
+    first: [Option<T>; 8],
+    more: Vec<T>,
 }
 
-impl<'a> Replicas<'a> {
-    fn of<C: Cluster>(cluster: &'a C, region: RegionId) -> Self {
-        let mut replicas = cluster.replicas(region);
-        Self { first: std::array::from_fn(|_| replicas.next()), more: replicas.collect() }
+impl<T: Copy> Few<T> {
+    fn of(mut things: impl Iterator<Item = T>) -> Self {
+        // The array is full, or `next` has said that there is no more.
+        let first: [Option<T>; 8] = std::array::from_fn(|_| things.next());
+        let more = if first[7].is_some() { things.collect() } else { Vec::new() };
+        Self { first, more }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Replica<'a>> + Clone + '_ {
-        self.first.iter().map_while(|replica| *replica).chain(self.more.iter().copied())
+    fn iter(&self) -> impl Iterator<Item = T> + Clone + '_ {
+        self.first.iter().map_while(|thing| *thing).chain(self.more.iter().copied())
+    }
+
+    /// Every unordered pair.
+    fn pairs(&self) -> impl Iterator<Item = (T, T)> + '_ {
+        let mut rest = self.iter();
+        std::iter::from_fn(move || rest.next().map(|one| (one, rest.clone())))
+            .flat_map(|(one, others)| others.map(move |other| (one, other)))
     }
 }
 
@@ -202,12 +223,9 @@ fn every_pair<C: Cluster>(
     mut check: impl FnMut(RegionId, Replica<'_>, Replica<'_>) -> Result<(), Violation>,
 ) -> Result<(), Violation> {
     for region in cluster.regions() {
-        let replicas = Replicas::of(cluster, region);
-        let mut behind = replicas.iter();
-        while let Some(a) = behind.next() {
-            for b in behind.clone() {
-                check(region, a, b)?;
-            }
+        let replicas = Few::of(cluster.replicas(region));
+        for (a, b) in replicas.pairs() {
+            check(region, a, b)?;
         }
     }
     Ok(())
@@ -228,6 +246,11 @@ fn every_replica<C: Cluster>(
 
 fn is_initialised(peer: &Peer) -> bool {
     peer.state == PeerState::Normal
+}
+
+/// A peer that never was initialised, and its tombstone, know no region.
+fn shows_region(peer: &Peer) -> bool {
+    peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
 }
 
 #[cfg(test)]
@@ -286,6 +309,7 @@ mod tests {
             Breach::TombstoneBehind { region, store, peer, peer_epoch: epoch, tombstone: epoch },
             Breach::Vanished { region, store, peer },
             Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
+            Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },
             Breach::WrongAnswer { region, store, key },
         ];
         for breach in breaches {

@@ -94,7 +94,7 @@ fn outlives_its_removal(store: StoreId, peer: &Peer) -> Option<&'static str> {
 mod tests {
     use rollcall_traces::{Action, Answer, HistoryParts, Key, Member, MemberRole, Region, View};
 
-    use super::super::forge::*;
+    use super::super::{epoch_monotone, forge::*};
     use super::*;
 
     fn members(conf_ver: u64, peers: &[(u64, StoreId)]) -> Region {
@@ -264,5 +264,79 @@ mod tests {
         let view = with(&three(), |view| peer(view, 3).region = without_three());
         let violation = clean_tombstone(&view, &History::default()).unwrap_err();
         assert!(violation.what.contains("does not list it"), "{violation}");
+    }
+
+    /// Store 3 had the child by a snapshot, `then` it was removed, and now the
+    /// store applies the split at last: it shows the child's peer 13 with `born`.
+    fn split_behind_a_removal(then: Option<Region>, born: Region) -> (View, History) {
+        let before = with(&three(), |view| {
+            commit_split(view);
+            (1..=2).for_each(|store| split(view, store));
+        });
+        let mut history = History::begin(HistoryParts::ALL, &before);
+        let mut view = before;
+        if let Some(region) = then {
+            let had = with(&view, |view| {
+                let child = three_split().stores[&3].peers[&CHILD].clone();
+                view.stores.get_mut(&3).unwrap().peers.insert(CHILD, child);
+            });
+            follow(&mut history, &view, Action::ApplySnapshot { region: CHILD, store: 3 }, &had);
+            let removed = with(&had, |view| {
+                let peer = peer_of(view, 3, CHILD);
+                let (id, state) = (peer.id, PeerState::Tombstone);
+                *peer = Peer { id, state, region, ..view_of_nothing() };
+            });
+            follow(&mut history, &had, Action::Apply { region: CHILD, store: 3 }, &removed);
+            assert_eq!(clean_tombstone(&removed, &history), Ok(()));
+            view = removed;
+        }
+        let after = with(&view, |view| {
+            split(view, 3);
+            peer_of(view, 3, CHILD).region = born;
+        });
+        follow(&mut history, &view, APPLY, &after);
+        (after, history)
+    }
+
+    /// The tombstone of a forged peer, but for its region.
+    fn view_of_nothing() -> Peer {
+        let mut view = three();
+        bury(&mut view, 3, three_voters());
+        peer(&mut view, 3).clone()
+    }
+
+    /// The child with `peers` at `conf_ver`.
+    fn child(conf_ver: u64, peers: &[(u64, StoreId)]) -> Region {
+        let (_, child) = halves();
+        Region { epoch: Epoch { conf_ver, ..child.epoch }, peers: members(conf_ver, peers).peers, ..child }
+    }
+
+    /// tikv#5852: the child's peer was removed before its store took the split.
+    #[test]
+    fn a_split_brings_the_removed_peer_back() {
+        let gone = child(2, &[(11, 1), (12, 2)]);
+        let (after, history) = split_behind_a_removal(Some(gone), halves().1);
+        let violation = no_resurrection(&after, &history).unwrap_err();
+        assert_eq!(violation.region, CHILD);
+        assert!(violation.what.contains("peer 13 came to be on store 3"), "{violation}");
+    }
+
+    #[test]
+    fn a_split_brings_a_peer_that_its_region_does_not_list() {
+        let gone = child(2, &[(11, 1), (12, 2)]);
+        let other = child(3, &[(11, 1), (12, 2), (14, 3)]);
+        let (after, history) = split_behind_a_removal(Some(gone.clone()), other);
+        assert!(no_resurrection(&after, &history).is_err());
+        let listed = child(3, &[(11, 1), (12, 2), (13, 3)]);
+        let (after, history) = split_behind_a_removal(Some(gone), listed);
+        assert_eq!(no_resurrection(&after, &history), Ok(()), "a newer configuration lists it");
+    }
+
+    #[test]
+    fn a_split_brings_a_peer_where_none_was() {
+        let (after, history) = split_behind_a_removal(None, halves().1);
+        assert_eq!(no_resurrection(&after, &history), Ok(()));
+        assert_eq!(clean_tombstone(&after, &history), Ok(()));
+        assert_eq!(epoch_monotone(&after, &history), Ok(()));
     }
 }

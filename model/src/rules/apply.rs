@@ -7,7 +7,7 @@ use rollcall_traces::{Command, Entry, LogPosition, Peer, PeerId, Reason, Region,
 
 use super::deliver::entomb;
 use super::propose::{check_epoch, is_duplicate};
-use super::{conf_change, raft, read};
+use super::{conf_change, raft, read, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -26,6 +26,8 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     let peer = draft.peer_mut(store, region);
     if let Command::CompactLog { index: to } = command {
         compact(peer, *to);
+    } else if matches!(command, Command::Split { .. }) {
+        split::apply(draft, region, store, &entry);
     } else if is_valid(peer, &entry, command, guards) {
         let after = conf_change::changed(&peer.region, command);
         if after.member(peer.id).is_none() && peer.region.member(peer.id).is_some() {
@@ -36,12 +38,14 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     }
     let peer = draft.peer_mut(store, region);
     peer.applied = index;
-    raft::apply_ordinary(peer);
+    raft::apply_ordinary(peer, guards);
     Ok(())
 }
 
 fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
-    if check_epoch(&peer.region.epoch, &entry.epoch, command).is_err() {
+    if guards.holds(Guard::EpochCheckedAtApply)
+        && check_epoch(&peer.region.epoch, &entry.epoch, command).is_err()
+    {
         return false;
     }
     conf_change::validate(&peer.region, command).is_ok()
@@ -64,6 +68,7 @@ fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
     let region = after.id;
     let before = draft.peer(store, region).map(|peer| (peer.region.clone(), peer.role, peer.commit));
     let Some((old, role, commit)) = before else { return };
+    let guards = draft.guards();
     let has_client = role == rollcall_traces::Role::Leader;
     let stays = !draft.holds(Guard::ApplyNeedsNoClient) && !has_client
         || !draft.holds(Guard::LeaderStepsDownOnRemoval) && has_client;
@@ -73,8 +78,11 @@ fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
             peer.region = after;
         }
         peer.applied = index;
-        raft::apply_ordinary(peer);
+        raft::apply_ordinary(peer, guards);
         return;
+    }
+    if !draft.holds(Guard::RemovedPeerSplitsNothing) {
+        split::apply_without_self(draft, store, &after, index);
     }
     let known =
         if draft.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };

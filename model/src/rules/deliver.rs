@@ -1,5 +1,6 @@
 //! What a store does with a message before Raft sees it: tell who was removed,
-//! refuse what is stale, create the peer, destroy one that was superseded.
+//! refuse what is stale, create the peer, park what a split will bring a peer
+//! for, destroy a peer that was superseded.
 //!
 //! Follows TiKV `fsm/store.rs` (`on_raft_message`, `check_msg`,
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
@@ -7,12 +8,15 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Answer, Epoch, Held, Log, Member, MemberRole, Message, Peer, PeerState, Reason, Region, RegionId, Role,
-    StoreId,
+    Answer, Entry, Epoch, Held, KeyRange, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState,
+    Reason, Region, RegionId, Role, StoreId,
 };
+
+use super::ranges;
 
 use crate::draft::{Draft, is_live, member_of_own_region};
 use crate::guard::Guard;
+use crate::model::FIRST;
 
 /// The outside of a message.
 pub(crate) struct Envelope {
@@ -21,6 +25,7 @@ pub(crate) struct Envelope {
     pub(crate) to: Member,
     pub(crate) term: u64,
     pub(crate) epoch: Epoch,
+    pub(crate) range: KeyRange,
 }
 
 /// What a message may do to a store without the peer.
@@ -34,6 +39,27 @@ pub(crate) enum Kind {
     Snapshot,
 }
 
+/// Who has the message after the receiving store did its part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// The peer.
+    ByPeer,
+    /// The store, until a split brings the peer.
+    Parked,
+}
+
+/// A vote request may be the first message of a new region (TiKV `is_first_message`).
+pub(crate) fn first_vote(term: u64, last: LogPosition, commit: LogPosition) -> Option<Message> {
+    (term == FIRST.term + 1).then_some(Message::VoteRequest { last, commit })
+}
+
+/// So may an append be: the empty entry of a leader that won the first election.
+pub(crate) fn first_append(message: &Message) -> Option<Message> {
+    let Message::Append { previous, entries, .. } = message else { return None };
+    let is_first = |entry: &Entry| previous.index == FIRST.index && entry.command.is_none();
+    matches!(&entries[..], [entry] if is_first(entry)).then(|| message.clone())
+}
+
 impl Envelope {
     pub(crate) fn from_peer(peer: &Peer, store: StoreId, to: Member) -> Self {
         Self {
@@ -42,11 +68,19 @@ impl Envelope {
             to,
             term: peer.term,
             epoch: peer.region.epoch,
+            range: peer.region.range(),
         }
     }
 
     pub(crate) fn of_held(held: &Held) -> Self {
-        Self { region: held.region, from: held.from, to: held.to, term: held.term, epoch: held.epoch }
+        Self {
+            region: held.region,
+            from: held.from,
+            to: held.to,
+            term: held.term,
+            epoch: held.epoch,
+            range: held.range.clone(),
+        }
     }
 
     pub(crate) fn holding(&self, message: Message) -> Held {
@@ -56,26 +90,34 @@ impl Envelope {
             to: self.to,
             term: self.term,
             epoch: self.epoch,
+            range: self.range.clone(),
             message,
         }
     }
 
-    /// The receiving store's part; `Ok` hands the message on to Raft there.
-    pub(crate) fn receive(&self, draft: &mut Draft, kind: Kind, answer: Answer) -> Result<(), Reason> {
+    /// The receiving store's part. `first` is the message where it may be the
+    /// first of a region that a split brings.
+    pub(crate) fn receive(
+        &self,
+        draft: &mut Draft,
+        kind: Kind,
+        first: Option<Message>,
+        answer: Answer,
+    ) -> Result<Received, Reason> {
         let Some(peer) = draft.peer(self.to.store, self.region).filter(|peer| is_live(peer)) else {
-            return self.create(draft, kind, answer);
+            return self.create(draft, kind, first, answer);
         };
         if self.epoch.is_stale_against(&peer.region.epoch) && peer.region.member_on(self.from.store).is_none()
         {
             let region = peer.region.clone();
-            return self.tell_removed(draft, region, answer);
+            return Err(self.tell_removed(draft, region, answer));
         }
         if self.to.id < peer.id {
             return Err(Reason::StalePeerId);
         }
         if self.to.id > peer.id {
             bury(draft, self.to.store, self.region);
-            return self.create(draft, kind, answer);
+            return self.create(draft, kind, first, answer);
         }
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || draft.holds(Guard::SnapshotOnce)) {
             return Err(Reason::ApplyingSnapshot);
@@ -86,11 +128,18 @@ impl Envelope {
         {
             return Err(Reason::NotPromotable);
         }
-        Ok(())
+        Ok(Received::ByPeer)
     }
 
-    /// Creates the peer, uninitialised, unless the store's tombstone or the message forbids it.
-    fn create(&self, draft: &mut Draft, kind: Kind, answer: Answer) -> Result<(), Reason> {
+    /// Creates the peer, uninitialised, unless the store's tombstone, the
+    /// message, or another region in its range forbids it.
+    fn create(
+        &self,
+        draft: &mut Draft,
+        kind: Kind,
+        first: Option<Message>,
+        answer: Answer,
+    ) -> Result<Received, Reason> {
         if let Some(tombstone) = draft.peer(self.to.store, self.region)
             && draft.holds(Guard::TombstoneRefusesStale)
         {
@@ -99,27 +148,52 @@ impl Envelope {
                     return Err(Reason::StaleEpoch);
                 }
                 let region = tombstone.region.clone();
-                return self.tell_removed(draft, region, answer);
+                return Err(self.tell_removed(draft, region, answer));
             }
             if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id) {
                 return Err(Reason::Tombstone);
             }
         }
-        if kind != Kind::Initial {
-            return Err(Reason::NotInitialMessage);
+        let refused = if kind != Kind::Initial {
+            Some(Reason::NotInitialMessage)
+        } else {
+            ranges::taken(draft, self.to.store, self.region, &self.range).then_some(Reason::RangeOverlap)
+        };
+        match (refused, first) {
+            (Some(_), Some(message)) => return self.park(draft, message),
+            (Some(reason), None) => return Err(reason),
+            (None, _) => {}
         }
-        let peer = blank(self.to.id, PeerState::Uninitialised, Region::unknown(self.region));
+        let over_tombstone = draft.peer(self.to.store, self.region).is_some();
+        let unknown = Region::unknown(self.region);
+        let peer = Peer { over_tombstone, ..blank(self.to.id, PeerState::Uninitialised, unknown) };
         draft.put_peer(self.to.store, self.region, Some(peer));
-        Ok(())
+        let is_for_it = |held: &Held| held.region == self.region;
+        if draft.meta(self.to.store).parked.iter().any(is_for_it) {
+            draft.meta_mut(self.to.store).parked.retain(|held| !is_for_it(held));
+        }
+        Ok(Received::ByPeer)
+    }
+
+    /// Keeps a first message until a split brings its peer (TiKV
+    /// `pending_msgs`, of which a split delivers the oldest alone).
+    fn park(&self, draft: &mut Draft, message: Message) -> Result<Received, Reason> {
+        let waits = |held: &Held| held.region == self.region && held.to.id == self.to.id;
+        if draft.meta(self.to.store).parked.iter().any(waits) {
+            return Err(Reason::AlreadyParked);
+        }
+        let held = self.holding(message);
+        draft.meta_mut(self.to.store).parked.push(held);
+        Ok(Received::Parked)
     }
 
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
-    fn tell_removed(&self, draft: &mut Draft, known: Region, answer: Answer) -> Result<(), Reason> {
+    fn tell_removed(&self, draft: &mut Draft, known: Region, answer: Answer) -> Reason {
         if answer == Answer::Held && draft.holds(Guard::StalePeerTold) {
             let held = self.removal(draft, known);
             draft.hold(held);
-            return Err(Reason::SenderRemoved);
+            return Reason::SenderRemoved;
         }
         let told = answer == Answer::Given
             && draft.holds(Guard::StalePeerTold)
@@ -129,7 +203,7 @@ impl Envelope {
         if told {
             bury(draft, self.from.store, self.region);
         }
-        Err(Reason::SenderRemoved)
+        Reason::SenderRemoved
     }
 
     /// The word of its removal, from the receiving store to the sender.
@@ -145,6 +219,7 @@ impl Envelope {
             to: self.from,
             term: 0,
             epoch: known.epoch,
+            range: KeyRange::default(),
             message: Message::Removed { region: known },
         }
     }
@@ -154,6 +229,7 @@ impl Envelope {
 pub(crate) fn entomb(draft: &mut Draft, store: StoreId, region: Region) {
     let id = draft.peer(store, region.id).expect("who is destroyed is there").id;
     let region_id = region.id;
+    ranges::end(draft, store, region_id);
     draft.put_peer(store, region_id, Some(blank(id, PeerState::Tombstone, region)));
 }
 
@@ -170,10 +246,11 @@ pub(crate) fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
 }
 
 /// A peer of which nothing is known but where it stands.
-fn blank(id: u64, state: PeerState, region: Region) -> Peer {
+pub(super) fn blank(id: u64, state: PeerState, region: Region) -> Peer {
     Peer {
         id,
         state,
+        over_tombstone: false,
         role: Role::Follower,
         term: 0,
         vote: 0,

@@ -7,7 +7,7 @@ use rollcall_traces::{
     Answer, Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Role, StoreId,
 };
 
-use super::deliver::{Envelope, Kind};
+use super::deliver::{Envelope, Kind, Received, first_vote};
 use super::raft;
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
@@ -46,7 +46,10 @@ pub(crate) fn vote(
 ) -> Result<(), Reason> {
     let (envelope, last, told) = request(draft, region, candidate, voter)?;
     draft.up(voter)?;
-    envelope.receive(draft, Kind::Initial, answer)?;
+    let first = first_vote(envelope.term, last, told);
+    if envelope.receive(draft, Kind::Initial, first, answer)? == Received::Parked {
+        return Ok(());
+    }
     let (granted, commit) = decide(draft, &envelope, last, told)?;
     match answer {
         Answer::Given => {
@@ -90,7 +93,7 @@ pub(crate) fn decide(
     last: LogPosition,
     told: LogPosition,
 ) -> Result<(bool, LogPosition), Reason> {
-    let term = envelope.term;
+    let (term, guards) = (envelope.term, draft.guards());
     let voter = draft.live(envelope.to.store, envelope.region)?;
     if term < voter.term {
         return Err(Reason::StaleTerm);
@@ -109,7 +112,7 @@ pub(crate) fn decide(
         return Ok((true, LogPosition::default()));
     }
     let commit = raft::commit_position(voter);
-    raft::commit_by_vote(voter, told);
+    raft::commit_by_vote(voter, told, guards);
     Ok((false, commit))
 }
 
@@ -138,6 +141,6 @@ pub(crate) fn answered(
     }
     raft::count_votes(peer, guards);
     if !granted {
-        raft::commit_by_vote(peer, commit);
+        raft::commit_by_vote(peer, commit, guards);
     }
 }

@@ -5,12 +5,13 @@
 //! answer is made all the same, for whoever follows single messages.
 
 use rollcall_traces::{
-    Answer, Entries, Held, Message, Outgoing, PeerState, Reason, Region, RegionId, StoreId,
+    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, StoreId,
 };
 
-use super::deliver::{Envelope, Kind, bury};
-use super::{election, raft, replicate, transfer};
+use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
+use super::{election, raft, replicate, split, transfer};
 use crate::draft::{Draft, is_live};
+use crate::model::FIRST;
 
 pub(crate) fn hold(
     draft: &mut Draft,
@@ -29,11 +30,16 @@ pub(crate) fn hold(
     let envelope = Envelope::from_peer(leading, from, member);
     let message = match message {
         Outgoing::Append => {
-            let receiver = draft
-                .peer(to, region)
-                .filter(|peer| is_live(peer) && peer.id == member.id)
-                .ok_or(Reason::NotInitialMessage)?;
-            replicate::next_message(leading, &receiver.log, Entries::One)
+            let receiver = draft.peer(to, region).filter(|peer| is_live(peer) && peer.id == member.id);
+            match receiver {
+                Some(receiver) => replicate::next_message(leading, &receiver.log, Entries::One),
+                // To one that a split will bring: its log begins where every log does.
+                None if leading.log.truncated == FIRST => {
+                    let brought = Log { truncated: FIRST, entries: Vec::new() };
+                    replicate::next_message(leading, &brought, Entries::One)
+                }
+                None => return Err(Reason::NotInitialMessage),
+            }
         }
         Outgoing::Heartbeat => {
             Message::Heartbeat { commit: replicate::heartbeat_commit(leading, member.id, draft.guards()) }
@@ -62,16 +68,31 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         draft.rest_mut().held.remove(slot);
         return Ok(None);
     }
+    if let Message::SplitAnswer { children, derive } = &held.message {
+        split::answered(draft, &held, children, *derive)?;
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
     let kind = match held.message {
         Message::Snapshot(_) => Kind::Snapshot,
         Message::VoteRequest { .. } | Message::Heartbeat { commit: 0 } => Kind::Initial,
         _ => Kind::Ordinary,
     };
-    envelope.receive(draft, kind, answer)?;
+    let first = match held.message {
+        Message::VoteRequest { last, commit } => first_vote(held.term, last, commit),
+        ref other => first_append(other),
+    };
+    if envelope.receive(draft, kind, first, answer)? == Received::Parked {
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
     check_membership(draft, &held)?;
     let receiver = draft.live(held.to.store, held.region)?;
     if held.term < receiver.term {
         return Err(Reason::StaleTerm);
+    }
+    if let Message::Snapshot(snapshot) = &held.message {
+        replicate::check_snapshot(draft, &envelope, snapshot)?;
     }
     let answer = arrive(draft, &envelope, held.message)?;
     draft.rest_mut().held.remove(slot);
@@ -109,14 +130,13 @@ fn take_removal(draft: &mut Draft, held: &Held, known: &Region) -> Result<(), Re
     Ok(())
 }
 
-/// raft-rs takes an answer only from a member, and a snapshot only if it lists the receiver.
+/// raft-rs takes an answer only from a member.
 fn check_membership(draft: &Draft, held: &Held) -> Result<(), Reason> {
     let receiver = draft.live(held.to.store, held.region)?;
     let known = match &held.message {
         Message::VoteAnswer { .. } | Message::AppendAnswer { .. } => {
             receiver.state != PeerState::Uninitialised && receiver.region.member(held.from.id).is_some()
         }
-        Message::Snapshot(snapshot) => snapshot.region.member(held.to.id).is_some(),
         _ => true,
     };
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
@@ -159,7 +179,7 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
             return Ok(peer.snapshot.is_none().then(|| acknowledged(peer.commit)));
         }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
-        Message::Removed { .. } => unreachable!("raft never sees it"),
+        Message::Removed { .. } | Message::SplitAnswer { .. } => unreachable!("raft never sees it"),
     }
     Ok(None)
 }

@@ -9,8 +9,10 @@ mod election;
 mod late;
 mod propose;
 mod raft;
+mod ranges;
 mod read;
 mod replicate;
+mod split;
 mod transfer;
 
 use rollcall_traces::{Action, Answer, Held, Outcome, Reason, Returned, StoreId, StoreStatus};
@@ -21,17 +23,23 @@ use crate::state::{Parts, State};
 
 /// Takes one action. Refused exactly when the cluster is unchanged and nothing
 /// is returned; a step that is cut short after something changed is done.
-pub(crate) fn step(parts: &Parts, guards: GuardSet, state: &State, action: &Action) -> (State, Outcome) {
+/// What a store answers to messages that belong to no round is returned beside.
+pub(crate) fn step(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    action: &Action,
+) -> (State, Outcome, Vec<Held>) {
     let mut draft = Draft::new(parts, guards, *state);
     let result = take(&mut draft, action);
-    let after = draft.finish();
+    let (after, said) = draft.finish();
     let outcome = match result {
         Ok(returned) if after != *state || returned != Returned::Nothing => Outcome::Done(returned),
         Ok(_) => Outcome::Refused(Reason::NoEffect),
         Err(_) if after != *state => Outcome::DONE,
         Err(reason) => Outcome::Refused(reason),
     };
-    (after, outcome)
+    (after, outcome, said)
 }
 
 /// A single message arrives, outside every round and budget.
@@ -43,7 +51,7 @@ pub(crate) fn deliver(
 ) -> (State, Outcome, Option<Held>) {
     let mut draft = Draft::new(parts, guards, *state);
     let (result, answer) = late::deliver(&mut draft, message);
-    let after = draft.finish();
+    let (after, _) = draft.finish();
     match result {
         Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
         _ => (after, Outcome::DONE, answer),
@@ -64,6 +72,9 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Propose { region, store, ref command, epoch } => {
             propose::propose(draft, region, store, command, epoch)
         }
+        Action::AskSplit { region, store, ref keys, derive, answer } => {
+            return split::ask(draft, region, store, keys, derive, answer);
+        }
         Action::Read { region, store, ref key } => read::read(draft, region, store, key),
         Action::AnswerRead { region, store } => return read::answer(draft, region, store),
         Action::TimeoutNow { region, leader } => transfer::timeout_now(draft, region, leader),
@@ -81,14 +92,13 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
 fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     draft.up(store)?;
     draft.set_status(store, StoreStatus::Down);
-    for region in draft.regions() {
-        if draft.peer(store, region).is_some() {
-            let peer = draft.peer_mut(store, region);
-            peer.snapshot = None;
-            peer.read = None;
-            raft::become_follower(peer, peer.term, 0);
-        }
+    for region in draft.regions_on(store) {
+        let peer = draft.peer_mut(store, region);
+        peer.snapshot = None;
+        peer.read = None;
+        raft::become_follower(peer, peer.term, 0);
     }
+    ranges::rebuild(draft, store);
     Ok(())
 }
 
@@ -107,8 +117,9 @@ fn destroy(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         _ => return Err(Reason::StoreDown),
     }
     draft.set_status(store, StoreStatus::Destroyed);
-    for region in draft.regions() {
+    for region in draft.regions_on(store) {
         draft.put_peer(store, region, None);
     }
+    ranges::rebuild(draft, store);
     Ok(())
 }

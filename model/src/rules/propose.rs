@@ -8,7 +8,7 @@ use rollcall_traces::{
     Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId, Transfer,
 };
 
-use super::{conf_change, raft};
+use super::{conf_change, raft, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -30,7 +30,7 @@ pub(crate) fn propose(
         }
         return Ok(());
     }
-    check_command(peer, command, guards)?;
+    check_command(draft, store, peer, command)?;
     let epoch = if matches!(command, Command::CompactLog { .. }) { Epoch::default() } else { epoch };
     let peer = draft.peer_mut(store, region);
     peer.log.entries.push(Entry { term: peer.term, command: Some(command.clone()), epoch });
@@ -49,7 +49,8 @@ pub(crate) fn propose(
 /// Whether the components that the command depends on are the region's own.
 pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
-        Command::Put { .. } => given.version == own.version,
+        Command::Put { .. } | Command::Delete { .. } => given.version == own.version,
+        Command::Split { .. } => given == own,
         Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
             given.conf_ver == own.conf_ver
         }
@@ -58,9 +59,16 @@ pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Resu
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 
-fn check_command(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
+fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) -> Result<(), Reason> {
+    let guards = draft.guards();
     match command {
-        Command::Put { key, .. } if !peer.region.contains(key) => return Err(Reason::KeyNotInRegion),
+        Command::Put { key, .. } | Command::Delete { key } if !peer.region.contains(key) => {
+            return Err(Reason::KeyNotInRegion);
+        }
+        Command::Split { children, .. } => {
+            split::validate(&peer.region, children, guards)?;
+            split::check_unknown(draft, store, children)?;
+        }
         Command::CompactLog { index } if *index <= peer.log.truncated.index || *index > peer.applied => {
             return Err(Reason::InvalidCompactIndex);
         }
@@ -73,7 +81,25 @@ fn check_command(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(),
     if command.is_conf_change() {
         check_conf_change(peer, command, guards)?;
     }
-    Ok(())
+    if epoch_is_changing(peer, command) { Err(Reason::EpochChanging) } else { Ok(()) }
+}
+
+/// TiKV `CmdEpochChecker`: what this leader proposed in its term and has not
+/// applied makes the epoch stale that the new command is proposed under.
+fn epoch_is_changing(peer: &Peer, command: &Command) -> bool {
+    let (version, conf_ver) = match command {
+        Command::Put { .. } | Command::Delete { .. } => (true, false),
+        Command::Split { .. } => (true, true),
+        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => (false, true),
+        Command::TransferLeader { .. } | Command::CompactLog { .. } => (false, false),
+    };
+    let changes = |earlier: &Command| {
+        version && matches!(earlier, Command::Split { .. }) || conf_ver && earlier.is_conf_change()
+    };
+    (version || conf_ver)
+        && peer.log.iter().any(|(index, entry)| {
+            index > peer.applied && entry.term == peer.term && entry.command.as_ref().is_some_and(changes)
+        })
 }
 
 fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {

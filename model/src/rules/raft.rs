@@ -111,12 +111,12 @@ pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
     let Some(index) = quorum_has else { return };
     if peer.log.term(index) == Some(peer.term) || !guards.holds(Guard::CommitOwnTerm) {
         peer.commit = index;
-        apply_ordinary(peer);
+        apply_ordinary(peer, guards);
     }
 }
 
 /// raft-rs `maybe_commit_by_vote`: a vote request or a rejection tells of commits.
-pub(crate) fn commit_by_vote(peer: &mut Peer, told: LogPosition) {
+pub(crate) fn commit_by_vote(peer: &mut Peer, told: LogPosition, guards: GuardSet) {
     let known = told.index != 0 && told.term != 0 && peer.log.term(told.index) == Some(told.term);
     if !known || told.index <= peer.commit || peer.role == Role::Leader {
         return;
@@ -125,27 +125,32 @@ pub(crate) fn commit_by_vote(peer: &mut Peer, told: LogPosition) {
     if peer.role == Role::Candidate && conf_change_in(peer, before, told.index) {
         become_follower(peer, peer.term, 0);
     }
-    apply_ordinary(peer);
+    apply_ordinary(peer, guards);
 }
 
 /// Raises the commit index of a follower.
-pub(crate) fn commit_to(peer: &mut Peer, index: u64) {
+pub(crate) fn commit_to(peer: &mut Peer, index: u64, guards: GuardSet) {
     if index > peer.commit {
         peer.commit = index;
-        apply_ordinary(peer);
+        apply_ordinary(peer, guards);
     }
 }
 
 /// Applies what is committed up to the next admin entry.
-pub(crate) fn apply_ordinary(peer: &mut Peer) {
+pub(crate) fn apply_ordinary(peer: &mut Peer, guards: GuardSet) {
     while peer.applied < peer.commit {
         let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
+        let takes_effect =
+            entry.epoch.version == peer.region.epoch.version || !guards.holds(Guard::EpochCheckedAtApply);
         match &entry.command {
             None => {}
-            Some(Command::Put { key, value }) if entry.epoch.version == peer.region.epoch.version => {
+            Some(Command::Put { key, value }) if takes_effect => {
                 peer.data.insert(key.clone(), value.clone());
             }
-            Some(Command::Put { .. }) => {}
+            Some(Command::Delete { key }) if takes_effect => {
+                peer.data.remove(key);
+            }
+            Some(Command::Put { .. } | Command::Delete { .. }) => {}
             Some(_) => return,
         }
         peer.applied += 1;

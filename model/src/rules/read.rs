@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, StoreId};
 
-use super::raft;
+use super::{raft, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -42,12 +42,13 @@ pub(crate) fn answer(draft: &mut Draft, region: RegionId, store: StoreId) -> Res
         .as_ref()
         .filter(|read| read.ready && (!draft.holds(Guard::ReadWaitsForApply) || read.index <= peer.applied))
         .ok_or(Reason::NoReadReady)?;
-    let returned = Returned::Value {
-        key: read.key.clone(),
-        value: peer.data.get(&read.key).cloned(),
-        region,
-        epoch: peer.region.epoch,
+    let answered = if draft.holds(Guard::AnswerCopiesRegion) {
+        peer.region.clone()
+    } else {
+        split::next_region(peer, draft.guards())
     };
+    let returned =
+        Returned::Value { key: read.key.clone(), value: peer.data.get(&read.key).cloned(), region: answered };
     draft.peer_mut(store, region).read = None;
     Ok(returned)
 }

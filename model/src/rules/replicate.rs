@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind};
-use super::{election, raft, read};
+use super::{election, raft, ranges, read};
 use crate::draft::{Draft, is_live, snapshot_of};
 use crate::guard::{Guard, GuardSet};
 
@@ -34,12 +34,13 @@ pub(crate) fn replicate(
             if answer != Answer::Given {
                 return Err(Reason::NoAnswer);
             }
-            envelope.receive(draft, Kind::Snapshot, answer)?;
+            envelope.receive(draft, Kind::Snapshot, None, answer)?;
             refuse_stale_term(draft, &envelope)?;
+            check_snapshot(draft, &envelope, &snapshot)?;
             take_snapshot(draft, &envelope, snapshot)
         }
         Message::Append { previous, entries, commit } => {
-            envelope.receive(draft, Kind::Ordinary, answer)?;
+            envelope.receive(draft, Kind::Ordinary, None, answer)?;
             refuse_stale_term(draft, &envelope)?;
             let index = append(draft, &envelope, previous, &entries, commit)
                 .expect("a round begins at the common prefix");
@@ -69,7 +70,7 @@ fn create_by_heartbeat(draft: &mut Draft, envelope: &Envelope, answer: Answer) -
     let leading = draft.leader(envelope.from.store, envelope.region)?;
     let commit = heartbeat_commit(leading, envelope.to.id, draft.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
-    envelope.receive(draft, kind, answer)?;
+    envelope.receive(draft, kind, None, answer)?;
     refuse_stale_term(draft, envelope)?;
     let created = draft.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(created, envelope.term, envelope.from.id);
@@ -85,9 +86,10 @@ pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64
 
 /// The receiver's side of a heartbeat (raft-rs `handle_heartbeat`).
 pub(crate) fn heartbeat(draft: &mut Draft, envelope: &Envelope, commit: u64) {
+    let guards = draft.guards();
     let follower = draft.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
-    raft::commit_to(follower, commit.min(follower.log.last_index()));
+    raft::commit_to(follower, commit.min(follower.log.last_index()), guards);
 }
 
 fn refuse_stale_term(draft: &Draft, envelope: &Envelope) -> Result<(), Reason> {
@@ -130,6 +132,7 @@ pub(crate) fn append(
     entries: &[Entry],
     commit: u64,
 ) -> Option<u64> {
+    let guards = draft.guards();
     let follower = draft.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
     if previous.index < follower.commit {
@@ -147,7 +150,7 @@ pub(crate) fn append(
         follower.log.entries.extend_from_slice(&entries[new..]);
     }
     let last = previous.index + entries.len() as u64;
-    raft::commit_to(follower, commit.min(last));
+    raft::commit_to(follower, commit.min(last), guards);
     Some(last)
 }
 
@@ -187,6 +190,20 @@ pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: Guard
     }
 }
 
+/// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`).
+pub(crate) fn check_snapshot(draft: &Draft, envelope: &Envelope, snapshot: &Snapshot) -> Result<(), Reason> {
+    if snapshot.region.member(envelope.to.id).is_none() {
+        return Err(Reason::NotInConfig);
+    }
+    let range = snapshot.region.range();
+    if draft.holds(Guard::SnapshotChecksOverlap)
+        && ranges::taken_or_awaited(draft, envelope.to.store, envelope.region, &range)
+    {
+        return Err(Reason::SnapshotOverlap);
+    }
+    Ok(())
+}
+
 /// The follower's side of a snapshot (raft-rs `restore`): dropped if it is
 /// older than what is committed, a commit index if the log has it, else kept
 /// until it is applied.
@@ -195,9 +212,7 @@ pub(crate) fn take_snapshot(
     envelope: &Envelope,
     mut snapshot: Snapshot,
 ) -> Result<(), Reason> {
-    if snapshot.region.member(envelope.to.id).is_none() {
-        return Err(Reason::NotInConfig);
-    }
+    let guards = draft.guards();
     let follower = draft.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
     let position = snapshot.position;
@@ -205,7 +220,7 @@ pub(crate) fn take_snapshot(
         return Ok(());
     }
     if follower.log.term(position.index) == Some(position.term) {
-        raft::commit_to(follower, position.index);
+        raft::commit_to(follower, position.index, guards);
         return Ok(());
     }
     if let Some(first) = follower.snapshot.take() {
@@ -223,14 +238,23 @@ pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId
     if peer.snapshot.is_none() {
         return Err(Reason::NoSnapshot);
     }
+    let moves = draft.holds(Guard::SnapshotUpdatesRanges);
     let peer = draft.peer_mut(store, region);
     if let Some(snapshot) = peer.snapshot.take() {
+        if snapshot.region.epoch.version != peer.region.epoch.version {
+            peer.read = None;
+        }
         peer.state = PeerState::Normal;
+        peer.over_tombstone = false;
         peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
         peer.commit = snapshot.position.index;
         peer.applied = snapshot.position.index;
         peer.region = snapshot.region;
         peer.data = snapshot.data;
+        let region = peer.region.clone();
+        if moves {
+            ranges::set(draft, store, &region);
+        }
     }
     Ok(())
 }

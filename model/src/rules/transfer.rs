@@ -14,7 +14,7 @@ pub(crate) fn timeout_now(draft: &mut Draft, region: RegionId, leader: StoreId) 
     let to = target(peer)?;
     let envelope = Envelope::from_peer(peer, leader, to);
     draft.up(to.store)?;
-    envelope.receive(draft, Kind::Ordinary, Answer::Lost)?;
+    envelope.receive(draft, Kind::Ordinary, None, Answer::Lost)?;
     let receiver = draft.live(to.store, region)?;
     if envelope.term < receiver.term {
         return Err(Reason::StaleTerm);

@@ -2,7 +2,10 @@
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
-use super::{Family, Plan, Size, add_learner, add_voter, change, enter_joint, put, region, remove, scope};
+use super::{
+    Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, named_for, put, region,
+    remove, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -28,27 +31,13 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
-        scope: named(scope, size),
+        scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
         fires,
     })
     .collect()
 }
-
-/// Scopes are told apart by name alone: the smoke size says so in it.
-fn named(scope: Scope, size: Size) -> Scope {
-    match size {
-        Size::Standard => scope,
-        Size::Smoke => Scope { name: format!("{}_smoke", scope.name), ..scope },
-    }
-}
-
-fn either(standard: bool, more: u8, less: u8) -> u8 {
-    if standard { more } else { less }
-}
-
-type Asked = (Scope, Vec<Reach>, Vec<&'static str>);
 
 fn grow_and_shrink(standard: bool) -> Asked {
     let asked = scope(

@@ -4,12 +4,13 @@
 //! figure does not count.
 
 mod conf_change;
+mod split;
 
 use std::fmt;
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region,
-    Scope, ScopeError, StoreId,
+    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Reason,
+    Region, Scope, ScopeError, StoreId,
 };
 
 use crate::guard::GuardSet;
@@ -22,16 +23,36 @@ use crate::reach::Reach;
 pub enum Family {
     /// Membership changes of one region.
     ConfChange,
+    /// Regions that divide.
+    Split,
 }
 
 impl Family {
     /// Every subject there is.
-    pub const ALL: &'static [Family] = &[Family::ConfChange];
+    pub const ALL: &'static [Family] = &[Family::ConfChange, Family::Split];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Family::ConfChange => "conf-change",
+            Family::Split => "split",
+        }
+    }
+
+    /// Whether some scope of the subject must take an action of that kind (of
+    /// [`crate::ACTION_KINDS`]).
+    pub fn owes_kind(self, kind: &str) -> bool {
+        match self {
+            Family::ConfChange => !SPLIT_KINDS.contains(&kind),
+            Family::Split => !NOT_OF_SPLIT.contains(&kind),
+        }
+    }
+
+    /// Whether something must be refused for that reason in some scope of the subject.
+    pub fn owes_reason(self, reason: Reason) -> bool {
+        match self {
+            Family::ConfChange => !SPLIT_REASONS.contains(&reason),
+            Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason),
         }
     }
 }
@@ -41,6 +62,40 @@ impl fmt::Display for Family {
         f.write_str(self.name())
     }
 }
+
+/// What happens only where regions divide.
+const SPLIT_KINDS: &[&str] = &[
+    "delete",
+    "split",
+    "ask split",
+    "ask split, answer lost",
+    "ask split, answer held",
+    "late ids for a split",
+];
+
+/// What is refused only where regions divide.
+const SPLIT_REASONS: &[Reason] = &[
+    Reason::RangeOverlap,
+    Reason::SnapshotOverlap,
+    Reason::AlreadyParked,
+    Reason::EpochChanging,
+    Reason::NoSplitKey,
+    Reason::SplitKeyEmpty,
+    Reason::SplitKeyAtStart,
+    Reason::SplitKeyAtEnd,
+    Reason::SplitKeyOutside,
+    Reason::SplitKeysOutOfOrder,
+    Reason::SplitIdsMismatch,
+    Reason::IdInUse,
+];
+
+/// What the scopes of conf change ask about and those of split do not.
+const NOT_OF_SPLIT: &[&str] =
+    &["compact log", "destroy", "hold timeout now", "late timeout now", "late removed"];
+
+/// The same of reasons.
+const NOT_REFUSED_IN_SPLIT: &[Reason] =
+    &[Reason::NoPlacementDriver, Reason::SenderRemoved, Reason::Tombstone, Reason::StalePeerId];
 
 /// How much of a subject is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,7 +167,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 10] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 11] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -121,6 +176,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 10] {
         (budgets.late, "late message", "late messages"),
         (budgets.writes, "write", "writes"),
         (budgets.changes, "conf change", "conf changes"),
+        (budgets.splits, "split", "splits"),
         (budgets.transfers, "transfer", "transfers"),
         (budgets.compactions, "compaction", "compactions"),
         (budgets.reads, "read", "reads"),
@@ -131,6 +187,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 10] {
 pub fn plans(family: Family, size: Size) -> Vec<Plan> {
     match family {
         Family::ConfChange => conf_change::plans(size),
+        Family::Split => split::plans(size),
     }
 }
 
@@ -147,7 +204,22 @@ pub fn named(name: &str) -> Option<Plan> {
 
 // The vocabulary in which scopes are written.
 
-/// The one region of the first subject: the whole key space.
+/// A scope, what must be reachable, and which kinds of action must fire.
+type Asked = (Scope, Vec<Reach>, Vec<&'static str>);
+
+/// Scopes are told apart by name alone: the smoke size says so in it.
+fn named_for(scope: Scope, size: Size) -> Scope {
+    match size {
+        Size::Standard => scope,
+        Size::Smoke => Scope { name: format!("{}_smoke", scope.name), ..scope },
+    }
+}
+
+fn either(standard: bool, more: u8, less: u8) -> u8 {
+    if standard { more } else { less }
+}
+
+/// The region that every scope begins with: the whole key space.
 const REGION: u64 = 1;
 
 fn region(voters: &[StoreId], learners: &[StoreId]) -> Region {
@@ -167,6 +239,9 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         regions: vec![region],
         rounds: vec![Entries::One],
         commands: Vec::new(),
+        child_commands: Vec::new(),
+        splits: Vec::new(),
+        next_id: 0,
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
@@ -203,7 +278,11 @@ fn elected(region: &Region) -> Vec<Action> {
 }
 
 fn put(value: &str) -> Command {
-    Command::Put { key: Key::from("k"), value: Key::from(value) }
+    put_at("k", value)
+}
+
+fn put_at(key: &str, value: &str) -> Command {
+    Command::Put { key: Key::from(key), value: Key::from(value) }
 }
 
 fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {

@@ -91,7 +91,8 @@ impl<R: BufRead> Reader<R> {
                 lines.check_peers(command, "prelude")?;
             }
         }
-        for command in &header.scope.commands {
+        let of_children = header.scope.child_commands.iter().map(|child| &child.command);
+        for command in header.scope.commands.iter().chain(of_children) {
             lines.check_stores(&command.stores(), &header.scope.stores, "commands")?;
             lines.check_peers(command, "commands")?;
         }
@@ -308,15 +309,21 @@ impl<R> Lines<R> {
 
     /// Raft takes the id 0 for nobody.
     fn check_peers(&self, command: &Command, field: &str) -> Result<(), TraceError> {
-        let changes = match command {
-            Command::ChangePeer(change) => std::slice::from_ref(change),
-            Command::EnterJoint { changes } => changes,
-            _ => &[],
+        let zero = match command {
+            Command::ChangePeer(change) => (change.peer == 0).then_some("peer"),
+            Command::EnterJoint { changes } => {
+                changes.iter().any(|change| change.peer == 0).then_some("peer")
+            }
+            Command::Split { children, .. } => {
+                let region = children.iter().any(|child| child.region == 0).then_some("region");
+                region.or(children.iter().any(|child| child.peers.contains(&0)).then_some("peer"))
+            }
+            _ => None,
         };
-        match changes.iter().any(|change| change.peer == 0) {
-            false => Ok(()),
-            true => {
-                let what = "a peer id is 0, and ids begin at 1".into();
+        match zero {
+            None => Ok(()),
+            Some(kind) => {
+                let what = format!("a {kind} id is 0, and ids begin at 1");
                 Err(TraceError::Malformed { at: self.column_of(field), what })
             }
         }

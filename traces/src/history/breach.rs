@@ -157,7 +157,25 @@ pub enum Breach {
         /// The index of the write that a client knew of.
         acknowledged: u64,
     },
-    /// A read returned what the peer does not hold, or named another region or epoch.
+    /// A read was answered by a peer that had not applied a split, and when it
+    /// was asked the key had been written in the region that was split off.
+    #[error(
+        "store {store} answered a read of {key} at version {version}; when it was asked, a write in region {split_off}, to which a split had given the key, was known"
+    )]
+    ReadBehindSplit {
+        /// The region that was asked.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The key.
+        key: Key,
+        /// The version of the peer that answered.
+        version: u64,
+        /// The region that has the key and the write.
+        split_off: RegionId,
+    },
+    /// A read returned what the peer does not hold, a key that is not its to
+    /// answer for, or a region that is not the peer's.
     #[error("store {store} answered a read of {key} with something else than it holds")]
     WrongAnswer {
         /// The region.
@@ -184,6 +202,7 @@ impl Breach {
             | Breach::TombstoneBehind { region, .. }
             | Breach::Vanished { region, .. }
             | Breach::StaleRead { region, .. }
+            | Breach::ReadBehindSplit { region, .. }
             | Breach::WrongAnswer { region, .. } => region,
         }
     }

@@ -1,6 +1,6 @@
 //! What clients were told: acknowledged writes, and reads.
 
-use super::{Acknowledged, Breach, Fold, Step, Write};
+use super::{Acknowledged, Asked, Breach, Fold, RegionHistory, Step, Write};
 use crate::action::{Action, Command};
 use crate::cluster::Cluster;
 use crate::outcome::{Outcome, Returned};
@@ -18,12 +18,17 @@ impl Fold<'_> {
         }
         for index in peer.log.truncated.index.max(applied_before) + 1..=peer.applied {
             let Some(entry) = peer.log.entry(index) else { continue };
-            let Some(Command::Put { key, value }) = &entry.command else { continue };
+            let Some(command) = &entry.command else { continue };
+            let Some(key) = command.written_key() else { continue };
             // A write under another version, or of a key elsewhere, is skipped at apply.
             if entry.epoch.version != peer.region.epoch.version || !peer.region.contains(key) {
                 continue;
             }
-            let write = Write { index, term: entry.term, value: value.clone() };
+            let value = match command {
+                Command::Put { value, .. } => Some(value.clone()),
+                _ => None,
+            };
+            let write = Write { index, term: entry.term, version: entry.epoch.version, value };
             if peer.role == Role::Leader && entry.term == peer.term {
                 self.acknowledge(step.region, key, write, peer.term);
             } else {
@@ -64,7 +69,11 @@ impl Fold<'_> {
     /// Takes in a read that is asked or answered in `before`.
     pub(super) fn client(&mut self, before: &impl Cluster, action: &Action, outcome: &Outcome) {
         match (action, outcome) {
-            (Action::Read { region, store, key }, Outcome::Done(_)) => self.asked(*region, *store, key),
+            (Action::Read { region, store, key }, Outcome::Done(_)) => {
+                if let Some(peer) = before.peer(*store, *region) {
+                    self.asked(*region, *store, peer, key);
+                }
+            }
             (Action::AnswerRead { region, store }, Outcome::Done(returned)) => {
                 if let Some(peer) = before.peer(*store, *region) {
                     self.answered(*region, *store, peer, returned);
@@ -74,11 +83,24 @@ impl Fold<'_> {
         }
     }
 
-    fn asked(&mut self, region: RegionId, store: StoreId, key: &Key) {
-        let writes = self.region(region).writes.get(key);
-        if let Some(known) = writes.and_then(|writes| writes.acknowledged.as_ref()) {
-            let index = known.write.index;
-            self.region_mut(region).reads.insert(store, index);
+    /// Notes what is known when a read is asked. A write under a newer version
+    /// than the peer's is of a region to which a split gave the key. The peer
+    /// will have dropped the read when it has applied that split, so whatever it
+    /// answers is older than the write.
+    fn asked(&mut self, region: RegionId, store: StoreId, peer: &Peer, key: &Key) {
+        let known = |of: &RegionHistory| {
+            of.writes.get(key).and_then(|writes| writes.acknowledged.as_ref()).map(|known| {
+                let Write { index, version, .. } = known.write;
+                (index, version)
+            })
+        };
+        let index = known(self.region(region)).map_or(0, |(index, _)| index);
+        let behind =
+            |of: &RegionHistory| known(of).is_some_and(|(_, version)| version > peer.region.epoch.version);
+        let mut others = self.history.regions.iter().filter(|(other, _)| **other != region);
+        let split_off = others.find(|(_, of)| behind(of)).map(|(other, _)| *other);
+        if index > 0 || split_off.is_some() {
+            self.region_mut(region).reads.insert(store, Asked { index, split_off });
         }
     }
 
@@ -88,17 +110,22 @@ impl Fold<'_> {
     fn answered(&mut self, region: RegionId, store: StoreId, peer: &Peer, returned: &Returned) {
         let Some(read) = &peer.read else { return };
         let key = &read.key;
-        let held = matches!(returned, Returned::Value { key: of, value, region: named, epoch }
-            if of == key && value.as_ref() == peer.data.get(key) && *named == region
-                && *epoch == peer.region.epoch);
+        let held = matches!(returned, Returned::Value { key: of, value, region: named }
+            if of == key && value.as_ref() == peer.data.get(key) && *named == peer.region
+                && named.contains(key));
         if !held {
             self.breach(Breach::WrongAnswer { region, store, key: key.clone() });
         }
-        if let Some(acknowledged) = self.region(region).reads.get(&store).copied()
-            && peer.applied < acknowledged
+        if let Some(Asked { index: acknowledged, split_off }) = self.region(region).reads.get(&store).copied()
         {
-            let (key, applied) = (key.clone(), peer.applied);
-            self.breach(Breach::StaleRead { region, store, key, applied, acknowledged });
+            if peer.applied < acknowledged {
+                let (key, applied) = (key.clone(), peer.applied);
+                self.breach(Breach::StaleRead { region, store, key, applied, acknowledged });
+            }
+            if let Some(split_off) = split_off {
+                let (key, version) = (key.clone(), peer.region.epoch.version);
+                self.breach(Breach::ReadBehindSplit { region, store, key, version, split_off });
+            }
         }
         let shown = self.region(region).writes.get(key).and_then(|writes| writes.shown_at(peer.applied));
         if let Some(write) = shown.cloned() {

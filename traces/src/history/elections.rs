@@ -1,6 +1,7 @@
 //! Who led, and what was known to be committed.
 
-use super::{Breach, Committed, Fold, Step, Winner, initialised, is_live};
+use super::births::may_be_born;
+use super::{BIRTH, Breach, Committed, Fold, Step, Winner, initialised, is_live};
 use crate::cluster::Cluster;
 use crate::region::RegionId;
 use crate::view::{PeerState, Role};
@@ -27,8 +28,10 @@ impl Fold<'_> {
     }
 
     /// An election of a term can still be won by a candidate of that term, or
-    /// by a peer that is behind it. A peer that is yet to be created takes the
-    /// term of a living one.
+    /// by a peer that is behind it. A peer that a message is yet to create takes
+    /// the term of a living one. One that a split is yet to bring does not: it
+    /// begins at term 5, behind every term that can be won, can campaign in term
+    /// 6 and be voted for by others of its kind, so nobody's win is forgotten.
     pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl Cluster) {
         let leaders = &self.region(region).leaders;
         if leaders.is_empty() {
@@ -39,7 +42,7 @@ impl Fold<'_> {
                 is_live(peer) && (peer.term < term || peer.term == term && peer.role == Role::Candidate)
             })
         };
-        if !leaders.keys().all(|term| winnable(*term)) {
+        if !leaders.keys().all(|term| winnable(*term)) && !may_be_born(after, region) {
             self.region_mut(region).leaders.retain(|term, _| winnable(*term));
         }
     }
@@ -76,7 +79,9 @@ impl Fold<'_> {
     }
 
     /// What all know, the views show; a peer that is yet to be initialised
-    /// takes it as a snapshot from one of them.
+    /// takes it as a snapshot from one of them. One that a split is yet to bring
+    /// knows nothing beyond its birth, and could take another entry for
+    /// committed when those who had this one have compacted it away.
     pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl Cluster) {
         let Some((first, _)) = self.region(region).committed.first_key_value() else { return };
         let known_by_all = commit_of_all(after, region);
@@ -86,7 +91,9 @@ impl Fold<'_> {
     }
 }
 
-/// Up to here every initialised peer knows the log to be committed.
+/// Up to here every initialised peer knows the log to be committed, those that
+/// a split may still bring included.
 fn commit_of_all(cluster: &impl Cluster, region: RegionId) -> u64 {
-    initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX)
+    let known = initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX);
+    if known > BIRTH.index && may_be_born(cluster, region) { BIRTH.index } else { known }
 }

@@ -1,6 +1,7 @@
 //! Region metas by epoch, and the lives and deaths of peers.
 
-use super::{Breach, Creator, Destroyed, Fold, Step, initialised};
+use super::births::may_be_born;
+use super::{Breach, Creator, Destroyed, Fold, Step, initialised, shows_epoch};
 use crate::cluster::Cluster;
 use crate::region::{Epoch, PeerId, Region, RegionId};
 use crate::view::{Peer, PeerState};
@@ -46,7 +47,8 @@ impl Fold<'_> {
     }
 
     /// A meta that every initialised peer has left behind in both components
-    /// will not be entered again; one of them going back is a breach itself.
+    /// will not be entered again; one of them going back is a breach itself. A
+    /// peer that a split is yet to bring enters them all, from the first on.
     pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl Cluster) {
         let metas = &self.region(region).metas;
         if metas.is_empty() {
@@ -58,7 +60,7 @@ impl Fold<'_> {
                 epoch != now && epoch.conf_ver <= now.conf_ver && epoch.version <= now.version
             })
         };
-        if metas.iter().any(|meta| left_behind(meta.epoch)) {
+        if metas.iter().any(|meta| left_behind(meta.epoch)) && !may_be_born(after, region) {
             self.region_mut(region).metas.retain(|meta| !left_behind(meta.epoch));
         }
     }
@@ -106,7 +108,8 @@ impl Fold<'_> {
 
     /// Where a peer was, only a configuration newer than its end, and that
     /// lists the new peer, may put one: at its creation by a message, and
-    /// again when a snapshot gives it a region.
+    /// again when a snapshot gives it a region. What a split brings has its
+    /// region at once, and that region is the configuration that put it there.
     fn came_to_be(&mut self, step: &Step<'_>, after: &Peer, last: Option<Destroyed>) {
         let Some(Destroyed { peer: destroyed, epoch: at }) = last else { return };
         let (region, store, peer) = (step.region, step.store, after.id);
@@ -147,11 +150,6 @@ impl Fold<'_> {
             self.breach(Breach::TombstoneBehind { region, store, peer, peer_epoch, tombstone });
         }
     }
-}
-
-/// A peer that never was initialised, and its tombstone, have epoch zero.
-fn shows_epoch(peer: &Peer) -> bool {
-    peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
 }
 
 /// Whether every quorum of `a` meets every quorum of `b`, judged by halves: a

@@ -4,36 +4,50 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::region::{Epoch, Key, PeerId, Region, StoreId, Value};
+use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 
 /// What was in one region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegionHistory {
     /// Who won the election of a term, by term. Forgotten once no peer is
-    /// behind the term or a candidate of it: it cannot be won again.
+    /// behind the term or a candidate of it, and none may be born: it cannot be
+    /// won again.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub leaders: BTreeMap<u64, Winner>,
     /// What somebody knew to be committed, by index. Forgotten once every
-    /// initialised peer knows the index to be committed. It follows from the
-    /// logs unless a peer that knew is gone, so it adds few states.
+    /// initialised peer knows the index to be committed and none may be born. It
+    /// follows from the logs unless a peer that knew is gone, so it adds few states.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub committed: BTreeMap<u64, Committed>,
     /// Every region meta seen, by ascending epoch. Forgotten once every
-    /// initialised peer is beyond it.
+    /// initialised peer is beyond it and none may be born.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metas: Vec<Region>,
     /// The last epoch on a store that shows none now: its tombstone gave way
     /// to a peer that is not initialised, or is not to be seen.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub destroyed: BTreeMap<StoreId, Destroyed>,
-    /// The writes that took effect, by key.
+    /// The writes that took effect, by key; in a region that was split off, what
+    /// the parent held stands at the index where every replica begins. Forgotten
+    /// once the key is in no initialised replica's range and none may be born.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub writes: BTreeMap<Key, KeyWrites>,
-    /// For a read under way on a store: the index of the last write of its key
-    /// that a client knew of when the read was asked. Absent if there was none.
+    /// For a read under way on a store: what a client knew of its key when the
+    /// read was asked. Absent if nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reads: BTreeMap<StoreId, u64>,
+    pub reads: BTreeMap<StoreId, Asked>,
+}
+
+/// What a client knew of a key when a read of it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Asked {
+    /// The index of the last write in the region; 0 for none.
+    pub index: u64,
+    /// A region with a write under a newer version than the asked peer has: the
+    /// key went there by a split that the peer has not applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_off: Option<RegionId>,
 }
 
 /// Who won an election.
@@ -67,7 +81,7 @@ pub struct Destroyed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyWrites {
     /// The last one that a client knows of: its proposer applied it while it
-    /// still led, or a read returned it.
+    /// still led, or a read returned it. What a split handed over counts as known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
     /// Those behind it that somebody applied, by ascending index.
@@ -91,8 +105,11 @@ pub struct Write {
     pub index: u64,
     /// The term of its entry.
     pub term: u64,
-    /// The value.
-    pub value: Value,
+    /// The version of the region that it was made under.
+    pub version: u64,
+    /// The value; `None` for a `Delete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
 }
 
 /// A write that a client knows of.

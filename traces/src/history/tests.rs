@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::region::{Key, Member, MemberRole};
-use crate::view::{Entry, Log, LogPosition, Role, Store, View};
-use crate::{Answer, Command, Entries, Reason};
+use crate::view::{Entry, Log, LogPosition, PlacementDriver, Role, Store, View};
+use crate::{Answer, Child, Command, Derive, Entries, Reason};
 
 /// One voter that has applied a `Put` of its own as leader of term 6, or is about to.
 fn cluster(written: bool) -> View {
@@ -21,6 +21,7 @@ fn cluster(written: bool) -> View {
     let peer = Peer {
         id: 1,
         state: PeerState::Normal,
+        over_tombstone: false,
         role: Role::Leader,
         term: 6,
         vote: 1,
@@ -39,7 +40,11 @@ fn cluster(written: bool) -> View {
         data: BTreeMap::new(),
     };
     let store = Store { peers: [(1, peer)].into(), ..Store::default() };
-    View { stores: [(1, store), (2, Store::default())].into(), held: Vec::new() }
+    View {
+        stores: [(1, store), (2, Store::default())].into(),
+        held: Vec::new(),
+        pd: PlacementDriver::default(),
+    }
 }
 
 fn propose() -> Action {
@@ -75,6 +80,38 @@ fn what_is_not_carried_stays_empty() {
     let mut history = History::begin(parts, &cluster(false));
     history.fold(&cluster(false), &propose(), &Outcome::DONE, &cluster(true));
     assert_eq!(history, History::begin(parts, &cluster(false)));
+}
+
+/// A split brings a region that was nowhere before: the fold looks there too.
+#[test]
+fn a_region_that_comes_to_be_is_taken_in() {
+    let mut before = cluster(true);
+    let parent = before.stores.get_mut(&1).unwrap().peers.get_mut(&1).unwrap();
+    parent.data = [(Key::from("a"), Key::from("1"))].into();
+    let child = Child { key: Key::from("a"), region: 10, peers: vec![11] };
+    let command = Command::Split { children: vec![child], derive: Derive::Left };
+    parent.log.entries.push(Entry { term: 6, command: Some(command), epoch: parent.region.epoch });
+    parent.commit = 7;
+    let mut after = before.clone();
+    let store = after.stores.get_mut(&1).unwrap();
+    let parent = store.peers.get_mut(&1).unwrap();
+    let epoch = Epoch { conf_ver: 1, version: 2 };
+    (parent.applied, parent.region.epoch, parent.region.end) = (7, epoch, Key::from("a"));
+    let data = std::mem::take(&mut parent.data);
+    let peers = vec![Member { id: 11, store: 1, role: MemberRole::Voter }];
+    let region = Region { id: 10, start: Key::from("a"), end: Key::empty(), epoch, peers };
+    let log = Log { truncated: BIRTH, entries: Vec::new() };
+    let born =
+        Peer { id: 11, leader: 11, vote: 11, log, commit: 5, applied: 5, region, data, ..parent.clone() };
+    store.peers.insert(10, born);
+    let mut history = History::begin(HistoryParts::ALL, &before);
+    history.fold(&before, &Action::Apply { region: 1, store: 1 }, &Outcome::DONE, &after);
+    assert_eq!(history.region(10).metas.len(), 1);
+    let written = &history.region(10).writes[&Key::from("a")].acknowledged.as_ref().unwrap().write;
+    assert_eq!((written.index, written.version, written.value.clone()), (5, 1, Some(Key::from("1"))));
+    assert!(history.region(1).writes.is_empty(), "its only replica has split");
+    let text = serde_json::to_string(&history).unwrap();
+    assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
 }
 
 #[test]

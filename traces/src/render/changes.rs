@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::action::Action;
 use crate::diff::differences;
-use crate::region::{PeerId, RegionId, StoreId};
-use crate::view::{Entry, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
+use crate::region::{PeerId, Region, RegionId, StoreId};
+use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
 use crate::words::joined;
 
 /// The changes from one view to the next, a line each; empty if nothing changed.
@@ -22,7 +22,8 @@ pub fn changes(before: &View, after: &View) -> Vec<String> {
     for &store in stores {
         lines.extend(store_changes(store, before, after, several));
     }
-    lines.extend(held_changes(before, after));
+    lines.extend(message_changes(&before.held, &after.held, "held", "no longer held"));
+    lines.extend(number("placement driver: next id", before.pd.next_id, after.pd.next_id));
     if lines.is_empty() {
         lines.extend(differences(before, after).iter().map(|difference| {
             let (was, is) = difference.words();
@@ -68,6 +69,8 @@ fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> 
             is.ranges.iter().map(|entry| format!("{} [{}, {})", entry.region, entry.start, entry.end));
         lines.push(format!("store {store}: its ranges are {}", joined(ranges, ", ")));
     }
+    let parked = message_changes(&was.parked, &is.parked, "parked", "no longer parked");
+    lines.extend(parked.into_iter().map(|words| format!("store {store}: {words}")));
     lines
 }
 
@@ -76,9 +79,24 @@ fn created(peer: &Peer) -> Vec<String> {
         PeerState::Tombstone => {
             vec![format!("a tombstone of peer {} at epoch {}", peer.id, peer.region.epoch)]
         }
-        state => {
-            let mut words = vec![format!("peer {} is created, {state}", peer.id)];
+        PeerState::Uninitialised => {
+            let mut words = vec![format!("peer {} is created, uninitialised", peer.id)];
             words.extend(follows(peer));
+            words
+        }
+        // With a region and data from the first: only a split brings that.
+        PeerState::Normal => {
+            let Region { start, end, epoch, peers, .. } = &peer.region;
+            let mut words = vec![
+                format!("peer {} is split off with range [{start}, {end})", peer.id),
+                format!("epoch {epoch}"),
+                format!("peers {{{}}}", joined(peers, " ")),
+            ];
+            words.extend(peer.data.iter().map(|(key, value)| format!("{key}={value}")));
+            words.push(match (peer.role, follows(peer)) {
+                (_, Some(follows)) => follows,
+                (role, None) => format!("{role} of term {}", peer.term),
+            });
             words
         }
     }
@@ -209,10 +227,13 @@ fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
 fn data_changes(was: &Peer, is: &Peer) -> Vec<String> {
     let written = is.data.iter().filter(|(key, value)| was.data.get(*key) != Some(*value));
     let gone = was.data.keys().filter(|key| !is.data.contains_key(*key));
-    written
-        .map(|(key, value)| format!("{key}={value}"))
-        .chain(gone.map(|key| format!("{key} gone")))
-        .collect()
+    let (deleted, left): (Vec<_>, Vec<_>) = gone.partition(|key| is.region.contains(key));
+    let mut words: Vec<_> = written.map(|(key, value)| format!("{key}={value}")).collect();
+    words.extend(deleted.iter().map(|key| format!("{key} gone")));
+    if !left.is_empty() {
+        words.push(format!("leaves {} to others", joined(left, " ")));
+    }
+    words
 }
 
 fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> Vec<String> {
@@ -256,17 +277,18 @@ fn read_changes(was: Option<&Read>, is: Option<&Read>) -> Vec<String> {
     }
 }
 
-fn held_changes(before: &View, after: &View) -> Vec<String> {
+/// The messages that came, under `here`, and those that went, under `gone`.
+fn message_changes(before: &[Held], after: &[Held], here: &str, gone: &str) -> Vec<String> {
     // Messages are pushed at the end and taken from anywhere.
-    let mut left = before.held.clone();
+    let mut left: Vec<&Held> = before.iter().collect();
     let mut words = Vec::new();
-    for held in &after.held {
-        match left.iter().position(|old| old == held) {
+    for message in after {
+        match left.iter().position(|old| *old == message) {
             Some(at) => drop(left.remove(at)),
-            None => words.push(format!("held: {held}")),
+            None => words.push(format!("{here}: {message}")),
         }
     }
-    words.extend(left.iter().map(|held| format!("no longer held: {held}")));
+    words.extend(left.iter().map(|message| format!("{gone}: {message}")));
     words
 }
 
@@ -284,6 +306,7 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Vec<StoreId>, Opt
             (vec![*leader], target)
         }
         Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
+            Some(held) if held.is_from_driver() => (vec![held.to.store], None),
             Some(held) => (vec![held.from.store], Some(held.to.store)),
             None => (Vec::new(), None),
         },

@@ -108,6 +108,7 @@ fn store_words(store: &Store) -> String {
         lines.push(store.status.to_string());
     }
     lines.extend(store.peers.iter().map(|(region, peer)| format!("region {region}: {}", peer_words(peer))));
+    lines.extend(store.parked.iter().map(|message| format!("parked: {message}")));
     lines.join("\n")
 }
 
@@ -126,6 +127,9 @@ fn peer_words(peer: &Peer) -> String {
         format!("epoch {}", region.epoch),
         format!("peers {}", joined(&region.peers, " ")),
     ];
+    if !region.range().is_whole() {
+        lines.push(format!("range [{}, {})", region.start, region.end));
+    }
     if let Some(snapshot) = &peer.snapshot {
         lines.push(format!("snapshot at {}", snapshot.position.index));
     }

@@ -37,7 +37,7 @@ fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
 fn write_step(text: &mut String, step: &Step, before: Option<&View>, stores: &[StoreId]) -> std::fmt::Result {
     let (from, to) = ends(&step.action, before);
     let mut words = format!("{} {}", step.index, action_words(&step.action, before));
-    if let Some(Outcome::Refused(_) | Outcome::Done(crate::Returned::Value { .. })) = step.outcome {
+    if step.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::DONE) {
         let _ = write!(words, ", {}", outcome_words(step));
     }
     match (from.first(), to) {

@@ -28,9 +28,20 @@ fn change() -> impl Strategy<Value = Change> {
     (kind, id, number()).prop_map(|(kind, peer, store)| Change { kind, peer, store })
 }
 
+fn child() -> impl Strategy<Value = Child> {
+    let id = || prop_oneof![4 => 1..20_u64, 1 => 1..NUMBER_LIMIT];
+    (key(), id(), vec(id(), 0..3)).prop_map(|(key, region, peers)| Child { key, region, peers })
+}
+
+fn derive() -> impl Strategy<Value = Derive> {
+    select(vec![Derive::Left, Derive::Right])
+}
+
 pub(crate) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         (key(), key()).prop_map(|(key, value)| Command::Put { key, value }),
+        key().prop_map(|key| Command::Delete { key }),
+        (vec(child(), 0..3), derive()).prop_map(|(children, derive)| Command::Split { children, derive }),
         change().prop_map(Command::ChangePeer),
         vec(change(), 0..3).prop_map(|changes| Command::EnterJoint { changes }),
         Just(Command::LeaveJoint),
@@ -65,6 +76,9 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         place().prop_map(|(region, store)| Action::Apply { region, store }),
         (number(), number(), command(), option::of(epoch()))
             .prop_map(|(region, store, command, epoch)| Action::Propose { region, store, command, epoch }),
+        (number(), number(), vec(key(), 0..3), derive(), answer()).prop_map(
+            |(region, store, keys, derive, answer)| Action::AskSplit { region, store, keys, derive, answer }
+        ),
         (number(), number(), key()).prop_map(|(region, store, key)| Action::Read { region, store, key }),
         place().prop_map(|(region, store)| Action::AnswerRead { region, store }),
         place().prop_map(|(region, leader)| Action::TimeoutNow { region, leader }),
@@ -83,13 +97,12 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
 }
 
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
-    let reasons = vec![Reason::StoreDown, Reason::PendingConfChange, Reason::NoEffect, Reason::TwoVoters];
     prop_oneof![
         Just(Outcome::DONE),
-        (key(), option::of(key()), number(), epoch()).prop_map(|(key, value, region, epoch)| {
-            Outcome::Done(Returned::Value { key, value, region, epoch })
-        }),
-        select(reasons).prop_map(Outcome::Refused),
+        (key(), option::of(key()), region())
+            .prop_map(|(key, value, region)| { Outcome::Done(Returned::Value { key, value, region }) }),
+        vec(child(), 0..3).prop_map(|children| Outcome::Done(Returned::Allotted { children })),
+        select(Reason::ALL).prop_map(Outcome::Refused),
     ]
 }
 
@@ -143,12 +156,27 @@ fn message() -> impl Strategy<Value = Message> {
         (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),
         number().prop_map(|commit| Message::Heartbeat { commit }),
         region().prop_map(|region| Message::Removed { region }),
+        (vec(child(), 0..3), derive())
+            .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
     ]
 }
 
+fn range() -> impl Strategy<Value = KeyRange> {
+    prop_oneof![Just(KeyRange::default()), (key(), key()).prop_map(|(start, end)| KeyRange { start, end })]
+}
+
 fn held() -> impl Strategy<Value = Held> {
-    (number(), member(), member(), number(), epoch(), message())
-        .prop_map(|(region, from, to, term, epoch, message)| Held { region, from, to, term, epoch, message })
+    (number(), member(), member(), number(), epoch(), range(), message()).prop_map(
+        |(region, from, to, term, epoch, range, message)| Held {
+            region,
+            from,
+            to,
+            term,
+            epoch,
+            range,
+            message,
+        },
+    )
 }
 
 fn leading() -> impl Strategy<Value = Leading> {
@@ -181,6 +209,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         )| Peer {
             id,
             state,
+            over_tombstone: state == PeerState::Uninitialised && commit % 2 == 1,
             role,
             term,
             vote,
@@ -201,7 +230,12 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
 pub(crate) fn view() -> impl Strategy<Value = View> {
     let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed]);
     let range = (key(), key(), number()).prop_map(|(start, end, region)| RangeEntry { start, end, region });
-    let store = (status, btree_map(number(), peer(), 0..3), vec(range, 0..2))
-        .prop_map(|(status, peers, ranges)| Store { status, peers, ranges });
-    (btree_map(number(), store, 0..3), vec(held(), 0..3)).prop_map(|(stores, held)| View { stores, held })
+    let store = (status, btree_map(number(), peer(), 0..3), vec(range, 0..2), vec(held(), 0..2))
+        .prop_map(|(status, peers, ranges, parked)| Store { status, peers, ranges, parked });
+    let pd = number().prop_map(|next_id| PlacementDriver { next_id });
+    (btree_map(number(), store, 0..3), vec(held(), 0..3), pd).prop_map(|(stores, held, pd)| View {
+        stores,
+        held,
+        pd,
+    })
 }

@@ -208,6 +208,55 @@ fn a_peer_id_that_raft_takes_for_nobody() {
 }
 
 #[test]
+fn ids_of_a_split_that_nobody_has() {
+    let split = |region: u64, peer: u64| {
+        let child = format!(r#"{{"key":"6d","region":{region},"peers":[11,{peer}]}}"#);
+        let command = format!(r#"{{"split":{{"children":[{child}],"derive":"left"}}}}"#);
+        let action = format!(r#"{{"propose":{{"region":1,"store":1,"command":{command}}}}}"#);
+        format!(r#"{{"record":"step","index":1,"action":{action}}}"#)
+    };
+    for (line, words) in [(split(0, 12), "a region id is 0"), (split(10, 0), "a peer id is 0")] {
+        let (error, number, at) = fault(&[&header(), &line]);
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!((number, at), (2, column(&line, r#"{"propose""#)));
+    }
+    let fine = format!("{}\n{}\n", header(), split(10, 12));
+    assert_eq!(Trace::parse("fine.jsonl", &fine).expect("these ids may be").steps.len(), 1);
+}
+
+#[test]
+fn splits_that_no_leader_may_ask_for() {
+    let split = |keys: &[&str]| SplitKeys {
+        keys: keys.iter().map(|key| Key::from(*key)).collect(),
+        derive: Derive::Right,
+    };
+    let scope = |next_id, splits| Scope { next_id, splits, ..toy::scope("broken", &[1, 2]) };
+    let add = |peer| Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer, store: 3 });
+    let adding = |next_id, peer| Scope { commands: vec![add(peer)], ..scope(next_id, Vec::new()) };
+    for (scope, words) in [
+        (scope(2, Vec::new()), "allots from 2 on, and 2 is in use"),
+        (adding(4, 4), "allots from 4 on, and 4 is in use"),
+        (scope(10, vec![split(&["m"]), split(&[])]), "has no key"),
+        (scope(10, vec![split(&["", "m"])]), "key is empty"),
+        (scope(10, vec![split(&["m", "g"])]), "split key g is not beyond m"),
+        (scope(10, vec![split(&["m", "m"])]), "split key m is not beyond m"),
+    ] {
+        let error = scope.validate().expect_err(words);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    for fine in [scope(0, vec![split(&["m"])]), scope(3, vec![split(&["g", "m"])]), adding(5, 4)] {
+        assert_eq!(fine.validate(), Ok(()));
+    }
+}
+
+#[test]
+fn commands_for_a_child_that_name_an_unknown_store() {
+    let command = r#""child_commands":[{"region":10,"command":{"change_peer":{"kind":"remove","peer":13,"store":7}}}],"rounds""#;
+    let line = header().replace(r#""rounds""#, command);
+    assert!(matches!(fault(&[&line]).0, TraceError::UnknownStore { store: 7, .. }));
+}
+
+#[test]
 fn records_that_are_none() {
     let malformed = |line: &str, words: &str| {
         let (error, number, at) = fault(&[&header(), line]);

@@ -38,7 +38,7 @@ fn seen(peer: Peer) -> View {
     let mut store = Store::default();
     store.ranges.push(RangeEntry { start: Key::empty(), end: Key::empty(), region: 1 });
     store.peers.insert(1, peer);
-    View { stores: [(2, store)].into(), held: Vec::new() }
+    View { stores: [(2, store)].into(), ..View::default() }
 }
 
 type Alteration = (&'static str, fn(&mut Peer));
@@ -157,15 +157,23 @@ fn stores_ranges_and_held_messages_are_named() {
     };
     let member = |id| Member { id, store: id, role: MemberRole::Voter };
     let epoch = Epoch { conf_ver: 1, version: 1 };
-    let held = Held { region: 1, from: member(1), to: member(2), term: 6, epoch, message: append };
-    let base = View { held: vec![held], ..seen(full()) };
+    let range = KeyRange { start: "a".into(), end: "m".into() };
+    let held = Held { region: 1, from: member(1), to: member(2), term: 6, epoch, range, message: append };
+    let pd = PlacementDriver { next_id: 10 };
+    let mut base = View { held: vec![held.clone()], pd, ..seen(full()) };
+    base.stores.get_mut(&2).unwrap().parked.push(held);
     type Case<'a> = (&'a str, &'a dyn Fn(&mut View));
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 12] = [
         ("stores/2/status", &|view| view.stores.get_mut(&2).unwrap().status = StoreStatus::Down),
         ("stores/2", &|view| view.stores.clear()),
         ("stores/2/regions/1", &|view| view.stores.get_mut(&2).unwrap().peers.clear()),
         ("stores/2/ranges/0/region", &|view| view.stores.get_mut(&2).unwrap().ranges[0].region = 2),
+        ("stores/2/parked", &|view| view.stores.get_mut(&2).unwrap().parked.clear()),
+        ("stores/2/parked/0/term", &|view| view.stores.get_mut(&2).unwrap().parked[0].term = 7),
+        ("pd/next_id", &|view| view.pd.next_id = 14),
+        ("pd", &|view| view.pd = PlacementDriver::default()),
         ("held/0", &|view| view.held.clear()),
+        ("held/0/range/end", &|view| view.held[0].range.end = "n".into()),
         ("held/0/term", &|view| view.held[0].term = 7),
         ("held/0/message/append/entries/7", &|view| {
             let Message::Append { entries, .. } = &mut view.held[0].message else { unreachable!() };
@@ -184,7 +192,7 @@ fn stores_ranges_and_held_messages_are_named() {
 fn paths_are_sorted_with_numbers_by_value() {
     let stores = |status| View {
         stores: (1..=11).map(|id| (id, Store { status, ..Store::default() })).collect::<BTreeMap<_, _>>(),
-        held: Vec::new(),
+        ..View::default()
     };
     let found = differences(&stores(StoreStatus::Up), &stores(StoreStatus::Down));
     let order: Vec<String> = (1..=11).map(|id| format!("stores/{id}/status")).collect();

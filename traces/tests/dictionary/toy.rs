@@ -25,6 +25,9 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         prelude: Vec::new(),
         rounds: vec![Entries::One],
         commands: Vec::new(),
+        child_commands: Vec::new(),
+        splits: Vec::new(),
+        next_id: 0,
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
@@ -36,6 +39,7 @@ pub(crate) fn peer(id: PeerId, region: Region) -> Peer {
     Peer {
         id,
         state: PeerState::Normal,
+        over_tombstone: false,
         role: Role::Follower,
         term: 5,
         vote: 0,

@@ -1,0 +1,144 @@
+//! `TestOneSplit3B` at its own size: a region grows and splits while one store
+//! is cut off, which then catches up.
+
+use rollcall_traces::{Command, Key, Outcome, Reason, Value};
+
+use super::clients::Way;
+use super::ending::{Lost, RECOVERY};
+use super::requests::{Reply, Ticket};
+use super::schedule::Schedule;
+
+/// The store that is cut off.
+const CUT_OFF: u64 = 5;
+
+/// Ticks after which a write is asked for again.
+const PATIENCE: u64 = 30;
+
+fn otherwise(what: &str) -> Lost {
+    Lost::Otherwise(what.into())
+}
+
+/// `k2` holds `v2`.
+fn text(letter: &str, number: u64) -> Key {
+    Key::from(format!("{letter}{number}").as_str())
+}
+
+impl Schedule {
+    /// The test, step by step. The network stays parted for at least so many events.
+    pub(super) fn one_split(&mut self, events: u64) -> Result<(), Lost> {
+        self.must_put([1, 2])?;
+        if self.region_of(1).is_none() || self.region_of(1) != self.region_of(2) {
+            return Err(otherwise("k1 and k2 are not in one region at first"));
+        }
+        self.part_off([CUT_OFF]);
+        self.must_put(100..200)?;
+        self.until("no split was heard of", |schedule| {
+            schedule.events() >= events && schedule.region_of(1) != schedule.region_of(2)
+        })?;
+        if (100..200).any(|number| self.cut_off_has(number)) {
+            return Err(otherwise("the store that is cut off has what was put meanwhile"));
+        }
+        self.part_off([]);
+        self.look_at_parts()?;
+        self.refuse_right_key()?;
+        self.until("the store that was cut off does not catch up", |schedule| {
+            (100..200).all(|number| schedule.cut_off_has(number))
+        })?;
+        self.until("the cluster does not come to rest", |schedule| schedule.network.settled(None).is_some())
+    }
+
+    fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), Lost> {
+        let until = self.network.now + RECOVERY;
+        while !holds(self) {
+            if self.network.now >= until && self.events() >= self.header.parameters.events {
+                return Err(otherwise(what));
+            }
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    fn events(&self) -> u64 {
+        self.network.events.len() as u64
+    }
+
+    /// Puts the keys one after the other, each until it is acknowledged.
+    fn must_put(&mut self, numbers: impl IntoIterator<Item = u64>) -> Result<(), Lost> {
+        for number in numbers {
+            let command = Command::Put { key: text("k", number), value: text("v", number) };
+            let until = self.network.now + RECOVERY;
+            let (mut way, mut asked): (Way, Option<(Ticket, u64)>) = Default::default();
+            loop {
+                if let Some((ticket, since)) = asked {
+                    let reply = self.network.requests.fetch(ticket);
+                    if let Some(Reply::Applied) = reply {
+                        break;
+                    }
+                    if reply.is_some() || self.network.now > since + PATIENCE {
+                        self.network.requests.forget(ticket);
+                        // Whoever was asked may be cut off.
+                        (way, asked) = Default::default();
+                    }
+                }
+                if asked.is_none() {
+                    let ticket = way.write(&mut self.network, &command);
+                    asked = ticket.map(|ticket| (ticket, self.network.now));
+                }
+                if self.network.now > until {
+                    return Err(Lost::Otherwise(format!("k{number} cannot be put")));
+                }
+                self.tick()?;
+            }
+            self.acknowledged += 1;
+        }
+        Ok(())
+    }
+
+    fn region_of(&self, number: u64) -> Option<&rollcall_impl::Region> {
+        let route = self.network.driver.route(text("k", number).as_bytes())?;
+        Some(&route.region)
+    }
+
+    /// The parts are adjacent and cover what there was.
+    fn look_at_parts(&self) -> Result<(), Lost> {
+        let (Some(left), Some(right)) = (self.region_of(1), self.region_of(2)) else {
+            return Err(otherwise("a part of the key space has no region"));
+        };
+        let covers = left.start.is_empty() && left.end == right.start && right.end.is_empty();
+        let apart = !left.contains(b"k2") && !right.contains(b"k1") && left.id != right.id;
+        if covers && apart {
+            Ok(())
+        } else {
+            Err(otherwise("the parts are not adjacent, or do not cover the range"))
+        }
+    }
+
+    /// The left region does not know the right one's key, asked under its
+    /// current epoch: by its leader, which is not asked before it leads.
+    fn refuse_right_key(&mut self) -> Result<(), Lost> {
+        let until = self.network.now + RECOVERY;
+        while self.network.now < until {
+            if let Some((at, region, _)) = Way::default().to(&self.network, &text("k", 1)) {
+                match self.network.read(at, region, Some(text("k", 2))) {
+                    Err(Outcome::Refused(Reason::KeyNotInRegion)) => return Ok(()),
+                    Err(Outcome::Refused(Reason::NotLeader)) => {}
+                    other => {
+                        return Err(Lost::Otherwise(format!("k2 is asked of the left region: {other:?}")));
+                    }
+                }
+            }
+            self.tick()?;
+        }
+        Err(otherwise("the left region has no leader"))
+    }
+
+    fn cut_off_has(&self, number: u64) -> bool {
+        let (key, expected): (Key, Value) = (text("k", number), text("v", number));
+        let store = &self.network.nodes[self.network.place(CUT_OFF)].store;
+        let mut peers = store.regions().filter_map(|region| store.peer(region));
+        peers.any(|peer| {
+            peer.region().contains(key.as_bytes())
+                && peer.data().get(key.as_bytes()).is_some_and(|value| **value == *expected.as_bytes())
+        })
+    }
+}

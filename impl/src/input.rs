@@ -1,0 +1,164 @@
+//! What a store is told, and what it wants done.
+
+use std::collections::BTreeMap;
+
+use crate::command::{Child, Command, Derive};
+use crate::message::Message;
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, Value};
+
+/// What a store is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A message from another store.
+    Message(Message),
+    /// Time passes for one region.
+    Tick {
+        /// The region.
+        region: RegionId,
+    },
+    /// The network says what became of a snapshot that the leader sent. Until
+    /// then, or until the follower answers, raft-rs sends it nothing but
+    /// heartbeats: a lost answer would strand it (TiKV `report_snapshot_status`).
+    ReportSnapshot {
+        /// The region.
+        region: RegionId,
+        /// To whom it was sent.
+        to: PeerId,
+        /// Whether it arrived.
+        arrived: bool,
+    },
+    /// The peer shall ask to become leader.
+    Campaign {
+        /// The region.
+        region: RegionId,
+    },
+    /// A command is proposed.
+    Propose {
+        /// The region.
+        region: RegionId,
+        /// The command.
+        command: Command,
+        /// The epoch that the proposer knows; the peer's own if left out.
+        epoch: Option<Epoch>,
+    },
+    /// The leader shall ask the placement driver for the ids of a split.
+    AskSplit {
+        /// The region.
+        region: RegionId,
+        /// Where to split, in order.
+        keys: Vec<Key>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
+    /// The placement driver has allotted the ids of a split that was asked for.
+    SplitAnswer {
+        /// The region.
+        region: RegionId,
+        /// The epoch of the region for whose peers they were allotted.
+        epoch: Epoch,
+        /// The new regions.
+        children: Vec<Child>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+    },
+    /// It is time to look whether the region is too big. Nothing comes of it
+    /// where the peer does not lead, or where little was written.
+    SplitCheck {
+        /// The region.
+        region: RegionId,
+    },
+    /// A value is asked for.
+    Read {
+        /// The region.
+        region: RegionId,
+        /// The key.
+        key: Key,
+    },
+    /// All values of the region are asked for (TinyKV `CmdType_Snap`).
+    Snap {
+        /// The region.
+        region: RegionId,
+    },
+    /// The read under way shall be answered.
+    AnswerRead {
+        /// The region.
+        region: RegionId,
+    },
+    /// The next committed admin entry shall take effect.
+    Apply {
+        /// The region.
+        region: RegionId,
+    },
+    /// The received snapshot shall become the peer's state.
+    ApplySnapshot {
+        /// The region.
+        region: RegionId,
+    },
+}
+
+impl Input {
+    pub(crate) fn region(&self) -> RegionId {
+        match self {
+            Input::Message(message) => message.region,
+            Input::Tick { region }
+            | Input::ReportSnapshot { region, .. }
+            | Input::Campaign { region }
+            | Input::Propose { region, .. }
+            | Input::AskSplit { region, .. }
+            | Input::SplitAnswer { region, .. }
+            | Input::SplitCheck { region }
+            | Input::Read { region, .. }
+            | Input::Snap { region }
+            | Input::AnswerRead { region }
+            | Input::Apply { region }
+            | Input::ApplySnapshot { region } => *region,
+        }
+    }
+}
+
+/// What a store wants done, once its step is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send this.
+    Message(Message),
+    /// A read is answered.
+    Value {
+        /// The key.
+        key: Key,
+        /// Its value, if it has one.
+        value: Option<Value>,
+        /// The region that it was read in: a copy as of the answer.
+        region: Region,
+    },
+    /// A read of all values is answered.
+    Snap {
+        /// The region: a copy as of the answer.
+        region: Region,
+        /// Its data at the same time.
+        data: BTreeMap<Key, Value>,
+    },
+    /// Ask the placement driver for the ids of a split; they come back as
+    /// [`Input::SplitAnswer`] under the epoch of this region.
+    AskSplit {
+        /// The region: a copy as of now, for its peers the ids are.
+        region: Region,
+        /// Where to split, in order.
+        keys: Vec<Key>,
+        /// Which part keeps the region's id.
+        derive: Derive,
+        /// The leader that asks, to whom the answer goes.
+        to: Member,
+    },
+    /// Tell the placement driver what the region is now.
+    RegionHeartbeat {
+        /// The region.
+        region: Region,
+    },
+    /// A peer was destroyed.
+    Destroyed {
+        /// The region.
+        region: RegionId,
+        /// The peer.
+        peer: PeerId,
+    },
+}

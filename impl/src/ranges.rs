@@ -1,0 +1,81 @@
+//! Which key ranges are taken on a store, and by whom.
+//!
+//! The index from range to region holds the initialised peers; beside it stand
+//! the ranges of snapshots that were received and wait to be applied. Both are
+//! volatile and follow every change of a peer: bootstrap, split, snapshot,
+//! destroy. Follows `TV store meta: region_ranges, pending_snapshot_regions`.
+
+use std::collections::BTreeMap;
+
+use crate::region::{Key, KeyRange, RegionId};
+
+/// One entry of the range index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeEntry<'a> {
+    /// The first key of the range.
+    pub start: &'a Key,
+    /// The first key beyond it; empty for no end.
+    pub end: &'a Key,
+    /// Whose range it is.
+    pub region: RegionId,
+}
+
+/// The ranges that are taken on one store.
+#[derive(Debug, Default)]
+pub(crate) struct Ranges {
+    /// By start; the region stands in the key because a store without a guard
+    /// may hold two that begin alike.
+    ends: BTreeMap<(Key, RegionId), Key>,
+    starts: BTreeMap<RegionId, Key>,
+    pending: BTreeMap<RegionId, KeyRange>,
+}
+
+impl Ranges {
+    /// The region has this range now, and no other.
+    pub(crate) fn set(&mut self, region: RegionId, range: KeyRange) {
+        self.remove(region);
+        self.starts.insert(region, range.start.clone());
+        self.ends.insert((range.start, region), range.end);
+    }
+
+    /// The region has no range.
+    pub(crate) fn remove(&mut self, region: RegionId) {
+        if let Some(start) = self.starts.remove(&region) {
+            self.ends.remove(&(start, region));
+        }
+    }
+
+    /// Removes whoever has the range that ends nowhere.
+    pub(crate) fn remove_endless(&mut self) {
+        let endless = self.iter().find(|entry| entry.end.is_empty()).map(|entry| entry.region);
+        endless.into_iter().for_each(|region| self.remove(region));
+    }
+
+    /// The range of a snapshot of `region` that waits to be applied, if one does.
+    pub(crate) fn set_pending(&mut self, region: RegionId, range: Option<KeyRange>) {
+        match range {
+            Some(range) => self.pending.insert(region, range),
+            None => self.pending.remove(&region),
+        };
+    }
+
+    /// Whether an initialised peer of another region has a part of `range`.
+    pub(crate) fn overlap(&self, region: RegionId, range: &KeyRange) -> bool {
+        self.iter()
+            .take_while(|entry| range.end.is_empty() || *entry.start < range.end)
+            .any(|entry| entry.region != region && (entry.end.is_empty() || *entry.end > range.start))
+    }
+
+    /// Whether a waiting snapshot of another region has a part of `range`.
+    pub(crate) fn overlap_pending(&self, region: RegionId, range: &KeyRange) -> bool {
+        self.pending.iter().any(|(other, taken)| *other != region && taken.overlaps(range))
+    }
+
+    /// The index, in key order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.ends.iter().map(|((start, region), end)| RangeEntry { start, end, region: *region })
+    }
+}
+
+#[cfg(test)]
+mod tests;

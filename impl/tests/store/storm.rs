@@ -1,0 +1,214 @@
+//! Splits, conf changes, elections, snapshots and crashes at once, drawn from a
+//! printed seed: no step fails otherwise than by a refusal, the range index is
+//! what the peers say, and replicas that applied the same have the same.
+
+use std::collections::BTreeMap;
+
+use rollcall_impl::{
+    Change, ChangeKind, Command, Derive, IdAllocator, Input, Key, Output, PeerState, Refusal, RegionId,
+    Sound, StateRole, StoreId,
+};
+
+use crate::cluster::{Cluster, bytes};
+
+const STORES: u64 = 4;
+const SEEDS: u64 = 100;
+const ACTIONS: usize = 2_000;
+
+/// xorshift64*: the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    fn of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        if items.is_empty() { None } else { items.get(self.below(items.len() as u64) as usize) }
+    }
+}
+
+struct Storm {
+    cluster: Cluster<Sound>,
+    random: Random,
+    allocator: IdAllocator,
+    splits: usize,
+    parked: usize,
+    overlaps: usize,
+}
+
+impl Storm {
+    fn new(seed: u64) -> Self {
+        let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let cluster = Cluster::new(Sound, STORES, &[1, 2, 3]);
+        let allocator = IdAllocator { next_id: 100 };
+        Self { cluster, random, allocator, splits: 0, parked: 0, overlaps: 0 }
+    }
+
+    fn key(&mut self) -> Key {
+        let letter = b'a' + self.random.below(26) as u8;
+        bytes(std::str::from_utf8(&[letter]).unwrap())
+    }
+
+    /// Somewhere a live peer, a leader if there is one and `leads` is wanted.
+    fn peer(&mut self, leads: bool) -> (StoreId, RegionId) {
+        let live: Vec<_> = self
+            .cluster
+            .stores
+            .iter()
+            .flat_map(|(id, store)| store.regions().map(move |region| (*id, region, store.peer(region))))
+            .filter_map(|(id, region, peer)| Some((id, region, peer?.role() == StateRole::Leader)))
+            .filter(|(_, _, is_leader)| *is_leader || !leads)
+            .map(|(id, region, _)| (id, region))
+            .collect();
+        self.random.of(&live).copied().unwrap_or((1, 1))
+    }
+
+    fn act(&mut self) {
+        match self.random.below(100) {
+            0..55 => self.deliver(),
+            55..65 => {
+                let (store, region) = self.peer(self.splits > 2);
+                let _ = self.cluster.step(store, Input::Tick { region });
+            }
+            65..80 => {
+                let (store, region) = self.peer(false);
+                let _ = self.cluster.step(store, Input::ApplySnapshot { region });
+                let divided = self.cluster.stores[&store].regions().count();
+                let _ = self.cluster.step(store, Input::Apply { region });
+                self.splits += self.cluster.stores[&store].regions().count() - divided;
+            }
+            80..88 => {
+                let (key, (store, region)) = (self.key(), self.peer(true));
+                let command = match self.random.below(4) {
+                    0 => Command::Delete { key },
+                    _ => Command::Put { value: key.clone(), key },
+                };
+                let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
+            }
+            88..92 => self.split(),
+            92..97 => self.change(),
+            97 => {
+                let (store, region) = self.peer(true);
+                let Some(index) = self.cluster.stores[&store].peer(region).map(|peer| peer.applied()) else {
+                    return;
+                };
+                let command = Command::CompactLog { index };
+                let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
+            }
+            98 => {
+                let (store, region) = self.peer(false);
+                let _ = self.cluster.step(store, Input::Campaign { region });
+            }
+            _ => {
+                let store = 1 + self.random.below(STORES);
+                self.cluster.restart(Sound, store);
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        let Some(last) = (self.cluster.sent.len() as u64).checked_sub(1) else { return };
+        // Mostly in order; now and then late, lost or twice.
+        let at = if self.random.below(10) == 0 { self.random.below(last + 1) } else { 0 } as usize;
+        let fate = self.random.below(20);
+        let Some(message) = self.cluster.sent.remove(at) else { return };
+        if fate == 0 {
+            return;
+        }
+        if fate == 1 {
+            self.cluster.sent.push_back(message.clone());
+        }
+        let (from, to, region, id) = (message.from.store, message.to.store, message.region, message.to.id);
+        let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
+        let parked = self.cluster.stores[&to].parked().len();
+        let taken = self.cluster.step(to, Input::Message(message));
+        self.parked += self.cluster.stores[&to].parked().len().saturating_sub(parked);
+        if snapshot {
+            self.overlaps += usize::from(taken == Err(Refusal::SnapshotOverlap));
+            let report = Input::ReportSnapshot { region, to: id, arrived: taken.is_ok() };
+            let _ = self.cluster.step(from, report);
+        }
+    }
+
+    fn split(&mut self) {
+        let (key, (store, region)) = (self.key(), self.peer(true));
+        let derive = if self.random.below(2) == 0 { Derive::Left } else { Derive::Right };
+        let asked = self.cluster.outputs(store, Input::AskSplit { region, keys: vec![key], derive });
+        for output in asked.unwrap_or_default() {
+            let Output::AskSplit { region: known, keys, derive, .. } = output else { continue };
+            let (epoch, children) = (known.epoch, self.allocator.allot(&known, &keys));
+            let answer = Input::SplitAnswer { region, epoch, children, derive };
+            let _ = self.cluster.step(store, answer);
+        }
+    }
+
+    fn change(&mut self) {
+        let (store, region) = self.peer(true);
+        let target = 1 + self.random.below(STORES);
+        let Some(peer) = self.cluster.stores[&store].peer(region) else { return };
+        let present = peer.region().member_on(target).copied();
+        let command = match present {
+            Some(member) => {
+                Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: member.id, store: target })
+            }
+            None => {
+                let peer = self.allocator.next_id;
+                self.allocator.next_id += 1;
+                Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer, store: target })
+            }
+        };
+        let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
+    }
+
+    fn check(&self) {
+        let mut applied = BTreeMap::new();
+        for (id, store) in &self.cluster.stores {
+            let mut ranges: Vec<_> = store
+                .regions()
+                .filter_map(|region| store.peer(region))
+                .filter(|peer| peer.state() == PeerState::Normal)
+                .map(|peer| (peer.region().start.clone(), peer.region().end.clone(), peer.region().id))
+                .collect();
+            ranges.sort();
+            let index: Vec<_> =
+                store.ranges().map(|entry| (entry.start.clone(), entry.end.clone(), entry.region)).collect();
+            assert_eq!(index, ranges, "the index of store {id}");
+            for pair in index.windows(2) {
+                let ((_, end, one), (start, _, other)) = (&pair[0], &pair[1]);
+                assert!(!end.is_empty() && end <= start, "regions {one} and {other} overlap on store {id}");
+            }
+            for region in store.regions() {
+                let Some(peer) = store.peer(region) else { continue };
+                if peer.state() != PeerState::Normal {
+                    continue;
+                }
+                assert!(peer.data().keys().all(|key| peer.region().contains(key)));
+                let shows = (peer.region().clone(), peer.data().clone());
+                let known = applied.entry((region, peer.applied())).or_insert_with(|| shows.clone());
+                assert_eq!(*known, shows, "region {region} at {} on store {id}", peer.applied());
+            }
+        }
+    }
+}
+
+#[test]
+fn splits_race_everything() {
+    let (mut splits, mut parked, mut overlaps) = (0, 0, 0);
+    for seed in 1..=SEEDS {
+        println!("seed {seed}");
+        let mut storm = Storm::new(seed);
+        for _ in 0..ACTIONS {
+            storm.act();
+            storm.check();
+        }
+        splits += storm.splits;
+        parked += storm.parked;
+        overlaps += storm.overlaps;
+    }
+    println!("{splits} splits applied, {parked} messages parked, {overlaps} snapshots refused");
+    assert!(splits > 0 && parked > 0 && overlaps > 0, "{splits} {parked} {overlaps}");
+}

@@ -1,0 +1,212 @@
+//! Which keys belong to which region, on one store and in the cluster. After
+//! TiKV `apply.rs` `exec_batch_split`, `fsm/peer.rs` `check_snapshot`,
+//! `fsm/store.rs` `maybe_create_peer`.
+//!
+//! Left out: what a store's range index says of it, see `stores`.
+
+use rollcall_traces::{Cluster, History, Peer, Region, RegionId, StoreId, StoreStatus};
+
+use super::{Few, Property, Violation, is_initialised, shows_region};
+
+/// On one store the ranges of initialised peers are pairwise disjoint (S4).
+/// Tombstones and peers that are not initialised have no range.
+///
+/// # Errors
+/// Two peers on a store that answer for the same key.
+pub fn range_disjoint<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
+    let regions = Few::of(cluster.regions());
+    for (store, _) in cluster.stores() {
+        let peers = Few::of(initialised_on(cluster, &regions, store));
+        for (a, b) in peers.pairs() {
+            if a.region.overlaps(&b.region) {
+                let what = format!("on store {store} {} and {} share a key", a.region, b.region);
+                return Err(Violation::new(Property::RangeDisjoint, a.region.id, what));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn initialised_on<'a, C: Cluster>(
+    cluster: &'a C,
+    regions: &'a Few<RegionId>,
+    store: StoreId,
+) -> impl Iterator<Item = &'a Peer> {
+    regions.iter().filter_map(move |region| cluster.peer(store, region)).filter(|peer| is_initialised(peer))
+}
+
+/// The newest ranges of all regions, as far as anybody shows them, are disjoint,
+/// and leave out no key if those of the first state left out none (S4).
+///
+/// The newest range of a region is that of its highest version on any store,
+/// tombstones included. This needs no exception for slow replicas: an older
+/// range of theirs is not the newest, for the first replica that applies a
+/// split shows the parent's new one and, in the same step, each child, unless
+/// its store knows of the child already, which then is shown elsewhere. A
+/// replica that had the parent by a snapshot had it from such a one. Nor does a
+/// region vanish whose replicas were all removed: a tombstone keeps the region
+/// as of the removal, and gives way only to a peer that somebody with a newer
+/// configuration created, who shows at least as new a range.
+///
+/// What nobody shows can be gone with a disk only, so nothing is said once a
+/// store was destroyed.
+///
+/// # Errors
+/// A key that two regions, or none, answer for.
+pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+    if cluster.stores().any(|(_, status)| status == StoreStatus::Destroyed) {
+        return Ok(());
+    }
+    let newest = Few::of(cluster.regions().filter_map(|region| newest_meta(cluster, region)));
+    for (a, b) in newest.pairs() {
+        if a.overlaps(b) {
+            let what = format!("it is now {a} and shares a key with {b}");
+            return Err(Violation::new(Property::RangeCover, a.id, what));
+        }
+    }
+    if history.began_whole() { covered(&newest) } else { Ok(()) }
+}
+
+/// Goes from range to range, each of which begins where the last one ends.
+/// They are disjoint, so each step goes further, or there is none.
+fn covered(newest: &Few<&Region>) -> Result<(), Violation> {
+    let mut last: Option<&Region> = None;
+    for _ in newest.iter() {
+        let from = last.map_or(&[][..], |meta| meta.end.as_bytes());
+        match newest.iter().find(|meta| meta.start.as_bytes() == from) {
+            Some(meta) if meta.end.is_empty() => return Ok(()),
+            Some(meta) => last = Some(meta),
+            None => break,
+        }
+    }
+    let (region, from) = last.map_or((0, "first".to_owned()), |meta| (meta.id, meta.end.to_string()));
+    let what = format!("no region has the keys from the {from} on");
+    Err(Violation::new(Property::RangeCover, region, what))
+}
+
+fn newest_meta<C: Cluster>(cluster: &C, region: RegionId) -> Option<&Region> {
+    let metas = cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
+    metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_traces::{HistoryParts, Key, PeerState, View};
+
+    use super::super::forge::*;
+    use super::*;
+
+    /// Stores 1 and 2 have split, store 3 has not.
+    fn slow_third() -> View {
+        with(&three(), |view| {
+            commit_split(view);
+            split(view, 1);
+            split(view, 2);
+        })
+    }
+
+    /// Store 3 has the child by a message or a snapshot, beside the whole parent.
+    fn child_beside_the_parent(state: PeerState) -> View {
+        with(&slow_third(), |view| {
+            let child = three_split().stores[&3].peers[&CHILD].clone();
+            view.stores.get_mut(&3).unwrap().peers.insert(CHILD, Peer { state, ..child });
+        })
+    }
+
+    #[test]
+    fn two_peers_of_a_store_share_a_key() {
+        let view = child_beside_the_parent(PeerState::Normal);
+        let violation = range_disjoint(&view, &History::default()).unwrap_err();
+        assert!(violation.what.contains("on store 3 region 1"), "{violation}");
+    }
+
+    #[test]
+    fn a_peer_without_a_range_beside_one_that_has_it() {
+        for state in [PeerState::Uninitialised, PeerState::Tombstone] {
+            assert_eq!(range_disjoint(&child_beside_the_parent(state), &History::default()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_slow_parent_shares_keys_with_the_child_on_another_store() {
+        assert_eq!(range_disjoint(&slow_third(), &History::default()), Ok(()));
+        assert_eq!(range_disjoint(&three_split(), &History::default()), Ok(()));
+    }
+
+    /// The history of a cluster whose regions began with every key, or not.
+    fn cover(view: &View, whole: bool) -> Result<(), Violation> {
+        let first = with(&three(), |view| {
+            for store in 1..=3 {
+                peer(view, store).region.start = Key::from(if whole { "" } else { "a" });
+            }
+        });
+        let history = History::begin(HistoryParts::ALL, &first);
+        assert_eq!(history.began_whole(), whole);
+        range_cover(view, &history)
+    }
+
+    #[test]
+    fn the_newest_ranges_share_no_key_while_one_store_is_slow() {
+        for view in [three(), slow_third(), three_split()] {
+            assert_eq!(cover(&view, true), Ok(()));
+        }
+    }
+
+    /// The parent of store 3 took a later version and kept its range: it split elsewhere.
+    #[test]
+    fn the_newest_ranges_share_a_key() {
+        let view = with(&slow_third(), |view| peer(view, 3).region.epoch.version = 3);
+        for whole in [true, false] {
+            let violation = cover(&view, whole).unwrap_err();
+            assert!(violation.what.contains("shares a key with region 10"), "{violation}");
+        }
+    }
+
+    fn without_child(view: &mut View) {
+        view.stores.values_mut().for_each(|store| drop(store.peers.remove(&CHILD)));
+    }
+
+    #[test]
+    fn a_split_brings_nothing_to_have_the_keys() {
+        let view = with(&slow_third(), without_child);
+        let violation = cover(&view, true).unwrap_err();
+        assert!(violation.what.contains("from the m on"), "{violation}");
+        let first = with(&three_split(), |view| {
+            view.stores.values_mut().for_each(|store| drop(store.peers.remove(&1)));
+        });
+        assert!(cover(&first, true).unwrap_err().what.contains("from the first on"));
+    }
+
+    #[test]
+    fn regions_that_began_with_a_part_of_the_keys() {
+        assert_eq!(cover(&with(&slow_third(), without_child), false), Ok(()));
+    }
+
+    #[test]
+    fn the_child_is_gone_with_a_disk() {
+        let view = with(&slow_third(), |view| {
+            without_child(view);
+            destroy_store(view, 1);
+        });
+        assert_eq!(cover(&view, true), Ok(()));
+    }
+
+    #[test]
+    fn tombstones_are_all_that_is_left_of_a_region() {
+        let view = with(&slow_third(), |view| {
+            for store in [1, 2] {
+                peer_of(view, store, CHILD).state = PeerState::Tombstone;
+            }
+        });
+        assert_eq!(cover(&view, true), Ok(()));
+    }
+
+    #[test]
+    fn two_first_regions_cover_every_key_only_together() {
+        let began = |view: &View| History::begin(HistoryParts::ALL, view).began_whole();
+        assert!(began(&three_split()));
+        assert!(!began(&with(&three_split(), without_child)));
+        let parts = HistoryParts { cover: false, ..HistoryParts::ALL };
+        assert!(!History::begin(parts, &three_split()).began_whole());
+    }
+}

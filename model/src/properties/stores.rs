@@ -1,0 +1,338 @@
+//! What a store keeps about its peers as a whole. After TiKV `StoreMeta`
+//! (`regions`, `region_ranges`, `pending_msgs`), and `fsm/peer.rs`
+//! `on_ready_split_region`, `on_ready_persist_snapshot`, `destroy_peer`.
+
+use rollcall_traces::{
+    Cluster, History, Key, Member, Peer, PeerId, PeerState, RangeEntry, RegionId, StoreId, StoreStatus,
+};
+
+use super::{Few, Property, Violation, every_replica, is_initialised};
+
+/// What a store knows of all its peers agrees with each of them (S9).
+///
+/// - Its range index, in key order, has the range of every initialised peer and
+///   nothing else: not of tombstones, nor of peers that are not initialised.
+///   That of a store that is down is the one that it will come back with.
+/// - Every key that a peer holds lies in the peer's range.
+/// - A message is parked only where its region has no live peer, one at most
+///   for a peer, and on no store that is down.
+/// - A region lists a peer id once and a store once, and no peer id belongs to
+///   two regions. (Within one region an id may move to another store: TinyKV's
+///   `TestBasicConfChange3B` adds peer 4 on store 2 that was removed from store
+///   4, and a slow replica still has it there.)
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn meta_consistent<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
+    let regions = Few::of(cluster.regions());
+    for (store, status) in cluster.stores() {
+        index_agrees(cluster, &regions, store)?;
+        parked_agrees(cluster, store, status)?;
+    }
+    every_replica(cluster, |region, (store, peer)| match stray_key(peer) {
+        Some(key) => Err(wrong(region, format!("store {store} holds {key}, and has {}", peer.region))),
+        None => Ok(()),
+    })?;
+    ids_agree(cluster)
+}
+
+fn wrong(region: RegionId, what: String) -> Violation {
+    Violation::new(Property::MetaConsistent, region, what)
+}
+
+fn index_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId) -> Result<(), Violation> {
+    let mut entries = 0;
+    let mut last: Option<RangeEntry> = None;
+    for entry in cluster.ranges(store) {
+        let RangeEntry { start, end, region } = &entry;
+        let peer = cluster.peer(store, *region).filter(|peer| is_initialised(peer));
+        if peer.is_none_or(|peer| (&peer.region.start, &peer.region.end) != (start, end)) {
+            let has = peer.map_or("no initialised peer".into(), |peer| peer.region.to_string());
+            let what = format!("the index of store {store} has [{start}, {end}) for it, the store has {has}");
+            return Err(wrong(*region, what));
+        }
+        if last.is_some_and(|last| (&last.start, last.region) >= (start, *region)) {
+            return Err(wrong(*region, format!("the index of store {store} is not in key order at it")));
+        }
+        last = Some(entry);
+        entries += 1;
+    }
+    let initialised = |region: &RegionId| cluster.peer(store, *region).is_some_and(is_initialised);
+    if regions.iter().filter(initialised).count() == entries {
+        return Ok(());
+    }
+    // Each entry has a peer of its own, so a peer is left over.
+    let indexed = |region: &RegionId| cluster.ranges(store).any(|entry| entry.region == *region);
+    let missing = regions.iter().find(|region| initialised(region) && !indexed(region)).unwrap_or_default();
+    Err(wrong(missing, format!("the index of store {store} does not have its range")))
+}
+
+fn parked_agrees<C: Cluster>(cluster: &C, store: StoreId, status: StoreStatus) -> Result<(), Violation> {
+    let parked = cluster.parked(store);
+    for (at, message) in parked.iter().enumerate() {
+        let live = cluster.peer(store, message.region).filter(|peer| peer.state != PeerState::Tombstone);
+        let twice =
+            parked[..at].iter().any(|other| (other.region, other.to.id) == (message.region, message.to.id));
+        let fault = match live {
+            _ if status != StoreStatus::Up => format!("which is {status}"),
+            Some(peer) => format!("which has peer {} of it", peer.id),
+            None if twice => "where one for the same peer is parked already".into(),
+            None => continue,
+        };
+        return Err(wrong(message.region, format!("\"{message}\" is parked on store {store}, {fault}")));
+    }
+    Ok(())
+}
+
+/// A key that the peer holds outside its range: the first or the last, if any.
+fn stray_key(peer: &Peer) -> Option<&Key> {
+    let ends = [peer.data.first_key_value(), peer.data.last_key_value()];
+    ends.into_iter().flatten().map(|(key, _)| key).find(|key| !peer.region.contains(key))
+}
+
+/// Who belongs to a region: its live peers and all that they list.
+fn ids_of<C: Cluster>(cluster: &C, region: RegionId) -> impl Iterator<Item = PeerId> + '_ {
+    let live = cluster.replicas(region).filter(|(_, peer)| peer.state != PeerState::Tombstone);
+    live.flat_map(|(_, peer)| peer.region.peers.iter().map(|member| member.id).chain([peer.id]))
+}
+
+fn ids_agree<C: Cluster>(cluster: &C) -> Result<(), Violation> {
+    every_replica(cluster, |region, (store, peer)| {
+        let members = &peer.region.peers;
+        let twice = |(at, member): (usize, &Member)| {
+            members[..at].iter().any(|other| other.id == member.id || other.store == member.store)
+        };
+        if members.iter().enumerate().any(twice) {
+            let what = format!("store {store} has {}, with a peer id or a store twice", peer.region);
+            return Err(wrong(region, what));
+        }
+        Ok(())
+    })?;
+    let regions = Few::of(cluster.regions());
+    if certainly_apart(cluster, &regions) {
+        return Ok(());
+    }
+    for (one, other) in regions.pairs() {
+        let shared = ids_of(cluster, one).find(|id| ids_of(cluster, other).any(|taken| taken == *id));
+        if let Some(id) = shared {
+            return Err(wrong(one, format!("peer id {id} is a peer's of region {other} too")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether no region shares a peer id with another, as far as ids are so small
+/// that one pass with a bit for each can tell.
+fn certainly_apart<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
+    let mut taken: u128 = 0;
+    regions.iter().all(|region| {
+        let bit = |id: PeerId| u32::try_from(id).ok().and_then(|id| 1_u128.checked_shl(id));
+        let own = ids_of(cluster, region).try_fold(0, |own, id| Some(own | bit(id)?));
+        own.is_some_and(|own| {
+            let apart = own & taken == 0;
+            taken |= own;
+            apart
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_traces::{Epoch, Held, KeyRange, LogPosition, MemberRole, Message, Region, Store, View};
+
+    use super::super::forge::*;
+    use super::*;
+
+    fn store(view: &mut View, store: StoreId) -> &mut Store {
+        view.stores.get_mut(&store).expect("a forged store")
+    }
+
+    /// `change` makes what `three_split` shows wrong, and `words` says how.
+    fn caught(change: impl FnOnce(&mut View), words: &str) {
+        let view = with(&three_split(), change);
+        let violation = meta_consistent(&view, &History::default()).unwrap_err();
+        assert!(violation.what.contains(words), "{violation}");
+    }
+
+    fn fine(change: impl FnOnce(&mut View)) {
+        assert_eq!(meta_consistent(&with(&three_split(), change), &History::default()), Ok(()));
+    }
+
+    #[test]
+    fn an_index_that_says_what_the_peers_say() {
+        fine(|_| {});
+        fine(|view| store(view, 2).status = StoreStatus::Down);
+        fine(|view| destroy_store(view, 2));
+        fine(|view| *view = three());
+    }
+
+    /// The range from before the split or the snapshot is still there.
+    #[test]
+    fn an_index_that_was_not_brought_up_to_date() {
+        caught(|view| store(view, 1).ranges[0].end = Key::from("z"), "has [\"\", z) for it");
+        caught(|view| store(view, 1).ranges[0].end = Key::empty(), "the store has region 1");
+    }
+
+    #[test]
+    fn a_range_that_nobody_on_the_store_has() {
+        caught(|view| drop(store(view, 1).peers.remove(&CHILD)), "no initialised peer");
+        for state in [PeerState::Uninitialised, PeerState::Tombstone] {
+            caught(|view| peer_of(view, 1, CHILD).state = state, "no initialised peer");
+        }
+        caught(
+            |view| {
+                destroy_store(view, 1);
+                store(view, 1).ranges = three().stores[&1].ranges.clone();
+            },
+            "no initialised peer",
+        );
+    }
+
+    #[test]
+    fn a_tombstone_and_a_peer_that_is_not_initialised_have_no_range() {
+        for state in [PeerState::Uninitialised, PeerState::Tombstone] {
+            fine(|view| {
+                let peer = peer_of(view, 1, CHILD);
+                (peer.state, peer.data) = (state, Default::default());
+                reindex(view);
+            });
+        }
+    }
+
+    #[test]
+    fn a_range_that_the_index_lacks() {
+        caught(|view| drop(store(view, 3).ranges.pop()), "the index of store 3 does not have its range");
+        caught(|view| store(view, 3).ranges.clear(), "does not have its range");
+    }
+
+    #[test]
+    fn an_index_out_of_order_or_with_a_range_twice() {
+        caught(|view| store(view, 2).ranges.swap(0, 1), "not in key order");
+        caught(
+            |view| {
+                let first = store(view, 2).ranges[0].clone();
+                store(view, 2).ranges[1] = first;
+            },
+            "not in key order",
+        );
+    }
+
+    #[test]
+    fn a_key_that_lies_outside() {
+        let put = |view: &mut View, region, key: &str| {
+            drop(peer_of(view, 1, region).data.insert(Key::from(key), Key::from("1")));
+        };
+        for (region, key) in [(1, "m"), (1, "z"), (CHILD, "a")] {
+            caught(|view| put(view, region, key), "store 1 holds");
+        }
+        fine(|view| {
+            put(view, 1, "a");
+            put(view, CHILD, "m");
+            put(view, CHILD, "z");
+        });
+    }
+
+    /// Small ids are told apart by bits, large ones by comparison.
+    #[test]
+    fn a_peer_id_that_two_regions_have() {
+        for id in [2, 12, 1000] {
+            caught(
+                |view| {
+                    for store in 1..=3 {
+                        peer(view, store).region.peers[1].id = id;
+                        peer_of(view, store, CHILD).region.peers[1].id = id;
+                    }
+                },
+                &format!("peer id {id} is a peer's of region 10 too"),
+            );
+        }
+        // An uninitialised peer lists nobody, and has an id.
+        caught(
+            |view| {
+                let peer = peer_of(view, 3, CHILD);
+                (peer.state, peer.id, peer.region) = (PeerState::Uninitialised, 3, Region::unknown(CHILD));
+                reindex(view);
+            },
+            "peer id 3 is a peer's of region 10 too",
+        );
+        fine(|view| {
+            for store in 1..=3 {
+                peer_of(view, store, CHILD).region.peers[1].id = 1000;
+            }
+        });
+    }
+
+    /// What a tombstone lists is no claim.
+    #[test]
+    fn a_peer_id_that_only_a_tombstone_has() {
+        fine(|view| {
+            let peer = peer_of(view, 3, CHILD);
+            (peer.state, peer.id) = (PeerState::Tombstone, 3);
+            reindex(view);
+        });
+    }
+
+    #[test]
+    fn a_region_that_lists_an_id_or_a_store_twice() {
+        let member = |id, store| Member { id, store, role: MemberRole::Learner };
+        caught(|view| peer(view, 1).region.peers.push(member(2, 4)), "twice");
+        caught(|view| peer(view, 1).region.peers.push(member(4, 2)), "twice");
+        fine(|view| peer(view, 1).region.peers.push(member(4, 4)));
+    }
+
+    fn vote_request(region: RegionId, to: PeerId) -> Held {
+        let member = |id, store| Member { id, store, role: MemberRole::Voter };
+        let position = LogPosition { index: 5, term: 5 };
+        Held {
+            region,
+            from: member(11, 1),
+            to: member(to, 3),
+            term: 6,
+            epoch: Epoch { conf_ver: 1, version: 2 },
+            range: KeyRange::default(),
+            message: Message::VoteRequest { last: position, commit: position },
+        }
+    }
+
+    /// Store 3 is slow, and a message for its child waits.
+    fn parked(view: &mut View) {
+        let slow = three().stores[&3].clone();
+        view.stores.insert(3, slow);
+        store(view, 3).parked.push(vote_request(CHILD, 13));
+    }
+
+    #[test]
+    fn a_message_that_waits_for_a_peer() {
+        fine(parked);
+        fine(|view| {
+            parked(view);
+            store(view, 3).parked.push(vote_request(CHILD, 14));
+            store(view, 3).parked.push(vote_request(20, 13));
+        });
+    }
+
+    #[test]
+    fn a_message_that_waits_for_nothing() {
+        caught(
+            |view| {
+                parked(view);
+                split(view, 3);
+            },
+            "which has peer 13 of it",
+        );
+        caught(
+            |view| {
+                parked(view);
+                store(view, 3).parked.push(vote_request(CHILD, 13));
+            },
+            "parked already",
+        );
+        caught(
+            |view| {
+                parked(view);
+                store(view, 3).status = StoreStatus::Down;
+            },
+            "which is down",
+        );
+    }
+}

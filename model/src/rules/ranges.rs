@@ -1,0 +1,58 @@
+//! A store's index from key range to region.
+//!
+//! Follows TiKV `StoreMeta::region_ranges`: it has the initialised peers and
+//! is written where a peer gets a range (split, snapshot) or ends, beside the
+//! peers themselves. Whether the two agree is a property, not a matter of course.
+
+use rollcall_traces::{KeyRange, PeerState, RangeEntry, Region, RegionId, StoreId};
+
+use crate::draft::Draft;
+use crate::guard::Guard;
+use crate::state::{entry_of, index_of};
+
+/// The region has this range from now on, and no other.
+pub(super) fn set(draft: &mut Draft, store: StoreId, region: &Region) {
+    let ranges = &mut draft.meta_mut(store).ranges;
+    ranges.retain(|entry| entry.region != region.id);
+    let key = (&region.start, region.id);
+    let at = ranges.partition_point(|entry| (&entry.start, entry.region) < key);
+    ranges.insert(at, entry_of(region));
+}
+
+/// The peer ends, and with it its range.
+pub(super) fn end(draft: &mut Draft, store: StoreId, region: RegionId) {
+    let initialised = draft.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal);
+    if initialised {
+        draft.meta_mut(store).ranges.retain(|entry| entry.region != region);
+    } else if !draft.holds(Guard::DestroySparesRangesOfOthers) {
+        // An unknown region ends nowhere, and so does the last one.
+        draft.meta_mut(store).ranges.retain(|entry| !entry.end.is_empty());
+    }
+}
+
+/// As it is after a restart: read from the peers. Nothing waits there.
+pub(super) fn rebuild(draft: &mut Draft, store: StoreId) {
+    let regions = draft.regions_on(store);
+    let peers = regions.iter().filter_map(|region| draft.peer(store, *region));
+    let ranges = index_of(peers);
+    let meta = draft.meta_mut(store);
+    meta.ranges = ranges;
+    meta.parked.clear();
+}
+
+/// Whether another region here owns a part of the range, by the index.
+pub(super) fn taken(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
+    let owned =
+        |entry: &RangeEntry| entry.region != region && range.overlaps_between(&entry.start, &entry.end);
+    draft.meta(store).ranges.iter().any(owned)
+}
+
+/// Whether the range is taken, or will be by a snapshot that waits here.
+pub(super) fn taken_or_awaited(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
+    let awaited = |other: RegionId| {
+        let snapshot = draft.peer(store, other).and_then(|peer| peer.snapshot.as_ref());
+        snapshot.is_some_and(|snapshot| snapshot.region.range().overlaps(range))
+    };
+    taken(draft, store, region, range)
+        || draft.regions_on(store).into_iter().any(|other| other != region && awaited(other))
+}

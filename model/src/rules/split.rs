@@ -1,0 +1,273 @@
+//! A region divides: asking for ids, what fits, and what becomes of the parts.
+//!
+//! Follows TiKV `apply.rs` (`validate_batch_split`, `exec_batch_split`),
+//! `fsm/peer.rs` (`on_ready_split_region`, `on_prepare_split_region`) and PD
+//! `HandleAskBatchSplit`. One thing is stricter: a child that replaces an
+//! uninitialised peer keeps its vote (TiKV does not write the hard state of
+//! an uninitialised peer, so the child there begins without one).
+
+use std::collections::BTreeMap;
+
+use rollcall_traces::{
+    Answer, Child, Command, Derive, Entry, Epoch, Held, Key, KeyRange, Log, Member, MemberRole, Message,
+    Peer, PeerState, Reason, Region, RegionId, Returned, StoreId, Value,
+};
+
+use super::deliver::blank;
+use super::propose::{check_epoch, propose};
+use super::{late, raft, ranges};
+use crate::draft::{Draft, is_live, member_of_own_region};
+use crate::guard::{Guard, GuardSet};
+use crate::model::FIRST;
+
+/// The leader asks the placement driver for ids. What comes back is proposed
+/// under the epoch of the asking; a refusal then is nobody's to hear.
+pub(crate) fn ask(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    keys: &[Key],
+    derive: Derive,
+    answer: Answer,
+) -> Result<Returned, Reason> {
+    let leader = draft.leader(store, region)?;
+    let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
+    let members = leader.region.peers.len();
+    if draft.rest().pd.is_absent() {
+        return Err(Reason::NoPlacementDriver);
+    }
+    if keys.is_empty() {
+        return Err(Reason::NoSplitKey);
+    }
+    if keys.iter().any(Key::is_empty) {
+        return Err(Reason::SplitKeyEmpty);
+    }
+    let children = allot(&mut draft.rest_mut().pd.next_id, keys, members);
+    match answer {
+        Answer::Given => {
+            let command = Command::Split { children: children.clone(), derive };
+            propose(draft, region, store, &command, Some(epoch))?;
+        }
+        Answer::Held => draft.hold(Held {
+            region,
+            from: Member { id: 0, store: 0, role: MemberRole::Learner },
+            to,
+            term: 0,
+            epoch,
+            range: KeyRange::default(),
+            message: Message::SplitAnswer { children: children.clone(), derive },
+        }),
+        Answer::Lost => {}
+    }
+    Ok(Returned::Allotted { children })
+}
+
+/// For each key an id for the region, and one for each of its peers.
+fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
+    let mut id = || std::mem::replace(next_id, *next_id + 1);
+    let child =
+        |key: &Key| Child { key: key.clone(), region: id(), peers: (0..members).map(|_| id()).collect() };
+    keys.iter().map(child).collect()
+}
+
+/// The placement driver's answer reaches the store late.
+pub(crate) fn answered(
+    draft: &mut Draft,
+    held: &Held,
+    children: &[Child],
+    derive: Derive,
+) -> Result<(), Reason> {
+    let command = Command::Split { children: children.to_vec(), derive };
+    let epoch = draft.holds(Guard::SplitIdsFitMembers).then_some(held.epoch);
+    propose(draft, held.region, held.to.store, &command, epoch)
+}
+
+/// Whether the split fits the region. Says the same on every replica.
+pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) -> Result<(), Reason> {
+    if children.is_empty() {
+        return Err(Reason::NoSplitKey);
+    }
+    for (at, Child { key, peers, .. }) in children.iter().enumerate() {
+        if key.is_empty() {
+            return Err(Reason::SplitKeyEmpty);
+        }
+        if *key == region.start {
+            return Err(Reason::SplitKeyAtStart);
+        }
+        if *key < region.start {
+            return Err(Reason::SplitKeyOutside);
+        }
+        if !region.end.is_empty() && *key >= region.end {
+            return Err(Reason::SplitKeyAtEnd);
+        }
+        if at > 0 && *key <= children[at - 1].key {
+            return Err(Reason::SplitKeysOutOfOrder);
+        }
+        if peers.len() != region.peers.len() && guards.holds(Guard::SplitIdsFitMembers) {
+            return Err(Reason::SplitIdsMismatch);
+        }
+    }
+    let repeats = children.iter().enumerate().any(|(at, child)| {
+        let earlier = &children[..at];
+        child.region == region.id
+            || child.region == 0
+            || child.peers.contains(&0)
+            || earlier.iter().any(|other| other.region == child.region)
+            || child.peers.iter().enumerate().any(|(place, id)| {
+                region.member(*id).is_some()
+                    || child.peers[..place].contains(id)
+                    || earlier.iter().any(|other| other.peers.contains(id))
+            })
+    });
+    if repeats { Err(Reason::IdInUse) } else { Ok(()) }
+}
+
+/// Whether the asked store has never heard of the ids. Asked at propose alone:
+/// another store knows other regions.
+pub(crate) fn check_unknown(draft: &Draft, store: StoreId, children: &[Child]) -> Result<(), Reason> {
+    let known = draft.regions_on(store).into_iter().any(|region| {
+        draft.peer(store, region).is_some_and(|peer| {
+            children.iter().any(|child| {
+                child.region == region
+                    || child.peers.contains(&peer.id)
+                    || is_live(peer) && child.peers.iter().any(|id| peer.region.member(*id).is_some())
+            })
+        })
+    });
+    if known { Err(Reason::IdInUse) } else { Ok(()) }
+}
+
+/// What a valid split makes of the region: what keeps its id, and the children.
+fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<Region>) {
+    let epoch = Epoch { version: region.epoch.version + children.len() as u64, ..region.epoch };
+    let keys = children.iter().map(|child| &child.key);
+    let borders: Vec<&Key> = [&region.start].into_iter().chain(keys).chain([&region.end]).collect();
+    let part = |of: usize| (borders[of].clone(), borders[of + 1].clone());
+    let (own, first) = match derive {
+        Derive::Left => (0, 1),
+        Derive::Right => (children.len(), 0),
+    };
+    let (start, end) = part(own);
+    let parent = Region { start, end, epoch, ..region.clone() };
+    let child = |(at, child): (usize, &Child)| {
+        let mut peers = region.peers.clone();
+        for (peer, id) in peers.iter_mut().zip(&child.peers) {
+            peer.id = *id;
+        }
+        let (start, end) = part(first + at);
+        Region { id: child.region, start, end, epoch, peers }
+    };
+    (parent, children.iter().enumerate().map(child).collect())
+}
+
+/// The parts, if the entry is a split that fits the region as it is now.
+fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
+    let command = entry.command.as_ref()?;
+    let Command::Split { children, derive } = command else { return None };
+    let in_time = check_epoch(&region.epoch, &entry.epoch, command).is_ok()
+        || !guards.holds(Guard::EpochCheckedAtApply);
+    (in_time && validate(region, children, guards).is_ok()).then(|| divide(region, children, *derive))
+}
+
+/// The region as it is once the next committed entry took effect.
+pub(crate) fn next_region(peer: &Peer, guards: GuardSet) -> Region {
+    let next = peer.log.entry(peer.applied + 1).filter(|_| peer.applied < peer.commit);
+    let split = next.and_then(|entry| parts_of(&peer.region, entry, guards));
+    split.map_or_else(|| peer.region.clone(), |(region, _)| region)
+}
+
+/// Only without `removed_peer_splits_nothing`: the loop over what is committed
+/// goes on behind the peer's own removal, up to a split, which TinyKV checked
+/// against nothing. The children's ranges are known to the store then, their
+/// peers are not.
+pub(super) fn apply_without_self(draft: &mut Draft, store: StoreId, rest: &Region, behind: u64) {
+    let Some(peer) = draft.peer(store, rest.id) else { return };
+    let committed = (behind + 1..=peer.commit).filter_map(|index| peer.log.entry(index)?.command.as_ref());
+    let split = committed.into_iter().find_map(|command| match command {
+        Command::Split { children, derive } => Some(divide(rest, children, *derive)),
+        _ => None,
+    });
+    for child in split.into_iter().flat_map(|(_, children)| children) {
+        ranges::set(draft, store, &child);
+    }
+}
+
+/// A committed split takes effect.
+pub(super) fn apply(draft: &mut Draft, region: RegionId, store: StoreId, entry: &Entry) {
+    let guards = draft.guards();
+    let Some(peer) = draft.peer(store, region) else { return };
+    let leads = peer.leading.is_some();
+    if !leads && !guards.holds(Guard::SplitTakenByEveryReplica) {
+        return;
+    }
+    let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
+    ranges::set(draft, store, &after);
+    let peer = draft.peer_mut(store, region);
+    let data = peer.data.clone();
+    peer.data = share(&data, &after, guards);
+    peer.region = after;
+    // Who asked is answered `EpochNotMatch`.
+    peer.read = None;
+    let born: Vec<&Region> = children.iter().filter(|child| bring(draft, store, child, &data)).collect();
+    for child in &born {
+        // One that knows of an election has no need of another.
+        let fresh = draft.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
+        if leads && fresh {
+            raft::campaign(draft.peer_mut(store, child.id), guards);
+        } else {
+            unpark(draft, store, child);
+        }
+    }
+    let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
+    if draft.meta(store).parked.iter().any(is_known) {
+        draft.meta_mut(store).parked.retain(|held| !is_known(held));
+    }
+}
+
+fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {
+    let in_share = |key: &Key| region.contains(key) || !guards.holds(Guard::DataDivided);
+    data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Creates the child's peer, unless the store knows its region already: an
+/// uninitialised peer of the same id gives way, everything else stays. One that
+/// stands where a tombstone stood stays too: it belongs to a later life of the
+/// region here (TiKV asks `pending_create_peers`, and then the disk).
+fn bring(draft: &mut Draft, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
+    let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
+    let known = draft.peer(store, child.id);
+    let gives_way = known.is_none_or(|known| {
+        known.state == PeerState::Uninitialised && known.id == id && !known.over_tombstone
+    });
+    if !gives_way && draft.holds(Guard::SplitSparesTheKnown) {
+        return false;
+    }
+    let kept = known.map(|known| (known.term, known.vote));
+    let (term, vote) = kept
+        .filter(|(term, _)| *term >= FIRST.term && draft.holds(Guard::SplitKeepsVote))
+        .unwrap_or((FIRST.term, 0));
+    let peer = Peer {
+        term,
+        vote,
+        log: Log { truncated: FIRST, entries: Vec::new() },
+        commit: FIRST.index,
+        applied: FIRST.index,
+        data: share(data, child, draft.guards()),
+        ..blank(id, PeerState::Normal, child.clone())
+    };
+    draft.put_peer(store, child.id, Some(peer));
+    ranges::set(draft, store, child);
+    true
+}
+
+/// The first message that waited for the child reaches it.
+fn unpark(draft: &mut Draft, store: StoreId, child: &Region) {
+    let Some(id) = child.member_on(store).map(|member| member.id) else { return };
+    let waits = |held: &Held| held.region == child.id && held.to.id == id;
+    let Some(at) = draft.meta(store).parked.iter().position(waits) else { return };
+    let message = draft.meta_mut(store).parked.remove(at);
+    // If it is refused it is gone, as a message is that comes in time.
+    if let (_, Some(answer)) = late::deliver(draft, message) {
+        draft.say(answer);
+    }
+}

@@ -1,0 +1,402 @@
+//! `split`: a region divides while everything else goes on.
+//!
+//! Region 1 is the whole key space. The placement driver allots from 10 on, so
+//! the first child of three members is region 10 with the peers 11, 12 and 13.
+
+use rollcall_traces::{
+    Action, Answer, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing,
+    RegionId, Scope, SplitKeys, StoreId,
+};
+
+use super::{
+    Asked, Family, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint, named_for,
+    put_at, region, remove, scope,
+};
+use crate::properties::Property;
+use crate::reach::Reach;
+
+/// The first id that the placement driver allots: the first child's.
+const CHILD: RegionId = 10;
+
+pub(super) fn plans(size: Size) -> Vec<Plan> {
+    let standard = size == Size::Standard;
+    vec![
+        split_against_an_add(standard),
+        split_against_a_remove(standard),
+        child_snapshot_under_way(standard),
+        child_removed_before_its_birth(standard),
+        split_and_leader_change(standard),
+        split_and_crash(standard),
+        split_on_two_peers(standard),
+        batch_split(standard),
+        split_in_joint_state(standard),
+        child_split_again(standard),
+        first_messages_parked(standard),
+        reads_across_a_split(standard),
+    ]
+    .into_iter()
+    .map(|(scope, reachable, fires)| Plan {
+        family: Family::Split,
+        size,
+        scope: named_for(scope, size),
+        properties: Property::ALL.to_vec(),
+        reachable,
+        fires,
+    })
+    .collect()
+}
+
+fn at(keys: &[&str], derive: Derive) -> SplitKeys {
+    SplitKeys { keys: keys.iter().map(|key| Key::from(*key)).collect(), derive }
+}
+
+fn splitting(
+    name: &str,
+    question: &str,
+    stores: &[StoreId],
+    voters: &[StoreId],
+    learners: &[StoreId],
+) -> Scope {
+    Scope {
+        splits: vec![at(&["m"], Derive::Left)],
+        next_id: CHILD,
+        ..scope(name, question, stores, region(voters, learners))
+    }
+}
+
+fn child(command: Command) -> ChildCommand {
+    ChildCommand { region: CHILD, command }
+}
+
+fn split_against_an_add(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_against_an_add",
+        "a member joins while ids for a split are under way: can stale ids split the region?",
+        &[1, 2, 3],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![add_learner(3, 3)],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 1,
+            splits: 1,
+            late: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::SplitApplied, Reach::IdsUnderWay, Reach::PeerAdded, Reach::ChildLeads],
+        vec!["ask split, answer held", "late ids for a split", "change peer"],
+    )
+}
+
+fn split_against_a_remove(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_against_a_remove",
+        "a member leaves while the region divides: is it gone from both parts, or from neither?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![remove(3, 3)],
+        // Of the child the one on the same store leaves too.
+        child_commands: vec![child(remove(13, 3))],
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: either(standard, 2, 1),
+            splits: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::SplitApplied, Reach::PeerRemoved], vec!["ask split", "change peer"])
+}
+
+/// Two voters and a third member, added by `join`: the two have applied that,
+/// and the snapshot for the third, from before the split, is under way.
+fn third_on_its_way(asked: Scope, join: Command) -> Scope {
+    let mut prelude = asked.prelude.clone();
+    let round = |follower| Action::Replicate {
+        region: REGION,
+        leader: 1,
+        follower,
+        entries: Entries::All,
+        answer: Answer::Given,
+    };
+    prelude.extend([
+        Action::Propose { region: REGION, store: 1, command: join, epoch: None },
+        round(2),
+        Action::Apply { region: REGION, store: 1 },
+        round(2),
+        Action::Apply { region: REGION, store: 2 },
+        round(3),
+        Action::Hold { region: REGION, from: 1, to: 3, message: Outgoing::Append },
+    ]);
+    Scope { prelude, rounds: vec![Entries::All], ..asked }
+}
+
+fn child_snapshot_under_way(standard: bool) -> Asked {
+    let asked = splitting(
+        "child_snapshot_under_way",
+        "a slow store gets the region's old snapshot and the child's new one: which of them may have the range?",
+        &[1, 2, 3],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        campaigners: vec![2],
+        budgets: Budgets { elections: 1, splits: 1, lost: either(standard, 1, 0), ..Budgets::default() },
+        ..third_on_its_way(asked, add_voter(3, 3))
+    };
+    (
+        scope,
+        vec![
+            Reach::ChildBeforeTheSplit,
+            Reach::SplitUnderSnapshot,
+            Reach::SplitUneven,
+            Reach::ChildBySnapshot,
+        ],
+        vec!["late snapshot", "apply snapshot", "ask split"],
+    )
+}
+
+fn child_removed_before_its_birth(standard: bool) -> Asked {
+    let asked = splitting(
+        "child_removed_before_its_birth",
+        "the child's learner is removed before its store takes the split: does the split bring it back?",
+        &[1, 2, 3],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        child_commands: vec![child(remove(13, 3)), child(add_learner(19, 3)), child(add_learner(13, 3))],
+        campaigners: vec![2],
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 2, splits: 1, ..Budgets::default() },
+        ..third_on_its_way(asked, add_learner(3, 3))
+    };
+    (
+        scope,
+        vec![Reach::ChildBySnapshot, Reach::PeerRemoved, Reach::ChildSkipped],
+        vec!["late snapshot", "change peer"],
+    )
+}
+
+fn split_and_leader_change(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_and_leader_change",
+        "another leader is elected while the region divides: who answers for a key, and is a write lost?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("p", "1"), Command::TransferLeader { to: 2 }],
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: 1,
+            splits: 1,
+            transfers: either(standard, 1, 0),
+            writes: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::SplitUneven, Reach::ChildLeads, Reach::TwoLeaders, Reach::LeadersApart],
+        vec!["ask split", "campaign"],
+    )
+}
+
+fn split_and_crash(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_and_crash",
+        "the store of the leader stops right behind the split: do both parts come back?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("p", "1"), Command::TransferLeader { to: 2 }],
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        crashers: vec![1],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            crashes: 1,
+            splits: 1,
+            transfers: either(standard, 0, 1),
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::SplitApplied, Reach::StoreDown, Reach::SplitUneven], vec!["crash", "restart"])
+}
+
+fn split_on_two_peers(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_on_two_peers",
+        "a region of two divides and answers are lost: does either part lose its leader or a write?",
+        &[1, 2],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("p", "1"), put_at("c", "2"), Command::Delete { key: Key::from("p") }],
+        splits: vec![at(&["m"], Derive::Left), at(&["m"], Derive::Right)],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: 1,
+            splits: 1,
+            lost: either(standard, 2, 1),
+            writes: 3,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::SplitApplied, Reach::ChildLeads, Reach::DataDivided],
+        vec!["ask split, answer lost", "replicate, answer lost", "put"],
+    )
+}
+
+fn batch_split(standard: bool) -> Asked {
+    let asked = splitting(
+        "batch_split",
+        "a region divides into three at once: are all parts there on every store, on either side of the parent?",
+        &[1, 2],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![
+            put_at("c", "1"),
+            put_at("m", "2"),
+            put_at("x", "3"),
+            // An operator's split, with ids that were allotted before.
+            Command::Split {
+                children: vec![Child { key: Key::from("m"), region: 7, peers: vec![8, 9] }],
+                derive: Derive::Right,
+            },
+        ],
+        splits: vec![at(&["g", "s"], Derive::Left), at(&["g", "s"], Derive::Right)],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            splits: 1,
+            writes: either(standard, 2, 3),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::ThreeRegions, Reach::ChildLeads, Reach::DataDivided],
+        vec!["ask split", "split", "put"],
+    )
+}
+
+fn split_in_joint_state(standard: bool) -> Asked {
+    let swap = [change(ChangeKind::AddVoter, 3, 3), change(ChangeKind::AddLearner, 2, 2)];
+    let asked = splitting(
+        "split_in_joint_state",
+        "the region divides while it is between two configurations: do its children leave theirs?",
+        &[1, 2, 3],
+        &[1, 2],
+        &[3],
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&swap), Command::LeaveJoint],
+        child_commands: vec![child(Command::LeaveJoint)],
+        rounds: vec![Entries::All],
+        campaigners: vec![3],
+        budgets: Budgets { elections: either(standard, 1, 0), changes: 3, splits: 1, ..Budgets::default() },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::Joint, Reach::JointChild, Reach::ChildLeftJoint],
+        vec!["enter joint", "leave joint", "ask split"],
+    )
+}
+
+fn child_split_again(standard: bool) -> Asked {
+    let asked = splitting(
+        "child_split_again",
+        "a child divides before every store has the first split: in which order do the parts come to be?",
+        &[1, 2],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("x", "1"), put_at("p", "2")],
+        splits: vec![at(&["m"], Derive::Left), at(&["t"], Derive::Right)],
+        campaigners: vec![2],
+        budgets: Budgets { elections: either(standard, 1, 0), splits: 2, writes: 2, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::ThreeRegions, Reach::SplitUneven, Reach::DataDivided], vec!["ask split"])
+}
+
+fn first_messages_parked(standard: bool) -> Asked {
+    let asked = splitting(
+        "first_messages_parked",
+        "a vote request and an append reach a store before the split that brings their receiver: what comes of them?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let scope = Scope {
+        rounds: vec![Entries::All],
+        campaigners: vec![3],
+        crashers: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            crashes: either(standard, 0, 1),
+            splits: 1,
+            late: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::MessageParked, Reach::AppendParked, Reach::ChildLeads],
+        vec!["ask split", "hold append", "late append"],
+    )
+}
+
+fn reads_across_a_split(standard: bool) -> Asked {
+    let asked = splitting(
+        "reads_across_a_split",
+        "a value is asked for while its key moves to another region: is the answer ever stale, or of the wrong region?",
+        &[1, 2],
+        &[1, 2],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("p", "1"), put_at("p", "2")],
+        keys: vec![Key::from("p")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: 1,
+            splits: 1,
+            writes: either(standard, 2, 1),
+            reads: either(standard, 2, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::ReadReady, Reach::SplitApplied, Reach::ReadOfChild], vec!["read", "answer read"])
+}

@@ -1,0 +1,140 @@
+//! What was told of every place so far: facts are changes against it.
+
+use std::collections::BTreeMap;
+
+use super::{Facts, LogFacts, PeerFacts};
+use crate::region::{Key, Region, RegionId, StoreId, Value};
+use crate::view::{Log, Peer, Snapshot};
+
+/// The peer without what is no fact.
+pub fn factual(peer: &Peer) -> Peer {
+    let snapshot = peer.snapshot.as_ref().map(|snapshot| Snapshot {
+        position: snapshot.position,
+        region: Region::unknown(snapshot.region.id),
+        data: BTreeMap::new(),
+    });
+    Peer { snapshot, campaign: None, leading: None, read: None, ..peer.clone() }
+}
+
+/// The facts so far: what changes are told against.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    peers: BTreeMap<(StoreId, RegionId), Peer>,
+}
+
+impl Book {
+    /// Notes what is in a place without telling it: how a run begins.
+    pub fn note(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
+        self.peers.insert((store, region), factual(peer));
+    }
+
+    /// What is in a place, as far as it was told.
+    pub fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
+        self.peers.get(&(store, region))
+    }
+
+    /// The regions of which something was told on a store, in order.
+    pub fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        self.peers.range((store, 0)..=(store, RegionId::MAX)).map(|((_, region), _)| *region)
+    }
+
+    /// What is to be told of a place where `now` is.
+    pub fn tell(&mut self, store: StoreId, region: RegionId, now: Option<Peer>) -> Facts {
+        let Some(now) = now.map(|peer| factual(&peer)) else {
+            self.peers.remove(&(store, region));
+            return Facts { store, region, peer: None };
+        };
+        let before = self.peers.get(&(store, region)).filter(|before| before.id == now.id);
+        let kept = before.map_or(now.log.truncated.index, |before| common(&before.log, &now.log));
+        let none = BTreeMap::new();
+        let data = changes(before.map_or(&none, |before| &before.data), &now.data);
+        let log = LogFacts {
+            truncated: now.log.truncated,
+            kept,
+            entries: now.log.entries[(kept - now.log.truncated.index) as usize..].to_vec(),
+        };
+        let facts = PeerFacts {
+            id: now.id,
+            state: now.state,
+            over_tombstone: now.over_tombstone,
+            role: now.role,
+            term: now.term,
+            vote: now.vote,
+            leader: now.leader,
+            log,
+            commit: now.commit,
+            applied: now.applied,
+            meta: now.region.clone(),
+            snapshot: now.snapshot.as_ref().map(|snapshot| snapshot.position),
+            data,
+        };
+        self.peers.insert((store, region), now);
+        Facts { store, region, peer: Some(facts) }
+    }
+
+    /// What is in a place by what is told; `Err` with the fault where that
+    /// cannot be.
+    pub fn learn(&mut self, told: &Facts) -> Result<Option<&Peer>, String> {
+        let place = (told.store, told.region);
+        let Some(facts) = &told.peer else {
+            self.peers.remove(&place);
+            return Ok(None);
+        };
+        let before = self.peers.remove(&place).filter(|before| before.id == facts.id);
+        let (truncated, kept) = (facts.log.truncated, facts.log.kept);
+        let mut entries = Vec::new();
+        for index in truncated.index + 1..=kept {
+            let entry = before.as_ref().and_then(|before| before.log.entry(index));
+            let entry = entry.ok_or_else(|| format!("it keeps entry {index}, which was not there before"))?;
+            entries.push(entry.clone());
+        }
+        entries.extend(facts.log.entries.iter().cloned());
+        let mut data = before.map(|before| before.data).unwrap_or_default();
+        for (key, value) in &facts.data {
+            match value {
+                Some(value) => data.insert(key.clone(), value.clone()),
+                None => data.remove(key),
+            };
+        }
+        let unknown = || Region::unknown(told.region);
+        let peer = Peer {
+            id: facts.id,
+            state: facts.state,
+            over_tombstone: facts.over_tombstone,
+            role: facts.role,
+            term: facts.term,
+            vote: facts.vote,
+            leader: facts.leader,
+            log: Log { truncated, entries },
+            commit: facts.commit,
+            applied: facts.applied,
+            region: facts.meta.clone(),
+            snapshot: facts.snapshot.map(|position| Snapshot {
+                position,
+                region: unknown(),
+                data: BTreeMap::new(),
+            }),
+            campaign: None,
+            leading: None,
+            read: None,
+            data,
+        };
+        Ok(Some(self.peers.entry(place).insert_entry(peer).into_mut()))
+    }
+}
+
+/// Up to where two logs have the same entries, as far as the second still has them.
+fn common(before: &Log, now: &Log) -> u64 {
+    let first = now.truncated.index;
+    let same = |index: &u64| before.entry(*index).is_some_and(|entry| now.entry(*index) == Some(entry));
+    (first + 1..=now.last_index()).take_while(same).last().unwrap_or(first)
+}
+
+/// What makes the second of the first: a value for what is written, nothing for
+/// what is removed.
+fn changes(before: &BTreeMap<Key, Value>, now: &BTreeMap<Key, Value>) -> BTreeMap<Key, Option<Value>> {
+    let written = now.iter().filter(|(key, value)| before.get(*key) != Some(*value));
+    let removed = before.keys().filter(|key| !now.contains_key(*key));
+    let written = written.map(|(key, value)| (key.clone(), Some(value.clone())));
+    written.chain(removed.map(|key| (key.clone(), None))).collect()
+}
