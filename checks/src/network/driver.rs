@@ -5,8 +5,11 @@
 //! `PreCheckPutRegion`); it cannot be parted from the stores, as TinyKV's mock
 //! scheduler cannot. Leaves out everything that a driver schedules.
 
-use rollcall_impl::{Child, IdAllocator, Key, Region};
-use rollcall_traces::StoreId;
+use rollcall_impl::{Child, IdAllocator, Input, Key, Output, Region, StateRole};
+use rollcall_traces::{Happening, StoreId};
+
+use super::{Network, Told};
+use crate::world::convert;
 
 /// Where a region's leader was when it last said so.
 #[derive(Clone, Debug)]
@@ -66,5 +69,38 @@ impl Driver {
     /// Every region that it knows.
     pub(super) fn routes(&self) -> &[Route] {
         &self.routes
+    }
+}
+
+impl Network {
+    /// A store tells the placement driver of a region. A child that was just
+    /// born has no leader yet: its parent's speaks for it.
+    pub(super) fn report_region(&mut self, at: usize, region: Region) {
+        let peer = self.status(at, region.id).filter(|peer| peer.role() == StateRole::Leader);
+        let term = peer.map_or(0, |peer| peer.term());
+        self.driver.heartbeat(region, self.nodes[at].id, term);
+    }
+
+    /// Every leader tells the driver of its region and looks whether it is too big.
+    pub(super) fn report(&mut self) {
+        for (at, region) in self.leaders() {
+            let Some(peer) = self.status(at, region) else { continue };
+            let known = peer.region().clone();
+            self.report_region(at, known);
+            let outputs = self.step(at, Input::SplitCheck { region }).expect("a live peer may look");
+            let asked = outputs.iter().find_map(|output| match output {
+                Output::AskSplit { keys, derive, .. } => Some((keys, *derive)),
+                _ => None,
+            });
+            if let Some((keys, derive)) = asked {
+                let event = Happening::AskSplit {
+                    region,
+                    store: self.nodes[at].id,
+                    keys: keys.iter().map(convert::key).collect(),
+                    derive: convert::derive(derive),
+                };
+                self.happened(Told::Peer(at, region), event, outputs);
+            }
+        }
     }
 }

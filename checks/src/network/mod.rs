@@ -289,14 +289,6 @@ impl Network {
         Sent { id: self.sent, message }
     }
 
-    /// A store tells the placement driver of a region. A child that was just
-    /// born has no leader yet: its parent's speaks for it.
-    fn report_region(&mut self, at: usize, region: rollcall_impl::Region) {
-        let peer = self.status(at, region.id).filter(|peer| peer.role() == StateRole::Leader);
-        let term = peer.map_or(0, |peer| peer.term());
-        self.driver.heartbeat(region, self.nodes[at].id, term);
-    }
-
     /// Most messages arrive within the tick, some far behind others.
     fn draw_delay(&mut self) -> u64 {
         match self.random.below(10) {
@@ -328,29 +320,6 @@ impl Network {
             if !quiet {
                 let store = self.nodes[at].id;
                 self.happened(Told::Peer(at, region), Happening::Tick { region, store }, outputs);
-            }
-        }
-    }
-
-    /// Every leader tells the driver of its region and looks whether it is too big.
-    fn report(&mut self) {
-        for (at, region) in self.leaders() {
-            let Some(peer) = self.status(at, region) else { continue };
-            let known = peer.region().clone();
-            self.report_region(at, known);
-            let outputs = self.step(at, Input::SplitCheck { region }).expect("a live peer may look");
-            let asked = outputs.iter().find_map(|output| match output {
-                Output::AskSplit { keys, derive, .. } => Some((keys, *derive)),
-                _ => None,
-            });
-            if let Some((keys, derive)) = asked {
-                let event = Happening::AskSplit {
-                    region,
-                    store: self.nodes[at].id,
-                    keys: keys.iter().map(convert::key).collect(),
-                    derive: convert::derive(derive),
-                };
-                self.happened(Told::Peer(at, region), event, outputs);
             }
         }
     }

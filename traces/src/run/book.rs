@@ -138,3 +138,58 @@ fn changes(before: &BTreeMap<Key, Value>, now: &BTreeMap<Key, Value>) -> BTreeMa
     let written = written.map(|(key, value)| (key.clone(), Some(value.clone())));
     written.chain(removed.map(|key| (key.clone(), None))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::{LogPosition, PeerState, Role};
+
+    fn holding(keys: &[(&str, &str)]) -> Peer {
+        let key = |text: &str| Key::from(text);
+        Peer {
+            id: 1,
+            state: PeerState::Normal,
+            over_tombstone: false,
+            role: Role::Follower,
+            term: 5,
+            vote: 0,
+            leader: 0,
+            log: Log { truncated: LogPosition { index: 5, term: 5 }, entries: Vec::new() },
+            commit: 5,
+            applied: 5,
+            region: Region::unknown(1),
+            snapshot: None,
+            campaign: None,
+            leading: None,
+            read: None,
+            data: keys.iter().map(|(at, value)| (key(at), key(value))).collect(),
+        }
+    }
+
+    #[test]
+    fn data_are_told_as_changes() {
+        let (mut teller, mut listener) = (Book::default(), Book::default());
+        let mut told = |keys: &[(&str, &str)]| {
+            let facts = teller.tell(1, 1, Some(holding(keys)));
+            let peer = listener.learn(&facts).expect("facts").cloned();
+            assert_eq!(peer, Some(holding(keys)));
+            facts.peer.expect("it is there").data
+        };
+        let some = |text: &str| Some(Value::from(text));
+        let is = |keys: [(&str, Option<Value>); 2]| keys.map(|(key, value)| (Key::from(key), value)).into();
+        assert_eq!(told(&[("a", "1"), ("b", "1")]), is([("a", some("1")), ("b", some("1"))]));
+        assert_eq!(told(&[("a", "1"), ("b", "1")]), BTreeMap::new());
+        assert_eq!(told(&[("b", "2")]), is([("a", None), ("b", some("2"))]));
+    }
+
+    #[test]
+    fn of_another_peer_everything_is_told() {
+        let mut book = Book::default();
+        book.note(1, 1, &holding(&[("a", "1")]));
+        let other = Peer { id: 2, ..holding(&[("a", "1")]) };
+        let facts = book.tell(1, 1, Some(other)).peer.expect("it is there");
+        assert_eq!(facts.data.len(), 1);
+        assert_eq!(book.regions_on(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(book.regions_on(2).count(), 0);
+    }
+}
