@@ -3,7 +3,8 @@
 //! [`Store::step`] takes an [`Input`] and returns [`Output`]s; what surrounds
 //! it, a simulator, a replay or a process, has the clock, the threads and the
 //! network. Rules follow TiKV; each that somebody once left out is a
-//! [`Guard`], and [`Store`] is generic over which hold.
+//! [`Guard`], and [`Store`] is generic over which hold. Who decides where
+//! peers live is [`pd::PlacementDriver`], a machine of the same kind.
 //!
 //! A region of one replica elects itself and takes a value:
 //!
@@ -47,7 +48,7 @@ mod lifecycle;
 mod log;
 mod message;
 mod parking;
-mod pd;
+pub mod pd;
 mod peer;
 mod propose;
 mod raft_storage;

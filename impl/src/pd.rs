@@ -1,35 +1,38 @@
-//! Who allots ids: the part of a placement driver that a split needs.
+//! The placement driver: what it believes, and what it orders.
 //!
-//! It counts and forgets nothing; whether a region may split, and what becomes
-//! of ids that are never used, is not its affair (`PD HandleAskBatchSplit`
-//! allots one id a member for each new region).
+//! A sans-I/O state machine like the store: [`PlacementDriver::step`] takes a
+//! [`PdInput`] and returns [`PdOutput`]s; it has no clock (time is
+//! [`PdInput::Tick`]), no thread and no randomness. It never sees a replica:
+//! all that it knows of a region is what somebody who called himself leader
+//! reported, and what it orders is carried out only if that leader is one.
+//! Follows tikv/pd as it is since v6.1 with placement rules: one rule, so many
+//! voters. Leaves out merging, balancing, labels, witnesses and unsafe
+//! recovery, and `Preparing`, which a store of this size leaves at once.
 
-use crate::command::Child;
-use crate::region::{Key, PeerId, Region};
+mod allocator;
+mod builder;
+mod checker;
+mod config;
+mod driver;
+mod engine;
+mod error;
+mod handlers;
+mod input;
+mod operator;
+mod operators;
+mod regions;
+mod step;
+mod store;
+mod targets;
 
-/// Allots ids to regions and peers, from one count, each once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IdAllocator {
-    /// The next id that is given out.
-    pub next_id: u64,
-}
-
-impl IdAllocator {
-    /// The new regions of a split of `region` at `keys`: for each key in turn
-    /// an id for the region, then one for each member that `region` lists.
-    pub fn allot(&mut self, region: &Region, keys: &[Key]) -> Vec<Child> {
-        let mut children = Vec::with_capacity(keys.len());
-        for key in keys {
-            let id = self.next();
-            let peers: Vec<PeerId> = region.peers.iter().map(|_| self.next()).collect();
-            children.push(Child { key: key.clone(), region: id, peers });
-        }
-        children
-    }
-
-    fn next(&mut self) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        id
-    }
-}
+pub use allocator::IdAllocator;
+pub use config::{PdConfig, PdConfigError};
+pub use driver::PlacementDriver;
+pub use engine::{PdEngine, PdMemoryEngine, PdPersisted, PdWrite};
+pub use error::{PdError, PdRefusal, Subject};
+pub use input::{AdminOperator, Dispatch, Order, PdInput, PdOutput};
+pub use operator::{Operator, OperatorEnd, Priority, Purpose, StaleOperator};
+pub use regions::{KnownRegion, RegionReport};
+pub use step::{OperatorStep, Seat};
+pub use store::{Liveness, NodeState, StoreInfo, StoreRecord, StoreState, StoreStats};
+pub use targets::Unfit;

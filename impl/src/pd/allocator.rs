@@ -1,0 +1,36 @@
+//! Who allots ids: to the new regions of a split, and to new peers.
+//!
+//! It counts and forgets nothing; whether a region may split, and what becomes
+//! of ids that are never used, is not its affair (`PD HandleAskBatchSplit`
+//! allots one id a member for each new region).
+
+use crate::command::Child;
+use crate::region::{Key, PeerId, Region};
+
+/// Allots ids to regions and peers, from one count, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdAllocator {
+    /// The next id that is given out.
+    pub next_id: u64,
+}
+
+impl IdAllocator {
+    /// The new regions of a split of `region` at `keys`: for each key in turn
+    /// an id for the region, then one for each member that `region` lists.
+    pub fn allot(&mut self, region: &Region, keys: &[Key]) -> Vec<Child> {
+        let mut children = Vec::with_capacity(keys.len());
+        for key in keys {
+            let id = self.next();
+            let peers: Vec<PeerId> = region.peers.iter().map(|_| self.next()).collect();
+            children.push(Child { key: key.clone(), region: id, peers });
+        }
+        children
+    }
+
+    /// The next id.
+    pub(crate) fn next(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+}

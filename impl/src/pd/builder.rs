@@ -1,0 +1,161 @@
+//! From what shall become of a region to the steps that lead there safely.
+//!
+//! A voter is replaced by joint consensus: the new peer joins as a learner,
+//! learner and voter change roles at once, and only the learner that is left
+//! of the old one is removed. No step takes a voter away before another is
+//! there, and none asks the leader to remove or demote itself. Follows `PD
+//! operator/builder.go` (B10).
+
+use super::error::PdRefusal;
+use super::regions::KnownRegion;
+use super::step::{OperatorStep, Seat};
+use super::targets::Sight;
+use crate::region::{Key, Member, MemberRole, StoreId};
+
+/// Nothing is built for a region that nobody leads (row 41).
+pub(crate) fn check_leader(known: &KnownRegion) -> Result<Member, PdRefusal> {
+    known.leader().ok_or(PdRefusal::NoLeader)
+}
+
+fn check_buildable(known: &KnownRegion) -> Result<Member, PdRefusal> {
+    let leader = check_leader(known)?;
+    if known.region.is_joint() { Err(PdRefusal::JointState) } else { Ok(leader) }
+}
+
+/// A new voter, by way of a learner.
+pub(crate) fn add_peer(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorStep>, PdRefusal> {
+    check_buildable(known)?;
+    Ok(vec![OperatorStep::AddLearner(seat), OperatorStep::PromoteLearner(seat)])
+}
+
+/// A new voter, at once.
+pub(crate) fn add_voter(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorStep>, PdRefusal> {
+    check_buildable(known)?;
+    Ok(vec![OperatorStep::AddPeer(seat)])
+}
+
+/// A learner that is there becomes a voter.
+pub(crate) fn promote(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorStep>, PdRefusal> {
+    check_buildable(known)?;
+    Ok(vec![OperatorStep::PromoteLearner(seat)])
+}
+
+/// The voter `from` gives way to `to`, who may be a learner already.
+pub(crate) fn replace(
+    sight: Sight<'_>,
+    known: &KnownRegion,
+    from: Member,
+    to: Seat,
+) -> Result<Vec<OperatorStep>, PdRefusal> {
+    let leader = check_buildable(known)?;
+    let (promote, demote) = (vec![to], vec![Seat::from(from)]);
+    let mut steps = Vec::new();
+    if known.region.member(to.peer).is_none() {
+        steps.push(OperatorStep::AddLearner(to));
+    }
+    let heir = sight.heir(known, from.store);
+    if leader.id == from.id
+        && let Some(heir) = heir
+    {
+        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    }
+    steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
+    // Where no other voter may lead, only the new one can, and not earlier.
+    if leader.id == from.id && heir.is_none() {
+        steps.push(OperatorStep::TransferLeader { to: to.store });
+    }
+    steps.push(OperatorStep::LeaveJoint { promote, demote });
+    steps.push(OperatorStep::RemovePeer(from.into()));
+    Ok(steps)
+}
+
+/// One of two voters becomes a learner first: removed directly it could take
+/// the survivor's only quorum with it (row 15, tikv#10595, pd#4411).
+fn must_be_demoted(voters: usize) -> bool {
+    voters == 2
+}
+
+/// The peer leaves, and nobody comes.
+pub(crate) fn remove_peer(
+    sight: Sight<'_>,
+    known: &KnownRegion,
+    from: Member,
+) -> Result<Vec<OperatorStep>, PdRefusal> {
+    let leader = check_buildable(known)?;
+    let seat = Seat::from(from);
+    if from.role == MemberRole::Learner {
+        return Ok(vec![OperatorStep::RemovePeer(seat)]);
+    }
+    let voters = known.voters().count();
+    if voters == 1 {
+        return Err(PdRefusal::LastVoter);
+    }
+    check_majority_after(sight, known, from)?;
+    let mut steps = Vec::new();
+    if leader.id == from.id {
+        let heir = sight.heir(known, from.store).ok_or(PdRefusal::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    }
+    if must_be_demoted(voters) {
+        let (promote, demote) = (Vec::new(), vec![seat]);
+        steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
+        steps.push(OperatorStep::LeaveJoint { promote, demote });
+    }
+    steps.push(OperatorStep::RemovePeer(seat));
+    Ok(steps)
+}
+
+/// A live voter is not removed if the dead would then outvote the living
+/// (row 46). In TiKV the leader asks this (`TV peer.rs
+/// check_availability_by_last_heartbeats`); here PD does, by what it knows.
+fn check_majority_after(sight: Sight<'_>, known: &KnownRegion, from: Member) -> Result<(), PdRefusal> {
+    let voters = known.voters().count() - 1;
+    let live = known.voters().filter(|voter| voter.id != from.id && sight.is_live(known, voter)).count();
+    let enough = live > voters / 2;
+    if enough || !sight.is_live(known, &from) { Ok(()) } else { Err(PdRefusal::MajorityLost) }
+}
+
+/// Leadership goes to the voter on `to`. A joint region may be led elsewhere
+/// too: it is often the only way out.
+pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<OperatorStep>, PdRefusal> {
+    let leader = check_leader(known)?;
+    if leader.store == to {
+        return Err(PdRefusal::AlreadyLeader);
+    }
+    Ok(vec![OperatorStep::TransferLeader { to }])
+}
+
+/// A joint configuration ends; a leader that it demotes hands over first.
+pub(crate) fn leave_joint(sight: Sight<'_>, known: &KnownRegion) -> Result<Vec<OperatorStep>, PdRefusal> {
+    let leader = check_leader(known)?;
+    let with = |role: MemberRole| -> Vec<Seat> {
+        known
+            .region
+            .peers
+            .iter()
+            .filter(|member| member.role == role)
+            .map(|member| (*member).into())
+            .collect()
+    };
+    let mut steps = Vec::new();
+    if leader.role == MemberRole::DemotingVoter {
+        let heir = sight.heir(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    }
+    let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));
+    steps.push(OperatorStep::LeaveJoint { promote, demote });
+    Ok(steps)
+}
+
+/// The region is divided at keys that ascend and lie behind its start.
+pub(crate) fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, PdRefusal> {
+    check_buildable(known)?;
+    let region = &known.region;
+    let ascend = keys.windows(2).all(|pair| pair[0] < pair[1]);
+    let inside = keys.iter().all(|key| region.contains(key) && *key != region.start);
+    if keys.is_empty() || !ascend || !inside {
+        return Err(PdRefusal::InvalidSplitKey);
+    }
+    let (start, end) = (region.start.clone(), region.end.clone());
+    Ok(vec![OperatorStep::Split { keys: keys.to_vec(), start, end }])
+}

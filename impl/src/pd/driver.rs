@@ -1,0 +1,241 @@
+//! The placement driver as a state machine: a step in, its effects out.
+//!
+//! What a step changes is written as one batch and synced before its outputs
+//! are handed out. A refused step changes nothing. A restart brings back what
+//! is on disk: stores, regions and the end of the reserved ids; nobody leads,
+//! no operator runs, no store was heard from, and the clock begins anew.
+
+use super::allocator::IdAllocator;
+use super::config::PdConfig;
+use super::engine::{PdEngine, PdWrite};
+use super::error::{PdError, PdRefusal, Subject};
+use super::input::{PdInput, PdOutput};
+use super::operator::Operator;
+use super::operators::Operators;
+use super::regions::{KnownRegion, Regions};
+use super::store::{Liveness, StoreInfo, StoreRecord, Stores};
+use super::targets::{Sight, Unfit};
+use crate::region::{Key, Region, RegionId, StoreId};
+
+/// What one step gathers before anything of it is written or sent.
+#[derive(Default)]
+pub(crate) struct PdStep {
+    pub(crate) batch: Vec<PdWrite>,
+    pub(crate) outputs: Vec<PdOutput>,
+}
+
+/// A refusal before it is known what it is about.
+pub(crate) type Decision = Result<(), PdRefusal>;
+
+/// The placement driver.
+///
+/// ```
+/// use rollcall_impl::pd::{PdConfig, PdInput, PdMemoryEngine, PdRefusal, PlacementDriver};
+///
+/// # fn main() -> Result<(), rollcall_impl::pd::PdError> {
+/// let mut pd = PlacementDriver::open(PdConfig::DEFAULT, PdMemoryEngine::new())?;
+/// for store in 1..=3 {
+///     pd.step(PdInput::AddStore { store })?;
+/// }
+/// let refused = pd.step(PdInput::Decommission { store: 3, force: false }).unwrap_err();
+/// assert_eq!(refused.refusal(), Some(PdRefusal::StoresNotEnough));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PlacementDriver<E> {
+    pub(crate) config: PdConfig,
+    engine: E,
+    pub(crate) stores: Stores,
+    pub(crate) regions: Regions,
+    pub(crate) operators: Operators,
+    pub(crate) ids: IdAllocator,
+    /// No id at or above this one may be given out before it is raised on disk.
+    id_limit: u64,
+    pub(crate) now: u64,
+}
+
+impl<E: PdEngine> PlacementDriver<E> {
+    /// Starts from what the engine has; an empty one is an empty cluster.
+    ///
+    /// # Errors
+    /// Where the configuration makes no sense or the engine cannot read.
+    pub fn open(config: PdConfig, engine: E) -> Result<Self, PdError> {
+        config.validate()?;
+        let persisted = engine.load()?;
+        let mut stores = Stores::default();
+        persisted.stores.into_values().for_each(|record| stores.set(record, 0));
+        let mut regions = Regions::default();
+        persisted.regions.into_values().for_each(|region| regions.insert(KnownRegion::loaded(region)));
+        // What was reserved and not given out is lost; nobody can tell which.
+        let ids = IdAllocator { next_id: persisted.id_limit.max(1) };
+        let id_limit = ids.next_id;
+        let operators = Operators::default();
+        Ok(Self { config, engine, stores, regions, operators, ids, id_limit, now: 0 })
+    }
+
+    /// Begins a cluster: its stores, its first region, and the first id that
+    /// is given out (`PD Bootstrap`).
+    ///
+    /// # Errors
+    /// Where the cluster has begun, or a store is known already; nothing
+    /// changed then. Where the engine fails.
+    pub fn bootstrap(&mut self, stores: &[StoreId], region: Region, next_id: u64) -> Result<(), PdError> {
+        if self.regions.iter().next().is_some() {
+            return Err(refused(Subject::Cluster, PdRefusal::Bootstrapped));
+        }
+        if let Some(store) = stores.iter().find(|store| self.stores.get(**store).is_some()) {
+            return Err(refused(Subject::Store(*store), PdRefusal::StoreExists));
+        }
+        let mut step = PdStep::default();
+        for store in stores {
+            self.put_store(&mut step, StoreRecord::new(*store));
+        }
+        step.batch.push(PdWrite::Region(region.clone()));
+        self.regions.insert(KnownRegion::loaded(region));
+        self.ids.next_id = self.ids.next_id.max(next_id);
+        self.finish(step).map(|_| ())
+    }
+
+    /// The process ends and begins again on the same disk.
+    ///
+    /// # Errors
+    /// Where the engine cannot read.
+    pub fn restart(self) -> Result<Self, PdError> {
+        Self::open(self.config, self.engine)
+    }
+
+    /// Takes one input.
+    ///
+    /// # Errors
+    /// [`PdError::Refused`] where it is refused: nothing changed. After any
+    /// other error the driver must be dropped and opened again.
+    pub fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, PdError> {
+        let mut step = PdStep::default();
+        let subject = subject(&input);
+        self.handle(&mut step, input).map_err(|refusal| refused(subject, refusal))?;
+        self.finish(step)
+    }
+
+    /// Reserves ids that were given out, writes the batch and syncs it.
+    fn finish(&mut self, mut step: PdStep) -> Result<Vec<PdOutput>, PdError> {
+        if self.ids.next_id > self.id_limit {
+            self.id_limit = self.ids.next_id + self.config.id_step;
+            step.batch.push(PdWrite::IdLimit(self.id_limit));
+        }
+        if !step.batch.is_empty() {
+            self.engine.write(step.batch)?;
+            self.engine.sync()?;
+        }
+        Ok(step.outputs)
+    }
+
+    /// How it decides.
+    pub fn config(&self) -> &PdConfig {
+        &self.config
+    }
+
+    /// Its disk.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// The stores, by id.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreInfo> {
+        self.stores.iter()
+    }
+
+    /// A store.
+    pub fn store(&self, store: StoreId) -> Option<&StoreInfo> {
+        self.stores.get(store)
+    }
+
+    /// What follows from a store's heartbeats now.
+    pub fn liveness(&self, store: StoreId) -> Option<Liveness> {
+        self.sight().liveness(store)
+    }
+
+    /// The name of a store's state that people see now.
+    pub fn state_name(&self, store: StoreId) -> Option<&'static str> {
+        self.stores.get(store).map(|info| info.state_name(self.now, &self.config))
+    }
+
+    /// How many regions list a peer on a store (pd-ctl `region store N`).
+    pub fn region_count(&self, store: StoreId) -> usize {
+        self.regions.count_on(store)
+    }
+
+    /// The regions that list a peer on a store, by id.
+    pub fn regions_on(&self, store: StoreId) -> impl Iterator<Item = &KnownRegion> {
+        self.regions.on_store(store)
+    }
+
+    /// The regions, by id.
+    pub fn regions(&self) -> impl Iterator<Item = &KnownRegion> {
+        self.regions.iter()
+    }
+
+    /// A region.
+    pub fn region(&self, region: RegionId) -> Option<&KnownRegion> {
+        self.regions.get(region)
+    }
+
+    /// The region whose range has the key.
+    pub fn region_by_key(&self, key: &Key) -> Option<&KnownRegion> {
+        self.regions.by_key(key)
+    }
+
+    /// The operators, by region; those that wait for their turn last.
+    pub fn operators(&self) -> impl Iterator<Item = &Operator> {
+        self.operators.iter()
+    }
+
+    /// A region's operator.
+    pub fn operator(&self, region: RegionId) -> Option<&Operator> {
+        self.operators.get(region)
+    }
+
+    /// Why each store gets no peer of the region; `None` for one that may.
+    /// Nothing of a region that is not known.
+    pub fn explain(&self, region: RegionId) -> Vec<(StoreId, Option<Unfit>)> {
+        let Some(known) = self.regions.get(region) else { return Vec::new() };
+        let sight = self.sight();
+        self.stores.iter().map(|info| (info.record.id, sight.unfit(info, known))).collect()
+    }
+
+    /// The next id that is given out.
+    pub fn next_id(&self) -> u64 {
+        self.ids.next_id
+    }
+
+    /// Its clock, in ticks since it started.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight { stores: &self.stores, regions: &self.regions, config: &self.config, now: self.now }
+    }
+}
+
+fn refused(subject: Subject, refusal: PdRefusal) -> PdError {
+    PdError::Refused { subject, refusal }
+}
+
+fn subject(input: &PdInput) -> Subject {
+    match input {
+        PdInput::AddStore { store }
+        | PdInput::StoreHeartbeat { store, .. }
+        | PdInput::Decommission { store, .. }
+        | PdInput::CancelDecommission { store }
+        | PdInput::RemoveTombstone { store } => Subject::Store(*store),
+        PdInput::RegionHeartbeat(report) => Subject::Region(report.region.id),
+        PdInput::AskSplit { region, .. } => Subject::Region(region.id),
+        PdInput::Schedule { region }
+        | PdInput::Push { region }
+        | PdInput::OperatorTimeout { region }
+        | PdInput::AddOperator { region, .. }
+        | PdInput::RemoveOperator { region } => Subject::Region(*region),
+        PdInput::CheckStores | PdInput::Tick => Subject::Cluster,
+    }
+}

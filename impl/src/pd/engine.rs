@@ -1,0 +1,120 @@
+//! What the placement driver keeps on disk, and the trait by which it keeps it.
+//!
+//! Store records, regions as last seen and the end of the reserved ids; one
+//! batch a step. Leaders, terms, operators, sizes and heartbeats are not kept:
+//! after a restart PD knows regions that nobody leads (row 42). The real PD
+//! writes regions a little later than it hears of them, so a crash may take
+//! the last of them back; here they are as durable as the rest.
+
+use std::collections::BTreeMap;
+
+use super::store::StoreRecord;
+use crate::engine::EngineError;
+use crate::region::{Region, RegionId, StoreId};
+
+/// One write of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PdWrite {
+    /// Replaces a store's record.
+    Store(StoreRecord),
+    /// Discards a store's record.
+    ForgetStore(StoreId),
+    /// Replaces a region.
+    Region(Region),
+    /// Discards a region.
+    ForgetRegion(RegionId),
+    /// No id at or above this one was given out.
+    IdLimit(u64),
+}
+
+/// All that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PdPersisted {
+    /// The stores.
+    pub stores: BTreeMap<StoreId, StoreRecord>,
+    /// The regions as last seen.
+    pub regions: BTreeMap<RegionId, Region>,
+    /// No id at or above this one was given out.
+    pub id_limit: u64,
+}
+
+impl PdPersisted {
+    fn take(&mut self, write: PdWrite) {
+        match write {
+            PdWrite::Store(record) => {
+                self.stores.insert(record.id, record);
+            }
+            PdWrite::ForgetStore(store) => {
+                self.stores.remove(&store);
+            }
+            PdWrite::Region(region) => {
+                self.regions.insert(region.id, region);
+            }
+            PdWrite::ForgetRegion(region) => {
+                self.regions.remove(&region);
+            }
+            PdWrite::IdLimit(limit) => self.id_limit = limit,
+        }
+    }
+}
+
+/// Where a placement driver keeps what must survive.
+pub trait PdEngine {
+    /// Takes the batch as one: all of it or nothing survives a crash.
+    ///
+    /// # Errors
+    /// Where the engine cannot write; nothing of the batch may survive then.
+    fn write(&mut self, batch: Vec<PdWrite>) -> Result<(), EngineError>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// Where the engine cannot; what was written may be gone then.
+    fn sync(&mut self) -> Result<(), EngineError>;
+
+    /// What is kept: a copy as of now.
+    ///
+    /// # Errors
+    /// Where the engine cannot read.
+    fn load(&self) -> Result<PdPersisted, EngineError>;
+}
+
+/// An engine in memory, for simulation: it can be copied, and it can lose
+/// what was not synced.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PdMemoryEngine {
+    synced: PdPersisted,
+    unsynced: Vec<Vec<PdWrite>>,
+}
+
+impl PdMemoryEngine {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The machine fails: what was not synced is gone.
+    pub fn lose_unsynced(&mut self) {
+        self.unsynced.clear();
+    }
+}
+
+impl PdEngine for PdMemoryEngine {
+    fn write(&mut self, batch: Vec<PdWrite>) -> Result<(), EngineError> {
+        self.unsynced.push(batch);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), EngineError> {
+        for write in self.unsynced.drain(..).flatten() {
+            self.synced.take(write);
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<PdPersisted, EngineError> {
+        let mut now = self.synced.clone();
+        self.unsynced.iter().flatten().cloned().for_each(|write| now.take(write));
+        Ok(now)
+    }
+}

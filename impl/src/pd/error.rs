@@ -1,0 +1,207 @@
+//! Why the placement driver refuses, and what else can go wrong in a step.
+//!
+//! A refusal leaves the driver exactly as it was. Where people meet one through
+//! pd-ctl or the HTTP interface, [`PdRefusal::pd_ctl`] has the words that they
+//! read there (`PD errs/errno.go`, `server/handler.go`).
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::config::PdConfigError;
+use crate::engine::EngineError;
+use crate::region::{RegionId, StoreId};
+
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A store.
+    Store(StoreId),
+    /// A region.
+    Region(RegionId),
+    /// All stores together.
+    Cluster,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Store(store) => write!(f, "store {store}"),
+            Subject::Region(region) => write!(f, "region {region}"),
+            Subject::Cluster => f.write_str("the cluster"),
+        }
+    }
+}
+
+/// What went wrong in a step.
+#[derive(Debug, Error)]
+pub enum PdError {
+    /// The step is refused; nothing changed.
+    #[error("placement driver: {subject}: {refusal}")]
+    Refused {
+        /// What it is about.
+        subject: Subject,
+        /// Why.
+        refusal: PdRefusal,
+    },
+    /// The configuration makes no sense; nothing was opened.
+    #[error("placement driver: {0}; mend the configuration")]
+    Config(#[from] PdConfigError),
+    /// The engine failed: drop the driver and restart it from its engine.
+    #[error("placement driver: {0}; drop it and restart it from its engine")]
+    Engine(#[from] EngineError),
+}
+
+impl PdError {
+    /// The refusal, if it is one.
+    pub fn refusal(&self) -> Option<PdRefusal> {
+        match self {
+            PdError::Refused { refusal, .. } => Some(*refusal),
+            PdError::Config(_) | PdError::Engine(_) => None,
+        }
+    }
+}
+
+/// Why a step is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum PdRefusal {
+    /// No such store, or its record was removed.
+    #[error("the store is not known; look up the stores")]
+    StoreNotFound,
+    /// The cluster has begun already.
+    #[error("the cluster has regions already; open it and go on")]
+    Bootstrapped,
+    /// There is a store of this id.
+    #[error("the store is known already; choose another id")]
+    StoreExists,
+    /// The store is Tombstone, for good.
+    #[error("the store is Tombstone (Removed) and stays so; add a new store")]
+    StoreRemoved,
+    /// The store is leaving already; pd-ctl answers "Success!" and nothing happens (row 43).
+    #[error("the store is leaving already; wait until it is Tombstone")]
+    AlreadyLeaving,
+    /// There is nothing to cancel.
+    #[error("the store is not leaving")]
+    NotLeaving,
+    /// Its disk is gone; what was said with force is not taken back.
+    #[error("the store was declared physically destroyed; its id cannot serve again")]
+    PhysicallyDestroyed,
+    /// Too few stores would be left for the replicas (row 39).
+    #[error("fewer stores would be left than a region has replicas; add a store first")]
+    StoresNotEnough,
+    /// Only the record of a Tombstone store can be removed.
+    #[error("the store is not Tombstone; decommission it first")]
+    NotTombstone,
+    /// A region lists a peer there (row 45).
+    #[error("a region lists a peer on the store; remove that peer first")]
+    StoreHasRegions,
+    /// No Offline store is empty.
+    #[error("no store that is leaving is empty")]
+    NothingToBury,
+    /// PD does not know the region.
+    #[error("the region is not known; wait for its heartbeat")]
+    RegionNotFound,
+    /// A heartbeat, or who asks for a split, is behind what is known.
+    #[error("the region is behind what is known of it or of its range")]
+    RegionStale,
+    /// Who sent the heartbeat leads nothing.
+    #[error("the heartbeat names a leader that is no member of the region")]
+    InvalidLeader,
+    /// Nobody is known to lead the region (row 41).
+    #[error("nobody is known to lead the region; restore its majority first")]
+    NoLeader,
+    /// The region is between two configurations.
+    #[error("the region is joint; let the checker leave it first")]
+    JointState,
+    /// An operator of the same or a higher priority is under way.
+    #[error("the region has an operator; remove it or wait for its end")]
+    OperatorExists,
+    /// The region has none.
+    #[error("the region has no operator")]
+    OperatorNotFound,
+    /// The operator was built for another epoch.
+    #[error("the operator was built for another epoch; build it again")]
+    EpochNotMatch,
+    /// The region has a peer on that store.
+    #[error("the region has a peer on the store; choose another store")]
+    PeerExists,
+    /// The region has no peer on that store.
+    #[error("the region has no peer on the store")]
+    PeerNotFound,
+    /// The region has no voter on that store.
+    #[error("the region has no voter on the store; choose a store with a voter")]
+    NoVoterThere,
+    /// The store leads already.
+    #[error("the store leads the region already")]
+    AlreadyLeader,
+    /// The store is leaving and takes no new peer.
+    #[error("the store is leaving; choose a store that is Up")]
+    StoreNotUp,
+    /// The store is silent.
+    #[error("the store is Disconnected or Down; bring it back or choose another")]
+    StoreUnhealthy,
+    /// The region has one voter.
+    #[error("the peer is the region's only voter; add another first")]
+    LastVoter,
+    /// Fewer voters would be left alive than a majority needs (row 46).
+    #[error("fewer voters would be left alive than a majority needs; repair the others first")]
+    MajorityLost,
+    /// Nobody may lead in the leader's place.
+    #[error("no other voter may lead; bring a store back or add a peer first")]
+    NoNewLeader,
+    /// A split without a key, or one outside the region.
+    #[error("a split key lies outside the region, or there is none")]
+    InvalidSplitKey,
+    /// The region is as it should be.
+    #[error("the region needs nothing")]
+    NothingToDo,
+    /// Something is to be done and no store can take the peer (rows 39, 40).
+    #[error("no legal target: no store is Up, connected, without a peer of the region, and has space")]
+    NoTarget,
+    /// A peer's store is not known, and PD cannot judge it (row 45, pd#3664).
+    #[error("a peer's store is not known; remove that peer by hand")]
+    StoreLost,
+}
+
+impl PdRefusal {
+    /// What pd-ctl shows, where people can meet the refusal there. A number
+    /// or two that PD prints with it stands in the error's subject.
+    pub fn pd_ctl(self) -> Option<&'static str> {
+        Some(match self {
+            PdRefusal::StoreNotFound => "store not found",
+            PdRefusal::StoreRemoved => "store has been removed",
+            PdRefusal::AlreadyLeaving | PdRefusal::NotLeaving => "Success!",
+            PdRefusal::PhysicallyDestroyed => "store has been physically destroyed",
+            PdRefusal::StoresNotEnough => {
+                "can not remove store since the number of up stores would be too few"
+            }
+            PdRefusal::StoreHasRegions => "failed to remove tombstone store: it still has regions",
+            PdRefusal::RegionNotFound => "region not found",
+            PdRefusal::RegionStale => "region is stale",
+            PdRefusal::NoLeader => "cannot build operator for region with no leader",
+            PdRefusal::JointState => "cannot build operator for region which is in joint state",
+            PdRefusal::OperatorExists | PdRefusal::EpochNotMatch => {
+                "failed to add operator, maybe already have one"
+            }
+            PdRefusal::OperatorNotFound => "operator not found",
+            PdRefusal::PeerExists => "region already has peer in store",
+            PdRefusal::PeerNotFound => "region has no peer in store",
+            PdRefusal::NoVoterThere => "region has no voter in store",
+            PdRefusal::StoreUnhealthy => "store is unhealthy",
+            PdRefusal::NoNewLeader => "no valid leader",
+            PdRefusal::NoTarget => "no store to replace peer",
+            PdRefusal::StoreLost => "lost the store, maybe you are recovering the PD cluster",
+            PdRefusal::Bootstrapped
+            | PdRefusal::StoreExists
+            | PdRefusal::StoreNotUp
+            | PdRefusal::NotTombstone
+            | PdRefusal::NothingToBury
+            | PdRefusal::InvalidLeader
+            | PdRefusal::AlreadyLeader
+            | PdRefusal::LastVoter
+            | PdRefusal::MajorityLost
+            | PdRefusal::InvalidSplitKey
+            | PdRefusal::NothingToDo => return None,
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! What each input does: checks first, then changes, so that a refusal leaves
+//! everything as it was.
+//!
+//! The order of the checks is PD's (`server/cluster/cluster.go`,
+//! `cluster_worker.go HandleRegionHeartbeat, HandleAskBatchSplit`,
+//! `server/handler.go`): it decides which reason people read.
+
+use super::builder;
+use super::checker;
+use super::driver::{Decision, PdStep, PlacementDriver};
+use super::engine::{PdEngine, PdWrite};
+use super::error::PdRefusal;
+use super::input::{AdminOperator, PdInput, PdOutput};
+use super::operator::{Operator, OperatorEnd, Priority, Purpose};
+use super::operators::{Operators, Progress};
+use super::regions::{KnownRegion, RegionReport};
+use super::step::{OperatorStep, Seat};
+use super::store::{Liveness, StoreRecord, StoreState};
+use crate::command::Derive;
+use crate::region::{Key, Region, RegionId, StoreId};
+
+impl<E: PdEngine> PlacementDriver<E> {
+    pub(crate) fn handle(&mut self, step: &mut PdStep, input: PdInput) -> Decision {
+        match input {
+            PdInput::AddStore { store } => self.add_store(step, store),
+            PdInput::StoreHeartbeat { store, stats } => self.stores.hear(store, stats, self.now),
+            PdInput::RegionHeartbeat(report) => self.region_heartbeat(step, report),
+            PdInput::AskSplit { region, keys, derive } => self.ask_split(step, &region, &keys, derive),
+            PdInput::Schedule { region } => self.schedule(step, region),
+            PdInput::CheckStores => self.check_stores(step),
+            PdInput::Push { region } => self.push(step, region),
+            PdInput::Tick => {
+                self.tick(step);
+                Ok(())
+            }
+            PdInput::OperatorTimeout { region } => self.end_operator(step, region, OperatorEnd::Timeout),
+            PdInput::Decommission { store, force } => self.decommission(step, store, force),
+            PdInput::CancelDecommission { store } => self.cancel(step, store),
+            PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
+            PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
+            PdInput::RemoveOperator { region } => self.end_operator(step, region, OperatorEnd::Removed),
+        }
+    }
+
+    /// A store's record changes.
+    pub(crate) fn put_store(&mut self, step: &mut PdStep, record: StoreRecord) {
+        self.stores.set(record, self.now);
+        step.batch.push(PdWrite::Store(record));
+        step.outputs.push(PdOutput::StoreChanged(record));
+    }
+
+    fn add_store(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
+        if self.stores.get(store).is_some() {
+            return Err(PdRefusal::StoreExists);
+        }
+        self.put_store(step, StoreRecord::new(store));
+        Ok(())
+    }
+
+    fn decommission(&mut self, step: &mut PdStep, store: StoreId, force: bool) -> Decision {
+        let record = self.stores.record(store)?;
+        let next = record.decommissioned(force)?;
+        if record.state == StoreState::Up && !force {
+            self.stores.enough_without(store, &self.config)?;
+        }
+        self.put_store(step, next);
+        Ok(())
+    }
+
+    /// Operators that move peers away go on, and what they leave is mended
+    /// later (row 47).
+    fn cancel(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
+        let next = self.stores.record(store)?.cancelled()?;
+        self.put_store(step, next);
+        Ok(())
+    }
+
+    fn check_stores(&mut self, step: &mut PdStep) -> Decision {
+        let bury = |record: StoreRecord| record.buried(self.regions.count_on(record.id));
+        let buried: Vec<StoreRecord> = self.stores.iter().filter_map(|info| bury(info.record)).collect();
+        if buried.is_empty() {
+            return Err(PdRefusal::NothingToBury);
+        }
+        buried.into_iter().for_each(|record| self.put_store(step, record));
+        Ok(())
+    }
+
+    fn remove_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
+        self.stores.record(store)?.check_removable(self.regions.count_on(store))?;
+        self.stores.forget(store);
+        step.batch.push(PdWrite::ForgetStore(store));
+        step.outputs.push(PdOutput::StoreForgotten { store });
+        Ok(())
+    }
+
+    /// A report that is not believed changes nothing, and sends nothing: the
+    /// operator stays with whom PD took for the leader before (row 36).
+    fn region_heartbeat(&mut self, step: &mut PdStep, report: RegionReport) -> Decision {
+        let leader = report.region.member(report.leader).copied().ok_or(PdRefusal::InvalidLeader)?;
+        self.stores.record(leader.store)?;
+        self.regions.check(&report)?;
+        let (id, region) = (report.region.id, report.region.clone());
+        let accepted = self.regions.accept(report);
+        for region in accepted.displaced {
+            step.batch.push(PdWrite::ForgetRegion(region));
+            step.outputs.push(PdOutput::RegionDisplaced { region });
+            if let Some(operator) = self.operators.remove(region) {
+                ended(step, &operator, OperatorEnd::RegionGone);
+            }
+        }
+        if accepted.changed {
+            step.batch.push(PdWrite::Region(region));
+        }
+        self.dispatch(step, id, true);
+        self.start_waiting(step);
+        Ok(())
+    }
+
+    fn ask_split(&mut self, step: &mut PdStep, region: &Region, keys: &[Key], derive: Derive) -> Decision {
+        let known = self.regions.by_key(&region.start).ok_or(PdRefusal::RegionNotFound)?;
+        if region.epoch.is_stale_against(&known.region.epoch) {
+            return Err(PdRefusal::RegionStale);
+        }
+        if keys.is_empty() {
+            return Err(PdRefusal::InvalidSplitKey);
+        }
+        let children = self.ids.allot(region, keys);
+        step.outputs.push(PdOutput::SplitIds { region: region.id, epoch: region.epoch, children, derive });
+        Ok(())
+    }
+
+    fn known(&self, region: RegionId) -> Result<&KnownRegion, PdRefusal> {
+        self.regions.get(region).ok_or(PdRefusal::RegionNotFound)
+    }
+
+    fn schedule(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
+        let known = self.known(region)?;
+        self.operators.check_vacant(region, Priority::High)?;
+        let mut ids = self.ids;
+        let plan = checker::check(self.sight(), known, &mut ids)?;
+        let operator = Operator::new(known, plan.purpose, plan.steps, self.now, &self.config);
+        self.ids = ids;
+        self.enter(step, operator);
+        Ok(())
+    }
+
+    fn add_operator(&mut self, step: &mut PdStep, region: RegionId, wanted: AdminOperator) -> Decision {
+        let known = self.known(region)?;
+        let mut ids = self.ids;
+        let (purpose, steps) = self.admin_steps(known, wanted, || ids.next())?;
+        let operator = Operator::new(known, purpose, steps, self.now, &self.config);
+        self.operators.check_vacant(region, operator.purpose.priority())?;
+        self.ids = ids;
+        self.enter(step, operator);
+        Ok(())
+    }
+
+    fn admin_steps(
+        &self,
+        known: &KnownRegion,
+        wanted: AdminOperator,
+        mut next_id: impl FnMut() -> u64,
+    ) -> Result<(Purpose, Vec<OperatorStep>), PdRefusal> {
+        Ok(match wanted {
+            AdminOperator::AddPeer { store } => {
+                self.check_admin_target(known, store)?;
+                let seat = Seat { store, peer: next_id() };
+                (Purpose::AdminAddPeer, builder::add_peer(known, seat)?)
+            }
+            AdminOperator::AddVoter { store } => {
+                self.check_admin_target(known, store)?;
+                let seat = Seat { store, peer: next_id() };
+                (Purpose::AdminAddVoter, builder::add_voter(known, seat)?)
+            }
+            AdminOperator::RemovePeer { store } => {
+                let from = known.region.member_on(store).ok_or(PdRefusal::PeerNotFound)?;
+                (Purpose::AdminRemovePeer, builder::remove_peer(self.sight(), known, *from)?)
+            }
+            AdminOperator::TransferLeader { store } => {
+                known.voter_on(store).ok_or(PdRefusal::NoVoterThere)?;
+                (Purpose::AdminTransferLeader, builder::transfer_leader(known, store)?)
+            }
+            AdminOperator::Split { keys } => (Purpose::AdminSplit, builder::split(known, &keys)?),
+        })
+    }
+
+    /// An administrator may fill a store beyond the limit, but not one that
+    /// is leaving, gone or silent, nor one that has a peer.
+    fn check_admin_target(&self, known: &KnownRegion, store: StoreId) -> Decision {
+        if known.region.member_on(store).is_some() {
+            return Err(PdRefusal::PeerExists);
+        }
+        match self.stores.record(store)?.state {
+            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            StoreState::Offline => Err(PdRefusal::StoreNotUp),
+            StoreState::Up if self.liveness(store) != Some(Liveness::Connected) => {
+                Err(PdRefusal::StoreUnhealthy)
+            }
+            StoreState::Up => Ok(()),
+        }
+    }
+
+    /// A new operator takes its place in the queue.
+    fn enter(&mut self, step: &mut PdStep, operator: Operator) {
+        let (region, purpose) = (operator.region, operator.purpose);
+        if let Some(displaced) = self.operators.add(operator) {
+            ended(step, &displaced, OperatorEnd::Replaced);
+        }
+        step.outputs.push(PdOutput::OperatorAdded { region, purpose });
+        self.start_waiting(step);
+    }
+
+    /// Starts whose turn has come, and sends the first step of each.
+    fn start_waiting(&mut self, step: &mut PdStep) {
+        while let Some(operator) = self.operators.next_turn(self.config.schedule_limit) {
+            let region = operator.region;
+            let fits = self.known(region).and_then(|known| Operators::check_epoch(&operator, known));
+            match fits {
+                Ok(()) => {
+                    self.operators.start(operator, self.now);
+                    self.dispatch(step, region, false);
+                }
+                Err(PdRefusal::RegionNotFound) => ended(step, &operator, OperatorEnd::RegionGone),
+                Err(_) => {
+                    let outrun = super::operator::StaleOperator::EpochNotMatch;
+                    ended(step, &operator, OperatorEnd::Cancelled(outrun));
+                }
+            }
+        }
+    }
+
+    /// Compares the region's operator with the region: sends its step or ends it.
+    fn dispatch(&mut self, step: &mut PdStep, region: RegionId, after_heartbeat: bool) {
+        let Some(known) = self.regions.get(region) else { return };
+        // Field by field: the operators change while the rest is looked at.
+        let sight = super::targets::Sight {
+            stores: &self.stores,
+            regions: &self.regions,
+            config: &self.config,
+            now: self.now,
+        };
+        match self.operators.progress(sight, known, after_heartbeat) {
+            Some(Progress::Goes(order)) => step.outputs.extend(order.map(PdOutput::Dispatch)),
+            Some(Progress::Ends(end)) => {
+                if let Some(operator) = self.operators.remove(region) {
+                    ended(step, &operator, end);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn push(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
+        self.known(region)?;
+        self.operators.get(region).ok_or(PdRefusal::OperatorNotFound)?;
+        self.dispatch(step, region, false);
+        self.start_waiting(step);
+        Ok(())
+    }
+
+    fn tick(&mut self, step: &mut PdStep) {
+        self.now += 1;
+        for (operator, end) in self.operators.remove_overdue(self.now, &self.config) {
+            ended(step, &operator, end);
+        }
+        self.start_waiting(step);
+    }
+
+    fn end_operator(&mut self, step: &mut PdStep, region: RegionId, end: OperatorEnd) -> Decision {
+        let operator = self.operators.remove(region).ok_or(PdRefusal::OperatorNotFound)?;
+        ended(step, &operator, end);
+        self.start_waiting(step);
+        Ok(())
+    }
+}
+
+fn ended(step: &mut PdStep, operator: &Operator, end: OperatorEnd) {
+    let Operator { region, purpose, .. } = *operator;
+    step.outputs.push(PdOutput::OperatorEnded { region, purpose, end });
+}

@@ -1,0 +1,184 @@
+//! What the placement driver is told, and what it wants done.
+
+use super::operator::{OperatorEnd, Purpose};
+use super::regions::RegionReport;
+use super::store::{StoreRecord, StoreStats};
+use crate::command::{Child, Command, Derive};
+use crate::region::{Epoch, Key, Member, Region, RegionId, StoreId};
+
+/// What the placement driver is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PdInput {
+    /// A new store joins (`PutStore`).
+    AddStore {
+        /// Its id.
+        store: StoreId,
+    },
+    /// A store lives.
+    StoreHeartbeat {
+        /// The store.
+        store: StoreId,
+        /// Its space.
+        stats: StoreStats,
+    },
+    /// Somebody who leads a region reports.
+    RegionHeartbeat(RegionReport),
+    /// A leader asks for the ids of a split.
+    AskSplit {
+        /// The region as the leader knows it.
+        region: Region,
+        /// Where to split.
+        keys: Vec<Key>,
+        /// Which part keeps the id; only handed back.
+        derive: Derive,
+    },
+    /// The patrol comes by the region.
+    Schedule {
+        /// The region.
+        region: RegionId,
+    },
+    /// Empty stores that are leaving become Tombstone.
+    CheckStores,
+    /// The region's operator is sent once more to its believed leader (`PD PushOperators`).
+    Push {
+        /// The region.
+        region: RegionId,
+    },
+    /// Time passes.
+    Tick,
+    /// So much time passes that the region's operator is given up.
+    OperatorTimeout {
+        /// The region.
+        region: RegionId,
+    },
+    /// pd-ctl `store delete`.
+    Decommission {
+        /// The store.
+        store: StoreId,
+        /// Its process and disk are gone for good (`DELETE /store/{id}?force`).
+        force: bool,
+    },
+    /// pd-ctl `store cancel-delete`, `POST /store/{id}/state?state=Up`.
+    CancelDecommission {
+        /// The store.
+        store: StoreId,
+    },
+    /// pd-ctl `store remove-tombstone`, for one store.
+    RemoveTombstone {
+        /// The store.
+        store: StoreId,
+    },
+    /// pd-ctl `operator add`.
+    AddOperator {
+        /// The region.
+        region: RegionId,
+        /// What to do.
+        operator: AdminOperator,
+    },
+    /// pd-ctl `operator remove`.
+    RemoveOperator {
+        /// The region.
+        region: RegionId,
+    },
+}
+
+/// What an administrator can ask of a region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AdminOperator {
+    /// A new voter on the store, by way of a learner.
+    AddPeer {
+        /// The store.
+        store: StoreId,
+    },
+    /// A new voter on the store, at once.
+    AddVoter {
+        /// The store.
+        store: StoreId,
+    },
+    /// The peer on the store leaves.
+    RemovePeer {
+        /// The store.
+        store: StoreId,
+    },
+    /// Leadership goes to the store.
+    TransferLeader {
+        /// The store.
+        store: StoreId,
+    },
+    /// The region is divided.
+    Split {
+        /// Where, in order.
+        keys: Vec<Key>,
+    },
+}
+
+/// What a leader is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Propose this.
+    Propose(Command),
+    /// Ask for the ids of a split at these keys.
+    Split {
+        /// Where.
+        keys: Vec<Key>,
+    },
+}
+
+/// An order on its way to whom PD takes for the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dispatch {
+    /// The region.
+    pub region: RegionId,
+    /// The believed leader.
+    pub to: Member,
+    /// The epoch that PD knows, under which it is to be done.
+    pub epoch: Epoch,
+    /// What to do.
+    pub order: Order,
+}
+
+/// What the placement driver wants done, once its step is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PdOutput {
+    /// Send this to the leader.
+    Dispatch(Dispatch),
+    /// Answer who asked for a split.
+    SplitIds {
+        /// The region.
+        region: RegionId,
+        /// The epoch that it asked under.
+        epoch: Epoch,
+        /// The new regions.
+        children: Vec<Child>,
+        /// Which part keeps the id.
+        derive: Derive,
+    },
+    /// A region has an operator now.
+    OperatorAdded {
+        /// The region.
+        region: RegionId,
+        /// Why.
+        purpose: Purpose,
+    },
+    /// A region's operator has ended.
+    OperatorEnded {
+        /// The region.
+        region: RegionId,
+        /// Why it was made.
+        purpose: Purpose,
+        /// How it ended.
+        end: OperatorEnd,
+    },
+    /// A store's record has changed.
+    StoreChanged(StoreRecord),
+    /// A store's record is gone.
+    StoreForgotten {
+        /// The store.
+        store: StoreId,
+    },
+    /// A region is not known any more: a newer one has its range.
+    RegionDisplaced {
+        /// The region.
+        region: RegionId,
+    },
+}

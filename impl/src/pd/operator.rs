@@ -1,0 +1,197 @@
+//! An operator: a plan for one region, how far it has got, and why it ends.
+//!
+//! It never acts; it is compared with each report that is believed. It is
+//! stale once the region's conf_ver has risen by more than its own steps
+//! account for: somebody else has changed the members. Follows `PD
+//! operator/operator.go, operator_controller.go checkStaleOperator`.
+
+use std::fmt;
+
+use super::config::PdConfig;
+use super::regions::KnownRegion;
+use super::step::OperatorStep;
+use crate::region::{Epoch, RegionId};
+
+/// Why an operator was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A region is left joint with no operator (tikv#17602).
+    LeaveJoint,
+    /// A peer that no rule asks for.
+    RemoveOrphanPeer,
+    /// A down voter is replaced by a learner that is there (pd#6559).
+    ReplaceDownPeerWithOrphan,
+    /// A learner fills the place of a missing voter.
+    PromoteLearner,
+    /// A voter is missing.
+    AddMissingPeer,
+    /// A voter's store is Down.
+    ReplaceDownPeer,
+    /// A voter's store is leaving.
+    ReplaceOfflinePeer,
+    /// The leader's store is leaving, and its peer cannot be moved.
+    EvictLeader,
+    /// pd-ctl `operator add add-peer`.
+    AdminAddPeer,
+    /// The same without the way over a learner.
+    AdminAddVoter,
+    /// pd-ctl `operator add remove-peer`.
+    AdminRemovePeer,
+    /// pd-ctl `operator add transfer-leader`.
+    AdminTransferLeader,
+    /// pd-ctl `operator add split-region`.
+    AdminSplit,
+}
+
+/// Which operator may take another's place: only a higher one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// The checkers'.
+    High,
+    /// The administrator's.
+    Urgent,
+}
+
+impl Purpose {
+    /// Who made it.
+    pub fn priority(self) -> Priority {
+        if self.name().starts_with("admin-") { Priority::Urgent } else { Priority::High }
+    }
+
+    /// Its name in PD.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::LeaveJoint => "leave-joint-state",
+            Purpose::RemoveOrphanPeer => "remove-orphan-peer",
+            Purpose::ReplaceDownPeerWithOrphan => "replace-down-peer-with-orphan-peer",
+            Purpose::PromoteLearner => "fix-peer-role",
+            Purpose::AddMissingPeer => "add-rule-peer",
+            Purpose::ReplaceDownPeer => "replace-rule-down-peer",
+            Purpose::ReplaceOfflinePeer => "replace-rule-offline-peer",
+            Purpose::EvictLeader => "evict-leader",
+            Purpose::AdminAddPeer => "admin-add-peer",
+            Purpose::AdminAddVoter => "admin-add-voter",
+            Purpose::AdminRemovePeer => "admin-remove-peer",
+            Purpose::AdminTransferLeader => "admin-transfer-leader",
+            Purpose::AdminSplit => "admin-split-region",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why an operator makes no sense any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaleOperator {
+    /// The conf_ver rose by more than its steps account for.
+    EpochNotMatch,
+    /// A store that it needs is not known.
+    StoreGone,
+    /// A store that it needs is Down.
+    StoreDown,
+    /// A peer that it needs is not there.
+    PeerMissing,
+    /// Another peer is where it would put one.
+    PeerExists,
+    /// A peer has a role from which the step does not lead on.
+    WrongRole,
+    /// It would remove or demote the leader.
+    LeaderRemoval,
+    /// The region is joint by somebody else's change.
+    NotAtomic,
+}
+
+/// How an operator ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperatorEnd {
+    /// All steps are done.
+    Success,
+    /// It took too long.
+    Timeout,
+    /// It waited too long for its turn.
+    Expired,
+    /// One of a higher priority took its place.
+    Replaced,
+    /// It makes no sense any more.
+    Cancelled(StaleOperator),
+    /// The region is not known any more.
+    RegionGone,
+    /// The administrator removed it.
+    Removed,
+}
+
+/// A plan for one region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Operator {
+    /// The region.
+    pub region: RegionId,
+    /// Its epoch when the plan was made.
+    pub epoch: Epoch,
+    /// Why.
+    pub purpose: Purpose,
+    /// The plan.
+    pub steps: Vec<OperatorStep>,
+    /// How many steps are done.
+    pub done: usize,
+    /// When it was made.
+    pub created_at: u64,
+    /// When its turn came.
+    pub started_at: Option<u64>,
+    /// How many ticks it may take from then on.
+    pub time_allowed: u64,
+}
+
+impl Operator {
+    /// A plan for the region as it is now.
+    pub(crate) fn new(
+        known: &KnownRegion,
+        purpose: Purpose,
+        steps: Vec<OperatorStep>,
+        now: u64,
+        config: &PdConfig,
+    ) -> Self {
+        let allowed = |step: &OperatorStep| step.time_allowed(config.slow_step, config.fast_step);
+        Self {
+            region: known.region.id,
+            epoch: known.region.epoch,
+            purpose,
+            time_allowed: steps.iter().map(allowed).sum(),
+            steps,
+            done: 0,
+            created_at: now,
+            started_at: None,
+        }
+    }
+
+    /// The step under way; none once all are done.
+    pub fn step(&self) -> Option<&OperatorStep> {
+        self.steps.get(self.done)
+    }
+
+    /// Passes over the steps that the region shows to be done.
+    pub(crate) fn advance(&mut self, known: &KnownRegion) {
+        while self.step().is_some_and(|step| step.is_finished(known)) {
+            self.done += 1;
+        }
+    }
+
+    /// By how much its steps up to the one under way have raised the conf_ver.
+    pub fn conf_ver_delta(&self, known: &KnownRegion) -> u64 {
+        self.steps.iter().take(self.done + 1).map(|step| step.conf_ver_delta(known)).sum()
+    }
+
+    /// Whether somebody else has changed the members.
+    pub fn is_outrun(&self, known: &KnownRegion) -> bool {
+        let risen = known.region.epoch.conf_ver.saturating_sub(self.epoch.conf_ver);
+        risen > self.conf_ver_delta(known)
+    }
+
+    /// Whether it has taken longer than it may.
+    pub(crate) fn is_overdue(&self, now: u64) -> bool {
+        self.started_at.is_some_and(|started| now - started > self.time_allowed)
+    }
+}

@@ -1,0 +1,206 @@
+//! What PD believes of each region, and which reports it believes.
+//!
+//! A report is refused if another region that has a part of its range is at a
+//! higher version, or if the region itself is known at a higher term, version
+//! or conf_ver. What it displaces is forgotten. That is all the truth PD has:
+//! a leader that is behind in applying is not believed, and whoever was
+//! believed before stays "the leader" (row 35). Follows `PD core/region.go
+//! PreCheckPutRegion, check, isRegionRecreated`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use super::error::PdRefusal;
+use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+
+/// What a leader reports of its region (kvproto `RegionHeartbeatRequest`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RegionReport {
+    /// The region as the leader has applied it.
+    pub region: Region,
+    /// The leader's peer id.
+    pub leader: PeerId,
+    /// The leader's term; 0 if it does not say.
+    pub term: u64,
+    /// Peers that have not caught up.
+    pub pending: Vec<PeerId>,
+    /// Peers that have not answered for long.
+    pub down: Vec<PeerId>,
+    /// About how many bytes it has.
+    pub approximate_size: u64,
+}
+
+impl RegionReport {
+    /// A report in which every peer is well.
+    pub fn new(region: Region, leader: PeerId, term: u64) -> Self {
+        Self { region, leader, term, pending: Vec::new(), down: Vec::new(), approximate_size: 0 }
+    }
+}
+
+/// A region as PD believes it to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KnownRegion {
+    /// Range, epoch and members.
+    pub region: Region,
+    /// Who leads it; nobody, if it was not heard of since PD started.
+    pub leader: Option<PeerId>,
+    /// In which term; 0 if that is not known.
+    pub term: u64,
+    /// Peers that have not caught up.
+    pub pending: Vec<PeerId>,
+    /// Peers that have not answered for long.
+    pub down: Vec<PeerId>,
+    /// About how many bytes it has; 0 until somebody says so.
+    pub approximate_size: u64,
+}
+
+impl KnownRegion {
+    /// A region that was read from disk: nobody leads it.
+    pub(crate) fn loaded(region: Region) -> Self {
+        Self { region, leader: None, term: 0, pending: Vec::new(), down: Vec::new(), approximate_size: 0 }
+    }
+
+    fn reported(report: RegionReport) -> Self {
+        let RegionReport { region, leader, term, pending, down, approximate_size } = report;
+        Self { region, leader: Some(leader), term, pending, down, approximate_size }
+    }
+
+    /// The member that leads.
+    pub fn leader(&self) -> Option<Member> {
+        self.leader.and_then(|leader| self.region.member(leader).copied())
+    }
+
+    /// The member on this store that votes in either half.
+    pub fn voter_on(&self, store: StoreId) -> Option<Member> {
+        self.region.member_on(store).copied().filter(|member| member.role != MemberRole::Learner)
+    }
+
+    /// The learner on this store.
+    pub fn learner_on(&self, store: StoreId) -> Option<Member> {
+        self.region.member_on(store).copied().filter(|member| member.role == MemberRole::Learner)
+    }
+
+    /// Those that vote in either half, in the order in which they joined.
+    pub fn voters(&self) -> impl Iterator<Item = Member> {
+        self.region.peers.iter().copied().filter(|member| member.role != MemberRole::Learner)
+    }
+
+    /// The leader says that the peer answers and has caught up.
+    pub fn is_well(&self, peer: PeerId) -> bool {
+        !self.pending.contains(&peer) && !self.down.contains(&peer)
+    }
+}
+
+/// What a report that was believed did.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    /// The regions that it displaced.
+    pub(crate) displaced: Vec<RegionId>,
+    /// Range, epoch or members differ from what was known.
+    pub(crate) changed: bool,
+}
+
+/// All regions. Their ranges are disjoint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Regions {
+    by_id: BTreeMap<RegionId, KnownRegion>,
+    by_start: BTreeMap<Key, RegionId>,
+    by_store: BTreeMap<StoreId, BTreeSet<RegionId>>,
+}
+
+impl Regions {
+    /// What PD believes of the region.
+    pub(crate) fn get(&self, region: RegionId) -> Option<&KnownRegion> {
+        self.by_id.get(&region)
+    }
+
+    /// The region whose range has the key.
+    pub(crate) fn by_key(&self, key: &[u8]) -> Option<&KnownRegion> {
+        let (_, id) = self.by_start.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+        self.get(*id).filter(|known| known.region.contains(key))
+    }
+
+    /// The regions that list a peer on the store, by id.
+    pub(crate) fn on_store(&self, store: StoreId) -> impl Iterator<Item = &KnownRegion> {
+        self.by_store.get(&store).into_iter().flatten().filter_map(|id| self.get(*id))
+    }
+
+    /// How many regions list a peer on the store, whoever leads them.
+    pub(crate) fn count_on(&self, store: StoreId) -> usize {
+        self.by_store.get(&store).map_or(0, BTreeSet::len)
+    }
+
+    /// All, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &KnownRegion> {
+        self.by_id.values()
+    }
+
+    /// Whether the report is believed; nothing changes yet.
+    pub(crate) fn check(&self, report: &RegionReport) -> Result<(), PdRefusal> {
+        let (epoch, recreated) = (report.region.epoch, is_recreated(&report.region));
+        let newer = |other: &&KnownRegion| epoch.version < other.region.epoch.version;
+        if !recreated && self.overlapping(&report.region).any(|other| newer(&other)) {
+            return Err(PdRefusal::RegionStale);
+        }
+        let Some(known) = self.get(report.region.id) else { return Ok(()) };
+        let term_behind = report.term > 0 && report.term < known.term;
+        if !recreated && (term_behind || epoch.is_stale_against(&known.region.epoch)) {
+            return Err(PdRefusal::RegionStale);
+        }
+        Ok(())
+    }
+
+    /// Believes a report that was checked.
+    pub(crate) fn accept(&mut self, report: RegionReport) -> Accepted {
+        let id = report.region.id;
+        let others = self.overlapping(&report.region).map(|known| known.region.id);
+        let displaced: Vec<RegionId> = others.filter(|other| *other != id).collect();
+        displaced.iter().for_each(|other| self.remove(*other));
+        let changed = self.get(id).is_none_or(|known| known.region != report.region);
+        self.insert(KnownRegion::reported(report));
+        Accepted { displaced, changed }
+    }
+
+    /// Puts a region in its place; its range must be free.
+    pub(crate) fn insert(&mut self, known: KnownRegion) {
+        let id = known.region.id;
+        self.remove(id);
+        self.by_start.insert(known.region.start.clone(), id);
+        for member in &known.region.peers {
+            self.by_store.entry(member.store).or_default().insert(id);
+        }
+        self.by_id.insert(id, known);
+    }
+
+    fn remove(&mut self, region: RegionId) {
+        let Some(known) = self.by_id.remove(&region) else { return };
+        self.by_start.remove(&known.region.start);
+        for member in &known.region.peers {
+            if let Some(regions) = self.by_store.get_mut(&member.store) {
+                regions.remove(&region);
+            }
+        }
+    }
+
+    /// The known regions that have a part of this one's range, itself included
+    /// if it still does.
+    fn overlapping<'a>(&'a self, region: &'a Region) -> impl Iterator<Item = &'a KnownRegion> {
+        let first = self.by_start.range(..=region.start.clone()).next_back();
+        let later = self.by_start.range(region.start.clone()..).filter(|(start, _)| **start != region.start);
+        let range = region.range();
+        let candidates = first
+            .into_iter()
+            .chain(later.take_while(move |(start, _)| region.end.is_empty() || **start < region.end));
+        candidates
+            .filter_map(|(_, id)| self.get(*id))
+            .filter(move |known| known.region.range().overlaps(&range))
+    }
+}
+
+/// Unsafe recovery makes a region anew at epoch 1/1. One with the whole key
+/// space at that epoch is the bootstrap region of long ago, which a single
+/// stale peer reports after a restart (tikv#3868).
+fn is_recreated(region: &Region) -> bool {
+    let whole = region.start.is_empty() && region.end.is_empty();
+    region.epoch == Epoch { conf_ver: 1, version: 1 } && !whole
+}

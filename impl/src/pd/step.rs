@@ -1,0 +1,265 @@
+//! The steps of an operator: what each orders, when it is done, by how much it
+//! raises the conf_ver, and when it makes no sense any more.
+//!
+//! A step is done when what the leader reports says so, whoever did it.
+//! Follows `PD operator/step.go`. One difference: a peer counts as removed
+//! once its id is gone; PD asks for the store, and would remove its successor.
+
+use super::input::Order;
+use super::operator::StaleOperator;
+use super::regions::KnownRegion;
+use crate::command::{Change, ChangeKind, Command};
+use crate::region::{Key, Member, MemberRole, PeerId, StoreId};
+
+/// A peer and the store that it lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seat {
+    /// The store.
+    pub store: StoreId,
+    /// The peer.
+    pub peer: PeerId,
+}
+
+impl From<Member> for Seat {
+    fn from(member: Member) -> Self {
+        Self { store: member.store, peer: member.id }
+    }
+}
+
+/// One step of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum OperatorStep {
+    /// Leadership goes to the peer on this store.
+    TransferLeader {
+        /// The store.
+        to: StoreId,
+    },
+    /// A new learner.
+    AddLearner(Seat),
+    /// A learner becomes a voter.
+    PromoteLearner(Seat),
+    /// A new voter, at once (TinyKV, and PD before it knew learners).
+    AddPeer(Seat),
+    /// A peer leaves.
+    RemovePeer(Seat),
+    /// Learners become voters and voters learners, in a joint configuration.
+    EnterJoint {
+        /// The learners.
+        promote: Vec<Seat>,
+        /// The voters.
+        demote: Vec<Seat>,
+    },
+    /// The joint configuration ends.
+    LeaveJoint {
+        /// Who was promoted.
+        promote: Vec<Seat>,
+        /// Who was demoted.
+        demote: Vec<Seat>,
+    },
+    /// The region is divided.
+    Split {
+        /// Where.
+        keys: Vec<Key>,
+        /// The range as it was: it is divided once this changes.
+        start: Key,
+        /// See `start`.
+        end: Key,
+    },
+}
+
+impl OperatorStep {
+    /// Whether the region shows that the step was taken. A peer counts as
+    /// added once it has caught up.
+    pub fn is_finished(&self, known: &KnownRegion) -> bool {
+        match self {
+            OperatorStep::TransferLeader { to } => known.leader().is_some_and(|leader| leader.store == *to),
+            OperatorStep::AddLearner(seat) => {
+                is_seat(known.learner_on(seat.store), seat) && !known.pending.contains(&seat.peer)
+            }
+            OperatorStep::AddPeer(seat) => {
+                is_seat(known.voter_on(seat.store), seat) && !known.pending.contains(&seat.peer)
+            }
+            OperatorStep::PromoteLearner(seat) => role(known, seat) == Some(MemberRole::Voter),
+            OperatorStep::RemovePeer(seat) => role(known, seat).is_none(),
+            OperatorStep::EnterJoint { promote, demote } => {
+                promote.iter().all(|seat| role(known, seat).is_some_and(is_promoted))
+                    && demote.iter().all(|seat| role(known, seat).is_some_and(is_demoted))
+            }
+            OperatorStep::LeaveJoint { promote, demote } => {
+                promote.iter().all(|seat| role(known, seat) == Some(MemberRole::Voter))
+                    && demote.iter().all(|seat| role(known, seat) == Some(MemberRole::Learner))
+                    && !known.region.is_joint()
+            }
+            OperatorStep::Split { start, end, .. } => {
+                known.region.start != *start || known.region.end != *end
+            }
+        }
+    }
+
+    /// By how much the step has raised the region's conf_ver, as far as its
+    /// members show. Counted wrong it cancels sound operators (pd#1714).
+    pub fn conf_ver_delta(&self, known: &KnownRegion) -> u64 {
+        let happened = match self {
+            OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => false,
+            OperatorStep::AddLearner(seat) => role(known, seat).is_some(),
+            OperatorStep::AddPeer(seat) => is_seat(known.voter_on(seat.store), seat),
+            OperatorStep::PromoteLearner(seat) => role(known, seat) == Some(MemberRole::Voter),
+            OperatorStep::RemovePeer(seat) => role(known, seat).is_none(),
+            // Who was demoted may have left since.
+            OperatorStep::EnterJoint { promote, demote } => {
+                promote.iter().all(|seat| role(known, seat).is_some_and(is_promoted))
+                    && demote.iter().all(|seat| role(known, seat).is_none_or(is_demoted))
+            }
+            OperatorStep::LeaveJoint { promote, demote } => {
+                let left = |seat: &Seat| role(known, seat).is_none_or(|role| role == MemberRole::Learner);
+                promote.iter().all(|seat| role(known, seat) == Some(MemberRole::Voter))
+                    && demote.iter().all(left)
+            }
+        };
+        if happened { self.changes() } else { 0 }
+    }
+
+    /// How many changes of members it makes.
+    fn changes(&self) -> u64 {
+        match self {
+            OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => 0,
+            OperatorStep::EnterJoint { promote, demote } | OperatorStep::LeaveJoint { promote, demote } => {
+                (promote.len() + demote.len()) as u64
+            }
+            _ => 1,
+        }
+    }
+
+    /// How many ticks it may take.
+    pub(crate) fn time_allowed(&self, slow: u64, fast: u64) -> u64 {
+        match self {
+            OperatorStep::AddLearner(_) | OperatorStep::AddPeer(_) => slow,
+            OperatorStep::EnterJoint { .. } | OperatorStep::LeaveJoint { .. } => fast * (self.changes() + 1),
+            _ => fast,
+        }
+    }
+
+    /// The store that must live for the step to make sense.
+    pub(crate) fn target(&self) -> Option<StoreId> {
+        match self {
+            OperatorStep::TransferLeader { to } => Some(*to),
+            OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat) => Some(seat.store),
+            _ => None,
+        }
+    }
+
+    /// Whether the step still makes sense for these members.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check_in_progress(&self, known: &KnownRegion) -> Result<(), StaleOperator> {
+        match self {
+            OperatorStep::TransferLeader { to } => match known.region.member_on(*to) {
+                None => Err(StaleOperator::PeerMissing),
+                Some(member) if member.role == MemberRole::Learner => Err(StaleOperator::WrongRole),
+                Some(_) => Ok(()),
+            },
+            OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat) => {
+                match known.region.member_on(seat.store) {
+                    None => Ok(()),
+                    Some(member) if member.id != seat.peer => Err(StaleOperator::PeerExists),
+                    Some(member) => {
+                        let wants_learner = matches!(self, OperatorStep::AddLearner(_));
+                        let wrong = wants_learner && member.role != MemberRole::Learner;
+                        if wrong { Err(StaleOperator::WrongRole) } else { Ok(()) }
+                    }
+                }
+            }
+            OperatorStep::PromoteLearner(seat) => {
+                role(known, seat).map(|_| ()).ok_or(StaleOperator::PeerMissing)
+            }
+            OperatorStep::RemovePeer(seat) => {
+                let leads = known.leader == Some(seat.peer);
+                if leads { Err(StaleOperator::LeaderRemoval) } else { Ok(()) }
+            }
+            OperatorStep::EnterJoint { promote, demote } => check_joint(known, promote, demote),
+            OperatorStep::LeaveJoint { promote, demote } => {
+                check_joint(known, promote, demote)?;
+                let still_learner = |seat: &Seat| role(known, seat) == Some(MemberRole::Learner);
+                let still_voter = |seat: &Seat| role(known, seat) == Some(MemberRole::Voter);
+                if promote.iter().any(still_learner) || demote.iter().any(still_voter) {
+                    return Err(StaleOperator::WrongRole);
+                }
+                let demotes_leader = demote.iter().any(|seat| known.leader == Some(seat.peer));
+                let refused = known.region.is_joint() && demotes_leader;
+                if refused { Err(StaleOperator::LeaderRemoval) } else { Ok(()) }
+            }
+            OperatorStep::Split { .. } => Ok(()),
+        }
+    }
+
+    /// What the leader is told to do; nothing while a peer that was added
+    /// catches up.
+    pub fn order(&self, known: &KnownRegion) -> Option<Order> {
+        let command = match self {
+            OperatorStep::TransferLeader { to } => Command::TransferLeader { to: *to },
+            OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)
+                if known.region.member_on(seat.store).is_some() =>
+            {
+                return None;
+            }
+            OperatorStep::AddLearner(seat) => simple(ChangeKind::AddLearner, seat),
+            OperatorStep::AddPeer(seat) | OperatorStep::PromoteLearner(seat) => {
+                simple(ChangeKind::AddVoter, seat)
+            }
+            OperatorStep::RemovePeer(seat) => simple(ChangeKind::Remove, seat),
+            OperatorStep::EnterJoint { promote, demote } => {
+                let promote = promote.iter().map(|seat| change(ChangeKind::AddVoter, seat));
+                let demote = demote.iter().map(|seat| change(ChangeKind::AddLearner, seat));
+                Command::EnterJoint(promote.chain(demote).collect())
+            }
+            OperatorStep::LeaveJoint { .. } => Command::LeaveJoint,
+            OperatorStep::Split { keys, .. } => return Some(Order::Split { keys: keys.clone() }),
+        };
+        Some(Order::Propose(command))
+    }
+}
+
+/// Either none of the joint step's peers has changed roles, or all and no other.
+fn check_joint(known: &KnownRegion, promote: &[Seat], demote: &[Seat]) -> Result<(), StaleOperator> {
+    let (mut joint, mut simple) = (0, 0);
+    let sides = [(promote, MemberRole::DemotingVoter), (demote, MemberRole::IncomingVoter)];
+    for (seats, opposite) in sides {
+        for seat in seats {
+            match role(known, seat) {
+                None => return Err(StaleOperator::PeerMissing),
+                Some(role) if role == opposite => return Err(StaleOperator::WrongRole),
+                Some(MemberRole::Voter | MemberRole::Learner) => simple += 1,
+                Some(MemberRole::IncomingVoter | MemberRole::DemotingVoter) => joint += 1,
+            }
+        }
+    }
+    let in_joint = |member: &&Member| !matches!(member.role, MemberRole::Voter | MemberRole::Learner);
+    let all = known.region.peers.iter().filter(in_joint).count();
+    if (joint > 0 && simple > 0) || all != joint { Err(StaleOperator::NotAtomic) } else { Ok(()) }
+}
+
+fn is_promoted(role: MemberRole) -> bool {
+    matches!(role, MemberRole::Voter | MemberRole::IncomingVoter)
+}
+
+fn is_demoted(role: MemberRole) -> bool {
+    matches!(role, MemberRole::Learner | MemberRole::DemotingVoter)
+}
+
+fn is_seat(member: Option<Member>, seat: &Seat) -> bool {
+    member.is_some_and(|member| member.id == seat.peer)
+}
+
+/// The role of this very peer.
+fn role(known: &KnownRegion, seat: &Seat) -> Option<MemberRole> {
+    known.region.member_on(seat.store).filter(|member| member.id == seat.peer).map(|member| member.role)
+}
+
+fn change(kind: ChangeKind, seat: &Seat) -> Change {
+    Change { kind, peer: seat.peer, store: seat.store }
+}
+
+fn simple(kind: ChangeKind, seat: &Seat) -> Command {
+    Command::ChangePeer(change(kind, seat))
+}

@@ -1,0 +1,229 @@
+//! The stores: their records, what people see of them, and who may change.
+//!
+//! `Up → Offline → Tombstone` (kvproto `StoreState`), with `Serving`,
+//! `Removing` and `Removed` as today's names for the same. Disconnected and
+//! Down are no states: they follow from heartbeats that did not come, counted
+//! in ticks. Each transition is one function from a record to the next, or to
+//! the reason why not. Follows `PD cluster.go RemoveStore, UpStore, BuryStore,
+//! RemoveTombStoneRecords, checkStores`. Leaves out `Preparing`, labels and
+//! addresses.
+
+use std::collections::BTreeMap;
+
+use super::config::PdConfig;
+use super::error::PdRefusal;
+use crate::region::StoreId;
+
+/// Where a store stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StoreState {
+    /// It serves.
+    Up,
+    /// It was told to leave, and its peers are being moved.
+    Offline,
+    /// It has left, for good.
+    Tombstone,
+}
+
+/// The same in the words of the current PD (kvproto `NodeState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeState {
+    /// Up.
+    Serving,
+    /// Offline.
+    Removing,
+    /// Tombstone.
+    Removed,
+}
+
+/// What follows from the heartbeats that did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Liveness {
+    /// It was heard from lately.
+    Connected,
+    /// It has been silent for a while, or was not heard since PD started.
+    Disconnected,
+    /// It has been silent for so long that its peers are replaced.
+    Down,
+}
+
+/// What is kept of a store (kvproto `metapb.Store`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreRecord {
+    /// Its id.
+    pub id: StoreId,
+    /// Where it stands in its life.
+    pub state: StoreState,
+    /// Somebody said that process and disk are gone for good.
+    pub physically_destroyed: bool,
+}
+
+impl StoreRecord {
+    /// A new store.
+    pub fn new(id: StoreId) -> Self {
+        Self { id, state: StoreState::Up, physically_destroyed: false }
+    }
+
+    /// The state in the words of the current PD.
+    pub fn node_state(&self) -> NodeState {
+        match self.state {
+            StoreState::Up => NodeState::Serving,
+            StoreState::Offline => NodeState::Removing,
+            StoreState::Tombstone => NodeState::Removed,
+        }
+    }
+
+    /// `store delete`: told to leave; `force` says that its disk is gone.
+    /// Whether enough stores are left is [`Stores::enough_without`].
+    pub(crate) fn decommissioned(self, force: bool) -> Result<StoreRecord, PdRefusal> {
+        match self.state {
+            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            StoreState::Offline if self.physically_destroyed == force => Err(PdRefusal::AlreadyLeaving),
+            StoreState::Offline if self.physically_destroyed => Err(PdRefusal::PhysicallyDestroyed),
+            StoreState::Up | StoreState::Offline => {
+                Ok(StoreRecord { state: StoreState::Offline, physically_destroyed: force, ..self })
+            }
+        }
+    }
+
+    /// `store cancel-delete`, `state=Up`: stays after all. Tombstone is
+    /// absorbing, and so is a destroyed disk (row 47).
+    pub(crate) fn cancelled(self) -> Result<StoreRecord, PdRefusal> {
+        match self.state {
+            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            _ if self.physically_destroyed => Err(PdRefusal::PhysicallyDestroyed),
+            StoreState::Up => Err(PdRefusal::NotLeaving),
+            StoreState::Offline => Ok(StoreRecord { state: StoreState::Up, ..self }),
+        }
+    }
+
+    /// Becomes Tombstone, if it was leaving and no region lists a peer there.
+    /// The number of regions counts, and not their size: of a region that was
+    /// loaded and not heard of yet the size is 0 (row 42, pd#9333).
+    pub(crate) fn buried(self, region_count: usize) -> Option<StoreRecord> {
+        let is_empty = region_count == 0;
+        (self.state == StoreState::Offline && is_empty)
+            .then_some(StoreRecord { state: StoreState::Tombstone, ..self })
+    }
+
+    /// Whether the record may be thrown away (row 45).
+    pub(crate) fn check_removable(self, region_count: usize) -> Result<(), PdRefusal> {
+        if self.state != StoreState::Tombstone {
+            return Err(PdRefusal::NotTombstone);
+        }
+        if region_count > 0 { Err(PdRefusal::StoreHasRegions) } else { Ok(()) }
+    }
+}
+
+/// What a store's heartbeat says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreStats {
+    /// The bytes that it has room for; 0 if it does not say.
+    pub capacity: u64,
+    /// The bytes in use.
+    pub used: u64,
+}
+
+/// A store as PD knows it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreInfo {
+    /// What is kept.
+    pub record: StoreRecord,
+    /// When it was last heard from; not since PD started.
+    pub heard_at: Option<u64>,
+    /// What it said then.
+    pub stats: Option<StoreStats>,
+    /// When PD began to listen for it.
+    since: u64,
+}
+
+impl StoreInfo {
+    /// What follows from its heartbeats at `now`.
+    pub fn liveness(&self, now: u64, config: &PdConfig) -> Liveness {
+        let silent = now - self.heard_at.unwrap_or(self.since);
+        if silent > config.down_after {
+            Liveness::Down
+        } else if self.heard_at.is_none() || silent > config.disconnected_after {
+            Liveness::Disconnected
+        } else {
+            Liveness::Connected
+        }
+    }
+
+    /// The name that people see (`PD response/store.go`): silence shows only
+    /// on a store that is Up.
+    pub fn state_name(&self, now: u64, config: &PdConfig) -> &'static str {
+        match (self.record.state, self.liveness(now, config)) {
+            (StoreState::Up, Liveness::Connected) => "Up",
+            (StoreState::Up, Liveness::Disconnected) => "Disconnected",
+            (StoreState::Up, Liveness::Down) => "Down",
+            (StoreState::Offline, _) => "Offline",
+            (StoreState::Tombstone, _) => "Tombstone",
+        }
+    }
+
+    /// Too little space for another peer (`PD store.go IsLowSpace`, row 40). A
+    /// store that never said anything is not full.
+    pub(crate) fn is_low_space(&self, region_count: usize, config: &PdConfig) -> bool {
+        let Some(stats) = self.stats.filter(|stats| stats.capacity > 0) else { return false };
+        let available = stats.capacity.saturating_sub(stats.used);
+        if region_count < config.initial_regions && available > config.initial_space {
+            return false;
+        }
+        let (available, capacity) = (u128::from(available), u128::from(stats.capacity));
+        available * 100 < capacity * u128::from(100 - config.low_space_percent)
+    }
+}
+
+/// All stores.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stores {
+    by_id: BTreeMap<StoreId, StoreInfo>,
+}
+
+impl Stores {
+    /// Takes a record: of a new store, or in place of the former one.
+    pub(crate) fn set(&mut self, record: StoreRecord, now: u64) {
+        let new = StoreInfo { record, heard_at: None, stats: None, since: now };
+        self.by_id.entry(record.id).or_insert(new).record = record;
+    }
+
+    /// Throws a record away.
+    pub(crate) fn forget(&mut self, store: StoreId) {
+        self.by_id.remove(&store);
+    }
+
+    /// A heartbeat came. Who is Tombstone is told so, and nothing else.
+    pub(crate) fn hear(&mut self, store: StoreId, stats: StoreStats, now: u64) -> Result<(), PdRefusal> {
+        let info = self.by_id.get_mut(&store).ok_or(PdRefusal::StoreNotFound)?;
+        if info.record.state == StoreState::Tombstone {
+            return Err(PdRefusal::StoreRemoved);
+        }
+        info.heard_at = Some(now);
+        info.stats = Some(stats);
+        Ok(())
+    }
+
+    /// The store, if it is known.
+    pub(crate) fn get(&self, store: StoreId) -> Option<&StoreInfo> {
+        self.by_id.get(&store)
+    }
+
+    /// The record, or the reason why there is none.
+    pub(crate) fn record(&self, store: StoreId) -> Result<StoreRecord, PdRefusal> {
+        self.get(store).map(|info| info.record).ok_or(PdRefusal::StoreNotFound)
+    }
+
+    /// All, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &StoreInfo> {
+        self.by_id.values()
+    }
+
+    /// Whether as many stores stay Up without this one as a region has
+    /// replicas (row 39, since v6.1). Who is gone for good is not asked.
+    pub(crate) fn enough_without(&self, store: StoreId, config: &PdConfig) -> Result<(), PdRefusal> {
+        let up = |info: &&StoreInfo| info.record.state == StoreState::Up && info.record.id != store;
+        let left = self.iter().filter(up).count();
+        if left < config.max_replicas { Err(PdRefusal::StoresNotEnough) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a peer may go, and who may lead.
+//!
+//! A target is Up, heard from, without a peer of the region, and has space
+//! (`PD filter/filters.go StoreStateFilter, storageThresholdFilter,
+//! ExcludedFilter`). Among legal targets the one with the fewest regions is
+//! taken, then the lowest id; PD weighs scores and labels. Leaves out the
+//! limits by snapshots, by pending peers and by rate (row 49).
+
+use super::config::PdConfig;
+use super::regions::{KnownRegion, Regions};
+use super::store::{Liveness, StoreInfo, StoreState, Stores};
+use crate::region::{Member, MemberRole, StoreId};
+
+/// Why a store gets no peer of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unfit {
+    /// It has one.
+    HasPeer,
+    /// It is leaving or gone.
+    NotUp,
+    /// It is silent.
+    Disconnected,
+    /// It has been silent for long.
+    Down,
+    /// It is too full.
+    LowSpace,
+}
+
+/// All that a decision looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) stores: &'a Stores,
+    pub(crate) regions: &'a Regions,
+    pub(crate) config: &'a PdConfig,
+    pub(crate) now: u64,
+}
+
+impl Sight<'_> {
+    /// What follows from the store's heartbeats; nothing of one that is not known.
+    pub(crate) fn liveness(&self, store: StoreId) -> Option<Liveness> {
+        self.stores.get(store).map(|info| info.liveness(self.now, self.config))
+    }
+
+    /// Why the store gets no peer of the region; nothing if it may.
+    pub(crate) fn unfit(&self, info: &StoreInfo, known: &KnownRegion) -> Option<Unfit> {
+        let store = info.record.id;
+        if info.record.state != StoreState::Up {
+            return Some(Unfit::NotUp);
+        }
+        if known.region.member_on(store).is_some() {
+            return Some(Unfit::HasPeer);
+        }
+        match info.liveness(self.now, self.config) {
+            Liveness::Down => Some(Unfit::Down),
+            Liveness::Disconnected => Some(Unfit::Disconnected),
+            Liveness::Connected => {
+                let full = info.is_low_space(self.regions.count_on(store), self.config);
+                full.then_some(Unfit::LowSpace)
+            }
+        }
+    }
+
+    /// The store that gets the region's next peer.
+    pub(crate) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
+        let legal = self.stores.iter().filter(|info| self.unfit(info, known).is_none());
+        legal.map(|info| info.record.id).min_by_key(|store| (self.regions.count_on(*store), *store))
+    }
+
+    /// Whether the member may be handed leadership: a voter that has caught up,
+    /// on a store that is Up and heard from.
+    pub(crate) fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
+        let up = self.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up);
+        let connected = self.liveness(member.store) == Some(Liveness::Connected);
+        matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
+            && up
+            && connected
+            && known.is_well(member.id)
+    }
+
+    /// Who leads in the place of the member on `leaving`: the first to have
+    /// joined of those that may. Nobody, if there is no other (pd#1923).
+    pub(crate) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+        let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
+        others.find(|member| self.may_lead(known, member)).copied()
+    }
+
+    /// Whether the member counts for a majority: it answers, and its store is
+    /// neither Down nor destroyed.
+    pub(crate) fn is_live(&self, known: &KnownRegion, member: &Member) -> bool {
+        let destroyed = |info: &StoreInfo| info.record.physically_destroyed;
+        let here = self.stores.get(member.store).is_some_and(|info| !destroyed(info));
+        here && self.liveness(member.store) != Some(Liveness::Down) && !known.down.contains(&member.id)
+    }
+}
