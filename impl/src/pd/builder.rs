@@ -106,8 +106,10 @@ pub(crate) fn remove_peer(
 }
 
 /// A live voter is not removed if the dead would then outvote the living
-/// (row 46). In TiKV the leader asks this (`TV peer.rs
-/// check_availability_by_last_heartbeats`); here PD does, by what it knows.
+/// (row 46); a voter that waits for a snapshot is as good as dead. In TiKV the
+/// leader asks this (`TV peer.rs check_availability_by_last_heartbeats,
+/// propose_conf_change`: the index that would be committed is not truncated);
+/// here PD does, by what it knows.
 fn check_majority_after(sight: Sight<'_>, known: &KnownRegion, from: Member) -> Result<(), PdRefusal> {
     let voters = known.voters().count() - 1;
     let live = known.voters().filter(|voter| voter.id != from.id && sight.is_live(known, voter)).count();

@@ -84,11 +84,11 @@ impl Sight<'_> {
         others.find(|member| self.may_lead(known, member)).copied()
     }
 
-    /// Whether the member counts for a majority: it answers, and its store is
-    /// neither Down nor destroyed.
+    /// Whether the member counts for a majority: it answers, needs no snapshot
+    /// first, and its store is neither Down nor destroyed.
     pub(crate) fn is_live(&self, known: &KnownRegion, member: &Member) -> bool {
         let destroyed = |info: &StoreInfo| info.record.physically_destroyed;
         let here = self.stores.get(member.store).is_some_and(|info| !destroyed(info));
-        here && self.liveness(member.store) != Some(Liveness::Down) && !known.down.contains(&member.id)
+        here && self.liveness(member.store) != Some(Liveness::Down) && known.is_well(member.id)
     }
 }

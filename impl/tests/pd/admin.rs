@@ -111,6 +111,9 @@ fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
     let down = RegionReport { down: vec![30], ..RegionReport::new(known.clone(), 10, 6) };
     pd.step(PdInput::RegionHeartbeat(down)).unwrap();
     assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
+    let behind = RegionReport { pending: vec![30], ..RegionReport::new(known.clone(), 10, 6) };
+    pd.step(PdInput::RegionHeartbeat(behind)).unwrap();
+    assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
     // The dead one may go: nothing gets worse.
     pd.step(remove(3)).unwrap();
     pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
@@ -124,10 +127,11 @@ fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
 #[test]
 fn a_leader_that_nobody_can_follow_is_not_removed() {
     let mut pd = pd(4, &[1, 2, 3]);
-    let known = pd.region(REGION).unwrap().region.clone();
-    let behind = RegionReport { pending: vec![20, 30], ..RegionReport::new(known, 10, 6) };
-    pd.step(PdInput::RegionHeartbeat(behind)).unwrap();
-    assert_eq!(refused(&mut pd, remove(1)), PdRefusal::NoNewLeader);
+    // They live, by what the leader says, and were not heard from for a while.
+    wait(&mut pd, 3, &[1, 4]);
+    assert_eq!(reason(&mut pd, AdminOperator::RemovePeer { store: 1 }), PdRefusal::NoNewLeader);
+    hear(&mut pd, 2, EMPTY);
+    pd.step(remove(1)).unwrap();
 }
 
 #[test]

@@ -3,7 +3,10 @@
 mod admin;
 mod checker;
 mod cluster;
+mod decommission;
 mod operator;
+mod real;
 mod regions;
 mod restart;
 mod store;
+mod storm;
