@@ -12,7 +12,7 @@ use rollcall_impl::pd::{
 };
 use rollcall_impl::{Derive, Input, RegionId, StateRole, StoreId};
 
-use crate::cluster::{REGION, key};
+use crate::cluster::key;
 use crate::real::Real;
 
 const STORES: u64 = 5;
