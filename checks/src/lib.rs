@@ -9,6 +9,7 @@ pub mod explorer;
 pub mod judge;
 pub mod museum;
 pub mod network;
+pub mod recover;
 pub mod tour;
 pub mod verify;
 pub mod world;

@@ -2,8 +2,9 @@
 //!
 //! A guard whose absence breaks safety has a shortest counterexample to a named
 //! property in the model. One whose absence only ever stops progress has a
-//! *trap* instead: the shortest way to a step that the rules without it decide
-//! otherwise; what never comes afterwards is for recoverability to show. On the
+//! shortest way into a state that does not heal any more, and the healing that
+//! misses its goal. One whose absence only costs time has a *trap*: the shortest
+//! way to a step that the rules without it decide otherwise. On the
 //! implementation the sound store must part from either trace where the guard
 //! bites, and the store without the guard must follow it to the end and, for
 //! safety, violate the same property there.
@@ -11,6 +12,7 @@
 use std::sync::atomic::AtomicBool;
 
 use rollcall_impl::{Dropped, Guards, Sound};
+use rollcall_model::heal::{self, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
 use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
@@ -21,6 +23,7 @@ use thiserror::Error;
 
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::judge::Judge;
+use crate::recover::{Stuck, recover};
 use crate::verify::{violation_trace, walk};
 use crate::world::World;
 
@@ -29,8 +32,10 @@ use crate::world::World;
 pub enum Harm {
     /// This property is violated.
     Safety(Property),
-    /// Something good never comes.
-    Liveness,
+    /// Something good never comes, though faults have stopped.
+    Recovery(Goal),
+    /// It comes, and later than it should.
+    Delay,
 }
 
 /// One guard, and where its absence is looked for.
@@ -48,27 +53,31 @@ const fn safety(guard: Guard, property: Property, scope: &'static str) -> Piece 
     Piece { guard, harm: Harm::Safety(property), scope }
 }
 
-const fn liveness(guard: Guard, scope: &'static str) -> Piece {
-    Piece { guard, harm: Harm::Liveness, scope }
+const fn recovery(guard: Guard, goal: Goal, scope: &'static str) -> Piece {
+    Piece { guard, harm: Harm::Recovery(goal), scope }
+}
+
+const fn delay(guard: Guard, scope: &'static str) -> Piece {
+    Piece { guard, harm: Harm::Delay, scope }
 }
 
 /// Every guard of the model, with its scope. Smoke scopes where they suffice.
 pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
-    liveness(Guard::StepDownOnHigherTerm, "leader_removed_after_handover_smoke"),
-    liveness(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
-    liveness(Guard::TransferTimesOut, "transfer_against_a_change_smoke"),
-    liveness(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
+    recovery(Guard::StepDownOnHigherTerm, Goal::LeaderElectable, "leader_removed_after_handover_smoke"),
+    delay(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
+    recovery(Guard::TransferTimesOut, Goal::TransferEnds, "transfer_against_a_change_smoke"),
+    delay(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
     safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
-    liveness(Guard::UninitialisedPeerListens, "grow_and_shrink_smoke"),
-    liveness(Guard::HeartbeatCommitBounded, "grow_and_shrink_smoke"),
-    liveness(Guard::PendingChangeExpires, "grow_and_shrink_smoke"),
+    recovery(Guard::UninitialisedPeerListens, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
+    recovery(Guard::HeartbeatCommitBounded, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
+    recovery(Guard::PendingChangeExpires, Goal::ChangesPossible, "grow_and_shrink_smoke"),
     safety(Guard::ApplyNeedsNoClient, Property::AppliedAgreement, "replace_one_by_one_smoke"),
     safety(Guard::NoDuplicateChange, Property::EpochComparable, "grow_and_shrink_smoke"),
-    liveness(Guard::DemoteBeforeRemoval, "two_voters_to_one_smoke"),
+    recovery(Guard::DemoteBeforeRemoval, Goal::LeaderElectable, "two_voters_to_one_smoke"),
     safety(Guard::TombstoneAtNewEpoch, Property::CleanTombstone, "replace_one_by_one_smoke"),
-    liveness(Guard::StalePeerTold, "leader_removed_after_handover_smoke"),
-    liveness(Guard::LeaderNotRemoved, "leader_removed_after_handover_smoke"),
+    recovery(Guard::StalePeerTold, Goal::RemovedGone, "leader_removed_after_handover_smoke"),
+    delay(Guard::LeaderNotRemoved, "leader_removed_after_handover_smoke"),
     safety(Guard::LeaderStepsDownOnRemoval, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
     safety(Guard::TombstoneRefusesStale, Property::NoResurrection, "leader_removed_after_handover_smoke"),
@@ -78,14 +87,14 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
     safety(Guard::EpochCheckedAtApply, Property::MetaConsistent, "split_and_leader_change_smoke"),
     safety(Guard::SplitIdsFitMembers, Property::MetaConsistent, "split_against_an_add_smoke"),
-    safety(Guard::SplitTakenByEveryReplica, Property::AppliedAgreement, "split_against_a_remove_smoke"),
+    safety(Guard::SplitTakenByEveryReplica, Property::AppliedAgreement, "split_after_a_promotion_smoke"),
     safety(Guard::RemovedPeerSplitsNothing, Property::MetaConsistent, "split_against_a_remove"),
     safety(Guard::SplitSparesTheKnown, Property::NoResurrection, "child_removed_before_its_birth_smoke"),
     safety(Guard::SplitKeepsVote, Property::ElectionSafety, "child_snapshot_under_way_smoke"),
     safety(Guard::DataDivided, Property::MetaConsistent, "split_on_two_peers_smoke"),
     safety(Guard::SnapshotChecksOverlap, Property::RangeDisjoint, "child_snapshot_under_way_smoke"),
     safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),
-    safety(Guard::DestroySparesRangesOfOthers, Property::MetaConsistent, "child_removed_before_its_birth"),
+    safety(Guard::DestroySparesTheReplaced, Property::MetaConsistent, "child_snapshot_under_way_smoke"),
     safety(Guard::AnswerCopiesRegion, Property::ReadSafety, "reads_across_a_split_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
@@ -104,7 +113,7 @@ pub struct Exhibit {
     pub decider: Option<String>,
     /// `model`, `implementation` or `both`.
     pub level: String,
-    /// The property that is violated, or `awaits recoverability`.
+    /// The property that is violated, the goal that is missed, or `only time is lost`.
     pub property: Option<String>,
     /// Distinct states looked at until it was found.
     pub states_to_find: Option<u64>,
@@ -149,8 +158,11 @@ pub enum MuseumError {
     Explore(#[from] ExploreError),
 }
 
-/// In the model's column of a guard whose absence breaks liveness alone.
-pub const AWAITS: &str = "awaits recoverability";
+/// What a guard whose absence delays breaks.
+pub const DELAYS: &str = "only time is lost";
+
+/// The most steps of healing that an exhibit shows.
+const SHOWN: usize = 24;
 
 /// Shows what comes of dropping one guard.
 ///
@@ -161,7 +173,8 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
     let plan = plan_of(piece)?;
     let found = match piece.harm {
         Harm::Safety(property) => counterexample(piece, plan, property, options(threads, true, interrupt))?,
-        Harm::Liveness => trap(piece, &plan, options(threads, false, interrupt))?,
+        Harm::Recovery(goal) => stuck(&plan, piece.guard, goal, options(threads, false, interrupt))?,
+        Harm::Delay => trap(piece, &plan, options(threads, false, interrupt))?,
     };
     let mut exhibit = Exhibit {
         guard: piece.guard.name().into(),
@@ -170,7 +183,8 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         level: "model".into(),
         property: Some(match piece.harm {
             Harm::Safety(property) => property.name().into(),
-            Harm::Liveness => AWAITS.into(),
+            Harm::Recovery(goal) => goal.name().into(),
+            Harm::Delay => DELAYS.into(),
         }),
         states_to_find: found.as_ref().map(|found| found.states),
         trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
@@ -183,9 +197,11 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
         return Ok(Shown { exhibit, trace: None });
     };
-    if let Harm::Safety(property) = piece.harm {
-        exhibit.killed_in_model = Some(property.name().into());
-    }
+    exhibit.killed_in_model = match piece.harm {
+        Harm::Safety(property) => Some(property.name().into()),
+        Harm::Recovery(goal) => Some(goal.name().into()),
+        Harm::Delay => None,
+    };
     on_implementation(piece, &found.trace, &mut exhibit);
     Ok(Shown { exhibit, trace: Some(found.trace) })
 }
@@ -235,6 +251,55 @@ fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool
     Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
 }
 
+/// A shortest trace into a state that does not heal without the guard, the
+/// healing that fails, and the step that the sound rules would take from there.
+fn stuck(plan: &Plan, guard: Guard, goal: Goal, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let without = plan.model(GuardSet::without(guard))?;
+    let explored = explorer::explore(&without, &options, |_, _| 0)?;
+    let never = AtomicBool::new(false);
+    let recovery = recover(&without, &explored, options.threads, options.interrupt.unwrap_or(&never));
+    let Some(stuck) = recovery.stuck.filter(|stuck| stuck.goal() == goal) else { return Ok(None) };
+    let mut trace = stuck_trace(&without, &explored, &stuck);
+    if let Some((healed, action)) = sound_step(&without, &explored, &stuck) {
+        let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
+        let actions: Vec<Action> = trace.actions().take(way + healed).cloned().chain([action]).collect();
+        trace = walk(&without, actions);
+        trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
+        if let Some(last) = trace.steps.last_mut() {
+            last.note = format!("what the sound rules would do here; without {guard} {stuck}");
+        }
+    }
+    Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
+}
+
+/// Where the sound rules would heal otherwise: behind how many steps of the
+/// healing, and what they would do there.
+fn sound_step(without: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Option<(usize, Action)> {
+    let sound = without.with_guards(GuardSet::ALL);
+    let mut state = without.at_rest(&explored.states[stuck.state as usize]);
+    for (healed, action) in stuck.healing.iter().take(SHOWN).enumerate() {
+        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
+            return Some((healed, other));
+        }
+        state = without.step(&state, action).0;
+    }
+    let shows = || heal::change_that_shows(without, &state, stuck.region());
+    let action = stuck.missed.as_ref().and_then(|_| heal::next(&sound, &state).or_else(shows))?;
+    Some((stuck.healing.len(), action))
+}
+
+/// The way to a state that does not heal, and the beginning of its healing.
+pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Trace {
+    let way = explored.trace(model, stuck.state).steps.into_iter().map(|(action, _)| action);
+    let mut trace = walk(model, way.chain(stuck.healing.iter().take(SHOWN).cloned()));
+    if let Some(last) = trace.steps.last_mut() {
+        last.note = stuck.to_string();
+    }
+    trace.verdict = Some(Verdict::violated(stuck.goal().name(), trace.steps.len() as u64));
+    trace
+}
+
 /// A shortest trace to a step that the rules decide otherwise without the
 /// guard. Up to that step both say the same, so the sound states are searched.
 fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
@@ -264,7 +329,7 @@ fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, act
     let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
     let mut trace = walk(without, way.chain([action.clone()]));
     if let Some(last) = trace.steps.last_mut() {
-        last.note = format!("here the guard bites; what never comes behind it {AWAITS}");
+        last.note = format!("here the guard bites; {DELAYS}");
     }
     trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
     trace
@@ -303,8 +368,10 @@ fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
                     "without the guard the implementation follows the trace and does not violate {}",
                     property.name()
                 )),
-                Harm::Liveness if parts_at == trace.steps.len() as u64 => {}
-                Harm::Liveness => exhibit.failures.push(format!(
+                // It shows every view in which the model misses the goal.
+                Harm::Recovery(goal) => exhibit.killed_on_implementation = Some(goal.name().into()),
+                Harm::Delay if parts_at == trace.steps.len() as u64 => {}
+                Harm::Delay => exhibit.failures.push(format!(
                     "the sound implementation parts from the trap at step {parts_at}, before it bites"
                 )),
             }

@@ -1,7 +1,8 @@
 //! The main job on one scope, and what a family of scopes owes together.
 //!
 //! A scope is explored to the end, stateright's own checker is asked for a
-//! second opinion, and every transition is replayed on the implementation.
+//! second opinion, every state is healed, and every transition is replayed on
+//! the implementation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use thiserror::Error;
 
 use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
+use crate::museum::stuck_trace;
+use crate::recover::{Recovery, recover};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -134,6 +137,11 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
             _ => {}
         }
     }
+    let mut violations = violations;
+    if explored.is_exhausted() && violations.is_empty() {
+        let recovery = recover(&model, &explored, threads, &watch.interrupt);
+        violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
+    }
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() {
         let started = Instant::now();
@@ -206,6 +214,24 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         failures,
         unfinished,
     }
+}
+
+/// Enters from how many states the scope heals; the way to the first that does not.
+fn judge_recovery(
+    report: &mut ScopeReport,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    recovery: &Recovery,
+) -> Option<Trace> {
+    report.recovered_states = Some(recovery.recovered);
+    if let Some(stuck) = &recovery.stuck {
+        report.failures.push(format!("state {} does not heal: {stuck}", stuck.state));
+        return Some(stuck_trace(model, explored, stuck));
+    }
+    if !recovery.finished {
+        report.unfinished.push("recovery was interrupted".into());
+    }
+    None
 }
 
 /// Enters what was replayed, and fails where nothing was.

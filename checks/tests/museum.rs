@@ -30,9 +30,11 @@ fn a_missing_guard_is_noticed_on_both_sides() {
         failures.extend(shown.exhibit.failures.iter().map(|why| format!("{}: {why}", piece.guard)));
         let Exhibit { killed_in_model, killed_on_implementation, parts_at, .. } = &shown.exhibit;
         let noticed = match piece.harm {
-            Harm::Safety(_) => killed_in_model.is_some() && killed_on_implementation.is_some(),
-            // What never comes is for recoverability; that the sides part is known.
-            Harm::Liveness => killed_in_model.is_none() && killed_on_implementation.is_none(),
+            Harm::Safety(_) | Harm::Recovery(_) => {
+                killed_in_model.is_some() && killed_on_implementation.is_some()
+            }
+            // It heals; that the sides part is known.
+            Harm::Delay => killed_in_model.is_none() && killed_on_implementation.is_none(),
         };
         if !noticed || parts_at.is_none() {
             failures.push(format!("{}: nobody notices on one side", piece.guard));

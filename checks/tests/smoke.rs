@@ -40,6 +40,7 @@ fn holds(name: &str) {
     assert!(report.exhausted);
     assert_eq!(report.stateright_agrees, Some(true));
     assert_eq!(report.transitions_replayed, Some(report.transitions));
+    assert_eq!(report.recovered_states, Some(report.distinct_states));
     assert!(report.replayed_steps >= report.transitions_replayed);
     assert!(report.probes_refused.is_some_and(|probes| probes > 0), "nothing forbidden was tried");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -77,6 +78,7 @@ scopes! {
         reads_across_leaders;
     split:
         split_against_an_add
+        split_after_a_promotion
         split_against_a_remove
         child_snapshot_under_way
         child_removed_before_its_birth

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::children::Divided;
-use crate::command::{Command, RaftChange, Request};
+use crate::command::{ChangeKind, Command, RaftChange, Request};
 use crate::conf_change;
 use crate::engine::Write;
 use crate::epoch_parts::EpochParts;
@@ -151,10 +151,22 @@ impl Peer {
         self.node.advance_apply_to(applied);
     }
 
+    /// Whether this peer became a voter by an entry that its log still has.
+    fn was_promoted(&self) -> bool {
+        let storage = self.storage();
+        (storage.log.truncated().index + 1..=storage.applied).any(|index| {
+            let request = storage.log.payload(index).and_then(|payload| payload.request());
+            request.is_some_and(|request| match &request.command {
+                Command::ChangePeer(change) => change.kind == ChangeKind::AddVoter && change.peer == self.id,
+                _ => false,
+            })
+        })
+    }
+
     /// The parent's part of a split, and what it gives away.
     fn apply_split<G: Guards>(&mut self, request: &Request, step: &mut Step<'_, G>) -> Option<Divided> {
         let leads = self.is_leader();
-        if !leads && !step.guards.holds(Guard::SplitTakenByEveryReplica) {
+        if !leads && self.was_promoted() && !step.guards.holds(Guard::SplitTakenByEveryReplica) {
             return None;
         }
         let division = Division::of(step.guards, self.storage().region(), request)?;

@@ -39,7 +39,15 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let mut created = Vec::with_capacity(children.len());
         for (child, data) in children.iter().zip(data) {
             if let Some((id, hard_state)) = self.place_for(child, step.guards) {
+                let replaces = self.slots.contains_key(&child.id);
                 self.create_child(id, child.clone(), hard_state, data, step)?;
+                if replaces && !step.guards.holds(Guard::DestroySparesTheReplaced) {
+                    // The end of the uninitialised peer was under way, and takes
+                    // its place for its own.
+                    self.slots.remove(&child.id);
+                    step.batch.push(Write::Clear(child.id));
+                    continue;
+                }
                 created.push((child.id, id));
             }
         }

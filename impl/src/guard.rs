@@ -151,7 +151,7 @@ guards! {
     EpochCheckedAtApply "epoch_checked_at_apply" Store,
     /// Ids allotted for the peers of one epoch are proposed under the next, however many they are (row 23).
     SplitIdsFitMembers "split_ids_fit_members" Store,
-    /// Only the leader's store takes a split, the others skip it without a word (row 24, tikv#8967).
+    /// A replica that was promoted skips a split without a word, and its epoch stays behind (row 24, tikv#8967).
     SplitTakenByEveryReplica "split_taken_by_every_replica" Store,
     /// A peer that applied its own removal goes on to a split and registers regions without a peer (row 25).
     RemovedPeerSplitsNothing "removed_peer_splits_nothing" Store,
@@ -163,8 +163,8 @@ guards! {
     SnapshotChecksOverlap "snapshot_checks_overlap" Store,
     /// A snapshot brings a range that the store's index never learns of (row 21).
     SnapshotUpdatesRanges "snapshot_updates_ranges" Store,
-    /// Destroying a peer that knows no range takes another region's out of the index (tikv#13311).
-    DestroySparesRangesOfOthers "destroy_spares_ranges_of_others" Store,
+    /// The end of an uninitialised peer comes behind the split that replaced it and takes the child; its range stays (tikv#13311).
+    DestroySparesTheReplaced "destroy_spares_the_replaced" Store,
     /// An answer points at the live region, and a split in the same batch changes it under the reader (row 30).
     AnswerCopiesRegion "answer_copies_region" Store,
     /// A split divides the range and not the data; what it gives away is kept twice (S4).

@@ -200,15 +200,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let peer = self.live(region).expect("only a live peer is destroyed");
         if peer.storage().is_initialised() {
             self.ranges.remove(region);
-        } else {
-            if step.guards.holds(Guard::TombstoneListsItself) {
-                rest.peers.push(peer.myself());
-            }
-            if !step.guards.holds(Guard::DestroySparesRangesOfOthers) {
-                // The entry is looked up by its end, and an unknown region's
-                // end is that of the last one.
-                self.ranges.remove_endless();
-            }
+        } else if step.guards.holds(Guard::TombstoneListsItself) {
+            rest.peers.push(peer.myself());
         }
         self.ranges.set_pending(region, None);
         self.bury_as(region, rest, step);

@@ -45,12 +45,6 @@ impl Ranges {
         }
     }
 
-    /// Removes whoever has the range that ends nowhere.
-    pub(crate) fn remove_endless(&mut self) {
-        let endless = self.iter().find(|entry| entry.end.is_empty()).map(|entry| entry.region);
-        endless.into_iter().for_each(|region| self.remove(region));
-    }
-
     /// The range of a snapshot of `region` that waits to be applied, if one does.
     pub(crate) fn set_pending(&mut self, region: RegionId, range: Option<KeyRange>) {
         match range {

@@ -1,8 +1,8 @@
 //! Which actions a state offers within its scope, and what they cost.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, ChangeKind, Cluster, Command, Key, Outgoing, Peer, PeerState, RegionId, Role,
-    Scope, SplitKeys, StoreId, StoreStatus,
+    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, Key, Outgoing, Peer, PeerState, RegionId,
+    Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::state::Seen;
@@ -277,7 +277,7 @@ impl Offer<'_> {
     }
 
     /// Whether the command adds a peer id while the removed peer of that id
-    /// still lives. PD never gives an id twice, and TinyKV's harness waits for
+    /// still lives, or is still to be born by a split. PD never gives an id twice, and TinyKV's harness waits for
     /// the end of the old peer: without that the new one inherits acknowledgements
     /// that the old one takes with it (`traces/golden/same_id_while_the_old_peer_lives.jsonl`).
     fn reuses_a_living_id(&self, region: RegionId, leader: &Peer, command: &Command) -> bool {
@@ -289,11 +289,25 @@ impl Offer<'_> {
         changes.iter().any(|change| {
             change.kind != ChangeKind::Remove
                 && leader.region.member(change.peer).is_none()
-                && self
-                    .seen
-                    .peer(change.store, region)
-                    .is_some_and(|peer| peer.id == change.peer && peer.state != PeerState::Tombstone)
+                && match self.seen.peer(change.store, region) {
+                    Some(peer) => peer.id == change.peer && peer.state != PeerState::Tombstone,
+                    None => self.may_be_born(region, change),
+                }
         })
+    }
+
+    /// Whether a split that somebody has in the log brings that very peer, and
+    /// its store has not taken it.
+    fn may_be_born(&self, region: RegionId, change: &Change) -> bool {
+        let brings = |peer: &Peer| {
+            peer.log.iter().any(|(_, entry)| match &entry.command {
+                Some(Command::Split { children, .. }) => {
+                    children.iter().any(|child| child.region == region && child.peers.contains(&change.peer))
+                }
+                _ => false,
+            })
+        };
+        self.seen.regions().any(|other| self.seen.replicas(other).any(|(_, peer)| brings(peer)))
     }
 
     fn answers(&self) -> impl Iterator<Item = Answer> + use<> {

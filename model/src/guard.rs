@@ -78,7 +78,7 @@ guards! {
     EpochCheckedAtApply = "epoch_checked_at_apply",
     /// The ids of a split are those of the members that it was asked for: one each, under the epoch of the asking; else a child's peer inherits its parent's id (row 23).
     SplitIdsFitMembers = "split_ids_fit_members",
-    /// What a split does depends on the entry alone; else one replica skips it and its epoch stays behind for ever (row 24, tikv#8967).
+    /// What a split does depends on the entry alone; else a replica that was promoted skips it and its epoch stays behind for ever (row 24, tikv#8967).
     SplitTakenByEveryReplica = "split_taken_by_every_replica",
     /// A peer that applied its own removal splits nothing; else the store indexes a region without a peer (row 25).
     RemovedPeerSplitsNothing = "removed_peer_splits_nothing",
@@ -92,8 +92,8 @@ guards! {
     SnapshotChecksOverlap = "snapshot_checks_overlap",
     /// An applied snapshot moves its region in the range index; else the index lies until the store panics (row 21).
     SnapshotUpdatesRanges = "snapshot_updates_ranges",
-    /// The end of a peer that owns no range takes none out of the index; else it takes another region's (tikv#13311).
-    DestroySparesRangesOfOthers = "destroy_spares_ranges_of_others",
+    /// The end of an uninitialised peer that a split has replaced leaves the child alone; else its range stays without a peer (tikv#13311).
+    DestroySparesTheReplaced = "destroy_spares_the_replaced",
     /// A read is answered with a copy of the region that it was computed on; else a later split shows through (row 30).
     AnswerCopiesRegion = "answer_copies_region",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).

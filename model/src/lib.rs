@@ -1,14 +1,16 @@
-//! The rules of conf change as a stateright model: pure, no clock, no thread,
+//! The rules of conf change and split as a stateright model: pure, no clock, no thread,
 //! no I/O. It knows the dictionary and nothing of the implementation.
 //!
 //! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`]
 //! is the rules alone. Bounds (which actions a scope offers, and how often) are
 //! apart from the rules; what must hold is in [`properties`], what must be
-//! reachable in [`Reach`], what can be left out in [`Guard`].
+//! reachable in [`Reach`], what must come once faults stop in [`heal`], what can
+//! be left out in [`Guard`].
 
 mod actions;
 mod draft;
 mod guard;
+pub mod heal;
 mod intern;
 mod kinds;
 mod model;

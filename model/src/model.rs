@@ -158,6 +158,18 @@ impl Rollcall {
         after
     }
 
+    /// The state with nothing spent, remembered or under way: what healing
+    /// looks at, and what tells states apart for it.
+    pub fn at_rest(&self, state: &State) -> State {
+        let rest = self.parts.rest.get(state.rest);
+        let rest = Rest { pd: rest.pd, ..Rest::default() };
+        State {
+            rest: self.parts.rest.intern(rest),
+            history: self.parts.history.intern(History::default()),
+            ..*state
+        }
+    }
+
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
     pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
         let mut universe = Vec::new();

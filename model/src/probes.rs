@@ -53,6 +53,8 @@ fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], act
 }
 
 fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId, actions: &mut Vec<Action>) {
+    let keys = vec![Key::from("m")];
+    actions.push(Action::AskSplit { region, store, keys, derive: Derive::Left, answer: Answer::Given });
     let mut propose = |command: Command, epoch: Option<Epoch>| {
         actions.push(Action::Propose { region, store, command, epoch });
     };
@@ -61,6 +63,10 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
     }
     for (other, _) in seen.stores() {
         propose(Command::TransferLeader { to: other }, None);
+    }
+    for SplitKeys { keys, derive } in scope.splits.iter().take(1) {
+        let child = child(&keys[0], seen.pd().next_id, 1);
+        propose(Command::Split { children: vec![child], derive: *derive }, None);
     }
     let Some(peer) = seen.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
         return;
@@ -93,11 +99,12 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
     }
     if scope.next_id != 0 {
         splits(scope, seen, store, peer, actions);
-    } else {
-        let keys = vec![Key::from("m")];
-        let (derive, answer) = (Derive::Left, Answer::Given);
-        actions.push(Action::AskSplit { region, store, keys, derive, answer });
     }
+}
+
+/// A new region at `key`, its id and its peers' ids counted from `from`.
+fn child(key: &Key, from: u64, peers: usize) -> Child {
+    Child { key: key.clone(), region: from, peers: (from + 1..).take(peers).collect() }
 }
 
 /// What could be asked for, and every way in which a split can be malformed.
@@ -117,11 +124,7 @@ fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &
         actions.push(Action::Propose { region, store, command, epoch });
     };
     let next = seen.pd().next_id;
-    let child = |key: &Key, from: u64| Child {
-        key: key.clone(),
-        region: from,
-        peers: (from + 1..).take(peer.region.peers.len()).collect(),
-    };
+    let child = |key: &Key, from: u64| child(key, from, peer.region.peers.len());
     let Some(inside) =
         scope.splits.iter().flat_map(|split| &split.keys).find(|key| is_inside(&peer.region, key))
     else {
@@ -143,6 +146,16 @@ fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &
         vec![Child { peers: peer.region.peers.iter().map(|member| member.id).collect(), ..good.clone() }],
         None,
     );
+    // Ids that the store knows from other regions, living and gone.
+    for (of, other) in seen.regions().filter_map(|of| Some((of, seen.peer(store, of)?))) {
+        propose(vec![Child { region: of, ..good.clone() }], None);
+        let members = other.region.peers.iter().map(|member| member.id);
+        for id in [other.id].into_iter().chain(members) {
+            let mut taken = good.clone();
+            taken.peers[0] = id;
+            propose(vec![taken], None);
+        }
+    }
     let epoch = peer.region.epoch;
     for stale in [
         Epoch { conf_ver: epoch.conf_ver + 1, ..epoch },

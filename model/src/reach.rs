@@ -220,13 +220,57 @@ reaches! {
         |seen| some_child(seen, |_, peer| {
             peer.state == PeerState::Normal && peer.log.truncated.index > FIRST.index
         }),
-    /// A replica has applied a split whose child lives elsewhere on the store's word.
+    /// The last entry that a store applied is a split, and it did not bring the child there.
     ChildSkipped = "a split that spared a tombstone":
         |seen| some_child(seen, |store, peer| {
             peer.state == PeerState::Tombstone
                 && some(seen, |other, parent| {
                     other == store && parent.region.epoch.version > 1
-                        && parent.log.iter().any(|(index, entry)| index <= parent.applied && is_split(entry))
+                        && parent.log.entry(parent.applied).is_some_and(is_split)
+                })
+        }),
+    /// A child keeps a vote that was given before it came to be.
+    ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced":
+        |seen| some_child(seen, |store, peer| {
+            peer.state == PeerState::Normal && peer.role == Role::Follower && peer.leader == 0
+                && peer.vote != 0 && peer.vote != peer.id && peer.log.last_index() == FIRST.index
+                && some(seen, |other, parent| {
+                    other == store && parent.log.truncated.index > FIRST.index
+                        && parent.log.entry(parent.applied).is_some_and(is_split)
+                })
+        }),
+    /// A store has the part of a part, and another has not taken the first split.
+    GrandchildFirst = "a child divided before every store has the first split":
+        |seen| seen.stores().any(|(store, _)| seen.ranges(store).count() > 2)
+            && seen.stores().any(|(store, _)| seen.ranges(store).count() == 1),
+    /// A store is down that has both parts, and another leads them.
+    DownBehindTheSplit = "a store down behind the split while another leads both parts":
+        |seen| seen.stores().any(|(down, status)| {
+            status == StoreStatus::Down && seen.ranges(down).count() > 1
+                && seen.stores().any(|(store, _)| {
+                    let leads = |region: &u64| seen.peer(store, *region).is_some_and(|peer| peer.role == Role::Leader);
+                    seen.regions().filter(leads).count() > 1
+                })
+        }),
+    /// A child voted for one that did not hear of it: the request had waited.
+    ParkedVote = "a vote for a request that had waited for the split":
+        |seen| seen.held().is_empty() && some_child(seen, |_, asking| {
+            asking.campaign.as_ref().is_some_and(|campaign| {
+                some_child(seen, |_, voter| {
+                    voter.region.id == asking.region.id && voter.term == asking.term
+                        && voter.vote == asking.id && !campaign.granted.contains(&voter.id)
+                })
+            })
+        }),
+    /// An old leader has a read under way and has not divided; the key's new region has a write of its own.
+    ReadBehindTheSplit = "a read of an undivided leader while the child has written":
+        |seen| some(seen, |_, reading| {
+            reading.read.is_some() && reading.region.epoch.version == 1
+                && some_child(seen, |_, child| {
+                    child.log.iter().any(|(index, entry)| {
+                        index <= child.applied
+                            && entry.command.as_ref().is_some_and(|command| command.written_key().is_some())
+                    })
                 })
         }),
     /// A store has a received snapshot of a region that another store has divided.

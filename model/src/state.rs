@@ -144,6 +144,16 @@ pub struct Seen<'a> {
     state: &'a State,
 }
 
+impl<'a> Seen<'a> {
+    /// The replicas of a region, for as long as the state is there.
+    pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
+        let Seen { parts, state } = self;
+        let peer =
+            move |(at, store): (usize, &StoreId)| parts.peer(state, at, region).map(|peer| (*store, peer));
+        parts.stores.iter().enumerate().filter_map(peer)
+    }
+}
+
 impl Seen<'_> {
     /// The readable form.
     pub fn view(&self) -> View {

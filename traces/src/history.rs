@@ -24,6 +24,7 @@ mod births;
 mod breach;
 mod clients;
 mod elections;
+mod lineage;
 mod membership;
 mod remembered;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use crate::outcome::Outcome;
 use crate::region::{Epoch, Region, RegionId, StoreId};
 use crate::view::{LogPosition, Peer, PeerState, StoreStatus};
 
-pub use breach::Breach;
+pub use breach::{Breach, PartFault};
 pub use remembered::{Acknowledged, Asked, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
 
 /// Where the log of every replica begins that a scope or a split brings (TiKV
@@ -65,6 +66,8 @@ pub struct HistoryParts {
     pub reads: bool,
     /// Whether the first regions covered every key.
     pub cover: bool,
+    /// Whether the parts of a split have what they inherit. Remembers nothing.
+    pub lineage: bool,
 }
 
 impl HistoryParts {
@@ -77,6 +80,7 @@ impl HistoryParts {
         writes: false,
         reads: false,
         cover: false,
+        lineage: false,
     };
 
     /// Every part.
@@ -88,6 +92,7 @@ impl HistoryParts {
         writes: true,
         reads: true,
         cover: true,
+        lineage: true,
     };
 
     /// The parts of either.
@@ -101,6 +106,7 @@ impl HistoryParts {
             writes: self.writes || other.writes,
             reads: self.reads || other.reads,
             cover: self.cover || other.cover,
+            lineage: self.lineage || other.lineage,
         }
     }
 }
@@ -197,11 +203,14 @@ impl History {
             Action::Apply { region, .. } => Some(region),
             _ => None,
         };
-        if let (true, None, Some(parent), Some(store)) =
-            (self.parts.writes, touched.region, applies, touched.stores().next())
-        {
-            // Before the parent's own step, which lets it forget what it hands over.
-            fold.births(parent, store, before, after);
+        if let (None, Some(parent), Some(store)) = (touched.region, applies, touched.stores().next()) {
+            if self.parts.writes {
+                // Before the parent's own step, which lets it forget what it hands over.
+                fold.births(parent, store, before, after);
+            }
+            if self.parts.lineage {
+                fold.lineage(parent, store, before, after);
+            }
         }
         let mut region_folded = |region: RegionId| {
             let mut moved = false;

@@ -34,8 +34,8 @@ pub use file::{
     Verdict, VerdictResult, Writer,
 };
 pub use history::{
-    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, RegionHistory,
-    Winner, Write,
+    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,
+    RegionHistory, Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};

@@ -102,6 +102,10 @@ pub enum Returned {
     Allotted {
         /// The new regions of the split that was asked for.
         children: Vec<Child>,
+        /// Why the leader refused to propose them. The ids are gone all the
+        /// same, and TiKV tells nobody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Reason>,
     },
 }
 

@@ -133,8 +133,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Done(Returned::Nothing) => f.write_str("done"),
-            Outcome::Done(Returned::Allotted { children }) => {
-                write!(f, "done: allotted {}", joined(children, ", "))
+            Outcome::Done(Returned::Allotted { children, refused }) => {
+                write!(f, "done: allotted {}", joined(children, ", "))?;
+                refused.map_or(Ok(()), |reason| write!(f, ", not proposed: {reason}"))
             }
             Outcome::Done(Returned::Value { key, value, region }) => {
                 write!(f, "done: ")?;

@@ -91,6 +91,7 @@ fn table(exhibits: &[Exhibit]) -> Table {
         "violates",
         "states",
         "steps",
+        "parts at",
         "in the model killed by",
         "on the implementation killed by",
     ]);

@@ -22,13 +22,12 @@ impl<G: Guards> World<G> {
         answer: Answer,
     ) -> Result<Returned, Reason> {
         let node = self.up(store)?;
-        self.leader(node, region)?;
-        if self.placement_driver().is_absent() {
-            return Err(Reason::NoPlacementDriver);
-        }
         let keys = keys.iter().map(convert::to_key).collect();
         let input = Input::AskSplit { region, keys, derive: convert::to_derive(derive) };
         let outputs = self.step(node, region, input)?;
+        if self.placement_driver().is_absent() {
+            return Err(Reason::NoPlacementDriver);
+        }
         let asked = outputs.into_iter().find_map(|output| match output {
             Output::AskSplit { region, keys, derive, to } => Some((region, keys, derive, to)),
             _ => None,
@@ -38,10 +37,9 @@ impl<G: Guards> World<G> {
         self.changed = true;
         let children: Vec<_> = allotted.iter().map(convert::child).collect();
         let reply = Input::SplitAnswer { region, epoch: asking.epoch, children: allotted, derive: kept };
+        let mut refused = None;
         match answer {
-            Answer::Given => {
-                self.step(node, region, reply)?;
-            }
+            Answer::Given => refused = self.step(node, region, reply).err(),
             Answer::Held => {
                 self.held.push(Held {
                     region,
@@ -56,6 +54,6 @@ impl<G: Guards> World<G> {
             }
             Answer::Lost => {}
         }
-        Ok(Returned::Allotted { children })
+        Ok(Returned::Allotted { children, refused })
     }
 }

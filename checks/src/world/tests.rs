@@ -343,7 +343,7 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
     let mut world = led();
     let child =
         |from: u64| Child { key: Key::from("c"), region: from, peers: vec![from + 1, from + 2, from + 3] };
-    let allotted = |from| Outcome::Done(Returned::Allotted { children: vec![child(from)] });
+    let allotted = |from| Outcome::Done(Returned::Allotted { children: vec![child(from)], refused: None });
     assert_eq!(world.apply(&ask(Answer::Lost)), allotted(10));
     assert_eq!(world.apply(&ask(Answer::Held)), allotted(14));
     assert_eq!(world.view().pd.next_id, 18);
@@ -356,17 +356,15 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
     assert_eq!(command, Some(Command::Split { children: vec![child(14)], derive: Derive::Left }));
 }
 
-/// The ids are gone, and nobody hears of the refusal.
+/// The ids are gone all the same.
 #[test]
-fn a_split_that_is_refused_after_the_asking_is_done_and_returns_nothing() {
+fn a_split_that_is_refused_after_the_asking_says_why() {
     let mut world = led();
-    world.done([Action::Propose {
-        region: REGION,
-        store: 1,
-        command: Command::TransferLeader { to: 2 },
-        epoch: None,
-    }]);
-    assert_eq!(world.apply(&ask(Answer::Given)), Outcome::DONE);
+    world.done([propose(1, Command::TransferLeader { to: 2 })]);
+    let Outcome::Done(Returned::Allotted { refused, .. }) = world.apply(&ask(Answer::Given)) else {
+        panic!("ids are allotted")
+    };
+    assert_eq!(refused, Some(Reason::TransferringLeader));
     assert_eq!((world.view().pd.next_id, world.peer(1, REGION).unwrap().log.last_index()), (14, 6));
 }
 

@@ -26,9 +26,8 @@ fn each_region_has_one_entry_in_key_order() {
     ranges.remove(1);
     ranges.remove(1);
     assert!(ranges.iter().map(|entry| entry.region).eq([2]));
-    ranges.remove_endless();
+    ranges.remove(2);
     assert_eq!(ranges.iter().count(), 0);
-    ranges.remove_endless();
 }
 
 #[test]

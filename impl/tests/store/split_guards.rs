@@ -3,8 +3,8 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    ChangeKind, Command, Derive, Dropped, Epoch, Guard, Guards, Input, Member, MemberRole, Message,
-    MessagePayload, Output, Refusal, Region, Sound, StoreId,
+    ChangeKind, Command, Derive, Dropped, Guard, Guards, Input, Member, MemberRole, Message, Output, Refusal,
+    Region, Sound, StoreId,
 };
 
 use crate::cluster::{CHILD, Cluster, REGION, bytes, change, child, put, region, split};
@@ -144,12 +144,16 @@ fn split_ids_fit_members() {
 #[test]
 fn split_taken_by_every_replica() {
     fn versions(guards: impl Guards) -> [u64; 3] {
-        let mut cluster = led(guards, &[1, 2, 3]);
+        let mut cluster = led(guards, &[1, 2]);
+        for kind in [ChangeKind::AddLearner, ChangeKind::AddVoter] {
+            cluster.propose(1, change(kind, 3)).unwrap();
+            cluster.settle(1);
+        }
         cluster.propose(1, split("m", 3)).unwrap();
         cluster.settle(1);
         [1, 2, 3].map(|store| cluster.peer(store).region().epoch.version)
     }
-    assert_bites(versions(Sound), [2, 2, 2], versions(Dropped(Guard::SplitTakenByEveryReplica)), [2, 1, 1]);
+    assert_bites(versions(Sound), [2, 2, 2], versions(Dropped(Guard::SplitTakenByEveryReplica)), [2, 2, 1]);
 }
 
 /// Row 25: peer 3 is removed, the region split, and peer 3 added again, all
@@ -247,21 +251,16 @@ fn snapshot_updates_ranges() {
     assert_bites(ranges_after_a_snapshot(Sound), "[,)=1".into(), unsound, String::new());
 }
 
-/// tikv#13311: an uninitialised peer of another region ends.
+/// tikv#13311: the split replaces an uninitialised peer whose end is under way.
 #[test]
-fn destroy_spares_ranges_of_others() {
-    fn ranges_after_the_end_of_another(guards: impl Guards) -> String {
-        let mut cluster = Cluster::new(guards, 3, &[1]);
-        let [beat, _] = whole_snapshot(7, 73);
-        cluster.step(3, Input::Message(beat.clone())).unwrap();
-        cluster.stores.get_mut(&3).unwrap().bootstrap(region(&[3])).unwrap();
-        let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(7) };
-        let payload = MessagePayload::Tombstone(Box::new(told.clone()));
-        cluster.step(3, Input::Message(Message { epoch: told.epoch, payload, ..beat })).unwrap();
-        cluster.ranges(3)
+fn destroy_spares_the_replaced() {
+    fn child_and_ranges(guards: impl Guards) -> (bool, String) {
+        let cluster = split_over_an_uninitialised_peer(guards, 23);
+        (cluster.stores[&3].peer(CHILD).is_some(), cluster.ranges(3))
     }
-    let unsound = ranges_after_the_end_of_another(Dropped(Guard::DestroySparesRangesOfOthers));
-    assert_bites(ranges_after_the_end_of_another(Sound), "[,)=1".into(), unsound, String::new());
+    let whole = "[,m)=1 [m,)=2".to_string();
+    let unsound = child_and_ranges(Dropped(Guard::DestroySparesTheReplaced));
+    assert_bites(child_and_ranges(Sound), (true, whole.clone()), unsound, (false, whole));
 }
 
 /// Row 30: a read and a split in one batch, answered in between.

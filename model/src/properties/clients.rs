@@ -168,7 +168,7 @@ mod tests {
         let wrong = Outcome::Done(Returned::Value { key: key(), value, region: three_voters() });
         read(&view, &mut history, 1, Some(wrong));
         let violation = read_safety(&view, &history).unwrap_err();
-        assert!(violation.what.contains("something else than it holds"), "{violation}");
+        assert!(violation.what.contains("differs from what it holds"), "{violation}");
     }
 
     #[test]

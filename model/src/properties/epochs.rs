@@ -38,10 +38,7 @@ pub fn epoch_comparable<C: Cluster>(cluster: &C, history: &History) -> Result<()
         let what = if a.epoch.is_stale_against(&b.epoch) && b.epoch.is_stale_against(&a.epoch) {
             format!("stores {first} and {second} have epochs {} and {}, neither ahead", a.epoch, b.epoch)
         } else if a.epoch == b.epoch && a != b {
-            format!(
-                "stores {first} and {second} have different regions under epoch {}: {a:?} and {b:?}",
-                a.epoch
-            )
+            format!("stores {first} and {second} have different regions under epoch {}: {a} and {b}", a.epoch)
         } else {
             return Ok(());
         };

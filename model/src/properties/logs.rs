@@ -101,7 +101,7 @@ pub fn applied_agreement<C: Cluster>(cluster: &C, _: &History) -> Result<(), Vio
             return Ok(());
         }
         let differing = if a.region != b.region {
-            format!("regions: {:?} and {:?}", a.region, b.region)
+            format!("regions: {} and {}", a.region, b.region)
         } else if a.data != b.data {
             format!("data: {:?} and {:?}", a.data, b.data)
         } else {
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(applied_agreement(&view, &History::default()), Ok(()));
         type Forgery = fn(&mut rollcall_traces::View);
         let forgeries: [(&str, Forgery); 3] = [
-            ("different regions", |view| peer(view, 3).region = three_voters()),
+            ("different regions: region 1 [\"\", m) epoch", |view| peer(view, 3).region = three_voters()),
             ("different regions", |view| peer_of(view, 3, CHILD).region.start = Key::from("n")),
             ("different data", |view| {
                 drop(peer_of(view, 3, CHILD).data.insert(Key::from("x"), Key::from("1")))

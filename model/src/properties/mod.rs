@@ -19,6 +19,7 @@ use crate::model::Rollcall;
 mod clients;
 mod elections;
 mod epochs;
+mod lineage;
 mod logs;
 mod ranges;
 mod stores;
@@ -30,6 +31,7 @@ mod forge;
 pub use clients::{no_lost_write, read_safety};
 pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
+pub use lineage::split_lineage;
 pub use logs::{applied_agreement, log_matching, state_machine_safety};
 pub use ranges::{range_cover, range_disjoint};
 pub use stores::meta_consistent;
@@ -140,6 +142,8 @@ properties! {
         "no two initialised peers of one store share a key";
     RangeCover range_cover [cover]
         "the newest ranges of the regions share no key, and leave none out";
+    SplitLineage split_lineage [lineage]
+        "the parts of a split are adjacent, cover what was divided, and inherit epoch, members and data";
     MetaConsistent meta_consistent []
         "a store's range index, its peers' keys, its parked messages and all peer ids agree with its regions";
     ReadSafety read_safety [reads writes]
@@ -166,6 +170,7 @@ impl Property {
             Breach::QuorumsDisjoint { .. } => Self::SingleChange,
             Breach::Resurrected { .. } => Self::NoResurrection,
             Breach::TombstoneBehind { .. } | Breach::Vanished { .. } => Self::CleanTombstone,
+            Breach::WrongPart { .. } => Self::SplitLineage,
             Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
                 Self::ReadSafety
             }
@@ -255,7 +260,7 @@ fn shows_region(peer: &Peer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Epoch, Key};
+    use rollcall_traces::{Epoch, Key, PartFault};
 
     use super::*;
 
@@ -308,6 +313,7 @@ mod tests {
             Breach::Resurrected { region, store, peer, by: epoch, destroyed: peer, at: epoch },
             Breach::TombstoneBehind { region, store, peer, peer_epoch: epoch, tombstone: epoch },
             Breach::Vanished { region, store, peer },
+            Breach::WrongPart { region, store, parent: region, fault: PartFault::Unnamed },
             Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
             Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },
             Breach::WrongAnswer { region, store, key },

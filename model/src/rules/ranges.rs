@@ -7,7 +7,6 @@
 use rollcall_traces::{KeyRange, PeerState, RangeEntry, Region, RegionId, StoreId};
 
 use crate::draft::Draft;
-use crate::guard::Guard;
 use crate::state::{entry_of, index_of};
 
 /// The region has this range from now on, and no other.
@@ -21,12 +20,8 @@ pub(super) fn set(draft: &mut Draft, store: StoreId, region: &Region) {
 
 /// The peer ends, and with it its range.
 pub(super) fn end(draft: &mut Draft, store: StoreId, region: RegionId) {
-    let initialised = draft.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal);
-    if initialised {
+    if draft.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal) {
         draft.meta_mut(store).ranges.retain(|entry| entry.region != region);
-    } else if !draft.holds(Guard::DestroySparesRangesOfOthers) {
-        // An unknown region ends nowhere, and so does the last one.
-        draft.meta_mut(store).ranges.retain(|entry| !entry.end.is_empty());
     }
 }
 

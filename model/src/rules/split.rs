@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Answer, Child, Command, Derive, Entry, Epoch, Held, Key, KeyRange, Log, Member, MemberRole, Message,
-    Peer, PeerState, Reason, Region, RegionId, Returned, StoreId, Value,
+    Answer, Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, KeyRange, Log, Member,
+    MemberRole, Message, Peer, PeerState, Reason, Region, RegionId, Returned, StoreId, Value,
 };
 
 use super::deliver::blank;
@@ -21,7 +21,7 @@ use crate::guard::{Guard, GuardSet};
 use crate::model::FIRST;
 
 /// The leader asks the placement driver for ids. What comes back is proposed
-/// under the epoch of the asking; a refusal then is nobody's to hear.
+/// under the epoch of the asking; if that is refused the ids are gone.
 pub(crate) fn ask(
     draft: &mut Draft,
     region: RegionId,
@@ -33,20 +33,21 @@ pub(crate) fn ask(
     let leader = draft.leader(store, region)?;
     let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
     let members = leader.region.peers.len();
-    if draft.rest().pd.is_absent() {
-        return Err(Reason::NoPlacementDriver);
-    }
     if keys.is_empty() {
         return Err(Reason::NoSplitKey);
     }
     if keys.iter().any(Key::is_empty) {
         return Err(Reason::SplitKeyEmpty);
     }
+    if draft.rest().pd.is_absent() {
+        return Err(Reason::NoPlacementDriver);
+    }
     let children = allot(&mut draft.rest_mut().pd.next_id, keys, members);
+    let mut refused = None;
     match answer {
         Answer::Given => {
             let command = Command::Split { children: children.clone(), derive };
-            propose(draft, region, store, &command, Some(epoch))?;
+            refused = propose(draft, region, store, &command, Some(epoch)).err();
         }
         Answer::Held => draft.hold(Held {
             region,
@@ -59,7 +60,7 @@ pub(crate) fn ask(
         }),
         Answer::Lost => {}
     }
-    Ok(Returned::Allotted { children })
+    Ok(Returned::Allotted { children, refused })
 }
 
 /// For each key an id for the region, and one for each of its peers.
@@ -197,7 +198,7 @@ pub(super) fn apply(draft: &mut Draft, region: RegionId, store: StoreId, entry: 
     let guards = draft.guards();
     let Some(peer) = draft.peer(store, region) else { return };
     let leads = peer.leading.is_some();
-    if !leads && !guards.holds(Guard::SplitTakenByEveryReplica) {
+    if was_promoted(peer) && !leads && !guards.holds(Guard::SplitTakenByEveryReplica) {
         return;
     }
     let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
@@ -224,6 +225,15 @@ pub(super) fn apply(draft: &mut Draft, region: RegionId, store: StoreId, entry: 
     }
 }
 
+/// Whether the peer became a voter by an entry that its log still has.
+fn was_promoted(peer: &Peer) -> bool {
+    peer.log.iter().any(|(index, entry)| {
+        let promotes = |change: &Change| change.kind == ChangeKind::AddVoter && change.peer == peer.id;
+        index <= peer.applied
+            && matches!(&entry.command, Some(Command::ChangePeer(change)) if promotes(change))
+    })
+}
+
 fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {
     let in_share = |key: &Key| region.contains(key) || !guards.holds(Guard::DataDivided);
     data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -242,6 +252,7 @@ fn bring(draft: &mut Draft, store: StoreId, child: &Region, data: &BTreeMap<Key,
     if !gives_way && draft.holds(Guard::SplitSparesTheKnown) {
         return false;
     }
+    // A tombstone has neither; it gives way only without `split_spares_the_known`.
     let kept = known.map(|known| (known.term, known.vote));
     let (term, vote) = kept
         .filter(|(term, _)| *term >= FIRST.term && draft.holds(Guard::SplitKeepsVote))
@@ -255,8 +266,14 @@ fn bring(draft: &mut Draft, store: StoreId, child: &Region, data: &BTreeMap<Key,
         data: share(data, child, draft.guards()),
         ..blank(id, PeerState::Normal, child.clone())
     };
+    let replaces = known.is_some();
     draft.put_peer(store, child.id, Some(peer));
     ranges::set(draft, store, child);
+    if replaces && !draft.holds(Guard::DestroySparesTheReplaced) {
+        // The end of the uninitialised peer was under way, and takes its place for its own.
+        draft.put_peer(store, child.id, None);
+        return false;
+    }
     true
 }
 

@@ -94,8 +94,13 @@ const NOT_OF_SPLIT: &[&str] =
     &["compact log", "destroy", "hold timeout now", "late timeout now", "late removed"];
 
 /// The same of reasons.
-const NOT_REFUSED_IN_SPLIT: &[Reason] =
-    &[Reason::NoPlacementDriver, Reason::SenderRemoved, Reason::Tombstone, Reason::StalePeerId];
+const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
+    Reason::NoPlacementDriver,
+    Reason::NotInitialMessage,
+    Reason::SenderRemoved,
+    Reason::Tombstone,
+    Reason::StalePeerId,
+];
 
 /// How much of a subject is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

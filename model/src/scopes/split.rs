@@ -22,6 +22,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     let standard = size == Size::Standard;
     vec![
         split_against_an_add(standard),
+        split_after_a_promotion(standard),
         split_against_a_remove(standard),
         child_snapshot_under_way(standard),
         child_removed_before_its_birth(standard),
@@ -95,6 +96,34 @@ fn split_against_an_add(standard: bool) -> Asked {
     )
 }
 
+fn split_after_a_promotion(standard: bool) -> Asked {
+    let asked = splitting(
+        "split_after_a_promotion",
+        "a learner is promoted and the region divides behind it: does every replica take both, whoever leads?",
+        &[1, 2, 3],
+        &[1, 2],
+        &[3],
+    );
+    let scope = Scope {
+        commands: vec![add_voter(3, 3), Command::TransferLeader { to: 2 }],
+        rounds: vec![Entries::All],
+        campaigners: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 1,
+            splits: 1,
+            transfers: either(standard, 0, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::SplitApplied, Reach::SplitUneven, Reach::ChildLeads],
+        vec!["change peer", "ask split"],
+    )
+}
+
 fn split_against_a_remove(standard: bool) -> Asked {
     let asked = splitting(
         "split_against_a_remove",
@@ -152,7 +181,7 @@ fn child_snapshot_under_way(standard: bool) -> Asked {
         &[],
     );
     let scope = Scope {
-        campaigners: vec![2],
+        campaigners: if standard { vec![2, 3] } else { vec![2] },
         budgets: Budgets { elections: 1, splits: 1, lost: either(standard, 1, 0), ..Budgets::default() },
         ..third_on_its_way(asked, add_voter(3, 3))
     };
@@ -163,6 +192,7 @@ fn child_snapshot_under_way(standard: bool) -> Asked {
             Reach::SplitUnderSnapshot,
             Reach::SplitUneven,
             Reach::ChildBySnapshot,
+            Reach::ChildWithAnOlderVote,
         ],
         vec!["late snapshot", "apply snapshot", "ask split"],
     )
@@ -192,7 +222,7 @@ fn child_removed_before_its_birth(standard: bool) -> Asked {
 fn split_and_leader_change(standard: bool) -> Asked {
     let asked = splitting(
         "split_and_leader_change",
-        "another leader is elected while the region divides: who answers for a key, and is a write lost?",
+        "another leader is elected while the region divides: who leads which part, and is a write lost?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -226,21 +256,18 @@ fn split_and_crash(standard: bool) -> Asked {
         &[],
     );
     let scope = Scope {
-        commands: vec![put_at("p", "1"), Command::TransferLeader { to: 2 }],
+        commands: vec![put_at("p", "1")],
         rounds: vec![Entries::All],
         campaigners: vec![2],
         crashers: vec![1],
-        budgets: Budgets {
-            elections: either(standard, 1, 0),
-            crashes: 1,
-            splits: 1,
-            transfers: either(standard, 0, 1),
-            writes: either(standard, 1, 0),
-            ..Budgets::default()
-        },
+        budgets: Budgets { elections: either(standard, 2, 1), crashes: 1, splits: 1, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::SplitApplied, Reach::StoreDown, Reach::SplitUneven], vec!["crash", "restart"])
+    (
+        scope,
+        vec![Reach::DownBehindTheSplit, Reach::LeadersApart, Reach::SplitUneven],
+        vec!["crash", "restart"],
+    )
 }
 
 fn split_on_two_peers(standard: bool) -> Asked {
@@ -335,18 +362,18 @@ fn child_split_again(standard: bool) -> Asked {
     let asked = splitting(
         "child_split_again",
         "a child divides before every store has the first split: in which order do the parts come to be?",
-        &[1, 2],
-        &[1, 2],
+        &[1, 2, 3],
+        &[1, 2, 3],
         &[],
     );
     let scope = Scope {
-        commands: vec![put_at("x", "1"), put_at("p", "2")],
+        commands: vec![put_at("x", "1")],
         splits: vec![at(&["m"], Derive::Left), at(&["t"], Derive::Right)],
-        campaigners: vec![2],
-        budgets: Budgets { elections: either(standard, 1, 0), splits: 2, writes: 2, ..Budgets::default() },
+        rounds: vec![Entries::All],
+        budgets: Budgets { splits: 2, writes: 1, lost: either(standard, 1, 0), ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::ThreeRegions, Reach::SplitUneven, Reach::DataDivided], vec!["ask split"])
+    (scope, vec![Reach::ThreeRegions, Reach::GrandchildFirst], vec!["ask split"])
 }
 
 fn first_messages_parked(standard: bool) -> Asked {
@@ -372,7 +399,7 @@ fn first_messages_parked(standard: bool) -> Asked {
     };
     (
         scope,
-        vec![Reach::MessageParked, Reach::AppendParked, Reach::ChildLeads],
+        vec![Reach::MessageParked, Reach::AppendParked, Reach::ParkedVote, Reach::ChildLeads],
         vec!["ask split", "hold append", "late append"],
     )
 }
@@ -381,22 +408,27 @@ fn reads_across_a_split(standard: bool) -> Asked {
     let asked = splitting(
         "reads_across_a_split",
         "a value is asked for while its key moves to another region: is the answer ever stale, or of the wrong region?",
-        &[1, 2],
-        &[1, 2],
+        &[1, 2, 3],
+        &[1, 2, 3],
         &[],
     );
     let scope = Scope {
-        commands: vec![put_at("p", "1"), put_at("p", "2")],
+        commands: vec![put_at("p", "1")],
+        rounds: vec![Entries::All],
         keys: vec![Key::from("p")],
         campaigners: vec![2],
         budgets: Budgets {
-            elections: 1,
+            elections: either(standard, 1, 0),
             splits: 1,
-            writes: either(standard, 2, 1),
-            reads: either(standard, 2, 1),
+            writes: 1,
+            reads: 1,
             ..Budgets::default()
         },
         ..asked
     };
-    (scope, vec![Reach::ReadReady, Reach::SplitApplied, Reach::ReadOfChild], vec!["read", "answer read"])
+    let mut reachable = vec![Reach::ReadReady, Reach::ReadOfChild];
+    if standard {
+        reachable.push(Reach::ReadBehindTheSplit);
+    }
+    (scope, reachable, vec!["read", "answer read"])
 }

@@ -76,7 +76,7 @@ impl Fold<'_> {
 }
 
 /// The peer that a split brought: initialised now, and not before.
-fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option<&'a Peer> {
+pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option<&'a Peer> {
     let after = after.filter(|after| after.state == PeerState::Normal)?;
     let was_there = before.is_some_and(|before| before.state == PeerState::Normal && before.id == after.id);
     (!was_there).then_some(after)

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Winner;
-use crate::region::{Epoch, Key, PeerId, RegionId, StoreId};
+use crate::region::{Epoch, Key, KeyRange, Member, PeerId, RegionId, StoreId, Value};
+use crate::words::joined;
 
 /// Something that must never happen and that only a transition shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Error)]
@@ -141,6 +142,18 @@ pub enum Breach {
         /// The peer.
         peer: PeerId,
     },
+    /// A part of a split has not what it inherits.
+    #[error("it came out of the split of region {parent} on store {store} with {fault}")]
+    WrongPart {
+        /// The part: the region that was divided, or a child of it.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The region that was divided.
+        parent: RegionId,
+        /// What is wrong with the part.
+        fault: PartFault,
+    },
     /// A read returned less than a client knew of when it was asked.
     #[error(
         "store {store} answered a read of {key} as of index {applied}; when it was asked, the write at index {acknowledged} was known"
@@ -176,7 +189,9 @@ pub enum Breach {
     },
     /// A read returned what the peer does not hold, a key that is not its to
     /// answer for, or a region that is not the peer's.
-    #[error("store {store} answered a read of {key} with something else than it holds")]
+    #[error(
+        "store {store} answered a read of {key} with a value or a region that differs from what it holds"
+    )]
     WrongAnswer {
         /// The region.
         region: RegionId,
@@ -201,9 +216,83 @@ impl Breach {
             | Breach::Resurrected { region, .. }
             | Breach::TombstoneBehind { region, .. }
             | Breach::Vanished { region, .. }
+            | Breach::WrongPart { region, .. }
             | Breach::StaleRead { region, .. }
             | Breach::ReadBehindSplit { region, .. }
             | Breach::WrongAnswer { region, .. } => region,
         }
     }
+}
+
+/// What a part of a split has, and was due to have from the region as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum PartFault {
+    /// A region came to be that is not in the split.
+    #[error("an id that the split does not name")]
+    Unnamed,
+    /// Not the `conf_ver` as it was, and the version raised by one for each child.
+    #[error("epoch {is}, where {due} was due")]
+    Epoch {
+        /// The part's epoch.
+        is: Epoch,
+        /// The one that every part has.
+        due: Epoch,
+    },
+    /// Members on other stores, in other roles or in another order.
+    #[error(
+        "members {{{}}}, where stores and roles were those of {{{}}}",
+        joined(is, " "),
+        joined(were, " ")
+    )]
+    Members {
+        /// The part's members.
+        is: Vec<Member>,
+        /// Those of the region as it was.
+        were: Vec<Member>,
+    },
+    /// Not the ids that the split gives a child, or that the parent had.
+    #[error("peer ids {{{}}}, where {{{}}} were due", joined(is, " "), joined(due, " "))]
+    Ids {
+        /// The part's peer ids.
+        is: Vec<PeerId>,
+        /// Those of the split, or of the parent as it was.
+        due: Vec<PeerId>,
+    },
+    /// A child's peer is another than the member on its store.
+    #[error("peer {is}, where its member there is {due}")]
+    Peer {
+        /// The peer.
+        is: PeerId,
+        /// The member on the store; 0 for none.
+        due: PeerId,
+    },
+    /// A range that leaves a gap to the next part, shares a key with it, or is another's.
+    #[error("the range [{}, {}), where [{}, {}) was due", is.start, is.end, due.start, due.end)]
+    Range {
+        /// The part's range.
+        is: KeyRange,
+        /// The one between its keys.
+        due: KeyRange,
+    },
+    /// The keys of the split do not lie in order within the region.
+    #[error("the range [{}, {}), in which there is no key", is.start, is.end)]
+    NoKeys {
+        /// The part's range.
+        is: KeyRange,
+    },
+    /// Not what was held in its range.
+    #[error("{} for key {key}, where {} was due", shown(is), shown(due))]
+    Data {
+        /// The key.
+        key: Key,
+        /// Its value in the part.
+        is: Option<Value>,
+        /// The value that the part inherits.
+        due: Option<Value>,
+    },
+}
+
+fn shown(value: &Option<Value>) -> String {
+    value.as_ref().map_or("nothing".into(), ToString::to_string)
 }

@@ -101,7 +101,7 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::DONE),
         (key(), option::of(key()), region())
             .prop_map(|(key, value, region)| { Outcome::Done(Returned::Value { key, value, region }) }),
-        vec(child(), 0..3).prop_map(|children| Outcome::Done(Returned::Allotted { children })),
+        vec(child(), 0..3).prop_map(|children| Outcome::Done(Returned::Allotted { children, refused: None })),
         select(Reason::ALL).prop_map(Outcome::Refused),
     ]
 }

@@ -110,7 +110,8 @@ fn ids_for_a_split_are_asked_for_and_arrive_late() {
     let mut trace = Trace::scenario(Header::new(scope("asked", &[1, 2])), [ask, Action::Late { slot: 0 }]);
     trace.header.view = Some(before);
     let [asked, late] = &mut trace.steps[..] else { unreachable!("two steps") };
-    (asked.outcome, asked.view) = (Some(Outcome::Done(Returned::Allotted { children })), Some(between));
+    (asked.outcome, asked.view) =
+        (Some(Outcome::Done(Returned::Allotted { children, refused: None })), Some(between));
     (late.outcome, late.view) = (Some(Outcome::DONE), Some(splitting(false)));
     insta::assert_snapshot!(format!("{}\n{}", terminal(&trace), mermaid(&trace)));
     assert!(!mermaid(&trace).contains("S0"), "the placement driver is no store");

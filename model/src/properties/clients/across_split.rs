@@ -171,7 +171,7 @@ fn a_parent_that_has_split_answers_for_a_key_of_the_child() {
     let (view, mut history) = split_on_one();
     read_x(&view, &mut history, 1, |_| {});
     let violation = read_safety(&view, &history).unwrap_err();
-    assert!(violation.what.contains("something else than it holds"), "{violation}");
+    assert!(violation.what.contains("differs from what it holds"), "{violation}");
 }
 
 #[test]

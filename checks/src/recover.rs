@@ -1,0 +1,176 @@
+//! From every state, once faults stop: does it heal?
+//!
+//! The schedule and the goals are the model's (`rollcall_model::heal`). A state
+//! on the way from another heals as that one does, so whatever lies on a way
+//! that reached the goals is known to be good, and the whole graph costs little
+//! more than one pass. The states are looked at in breadth-first order and the
+//! first that does not heal is reported: its way is a shortest one.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use ahash::RandomState;
+use rollcall_model::heal::{self, Goal, Missed};
+use rollcall_model::{Rollcall, State};
+use rollcall_traces::{Action, RegionId};
+
+use crate::explorer::Exploration;
+
+/// The most actions that healing may take.
+pub const BOUND: usize = 400;
+
+const SHARDS: usize = 64;
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// The states from which every goal that is owed is reached.
+    pub recovered: u64,
+    /// The actions that were taken for it.
+    pub steps: u64,
+    /// The first state that does not heal.
+    pub stuck: Option<Stuck>,
+    /// Whether every state was looked at.
+    pub finished: bool,
+}
+
+/// A state that does not heal.
+#[derive(Clone, Debug)]
+pub struct Stuck {
+    /// Its index.
+    pub state: u32,
+    /// What the schedule did from there.
+    pub healing: Vec<Action>,
+    /// What was missed; none where the schedule did not end within [`BOUND`].
+    pub missed: Option<Missed>,
+}
+
+impl Stuck {
+    /// The region in which it was missed; 0 where healing did not end.
+    pub fn region(&self) -> RegionId {
+        self.missed.as_ref().map_or(0, |missed| missed.region)
+    }
+
+    /// The goal that was missed.
+    pub fn goal(&self) -> Goal {
+        self.missed.as_ref().map_or(Goal::LeaderElectable, |missed| missed.goal)
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.missed {
+            Some(missed) => write!(f, "{missed}"),
+            None => write!(f, "healing does not end within {BOUND} actions"),
+        }
+    }
+}
+
+/// The states that are known to heal.
+struct Known {
+    shards: Vec<Mutex<HashSet<State, RandomState>>>,
+    hasher: RandomState,
+}
+
+impl Known {
+    fn new() -> Self {
+        let shard = || Mutex::new(HashSet::with_hasher(RandomState::with_seeds(7, 90_496, 44, 176)));
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher: RandomState::with_seeds(8, 434_317, 7, 4204),
+        }
+    }
+
+    fn shard(&self, state: &State) -> &Mutex<HashSet<State, RandomState>> {
+        &self.shards[(self.hasher.hash_one(state) >> 58) as usize % SHARDS]
+    }
+
+    fn has(&self, state: &State) -> bool {
+        self.shard(state).lock().expect("a thread panicked").contains(state)
+    }
+
+    fn add(&self, way: &[State]) {
+        for state in way {
+            self.shard(state).lock().expect("a thread panicked").insert(*state);
+        }
+    }
+}
+
+/// Heals every state of an exhausted exploration.
+pub fn recover(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Recovery {
+    let states = &explored.states;
+    let known = Known::new();
+    let (next, steps, recovered) = (AtomicU32::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
+    // States behind the first that is stuck need no look.
+    let limit = AtomicU32::new(u32::MAX);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                let mut way = Vec::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(state) = states.get(index as usize) else { break };
+                    if index > limit.load(Ordering::Relaxed) || interrupt.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    way.clear();
+                    let missed = heal_one(model, &known, model.at_rest(state), &mut way);
+                    steps.fetch_add(way.len() as u64, Ordering::Relaxed);
+                    match missed {
+                        Ok(()) => {
+                            recovered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(found) => {
+                            limit.fetch_min(index, Ordering::Relaxed);
+                            let mut first = stuck.lock().expect("a thread panicked");
+                            if first.as_ref().is_none_or(|first| first.state > index) {
+                                *first = Some(Stuck { state: index, ..found });
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let stuck = stuck.into_inner().expect("a thread panicked");
+    let recovered = recovered.into_inner();
+    Recovery {
+        recovered,
+        steps: steps.into_inner(),
+        finished: stuck.is_some() || recovered == states.len() as u64,
+        stuck,
+    }
+}
+
+/// Follows the schedule until it ends or meets a state that is known to heal.
+fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>) -> Result<(), Stuck> {
+    let mut state = first;
+    let mut healing = Vec::new();
+    loop {
+        if known.has(&state) {
+            break;
+        }
+        way.push(state);
+        let Some(action) = heal::next(model, &state) else {
+            match heal::missed(model, &state).into_iter().next() {
+                None => break,
+                missed => return Err(Stuck { state: 0, healing, missed }),
+            }
+        };
+        if healing.len() == BOUND {
+            return Err(Stuck { state: 0, healing, missed: None });
+        }
+        state = model.step(&state, &action).0;
+        healing.push(action);
+    }
+    known.add(way);
+    Ok(())
+}

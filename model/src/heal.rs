@@ -1,0 +1,343 @@
+//! Once faults stop: what happens next, and what must have come of it.
+//!
+//! [`next`] is a deterministic, fair schedule, one action at a time, by the same
+//! rules as everything else: nothing happens in it that could not happen. It
+//! looks at the present state alone, so a state on the way from another heals
+//! as that one does. It ignores budgets and what is under way: a network that
+//! has lost everything must heal too. Where it ends, every [`Goal`] that is owed
+//! must be met.
+//!
+//! A region is owed its goals while a majority of its newest configuration (of
+//! both halves of a joint one) is on stores whose disks are there. An operator
+//! is assumed who ends joint configurations, because without the placement
+//! driver nobody else does.
+
+use std::fmt;
+
+use rollcall_traces::{
+    Action, Answer, Cluster, Command, Entries, Key, Member, Outcome, Peer, PeerState, Reason, Region,
+    RegionId, Role, StoreId, StoreStatus,
+};
+
+use crate::model::Rollcall;
+use crate::state::{Seen, State};
+
+/// Something good that must come once faults stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Goal {
+    /// The region has a leader that serves (L1, L3).
+    LeaderElectable,
+    /// Every member is there, initialised, and has applied what the leader has (L2, L5).
+    MembersCaughtUp,
+    /// No voter is left that the newest configuration does not list (L4).
+    RemovedGone,
+    /// No transfer of leadership is under way (L9).
+    TransferEnds,
+    /// The region is not joint, and would take a conf change (L2).
+    ChangesPossible,
+}
+
+impl Goal {
+    /// Every goal.
+    pub const ALL: &'static [Goal] = &[
+        Goal::LeaderElectable,
+        Goal::MembersCaughtUp,
+        Goal::RemovedGone,
+        Goal::TransferEnds,
+        Goal::ChangesPossible,
+    ];
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Goal::LeaderElectable => "leader_electable",
+            Goal::MembersCaughtUp => "members_caught_up",
+            Goal::RemovedGone => "removed_gone",
+            Goal::TransferEnds => "transfer_ends",
+            Goal::ChangesPossible => "changes_possible",
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A goal that was not reached, where, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The goal.
+    pub goal: Goal,
+    /// The region.
+    pub region: RegionId,
+    /// What is there instead, in words.
+    pub what: String,
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: region {}: {}", self.goal, self.region, self.what)
+    }
+}
+
+/// The next action of the schedule; `None` where nothing is left to do.
+pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
+    let seen = model.seen(state);
+    let done = |action: &Action| model.step(state, action).1.is_done();
+    if let Some((store, _)) = seen.stores().find(|(_, status)| *status == StoreStatus::Down) {
+        return Some(Action::Restart { store });
+    }
+    let regions: Vec<RegionId> = seen.regions().collect();
+    for &region in &regions {
+        for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
+            let waiting = [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
+            let begun = peer.snapshot.is_some() || peer.applied < peer.commit;
+            if let Some(action) = waiting.into_iter().filter(|_| begun).find(done) {
+                return Some(action);
+            }
+        }
+    }
+    regions.into_iter().find_map(|region| Schedule { model, state, seen, region }.next())
+}
+
+/// One region's part.
+struct Schedule<'a> {
+    model: &'a Rollcall,
+    state: &'a State,
+    seen: Seen<'a>,
+    region: RegionId,
+}
+
+impl Schedule<'_> {
+    fn next(&self) -> Option<Action> {
+        if !is_owed(self.seen, self.region) {
+            return None;
+        }
+        match in_charge(self.seen, self.region) {
+            Some((store, leader)) => self.led(store, leader),
+            None => self.elect(),
+        }
+    }
+
+    fn first_done(&self, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
+        actions.into_iter().find(|action| self.model.step(self.state, action).1.is_done())
+    }
+
+    fn propose(&self, store: StoreId, command: Command) -> Option<Action> {
+        self.first_done([Action::Propose { region: self.region, store, command, epoch: None }])
+    }
+
+    /// A leader brings everybody forward, gives up what cannot end, and the
+    /// operator ends a joint configuration.
+    fn led(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let region = self.region;
+        let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
+        let rounds = others.clone().map(|member| Action::Replicate {
+            region,
+            leader: store,
+            follower: member.store,
+            entries: Entries::All,
+            answer: Answer::Given,
+        });
+        if let Some(action) = self.first_done(rounds) {
+            return Some(action);
+        }
+        if leader.leading.as_ref().is_some_and(|leading| leading.transfer.is_some()) {
+            let ends =
+                [Action::TimeoutNow { region, leader: store }, Action::TransferTimeout { region, store }];
+            return self.first_done(ends);
+        }
+        if let Some(action) = self.remind(leader) {
+            return Some(action);
+        }
+        if !leader.region.is_joint() {
+            return None;
+        }
+        // One that is demoted hands over first.
+        let heirs = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
+        self.propose(store, Command::LeaveJoint).or_else(|| {
+            heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
+        })
+    }
+
+    /// A voter that was removed and does not know makes itself heard, as leader
+    /// or as candidate, and is told.
+    fn remind(&self, leader: &Peer) -> Option<Action> {
+        let region = self.region;
+        strangers(self.seen, &leader.region).find_map(|(store, peer)| {
+            let members = peer.region.peers.iter().map(|member| member.store);
+            match peer.role {
+                Role::Leader => self.first_done(members.map(|follower| Action::Replicate {
+                    region,
+                    leader: store,
+                    follower,
+                    entries: Entries::All,
+                    answer: Answer::Given,
+                })),
+                Role::Candidate => self.first_done(members.map(|voter| Action::Vote {
+                    region,
+                    candidate: store,
+                    voter,
+                    answer: Answer::Given,
+                })),
+                Role::Follower => self.first_done([Action::Campaign { region, store }]),
+            }
+        })
+    }
+
+    /// The peer with the best log campaigns until its term is beyond all others.
+    fn elect(&self) -> Option<Action> {
+        let region = self.region;
+        let mut candidates: Vec<(StoreId, &Peer)> = self
+            .seen
+            .replicas(region)
+            .filter(|(_, peer)| peer.state == PeerState::Normal && peer.region.is_voter(peer.id))
+            .collect();
+        candidates.sort_by_key(|(store, peer)| {
+            (std::cmp::Reverse((peer.log.last_term(), peer.log.last_index())), *store)
+        });
+        let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        candidates.into_iter().find_map(|(store, peer)| {
+            if peer.role == Role::Candidate && peer.term == highest {
+                let votes = peer.region.peers.iter().map(|member| Action::Vote {
+                    region,
+                    candidate: store,
+                    voter: member.store,
+                    answer: Answer::Given,
+                });
+                if let Some(action) = self.first_done(votes) {
+                    return Some(action);
+                }
+            }
+            self.first_done([Action::Campaign { region, store }])
+        })
+    }
+}
+
+fn is_live(peer: &Peer) -> bool {
+    peer.state != PeerState::Tombstone
+}
+
+/// The newest meta of the region that anybody has, tombstones included.
+fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
+    let epoch = |meta: &Region| (meta.epoch.version, meta.epoch.conf_ver);
+    let known = seen.replicas_of(region).map(|(_, peer)| &peer.region).filter(|meta| !meta.peers.is_empty());
+    known.max_by_key(|meta| epoch(meta))
+}
+
+/// Whether a majority of the newest configuration is on disks that are there.
+fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
+    let there =
+        |store: StoreId| seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed);
+    let lives = seen.replicas(region).any(|(_, peer)| peer.state == PeerState::Normal);
+    lives
+        && newest(seen, region).is_some_and(|meta| {
+            meta.has_quorum(|id| meta.member(id).is_some_and(|member| there(member.store)))
+        })
+}
+
+/// The leader of the region's highest term among its members, if there is one.
+fn in_charge<'a>(seen: Seen<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)> {
+    let leaders = seen.replicas_of(region).filter(|(_, peer)| peer.role == Role::Leader);
+    let (store, leader) = leaders.max_by_key(|(_, peer)| peer.term)?;
+    let members = leader.region.peers.iter();
+    let ahead =
+        members.filter_map(|member| seen.peer(member.store, region)).any(|peer| peer.term > leader.term);
+    (!ahead).then_some((store, leader))
+}
+
+/// Initialised voters that the region does not list any more.
+fn strangers<'a>(seen: Seen<'a>, region: &'a Region) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
+    seen.replicas_of(region.id).filter(|(_, peer)| {
+        peer.state == PeerState::Normal
+            && peer.region.is_voter(peer.id)
+            && region.member(peer.id).is_none()
+            && peer.region.epoch.is_stale_against(&region.epoch)
+    })
+}
+
+/// Whether a tombstone lists this member, or a newer one on its store.
+fn refuses(tombstone: &Peer, member: &Member) -> bool {
+    let listed = || tombstone.region.member_on(member.store).is_some_and(|known| known.id >= member.id);
+    tombstone.state == PeerState::Tombstone && listed()
+}
+
+/// What shows whether the region's leader would take a conf change: the leave
+/// of a joint configuration in which it is not. Refused as `not_joint`, it would.
+pub fn change_that_shows(model: &Rollcall, state: &State, region: RegionId) -> Option<Action> {
+    let (store, _) = in_charge(model.seen(state), region)?;
+    Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })
+}
+
+/// The goals that are owed in a state and not met, at most one of a region.
+pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
+    let seen = model.seen(state);
+    let regions = seen.regions().filter(|region| is_owed(seen, *region));
+    regions.filter_map(|region| missed_of(model, state, seen, region)).collect()
+}
+
+fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let miss = |goal, what: String| Some(Missed { goal, region, what });
+    let Some((store, leader)) = in_charge(seen, region) else {
+        return miss(Goal::LeaderElectable, without_leader(seen, region));
+    };
+    if leader.log.term(leader.applied) != Some(leader.term) {
+        let what = format!("the leader on store {store} commits nothing in its term {}", leader.term);
+        return miss(Goal::LeaderElectable, what);
+    }
+    for member in &leader.region.peers {
+        if !seen.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
+            continue;
+        }
+        // An id that was told of its end there is given again in vain: being
+        // refused as `tombstone` for ever is right (PD gives no id twice).
+        if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
+            continue;
+        }
+        let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
+        let caught_up = there.is_some_and(|peer| {
+            peer.state == PeerState::Normal && peer.applied == leader.applied && peer.snapshot.is_none()
+        });
+        if !caught_up {
+            let now = match there {
+                None => "is not there".to_string(),
+                Some(peer) => {
+                    format!("is {} and has applied {} of {}", peer.state, peer.applied, leader.applied)
+                }
+            };
+            return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
+        }
+    }
+    if let Some((store, peer)) = strangers(seen, &leader.region).next() {
+        return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
+    }
+    if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {
+        return miss(Goal::TransferEnds, format!("the leader hands over to peer {} for ever", transfer.to));
+    }
+    let change = |command| Action::Propose { region, store, command, epoch: None };
+    match model.step(state, &change(Command::LeaveJoint)).1 {
+        Outcome::Refused(Reason::NotJoint) => {}
+        other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
+    }
+    let key = if leader.region.start.is_empty() { Key::from("0") } else { leader.region.start.clone() };
+    let put = Command::Put { key: key.clone(), value: key };
+    match model.step(state, &change(put)).1 {
+        Outcome::Done(_) => None,
+        refused => {
+            miss(Goal::LeaderElectable, format!("the leader on store {store} does not serve: {refused}"))
+        }
+    }
+}
+
+fn without_leader(seen: Seen<'_>, region: RegionId) -> String {
+    let words: Vec<String> = seen
+        .replicas(region)
+        .filter(|(_, peer)| is_live(peer))
+        .map(|(store, peer)| {
+            format!("peer {} on store {store} is {} of term {}", peer.id, peer.role, peer.term)
+        })
+        .collect();
+    format!("nobody leads: {}", words.join(", "))
+}
