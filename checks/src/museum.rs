@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::judge::Judge;
 use crate::recover::{Stuck, recover};
-use crate::verify::{violation_trace, walk};
+use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
 use crate::world::World;
 
 /// What a dropped guard does harm to.
@@ -36,6 +36,17 @@ pub enum Harm {
     Recovery(Goal),
     /// It comes, and later than it should.
     Delay,
+}
+
+impl Harm {
+    /// The property or goal that is broken; nothing where only time is lost.
+    fn broken(self) -> Option<&'static str> {
+        match self {
+            Harm::Safety(property) => Some(property.name()),
+            Harm::Recovery(goal) => Some(goal.name()),
+            Harm::Delay => None,
+        }
+    }
 }
 
 /// One guard, and where its absence is looked for.
@@ -161,9 +172,6 @@ pub enum MuseumError {
 /// What a guard whose absence delays breaks.
 pub const DELAYS: &str = "only time is lost";
 
-/// The most steps of healing that an exhibit shows.
-const SHOWN: usize = 24;
-
 /// Shows what comes of dropping one guard.
 ///
 /// # Errors
@@ -173,7 +181,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
     let plan = plan_of(piece)?;
     let found = match piece.harm {
         Harm::Safety(property) => counterexample(piece, plan, property, options(threads, true, interrupt))?,
-        Harm::Recovery(goal) => stuck(&plan, piece.guard, goal, options(threads, false, interrupt))?,
+        Harm::Recovery(goal) => stuck(&plan, piece.guard, goal, threads, interrupt)?,
         Harm::Delay => trap(piece, &plan, options(threads, false, interrupt))?,
     };
     let mut exhibit = Exhibit {
@@ -181,11 +189,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         incident: piece.guard.incident().into(),
         decider: None,
         level: "model".into(),
-        property: Some(match piece.harm {
-            Harm::Safety(property) => property.name().into(),
-            Harm::Recovery(goal) => goal.name().into(),
-            Harm::Delay => DELAYS.into(),
-        }),
+        property: Some(piece.harm.broken().unwrap_or(DELAYS).into()),
         states_to_find: found.as_ref().map(|found| found.states),
         trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
         killed_in_model: None,
@@ -197,11 +201,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
         return Ok(Shown { exhibit, trace: None });
     };
-    exhibit.killed_in_model = match piece.harm {
-        Harm::Safety(property) => Some(property.name().into()),
-        Harm::Recovery(goal) => Some(goal.name().into()),
-        Harm::Delay => None,
-    };
+    exhibit.killed_in_model = piece.harm.broken().map(Into::into);
     on_implementation(piece, &found.trace, &mut exhibit);
     Ok(Shown { exhibit, trace: Some(found.trace) })
 }
@@ -253,12 +253,17 @@ fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool
 
 /// A shortest trace into a state that does not heal without the guard, the
 /// healing that fails, and the step that the sound rules would take from there.
-fn stuck(plan: &Plan, guard: Guard, goal: Goal, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
+fn stuck(
+    plan: &Plan,
+    guard: Guard,
+    goal: Goal,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Result<Option<Found>, MuseumError> {
     let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let without = plan.model(GuardSet::without(guard))?;
-    let explored = explorer::explore(&without, &options, |_, _| 0)?;
-    let never = AtomicBool::new(false);
-    let recovery = recover(&without, &explored, options.threads, options.interrupt.unwrap_or(&never));
+    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
+    let recovery = recover(&without, &explored, threads, interrupt);
     let Some(stuck) = recovery.stuck.filter(|stuck| stuck.goal() == goal) else { return Ok(None) };
     let mut trace = stuck_trace(&without, &explored, &stuck);
     if let Some((healed, action)) = sound_step(&without, &explored, &stuck) {
@@ -287,17 +292,6 @@ fn sound_step(without: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) 
     let shows = || heal::change_that_shows(without, &state, stuck.region());
     let action = stuck.missed.as_ref().and_then(|_| heal::next(&sound, &state).or_else(shows))?;
     Some((stuck.healing.len(), action))
-}
-
-/// The way to a state that does not heal, and the beginning of its healing.
-pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Trace {
-    let way = explored.trace(model, stuck.state).steps.into_iter().map(|(action, _)| action);
-    let mut trace = walk(model, way.chain(stuck.healing.iter().take(SHOWN).cloned()));
-    if let Some(last) = trace.steps.last_mut() {
-        last.note = stuck.to_string();
-    }
-    trace.verdict = Some(Verdict::violated(stuck.goal().name(), trace.steps.len() as u64));
-    trace
 }
 
 /// A shortest trace to a step that the rules decide otherwise without the

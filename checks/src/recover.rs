@@ -28,8 +28,6 @@ const SHARDS: usize = 64;
 pub struct Recovery {
     /// The states from which every goal that is owed is reached.
     pub recovered: u64,
-    /// The actions that were taken for it.
-    pub steps: u64,
     /// The first state that does not heal.
     pub stuck: Option<Stuck>,
     /// Whether every state was looked at.
@@ -107,7 +105,7 @@ pub fn recover(
 ) -> Recovery {
     let states = &explored.states;
     let known = Known::new();
-    let (next, steps, recovered) = (AtomicU32::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let (next, recovered) = (AtomicU32::new(0), AtomicU64::new(0));
     let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
     // States behind the first that is stuck need no look.
     let limit = AtomicU32::new(u32::MAX);
@@ -123,7 +121,6 @@ pub fn recover(
                     }
                     way.clear();
                     let missed = heal_one(model, &known, model.at_rest(state), &mut way);
-                    steps.fetch_add(way.len() as u64, Ordering::Relaxed);
                     match missed {
                         Ok(()) => {
                             recovered.fetch_add(1, Ordering::Relaxed);
@@ -142,12 +139,7 @@ pub fn recover(
     });
     let stuck = stuck.into_inner().expect("a thread panicked");
     let recovered = recovered.into_inner();
-    Recovery {
-        recovered,
-        steps: steps.into_inner(),
-        finished: stuck.is_some() || recovered == states.len() as u64,
-        stuck,
-    }
+    Recovery { recovered, finished: stuck.is_some() || recovered == states.len() as u64, stuck }
 }
 
 /// Follows the schedule until it ends or meets a state that is known to heal.

@@ -18,8 +18,7 @@ use thiserror::Error;
 
 use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
-use crate::museum::stuck_trace;
-use crate::recover::{Recovery, recover};
+use crate::recover::{Recovery, Stuck, recover};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -259,6 +258,20 @@ fn judge_conformance(report: &mut ScopeReport, conformance: Conformance) -> Opti
 pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property: &str, state: u32) -> Trace {
     let mut trace = walk(model, explored.trace(model, state).steps.into_iter().map(|(action, _)| action));
     trace.verdict = Some(Verdict::violated(property, trace.steps.len() as u64));
+    trace
+}
+
+/// The most steps of healing that a trace shows.
+pub(crate) const SHOWN: usize = 24;
+
+/// The way to a state that does not heal, and the beginning of its healing.
+pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Trace {
+    let way = explored.trace(model, stuck.state).steps.into_iter().map(|(action, _)| action);
+    let mut trace = walk(model, way.chain(stuck.healing.iter().take(SHOWN).cloned()));
+    if let Some(last) = trace.steps.last_mut() {
+        last.note = stuck.to_string();
+    }
+    trace.verdict = Some(Verdict::violated(stuck.goal().name(), trace.steps.len() as u64));
     trace
 }
 

@@ -1,8 +1,8 @@
 //! Which actions a state offers within its scope, and what they cost.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, Key, Outgoing, Peer, PeerState, RegionId,
-    Role, Scope, SplitKeys, StoreId, StoreStatus,
+    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, Outgoing, Peer, PeerState, RegionId, Role,
+    Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::state::Seen;
@@ -257,9 +257,8 @@ impl Offer<'_> {
                 self.propose(store, region, command.clone());
             }
         }
-        let inside = |key: &Key| peer.region.contains(key) && *key != peer.region.start;
         for SplitKeys { keys, derive } in &self.scope.splits {
-            if self.left.splits == 0 || !keys.iter().all(inside) {
+            if self.left.splits == 0 || !keys.iter().all(|key| peer.region.has_inside(key)) {
                 continue;
             }
             for answer in self.answers() {
@@ -277,9 +276,10 @@ impl Offer<'_> {
     }
 
     /// Whether the command adds a peer id while the removed peer of that id
-    /// still lives, or is still to be born by a split. PD never gives an id twice, and TinyKV's harness waits for
-    /// the end of the old peer: without that the new one inherits acknowledgements
-    /// that the old one takes with it (`traces/golden/same_id_while_the_old_peer_lives.jsonl`).
+    /// still lives, or is still to be born by a split. PD never gives an id
+    /// twice, and TinyKV's harness waits for the end of the old peer: without
+    /// that the new one inherits acknowledgements that the old one takes with it
+    /// (`traces/golden/same_id_while_the_old_peer_lives.jsonl`).
     fn reuses_a_living_id(&self, region: RegionId, leader: &Peer, command: &Command) -> bool {
         let changes = match command {
             Command::ChangePeer(change) => std::slice::from_ref(change),

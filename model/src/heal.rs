@@ -19,6 +19,7 @@ use rollcall_traces::{
     RegionId, Role, StoreId, StoreStatus,
 };
 
+use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::state::{Seen, State};
 
@@ -85,21 +86,25 @@ impl fmt::Display for Missed {
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
     let seen = model.seen(state);
-    let done = |action: &Action| model.step(state, action).1.is_done();
     if let Some((store, _)) = seen.stores().find(|(_, status)| *status == StoreStatus::Down) {
         return Some(Action::Restart { store });
     }
     let regions: Vec<RegionId> = seen.regions().collect();
     for &region in &regions {
         for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
-            let waiting = [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
-            let begun = peer.snapshot.is_some() || peer.applied < peer.commit;
-            if let Some(action) = waiting.into_iter().filter(|_| begun).find(done) {
+            let waits = peer.snapshot.is_some() || peer.applied < peer.commit;
+            let takes = [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
+            if let Some(action) = first_done(model, state, takes.into_iter().filter(|_| waits)) {
                 return Some(action);
             }
         }
     }
     regions.into_iter().find_map(|region| Schedule { model, state, seen, region }.next())
+}
+
+/// The first of the actions that the rules take.
+fn first_done(model: &Rollcall, state: &State, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
+    actions.into_iter().find(|action| model.step(state, action).1.is_done())
 }
 
 /// One region's part.
@@ -122,7 +127,28 @@ impl Schedule<'_> {
     }
 
     fn first_done(&self, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
-        actions.into_iter().find(|action| self.model.step(self.state, action).1.is_done())
+        first_done(self.model, self.state, actions)
+    }
+
+    /// A round with everybody whom the leader on `leader` knows.
+    fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
+        let (entries, answer) = (Entries::All, Answer::Given);
+        let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
+        self.first_done(others.map(|member| Action::Replicate {
+            region,
+            leader,
+            follower: member.store,
+            entries,
+            answer,
+        }))
+    }
+
+    /// A vote from anybody whom the candidate knows.
+    fn votes(&self, candidate: StoreId, peer: &Peer) -> Option<Action> {
+        let (region, answer) = (self.region, Answer::Given);
+        let members = peer.region.peers.iter();
+        self.first_done(members.map(|member| Action::Vote { region, candidate, voter: member.store, answer }))
     }
 
     fn propose(&self, store: StoreId, command: Command) -> Option<Action> {
@@ -133,15 +159,7 @@ impl Schedule<'_> {
     /// operator ends a joint configuration.
     fn led(&self, store: StoreId, leader: &Peer) -> Option<Action> {
         let region = self.region;
-        let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
-        let rounds = others.clone().map(|member| Action::Replicate {
-            region,
-            leader: store,
-            follower: member.store,
-            entries: Entries::All,
-            answer: Answer::Given,
-        });
-        if let Some(action) = self.first_done(rounds) {
+        if let Some(action) = self.rounds(store, leader) {
             return Some(action);
         }
         if leader.leading.as_ref().is_some_and(|leading| leading.transfer.is_some()) {
@@ -156,6 +174,7 @@ impl Schedule<'_> {
             return None;
         }
         // One that is demoted hands over first.
+        let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
         let heirs = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
         self.propose(store, Command::LeaveJoint).or_else(|| {
             heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
@@ -166,24 +185,10 @@ impl Schedule<'_> {
     /// or as candidate, and is told.
     fn remind(&self, leader: &Peer) -> Option<Action> {
         let region = self.region;
-        strangers(self.seen, &leader.region).find_map(|(store, peer)| {
-            let members = peer.region.peers.iter().map(|member| member.store);
-            match peer.role {
-                Role::Leader => self.first_done(members.map(|follower| Action::Replicate {
-                    region,
-                    leader: store,
-                    follower,
-                    entries: Entries::All,
-                    answer: Answer::Given,
-                })),
-                Role::Candidate => self.first_done(members.map(|voter| Action::Vote {
-                    region,
-                    candidate: store,
-                    voter,
-                    answer: Answer::Given,
-                })),
-                Role::Follower => self.first_done([Action::Campaign { region, store }]),
-            }
+        strangers(self.seen, &leader.region).find_map(|(store, peer)| match peer.role {
+            Role::Leader => self.rounds(store, peer),
+            Role::Candidate => self.votes(store, peer),
+            Role::Follower => self.first_done([Action::Campaign { region, store }]),
         })
     }
 
@@ -200,24 +205,11 @@ impl Schedule<'_> {
         });
         let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
         candidates.into_iter().find_map(|(store, peer)| {
-            if peer.role == Role::Candidate && peer.term == highest {
-                let votes = peer.region.peers.iter().map(|member| Action::Vote {
-                    region,
-                    candidate: store,
-                    voter: member.store,
-                    answer: Answer::Given,
-                });
-                if let Some(action) = self.first_done(votes) {
-                    return Some(action);
-                }
-            }
-            self.first_done([Action::Campaign { region, store }])
+            let asks = peer.role == Role::Candidate && peer.term == highest;
+            let vote = asks.then(|| self.votes(store, peer)).flatten();
+            vote.or_else(|| self.first_done([Action::Campaign { region, store }]))
         })
     }
-}
-
-fn is_live(peer: &Peer) -> bool {
-    peer.state != PeerState::Tombstone
 }
 
 /// The newest meta of the region that anybody has, tombstones included.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Entry, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, PlacementDriver,
-    Reason, Region, Role, Scope, ScopeError, StoreStatus, Subject, View,
+    Action, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, PlacementDriver, Reason,
+    Region, Scope, ScopeError, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
@@ -233,22 +233,11 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
 /// A replica that the region began with.
 pub fn first_peer(region: &Region, id: u64) -> Peer {
     Peer {
-        id,
-        state: PeerState::Normal,
-        over_tombstone: false,
-        role: Role::Follower,
         term: FIRST.term,
-        vote: 0,
-        leader: 0,
-        log: rollcall_traces::Log { truncated: FIRST, entries: Vec::<Entry>::new() },
+        log: rollcall_traces::Log { truncated: FIRST, entries: Vec::new() },
         commit: FIRST.index,
         applied: FIRST.index,
-        region: region.clone(),
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: Default::default(),
+        ..Peer::blank(id, PeerState::Normal, region.clone())
     }
 }
 

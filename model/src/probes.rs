@@ -64,7 +64,7 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
     for (other, _) in seen.stores() {
         propose(Command::TransferLeader { to: other }, None);
     }
-    for SplitKeys { keys, derive } in scope.splits.iter().take(1) {
+    if let Some(SplitKeys { keys, derive }) = scope.splits.first() {
         let child = child(&keys[0], seen.pd().next_id, 1);
         propose(Command::Split { children: vec![child], derive: *derive }, None);
     }
@@ -126,7 +126,7 @@ fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &
     let next = seen.pd().next_id;
     let child = |key: &Key, from: u64| child(key, from, peer.region.peers.len());
     let Some(inside) =
-        scope.splits.iter().flat_map(|split| &split.keys).find(|key| is_inside(&peer.region, key))
+        scope.splits.iter().flat_map(|split| &split.keys).find(|key| peer.region.has_inside(key))
     else {
         // Too small to be split: every key is at its edge or beyond.
         for key in scope.splits.iter().flat_map(|split| &split.keys) {
@@ -163,10 +163,6 @@ fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &
     ] {
         propose(vec![good.clone()], Some(stale));
     }
-}
-
-fn is_inside(region: &Region, key: &Key) -> bool {
-    region.contains(key) && *key != region.start
 }
 
 /// A key before the region, if there is one.

@@ -219,10 +219,7 @@ impl Cluster for Seen<'_> {
     }
 
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
-        let peer = move |(at, store): (usize, &StoreId)| {
-            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
-        };
-        self.parts.stores.iter().enumerate().filter_map(peer)
+        self.replicas_of(region)
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {

@@ -219,6 +219,11 @@ impl Region {
         *key >= self.start && (self.end.is_empty() || *key < self.end)
     }
 
+    /// Whether `key` lies in the range and does not begin it: a split key does.
+    pub fn has_inside(&self, key: &Key) -> bool {
+        self.contains(key) && *key != self.start
+    }
+
     /// Whether the ranges share a key.
     pub fn overlaps(&self, other: &Region) -> bool {
         overlap((&self.start, &self.end), (&other.start, &other.end))

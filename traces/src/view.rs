@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
-use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, StoreId, Value};
+use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +117,30 @@ pub struct Peer {
     /// The keys and values as of `applied`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<Key, Value>,
+}
+
+impl Peer {
+    /// A peer of which nothing is known but where it stands.
+    pub fn blank(id: PeerId, state: PeerState, region: Region) -> Self {
+        Self {
+            id,
+            state,
+            over_tombstone: false,
+            role: Role::Follower,
+            term: 0,
+            vote: 0,
+            leader: 0,
+            log: Log::default(),
+            commit: 0,
+            applied: 0,
+            region,
+            snapshot: None,
+            campaign: None,
+            leading: None,
+            read: None,
+            data: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where a peer stands in its life (kvproto `PeerState`, and what comes before it).
@@ -310,6 +334,26 @@ pub struct Held {
 }
 
 impl Held {
+    /// The placement driver's answer to the leader `to` of a region that asked
+    /// under `epoch`.
+    pub fn split_answer(
+        region: RegionId,
+        to: Member,
+        epoch: Epoch,
+        children: Vec<Child>,
+        derive: Derive,
+    ) -> Self {
+        Self {
+            region,
+            from: Member { id: 0, store: 0, role: MemberRole::Learner },
+            to,
+            term: 0,
+            epoch,
+            range: KeyRange::default(),
+            message: Message::SplitAnswer { children, derive },
+        }
+    }
+
     /// Whether the placement driver sent it.
     pub fn is_from_driver(&self) -> bool {
         matches!(self.message, Message::SplitAnswer { .. })

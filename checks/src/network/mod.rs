@@ -20,8 +20,7 @@ use std::collections::BTreeMap;
 
 use rollcall_impl::{Config, Input, MemoryEngine, Output, PeerStatus, Sound, StateRole, Store};
 use rollcall_traces::{
-    Book, Event, Happening, Held, KeyRange, Member, MemberRole, Message, Parameters, Peer, Reason, RegionId,
-    Scope, Sent, StoreId,
+    Book, Event, Happening, Held, Parameters, Peer, Reason, RegionId, Scope, Sent, StoreId,
 };
 
 pub use ending::Lost;
@@ -244,18 +243,13 @@ impl Network {
                 }
                 Output::AskSplit { region, keys, derive, to } => {
                     let children = self.driver.allot(&region, &keys);
-                    let held = Held {
-                        region: region.id,
-                        from: Member { id: 0, store: 0, role: MemberRole::Learner },
-                        to: convert::member(&to),
-                        term: 0,
-                        epoch: convert::epoch(region.epoch),
-                        range: KeyRange::default(),
-                        message: Message::SplitAnswer {
-                            children: children.iter().map(convert::child).collect(),
-                            derive: convert::derive(derive),
-                        },
-                    };
+                    let held = Held::split_answer(
+                        region.id,
+                        convert::member(&to),
+                        convert::epoch(region.epoch),
+                        children.iter().map(convert::child).collect(),
+                        convert::derive(derive),
+                    );
                     let (region, epoch) = (region.id, region.epoch);
                     let reply = Input::SplitAnswer { region, epoch, children, derive };
                     sent.push(self.send(held, Parcel::Ids { to: to.store, region, reply }));

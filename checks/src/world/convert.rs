@@ -286,24 +286,8 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
 
 /// What is left of a destroyed peer.
 pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
-    tr::Peer {
-        id: tombstone.id,
-        state: tr::PeerState::Tombstone,
-        over_tombstone: false,
-        role: tr::Role::Follower,
-        term: 0,
-        vote: 0,
-        leader: 0,
-        log: tr::Log::default(),
-        commit: 0,
-        applied: tombstone.applied,
-        region: region(tombstone.region),
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: BTreeMap::new(),
-    }
+    let region = region(tombstone.region);
+    tr::Peer { applied: tombstone.applied, ..tr::Peer::blank(tombstone.id, tr::PeerState::Tombstone, region) }
 }
 
 /// A message that is under way.

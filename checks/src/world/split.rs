@@ -1,10 +1,7 @@
 //! `AskSplit`: a leader asks for the ids of a split, the placement driver allots them.
 
 use rollcall_impl::{Guards, Input, Output};
-use rollcall_traces::{
-    Answer, Derive, Held, Key, KeyRange, Member, MemberRole, Message, PlacementDriver, Reason, RegionId,
-    Returned, StoreId,
-};
+use rollcall_traces::{Answer, Derive, Held, Key, PlacementDriver, Reason, RegionId, Returned, StoreId};
 
 use super::{Waiting, World, convert};
 
@@ -41,15 +38,8 @@ impl<G: Guards> World<G> {
         match answer {
             Answer::Given => refused = self.step(node, region, reply).err(),
             Answer::Held => {
-                self.held.push(Held {
-                    region,
-                    from: Member { id: 0, store: 0, role: MemberRole::Learner },
-                    to: convert::member(&to),
-                    term: 0,
-                    epoch: convert::epoch(asking.epoch),
-                    range: KeyRange::default(),
-                    message: Message::SplitAnswer { children: children.clone(), derive },
-                });
+                let (to, epoch) = (convert::member(&to), convert::epoch(asking.epoch));
+                self.held.push(Held::split_answer(region, to, epoch, children.clone(), derive));
                 self.messages.push(Waiting::SplitAnswer(store, reply));
             }
             Answer::Lost => {}

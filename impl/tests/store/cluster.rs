@@ -98,6 +98,16 @@ impl<G: Guards> Cluster<G> {
         }
     }
 
+    /// Store 1 leads, holds a value, and a split of three is committed everywhere.
+    pub(crate) fn commit_a_split(&mut self) {
+        self.elect(1);
+        self.propose(1, put("t")).unwrap();
+        self.propose(1, split("m", 3)).unwrap();
+        self.deliver();
+        self.step(1, Input::Tick { region: REGION }).unwrap();
+        self.deliver();
+    }
+
     /// Delivers messages of these types, and drops all others.
     pub(crate) fn deliver_only(&mut self, kinds: &[MessageType]) {
         while let Some(message) = self.sent.pop_front() {

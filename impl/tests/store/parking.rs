@@ -3,18 +3,13 @@
 use rollcall_impl::eraftpb::{Entry, MessageType};
 use rollcall_impl::{Change, ChangeKind, Command, Input, Message, MessagePayload, PeerState, Refusal, Sound};
 
-use crate::cluster::{CHILD, Cluster, REGION, put, split};
+use crate::cluster::{CHILD, Cluster, REGION, split};
 
 /// Three stores that know of a split; store 1 alone applied it, and its child
 /// asks the others for votes: those requests.
 fn one_ahead() -> (Cluster<Sound>, Vec<Message>) {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
-    cluster.elect(1);
-    cluster.propose(1, put("t")).unwrap();
-    cluster.propose(1, split("m", 3)).unwrap();
-    cluster.deliver();
-    cluster.step(1, Input::Tick { region: REGION }).unwrap();
-    cluster.deliver();
+    cluster.commit_a_split();
     cluster.step(1, Input::Apply { region: REGION }).unwrap();
     let requests: Vec<_> = cluster.sent.drain(..).collect();
     assert!(requests.iter().all(|request| request.raft_type() == Some(MessageType::MsgRequestVote)));

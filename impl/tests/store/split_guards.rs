@@ -189,12 +189,7 @@ fn split_over_an_uninitialised_peer<G: Guards>(guards: G, id: u64) -> Cluster<G>
     store.bootstrap(region(&[1, 2, 3])).unwrap();
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
     cluster.stores.insert(3, store);
-    cluster.elect(1);
-    cluster.propose(1, put("t")).unwrap();
-    cluster.propose(1, split("m", 3)).unwrap();
-    cluster.deliver();
-    cluster.step(1, Input::Tick { region: REGION }).unwrap();
-    cluster.deliver();
+    cluster.commit_a_split();
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
     cluster
 }

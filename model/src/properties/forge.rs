@@ -2,10 +2,11 @@
 //! that have just begun, and small changes of them, up to the split that brings
 //! region 10. Whether a real run could come to such a view does not matter here.
 
+use crate::state::index_of;
 use rollcall_traces::{
     Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, History,
-    HistoryParts, Key, Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, RangeEntry, Region,
-    RegionId, Role, Store, StoreId, StoreStatus, View,
+    HistoryParts, Key, Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, Region, RegionId,
+    Role, Store, StoreId, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -42,36 +43,12 @@ pub(super) fn of(stores: StoreId) -> View {
 /// Every store's range index becomes what its peers say.
 pub(super) fn reindex(view: &mut View) {
     for store in view.stores.values_mut() {
-        let initialised = store.peers.values().filter(|peer| peer.state == PeerState::Normal);
-        let entry = |region: &Region| RangeEntry {
-            start: region.start.clone(),
-            end: region.end.clone(),
-            region: region.id,
-        };
-        store.ranges = initialised.map(|peer| entry(&peer.region)).collect();
-        store.ranges.sort_by(|a, b| a.start.cmp(&b.start));
+        store.ranges = index_of(store.peers.values());
     }
 }
 
 fn blank(id: u64) -> Peer {
-    Peer {
-        id,
-        state: PeerState::Uninitialised,
-        over_tombstone: false,
-        role: Role::Follower,
-        term: 0,
-        vote: 0,
-        leader: 0,
-        log: Log::default(),
-        commit: 0,
-        applied: 0,
-        region: Region::unknown(1),
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: Default::default(),
-    }
+    Peer::blank(id, PeerState::Uninitialised, Region::unknown(1))
 }
 
 /// A copy of `view` with a change.

@@ -5,11 +5,9 @@
 //! Follows TiKV `fsm/store.rs` (`on_raft_message`, `check_msg`,
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
 
-use std::collections::BTreeMap;
-
 use rollcall_traces::{
-    Answer, Entry, Epoch, Held, KeyRange, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState,
-    Reason, Region, RegionId, Role, StoreId,
+    Answer, Entry, Epoch, Held, KeyRange, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason,
+    Region, RegionId, StoreId,
 };
 
 use super::ranges;
@@ -166,7 +164,7 @@ impl Envelope {
         }
         let over_tombstone = draft.peer(self.to.store, self.region).is_some();
         let unknown = Region::unknown(self.region);
-        let peer = Peer { over_tombstone, ..blank(self.to.id, PeerState::Uninitialised, unknown) };
+        let peer = Peer { over_tombstone, ..Peer::blank(self.to.id, PeerState::Uninitialised, unknown) };
         draft.put_peer(self.to.store, self.region, Some(peer));
         let is_for_it = |held: &Held| held.region == self.region;
         if draft.meta(self.to.store).parked.iter().any(is_for_it) {
@@ -230,7 +228,7 @@ pub(crate) fn entomb(draft: &mut Draft, store: StoreId, region: Region) {
     let id = draft.peer(store, region.id).expect("who is destroyed is there").id;
     let region_id = region.id;
     ranges::end(draft, store, region_id);
-    draft.put_peer(store, region_id, Some(blank(id, PeerState::Tombstone, region)));
+    draft.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
 /// Destroys a peer that did not apply its removal: because it was told of it,
@@ -243,26 +241,4 @@ pub(crate) fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
         last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
     entomb(draft, store, last);
-}
-
-/// A peer of which nothing is known but where it stands.
-pub(super) fn blank(id: u64, state: PeerState, region: Region) -> Peer {
-    Peer {
-        id,
-        state,
-        over_tombstone: false,
-        role: Role::Follower,
-        term: 0,
-        vote: 0,
-        leader: 0,
-        log: Log::default(),
-        commit: 0,
-        applied: 0,
-        region,
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: BTreeMap::new(),
-    }
 }

@@ -9,16 +9,15 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Answer, Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, KeyRange, Log, Member,
-    MemberRole, Message, Peer, PeerState, Reason, Region, RegionId, Returned, StoreId, Value,
+    Answer, Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason,
+    Region, RegionId, Returned, StoreId, Value,
 };
 
-use super::deliver::blank;
 use super::propose::{check_epoch, propose};
 use super::{late, raft, ranges};
 use crate::draft::{Draft, is_live, member_of_own_region};
 use crate::guard::{Guard, GuardSet};
-use crate::model::FIRST;
+use crate::model::{FIRST, first_peer};
 
 /// The leader asks the placement driver for ids. What comes back is proposed
 /// under the epoch of the asking; if that is refused the ids are gone.
@@ -49,15 +48,7 @@ pub(crate) fn ask(
             let command = Command::Split { children: children.clone(), derive };
             refused = propose(draft, region, store, &command, Some(epoch)).err();
         }
-        Answer::Held => draft.hold(Held {
-            region,
-            from: Member { id: 0, store: 0, role: MemberRole::Learner },
-            to,
-            term: 0,
-            epoch,
-            range: KeyRange::default(),
-            message: Message::SplitAnswer { children: children.clone(), derive },
-        }),
+        Answer::Held => draft.hold(Held::split_answer(region, to, epoch, children.clone(), derive)),
         Answer::Lost => {}
     }
     Ok(Returned::Allotted { children, refused })
@@ -257,15 +248,8 @@ fn bring(draft: &mut Draft, store: StoreId, child: &Region, data: &BTreeMap<Key,
     let (term, vote) = kept
         .filter(|(term, _)| *term >= FIRST.term && draft.holds(Guard::SplitKeepsVote))
         .unwrap_or((FIRST.term, 0));
-    let peer = Peer {
-        term,
-        vote,
-        log: Log { truncated: FIRST, entries: Vec::new() },
-        commit: FIRST.index,
-        applied: FIRST.index,
-        data: share(data, child, draft.guards()),
-        ..blank(id, PeerState::Normal, child.clone())
-    };
+    let data = share(data, child, draft.guards());
+    let peer = Peer { term, vote, data, ..first_peer(child, id) };
     let replaces = known.is_some();
     draft.put_peer(store, child.id, Some(peer));
     ranges::set(draft, store, child);

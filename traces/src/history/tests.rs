@@ -1,8 +1,6 @@
 //! The fold as a value: what it copies, carries and writes. What each part
 //! catches is tested with the property that reads it.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::region::{Key, Member, MemberRole};
 use crate::view::{Entry, Log, LogPosition, PlacementDriver, Role, Store, View};
@@ -19,9 +17,6 @@ fn cluster(written: bool) -> View {
     let entry = Entry { term: 6, command: Some(command), epoch: region.epoch };
     let last = 5 + u64::from(written);
     let peer = Peer {
-        id: 1,
-        state: PeerState::Normal,
-        over_tombstone: false,
         role: Role::Leader,
         term: 6,
         vote: 1,
@@ -32,12 +27,7 @@ fn cluster(written: bool) -> View {
         },
         commit: last,
         applied: last,
-        region,
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: BTreeMap::new(),
+        ..Peer::blank(1, PeerState::Normal, region)
     };
     let store = Store { peers: [(1, peer)].into(), ..Store::default() };
     View {

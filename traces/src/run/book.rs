@@ -142,27 +142,13 @@ fn changes(before: &BTreeMap<Key, Value>, now: &BTreeMap<Key, Value>) -> BTreeMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{LogPosition, PeerState, Role};
+    use crate::view::PeerState;
 
     fn holding(keys: &[(&str, &str)]) -> Peer {
         let key = |text: &str| Key::from(text);
         Peer {
-            id: 1,
-            state: PeerState::Normal,
-            over_tombstone: false,
-            role: Role::Follower,
-            term: 5,
-            vote: 0,
-            leader: 0,
-            log: Log { truncated: LogPosition { index: 5, term: 5 }, entries: Vec::new() },
-            commit: 5,
-            applied: 5,
-            region: Region::unknown(1),
-            snapshot: None,
-            campaign: None,
-            leading: None,
-            read: None,
             data: keys.iter().map(|(at, value)| (key(at), key(value))).collect(),
+            ..Peer::blank(1, PeerState::Normal, Region::unknown(1))
         }
     }
 

@@ -37,22 +37,11 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
 
 pub(crate) fn peer(id: PeerId, region: Region) -> Peer {
     Peer {
-        id,
-        state: PeerState::Normal,
-        over_tombstone: false,
-        role: Role::Follower,
         term: 5,
-        vote: 0,
-        leader: 0,
         log: Log { truncated: LogPosition { index: 5, term: 5 }, entries: Vec::new() },
         commit: 5,
         applied: 5,
-        region,
-        snapshot: None,
-        campaign: None,
-        leading: None,
-        read: None,
-        data: Default::default(),
+        ..Peer::blank(id, PeerState::Normal, region)
     }
 }
 
