@@ -91,6 +91,37 @@ pub fn conform<G: Guards + Send>(
     total.into_inner().expect("a replay panicked")
 }
 
+/// Takes one action. raft-rs panics where it finds itself broken; that is
+/// a disagreement like any other, and its schedule is worth having.
+pub(crate) fn take<G: Guards>(world: &mut World<G>, action: &Action) -> Result<Outcome, String> {
+    catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        words.unwrap_or("no message").to_string()
+    })
+}
+
+/// The disagreement that a panic is, at the end of the path.
+pub(crate) fn panicked(scope: &str, path: &[Action], words: &str) -> Box<Divergence> {
+    let difference = Difference {
+        path: "the implementation".into(),
+        expected: None,
+        actual: Some(format!("panicked: {words}").into()),
+    };
+    Box::new(Divergence {
+        scenario: scope.into(),
+        sides: Sides::MODEL_AND_IMPL,
+        step: path.len() as u64,
+        action: path.last().cloned(),
+        expected: None,
+        actual: None,
+        differences: vec![difference],
+        guards: Vec::new(),
+        prefix: path.to_vec(),
+        command: None,
+    })
+}
+
 /// Takes the implementation along the paths of one tour.
 struct Guide<'a, G: Guards> {
     model: &'a Rollcall,
@@ -152,31 +183,8 @@ impl<'a, G: Guards> Guide<'a, G> {
         Ok(true)
     }
 
-    /// Takes one action. raft-rs panics where it finds itself broken; that is
-    /// a disagreement like any other, and its schedule is worth having.
     fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {
-        let world = &mut self.world;
-        catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(|panic| {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            let panicked = Difference {
-                path: "the implementation".into(),
-                expected: None,
-                actual: Some(format!("panicked: {words}").into()),
-            };
-            Box::new(Divergence {
-                scenario: self.model.scope().name.clone(),
-                sides: Sides::MODEL_AND_IMPL,
-                step: self.path.len() as u64,
-                action: Some(action.clone()),
-                expected: None,
-                actual: None,
-                differences: vec![panicked],
-                guards: Vec::new(),
-                prefix: self.path.clone(),
-                command: None,
-            })
-        })
+        take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
     }
 
     fn action(&mut self, state: u32, ordinal: u16) -> Action {

@@ -6,6 +6,7 @@ pub mod accept;
 pub mod cli;
 pub mod conformance;
 pub mod explorer;
+pub mod healing;
 pub mod judge;
 pub mod museum;
 pub mod network;

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
+use crate::healing::{Healing, Sample, heal_implementation};
 use crate::recover::{Recovery, Stuck, recover};
 
 /// A scope that cannot be verified at all.
@@ -59,6 +60,8 @@ pub struct ScopeReport {
     pub probes_refused: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
+    /// States from which the implementation reached it too, and showed the same on the way.
+    pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
     pub violations: Vec<String>,
     /// What had to be reached and was not.
@@ -107,6 +110,9 @@ pub struct Watch {
     pub states: AtomicU64,
     /// Transitions replayed.
     pub replayed: AtomicU64,
+    /// From which states the implementation is healed; if nobody says, from
+    /// all of a smoke scope and from 10,000 of a standard one.
+    pub healed: Option<Sample>,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -147,6 +153,14 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
         let conformance = conform(Sound, &model, &explored, threads, &watch.interrupt, &watch.replayed);
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_conformance(&mut report, conformance);
+    }
+    if divergence.is_none() && report.transitions_replayed.is_some() {
+        let sample = watch.healed.unwrap_or(match plan.size {
+            Size::Smoke => Sample::All,
+            Size::Standard => Sample::Drawn { count: 10_000, seed: 1 },
+        });
+        let healing = heal_implementation(Sound, &model, &explored, sample, threads, &watch.interrupt);
+        divergence = judge_healing(&mut report, sample, healing);
     }
     Ok(Verified { report, violations, divergence })
 }
@@ -203,6 +217,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         replayed_steps: None,
         probes_refused: None,
         recovered_states: None,
+        healed_on_implementation: None,
         violations,
         unreached,
         explore_seconds,
@@ -252,6 +267,25 @@ fn judge_conformance(report: &mut ScopeReport, conformance: Conformance) -> Opti
         report.failures.push("zero steps or zero probes: nothing was shown".into());
     }
     conformance.divergence
+}
+
+/// Enters from how many states the implementation healed as the model did.
+fn judge_healing(report: &mut ScopeReport, sample: Sample, healing: Healing) -> Option<Box<Divergence>> {
+    report.healed_on_implementation = Some(healing.states);
+    let wanted = match sample {
+        Sample::All => report.distinct_states,
+        Sample::Drawn { count, .. } => report.distinct_states.min(count as u64),
+    };
+    if let Some(divergence) = &healing.divergence {
+        report
+            .failures
+            .push(format!("healing, the implementation diverges after {} actions", divergence.step));
+    } else if !healing.finished {
+        report.unfinished.push("healing of the implementation was interrupted".into());
+    } else if healing.states != wanted {
+        report.failures.push(format!("the implementation healed from {} of {wanted} states", healing.states));
+    }
+    healing.divergence
 }
 
 /// A shortest trace into a violated state, with every outcome and view.

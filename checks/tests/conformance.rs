@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rollcall_checks::conformance::{Conformance, conform};
+use rollcall_checks::healing::{Healing, Sample, heal_implementation};
 use rollcall_checks::verify::{Watch, explore};
 use rollcall_checks::world::World;
 use rollcall_impl::{Dropped, Guard, Guards, Sound};
@@ -18,6 +19,30 @@ fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
     let conformance = conform(guards, &model, &explored, 2, &AtomicBool::new(false), &AtomicU64::new(0));
     assert_eq!(conformance.finished, conformance.divergence.is_none());
     conformance
+}
+
+fn healed<G: Guards + Sync>(guards: G, scope: &str, sample: Sample) -> Healing {
+    let plan = scopes::named(scope).expect("a scope of that name");
+    let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+    let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
+    heal_implementation(guards, &model, &explored, sample, 2, &AtomicBool::new(false))
+}
+
+#[test]
+fn the_sound_store_heals_from_every_state() {
+    let healing = healed(Sound, "two_voters_to_one_smoke", Sample::All);
+    assert!(healing.divergence.is_none() && healing.finished);
+    assert!(healing.states > 1_000 && healing.steps > 1_000, "{healing:?}");
+    let again = healed(Sound, "two_voters_to_one_smoke", Sample::Drawn { count: 100, seed: 7 });
+    assert_eq!((again.states, again.finished), (100, true));
+}
+
+#[test]
+fn a_store_that_does_not_heal_is_found() {
+    let healing = healed(Dropped(Guard::StalePeerTold), "leader_removed_after_handover_smoke", Sample::All);
+    let divergence = healing.divergence.expect("a removed peer is not told");
+    let said = (divergence.expected.clone(), divergence.actual.clone());
+    assert_eq!(said, (Some(Outcome::DONE), Some(Outcome::Refused(Reason::SenderRemoved))), "{divergence}");
 }
 
 #[test]

@@ -189,9 +189,10 @@ fn totals(reports: &[ScopeReport]) {
     let replay: f64 = reports.iter().filter_map(|report| report.replay_seconds).sum();
     let bytes = sum(|report| report.peak_bytes);
     println!(
-        "{} distinct states, {} of them healed; {} transitions, {} of them replayed; {} probes refused; stateright's checker agrees on {} of {} scopes",
+        "{} distinct states, {} of them healed, {} on the implementation too; {} transitions, {} of them replayed; {} probes refused; stateright's checker agrees on {} of {} scopes",
         grouped(states),
         grouped(sum(|report| report.recovered_states.unwrap_or(0))),
+        grouped(sum(|report| report.healed_on_implementation.unwrap_or(0))),
         grouped(sum(|report| report.transitions)),
         grouped(sum(|report| report.transitions_replayed.unwrap_or(0))),
         grouped(sum(|report| report.probes_refused.unwrap_or(0))),

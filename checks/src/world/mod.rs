@@ -102,6 +102,12 @@ impl<G: Guards> World<G> {
         }
     }
 
+    /// Everything that is under way is lost.
+    pub fn lose_what_is_under_way(&mut self) {
+        self.held.clear();
+        self.messages.clear();
+    }
+
     /// The running store in that place.
     fn up(&self, store: StoreId) -> Result<usize, Reason> {
         let found = self.nodes.iter().position(|node| node.id == store);
