@@ -111,7 +111,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::StaleReportRefused, Property::DriverView, "late_report_and_late_order_smoke"),
     safety(Guard::OneOperatorARegion, Property::OneOperator, "administrator_against_the_patrol_smoke"),
     safety(Guard::RemovalKeepsMajority, Property::NoUnsafeRemoval, "administrator_against_the_patrol_smoke"),
-    delay(Guard::DemotedBeforeRemoval, "administrator_against_the_patrol_smoke"),
+    recovery(Guard::PlanDemotesFirst, Goal::OperatorsEnd, "administrator_against_the_patrol_smoke"),
     safety(Guard::TombstoneAbsorbs, Property::TombstoneAbsorbing, "decommission_cancelled_smoke"),
     safety(Guard::TombstoneByPatrolAlone, Property::TombstoneStoreEmpty, "decommission_cancelled_smoke"),
     recovery(Guard::EnoughStoresLeft, Goal::StoreLeaves, "administrator_against_the_patrol_smoke"),
@@ -193,9 +193,15 @@ pub const DELAYS: &str = "only time is lost";
 pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Shown, MuseumError> {
     let plan = plan_of(piece)?;
     let found = match piece.harm {
-        Harm::Safety(property) => counterexample(piece, plan, property, options(threads, true, interrupt))?,
+        Harm::Safety(property) => {
+            counterexample(piece, plan.clone(), property, options(threads, true, interrupt))?
+        }
         Harm::Recovery(goal) => stuck(&plan, piece.guard, goal, threads, interrupt)?,
         Harm::Delay => trap(piece, &plan, options(threads, false, interrupt))?,
+    };
+    let harm = match piece.harm {
+        Harm::Delay => more_than_delay(&plan, piece.guard, threads, interrupt)?,
+        Harm::Safety(_) | Harm::Recovery(_) => None,
     };
     let mut exhibit = Exhibit {
         guard: piece.guard.name().into(),
@@ -208,7 +214,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         killed_in_model: None,
         killed_on_implementation: None,
         parts_at: None,
-        failures: Vec::new(),
+        failures: harm.into_iter().collect(),
     };
     let Some(found) = found else {
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
@@ -277,7 +283,11 @@ fn stuck(
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
     let recovery = recover(&without, &explored, threads, interrupt);
-    let Some(stuck) = recovery.stuck.filter(|stuck| stuck.missed.goal == goal) else { return Ok(None) };
+    let Some(mut stuck) = recovery.stuck else { return Ok(None) };
+    stuck.missed.retain(|missed| missed.goal == goal);
+    if stuck.missed.is_empty() {
+        return Ok(None);
+    }
     let mut trace = stuck_trace(&without, &explored, &stuck);
     if let Some((healed, other)) = parting(&without, &explored, &stuck) {
         let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
@@ -315,7 +325,7 @@ fn parting(
     if stuck.healing.len() == BOUND {
         return None;
     }
-    let shows = || heal::change_that_shows(without, &state, stuck.missed.region);
+    let shows = || heal::change_that_shows(without, &state, stuck.first().region);
     let action = heal::next(&sound, &state).or_else(shows)?;
     Some((stuck.healing.len(), Some(action)))
 }
@@ -342,6 +352,21 @@ fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found
         }
     }
     Ok(None)
+}
+
+/// Only time is lost: without the guard, too, every state of the scope heals.
+fn more_than_delay(
+    plan: &Plan,
+    guard: Guard,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Result<Option<String>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let without = plan.model(GuardSet::without(guard))?;
+    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
+    let recovery = recover(&without, &explored, threads, interrupt);
+    let stuck = recovery.stuck.map(|stuck| format!("more than time is lost: state {}: {stuck}", stuck.state));
+    Ok(stuck.or_else(|| (!recovery.finished).then(|| "whether more than time is lost is not known".into())))
 }
 
 /// The way to `state` and the step there, as the rules without the guard take it.

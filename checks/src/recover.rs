@@ -41,13 +41,20 @@ pub struct Stuck {
     pub state: u32,
     /// What the schedule did from there.
     pub healing: Vec<Action>,
-    /// What was missed.
-    pub missed: Missed,
+    /// What was missed, the first first; never empty.
+    pub missed: Vec<Missed>,
+}
+
+impl Stuck {
+    /// What is told of it.
+    pub fn first(&self) -> &Missed {
+        &self.missed[0]
+    }
 }
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.missed)
+        write!(f, "{}", self.first())
     }
 }
 
@@ -148,13 +155,14 @@ fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>)
         }
         way.push(state);
         let Some(action) = heal::next(model, &state) else {
-            match heal::missed(model, &state).into_iter().next() {
-                None => break,
-                Some(missed) => return Err(Stuck { state: 0, healing, missed }),
+            let missed = heal::missed(model, &state);
+            if missed.is_empty() {
+                break;
             }
+            return Err(Stuck { state: 0, healing, missed });
         };
         if healing.len() == BOUND {
-            return Err(Stuck { state: 0, healing, missed: endless(model, &state) });
+            return Err(Stuck { state: 0, healing, missed: vec![endless(model, &state)] });
         }
         state = model.step(&state, &action).0;
         healing.push(action);

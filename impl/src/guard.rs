@@ -194,7 +194,7 @@ guards! {
     /// A live voter is removed and the dead outvote the living (row 46).
     RemovalKeepsMajority "removal_keeps_majority" PlacementDriver,
     /// One of two voters is told to go directly; the survivor can never win (row 15 by the driver, pd#4411).
-    DemotedBeforeRemoval "demoted_before_removal" PlacementDriver,
+    PlanDemotesFirst "plan_demotes_first" PlacementDriver,
     /// A store that has left serves again under its old id (row 47).
     TombstoneAbsorbs "tombstone_absorbs" PlacementDriver,
     /// A store with peers is declared Tombstone by hand, as PD took it until 4.x (row 45).

@@ -303,7 +303,7 @@ pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
     let of_driver = model.scope().max_replicas > 0;
-    let of_driver = of_driver.then(|| driver::missed(model, state)).flatten();
+    let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
     regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).collect()
 }
 

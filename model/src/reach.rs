@@ -366,6 +366,14 @@ reaches! {
         |seen| some_child(seen, |_, peer| {
             peer.role == Role::Leader && !seen.pd().regions.contains_key(&peer.region.id)
         }),
+    /// A store has left, and a child's peer lives there that a leader lists.
+    BuriedUnderAChild = "a store Tombstone with a child's peer on it":
+        |seen| some_child(seen, |_, leader| {
+            leader.role == Role::Leader && tombstones(seen, |store| {
+                let here = leader.region.member_on(store).map(|member| member.id);
+                seen.peer(store, leader.region.id).is_some_and(|peer| Some(peer.id) == here)
+            }) > 0
+        }),
     /// PD's view of a region is behind its leader's.
     DriverBehind = "PD behind a leader":
         |seen| some_led(seen, |peer, known| known.region.epoch.is_stale_against(&peer.region.epoch)),

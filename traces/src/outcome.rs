@@ -270,9 +270,7 @@ pub enum Reason {
     NoPeer,
     /// The region has no voter on that store.
     NoVoter,
-    /// The store is leaving and takes no new peer.
-    StoreNotUp,
-    /// The store is Disconnected or Down.
+    /// The store is Down.
     StoreUnhealthy,
     /// The peer is the region's only voter.
     LastVoter,
@@ -366,7 +364,6 @@ impl Reason {
         Reason::PeerExists,
         Reason::NoPeer,
         Reason::NoVoter,
-        Reason::StoreNotUp,
         Reason::StoreUnhealthy,
         Reason::LastVoter,
         Reason::MajorityLost,

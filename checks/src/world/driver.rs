@@ -194,7 +194,10 @@ impl<G: Guards> World<G> {
         let leader = self.leader(self.up(store)?, region)?;
         self.driver.whole()?;
         let members = leader.region().peers.iter();
-        let stopped = members.filter(|member| self.up(member.store).is_err());
+        // The leader has waited as long as PD has.
+        let heard = |known: &tr::KnownStore| known.liveness == tr::Liveness::Connected;
+        let missed = |store| !self.driver.shown().stores.get(&store).is_some_and(heard);
+        let stopped = members.filter(|member| self.up(member.store).is_err() && missed(member.store));
         let down: Vec<PeerId> = stopped.map(|member| member.id).collect();
         Ok(RegionReport::of(leader, down))
     }

@@ -72,7 +72,7 @@ pub(crate) fn replace<G: Guards>(
 /// One of two voters becomes a learner first: removed directly it could take
 /// the survivor's only quorum with it (row 15, tikv#10595, pd#4411).
 fn must_be_demoted(voters: usize, guards: impl Guards) -> bool {
-    voters == 2 && guards.holds(Guard::DemotedBeforeRemoval)
+    voters == 2 && guards.holds(Guard::PlanDemotesFirst)
 }
 
 /// The peer leaves, and nobody comes.

@@ -43,23 +43,26 @@ pub(crate) fn check<G: Guards>(
         return Ok(Plan { purpose: Purpose::LeaveJoint, steps });
     }
     let fit = fit(sight, known);
-    if let Some(plan) = fix_orphans(sight, known, &fit)? {
-        return Ok(plan);
-    }
+    // PD logs what cannot be done about an orphan, and goes on.
+    let left = match fix_orphans(sight, known, &fit) {
+        Ok(Some(plan)) => return Ok(plan),
+        Ok(None) => None,
+        Err(refusal) => Some(refusal),
+    };
     if fit.voters.len() < sight.config.max_replicas {
         return make_up(sight, known, &fit, ids);
     }
-    let dead = fit.voters.iter().find(|voter| is_dead(sight, known, voter));
-    if let Some(voter) = dead {
-        return replace(sight, known, *voter, Purpose::ReplaceDownPeer, ids);
-    }
-    let leaving = fit.voters.iter().find(|voter| is_leaving(sight, voter.store));
-    if let Some(voter) = leaving {
-        return replace(sight, known, *voter, Purpose::ReplaceOfflinePeer, ids);
+    for voter in &fit.voters {
+        if is_dead(sight, known, voter) {
+            return replace(sight, known, *voter, Purpose::ReplaceDownPeer, ids);
+        }
+        if is_leaving(sight, voter.store) {
+            return replace(sight, known, *voter, Purpose::ReplaceOfflinePeer, ids);
+        }
     }
     // PD cannot judge a peer on a store that it does not know (row 45).
     let lost = fit.voters.iter().any(|voter| sight.stores.get(voter.store).is_none());
-    Err(if lost { PdRefusal::StoreLost } else { PdRefusal::NothingToDo })
+    Err(left.unwrap_or(if lost { PdRefusal::StoreLost } else { PdRefusal::NothingToDo }))
 }
 
 /// The leader misses it, and so does PD.
@@ -94,12 +97,22 @@ fn fit<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Fit {
     Fit { voters, orphans: surplus.into_iter().rev().chain(learners).collect() }
 }
 
-/// A learner that could vote: it has caught up and its store stays.
+/// The leader finds the peer well, and PD hears from its store.
+fn is_healthy<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
+    known.is_well(member.id) && sight.liveness(member.store) == Some(Liveness::Connected)
+}
+
+/// The leader misses it, and PD does not hear from its store; that it is Down
+/// is not waited for where a learner can take the place at once.
+fn is_missing<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
+    known.down.contains(&member.id) && sight.liveness(member.store) != Some(Liveness::Connected)
+}
+
+/// A learner that could vote: it has caught up, and its store stays and is heard from.
 fn can_be_promoted<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
     member.role == MemberRole::Learner
-        && known.is_well(member.id)
+        && is_healthy(sight, known, member)
         && sight.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up)
-        && sight.liveness(member.store) != Some(Liveness::Down)
 }
 
 /// An orphan leaves once every place is filled by a voter that is well; until
@@ -116,16 +129,16 @@ fn fix_orphans<G: Guards>(
         let steps = builder::remove_peer(sight, known, *orphan)?;
         Ok(Some(Plan { purpose: Purpose::RemoveOrphanPeer, steps }))
     };
-    if full && fit.voters.iter().all(|voter| known.is_well(voter.id)) {
+    if full && fit.voters.iter().all(|voter| is_healthy(sight, known, voter)) {
         return remove(first);
     }
-    let dead = fit.voters.iter().find(|voter| is_dead(sight, known, voter));
+    let missing = fit.voters.iter().find(|voter| is_missing(sight, known, voter));
     let mut able = fit.orphans.iter().find(|orphan| can_be_promoted(sight, known, orphan));
     if !sight.guards.holds(Guard::OrphanMayFill) {
         able = None;
     }
-    if let (true, Some(dead), Some(able)) = (full, dead, able) {
-        let steps = builder::replace(sight, known, *dead, (*able).into())?;
+    if let (true, Some(missing), Some(able)) = (full, missing, able) {
+        let steps = builder::replace(sight, known, *missing, (*able).into())?;
         return Ok(Some(Plan { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }));
     }
     match fit.orphans.iter().find(|orphan| !known.is_well(orphan.id)) {

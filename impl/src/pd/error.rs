@@ -140,11 +140,8 @@ pub enum PdRefusal {
     /// The store leads already.
     #[error("the store leads the region already")]
     AlreadyLeader,
-    /// The store is leaving and takes no new peer.
-    #[error("the store is leaving; choose a store that is Up")]
-    StoreNotUp,
-    /// The store is silent.
-    #[error("the store is Disconnected or Down; bring it back or choose another")]
+    /// The store has been silent for long.
+    #[error("the store is Down; bring it back or choose another")]
     StoreUnhealthy,
     /// The region has one voter.
     #[error("the peer is the region's only voter; add another first")]
@@ -199,7 +196,6 @@ impl PdRefusal {
             PdRefusal::StoreLost => "lost the store, maybe you are recovering the PD cluster",
             PdRefusal::Bootstrapped
             | PdRefusal::StoreExists
-            | PdRefusal::StoreNotUp
             | PdRefusal::StateNotAllowed
             | PdRefusal::AlreadyDown
             | PdRefusal::NotTombstone

@@ -192,26 +192,28 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 (Purpose::AdminRemovePeer, builder::remove_peer(self.sight(), known, *from)?)
             }
             AdminOperator::TransferLeader { store } => {
-                known.voter_on(store).ok_or(PdRefusal::NoVoterThere)?;
-                (Purpose::AdminTransferLeader, builder::transfer_leader(known, store)?)
+                let heir = known.voter_on(store).ok_or(PdRefusal::NoVoterThere)?;
+                let steps = builder::transfer_leader(known, store)?;
+                if !self.sight().may_lead(known, &heir) {
+                    return Err(PdRefusal::NoNewLeader);
+                }
+                (Purpose::AdminTransferLeader, steps)
             }
             AdminOperator::Split { keys } => (Purpose::AdminSplit, builder::split(known, &keys)?),
         })
     }
 
-    /// An administrator may fill a store beyond the limit, but not one that
-    /// is leaving, gone or silent, nor one that has a peer.
+    /// An administrator may fill a store beyond the limit, even one that is
+    /// leaving, but not one that is gone or Down, nor one that has a peer (`PD
+    /// handler.go checkStoreState`, whose "unhealthy" lies at ten minutes).
     fn check_admin_target(&self, known: &KnownRegion, store: StoreId) -> Decision {
         if known.region.member_on(store).is_some() {
             return Err(PdRefusal::PeerExists);
         }
         match self.stores.record(store)?.state {
             StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
-            StoreState::Offline => Err(PdRefusal::StoreNotUp),
-            StoreState::Up if self.liveness(store) != Some(Liveness::Connected) => {
-                Err(PdRefusal::StoreUnhealthy)
-            }
-            StoreState::Up => Ok(()),
+            _ if self.liveness(store) == Some(Liveness::Down) => Err(PdRefusal::StoreUnhealthy),
+            StoreState::Up | StoreState::Offline => Ok(()),
         }
     }
 

@@ -56,7 +56,21 @@ pub enum Priority {
 impl Purpose {
     /// Who made it.
     pub fn priority(self) -> Priority {
-        if self.name().starts_with("admin-") { Priority::Urgent } else { Priority::High }
+        match self {
+            Purpose::AdminAddPeer
+            | Purpose::AdminAddVoter
+            | Purpose::AdminRemovePeer
+            | Purpose::AdminTransferLeader
+            | Purpose::AdminSplit => Priority::Urgent,
+            Purpose::LeaveJoint
+            | Purpose::RemoveOrphanPeer
+            | Purpose::ReplaceDownPeerWithOrphan
+            | Purpose::PromoteLearner
+            | Purpose::AddMissingPeer
+            | Purpose::ReplaceDownPeer
+            | Purpose::ReplaceOfflinePeer
+            | Purpose::EvictLeader => Priority::High,
+        }
     }
 
     /// Its name in PD.

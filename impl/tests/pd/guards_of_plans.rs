@@ -34,13 +34,13 @@ fn removal_keeps_majority() {
 
 /// Row 15 by the driver, pd#4411, tikv#10595.
 #[test]
-fn demoted_before_removal() {
+fn plan_demotes_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
         let mut pd = pd_of(guards, Default::default(), 2, &[1, 2]);
         command(&told(&mut pd, admin(AdminOperator::RemovePeer { store: 2 })).unwrap())
     }
     assert!(matches!(first_order(Sound), Some(Command::EnterJoint(_))));
-    let unsound = first_order(Dropped(Guard::DemotedBeforeRemoval));
+    let unsound = first_order(Dropped(Guard::PlanDemotesFirst));
     assert!(matches!(unsound, Some(Command::ChangePeer(_))), "{unsound:?}");
 }
 

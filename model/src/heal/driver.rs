@@ -1,13 +1,13 @@
-//! The placement driver's part of healing: everybody reports, the patrol
-//! works, and what takes too long is given up.
+//! The placement driver's part of healing: everybody reports, and the patrol
+//! works. No operator is given up: with everybody there, none needs that.
 //!
 //! A store that cannot leave is no fault where nobody could take its peers; PD
 //! must say so then, and be right: whether a store could is asked of the stores
 //! themselves, and not of what PD knows of them.
 
 use rollcall_traces::{
-    Action, Answer, Cluster, KnownStore, Liveness, MemberRole, Outcome, Reason, Region, RegionId, StoreId,
-    StoreState, StoreStatus,
+    Action, AdminOperator, Answer, Cluster, KnownStore, Liveness, MemberRole, Outcome, Reason, Region,
+    RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use super::{Goal, Missed, in_charge, is_owed};
@@ -39,33 +39,35 @@ fn runs(seen: Seen<'_>, store: StoreId) -> bool {
     seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 
-/// Once every region is at rest: leaders report, the patrol comes by, empty
-/// stores are buried, and an operator that nothing moves is given up.
+/// Once every region is at rest: leaders report, the patrol comes by, and empty
+/// stores are buried.
 pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     let seen = model.seen(state);
     let answer = Answer::Given;
     let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, answer });
     let visits = seen.pd().regions.keys().map(|&region| Action::Schedule { region, answer });
-    let ends = seen.pd().operators.keys().map(|&region| Action::OperatorTimeout { region });
-    let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
+    let actions = reports.chain(visits).chain([Action::CheckStores]);
     // What is repeated for nothing leads nowhere.
     actions.into_iter().find(|action| model.step(state, action).0 != *state)
 }
 
-/// The goals that are not met, stores last.
-pub(super) fn missed(model: &Rollcall, state: &State) -> Option<Missed> {
+/// The goals that are not met, one of a kind, stores last.
+pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let pd = seen.pd();
-    let regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let of_region = regions.into_iter().find_map(|region| believed(seen, region));
-    let of_region = of_region.or_else(|| {
-        let (region, operator) = pd.operators.iter().find(|(region, _)| is_owed(seen, **region))?;
+    let mut regions = seen.regions().filter(|region| is_owed(seen, *region));
+    let hung = pd.operators.iter().find(|(region, _)| is_owed(seen, **region)).map(|(&region, operator)| {
         let what = format!("its operator never ends: {operator}");
-        Some(Missed { goal: Goal::OperatorsEnd, region: *region, what })
+        Missed { goal: Goal::OperatorsEnd, region, what }
     });
-    let whole = || pd.regions.keys().find_map(|region| whole(model, state, *region));
-    of_region.or_else(whole).or_else(|| pd.stores.keys().find_map(|store| leaves(model, state, *store)))
+    let missed = [
+        regions.find_map(|region| believed(seen, region)),
+        hung,
+        pd.regions.keys().find_map(|region| whole(model, state, *region)),
+        pd.stores.keys().find_map(|store| leaves(model, state, *store)),
+    ];
+    missed.into_iter().flatten().collect()
 }
 
 /// PD knows the region's leader, and the region as its leader has it (L7).
@@ -99,9 +101,20 @@ fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
             let store = legal_target(model, seen, &leader.region)?;
             words(format!("PD finds no target, and store {store} could take a peer"))
         }
-        // Nothing can be judged of a peer on a store that PD forgot, and
-        // nobody is removed whom the majority needs.
-        Outcome::Refused(Reason::StoreLost | Reason::MajorityLost) => None,
+        // PD cannot judge a peer on a store that it forgot (pd#3664); an
+        // administrator can take it away.
+        Outcome::Refused(Reason::StoreLost) => {
+            let lost =
+                leader.region.peers.iter().find(|member| !seen.pd().stores.contains_key(&member.store))?;
+            let operator = AdminOperator::RemovePeer { store: lost.store };
+            let remedy = Action::AddOperator { region, operator, answer: Answer::Given };
+            let done = model.step(state, &remedy).1.is_done();
+            if done {
+                None
+            } else {
+                words(format!("{lost} is on a store that PD forgot, and cannot be removed"))
+            }
+        }
         other => words(format!("the patrol comes to no end: {other}")),
     }
 }
@@ -147,14 +160,24 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
     let words = |what: String| {
         Some(Missed { goal: Goal::StoreLeaves, region: 0, what: format!("store {store}: {what}") })
     };
-    let Some(known) = pd.regions_on(store).next() else {
+    if pd.regions_on(store).next().is_none() {
         return words("it is empty, and never Tombstone".into());
-    };
+    }
     let stay = pd.stores.values().filter(|known| known.state == StoreState::Up).count() as u64;
-    let forced = pd.stores.values().any(|known| known.physically_destroyed);
+    let forced = pd.stores.get(&store)?.physically_destroyed;
     if stay < model.scope().max_replicas && !forced {
         return words(format!("it was let go, and only {stay} stores stay"));
     }
-    let movable = is_owed(seen, known.region.id) && legal_target(model, seen, &known.region).is_some();
-    if movable { words(format!("{} could be moved, and is not", known.region)) } else { None }
+    let movable = |region: &Region| is_owed(seen, region.id) && legal_target(model, seen, region).is_some();
+    if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
+        return words(format!("{} could be moved, and is not", known.region));
+    }
+    // What stays must say why: nobody leads it, or nobody can take the peer.
+    let stays = |region| {
+        let visit = Action::Schedule { region, answer: Answer::Given };
+        let why = model.step(state, &visit).1;
+        !matches!(why, Outcome::Refused(Reason::NoLeader | Reason::NoTarget | Reason::NothingToDo))
+    };
+    let silent = pd.regions_on(store).find(|known| stays(known.region.id))?;
+    words(format!("{} stays, and PD does not say why", silent.region))
 }

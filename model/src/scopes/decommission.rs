@@ -9,7 +9,7 @@ use rollcall_traces::{
     Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
 };
 
-use super::{Asked, Family, Plan, REGION, Size, either, elected, named_for, region, scope};
+use super::{Asked, Family, Plan, REGION, Size, either, elected, named_for, put, region, scope};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -42,11 +42,17 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .collect()
 }
 
-/// A region whose first member leads and has reported.
+/// A region whose first member leads, has written a value that everybody has,
+/// and has reported.
 fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
     let region = region(voters, &[]);
     let mut prelude = elected(&region);
-    prelude.push(reported(region.peers[0].store));
+    let followers = || voters[1..].iter().map(|store| round(*store));
+    let write = Action::Propose { region: REGION, store: voters[0], command: put("v"), epoch: None };
+    prelude.push(write);
+    // Twice: who had it before it was committed hears of that, too.
+    prelude.extend(followers().chain(followers().take(voters.len() / 2)));
+    prelude.push(reported(voters[0]));
     Scope {
         prelude,
         max_replicas: voters.len() as u64,
@@ -96,6 +102,7 @@ fn one_store_leaves(standard: bool) -> Asked {
     let mut prelude = asked.prelude.clone();
     if standard {
         prelude.push(leaves(3));
+        prelude.extend(successor_joined(&asked, 4));
     }
     let scope = Scope {
         prelude,
@@ -103,17 +110,15 @@ fn one_store_leaves(standard: bool) -> Asked {
         campaigners: vec![2],
         budgets: Budgets {
             admin: either(standard, 0, 1),
-            schedules: 1,
+            schedules: either(standard, 0, 1),
             elections: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
     let reachable = vec![Reach::StoreOffline, Reach::StoreTombstone, Reach::ReplacementVotes];
-    let mut fires = vec!["schedule", "region heartbeat", "check stores"];
-    if !standard {
-        fires.push("decommission");
-    }
+    let mut fires = vec!["region heartbeat", "check stores"];
+    fires.extend(if standard { ["campaign", "vote"] } else { ["decommission", "schedule"] });
     (scope, reachable, fires)
 }
 
@@ -168,33 +173,42 @@ fn leaders_store_leaves(standard: bool) -> Asked {
 }
 
 fn split_racing_a_decommission(standard: bool) -> Asked {
-    let (stores, voters): (&[StoreId], &[StoreId]) =
-        if standard { (&[1, 2, 3], &[1, 2]) } else { (&[1, 2], &[1]) };
     let asked = placed(
         "split_racing_a_decommission",
         "the region divides while its peer is moved: does the store leave with a child on it?",
-        stores,
-        voters,
+        &[1, 2, 3],
+        &[1, 2],
     );
+    let at = SplitKeys { keys: vec![Key::from("m")], derive: Derive::Right };
     let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(if standard { 2 } else { 1 }));
+    if !standard {
+        // The child has a leader already, and nobody has reported it.
+        let (keys, derive, answer) = (at.keys.clone(), at.derive, Answer::Given);
+        let applied = |store| Action::Apply { region: REGION, store };
+        prelude.push(Action::AskSplit { region: REGION, store: 1, keys, derive, answer });
+        prelude.extend([round(2), applied(1), round(2), applied(2)]);
+        prelude.push(Action::Vote { region: 10, candidate: 1, voter: 2, answer });
+    }
+    prelude.push(leaves(2));
     let scope = Scope {
         prelude,
-        splits: vec![SplitKeys { keys: vec![Key::from("m")], derive: Derive::Right }],
+        splits: vec![at],
+        admin: vec![Action::RemoveTombstone { store: 2 }],
         campaigners: vec![1],
-        budgets: Budgets {
-            schedules: either(standard, 1, 2),
-            splits: 1,
-            transfers: either(standard, 0, 2),
-            ..Budgets::default()
-        },
+        budgets: Budgets { admin: 1, schedules: 1, splits: either(standard, 1, 0), ..Budgets::default() },
         ..asked
     };
-    let mut reachable = vec![Reach::SplitApplied, Reach::ChildUnknownToDriver];
-    if !standard {
-        reachable.push(Reach::StoreTombstone);
+    let reachable = vec![
+        Reach::SplitApplied,
+        Reach::ChildUnknownToDriver,
+        Reach::StoreTombstone,
+        Reach::BuriedUnderAChild,
+    ];
+    let mut fires = vec!["schedule", "region heartbeat", "remove tombstone"];
+    if standard {
+        fires.push("ask split");
     }
-    (scope, reachable, vec!["ask split", "schedule", "region heartbeat"])
+    (scope, reachable, fires)
 }
 
 fn late_report_and_late_order(standard: bool) -> Asked {
@@ -317,7 +331,7 @@ fn no_legal_target(standard: bool) -> Asked {
 fn leaving_store_stopped(standard: bool) -> Asked {
     let asked = placed(
         "leaving_store_stopped",
-        "the disk of a leaving store is gone before its peer was moved: is the peer replaced, and the store buried?",
+        "the process of a leaving store is stopped, or its disk is gone, before its peer was moved: is the peer replaced, and the store buried?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -332,19 +346,20 @@ fn leaving_store_stopped(standard: bool) -> Asked {
         crashers: vec![3],
         campaigners: vec![2],
         budgets: Budgets {
-            admin: 1,
+            admin: either(standard, 0, 1),
             schedules: 1,
-            destroys: either(standard, 1, 0),
-            silences: either(standard, 1, 2),
+            crashes: either(standard, 1, 0),
+            silences: 2,
             ..Budgets::default()
         },
         ..asked
     };
     let mut fires = vec!["store silent", "schedule"];
     if standard {
-        fires.push("destroy");
+        fires.extend(["crash", "restart"]);
     }
-    (scope, vec![Reach::DeadStoreTombstone, Reach::StoreLost], fires)
+    let last = if standard { Reach::StoreDown } else { Reach::StoreLost };
+    (scope, vec![Reach::DeadStoreTombstone, last], fires)
 }
 
 fn driver_restarted(standard: bool) -> Asked {

@@ -58,8 +58,7 @@ impl Family {
         match self {
             Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !DRIVER_REASONS.contains(&reason),
             Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason) && !DRIVER_REASONS.contains(&reason),
-            // A record goes only once no region needs it: sound rules lose no store.
-            Family::Decommission => DRIVER_REASONS.contains(&reason) && reason != Reason::StoreLost,
+            Family::Decommission => DRIVER_REASONS.contains(&reason),
         }
     }
 }
@@ -125,7 +124,6 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::PeerExists,
     Reason::NoPeer,
     Reason::NoVoter,
-    Reason::StoreNotUp,
     Reason::StoreUnhealthy,
     Reason::LastVoter,
     Reason::MajorityLost,

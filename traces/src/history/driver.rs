@@ -154,8 +154,9 @@ struct PlannedVoter {
     live: bool,
 }
 
-/// The first live voter that the plan takes, if it leaves no majority of live
-/// voters to a region that had one. A peer that the plan adds will live.
+/// The first live voter that the plan takes, if one of its steps leaves no
+/// majority of live voters to a region that had one. A peer that the plan adds
+/// will live.
 fn takes_the_majority(
     stores: &BTreeMap<StoreId, KnownStore>,
     known: &KnownRegion,
@@ -191,8 +192,11 @@ fn takes_the_majority(
                 taken = taken.or(Some((seat.store, seat.peer)));
             }
         }
+        if taken.is_some() && !has_live_majority(&voters) {
+            return taken;
+        }
     }
-    taken.filter(|_| !has_live_majority(&voters))
+    None
 }
 
 /// Whether the peer lives, as far as PD knows.

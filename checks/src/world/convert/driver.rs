@@ -33,7 +33,6 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::PeerNotFound => tr::Reason::NoPeer,
         R::NoVoterThere => tr::Reason::NoVoter,
         R::AlreadyLeader => tr::Reason::AlreadyLeader,
-        R::StoreNotUp => tr::Reason::StoreNotUp,
         R::StoreUnhealthy => tr::Reason::StoreUnhealthy,
         R::LastVoter => tr::Reason::LastVoter,
         R::MajorityLost => tr::Reason::MajorityLost,

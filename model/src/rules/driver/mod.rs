@@ -14,8 +14,8 @@ mod records;
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Message, Order, PeerId, Reason, Region,
-    RegionId, Returned, StoreId, StoreStatus,
+    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Order, PeerId, Reason,
+    Region, RegionId, Returned, StoreId, StoreStatus,
 };
 
 pub(super) use records::{
@@ -34,12 +34,13 @@ fn present(draft: &Draft) -> Result<(), Reason> {
 
 /// What the leader on `store` reports. A peer is pending while it needs a
 /// snapshot (TiKV `collect_pending_peers`), and down while its store does not
-/// run: the leader has waited long enough.
+/// run, once that has lasted so long that PD misses the store too.
 pub(super) fn report(draft: &Draft, region: RegionId, store: StoreId) -> Result<Held, Reason> {
     let leader = draft.leader(store, region)?;
     present(draft)?;
     let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
-    let stopped = |store| draft.status(store) != Some(StoreStatus::Up);
+    let missed = |store| draft.pd().stores.get(&store).is_none_or(|of| of.liveness != Liveness::Connected);
+    let stopped = |store| draft.status(store) != Some(StoreStatus::Up) && missed(store);
     let down: BTreeSet<PeerId> =
         others.filter(|member| stopped(member.store)).map(|member| member.id).collect();
     let behind = |id: &PeerId, matched: u64| *id != leader.id && matched < leader.log.truncated.index;

@@ -22,9 +22,12 @@ pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result
         return leave_joint(sight, known, &leader);
     }
     let (places, orphans) = fit(sight, known);
-    if let Some(made) = orphan(sight, known, &places, &orphans)? {
-        return Ok(made);
-    }
+    // What cannot be done about an orphan keeps nobody from the rest.
+    let left = match orphan(sight, known, &places, &orphans) {
+        Ok(Some(made)) => return Ok(made),
+        Ok(None) => None,
+        Err(reason) => Some(reason),
+    };
     if places.len() < sight.replicas {
         if let Some(learner) = orphans.iter().find(|orphan| may_be_promoted(sight, known, orphan)) {
             let steps = vec![OperatorStep::PromoteLearner((*learner).into())];
@@ -33,18 +36,18 @@ pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result
         let Some(store) = sight.target(known) else { return evict(sight, known, &leader) };
         return Ok(plan::operator(known, Purpose::AddRulePeer, plan::add_peer(known, store, ids)?));
     }
-    let dead = places.iter().find(|voter| is_dead(sight, known, voter));
-    let leaving = places.iter().find(|voter| is_leaving(sight, voter.store));
-    let wrong = dead
-        .map(|voter| (voter, Purpose::ReplaceRuleDownPeer))
-        .or(leaving.map(|voter| (voter, Purpose::ReplaceRuleOfflinePeer)));
+    let wrong = places.iter().find_map(|voter| {
+        let leaving = is_leaving(sight, voter.store).then_some(Purpose::ReplaceRuleOfflinePeer);
+        let purpose = is_dead(sight, known, voter).then_some(Purpose::ReplaceRuleDownPeer).or(leaving)?;
+        Some((voter, purpose))
+    });
     if let Some((voter, purpose)) = wrong {
         let Some(store) = sight.target(known) else { return evict(sight, known, &leader) };
         let to = Seat { store, peer: plan::take_id(ids) };
         return Ok(plan::operator(known, purpose, plan::replace(sight, known, voter, to)?));
     }
     let lost = places.iter().any(|voter| !sight.pd.stores.contains_key(&voter.store));
-    Err(if lost { Reason::StoreLost } else { Reason::NothingToDo })
+    Err(left.unwrap_or(if lost { Reason::StoreLost } else { Reason::NothingToDo }))
 }
 
 /// Nobody else will end it (tikv#17602).
@@ -94,16 +97,28 @@ fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
     (places, surplus.into_iter().rev().chain(learners).collect())
 }
 
-/// A learner that has caught up and whose store stays.
+/// A learner that has caught up and whose store stays and is heard from.
 fn may_be_promoted(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
-    let store = sight.pd.stores.get(&member.store);
-    let stays = store.is_some_and(|store| store.state == StoreState::Up && store.liveness != Liveness::Down);
-    member.role == MemberRole::Learner && known.is_well(member.id) && stays
+    let up = sight.pd.stores.get(&member.store).is_some_and(|store| store.state == StoreState::Up);
+    member.role == MemberRole::Learner && up && is_healthy(sight, known, member)
 }
 
-/// An orphan leaves once every place is filled by a voter that is well; until
-/// then a dead voter may be replaced by it (pd#6559), and of several a sick
-/// one leaves.
+/// The leader finds the peer well, and PD hears from its store.
+fn is_healthy(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
+    let store = sight.pd.stores.get(&member.store);
+    known.is_well(member.id) && store.is_some_and(|store| store.liveness == Liveness::Connected)
+}
+
+/// The leader misses the voter, and PD does not hear from its store: a learner
+/// that is there takes its place at once, without waiting until it is Down.
+fn is_missing(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
+    let heard = |store: &rollcall_traces::KnownStore| store.liveness == Liveness::Connected;
+    known.down.contains(&member.id) && !sight.pd.stores.get(&member.store).is_some_and(heard)
+}
+
+/// An orphan leaves once every place is filled by a healthy voter; until then a
+/// voter that is missing is replaced by it (pd#6559), and of several a sick one
+/// leaves.
 fn orphan(
     sight: &Sight,
     known: &KnownRegion,
@@ -116,16 +131,16 @@ fn orphan(
         let steps = plan::remove_peer(sight, known, orphan)?;
         Ok(Some(plan::operator(known, Purpose::RemoveOrphanPeer, steps)))
     };
-    if full && places.iter().all(|voter| known.is_well(voter.id)) {
+    if full && places.iter().all(|voter| is_healthy(sight, known, voter)) {
         return remove(first);
     }
-    let dead = places.iter().find(|voter| is_dead(sight, known, voter));
+    let missing = places.iter().find(|voter| is_missing(sight, known, voter));
     let able = orphans.iter().find(|orphan| may_be_promoted(sight, known, orphan));
-    if let (Some(dead), Some(able)) = (dead, able)
+    if let (Some(missing), Some(able)) = (missing, able)
         && full
         && sight.guards.holds(Guard::OrphanMayFill)
     {
-        let steps = plan::replace(sight, known, dead, (*able).into())?;
+        let steps = plan::replace(sight, known, missing, (*able).into())?;
         return Ok(Some(plan::operator(known, Purpose::ReplaceDownPeerWithOrphanPeer, steps)));
     }
     match orphans.iter().find(|orphan| !known.is_well(orphan.id)) {

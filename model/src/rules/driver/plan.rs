@@ -99,13 +99,11 @@ pub(super) fn of_admin(
                 return Err(Reason::PeerExists);
             }
             let record = sight.pd.stores.get(store).ok_or(Reason::UnknownStore)?;
-            match record.state {
-                StoreState::Tombstone => return Err(Reason::StoreRemoved),
-                StoreState::Offline => return Err(Reason::StoreNotUp),
-                StoreState::Up if record.liveness != Liveness::Connected => {
-                    return Err(Reason::StoreUnhealthy);
-                }
-                StoreState::Up => {}
+            if record.state == StoreState::Tombstone {
+                return Err(Reason::StoreRemoved);
+            }
+            if record.liveness == Liveness::Down {
+                return Err(Reason::StoreUnhealthy);
             }
             (Purpose::AdminAddPeer, add_peer(known, *store, ids)?)
         }
@@ -114,9 +112,13 @@ pub(super) fn of_admin(
             (Purpose::AdminRemovePeer, remove_peer(sight, known, member)?)
         }
         AdminOperator::TransferLeader { store } => {
-            there(*store).filter(|member| member.role != MemberRole::Learner).ok_or(Reason::NoVoter)?;
+            let votes = |member: &&Member| member.role != MemberRole::Learner;
+            let heir = there(*store).filter(votes).ok_or(Reason::NoVoter)?;
             if leader_of(known)?.store == *store {
                 return Err(Reason::AlreadyLeader);
+            }
+            if !sight.may_lead(known, heir) {
+                return Err(Reason::NoNewLeader);
             }
             (Purpose::AdminTransferLeader, vec![OperatorStep::TransferLeader { to: *store }])
         }
@@ -147,7 +149,9 @@ fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, Reason>
 }
 
 /// The peer leaves, and nobody comes. A live voter stays if the dead would then
-/// outvote the living (row 46); one of two is demoted first (pd#4411).
+/// outvote the living (row 46; in TiKV the leader asks that). One of two voters
+/// is demoted first; PD (pd#4411) asks whether one of two *peers* goes, so that
+/// beside a learner its hole is still there.
 pub(super) fn remove_peer(
     sight: &Sight,
     known: &KnownRegion,
@@ -172,7 +176,7 @@ pub(super) fn remove_peer(
         let heir = sight.heir(known, gone.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
-    if others.len() == 1 && sight.guards.holds(Guard::DemotedBeforeRemoval) {
+    if others.len() == 1 && sight.guards.holds(Guard::PlanDemotesFirst) {
         let (promote, demote) = (Vec::new(), vec![seat]);
         steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
         steps.push(OperatorStep::LeaveJoint { promote, demote });
