@@ -46,7 +46,9 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     let answer = Answer::Given;
     let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, answer });
-    let visits = seen.pd().regions.keys().map(|&region| Action::Schedule { region, answer });
+    // Of a region that has lost its majority no operator comes to an end.
+    let owed = seen.pd().regions.keys().filter(|region| is_owed(seen, **region));
+    let visits = owed.map(|&region| Action::Schedule { region, answer });
     let ends = seen.pd().operators.keys().map(|&region| Action::OperatorTimeout { region });
     let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
     // What is repeated for nothing leads nowhere.
