@@ -120,6 +120,7 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::OrphanMayFill, Goal::ReplicasWhole, "down_peer_and_a_learner_smoke"),
     delay(Guard::TargetConnected, "no_legal_target_smoke"),
     delay(Guard::LeaderHandsOverFirst, "leaders_store_leaves_smoke"),
+    safety(Guard::TombstoneNeedsConfVerAdvance, Property::CleanTombstone, "tombstone_by_hand_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 

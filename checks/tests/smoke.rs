@@ -109,7 +109,8 @@ scopes! {
         driver_restarted
         administrator_against_the_patrol
         down_peer_and_a_learner
-        one_replica;
+        one_replica
+        tombstone_by_hand;
 }
 
 #[test]

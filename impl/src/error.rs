@@ -194,6 +194,12 @@ pub enum Refusal {
     /// No read is under way, or it is not acknowledged or not applied.
     #[error("no read can be answered yet")]
     NoReadReady,
+    /// PD's `conf_ver` of the region is not beyond the peer's own (row 37).
+    #[error("invalid conf_ver: please make sure you have removed the peer by PD")]
+    InvalidConfVer,
+    /// PD's region lists this very peer on the store (row 37).
+    #[error("the peer is still in the placement driver's region; remove it there first")]
+    PeerStillListed,
     /// Everything was in order and nothing was left to do.
     #[error("nothing was left to do")]
     NoEffect,

@@ -211,6 +211,8 @@ guards! {
     TargetConnected "target_connected" PlacementDriver,
     /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
+    /// A peer that PD does not know of yet is made a tombstone by hand, at an epoch that it had left behind (row 37).
+    TombstoneNeedsConfVerAdvance "tombstone_needs_conf_ver_advance" Store,
 }
 
 impl Guard {

@@ -57,7 +57,8 @@ fn cost(action: &Action) -> Cost {
         | Action::SetTombstone { .. }
         | Action::RemoveTombstone { .. }
         | Action::AddOperator { .. }
-        | Action::RemoveOperator { .. } => Cost::Admin,
+        | Action::RemoveOperator { .. }
+        | Action::TombstonePeer { .. } => Cost::Admin,
         Action::Schedule { .. } => Cost::Schedule,
         Action::StoreSilent { .. } => Cost::Silence,
         Action::OperatorTimeout { .. } => Cost::Timeout,

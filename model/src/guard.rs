@@ -124,6 +124,8 @@ guards! {
     TargetConnected = "target_connected",
     /// A plan moves leadership away before the leader is demoted for good; else the joint configuration cannot be left by it (B10, move peer).
     LeaderHandsOverFirst = "leader_hands_over_first",
+    /// A peer is made a tombstone by hand only where PD knows a newer configuration without it; else one that was just added is buried at an epoch that it had left behind (row 37).
+    TombstoneNeedsConfVerAdvance = "tombstone_needs_conf_ver_advance",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }

@@ -8,7 +8,8 @@
 //! must be met.
 //!
 //! A region is owed its goals while a majority of its newest configuration (of
-//! both halves of a joint one) is on stores whose disks are there. An operator
+//! both halves of a joint one) is on stores whose disks are there, and was not
+//! ended there by hand. An operator
 //! is assumed who ends joint configurations where there is no placement driver;
 //! where there is one, it does, and the stores that leave are owed their end.
 
@@ -254,14 +255,19 @@ fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
     known.max_by_key(|meta| epoch(meta))
 }
 
-/// Whether a majority of the newest configuration is on disks that are there.
+/// Whether a majority of the newest configuration is on disks that are there,
+/// and not made tombstones behind the region's back (tikv-ctl `--force`).
 fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
     let there =
         |store: StoreId| seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed);
     let lives = seen.replicas(region).any(|(_, peer)| peer.state == PeerState::Normal);
     lives
         && newest(seen, region).is_some_and(|meta| {
-            meta.has_quorum(|id| meta.member(id).is_some_and(|member| there(member.store)))
+            let answers = |member: &Member| {
+                there(member.store)
+                    && seen.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
+            };
+            meta.has_quorum(|id| meta.member(id).is_some_and(answers))
         })
 }
 

@@ -80,6 +80,8 @@ pub const ACTION_KINDS: &[&str] = &[
     "remove tombstone",
     "add operator",
     "remove operator",
+    "tombstone peer",
+    "tombstone peer by force",
     "hold region report",
     "late region report",
     "late order",
@@ -137,6 +139,8 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::CancelDecommission { .. } => "cancel decommission",
         Action::SetTombstone { .. } => "set tombstone",
         Action::RemoveTombstone { .. } => "remove tombstone",
+        Action::TombstonePeer { force: false, .. } => "tombstone peer",
+        Action::TombstonePeer { force: true, .. } => "tombstone peer by force",
         Action::AddOperator { .. } => "add operator",
         Action::RemoveOperator { .. } => "remove operator",
         Action::Late { slot } => {

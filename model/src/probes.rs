@@ -4,7 +4,7 @@
 
 use rollcall_traces::{
     Action, AdminOperator, Answer, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch, Key, Outgoing,
-    Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId,
+    Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::state::Seen;
@@ -38,6 +38,22 @@ pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>)
     }
     if scope.max_replicas > 0 {
         of_driver(scope, seen, &stores, actions);
+    }
+    by_force(seen, &stores, actions);
+}
+
+/// What works on a stopped store's disk, with a store and a region beyond those
+/// of the scope. Only where stores stop: elsewhere the word is always the same.
+fn by_force(seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
+    if seen.stores().all(|(_, status)| status == StoreStatus::Up) {
+        return;
+    }
+    let unknown = seen.pd().next_id + 100;
+    for store in stores.iter().copied().chain([unknown]) {
+        for region in seen.regions().chain([unknown]) {
+            actions.push(Action::TombstonePeer { region, store, force: false });
+            actions.push(Action::TombstonePeer { region, store, force: true });
+        }
     }
 }
 

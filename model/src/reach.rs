@@ -171,6 +171,18 @@ reaches! {
     /// A store is down.
     StoreDown = "a store down":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Down),
+    /// A stopped store has the tombstone of a peer that some region still lists.
+    ListedTombstone = "a tombstone on a stopped store that a region still lists":
+        |seen| seen.stores().filter(|(_, status)| *status == StoreStatus::Down).any(|(store, _)| {
+            seen.regions().any(|region| {
+                let buried = seen.peer(store, region).filter(|peer| peer.state == PeerState::Tombstone);
+                buried.is_some_and(|buried| {
+                    seen.replicas(region).any(|(_, peer)| {
+                        peer.role == Role::Leader && peer.region.member(buried.id).is_some()
+                    })
+                })
+            })
+        }),
     /// A leader's log ends, before its own entries, with one of an older term that is not committed.
     OldTermEntry = "a leader with an uncommitted entry of an old term":
         |seen| some(seen, |_, peer| {

@@ -208,6 +208,17 @@ pub enum Action {
         /// The region.
         region: RegionId,
     },
+    /// tikv-ctl `tombstone -r`, in local mode: on the disk of a store whose
+    /// process is stopped.
+    TombstonePeer {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// Whatever the placement driver knows (`--force`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
+    },
     /// A message leaves its sender and stays under way.
     Hold {
         /// The region.
@@ -244,6 +255,7 @@ impl Action {
             | Action::CancelDecommission { store }
             | Action::SetTombstone { store }
             | Action::RemoveTombstone { store }
+            | Action::TombstonePeer { store, .. }
             | Action::Crash { store }
             | Action::Restart { store }
             | Action::Destroy { store } => vec![*store],
@@ -267,7 +279,7 @@ impl Action {
         }
     }
 
-    /// Whether an administrator types it, and PD answers.
+    /// Whether an administrator types it.
     pub fn is_typed(&self) -> bool {
         matches!(
             self,
@@ -277,6 +289,7 @@ impl Action {
                 | Action::RemoveTombstone { .. }
                 | Action::AddOperator { .. }
                 | Action::RemoveOperator { .. }
+                | Action::TombstonePeer { .. }
         )
     }
 

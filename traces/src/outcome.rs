@@ -286,6 +286,12 @@ pub enum Reason {
     NoTarget,
     /// A peer is on a store that PD has no record of, and PD cannot judge it (row 45, pd#3664).
     StoreLost,
+    // Of what an administrator forces.
+    /// PD's `conf_ver` of the region is not beyond the peer's own: "please make
+    /// sure you have removed the peer by PD" (row 37).
+    InvalidConfVer,
+    /// PD's region still lists this very peer on the store (row 37).
+    PeerStillListed,
     // Of all.
     /// Everything was in order and nothing was left to do.
     NoEffect,
@@ -372,6 +378,8 @@ impl Reason {
         Reason::NothingToDo,
         Reason::NoTarget,
         Reason::StoreLost,
+        Reason::InvalidConfVer,
+        Reason::PeerStillListed,
         Reason::NoEffect,
     ];
 }

@@ -76,6 +76,7 @@ impl Action {
             }
             Action::RegionHeartbeat { region, store, .. }
             | Action::Campaign { region, store }
+            | Action::TombstonePeer { region, store, .. }
             | Action::ApplySnapshot { region, store }
             | Action::AskSplit { region, store, .. }
             | Action::Propose { region, store, .. }

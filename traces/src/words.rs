@@ -64,6 +64,13 @@ impl fmt::Display for Action {
                 write!(f, "AddOperator region {region}: {operator}{}", fate(*answer))
             }
             Action::RemoveOperator { region } => write!(f, "RemoveOperator region {region}"),
+            Action::TombstonePeer { region, store, force } => {
+                write!(
+                    f,
+                    "TombstonePeer region {region}: store {store}{}",
+                    if *force { ", by force" } else { "" }
+                )
+            }
             Action::Hold { region, from, message: Outgoing::RegionReport, .. } => {
                 write!(f, "Hold region {region}: store {from} -> placement driver, region report")
             }

@@ -56,6 +56,8 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotCommittedTerm => tr::Reason::NotCommittedTerm,
         R::ReadPending => tr::Reason::ReadPending,
         R::NoReadReady => tr::Reason::NoReadReady,
+        R::InvalidConfVer => tr::Reason::InvalidConfVer,
+        R::PeerStillListed => tr::Reason::PeerStillListed,
         R::NoEffect => tr::Reason::NoEffect,
     }
 }

@@ -172,6 +172,12 @@ impl<G: Guards> World<G> {
         }))
     }
 
+    /// The region as the driver knows it.
+    pub(super) fn known(&self, region: RegionId) -> Result<&Region, Reason> {
+        let known = self.driver.whole()?.pd.region(region);
+        known.map(|known| &known.region).ok_or(Reason::UnknownRegion)
+    }
+
     pub(super) fn allot(
         &mut self,
         region: &Region,

@@ -21,6 +21,7 @@ use rollcall_traces::{
 mod compare;
 pub(crate) mod convert;
 mod driver;
+mod force;
 mod late;
 mod rounds;
 mod split;
@@ -288,6 +289,9 @@ impl<G: Guards> World<G> {
                 self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
             }
             Action::Late { slot } => self.late(slot).map(|()| Returned::Nothing),
+            Action::TombstonePeer { region, store, force } => {
+                self.tombstone_peer(region, store, force).map(|()| Returned::Nothing)
+            }
             Action::RegionHeartbeat { .. }
             | Action::Schedule { .. }
             | Action::AddOperator { .. }

@@ -2,6 +2,7 @@
 
 mod basic_conf_change;
 mod cluster;
+mod ctl;
 mod engine;
 mod guards;
 mod lifecycle;

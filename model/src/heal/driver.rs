@@ -46,7 +46,9 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     let answer = Answer::Given;
     let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, answer });
-    let visits = seen.pd().regions.keys().map(|&region| Action::Schedule { region, answer });
+    // Of a region that has lost its majority no operator comes to an end.
+    let owed = seen.pd().regions.keys().filter(|region| is_owed(seen, **region));
+    let visits = owed.map(|&region| Action::Schedule { region, answer });
     let actions = reports.chain(visits).chain([Action::CheckStores]);
     // What is repeated for nothing leads nowhere.
     actions.into_iter().find(|action| model.step(state, action).0 != *state)
@@ -172,8 +174,12 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
         return words(format!("{} could be moved, and is not", known.region));
     }
-    // What stays must say why: nobody leads it, or nobody can take the peer.
+    // What stays must say why: nobody leads it, or nobody can take the peer. Of
+    // one that lost its majority PD may still believe in a leader (row 36).
     let stays = |region| {
+        if !is_owed(seen, region) {
+            return false;
+        }
         let visit = Action::Schedule { region, answer: Answer::Given };
         let why = model.step(state, &visit).1;
         !matches!(why, Outcome::Refused(Reason::NoLeader | Reason::NoTarget | Reason::NothingToDo))

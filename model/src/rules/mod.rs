@@ -7,6 +7,7 @@ mod conf_change;
 mod deliver;
 mod driver;
 mod election;
+mod force;
 mod late;
 mod propose;
 mod raft;
@@ -102,6 +103,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::AddOperator { region, ref operator, answer } => {
             return driver::add_operator(draft, region, operator, answer);
         }
+        Action::TombstonePeer { region, store, force } => force::tombstone_peer(draft, region, store, force),
         Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)

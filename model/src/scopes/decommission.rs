@@ -29,6 +29,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         administrator_against_the_patrol(standard),
         down_peer_and_a_learner(standard),
         one_replica(standard),
+        tombstone_by_hand(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -478,4 +479,37 @@ fn one_replica(standard: bool) -> Asked {
     };
     let fires = vec!["schedule, order lost", "schedule, order held", "timeout now", "check stores"];
     (scope, vec![Reach::Transferring, Reach::StoreTombstone], fires)
+}
+
+fn tombstone_by_hand(standard: bool) -> Asked {
+    let asked = placed(
+        "tombstone_by_hand",
+        "a stopped store's peer is made a tombstone on its disk, when PD says it is gone, when PD lags behind, and by force: what is lost?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let mut prelude = asked.prelude.clone();
+    prelude.push(operator(REGION, AdminOperator::AddPeer { store: 3 }));
+    let by_hand = |store, force| Action::TombstonePeer { region: REGION, store, force };
+    let scope = Scope {
+        prelude,
+        admin: vec![
+            by_hand(3, false),
+            by_hand(3, true),
+            by_hand(2, true),
+            operator(REGION, AdminOperator::RemovePeer { store: 3 }),
+        ],
+        campaigners: vec![1],
+        crashers: vec![2, 3],
+        budgets: Budgets {
+            admin: 2,
+            crashes: 1,
+            elections: either(standard, 1, 0),
+            timeouts: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::StoreDown, Reach::ListedTombstone];
+    (scope, reachable, vec!["tombstone peer", "tombstone peer by force", "crash"])
 }

@@ -144,6 +144,11 @@ fn driver_action() -> impl Strategy<Value = Action> {
             answer
         }),
         number().prop_map(|region| Action::RemoveOperator { region }),
+        (number(), number(), any::<bool>()).prop_map(|(region, store, force)| Action::TombstonePeer {
+            region,
+            store,
+            force
+        }),
     ]
 }
 

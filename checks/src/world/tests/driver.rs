@@ -373,3 +373,24 @@ fn what_the_driver_shows_is_compared() {
         assert!(!world.shows(&other));
     }
 }
+
+#[test]
+fn a_tombstone_by_hand_is_refused_in_the_order_of_the_checks() {
+    let mut world = known(4, &[1, 2, 3]);
+    let by_hand = |region, store, force| Action::TombstonePeer { region, store, force };
+    world.refused(by_hand(REGION, 9, false), Reason::StoreDown);
+    world.refused(by_hand(REGION, 3, true), Reason::StoreUp);
+    world.done([Action::Crash { store: 3 }, Action::Destroy { store: 4 }]);
+    world.refused(by_hand(REGION, 4, true), Reason::StoreDown);
+    world.refused(by_hand(77, 3, false), Reason::RegionNotFound);
+    world.refused(by_hand(REGION, 3, false), Reason::InvalidConfVer);
+    world.orders(
+        admin(AdminOperator::RemovePeer { store: 3 }, Answer::Given),
+        Order::Propose(Command::ChangePeer(change(ChangeKind::Remove, 3, 3))),
+    );
+    world.done([all(1, 2), apply(1)]);
+    world.refused(by_hand(REGION, 3, false), Reason::InvalidConfVer);
+    world.done([heartbeat(1, Answer::Given), by_hand(REGION, 3, false)]);
+    assert_eq!(world.view().stores[&3].peers[&REGION].region, world.at(1).region, "as PD knows it");
+    world.refused(by_hand(REGION, 3, true), Reason::RegionNotFound);
+}

@@ -28,7 +28,7 @@ use crate::draft::{Draft, member_of_own_region};
 use crate::guard::Guard;
 
 /// Refuses where nobody places anything: ids may be allotted all the same.
-fn present(draft: &Draft) -> Result<(), Reason> {
+pub(super) fn present(draft: &Draft) -> Result<(), Reason> {
     if draft.replicas_wanted() > 0 { Ok(()) } else { Err(Reason::NoPlacementDriver) }
 }
 

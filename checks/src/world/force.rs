@@ -1,0 +1,34 @@
+//! What an administrator does by force: on the disk of a stopped store.
+
+use rollcall_impl::{Guards, PeerState, ctl};
+use rollcall_traces::{Reason, RegionId, StoreId, StoreStatus};
+
+use super::{World, convert, open};
+
+impl<G: Guards> World<G> {
+    /// tikv-ctl `tombstone`. Who runs it without force asks the placement driver
+    /// for the region; the disk is looked at first.
+    pub(super) fn tombstone_peer(
+        &mut self,
+        region: RegionId,
+        store: StoreId,
+        force: bool,
+    ) -> Result<(), Reason> {
+        let at = self.nodes.iter().position(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        match self.nodes[at].status {
+            StoreStatus::Up => return Err(Reason::StoreUp),
+            StoreStatus::Destroyed => return Err(Reason::StoreDown),
+            StoreStatus::Down => {}
+        }
+        let peer = self.status(at, region).filter(|peer| peer.state() == PeerState::Normal);
+        peer.ok_or(Reason::RegionNotFound)?;
+        let known = if force { None } else { Some(self.known(region)?.clone()) };
+        let stopped = self.nodes[at].store.take().expect("its disk is there");
+        let mut engine = stopped.into_engine();
+        let done = ctl::tombstone_peer(&mut engine, self.guards, store, region, known.as_ref());
+        self.nodes[at].store = Some(open(store, self.guards, engine));
+        done.map_err(|error| convert::reason(error.refusal().expect("a disk that can be read")))?;
+        self.changed = true;
+        Ok(())
+    }
+}
