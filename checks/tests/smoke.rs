@@ -110,7 +110,8 @@ scopes! {
         administrator_against_the_patrol
         down_peer_and_a_learner
         one_replica
-        tombstone_by_hand;
+        tombstone_by_hand
+        forced_by_hand;
 }
 
 #[test]

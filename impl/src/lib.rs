@@ -43,6 +43,7 @@ pub mod ctl;
 mod engine;
 mod epoch_parts;
 mod error;
+mod force_leader;
 mod guard;
 mod input;
 mod lifecycle;

@@ -58,7 +58,8 @@ fn cost(action: &Action) -> Cost {
         | Action::RemoveTombstone { .. }
         | Action::AddOperator { .. }
         | Action::RemoveOperator { .. }
-        | Action::TombstonePeer { .. } => Cost::Admin,
+        | Action::TombstonePeer { .. }
+        | Action::UnsafeRecover { .. } => Cost::Admin,
         Action::Schedule { .. } => Cost::Schedule,
         Action::StoreSilent { .. } => Cost::Silence,
         Action::OperatorTimeout { .. } => Cost::Timeout,

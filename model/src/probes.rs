@@ -49,7 +49,9 @@ fn by_force(seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
         return;
     }
     let unknown = seen.pd().next_id + 100;
+    actions.push(Action::UnsafeRecover { stores: Vec::new() });
     for store in stores.iter().copied().chain([unknown]) {
+        actions.push(Action::UnsafeRecover { stores: vec![store] });
         for region in seen.regions().chain([unknown]) {
             actions.push(Action::TombstonePeer { region, store, force: false });
             actions.push(Action::TombstonePeer { region, store, force: true });

@@ -219,6 +219,13 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         force: bool,
     },
+    /// pd-ctl `unsafe remove-failed-stores`, from the command to its end: the
+    /// stores are buried, and each region that has lost its majority with them
+    /// is led by force until it can do without them.
+    UnsafeRecover {
+        /// The stores that are given up.
+        stores: Vec<StoreId>,
+    },
     /// A message leaves its sender and stays under way.
     Hold {
         /// The region.
@@ -260,6 +267,7 @@ impl Action {
             | Action::Restart { store }
             | Action::Destroy { store } => vec![*store],
             Action::TimeoutNow { leader, .. } => vec![*leader],
+            Action::UnsafeRecover { stores } => stores.clone(),
             Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
             Action::Replicate { leader, follower, .. } => vec![*leader, *follower],
             Action::Hold { from, message: Outgoing::RegionReport, .. } => vec![*from],
@@ -290,6 +298,7 @@ impl Action {
                 | Action::AddOperator { .. }
                 | Action::RemoveOperator { .. }
                 | Action::TombstonePeer { .. }
+                | Action::UnsafeRecover { .. }
         )
     }
 

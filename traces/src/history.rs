@@ -17,7 +17,10 @@
 //! nothing of the new region is forgotten, for it may be born once more.
 //!
 //! A violation that only a transition shows is latched as a [`Breach`].
-//! Left out: what an administrator forces (it comes with unsafe recovery), and
+//!
+//! Stores that an administrator gave up by force are noted: from then on their
+//! peers are looked at no more, and what only they knew is promised to nobody.
+//! Of a region that was led by force the history begins anew. Left out:
 //! regions that merge.
 
 mod births;
@@ -25,6 +28,7 @@ mod breach;
 mod clients;
 mod driver;
 mod elections;
+mod forced;
 mod lineage;
 mod membership;
 mod remembered;
@@ -32,7 +36,7 @@ mod remembered;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +47,7 @@ use crate::region::{Epoch, Region, RegionId, StoreId};
 use crate::view::{LogPosition, Peer, PeerState, StoreStatus};
 
 pub use breach::{Breach, PartFault};
+pub use forced::Remaining;
 pub use remembered::{Acknowledged, Asked, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
 
 /// Where the log of every replica begins that a scope or a split brings (TiKV
@@ -130,6 +135,8 @@ pub struct History {
     buried: BTreeMap<StoreId, BTreeMap<RegionId, u64>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     breaches: Vec<Breach>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    abandoned: BTreeSet<StoreId>,
 }
 
 static NOTHING: RegionHistory = RegionHistory {
@@ -184,6 +191,11 @@ impl History {
         self.buried.get(&store).into_iter().flatten().map(|(region, conf_ver)| (*region, *conf_ver))
     }
 
+    /// The stores that an administrator gave up by force.
+    pub fn abandoned(&self) -> &BTreeSet<StoreId> {
+        &self.abandoned
+    }
+
     /// What transitions violated, at most one of a kind.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
@@ -210,10 +222,27 @@ impl History {
         outcome: &Outcome,
         after: &impl Cluster,
     ) -> Cow<'_, Self> {
-        let mut fold = Fold { history: Cow::Borrowed(self) };
         if self.parts == HistoryParts::NONE || !outcome.is_done() {
-            return fold.history;
+            return Cow::Borrowed(self);
         }
+        if let Action::UnsafeRecover { stores } = action {
+            return self.forced(stores, before, after);
+        }
+        if self.abandoned.is_empty() {
+            return self.folded_of(before, action, outcome, after);
+        }
+        let (before, after) = (Remaining::of(before, &self.abandoned), Remaining::of(after, &self.abandoned));
+        self.folded_of(&before, action, outcome, &after)
+    }
+
+    fn folded_of(
+        &self,
+        before: &impl Cluster,
+        action: &Action,
+        outcome: &Outcome,
+        after: &impl Cluster,
+    ) -> Cow<'_, Self> {
+        let mut fold = Fold { history: Cow::Borrowed(self) };
         if self.parts.reads {
             fold.client(before, action, outcome);
         }

@@ -40,7 +40,7 @@ pub use file::{
 };
 pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,
-    RegionHistory, Winner, Write,
+    RegionHistory, Remaining, Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};

@@ -292,6 +292,8 @@ pub enum Reason {
     InvalidConfVer,
     /// PD's region still lists this very peer on the store (row 37).
     PeerStillListed,
+    /// The store is Up and heard from: nobody gives up such a store.
+    StoreConnected,
     // Of all.
     /// Everything was in order and nothing was left to do.
     NoEffect,
@@ -380,6 +382,7 @@ impl Reason {
         Reason::StoreLost,
         Reason::InvalidConfVer,
         Reason::PeerStillListed,
+        Reason::StoreConnected,
         Reason::NoEffect,
     ];
 }

@@ -1,4 +1,5 @@
-//! Which peers an action can change: one region and at most two stores.
+//! Which peers an action can change: one region and at most two stores, but for
+//! a recovery by force.
 //!
 //! A round has two ends, everything else has one. What folds or compares after
 //! an action looks there and nowhere else. An entry that splits a region
@@ -13,30 +14,43 @@ use crate::region::{RegionId, StoreId};
 pub struct Touched {
     /// The region; `None` for every region on the stores.
     pub region: Option<RegionId>,
-    stores: [Option<StoreId>; 2],
+    stores: [Option<StoreId>; MOST],
+}
+
+/// The most stores that one action can reach: as many as a cluster may have here.
+const MOST: usize = 8;
+
+fn with(first: &[Option<StoreId>]) -> [Option<StoreId>; MOST] {
+    std::array::from_fn(|at| first.get(at).copied().flatten())
 }
 
 impl Touched {
-    /// The stores, at most two.
+    /// The stores.
     pub fn stores(&self) -> impl Iterator<Item = StoreId> + use<> {
         self.stores.into_iter().flatten()
     }
 
     /// Nothing but the placement driver and what is under way.
     fn none() -> Self {
-        Self { region: None, stores: [None, None] }
+        Self { region: None, stores: [None; MOST] }
     }
 
     fn one(region: RegionId, store: StoreId) -> Self {
-        Self { region: Some(region), stores: [Some(store), None] }
+        Self { region: Some(region), stores: with(&[Some(store)]) }
     }
 
     fn two(region: RegionId, first: StoreId, second: Option<StoreId>) -> Self {
-        Self { region: Some(region), stores: [Some(first), second.filter(|store| *store != first)] }
+        Self { region: Some(region), stores: with(&[Some(first), second.filter(|store| *store != first)]) }
     }
 
     fn store(store: StoreId) -> Self {
-        Self { region: None, stores: [Some(store), None] }
+        Self { region: None, stores: with(&[Some(store)]) }
+    }
+
+    /// Every region on every store but those.
+    fn but(before: &impl Cluster, left_out: &[StoreId]) -> Self {
+        let stores = before.stores().map(|(store, _)| store).filter(|store| !left_out.contains(store));
+        Self { region: None, stores: with(&stores.map(Some).take(MOST).collect::<Vec<_>>()) }
     }
 }
 
@@ -45,6 +59,7 @@ impl Action {
     /// the receiver of a held message and the target of a transfer stand there.
     pub fn touched(&self, before: &impl Cluster) -> Touched {
         match *self {
+            Action::UnsafeRecover { ref stores } => Touched::but(before, stores),
             Action::Vote { region, candidate, voter, .. } => Touched::two(region, candidate, Some(voter)),
             Action::Replicate { region, leader, follower, .. } => {
                 Touched::two(region, leader, Some(follower))

@@ -71,6 +71,9 @@ impl fmt::Display for Action {
                     if *force { ", by force" } else { "" }
                 )
             }
+            Action::UnsafeRecover { stores } => {
+                write!(f, "UnsafeRecover without stores {}", joined(stores, ", "))
+            }
             Action::Hold { region, from, message: Outgoing::RegionReport, .. } => {
                 write!(f, "Hold region {region}: store {from} -> placement driver, region report")
             }

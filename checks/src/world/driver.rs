@@ -6,8 +6,11 @@
 //! operator took too long, are actions. A leader reports as down whoever's
 //! store does not run: it has waited long enough.
 
+use std::collections::BTreeSet;
+
 use rollcall_impl::pd::{
-    Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreStats,
+    Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreInfo,
+    StoreState, StoreStats,
 };
 use rollcall_impl::{Child, Derive, Guards, IdAllocator, Input, Key, PeerId, Region};
 use rollcall_traces as tr;
@@ -170,6 +173,26 @@ impl<G: Guards> World<G> {
             PdOutput::Dispatch(dispatch) => Some(dispatch),
             _ => None,
         }))
+    }
+
+    /// Stores are given up by force. The driver waits for a report of every
+    /// other one that is not gone; these are returned.
+    pub(super) fn abandon(&mut self, failed: &BTreeSet<StoreId>) -> Result<Vec<StoreId>, Reason> {
+        let pd = &self.driver.whole()?.pd;
+        let there = |info: &&StoreInfo| {
+            let record = info.record;
+            let gone = record.state == StoreState::Tombstone || record.physically_destroyed;
+            !gone && !failed.contains(&record.id)
+        };
+        let reporting: Vec<StoreId> = pd.stores().filter(there).map(|info| info.record.id).collect();
+        let abandon = || PdInput::AbandonStores { stores: failed.clone() };
+        if let Some(down) = reporting.iter().find_map(|store| self.up(*store).err()) {
+            // It would wait for ever. What it refuses it refuses before.
+            let refused = pd.clone().step(abandon()).err().and_then(|error| error.refusal());
+            return Err(refused.map_or(down, convert::driver::reason));
+        }
+        self.tell(abandon())?;
+        Ok(reporting)
     }
 
     /// The region as the driver knows it.

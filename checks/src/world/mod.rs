@@ -23,6 +23,7 @@ pub(crate) mod convert;
 mod driver;
 mod force;
 mod late;
+mod recover;
 mod rounds;
 mod split;
 #[cfg(test)]
@@ -292,6 +293,7 @@ impl<G: Guards> World<G> {
             Action::TombstonePeer { region, store, force } => {
                 self.tombstone_peer(region, store, force).map(|()| Returned::Nothing)
             }
+            Action::UnsafeRecover { ref stores } => self.unsafe_recover(stores).map(|()| Returned::Nothing),
             Action::RegionHeartbeat { .. }
             | Action::Schedule { .. }
             | Action::AddOperator { .. }

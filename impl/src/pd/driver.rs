@@ -256,6 +256,6 @@ fn subject(input: &PdInput) -> Subject {
         | PdInput::OperatorTimeout { region }
         | PdInput::AddOperator { region, .. }
         | PdInput::RemoveOperator { region } => Subject::Region(*region),
-        PdInput::CheckStores | PdInput::Tick => Subject::Cluster,
+        PdInput::CheckStores | PdInput::AbandonStores { .. } | PdInput::Tick => Subject::Cluster,
     }
 }

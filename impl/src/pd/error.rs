@@ -74,6 +74,9 @@ pub enum PdRefusal {
     /// There is a store of this id.
     #[error("the store is known already; choose another id")]
     StoreExists,
+    /// The store is Up and heard from.
+    #[error("the store is Up and connected; stop it first, or tell it to leave")]
+    StoreConnected,
     /// The store is Tombstone, for good.
     #[error("the store is Tombstone (Removed) and stays so; add a new store")]
     StoreRemoved,
@@ -178,6 +181,7 @@ impl PdRefusal {
             PdRefusal::StoresNotEnough => {
                 "can not remove store since the number of up stores would be too few"
             }
+            PdRefusal::StoreConnected => "store is up and connected",
             PdRefusal::StoreHasRegions => "failed to remove tombstone store: it still has regions",
             PdRefusal::RegionNotFound => "region not found",
             PdRefusal::RegionStale => "region is stale",

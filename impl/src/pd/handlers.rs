@@ -5,6 +5,8 @@
 //! `cluster_worker.go HandleRegionHeartbeat, HandleAskBatchSplit`,
 //! `server/handler.go`): it decides which reason people read.
 
+use std::collections::BTreeSet;
+
 use super::builder;
 use super::checker;
 use super::driver::{Decision, PdStep, PlacementDriver};
@@ -40,6 +42,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
             PdInput::CancelDecommission { store } => self.cancel(step, store),
             PdInput::SetTombstone { store } => self.set_tombstone(step, store),
             PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
+            PdInput::AbandonStores { stores } => self.abandon(step, &stores),
             PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
             PdInput::RemoveOperator { region } => self.end_operator(step, region, OperatorEnd::Removed),
         }
@@ -75,6 +78,19 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     fn cancel(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
         let next = self.stores.record(store)?.cancelled(self.guards)?;
         self.put_store(step, next);
+        Ok(())
+    }
+
+    /// Nobody asks what is on a store that is given up by force (`PD
+    /// unsafe_recovery_controller.go RemoveFailedStores`, `BuryStore`).
+    fn abandon(&mut self, step: &mut PdStep, stores: &BTreeSet<StoreId>) -> Decision {
+        let mut buried = Vec::with_capacity(stores.len());
+        for &store in stores {
+            let info = self.stores.get(store).ok_or(PdRefusal::StoreNotFound)?;
+            let connected = info.liveness(self.now, &self.config) == Liveness::Connected;
+            buried.push(info.record.abandoned(connected)?);
+        }
+        buried.into_iter().for_each(|record| self.put_store(step, record));
         Ok(())
     }
 

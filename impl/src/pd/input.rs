@@ -1,5 +1,7 @@
 //! What the placement driver is told, and what it wants done.
 
+use std::collections::BTreeSet;
+
 use super::operator::{OperatorEnd, Purpose};
 use super::regions::RegionReport;
 use super::store::{StoreRecord, StoreStats};
@@ -78,6 +80,12 @@ pub enum PdInput {
     RemoveTombstone {
         /// The store.
         store: StoreId,
+    },
+    /// pd-ctl `unsafe remove-failed-stores`: the stores are given up. What
+    /// becomes of their regions is up to the stores that are left.
+    AbandonStores {
+        /// The stores.
+        stores: BTreeSet<StoreId>,
     },
     /// pd-ctl `operator add`.
     AddOperator {

@@ -116,6 +116,17 @@ impl StoreRecord {
             .then_some(StoreRecord { state: StoreState::Tombstone, ..self })
     }
 
+    /// Given up by force: it is said to be gone for good, whatever was on it.
+    pub(crate) fn abandoned(self, connected: bool) -> Result<StoreRecord, PdRefusal> {
+        match self.state {
+            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            StoreState::Up if connected => Err(PdRefusal::StoreConnected),
+            StoreState::Up | StoreState::Offline => {
+                Ok(StoreRecord { state: StoreState::Tombstone, physically_destroyed: true, ..self })
+            }
+        }
+    }
+
     /// Whether the record may be thrown away (row 45).
     pub(crate) fn check_removable(self, region_count: usize) -> Result<(), PdRefusal> {
         if self.state != StoreState::Tombstone {

@@ -4,6 +4,7 @@ mod basic_conf_change;
 mod cluster;
 mod ctl;
 mod engine;
+mod force_leader;
 mod guards;
 mod lifecycle;
 mod parking;

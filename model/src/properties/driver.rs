@@ -29,13 +29,16 @@ use super::{Property, Violation, is_initialised, shows_region};
 /// the newest configuration may have been on it: then an older one that is left
 /// proves nothing. A peer that is on the store still, and does not know yet
 /// that it was removed, is no violation. A region that PD takes for recreated
-/// begins anew, and what was promised of it before is void.
+/// begins anew, and what was promised of it before is void. Who gives up a store
+/// by force says that it is gone, and not that it is empty: nothing is judged of it.
 ///
 /// # Errors
 /// A member on a Tombstone store, in PD's view or in a replica's.
 pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     let pd = cluster.pd();
-    let tombstones = pd.stores.iter().filter(|(_, known)| known.state == StoreState::Tombstone);
+    let tombstones = pd.stores.iter().filter(|(store, known)| {
+        known.state == StoreState::Tombstone && !history.abandoned().contains(store)
+    });
     for (&store, _) in tombstones {
         let known = pd.regions.values().map(|known| &known.region);
         let without = known.filter(|meta| meta.member_on(store).is_none());

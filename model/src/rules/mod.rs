@@ -13,6 +13,7 @@ mod propose;
 mod raft;
 mod ranges;
 mod read;
+mod recover;
 mod replicate;
 mod split;
 mod transfer;
@@ -104,6 +105,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
             return driver::add_operator(draft, region, operator, answer);
         }
         Action::TombstonePeer { region, store, force } => force::tombstone_peer(draft, region, store, force),
+        Action::UnsafeRecover { ref stores } => recover::unsafe_recover(draft, stores),
         Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)

@@ -30,6 +30,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         down_peer_and_a_learner(standard),
         one_replica(standard),
         tombstone_by_hand(standard),
+        forced_by_hand(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -512,4 +513,46 @@ fn tombstone_by_hand(standard: bool) -> Asked {
     };
     let reachable = vec![Reach::StoreDown, Reach::ListedTombstone];
     (scope, reachable, vec!["tombstone peer", "tombstone peer by force", "crash"])
+}
+
+fn forced_by_hand(standard: bool) -> Asked {
+    let asked = placed(
+        "forced_by_hand",
+        "two of three voters are gone with their disks: what does the one that is left come to by force, and what is refused?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+    );
+    let mut prelude = asked.prelude.clone();
+    prelude.extend([Action::Destroy { store: 1 }, Action::StoreSilent { store: 1 }]);
+    if !standard {
+        prelude.extend([Action::Destroy { store: 2 }, Action::StoreSilent { store: 2 }]);
+    }
+    let by_hand = |store, force| Action::TombstonePeer { region: REGION, store, force };
+    let scope = Scope {
+        prelude,
+        admin: vec![
+            Action::UnsafeRecover { stores: vec![1, 2] },
+            by_hand(3, true),
+            by_hand(3, false),
+            leaves(3),
+        ],
+        campaigners: vec![3],
+        crashers: either_stores(standard),
+        budgets: Budgets {
+            admin: 2,
+            schedules: 1,
+            silences: either(standard, 2, 1),
+            crashes: 1,
+            destroys: either(standard, 1, 0),
+            elections: either(standard, 2, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::StoreDown, Reach::StoreLost];
+    (scope, reachable, vec!["unsafe recover", "tombstone peer by force", "crash"])
+}
+
+fn either_stores(standard: bool) -> Vec<StoreId> {
+    if standard { vec![2, 3] } else { vec![3] }
 }

@@ -52,6 +52,10 @@ impl Fold<'_> {
     /// remembered is what it does not show.
     fn promises(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for (&store, _) in after.stores.iter().filter(|(_, known)| is_buried(known)) {
+            // Who gives up a store by force does not say that it is empty.
+            if self.history.abandoned.contains(&store) {
+                continue;
+            }
             let was_there = before.stores.get(&store).is_some_and(is_buried);
             let remembered = self.history.buried.get(&store);
             let promised = |region: &RegionId| {

@@ -144,6 +144,7 @@ fn driver_action() -> impl Strategy<Value = Action> {
             answer
         }),
         number().prop_map(|region| Action::RemoveOperator { region }),
+        vec(number(), 0..3).prop_map(|stores| Action::UnsafeRecover { stores }),
         (number(), number(), any::<bool>()).prop_map(|(region, store, force)| Action::TombstonePeer {
             region,
             store,

@@ -22,6 +22,7 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::AlreadyDown => tr::Reason::NoEffect,
         R::NotTombstone => tr::Reason::NotTombstone,
         R::StoreHasRegions => tr::Reason::StoreHasRegions,
+        R::StoreConnected => tr::Reason::StoreConnected,
         R::NothingToBury => tr::Reason::NothingToBury,
         R::RegionNotFound => tr::Reason::UnknownRegion,
         R::RegionStale => tr::Reason::RegionStale,

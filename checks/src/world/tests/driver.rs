@@ -394,3 +394,66 @@ fn a_tombstone_by_hand_is_refused_in_the_order_of_the_checks() {
     assert_eq!(world.view().stores[&3].peers[&REGION].region, world.at(1).region, "as PD knows it");
     world.refused(by_hand(REGION, 3, true), Reason::RegionNotFound);
 }
+
+fn gives_up(stores: &[StoreId]) -> Action {
+    Action::UnsafeRecover { stores: stores.to_vec() }
+}
+
+/// Stores 2 and 3 are gone with their disks; store 1 has an entry that it could
+/// not commit.
+#[test]
+fn what_is_left_of_a_region_goes_on_alone() {
+    let mut world = known(5, &[1, 2, 3]);
+    world.done([put(1, "a"), Action::Destroy { store: 2 }, Action::Destroy { store: 3 }]);
+    world.refused(gives_up(&[]), Reason::StoreDown);
+    world.refused(gives_up(&[9]), Reason::UnknownStore);
+    world.refused(gives_up(&[2, 3]), Reason::StoreConnected);
+    world.done([Action::StoreSilent { store: 2 }, Action::StoreSilent { store: 3 }]);
+    world.refused(gives_up(&[2]), Reason::StoreDown);
+    world.done([gives_up(&[3, 2])]);
+    let left = world.at(1);
+    assert_eq!(
+        (left.role, left.commit),
+        (Role::Follower, left.log.last_index()),
+        "it led, and leads no more"
+    );
+    assert_eq!(left.applied, left.commit);
+    assert_eq!((left.region.epoch.conf_ver, left.data.len()), (5, 1), "two are demoted, in and out");
+    assert_eq!(left.region.incoming_voters().count(), 1);
+    for store in [2, 3] {
+        assert_eq!(world.state(store), StoreState::Tombstone);
+        assert!(world.view().pd.stores[&store].physically_destroyed);
+    }
+    world.refused(gives_up(&[2]), Reason::StoreRemoved);
+    world.done([campaign(1), heartbeat(1, Answer::Given)]);
+    assert_eq!(world.at(1).role, Role::Leader);
+}
+
+/// Of five voters three are given up: the other two must both grant and have
+/// the log, and only then is anything made up.
+#[test]
+fn everybody_who_is_left_takes_part() {
+    let mut world = placed(5, &[1, 2, 3, 4, 5]);
+    world.done([campaign(1), vote(1, 2, Answer::Given), vote(1, 3, Answer::Given)]);
+    world.done([2, 3, 4, 5].map(|follower| all(1, follower)));
+    world.done([put(1, "a"), all(1, 2), campaign(4)]);
+    world.done([1, 3, 5].map(|store| Action::Destroy { store }));
+    world.done([1, 3, 5].map(|store| Action::StoreSilent { store }));
+    world.done([gives_up(&[1, 3, 5])]);
+    let (view, led) = (world.view(), 2);
+    let (best, other) = (&view.stores[&led].peers[&REGION], &view.stores[&4].peers[&REGION]);
+    assert_eq!(best.term, 8, "above the term that store 4 campaigned in");
+    assert_eq!((best.vote, other.vote, other.term), (2, 2, 8));
+    assert_eq!(best.log, other.log);
+    assert_eq!(best.data.len(), 1, "the longer log was on store 2");
+    assert_eq!(best.region.incoming_voters().collect::<Vec<_>>(), [2, 4]);
+}
+
+#[test]
+fn a_region_that_keeps_its_majority_is_left_alone() {
+    let mut world = known(4, &[1, 2, 3]);
+    let before = world.view().stores;
+    world.done([Action::StoreSilent { store: 3 }, gives_up(&[3])]);
+    assert_eq!(world.view().stores, before);
+    assert_eq!(world.state(3), StoreState::Tombstone);
+}

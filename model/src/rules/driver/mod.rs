@@ -19,8 +19,8 @@ use rollcall_traces::{
 };
 
 pub(super) use records::{
-    add_silence, cancel_decommission, check_stores, decommission, hear, remove_tombstone, restart,
-    set_tombstone,
+    abandon, add_silence, cancel_decommission, check_stores, decommission, hear, remove_tombstone, reporting,
+    restart, set_tombstone,
 };
 
 use super::{propose::propose, split};

@@ -3,6 +3,8 @@
 //! Up, Offline, Tombstone, and never back from there (PD `cluster.go
 //! RemoveStore, UpStore, checkStores, RemoveTombStoneRecords`).
 
+use std::collections::BTreeSet;
+
 use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreState};
 
 use super::present;
@@ -120,6 +122,35 @@ pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
         put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
     }
     Ok(())
+}
+
+/// Stores are given up by force, and buried whatever is on them (PD
+/// `RemoveFailedStores`, `BuryStore`). PD waits for a report of every other one.
+pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
+    present(draft)?;
+    for &store in stores {
+        let known = record(draft, store)?;
+        match (known.state, known.liveness) {
+            (StoreState::Tombstone, _) => return Err(Reason::StoreRemoved),
+            (StoreState::Up, Liveness::Connected) => return Err(Reason::StoreConnected),
+            _ => {}
+        }
+    }
+    for store in reporting(draft, stores) {
+        draft.up(store)?;
+    }
+    for &store in stores {
+        let known = record(draft, store)?;
+        put(draft, store, KnownStore { state: StoreState::Tombstone, physically_destroyed: true, ..known });
+    }
+    Ok(())
+}
+
+/// The stores that PD waits for: not given up, not gone.
+pub(crate) fn reporting(draft: &Draft, abandoned: &BTreeSet<StoreId>) -> Vec<StoreId> {
+    let there = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
+    let stores = draft.pd().stores.iter().filter(|(store, known)| !abandoned.contains(store) && there(known));
+    stores.map(|(store, _)| *store).collect()
 }
 
 /// What is on disk comes back: records and regions, and which ids were given.

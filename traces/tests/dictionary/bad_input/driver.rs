@@ -31,6 +31,7 @@ fn what_a_placement_driver_is_not_given() {
         (admin(Action::CancelDecommission { store: 7 }), "names store 7"),
         (admin(Action::SetTombstone { store: 7 }), "names store 7"),
         (admin(Action::RemoveTombstone { store: 7 }), "names store 7"),
+        (admin(Action::UnsafeRecover { stores: vec![1, 7] }), "names store 7"),
         (admin(Action::TombstonePeer { region: 1, store: 7, force: true }), "names store 7"),
         (add(AdminOperator::AddPeer { store: 7 }), "names store 7"),
     ] {
@@ -50,6 +51,7 @@ fn what_an_administrator_cannot_type() {
         Action::SetTombstone { store: 1 },
         Action::RemoveTombstone { store: 1 },
         Action::TombstonePeer { region: 1, store: 1, force: false },
+        Action::UnsafeRecover { stores: vec![2] },
         Action::AddOperator {
             region: 1,
             operator: AdminOperator::Split { keys: vec!["m".into()] },

@@ -1,0 +1,181 @@
+//! `UnsafeRecover`: what is left of a region without its majority goes on alone.
+//!
+//! In each region that has lost its majority with the stores that are given up,
+//! the best voter that is left campaigns, and the votes and acknowledgements of
+//! the failed voters are made up; it commits what it has, demotes the failed
+//! voters to learners, and steps down. An ordinary election follows, and the
+//! patrol removes the learners. Follows PD `unsafe_recovery_controller.go` and
+//! TiKV `fsm/peer.rs` (force leader), `peer.rs maybe_force_forward_commit_index`.
+//!
+//! It runs to its end at once. PD orders replicas by the term that they know,
+//! here it is their logs that count, as in an election. Left out: learners that
+//! lead by force, empty regions for holes in the key space, and time-outs.
+
+use std::collections::BTreeSet;
+
+use rollcall_traces::{
+    Answer, Change, ChangeKind, Command, Entries, Member, MemberRole, Peer, PeerId, PeerState, Reason,
+    Region, RegionId, StoreId,
+};
+
+use super::{apply, driver, election, propose, raft, replicate};
+use crate::draft::Draft;
+
+/// So often a member is brought forward: created, sent a snapshot, the log.
+const ROUNDS: usize = 4;
+
+pub(super) fn unsafe_recover(draft: &mut Draft, stores: &[StoreId]) -> Result<(), Reason> {
+    let failed: BTreeSet<StoreId> = stores.iter().copied().collect();
+    driver::abandon(draft, &failed)?;
+    let reporting = driver::reporting(draft, &failed);
+    let regions: BTreeSet<RegionId> = reporting.iter().flat_map(|store| draft.regions_on(*store)).collect();
+    for region in regions {
+        let recovery = Recovery { region, failed: &failed, reporting: &reporting };
+        if recovery.has_lost_majority(draft)
+            && let Some(leader) = recovery.best(draft)
+        {
+            // A region that gets stuck on the way is left as it is then.
+            let _ = recovery.run(draft, leader);
+            recovery.end(draft, leader);
+        }
+    }
+    Ok(())
+}
+
+/// One region's part.
+struct Recovery<'a> {
+    region: RegionId,
+    failed: &'a BTreeSet<StoreId>,
+    reporting: &'a [StoreId],
+}
+
+impl Recovery<'_> {
+    /// The initialised peers of stores that report.
+    fn left<'d>(&self, draft: &'d Draft) -> impl Iterator<Item = (StoreId, &'d Peer)> {
+        let peers =
+            self.reporting.iter().filter_map(|store| Some((*store, draft.peer(*store, self.region)?)));
+        peers.filter(|(_, peer)| peer.state == PeerState::Normal)
+    }
+
+    fn has_lost_majority(&self, draft: &Draft) -> bool {
+        let metas = self.left(draft).map(|(_, peer)| &peer.region);
+        let newest = metas.max_by_key(|meta| (meta.epoch.version, meta.epoch.conf_ver));
+        newest.is_some_and(|meta| !self.is_whole(meta))
+    }
+
+    /// Each half has a majority on stores that are not given up.
+    fn is_whole(&self, region: &Region) -> bool {
+        region.has_quorum(|id| region.member(id).is_some_and(|member| !self.failed.contains(&member.store)))
+    }
+
+    /// The voter with the best log.
+    fn best(&self, draft: &Draft) -> Option<StoreId> {
+        let voters = self.left(draft).filter(|(_, peer)| peer.region.is_voter(peer.id));
+        let rank = |(store, peer): &(StoreId, &Peer)| {
+            (peer.log.last_term(), peer.log.last_index(), std::cmp::Reverse(*store))
+        };
+        voters.max_by_key(rank).map(|(store, _)| store)
+    }
+
+    fn run(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
+        let region = self.region;
+        let highest = self.left(draft).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        let _ = replicate::apply_snapshot(draft, region, leader);
+        while apply::apply(draft, region, leader).is_ok() {}
+        self.elect(draft, leader, highest)?;
+        self.bring_forward(draft, leader)?;
+        if draft.leader(leader, region)?.region.is_joint() {
+            self.change(draft, leader, &Command::LeaveJoint)?;
+        }
+        let meta = &draft.leader(leader, region)?.region;
+        if self.is_whole(meta) {
+            return Ok(());
+        }
+        let lost = |member: &&Member| self.failed.contains(&member.store) && member.role == MemberRole::Voter;
+        let demotion =
+            |member: &Member| Change { kind: ChangeKind::AddLearner, peer: member.id, store: member.store };
+        let changes = meta.peers.iter().filter(lost).map(demotion).collect();
+        self.change(draft, leader, &Command::EnterJoint { changes })?;
+        self.change(draft, leader, &Command::LeaveJoint)
+    }
+
+    /// Everybody who is left grants a term that nobody knows; the others are
+    /// taken to.
+    fn elect(&self, draft: &mut Draft, leader: StoreId, highest: u64) -> Result<(), Reason> {
+        let (region, guards) = (self.region, draft.guards());
+        let term = highest.max(draft.live(leader, region)?.term);
+        raft::become_follower(draft.peer_mut(leader, region), term, 0);
+        election::campaign(draft, region, leader)?;
+        let peer = draft.live(leader, region)?;
+        let id = peer.id;
+        let voters: Vec<Member> = peer
+            .region
+            .peers
+            .iter()
+            .filter(|member| member.id != id && member.role != MemberRole::Learner)
+            .copied()
+            .collect();
+        let (lost, asked): (Vec<Member>, Vec<Member>) =
+            voters.into_iter().partition(|member| self.failed.contains(&member.store));
+        for voter in &asked {
+            let _ = election::vote(draft, region, leader, voter.store, Answer::Given);
+        }
+        let campaign = draft.live(leader, region)?.campaign.as_ref().ok_or(Reason::NotCandidate)?;
+        if !asked.iter().all(|voter| campaign.granted.contains(&voter.id)) {
+            return Err(Reason::NotCandidate);
+        }
+        for voter in lost {
+            let made_up = rollcall_traces::LogPosition::default();
+            election::answered(draft.peer_mut(leader, region), voter.id, true, made_up, guards);
+        }
+        draft.leader(leader, region).map(drop)
+    }
+
+    /// Everybody who is left gets all that the leader has; the others are taken
+    /// to have it, and it takes effect (TiKV `maybe_force_forward_commit_index`).
+    fn bring_forward(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
+        let (region, guards) = (self.region, draft.guards());
+        let peer = draft.leader(leader, region)?;
+        let id = peer.id;
+        let (lost, there): (Vec<Member>, Vec<Member>) = peer
+            .region
+            .peers
+            .iter()
+            .filter(|member| member.id != id)
+            .partition(|member| self.failed.contains(&member.store));
+        for _ in 0..ROUNDS {
+            for member in &there {
+                let (to, answer) = (member.store, Answer::Given);
+                let _ = replicate::replicate(draft, region, leader, to, Entries::All, answer);
+                let _ = replicate::apply_snapshot(draft, region, to);
+            }
+        }
+        let peer = draft.leader(leader, region)?;
+        let last = peer.log.last_index();
+        let matched =
+            |id: PeerId| peer.leading.as_ref().and_then(|leading| leading.matched.get(&id)) == Some(&last);
+        if !there.iter().all(|member| matched(member.id)) {
+            return Err(Reason::NotCommittedTerm);
+        }
+        let peer = draft.peer_mut(leader, region);
+        if let Some(leading) = &mut peer.leading {
+            leading.matched.extend(lost.iter().map(|member| (member.id, last)));
+        }
+        raft::leader_commit(peer, guards);
+        while apply::apply(draft, region, leader).is_ok() {}
+        Ok(())
+    }
+
+    fn change(&self, draft: &mut Draft, leader: StoreId, command: &Command) -> Result<(), Reason> {
+        propose::propose(draft, self.region, leader, command, None)?;
+        self.bring_forward(draft, leader)
+    }
+
+    /// Whoever led by force leads no more.
+    fn end(&self, draft: &mut Draft, leader: StoreId) {
+        if let Ok(peer) = draft.live(leader, self.region) {
+            let term = peer.term;
+            raft::become_follower(draft.peer_mut(leader, self.region), term, 0);
+        }
+    }
+}
