@@ -1,13 +1,14 @@
 //! The placement driver's part of healing: everybody reports, and the patrol
-//! works. No operator is given up: with everybody there, none needs that.
+//! works. No operator is given up but one whose peer was ended by hand: with
+//! everybody there, none needs that.
 //!
 //! A store that cannot leave is no fault where nobody could take its peers; PD
 //! must say so then, and be right: whether a store could is asked of the stores
 //! themselves, and not of what PD knows of them.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Cluster, KnownStore, Liveness, MemberRole, Outcome, Reason, Region,
-    RegionId, StoreId, StoreState, StoreStatus,
+    Action, AdminOperator, Answer, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep,
+    Outcome, Peer, PeerState, Reason, Region, RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use super::{Goal, Missed, in_charge, is_owed};
@@ -49,9 +50,20 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     // Of a region that has lost its majority no operator comes to an end.
     let owed = seen.pd().regions.keys().filter(|region| is_owed(seen, **region));
     let visits = owed.map(|&region| Action::Schedule { region, answer });
-    let actions = reports.chain(visits).chain([Action::CheckStores]);
+    let ends =
+        seen.pd().operators.iter().filter(|(region, operator)| waits_in_vain(seen, **region, operator));
+    let ends = ends.map(|(&region, _)| Action::OperatorTimeout { region });
+    let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
     // What is repeated for nothing leads nowhere.
     actions.into_iter().find(|action| model.step(state, action).0 != *state)
+}
+
+/// The peer that the operator added was ended by hand (tikv-ctl): its store
+/// refuses it for ever, and PD waits until the operator has taken too long.
+fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool {
+    let Some(OperatorStep::AddLearner(seat)) = operator.step() else { return false };
+    let ended = |peer: &Peer| peer.state == PeerState::Tombstone && peer.id >= seat.peer;
+    seen.peer(seat.store, region).is_some_and(ended)
 }
 
 /// The goals that are not met, one of a kind, stores last.
