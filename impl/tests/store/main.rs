@@ -5,6 +5,7 @@ mod cluster;
 mod engine;
 mod guards;
 mod lifecycle;
+mod merge;
 mod parking;
 mod ranges;
 mod recorder;
