@@ -2,6 +2,8 @@
 //! h, [`RIGHT`] with m and t.
 
 mod catch_up;
+mod elsewhere;
+mod guards;
 mod happy;
 mod refused;
 mod restart;
