@@ -31,25 +31,9 @@ impl Peer {
         }
         self.check_epoch(&command, epoch)?;
         self.check_not_merging(&command, step.guards)?;
-        match &command {
-            Command::Put { key, .. } | Command::Delete { key } => {
-                if !self.storage().region().contains(key) {
-                    return Err(Refusal::KeyNotInRegion.into());
-                }
-            }
-            Command::CompactLog { index } => {
-                let state = self.storage().apply_state();
-                if *index <= state.truncated.index || *index > state.applied {
-                    return Err(Refusal::InvalidCompactIndex.into());
-                }
-            }
-            Command::Split { children, .. } => {
-                split::validate(step.guards, self.storage().region(), children)?;
-                beside?;
-            }
-            Command::PrepareMerge(_) | Command::CommitMerge(_) | Command::RollbackMerge { .. } => beside?,
-            Command::TransferLeader { to } => return self.transfer_leader(*to, step),
-            Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {}
+        self.check_content(&command, beside, step.guards)?;
+        if let Command::TransferLeader { to } = command {
+            return self.transfer_leader(to, step);
         }
         let transferee = self.node.raft.lead_transferee;
         if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
@@ -95,6 +79,32 @@ impl Peer {
             node.raft.lead_transferee = transferee;
             proposed
         })
+    }
+
+    /// Whether the region has what the command means.
+    fn check_content(
+        &self,
+        command: &Command,
+        beside: Result<(), Refusal>,
+        guards: impl Guards,
+    ) -> Result<(), Refusal> {
+        let storage = self.storage();
+        match command {
+            Command::Put { key, .. } | Command::Delete { key } if !storage.region().contains(key) => {
+                Err(Refusal::KeyNotInRegion)
+            }
+            Command::CompactLog { index } => {
+                let state = storage.apply_state();
+                let fits = *index > state.truncated.index && *index <= state.applied;
+                if fits { Ok(()) } else { Err(Refusal::InvalidCompactIndex) }
+            }
+            Command::Split { children, .. } => {
+                split::validate(guards, storage.region(), children)?;
+                beside
+            }
+            Command::PrepareMerge(_) | Command::CommitMerge(_) | Command::RollbackMerge { .. } => beside,
+            _ => Ok(()),
+        }
     }
 
     fn check_epoch(&self, command: &Command, epoch: Option<Epoch>) -> Result<(), Refusal> {
