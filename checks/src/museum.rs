@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::judge::Judge;
-use crate::recover::{Stuck, recover};
+use crate::recover::{BOUND, Stuck, recover};
 use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
 use crate::world::World;
 
@@ -107,6 +107,19 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),
     safety(Guard::DestroySparesTheReplaced, Property::MetaConsistent, "child_snapshot_under_way_smoke"),
     safety(Guard::AnswerCopiesRegion, Property::ReadSafety, "reads_across_a_split_smoke"),
+    safety(Guard::BuriedByCount, Property::TombstoneStoreEmpty, "driver_restarted_smoke"),
+    safety(Guard::StaleReportRefused, Property::DriverView, "late_report_and_late_order_smoke"),
+    safety(Guard::OneOperatorARegion, Property::OneOperator, "administrator_against_the_patrol_smoke"),
+    safety(Guard::RemovalKeepsMajority, Property::NoUnsafeRemoval, "administrator_against_the_patrol_smoke"),
+    delay(Guard::DemotedBeforeRemoval, "administrator_against_the_patrol_smoke"),
+    safety(Guard::TombstoneAbsorbs, Property::TombstoneAbsorbing, "decommission_cancelled_smoke"),
+    safety(Guard::TombstoneByPatrolAlone, Property::TombstoneStoreEmpty, "decommission_cancelled_smoke"),
+    recovery(Guard::EnoughStoresLeft, Goal::StoreLeaves, "administrator_against_the_patrol_smoke"),
+    recovery(Guard::OwnChangesCounted, Goal::Settles, "leaders_store_leaves_smoke"),
+    recovery(Guard::OrphansLeave, Goal::ReplicasWhole, "decommission_cancelled_smoke"),
+    recovery(Guard::OrphanMayFill, Goal::ReplicasWhole, "down_peer_and_a_learner_smoke"),
+    delay(Guard::TargetConnected, "no_legal_target_smoke"),
+    delay(Guard::LeaderHandsOverFirst, "leaders_store_leaves_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 
@@ -264,34 +277,47 @@ fn stuck(
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
     let recovery = recover(&without, &explored, threads, interrupt);
-    let Some(stuck) = recovery.stuck.filter(|stuck| stuck.goal() == goal) else { return Ok(None) };
+    let Some(stuck) = recovery.stuck.filter(|stuck| stuck.missed.goal == goal) else { return Ok(None) };
     let mut trace = stuck_trace(&without, &explored, &stuck);
-    if let Some((healed, action)) = sound_step(&without, &explored, &stuck) {
+    if let Some((healed, other)) = parting(&without, &explored, &stuck) {
         let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
-        let actions: Vec<Action> = trace.actions().take(way + healed).cloned().chain([action]).collect();
-        trace = walk(&without, actions);
+        let would = other.is_some();
+        let actions = trace.actions().take(way).cloned().chain(stuck.healing[..healed].iter().cloned());
+        trace = walk(&without, actions.chain(other).collect::<Vec<_>>());
         trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
         if let Some(last) = trace.steps.last_mut() {
-            last.note = format!("what the sound rules would do here; without {guard} {stuck}");
+            let here = if would { "what the sound rules would do here" } else { "here the guard bites" };
+            last.note = format!("{here}; without {guard} {stuck}");
         }
     }
     Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
 }
 
 /// Where the sound rules would heal otherwise: behind how many steps of the
-/// healing, and what they would do there.
-fn sound_step(without: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Option<(usize, Action)> {
+/// healing, and what they would do there, if that is something else.
+fn parting(
+    without: &Rollcall,
+    explored: &Exploration<State>,
+    stuck: &Stuck,
+) -> Option<(usize, Option<Action>)> {
     let sound = without.with_guards(GuardSet::ALL);
     let mut state = without.at_rest(&explored.states[stuck.state as usize]);
-    for (healed, action) in stuck.healing.iter().take(SHOWN).enumerate() {
+    for (healed, action) in stuck.healing.iter().enumerate() {
         if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
-            return Some((healed, other));
+            return Some((healed, Some(other)));
         }
-        state = without.step(&state, action).0;
+        let after = without.step(&state, action);
+        if after != sound.step(&state, action) {
+            return Some((healed + 1, None));
+        }
+        state = after.0;
     }
-    let shows = || heal::change_that_shows(without, &state, stuck.region());
-    let action = stuck.missed.as_ref().and_then(|_| heal::next(&sound, &state).or_else(shows))?;
-    Some((stuck.healing.len(), action))
+    if stuck.healing.len() == BOUND {
+        return None;
+    }
+    let shows = || heal::change_that_shows(without, &state, stuck.missed.region);
+    let action = heal::next(&sound, &state).or_else(shows)?;
+    Some((stuck.healing.len(), Some(action)))
 }
 
 /// A shortest trace to a step that the rules decide otherwise without the

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use ahash::RandomState;
 use rollcall_model::heal::{self, Goal, Missed};
 use rollcall_model::{Rollcall, State};
-use rollcall_traces::{Action, RegionId};
+use rollcall_traces::Action;
 
 use crate::explorer::Exploration;
 
@@ -41,28 +41,13 @@ pub struct Stuck {
     pub state: u32,
     /// What the schedule did from there.
     pub healing: Vec<Action>,
-    /// What was missed; none where the schedule did not end within [`BOUND`].
-    pub missed: Option<Missed>,
-}
-
-impl Stuck {
-    /// The region in which it was missed; 0 where healing did not end.
-    pub fn region(&self) -> RegionId {
-        self.missed.as_ref().map_or(0, |missed| missed.region)
-    }
-
-    /// The goal that was missed.
-    pub fn goal(&self) -> Goal {
-        self.missed.as_ref().map_or(Goal::LeaderElectable, |missed| missed.goal)
-    }
+    /// What was missed.
+    pub missed: Missed,
 }
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.missed {
-            Some(missed) => write!(f, "{missed}"),
-            None => write!(f, "healing does not end within {BOUND} actions"),
-        }
+        write!(f, "{}", self.missed)
     }
 }
 
@@ -142,6 +127,17 @@ pub fn recover(
     Recovery { recovered, finished: stuck.is_some() || recovered == states.len() as u64, stuck }
 }
 
+/// What is missed where the schedule does not end: a leader, if that is still
+/// the matter.
+fn endless(model: &Rollcall, state: &State) -> Missed {
+    let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal == Goal::LeaderElectable);
+    without_leader.unwrap_or_else(|| Missed {
+        goal: Goal::Settles,
+        region: 0,
+        what: format!("healing does not end within {BOUND} actions"),
+    })
+}
+
 /// Follows the schedule until it ends or meets a state that is known to heal.
 fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>) -> Result<(), Stuck> {
     let mut state = first;
@@ -154,11 +150,11 @@ fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>)
         let Some(action) = heal::next(model, &state) else {
             match heal::missed(model, &state).into_iter().next() {
                 None => break,
-                missed => return Err(Stuck { state: 0, healing, missed }),
+                Some(missed) => return Err(Stuck { state: 0, healing, missed }),
             }
         };
         if healing.len() == BOUND {
-            return Err(Stuck { state: 0, healing, missed: None });
+            return Err(Stuck { state: 0, healing, missed: endless(model, &state) });
         }
         state = model.step(&state, &action).0;
         healing.push(action);

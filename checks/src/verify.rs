@@ -271,7 +271,7 @@ pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuc
     if let Some(last) = trace.steps.last_mut() {
         last.note = stuck.to_string();
     }
-    trace.verdict = Some(Verdict::violated(stuck.goal().name(), trace.steps.len() as u64));
+    trace.verdict = Some(Verdict::violated(stuck.missed.goal.name(), trace.steps.len() as u64));
     trace
 }
 

@@ -96,6 +96,7 @@ fn scope() -> Scope {
             transfers: 2,
             compactions: 2,
             reads: 2,
+            ..Budgets::default()
         },
         ..base.expect("the scope is there").scope
     }

@@ -90,6 +90,20 @@ scopes! {
         child_split_again
         first_messages_parked
         reads_across_a_split;
+    decommission:
+        one_store_leaves
+        crash_while_a_store_leaves
+        leaders_store_leaves
+        split_racing_a_decommission
+        late_report_and_late_order
+        two_stores_of_a_region_leave
+        decommission_cancelled
+        no_legal_target
+        leaving_store_stopped
+        driver_restarted
+        administrator_against_the_patrol
+        down_peer_and_a_learner
+        one_replica;
 }
 
 #[test]

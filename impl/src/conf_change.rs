@@ -19,11 +19,10 @@ pub(crate) fn check_propose(
     command: &Command,
 ) -> Result<(), Refusal> {
     check(guards, region, command)?;
+    // A leader may enter a joint configuration that demotes it, and hands over
+    // before that ends.
     let removes_leader = match command {
         Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader,
-        Command::EnterJoint(changes) => {
-            changes.iter().any(|change| change.kind == ChangeKind::AddLearner && change.peer == leader)
-        }
         Command::LeaveJoint => {
             region.member(leader).is_some_and(|member| member.role == MemberRole::DemotingVoter)
         }

@@ -1,7 +1,8 @@
 //! The guards: rules that somebody once left out, by name.
 //!
-//! A sound store has them all, and the compiler removes the question. A store
-//! built with [`Dropped`] lacks one and exists for the museum and for tests.
+//! A sound store or placement driver has them all, and the compiler removes
+//! the question. One built with [`Dropped`] lacks one and exists for the museum
+//! and for tests.
 //! The model has the same names. Guards that only an implementation can show
 //! are listed in [`Guard::is_implementation_only`].
 
@@ -14,6 +15,8 @@ pub enum Decider {
     Raft,
     /// The store itself.
     Store,
+    /// The placement driver.
+    PlacementDriver,
 }
 
 impl fmt::Display for Decider {
@@ -21,6 +24,7 @@ impl fmt::Display for Decider {
         f.write_str(match self {
             Decider::Raft => "raft-rs",
             Decider::Store => "Store",
+            Decider::PlacementDriver => "PlacementDriver",
         })
     }
 }
@@ -197,6 +201,32 @@ guards! {
     RollbackNeedsCause "rollback_needs_cause" Store,
     /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).
     MergeVersionAboveBoth "merge_version_above_both" Store,
+    /// A leaving store counts as empty by the size of its regions, which after a restart of the driver is 0 (row 42, pd#9333; inferred from the code).
+    BuriedByCount "buried_by_count" PlacementDriver,
+    /// A report that is behind is believed, and the key space turns back (row 35, tikv#3868).
+    StaleReportRefused "stale_report_refused" PlacementDriver,
+    /// A second operator takes the place of one that is half done (row 38).
+    OneOperatorARegion "one_operator_a_region" PlacementDriver,
+    /// A live voter is removed and the dead outvote the living (row 46).
+    RemovalKeepsMajority "removal_keeps_majority" PlacementDriver,
+    /// One of two voters is told to go directly; the survivor can never win (row 15 by the driver, pd#4411).
+    DemotedBeforeRemoval "demoted_before_removal" PlacementDriver,
+    /// A store that has left serves again under its old id (row 47).
+    TombstoneAbsorbs "tombstone_absorbs" PlacementDriver,
+    /// A store with peers is declared Tombstone by hand, as PD took it until 4.x (row 45).
+    TombstoneByPatrolAlone "tombstone_by_patrol_alone" PlacementDriver,
+    /// So many stores leave that no region can have all of its replicas (row 39).
+    EnoughStoresLeft "enough_stores_left" PlacementDriver,
+    /// An operator takes the learner that it added for somebody else's change and is cancelled (pd#1714).
+    OwnChangesCounted "own_changes_counted" PlacementDriver,
+    /// A learner that no rule asks for stays for ever, and its store with it (row 51).
+    OrphansLeave "orphans_leave" PlacementDriver,
+    /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
+    OrphanMayFill "orphan_may_fill" PlacementDriver,
+    /// A peer is sent to a store that nobody has heard from (row 48).
+    TargetConnected "target_connected" PlacementDriver,
+    /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
+    LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
 }
 
 impl Guard {

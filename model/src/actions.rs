@@ -1,8 +1,9 @@
 //! Which actions a state offers within its scope, and what they cost.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, Outgoing, Peer, PeerState, RegionId, Role,
-    Scope, SplitKeys, StoreId, StoreStatus,
+    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, OperatorStep, Order,
+    Outcome, Outgoing, Peer, PeerState, RegionId, Returned, Role, Scope, SplitKeys, StoreId, StoreState,
+    StoreStatus,
 };
 
 use crate::state::Seen;
@@ -22,6 +23,11 @@ enum Cost {
     Transfer,
     Compaction,
     Read,
+    Admin,
+    Schedule,
+    Silence,
+    Timeout,
+    PdRestart,
 }
 
 fn cost(action: &Action) -> Cost {
@@ -29,7 +35,9 @@ fn cost(action: &Action) -> Cost {
         Action::Campaign { .. } => Cost::Election,
         Action::Crash { .. } => Cost::Crash,
         Action::Destroy { .. } => Cost::Destroy,
-        Action::Vote { answer, .. } | Action::Replicate { answer, .. } => match answer {
+        Action::Vote { answer, .. }
+        | Action::Replicate { answer, .. }
+        | Action::RegionHeartbeat { answer, .. } => match answer {
             Answer::Given => Cost::Nothing,
             Answer::Lost => Cost::Lost,
             Answer::Held => Cost::Late,
@@ -44,7 +52,19 @@ fn cost(action: &Action) -> Cost {
         },
         Action::AskSplit { .. } => Cost::Split,
         Action::Read { .. } => Cost::Read,
-        Action::ApplySnapshot { .. }
+        Action::Decommission { .. }
+        | Action::CancelDecommission { .. }
+        | Action::SetTombstone { .. }
+        | Action::RemoveTombstone { .. }
+        | Action::AddOperator { .. }
+        | Action::RemoveOperator { .. } => Cost::Admin,
+        Action::Schedule { .. } => Cost::Schedule,
+        Action::StoreSilent { .. } => Cost::Silence,
+        Action::OperatorTimeout { .. } => Cost::Timeout,
+        Action::PdRestart => Cost::PdRestart,
+        Action::StoreHeartbeat { .. }
+        | Action::CheckStores
+        | Action::ApplySnapshot { .. }
         | Action::Apply { .. }
         | Action::AnswerRead { .. }
         | Action::TimeoutNow { .. }
@@ -69,14 +89,35 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
         Cost::Transfer => &mut budgets.transfers,
         Cost::Compaction => &mut budgets.compactions,
         Cost::Read => &mut budgets.reads,
+        Cost::Admin => &mut budgets.admin,
+        Cost::Schedule => &mut budgets.schedules,
+        Cost::Silence => &mut budgets.silences,
+        Cost::Timeout => &mut budgets.timeouts,
+        Cost::PdRestart => &mut budgets.pd_restarts,
     })
 }
 
-/// Counts an action that was done.
-pub(crate) fn spend(spent: &mut Budgets, action: &Action) -> bool {
-    match counter(spent, action) {
-        Some(spent) => {
-            *spent += 1;
+/// Counts an action that was done. An order to hand over counts as a transfer if
+/// it is taken, for it raises the term like any other, and costs nothing if it
+/// is lost: the leader that takes it may give it up as well.
+pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> bool {
+    let count = match (action, outcome) {
+        (
+            Action::RegionHeartbeat { answer, .. },
+            Outcome::Done(Returned::Ordered {
+                order: Order::Propose(Command::TransferLeader { .. }),
+                refused,
+            }),
+        ) => match answer {
+            Answer::Given => refused.is_none().then_some(&mut spent.transfers),
+            Answer::Lost => None,
+            Answer::Held => Some(&mut spent.late),
+        },
+        _ => counter(spent, action),
+    };
+    match count {
+        Some(count) => {
+            *count = count.saturating_add(1);
             true
         }
         None => false,
@@ -98,6 +139,11 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         transfers: all.transfers.saturating_sub(spent.transfers),
         compactions: all.compactions.saturating_sub(spent.compactions),
         reads: all.reads.saturating_sub(spent.reads),
+        admin: all.admin.saturating_sub(spent.admin),
+        schedules: all.schedules.saturating_sub(spent.schedules),
+        silences: all.silences.saturating_sub(spent.silences),
+        timeouts: all.timeouts.saturating_sub(spent.timeouts),
+        pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
     }
 }
 
@@ -143,6 +189,70 @@ impl Offer<'_> {
         }
         for slot in 0..seen.held().len() {
             self.actions.push(Action::Late { slot });
+        }
+        if self.scope.max_replicas > 0 {
+            self.of_driver();
+        }
+    }
+
+    /// What the placement driver is told, does by itself, and is asked to do.
+    fn of_driver(&mut self) {
+        let pd = self.seen.pd();
+        for (&store, known) in &pd.stores {
+            let runs = self.seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up);
+            let told = KnownStore {
+                liveness: Liveness::Connected,
+                full: self.scope.full.contains(&store),
+                ..*known
+            };
+            if runs && told != *known {
+                self.actions.push(Action::StoreHeartbeat { store });
+            }
+            let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
+            if self.left.silences > 0 && may_fail && known.liveness != Liveness::Down {
+                self.actions.push(Action::StoreSilent { store });
+            }
+        }
+        for &region in pd.regions.keys() {
+            if pd.operators.contains_key(&region) {
+                if self.left.timeouts > 0 {
+                    self.actions.push(Action::OperatorTimeout { region });
+                }
+            } else if self.left.schedules > 0 {
+                for answer in self.answers() {
+                    self.actions.push(Action::Schedule { region, answer });
+                }
+            }
+        }
+        if pd.stores.values().any(|known| known.state == StoreState::Offline) {
+            self.actions.push(Action::CheckStores);
+        }
+        if self.left.pd_restarts > 0 {
+            self.actions.push(Action::PdRestart);
+        }
+        if self.left.admin > 0 {
+            self.actions.extend(self.scope.admin.iter().cloned());
+        }
+    }
+
+    /// A leader reports. What is ordered may get lost or be late; an order to
+    /// hand over is lost, at no cost, once no transfer is left.
+    fn reports(&mut self, store: StoreId, region: RegionId) {
+        let pd = self.seen.pd();
+        let running = pd.operators.get(&region).and_then(|running| running.step());
+        let transfers = matches!(running, Some(OperatorStep::TransferLeader { .. }));
+        let spent = transfers && self.left.transfers == 0;
+        let answers: Vec<Answer> = match running {
+            None => vec![Answer::Given],
+            Some(_) if spent => vec![Answer::Lost],
+            Some(_) => self.answers().collect(),
+        };
+        for answer in answers {
+            self.actions.push(Action::RegionHeartbeat { region, store, answer });
+        }
+        if self.left.late > 0 {
+            let (from, message) = (store, Outgoing::RegionReport);
+            self.actions.push(Action::Hold { region, from, to: 0, message });
         }
     }
 
@@ -216,6 +326,9 @@ impl Offer<'_> {
             }
         }
         self.proposals(store, region, peer);
+        if self.scope.max_replicas > 0 {
+            self.reports(store, region);
+        }
         if let Some(transfer) = peer.leading.as_ref().and_then(|leading| leading.transfer) {
             self.actions.push(Action::TransferTimeout { region, store });
             if transfer.timeout_now {

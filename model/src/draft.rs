@@ -4,7 +4,8 @@
 //! it writes has cost no copy.
 
 use rollcall_traces::{
-    Held, Member, MemberRole, Peer, PeerState, Reason, RegionId, Snapshot, StoreId, StoreStatus,
+    Held, Member, MemberRole, Peer, PeerState, PlacementDriver, Reason, RegionId, Snapshot, StoreId,
+    StoreStatus,
 };
 
 use crate::guard::{Guard, GuardSet};
@@ -18,6 +19,7 @@ pub(crate) struct Draft<'m> {
     peers: Vec<(usize, RegionId, Option<Peer>)>,
     metas: Vec<(usize, Meta)>,
     status: Option<(usize, StoreStatus)>,
+    pd: Option<PlacementDriver>,
     rest: Option<Rest>,
     /// Answers to parked messages: they belong to no round.
     said: Vec<Held>,
@@ -32,6 +34,7 @@ impl<'m> Draft<'m> {
             peers: Vec::new(),
             metas: Vec::new(),
             status: None,
+            pd: None,
             rest: None,
             said: Vec::new(),
         }
@@ -46,10 +49,16 @@ impl<'m> Draft<'m> {
     }
 
     /// The state with everything that was written, and what was said beside.
-    pub(crate) fn finish(self) -> (State, Vec<Held>) {
+    pub(crate) fn finish(mut self) -> (State, Vec<Held>) {
         let mut after = self.before;
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
             self.finish_stores(&mut after);
+        }
+        if let Some(pd) = self.pd.take() {
+            let number = self.parts.drivers.intern_ref(&pd);
+            if number != self.rest().pd {
+                self.rest_mut().pd = number;
+            }
         }
         if let Some(rest) = self.rest {
             after.rest = self.parts.rest.intern(rest);
@@ -96,6 +105,29 @@ impl<'m> Draft<'m> {
     pub(crate) fn rest_mut(&mut self) -> &mut Rest {
         let (parts, before) = (self.parts, self.before);
         self.rest.get_or_insert_with(|| parts.rest.get(before.rest).clone())
+    }
+
+    /// The placement driver.
+    pub(crate) fn pd(&self) -> &PlacementDriver {
+        self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
+    }
+
+    pub(crate) fn pd_mut(&mut self) -> &mut PlacementDriver {
+        if self.pd.is_none() {
+            self.pd = Some(self.pd().clone());
+        }
+        self.pd.as_mut().expect("a copy to write to")
+    }
+
+    /// How many voters the placement driver wants of a region; 0 if it only
+    /// allots ids.
+    pub(crate) fn replicas_wanted(&self) -> u64 {
+        self.parts.replicas
+    }
+
+    /// Whether the store has too little space for another peer.
+    pub(crate) fn is_full(&self, store: StoreId) -> bool {
+        self.parts.full.contains(&store)
     }
 
     /// The peer or tombstone in that place.

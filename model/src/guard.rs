@@ -98,6 +98,32 @@ guards! {
     AnswerCopiesRegion = "answer_copies_region",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
+    /// A store is buried when no region lists a peer there, however small its regions seem; else a restart of PD makes it look empty (row 42, pd#9333; read from the code).
+    BuriedByCount = "buried_by_count",
+    /// PD believes no report that is behind what it knows; else it goes back to members that are gone (row 35, tikv#3868).
+    StaleReportRefused = "stale_report_refused",
+    /// A region has one operator; else two of them take two of its voters (row 38).
+    OneOperatorARegion = "one_operator_a_region",
+    /// PD removes no live voter if the dead would then outvote the living; else a script of remove-peer ends a majority (row 46).
+    RemovalKeepsMajority = "removal_keeps_majority",
+    /// PD demotes one of two voters before it removes it; else the removal is refused again and again, or strands the survivor (row 15, pd#4411).
+    DemotedBeforeRemoval = "demoted_before_removal",
+    /// Tombstone is absorbing; else a store that has left serves again (row 47).
+    TombstoneAbsorbs = "tombstone_absorbs",
+    /// Only the patrol makes a store Tombstone; else somebody does while regions have peers there (row 45, pd#3407).
+    TombstoneByPatrolAlone = "tombstone_by_patrol_alone",
+    /// `store delete` is refused if too few stores would be left; else it stays Offline for ever (row 39).
+    EnoughStoresLeft = "enough_stores_left",
+    /// An operator's own changes of conf_ver are counted; else healthy operators are cancelled (pd#1714).
+    OwnChangesCounted = "own_changes_counted",
+    /// Learners that nobody asked for are removed; else they keep their store from ever being empty (row 51).
+    OrphansLeave = "orphans_leave",
+    /// A healthy learner may take a dead voter's place; else the region stays short for days (pd#6559).
+    OrphanMayFill = "orphan_may_fill",
+    /// A new peer goes to a store that is heard from; else an operator waits for a stopped one (row 48).
+    TargetConnected = "target_connected",
+    /// PD moves leadership away before it demotes the leader; else the order is refused for ever (pd#1923).
+    LeaderHandsOverFirst = "leader_hands_over_first",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }

@@ -9,8 +9,10 @@
 //!
 //! A region is owed its goals while a majority of its newest configuration (of
 //! both halves of a joint one) is on stores whose disks are there. An operator
-//! is assumed who ends joint configurations, because without the placement
-//! driver nobody else does.
+//! is assumed who ends joint configurations where there is no placement driver;
+//! where there is one, it does, and the stores that leave are owed their end.
+
+mod driver;
 
 use std::fmt;
 
@@ -36,6 +38,16 @@ pub enum Goal {
     TransferEnds,
     /// The region is not joint, and would take a conf change (L2).
     ChangesPossible,
+    /// What happens comes to an end.
+    Settles,
+    /// PD knows the region's leader, and the region as its leader has it (L7).
+    DriverTrue,
+    /// No operator is under way.
+    OperatorsEnd,
+    /// The region has as many voters as PD wants, and nobody else.
+    ReplicasWhole,
+    /// A store that was told to leave has left, if its peers could be moved (L6).
+    StoreLeaves,
 }
 
 impl Goal {
@@ -46,6 +58,11 @@ impl Goal {
         Goal::RemovedGone,
         Goal::TransferEnds,
         Goal::ChangesPossible,
+        Goal::Settles,
+        Goal::DriverTrue,
+        Goal::OperatorsEnd,
+        Goal::ReplicasWhole,
+        Goal::StoreLeaves,
     ];
 
     /// Its name in reports.
@@ -56,6 +73,11 @@ impl Goal {
             Goal::RemovedGone => "removed_gone",
             Goal::TransferEnds => "transfer_ends",
             Goal::ChangesPossible => "changes_possible",
+            Goal::Settles => "settles",
+            Goal::DriverTrue => "driver_true",
+            Goal::OperatorsEnd => "operators_end",
+            Goal::ReplicasWhole => "replicas_whole",
+            Goal::StoreLeaves => "store_leaves",
         }
     }
 }
@@ -71,7 +93,7 @@ impl fmt::Display for Goal {
 pub struct Missed {
     /// The goal.
     pub goal: Goal,
-    /// The region.
+    /// The region; 0 where it is a store's goal.
     pub region: RegionId,
     /// What is there instead, in words.
     pub what: String,
@@ -79,7 +101,10 @@ pub struct Missed {
 
 impl fmt::Display for Missed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: region {}: {}", self.goal, self.region, self.what)
+        match self.region {
+            0 => write!(f, "{}: {}", self.goal, self.what),
+            region => write!(f, "{}: region {region}: {}", self.goal, self.what),
+        }
     }
 }
 
@@ -88,6 +113,10 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
     let seen = model.seen(state);
     if let Some((store, _)) = seen.stores().find(|(_, status)| *status == StoreStatus::Down) {
         return Some(Action::Restart { store });
+    }
+    let placed = model.scope().max_replicas > 0;
+    if placed && let Some(action) = driver::store_reports(model, state) {
+        return Some(action);
     }
     let regions: Vec<RegionId> = seen.regions().collect();
     for &region in &regions {
@@ -99,7 +128,9 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
             }
         }
     }
-    regions.into_iter().find_map(|region| Schedule { model, state, seen, region }.next())
+    let of_region = |region| Schedule { model, state, seen, region, placed }.next();
+    let action = regions.into_iter().find_map(of_region);
+    action.or_else(|| if placed { driver::patrol(model, state) } else { None })
 }
 
 /// The first of the actions that the rules take.
@@ -113,6 +144,8 @@ struct Schedule<'a> {
     state: &'a State,
     seen: Seen<'a>,
     region: RegionId,
+    /// Somebody places peers, and ends joint configurations.
+    placed: bool,
 }
 
 impl Schedule<'_> {
@@ -170,7 +203,7 @@ impl Schedule<'_> {
         if let Some(action) = self.remind(leader) {
             return Some(action);
         }
-        if !leader.region.is_joint() {
+        if !leader.region.is_joint() || self.placed {
             return None;
         }
         // One that is demoted hands over first.
@@ -192,7 +225,8 @@ impl Schedule<'_> {
         })
     }
 
-    /// The peer with the best log campaigns until its term is beyond all others.
+    /// Who asks already in the highest term is answered; then the peer with the
+    /// best log campaigns until its term is beyond all others.
     fn elect(&self) -> Option<Action> {
         let region = self.region;
         let mut candidates: Vec<(StoreId, &Peer)> = self
@@ -200,15 +234,16 @@ impl Schedule<'_> {
             .replicas(region)
             .filter(|(_, peer)| peer.state == PeerState::Normal && peer.region.is_voter(peer.id))
             .collect();
+        let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
+        let asking = candidates.iter().filter(|(_, peer)| asks(peer));
+        if let Some(vote) = asking.into_iter().find_map(|(store, peer)| self.votes(*store, peer)) {
+            return Some(vote);
+        }
         candidates.sort_by_key(|(store, peer)| {
             (std::cmp::Reverse((peer.log.last_term(), peer.log.last_index())), *store)
         });
-        let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
-        candidates.into_iter().find_map(|(store, peer)| {
-            let asks = peer.role == Role::Candidate && peer.term == highest;
-            let vote = asks.then(|| self.votes(store, peer)).flatten();
-            vote.or_else(|| self.first_done([Action::Campaign { region, store }]))
-        })
+        self.first_done(candidates.into_iter().map(|(store, _)| Action::Campaign { region, store }))
     }
 }
 
@@ -267,7 +302,9 @@ pub fn change_that_shows(model: &Rollcall, state: &State, region: RegionId) -> O
 pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
-    regions.filter_map(|region| missed_of(model, state, seen, region)).collect()
+    let of_driver = model.scope().max_replicas > 0;
+    let of_driver = of_driver.then(|| driver::missed(model, state)).flatten();
+    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).collect()
 }
 
 fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {

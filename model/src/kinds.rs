@@ -16,6 +16,8 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
         Message::TimeoutNow => "late timeout now",
         Message::Removed { .. } => "late removed",
         Message::SplitAnswer { .. } => "late ids for a split",
+        Message::Order(_) => "late order",
+        Message::RegionReport { .. } => "late region report",
     }
 }
 
@@ -61,6 +63,26 @@ pub const ACTION_KINDS: &[&str] = &[
     "late timeout now",
     "late removed",
     "late ids for a split",
+    "region heartbeat",
+    "region heartbeat, order lost",
+    "region heartbeat, order held",
+    "store heartbeat",
+    "store silent",
+    "schedule",
+    "schedule, order lost",
+    "schedule, order held",
+    "operator timeout",
+    "check stores",
+    "pd restart",
+    "decommission",
+    "cancel decommission",
+    "set tombstone",
+    "remove tombstone",
+    "add operator",
+    "remove operator",
+    "hold region report",
+    "late region report",
+    "late order",
 ];
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
@@ -99,6 +121,24 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::Hold { message: Outgoing::Heartbeat, .. } => "hold heartbeat",
         Action::Hold { message: Outgoing::VoteRequest, .. } => "hold vote request",
         Action::Hold { message: Outgoing::TimeoutNow, .. } => "hold timeout now",
+        Action::Hold { message: Outgoing::RegionReport, .. } => "hold region report",
+        Action::RegionHeartbeat { answer: Answer::Given, .. } => "region heartbeat",
+        Action::RegionHeartbeat { answer: Answer::Lost, .. } => "region heartbeat, order lost",
+        Action::RegionHeartbeat { answer: Answer::Held, .. } => "region heartbeat, order held",
+        Action::StoreHeartbeat { .. } => "store heartbeat",
+        Action::StoreSilent { .. } => "store silent",
+        Action::Schedule { answer: Answer::Given, .. } => "schedule",
+        Action::Schedule { answer: Answer::Lost, .. } => "schedule, order lost",
+        Action::Schedule { answer: Answer::Held, .. } => "schedule, order held",
+        Action::OperatorTimeout { .. } => "operator timeout",
+        Action::CheckStores => "check stores",
+        Action::PdRestart => "pd restart",
+        Action::Decommission { .. } => "decommission",
+        Action::CancelDecommission { .. } => "cancel decommission",
+        Action::SetTombstone { .. } => "set tombstone",
+        Action::RemoveTombstone { .. } => "remove tombstone",
+        Action::AddOperator { .. } => "add operator",
+        Action::RemoveOperator { .. } => "remove operator",
         Action::Late { slot } => {
             seen.held().get(*slot).map_or("late append", |held| late_kind(&held.message))
         }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Held, History, HistoryParts, LogPosition, Outcome, Peer, PeerState, PlacementDriver, Reason,
-    Region, Scope, ScopeError, StoreStatus, Subject, View,
+    Action, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, LogPosition, Outcome, Peer,
+    PeerState, PlacementDriver, Reason, Region, Scope, ScopeError, StoreId, StoreState, StoreStatus, Subject,
+    View,
 };
 use stateright::Model;
 
@@ -143,7 +144,7 @@ impl Rollcall {
         }
         let mut after = self.remember(state, action, &outcome, after);
         let mut spent = self.parts.rest.get(after.rest).spent;
-        if actions::spend(&mut spent, action) {
+        if actions::spend(&mut spent, action, &outcome) {
             let rest = Rest { spent, ..self.parts.rest.get(after.rest).clone() };
             after.rest = self.parts.rest.intern(rest);
         }
@@ -222,12 +223,35 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
         let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
         *number = parts.places.intern(Place { status: StoreStatus::Up, meta, peers });
     }
-    let rest = Rest { pd: PlacementDriver { next_id: scope.next_id }, ..Rest::default() };
+    let rest = Rest { pd: parts.drivers.intern(first_driver(scope)), ..Rest::default() };
     let mut state =
         State { stores, rest: parts.rest.intern(rest), history: parts.history.intern(History::default()) };
     let history = History::begin(carried, &parts.seen(&state));
     state.history = parts.history.intern(history);
     state
+}
+
+/// A driver that has heard from every store and of no leader.
+fn first_driver(scope: &Scope) -> PlacementDriver {
+    let mut pd = PlacementDriver { next_id: scope.next_id, ..PlacementDriver::default() };
+    if scope.max_replicas > 0 {
+        let record = |store: &StoreId| KnownStore {
+            state: StoreState::Up,
+            physically_destroyed: false,
+            liveness: Liveness::Connected,
+            full: scope.full.contains(store),
+        };
+        pd.stores = scope.stores.iter().map(|store| (*store, record(store))).collect();
+        let known = |region: &Region| KnownRegion {
+            region: region.clone(),
+            leader: 0,
+            term: 0,
+            pending: Default::default(),
+            down: Default::default(),
+        };
+        pd.regions = scope.regions.iter().map(|region| (region.id, known(region))).collect();
+    }
+    pd
 }
 
 /// A replica that the region began with.

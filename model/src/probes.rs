@@ -3,8 +3,8 @@
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
-    Action, Answer, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch, Key, Outgoing, Peer, Region,
-    RegionId, Role, Scope, SplitKeys, StoreId,
+    Action, AdminOperator, Answer, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch, Key, Outgoing,
+    Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId,
 };
 
 use crate::state::Seen;
@@ -36,6 +36,55 @@ pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>)
     for slot in 0..=seen.held().len() {
         actions.push(Action::Late { slot });
     }
+    if scope.max_replicas > 0 {
+        of_driver(scope, seen, &stores, actions);
+    }
+}
+
+/// What the placement driver can be told and asked, of every store and region
+/// that it knows and of one of each that it does not.
+fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
+    let unknown = seen.pd().next_id + 100;
+    let all = || stores.iter().copied().chain([unknown]);
+    for store in all() {
+        actions.push(Action::StoreHeartbeat { store });
+        actions.push(Action::StoreSilent { store });
+        actions.push(Action::Decommission { store, force: false });
+        actions.push(Action::Decommission { store, force: true });
+        actions.push(Action::CancelDecommission { store });
+        actions.push(Action::SetTombstone { store });
+        actions.push(Action::RemoveTombstone { store });
+    }
+    let answer = Answer::Given;
+    let keys: Vec<Key> = scope.splits.iter().flat_map(|split| split.keys.clone()).take(1).collect();
+    for region in seen.regions().chain([unknown]) {
+        for store in all() {
+            actions.push(Action::RegionHeartbeat { region, store, answer });
+            actions.push(Action::Hold { region, from: store, to: 0, message: Outgoing::RegionReport });
+            for operator in [
+                AdminOperator::AddPeer { store },
+                AdminOperator::RemovePeer { store },
+                AdminOperator::TransferLeader { store },
+            ] {
+                actions.push(Action::AddOperator { region, operator, answer });
+            }
+        }
+        for keys in [Vec::new(), vec![Key::empty()], keys.clone(), vec![Key::from("zz")]] {
+            let operator = AdminOperator::Split { keys };
+            actions.push(Action::AddOperator { region, operator, answer });
+        }
+        actions.push(Action::Schedule { region, answer });
+        actions.push(Action::OperatorTimeout { region });
+        actions.push(Action::RemoveOperator { region });
+        actions.push(Action::Hold {
+            region,
+            from: stores[0],
+            to: stores[0],
+            message: Outgoing::RegionReport,
+        });
+    }
+    actions.push(Action::CheckStores);
+    actions.push(Action::PdRestart);
 }
 
 fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {

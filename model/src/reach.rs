@@ -1,7 +1,9 @@
 //! What a scope must be able to reach: a scope in which something never
 //! happens has failed, however many states it has.
 
-use rollcall_traces::{Cluster, MemberRole, Message, PeerState, Role, StoreStatus};
+use rollcall_traces::{
+    Cluster, Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus,
+};
 
 use crate::model::{FIRST, Rollcall};
 use crate::state::Seen;
@@ -53,6 +55,27 @@ fn some_child(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) 
 /// How many initialised regions a store has at most.
 fn most_regions(seen: Seen<'_>) -> usize {
     seen.stores().map(|(store, _)| seen.ranges(store).count()).max().unwrap_or(0)
+}
+
+/// How many stores have left, as far as PD knows, and of which `is` holds.
+fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
+    let left = |(store, known): &(&u64, &rollcall_traces::KnownStore)| {
+        known.state == StoreState::Tombstone && is(**store)
+    };
+    seen.pd().stores.iter().filter(left).count()
+}
+
+/// Some region's leader in charge, and what PD believes of the region.
+fn some_led(
+    seen: Seen<'_>,
+    is: impl Fn(&rollcall_traces::Peer, &rollcall_traces::KnownRegion) -> bool,
+) -> bool {
+    seen.pd().regions.values().any(|known| {
+        let leads = |peer: &rollcall_traces::Peer| {
+            peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)
+        };
+        seen.replicas(known.region.id).any(|(_, peer)| leads(peer) && is(peer, known))
+    })
 }
 
 fn is_split(entry: &rollcall_traces::Entry) -> bool {
@@ -309,6 +332,71 @@ reaches! {
     AppendParked = "an append parked":
         |seen| seen.stores().any(|(store, _)| {
             seen.parked(store).iter().any(|held| matches!(held.message, Message::Append { .. }))
+        }),
+    /// A store is leaving that PD knows to have peers.
+    StoreOffline = "a store that is leaving with a peer on it":
+        |seen| seen.pd().stores.iter().any(|(store, known)| {
+            known.state == StoreState::Offline && seen.pd().regions_on(*store).next().is_some()
+        }),
+    /// A store has left.
+    StoreTombstone = "a store Tombstone":
+        |seen| tombstones(seen, |_| true) > 0,
+    /// Two stores have left.
+    TwoStoresTombstone = "two stores Tombstone":
+        |seen| tombstones(seen, |_| true) > 1,
+    /// A store has left whose process does not run.
+    DeadStoreTombstone = "a store Tombstone that does not run":
+        |seen| tombstones(seen, |store| {
+            seen.stores().any(|(id, status)| id == store && status != StoreStatus::Up)
+        }) > 0,
+    /// A peer that PD added votes, and the region has as many voters as at first.
+    ReplacementVotes = "a peer that PD added votes in the place of another":
+        |seen| some_led(seen, |peer, _| {
+            !peer.region.is_joint()
+                && peer.region.incoming_voters().count() == seen.founders().len()
+                && peer.region.incoming_voters().any(|id| !seen.founders().iter().any(|member| member.id == id))
+        }),
+    /// Two voters are left of three.
+    TwoVotersLeft = "two voters left of three":
+        |seen| some_led(seen, |peer, _| {
+            !peer.region.is_joint() && peer.region.incoming_voters().count() == 2 && seen.founders().len() == 3
+        }),
+    /// PD does not know of a region that has a leader.
+    ChildUnknownToDriver = "a child with a leader that PD does not know":
+        |seen| some_child(seen, |_, peer| {
+            peer.role == Role::Leader && !seen.pd().regions.contains_key(&peer.region.id)
+        }),
+    /// PD's view of a region is behind its leader's.
+    DriverBehind = "PD behind a leader":
+        |seen| some_led(seen, |peer, known| known.region.epoch.is_stale_against(&peer.region.epoch)),
+    /// An order is under way.
+    OrderUnderWay = "an order under way":
+        |seen| seen.held().iter().any(|held| matches!(held.message, Message::Order(_))),
+    /// A report is under way that is behind what PD knows.
+    ReportUnderWay = "a report under way that came too late":
+        |seen| seen.held().iter().any(|held| {
+            held.is_to_driver() && seen.pd().regions.get(&held.region).is_some_and(|known| {
+                held.epoch.is_stale_against(&known.region.epoch)
+            })
+        }),
+    /// A store is Up again while the region still has the learner that was to take its peer's place.
+    CancelledHalfWay = "a store Up again with its replacement half-way there":
+        |seen| some_led(seen, |peer, _| {
+            peer.region.peers.iter().any(|member| member.role == MemberRole::Learner)
+        }) && seen.pd().stores.values().all(|known| known.state == StoreState::Up),
+    /// PD has moved leadership off a store whose peer it cannot move.
+    LeaderEvicted = "leadership moved off a store whose peer has nowhere to go":
+        |seen| seen.pd().operators.values().any(|operator| operator.purpose == Purpose::EvictLeader),
+    /// A store has said that it is full.
+    StoreFull = "a store too full":
+        |seen| seen.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),
+    /// PD knows a region that nobody leads.
+    DriverKnowsNoLeader = "a region that nobody leads, as far as PD knows":
+        |seen| seen.pd().regions.values().any(|known| known.leader().is_none()),
+    /// A learner takes the place of a dead voter.
+    OrphanFills = "a learner about to take a dead voter's place":
+        |seen| seen.pd().operators.values().any(|operator| {
+            operator.purpose == Purpose::ReplaceDownPeerWithOrphanPeer
         }),
     /// A child is asked for a value and may answer.
     ReadOfChild = "a read of a child ready to be answered":

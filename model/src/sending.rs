@@ -64,7 +64,10 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
         }
         Message::VoteAnswer { .. } | Message::Removed { .. } => Err("nothing was asked".into()),
-        Message::SplitAnswer { .. } => Err("the placement driver says it, no peer".into()),
+        Message::SplitAnswer { .. } | Message::Order(_) => {
+            Err("the placement driver says it, no peer".into())
+        }
+        Message::RegionReport { .. } => Err("it is said to the placement driver, and to no peer".into()),
     }
 }
 

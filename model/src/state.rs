@@ -49,7 +49,8 @@ pub(crate) struct Meta {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Rest {
     pub(crate) held: Vec<Held>,
-    pub(crate) pd: PlacementDriver,
+    /// The number of the placement driver's part.
+    pub(crate) pd: u32,
     /// What was spent of each budget.
     pub(crate) spent: Budgets,
 }
@@ -61,9 +62,14 @@ pub(crate) struct Parts {
     pub(crate) founders: Vec<Member>,
     /// The regions that were there first.
     pub(crate) founded: Vec<RegionId>,
+    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
+    pub(crate) replicas: u64,
+    /// The stores that have too little space for another peer.
+    pub(crate) full: Vec<StoreId>,
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
+    pub(crate) drivers: Interner<PlacementDriver>,
     pub(crate) rest: Interner<Rest>,
     pub(crate) history: Interner<History>,
 }
@@ -76,9 +82,12 @@ impl Parts {
             stores,
             founders: scope.regions.iter().flat_map(|region| region.peers.iter().copied()).collect(),
             founded: scope.regions.iter().map(|region| region.id).collect(),
+            replicas: scope.max_replicas,
+            full: scope.full.clone(),
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),
+            drivers: Interner::new(),
             rest: Interner::new(),
             history: Interner::new(),
         }
@@ -115,7 +124,8 @@ impl Parts {
             let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked });
             *number = self.places.intern(Place { status: seen.status, meta, peers });
         }
-        let rest = Rest { held: view.held.clone(), pd: view.pd, spent: Budgets::default() };
+        let pd = self.drivers.intern_ref(&view.pd);
+        let rest = Rest { held: view.held.clone(), pd, spent: Budgets::default() };
         Some(State { stores, rest: self.rest.intern(rest), history: self.history.intern(History::default()) })
     }
 
@@ -165,7 +175,7 @@ impl Seen<'_> {
             Store { status: place.status, peers, ranges, parked }
         };
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
-        View { stores, held: self.held().to_vec(), pd: self.pd() }
+        View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
     }
 
     /// The members that the regions began with, in their first roles.
@@ -235,7 +245,7 @@ impl Cluster for Seen<'_> {
         self.parts.store_place(store).map_or(&[], |at| &self.parts.meta(self.state, at).parked)
     }
 
-    fn pd(&self) -> PlacementDriver {
-        self.rest().pd
+    fn pd(&self) -> &PlacementDriver {
+        self.parts.drivers.get(self.rest().pd)
     }
 }

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::AdminOperator;
 use crate::region::{Epoch, Key, PeerId, RegionId, StoreId, Value};
 
 /// One thing that happens.
@@ -131,6 +132,82 @@ pub enum Action {
         /// The store.
         store: StoreId,
     },
+    /// A leader reports its region to the placement driver, which may send it
+    /// the next step of an operator; that is proposed at once.
+    RegionHeartbeat {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        store: StoreId,
+        /// What becomes of the driver's order.
+        answer: Answer,
+    },
+    /// A store tells the placement driver that it lives, and how full it is.
+    StoreHeartbeat {
+        /// The store.
+        store: StoreId,
+    },
+    /// The placement driver has not heard from the store for long: it counts
+    /// as Disconnected, and the next time as Down.
+    StoreSilent {
+        /// The store.
+        store: StoreId,
+    },
+    /// The placement driver's patrol comes by the region, and makes an operator
+    /// if the region lacks something.
+    Schedule {
+        /// The region.
+        region: RegionId,
+        /// What becomes of the first order.
+        answer: Answer,
+    },
+    /// The region's operator has taken too long and is given up.
+    OperatorTimeout {
+        /// The region.
+        region: RegionId,
+    },
+    /// The placement driver makes empty stores that are leaving Tombstone.
+    CheckStores,
+    /// The placement driver ends and begins again: it knows no leader, no
+    /// operator, and has heard from no store.
+    PdRestart,
+    /// pd-ctl `store delete`.
+    Decommission {
+        /// The store.
+        store: StoreId,
+        /// Its process and disk are gone for good (`DELETE /store/{id}?force`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
+    },
+    /// pd-ctl `store cancel-delete`, `POST /store/{id}/state?state=Up`.
+    CancelDecommission {
+        /// The store.
+        store: StoreId,
+    },
+    /// `POST /store/{id}/state?state=Tombstone`, which PD took until 4.x.
+    SetTombstone {
+        /// The store.
+        store: StoreId,
+    },
+    /// pd-ctl `store remove-tombstone`, for one store.
+    RemoveTombstone {
+        /// The store.
+        store: StoreId,
+    },
+    /// pd-ctl `operator add`.
+    AddOperator {
+        /// The region.
+        region: RegionId,
+        /// What to do.
+        operator: AdminOperator,
+        /// What becomes of the first order.
+        answer: Answer,
+    },
+    /// pd-ctl `operator remove`.
+    RemoveOperator {
+        /// The region.
+        region: RegionId,
+    },
     /// A message leaves its sender and stays under way.
     Hold {
         /// The region.
@@ -160,20 +237,64 @@ impl Action {
             | Action::Read { store, .. }
             | Action::AnswerRead { store, .. }
             | Action::TransferTimeout { store, .. }
+            | Action::RegionHeartbeat { store, .. }
+            | Action::StoreHeartbeat { store }
+            | Action::StoreSilent { store }
+            | Action::Decommission { store, .. }
+            | Action::CancelDecommission { store }
+            | Action::SetTombstone { store }
+            | Action::RemoveTombstone { store }
             | Action::Crash { store }
             | Action::Restart { store }
             | Action::Destroy { store } => vec![*store],
             Action::TimeoutNow { leader, .. } => vec![*leader],
             Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
             Action::Replicate { leader, follower, .. } => vec![*leader, *follower],
+            Action::Hold { from, message: Outgoing::RegionReport, .. } => vec![*from],
             Action::Hold { from, to, .. } => vec![*from, *to],
+            Action::AddOperator { operator, .. } => operator.store().into_iter().collect(),
             Action::Propose { store, command, .. } => {
                 let mut stores = command.stores();
                 stores.insert(0, *store);
                 stores
             }
-            Action::Late { .. } => Vec::new(),
+            Action::Schedule { .. }
+            | Action::OperatorTimeout { .. }
+            | Action::RemoveOperator { .. }
+            | Action::CheckStores
+            | Action::PdRestart
+            | Action::Late { .. } => Vec::new(),
         }
+    }
+
+    /// Whether an administrator types it, and PD answers.
+    pub fn is_typed(&self) -> bool {
+        matches!(
+            self,
+            Action::Decommission { .. }
+                | Action::CancelDecommission { .. }
+                | Action::SetTombstone { .. }
+                | Action::RemoveTombstone { .. }
+                | Action::AddOperator { .. }
+                | Action::RemoveOperator { .. }
+        )
+    }
+
+    /// Whether it changes nothing but the placement driver.
+    pub fn is_of_driver(&self) -> bool {
+        matches!(
+            self,
+            Action::StoreHeartbeat { .. }
+                | Action::StoreSilent { .. }
+                | Action::OperatorTimeout { .. }
+                | Action::CheckStores
+                | Action::PdRestart
+                | Action::Decommission { .. }
+                | Action::CancelDecommission { .. }
+                | Action::SetTombstone { .. }
+                | Action::RemoveTombstone { .. }
+                | Action::RemoveOperator { .. }
+        )
     }
 }
 
@@ -212,6 +333,8 @@ pub enum Outgoing {
     TimeoutNow,
     /// A candidate's vote request; it stays at hand for a round all the same.
     VoteRequest,
+    /// A leader's report to the placement driver, which stands for store 0.
+    RegionReport,
 }
 
 /// What can be proposed, and what a log entry carries.

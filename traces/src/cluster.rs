@@ -3,8 +3,9 @@
 //! Implemented by [`View`] and by the model's compact state, so a property is
 //! written once and judges model states and real runs alike.
 
+use crate::driver::PlacementDriver;
 use crate::region::{RegionId, StoreId};
-use crate::view::{Held, Peer, PlacementDriver, RangeEntry, StoreStatus, View};
+use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 
 /// A cluster that can be looked at, in the field's vocabulary.
 pub trait Cluster {
@@ -21,7 +22,7 @@ pub trait Cluster {
     /// The store's parked messages, oldest first.
     fn parked(&self, store: StoreId) -> &[Held];
     /// The placement driver.
-    fn pd(&self) -> PlacementDriver;
+    fn pd(&self) -> &PlacementDriver;
 
     /// Every peer or tombstone of `region`, by store.
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
@@ -56,7 +57,7 @@ impl Cluster for View {
         self.stores.get(&store).map_or(&[], |store| &store.parked)
     }
 
-    fn pd(&self) -> PlacementDriver {
-        self.pd
+    fn pd(&self) -> &PlacementDriver {
+        &self.pd
     }
 }

@@ -3,7 +3,8 @@
 //! The paths are a vocabulary of their own, made for people and kept stable:
 //! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
 //! `stores/2/regions/1/peers/3/role`, `stores/2/parked/0/term`,
-//! `held/0/message/append/commit`, `pd/next_id`. A region's fields stand beside
+//! `held/0/message/append/commit`, `pd/next_id`, `pd/regions/1/epoch/conf_ver`,
+//! `pd/operators/1/steps/0/add_learner/store`. A region's fields stand beside
 //! its peer's (whose own id is `peer_id`), log entries stand under their index,
 //! members under their peer id (and `peers/order`). What is there on one side
 //! only is one difference, not one for each of its fields.
@@ -15,6 +16,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::driver::PlacementDriver;
 use crate::view::{Held, Message, Peer, View};
 
 /// A field in which two views differ.
@@ -117,9 +119,29 @@ fn readable(view: &View) -> Value {
     root.insert("stores".into(), Value::Object(stores.collect()));
     root.insert("held".into(), readable_messages(&view.held));
     if !view.pd.is_absent() {
-        root.insert("pd".into(), Value::Object(object(&view.pd)));
+        root.insert("pd".into(), readable_driver(&view.pd));
     }
     Value::Object(root)
+}
+
+/// The placement driver, its regions by their members and its plans by steps.
+fn readable_driver(pd: &PlacementDriver) -> Value {
+    let mut fields = object(pd);
+    if let Some(Value::Object(regions)) = fields.get_mut("regions") {
+        for known in regions.values_mut().filter_map(Value::as_object_mut) {
+            let mut region = known.remove("region").expect("a known region has a region");
+            readable_members(&mut region);
+            for (name, value) in region.as_object_mut().map(std::mem::take).expect("a region is an object") {
+                insert(known, &name, value);
+            }
+        }
+    }
+    if let Some(Value::Object(operators)) = fields.get_mut("operators") {
+        for operator in operators.values_mut().filter_map(Value::as_object_mut) {
+            number_objects(operator, "steps", 0);
+        }
+    }
+    Value::Object(fields)
 }
 
 /// Messages under their places, oldest first.
@@ -131,7 +153,7 @@ fn readable_messages(messages: &[Held]) -> Value {
         {
             number_objects(append, "entries", previous.index + 1);
         }
-        for kind in ["snapshot", "removed"] {
+        for kind in ["snapshot", "removed", "region_report"] {
             if let Some(Value::Object(carried)) = fields["message"].get_mut(kind) {
                 readable_members(&mut carried["region"]);
             }

@@ -23,6 +23,7 @@
 mod births;
 mod breach;
 mod clients;
+mod driver;
 mod elections;
 mod lineage;
 mod membership;
@@ -68,6 +69,9 @@ pub struct HistoryParts {
     pub cover: bool,
     /// Whether the parts of a split have what they inherit. Remembers nothing.
     pub lineage: bool,
+    /// What the placement driver knew when it buried a store, and whether it
+    /// believes, buries and plans as it may.
+    pub driver: bool,
 }
 
 impl HistoryParts {
@@ -81,6 +85,7 @@ impl HistoryParts {
         reads: false,
         cover: false,
         lineage: false,
+        driver: false,
     };
 
     /// Every part.
@@ -93,6 +98,7 @@ impl HistoryParts {
         reads: true,
         cover: true,
         lineage: true,
+        driver: true,
     };
 
     /// The parts of either.
@@ -107,6 +113,7 @@ impl HistoryParts {
             reads: self.reads || other.reads,
             cover: self.cover || other.cover,
             lineage: self.lineage || other.lineage,
+            driver: self.driver || other.driver,
         }
     }
 }
@@ -119,6 +126,8 @@ pub struct History {
     began_whole: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     regions: BTreeMap<RegionId, RegionHistory>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    buried: BTreeMap<StoreId, BTreeMap<RegionId, u64>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     breaches: Vec<Breach>,
 }
@@ -146,6 +155,9 @@ impl History {
             }
             fold.forget(region, first);
         }
+        if parts.driver {
+            fold.driver_begins(first.pd());
+        }
         fold.finish().into_owned()
     }
 
@@ -165,6 +177,13 @@ impl History {
         self.regions.get(&region).unwrap_or(&NOTHING)
     }
 
+    /// Of a store that is Tombstone: up to which `conf_ver` of a region it has
+    /// no member there, by what PD knew at the burial or since. Left out is what
+    /// PD believes now: a region without a member there, which promises as much.
+    pub fn buried(&self, store: StoreId) -> impl Iterator<Item = (RegionId, u64)> + '_ {
+        self.buried.get(&store).into_iter().flatten().map(|(region, conf_ver)| (*region, *conf_ver))
+    }
+
     /// What transitions violated, at most one of a kind.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
@@ -182,8 +201,8 @@ impl History {
     /// This history with one step taken in; borrowed, and nothing allocated,
     /// where the step changes nothing in it.
     ///
-    /// A peer at the same address before and after (as in a model that interns
-    /// its parts) is known to be unchanged.
+    /// A peer, or the placement driver, at the same address before and after (as
+    /// in a model that interns its parts) is known to be unchanged.
     pub fn folded(
         &self,
         before: &impl Cluster,
@@ -197,6 +216,9 @@ impl History {
         }
         if self.parts.reads {
             fold.client(before, action, outcome);
+        }
+        if self.parts.driver && !std::ptr::eq(before.pd(), after.pd()) {
+            fold.driver(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
         let applies = match *action {

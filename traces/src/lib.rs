@@ -10,6 +10,7 @@ mod action;
 mod cluster;
 mod diff;
 mod divergence;
+mod driver;
 mod file;
 mod history;
 mod outcome;
@@ -29,6 +30,10 @@ pub use action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Ent
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, Sides};
+pub use driver::{
+    AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
+    Purpose, Seat, StoreState,
+};
 pub use file::{
     Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
     Verdict, VerdictResult, Writer,
@@ -50,6 +55,6 @@ pub use shrink::shrink;
 pub use subject::Subject;
 pub use touched::Touched;
 pub use view::{
-    Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, PlacementDriver, RangeEntry,
-    Read, Role, Snapshot, Store, StoreStatus, Transfer, View,
+    Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, RangeEntry, Read, Role,
+    Snapshot, Store, StoreStatus, Transfer, View,
 };

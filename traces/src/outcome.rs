@@ -10,6 +10,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::action::Child;
+use crate::driver::Order;
 use crate::region::{Key, Region, Value};
 
 /// The result of one action.
@@ -104,6 +105,14 @@ pub enum Returned {
         children: Vec<Child>,
         /// Why the leader refused to propose them. The ids are gone all the
         /// same, and TiKV tells nobody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Reason>,
+    },
+    /// What the placement driver told whom it takes for the leader.
+    Ordered {
+        /// The order.
+        order: Order,
+        /// Why the receiver refused it. TiKV tells nobody.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Reason>,
     },
@@ -222,6 +231,63 @@ pub enum Reason {
     ReadPending,
     /// No read is under way, or it is not acknowledged or not applied.
     NoReadReady,
+    // Of the placement driver.
+    /// PD has no record of the store, or it was removed.
+    UnknownStore,
+    /// The store is Tombstone (Removed), for good.
+    StoreRemoved,
+    /// The store is leaving already; pd-ctl answers "Success!" all the same (row 43).
+    AlreadyLeaving,
+    /// The store is not leaving: there is nothing to cancel.
+    NotLeaving,
+    /// The store was declared physically destroyed; that is not taken back.
+    PhysicallyDestroyed,
+    /// Fewer stores would be left than a region has replicas (row 39).
+    StoresNotEnough,
+    /// Nobody but the placement driver makes a store Tombstone (row 45).
+    StateNotAllowed,
+    /// Only the record of a Tombstone store can be removed.
+    NotTombstone,
+    /// A region lists a peer on the store (row 45).
+    StoreHasRegions,
+    /// No store that is leaving is empty.
+    NothingToBury,
+    /// PD does not know the region, or no region at its first key.
+    UnknownRegion,
+    /// A report, or who asks for a split, is behind what PD knows (row 35).
+    RegionStale,
+    /// PD knows of nobody who leads the region (row 41).
+    NoLeader,
+    /// The region is between two configurations.
+    JointState,
+    /// The region has an operator of the same or a higher priority (row 38).
+    OperatorExists,
+    /// The region has no operator.
+    NoOperator,
+    /// The region has a peer on that store.
+    PeerExists,
+    /// The region has no peer on that store.
+    NoPeer,
+    /// The region has no voter on that store.
+    NoVoter,
+    /// The store is leaving and takes no new peer.
+    StoreNotUp,
+    /// The store is Disconnected or Down.
+    StoreUnhealthy,
+    /// The peer is the region's only voter.
+    LastVoter,
+    /// Fewer voters would be left alive than a majority needs (row 46).
+    MajorityLost,
+    /// No other voter may lead.
+    NoNewLeader,
+    /// An operator's split key lies outside the region, or there is none.
+    InvalidSplitKey,
+    /// The region is as it should be.
+    NothingToDo,
+    /// Something is to be done, and no store can take the peer (rows 39, 40).
+    NoTarget,
+    /// A peer is on a store that PD has no record of, and PD cannot judge it (row 45, pd#3664).
+    StoreLost,
     // Of all.
     /// Everything was in order and nothing was left to do.
     NoEffect,
@@ -281,6 +347,34 @@ impl Reason {
         Reason::NotCommittedTerm,
         Reason::ReadPending,
         Reason::NoReadReady,
+        Reason::UnknownStore,
+        Reason::StoreRemoved,
+        Reason::AlreadyLeaving,
+        Reason::NotLeaving,
+        Reason::PhysicallyDestroyed,
+        Reason::StoresNotEnough,
+        Reason::StateNotAllowed,
+        Reason::NotTombstone,
+        Reason::StoreHasRegions,
+        Reason::NothingToBury,
+        Reason::UnknownRegion,
+        Reason::RegionStale,
+        Reason::NoLeader,
+        Reason::JointState,
+        Reason::OperatorExists,
+        Reason::NoOperator,
+        Reason::PeerExists,
+        Reason::NoPeer,
+        Reason::NoVoter,
+        Reason::StoreNotUp,
+        Reason::StoreUnhealthy,
+        Reason::LastVoter,
+        Reason::MajorityLost,
+        Reason::NoNewLeader,
+        Reason::InvalidSplitKey,
+        Reason::NothingToDo,
+        Reason::NoTarget,
+        Reason::StoreLost,
         Reason::NoEffect,
     ];
 }

@@ -43,6 +43,16 @@ pub struct Scope {
     /// The first id that the placement driver allots; 0 for no driver.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub next_id: u64,
+    /// How many voters the placement driver wants of a region (PD
+    /// `max-replicas`); 0 for a driver that only allots ids.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub max_replicas: u64,
+    /// The stores that have too little space for another peer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full: Vec<StoreId>,
+    /// What an administrator may type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admin: Vec<Action>,
     /// The keys that may be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
@@ -75,8 +85,8 @@ pub struct SplitKeys {
     pub derive: Derive,
 }
 
-fn is_zero(id: &u64) -> bool {
-    *id == 0
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn one_entry_rounds() -> Vec<Entries> {
@@ -109,6 +119,16 @@ pub struct Budgets {
     pub compactions: u8,
     /// Reads.
     pub reads: u8,
+    /// What an administrator types.
+    pub admin: u8,
+    /// Operators that the patrol makes.
+    pub schedules: u8,
+    /// How often a store is found to be silent.
+    pub silences: u8,
+    /// Operators that are given up.
+    pub timeouts: u8,
+    /// Ends of the placement driver's process.
+    pub pd_restarts: u8,
 }
 
 impl Budgets {
@@ -157,7 +177,8 @@ impl Scope {
     /// # Errors
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
     /// there is no region or round size, the placement driver would allot an id
-    /// that is in use, or the keys of a split are none, empty or out of order.
+    /// that is in use or has none to allot, the keys of a split are none, empty
+    /// or out of order, or an administrator is to type what nobody can.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -199,7 +220,34 @@ impl Scope {
                 });
             }
         }
-        self.validate_splits().map_err(|what| malformed(&what))
+        self.validate_splits().and_then(|()| self.validate_driver()).map_err(|what| malformed(&what))
+    }
+
+    /// What the placement driver is given to do with.
+    fn validate_driver(&self) -> Result<(), String> {
+        let Scope { stores, max_replicas, .. } = self;
+        if *max_replicas > 0 && self.next_id == 0 {
+            return Err(format!(
+                "the placement driver wants {max_replicas} replicas of a region and has no id to give: set next_id"
+            ));
+        }
+        if let Some(store) = self.full.iter().find(|store| !stores.contains(store)) {
+            return Err(format!("store {store} is full, and it is not among the stores {stores:?}"));
+        }
+        if has_repeats(&self.full) {
+            return Err("a full store is named twice".into());
+        }
+        for action in &self.admin {
+            if !action.is_typed() {
+                return Err(format!("`{action}` is nothing that an administrator can type"));
+            }
+            if let Some(store) = action.stores().iter().find(|store| !stores.contains(store)) {
+                return Err(format!(
+                    "`{action}` names store {store}, which is not among the stores {stores:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Keys that must be refused are for probes, not for what a leader asks for.

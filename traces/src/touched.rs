@@ -4,7 +4,7 @@
 //! an action looks there and nowhere else. An entry that splits a region
 //! reaches other regions on the same store.
 
-use crate::action::{Action, Command};
+use crate::action::{Action, Command, Outgoing};
 use crate::cluster::Cluster;
 use crate::region::{RegionId, StoreId};
 
@@ -20,6 +20,11 @@ impl Touched {
     /// The stores, at most two.
     pub fn stores(&self) -> impl Iterator<Item = StoreId> + use<> {
         self.stores.into_iter().flatten()
+    }
+
+    /// Nothing but the placement driver and what is under way.
+    fn none() -> Self {
+        Self { region: None, stores: [None, None] }
     }
 
     fn one(region: RegionId, store: StoreId) -> Self {
@@ -52,9 +57,15 @@ impl Action {
                 Touched::two(region, leader, target)
             }
             Action::Late { slot } => match before.held().get(slot) {
-                Some(held) => Touched::one(held.region, held.to.store),
-                None => Touched { region: None, stores: [None, None] },
+                Some(held) if !held.is_to_driver() => Touched::one(held.region, held.to.store),
+                _ => Touched::none(),
             },
+            Action::Hold { message: Outgoing::RegionReport, .. } => Touched::none(),
+            // An order reaches whom the driver takes for the leader.
+            Action::Schedule { region, .. } | Action::AddOperator { region, .. } => {
+                let leader = before.pd().regions.get(&region).and_then(|known| known.leader());
+                leader.map_or_else(Touched::none, |leader| Touched::one(region, leader.store))
+            }
             Action::Hold { region, from, .. } => Touched::one(region, from),
             Action::Apply { region, store } => {
                 let next = before.peer(store, region).and_then(|peer| peer.log.entry(peer.applied + 1));
@@ -63,7 +74,8 @@ impl Action {
                     _ => Touched::one(region, store),
                 }
             }
-            Action::Campaign { region, store }
+            Action::RegionHeartbeat { region, store, .. }
+            | Action::Campaign { region, store }
             | Action::ApplySnapshot { region, store }
             | Action::AskSplit { region, store, .. }
             | Action::Propose { region, store, .. }
@@ -73,6 +85,16 @@ impl Action {
             Action::Crash { store } | Action::Restart { store } | Action::Destroy { store } => {
                 Touched::store(store)
             }
+            Action::StoreHeartbeat { .. }
+            | Action::StoreSilent { .. }
+            | Action::OperatorTimeout { .. }
+            | Action::CheckStores
+            | Action::PdRestart
+            | Action::Decommission { .. }
+            | Action::CancelDecommission { .. }
+            | Action::SetTombstone { .. }
+            | Action::RemoveTombstone { .. }
+            | Action::RemoveOperator { .. } => Touched::none(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
+use crate::driver::{Order, PlacementDriver};
 use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
@@ -18,20 +19,6 @@ pub struct View {
     /// The placement driver.
     #[serde(default, skip_serializing_if = "PlacementDriver::is_absent")]
     pub pd: PlacementDriver,
-}
-
-/// The placement driver, as far as it is there: it allots ids.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PlacementDriver {
-    /// The next id that it gives to a region or a peer; 0 where there is no driver.
-    pub next_id: u64,
-}
-
-impl PlacementDriver {
-    /// Whether there is none.
-    pub fn is_absent(&self) -> bool {
-        self.next_id == 0
-    }
 }
 
 /// A store.
@@ -311,9 +298,12 @@ pub struct Read {
     pub ready: bool,
 }
 
+/// The placement driver as sender or receiver: no peer, on no store.
+const DRIVER: Member = Member { id: 0, store: 0, role: MemberRole::Learner };
+
 /// A message that is under way and may arrive at any time. One from the
 /// placement driver has peer and store 0 for its sender, and the epoch that it
-/// was asked under.
+/// was asked under or knows; one to it has them for its receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Held {
     /// The region.
@@ -343,20 +333,47 @@ impl Held {
         children: Vec<Child>,
         derive: Derive,
     ) -> Self {
-        Self {
-            region,
-            from: Member { id: 0, store: 0, role: MemberRole::Learner },
-            to,
-            term: 0,
-            epoch,
-            range: KeyRange::default(),
-            message: Message::SplitAnswer { children, derive },
-        }
+        Self::of_driver(region, DRIVER, to, 0, epoch, Message::SplitAnswer { children, derive })
+    }
+
+    /// What the placement driver tells the leader `to` of a region, by the
+    /// epoch that it knows.
+    pub fn order(region: RegionId, to: Member, epoch: Epoch, order: Order) -> Self {
+        Self::of_driver(region, DRIVER, to, 0, epoch, Message::Order(order))
+    }
+
+    /// What the leader `from` reports of its region.
+    pub fn region_report(
+        from: Member,
+        term: u64,
+        region: Region,
+        pending: BTreeSet<PeerId>,
+        down: BTreeSet<PeerId>,
+    ) -> Self {
+        let (id, epoch) = (region.id, region.epoch);
+        let message = Message::RegionReport { region, pending, down };
+        Self::of_driver(id, from, DRIVER, term, epoch, message)
+    }
+
+    fn of_driver(
+        region: RegionId,
+        from: Member,
+        to: Member,
+        term: u64,
+        epoch: Epoch,
+        message: Message,
+    ) -> Self {
+        Self { region, from, to, term, epoch, range: KeyRange::default(), message }
     }
 
     /// Whether the placement driver sent it.
     pub fn is_from_driver(&self) -> bool {
-        matches!(self.message, Message::SplitAnswer { .. })
+        matches!(self.message, Message::SplitAnswer { .. } | Message::Order(_))
+    }
+
+    /// Whether it goes to the placement driver.
+    pub fn is_to_driver(&self) -> bool {
+        matches!(self.message, Message::RegionReport { .. })
     }
 }
 
@@ -409,6 +426,19 @@ pub enum Message {
         children: Vec<Child>,
         /// Which part keeps the region's id.
         derive: Derive,
+    },
+    /// The placement driver tells whom it takes for the leader what to do.
+    Order(Order),
+    /// A leader reports its region to the placement driver.
+    RegionReport {
+        /// The region as the leader has applied it.
+        region: Region,
+        /// Peers that wait for a snapshot.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        pending: BTreeSet<PeerId>,
+        /// Peers that do not answer.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        down: BTreeSet<PeerId>,
     },
     /// The receiver was removed, and its message showed that it does not know.
     /// It is the store that says so: the term is 0.

@@ -1,6 +1,8 @@
 //! How the dictionary reads: `Display` for what people meet in a step list, an
 //! error or a divergence. Machines read the serde forms; nothing parses these.
 
+mod driver;
+
 use std::fmt;
 
 use crate::action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
@@ -43,11 +45,42 @@ impl fmt::Display for Action {
             Action::Crash { store } => write!(f, "Crash store {store}"),
             Action::Restart { store } => write!(f, "Restart store {store}"),
             Action::Destroy { store } => write!(f, "Destroy store {store}"),
+            Action::RegionHeartbeat { region, store, answer } => {
+                write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*answer))
+            }
+            Action::StoreHeartbeat { store } => write!(f, "StoreHeartbeat store {store}"),
+            Action::StoreSilent { store } => write!(f, "StoreSilent store {store}"),
+            Action::Schedule { region, answer } => write!(f, "Schedule region {region}{}", fate(*answer)),
+            Action::OperatorTimeout { region } => write!(f, "OperatorTimeout region {region}"),
+            Action::CheckStores => f.write_str("CheckStores"),
+            Action::PdRestart => f.write_str("PdRestart"),
+            Action::Decommission { store, force } => {
+                write!(f, "Decommission store {store}{}", if *force { ", physically destroyed" } else { "" })
+            }
+            Action::CancelDecommission { store } => write!(f, "CancelDecommission store {store}"),
+            Action::SetTombstone { store } => write!(f, "SetTombstone store {store}"),
+            Action::RemoveTombstone { store } => write!(f, "RemoveTombstone store {store}"),
+            Action::AddOperator { region, operator, answer } => {
+                write!(f, "AddOperator region {region}: {operator}{}", fate(*answer))
+            }
+            Action::RemoveOperator { region } => write!(f, "RemoveOperator region {region}"),
+            Action::Hold { region, from, message: Outgoing::RegionReport, .. } => {
+                write!(f, "Hold region {region}: store {from} -> placement driver, region report")
+            }
             Action::Hold { region, from, to, message } => {
                 write!(f, "Hold region {region}: store {from} -> store {to}, {message}")
             }
             Action::Late { slot } => write!(f, "Late message {slot}"),
         }
+    }
+}
+
+/// What becomes of an order; nothing when it arrives.
+fn fate(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Given => "",
+        Answer::Lost => ", order lost",
+        Answer::Held => ", order held",
     }
 }
 
@@ -78,6 +111,7 @@ impl fmt::Display for Outgoing {
             Outgoing::Heartbeat => "heartbeat",
             Outgoing::TimeoutNow => "TimeoutNow",
             Outgoing::VoteRequest => "vote request",
+            Outgoing::RegionReport => "region report",
         })
     }
 }
@@ -136,6 +170,10 @@ impl fmt::Display for Outcome {
             Outcome::Done(Returned::Allotted { children, refused }) => {
                 write!(f, "done: allotted {}", joined(children, ", "))?;
                 refused.map_or(Ok(()), |reason| write!(f, ", not proposed: {reason}"))
+            }
+            Outcome::Done(Returned::Ordered { order, refused }) => {
+                write!(f, "done: ordered {order}")?;
+                refused.map_or(Ok(()), |reason| write!(f, ", not taken: {reason}"))
             }
             Outcome::Done(Returned::Value { key, value, region }) => {
                 write!(f, "done: ")?;
@@ -229,7 +267,10 @@ impl fmt::Display for Held {
         let Held { region, from, to, term, message, .. } = self;
         if self.is_from_driver() {
             let epoch = self.epoch;
-            return write!(f, "{message}, asked under epoch {epoch}, to {to} (region {region})");
+            return write!(f, "{message}, under epoch {epoch}, to {to} (region {region})");
+        }
+        if self.is_to_driver() {
+            return write!(f, "{message} of term {term} from {from}");
         }
         write!(f, "{message} of term {term} from {from} to {to} (region {region})")
     }
@@ -252,6 +293,8 @@ impl fmt::Display for Message {
             Message::SplitAnswer { children, .. } => {
                 write!(f, "ids for a split ({})", joined(children, ", "))
             }
+            Message::Order(order) => write!(f, "order to {order}"),
+            Message::RegionReport { region, .. } => write!(f, "report of {region}"),
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
         }
     }

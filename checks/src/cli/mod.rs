@@ -149,6 +149,7 @@ enum Ask {
 enum FamilyArgument {
     ConfChange,
     Split,
+    Decommission,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -162,6 +163,7 @@ impl From<FamilyArgument> for rollcall_model::scopes::Family {
         match family {
             FamilyArgument::ConfChange => Self::ConfChange,
             FamilyArgument::Split => Self::Split,
+            FamilyArgument::Decommission => Self::Decommission,
         }
     }
 }

@@ -11,7 +11,8 @@ use rollcall_traces::Cluster;
 use super::{Node, World, convert};
 
 impl<G: Guards> World<G> {
-    /// Whether every store, peer, range and held message is as in `expected`.
+    /// Whether every store, peer, range and held message, and the placement
+    /// driver, are as in `expected`.
     pub fn shows(&self, expected: &impl Cluster) -> bool {
         let mut stores = 0;
         for (id, status) in expected.stores() {
@@ -21,7 +22,7 @@ impl<G: Guards> World<G> {
                 return false;
             }
         }
-        stores == self.nodes.len() && self.held == expected.held() && self.placement_driver() == expected.pd()
+        stores == self.nodes.len() && self.held == expected.held() && self.driver.shown() == expected.pd()
     }
 
     fn node_shows(&self, node: &Node<G>, expected: &impl Cluster) -> bool {

@@ -7,6 +7,8 @@ use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{PeerStatus, StateRole};
 use rollcall_traces as tr;
 
+pub(crate) mod driver;
+
 /// The store's refusal, as a reason. (Exhaustive on purpose.)
 pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
     use rollcall_impl::Refusal as R;
@@ -170,10 +172,8 @@ pub(crate) fn position(position: imp::Position) -> tr::LogPosition {
     tr::LogPosition { index: position.index, term: position.term }
 }
 
-/// A command; `None` for the empty entry, and for one that cannot be read.
-pub(crate) fn command(payload: &imp::Payload) -> Option<tr::Command> {
-    let request = payload.request()?;
-    Some(match &request.command {
+pub(crate) fn command(command: &imp::Command) -> tr::Command {
+    match command {
         imp::Command::Put { key: at, value } => tr::Command::Put { key: key(at), value: key(value) },
         imp::Command::Delete { key: at } => tr::Command::Delete { key: key(at) },
         imp::Command::Split { children, derive: kept } => {
@@ -186,7 +186,7 @@ pub(crate) fn command(payload: &imp::Payload) -> Option<tr::Command> {
         imp::Command::LeaveJoint => tr::Command::LeaveJoint,
         imp::Command::TransferLeader { to } => tr::Command::TransferLeader { to: *to },
         imp::Command::CompactLog { index } => tr::Command::CompactLog { index: *index },
-    })
+    }
 }
 
 pub(crate) fn child(child: &imp::Child) -> tr::Child {
@@ -215,7 +215,9 @@ pub(crate) fn change(change: &imp::Change) -> tr::Change {
 
 fn entry(entry: &eraftpb::Entry, payload: &imp::Payload) -> tr::Entry {
     let proposed = payload.request().map(|request| epoch(request.epoch)).unwrap_or_default();
-    tr::Entry { term: entry.term, command: command(payload), epoch: proposed }
+    // `None` of the empty entry, and of one that cannot be read.
+    let said = payload.request().map(|request| command(&request.command));
+    tr::Entry { term: entry.term, command: said, epoch: proposed }
 }
 
 fn data(data: &BTreeMap<imp::Key, imp::Value>) -> BTreeMap<tr::Key, tr::Value> {

@@ -1,5 +1,5 @@
 //! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
-//! belong to a round, and the end of a transfer.
+//! belong to a round, and the end of a transfer; reports and orders that are late.
 
 use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, MessagePayload, Output};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
@@ -15,6 +15,9 @@ impl<G: Guards> World<G> {
         to: StoreId,
         message: Outgoing,
     ) -> Result<(), Reason> {
+        if message == Outgoing::RegionReport {
+            return self.hold_report(region, from, to);
+        }
         let leading = self.up(from)?;
         if message == Outgoing::VoteRequest {
             let request = self.request_to(leading, region, to)?;
@@ -38,7 +41,7 @@ impl<G: Guards> World<G> {
                 self.probe(leading, region, member.id, next, Entries::One)?
             }
             Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
-            Outgoing::VoteRequest => unreachable!("a candidate's, above"),
+            Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
             Outgoing::TimeoutNow => {
                 let message = self.leaving_timeout_now(leading, region)?;
                 if message.to.store != to {
@@ -55,6 +58,17 @@ impl<G: Guards> World<G> {
     pub(super) fn late(&mut self, slot: usize) -> Result<(), Reason> {
         let message = match self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)? {
             Waiting::Message(message) => message,
+            Waiting::Order(dispatch) => {
+                // Ids that were given for nothing are gone, and so is the order.
+                self.carry_out(*dispatch)?;
+                self.arrived(slot);
+                return Ok(());
+            }
+            Waiting::Report(report) => {
+                self.take_late_report(*report)?;
+                self.arrived(slot);
+                return Ok(());
+            }
             Waiting::SplitAnswer(store, reply) => {
                 let leader = self.up(store)?;
                 self.step(leader, self.held[slot].region, reply)?;

@@ -8,9 +8,10 @@
 //! `TimeoutNow` of a transfer wait here until a round takes them.
 
 use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
-    Config, Guards, IdAllocator, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus,
-    Sound, StateRole, Store,
+    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, Sound, StateRole,
+    Store,
 };
 use rollcall_traces::{
     Action, Answer, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId, StoreStatus,
@@ -19,11 +20,14 @@ use rollcall_traces::{
 
 mod compare;
 pub(crate) mod convert;
+mod driver;
 mod late;
 mod rounds;
 mod split;
 #[cfg(test)]
 mod tests;
+
+use driver::Driver;
 
 /// One store's place.
 struct Node<G: Guards> {
@@ -41,6 +45,10 @@ enum Waiting {
     Message(Message),
     /// From the placement driver, for the leader on that store.
     SplitAnswer(StoreId, Input),
+    /// From the placement driver, for whom it took for the leader.
+    Order(Box<Dispatch>),
+    /// To the placement driver.
+    Report(Box<RegionReport>),
 }
 
 /// The vote requests of one campaign.
@@ -62,7 +70,7 @@ pub struct World<G: Guards = Sound> {
     held: Vec<Held>,
     /// The very messages of `held`.
     messages: Vec<Waiting>,
-    pd: IdAllocator,
+    driver: Driver<G>,
     /// What the touched peers looked like before the action.
     before: Vec<(usize, RegionId, Mark)>,
     /// Something beside peers has changed.
@@ -79,7 +87,7 @@ impl<G: Guards> World<G> {
             timeouts: Vec::new(),
             held: Vec::new(),
             messages: Vec::new(),
-            pd: IdAllocator { next_id: 0 },
+            driver: Driver::absent(),
             before: Vec::new(),
             changed: false,
         }
@@ -274,6 +282,19 @@ impl<G: Guards> World<G> {
                 self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
             }
             Action::Late { slot } => self.late(slot).map(|()| Returned::Nothing),
+            Action::RegionHeartbeat { .. }
+            | Action::Schedule { .. }
+            | Action::AddOperator { .. }
+            | Action::StoreHeartbeat { .. }
+            | Action::StoreSilent { .. }
+            | Action::OperatorTimeout { .. }
+            | Action::CheckStores
+            | Action::PdRestart
+            | Action::Decommission { .. }
+            | Action::CancelDecommission { .. }
+            | Action::SetTombstone { .. }
+            | Action::RemoveTombstone { .. }
+            | Action::RemoveOperator { .. } => self.take_with_driver(action),
         }
     }
 
@@ -348,7 +369,7 @@ fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
 impl<G: Guards> Subject for World<G> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
-        *self = World { pd: IdAllocator { next_id: scope.next_id }, ..World::new(self.guards) };
+        *self = World { driver: Driver::of(scope, self.guards), ..World::new(self.guards) };
         for id in &scope.stores {
             let mut store = open(*id, self.guards, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
@@ -392,6 +413,6 @@ impl<G: Guards> Subject for World<G> {
             }
             (node.id, seen)
         });
-        View { stores: stores.collect(), held: self.held.clone(), pd: self.placement_driver() }
+        View { stores: stores.collect(), held: self.held.clone(), pd: self.driver.shown().clone() }
     }
 }

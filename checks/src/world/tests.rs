@@ -11,6 +11,8 @@ use rollcall_traces::{
 
 use super::World;
 
+mod driver;
+
 const REGION: u64 = 1;
 
 /// The region that the world begins with: voters on these stores, peer ids as store ids.
@@ -25,9 +27,9 @@ fn region(voters: &[StoreId]) -> Region {
     }
 }
 
-/// A world of `stores` stores with voters on those named; ids are allotted from 10 on.
-fn world(stores: u64, voters: &[StoreId]) -> World {
-    let scope = Scope {
+/// So many stores with voters on those named; ids are allotted from 10 on.
+fn scope(stores: u64, voters: &[StoreId]) -> Scope {
+    Scope {
         name: "by hand".into(),
         question: String::new(),
         stores: (1..=stores).collect(),
@@ -38,13 +40,23 @@ fn world(stores: u64, voters: &[StoreId]) -> World {
         child_commands: Vec::new(),
         splits: Vec::new(),
         next_id: 10,
+        max_replicas: 0,
+        full: Vec::new(),
+        admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
         budgets: Budgets::default(),
-    };
+    }
+}
+
+fn world(stores: u64, voters: &[StoreId]) -> World {
+    begun(&scope(stores, voters))
+}
+
+fn begun(scope: &Scope) -> World {
     let mut world = World::new(Sound);
-    world.reset(&scope).expect("a sound scope");
+    world.reset(scope).expect("a sound scope");
     world
 }
 
@@ -398,7 +410,7 @@ fn what_is_parked_is_gone_with_a_crash() {
 
 #[test]
 fn without_a_driver_nobody_splits() {
-    let mut world = led();
-    world.pd.next_id = 0;
+    let mut world = begun(&Scope { next_id: 0, ..scope(3, &[1, 2, 3]) });
+    world.elect(1, &[2, 3]);
     world.refused(ask(Answer::Given), Reason::NoPlacementDriver);
 }

@@ -10,6 +10,7 @@ use super::error::PdRefusal;
 use super::regions::KnownRegion;
 use super::step::{OperatorStep, Seat};
 use super::targets::Sight;
+use crate::guard::{Guard, Guards};
 use crate::region::{Key, Member, MemberRole, StoreId};
 
 /// Nothing is built for a region that nobody leads (row 41).
@@ -41,8 +42,8 @@ pub(crate) fn promote(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorSte
 }
 
 /// The voter `from` gives way to `to`, who may be a learner already.
-pub(crate) fn replace(
-    sight: Sight<'_>,
+pub(crate) fn replace<G: Guards>(
+    sight: Sight<'_, G>,
     known: &KnownRegion,
     from: Member,
     to: Seat,
@@ -54,14 +55,13 @@ pub(crate) fn replace(
         steps.push(OperatorStep::AddLearner(to));
     }
     let heir = sight.heir(known, from.store);
-    if leader.id == from.id
-        && let Some(heir) = heir
-    {
+    let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
+    if hands_over && let Some(heir) = heir {
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
     steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
     // Where no other voter may lead, only the new one can, and not earlier.
-    if leader.id == from.id && heir.is_none() {
+    if hands_over && heir.is_none() {
         steps.push(OperatorStep::TransferLeader { to: to.store });
     }
     steps.push(OperatorStep::LeaveJoint { promote, demote });
@@ -71,13 +71,13 @@ pub(crate) fn replace(
 
 /// One of two voters becomes a learner first: removed directly it could take
 /// the survivor's only quorum with it (row 15, tikv#10595, pd#4411).
-fn must_be_demoted(voters: usize) -> bool {
-    voters == 2
+fn must_be_demoted(voters: usize, guards: impl Guards) -> bool {
+    voters == 2 && guards.holds(Guard::DemotedBeforeRemoval)
 }
 
 /// The peer leaves, and nobody comes.
-pub(crate) fn remove_peer(
-    sight: Sight<'_>,
+pub(crate) fn remove_peer<G: Guards>(
+    sight: Sight<'_, G>,
     known: &KnownRegion,
     from: Member,
 ) -> Result<Vec<OperatorStep>, PdRefusal> {
@@ -96,7 +96,7 @@ pub(crate) fn remove_peer(
         let heir = sight.heir(known, from.store).ok_or(PdRefusal::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
-    if must_be_demoted(voters) {
+    if must_be_demoted(voters, sight.guards) {
         let (promote, demote) = (Vec::new(), vec![seat]);
         steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
         steps.push(OperatorStep::LeaveJoint { promote, demote });
@@ -110,10 +110,14 @@ pub(crate) fn remove_peer(
 /// leader asks this (`TV peer.rs check_availability_by_last_heartbeats,
 /// propose_conf_change`: the index that would be committed is not truncated);
 /// here PD does, by what it knows.
-fn check_majority_after(sight: Sight<'_>, known: &KnownRegion, from: Member) -> Result<(), PdRefusal> {
+fn check_majority_after<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    from: Member,
+) -> Result<(), PdRefusal> {
     let voters = known.voters().count() - 1;
     let live = known.voters().filter(|voter| voter.id != from.id && sight.is_live(known, voter)).count();
-    let enough = live > voters / 2;
+    let enough = live > voters / 2 || !sight.guards.holds(Guard::RemovalKeepsMajority);
     if enough || !sight.is_live(known, &from) { Ok(()) } else { Err(PdRefusal::MajorityLost) }
 }
 
@@ -128,7 +132,10 @@ pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<Op
 }
 
 /// A joint configuration ends; a leader that it demotes hands over first.
-pub(crate) fn leave_joint(sight: Sight<'_>, known: &KnownRegion) -> Result<Vec<OperatorStep>, PdRefusal> {
+pub(crate) fn leave_joint<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+) -> Result<Vec<OperatorStep>, PdRefusal> {
     let leader = check_leader(known)?;
     let with = |role: MemberRole| -> Vec<Seat> {
         known

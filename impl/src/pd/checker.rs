@@ -15,6 +15,7 @@ use super::regions::KnownRegion;
 use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreState};
 use super::targets::Sight;
+use crate::guard::{Guard, Guards};
 use crate::region::{Member, MemberRole, StoreId};
 
 /// What is to be done, and why.
@@ -31,7 +32,11 @@ struct Fit {
 
 /// What the region lacks; refused with the reason if it is nothing, or cannot
 /// be mended. An id is taken only for a plan that is made.
-pub(crate) fn check(sight: Sight<'_>, known: &KnownRegion, ids: &mut IdAllocator) -> Result<Plan, PdRefusal> {
+pub(crate) fn check<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    ids: &mut IdAllocator,
+) -> Result<Plan, PdRefusal> {
     builder::check_leader(known)?;
     if known.region.is_joint() {
         let steps = builder::leave_joint(sight, known)?;
@@ -58,19 +63,19 @@ pub(crate) fn check(sight: Sight<'_>, known: &KnownRegion, ids: &mut IdAllocator
 }
 
 /// The leader misses it, and so does PD.
-fn is_dead(sight: Sight<'_>, known: &KnownRegion, member: &Member) -> bool {
+fn is_dead<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
     known.down.contains(&member.id) && sight.liveness(member.store) == Some(Liveness::Down)
 }
 
 /// Offline or Tombstone. Of a store that is not known nothing is.
-fn is_leaving(sight: Sight<'_>, store: StoreId) -> bool {
+fn is_leaving<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.stores.get(store).is_some_and(|info| info.record.state != StoreState::Up)
 }
 
 /// Of more voters than the rule asks for, the worst are orphans: the dead, then
 /// those on a leaving store, then those behind, then the last to have joined;
 /// never the leader.
-fn fit(sight: Sight<'_>, known: &KnownRegion) -> Fit {
+fn fit<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Fit {
     let rank = |voter: &Member| {
         let leads = known.leader == Some(voter.id);
         let (dead, leaving) = (is_dead(sight, known, voter), is_leaving(sight, voter.store));
@@ -81,12 +86,16 @@ fn fit(sight: Sight<'_>, known: &KnownRegion) -> Fit {
     let surplus = voters.split_off(voters.len().min(sight.config.max_replicas));
     let joined = |member: &Member| known.region.peers.iter().position(|other| other.id == member.id);
     voters.sort_by_key(joined);
-    let learners = known.region.peers.iter().filter(|member| member.role == MemberRole::Learner);
-    Fit { voters, orphans: surplus.into_iter().rev().chain(learners.copied()).collect() }
+    let mut learners: Vec<Member> = Vec::new();
+    if sight.guards.holds(Guard::OrphansLeave) {
+        let of_region = known.region.peers.iter();
+        learners.extend(of_region.filter(|member| member.role == MemberRole::Learner));
+    }
+    Fit { voters, orphans: surplus.into_iter().rev().chain(learners).collect() }
 }
 
 /// A learner that could vote: it has caught up and its store stays.
-fn can_be_promoted(sight: Sight<'_>, known: &KnownRegion, member: &Member) -> bool {
+fn can_be_promoted<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
     member.role == MemberRole::Learner
         && known.is_well(member.id)
         && sight.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up)
@@ -96,7 +105,11 @@ fn can_be_promoted(sight: Sight<'_>, known: &KnownRegion, member: &Member) -> bo
 /// An orphan leaves once every place is filled by a voter that is well; until
 /// then a dead voter may be replaced by it (pd#6559), and of several a sick
 /// one leaves.
-fn fix_orphans(sight: Sight<'_>, known: &KnownRegion, fit: &Fit) -> Result<Option<Plan>, PdRefusal> {
+fn fix_orphans<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    fit: &Fit,
+) -> Result<Option<Plan>, PdRefusal> {
     let Some(first) = fit.orphans.first() else { return Ok(None) };
     let full = fit.voters.len() == sight.config.max_replicas;
     let remove = |orphan: &Member| {
@@ -107,7 +120,10 @@ fn fix_orphans(sight: Sight<'_>, known: &KnownRegion, fit: &Fit) -> Result<Optio
         return remove(first);
     }
     let dead = fit.voters.iter().find(|voter| is_dead(sight, known, voter));
-    let able = fit.orphans.iter().find(|orphan| can_be_promoted(sight, known, orphan));
+    let mut able = fit.orphans.iter().find(|orphan| can_be_promoted(sight, known, orphan));
+    if !sight.guards.holds(Guard::OrphanMayFill) {
+        able = None;
+    }
     if let (true, Some(dead), Some(able)) = (full, dead, able) {
         let steps = builder::replace(sight, known, *dead, (*able).into())?;
         return Ok(Some(Plan { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }));
@@ -119,8 +135,8 @@ fn fix_orphans(sight: Sight<'_>, known: &KnownRegion, fit: &Fit) -> Result<Optio
 }
 
 /// A voter is missing: a learner takes the place, or a new peer.
-fn make_up(
-    sight: Sight<'_>,
+fn make_up<G: Guards>(
+    sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
     ids: &mut IdAllocator,
@@ -134,8 +150,8 @@ fn make_up(
     Ok(Plan { purpose: Purpose::AddMissingPeer, steps })
 }
 
-fn replace(
-    sight: Sight<'_>,
+fn replace<G: Guards>(
+    sight: Sight<'_, G>,
     known: &KnownRegion,
     voter: Member,
     purpose: Purpose,
@@ -147,7 +163,7 @@ fn replace(
 }
 
 /// No peer can be moved; leadership can, away from a store that is leaving.
-fn evict_leader(sight: Sight<'_>, known: &KnownRegion) -> Result<Plan, PdRefusal> {
+fn evict_leader<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Result<Plan, PdRefusal> {
     let leader = builder::check_leader(known)?;
     match sight.heir(known, leader.store) {
         Some(heir) if is_leaving(sight, leader.store) => {

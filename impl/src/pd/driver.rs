@@ -15,6 +15,7 @@ use super::operators::Operators;
 use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreRecord, Stores};
 use super::targets::{Sight, Unfit};
+use crate::guard::{Guards, Sound};
 use crate::region::{Key, Region, RegionId, StoreId};
 
 /// What one step gathers before anything of it is written or sent.
@@ -30,10 +31,11 @@ pub(crate) type Decision = Result<(), PdRefusal>;
 /// The placement driver.
 ///
 /// ```
+/// use rollcall_impl::Sound;
 /// use rollcall_impl::pd::{PdConfig, PdInput, PdMemoryEngine, PdRefusal, PlacementDriver};
 ///
 /// # fn main() -> Result<(), rollcall_impl::pd::PdError> {
-/// let mut pd = PlacementDriver::open(PdConfig::DEFAULT, PdMemoryEngine::new())?;
+/// let mut pd = PlacementDriver::open(PdConfig::DEFAULT, Sound, PdMemoryEngine::new())?;
 /// for store in 1..=3 {
 ///     pd.step(PdInput::AddStore { store })?;
 /// }
@@ -43,8 +45,9 @@ pub(crate) type Decision = Result<(), PdRefusal>;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct PlacementDriver<E> {
+pub struct PlacementDriver<E, G: Guards = Sound> {
     pub(crate) config: PdConfig,
+    pub(crate) guards: G,
     engine: E,
     pub(crate) stores: Stores,
     pub(crate) regions: Regions,
@@ -55,12 +58,12 @@ pub struct PlacementDriver<E> {
     pub(crate) now: u64,
 }
 
-impl<E: PdEngine> PlacementDriver<E> {
+impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     /// Starts from what the engine has; an empty one is an empty cluster.
     ///
     /// # Errors
     /// Where the configuration makes no sense or the engine cannot read.
-    pub fn open(config: PdConfig, engine: E) -> Result<Self, PdError> {
+    pub fn open(config: PdConfig, guards: G, engine: E) -> Result<Self, PdError> {
         config.validate()?;
         let persisted = engine.load()?;
         let mut stores = Stores::default();
@@ -71,16 +74,16 @@ impl<E: PdEngine> PlacementDriver<E> {
         let ids = IdAllocator { next_id: persisted.id_limit.max(1) };
         let id_limit = ids.next_id;
         let operators = Operators::default();
-        Ok(Self { config, engine, stores, regions, operators, ids, id_limit, now: 0 })
+        Ok(Self { config, guards, engine, stores, regions, operators, ids, id_limit, now: 0 })
     }
 
-    /// Begins a cluster: its stores, its first region, and the first id that
-    /// is given out (`PD Bootstrap`).
+    /// Begins a cluster: its stores, its first regions, whose ranges must not
+    /// overlap, and the first id that is given out (`PD Bootstrap`).
     ///
     /// # Errors
     /// Where the cluster has begun, or a store is known already; nothing
     /// changed then. Where the engine fails.
-    pub fn bootstrap(&mut self, stores: &[StoreId], region: Region, next_id: u64) -> Result<(), PdError> {
+    pub fn bootstrap(&mut self, stores: &[StoreId], regions: &[Region], next_id: u64) -> Result<(), PdError> {
         if self.regions.iter().next().is_some() {
             return Err(refused(Subject::Cluster, PdRefusal::Bootstrapped));
         }
@@ -91,8 +94,10 @@ impl<E: PdEngine> PlacementDriver<E> {
         for store in stores {
             self.put_store(&mut step, StoreRecord::new(*store));
         }
-        step.batch.push(PdWrite::Region(region.clone()));
-        self.regions.insert(KnownRegion::loaded(region));
+        for region in regions {
+            step.batch.push(PdWrite::Region(region.clone()));
+            self.regions.insert(KnownRegion::loaded(region.clone()));
+        }
         self.ids.next_id = self.ids.next_id.max(next_id);
         self.finish(step).map(|_| ())
     }
@@ -102,7 +107,7 @@ impl<E: PdEngine> PlacementDriver<E> {
     /// # Errors
     /// Where the engine cannot read.
     pub fn restart(self) -> Result<Self, PdError> {
-        Self::open(self.config, self.engine)
+        Self::open(self.config, self.guards, self.engine)
     }
 
     /// Takes one input.
@@ -117,10 +122,12 @@ impl<E: PdEngine> PlacementDriver<E> {
         self.finish(step)
     }
 
-    /// Reserves ids that were given out, writes the batch and syncs it.
+    /// Reserves ids where more were given out than are reserved, writes the
+    /// batch and syncs it.
     fn finish(&mut self, mut step: PdStep) -> Result<Vec<PdOutput>, PdError> {
         if self.ids.next_id > self.id_limit {
-            self.id_limit = self.ids.next_id + self.config.id_step;
+            // The last id that was given out is the first of the reserve.
+            self.id_limit = self.ids.next_id - 1 + self.config.id_step;
             step.batch.push(PdWrite::IdLimit(self.id_limit));
         }
         if !step.batch.is_empty() {
@@ -153,6 +160,11 @@ impl<E: PdEngine> PlacementDriver<E> {
     /// What follows from a store's heartbeats now.
     pub fn liveness(&self, store: StoreId) -> Option<Liveness> {
         self.sight().liveness(store)
+    }
+
+    /// Whether a store has too little space for another peer, by its own word.
+    pub fn is_full(&self, store: StoreId) -> bool {
+        self.stores.get(store).is_some_and(|info| self.sight().is_full(info))
     }
 
     /// The name of a store's state that people see now.
@@ -213,8 +225,14 @@ impl<E: PdEngine> PlacementDriver<E> {
         self.now
     }
 
-    pub(crate) fn sight(&self) -> Sight<'_> {
-        Sight { stores: &self.stores, regions: &self.regions, config: &self.config, now: self.now }
+    pub(crate) fn sight(&self) -> Sight<'_, G> {
+        Sight {
+            guards: self.guards,
+            stores: &self.stores,
+            regions: &self.regions,
+            config: &self.config,
+            now: self.now,
+        }
     }
 }
 
@@ -226,8 +244,10 @@ fn subject(input: &PdInput) -> Subject {
     match input {
         PdInput::AddStore { store }
         | PdInput::StoreHeartbeat { store, .. }
+        | PdInput::StoreSilent { store }
         | PdInput::Decommission { store, .. }
         | PdInput::CancelDecommission { store }
+        | PdInput::SetTombstone { store }
         | PdInput::RemoveTombstone { store } => Subject::Store(*store),
         PdInput::RegionHeartbeat(report) => Subject::Region(report.region.id),
         PdInput::AskSplit { region, .. } => Subject::Region(region.id),

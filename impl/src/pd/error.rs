@@ -89,6 +89,12 @@ pub enum PdRefusal {
     /// Too few stores would be left for the replicas (row 39).
     #[error("fewer stores would be left than a region has replicas; add a store first")]
     StoresNotEnough,
+    /// Nobody but the patrol makes a store Tombstone (row 45).
+    #[error("a store becomes Tombstone by itself once it is empty; decommission it")]
+    StateNotAllowed,
+    /// No longer silence makes it worse.
+    #[error("the store is Down already")]
+    AlreadyDown,
     /// Only the record of a Tombstone store can be removed.
     #[error("the store is not Tombstone; decommission it first")]
     NotTombstone,
@@ -104,8 +110,8 @@ pub enum PdRefusal {
     /// A heartbeat, or who asks for a split, is behind what is known.
     #[error("the region is behind what is known of it or of its range")]
     RegionStale,
-    /// Who sent the heartbeat leads nothing.
-    #[error("the heartbeat names a leader that is no member of the region")]
+    /// The heartbeat names no leader.
+    #[error("the heartbeat names no leader")]
     InvalidLeader,
     /// Nobody is known to lead the region (row 41).
     #[error("nobody is known to lead the region; restore its majority first")]
@@ -194,6 +200,8 @@ impl PdRefusal {
             PdRefusal::Bootstrapped
             | PdRefusal::StoreExists
             | PdRefusal::StoreNotUp
+            | PdRefusal::StateNotAllowed
+            | PdRefusal::AlreadyDown
             | PdRefusal::NotTombstone
             | PdRefusal::NothingToBury
             | PdRefusal::InvalidLeader

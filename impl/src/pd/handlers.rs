@@ -17,13 +17,15 @@ use super::regions::{KnownRegion, RegionReport};
 use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreRecord, StoreState};
 use crate::command::Derive;
+use crate::guard::Guards;
 use crate::region::{Key, Region, RegionId, StoreId};
 
-impl<E: PdEngine> PlacementDriver<E> {
+impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     pub(crate) fn handle(&mut self, step: &mut PdStep, input: PdInput) -> Decision {
         match input {
             PdInput::AddStore { store } => self.add_store(step, store),
             PdInput::StoreHeartbeat { store, stats } => self.stores.hear(store, stats, self.now),
+            PdInput::StoreSilent { store } => self.stores.silence(store, self.now, &self.config),
             PdInput::RegionHeartbeat(report) => self.region_heartbeat(step, report),
             PdInput::AskSplit { region, keys, derive } => self.ask_split(step, &region, &keys, derive),
             PdInput::Schedule { region } => self.schedule(step, region),
@@ -36,6 +38,7 @@ impl<E: PdEngine> PlacementDriver<E> {
             PdInput::OperatorTimeout { region } => self.end_operator(step, region, OperatorEnd::Timeout),
             PdInput::Decommission { store, force } => self.decommission(step, store, force),
             PdInput::CancelDecommission { store } => self.cancel(step, store),
+            PdInput::SetTombstone { store } => self.set_tombstone(step, store),
             PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
             PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
             PdInput::RemoveOperator { region } => self.end_operator(step, region, OperatorEnd::Removed),
@@ -61,7 +64,7 @@ impl<E: PdEngine> PlacementDriver<E> {
         let record = self.stores.record(store)?;
         let next = record.decommissioned(force)?;
         if record.state == StoreState::Up && !force {
-            self.stores.enough_without(store, &self.config)?;
+            self.stores.enough_without(store, &self.config, self.guards)?;
         }
         self.put_store(step, next);
         Ok(())
@@ -70,13 +73,23 @@ impl<E: PdEngine> PlacementDriver<E> {
     /// Operators that move peers away go on, and what they leave is mended
     /// later (row 47).
     fn cancel(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
-        let next = self.stores.record(store)?.cancelled()?;
+        let next = self.stores.record(store)?.cancelled(self.guards)?;
         self.put_store(step, next);
         Ok(())
     }
 
+    fn set_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
+        let record = self.stores.record(store)?;
+        let next = record.declared_tombstone(self.guards)?;
+        if next != record {
+            self.put_store(step, next);
+        }
+        Ok(())
+    }
+
     fn check_stores(&mut self, step: &mut PdStep) -> Decision {
-        let bury = |record: StoreRecord| record.buried(self.regions.count_on(record.id));
+        let holding = |store| self.regions.count_holding(store, self.guards);
+        let bury = |record: StoreRecord| record.buried(holding(record.id));
         let buried: Vec<StoreRecord> = self.stores.iter().filter_map(|info| bury(info.record)).collect();
         if buried.is_empty() {
             return Err(PdRefusal::NothingToBury);
@@ -96,9 +109,11 @@ impl<E: PdEngine> PlacementDriver<E> {
     /// A report that is not believed changes nothing, and sends nothing: the
     /// operator stays with whom PD took for the leader before (row 36).
     fn region_heartbeat(&mut self, step: &mut PdStep, report: RegionReport) -> Decision {
-        let leader = report.region.member(report.leader).copied().ok_or(PdRefusal::InvalidLeader)?;
-        self.stores.record(leader.store)?;
-        self.regions.check(&report)?;
+        if report.leader.id == 0 {
+            return Err(PdRefusal::InvalidLeader);
+        }
+        self.stores.record(report.leader.store)?;
+        self.regions.check(&report, self.guards)?;
         let (id, region) = (report.region.id, report.region.clone());
         let accepted = self.regions.accept(report);
         for region in accepted.displaced {
@@ -135,7 +150,7 @@ impl<E: PdEngine> PlacementDriver<E> {
 
     fn schedule(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
         let known = self.known(region)?;
-        self.operators.check_vacant(region, Priority::High)?;
+        self.operators.check_vacant(region, Priority::High, self.guards)?;
         let mut ids = self.ids;
         let plan = checker::check(self.sight(), known, &mut ids)?;
         let operator = Operator::new(known, plan.purpose, plan.steps, self.now, &self.config);
@@ -149,7 +164,7 @@ impl<E: PdEngine> PlacementDriver<E> {
         let mut ids = self.ids;
         let (purpose, steps) = self.admin_steps(known, wanted, || ids.next())?;
         let operator = Operator::new(known, purpose, steps, self.now, &self.config);
-        self.operators.check_vacant(region, operator.purpose.priority())?;
+        self.operators.check_vacant(region, operator.purpose.priority(), self.guards)?;
         self.ids = ids;
         self.enter(step, operator);
         Ok(())
@@ -234,6 +249,7 @@ impl<E: PdEngine> PlacementDriver<E> {
         let Some(known) = self.regions.get(region) else { return };
         // Field by field: the operators change while the rest is looked at.
         let sight = super::targets::Sight {
+            guards: self.guards,
             stores: &self.stores,
             regions: &self.regions,
             config: &self.config,

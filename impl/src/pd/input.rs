@@ -21,6 +21,12 @@ pub enum PdInput {
         /// Its space.
         stats: StoreStats,
     },
+    /// So much time passes without a heartbeat of this store that it counts as
+    /// Disconnected, and the next time as Down.
+    StoreSilent {
+        /// The store.
+        store: StoreId,
+    },
     /// Somebody who leads a region reports.
     RegionHeartbeat(RegionReport),
     /// A leader asks for the ids of a split.
@@ -60,6 +66,11 @@ pub enum PdInput {
     },
     /// pd-ctl `store cancel-delete`, `POST /store/{id}/state?state=Up`.
     CancelDecommission {
+        /// The store.
+        store: StoreId,
+    },
+    /// `POST /store/{id}/state?state=Tombstone`, which PD took until 4.x.
+    SetTombstone {
         /// The store.
         store: StoreId,
     },

@@ -10,6 +10,7 @@ use std::fmt;
 use super::config::PdConfig;
 use super::regions::KnownRegion;
 use super::step::OperatorStep;
+use crate::guard::{Guard, Guards};
 use crate::region::{Epoch, RegionId};
 
 /// Why an operator was made.
@@ -180,14 +181,18 @@ impl Operator {
     }
 
     /// By how much its steps up to the one under way have raised the conf_ver.
-    pub fn conf_ver_delta(&self, known: &KnownRegion) -> u64 {
-        self.steps.iter().take(self.done + 1).map(|step| step.conf_ver_delta(known)).sum()
+    pub fn conf_ver_delta(&self, known: &KnownRegion, guards: impl Guards) -> u64 {
+        let counts = |step: &&OperatorStep| {
+            !matches!(step, OperatorStep::AddLearner(_)) || guards.holds(Guard::OwnChangesCounted)
+        };
+        let begun = self.steps.iter().take(self.done + 1);
+        begun.filter(counts).map(|step| step.conf_ver_delta(known)).sum()
     }
 
     /// Whether somebody else has changed the members.
-    pub fn is_outrun(&self, known: &KnownRegion) -> bool {
+    pub fn is_outrun(&self, known: &KnownRegion, guards: impl Guards) -> bool {
         let risen = known.region.epoch.conf_ver.saturating_sub(self.epoch.conf_ver);
-        risen > self.conf_ver_delta(known)
+        risen > self.conf_ver_delta(known, guards)
     }
 
     /// Whether it has taken longer than it may.

@@ -14,6 +14,7 @@ use super::operator::{Operator, OperatorEnd, Priority, StaleOperator};
 use super::regions::KnownRegion;
 use super::store::Liveness;
 use super::targets::Sight;
+use crate::guard::{Guard, Guards};
 use crate::region::RegionId;
 
 /// What comes of comparing an operator with its region.
@@ -47,9 +48,15 @@ impl Operators {
 
     /// Whether one of this priority may be made for the region: there is at
     /// most one a region (row 38), and only a higher one displaces it.
-    pub(crate) fn check_vacant(&self, region: RegionId, priority: Priority) -> Result<(), PdRefusal> {
-        match self.get(region) {
-            Some(operator) if operator.purpose.priority() >= priority => Err(PdRefusal::OperatorExists),
+    pub(crate) fn check_vacant(
+        &self,
+        region: RegionId,
+        priority: Priority,
+        guards: impl Guards,
+    ) -> Result<(), PdRefusal> {
+        let stays = |operator: &&Operator| operator.purpose.priority() >= priority;
+        match self.get(region).filter(stays) {
+            Some(_) if guards.holds(Guard::OneOperatorARegion) => Err(PdRefusal::OperatorExists),
             _ => Ok(()),
         }
     }
@@ -105,9 +112,9 @@ impl Operators {
     /// Compares the region's running operator with the region. Only after a
     /// heartbeat is it asked whether it still makes sense, as in PD: between
     /// heartbeats nothing new is known.
-    pub(crate) fn progress(
+    pub(crate) fn progress<G: Guards>(
         &mut self,
-        sight: Sight<'_>,
+        sight: Sight<'_, G>,
         known: &KnownRegion,
         after_heartbeat: bool,
     ) -> Option<Progress> {
@@ -127,7 +134,11 @@ impl Operators {
 }
 
 /// Whether the operator still makes sense: its step, then the conf_ver.
-fn check_stale(sight: Sight<'_>, operator: &Operator, known: &KnownRegion) -> Result<(), StaleOperator> {
+fn check_stale<G: Guards>(
+    sight: Sight<'_, G>,
+    operator: &Operator,
+    known: &KnownRegion,
+) -> Result<(), StaleOperator> {
     if let Some(step) = operator.step() {
         match step.target().map(|store| sight.liveness(store)) {
             Some(None) => return Err(StaleOperator::StoreGone),
@@ -136,5 +147,5 @@ fn check_stale(sight: Sight<'_>, operator: &Operator, known: &KnownRegion) -> Re
         }
         step.check_in_progress(known)?;
     }
-    if operator.is_outrun(known) { Err(StaleOperator::EpochNotMatch) } else { Ok(()) }
+    if operator.is_outrun(known, sight.guards) { Err(StaleOperator::EpochNotMatch) } else { Ok(()) }
 }

@@ -11,18 +11,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::error::PdRefusal;
+use crate::guard::{Guard, Guards};
 use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::status::PeerStatus;
 
 /// What a leader reports of its region (kvproto `RegionHeartbeatRequest`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RegionReport {
     /// The region as the leader has applied it.
     pub region: Region,
-    /// The leader's peer id.
-    pub leader: PeerId,
+    /// Who leads it, by its own word.
+    pub leader: Member,
     /// The leader's term; 0 if it does not say.
     pub term: u64,
-    /// Peers that have not caught up.
+    /// Peers that wait for a snapshot.
     pub pending: Vec<PeerId>,
     /// Peers that have not answered for long.
     pub down: Vec<PeerId>,
@@ -32,8 +34,27 @@ pub struct RegionReport {
 
 impl RegionReport {
     /// A report in which every peer is well.
-    pub fn new(region: Region, leader: PeerId, term: u64) -> Self {
+    pub fn new(region: Region, leader: Member, term: u64) -> Self {
         Self { region, leader, term, pending: Vec::new(), down: Vec::new(), approximate_size: 0 }
+    }
+
+    /// What the leader reports that `down` have not answered for long. A peer
+    /// waits for a snapshot while its log is not known to reach what the leader
+    /// has discarded (`TV peer.rs collect_pending_peers`).
+    pub fn of(leader: PeerStatus<'_>, down: Vec<PeerId>) -> Self {
+        let region = leader.region().clone();
+        let truncated = leader.truncated().index;
+        let behind = |(id, matched): &(PeerId, u64)| {
+            *id != leader.id() && *matched < truncated && region.member(*id).is_some()
+        };
+        Self {
+            leader: leader.member(),
+            term: leader.term(),
+            pending: leader.matched().filter(behind).map(|(id, _)| id).collect(),
+            down,
+            approximate_size: leader.approximate_size().unwrap_or_default(),
+            region,
+        }
     }
 }
 
@@ -46,7 +67,7 @@ pub struct KnownRegion {
     pub leader: Option<PeerId>,
     /// In which term; 0 if that is not known.
     pub term: u64,
-    /// Peers that have not caught up.
+    /// Peers that wait for a snapshot.
     pub pending: Vec<PeerId>,
     /// Peers that have not answered for long.
     pub down: Vec<PeerId>,
@@ -62,7 +83,7 @@ impl KnownRegion {
 
     fn reported(report: RegionReport) -> Self {
         let RegionReport { region, leader, term, pending, down, approximate_size } = report;
-        Self { region, leader: Some(leader), term, pending, down, approximate_size }
+        Self { region, leader: Some(leader.id), term, pending, down, approximate_size }
     }
 
     /// The member that leads.
@@ -130,13 +151,26 @@ impl Regions {
         self.by_store.get(&store).map_or(0, BTreeSet::len)
     }
 
+    /// How many regions keep the store from being buried: all that list a peer
+    /// there. By their size, which only a report brings, those that were loaded
+    /// and not heard of since would not count (row 42, pd#9333).
+    pub(crate) fn count_holding(&self, store: StoreId, guards: impl Guards) -> usize {
+        if guards.holds(Guard::BuriedByCount) {
+            return self.count_on(store);
+        }
+        self.on_store(store).filter(|known| known.leader.is_some()).count()
+    }
+
     /// All, by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &KnownRegion> {
         self.by_id.values()
     }
 
     /// Whether the report is believed; nothing changes yet.
-    pub(crate) fn check(&self, report: &RegionReport) -> Result<(), PdRefusal> {
+    pub(crate) fn check(&self, report: &RegionReport, guards: impl Guards) -> Result<(), PdRefusal> {
+        if !guards.holds(Guard::StaleReportRefused) {
+            return Ok(());
+        }
         let (epoch, recreated) = (report.region.epoch, is_recreated(&report.region));
         let newer = |other: &&KnownRegion| epoch.version < other.region.epoch.version;
         if !recreated && self.overlapping(&report.region).any(|other| newer(&other)) {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::config::PdConfig;
 use super::error::PdRefusal;
+use crate::guard::{Guard, Guards};
 use crate::region::StoreId;
 
 /// Where a store stands in its life.
@@ -88,13 +89,22 @@ impl StoreRecord {
 
     /// `store cancel-delete`, `state=Up`: stays after all. Tombstone is
     /// absorbing, and so is a destroyed disk (row 47).
-    pub(crate) fn cancelled(self) -> Result<StoreRecord, PdRefusal> {
+    pub(crate) fn cancelled(self, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
-            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            StoreState::Tombstone if guards.holds(Guard::TombstoneAbsorbs) => Err(PdRefusal::StoreRemoved),
             _ if self.physically_destroyed => Err(PdRefusal::PhysicallyDestroyed),
             StoreState::Up => Err(PdRefusal::NotLeaving),
-            StoreState::Offline => Ok(StoreRecord { state: StoreState::Up, ..self }),
+            StoreState::Offline | StoreState::Tombstone => Ok(StoreRecord { state: StoreState::Up, ..self }),
         }
+    }
+
+    /// `state=Tombstone`, which PD took by hand until 4.x, whatever lived on
+    /// the store (row 45).
+    pub(crate) fn declared_tombstone(self, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
+        if guards.holds(Guard::TombstoneByPatrolAlone) {
+            return Err(PdRefusal::StateNotAllowed);
+        }
+        Ok(StoreRecord { state: StoreState::Tombstone, ..self })
     }
 
     /// Becomes Tombstone, if it was leaving and no region lists a peer there.
@@ -133,6 +143,8 @@ pub struct StoreInfo {
     pub heard_at: Option<u64>,
     /// What it said then.
     pub stats: Option<StoreStats>,
+    /// Ticks of silence that passed for this store alone.
+    silent_for: u64,
     /// When PD began to listen for it.
     since: u64,
 }
@@ -140,7 +152,7 @@ pub struct StoreInfo {
 impl StoreInfo {
     /// What follows from its heartbeats at `now`.
     pub fn liveness(&self, now: u64, config: &PdConfig) -> Liveness {
-        let silent = now - self.heard_at.unwrap_or(self.since);
+        let silent = now - self.heard_at.unwrap_or(self.since) + self.silent_for;
         if silent > config.down_after {
             Liveness::Down
         } else if self.heard_at.is_none() || silent > config.disconnected_after {
@@ -184,7 +196,7 @@ pub(crate) struct Stores {
 impl Stores {
     /// Takes a record: of a new store, or in place of the former one.
     pub(crate) fn set(&mut self, record: StoreRecord, now: u64) {
-        let new = StoreInfo { record, heard_at: None, stats: None, since: now };
+        let new = StoreInfo { record, heard_at: None, stats: None, silent_for: 0, since: now };
         self.by_id.entry(record.id).or_insert(new).record = record;
     }
 
@@ -201,6 +213,23 @@ impl Stores {
         }
         info.heard_at = Some(now);
         info.stats = Some(stats);
+        info.silent_for = 0;
+        Ok(())
+    }
+
+    /// So much time passes without a heartbeat that it counts as Disconnected,
+    /// and, if it does already, as Down.
+    pub(crate) fn silence(&mut self, store: StoreId, now: u64, config: &PdConfig) -> Result<(), PdRefusal> {
+        let info = self.by_id.get_mut(&store).ok_or(PdRefusal::StoreNotFound)?;
+        if info.record.state == StoreState::Tombstone {
+            return Err(PdRefusal::StoreRemoved);
+        }
+        let enough = match info.liveness(now, config) {
+            Liveness::Connected => config.disconnected_after,
+            Liveness::Disconnected => config.down_after,
+            Liveness::Down => return Err(PdRefusal::AlreadyDown),
+        };
+        info.silent_for = enough + 1 - (now - info.heard_at.unwrap_or(info.since));
         Ok(())
     }
 
@@ -221,9 +250,15 @@ impl Stores {
 
     /// Whether as many stores stay Up without this one as a region has
     /// replicas (row 39, since v6.1). Who is gone for good is not asked.
-    pub(crate) fn enough_without(&self, store: StoreId, config: &PdConfig) -> Result<(), PdRefusal> {
+    pub(crate) fn enough_without(
+        &self,
+        store: StoreId,
+        config: &PdConfig,
+        guards: impl Guards,
+    ) -> Result<(), PdRefusal> {
         let up = |info: &&StoreInfo| info.record.state == StoreState::Up && info.record.id != store;
         let left = self.iter().filter(up).count();
-        if left < config.max_replicas { Err(PdRefusal::StoresNotEnough) } else { Ok(()) }
+        let too_few = left < config.max_replicas && guards.holds(Guard::EnoughStoresLeft);
+        if too_few { Err(PdRefusal::StoresNotEnough) } else { Ok(()) }
     }
 }

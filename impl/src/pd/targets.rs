@@ -9,6 +9,7 @@
 use super::config::PdConfig;
 use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreState, Stores};
+use crate::guard::{Guard, Guards};
 use crate::region::{Member, MemberRole, StoreId};
 
 /// Why a store gets no peer of a region.
@@ -28,14 +29,15 @@ pub enum Unfit {
 
 /// All that a decision looks at.
 #[derive(Clone, Copy)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct Sight<'a, G: Guards> {
+    pub(crate) guards: G,
     pub(crate) stores: &'a Stores,
     pub(crate) regions: &'a Regions,
     pub(crate) config: &'a PdConfig,
     pub(crate) now: u64,
 }
 
-impl Sight<'_> {
+impl<G: Guards> Sight<'_, G> {
     /// What follows from the store's heartbeats; nothing of one that is not known.
     pub(crate) fn liveness(&self, store: StoreId) -> Option<Liveness> {
         self.stores.get(store).map(|info| info.liveness(self.now, self.config))
@@ -50,14 +52,17 @@ impl Sight<'_> {
         if known.region.member_on(store).is_some() {
             return Some(Unfit::HasPeer);
         }
+        let is_asked = self.guards.holds(Guard::TargetConnected);
         match info.liveness(self.now, self.config) {
-            Liveness::Down => Some(Unfit::Down),
-            Liveness::Disconnected => Some(Unfit::Disconnected),
-            Liveness::Connected => {
-                let full = info.is_low_space(self.regions.count_on(store), self.config);
-                full.then_some(Unfit::LowSpace)
-            }
+            Liveness::Down if is_asked => Some(Unfit::Down),
+            Liveness::Disconnected if is_asked => Some(Unfit::Disconnected),
+            _ => self.is_full(info).then_some(Unfit::LowSpace),
         }
+    }
+
+    /// The store has too little space for another peer.
+    pub(crate) fn is_full(&self, info: &StoreInfo) -> bool {
+        info.is_low_space(self.regions.count_on(info.record.id), self.config)
     }
 
     /// The store that gets the region's next peer.

@@ -2,9 +2,11 @@
 //! and the ways by which a peer is removed.
 
 use rollcall_impl::pd::{AdminOperator, PdInput, PdOutput, PdRefusal, RegionReport};
-use rollcall_impl::{Child, Command, Derive, MemberRole, StoreId};
+use rollcall_impl::{Child, Command, Derive, MemberRole, Sound, StoreId};
 
-use crate::cluster::{EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, refused, region, report, wait};
+use crate::cluster::{
+    EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, refused, region, report, reported, wait,
+};
 
 fn add(operator: AdminOperator) -> PdInput {
     PdInput::AddOperator { region: REGION, operator }
@@ -108,10 +110,10 @@ fn one_of_two_is_demoted_first() {
 fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
     let mut pd = pd(4, &[1, 2, 3]);
     let known = pd.region(REGION).unwrap().region.clone();
-    let down = RegionReport { down: vec![30], ..RegionReport::new(known.clone(), 10, 6) };
+    let down = RegionReport { down: vec![30], ..reported(known.clone(), 10, 6) };
     pd.step(PdInput::RegionHeartbeat(down)).unwrap();
     assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
-    let behind = RegionReport { pending: vec![30], ..RegionReport::new(known.clone(), 10, 6) };
+    let behind = RegionReport { pending: vec![30], ..reported(known.clone(), 10, 6) };
     pd.step(PdInput::RegionHeartbeat(behind)).unwrap();
     assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
     // The dead one may go: nothing gets worse.
@@ -159,6 +161,6 @@ fn ids_of_a_split_are_for_a_region_that_is_not_behind() {
     let (region, epoch, derive) = (REGION, now.epoch, Derive::Right);
     assert_eq!(outputs, [PdOutput::SplitIds { region, epoch, children: vec![child], derive }]);
     // A range that PD has never heard of.
-    let mut hole = Pd::open(Default::default(), Default::default()).unwrap();
+    let mut hole = Pd::open(Default::default(), Sound, Default::default()).unwrap();
     assert_eq!(refused(&mut hole, ask(now, vec![key("m")])), PdRefusal::RegionNotFound);
 }

@@ -7,8 +7,8 @@ use rollcall_impl::pd::{
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, StoreId};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, command, decommission, hear, pd, pd_with, refused, region, report, schedule,
-    state, wait,
+    EMPTY, Pd, REGION, Truth, command, decommission, hear, pd, pd_with, refused, region, report, reported,
+    schedule, state, wait,
 };
 
 fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
@@ -245,7 +245,7 @@ fn with_dead_follower(mut pd: Pd, alive: &[StoreId], learner: Option<StoreId>) -
     wait(&mut pd, 181, alive);
     let known = pd.region(REGION).unwrap().region.clone();
     let region = learner.map_or(known, |store| with_learner(&pd, store));
-    let report = RegionReport { down: vec![30], ..RegionReport::new(region, 10, 6) };
+    let report = RegionReport { down: vec![30], ..reported(region, 10, 6) };
     pd.step(PdInput::RegionHeartbeat(report)).unwrap();
     pd
 }
@@ -278,7 +278,7 @@ fn a_dead_voter_gives_way_to_a_learner_that_is_there() {
 fn an_orphan_stays_while_a_voter_is_behind() {
     let mut pd = pd(4, &[1, 2, 3]);
     let region = with_learner(&pd, 4);
-    let report = RegionReport { pending: vec![30], ..RegionReport::new(region, 10, 6) };
+    let report = RegionReport { pending: vec![30], ..reported(region, 10, 6) };
     pd.step(PdInput::RegionHeartbeat(report.clone())).unwrap();
     assert!(nothing_to_do(&mut pd));
     pd.step(PdInput::RegionHeartbeat(RegionReport { pending: vec![], ..report })).unwrap();

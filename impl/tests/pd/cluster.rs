@@ -7,9 +7,12 @@ use rollcall_impl::pd::{
     Dispatch, Order, PdConfig, PdError, PdInput, PdMemoryEngine, PdOutput, PdRefusal, PlacementDriver,
     RegionReport, StoreState, StoreStats,
 };
-use rollcall_impl::{Change, ChangeKind, Command, Epoch, Key, Member, MemberRole, Region, RegionId, StoreId};
+use rollcall_impl::{
+    Change, ChangeKind, Command, Epoch, Guards, Key, Member, MemberRole, PeerId, Region, RegionId, Sound,
+    StoreId,
+};
 
-pub(crate) type Pd = PlacementDriver<PdMemoryEngine>;
+pub(crate) type Pd<G = Sound> = PlacementDriver<PdMemoryEngine, G>;
 
 /// The region that most tests are about.
 pub(crate) const REGION: RegionId = 1;
@@ -39,20 +42,24 @@ pub(crate) fn pd(stores: u64, voters: &[StoreId]) -> Pd {
 }
 
 pub(crate) fn pd_with(config: PdConfig, stores: u64, voters: &[StoreId]) -> Pd {
-    let mut pd = Pd::open(config, PdMemoryEngine::new()).unwrap();
+    pd_of(Sound, config, stores, voters)
+}
+
+pub(crate) fn pd_of<G: Guards>(guards: G, config: PdConfig, stores: u64, voters: &[StoreId]) -> Pd<G> {
+    let mut pd = Pd::open(config, guards, PdMemoryEngine::new()).unwrap();
     let first = region(REGION, ("", ""), (1, 1), voters);
-    pd.bootstrap(&(1..=stores).collect::<Vec<_>>(), first.clone(), 1000).unwrap();
+    pd.bootstrap(&(1..=stores).collect::<Vec<_>>(), std::slice::from_ref(&first), 1000).unwrap();
     (1..=stores).for_each(|store| hear(&mut pd, store, EMPTY));
     report(&mut pd, first, voters[0]);
     pd
 }
 
-pub(crate) fn hear(pd: &mut Pd, store: StoreId, stats: StoreStats) {
+pub(crate) fn hear<G: Guards>(pd: &mut Pd<G>, store: StoreId, stats: StoreStats) {
     assert_eq!(pd.step(PdInput::StoreHeartbeat { store, stats }).unwrap(), []);
 }
 
 /// So much time passes; who is named goes on reporting.
-pub(crate) fn wait(pd: &mut Pd, ticks: u64, alive: &[StoreId]) -> Vec<PdOutput> {
+pub(crate) fn wait<G: Guards>(pd: &mut Pd<G>, ticks: u64, alive: &[StoreId]) -> Vec<PdOutput> {
     let mut outputs = Vec::new();
     for _ in 0..ticks {
         outputs.extend(pd.step(PdInput::Tick).unwrap());
@@ -62,13 +69,19 @@ pub(crate) fn wait(pd: &mut Pd, ticks: u64, alive: &[StoreId]) -> Vec<PdOutput> 
 }
 
 /// The peer on `leader` reports the region.
-pub(crate) fn report(pd: &mut Pd, region: Region, leader: StoreId) -> Vec<PdOutput> {
+pub(crate) fn report<G: Guards>(pd: &mut Pd<G>, region: Region, leader: StoreId) -> Vec<PdOutput> {
     let leader = region.member_on(leader).expect("leads").id;
-    pd.step(PdInput::RegionHeartbeat(RegionReport::new(region, leader, 6))).unwrap()
+    pd.step(PdInput::RegionHeartbeat(reported(region, leader, 6))).unwrap()
+}
+
+/// What that member would report of the region while every peer is well.
+pub(crate) fn reported(region: Region, leader: PeerId, term: u64) -> RegionReport {
+    let leader = *region.member(leader).expect("leads");
+    RegionReport::new(region, leader, term)
 }
 
 /// A refused input: the reason. Nothing may have changed.
-pub(crate) fn refused(pd: &mut Pd, input: PdInput) -> PdRefusal {
+pub(crate) fn refused<G: Guards + std::fmt::Debug>(pd: &mut Pd<G>, input: PdInput) -> PdRefusal {
     let before = format!("{pd:?}");
     let error = pd.step(input.clone()).expect_err("is refused");
     assert_eq!(format!("{pd:?}"), before, "{input:?} changed something");
@@ -76,11 +89,11 @@ pub(crate) fn refused(pd: &mut Pd, input: PdInput) -> PdRefusal {
     refusal
 }
 
-pub(crate) fn decommission(pd: &mut Pd, store: StoreId) {
+pub(crate) fn decommission<G: Guards>(pd: &mut Pd<G>, store: StoreId) {
     pd.step(PdInput::Decommission { store, force: false }).unwrap();
 }
 
-pub(crate) fn state(pd: &Pd, store: StoreId) -> StoreState {
+pub(crate) fn state<G: Guards>(pd: &Pd<G>, store: StoreId) -> StoreState {
     pd.store(store).expect("is known").record.state
 }
 
@@ -106,7 +119,7 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
-    pub(crate) fn of(pd: &Pd) -> Truth {
+    pub(crate) fn of<G: Guards>(pd: &Pd<G>) -> Truth {
         let known = pd.region(REGION).expect("is known");
         Truth { region: known.region.clone(), leader: known.leader().expect("leads").store }
     }
@@ -160,7 +173,7 @@ impl Truth {
     }
 
     /// Obeys and reports until nothing more is ordered; the commands in order.
-    pub(crate) fn settle(&mut self, pd: &mut Pd, mut outputs: Vec<PdOutput>) -> Vec<Command> {
+    pub(crate) fn settle<G: Guards>(&mut self, pd: &mut Pd<G>, mut outputs: Vec<PdOutput>) -> Vec<Command> {
         let mut commands = Vec::new();
         while let Some(dispatch) = dispatched(&outputs) {
             commands.extend(command(&outputs));
@@ -178,6 +191,6 @@ impl Truth {
     }
 }
 
-pub(crate) fn schedule(pd: &mut Pd) -> Vec<PdOutput> {
+pub(crate) fn schedule<G: Guards>(pd: &mut Pd<G>) -> Vec<PdOutput> {
     pd.step(PdInput::Schedule { region: REGION }).unwrap()
 }

@@ -4,6 +4,8 @@ mod admin;
 mod checker;
 mod cluster;
 mod decommission;
+mod guards;
+mod guards_of_plans;
 mod operator;
 mod real;
 mod regions;

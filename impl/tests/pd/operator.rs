@@ -5,11 +5,11 @@ use rollcall_impl::pd::{
     AdminOperator, KnownRegion, Operator, OperatorEnd, OperatorStep, PdConfig, PdInput, PdOutput, PdRefusal,
     Purpose, RegionReport, Seat, StaleOperator,
 };
-use rollcall_impl::{ChangeKind, Command, Member, MemberRole, Region, StoreId};
+use rollcall_impl::{ChangeKind, Command, Member, MemberRole, Region, Sound, StoreId};
 
 use crate::cluster::{
     Pd, REGION, Truth, command, decommission, dispatched, key, pd, pd_with, refused, region, report,
-    schedule, wait,
+    reported, schedule, wait,
 };
 
 const NEW: Seat = Seat { store: 4, peer: 1000 };
@@ -17,7 +17,7 @@ const OLD: Seat = Seat { store: 3, peer: 30 };
 
 fn known(pd: &mut Pd, region: Region, leader: StoreId, pending: &[u64]) -> KnownRegion {
     let leader = region.member_on(leader).expect("leads").id;
-    let report = RegionReport { pending: pending.to_vec(), ..RegionReport::new(region, leader, 6) };
+    let report = RegionReport { pending: pending.to_vec(), ..reported(region, leader, 6) };
     pd.step(PdInput::RegionHeartbeat(report)).unwrap();
     pd.region(REGION).unwrap().clone()
 }
@@ -130,7 +130,7 @@ fn an_operator_accounts_for_all_that_it_does() {
         outputs = report(&mut pd, truth.region.clone(), truth.leader);
         let known = pd.region(REGION).unwrap();
         let risen = known.region.epoch.conf_ver - operator.epoch.conf_ver;
-        assert_eq!(operator.conf_ver_delta(known), risen, "after {dispatch:?}");
+        assert_eq!(operator.conf_ver_delta(known, Sound), risen, "after {dispatch:?}");
         seen.push(risen);
     }
     assert_eq!((seen, ended(&outputs)), (vec![1, 1, 3, 5, 6], Some(OperatorEnd::Success)));
@@ -214,7 +214,7 @@ fn an_operator_for_a_phantom_leader_goes_nowhere_until_it_times_out() {
     let to_phantom = dispatched(&outputs).unwrap().clone();
     assert_eq!((to_phantom.to.store, to_phantom.epoch.version), (7, 176));
     // The real leader, on store 5, is behind and not believed.
-    let behind = RegionReport::new(region(REGION, ("", "m"), (44, 174), &[5, 7, 8]), 50, 9);
+    let behind = reported(region(REGION, ("", "m"), (44, 174), &[5, 7, 8]), 50, 9);
     assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(behind)), PdRefusal::RegionStale);
     let pushed = pd.step(PdInput::Push { region: REGION }).unwrap();
     assert_eq!(dispatched(&pushed), Some(&to_phantom));

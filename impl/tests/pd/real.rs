@@ -8,22 +8,29 @@ use rollcall_impl::pd::{
     RegionReport, StoreState,
 };
 use rollcall_impl::{
-    Command, Config, Derive, Input, Member, MemoryEngine, Message, Output, Refusal, Region, RegionId, Sound,
-    StateRole, Store, StoreId,
+    Command, Config, Derive, Guards, Input, Member, MemoryEngine, Message, Output, Refusal, Region, RegionId,
+    Sound, StateRole, Store, StoreId,
 };
 
 use crate::cluster::{EMPTY, Pd, REGION, key, region};
 
 /// Stores, the messages between them, and their placement driver.
-pub(crate) struct Real {
+pub(crate) struct Real<G: Guards = Sound> {
     pub(crate) stores: BTreeMap<StoreId, Store<Sound>>,
-    pub(crate) pd: Pd,
+    pub(crate) pd: Pd<G>,
     pub(crate) sent: VecDeque<Message>,
 }
 
 impl Real {
     /// So many stores, and one region with voters on some, led by the first.
     pub(crate) fn new(config: PdConfig, count: u64, voters: &[StoreId]) -> Real {
+        Real::under(Sound, config, count, voters)
+    }
+}
+
+impl<G: Guards> Real<G> {
+    /// The same under a driver with these guards.
+    pub(crate) fn under(guards: G, config: PdConfig, count: u64, voters: &[StoreId]) -> Real<G> {
         let first = region(REGION, ("", ""), (1, 1), voters);
         let open = |id| {
             let mut store = Store::open(id, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
@@ -33,8 +40,8 @@ impl Real {
             (id, store)
         };
         let stores = (1..=count).map(open).collect();
-        let mut pd = PlacementDriver::open(config, PdMemoryEngine::new()).unwrap();
-        pd.bootstrap(&(1..=count).collect::<Vec<_>>(), first.clone(), 1000).unwrap();
+        let mut pd = PlacementDriver::open(config, guards, PdMemoryEngine::new()).unwrap();
+        pd.bootstrap(&(1..=count).collect::<Vec<_>>(), &[first], 1000).unwrap();
         let mut real = Real { stores, pd, sent: VecDeque::new() };
         real.store_heartbeats();
         real.step(voters[0], Input::Campaign { region: REGION }).unwrap();
@@ -148,10 +155,7 @@ impl Real {
     /// What a peer that takes itself for the leader would report.
     pub(crate) fn report_of(&self, store: StoreId, region: RegionId) -> Option<RegionReport> {
         let peer = self.stores[&store].peer(region).filter(|peer| peer.role() == StateRole::Leader)?;
-        let behind = |matched: u64| matched < peer.truncated().index;
-        let pending = peer.matched().filter(|(_, matched)| behind(*matched)).map(|(id, _)| id).collect();
-        let report = RegionReport::new(peer.region().clone(), peer.id(), peer.term());
-        Some(RegionReport { pending, ..report })
+        Some(RegionReport::of(peer, Vec::new()))
     }
 
     pub(crate) fn region_heartbeats(&mut self) {

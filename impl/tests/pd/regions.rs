@@ -1,13 +1,13 @@
 //! Which reports are believed.
 
 use rollcall_impl::pd::{PdInput, PdOutput, PdRefusal, RegionReport};
-use rollcall_impl::{Epoch, Region};
+use rollcall_impl::{Epoch, Member, MemberRole, Region};
 
-use crate::cluster::{Pd, REGION, key, pd, refused, region, report};
+use crate::cluster::{Pd, REGION, key, pd, refused, region, report, reported};
 
 fn heartbeat(region: Region, term: u64) -> PdInput {
     let leader = region.peers[0].id;
-    PdInput::RegionHeartbeat(RegionReport::new(region, leader, term))
+    PdInput::RegionHeartbeat(reported(region, leader, term))
 }
 
 /// Two regions, [,m) and [m,), both at version 3.
@@ -89,9 +89,18 @@ fn regions_are_found_by_key_and_by_store() {
     assert_eq!((on(1), on(3), on(4), on(9)), (vec![1, 2], vec![1], vec![2], vec![]));
 }
 
+/// PD asks for the store and not for the peer: a leader that went on after its
+/// own removal is believed, and for every plan nobody leads.
 #[test]
-fn a_leader_that_is_no_member_is_not_believed() {
+fn a_leader_that_is_no_member_is_believed_and_leads_nothing() {
     let mut pd = halves();
-    let report = RegionReport::new(region(REGION, ("", "m"), (6, 3), &[1, 2]), 30, 7);
-    assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(report)), PdRefusal::InvalidLeader);
+    let smaller = region(REGION, ("", "m"), (6, 3), &[1, 2]);
+    let removed = Member { id: 30, store: 3, role: MemberRole::Voter };
+    let report = RegionReport::new(smaller.clone(), removed, 7);
+    pd.step(PdInput::RegionHeartbeat(report)).unwrap();
+    let known = pd.region(REGION).unwrap();
+    assert_eq!((known.leader, known.leader(), known.region.epoch.conf_ver), (Some(30), None, 6));
+    assert_eq!(refused(&mut pd, PdInput::Schedule { region: REGION }), PdRefusal::NoLeader);
+    let nobody = RegionReport::new(smaller, Member { id: 0, ..removed }, 7);
+    assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(nobody)), PdRefusal::InvalidLeader);
 }

@@ -4,7 +4,7 @@ use rollcall_impl::pd::{
     AdminOperator, PdConfig, PdEngine, PdError, PdInput, PdMemoryEngine, PdOutput, PdPersisted, PdRefusal,
     PdWrite, PlacementDriver, StoreState,
 };
-use rollcall_impl::{Derive, EngineError};
+use rollcall_impl::{Derive, EngineError, Sound};
 
 use crate::cluster::{
     EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, pd_with, refused, region, report, schedule, state,
@@ -93,6 +93,28 @@ fn no_id_is_given_out_twice_though_what_was_reserved_is_lost() {
 }
 
 #[test]
+fn ids_that_are_reserved_one_by_one_are_all_given_out() {
+    let config = PdConfig { id_step: 1, ..PdConfig::DEFAULT };
+    let mut pd = pd_with(config, 4, &[1, 2, 3]);
+    for next in [1000, 1004, 1008] {
+        pd = pd.restart().unwrap();
+        assert_eq!((pd.next_id(), pd.engine().load().unwrap().id_limit), (next, next));
+        let whole = pd.region(REGION).unwrap().region.clone();
+        pd.step(PdInput::AskSplit { region: whole, keys: vec![key("m")], derive: Derive::Left }).unwrap();
+    }
+}
+
+#[test]
+fn a_cluster_of_many_regions_begins() {
+    let mut pd = Pd::open(PdConfig::DEFAULT, Sound, PdMemoryEngine::new()).unwrap();
+    let halves = [region(1, ("", "m"), (1, 1), &[1, 2]), region(2, ("m", ""), (1, 1), &[2, 3])];
+    pd.bootstrap(&[1, 2, 3], &halves, 7).unwrap();
+    let pd = pd.restart().unwrap();
+    assert_eq!(pd.regions().map(|known| known.region.clone()).collect::<Vec<_>>(), halves);
+    assert_eq!((pd.region_count(2), pd.stores().count()), (2, 3));
+}
+
+#[test]
 fn a_refused_operator_takes_no_id() {
     let mut pd = pd(4, &[1, 2, 3]);
     let add = |store| PdInput::AddOperator { region: REGION, operator: AdminOperator::AddPeer { store } };
@@ -105,11 +127,11 @@ fn a_refused_operator_takes_no_id() {
 #[test]
 fn a_cluster_begins_once() {
     let mut pd = pd(3, &[1, 2, 3]);
-    let again = pd.bootstrap(&[4], region(7, ("", ""), (1, 1), &[4]), 1).unwrap_err();
+    let again = pd.bootstrap(&[4], &[region(7, ("", ""), (1, 1), &[4])], 1).unwrap_err();
     assert_eq!(again.refusal(), Some(PdRefusal::Bootstrapped));
-    let mut empty = Pd::open(PdConfig::DEFAULT, PdMemoryEngine::new()).unwrap();
+    let mut empty = Pd::open(PdConfig::DEFAULT, Sound, PdMemoryEngine::new()).unwrap();
     empty.step(PdInput::AddStore { store: 4 }).unwrap();
-    let known = empty.bootstrap(&[3, 4], region(7, ("", ""), (1, 1), &[4]), 1).unwrap_err();
+    let known = empty.bootstrap(&[3, 4], &[region(7, ("", ""), (1, 1), &[4])], 1).unwrap_err();
     assert_eq!(known.refusal(), Some(PdRefusal::StoreExists));
     assert!(empty.store(3).is_none() && empty.regions().next().is_none());
 }
@@ -145,7 +167,7 @@ impl PdEngine for Broken {
 
 #[test]
 fn a_disk_that_fails_is_an_error_and_no_refusal() {
-    let mut pd = PlacementDriver::open(PdConfig::DEFAULT, Broken).unwrap();
+    let mut pd = PlacementDriver::open(PdConfig::DEFAULT, Sound, Broken).unwrap();
     let error = pd.step(PdInput::AddStore { store: 1 }).unwrap_err();
     assert!(error.refusal().is_none() && matches!(error, PdError::Engine(_)), "{error}");
     assert!(error.to_string().contains("restart it from its engine"), "{error}");

@@ -1,11 +1,10 @@
 //! A store's life: who may change, and what people read when it may not.
 
-use rollcall_impl::pd::{
-    Liveness, NodeState, PdConfig, PdInput, PdRefusal, RegionReport, StoreState, StoreStats,
-};
+use rollcall_impl::Sound;
+use rollcall_impl::pd::{Liveness, NodeState, PdConfig, PdInput, PdRefusal, StoreState, StoreStats};
 
 use crate::cluster::{
-    EMPTY, REGION, Truth, decommission, hear, pd, pd_with, refused, region, report, state, wait,
+    EMPTY, REGION, Truth, decommission, hear, pd, pd_with, refused, region, report, reported, state, wait,
 };
 
 #[test]
@@ -116,6 +115,47 @@ fn silence_shows_first_as_disconnected_then_as_down() {
 }
 
 #[test]
+fn one_store_can_be_silent_while_no_time_passes() {
+    let mut pd = pd(4, &[1, 2, 3]);
+    let silent = |store| PdInput::StoreSilent { store };
+    assert_eq!(refused(&mut pd, silent(9)), PdRefusal::StoreNotFound);
+    for name in ["Disconnected", "Down"] {
+        assert_eq!(pd.step(silent(3)).unwrap(), []);
+        assert_eq!((pd.state_name(3), pd.state_name(1), pd.now()), (Some(name), Some("Up"), 0));
+    }
+    assert_eq!(refused(&mut pd, silent(3)), PdRefusal::AlreadyDown);
+    hear(&mut pd, 3, EMPTY);
+    assert_eq!(pd.state_name(3), Some("Up"));
+    // It is silent from its last heartbeat on, and time goes on for it as well.
+    wait(&mut pd, 1, &[]);
+    pd.step(silent(3)).unwrap();
+    assert_eq!((pd.state_name(3), pd.state_name(1)), (Some("Disconnected"), Some("Up")));
+    wait(&mut pd, 177, &[1, 2, 4]);
+    assert_eq!(pd.state_name(3), Some("Disconnected"));
+    wait(&mut pd, 1, &[1, 2, 4]);
+    assert_eq!(pd.state_name(3), Some("Down"));
+    // One that was not heard of since the driver started is Disconnected already.
+    let mut pd = pd.restart().unwrap();
+    pd.step(silent(3)).unwrap();
+    assert_eq!((pd.state_name(3), pd.state_name(2)), (Some("Down"), Some("Disconnected")));
+    decommission(&mut pd, 4);
+    pd.step(PdInput::CheckStores).unwrap();
+    assert_eq!(refused(&mut pd, silent(4)), PdRefusal::StoreRemoved);
+}
+
+#[test]
+fn nobody_declares_a_store_tombstone() {
+    let mut pd = pd(5, &[1, 2, 3]);
+    let declare = |store| PdInput::SetTombstone { store };
+    assert_eq!(refused(&mut pd, declare(9)), PdRefusal::StoreNotFound);
+    assert_eq!(refused(&mut pd, declare(5)), PdRefusal::StateNotAllowed);
+    decommission(&mut pd, 5);
+    assert_eq!(refused(&mut pd, declare(5)), PdRefusal::StateNotAllowed);
+    pd.step(PdInput::CheckStores).unwrap();
+    assert_eq!(refused(&mut pd, declare(5)), PdRefusal::StateNotAllowed);
+}
+
+#[test]
 fn a_new_store_is_not_trusted_before_it_is_heard_from() {
     let mut pd = pd(3, &[1, 2, 3]);
     pd.step(PdInput::AddStore { store: 4 }).unwrap();
@@ -134,7 +174,7 @@ fn a_store_nobody_knows_is_refused_everywhere() {
         PdInput::StoreHeartbeat { store: 9, stats },
         PdInput::Decommission { store: 9, force: true },
         PdInput::CancelDecommission { store: 9 },
-        PdInput::RegionHeartbeat(RegionReport::new(region(7, ("", ""), (9, 9), &[9]), 90, 6)),
+        PdInput::RegionHeartbeat(reported(region(7, ("", ""), (9, 9), &[9]), 90, 6)),
     ] {
         assert_eq!(refused(&mut pd, input), PdRefusal::StoreNotFound);
     }
@@ -157,7 +197,7 @@ fn one_leaves_from_up_to_tombstone() {
 #[test]
 fn a_configuration_without_sense_is_refused() {
     use rollcall_impl::pd::{PdConfigError, PdError, PdMemoryEngine, PlacementDriver};
-    let open = |config| match PlacementDriver::open(config, PdMemoryEngine::new()) {
+    let open = |config| match PlacementDriver::open(config, Sound, PdMemoryEngine::new()) {
         Err(PdError::Config(error)) => error,
         other => panic!("{other:?}"),
     };

@@ -119,7 +119,7 @@ mod tests {
     fn a_term_of_a_child_that_was_won_before_a_slow_store_had_it() {
         let (view, history) = child_led_twice(true);
         let violation = election_safety(&view, &history).unwrap_err();
-        assert_eq!(violation.region, CHILD);
+        assert_eq!(violation.region, Some(CHILD));
         assert!(violation.what.contains("peer 11 on store 1 had led"), "{violation}");
     }
 

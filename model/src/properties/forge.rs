@@ -1,12 +1,12 @@
 //! Views built by hand, to try the properties on: three voters of region 1
 //! that have just begun, and small changes of them, up to the split that brings
-//! region 10. Whether a real run could come to such a view does not matter here.
+//! region 10, with or without a placement driver. Whether a real run could come to such a view does not matter here.
 
 use crate::state::index_of;
 use rollcall_traces::{
     Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, History,
-    HistoryParts, Key, Log, LogPosition, Member, MemberRole, Outcome, Peer, PeerState, Region, RegionId,
-    Role, Store, StoreId, StoreStatus, View,
+    HistoryParts, Key, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole, Outcome,
+    Peer, PeerState, PlacementDriver, Region, RegionId, Role, Store, StoreId, StoreState, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -38,6 +38,40 @@ pub(super) fn of(stores: StoreId) -> View {
         (id, Store { peers: [(1, peer)].into(), ..Store::default() })
     };
     with(&View { stores: (1..=stores).map(store).collect(), ..View::default() }, reindex)
+}
+
+/// The same with a placement driver that knows the stores and region 1 as they are.
+pub(super) fn governed(stores: StoreId) -> View {
+    let known = KnownStore {
+        state: StoreState::Up,
+        physically_destroyed: false,
+        liveness: Liveness::Connected,
+        full: false,
+    };
+    with(&of(stores), |view| {
+        view.pd = PlacementDriver {
+            next_id: 20,
+            stores: (1..=stores).map(|store| (store, known)).collect(),
+            ..PlacementDriver::default()
+        };
+        believe(view, three_voters());
+    })
+}
+
+/// What PD has of a store.
+pub(super) fn known(view: &mut View, store: StoreId) -> &mut KnownStore {
+    view.pd.stores.get_mut(&store).expect("the forged driver has a record")
+}
+
+/// A region as its first peer reported it.
+pub(super) fn believed(region: Region) -> KnownRegion {
+    let leader = region.peers[0].id;
+    KnownRegion { region, leader, term: 6, pending: [].into(), down: [].into() }
+}
+
+/// PD believes in `region`.
+pub(super) fn believe(view: &mut View, region: Region) {
+    view.pd.regions.insert(region.id, believed(region));
 }
 
 /// Every store's range index becomes what its peers say.

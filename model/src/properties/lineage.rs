@@ -120,7 +120,7 @@ mod tests {
             for part in parts {
                 let forged = with(&taken(derive), |view| forge(view, *part));
                 let violation = judged(&waiting(derive), &forged).expect_err(words);
-                assert_eq!(violation.region, *part, "{violation}");
+                assert_eq!(violation.region, Some(*part), "{violation}");
                 assert!(violation.what.contains("split of region 1 on store 2"), "{violation}");
                 assert!(violation.what.contains(words), "{violation}");
             }
@@ -216,7 +216,7 @@ mod tests {
                 peers.insert(30, child);
             });
             let violation = judged(&waiting(derive), &after).unwrap_err();
-            assert_eq!(violation.region, 30);
+            assert_eq!(violation.region, Some(30));
             assert!(violation.what.contains("an id that the split does not name"), "{violation}");
         }
         caught_in(&[10, 20], "does not name", |view, part| meta(view, part).id = 30);

@@ -3,9 +3,10 @@
 //! A property reads a [`Cluster`] and its [`History`], nothing else, so it is
 //! written once and judges model states and the implementation's views alike.
 //! What only a transition shows, the history has latched as a [`Breach`]. The
-//! statements are S1 to S10 of the property vocabulary, made exact for
+//! statements are S1 to S12 of the property vocabulary, made exact for
 //! configurations and splits that take effect when they are applied, store by
-//! store, and for logs that are compacted; each function says how.
+//! store, for logs that are compacted, and for a placement driver that knows
+//! what it is told; each function says how.
 //!
 //! The peers of a store that is down are judged as they will come back.
 //! Passing allocates nothing: these run on every state of an exploration.
@@ -17,6 +18,7 @@ use rollcall_traces::{Breach, Cluster, Epoch, History, HistoryParts, Peer, PeerS
 use crate::model::Rollcall;
 
 mod clients;
+mod driver;
 mod elections;
 mod epochs;
 mod lineage;
@@ -29,6 +31,7 @@ mod tombstones;
 mod forge;
 
 pub use clients::{no_lost_write, read_safety};
+pub use driver::{driver_view, no_unsafe_removal, one_operator, tombstone_absorbing, tombstone_store_empty};
 pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
 pub use lineage::split_lineage;
@@ -42,21 +45,23 @@ pub use tombstones::{clean_tombstone, no_resurrection};
 pub struct Violation {
     /// The property.
     pub property: Property,
-    /// The region.
-    pub region: RegionId,
+    /// The region; none where a whole store is concerned.
+    pub region: Option<RegionId>,
     /// Stores, indexes and what is wrong with them, in words.
     pub what: String,
 }
 
 impl Violation {
-    fn new(property: Property, region: RegionId, what: impl Into<String>) -> Self {
-        Self { property, region, what: what.into() }
+    fn new(property: Property, region: impl Into<Option<RegionId>>, what: impl Into<String>) -> Self {
+        Self { property, region: region.into(), what: what.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: region {}: {}", self.property.name(), self.region, self.what)
+        write!(f, "{}: ", self.property.name())?;
+        self.region.map_or(Ok(()), |region| write!(f, "region {region}: "))?;
+        f.write_str(&self.what)
     }
 }
 
@@ -150,6 +155,16 @@ properties! {
         "a read returns what its peer holds, and nothing older than was known when it was asked";
     NoLostWrite no_lost_write [writes]
         "a write that a client knows of is on every replica that applied it and on every later leader";
+    TombstoneStoreEmpty tombstone_store_empty [driver]
+        "no configuration that the placement driver knew when it buried a store has a member on it, believed or applied";
+    NoUnsafeRemoval no_unsafe_removal [driver]
+        "no operator is made that takes a live voter and leaves no live majority where there was one";
+    OneOperator one_operator [driver]
+        "an operator under way gives way only to one of a higher priority";
+    TombstoneAbsorbing tombstone_absorbing [driver]
+        "a store that is Tombstone stays so until its record is removed";
+    DriverView driver_view [driver]
+        "the placement driver believes no epoch of a region that nobody has applied, and none behind what it knew";
 }
 
 impl Property {
@@ -174,6 +189,10 @@ impl Property {
             Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
                 Self::ReadSafety
             }
+            Breach::DriverWentBack { .. } => Self::DriverView,
+            Breach::TombstoneRose { .. } => Self::TombstoneAbsorbing,
+            Breach::UnsafePlan { .. } => Self::NoUnsafeRemoval,
+            Breach::OperatorDisplaced { .. } => Self::OneOperator,
         }
     }
 
@@ -289,10 +308,11 @@ mod tests {
 
     #[test]
     fn every_property_holds_of_a_cluster_that_has_just_begun() {
-        let view = forge::three();
-        let history = History::begin(HistoryParts::ALL, &view);
-        for property in Property::ALL {
-            assert_eq!(property.check(&view, &history), Ok(()));
+        for view in [forge::three(), forge::governed(3)] {
+            let history = History::begin(HistoryParts::ALL, &view);
+            for property in Property::ALL {
+                assert_eq!(property.check(&view, &history), Ok(()));
+            }
         }
     }
 
@@ -317,6 +337,10 @@ mod tests {
             Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
             Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },
             Breach::WrongAnswer { region, store, key },
+            Breach::DriverWentBack { region, from: epoch, to: epoch },
+            Breach::TombstoneRose { store },
+            Breach::UnsafePlan { region, store, peer },
+            Breach::OperatorDisplaced { region },
         ];
         for breach in breaches {
             let history = forge::history_with(&breach);
@@ -324,7 +348,8 @@ mod tests {
                 let reported = property.check(&forge::three(), &history);
                 if *property == Property::of(&breach) {
                     let violation = reported.expect_err("a latched breach is a violation");
-                    assert_eq!((violation.property, violation.region), (*property, 1));
+                    assert_eq!((violation.property, violation.region), (*property, breach.region()));
+                    assert!(!violation.to_string().contains("region 0"), "{violation}");
                     assert_eq!(violation.what, breach.to_string());
                 } else {
                     assert_eq!(reported, Ok(()));

@@ -317,7 +317,7 @@ mod tests {
         let gone = child(2, &[(11, 1), (12, 2)]);
         let (after, history) = split_behind_a_removal(Some(gone), halves().1);
         let violation = no_resurrection(&after, &history).unwrap_err();
-        assert_eq!(violation.region, CHILD);
+        assert_eq!(violation.region, Some(CHILD));
         assert!(violation.what.contains("peer 13 came to be on store 3"), "{violation}");
     }
 

@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
-use super::{election, raft, replicate, split, transfer};
+use super::{driver, election, raft, replicate, split, transfer};
 use crate::draft::{Draft, is_live};
 use crate::model::FIRST;
 
@@ -20,6 +20,14 @@ pub(crate) fn hold(
     to: StoreId,
     message: Outgoing,
 ) -> Result<(), Reason> {
+    if message == Outgoing::RegionReport {
+        let report = driver::report(draft, region, from)?;
+        if to != report.to.store {
+            return Err(Reason::NotInConfig);
+        }
+        draft.hold(report);
+        return Ok(());
+    }
     if message == Outgoing::VoteRequest {
         let (envelope, last, commit) = election::request(draft, region, from, to)?;
         draft.hold(envelope.holding(Message::VoteRequest { last, commit }));
@@ -51,7 +59,7 @@ pub(crate) fn hold(
             transfer::sent(draft, from, region);
             Message::TimeoutNow
         }
-        Outgoing::VoteRequest => unreachable!("a candidate's, above"),
+        Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
     };
     draft.hold(envelope.holding(message));
     Ok(())
@@ -62,7 +70,18 @@ pub(crate) fn hold(
 pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Option<Message>, Reason> {
     let held = draft.rest().held.get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
+    if held.is_to_driver() {
+        driver::late_report(draft, &held)?;
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
     draft.up(held.to.store)?;
+    if let Message::Order(_) = &held.message {
+        // Ids that were given for nothing are gone, and so is the order.
+        driver::carry_out(draft, &held)?;
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
     if let Message::Removed { region } = &held.message {
         take_removal(draft, &held, region)?;
         draft.rest_mut().held.remove(slot);
@@ -179,7 +198,10 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
             return Ok(peer.snapshot.is_none().then(|| acknowledged(peer.commit)));
         }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
-        Message::Removed { .. } | Message::SplitAnswer { .. } => unreachable!("raft never sees it"),
+        Message::Removed { .. }
+        | Message::SplitAnswer { .. }
+        | Message::Order(_)
+        | Message::RegionReport { .. } => unreachable!("raft never sees it"),
     }
     Ok(None)
 }

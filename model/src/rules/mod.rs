@@ -5,6 +5,7 @@
 mod apply;
 mod conf_change;
 mod deliver;
+mod driver;
 mod election;
 mod late;
 mod propose;
@@ -83,6 +84,24 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Restart { store } => restart(draft, store),
         Action::Destroy { store } => destroy(draft, store),
         Action::Hold { region, from, to, message } => late::hold(draft, region, from, to, message),
+        Action::RegionHeartbeat { region, store, answer } => {
+            return driver::region_heartbeat(draft, region, store, answer);
+        }
+        Action::StoreHeartbeat { store } => driver::hear(draft, store),
+        Action::StoreSilent { store } => driver::add_silence(draft, store),
+        Action::Schedule { region, answer } => return driver::schedule(draft, region, answer),
+        Action::OperatorTimeout { region } | Action::RemoveOperator { region } => {
+            driver::end_operator(draft, region)
+        }
+        Action::CheckStores => driver::check_stores(draft),
+        Action::PdRestart => driver::restart(draft),
+        Action::Decommission { store, force } => driver::decommission(draft, store, force),
+        Action::CancelDecommission { store } => driver::cancel_decommission(draft, store),
+        Action::SetTombstone { store } => driver::set_tombstone(draft, store),
+        Action::RemoveTombstone { store } => driver::remove_tombstone(draft, store),
+        Action::AddOperator { region, ref operator, answer } => {
+            return driver::add_operator(draft, region, operator, answer);
+        }
         Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)

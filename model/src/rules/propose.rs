@@ -127,12 +127,12 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
 }
 
 /// Whether the change removes or demotes the leader that is asked.
+/// A leader may enter a joint configuration that demotes it, and hands over
+/// before that ends (TiKV `check_conf_change`: "In Joint confchange, the leader
+/// is allowed to be DemotingVoter").
 fn removes_leader(leader: &Peer, command: &Command) -> bool {
     match command {
         Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader.id,
-        Command::EnterJoint { changes } => {
-            changes.iter().any(|change| change.peer == leader.id && change.kind == ChangeKind::AddLearner)
-        }
         Command::LeaveJoint => {
             let own = leader.region.member(leader.id).map(|member| member.role);
             own == Some(MemberRole::DemotingVoter)

@@ -14,7 +14,7 @@ use rollcall_traces::{
 };
 
 use super::propose::{check_epoch, propose};
-use super::{late, raft, ranges};
+use super::{driver, late, raft, ranges};
 use crate::draft::{Draft, is_live, member_of_own_region};
 use crate::guard::{Guard, GuardSet};
 use crate::model::{FIRST, first_peer};
@@ -38,10 +38,11 @@ pub(crate) fn ask(
     if keys.iter().any(Key::is_empty) {
         return Err(Reason::SplitKeyEmpty);
     }
-    if draft.rest().pd.is_absent() {
+    if draft.pd().is_absent() {
         return Err(Reason::NoPlacementDriver);
     }
-    let children = allot(&mut draft.rest_mut().pd.next_id, keys, members);
+    driver::check_asking(draft, &leader.region)?;
+    let children = allot(&mut draft.pd_mut().next_id, keys, members);
     let mut refused = None;
     match answer {
         Answer::Given => {

@@ -4,6 +4,7 @@
 //! figure does not count.
 
 mod conf_change;
+mod decommission;
 mod split;
 
 use std::fmt;
@@ -25,17 +26,20 @@ pub enum Family {
     ConfChange,
     /// Regions that divide.
     Split,
+    /// Stores that leave.
+    Decommission,
 }
 
 impl Family {
     /// Every subject there is.
-    pub const ALL: &'static [Family] = &[Family::ConfChange, Family::Split];
+    pub const ALL: &'static [Family] = &[Family::ConfChange, Family::Split, Family::Decommission];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Family::ConfChange => "conf-change",
             Family::Split => "split",
+            Family::Decommission => "decommission",
         }
     }
 
@@ -43,16 +47,19 @@ impl Family {
     /// [`crate::ACTION_KINDS`]).
     pub fn owes_kind(self, kind: &str) -> bool {
         match self {
-            Family::ConfChange => !SPLIT_KINDS.contains(&kind),
-            Family::Split => !NOT_OF_SPLIT.contains(&kind),
+            Family::ConfChange => !SPLIT_KINDS.contains(&kind) && !DRIVER_KINDS.contains(&kind),
+            Family::Split => !NOT_OF_SPLIT.contains(&kind) && !DRIVER_KINDS.contains(&kind),
+            Family::Decommission => DRIVER_KINDS.contains(&kind) && kind != "set tombstone",
         }
     }
 
     /// Whether something must be refused for that reason in some scope of the subject.
     pub fn owes_reason(self, reason: Reason) -> bool {
         match self {
-            Family::ConfChange => !SPLIT_REASONS.contains(&reason),
-            Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason),
+            Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !DRIVER_REASONS.contains(&reason),
+            Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason) && !DRIVER_REASONS.contains(&reason),
+            // A record goes only once no region needs it: sound rules lose no store.
+            Family::Decommission => DRIVER_REASONS.contains(&reason) && reason != Reason::StoreLost,
         }
     }
 }
@@ -71,6 +78,62 @@ const SPLIT_KINDS: &[&str] = &[
     "ask split, answer lost",
     "ask split, answer held",
     "late ids for a split",
+];
+
+/// What happens only where somebody places peers.
+const DRIVER_KINDS: &[&str] = &[
+    "region heartbeat",
+    "region heartbeat, order lost",
+    "region heartbeat, order held",
+    "store heartbeat",
+    "store silent",
+    "schedule",
+    "schedule, order lost",
+    "schedule, order held",
+    "operator timeout",
+    "check stores",
+    "pd restart",
+    "decommission",
+    "cancel decommission",
+    "set tombstone",
+    "remove tombstone",
+    "add operator",
+    "remove operator",
+    "hold region report",
+    "late region report",
+    "late order",
+];
+
+/// What is refused only where somebody places peers.
+const DRIVER_REASONS: &[Reason] = &[
+    Reason::UnknownStore,
+    Reason::StoreRemoved,
+    Reason::AlreadyLeaving,
+    Reason::NotLeaving,
+    Reason::PhysicallyDestroyed,
+    Reason::StoresNotEnough,
+    Reason::StateNotAllowed,
+    Reason::NotTombstone,
+    Reason::StoreHasRegions,
+    Reason::NothingToBury,
+    Reason::UnknownRegion,
+    Reason::RegionStale,
+    Reason::NoLeader,
+    Reason::JointState,
+    Reason::OperatorExists,
+    Reason::NoOperator,
+    Reason::PeerExists,
+    Reason::NoPeer,
+    Reason::NoVoter,
+    Reason::StoreNotUp,
+    Reason::StoreUnhealthy,
+    Reason::LastVoter,
+    Reason::MajorityLost,
+    Reason::NoNewLeader,
+    Reason::InvalidSplitKey,
+    Reason::NothingToDo,
+    Reason::NoTarget,
+    Reason::StoreLost,
 ];
 
 /// What is refused only where regions divide.
@@ -172,7 +235,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 11] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 16] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -185,6 +248,11 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 11] {
         (budgets.transfers, "transfer", "transfers"),
         (budgets.compactions, "compaction", "compactions"),
         (budgets.reads, "read", "reads"),
+        (budgets.admin, "administrator's command", "administrator's commands"),
+        (budgets.schedules, "operator of the patrol", "operators of the patrol"),
+        (budgets.silences, "silence of a store", "silences of stores"),
+        (budgets.timeouts, "operator given up", "operators given up"),
+        (budgets.pd_restarts, "restart of the placement driver", "restarts of the placement driver"),
     ]
 }
 
@@ -193,6 +261,7 @@ pub fn plans(family: Family, size: Size) -> Vec<Plan> {
     match family {
         Family::ConfChange => conf_change::plans(size),
         Family::Split => split::plans(size),
+        Family::Decommission => decommission::plans(size),
     }
 }
 
@@ -247,6 +316,9 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         child_commands: Vec::new(),
         splits: Vec::new(),
         next_id: 0,
+        max_replicas: 0,
+        full: Vec::new(),
+        admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),

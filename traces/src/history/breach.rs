@@ -200,12 +200,47 @@ pub enum Breach {
         /// The key.
         key: Key,
     },
+    /// PD believes an older epoch of a region than it did.
+    #[error("the placement driver knew epoch {from}, and believes {to} now")]
+    DriverWentBack {
+        /// The region.
+        region: RegionId,
+        /// The epoch that it knew.
+        from: Epoch,
+        /// The epoch that it knows.
+        to: Epoch,
+    },
+    /// A store that had left for good is there again.
+    #[error("store {store} was Tombstone, and is it no more")]
+    TombstoneRose {
+        /// The store.
+        store: StoreId,
+    },
+    /// A plan takes a live voter, and with it the majority of live ones.
+    #[error(
+        "the placement driver plans to take the live voter {peer} from store {store}, which leaves no live majority"
+    )]
+    UnsafePlan {
+        /// The region.
+        region: RegionId,
+        /// The store of the voter.
+        store: StoreId,
+        /// The voter.
+        peer: PeerId,
+    },
+    /// An unfinished operator gave way to one that is not above it, or to none.
+    #[error("its operator was given up unfinished, and not for one of a higher priority")]
+    OperatorDisplaced {
+        /// The region.
+        region: RegionId,
+    },
 }
 
 impl Breach {
-    /// The region in which it happened.
-    pub fn region(&self) -> RegionId {
+    /// The region in which it happened; none for what happened to a whole store.
+    pub fn region(&self) -> Option<RegionId> {
         match *self {
+            Breach::TombstoneRose { .. } => None,
             Breach::SecondLeader { region, .. }
             | Breach::DifferentCommit { region, .. }
             | Breach::EpochDecreased { region, .. }
@@ -219,7 +254,10 @@ impl Breach {
             | Breach::WrongPart { region, .. }
             | Breach::StaleRead { region, .. }
             | Breach::ReadBehindSplit { region, .. }
-            | Breach::WrongAnswer { region, .. } => region,
+            | Breach::WrongAnswer { region, .. }
+            | Breach::DriverWentBack { region, .. }
+            | Breach::UnsafePlan { region, .. }
+            | Breach::OperatorDisplaced { region } => Some(region),
         }
     }
 }

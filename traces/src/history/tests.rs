@@ -2,8 +2,9 @@
 //! catches is tested with the property that reads it.
 
 use super::*;
+use crate::driver::PlacementDriver;
 use crate::region::{Key, Member, MemberRole};
-use crate::view::{Entry, Log, LogPosition, PlacementDriver, Role, Store, View};
+use crate::view::{Entry, Log, LogPosition, Role, Store, View};
 use crate::{Answer, Child, Command, Derive, Entries, Reason};
 
 /// One voter that has applied a `Put` of its own as leader of term 6, or is about to.

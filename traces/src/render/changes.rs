@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::driver::driver_changes;
 use crate::action::Action;
 use crate::diff::differences;
 use crate::region::{PeerId, Region, RegionId, StoreId};
@@ -23,7 +24,7 @@ pub fn changes(before: &View, after: &View) -> Vec<String> {
         lines.extend(store_changes(store, before, after, several));
     }
     lines.extend(message_changes(&before.held, &after.held, "held", "no longer held"));
-    lines.extend(number("placement driver: next id", before.pd.next_id, after.pd.next_id));
+    lines.extend(driver_changes(&before.pd, &after.pd));
     if lines.is_empty() {
         lines.extend(differences(before, after).iter().map(|difference| {
             let (was, is) = difference.words();
@@ -292,25 +293,42 @@ fn message_changes(before: &[Held], after: &[Held], here: &str, gone: &str) -> V
     words
 }
 
-/// The stores that a step is drawn between: who acts, and on whom.
-pub(super) fn ends(action: &Action, before: Option<&View>) -> (Vec<StoreId>, Option<StoreId>) {
+/// Where a step is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At a store.
+    Store(StoreId),
+    /// At the placement driver.
+    Driver,
+}
+
+/// What a step is drawn between: who acts, and on whom. A late message of which
+/// nothing is known is drawn nowhere.
+pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Option<Place>) {
+    use Place::{Driver, Store};
     match action {
-        Action::Vote { candidate, voter, .. } => (vec![*candidate], Some(*voter)),
-        Action::Replicate { leader, follower, .. } => (vec![*leader], Some(*follower)),
-        Action::Hold { from, .. } => (vec![*from], None),
+        Action::Vote { candidate, voter, .. } => (Some(Store(*candidate)), Some(Store(*voter))),
+        Action::Replicate { leader, follower, .. } => (Some(Store(*leader)), Some(Store(*follower))),
+        Action::Hold { from, .. } => (Some(Store(*from)), None),
         Action::TimeoutNow { region, leader } => {
             let target = before.and_then(|view| {
                 let peer = view.stores.get(leader)?.peers.get(region)?;
                 Some(peer.region.member(peer.leading.as_ref()?.transfer?.to)?.store)
             });
-            (vec![*leader], target)
+            (Some(Store(*leader)), target.map(Store))
         }
         Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
-            Some(held) if held.is_from_driver() => (vec![held.to.store], None),
-            Some(held) => (vec![held.from.store], Some(held.to.store)),
-            None => (Vec::new(), None),
+            Some(held) if held.is_from_driver() => (Some(Driver), Some(Store(held.to.store))),
+            Some(held) if held.is_to_driver() => (Some(Store(held.from.store)), Some(Driver)),
+            Some(held) => (Some(Store(held.from.store)), Some(Store(held.to.store))),
+            None => (None, None),
         },
-        Action::Propose { store, .. } => (vec![*store], None),
-        other => (other.stores(), None),
+        Action::RegionHeartbeat { store, .. }
+        | Action::StoreHeartbeat { store }
+        | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Driver)),
+        Action::Schedule { .. } | Action::AddOperator { .. } => (Some(Driver), None),
+        action if action.is_of_driver() => (Some(Driver), None),
+        Action::Propose { store, .. } => (Some(Store(*store)), None),
+        other => (other.stores().first().copied().map(Store), None),
     }
 }

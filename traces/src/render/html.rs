@@ -1,15 +1,16 @@
 //! A trace as one page: nothing is loaded from elsewhere, every word is escaped.
 //!
-//! A row a step, a column a store; a store's cell is its state after the step,
-//! shown where it changed.
+//! A row a step, a column a store, one more for the placement driver where it
+//! does more than allot ids; a cell is the state after the step, shown where it
+//! changed. So what PD believes stands beside what is true.
 
 use std::fmt::Write;
 
-use super::changes::changes;
+use super::changes::{Place, changes};
+use super::driver::driver_words;
 use super::{about, action_words, outcome_words, title, verdict_words, with_views};
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
-use crate::region::StoreId;
 use crate::view::{Log, Peer, PeerState, Store, StoreStatus, View};
 use crate::words::joined;
 
@@ -30,7 +31,9 @@ pub fn html(trace: &Trace) -> String {
 
 fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     let title = escaped(title(&trace.header));
-    let stores = &trace.header.scope.stores;
+    let scope = &trace.header.scope;
+    let mut columns: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
+    columns.extend((scope.max_replicas > 0).then_some(Place::Driver));
     writeln!(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(page, "<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>")?;
     for line in about(&trace.header) {
@@ -40,22 +43,25 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
         writeln!(page, "<p><strong>Verdict: {}</strong></p>", escaped(&verdict_words(verdict)))?;
     }
     write!(page, "<table>\n<thead><tr><th>step</th><th>what happens</th><th>outcome</th>")?;
-    for store in stores {
-        write!(page, "<th>store {store}</th>")?;
+    for column in &columns {
+        match column {
+            Place::Store(store) => write!(page, "<th>store {store}</th>")?,
+            Place::Driver => write!(page, "<th>placement driver</th>")?,
+        }
     }
     writeln!(page, "</tr></thead>\n<tbody>")?;
     if let Some(first) = &trace.header.view {
         write!(page, "<tr><td>0</td><td class=\"action\">the first state</td><td></td>")?;
-        write_states(page, stores, None, first)?;
+        write_states(page, &columns, None, first)?;
         writeln!(page, "</tr>")?;
     }
     for (step, before) in with_views(trace) {
-        write_row(page, stores, step, before)?;
+        write_row(page, &columns, step, before)?;
     }
     writeln!(page, "</tbody>\n</table>\n</body>\n</html>")
 }
 
-fn write_row(page: &mut String, stores: &[StoreId], step: &Step, before: Option<&View>) -> std::fmt::Result {
+fn write_row(page: &mut String, columns: &[Place], step: &Step, before: Option<&View>) -> std::fmt::Result {
     let class = match &step.outcome {
         _ if !step.violated.is_empty() => " class=\"violated\"",
         Some(Outcome::Refused(_)) => " class=\"refused\"",
@@ -78,25 +84,30 @@ fn write_row(page: &mut String, stores: &[StoreId], step: &Step, before: Option<
     }
     write!(page, "</td><td>{}</td>", escaped(&outcome_words(step)))?;
     match &step.view {
-        Some(after) => write_states(page, stores, before, after)?,
-        None => stores.iter().try_for_each(|_| write!(page, "<td></td>"))?,
+        Some(after) => write_states(page, columns, before, after)?,
+        None => columns.iter().try_for_each(|_| write!(page, "<td></td>"))?,
     }
     writeln!(page, "</tr>")
 }
 
 fn write_states(
     page: &mut String,
-    stores: &[StoreId],
+    columns: &[Place],
     before: Option<&View>,
     after: &View,
 ) -> std::fmt::Result {
-    for store in stores {
-        let is = after.stores.get(store);
-        let changed = before.is_some_and(|before| before.stores.get(store) != is);
+    for column in columns {
+        let state = |view: &View| match column {
+            Place::Store(store) => view.stores.get(store).map(store_words).unwrap_or_default(),
+            Place::Driver => driver_words(&view.pd),
+        };
+        let changed = before.is_some_and(|before| match column {
+            Place::Store(store) => before.stores.get(store) != after.stores.get(store),
+            Place::Driver => before.pd != after.pd,
+        });
         let class = if changed { "state changed" } else { "state" };
         // What did not change is not said again.
-        let words =
-            if changed || before.is_none() { is.map(store_words).unwrap_or_default() } else { String::new() };
+        let words = if changed || before.is_none() { state(after) } else { String::new() };
         write!(page, "<td class=\"{class}\">{}</td>", escaped(&words))?;
     }
     Ok(())

@@ -1,14 +1,14 @@
-//! A trace as a mermaid sequence diagram: stores are the participants, rounds
-//! the arrows, what changed stands in notes.
+//! A trace as a mermaid sequence diagram: stores, and the placement driver where
+//! it does more than allot ids, are the participants, rounds and reports the
+//! arrows, what changed stands in notes.
 
 use std::fmt::Write;
 
-use super::changes::{changes, ends};
+use super::changes::{Place, changes, ends};
 use super::{action_words, outcome_words, title, verdict_words, with_views};
 use crate::action::{Action, Answer};
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
-use crate::region::StoreId;
 use crate::view::View;
 
 /// The diagram's source.
@@ -22,62 +22,91 @@ pub fn mermaid(trace: &Trace) -> String {
 fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
     writeln!(text, "---\ntitle: {}\n---", quoted(title(&trace.header)))?;
     writeln!(text, "sequenceDiagram")?;
-    for store in &trace.header.scope.stores {
-        writeln!(text, "  participant S{store} as store {store}")?;
+    let scope = &trace.header.scope;
+    let mut stage: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
+    stage.extend((scope.max_replicas > 0).then_some(Place::Driver));
+    for place in &stage {
+        let name = name(*place);
+        match place {
+            Place::Store(store) => writeln!(text, "  participant {name} as store {store}")?,
+            Place::Driver => writeln!(text, "  participant {name} as placement driver")?,
+        }
     }
     for (step, before) in with_views(trace) {
-        write_step(text, step, before, &trace.header.scope.stores)?;
+        write_step(text, step, before, &stage)?;
     }
     if let Some(verdict) = &trace.verdict {
-        write_note(text, &[], &trace.header.scope.stores, &format!("verdict: {}", verdict_words(verdict)))?;
+        write_note(text, None, &stage, &format!("verdict: {}", verdict_words(verdict)))?;
     }
     Ok(())
 }
 
-fn write_step(text: &mut String, step: &Step, before: Option<&View>, stores: &[StoreId]) -> std::fmt::Result {
+fn name(place: Place) -> String {
+    match place {
+        Place::Store(store) => format!("S{store}"),
+        Place::Driver => "PD".into(),
+    }
+}
+
+fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Place]) -> std::fmt::Result {
     let (from, to) = ends(&step.action, before);
+    let drawn = |place: &Place| *place != Place::Driver || stage.contains(place);
+    let (from, to) = (from.filter(drawn), to.filter(drawn));
     let mut words = format!("{} {}", step.index, action_words(&step.action, before));
     if step.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::DONE) {
         let _ = write!(words, ", {}", outcome_words(step));
     }
-    match (from.first(), to) {
+    match (from, to) {
         (Some(from), Some(to)) => {
             // A cross for what is refused, an open end for an answer that does not come.
             let refused = step.outcome.as_ref().is_some_and(|outcome| !outcome.is_done());
             let arrow = match step.action {
                 _ if refused => "-x",
                 Action::Replicate { answer: Answer::Lost | Answer::Held, .. }
-                | Action::Vote { answer: Answer::Lost | Answer::Held, .. } => "-)",
+                | Action::Vote { answer: Answer::Lost | Answer::Held, .. }
+                | Action::AskSplit { answer: Answer::Lost | Answer::Held, .. }
+                | Action::RegionHeartbeat { answer: Answer::Lost | Answer::Held, .. } => "-)",
                 _ => "->>",
             };
-            writeln!(text, "  S{from}{arrow}S{to}: {}", plain(&words))?;
+            writeln!(text, "  {}{arrow}{}: {}", name(from), name(to), plain(&words))?;
         }
-        _ => write_note(text, &from, stores, &words)?,
+        (from, to) => write_note(text, from.or(to), stage, &words)?,
     }
     if let (Some(before), Some(after)) = (before, &step.view) {
         for change in changes(before, after) {
-            let of = stores.iter().find(|store| {
-                change.starts_with(&format!("store {store}:"))
-                    || change.starts_with(&format!("store {store},"))
-            });
-            write_note(text, of.map_or(&[][..], std::slice::from_ref), stores, &change)?;
+            let of = stage.iter().find(|place| is_of(&change, **place));
+            write_note(text, of.copied(), stage, &change)?;
         }
     }
     for property in &step.violated {
-        write_note(text, &[], stores, &format!("VIOLATED: {property}"))?;
+        write_note(text, None, stage, &format!("VIOLATED: {property}"))?;
     }
     if !step.note.is_empty() {
-        write_note(text, &[], stores, &step.note)?;
+        write_note(text, None, stage, &step.note)?;
     }
     Ok(())
 }
 
-/// A note over `over`, or over all stores if it is empty.
-fn write_note(text: &mut String, over: &[StoreId], all: &[StoreId], words: &str) -> std::fmt::Result {
-    match (over, all) {
-        ([store, ..], _) | ([], [store]) => writeln!(text, "  note over S{store}: {}", plain(words)),
-        ([], [first, .., last]) => writeln!(text, "  note over S{first},S{last}: {}", plain(words)),
-        ([], []) => Ok(()),
+/// Whether a line of changes tells of this place.
+fn is_of(change: &str, place: Place) -> bool {
+    match place {
+        Place::Store(store) => {
+            change.starts_with(&format!("store {store}:")) || change.starts_with(&format!("store {store},"))
+        }
+        Place::Driver => change.starts_with("PD:"),
+    }
+}
+
+/// A note over one place, or over all if it is of none.
+fn write_note(text: &mut String, over: Option<Place>, stage: &[Place], words: &str) -> std::fmt::Result {
+    match (over, stage) {
+        (Some(place), _) | (None, &[place]) => {
+            writeln!(text, "  note over {}: {}", name(place), plain(words))
+        }
+        (None, &[first, .., last]) => {
+            writeln!(text, "  note over {},{}: {}", name(first), name(last), plain(words))
+        }
+        (None, []) => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! need no view: of a scenario they show the actions.
 
 mod changes;
+mod driver;
 mod html;
 mod mermaid;
 mod terminal;
@@ -51,6 +52,13 @@ fn about(header: &Header) -> Vec<String> {
     let scope = &header.scope;
     let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];
     lines.extend(scope.regions.iter().map(ToString::to_string));
+    if scope.max_replicas > 0 {
+        let mut driver = format!("the placement driver wants {} voters of a region", scope.max_replicas);
+        if !scope.full.is_empty() {
+            driver.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
+        }
+        lines.push(driver);
+    }
     if !scope.question.is_empty() {
         lines.push(scope.question.clone());
     }

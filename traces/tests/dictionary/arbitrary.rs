@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rollcall_traces::*;
 
+use crate::toy;
+
 pub(crate) fn number() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0..10_u64, 1 => 0..NUMBER_LIMIT]
 }
@@ -50,14 +52,36 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn seat() -> impl Strategy<Value = Seat> {
+    (number(), number()).prop_map(|(store, peer)| Seat { store, peer })
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![command().prop_map(Order::Propose), vec(key(), 0..3).prop_map(|keys| Order::Split { keys }),]
+}
+
+fn admin_operator() -> impl Strategy<Value = AdminOperator> {
+    prop_oneof![
+        number().prop_map(|store| AdminOperator::AddPeer { store }),
+        number().prop_map(|store| AdminOperator::RemovePeer { store }),
+        number().prop_map(|store| AdminOperator::TransferLeader { store }),
+        vec(key(), 0..3).prop_map(|keys| AdminOperator::Split { keys }),
+    ]
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     select(vec![Answer::Given, Answer::Lost, Answer::Held])
 }
 
 pub(crate) fn action() -> impl Strategy<Value = Action> {
     let entries = select(vec![Entries::One, Entries::All]);
-    let message =
-        select(vec![Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest]);
+    let message = select(vec![
+        Outgoing::Append,
+        Outgoing::Heartbeat,
+        Outgoing::TimeoutNow,
+        Outgoing::VoteRequest,
+        Outgoing::RegionReport,
+    ]);
     let place = || (number(), number());
     prop_oneof![
         place().prop_map(|(region, store)| Action::Campaign { region, store }),
@@ -93,7 +117,38 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
             message
         }),
         (0..9_usize).prop_map(|slot| Action::Late { slot }),
+        driver_action(),
     ]
+}
+
+fn driver_action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        (number(), number(), answer()).prop_map(|(region, store, answer)| Action::RegionHeartbeat {
+            region,
+            store,
+            answer
+        }),
+        number().prop_map(|store| Action::StoreHeartbeat { store }),
+        number().prop_map(|store| Action::StoreSilent { store }),
+        (number(), answer()).prop_map(|(region, answer)| Action::Schedule { region, answer }),
+        number().prop_map(|region| Action::OperatorTimeout { region }),
+        Just(Action::CheckStores),
+        Just(Action::PdRestart),
+        (number(), any::<bool>()).prop_map(|(store, force)| Action::Decommission { store, force }),
+        number().prop_map(|store| Action::CancelDecommission { store }),
+        number().prop_map(|store| Action::SetTombstone { store }),
+        number().prop_map(|store| Action::RemoveTombstone { store }),
+        (number(), admin_operator(), answer()).prop_map(|(region, operator, answer)| Action::AddOperator {
+            region,
+            operator,
+            answer
+        }),
+        number().prop_map(|region| Action::RemoveOperator { region }),
+    ]
+}
+
+fn reason() -> impl Strategy<Value = Option<Reason>> {
+    option::of(select(Reason::ALL))
 }
 
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
@@ -101,7 +156,9 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::DONE),
         (key(), option::of(key()), region())
             .prop_map(|(key, value, region)| { Outcome::Done(Returned::Value { key, value, region }) }),
-        vec(child(), 0..3).prop_map(|children| Outcome::Done(Returned::Allotted { children, refused: None })),
+        (vec(child(), 0..3), reason())
+            .prop_map(|(children, refused)| Outcome::Done(Returned::Allotted { children, refused })),
+        (order(), reason()).prop_map(|(order, refused)| Outcome::Done(Returned::Ordered { order, refused })),
         select(Reason::ALL).prop_map(Outcome::Refused),
     ]
 }
@@ -158,6 +215,9 @@ fn message() -> impl Strategy<Value = Message> {
         region().prop_map(|region| Message::Removed { region }),
         (vec(child(), 0..3), derive())
             .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
+        order().prop_map(Message::Order),
+        (region(), btree_set(number(), 0..3), btree_set(number(), 0..3))
+            .prop_map(|(region, pending, down)| Message::RegionReport { region, pending, down }),
     ]
 }
 
@@ -227,13 +287,95 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
     )
 }
 
+fn step() -> impl Strategy<Value = OperatorStep> {
+    let seats = || vec(seat(), 0..3);
+    prop_oneof![
+        number().prop_map(|to| OperatorStep::TransferLeader { to }),
+        seat().prop_map(OperatorStep::AddLearner),
+        seat().prop_map(OperatorStep::PromoteLearner),
+        seat().prop_map(OperatorStep::RemovePeer),
+        (seats(), seats()).prop_map(|(promote, demote)| OperatorStep::EnterJoint { promote, demote }),
+        (seats(), seats()).prop_map(|(promote, demote)| OperatorStep::LeaveJoint { promote, demote }),
+        (vec(key(), 0..3), key(), key()).prop_map(|(keys, start, end)| OperatorStep::Split {
+            keys,
+            start,
+            end
+        }),
+    ]
+}
+
+pub(crate) fn purpose() -> impl Strategy<Value = Purpose> {
+    select(vec![
+        Purpose::LeaveJoint,
+        Purpose::RemoveOrphanPeer,
+        Purpose::ReplaceDownPeerWithOrphanPeer,
+        Purpose::FixPeerRole,
+        Purpose::AddRulePeer,
+        Purpose::ReplaceRuleDownPeer,
+        Purpose::ReplaceRuleOfflinePeer,
+        Purpose::EvictLeader,
+        Purpose::AdminAddPeer,
+        Purpose::AdminRemovePeer,
+        Purpose::AdminTransferLeader,
+        Purpose::AdminSplitRegion,
+    ])
+}
+
+fn operator() -> impl Strategy<Value = Operator> {
+    (purpose(), epoch(), vec(step(), 0..4), 0..5_usize).prop_map(|(purpose, epoch, steps, done)| Operator {
+        purpose,
+        epoch,
+        steps,
+        done,
+    })
+}
+
+fn known_store() -> impl Strategy<Value = KnownStore> {
+    let state = select(vec![StoreState::Up, StoreState::Offline, StoreState::Tombstone]);
+    let liveness = select(vec![Liveness::Connected, Liveness::Disconnected, Liveness::Down]);
+    (state, any::<bool>(), liveness, any::<bool>()).prop_map(
+        |(state, physically_destroyed, liveness, full)| KnownStore {
+            state,
+            physically_destroyed,
+            liveness,
+            full,
+        },
+    )
+}
+
+fn known_region() -> impl Strategy<Value = KnownRegion> {
+    let peers = || btree_set(number(), 0..3);
+    (region(), number(), number(), peers(), peers())
+        .prop_map(|(region, leader, term, pending, down)| KnownRegion { region, leader, term, pending, down })
+}
+
+/// None at all, somebody who gives ids, or a whole one.
+fn driver() -> impl Strategy<Value = PlacementDriver> {
+    let next_id = || prop_oneof![4 => 1..20_u64, 1 => 1..NUMBER_LIMIT];
+    let whole = (
+        next_id(),
+        btree_map(number(), known_store(), 0..3),
+        btree_map(number(), known_region(), 0..3),
+        btree_map(number(), operator(), 0..3),
+    );
+    prop_oneof![
+        1 => Just(PlacementDriver::default()),
+        1 => next_id().prop_map(toy::allotter),
+        3 => whole.prop_map(|(next_id, stores, regions, operators)| PlacementDriver {
+            next_id,
+            stores,
+            regions,
+            operators,
+        }),
+    ]
+}
+
 pub(crate) fn view() -> impl Strategy<Value = View> {
     let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed]);
     let range = (key(), key(), number()).prop_map(|(start, end, region)| RangeEntry { start, end, region });
     let store = (status, btree_map(number(), peer(), 0..3), vec(range, 0..2), vec(held(), 0..2))
         .prop_map(|(status, peers, ranges, parked)| Store { status, peers, ranges, parked });
-    let pd = number().prop_map(|next_id| PlacementDriver { next_id });
-    (btree_map(number(), store, 0..3), vec(held(), 0..3), pd).prop_map(|(stores, held, pd)| View {
+    (btree_map(number(), store, 0..3), vec(held(), 0..3), driver()).prop_map(|(stores, held, pd)| View {
         stores,
         held,
         pd,

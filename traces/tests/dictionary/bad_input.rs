@@ -1,5 +1,7 @@
 //! Each thing that can be wrong with a file, and that its place is named.
 
+mod driver;
+
 use rollcall_traces::*;
 
 use crate::toy;

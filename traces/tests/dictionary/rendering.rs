@@ -5,7 +5,7 @@ use rollcall_traces::render::{changes, html, mermaid, terminal};
 use rollcall_traces::*;
 
 use crate::arbitrary::{action, outcome, view};
-use crate::toy::{Toy, peer, put, region, scope};
+use crate::toy::{Toy, allotter, peer, put, region, scope};
 
 fn sample() -> Trace {
     let actions = [
@@ -48,7 +48,7 @@ fn as_a_page() {
 fn splitting(split: bool) -> View {
     let whole = Region { start: Key::empty(), end: Key::empty(), ..region(&[1, 2]) };
     let epoch = Epoch { conf_ver: 1, version: 2 };
-    let mut view = View { pd: PlacementDriver { next_id: 13 }, ..View::default() };
+    let mut view = View { pd: allotter(13), ..View::default() };
     for store in [1, 2] {
         let mut parent = peer(store, whole.clone());
         parent.data = [("a".into(), "1".into()), ("x".into(), "2".into()), ("y".into(), "3".into())].into();
@@ -85,8 +85,8 @@ fn splitting(split: bool) -> View {
 
 #[test]
 fn a_split_is_told_part_by_part() {
-    let asked = View { pd: PlacementDriver { next_id: 10 }, ..splitting(false) };
-    assert_eq!(changes(&asked, &splitting(false)), ["placement driver: next id 10->13"]);
+    let asked = View { pd: allotter(10), ..splitting(false) };
+    assert_eq!(changes(&asked, &splitting(false)), ["PD: next id 10->13"]);
     insta::assert_snapshot!(changes(&splitting(false), &splitting(true)).join("\n"));
 }
 
@@ -105,7 +105,7 @@ fn ids_for_a_split_are_asked_for_and_arrive_late() {
     let message = Message::SplitAnswer { children: children.clone(), derive: Derive::Left };
     let (epoch, range) = (Epoch { conf_ver: 1, version: 1 }, KeyRange::default());
     let held = Held { region: 1, from: nobody, to: leader, term: 0, epoch, range, message };
-    let before = View { pd: PlacementDriver { next_id: 10 }, ..splitting(false) };
+    let before = View { pd: allotter(10), ..splitting(false) };
     let between = View { held: vec![held], ..splitting(false) };
     let mut trace = Trace::scenario(Header::new(scope("asked", &[1, 2])), [ask, Action::Late { slot: 0 }]);
     trace.header.view = Some(before);
@@ -115,6 +115,161 @@ fn ids_for_a_split_are_asked_for_and_arrive_late() {
     (late.outcome, late.view) = (Some(Outcome::DONE), Some(splitting(false)));
     insta::assert_snapshot!(format!("{}\n{}", terminal(&trace), mermaid(&trace)));
     assert!(!mermaid(&trace).contains("S0"), "the placement driver is no store");
+}
+
+/// Four stores, of which the first three have region 1; PD knows as much.
+fn decommissioning() -> View {
+    let whole = region(&[1, 2, 3]);
+    let store = |store: StoreId| {
+        let peers = whole.member_on(store).map(|member| (1, peer(member.id, whole.clone())));
+        (store, Store { peers: peers.into_iter().collect(), ..Store::default() })
+    };
+    let known = KnownStore {
+        state: StoreState::Up,
+        physically_destroyed: false,
+        liveness: Liveness::Connected,
+        full: false,
+    };
+    let believed = KnownRegion {
+        region: whole.clone(),
+        leader: 0,
+        term: 0,
+        pending: Default::default(),
+        down: Default::default(),
+    };
+    let pd = PlacementDriver {
+        next_id: 10,
+        stores: (1..=4).map(|store| (store, known)).collect(),
+        regions: [(1, believed)].into(),
+        operators: Default::default(),
+    };
+    View { stores: (1..=4).map(store).collect(), held: Vec::new(), pd }
+}
+
+/// A decommission as PD sees it, from the order to the record that is removed.
+/// The views are forged: what a cluster would do between is left out.
+fn decommission() -> Trace {
+    let mut scope = scope("decommission", &[1, 2, 3, 4]);
+    (scope.regions, scope.next_id, scope.max_replicas) = (vec![region(&[1, 2, 3])], 10, 3);
+    scope.full = vec![4];
+    let mut trace = Trace::scenario(Header::new(scope), []);
+    let mut view = decommissioning();
+    trace.header.view = Some(view.clone());
+    let mut take = |action: Action, outcome: Outcome, change: &dyn Fn(&mut View)| {
+        change(&mut view);
+        let index = trace.steps.len() as u64 + 1;
+        let step = Step { outcome: Some(outcome), view: Some(view.clone()), ..Step::new(index, action) };
+        trace.steps.push(step);
+    };
+    let (epoch, seat) = (region(&[1]).epoch, Seat { store: 4, peer: 10 });
+    let learner = Change { kind: ChangeKind::AddLearner, peer: 10, store: 4 };
+    let order = Order::Propose(Command::ChangePeer(learner));
+    let leader = region(&[1]).peers[0];
+    let ordered = |refused| Outcome::Done(Returned::Ordered { order: order.clone(), refused });
+    let report = || Held::region_report(leader, 6, region(&[1, 2, 3]), [2].into(), [3].into());
+    take(Action::Decommission { store: 3, force: false }, Outcome::DONE, &|view| {
+        view.pd.stores.get_mut(&3).unwrap().state = StoreState::Offline;
+    });
+    let answer = Answer::Given;
+    take(Action::Schedule { region: 1, answer }, Outcome::Refused(Reason::NoLeader), &|_| {});
+    take(Action::RegionHeartbeat { region: 1, store: 1, answer }, Outcome::DONE, &|view| {
+        let known = view.pd.regions.get_mut(&1).unwrap();
+        (known.leader, known.term) = (1, 6);
+    });
+    take(Action::Schedule { region: 1, answer: Answer::Held }, ordered(None), &|view| {
+        let steps = vec![
+            OperatorStep::AddLearner(seat),
+            OperatorStep::EnterJoint { promote: vec![seat], demote: vec![Seat { store: 3, peer: 3 }] },
+        ];
+        let operator = Operator { purpose: Purpose::ReplaceRuleOfflinePeer, epoch, steps, done: 0 };
+        view.pd.operators.insert(1, operator);
+        view.pd.next_id = 11;
+        view.held.push(Held::order(1, leader, epoch, order.clone()));
+    });
+    take(Action::Late { slot: 0 }, Outcome::Refused(Reason::NotLeader), &|_| {});
+    take(Action::StoreSilent { store: 3 }, Outcome::DONE, &|view| {
+        view.pd.stores.get_mut(&3).unwrap().liveness = Liveness::Disconnected;
+    });
+    let to_driver = Action::Hold { region: 1, from: 1, to: 0, message: Outgoing::RegionReport };
+    take(to_driver, Outcome::DONE, &|view| view.held.push(report()));
+    take(Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Lost }, ordered(None), &|view| {
+        view.pd.operators.get_mut(&1).unwrap().done = 1;
+    });
+    take(Action::Late { slot: 1 }, Outcome::DONE, &|view| {
+        view.held.pop();
+        let known = view.pd.regions.get_mut(&1).unwrap();
+        (known.pending, known.down) = ([2].into(), [3].into());
+    });
+    take(
+        Action::RegionHeartbeat { region: 1, store: 1, answer },
+        ordered(Some(Reason::StoreDown)),
+        &|view| {
+            view.pd.regions.get_mut(&1).unwrap().pending.clear();
+        },
+    );
+    let operator = AdminOperator::Split { keys: vec!["m".into()] };
+    let typed = Action::AddOperator { region: 1, operator, answer };
+    take(typed, Outcome::Refused(Reason::InvalidSplitKey), &|_| {});
+    take(Action::StoreHeartbeat { store: 4 }, Outcome::DONE, &|view| {
+        view.pd.stores.get_mut(&4).unwrap().full = true;
+    });
+    take(Action::PdRestart, Outcome::DONE, &|view| {
+        view.pd.operators.clear();
+        for known in view.pd.stores.values_mut() {
+            (known.liveness, known.full) = (Liveness::Disconnected, false);
+        }
+        let known = view.pd.regions.get_mut(&1).unwrap();
+        (known.leader, known.term) = (0, 0);
+        known.down.clear();
+    });
+    take(Action::CheckStores, Outcome::DONE, &|view| {
+        view.pd.stores.get_mut(&3).unwrap().state = StoreState::Tombstone;
+        view.pd.regions.clear();
+    });
+    take(Action::RemoveTombstone { store: 3 }, Outcome::DONE, &|view| {
+        view.pd.stores.retain(|store, _| *store != 3)
+    });
+    trace
+}
+
+#[test]
+fn a_decommission_on_a_terminal() {
+    insta::assert_snapshot!(terminal(&decommission()));
+}
+
+#[test]
+fn a_decommission_as_a_diagram() {
+    insta::assert_snapshot!(mermaid(&decommission()));
+}
+
+#[test]
+fn a_decommission_as_a_page() {
+    let page = html(&decommission());
+    let rows = page.lines().skip_while(|line| !line.starts_with("<table>")).collect::<Vec<_>>();
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+/// An administrator's commands act on PD, whichever store they name.
+#[test]
+fn what_is_typed_is_drawn_at_the_placement_driver() {
+    let mut trace = decommission();
+    for (action, words) in [
+        (Action::SetTombstone { store: 2 }, "SetTombstone store 2"),
+        (Action::CancelDecommission { store: 2 }, "CancelDecommission store 2"),
+        (Action::RemoveOperator { region: 1 }, "RemoveOperator region 1"),
+        (Action::OperatorTimeout { region: 1 }, "OperatorTimeout region 1"),
+        (
+            Action::AddOperator {
+                region: 1,
+                operator: AdminOperator::RemovePeer { store: 2 },
+                answer: Answer::Lost,
+            },
+            "AddOperator region 1: remove-peer on store 2, order lost",
+        ),
+    ] {
+        trace.steps = vec![Step::new(1, action)];
+        assert!(mermaid(&trace).contains(&format!("  note over PD: 1 {words}\n")), "{}", mermaid(&trace));
+    }
 }
 
 #[test]
@@ -140,7 +295,9 @@ proptest! {
     fn nothing_breaks_out_of_its_place(
         action in action(), outcome in outcome(), before in view(), after in view(), note in any::<String>()
     ) {
-        let mut trace = Trace::scenario(Header::new(scope("any", &[1, 2])), [action]);
+        let max_replicas = 3 * u64::from(note.len() % 2 == 0);
+        let scope = Scope { max_replicas, ..scope("any", &[1, 2]) };
+        let mut trace = Trace::scenario(Header::new(scope), [action]);
         trace.header.title = note.clone();
         trace.header.view = Some(before);
         let step = &mut trace.steps[0];

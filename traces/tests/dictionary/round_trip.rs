@@ -5,7 +5,7 @@ use rollcall_traces::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::arbitrary::{action, key, number, outcome, view};
+use crate::arbitrary::{action, key, number, outcome, purpose, view};
 use crate::toy;
 
 fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> T {
@@ -45,6 +45,12 @@ proptest! {
     #[test]
     fn actions(action in action()) {
         prop_assert_eq!(through_json(&action), action);
+    }
+
+    #[test]
+    fn purposes_by_their_names_in_pd(purpose in purpose()) {
+        prop_assert_eq!(serde_json::to_value(purpose).expect("a word"), purpose.name());
+        prop_assert_eq!(through_json(&purpose), purpose);
     }
 
     #[test]
@@ -88,7 +94,7 @@ fn outcomes_have_the_forms_that_people_write() {
 
 #[test]
 fn every_reason_shows_under_its_name_in_traces() {
-    for reason in [Reason::StoreDown, Reason::NoTimeoutNow, Reason::Tombstone] {
+    for &reason in Reason::ALL {
         assert_eq!(serde_json::to_value(reason).unwrap(), reason.to_string());
     }
 }

@@ -28,11 +28,19 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         child_commands: Vec::new(),
         splits: Vec::new(),
         next_id: 0,
+        max_replicas: 0,
+        full: Vec::new(),
+        admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
         budgets: Budgets::default(),
     }
+}
+
+/// A placement driver that gives ids from `next_id` on, and does nothing else.
+pub(crate) fn allotter(next_id: u64) -> PlacementDriver {
+    PlacementDriver { next_id, ..PlacementDriver::default() }
 }
 
 pub(crate) fn peer(id: PeerId, region: Region) -> Peer {

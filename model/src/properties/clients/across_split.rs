@@ -58,7 +58,7 @@ fn a_child_begins_with_what_its_parent_held() {
             data.extend((forged == "y").then(|| (Key::from("x"), Key::from("1"))));
         });
         let violation = no_lost_write(&forged, &history).unwrap_err();
-        assert_eq!(violation.region, CHILD);
+        assert_eq!(violation.region, Some(CHILD));
         assert!(violation.what.contains(what), "{violation}");
     }
 }

@@ -1,0 +1,258 @@
+//! The placement driver in the world: who tells it what, and what becomes of
+//! its orders.
+//!
+//! Where a scope wants no replicas somebody allots ids and nothing else. Time
+//! never passes for the driver: that a store was silent for long, or that an
+//! operator took too long, are actions. A leader reports as down whoever's
+//! store does not run: it has waited long enough.
+
+use rollcall_impl::pd::{
+    Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreStats,
+};
+use rollcall_impl::{Child, Derive, Guards, IdAllocator, Input, Key, PeerId, Region};
+use rollcall_traces as tr;
+use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId};
+
+use super::{Waiting, World, convert};
+
+/// Stores say either that they have all their space, or none.
+const CAPACITY: u64 = 100;
+
+/// Who allots ids, and, where there is one, places peers.
+pub(super) struct Driver<G: Guards> {
+    kind: Kind<G>,
+    /// What it shows, as of its last step.
+    shown: tr::PlacementDriver,
+}
+
+enum Kind<G: Guards> {
+    /// Allots ids from one count; from 0 on none.
+    Ids(IdAllocator),
+    Whole(Box<Whole<G>>),
+}
+
+struct Whole<G: Guards> {
+    pd: PlacementDriver<PdMemoryEngine, G>,
+    /// The stores that will say that they have no space.
+    full: Vec<StoreId>,
+}
+
+impl<G: Guards> Whole<G> {
+    fn heartbeat(&self, store: StoreId) -> PdInput {
+        let used = if self.full.contains(&store) { CAPACITY } else { 0 };
+        PdInput::StoreHeartbeat { store, stats: StoreStats { capacity: CAPACITY, used } }
+    }
+}
+
+impl<G: Guards> Driver<G> {
+    /// Nobody allots ids.
+    pub(super) fn absent() -> Self {
+        Self::showing(Kind::Ids(IdAllocator { next_id: 0 }))
+    }
+
+    /// As the scope begins: it has heard from every store and of no leader.
+    pub(super) fn of(scope: &Scope, guards: G) -> Self {
+        if scope.max_replicas == 0 {
+            return Self::showing(Kind::Ids(IdAllocator { next_id: scope.next_id }));
+        }
+        let config = PdConfig {
+            max_replicas: usize::try_from(scope.max_replicas).unwrap_or(usize::MAX),
+            id_step: 1,
+            schedule_limit: usize::MAX,
+            ..PdConfig::DEFAULT
+        };
+        let pd = PlacementDriver::open(config, guards, PdMemoryEngine::new());
+        let mut whole = Whole { pd: pd.expect("a sound configuration"), full: scope.full.clone() };
+        let regions: Vec<Region> = scope.regions.iter().map(convert::to_region).collect();
+        whole.pd.bootstrap(&scope.stores, &regions, scope.next_id).expect("an empty driver begins");
+        for store in &scope.stores {
+            whole.pd.step(whole.heartbeat(*store)).expect("a store of the scope is known");
+        }
+        Self::showing(Kind::Whole(Box::new(whole)))
+    }
+
+    fn showing(kind: Kind<G>) -> Self {
+        let mut driver = Self { kind, shown: tr::PlacementDriver::default() };
+        driver.refresh();
+        driver
+    }
+
+    pub(super) fn shown(&self) -> &tr::PlacementDriver {
+        &self.shown
+    }
+
+    /// Shows what it knows now; says whether that is something else.
+    fn refresh(&mut self) -> bool {
+        let now = match &self.kind {
+            Kind::Ids(ids) => tr::PlacementDriver { next_id: ids.next_id, ..Default::default() },
+            Kind::Whole(whole) => convert::driver::shown(&whole.pd),
+        };
+        let changed = now != self.shown;
+        self.shown = now;
+        changed
+    }
+
+    fn whole(&self) -> Result<&Whole<G>, Reason> {
+        match &self.kind {
+            Kind::Whole(whole) => Ok(whole),
+            Kind::Ids(_) => Err(Reason::NoPlacementDriver),
+        }
+    }
+
+    fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
+        let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
+        whole.pd.step(input).map_err(|error| match error.refusal() {
+            Some(refusal) => convert::driver::reason(refusal),
+            None => panic!("the placement driver failed, and was not refused: {error}"),
+        })
+    }
+
+    /// The process ends and begins again on its disk.
+    fn restart(&mut self) -> Result<(), Reason> {
+        let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
+        whole.pd = whole.pd.clone().restart().expect("what a driver wrote it can read");
+        Ok(())
+    }
+
+    fn allot(&mut self, region: &Region, keys: &[Key], derive: Derive) -> Result<Vec<Child>, Reason> {
+        match &mut self.kind {
+            Kind::Ids(IdAllocator { next_id: 0 }) => Err(Reason::NoPlacementDriver),
+            Kind::Ids(ids) => Ok(ids.allot(region, keys)),
+            Kind::Whole(_) => {
+                let outputs =
+                    self.step(PdInput::AskSplit { region: region.clone(), keys: keys.to_vec(), derive })?;
+                let ids = outputs.into_iter().find_map(|output| match output {
+                    PdOutput::SplitIds { children, .. } => Some(children),
+                    _ => None,
+                });
+                Ok(ids.expect("who asks for ids and is not refused is given some"))
+            }
+        }
+    }
+}
+
+impl<G: Guards> World<G> {
+    /// An action that the driver takes part in from the beginning.
+    pub(super) fn take_with_driver(&mut self, action: &Action) -> Result<Returned, Reason> {
+        let told = match *action {
+            Action::RegionHeartbeat { region, store, answer } => {
+                let report = self.report(region, store)?;
+                return self.order(PdInput::RegionHeartbeat(report), answer);
+            }
+            Action::Schedule { region, answer } => return self.order(PdInput::Schedule { region }, answer),
+            Action::AddOperator { region, ref operator, answer } => {
+                let operator = convert::driver::to_admin_operator(operator);
+                return self.order(PdInput::AddOperator { region, operator }, answer);
+            }
+            Action::StoreHeartbeat { store } => {
+                self.up(store)?;
+                self.driver.whole()?.heartbeat(store)
+            }
+            Action::PdRestart => return self.restart_driver().map(|()| Returned::Nothing),
+            Action::StoreSilent { store } => PdInput::StoreSilent { store },
+            Action::OperatorTimeout { region } => PdInput::OperatorTimeout { region },
+            Action::CheckStores => PdInput::CheckStores,
+            Action::Decommission { store, force } => PdInput::Decommission { store, force },
+            Action::CancelDecommission { store } => PdInput::CancelDecommission { store },
+            Action::SetTombstone { store } => PdInput::SetTombstone { store },
+            Action::RemoveTombstone { store } => PdInput::RemoveTombstone { store },
+            Action::RemoveOperator { region } => PdInput::RemoveOperator { region },
+            _ => unreachable!("the driver has no part in {action:?}"),
+        };
+        self.tell(told).map(|_| Returned::Nothing)
+    }
+
+    /// The driver is told something. What it orders is not sent yet.
+    fn tell(&mut self, input: PdInput) -> Result<Option<Dispatch>, Reason> {
+        let outputs = self.driver.step(input)?;
+        self.changed |= self.driver.refresh();
+        Ok(outputs.into_iter().find_map(|output| match output {
+            PdOutput::Dispatch(dispatch) => Some(dispatch),
+            _ => None,
+        }))
+    }
+
+    pub(super) fn allot(
+        &mut self,
+        region: &Region,
+        keys: &[Key],
+        derive: Derive,
+    ) -> Result<Vec<Child>, Reason> {
+        let children = self.driver.allot(region, keys, derive)?;
+        self.changed |= self.driver.refresh();
+        Ok(children)
+    }
+
+    fn restart_driver(&mut self) -> Result<(), Reason> {
+        self.driver.restart()?;
+        self.changed |= self.driver.refresh();
+        Ok(())
+    }
+
+    /// What the leader on `store` reports.
+    fn report(&self, region: RegionId, store: StoreId) -> Result<RegionReport, Reason> {
+        let leader = self.leader(self.up(store)?, region)?;
+        self.driver.whole()?;
+        let members = leader.region().peers.iter();
+        let stopped = members.filter(|member| self.up(member.store).is_err());
+        let down: Vec<PeerId> = stopped.map(|member| member.id).collect();
+        Ok(RegionReport::of(leader, down))
+    }
+
+    pub(super) fn hold_report(&mut self, region: RegionId, from: StoreId, to: StoreId) -> Result<(), Reason> {
+        let report = self.report(region, from)?;
+        if to != 0 {
+            return Err(Reason::NotInConfig);
+        }
+        self.held.push(convert::driver::held_report(&report));
+        self.messages.push(Waiting::Report(Box::new(report)));
+        self.changed = true;
+        Ok(())
+    }
+
+    /// A late report reaches the driver; nobody waits for what it orders now.
+    pub(super) fn take_late_report(&mut self, report: RegionReport) -> Result<(), Reason> {
+        self.tell(PdInput::RegionHeartbeat(report)).map(drop)
+    }
+
+    /// The driver is told something, and its order sent.
+    fn order(&mut self, input: PdInput, answer: Answer) -> Result<Returned, Reason> {
+        let order = self.tell(input)?;
+        Ok(self.send(order, answer))
+    }
+
+    /// What becomes of an order.
+    fn send(&mut self, order: Option<Dispatch>, answer: Answer) -> Returned {
+        let Some(dispatch) = order else { return Returned::Nothing };
+        let order = convert::driver::order(&dispatch.order);
+        let refused = match answer {
+            Answer::Given => self.carry_out(dispatch).unwrap_or_else(Some),
+            Answer::Held => {
+                self.held.push(convert::driver::held_order(&dispatch));
+                self.messages.push(Waiting::Order(Box::new(dispatch)));
+                self.changed = true;
+                None
+            }
+            Answer::Lost => None,
+        };
+        Returned::Ordered { order, refused }
+    }
+
+    /// Whom the driver took for the leader does what it is told, under the
+    /// epoch that the driver knew. `Err` where nothing came of it; the reason
+    /// beside is of a split whose ids are gone.
+    pub(super) fn carry_out(&mut self, dispatch: Dispatch) -> Result<Option<Reason>, Reason> {
+        let Dispatch { region, to, epoch, order } = dispatch;
+        let node = self.up(to.store)?;
+        match order {
+            Order::Propose(command) => {
+                self.step(node, region, Input::Propose { region, command, epoch: Some(epoch) })?;
+                Ok(None)
+            }
+            Order::Split { keys } => {
+                let asked = self.ask_for_ids(node, region, keys, Derive::Right)?;
+                Ok(self.step(node, region, asked.answer).err())
+            }
+        }
+    }
+}

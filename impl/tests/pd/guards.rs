@@ -1,0 +1,168 @@
+//! The placement driver's guards over records, reports and operators: each
+//! holds in the sound driver and does harm once it is dropped. Those over what
+//! is planned are in `guards_of_plans.rs`.
+
+use std::collections::BTreeSet;
+
+use rollcall_impl::pd::{AdminOperator, OperatorEnd, PdInput, PdOutput, PdRefusal, Purpose, StoreState};
+use rollcall_impl::{ChangeKind, Command, Decider, Dropped, Guard, Guards, Sound};
+
+use crate::cluster::{
+    EMPTY, Pd, REGION, Truth, command, decommission, dispatched, hear, key, pd_of, region, report, reported,
+    schedule, state,
+};
+
+/// A driver with so many stores, and a region on the first three.
+pub(crate) fn driver<G: Guards>(guards: G, stores: u64) -> Pd<G> {
+    pd_of(guards, Default::default(), stores, &[1, 2, 3])
+}
+
+/// What comes of an input: its outputs, or the reason why not.
+pub(crate) fn told<G: Guards>(pd: &mut Pd<G>, input: PdInput) -> Result<Vec<PdOutput>, PdRefusal> {
+    pd.step(input).map_err(|error| error.refusal().expect("is refused, and did not fail"))
+}
+
+pub(crate) fn admin(operator: AdminOperator) -> PdInput {
+    PdInput::AddOperator { region: REGION, operator }
+}
+
+#[test]
+fn every_guard_of_the_driver_has_a_test_of_its_name() {
+    let sources = [include_str!("guards.rs"), include_str!("guards_of_plans.rs")].concat();
+    let tests: BTreeSet<&str> =
+        sources.split("#[test]\nfn ").skip(1).filter_map(|test| test.split('(').next()).collect();
+    let of_driver = Guard::ALL.iter().filter(|guard| guard.decider() == Decider::PlacementDriver);
+    let missing: Vec<&str> =
+        of_driver.map(|guard| guard.name()).filter(|name| !tests.contains(name)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// Row 42, pd#9333: after a restart no region has a size until it is reported.
+#[test]
+fn buried_by_count() {
+    fn after_a_restart(guards: impl Guards) -> StoreState {
+        let mut pd = driver(guards, 4);
+        decommission(&mut pd, 3);
+        assert_eq!(told(&mut pd, PdInput::CheckStores), Err(PdRefusal::NothingToBury));
+        let mut pd = pd.restart().unwrap();
+        let _ = pd.step(PdInput::CheckStores);
+        assert_eq!(pd.region_count(3), 1, "a voter is there");
+        state(&pd, 3)
+    }
+    assert_eq!(after_a_restart(Sound), StoreState::Offline);
+    assert_eq!(after_a_restart(Dropped(Guard::BuriedByCount)), StoreState::Tombstone);
+}
+
+/// Row 35, tikv#3868: a stale peer reports the whole key space as it was.
+#[test]
+fn stale_report_refused() {
+    fn regions_after_a_report_of_long_ago(guards: impl Guards) -> Vec<u64> {
+        let mut pd = driver(guards, 4);
+        report(&mut pd, region(REGION, ("", "m"), (5, 3), &[1, 2, 3]), 1);
+        report(&mut pd, region(2, ("m", ""), (5, 3), &[1, 2, 3]), 2);
+        let _ = pd.step(PdInput::RegionHeartbeat(reported(region(REGION, ("", ""), (1, 1), &[1]), 10, 6)));
+        pd.regions().map(|known| known.region.id).collect()
+    }
+    assert_eq!(regions_after_a_report_of_long_ago(Sound), [REGION, 2]);
+    assert_eq!(regions_after_a_report_of_long_ago(Dropped(Guard::StaleReportRefused)), [REGION]);
+}
+
+/// Row 38: the patrol comes by while a move is half done, and begins another:
+/// the learner of the first is a peer that nobody asked for.
+#[test]
+fn one_operator_a_region() {
+    fn second_operator<G: Guards>(guards: G) -> Result<Purpose, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        decommission(&mut pd, 3);
+        let outputs = schedule(&mut pd);
+        let mut truth = Truth::of(&pd);
+        truth.obey(dispatched(&outputs).unwrap());
+        report(&mut pd, truth.region.clone(), truth.leader);
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        assert_eq!(pd.operators().count(), 1);
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(second_operator(Sound), Err(PdRefusal::OperatorExists));
+    let unsound = second_operator(Dropped(Guard::OneOperatorARegion));
+    assert_eq!(unsound, Ok(Purpose::RemoveOrphanPeer), "it takes away what the first had added");
+}
+
+/// pd#1714: the learner that the operator added is taken for another's.
+#[test]
+fn own_changes_counted() {
+    fn after_its_first_step(guards: impl Guards) -> Option<OperatorEnd> {
+        let mut pd = driver(guards, 4);
+        decommission(&mut pd, 3);
+        let outputs = schedule(&mut pd);
+        let mut truth = Truth::of(&pd);
+        truth.obey(dispatched(&outputs).unwrap());
+        let outputs = report(&mut pd, truth.region.clone(), truth.leader);
+        outputs.into_iter().find_map(|output| match output {
+            PdOutput::OperatorEnded { end, .. } => Some(end),
+            _ => None,
+        })
+    }
+    assert_eq!(after_its_first_step(Sound), None);
+    let end = after_its_first_step(Dropped(Guard::OwnChangesCounted));
+    assert!(matches!(end, Some(OperatorEnd::Cancelled(_))), "{end:?}");
+}
+
+/// Row 47: a store that has left is taken back.
+#[test]
+fn tombstone_absorbs() {
+    fn state_after_cancel(guards: impl Guards) -> StoreState {
+        let mut pd = driver(guards, 4);
+        decommission(&mut pd, 4);
+        pd.step(PdInput::CheckStores).unwrap();
+        let _ = pd.step(PdInput::CancelDecommission { store: 4 });
+        state(&pd, 4)
+    }
+    assert_eq!(state_after_cancel(Sound), StoreState::Tombstone);
+    assert_eq!(state_after_cancel(Dropped(Guard::TombstoneAbsorbs)), StoreState::Up);
+}
+
+/// Row 45: a store with a voter is declared Tombstone; PD hears it no more, and
+/// its record cannot be removed either.
+#[test]
+fn tombstone_by_patrol_alone() {
+    fn after_declaring<G: Guards>(guards: G) -> (Result<usize, PdRefusal>, StoreState, usize) {
+        let mut pd = driver(guards, 4);
+        let declared = told(&mut pd, PdInput::SetTombstone { store: 3 }).map(|outputs| outputs.len());
+        (declared, state(&pd, 3), pd.region_count(3))
+    }
+    assert_eq!(after_declaring(Sound), (Err(PdRefusal::StateNotAllowed), StoreState::Up, 1));
+    let without = Dropped(Guard::TombstoneByPatrolAlone);
+    assert_eq!(after_declaring(without), (Ok(1), StoreState::Tombstone, 1));
+    let mut pd = driver(without, 4);
+    pd.step(PdInput::SetTombstone { store: 3 }).unwrap();
+    assert_eq!(told(&mut pd, PdInput::SetTombstone { store: 3 }), Ok(vec![]), "said twice, changed once");
+    assert_eq!(told(&mut pd, PdInput::RemoveTombstone { store: 3 }), Err(PdRefusal::StoreHasRegions));
+}
+
+/// Row 39: the third of three leaves, and its region never does.
+#[test]
+fn enough_stores_left() {
+    fn may_leave(guards: impl Guards) -> Result<PdRefusal, PdRefusal> {
+        let mut pd = driver(guards, 3);
+        told(&mut pd, PdInput::Decommission { store: 3, force: false })?;
+        Ok(told(&mut pd, PdInput::Schedule { region: REGION }).unwrap_err())
+    }
+    assert_eq!(may_leave(Sound), Err(PdRefusal::StoresNotEnough));
+    assert_eq!(may_leave(Dropped(Guard::EnoughStoresLeft)), Ok(PdRefusal::NoTarget));
+}
+
+/// A guard says nothing of an administrator's operator over a patrol's, and of
+/// a split that is ordered twice it says all.
+#[test]
+fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
+    let mut pd = driver(Dropped(Guard::OneOperatorARegion), 4);
+    pd.step(admin(AdminOperator::Split { keys: vec![key("m")] })).unwrap();
+    decommission(&mut pd, 3);
+    hear(&mut pd, 4, EMPTY);
+    let outputs = schedule(&mut pd);
+    let replaced =
+        |output: &PdOutput| matches!(output, PdOutput::OperatorEnded { end: OperatorEnd::Replaced, .. });
+    assert!(outputs.iter().any(replaced), "{outputs:?}");
+    let Some(Command::ChangePeer(change)) = command(&outputs) else { panic!("{outputs:?}") };
+    assert_eq!((change.kind, change.store), (ChangeKind::AddLearner, 4));
+}

@@ -1,0 +1,138 @@
+//! The placement driver's guards over what is planned for a region: each holds
+//! in the sound driver and does harm once it is dropped.
+
+use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
+use rollcall_impl::{Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
+
+use crate::cluster::{EMPTY, Pd, REGION, command, decommission, hear, pd_of, report, reported, state, wait};
+use crate::guards::{admin, driver, told};
+use crate::real::Real;
+
+/// The region as it is known, and a learner on one more store.
+fn with_learner<G: Guards>(pd: &Pd<G>, store: StoreId) -> rollcall_impl::Region {
+    let mut region = pd.region(REGION).unwrap().region.clone();
+    region.peers.push(Member { id: store * 10, store, role: MemberRole::Learner });
+    region.epoch.conf_ver += 1;
+    region
+}
+
+/// Row 46: of three voters one does not answer, and another is told to go.
+#[test]
+fn removal_keeps_majority() {
+    fn removal(guards: impl Guards) -> Result<Option<Command>, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        let known = pd.region(REGION).unwrap().region.clone();
+        let down = RegionReport { down: vec![30], ..reported(known, 10, 6) };
+        pd.step(PdInput::RegionHeartbeat(down)).unwrap();
+        let outputs = told(&mut pd, admin(AdminOperator::RemovePeer { store: 2 }))?;
+        Ok(command(&outputs))
+    }
+    assert_eq!(removal(Sound), Err(PdRefusal::MajorityLost));
+    let unsound = removal(Dropped(Guard::RemovalKeepsMajority)).unwrap();
+    assert!(matches!(unsound, Some(Command::ChangePeer(_))), "the living are one of two: {unsound:?}");
+}
+
+/// Row 15 by the driver, pd#4411, tikv#10595.
+#[test]
+fn demoted_before_removal() {
+    fn first_order(guards: impl Guards) -> Option<Command> {
+        let mut pd = pd_of(guards, Default::default(), 2, &[1, 2]);
+        command(&told(&mut pd, admin(AdminOperator::RemovePeer { store: 2 })).unwrap())
+    }
+    assert!(matches!(first_order(Sound), Some(Command::EnterJoint(_))));
+    let unsound = first_order(Dropped(Guard::DemotedBeforeRemoval));
+    assert!(matches!(unsound, Some(Command::ChangePeer(_))), "{unsound:?}");
+}
+
+/// Row 51: a learner left over keeps its store from leaving for ever.
+#[test]
+fn orphans_leave() {
+    fn leaves(guards: impl Guards) -> Result<Purpose, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        let region = with_learner(&pd, 4);
+        report(&mut pd, region, 1);
+        decommission(&mut pd, 4);
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(leaves(Sound), Ok(Purpose::RemoveOrphanPeer));
+    assert_eq!(leaves(Dropped(Guard::OrphansLeave)), Err(PdRefusal::NothingToDo));
+}
+
+/// pd#6559: two voters, one that is down, a healthy learner, and no other store.
+#[test]
+fn orphan_may_fill() {
+    fn mends(guards: impl Guards) -> Result<Purpose, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        let silent = PdInput::StoreSilent { store: 3 };
+        pd.step(silent.clone()).unwrap();
+        pd.step(silent).unwrap();
+        let down = RegionReport { down: vec![30], ..reported(with_learner(&pd, 4), 10, 6) };
+        pd.step(PdInput::RegionHeartbeat(down)).unwrap();
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(mends(Sound), Ok(Purpose::ReplaceDownPeerWithOrphan));
+    assert_eq!(mends(Dropped(Guard::OrphanMayFill)), Err(PdRefusal::NoTarget));
+}
+
+/// Row 48: store 4 has not been heard of since the driver started.
+#[test]
+fn target_connected() {
+    fn target(guards: impl Guards) -> Result<Option<StoreId>, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        decommission(&mut pd, 3);
+        wait(&mut pd, 181, &[1, 2, 3]);
+        assert_eq!(pd.state_name(4), Some("Down"));
+        let outputs = told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(command(&outputs).map(|command| match command {
+            Command::ChangePeer(change) => change.store,
+            other => panic!("{other:?}"),
+        }))
+    }
+    assert_eq!(target(Sound), Err(PdRefusal::NoTarget));
+    assert_eq!(target(Dropped(Guard::TargetConnected)), Ok(Some(4)));
+    // It looks at the space all the same.
+    let mut pd = driver(Dropped(Guard::TargetConnected), 4);
+    decommission(&mut pd, 3);
+    hear(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
+    assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
+}
+
+/// pd#1923 and its like: the leader enters a joint configuration that demotes
+/// it, may not end it, and the operator is given up there.
+#[test]
+fn leader_hands_over_first() {
+    /// One operator moves the leader's peer away: is the region left joint, and
+    /// who votes.
+    fn after_one_operator<G: Guards>(guards: G, voters: &[StoreId]) -> (bool, Vec<StoreId>) {
+        let config = PdConfig { max_replicas: voters.len(), ..PdConfig::DEFAULT };
+        let mut real = Real::under(guards, config, 4, voters);
+        real.tell(PdInput::Decommission { store: 1, force: false }).unwrap();
+        real.tell(PdInput::Schedule { region: REGION }).unwrap();
+        for _ in 0..10 {
+            real.settle();
+            real.region_heartbeats();
+        }
+        assert!(real.pd.operator(REGION).is_none());
+        let known = real.pd.region(REGION).unwrap();
+        (known.region.is_joint(), known.voters().map(|voter| voter.store).collect())
+    }
+    let without = Dropped(Guard::LeaderHandsOverFirst);
+    for (before, after, joint) in
+        [(&[1, 2, 3][..], vec![2, 3, 4], vec![1, 2, 3, 4]), (&[1], vec![2], vec![1, 2])]
+    {
+        assert_eq!(after_one_operator(Sound, before), (false, after));
+        assert_eq!(after_one_operator(without, before), (true, joint));
+    }
+}
+
+/// With one replica the new peer is the only one that can take over, and does
+/// so inside the joint configuration.
+#[test]
+fn the_store_of_an_only_voter_leaves() {
+    let mut real = Real::new(PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);
+    real.tell(PdInput::Decommission { store: 1, force: false }).unwrap();
+    (0..10).for_each(|_| real.round());
+    assert_eq!((state(&real.pd, 1), real.leads(2, REGION)), (StoreState::Tombstone, true));
+}

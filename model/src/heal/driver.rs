@@ -1,0 +1,160 @@
+//! The placement driver's part of healing: everybody reports, the patrol
+//! works, and what takes too long is given up.
+//!
+//! A store that cannot leave is no fault where nobody could take its peers; PD
+//! must say so then, and be right: whether a store could is asked of the stores
+//! themselves, and not of what PD knows of them.
+
+use rollcall_traces::{
+    Action, Answer, Cluster, KnownStore, Liveness, MemberRole, Outcome, Reason, Region, RegionId, StoreId,
+    StoreState, StoreStatus,
+};
+
+use super::{Goal, Missed, in_charge, is_owed};
+use crate::model::Rollcall;
+use crate::state::{Seen, State};
+
+/// Every store that runs is heard from; of the others time tells.
+pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
+    let seen = model.seen(state);
+    let actions = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
+        |(&store, known)| {
+            if runs(seen, store) { heartbeat(model, store, known) } else { silence(store, known) }
+        },
+    );
+    actions.flatten().next()
+}
+
+fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Action> {
+    let full = model.scope().full.contains(&store);
+    let told = known.liveness == Liveness::Connected && known.full == full;
+    (!told).then_some(Action::StoreHeartbeat { store })
+}
+
+fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
+    (known.liveness != Liveness::Down).then_some(Action::StoreSilent { store })
+}
+
+fn runs(seen: Seen<'_>, store: StoreId) -> bool {
+    seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
+}
+
+/// Once every region is at rest: leaders report, the patrol comes by, empty
+/// stores are buried, and an operator that nothing moves is given up.
+pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
+    let seen = model.seen(state);
+    let answer = Answer::Given;
+    let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
+    let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, answer });
+    let visits = seen.pd().regions.keys().map(|&region| Action::Schedule { region, answer });
+    let ends = seen.pd().operators.keys().map(|&region| Action::OperatorTimeout { region });
+    let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
+    // What is repeated for nothing leads nowhere.
+    actions.into_iter().find(|action| model.step(state, action).0 != *state)
+}
+
+/// The goals that are not met, stores last.
+pub(super) fn missed(model: &Rollcall, state: &State) -> Option<Missed> {
+    let seen = model.seen(state);
+    let pd = seen.pd();
+    let regions = seen.regions().filter(|region| is_owed(seen, *region));
+    let of_region = regions.into_iter().find_map(|region| believed(seen, region));
+    let of_region = of_region.or_else(|| {
+        let (region, operator) = pd.operators.iter().find(|(region, _)| is_owed(seen, **region))?;
+        let what = format!("its operator never ends: {operator}");
+        Some(Missed { goal: Goal::OperatorsEnd, region: *region, what })
+    });
+    let whole = || pd.regions.keys().find_map(|region| whole(model, state, *region));
+    of_region.or_else(whole).or_else(|| pd.stores.keys().find_map(|store| leaves(model, state, *store)))
+}
+
+/// PD knows the region's leader, and the region as its leader has it (L7).
+fn believed(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let (_, leader) = in_charge(seen, region)?;
+    let known = seen.pd().regions.get(&region);
+    let is_true = known.is_some_and(|known| known.leader == leader.id && known.region == leader.region);
+    let what = || match known {
+        None => "PD does not know it".to_string(),
+        Some(known) => format!("PD believes {}, led by peer {}", known.region, known.leader),
+    };
+    (!is_true).then(|| Missed { goal: Goal::DriverTrue, region, what: what() })
+}
+
+/// The region has the voters that PD wants, on stores that stay, and nobody
+/// else; or the patrol says, rightly, that nobody can take another peer.
+fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
+    let seen = model.seen(state);
+    if !is_owed(seen, region) {
+        return None;
+    }
+    let (_, leader) = in_charge(seen, region)?;
+    let verdict = model.step(state, &Action::Schedule { region, answer: Answer::Given }).1;
+    let words = |what: String| Some(Missed { goal: Goal::ReplicasWhole, region, what });
+    match verdict {
+        Outcome::Refused(Reason::NothingToDo) => {
+            let wrong = wrong_peer(model, seen, &leader.region)?;
+            words(format!("PD finds nothing to do, and {wrong}"))
+        }
+        Outcome::Refused(Reason::NoTarget) => {
+            let store = legal_target(model, seen, &leader.region)?;
+            words(format!("PD finds no target, and store {store} could take a peer"))
+        }
+        // Nothing can be judged of a peer on a store that PD forgot, and
+        // nobody is removed whom the majority needs.
+        Outcome::Refused(Reason::StoreLost | Reason::MajorityLost) => None,
+        other => words(format!("the patrol comes to no end: {other}")),
+    }
+}
+
+/// What is wrong with the region's members.
+fn wrong_peer(model: &Rollcall, seen: Seen<'_>, region: &Region) -> Option<String> {
+    let voters = region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() as u64;
+    if voters != model.scope().max_replicas {
+        return Some(format!("it has {voters} voters"));
+    }
+    region.peers.iter().find_map(|member| {
+        let state = seen.pd().stores.get(&member.store).map(|known| known.state);
+        match state {
+            _ if member.role == MemberRole::Learner => Some(format!("{member} is asked for by nobody")),
+            Some(StoreState::Up) if runs(seen, member.store) => None,
+            Some(StoreState::Up) => Some(format!("{member} is dead")),
+            _ => Some(format!("{member} is on a store that leaves")),
+        }
+    })
+}
+
+/// A store that runs, stays, has space, and has no peer of the region or a
+/// learner that could vote.
+fn legal_target(model: &Rollcall, seen: Seen<'_>, region: &Region) -> Option<StoreId> {
+    let stays = |store: &StoreId| {
+        seen.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up) && runs(seen, *store)
+    };
+    let fits = |store: &StoreId| match region.member_on(*store) {
+        Some(member) => member.role == MemberRole::Learner,
+        None => !model.scope().full.contains(store),
+    };
+    seen.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
+}
+
+/// A store that was told to leave has left (L6), if enough others stay and
+/// each region on it could move.
+fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
+    let seen = model.seen(state);
+    let pd = seen.pd();
+    if pd.stores.get(&store)?.state != StoreState::Offline {
+        return None;
+    }
+    let words = |what: String| {
+        Some(Missed { goal: Goal::StoreLeaves, region: 0, what: format!("store {store}: {what}") })
+    };
+    let Some(known) = pd.regions_on(store).next() else {
+        return words("it is empty, and never Tombstone".into());
+    };
+    let stay = pd.stores.values().filter(|known| known.state == StoreState::Up).count() as u64;
+    let forced = pd.stores.values().any(|known| known.physically_destroyed);
+    if stay < model.scope().max_replicas && !forced {
+        return words(format!("it was let go, and only {stay} stores stay"));
+    }
+    let movable = is_owed(seen, known.region.id) && legal_target(model, seen, &known.region).is_some();
+    if movable { words(format!("{} could be moved, and is not", known.region)) } else { None }
+}

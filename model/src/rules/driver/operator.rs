@@ -1,0 +1,185 @@
+//! An operator's steps: what each orders, when it is done, by how much it has
+//! raised the conf_ver, and when it makes no sense any more.
+//!
+//! An operator never acts: it is compared with what the driver believes of the
+//! region (PD `operator/step.go`, `operator_controller.go checkStaleOperator`).
+
+use rollcall_traces::{
+    Change, ChangeKind, Command, Held, KnownRegion, Liveness, MemberRole, Operator, OperatorStep, Order,
+    PlacementDriver, RegionId, Seat,
+};
+
+use crate::draft::Draft;
+use crate::guard::{Guard, GuardSet};
+
+/// Looks how far the region's operator has got: it ends, goes on to its next
+/// step, or waits. What its step orders is returned. Only after a report is
+/// it asked whether it still makes sense: between reports nothing new is known.
+pub(super) fn compare(draft: &mut Draft, region: RegionId, after_report: bool) -> Option<Held> {
+    let guards = draft.guards();
+    let pd = draft.pd();
+    let known = pd.regions.get(&region)?;
+    let running = pd.operators.get(&region)?;
+    let finished = |step: &&OperatorStep| is_finished(step, known);
+    let done = running.done + running.steps[running.done..].iter().take_while(finished).count();
+    let over = match running.steps.get(done) {
+        None => true,
+        Some(step) => {
+            after_report && is_stale(pd, known, &Operator { done, ..running.clone() }, step, guards)
+        }
+    };
+    let order = running.steps.get(done).filter(|_| !over).and_then(|step| {
+        let (to, order) = (known.leader()?, order(step, known)?);
+        Some(Held::order(region, to, known.region.epoch, order))
+    });
+    if over {
+        draft.pd_mut().operators.remove(&region);
+    } else if done != running.done
+        && let Some(running) = draft.pd_mut().operators.get_mut(&region)
+    {
+        running.done = done;
+    }
+    order
+}
+
+/// The role of this very peer.
+fn role(known: &KnownRegion, seat: &Seat) -> Option<MemberRole> {
+    known.region.member_on(seat.store).filter(|member| member.id == seat.peer).map(|member| member.role)
+}
+
+fn is_promoted(role: MemberRole) -> bool {
+    matches!(role, MemberRole::Voter | MemberRole::IncomingVoter)
+}
+
+fn is_demoted(role: MemberRole) -> bool {
+    matches!(role, MemberRole::Learner | MemberRole::DemotingVoter)
+}
+
+/// Whether the region shows that the step was taken, whoever did it.
+fn is_finished(step: &OperatorStep, known: &KnownRegion) -> bool {
+    let is = |seat: &Seat, wanted| role(known, seat) == Some(wanted);
+    match step {
+        OperatorStep::TransferLeader { to } => known.leader().is_some_and(|leader| leader.store == *to),
+        OperatorStep::AddLearner(seat) => {
+            is(seat, MemberRole::Learner) && !known.pending.contains(&seat.peer)
+        }
+        OperatorStep::PromoteLearner(seat) => is(seat, MemberRole::Voter),
+        OperatorStep::RemovePeer(seat) => role(known, seat).is_none(),
+        OperatorStep::EnterJoint { promote, demote } => {
+            promote.iter().all(|seat| role(known, seat).is_some_and(is_promoted))
+                && demote.iter().all(|seat| role(known, seat).is_some_and(is_demoted))
+        }
+        OperatorStep::LeaveJoint { promote, demote } => {
+            promote.iter().all(|seat| is(seat, MemberRole::Voter))
+                && demote.iter().all(|seat| is(seat, MemberRole::Learner))
+                && !known.region.is_joint()
+        }
+        OperatorStep::Split { start, end, .. } => known.region.start != *start || known.region.end != *end,
+    }
+}
+
+/// By how much the step has raised the conf_ver so far. Whom it demoted may
+/// have left since.
+fn raised(step: &OperatorStep, known: &KnownRegion, guards: GuardSet) -> u64 {
+    let (changes, happened) = match step {
+        OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => (0, false),
+        OperatorStep::AddLearner(seat) => {
+            (1, role(known, seat).is_some() && guards.holds(Guard::OwnChangesCounted))
+        }
+        OperatorStep::PromoteLearner(seat) => (1, role(known, seat) == Some(MemberRole::Voter)),
+        OperatorStep::RemovePeer(seat) => (1, role(known, seat).is_none()),
+        OperatorStep::EnterJoint { promote, demote } => (
+            promote.len() + demote.len(),
+            promote.iter().all(|seat| role(known, seat).is_some_and(is_promoted))
+                && demote.iter().all(|seat| role(known, seat).is_none_or(is_demoted)),
+        ),
+        OperatorStep::LeaveJoint { promote, demote } => (
+            promote.len() + demote.len(),
+            promote.iter().all(|seat| role(known, seat) == Some(MemberRole::Voter))
+                && demote.iter().all(|seat| role(known, seat).is_none_or(|role| role == MemberRole::Learner)),
+        ),
+    };
+    if happened { changes as u64 } else { 0 }
+}
+
+/// Whether the operator makes no sense any more: a store that its step needs is
+/// gone or Down, the members are not as the step needs them, or the conf_ver
+/// rose by more than its own steps account for.
+fn is_stale(
+    pd: &PlacementDriver,
+    known: &KnownRegion,
+    running: &Operator,
+    step: &OperatorStep,
+    guards: GuardSet,
+) -> bool {
+    let needed = match step {
+        OperatorStep::TransferLeader { to } => Some(*to),
+        OperatorStep::AddLearner(seat) => Some(seat.store),
+        _ => None,
+    };
+    let lives = |store| pd.stores.get(&store).is_some_and(|store| store.liveness != Liveness::Down);
+    let steps = running.steps.iter().take(running.done + 1);
+    let own: u64 = steps.map(|step| raised(step, known, guards)).sum();
+    let risen = known.region.epoch.conf_ver.saturating_sub(running.epoch.conf_ver);
+    needed.is_some_and(|store| !lives(store)) || !still_fits(step, known) || risen > own
+}
+
+fn still_fits(step: &OperatorStep, known: &KnownRegion) -> bool {
+    match step {
+        OperatorStep::TransferLeader { to } => {
+            known.region.member_on(*to).is_some_and(|member| member.role != MemberRole::Learner)
+        }
+        OperatorStep::AddLearner(seat) => known
+            .region
+            .member_on(seat.store)
+            .is_none_or(|there| there.id == seat.peer && there.role == MemberRole::Learner),
+        OperatorStep::PromoteLearner(seat) => role(known, seat).is_some(),
+        OperatorStep::RemovePeer(seat) => known.leader != seat.peer,
+        OperatorStep::EnterJoint { promote, demote } => fits_joint(known, promote, demote),
+        OperatorStep::LeaveJoint { promote, demote } => {
+            let undone = promote.iter().any(|seat| role(known, seat) == Some(MemberRole::Learner))
+                || demote.iter().any(|seat| role(known, seat) == Some(MemberRole::Voter));
+            let demotes_leader = demote.iter().any(|seat| known.leader == seat.peer);
+            fits_joint(known, promote, demote) && !undone && !(known.region.is_joint() && demotes_leader)
+        }
+        OperatorStep::Split { .. } => true,
+    }
+}
+
+/// The region is joint by exactly this step, or not at all.
+fn fits_joint(known: &KnownRegion, promote: &[Seat], demote: &[Seat]) -> bool {
+    let (mut joint, mut simple) = (0, 0);
+    let sides = [(promote, MemberRole::DemotingVoter), (demote, MemberRole::IncomingVoter)];
+    for (seats, opposite) in sides {
+        for seat in seats {
+            match role(known, seat) {
+                Some(MemberRole::Voter | MemberRole::Learner) => simple += 1,
+                Some(role) if role != opposite => joint += 1,
+                _ => return false,
+            }
+        }
+    }
+    let between = |role| matches!(role, MemberRole::IncomingVoter | MemberRole::DemotingVoter);
+    let all = known.region.peers.iter().filter(|member| between(member.role)).count();
+    (joint == 0 || simple == 0) && all == joint
+}
+
+/// What the leader is told to do; nothing while a peer that was added catches up.
+fn order(step: &OperatorStep, known: &KnownRegion) -> Option<Order> {
+    let change = |kind, seat: &Seat| Change { kind, peer: seat.peer, store: seat.store };
+    let command = match step {
+        OperatorStep::TransferLeader { to } => Command::TransferLeader { to: *to },
+        OperatorStep::AddLearner(seat) if known.region.member_on(seat.store).is_some() => return None,
+        OperatorStep::AddLearner(seat) => Command::ChangePeer(change(ChangeKind::AddLearner, seat)),
+        OperatorStep::PromoteLearner(seat) => Command::ChangePeer(change(ChangeKind::AddVoter, seat)),
+        OperatorStep::RemovePeer(seat) => Command::ChangePeer(change(ChangeKind::Remove, seat)),
+        OperatorStep::EnterJoint { promote, demote } => {
+            let promote = promote.iter().map(|seat| change(ChangeKind::AddVoter, seat));
+            let demote = demote.iter().map(|seat| change(ChangeKind::AddLearner, seat));
+            Command::EnterJoint { changes: promote.chain(demote).collect() }
+        }
+        OperatorStep::LeaveJoint { .. } => Command::LeaveJoint,
+        OperatorStep::Split { keys, .. } => return Some(Order::Split { keys: keys.clone() }),
+    };
+    Some(Order::Propose(command))
+}

@@ -1,0 +1,211 @@
+//! From what shall become of a region to the steps that lead there.
+//!
+//! A voter is replaced by joint consensus: a learner joins, learner and voter
+//! change roles at once, the learner that is left of the old one is removed (PD
+//! `operator/builder.go`, `filter/filters.go`).
+
+use rollcall_traces::{
+    AdminOperator, Key, KnownRegion, Liveness, Member, MemberRole, Operator, OperatorStep, PlacementDriver,
+    Purpose, Reason, Seat, StoreId, StoreState,
+};
+
+use crate::draft::Draft;
+use crate::guard::{Guard, GuardSet};
+
+/// All that a plan is made by.
+pub(super) struct Sight<'a> {
+    pub(super) pd: &'a PlacementDriver,
+    pub(super) guards: GuardSet,
+    /// How many voters a region shall have.
+    pub(super) replicas: usize,
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn of(draft: &'a Draft) -> Self {
+        Self { pd: draft.pd(), guards: draft.guards(), replicas: draft.replicas_wanted() as usize }
+    }
+
+    /// It answers, needs no snapshot, and its store is neither Down nor destroyed.
+    fn is_live(&self, known: &KnownRegion, member: &Member) -> bool {
+        let store = self.pd.stores.get(&member.store);
+        store.is_some_and(|store| !store.physically_destroyed && store.liveness != Liveness::Down)
+            && known.is_well(member.id)
+    }
+
+    fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
+        let store = self.pd.stores.get(&member.store);
+        matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
+            && store
+                .is_some_and(|store| store.state == StoreState::Up && store.liveness == Liveness::Connected)
+            && known.is_well(member.id)
+    }
+
+    /// Who leads in the place of the member on `leaving`; nobody, if there is
+    /// no other (pd#1923).
+    pub(super) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+        let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
+        others.find(|member| self.may_lead(known, member)).copied()
+    }
+
+    /// The store that gets the region's next peer: of those that may, the one
+    /// with the fewest regions.
+    pub(super) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
+        let unheard = !self.guards.holds(Guard::TargetConnected);
+        let legal = self.pd.stores.iter().filter(|(store, record)| {
+            record.state == StoreState::Up
+                && known.region.member_on(**store).is_none()
+                && (record.liveness == Liveness::Connected || unheard)
+                && !record.full
+        });
+        legal.map(|(store, _)| *store).min_by_key(|store| (self.pd.regions_on(*store).count(), *store))
+    }
+}
+
+pub(super) fn voters(known: &KnownRegion) -> impl Iterator<Item = Member> {
+    known.region.peers.iter().copied().filter(|member| member.role != MemberRole::Learner)
+}
+
+pub(super) fn leader_of(known: &KnownRegion) -> Result<Member, Reason> {
+    known.leader().ok_or(Reason::NoLeader)
+}
+
+/// Nothing is planned for a region that nobody leads (row 41), and little for
+/// one between two configurations.
+fn check_buildable(known: &KnownRegion) -> Result<Member, Reason> {
+    let leader = leader_of(known)?;
+    if known.region.is_joint() { Err(Reason::JointState) } else { Ok(leader) }
+}
+
+pub(super) fn operator(known: &KnownRegion, purpose: Purpose, steps: Vec<OperatorStep>) -> Operator {
+    Operator { purpose, epoch: known.region.epoch, steps, done: 0 }
+}
+
+/// The next id, which is given out if the plan is made.
+pub(super) fn take_id(ids: &mut u64) -> u64 {
+    std::mem::replace(ids, *ids + 1)
+}
+
+/// What pd-ctl `operator add` makes.
+pub(super) fn of_admin(
+    sight: &Sight,
+    known: &KnownRegion,
+    wanted: &AdminOperator,
+    ids: &mut u64,
+) -> Result<Operator, Reason> {
+    let there = |store| known.region.member_on(store);
+    let (purpose, steps) = match wanted {
+        AdminOperator::AddPeer { store } => {
+            if there(*store).is_some() {
+                return Err(Reason::PeerExists);
+            }
+            let record = sight.pd.stores.get(store).ok_or(Reason::UnknownStore)?;
+            match record.state {
+                StoreState::Tombstone => return Err(Reason::StoreRemoved),
+                StoreState::Offline => return Err(Reason::StoreNotUp),
+                StoreState::Up if record.liveness != Liveness::Connected => {
+                    return Err(Reason::StoreUnhealthy);
+                }
+                StoreState::Up => {}
+            }
+            (Purpose::AdminAddPeer, add_peer(known, *store, ids)?)
+        }
+        AdminOperator::RemovePeer { store } => {
+            let member = there(*store).ok_or(Reason::NoPeer)?;
+            (Purpose::AdminRemovePeer, remove_peer(sight, known, member)?)
+        }
+        AdminOperator::TransferLeader { store } => {
+            there(*store).filter(|member| member.role != MemberRole::Learner).ok_or(Reason::NoVoter)?;
+            if leader_of(known)?.store == *store {
+                return Err(Reason::AlreadyLeader);
+            }
+            (Purpose::AdminTransferLeader, vec![OperatorStep::TransferLeader { to: *store }])
+        }
+        AdminOperator::Split { keys } => (Purpose::AdminSplitRegion, split(known, keys)?),
+    };
+    Ok(operator(known, purpose, steps))
+}
+
+/// A new voter, by way of a learner.
+pub(super) fn add_peer(
+    known: &KnownRegion,
+    store: StoreId,
+    ids: &mut u64,
+) -> Result<Vec<OperatorStep>, Reason> {
+    check_buildable(known)?;
+    let seat = Seat { store, peer: take_id(ids) };
+    Ok(vec![OperatorStep::AddLearner(seat), OperatorStep::PromoteLearner(seat)])
+}
+
+fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, Reason> {
+    check_buildable(known)?;
+    let ascend = keys.windows(2).all(|pair| pair[0] < pair[1]);
+    if keys.is_empty() || !ascend || !keys.iter().all(|key| known.region.has_inside(key)) {
+        return Err(Reason::InvalidSplitKey);
+    }
+    let (start, end) = (known.region.start.clone(), known.region.end.clone());
+    Ok(vec![OperatorStep::Split { keys: keys.to_vec(), start, end }])
+}
+
+/// The peer leaves, and nobody comes. A live voter stays if the dead would then
+/// outvote the living (row 46); one of two is demoted first (pd#4411).
+pub(super) fn remove_peer(
+    sight: &Sight,
+    known: &KnownRegion,
+    gone: &Member,
+) -> Result<Vec<OperatorStep>, Reason> {
+    let leader = check_buildable(known)?;
+    let seat = Seat::from(*gone);
+    if gone.role == MemberRole::Learner {
+        return Ok(vec![OperatorStep::RemovePeer(seat)]);
+    }
+    let others: Vec<Member> = voters(known).filter(|member| member.id != gone.id).collect();
+    if others.is_empty() {
+        return Err(Reason::LastVoter);
+    }
+    let live = others.iter().filter(|member| sight.is_live(known, member)).count();
+    let outvoted = live <= others.len() / 2 && sight.is_live(known, gone);
+    if outvoted && sight.guards.holds(Guard::RemovalKeepsMajority) {
+        return Err(Reason::MajorityLost);
+    }
+    let mut steps = Vec::new();
+    if leader.id == gone.id {
+        let heir = sight.heir(known, gone.store).ok_or(Reason::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    }
+    if others.len() == 1 && sight.guards.holds(Guard::DemotedBeforeRemoval) {
+        let (promote, demote) = (Vec::new(), vec![seat]);
+        steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
+        steps.push(OperatorStep::LeaveJoint { promote, demote });
+    }
+    steps.push(OperatorStep::RemovePeer(seat));
+    Ok(steps)
+}
+
+/// The voter `from` gives way to `to`, who may be a learner already. A leader
+/// hands over before it is demoted: to another voter at once, or, if no other
+/// may lead, to the new one within the joint configuration.
+pub(super) fn replace(
+    sight: &Sight,
+    known: &KnownRegion,
+    from: &Member,
+    to: Seat,
+) -> Result<Vec<OperatorStep>, Reason> {
+    let leader = check_buildable(known)?;
+    let (promote, demote) = (vec![to], vec![Seat::from(*from)]);
+    let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
+    let heir = sight.heir(known, from.store);
+    let mut steps = Vec::new();
+    if known.region.member(to.peer).is_none() {
+        steps.push(OperatorStep::AddLearner(to));
+    }
+    if hands_over && let Some(heir) = heir {
+        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    }
+    steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
+    if hands_over && heir.is_none() {
+        steps.push(OperatorStep::TransferLeader { to: to.store });
+    }
+    steps.push(OperatorStep::LeaveJoint { promote, demote });
+    steps.push(OperatorStep::RemovePeer((*from).into()));
+    Ok(steps)
+}

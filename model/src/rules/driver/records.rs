@@ -1,0 +1,141 @@
+//! What the placement driver keeps of stores, and who may change it.
+//!
+//! Up, Offline, Tombstone, and never back from there (PD `cluster.go
+//! RemoveStore, UpStore, checkStores, RemoveTombStoneRecords`).
+
+use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreState};
+
+use super::present;
+use crate::draft::Draft;
+use crate::guard::Guard;
+
+fn record(draft: &Draft, store: StoreId) -> Result<KnownStore, Reason> {
+    present(draft)?;
+    draft.pd().stores.get(&store).copied().ok_or(Reason::UnknownStore)
+}
+
+fn put(draft: &mut Draft, store: StoreId, record: KnownStore) {
+    draft.pd_mut().stores.insert(store, record);
+}
+
+/// The store lives, and says how full it is.
+pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    draft.up(store)?;
+    let known = record(draft, store)?;
+    if known.state == StoreState::Tombstone {
+        return Err(Reason::StoreRemoved);
+    }
+    let full = draft.is_full(store);
+    put(draft, store, KnownStore { liveness: Liveness::Connected, full, ..known });
+    Ok(())
+}
+
+/// The store was silent for long, and for longer.
+pub(crate) fn add_silence(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    let known = record(draft, store)?;
+    if known.state == StoreState::Tombstone {
+        return Err(Reason::StoreRemoved);
+    }
+    let liveness = match known.liveness {
+        Liveness::Connected => Liveness::Disconnected,
+        Liveness::Disconnected | Liveness::Down => Liveness::Down,
+    };
+    put(draft, store, KnownStore { liveness, ..known });
+    Ok(())
+}
+
+/// The store is told to leave.
+pub(crate) fn decommission(draft: &mut Draft, store: StoreId, force: bool) -> Result<(), Reason> {
+    let known = record(draft, store)?;
+    match known.state {
+        StoreState::Tombstone => return Err(Reason::StoreRemoved),
+        StoreState::Offline if known.physically_destroyed == force => return Err(Reason::AlreadyLeaving),
+        StoreState::Offline if known.physically_destroyed => return Err(Reason::PhysicallyDestroyed),
+        StoreState::Up if !force && draft.holds(Guard::EnoughStoresLeft) => {
+            let others = draft.pd().stores.iter().filter(|(other, _)| **other != store);
+            let left = others.filter(|(_, other)| other.state == StoreState::Up).count() as u64;
+            if left < draft.replicas_wanted() {
+                return Err(Reason::StoresNotEnough);
+            }
+        }
+        StoreState::Up | StoreState::Offline => {}
+    }
+    put(draft, store, KnownStore { state: StoreState::Offline, physically_destroyed: force, ..known });
+    Ok(())
+}
+
+/// The store stays after all; operators that move its peers go on (row 47).
+pub(crate) fn cancel_decommission(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    let known = record(draft, store)?;
+    if known.state == StoreState::Tombstone && draft.holds(Guard::TombstoneAbsorbs) {
+        return Err(Reason::StoreRemoved);
+    }
+    if known.physically_destroyed {
+        return Err(Reason::PhysicallyDestroyed);
+    }
+    if known.state == StoreState::Up {
+        return Err(Reason::NotLeaving);
+    }
+    put(draft, store, KnownStore { state: StoreState::Up, ..known });
+    Ok(())
+}
+
+/// Until 4.x the state could be set to anything (row 45).
+pub(crate) fn set_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    let known = record(draft, store)?;
+    if draft.holds(Guard::TombstoneByPatrolAlone) {
+        return Err(Reason::StateNotAllowed);
+    }
+    put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
+    Ok(())
+}
+
+/// The record of a store that has left is thrown away.
+pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    if record(draft, store)?.state != StoreState::Tombstone {
+        return Err(Reason::NotTombstone);
+    }
+    if draft.pd().regions_on(store).next().is_some() {
+        return Err(Reason::StoreHasRegions);
+    }
+    draft.pd_mut().stores.remove(&store);
+    Ok(())
+}
+
+/// Stores that are leaving and on which no region lists a peer have left. By
+/// its regions' size a store looks empty while nobody reports them (row 42).
+pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
+    present(draft)?;
+    let by_count = draft.holds(Guard::BuriedByCount);
+    let counts = |known: &KnownRegion| by_count || known.leader != 0;
+    let pd = draft.pd();
+    let leaving = pd.stores.iter().filter(|(_, known)| known.state == StoreState::Offline);
+    let empty = leaving.filter(|(store, _)| !pd.regions_on(**store).any(counts));
+    let empty: Vec<StoreId> = empty.map(|(store, _)| *store).collect();
+    if empty.is_empty() {
+        return Err(Reason::NothingToBury);
+    }
+    for store in empty {
+        let known = record(draft, store)?;
+        put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
+    }
+    Ok(())
+}
+
+/// What is on disk comes back: records and regions, and which ids were given.
+pub(crate) fn restart(draft: &mut Draft) -> Result<(), Reason> {
+    present(draft)?;
+    let pd = draft.pd_mut();
+    for known in pd.stores.values_mut() {
+        known.liveness = Liveness::Disconnected;
+        known.full = false;
+    }
+    for known in pd.regions.values_mut() {
+        known.leader = 0;
+        known.term = 0;
+        known.pending.clear();
+        known.down.clear();
+    }
+    pd.operators.clear();
+    Ok(())
+}

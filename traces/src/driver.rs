@@ -1,0 +1,298 @@
+//! What the placement driver knows of stores, believes of regions, and plans.
+//!
+//! Beside what is true (the stores of a [`View`](crate::View)) stands what PD
+//! believes of it: it hears only of what a leader has applied and reports.
+//! Time is not shown: that a store was silent for long, or that an operator
+//! took too long, are actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Command;
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
+
+/// The placement driver. Where a scope has none but somebody who allots ids,
+/// only `next_id` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlacementDriver {
+    /// The next id that it gives to a region or a peer; 0 where there is no driver.
+    pub next_id: u64,
+    /// The stores that it has a record of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<StoreId, KnownStore>,
+    /// The regions as it believes them to be.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<RegionId, KnownRegion>,
+    /// What it is doing, at most one thing a region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operators: BTreeMap<RegionId, Operator>,
+}
+
+impl PlacementDriver {
+    /// Whether there is none.
+    pub fn is_absent(&self) -> bool {
+        self.next_id == 0
+    }
+
+    /// The regions that list a peer on the store.
+    pub fn regions_on(&self, store: StoreId) -> impl Iterator<Item = &KnownRegion> {
+        self.regions.values().filter(move |known| known.region.member_on(store).is_some())
+    }
+}
+
+/// A store as PD knows it (kvproto `metapb.Store`, and what its heartbeats said).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownStore {
+    /// Where it stands in its life.
+    pub state: StoreState,
+    /// Somebody said that its process and disk are gone for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub physically_destroyed: bool,
+    /// What follows from the heartbeats that did not come.
+    pub liveness: Liveness,
+    /// It said that it has too little space for another peer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
+}
+
+/// Where a store stands in its life (kvproto `StoreState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreState {
+    /// It serves.
+    Up,
+    /// It was told to leave, and its peers are being moved.
+    Offline,
+    /// It has left, for good.
+    Tombstone,
+}
+
+/// What follows from a store's heartbeats that did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Liveness {
+    /// It was heard from lately.
+    Connected,
+    /// It has been silent for a while, or was not heard since PD started.
+    Disconnected,
+    /// It has been silent for so long that its peers are replaced.
+    Down,
+}
+
+/// A region as PD believes it to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownRegion {
+    /// Range, epoch and members, as a leader reported them.
+    pub region: Region,
+    /// Who leads it; 0 if it was not heard of since PD started.
+    pub leader: PeerId,
+    /// In which term; 0 if that is not known.
+    pub term: u64,
+    /// Peers that wait for a snapshot, by the leader's word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<PeerId>,
+    /// Peers that do not answer, by the leader's word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub down: BTreeSet<PeerId>,
+}
+
+impl KnownRegion {
+    /// The member that leads, as far as PD knows.
+    pub fn leader(&self) -> Option<Member> {
+        self.region.member(self.leader).copied()
+    }
+
+    /// The leader says that the peer answers and needs no snapshot.
+    pub fn is_well(&self, peer: PeerId) -> bool {
+        !self.pending.contains(&peer) && !self.down.contains(&peer)
+    }
+}
+
+/// A plan for one region: it never acts, it is compared with each report.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Operator {
+    /// Why it was made.
+    pub purpose: Purpose,
+    /// The region's epoch when it was made.
+    pub epoch: Epoch,
+    /// The plan.
+    pub steps: Vec<OperatorStep>,
+    /// How many steps are done.
+    pub done: usize,
+}
+
+impl Operator {
+    /// The step under way; none once all are done.
+    pub fn step(&self) -> Option<&OperatorStep> {
+        self.steps.get(self.done)
+    }
+}
+
+/// Why an operator was made, by PD's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// A region is left joint with no operator (tikv#17602).
+    #[serde(rename = "leave-joint-state")]
+    LeaveJoint,
+    /// A peer that no rule asks for.
+    RemoveOrphanPeer,
+    /// A down voter is replaced by a learner that is there (pd#6559).
+    ReplaceDownPeerWithOrphanPeer,
+    /// A learner fills the place of a missing voter.
+    FixPeerRole,
+    /// A voter is missing.
+    AddRulePeer,
+    /// A voter's store is Down.
+    ReplaceRuleDownPeer,
+    /// A voter's store is leaving.
+    ReplaceRuleOfflinePeer,
+    /// The leader's store is leaving, and its peer cannot be moved.
+    EvictLeader,
+    /// pd-ctl `operator add add-peer`.
+    AdminAddPeer,
+    /// pd-ctl `operator add remove-peer`.
+    AdminRemovePeer,
+    /// pd-ctl `operator add transfer-leader`.
+    AdminTransferLeader,
+    /// pd-ctl `operator add split-region`.
+    AdminSplitRegion,
+}
+
+impl Purpose {
+    /// An administrator made it: its priority is above that of the patrol's.
+    pub fn is_admin(self) -> bool {
+        matches!(
+            self,
+            Purpose::AdminAddPeer
+                | Purpose::AdminRemovePeer
+                | Purpose::AdminTransferLeader
+                | Purpose::AdminSplitRegion
+        )
+    }
+
+    /// Its name in PD.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::LeaveJoint => "leave-joint-state",
+            Purpose::RemoveOrphanPeer => "remove-orphan-peer",
+            Purpose::ReplaceDownPeerWithOrphanPeer => "replace-down-peer-with-orphan-peer",
+            Purpose::FixPeerRole => "fix-peer-role",
+            Purpose::AddRulePeer => "add-rule-peer",
+            Purpose::ReplaceRuleDownPeer => "replace-rule-down-peer",
+            Purpose::ReplaceRuleOfflinePeer => "replace-rule-offline-peer",
+            Purpose::EvictLeader => "evict-leader",
+            Purpose::AdminAddPeer => "admin-add-peer",
+            Purpose::AdminRemovePeer => "admin-remove-peer",
+            Purpose::AdminTransferLeader => "admin-transfer-leader",
+            Purpose::AdminSplitRegion => "admin-split-region",
+        }
+    }
+}
+
+/// A peer and the store that it lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Seat {
+    /// The store.
+    pub store: StoreId,
+    /// The peer.
+    pub peer: PeerId,
+}
+
+impl From<Member> for Seat {
+    fn from(member: Member) -> Self {
+        Self { store: member.store, peer: member.id }
+    }
+}
+
+/// One step of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorStep {
+    /// Leadership goes to the peer on this store.
+    TransferLeader {
+        /// The store.
+        to: StoreId,
+    },
+    /// A new learner.
+    AddLearner(Seat),
+    /// A learner becomes a voter.
+    PromoteLearner(Seat),
+    /// A peer leaves.
+    RemovePeer(Seat),
+    /// Learners become voters and voters learners, in a joint configuration.
+    EnterJoint {
+        /// The learners.
+        promote: Vec<Seat>,
+        /// The voters.
+        demote: Vec<Seat>,
+    },
+    /// The joint configuration ends.
+    LeaveJoint {
+        /// Who was promoted.
+        promote: Vec<Seat>,
+        /// Who was demoted.
+        demote: Vec<Seat>,
+    },
+    /// The region is divided.
+    Split {
+        /// Where.
+        keys: Vec<Key>,
+        /// The range as it was: the region is divided once this changes.
+        start: Key,
+        /// See `start`.
+        end: Key,
+    },
+}
+
+/// What a leader is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Propose this.
+    Propose(Command),
+    /// Ask for the ids of a split at these keys, and propose it.
+    Split {
+        /// Where, in order.
+        keys: Vec<Key>,
+    },
+}
+
+/// What an administrator can ask of a region (pd-ctl `operator add`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminOperator {
+    /// A new voter on the store, by way of a learner.
+    AddPeer {
+        /// The store.
+        store: StoreId,
+    },
+    /// The peer on the store leaves.
+    RemovePeer {
+        /// The store.
+        store: StoreId,
+    },
+    /// Leadership goes to the store.
+    TransferLeader {
+        /// The store.
+        store: StoreId,
+    },
+    /// The region is divided.
+    Split {
+        /// Where, in order.
+        keys: Vec<Key>,
+    },
+}
+
+impl AdminOperator {
+    /// The store that it names.
+    pub fn store(&self) -> Option<StoreId> {
+        match self {
+            AdminOperator::AddPeer { store }
+            | AdminOperator::RemovePeer { store }
+            | AdminOperator::TransferLeader { store } => Some(*store),
+            AdminOperator::Split { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the placement driver knew when it buried a store, and what it must
+//! never do: believe less than before, raise a store from its grave, plan to
+//! take the majority from a region, give up one plan for another.
+//!
+//! It is judged by what PD itself knew when it acted: that it can be deceived
+//! is no fault of its own. That it believes what nobody has applied shows in a
+//! single state, and needs no history.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::{Breach, Fold};
+use crate::action::Action;
+use crate::driver::{KnownRegion, KnownStore, Liveness, Operator, OperatorStep, PlacementDriver, StoreState};
+use crate::region::{Epoch, MemberRole, PeerId, Region, RegionId, StoreId};
+
+impl Fold<'_> {
+    /// Takes in what a cluster begins with.
+    pub(super) fn driver_begins(&mut self, first: &PlacementDriver) {
+        self.promises(&PlacementDriver::default(), first);
+    }
+
+    /// Takes in what a step changed of the placement driver.
+    pub(super) fn driver(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
+        if before.stores != after.stores {
+            self.tombstones_stay(before, after);
+        }
+        if before.regions != after.regions {
+            self.belief_goes_on(before, after);
+        }
+        if before.operators != after.operators {
+            self.plans(action, before, after);
+        }
+        if (&before.stores, &before.regions) != (&after.stores, &after.regions) {
+            self.promises(before, after);
+        }
+    }
+
+    fn tombstones_stay(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
+        let mut buried = before.stores.iter().filter(|(_, known)| is_buried(known));
+        let rose = |store: &StoreId| after.stores.get(store).is_some_and(|known| !is_buried(known));
+        if let Some((&store, _)) = buried.find(|(store, _)| rose(store)) {
+            self.breach(Breach::TombstoneRose { store });
+        }
+    }
+
+    /// A store that is Tombstone promises that it is empty: of each region up to
+    /// the newest configuration that PD knew at the burial, or knew since
+    /// without a member there. What PD believes shows that promise as a rule;
+    /// remembered is what it does not show.
+    fn promises(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
+        for (&store, _) in after.stores.iter().filter(|(_, known)| is_buried(known)) {
+            let was_there = before.stores.get(&store).is_some_and(is_buried);
+            let remembered = self.history.buried.get(&store);
+            let promised = |region: &RegionId| {
+                let known = match was_there {
+                    true => before.regions.get(region).filter(|known| !lists(known, store)),
+                    false => after.regions.get(region),
+                };
+                let known = known.map(|known| known.region.epoch.conf_ver);
+                known.max(remembered.and_then(|regions| regions.get(region)).copied())
+            };
+            let regions = if was_there { &before.regions } else { &after.regions };
+            let hidden: BTreeMap<RegionId, u64> = (regions.keys())
+                .chain(remembered.into_iter().flat_map(BTreeMap::keys))
+                .filter_map(|region| Some((*region, promised(region)?)))
+                .filter(|(region, at)| is_hidden(after.regions.get(region), store, *at))
+                .collect();
+            if hidden.is_empty() && remembered.is_some() {
+                self.history.to_mut().buried.remove(&store);
+            } else if !hidden.is_empty() && remembered != Some(&hidden) {
+                self.history.to_mut().buried.insert(store, hidden);
+            }
+        }
+        let is_there = |store: &StoreId| after.stores.get(store).is_some_and(is_buried);
+        if !self.history.buried.keys().all(is_there) {
+            self.history.to_mut().buried.retain(|store, _| is_there(store));
+        }
+    }
+
+    /// PD's epoch of a region never goes back, but for a region that was
+    /// recreated: unsafe recovery gives it the first epoch, and part of the keys.
+    fn belief_goes_on(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
+        for (&region, was) in &before.regions {
+            let Some(is) = after.regions.get(&region) else { continue };
+            let (from, to) = (was.region.epoch, is.region.epoch);
+            if to.is_stale_against(&from) && !is_recreated(&is.region) {
+                self.breach(Breach::DriverWentBack { region, from, to });
+            }
+        }
+    }
+
+    fn plans(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
+        let asks = match action {
+            Action::Schedule { region, .. } | Action::AddOperator { region, .. } => Some(*region),
+            _ => None,
+        };
+        for (&region, old) in &before.operators {
+            let displaced = match after.operators.get(&region) {
+                Some(new) => !same_plan(old, new) && new.purpose.is_admin() <= old.purpose.is_admin(),
+                None => asks == Some(region),
+            };
+            if displaced {
+                self.breach(Breach::OperatorDisplaced { region });
+            }
+        }
+        for (&region, new) in &after.operators {
+            let is_new = before.operators.get(&region).is_none_or(|old| !same_plan(old, new));
+            let Some(known) = before.regions.get(&region).filter(|_| is_new) else { continue };
+            if let Some((store, peer)) = takes_the_majority(&before.stores, known, new) {
+                self.breach(Breach::UnsafePlan { region, store, peer });
+            }
+        }
+    }
+}
+
+fn is_buried(known: &KnownStore) -> bool {
+    known.state == StoreState::Tombstone
+}
+
+fn lists(known: &KnownRegion, store: StoreId) -> bool {
+    known.region.member_on(store).is_some()
+}
+
+/// Whether a promise up to `conf_ver` is in force and does not follow from what
+/// PD believes `now`. Of a newer configuration with a member there, and of a
+/// region that begins anew, nothing was promised.
+fn is_hidden(now: Option<&KnownRegion>, store: StoreId, conf_ver: u64) -> bool {
+    let Some(now) = now else { return true };
+    match now.region.epoch.conf_ver {
+        newer if newer > conf_ver => false,
+        same if same == conf_ver => lists(now, store),
+        _ => !is_recreated(&now.region),
+    }
+}
+
+/// PD takes such a report whatever it knew before, by its epoch. The region of
+/// a cluster that begins has the same epoch, and every key: tikv#3868.
+fn is_recreated(region: &Region) -> bool {
+    region.epoch == Epoch { conf_ver: 1, version: 1 } && !region.range().is_whole()
+}
+
+/// The same operator, perhaps further on.
+fn same_plan(a: &Operator, b: &Operator) -> bool {
+    (a.purpose, a.epoch, &a.steps) == (b.purpose, b.epoch, &b.steps)
+}
+
+/// A voter as a plan goes on.
+#[derive(Clone, Copy)]
+struct PlannedVoter {
+    peer: PeerId,
+    live: bool,
+}
+
+/// The first live voter that the plan takes, if it leaves no majority of live
+/// voters to a region that had one. A peer that the plan adds will live.
+fn takes_the_majority(
+    stores: &BTreeMap<StoreId, KnownStore>,
+    known: &KnownRegion,
+    plan: &Operator,
+) -> Option<(StoreId, PeerId)> {
+    let lives = |peer: PeerId| known.region.member(peer).is_none_or(|_| is_live(stores, known, peer));
+    let members = known.region.peers.iter().filter(|member| member.role != MemberRole::Learner);
+    let mut voters: Vec<PlannedVoter> =
+        members.map(|member| PlannedVoter { peer: member.id, live: lives(member.id) }).collect();
+    if !has_live_majority(&voters) {
+        return None;
+    }
+    let mut taken = None;
+    for step in &plan.steps {
+        let (joins, leaves, takes) = match step {
+            OperatorStep::PromoteLearner(seat) => (std::slice::from_ref(seat), &[][..], true),
+            OperatorStep::RemovePeer(seat) => (&[][..], std::slice::from_ref(seat), true),
+            OperatorStep::EnterJoint { promote, demote } => (&promote[..], &demote[..], true),
+            // Who leaves here was taken when the joint configuration was entered.
+            OperatorStep::LeaveJoint { promote, demote } => (&promote[..], &demote[..], false),
+            OperatorStep::TransferLeader { .. }
+            | OperatorStep::AddLearner(_)
+            | OperatorStep::Split { .. } => continue,
+        };
+        for seat in joins {
+            if voters.iter().all(|voter| voter.peer != seat.peer) {
+                voters.push(PlannedVoter { peer: seat.peer, live: lives(seat.peer) });
+            }
+        }
+        for seat in leaves {
+            let Some(at) = voters.iter().position(|voter| voter.peer == seat.peer) else { continue };
+            if voters.remove(at).live && takes {
+                taken = taken.or(Some((seat.store, seat.peer)));
+            }
+        }
+    }
+    taken.filter(|_| !has_live_majority(&voters))
+}
+
+/// Whether the peer lives, as far as PD knows.
+fn is_live(stores: &BTreeMap<StoreId, KnownStore>, known: &KnownRegion, peer: PeerId) -> bool {
+    let store = known.region.member(peer).and_then(|member| stores.get(&member.store));
+    let lives = |store: &KnownStore| !store.physically_destroyed && store.liveness != Liveness::Down;
+    store.is_some_and(lives) && known.is_well(peer)
+}
+
+fn has_live_majority(voters: &[PlannedVoter]) -> bool {
+    let live = voters.iter().filter(|voter| voter.live).count();
+    live > voters.len() / 2
+}

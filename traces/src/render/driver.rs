@@ -1,0 +1,73 @@
+//! The placement driver in words: what it knows, and what a step changed of that.
+
+use std::collections::BTreeSet;
+
+use crate::driver::{KnownRegion, PlacementDriver, StoreState};
+use crate::words::joined;
+
+/// The changes, a line for each store, region and operator that changed.
+pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec<String> {
+    let mut lines = Vec::new();
+    if was.next_id != is.next_id {
+        lines.push(format!("PD: next id {}->{}", was.next_id, is.next_id));
+    }
+    for store in was.stores.keys().chain(is.stores.keys()).collect::<BTreeSet<_>>() {
+        match (was.stores.get(store), is.stores.get(store)) {
+            (old, Some(new)) if old != Some(new) => {
+                // Of a store that leaves people see no silence, and PD reckons with it.
+                let silence = old.filter(|old| old.to_string() == new.to_string());
+                let silence = silence.map_or(String::new(), |_| format!(", {}", new.liveness));
+                lines.push(format!("PD: store {store} is {new}{silence}"));
+            }
+            (Some(_), None) => lines.push(format!("PD: store {store} is forgotten")),
+            _ => {}
+        }
+    }
+    for region in was.regions.keys().chain(is.regions.keys()).collect::<BTreeSet<_>>() {
+        match (was.regions.get(region), is.regions.get(region)) {
+            (old, Some(new)) if old != Some(new) => lines.push(format!("PD: {}", believed(new))),
+            (Some(_), None) => lines.push(format!("PD: region {region} is forgotten")),
+            _ => {}
+        }
+    }
+    for region in was.operators.keys().chain(is.operators.keys()).collect::<BTreeSet<_>>() {
+        match (was.operators.get(region), is.operators.get(region)) {
+            (old, Some(new)) if old != Some(new) => {
+                lines.push(format!("PD: operator of region {region}: {new}"));
+            }
+            (Some(old), None) => {
+                lines.push(format!("PD: operator of region {region} has ended: {}", old.purpose))
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// All that it knows, a line each.
+pub(super) fn driver_words(pd: &PlacementDriver) -> String {
+    let mut lines = vec![format!("next id {}", pd.next_id)];
+    lines.extend(pd.stores.iter().map(|(store, known)| match known.state {
+        StoreState::Up => format!("store {store}: {known}"),
+        _ => format!("store {store}: {known}, {}", known.liveness),
+    }));
+    lines.extend(pd.regions.values().map(believed));
+    lines.extend(
+        pd.operators.iter().map(|(region, operator)| format!("operator of region {region}: {operator}")),
+    );
+    lines.join("\n")
+}
+
+/// The region, its leader, and who is not well.
+fn believed(known: &KnownRegion) -> String {
+    let mut words = match known.leader() {
+        Some(leader) => format!("{}, led by {leader} in term {}", known.region, known.term),
+        None => format!("{}, led by nobody", known.region),
+    };
+    for (name, peers) in [("pending", &known.pending), ("down", &known.down)] {
+        if !peers.is_empty() {
+            words.push_str(&format!(", {name} {}", joined(peers, " ")));
+        }
+    }
+    words
+}
