@@ -89,7 +89,9 @@ scopes! {
         split_in_joint_state
         child_split_again
         first_messages_parked
-        reads_across_a_split;
+        reads_across_a_split
+        merge_and_leader_change
+        merges_crossed;
     decommission:
         one_store_leaves
         crash_while_a_store_leaves
@@ -103,7 +105,8 @@ scopes! {
         driver_restarted
         administrator_against_the_patrol
         down_peer_and_a_learner
-        one_replica;
+        one_replica
+        merge_racing_a_decommission;
 }
 
 #[test]

@@ -70,16 +70,15 @@ pub struct PeerRecord {
     /// Of a merging peer: into what and since when. Of a tombstone: what took
     /// it in, if a merge did.
     pub merge: Option<Box<MergeState>>,
-    /// From which epoch on the peer has followed its region entry by entry:
-    /// that of its birth or of its last snapshot.
-    pub log_since: Epoch,
+    /// From which epoch on the peer has followed its region entry by entry: that
+    /// of its last snapshot; `None` for all of them, since its first.
+    pub log_since: Option<Epoch>,
 }
 
 impl PeerRecord {
     /// A peer of `region` as of now.
     pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
-        let log_since = region.epoch;
-        Self { id, state, region, over_tombstone: false, merge: None, log_since }
+        Self { id, state, region, over_tombstone: false, merge: None, log_since: None }
     }
 }
 

@@ -143,7 +143,7 @@ impl Peer {
         // A merge that was under way is over: merging regions send no snapshot.
         storage.record.state = PeerState::Normal;
         storage.record.merge = None;
-        storage.record.log_since = body.region.epoch;
+        storage.record.log_since = Some(body.region.epoch);
         storage.record.over_tombstone = false;
         storage.record.region = body.region;
         storage.log = Log::new(position, Vec::new());

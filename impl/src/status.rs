@@ -113,9 +113,9 @@ impl<'a> PeerStatus<'a> {
         self.0.merge_state()
     }
 
-    /// From which epoch on it has followed its region entry by entry: only what
-    /// it left since then can be a reason to roll a merge back.
-    pub fn log_since(&self) -> Epoch {
+    /// From which epoch on it has followed its region entry by entry, if not from
+    /// the first: only what it left since then can be a reason to roll a merge back.
+    pub fn log_since(&self) -> Option<Epoch> {
         self.0.storage().record.log_since
     }
 

@@ -51,6 +51,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         }
         Message::Snapshot(snapshot) => {
             demand(peer.leading.is_some(), "its sender does not lead")?;
+            demand(peer.state == PeerState::Normal, "its sender's region is merging")?;
             demand(*snapshot == snapshot_of(peer), "its sender is in another state")
         }
         Message::TimeoutNow => {
@@ -63,7 +64,9 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::AppendAnswer { index } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
         }
-        Message::VoteAnswer { .. } | Message::Removed { .. } => Err("nothing was asked".into()),
+        Message::VoteAnswer { .. } | Message::Removed { .. } | Message::Merged { .. } => {
+            Err("nothing was asked".into())
+        }
         Message::SplitAnswer { .. } | Message::Order(_) => {
             Err("the placement driver says it, no peer".into())
         }

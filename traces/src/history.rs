@@ -17,8 +17,9 @@
 //! nothing of the new region is forgotten, for it may be born once more.
 //!
 //! A violation that only a transition shows is latched as a [`Breach`].
-//! Left out: what an administrator forces (it comes with unsafe recovery), and
-//! regions that merge.
+//! A region that is merged hands what it has over to the one that takes it in,
+//! and is forgotten with its last replica.
+//! Left out: what an administrator forces (it comes with unsafe recovery).
 
 mod births;
 mod breach;
@@ -27,6 +28,7 @@ mod driver;
 mod elections;
 mod lineage;
 mod membership;
+mod merges;
 mod remembered;
 #[cfg(test)]
 mod tests;
@@ -229,6 +231,7 @@ impl History {
             if self.parts.writes {
                 // Before the parent's own step, which lets it forget what it hands over.
                 fold.births(parent, store, before, after);
+                fold.merges(parent, store, before, after);
             }
             if self.parts.lineage {
                 fold.lineage(parent, store, before, after);
@@ -243,6 +246,7 @@ impl History {
                     before: before.peer(store, region),
                     after: after.peer(store, region),
                     applies: applies == Some(region),
+                    carried: applies.is_some_and(|applied| applied != region),
                     creator: Creator::of(action, before),
                 };
                 if step.moved() {
@@ -275,12 +279,14 @@ struct Step<'a> {
     after: Option<&'a Peer>,
     /// It applied an admin entry of this region.
     applies: bool,
+    /// Another region's entry was applied beside it, and may have moved it.
+    carried: bool,
     creator: Option<Creator<'a>>,
 }
 
 impl<'a> Step<'a> {
     fn born(region: RegionId, store: StoreId, peer: &'a Peer) -> Self {
-        Self { region, store, before: None, after: Some(peer), applies: false, creator: None }
+        Self { region, store, before: None, after: Some(peer), applies: false, carried: false, creator: None }
     }
 
     fn moved(&self) -> bool {
@@ -294,7 +300,7 @@ impl<'a> Step<'a> {
     /// The same replica before, if there was one: initialised, and not destroyed since.
     fn same_replica(&self) -> Option<&'a Peer> {
         let after = self.after?;
-        self.before.filter(|before| before.id == after.id && before.state == PeerState::Normal)
+        self.before.filter(|before| before.id == after.id && before.is_initialised())
     }
 }
 
@@ -395,7 +401,7 @@ fn is_live(peer: &Peer) -> bool {
 
 /// The initialised peers of `region`, running or not.
 fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = &Peer> {
-    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.state == PeerState::Normal)
+    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.is_initialised())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

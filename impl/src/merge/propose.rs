@@ -83,7 +83,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         // applied. Had that been the merge, the source would not be here.
         let has_left = self.initialised(merge.target.id).is_some_and(|target| {
             let record = &target.storage().record;
-            !expected.is_stale_against(&record.log_since) && expected.is_stale_against(&record.region.epoch)
+            record.log_since.is_none_or(|since| !expected.is_stale_against(&since))
+                && expected.is_stale_against(&record.region.epoch)
         });
         if has_left || !guards.holds(Guard::RollbackNeedsCause) {
             Ok(merge)

@@ -48,6 +48,10 @@ fn initialised_on<'a, C: Cluster>(
 /// as of the removal, and gives way only to a peer that somebody with a newer
 /// configuration created, who shows at least as new a range.
 ///
+/// A region that was merged away has no range any more: its newest is the one
+/// with which it gave itself up, and a tombstone says so. One that lives on
+/// beyond that has the range still, and so has who took it in.
+///
 /// What nobody shows can be gone with a disk only, so nothing is said once a
 /// store was destroyed.
 ///
@@ -86,7 +90,10 @@ fn covered(newest: &Few<&Region>) -> Result<(), Violation> {
 
 fn newest_meta<C: Cluster>(cluster: &C, region: RegionId) -> Option<&Region> {
     let metas = cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
-    metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)
+    let newest = metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)?;
+    let ended =
+        |(_, peer): (_, &Peer)| peer.is_merged_away() && peer.region.epoch.version >= newest.epoch.version;
+    (!cluster.replicas(region).any(ended)).then_some(newest)
 }
 
 #[cfg(test)]

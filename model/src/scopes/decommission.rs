@@ -9,7 +9,9 @@ use rollcall_traces::{
     Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
 };
 
-use super::{Asked, Family, Plan, REGION, Size, either, elected, named_for, region, scope};
+use super::{
+    Asked, Family, NEIGHBOUR, Plan, REGION, Size, either, elected, named_for, neighbours, region, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -29,6 +31,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         administrator_against_the_patrol(standard),
         down_peer_and_a_learner(standard),
         one_replica(standard),
+        merge_racing_a_decommission(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -463,4 +466,26 @@ fn one_replica(standard: bool) -> Asked {
     };
     let fires = vec!["schedule, order lost", "schedule, order held", "timeout now", "check stores"];
     (scope, vec![Reach::Transferring, Reach::StoreTombstone], fires)
+}
+
+fn merge_racing_a_decommission(standard: bool) -> Asked {
+    let asked = placed(
+        "merge_racing_a_decommission",
+        "two neighbours merge while PD moves their peers off a store that leaves: does the store leave, and PD know the one region that is left?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = neighbours(asked, &[1, 2]);
+    let report = |region| Action::RegionHeartbeat { region, store: 1, answer: Answer::Given };
+    let mut prelude = asked.prelude.clone();
+    prelude.extend([report(REGION), report(NEIGHBOUR), leaves(2)]);
+    let scope = Scope {
+        prelude,
+        merges: vec![(REGION, NEIGHBOUR)],
+        campaigners: vec![1],
+        budgets: Budgets { schedules: either(standard, 2, 1), merges: 1, ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![Reach::MergedAway, Reach::MergeBesideAMove];
+    (scope, reachable, vec!["prepare merge", "commit merge", "schedule", "region heartbeat"])
 }

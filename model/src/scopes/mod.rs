@@ -70,7 +70,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// What happens only where regions divide.
+/// What happens only where regions divide or merge.
 const SPLIT_KINDS: &[&str] = &[
     "delete",
     "split",
@@ -78,6 +78,10 @@ const SPLIT_KINDS: &[&str] = &[
     "ask split, answer lost",
     "ask split, answer held",
     "late ids for a split",
+    "prepare merge",
+    "commit merge",
+    "rollback merge",
+    "late merged",
 ];
 
 /// What happens only where somebody places peers.
@@ -136,8 +140,22 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::StoreLost,
 ];
 
-/// What is refused only where regions divide.
+/// What is refused only where regions divide or merge.
 const SPLIT_REASONS: &[Reason] = &[
+    Reason::Merging,
+    Reason::NotMerging,
+    Reason::MergeTargetNotFound,
+    Reason::MergeTargetNotMatch,
+    Reason::NotSiblings,
+    Reason::StoresNotMatch,
+    Reason::LogGapTooLarge,
+    Reason::AdminInLogGap,
+    Reason::MergeSourceNotFound,
+    Reason::SourceNotMerging,
+    Reason::MergeTargetChanged,
+    Reason::MergeTargetBehind,
+    Reason::MergeTargetUnchanged,
+    Reason::WaitsForSource,
     Reason::RangeOverlap,
     Reason::SnapshotOverlap,
     Reason::AlreadyParked,
@@ -235,7 +253,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 16] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 17] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -245,6 +263,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 16] {
         (budgets.writes, "write", "writes"),
         (budgets.changes, "conf change", "conf changes"),
         (budgets.splits, "split", "splits"),
+        (budgets.merges, "merge", "merges"),
         (budgets.transfers, "transfer", "transfers"),
         (budgets.compactions, "compaction", "compactions"),
         (budgets.reads, "read", "reads"),
@@ -315,6 +334,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         commands: Vec::new(),
         child_commands: Vec::new(),
         splits: Vec::new(),
+        merges: Vec::new(),
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),
@@ -328,19 +348,19 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
 
 /// The first member leads, and everybody has applied its first entry.
 fn elected(region: &Region) -> Vec<Action> {
-    let leader = region.peers[0].store;
+    let (id, leader) = (region.id, region.peers[0].store);
     let others: Vec<StoreId> = region.peers[1..].iter().map(|member| member.store).collect();
     let voters: Vec<StoreId> = region.peers[1..]
         .iter()
         .filter(|member| member.role == MemberRole::Voter)
         .map(|member| member.store)
         .collect();
-    let mut actions = vec![Action::Campaign { region: REGION, store: leader }];
+    let mut actions = vec![Action::Campaign { region: id, store: leader }];
     for &voter in &voters[..voters.len().div_ceil(2)] {
-        actions.push(Action::Vote { region: REGION, candidate: leader, voter, answer: Answer::Given });
+        actions.push(Action::Vote { region: id, candidate: leader, voter, answer: Answer::Given });
     }
     let round = |follower: &StoreId| Action::Replicate {
-        region: REGION,
+        region: id,
         leader,
         follower: *follower,
         entries: Entries::One,
@@ -353,6 +373,20 @@ fn elected(region: &Region) -> Vec<Action> {
     actions.extend(voters[..quorum].iter().map(round));
     actions
 }
+
+/// Two neighbours on the same stores, one leader for both: region 1 before `m`
+/// with peer n on store n, and region 2 from there on with peer n + 3.
+fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
+    let whole = region(voters, &[]);
+    let left = Region { end: Key::from("m"), ..whole.clone() };
+    let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
+    right.peers.iter_mut().for_each(|member| member.id += 3);
+    let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
+    Scope { prelude, regions: vec![left, right], ..scope }
+}
+
+/// The region beside it, where there are two.
+const NEIGHBOUR: u64 = 2;
 
 fn put(value: &str) -> Command {
     put_at("k", value)

@@ -9,8 +9,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint, named_for,
-    put_at, region, remove, scope,
+    Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint,
+    named_for, neighbours, put_at, region, remove, scope,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -34,6 +34,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         child_split_again(standard),
         first_messages_parked(standard),
         reads_across_a_split(standard),
+        merge_and_leader_change(standard),
+        merges_crossed(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -431,4 +433,58 @@ fn reads_across_a_split(standard: bool) -> Asked {
         reachable.push(Reach::ReadBehindTheSplit);
     }
     (scope, reachable, vec!["read", "answer read"])
+}
+
+/// Two neighbours, of which the first may give itself up to the second.
+fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
+    let asked = scope(name, question, stores, region(stores, &[]));
+    let merges = vec![(REGION, NEIGHBOUR)];
+    Scope { merges, rounds: vec![Entries::All], ..neighbours(asked, stores) }
+}
+
+fn merge_and_leader_change(standard: bool) -> Asked {
+    let asked = merging(
+        "merge_and_leader_change",
+        "a region merges into its neighbour while a replica of it lags and leadership of either moves: does every replica end in the same region, with every write?",
+        &[1, 2, 3],
+    );
+    let scope = Scope {
+        commands: vec![put_at("c", "1")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            merges: 1,
+            writes: either(standard, 0, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable =
+        vec![Reach::MergedAway, Reach::MergedEverywhere, Reach::TargetWaits, Reach::SourceCaughtUp];
+    (scope, reachable, vec!["prepare merge", "commit merge"])
+}
+
+fn merges_crossed(standard: bool) -> Asked {
+    let asked = merging(
+        "merges_crossed",
+        "two neighbours give themselves up to each other at once: is one taken back, and never both taken in?",
+        &[1, 2],
+    );
+    let scope = Scope {
+        merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, REGION)],
+        commands: vec![Command::CompactLog { index: 7 }, put_at("x", "1")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            merges: 2,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::RolledBack, Reach::MergedAway],
+        vec!["prepare merge", "commit merge", "rollback merge"],
+    )
 }
