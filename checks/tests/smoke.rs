@@ -91,7 +91,9 @@ scopes! {
         first_messages_parked
         reads_across_a_split
         merge_and_leader_change
-        merges_crossed;
+        merge_behind_a_compaction
+        merges_crossed
+        store_sleeps_through_a_merge;
     decommission:
         one_store_leaves
         crash_while_a_store_leaves
@@ -106,7 +108,8 @@ scopes! {
         administrator_against_the_patrol
         down_peer_and_a_learner
         one_replica
-        merge_racing_a_decommission;
+        merge_racing_a_decommission
+        target_led_by_who_lags;
 }
 
 #[test]

@@ -139,6 +139,12 @@ impl<'a> PeerStatus<'a> {
         self.0.asked_at
     }
 
+    /// Where a candidate's log ended when it asked. It goes further only by what a
+    /// merge brings.
+    pub fn asked_with(&self) -> Position {
+        self.0.asked_with
+    }
+
     /// How far each member's log is known to match a leader's, as (member, index).
     pub fn matched(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a> {
         self.0.node.raft.prs().iter().map(|(id, progress)| (*id, progress.matched))

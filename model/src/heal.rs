@@ -348,18 +348,23 @@ pub fn change_that_shows(model: &Rollcall, state: &State, region: RegionId) -> O
 /// The goals that are owed in a state and not met, at most one of a region.
 pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
-    let regions = seen.regions().filter(|region| is_owed(seen, *region) || is_merged_away(seen, *region));
+    let regions = seen.regions().filter(|region| is_owed(seen, *region));
     let of_driver = model.scope().max_replicas > 0;
     let of_driver = of_driver.then(|| driver::missed(model, state)).flatten();
-    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).collect()
+    let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
+    let left = merged.filter_map(|region| merged_and_lives(seen, region));
+    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
+}
+
+/// Who is left of a region that was merged away.
+fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
+    let what = format!("peer {} on store {store} was merged and lives", peer.id);
+    Some(Missed { goal: Goal::RemovedGone, region, what })
 }
 
 fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {
     let miss = |goal, what: String| Some(Missed { goal, region, what });
-    if is_merged_away(seen, region) {
-        let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
-        return miss(Goal::RemovedGone, format!("peer {} on store {store} was merged and lives", peer.id));
-    }
     let Some((store, leader)) = in_charge(seen, region) else {
         return miss(Goal::LeaderElectable, without_leader(seen, region));
     };

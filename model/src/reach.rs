@@ -78,9 +78,9 @@ fn some_led(
     })
 }
 
-/// Any source beside a target whose next committed entry is to take it in, and
-/// up to where that entry carries the source's log, if it carries any of it.
-fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, Option<u64>) -> bool) -> bool {
+/// Any source beside a target whose next committed entry is to take it in, up to
+/// where it must have applied its log, and whether that entry carries any of it.
+fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool) -> bool {
     use rollcall_traces::Command;
     some(seen, |store, target| {
         let next = target.log.entry(target.applied + 1).filter(|_| target.applied < target.commit);
@@ -90,7 +90,7 @@ fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, Option<u64>)
             return false;
         };
         let source = seen.peer(store, source.id).filter(|peer| peer.is_initialised());
-        source.is_some_and(|source| is(source, (!entries.is_empty()).then_some(*commit)))
+        source.is_some_and(|source| is(source, *commit, !entries.is_empty()))
     })
 }
 
@@ -420,16 +420,22 @@ reaches! {
     /// Every replica of a region that was taken in is gone.
     MergedEverywhere = "a region merged away on every store":
         |seen| seen.regions().any(|region| seen.replicas(region).all(|(_, peer)| peer.is_merged_away())),
-    /// A source has applied its `PrepareMerge` behind the target's `CommitMerge`: its log came from there.
-    SourceCaughtUp = "a source that caught up from its target's log":
-        |seen| some_waiting(seen, |source, carried| {
-            source.state == PeerState::Merging && carried.is_some_and(|carried| {
-                source.log.last_index() == carried && source.leader == 0 && source.role == Role::Follower
+    /// A target is to take in a source here that misses entries, and brings them.
+    SourceMissesEntries = "a source whose target's log brings it entries":
+        |seen| some_waiting(seen, |source, commit, carries| source.log.last_index() < commit && carries),
+    /// The same of one that misses nothing but the news that they are committed (tikv#5512).
+    SourceMissesCommit = "a source whose target's log brings it a commit index alone":
+        |seen| some_waiting(seen, |source, commit, carries| source.commit < commit && !carries),
+    /// A target has to wait until its source has applied what it knows to be committed.
+    TargetWaits = "a target that waits for its source":
+        |seen| some_waiting(seen, |source, commit, _| source.commit >= commit && source.applied < commit),
+    /// Whom its region's peers follow is behind what PD knows of the region.
+    LeaderBehindDriver = "a leader behind what PD knows":
+        |seen| seen.pd().regions.values().any(|known| {
+            seen.replicas(known.region.id).any(|(_, peer)| {
+                peer.role == Role::Leader && peer.region.epoch.is_stale_against(&known.region.epoch)
             })
         }),
-    /// A target has a `CommitMerge` committed whose source on the store is behind.
-    TargetWaits = "a target that waits for its source":
-        |seen| some_waiting(seen, |source, _| source.state == PeerState::Normal),
     /// A merge was taken back.
     RolledBack = "a merge rolled back":
         |seen| some(seen, |_, peer| {

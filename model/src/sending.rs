@@ -30,6 +30,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::VoteRequest { last, commit } => {
             let campaign = peer.campaign.as_ref().ok_or("its sender is no candidate")?;
             let own = LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
+            let own = campaign.last.unwrap_or(own);
             demand(*last == own, &format!("its sender's log ends at {own}"))?;
             demand(*commit == campaign.commit, &format!("its sender had committed {}", campaign.commit))?;
             demand(peer.region.is_voter(held.to.id), "its receiver is no voter")

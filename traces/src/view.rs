@@ -294,6 +294,10 @@ pub struct Snapshot {
 pub struct Campaign {
     /// Its commit index and that entry's term when it asked: its requests carry them.
     pub commit: LogPosition,
+    /// Where its log ended when it asked, as its requests say, if a merge has
+    /// brought it more since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LogPosition>,
     /// Who granted, itself among them.
     pub granted: BTreeSet<PeerId>,
     /// Who rejected.

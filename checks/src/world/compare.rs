@@ -205,6 +205,7 @@ fn same_snapshot(ours: Option<(imp::Position, &imp::SnapshotBody)>, theirs: Opti
 fn same_campaign(status: PeerStatus<'_>, theirs: Option<&tr::Campaign>) -> bool {
     let Some(campaign) = theirs else { return convert::role(status.role()) != tr::Role::Candidate };
     convert::position(status.asked_at()) == campaign.commit
+        && convert::asked_with(status) == campaign.last
         && status.votes().count() == campaign.granted.len() + campaign.rejected.len()
         && status.votes().all(|(id, granted)| {
             if granted { campaign.granted.contains(&id) } else { campaign.rejected.contains(&id) }

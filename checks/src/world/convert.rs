@@ -285,6 +285,14 @@ pub(crate) fn role(role: StateRole) -> tr::Role {
     }
 }
 
+/// Where a candidate's log ended when it asked, if it ends elsewhere now.
+pub(crate) fn asked_with(status: PeerStatus<'_>) -> Option<tr::LogPosition> {
+    let asked = position(status.asked_with());
+    let last = status.last_index();
+    let now = tr::LogPosition { index: last, term: status.log_term(last).unwrap_or_default() };
+    (asked != now).then_some(asked)
+}
+
 fn merge_state(merge: &imp::MergeState) -> tr::MergeState {
     let imp::MergeState { min_index, target, commit } = merge;
     tr::MergeState { min_index: *min_index, target: region(target), commit: *commit }
@@ -316,6 +324,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
         snapshot: status.staged().map(|(at, body)| snapshot(at, body)),
         campaign: (role == tr::Role::Candidate).then(|| tr::Campaign {
             commit: position(status.asked_at()),
+            last: asked_with(status),
             granted: voted(true),
             rejected: voted(false),
         }),

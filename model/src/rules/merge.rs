@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Command, Entry, Key, MergeState, Peer, PeerState, Reason, Region, RegionId, StoreId, Value,
+    Command, Entry, Key, LogPosition, MergeState, Peer, PeerState, Reason, Region, RegionId, StoreId, Value,
 };
 
 use super::deliver::bury_merged;
@@ -292,6 +292,8 @@ fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, en
         return false;
     }
     let peer = draft.peer_mut(store, source);
+    let log_end = |peer: &Peer| LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
+    let before = log_end(peer);
     if let Some(last) = missed.last() {
         if last.term > peer.term {
             // A leader's append would have brought the term with it.
@@ -304,6 +306,12 @@ fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, en
             peer.log.entries.truncate(kept as usize);
             peer.log.entries.extend_from_slice(&missed[new..]);
         }
+    }
+    // What a candidate asks with has left it.
+    let now = log_end(peer);
+    if let Some(campaign) = &mut peer.campaign {
+        let asked = campaign.last.unwrap_or(before);
+        campaign.last = (asked != now).then_some(asked);
     }
     raft::commit_to(peer, commit, guards);
     true

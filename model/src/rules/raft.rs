@@ -66,7 +66,7 @@ pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
     become_follower(peer, peer.term + 1, 0);
     peer.role = Role::Candidate;
     peer.vote = peer.id;
-    peer.campaign = Some(Campaign { commit, granted: [peer.id].into(), rejected: [].into() });
+    peer.campaign = Some(Campaign { commit, last: None, granted: [peer.id].into(), rejected: [].into() });
     count_votes(peer, guards);
 }
 

@@ -57,9 +57,17 @@ impl Family {
     pub fn owes_reason(self, reason: Reason) -> bool {
         match self {
             Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !DRIVER_REASONS.contains(&reason),
-            Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason) && !DRIVER_REASONS.contains(&reason),
+            // Regions on different stores are PD's doing.
+            Family::Split => {
+                !NOT_REFUSED_IN_SPLIT.contains(&reason)
+                    && !DRIVER_REASONS.contains(&reason)
+                    && reason != Reason::StoresNotMatch
+            }
             // A record goes only once no region needs it: sound rules lose no store.
-            Family::Decommission => DRIVER_REASONS.contains(&reason) && reason != Reason::StoreLost,
+            Family::Decommission => {
+                DRIVER_REASONS.contains(&reason) && reason != Reason::StoreLost
+                    || reason == Reason::StoresNotMatch
+            }
         }
     }
 }
@@ -383,6 +391,31 @@ fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
     right.peers.iter_mut().for_each(|member| member.id += 3);
     let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
     Scope { prelude, regions: vec![left, right], ..scope }
+}
+
+/// The first has given itself up to the second, which has taken it in on store 1
+/// and on those of `others`.
+fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
+    let begin = Command::prepare_merge(scope.regions[1].clone());
+    let mut actions = taken_by(REGION, begin, others);
+    actions.extend(taken_by(NEIGHBOUR, Command::commit_merge(REGION), others));
+    actions
+}
+
+/// Store 1, which leads, and `others` take a command of the region.
+fn taken_by(region: u64, command: Command, others: &[StoreId]) -> Vec<Action> {
+    let round = |follower: &StoreId| Action::Replicate {
+        region,
+        leader: 1,
+        follower: *follower,
+        entries: Entries::All,
+        answer: Answer::Given,
+    };
+    let applies = [&1].into_iter().chain(others).map(|store| Action::Apply { region, store: *store });
+    // The second round says that the first was enough.
+    let rounds = others.iter().chain(others).map(round);
+    let propose = Action::Propose { region, store: 1, command, epoch: None };
+    [propose].into_iter().chain(rounds).chain(applies).collect()
 }
 
 /// The region beside it, where there are two.

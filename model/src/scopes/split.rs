@@ -10,7 +10,7 @@ use rollcall_traces::{
 
 use super::{
     Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint,
-    named_for, neighbours, put_at, region, remove, scope,
+    merged, named_for, neighbours, put_at, region, remove, scope, taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -35,7 +35,9 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         first_messages_parked(standard),
         reads_across_a_split(standard),
         merge_and_leader_change(standard),
+        merge_behind_a_compaction(standard),
         merges_crossed(standard),
+        store_sleeps_through_a_merge(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -451,16 +453,16 @@ fn merge_and_leader_change(standard: bool) -> Asked {
     let scope = Scope {
         commands: vec![put_at("c", "1")],
         campaigners: vec![2],
-        budgets: Budgets {
-            elections: either(standard, 1, 0),
-            merges: 1,
-            writes: either(standard, 0, 1),
-            ..Budgets::default()
-        },
+        budgets: Budgets { elections: 1, merges: 1, writes: either(standard, 1, 0), ..Budgets::default() },
         ..asked
     };
-    let reachable =
-        vec![Reach::MergedAway, Reach::MergedEverywhere, Reach::TargetWaits, Reach::SourceCaughtUp];
+    let reachable = vec![
+        Reach::MergedAway,
+        Reach::MergedEverywhere,
+        Reach::TargetWaits,
+        Reach::SourceMissesEntries,
+        Reach::SourceMissesCommit,
+    ];
     (scope, reachable, vec!["prepare merge", "commit merge"])
 }
 
@@ -472,12 +474,13 @@ fn merges_crossed(standard: bool) -> Asked {
     );
     let scope = Scope {
         merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, REGION)],
-        commands: vec![Command::CompactLog { index: 7 }, put_at("x", "1")],
+        commands: vec![put_at("x", "1")],
         campaigners: vec![2],
         budgets: Budgets {
-            elections: either(standard, 1, 0),
+            elections: 1,
             merges: 2,
             writes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
@@ -487,4 +490,55 @@ fn merges_crossed(standard: bool) -> Asked {
         vec![Reach::RolledBack, Reach::MergedAway],
         vec!["prepare merge", "commit merge", "rollback merge"],
     )
+}
+
+/// Store 1 writes to the first region, and one other hears of it.
+fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
+    let region = scope.regions[0].id;
+    let mut taken = taken_by(region, put_at("c", "1"), &[other]);
+    // A write needs no step of its own.
+    taken.retain(|action| !matches!(action, Action::Apply { .. }));
+    taken
+}
+
+fn merge_behind_a_compaction(standard: bool) -> Asked {
+    let asked = merging(
+        "merge_behind_a_compaction",
+        "a region compacts its log and gives itself up while a replica of it lags: can that replica be brought what it misses?",
+        &[1, 2, 3],
+    );
+    let mut prelude = asked.prelude.clone();
+    // A write that store 3 has not.
+    prelude.extend(written_on(&asked, 2));
+    let scope = Scope {
+        prelude,
+        campaigners: vec![2],
+        budgets: Budgets { merges: 1, compactions: 1, lost: either(standard, 1, 0), ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::MergedEverywhere, Reach::SourceMissesEntries], vec!["prepare merge", "compact log"])
+}
+
+fn store_sleeps_through_a_merge(standard: bool) -> Asked {
+    let asked = merging(
+        "store_sleeps_through_a_merge",
+        "a store comes back behind a merge and a compaction of the target's log: does the source on it hear of its end, and give its range to the snapshot?",
+        &[1, 2, 3],
+    );
+    let mut prelude = asked.prelude.clone();
+    prelude.extend(merged(&asked, &[2]));
+    if !standard {
+        prelude.extend(taken_by(NEIGHBOUR, Command::CompactLog { index: 7 }, &[2]));
+    }
+    let scope = Scope {
+        prelude,
+        campaigners: vec![3],
+        budgets: Budgets { elections: 1, compactions: either(standard, 1, 0), late: 1, ..Budgets::default() },
+        ..asked
+    };
+    let mut reachable = vec![Reach::ToldOfMerge, Reach::SnapshotPending, Reach::MergedEverywhere];
+    if standard {
+        reachable.push(Reach::SourceMissesEntries);
+    }
+    (scope, reachable, vec!["vote, answer held", "late merged", "apply snapshot"])
 }

@@ -268,8 +268,8 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         select(vec![PeerState::Uninitialised, PeerState::Normal, PeerState::Merging, PeerState::Tombstone]);
     let role = select(vec![Role::Follower, Role::Candidate, Role::Leader]);
     let log = (position(), vec(entry(), 0..4)).prop_map(|(truncated, entries)| Log { truncated, entries });
-    let campaign = (position(), btree_set(number(), 0..3), btree_set(number(), 0..3))
-        .prop_map(|(commit, granted, rejected)| Campaign { commit, granted, rejected });
+    let campaign = (position(), option::of(position()), btree_set(number(), 0..3), btree_set(number(), 0..3))
+        .prop_map(|(commit, last, granted, rejected)| Campaign { commit, last, granted, rejected });
     let read = (key(), number(), btree_set(number(), 0..3), any::<bool>())
         .prop_map(|(key, index, acks, ready)| Read { key, index, acks, ready });
     let durable = (number(), state, number(), number(), log, number(), number(), region(), data());
