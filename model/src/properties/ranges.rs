@@ -140,6 +140,40 @@ mod tests {
         assert_eq!(range_disjoint(&three_split(), &History::default()), Ok(()));
     }
 
+    /// Everywhere region 1 has taken the child in.
+    fn taken_in() -> View {
+        with(&three_split(), |view| {
+            for store in 1..=3 {
+                let before = peer(view, store).region.clone();
+                let child = peer_of(view, store, CHILD);
+                (child.state, child.merged_into) = (PeerState::Tombstone, Some(before));
+                let target = &mut peer(view, store).region;
+                (target.end, target.epoch.version) = (Key::empty(), 3);
+            }
+            reindex(view);
+        })
+    }
+
+    #[test]
+    fn a_region_that_was_merged_away_has_no_range() {
+        assert_eq!(cover(&taken_in(), true), Ok(()));
+        let removed = with(&taken_in(), |view| {
+            (1..=3).for_each(|store| peer_of(view, store, CHILD).merged_into = None);
+        });
+        let violation = cover(&removed, true).unwrap_err();
+        assert!(violation.what.contains("shares a key"), "{violation}");
+    }
+
+    #[test]
+    fn a_region_that_lives_on_beyond_its_merge_has_its_range_still() {
+        let rolled_back = with(&taken_in(), |view| {
+            let child = peer_of(view, 3, CHILD);
+            (child.state, child.merged_into) = (PeerState::Normal, None);
+            child.region.epoch.version += 2;
+        });
+        assert!(cover(&rolled_back, true).is_err());
+    }
+
     /// The history of a cluster whose regions began with every key, or not.
     fn cover(view: &View, whole: bool) -> Result<(), Violation> {
         let first = with(&three(), |view| {
