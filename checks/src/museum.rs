@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::judge::Judge;
-use crate::recover::{BOUND, Stuck, recover};
+use crate::recover::{self, BOUND, Stuck, recover};
 use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
 use crate::world::World;
 
@@ -107,6 +107,14 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),
     safety(Guard::DestroySparesTheReplaced, Property::MetaConsistent, "child_snapshot_under_way_smoke"),
     safety(Guard::AnswerCopiesRegion, Property::ReadSafety, "reads_across_a_split_smoke"),
+    recovery(Guard::MergeForwardsCommit, Goal::LeaderElectable, "target_led_by_who_lags_smoke"),
+    safety(Guard::MergeStopsChanges, Property::EpochMonotone, "merge_racing_a_decommission_smoke"),
+    recovery(Guard::MergeNeedsSameStores, Goal::MembersCaughtUp, "merge_racing_a_decommission_smoke"),
+    safety(Guard::MergeWaitsForSource, Property::CleanTombstone, "merge_and_leader_change_smoke"),
+    safety(Guard::MergeStopsWrites, Property::NoLostWrite, "merge_and_leader_change"),
+    recovery(Guard::MergeGapBounded, Goal::MembersCaughtUp, "merge_behind_a_compaction_smoke"),
+    safety(Guard::RollbackNeedsCause, Property::RangeCover, "merge_and_leader_change_smoke"),
+    safety(Guard::MergeVersionAboveBoth, Property::EpochComparable, "merge_and_leader_change_smoke"),
     safety(Guard::BuriedByCount, Property::TombstoneStoreEmpty, "driver_restarted_smoke"),
     safety(Guard::StaleReportRefused, Property::DriverView, "late_report_and_late_order_smoke"),
     safety(Guard::OneOperatorARegion, Property::OneOperator, "administrator_against_the_patrol_smoke"),
@@ -283,12 +291,17 @@ fn stuck(
     let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
-    let recovery = recover(&without, &explored, threads, interrupt);
-    let Some(mut stuck) = recovery.stuck else { return Ok(None) };
-    stuck.missed.retain(|missed| missed.goal == goal);
-    if stuck.missed.is_empty() {
-        return Ok(None);
-    }
+    let first = recover(&without, &explored, threads, interrupt).stuck;
+    // Something less may be missed before.
+    let stuck = first.and_then(|mut first| {
+        first.missed.retain(|missed| missed.goal == goal);
+        if first.missed.is_empty() {
+            recover::first_that_misses(&without, &explored, goal, interrupt)
+        } else {
+            Some(first)
+        }
+    });
+    let Some(stuck) = stuck else { return Ok(None) };
     let mut trace = stuck_trace(&without, &explored, &stuck);
     if let Some((healed, other)) = parting(&without, &explored, &stuck) {
         let way = trace.steps.len() - stuck.healing.len().min(SHOWN);

@@ -134,6 +134,24 @@ pub fn recover(
     Recovery { recovered, finished: stuck.is_some() || recovered == states.len() as u64, stuck }
 }
 
+/// The first state that does not heal for want of `goal`.
+pub fn first_that_misses(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    goal: Goal,
+    interrupt: &AtomicBool,
+) -> Option<Stuck> {
+    let (known, mut way) = (Known::new(), Vec::new());
+    let states = (0..).zip(&explored.states).take_while(|_| !interrupt.load(Ordering::Relaxed));
+    states.into_iter().find_map(|(index, state)| {
+        way.clear();
+        let found = heal_one(model, &known, model.at_rest(state), &mut way).err()?;
+        let mut found = found;
+        found.missed.retain(|missed| missed.goal == goal);
+        (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
+    })
+}
+
 /// What is missed where the schedule does not end: a leader, if that is still
 /// the matter.
 fn endless(model: &Rollcall, state: &State) -> Missed {

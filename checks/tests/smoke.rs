@@ -95,7 +95,11 @@ scopes! {
         split_in_joint_state
         child_split_again
         first_messages_parked
-        reads_across_a_split;
+        reads_across_a_split
+        merge_and_leader_change
+        merge_behind_a_compaction
+        merges_crossed
+        store_sleeps_through_a_merge;
     decommission:
         one_store_leaves
         crash_while_a_store_leaves
@@ -111,7 +115,9 @@ scopes! {
         down_peer_and_a_learner
         one_replica
         tombstone_by_hand
-        forced_by_hand;
+        forced_by_hand
+        merge_racing_a_decommission
+        target_led_by_who_lags;
 }
 
 #[test]

@@ -73,6 +73,14 @@ impl Peer {
                     applied = Applied::Divided(Box::new(divided));
                 }
             }
+            Some(request @ Request { command: Command::PrepareMerge(_), .. }) => {
+                self.apply_prepare_merge(&request, index, step);
+            }
+            Some(request @ Request { command: Command::RollbackMerge { .. }, .. }) => {
+                self.apply_rollback_merge(&request, step);
+            }
+            // What the target's replicas may still need stays.
+            Some(Request { command: Command::CompactLog { .. }, .. }) if self.storage().is_merging() => {}
             Some(Request { command: Command::CompactLog { index }, .. }) => {
                 let storage = self.node.mut_store();
                 if index > storage.log.truncated().index && index <= storage.applied {
@@ -81,13 +89,18 @@ impl Peer {
             }
             _ => {}
         }
+        self.admin_applied(index, step);
+        Ok(applied)
+    }
+
+    /// The admin entry at `index` took effect.
+    pub(crate) fn admin_applied<G: Guards>(&mut self, index: u64, step: &mut Step<'_, G>) {
         self.set_applied(index);
         if step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
             self.step_down_if_no_voter();
         }
         self.handle_ready(step, None);
         self.apply_ordinary(step);
-        Ok(applied)
     }
 
     /// What the entry at `index` would make of `region`, if it is committed and

@@ -114,7 +114,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let (region, range) = (child.id, child.range());
         let Position { index, .. } = INITIAL_POSITION;
         let apply_state = ApplyState { applied: index, truncated: INITIAL_POSITION };
-        let record = PeerRecord { id, state: PeerState::Normal, region: child, over_tombstone: false };
+        let record = PeerRecord::new(id, PeerState::Normal, child);
         let persisted = Persisted { hard_state, apply_state, data, ..Persisted::new(record) };
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(persisted.record.clone()));

@@ -1,6 +1,6 @@
 //! What can be proposed, and how it travels in a raft entry.
 //!
-//! `Put`, `Delete`, `Split` and `CompactLog` are an entry's data. A conf change is a raft
+//! Everything but a conf change is an entry's data. A conf change is a raft
 //! `ConfChange` (simple) or an explicit `ConfChangeV2` (joint), and the whole
 //! request stands in the entry's context, as TiKV puts it into the change's
 //! (`TV util.rs ChangePeerI::to_confchange`): raft's change knows peer ids but
@@ -11,7 +11,8 @@ use raft::eraftpb::{
 };
 
 use crate::codec::{DecodeError, Reader, put_bytes, put_epoch, put_u64};
-use crate::region::{Epoch, Key, PeerId, RegionId, StoreId, Value};
+use crate::merge::{CommitMerge, PrepareMerge};
+use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 
 /// What can be proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,9 +53,41 @@ pub enum Command {
         /// The last index to discard.
         index: u64,
     },
+    /// The region gives itself up to a neighbour; [`Command::prepare_merge`].
+    PrepareMerge(Box<PrepareMerge>),
+    /// The region takes its neighbour in; [`Command::commit_merge`].
+    CommitMerge(Box<CommitMerge>),
+    /// The region stays after all; [`Command::rollback_merge`].
+    RollbackMerge {
+        /// The index of the `PrepareMerge` that it takes back.
+        commit: u64,
+    },
 }
 
 impl Command {
+    /// Merges the region into `target`, which is as its peer on the leader's
+    /// store must know it. The leader fills in the rest.
+    pub fn prepare_merge(target: Region) -> Command {
+        Command::PrepareMerge(Box::new(PrepareMerge { target, min_index: 0 }))
+    }
+
+    /// Takes in `source`. The store fills in the rest from the source's peer
+    /// beside the leader.
+    pub fn commit_merge(source: RegionId) -> Command {
+        let source = Region::unknown(source);
+        Command::CommitMerge(Box::new(CommitMerge { source, commit: 0, entries: Vec::new() }))
+    }
+
+    /// Takes the region's `PrepareMerge` back. The store fills in which.
+    pub fn rollback_merge() -> Command {
+        Command::RollbackMerge { commit: 0 }
+    }
+
+    /// Belongs to a merge.
+    pub fn is_merge(&self) -> bool {
+        matches!(self, Command::PrepareMerge(_) | Command::CommitMerge(_) | Command::RollbackMerge { .. })
+    }
+
     /// Takes effect by a step of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
         !matches!(self, Command::Put { .. } | Command::Delete { .. })
@@ -207,6 +240,18 @@ impl Request {
                 out.push(6);
                 put_bytes(&mut out, key);
             }
+            Command::PrepareMerge(prepare) => {
+                out.push(8);
+                prepare.put(&mut out);
+            }
+            Command::CommitMerge(commit) => {
+                out.push(9);
+                commit.put(&mut out);
+            }
+            Command::RollbackMerge { commit } => {
+                out.push(10);
+                put_u64(&mut out, *commit);
+            }
             Command::Split { children, derive } => {
                 out.push(7);
                 out.push(match derive {
@@ -245,6 +290,9 @@ impl Request {
                 let children = (0..count).map(|_| child(&mut reader)).collect::<Result<_, _>>()?;
                 Command::Split { children, derive }
             }
+            8 => Command::PrepareMerge(Box::new(PrepareMerge::read(&mut reader)?)),
+            9 => Command::CommitMerge(Box::new(CommitMerge::read(&mut reader)?)),
+            10 => Command::RollbackMerge { commit: reader.u64("an index")? },
             _ => return Err(reader.fail("a command")),
         };
         reader.end("a command")?;
@@ -321,7 +369,10 @@ impl RaftChange {
             | Command::Delete { .. }
             | Command::Split { .. }
             | Command::TransferLeader { .. }
-            | Command::CompactLog { .. } => None,
+            | Command::CompactLog { .. }
+            | Command::PrepareMerge(_)
+            | Command::CommitMerge(_)
+            | Command::RollbackMerge { .. } => None,
         }
     }
 }

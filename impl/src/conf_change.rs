@@ -77,7 +77,10 @@ pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
         | Command::Delete { .. }
         | Command::Split { .. }
         | Command::TransferLeader { .. }
-        | Command::CompactLog { .. } => {}
+        | Command::CompactLog { .. }
+        | Command::PrepareMerge(_)
+        | Command::CommitMerge(_)
+        | Command::RollbackMerge { .. } => {}
     }
     next
 }

@@ -34,6 +34,9 @@ pub struct Config {
     pub split_check_diff: u64,
     /// Which part of such a split keeps the region's id.
     pub split_derive: Derive,
+    /// A region merges only if no replica is known to miss more entries than
+    /// this (TiKV `merge-max-log-gap`).
+    pub merge_max_log_gap: u64,
 }
 
 /// A configuration that raft would refuse.
@@ -82,6 +85,7 @@ impl Config {
         split_size: Config::NEVER,
         split_check_diff: Config::NEVER,
         split_derive: Derive::Right,
+        merge_max_log_gap: 10,
     };
 
     /// Whether raft would take it.

@@ -32,13 +32,13 @@ pub fn tombstone_peer<E: Engine>(
     let refused = |refusal| Error::Refused { region, store, refusal };
     let persisted = engine.load(region).map_err(failed)?;
     let old = persisted.map(|persisted| persisted.record);
-    let old = old.filter(|record| record.state == PeerState::Normal);
+    let old = old.filter(|record| matches!(record.state, PeerState::Normal | PeerState::Merging));
     let old = old.ok_or(refused(Refusal::RegionNotFound))?;
     if let Some(known) = known {
         check_removed(guards, store, &old, known).map_err(refused)?;
     }
     let rest = known.cloned().unwrap_or(old.region);
-    let record = PeerRecord { id: old.id, state: PeerState::Tombstone, region: rest, over_tombstone: false };
+    let record = PeerRecord::new(old.id, PeerState::Tombstone, rest);
     engine.write(vec![Write::Clear(region), Write::Record(record)]).map_err(failed)?;
     engine.sync().map_err(failed)
 }

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use raft::eraftpb::Entry;
 use thiserror::Error;
 
-use crate::region::{Key, KeyRange, PeerId, Region, RegionId, Value};
+use crate::merge::MergeState;
+use crate::region::{Epoch, Key, KeyRange, PeerId, Region, RegionId, Value};
 
 /// The index and term of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,6 +50,8 @@ pub enum PeerState {
     Uninitialised,
     /// It has a region.
     Normal,
+    /// It has a region, which waits to be taken in by another.
+    Merging,
     /// It was removed.
     Tombstone,
 }
@@ -64,6 +67,19 @@ pub struct PeerRecord {
     pub region: Region,
     /// Of an uninitialised peer: a tombstone stood in its place.
     pub over_tombstone: bool,
+    /// Of a merging peer: into what and since when. Of a tombstone: what took
+    /// it in, if a merge did.
+    pub merge: Option<Box<MergeState>>,
+    /// From which epoch on the peer has followed its region entry by entry: that
+    /// of its last snapshot; `None` for all of them, since its first.
+    pub log_since: Option<Epoch>,
+}
+
+impl PeerRecord {
+    /// A peer of `region` as of now.
+    pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
+        Self { id, state, region, over_tombstone: false, merge: None, log_since: None }
+    }
 }
 
 /// One write of a batch.

@@ -5,6 +5,7 @@
 //! command checks.
 
 use crate::command::Command;
+use crate::guard::{Guard, Guards};
 use crate::region::Epoch;
 
 /// Some of an epoch's two parts.
@@ -25,16 +26,23 @@ impl EpochParts {
         match command {
             Command::Put { .. } | Command::Delete { .. } => Self::VERSION,
             Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => Self::CONF_VER,
-            Command::Split { .. } => Self::BOTH,
+            Command::Split { .. }
+            | Command::PrepareMerge(_)
+            | Command::CommitMerge(_)
+            | Command::RollbackMerge { .. } => Self::BOTH,
             Command::CompactLog { .. } | Command::TransferLeader { .. } => Self::NONE,
         }
     }
 
     /// What `command` raises.
-    pub(crate) fn changed_by(command: &Command) -> Self {
+    pub(crate) fn changed_by(command: &Command, guards: impl Guards) -> Self {
         match command {
             Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => Self::CONF_VER,
-            Command::Split { .. } => Self::VERSION,
+            Command::PrepareMerge(_) if guards.holds(Guard::MergeStopsChanges) => Self::BOTH,
+            Command::Split { .. }
+            | Command::PrepareMerge(_)
+            | Command::CommitMerge(_)
+            | Command::RollbackMerge { .. } => Self::VERSION,
             Command::Put { .. }
             | Command::Delete { .. }
             | Command::CompactLog { .. }

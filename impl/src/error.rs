@@ -200,6 +200,48 @@ pub enum Refusal {
     /// PD's region lists this very peer on the store (row 37).
     #[error("the peer is still in the placement driver's region; remove it there first")]
     PeerStillListed,
+    /// The region is merging, or about to.
+    #[error("the region is merging; wait for the merge or its end")]
+    Merging,
+    /// The region is not merging.
+    #[error("the region is not merging")]
+    NotMerging,
+    /// No peer of the merge target that knows its region is here.
+    #[error("no peer of the merge target is here; name a neighbour on the same stores")]
+    MergeTargetNotFound,
+    /// The merge target is not as it was named.
+    #[error("the merge target is not as it was named; refresh it")]
+    MergeTargetNotMatch,
+    /// The regions do not lie side by side.
+    #[error("the regions do not lie side by side")]
+    NotSiblings,
+    /// The regions are not on the same stores in the same roles.
+    #[error("the regions are not on the same stores in the same roles; move their peers first")]
+    StoresNotMatch,
+    /// Some replica is not known to have enough of the log.
+    #[error("a replica is not known to have enough of the log; let it catch up first")]
+    LogGapTooLarge,
+    /// An admin entry is among those that some replica is not known to have.
+    #[error("a replica is not known to have an admin entry; let it catch up first")]
+    AdminInLogGap,
+    /// No peer of the merge source that knows its region is here.
+    #[error("no peer of the merge source is here")]
+    MergeSourceNotFound,
+    /// The source's peer here is not merging into this region.
+    #[error("the peer of the merge source here is not merging into this region")]
+    SourceNotMerging,
+    /// The target is past the epoch that the source expects.
+    #[error("the merge target has changed; roll the merge back")]
+    MergeTargetChanged,
+    /// The target has not come to the epoch that the source expects.
+    #[error("the merge target has not come to the epoch that the source expects; wait for it")]
+    MergeTargetBehind,
+    /// The target may still take the source in.
+    #[error("the merge may still be committed; wait for it, or until this store sees its target change")]
+    MergeTargetUnchanged,
+    /// The source's peer here has not applied what the merge needs it to.
+    #[error("the peer of the merge source here has not applied its part; apply that first")]
+    WaitsForSource,
     /// Everything was in order and nothing was left to do.
     #[error("nothing was left to do")]
     NoEffect,

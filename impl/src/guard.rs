@@ -185,6 +185,22 @@ guards! {
     SplitReported "split_reported" Store,
     /// A first vote request that comes before the split is refused, and its region waits for an election (row 33).
     FirstMessageParked "first_message_parked" Store,
+    /// A merge that carries no entries forwards no commit index either; a target waits for its source for ever (row 35, tikv#5512).
+    MergeForwardsCommit "merge_forwards_commit" Store,
+    /// The source's conf_ver stays, and a conf change that is under way takes effect in the middle of a merge (TiKV `exec_prepare_merge`).
+    MergeStopsChanges "merge_stops_changes" Store,
+    /// A region is merged into one that is on other stores; who has only one of both waits or stays for ever (TiKV `check_merge_proposal`).
+    MergeNeedsSameStores "merge_needs_same_stores" Store,
+    /// A target takes in what its source has here, whether or not that is all; replicas of one region differ (TiKV `exec_commit_merge`).
+    MergeWaitsForSource "merge_waits_for_source" Store,
+    /// A source that is being merged takes a write, and its target goes on without it (TiKV `ProposalInMergingMode`).
+    MergeStopsWrites "merge_stops_writes" Store,
+    /// A merge begins though a replica misses what the log no longer has; nobody can bring it there (TiKV `pre_propose_prepare_merge`).
+    MergeGapBounded "merge_gap_bounded" Store,
+    /// A merge is taken back that another store has committed; both regions serve the range (TiKV `want_rollback_merge`).
+    RollbackNeedsCause "rollback_needs_cause" Store,
+    /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).
+    MergeVersionAboveBoth "merge_version_above_both" Store,
     /// A leaving store counts as empty by the size of its regions, which after a restart of the driver is 0 (row 42, pd#9333; inferred from the code).
     BuriedByCount "buried_by_count" PlacementDriver,
     /// A report that is behind is believed, and the key space turns back (row 35, tikv#3868).

@@ -32,7 +32,8 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
-    /// A command is proposed.
+    /// A command is proposed. Those of a merge name the other region, and the
+    /// store fills in the rest.
     Propose {
         /// The region.
         region: RegionId,
@@ -84,7 +85,9 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
-    /// The next committed admin entry shall take effect.
+    /// The next committed admin entry shall take effect. Of a `CommitMerge` whose
+    /// source is behind here, the first such step may only help the source on; it
+    /// is refused while that is all that can be done.
     Apply {
         /// The region.
         region: RegionId,

@@ -17,6 +17,7 @@ use crate::engine::{ApplyState, Engine, PeerRecord, PeerState, Persisted, Write}
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
+use crate::merge::MergeState;
 use crate::message::{Message, MessagePayload, is_first, is_initial};
 use crate::peer::Peer;
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
@@ -33,6 +34,8 @@ pub struct Tombstone<'a> {
     /// How far it is said to have applied: 0, unless something was written
     /// after its end.
     pub applied: u64,
+    /// The region that took it in, as of before, if a merge ended it.
+    pub merged_into: Option<&'a Region>,
 }
 
 /// The parts of a message by which a store judges it.
@@ -64,6 +67,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         }
         match payload {
             MessagePayload::Tombstone(told) => self.receive_tombstone(&envelope, *told, step),
+            MessagePayload::Merged(target) => self.receive_merged(region, &target, step),
             MessagePayload::Raft(message) => self.receive_raft(&envelope, *message, step),
         }
     }
@@ -122,12 +126,20 @@ impl<G: Guards, E: Engine> Store<G, E> {
         message: &eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<Creation, Failure> {
-        if let Some(Slot { resident: Resident::Tombstone { id, region, .. }, .. }) =
+        if let Some(Slot { resident: Resident::Tombstone { id, region, merged, .. }, .. }) =
             self.slots.get(&envelope.region)
             && step.guards.holds(Guard::TombstoneRefusesStale)
         {
-            if sender_is_gone(envelope, region) {
-                let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
+            let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
+            // A merged region comes back nowhere.
+            if let Some(target) = merged
+                && region.member_on(envelope.from.store).is_some()
+            {
+                let payload = MessagePayload::Merged(target.clone());
+                step.out.push(answer(envelope, myself, region.epoch, payload));
+                return Ok(Creation::SenderTold);
+            }
+            if merged.is_some() || sender_is_gone(envelope, region) {
                 tell_gone(envelope, myself, region.clone(), step)?;
                 return Ok(Creation::SenderTold);
             }
@@ -141,14 +153,13 @@ impl<G: Guards, E: Engine> Store<G, E> {
         if !is_initial(message) {
             return self.park(envelope, message, Refusal::NotInitialMessage, step.guards);
         }
-        if self.ranges.overlap(envelope.region, &envelope.range) {
+        if self.ranges.overlap_unmerged(envelope.region, envelope.epoch.version, &envelope.range) {
             return self.park(envelope, message, Refusal::RangeOverlap, step.guards);
         }
+        let unknown = Region::unknown(envelope.region);
         let record = PeerRecord {
-            id: envelope.to.id,
-            state: PeerState::Uninitialised,
-            region: Region::unknown(envelope.region),
             over_tombstone: self.slots.contains_key(&envelope.region),
+            ..PeerRecord::new(envelope.to.id, PeerState::Uninitialised, unknown)
         };
         step.batch.push(Write::Record(record.clone()));
         let peer = Peer::load(self.id, &self.config, self.guards, Persisted::new(record))?;
@@ -196,7 +207,18 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     /// Destroys the live peer of `region`; `rest` is the region as of its end.
-    pub(crate) fn bury(&mut self, region: RegionId, mut rest: Region, step: &mut Step<'_, G>) {
+    pub(crate) fn bury(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
+        self.bury_merged(region, rest, None, step);
+    }
+
+    /// The same, of one that `target` may have taken in.
+    pub(crate) fn bury_merged(
+        &mut self,
+        region: RegionId,
+        mut rest: Region,
+        target: Option<Region>,
+        step: &mut Step<'_, G>,
+    ) {
         let peer = self.live(region).expect("only a live peer is destroyed");
         if peer.storage().is_initialised() {
             self.ranges.remove(region);
@@ -204,19 +226,21 @@ impl<G: Guards, E: Engine> Store<G, E> {
             rest.peers.push(peer.myself());
         }
         self.ranges.set_pending(region, None);
-        self.bury_as(region, rest, step);
+        self.ranges.set_merged(region, None);
+        self.bury_as(region, rest, target, step);
     }
 
-    fn bury_as(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
+    fn bury_as(&mut self, region: RegionId, rest: Region, target: Option<Region>, step: &mut Step<'_, G>) {
         let id = self.live(region).expect("only a live peer is destroyed").id;
-        let record =
-            PeerRecord { id, state: PeerState::Tombstone, region: rest.clone(), over_tombstone: false };
+        let merged = target.map(Box::new);
+        let merge = merged.clone().map(|target| Box::new(MergeState::of_tombstone(*target)));
+        let record = PeerRecord { merge, ..PeerRecord::new(id, PeerState::Tombstone, rest.clone()) };
         // What this step gathered for the peer goes with it.
         step.batch.retain(|write| write.region() != region);
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(record));
         step.out.push(Output::Destroyed { region, peer: id });
-        self.settle(region, Resident::Tombstone { id, region: rest, applied: 0 });
+        self.settle(region, Resident::Tombstone { id, region: rest, applied: 0, merged });
     }
 
     /// Destroys a peer that applied its own removal. `next` is the entry behind
@@ -251,7 +275,9 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// The tombstone of `region`.
     pub fn tombstone(&self, region: RegionId) -> Option<Tombstone<'_>> {
         match self.slots.get(&region)?.resident {
-            Resident::Tombstone { id, ref region, applied } => Some(Tombstone { id, region, applied }),
+            Resident::Tombstone { id, ref region, applied, ref merged } => {
+                Some(Tombstone { id, region, applied, merged_into: merged.as_deref() })
+            }
             Resident::Live(_) => None,
         }
     }
@@ -271,13 +297,13 @@ fn tell_gone<G: Guards>(
     if !step.guards.holds(Guard::StalePeerTold) {
         return Err(Refusal::SenderRemoved.into());
     }
-    step.out.push(Output::Message(Message {
-        region: envelope.region,
-        from: myself,
-        to: envelope.from,
-        epoch: region.epoch,
-        range: KeyRange::whole(),
-        payload: MessagePayload::Tombstone(Box::new(region)),
-    }));
+    let payload = MessagePayload::Tombstone(Box::new(region.clone()));
+    step.out.push(answer(envelope, myself, region.epoch, payload));
     Ok(())
+}
+
+/// What a store answers to a message for a peer that is no more.
+fn answer(envelope: &Envelope, myself: Member, epoch: Epoch, payload: MessagePayload) -> Output {
+    let (region, to, range) = (envelope.region, envelope.from, KeyRange::whole());
+    Output::Message(Message { region, from: myself, to, epoch, range, payload })
 }

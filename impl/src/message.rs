@@ -35,6 +35,9 @@ pub enum MessagePayload {
     Raft(Box<eraftpb::Message>),
     /// "You were removed": the region as the teller knows it, at its epoch.
     Tombstone(Box<Region>),
+    /// "Your region was merged": into this one, as it was before (kvproto
+    /// `merge_target`).
+    Merged(Box<Region>),
 }
 
 impl Message {
@@ -42,7 +45,7 @@ impl Message {
     pub fn raft(&self) -> Option<&eraftpb::Message> {
         match &self.payload {
             MessagePayload::Raft(message) => Some(message),
-            MessagePayload::Tombstone(_) => None,
+            MessagePayload::Tombstone(_) | MessagePayload::Merged(_) => None,
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) staged: Option<Staged>,
     /// The commit index and its term when it last campaigned.
     pub(crate) asked_at: Position,
+    /// Where a candidate's log ended when it asked; a merge may bring it more.
+    pub(crate) asked_with: Position,
     pub(crate) read: Option<ReadRequest>,
     pub(crate) reads_begun: u64,
     pub(crate) size: Size,
@@ -67,6 +69,7 @@ impl Peer {
             node,
             staged: None,
             asked_at: Position::default(),
+            asked_with: Position::default(),
             read: None,
             reads_begun: 0,
             size: Size::default(),
@@ -228,9 +231,15 @@ impl Peer {
         if raft.state == StateRole::Candidate && raft.term != before {
             let (index, term) = raft.raft_log.commit_info();
             self.asked_at = Position { index, term };
+            self.asked_with = self.log_end();
         }
         self.handle_ready(step, body);
         Ok(())
+    }
+
+    fn log_end(&self) -> Position {
+        let log = &self.node.raft.raft_log;
+        Position { index: log.last_index(), term: log.last_term() }
     }
 
     fn campaign_unapplied_step<G: Guards>(
@@ -241,6 +250,7 @@ impl Peer {
         self.campaign_unapplied(transfer);
         let (index, term) = self.node.raft.raft_log.commit_info();
         self.asked_at = Position { index, term };
+        self.asked_with = self.log_end();
         self.handle_ready(step, None);
         Ok(())
     }

@@ -17,39 +17,23 @@ use crate::split;
 use crate::step::{Failure, Step};
 
 impl Peer {
-    /// Proposes `command` under `epoch`, or the peer's own. `ids_taken` says
-    /// that the store knows an id that a split brings.
+    /// Proposes `command` under `epoch`, or the peer's own. `beside` is what the
+    /// rest of the store has against it.
     pub(crate) fn propose<G: Guards>(
         &mut self,
-        command: Command,
+        mut command: Command,
         epoch: Option<Epoch>,
-        ids_taken: bool,
+        beside: Result<(), Refusal>,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
         }
         self.check_epoch(&command, epoch)?;
-        match &command {
-            Command::Put { key, .. } | Command::Delete { key } => {
-                if !self.storage().region().contains(key) {
-                    return Err(Refusal::KeyNotInRegion.into());
-                }
-            }
-            Command::CompactLog { index } => {
-                let state = self.storage().apply_state();
-                if *index <= state.truncated.index || *index > state.applied {
-                    return Err(Refusal::InvalidCompactIndex.into());
-                }
-            }
-            Command::Split { children, .. } => {
-                split::validate(step.guards, self.storage().region(), children)?;
-                if ids_taken {
-                    return Err(Refusal::IdInUse.into());
-                }
-            }
-            Command::TransferLeader { to } => return self.transfer_leader(*to, step),
-            Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => {}
+        self.check_not_merging(&command, step.guards)?;
+        self.check_content(&command, beside, step.guards)?;
+        if let Command::TransferLeader { to } = command {
+            return self.transfer_leader(to, step);
         }
         let transferee = self.node.raft.lead_transferee;
         if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
@@ -59,11 +43,17 @@ impl Peer {
         if conf_change && self.has_pending_conf(step.guards) {
             return Err(Refusal::PendingConfChange.into());
         }
-        if self.epoch_is_changing(&command) {
+        if self.epoch_is_changing(&command, step.guards) {
             return Err(Refusal::EpochChanging.into());
         }
         if conf_change {
             self.check_conf_change(&command, step)?;
+        }
+        if command.is_merge() && !self.node.raft.apply_to_current_term() {
+            return Err(Refusal::NotAppliedTerm.into());
+        }
+        if let Command::PrepareMerge(prepare) = &mut command {
+            prepare.min_index = self.first_index_missed(step.guards)?;
         }
         let own = self.storage().region().epoch;
         let epoch = match command {
@@ -91,6 +81,32 @@ impl Peer {
         })
     }
 
+    /// Whether the region has what the command means.
+    fn check_content(
+        &self,
+        command: &Command,
+        beside: Result<(), Refusal>,
+        guards: impl Guards,
+    ) -> Result<(), Refusal> {
+        let storage = self.storage();
+        match command {
+            Command::Put { key, .. } | Command::Delete { key } if !storage.region().contains(key) => {
+                Err(Refusal::KeyNotInRegion)
+            }
+            Command::CompactLog { index } => {
+                let state = storage.apply_state();
+                let fits = *index > state.truncated.index && *index <= state.applied;
+                if fits { Ok(()) } else { Err(Refusal::InvalidCompactIndex) }
+            }
+            Command::Split { children, .. } => {
+                split::validate(guards, storage.region(), children)?;
+                beside
+            }
+            Command::PrepareMerge(_) | Command::CommitMerge(_) | Command::RollbackMerge { .. } => beside,
+            _ => Ok(()),
+        }
+    }
+
     fn check_epoch(&self, command: &Command, epoch: Option<Epoch>) -> Result<(), Refusal> {
         let own = self.storage().region().epoch;
         let matches = epoch.is_none_or(|epoch| EpochParts::checked_by(command).agree(epoch, own));
@@ -99,13 +115,13 @@ impl Peer {
 
     /// An entry that this leader proposed in its term and has not applied will
     /// change what `command` checks (`TV peer.rs CmdEpochChecker`).
-    fn epoch_is_changing(&self, command: &Command) -> bool {
+    fn epoch_is_changing(&self, command: &Command, guards: impl Guards) -> bool {
         let checked = EpochParts::checked_by(command);
         let (storage, term) = (self.storage(), self.node.raft.term);
         (storage.applied + 1..=storage.log.last_index())
             .filter(|index| storage.log.term(*index) == Some(term))
             .filter_map(|index| storage.log.payload(index)?.request())
-            .any(|request| EpochParts::changed_by(&request.command).meet(checked))
+            .any(|request| EpochParts::changed_by(&request.command, guards).meet(checked))
     }
 
     fn check_conf_change<G: Guards>(&self, command: &Command, step: &Step<'_, G>) -> Result<(), Refusal> {
@@ -127,6 +143,9 @@ impl Peer {
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
+        }
+        if self.storage().is_merging() {
+            return Err(Refusal::Merging.into());
         }
         if keys.is_empty() {
             return Err(Refusal::NoSplitKey.into());

@@ -54,7 +54,12 @@ impl PeerStorage {
 
     /// Whether it knows its region.
     pub(crate) fn is_initialised(&self) -> bool {
-        self.record.state == PeerState::Normal
+        matches!(self.record.state, PeerState::Normal | PeerState::Merging)
+    }
+
+    /// Whether its region waits to be taken in by another.
+    pub(crate) fn is_merging(&self) -> bool {
+        self.record.state == PeerState::Merging
     }
 
     /// Replaces the hard state.
@@ -124,7 +129,9 @@ impl raft::Storage for PeerStorage {
     }
 
     fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<eraftpb::Snapshot> {
-        if self.applied < request_index {
+        // A merging region is of no use to anybody new, and no member needs one:
+        // the log gap is checked before (TiKV takes none either).
+        if self.applied < request_index || self.is_merging() {
             return storage_error(StorageError::SnapshotTemporarilyUnavailable);
         }
         let term = self.log.term(self.applied).expect("the applied entry's term is known");

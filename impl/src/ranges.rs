@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::region::{Key, KeyRange, RegionId};
+use crate::region::{Key, KeyRange, Region, RegionId};
 
 /// One entry of the range index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Ranges {
     ends: BTreeMap<(Key, RegionId), Key>,
     starts: BTreeMap<RegionId, Key>,
     pending: BTreeMap<RegionId, KeyRange>,
+    /// Regions here that other stores have merged, and into what.
+    merged: BTreeMap<RegionId, Region>,
 }
 
 impl Ranges {
@@ -53,11 +55,45 @@ impl Ranges {
         };
     }
 
+    /// Other stores have merged the region into this one, which was then as it
+    /// stands there.
+    pub(crate) fn set_merged(&mut self, region: RegionId, target: Option<Region>) {
+        match target {
+            Some(target) => self.merged.insert(region, target),
+            None => self.merged.remove(&region),
+        };
+    }
+
+    /// Into what other stores have merged the region, if they said so.
+    pub(crate) fn merged_into(&self, region: RegionId) -> Option<&Region> {
+        self.merged.get(&region)
+    }
+
     /// Whether an initialised peer of another region has a part of `range`.
     pub(crate) fn overlap(&self, region: RegionId, range: &KeyRange) -> bool {
+        self.overlapping(region, range).next().is_some()
+    }
+
+    /// The same, but for those that `region` has taken in elsewhere before it
+    /// came to `version`.
+    pub(crate) fn overlap_unmerged(&self, region: RegionId, version: u64, range: &KeyRange) -> bool {
+        self.overlapping(region, range).any(|other| !self.is_merged(other, region, version))
+    }
+
+    /// Who among them `region` has taken in.
+    pub(crate) fn overlap_merged(&self, region: RegionId, version: u64, range: &KeyRange) -> Vec<RegionId> {
+        self.overlapping(region, range).filter(|other| self.is_merged(*other, region, version)).collect()
+    }
+
+    fn is_merged(&self, source: RegionId, target: RegionId, version: u64) -> bool {
+        self.merged.get(&source).is_some_and(|then| then.id == target && then.epoch.version < version)
+    }
+
+    fn overlapping(&self, region: RegionId, range: &KeyRange) -> impl Iterator<Item = RegionId> {
         self.iter()
             .take_while(|entry| range.end.is_empty() || *entry.start < range.end)
-            .any(|entry| entry.region != region && (entry.end.is_empty() || *entry.end > range.start))
+            .filter(move |entry| entry.region != region && (entry.end.is_empty() || *entry.end > range.start))
+            .map(|entry| entry.region)
     }
 
     /// Whether a waiting snapshot of another region has a part of `range`.

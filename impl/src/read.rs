@@ -47,6 +47,9 @@ impl Peer {
         if asked.is_some_and(|key| !self.storage().region().contains(key)) {
             return Err(Refusal::KeyNotInRegion.into());
         }
+        if self.merge_is_near() {
+            return Err(Refusal::Merging.into());
+        }
         if self.read.is_some() {
             return Err(Refusal::ReadPending.into());
         }

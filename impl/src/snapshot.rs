@@ -97,8 +97,16 @@ impl Peer {
         if body.region.member(self.id).is_none() {
             return Err(Refusal::NotInConfig.into());
         }
-        let range = body.region.range();
-        let overlaps = taken.overlap(self.region, &range) || taken.overlap_pending(self.region, &range);
+        let (range, version) = (body.region.range(), body.region.epoch.version);
+        // A source that is still here goes with the range that comes, but not if
+        // an entry that waits here is the one to take it in.
+        let storage = self.storage();
+        let overlaps = if storage.applied == storage.hard.commit {
+            taken.overlap_unmerged(self.region, version, &range)
+        } else {
+            taken.overlap(self.region, &range)
+        };
+        let overlaps = overlaps || taken.overlap_pending(self.region, &range);
         if overlaps && step.guards.holds(Guard::SnapshotChecksOverlap) {
             return Err(Refusal::SnapshotOverlap.into());
         }
@@ -132,7 +140,10 @@ impl Peer {
         }
         self.size = Size::default();
         let storage = self.node.mut_store();
+        // A merge that was under way is over: merging regions send no snapshot.
         storage.record.state = PeerState::Normal;
+        storage.record.merge = None;
+        storage.record.log_since = Some(body.region.epoch);
         storage.record.over_tombstone = false;
         storage.record.region = body.region;
         storage.log = Log::new(position, Vec::new());

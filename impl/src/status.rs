@@ -8,8 +8,9 @@ use raft::eraftpb::Entry;
 use crate::command::Payload;
 use crate::engine::{Engine, PeerState, Position};
 use crate::guard::Guards;
+use crate::merge::MergeState;
 use crate::peer::Peer;
-use crate::region::{Key, Member, PeerId, Region, RegionId, Value};
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, Value};
 use crate::size::Size;
 use crate::snapshot::SnapshotBody;
 use crate::store::{Resident, Slot, Store};
@@ -107,6 +108,17 @@ impl<'a> PeerStatus<'a> {
         self.0.storage().region()
     }
 
+    /// What its region waits for, if it is merging.
+    pub fn merge(&self) -> Option<&'a MergeState> {
+        self.0.merge_state()
+    }
+
+    /// From which epoch on it has followed its region entry by entry, if not from
+    /// the first: only what it left since then can be a reason to roll a merge back.
+    pub fn log_since(&self) -> Option<Epoch> {
+        self.0.storage().record.log_since
+    }
+
     /// The data as of the applied index.
     pub fn data(&self) -> &'a BTreeMap<Key, Value> {
         &self.0.storage().data
@@ -125,6 +137,12 @@ impl<'a> PeerStatus<'a> {
     /// A candidate's commit index and that entry's term when it asked.
     pub fn asked_at(&self) -> Position {
         self.0.asked_at
+    }
+
+    /// Where a candidate's log ended when it asked. It goes further only by what a
+    /// merge brings.
+    pub fn asked_with(&self) -> Position {
+        self.0.asked_with
     }
 
     /// How far each member's log is known to match a leader's, as (member, index).
@@ -182,6 +200,7 @@ pub struct Mark {
     read: Option<(u64, usize, bool)>,
     size: Size,
     parked: usize,
+    told_merged: bool,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -193,18 +212,25 @@ impl<G: Guards, E: Engine> Store<G, E> {
         }
     }
 
+    /// Into what other stores have merged the region of a live peer, if they
+    /// said so: that region as it was then. A crash forgets it.
+    pub fn told_merged_into(&self, region: RegionId) -> Option<&Region> {
+        self.ranges.merged_into(region)
+    }
+
     /// The mark of the peer or tombstone of `region`.
     pub fn mark(&self, region: RegionId) -> Mark {
         // Parked messages leave only when a peer comes, and that is another
         // generation: their number tells the rest.
         let parked = self.parking.count(region);
+        let told_merged = self.ranges.merged_into(region).is_some();
         match self.slots.get(&region) {
             None => Mark { parked, ..Mark::default() },
             Some(Slot { generation, resident: Resident::Tombstone { .. } }) => {
                 Mark { resident: Some((*generation, false)), parked, ..Mark::default() }
             }
             Some(Slot { generation, resident: Resident::Live(peer) }) => {
-                Mark { parked, ..mark(*generation, peer) }
+                Mark { parked, told_merged, ..mark(*generation, peer) }
             }
         }
     }
@@ -237,5 +263,6 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
         size: peer.size,
         parked: 0,
+        told_merged: false,
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Slot {
 /// Who lives in a slot.
 pub(crate) enum Resident {
     Live(Box<Peer>),
-    Tombstone { id: PeerId, region: Region, applied: u64 },
+    Tombstone { id: PeerId, region: Region, applied: u64, merged: Option<Box<Region>> },
 }
 
 /// A Multi-Raft store.
@@ -65,11 +65,12 @@ impl<G: Guards, E: Engine> Store<G, E> {
             let Some(persisted) = engine.load(region).map_err(failed)? else { continue };
             let resident = match persisted.record.state {
                 PeerState::Tombstone => {
-                    let PeerRecord { id, region, .. } = persisted.record;
-                    Resident::Tombstone { id, region, applied: persisted.apply_state.applied }
+                    let PeerRecord { id, region, merge, .. } = persisted.record;
+                    let merged = merge.map(|merge| Box::new(merge.target));
+                    Resident::Tombstone { id, region, applied: persisted.apply_state.applied, merged }
                 }
-                state @ (PeerState::Normal | PeerState::Uninitialised) => {
-                    if state == PeerState::Normal {
+                state @ (PeerState::Normal | PeerState::Merging | PeerState::Uninitialised) => {
+                    if state != PeerState::Uninitialised {
                         ranges.set(region, persisted.record.region.range());
                     }
                     let peer = Peer::load(id, &config, guards, persisted);
@@ -100,7 +101,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             return Err(refused(Refusal::RangeOverlap));
         }
         let Position { index, term } = INITIAL_POSITION;
-        let record = PeerRecord { id: member.id, state: PeerState::Normal, region, over_tombstone: false };
+        let record = PeerRecord::new(member.id, PeerState::Normal, region);
         let hard_state = HardState { term, vote: 0, commit: index };
         let apply_state = ApplyState { applied: index, truncated: INITIAL_POSITION };
         let batch = vec![
@@ -243,15 +244,15 @@ impl<G: Guards, E: Engine> Store<G, E> {
             }
             Input::Campaign { region } => self.live(region)?.campaign(step),
             Input::Propose { region, command, epoch } => {
-                let taken = self.has_id_of(&command);
-                self.live(region)?.propose(command, epoch, taken, step)
+                let (command, beside) = self.look_beside(region, command, step.guards);
+                self.live(region)?.propose(command, epoch, beside, step)
             }
             Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
             Input::SplitAnswer { region, epoch, children, derive } => {
                 let epoch = step.guards.holds(Guard::SplitIdsFitMembers).then_some(epoch);
                 let command = Command::Split { children, derive };
-                let taken = self.has_id_of(&command);
-                self.live(region)?.propose(command, epoch, taken, step)
+                let (command, beside) = self.look_beside(region, command, step.guards);
+                self.live(region)?.propose(command, epoch, beside, step)
             }
             Input::SplitCheck { region } => {
                 self.live(region)?.check_size(step);
@@ -268,15 +269,19 @@ impl<G: Guards, E: Engine> Store<G, E> {
     fn apply_snapshot(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let peer = self.live(region)?;
         peer.apply_snapshot(step)?;
-        let range = peer.storage().region().range();
+        let brought = peer.storage().region().clone();
         self.ranges.set_pending(region, None);
+        self.bury_brought(&brought, step);
         if step.guards.holds(Guard::SnapshotUpdatesRanges) {
-            self.ranges.set(region, range);
+            self.ranges.set(region, brought.range());
         }
         Ok(())
     }
 
     fn apply_next(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        if let Some(commit) = self.live(region)?.commit_merge_next(step.guards) {
+            return self.apply_commit_merge(region, &commit, step);
+        }
         let peer = self.live(region)?;
         let before = (!step.guards.holds(Guard::OnlyDestroyClearsRanges)).then(|| peer.member_ids());
         match peer.apply_next(step)? {
@@ -290,6 +295,16 @@ impl<G: Guards, E: Engine> Store<G, E> {
             Applied::Divided(divided) => self.take_division(*divided, step)?,
         }
         Ok(())
+    }
+
+    /// `command` with what the rest of the store adds to it, and what the rest of
+    /// the store has against it.
+    fn look_beside(&self, region: RegionId, command: Command, guards: G) -> (Command, Result<(), Refusal>) {
+        match command {
+            Command::Split { .. } if self.has_id_of(&command) => (command, Err(Refusal::IdInUse)),
+            command if command.is_merge() => self.look_beside_merge(region, command, guards),
+            command => (command, Ok(())),
+        }
     }
 
     /// Whether an id that a split brings belongs to somebody that this store

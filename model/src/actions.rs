@@ -20,6 +20,7 @@ enum Cost {
     Write,
     Change,
     Split,
+    Merge,
     Transfer,
     Compaction,
     Read,
@@ -49,6 +50,8 @@ fn cost(action: &Action) -> Cost {
             Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Cost::Change,
             Command::TransferLeader { .. } => Cost::Transfer,
             Command::CompactLog { .. } => Cost::Compaction,
+            Command::PrepareMerge { .. } => Cost::Merge,
+            Command::CommitMerge { .. } | Command::RollbackMerge { .. } => Cost::Nothing,
         },
         Action::AskSplit { .. } => Cost::Split,
         Action::Read { .. } => Cost::Read,
@@ -88,6 +91,7 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
         Cost::Write => &mut budgets.writes,
         Cost::Change => &mut budgets.changes,
         Cost::Split => &mut budgets.splits,
+        Cost::Merge => &mut budgets.merges,
         Cost::Transfer => &mut budgets.transfers,
         Cost::Compaction => &mut budgets.compactions,
         Cost::Read => &mut budgets.reads,
@@ -138,6 +142,7 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         writes: all.writes.saturating_sub(spent.writes),
         changes: all.changes.saturating_sub(spent.changes),
         splits: all.splits.saturating_sub(spent.splits),
+        merges: all.merges.saturating_sub(spent.merges),
         transfers: all.transfers.saturating_sub(spent.transfers),
         compactions: all.compactions.saturating_sub(spent.compactions),
         reads: all.reads.saturating_sub(spent.reads),
@@ -372,6 +377,7 @@ impl Offer<'_> {
                 self.propose(store, region, command.clone());
             }
         }
+        self.merges(store, region);
         for SplitKeys { keys, derive } in &self.scope.splits {
             if self.left.splits == 0 || !keys.iter().all(|key| peer.region.has_inside(key)) {
                 continue;
@@ -383,6 +389,26 @@ impl Offer<'_> {
         }
         if self.left.compactions > 0 && peer.applied > peer.log.truncated.index {
             self.propose(store, region, Command::CompactLog { index: peer.applied });
+        }
+    }
+
+    /// A merge is begun by budget; whoever leads a region in the middle of one
+    /// may always end it.
+    fn merges(&mut self, store: StoreId, region: RegionId) {
+        let seen = self.seen;
+        for &(source, target) in &self.scope.merges {
+            let here = |of| seen.peer(store, of).filter(|peer| peer.is_initialised());
+            let (Some(from), Some(into)) = (here(source), here(target)) else { continue };
+            if source == region && self.left.merges > 0 {
+                self.propose(store, region, Command::prepare_merge(into.region.clone()));
+            }
+            let waits = from.merge.as_ref().is_some_and(|merge| merge.target.id == target);
+            if target == region && waits {
+                self.propose(store, region, Command::commit_merge(source));
+            }
+            if source == region && waits {
+                self.propose(store, region, Command::RollbackMerge { commit: 0 });
+            }
         }
     }
 

@@ -98,6 +98,22 @@ guards! {
     AnswerCopiesRegion = "answer_copies_region",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
+    /// A merge that carries no entries forwards the commit index all the same; else a target waits for its source for ever (row 35, tikv#5512).
+    MergeForwardsCommit = "merge_forwards_commit",
+    /// A source that gives itself up raises conf_ver too; else a conf change that is under way takes effect in the middle (TiKV `exec_prepare_merge`).
+    MergeStopsChanges = "merge_stops_changes",
+    /// A region merges only into one on the same stores; else who has one of both waits or stays for ever (TiKV `check_merge_proposal`).
+    MergeNeedsSameStores = "merge_needs_same_stores",
+    /// A target waits until its source here has applied all that it gave up with; else replicas of the target differ (TiKV `exec_commit_merge`).
+    MergeWaitsForSource = "merge_waits_for_source",
+    /// A merging region takes no write; else it is acknowledged and its target goes on without it (TiKV `ProposalInMergingMode`).
+    MergeStopsWrites = "merge_stops_writes",
+    /// A merge begins only where what some replica misses can be carried; else nobody brings it there (TiKV `pre_propose_prepare_merge`).
+    MergeGapBounded = "merge_gap_bounded",
+    /// A merge is taken back only once its target went on without it; else both regions serve the range (TiKV `want_rollback_merge`).
+    RollbackNeedsCause = "rollback_needs_cause",
+    /// A merged region's version is above both; else the driver takes its reports for old ones (TiKV `exec_commit_merge`).
+    MergeVersionAboveBoth = "merge_version_above_both",
     /// A store is buried when no region lists a peer there, however small its regions seem; else a restart of PD makes it look empty (row 42, pd#9333; read from the code).
     BuriedByCount = "buried_by_count",
     /// PD believes no report that is behind what it knows; else it goes back to members that are gone (tikv#3868, B10).

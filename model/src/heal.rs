@@ -12,6 +12,8 @@
 //! ended there by hand. An operator
 //! is assumed who ends joint configurations where there is no placement driver;
 //! where there is one, it does, and the stores that leave are owed their end.
+//! And one is assumed who ends merges, by either end. A region that was merged
+//! away is owed nothing but that its last peers are told.
 
 mod driver;
 
@@ -24,6 +26,7 @@ use rollcall_traces::{
 
 use crate::draft::is_live;
 use crate::model::Rollcall;
+use crate::rules;
 use crate::state::{Seen, State};
 
 /// Something good that must come once faults stop.
@@ -151,6 +154,9 @@ struct Schedule<'a> {
 
 impl Schedule<'_> {
     fn next(&self) -> Option<Action> {
+        if is_merged_away(self.seen, self.region) {
+            return self.tell_of_merge();
+        }
         if !is_owed(self.seen, self.region) {
             return None;
         }
@@ -201,7 +207,7 @@ impl Schedule<'_> {
                 [Action::TimeoutNow { region, leader: store }, Action::TransferTimeout { region, store }];
             return self.first_done(ends);
         }
-        if let Some(action) = self.remind(leader) {
+        if let Some(action) = self.remind(leader).or_else(|| self.end_merge(store, leader)) {
             return Some(action);
         }
         if !leader.region.is_joint() || self.placed {
@@ -212,6 +218,41 @@ impl Schedule<'_> {
         let heirs = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
         self.propose(store, Command::LeaveJoint).or_else(|| {
             heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
+        })
+    }
+
+    /// The merge that the region takes part in is committed by its target, or
+    /// taken back by its source, if need be by one who has seen why.
+    fn end_merge(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let here = self.seen.regions().filter_map(|region| self.seen.peer(store, region));
+        let into_this =
+            |peer: &&Peer| peer.merge.as_ref().is_some_and(|merge| merge.target.id == self.region);
+        let mut sources = here.filter(into_this);
+        if let Some(action) =
+            sources.find_map(|source| self.propose(store, Command::commit_merge(source.region.id)))
+        {
+            return Some(action);
+        }
+        let merge = leader.merge.as_ref()?;
+        let knows = |member: &&Member| {
+            let target = self.seen.peer(member.store, merge.target.id);
+            target.is_some_and(|target| target.is_initialised() && rules::has_left(merge, target))
+        };
+        let rolled_back = self.propose(store, Command::RollbackMerge { commit: 0 });
+        rolled_back.or_else(|| {
+            let heir = leader.region.peers.iter().find(knows)?;
+            self.propose(store, Command::TransferLeader { to: heir.store })
+        })
+    }
+
+    /// Who is left of a merged region asks, and is told.
+    fn tell_of_merge(&self) -> Option<Action> {
+        let region = self.region;
+        let left = self.seen.replicas(region).filter(|(_, peer)| is_live(peer) && peer.merged_into.is_none());
+        left.into_iter().find_map(|(store, peer)| match peer.role {
+            Role::Leader => self.rounds(store, peer),
+            Role::Candidate => self.votes(store, peer),
+            Role::Follower => self.first_done([Action::Campaign { region, store }]),
         })
     }
 
@@ -233,7 +274,7 @@ impl Schedule<'_> {
         let mut candidates: Vec<(StoreId, &Peer)> = self
             .seen
             .replicas(region)
-            .filter(|(_, peer)| peer.state == PeerState::Normal && peer.region.is_voter(peer.id))
+            .filter(|(_, peer)| peer.is_initialised() && peer.region.is_voter(peer.id))
             .collect();
         let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
         let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
@@ -260,8 +301,9 @@ fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
 fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
     let there =
         |store: StoreId| seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed);
-    let lives = seen.replicas(region).any(|(_, peer)| peer.state == PeerState::Normal);
+    let lives = seen.replicas(region).any(|(_, peer)| peer.is_initialised());
     lives
+        && !is_merged_away(seen, region)
         && newest(seen, region).is_some_and(|meta| {
             let answers = |member: &Member| {
                 there(member.store)
@@ -269,6 +311,11 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
             };
             meta.has_quorum(|id| meta.member(id).is_some_and(answers))
         })
+}
+
+/// Whether somebody has taken the region in.
+fn is_merged_away(seen: Seen<'_>, region: RegionId) -> bool {
+    seen.replicas(region).any(|(_, peer)| peer.is_merged_away())
 }
 
 /// The leader of the region's highest term among its members, if there is one.
@@ -284,7 +331,7 @@ fn in_charge<'a>(seen: Seen<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)
 /// Initialised voters that the region does not list any more.
 fn strangers<'a>(seen: Seen<'a>, region: &'a Region) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
     seen.replicas_of(region.id).filter(|(_, peer)| {
-        peer.state == PeerState::Normal
+        peer.is_initialised()
             && peer.region.is_voter(peer.id)
             && region.member(peer.id).is_none()
             && peer.region.epoch.is_stale_against(&region.epoch)
@@ -310,7 +357,16 @@ pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
     let of_driver = model.scope().max_replicas > 0;
     let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
-    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).collect()
+    let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
+    let left = merged.filter_map(|region| merged_and_lives(seen, region));
+    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
+}
+
+/// Who is left of a region that was merged away.
+fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
+    let what = format!("peer {} on store {store} was merged and lives", peer.id);
+    Some(Missed { goal: Goal::RemovedGone, region, what })
 }
 
 fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {

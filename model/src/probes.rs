@@ -135,9 +135,16 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
         let child = child(&keys[0], seen.pd().next_id, 1);
         propose(Command::Split { children: vec![child], derive: *derive }, None);
     }
+    if !scope.merges.is_empty() {
+        propose(Command::RollbackMerge { commit: 0 }, None);
+    }
     let Some(peer) = seen.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
         return;
     };
+    if !scope.merges.is_empty() {
+        let regions: Vec<RegionId> = seen.regions().collect();
+        merges(seen, store, peer, &regions, &mut propose);
+    }
     for index in [peer.log.truncated.index, peer.applied, peer.applied + 1] {
         propose(Command::CompactLog { index }, None);
     }
@@ -166,6 +173,31 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
     }
     if scope.next_id != 0 {
         splits(scope, seen, store, peer, actions);
+    }
+}
+
+/// A merge with everybody, with nobody, and with somebody who is otherwise.
+fn merges(
+    seen: Seen<'_>,
+    store: StoreId,
+    leader: &Peer,
+    regions: &[RegionId],
+    propose: &mut impl FnMut(Command, Option<Epoch>),
+) {
+    let epoch = leader.region.epoch;
+    let stale = Some(Epoch { version: epoch.version + 1, ..epoch });
+    propose(Command::RollbackMerge { commit: 0 }, stale);
+    propose(Command::prepare_merge(Region::unknown(99)), None);
+    propose(Command::commit_merge(99), None);
+    for &other in regions {
+        propose(Command::commit_merge(other), None);
+        propose(Command::commit_merge(other), stale);
+        let Some(known) = seen.peer(store, other) else { continue };
+        let mut target = known.region.clone();
+        propose(Command::prepare_merge(target.clone()), None);
+        propose(Command::prepare_merge(target.clone()), stale);
+        target.epoch.conf_ver += 1;
+        propose(Command::prepare_merge(target), None);
     }
 }
 

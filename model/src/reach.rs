@@ -78,6 +78,22 @@ fn some_led(
     })
 }
 
+/// Any source beside a target whose next committed entry is to take it in, up to
+/// where it must have applied its log, and whether that entry carries any of it.
+fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool) -> bool {
+    use rollcall_traces::Command;
+    some(seen, |store, target| {
+        let next = target.log.entry(target.applied + 1).filter(|_| target.applied < target.commit);
+        let Some(Command::CommitMerge { source, commit, entries }) =
+            next.and_then(|entry| entry.command.as_ref())
+        else {
+            return false;
+        };
+        let source = seen.peer(store, source.id).filter(|peer| peer.is_initialised());
+        source.is_some_and(|source| is(source, *commit, !entries.is_empty()))
+    })
+}
+
 fn is_split(entry: &rollcall_traces::Entry) -> bool {
     matches!(entry.command, Some(rollcall_traces::Command::Split { .. }))
 }
@@ -94,7 +110,7 @@ reaches! {
     /// A member that was not there at first has its state by a snapshot.
     PeerAdded = "a peer added and initialised":
         |seen| some(seen, |store, peer| {
-            peer.state == PeerState::Normal
+            peer.is_initialised()
                 && peer.region.member(peer.id).is_some()
                 && peer.log.truncated.index > FIRST.index
                 && !seen.founders().iter().any(|member| member.id == peer.id && member.store == store)
@@ -103,12 +119,12 @@ reaches! {
     SameIdAgain = "a peer added again under its old id":
         |seen| some(seen, |store, peer| {
             let founder = seen.founders().iter().find(|member| member.id == peer.id && member.store == store);
-            founder.is_some() && peer.state == PeerState::Normal && peer.log.truncated.index > FIRST.index
+            founder.is_some() && peer.is_initialised() && peer.log.truncated.index > FIRST.index
         }),
     /// A learner is a voter, and has applied its snapshot.
     Promoted = "a promoted learner caught up":
         |seen| some(seen, |store, peer| {
-            peer.state == PeerState::Normal
+            peer.is_initialised()
                 && peer.region.member(peer.id).is_some_and(|member| member.role == MemberRole::Voter)
                 && !seen.founders().iter().any(|member| member.store == store)
         }),
@@ -123,7 +139,7 @@ reaches! {
         |seen| some(seen, |_, peer| peer.state == PeerState::Tombstone),
     /// A region is between two configurations.
     Joint = "a joint configuration applied":
-        |seen| some(seen, |_, peer| peer.state == PeerState::Normal && peer.region.is_joint()),
+        |seen| some(seen, |_, peer| peer.is_initialised() && peer.region.is_joint()),
     /// A joint configuration was entered and left.
     JointLeft = "a joint configuration left":
         |seen| some(seen, |_, peer| {
@@ -163,7 +179,7 @@ reaches! {
     NewIdOnOldStore = "a store joined again with a new peer id":
         |seen| some(seen, |store, peer| {
             let founder = seen.founders().iter().find(|member| member.store == store);
-            founder.is_some_and(|member| member.id != peer.id) && peer.state == PeerState::Normal
+            founder.is_some_and(|member| member.id != peer.id) && peer.is_initialised()
         }),
     /// A leader hands over.
     Transferring = "a transfer of leadership":
@@ -221,7 +237,7 @@ reaches! {
     /// A store has a child, and another that has its parent has none.
     SplitUneven = "a split applied on one store and not on another":
         |seen| seen.regions().any(|region| {
-            let initialised = |store| seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal);
+            let initialised = |store| seen.peer(store, region).is_some_and(|peer| peer.is_initialised());
             !seen.is_founded(region) && seen.stores().any(|(store, _)| initialised(store))
                 && seen.stores().any(|(store, _)| !initialised(store) && seen.ranges(store).count() == 1)
         }),
@@ -253,7 +269,7 @@ reaches! {
     /// A child has its state from a snapshot.
     ChildBySnapshot = "a child initialised by a snapshot":
         |seen| some_child(seen, |_, peer| {
-            peer.state == PeerState::Normal && peer.log.truncated.index > FIRST.index
+            peer.is_initialised() && peer.log.truncated.index > FIRST.index
         }),
     /// The last entry that a store applied is a split, and it did not bring the child there.
     ChildSkipped = "a split that spared a tombstone":
@@ -267,7 +283,7 @@ reaches! {
     /// A child keeps a vote that was given before it came to be.
     ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced":
         |seen| some_child(seen, |store, peer| {
-            peer.state == PeerState::Normal && peer.role == Role::Follower && peer.leader == 0
+            peer.is_initialised() && peer.role == Role::Follower && peer.leader == 0
                 && peer.vote != 0 && peer.vote != peer.id && peer.log.last_index() == FIRST.index
                 && some(seen, |other, parent| {
                     other == store && parent.log.truncated.index > FIRST.index
@@ -418,6 +434,43 @@ reaches! {
         |seen| seen.pd().operators.values().any(|operator| {
             operator.purpose == Purpose::ReplaceDownPeerWithOrphanPeer
         }),
+    /// A region was taken in by another.
+    MergedAway = "a region merged away":
+        |seen| some(seen, |_, peer| peer.is_merged_away()),
+    /// Every replica of a region that was taken in is gone.
+    MergedEverywhere = "a region merged away on every store":
+        |seen| seen.regions().any(|region| seen.replicas(region).all(|(_, peer)| peer.is_merged_away())),
+    /// A target is to take in a source here that misses entries, and brings them.
+    SourceMissesEntries = "a source whose target's log brings it entries":
+        |seen| some_waiting(seen, |source, commit, carries| source.log.last_index() < commit && carries),
+    /// The same of one that misses nothing but the news that they are committed (tikv#5512).
+    SourceMissesCommit = "a source whose target's log brings it a commit index alone":
+        |seen| some_waiting(seen, |source, commit, carries| source.commit < commit && !carries),
+    /// A target has to wait until its source has applied what it knows to be committed.
+    TargetWaits = "a target that waits for its source":
+        |seen| some_waiting(seen, |source, commit, _| source.commit >= commit && source.applied < commit),
+    /// Whom its region's peers follow is behind what PD knows of the region.
+    LeaderBehindDriver = "a leader behind what PD knows":
+        |seen| seen.pd().regions.values().any(|known| {
+            seen.replicas(known.region.id).any(|(_, peer)| {
+                peer.role == Role::Leader && peer.region.epoch.is_stale_against(&known.region.epoch)
+            })
+        }),
+    /// A merge was taken back.
+    RolledBack = "a merge rolled back":
+        |seen| some(seen, |_, peer| {
+            peer.state == PeerState::Normal && peer.log.iter().any(|(index, entry)| {
+                index <= peer.applied
+                    && matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
+            })
+        }),
+    /// A peer was told that its region was taken in, and its target here was not.
+    ToldOfMerge = "a source that was told of its merge":
+        |seen| some(seen, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),
+    /// A region merges while one of the two has a peer that PD added.
+    MergeBesideAMove = "a merge while a peer is being moved":
+        |seen| some(seen, |_, peer| peer.state == PeerState::Merging)
+            && seen.pd().operators.values().any(|operator| !operator.purpose.is_admin()),
     /// A child is asked for a value and may answer.
     ReadOfChild = "a read of a child ready to be answered":
         |seen| some_child(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),

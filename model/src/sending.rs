@@ -30,6 +30,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::VoteRequest { last, commit } => {
             let campaign = peer.campaign.as_ref().ok_or("its sender is no candidate")?;
             let own = LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
+            let own = campaign.last.unwrap_or(own);
             demand(*last == own, &format!("its sender's log ends at {own}"))?;
             demand(*commit == campaign.commit, &format!("its sender had committed {}", campaign.commit))?;
             demand(peer.region.is_voter(held.to.id), "its receiver is no voter")
@@ -51,6 +52,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         }
         Message::Snapshot(snapshot) => {
             demand(peer.leading.is_some(), "its sender does not lead")?;
+            demand(peer.state == PeerState::Normal, "its sender's region is merging")?;
             demand(*snapshot == snapshot_of(peer), "its sender is in another state")
         }
         Message::TimeoutNow => {
@@ -63,7 +65,9 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::AppendAnswer { index } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
         }
-        Message::VoteAnswer { .. } | Message::Removed { .. } => Err("nothing was asked".into()),
+        Message::VoteAnswer { .. } | Message::Removed { .. } | Message::Merged { .. } => {
+            Err("nothing was asked".into())
+        }
         Message::SplitAnswer { .. } | Message::Order(_) => {
             Err("the placement driver says it, no peer".into())
         }

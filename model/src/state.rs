@@ -7,8 +7,8 @@
 //! together and shows the cluster by the accessor trait.
 
 use rollcall_traces::{
-    Budgets, Cluster, Held, History, Member, Peer, PeerState, PlacementDriver, RangeEntry, Region, RegionId,
-    Scope, Store, StoreId, StoreStatus, View,
+    Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, RangeEntry, Region, RegionId, Scope,
+    Store, StoreId, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
@@ -136,7 +136,7 @@ impl Parts {
 
 /// The index from key range to region of these peers: initialised ones, in key order.
 pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
-    let initialised = peers.filter(|peer| peer.state == PeerState::Normal);
+    let initialised = peers.filter(|peer| peer.is_initialised());
     let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();
     ranges.sort_by(|a, b| (&a.start, a.region).cmp(&(&b.start, b.region)));
     ranges

@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::driver::AdminOperator;
-use crate::region::{Epoch, Key, PeerId, RegionId, StoreId, Value};
+use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
+use crate::view::Entry;
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -360,6 +361,9 @@ pub enum Outgoing {
 }
 
 /// What can be proposed, and what a log entry carries.
+///
+/// Who proposes a command of a merge names the other region; the asked store
+/// fills in what is left zero or empty here, and the log has it whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
@@ -402,9 +406,56 @@ pub enum Command {
         /// The last index to discard.
         index: u64,
     },
+    /// The region gives itself up to a neighbour.
+    PrepareMerge {
+        /// Into what, as its peer on the asked store must know it.
+        target: Box<Region>,
+        /// Every replica has the entries before this one; filled in.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        min_index: u64,
+    },
+    /// The region takes its neighbour in.
+    CommitMerge {
+        /// What is taken in, as of its `PrepareMerge`; a proposer names its id
+        /// alone ([`Region::unknown`]).
+        source: Box<Region>,
+        /// The index of that `PrepareMerge`; filled in.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        commit: u64,
+        /// The entries up to it that a replica of the source may miss; filled in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entries: Vec<Entry>,
+    },
+    /// The region stays after all.
+    RollbackMerge {
+        /// The index of the `PrepareMerge` that is taken back; filled in.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        commit: u64,
+    },
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Command {
+    /// Gives the asked region up to `target`.
+    pub fn prepare_merge(target: Region) -> Self {
+        Command::PrepareMerge { target: Box::new(target), min_index: 0 }
+    }
+
+    /// Takes `source` into the asked region.
+    pub fn commit_merge(source: RegionId) -> Self {
+        let source = Box::new(Region::unknown(source));
+        Command::CommitMerge { source, commit: 0, entries: Vec::new() }
+    }
+
+    /// Belongs to a merge.
+    pub fn is_merge(&self) -> bool {
+        use Command::{CommitMerge, PrepareMerge, RollbackMerge};
+        matches!(self, PrepareMerge { .. } | CommitMerge { .. } | RollbackMerge { .. })
+    }
+
     /// Takes effect by an [`Action::Apply`] of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
         self.written_key().is_none()
@@ -428,7 +479,10 @@ impl Command {
             | Command::Delete { .. }
             | Command::Split { .. }
             | Command::LeaveJoint
-            | Command::CompactLog { .. } => Vec::new(),
+            | Command::CompactLog { .. }
+            | Command::PrepareMerge { .. }
+            | Command::CommitMerge { .. }
+            | Command::RollbackMerge { .. } => Vec::new(),
         }
     }
 

@@ -158,6 +158,9 @@ fn readable_messages(messages: &[Held]) -> Value {
                 readable_members(&mut carried["region"]);
             }
         }
+        if let Some(merged) = fields["message"].get_mut("merged") {
+            readable_members(&mut merged["target"]);
+        }
         (slot.to_string(), Value::Object(fields))
     });
     Value::Object(readable.collect())
@@ -180,6 +183,12 @@ fn readable_peer(peer: &Peer) -> Value {
     }
     if let Some(Value::Object(snapshot)) = fields.get_mut("snapshot") {
         readable_members(&mut snapshot["region"]);
+    }
+    if let Some(Value::Object(merge)) = fields.get_mut("merge") {
+        readable_members(&mut merge["target"]);
+    }
+    if let Some(into) = fields.get_mut("merged_into") {
+        readable_members(into);
     }
     Value::Object(fields)
 }

@@ -17,11 +17,12 @@
 //! nothing of the new region is forgotten, for it may be born once more.
 //!
 //! A violation that only a transition shows is latched as a [`Breach`].
+//! A region that is merged hands what it has over to the one that takes it in,
+//! and is forgotten with its last replica.
 //!
 //! Stores that an administrator gave up by force are noted: from then on their
 //! peers are looked at no more, and what only they knew is promised to nobody.
-//! Of a region that was led by force the history begins anew. Left out:
-//! regions that merge.
+//! Of a region that was led by force the history begins anew.
 
 mod births;
 mod breach;
@@ -31,6 +32,7 @@ mod elections;
 mod forced;
 mod lineage;
 mod membership;
+mod merges;
 mod remembered;
 #[cfg(test)]
 mod tests;
@@ -258,6 +260,7 @@ impl History {
             if self.parts.writes {
                 // Before the parent's own step, which lets it forget what it hands over.
                 fold.births(parent, store, before, after);
+                fold.merges(parent, store, before, after);
             }
             if self.parts.lineage {
                 fold.lineage(parent, store, before, after);
@@ -272,6 +275,7 @@ impl History {
                     before: before.peer(store, region),
                     after: after.peer(store, region),
                     applies: applies == Some(region),
+                    carried: applies.is_some_and(|applied| applied != region),
                     creator: Creator::of(action, before),
                 };
                 if step.moved() {
@@ -304,12 +308,14 @@ struct Step<'a> {
     after: Option<&'a Peer>,
     /// It applied an admin entry of this region.
     applies: bool,
+    /// Another region's entry was applied beside it, and may have moved it.
+    carried: bool,
     creator: Option<Creator<'a>>,
 }
 
 impl<'a> Step<'a> {
     fn born(region: RegionId, store: StoreId, peer: &'a Peer) -> Self {
-        Self { region, store, before: None, after: Some(peer), applies: false, creator: None }
+        Self { region, store, before: None, after: Some(peer), applies: false, carried: false, creator: None }
     }
 
     fn moved(&self) -> bool {
@@ -323,7 +329,7 @@ impl<'a> Step<'a> {
     /// The same replica before, if there was one: initialised, and not destroyed since.
     fn same_replica(&self) -> Option<&'a Peer> {
         let after = self.after?;
-        self.before.filter(|before| before.id == after.id && before.state == PeerState::Normal)
+        self.before.filter(|before| before.id == after.id && before.is_initialised())
     }
 }
 
@@ -424,7 +430,7 @@ fn is_live(peer: &Peer) -> bool {
 
 /// The initialised peers of `region`, running or not.
 fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = &Peer> {
-    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.state == PeerState::Normal)
+    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.is_initialised())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

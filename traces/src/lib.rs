@@ -55,6 +55,6 @@ pub use shrink::shrink;
 pub use subject::Subject;
 pub use touched::Touched;
 pub use view::{
-    Campaign, Entry, Held, Leading, Log, LogPosition, Message, Peer, PeerState, RangeEntry, Read, Role,
-    Snapshot, Store, StoreStatus, Transfer, View,
+    Campaign, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState, RangeEntry, Read,
+    Role, Snapshot, Store, StoreStatus, Transfer, View,
 };

@@ -157,7 +157,8 @@ pub enum Reason {
     StaleTerm,
     /// The message's epoch is behind the tombstone's, whose region still has the sender.
     StaleEpoch,
-    /// The receiver's store knows that the sender was removed, and the answer that says so is lost.
+    /// The receiver's store knows that the sender was removed, or its region merged; what
+    /// becomes of the answer that says so is another matter.
     SenderRemoved,
     /// The tombstone on the store still lists this peer, or a newer one.
     Tombstone,
@@ -224,6 +225,35 @@ pub enum Reason {
     SplitIdsMismatch,
     /// An id of the split is taken: by the region, by another region here, or twice by the split.
     IdInUse,
+    // Of a merge.
+    /// The region is merging, or about to.
+    Merging,
+    /// The region is not merging.
+    NotMerging,
+    /// No peer of the merge target that knows its region is on the asked store.
+    MergeTargetNotFound,
+    /// The merge target is not as it was named.
+    MergeTargetNotMatch,
+    /// The regions do not lie side by side.
+    NotSiblings,
+    /// The regions are not on the same stores in the same roles.
+    StoresNotMatch,
+    /// Some replica is not known to have enough of the log.
+    LogGapTooLarge,
+    /// An admin entry is among those that some replica is not known to have.
+    AdminInLogGap,
+    /// No peer of the merge source that knows its region is on the asked store.
+    MergeSourceNotFound,
+    /// The merge source's peer there is not merging into this region.
+    SourceNotMerging,
+    /// The target is past the epoch that the source expects: the merge must be rolled back.
+    MergeTargetChanged,
+    /// The target has not come to the epoch that the source expects.
+    MergeTargetBehind,
+    /// The merge may still be committed, as far as the asked store has seen.
+    MergeTargetUnchanged,
+    /// The merge source's peer on the store has not applied its `PrepareMerge`.
+    WaitsForSource,
     // Of a read.
     /// The leader has committed nothing in its own term.
     NotCommittedTerm,
@@ -350,6 +380,20 @@ impl Reason {
         Reason::SplitKeysOutOfOrder,
         Reason::SplitIdsMismatch,
         Reason::IdInUse,
+        Reason::Merging,
+        Reason::NotMerging,
+        Reason::MergeTargetNotFound,
+        Reason::MergeTargetNotMatch,
+        Reason::NotSiblings,
+        Reason::StoresNotMatch,
+        Reason::LogGapTooLarge,
+        Reason::AdminInLogGap,
+        Reason::MergeSourceNotFound,
+        Reason::SourceNotMerging,
+        Reason::MergeTargetChanged,
+        Reason::MergeTargetBehind,
+        Reason::MergeTargetUnchanged,
+        Reason::WaitsForSource,
         Reason::NotCommittedTerm,
         Reason::ReadPending,
         Reason::NoReadReady,

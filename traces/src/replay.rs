@@ -14,7 +14,7 @@ use crate::outcome::{Outcome, Reason};
 use crate::region::{Key, RegionId, StoreId, Value};
 use crate::scope::ScopeError;
 use crate::subject::Subject;
-use crate::view::{PeerState, Role, StoreStatus, View};
+use crate::view::{Role, StoreStatus, View};
 
 /// What a replay that agreed has compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -269,7 +269,7 @@ impl Expect {
 fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
     let peers = view.stores.get(&store)?.peers.values();
     peers
-        .filter(|peer| peer.state == PeerState::Normal && peer.region.contains(key))
+        .filter(|peer| peer.is_initialised() && peer.region.contains(key))
         .find_map(|peer| peer.data.get(key))
 }
 
@@ -288,7 +288,7 @@ fn leads(view: &View, region: RegionId) -> Option<StoreId> {
 fn newest_conf_ver(view: &View) -> std::collections::BTreeMap<u64, u64> {
     let mut newest = std::collections::BTreeMap::new();
     for (region, peer) in view.stores.values().flat_map(|store| &store.peers) {
-        if peer.state == PeerState::Normal {
+        if peer.is_initialised() {
             let conf_ver: &mut u64 = newest.entry(*region).or_default();
             *conf_ver = (*conf_ver).max(peer.region.epoch.conf_ver);
         }

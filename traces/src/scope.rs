@@ -40,6 +40,10 @@ pub struct Scope {
     /// The splits that a leader may ask for, where all keys are inside its region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<SplitKeys>,
+    /// Which region may give itself up to which; whoever leads one that waits
+    /// may be told to take it in, or to stay, at no cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<(RegionId, RegionId)>,
     /// The first id that the placement driver allots; 0 for no driver.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub next_id: u64,
@@ -89,6 +93,10 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+fn is_none(count: &u8) -> bool {
+    *count == 0
+}
+
 fn one_entry_rounds() -> Vec<Entries> {
     vec![Entries::One]
 }
@@ -113,6 +121,9 @@ pub struct Budgets {
     pub changes: u8,
     /// Splits asked for, or proposed with ids.
     pub splits: u8,
+    /// Merges begun.
+    #[serde(skip_serializing_if = "is_none")]
+    pub merges: u8,
     /// Transfers of leadership.
     pub transfers: u8,
     /// Log compactions.

@@ -2,8 +2,8 @@
 //! a recovery by force.
 //!
 //! A round has two ends, everything else has one. What folds or compares after
-//! an action looks there and nowhere else. An entry that splits a region
-//! reaches other regions on the same store.
+//! an action looks there and nowhere else. An entry that splits a region or
+//! commits a merge reaches other regions on the same store.
 
 use crate::action::{Action, Command, Outgoing};
 use crate::cluster::Cluster;
@@ -85,14 +85,18 @@ impl Action {
             Action::Apply { region, store } => {
                 let next = before.peer(store, region).and_then(|peer| peer.log.entry(peer.applied + 1));
                 match next.and_then(|entry| entry.command.as_ref()) {
-                    Some(Command::Split { .. }) => Touched::store(store),
+                    Some(Command::Split { .. } | Command::CommitMerge { .. }) => Touched::store(store),
                     _ => Touched::one(region, store),
                 }
             }
+            // A snapshot ends the regions here that it has taken in elsewhere.
+            Action::ApplySnapshot { region, store } if tells_of_merge(before, region, store) => {
+                Touched::store(store)
+            }
             Action::RegionHeartbeat { region, store, .. }
-            | Action::Campaign { region, store }
             | Action::TombstonePeer { region, store, .. }
             | Action::ApplySnapshot { region, store }
+            | Action::Campaign { region, store }
             | Action::AskSplit { region, store, .. }
             | Action::Propose { region, store, .. }
             | Action::Read { region, store, .. }
@@ -113,4 +117,10 @@ impl Action {
             | Action::RemoveOperator { .. } => Touched::none(),
         }
     }
+}
+
+/// Whether a live peer on the store was told that `target` has taken it in.
+fn tells_of_merge(cluster: &impl Cluster, target: RegionId, store: StoreId) -> bool {
+    let told = |region| cluster.peer(store, region).and_then(|peer| peer.merged_into.as_ref());
+    cluster.regions().any(|region| told(region).is_some_and(|into| into.id == target))
 }

@@ -89,6 +89,17 @@ pub struct Peer {
     pub applied: u64,
     /// The region as of `applied`. A tombstone keeps the region as of its removal.
     pub region: Region,
+    /// Of a merging peer: what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeState>,
+    /// The region that took this one in, as it was before. Of a tombstone by what
+    /// its own store knew; of a live peer by what another store said, volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<Region>,
+    /// From which epoch on it has followed its region entry by entry: that of its
+    /// last snapshot, or every one of them. What it left before it never saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_since: Option<Epoch>,
     /// A snapshot that was received and is not applied. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
@@ -121,6 +132,9 @@ impl Peer {
             commit: 0,
             applied: 0,
             region,
+            merge: None,
+            merged_into: None,
+            log_since: None,
             snapshot: None,
             campaign: None,
             leading: None,
@@ -128,6 +142,28 @@ impl Peer {
             data: BTreeMap::new(),
         }
     }
+
+    /// Whether it has a region: it is neither new nor destroyed.
+    pub fn is_initialised(&self) -> bool {
+        matches!(self.state, PeerState::Normal | PeerState::Merging)
+    }
+
+    /// Whether it is the tombstone of a peer that a merge ended.
+    pub fn is_merged_away(&self) -> bool {
+        self.state == PeerState::Tombstone && self.merged_into.is_some()
+    }
+}
+
+/// What a merging region waits for (kvproto `MergeState`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MergeState {
+    /// Every replica has the entries before this one.
+    pub min_index: u64,
+    /// Into what, as it was when that was proposed: `CommitMerge` takes effect at
+    /// this epoch and at no other.
+    pub target: Region,
+    /// The index of the `PrepareMerge`.
+    pub commit: u64,
 }
 
 /// Where a peer stands in its life (kvproto `PeerState`, and what comes before it).
@@ -138,6 +174,8 @@ pub enum PeerState {
     Uninitialised,
     /// It has a region.
     Normal,
+    /// It has a region, which waits to be taken in by another.
+    Merging,
     /// It was removed; only its id and its last region remain.
     Tombstone,
 }
@@ -256,6 +294,10 @@ pub struct Snapshot {
 pub struct Campaign {
     /// Its commit index and that entry's term when it asked: its requests carry them.
     pub commit: LogPosition,
+    /// Where its log ended when it asked, as its requests say, if a merge has
+    /// brought it more since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LogPosition>,
     /// Who granted, itself among them.
     pub granted: BTreeSet<PeerId>,
     /// Who rejected.
@@ -445,5 +487,10 @@ pub enum Message {
     Removed {
         /// The region as the teller knows it.
         region: Region,
+    },
+    /// The receiver's region was taken in by another. A store says so, of term 0.
+    Merged {
+        /// That region as it was before.
+        target: Region,
     },
 }

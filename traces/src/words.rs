@@ -141,6 +141,12 @@ impl fmt::Display for Command {
             Command::LeaveJoint => f.write_str("leave joint"),
             Command::TransferLeader { to } => write!(f, "transfer leader to store {to}"),
             Command::CompactLog { index } => write!(f, "compact log to {index}"),
+            Command::PrepareMerge { target, .. } => write!(f, "prepare merge into region {}", target.id),
+            Command::CommitMerge { source, entries, .. } => {
+                write!(f, "commit merge of region {}", source.id)?;
+                if entries.is_empty() { Ok(()) } else { write!(f, " with {} entries", entries.len()) }
+            }
+            Command::RollbackMerge { .. } => f.write_str("roll merge back"),
         }
     }
 }
@@ -257,6 +263,7 @@ impl fmt::Display for PeerState {
         f.write_str(match self {
             PeerState::Uninitialised => "uninitialised",
             PeerState::Normal => "normal",
+            PeerState::Merging => "merging",
             PeerState::Tombstone => "tombstone",
         })
     }
@@ -306,6 +313,7 @@ impl fmt::Display for Message {
             Message::Order(order) => write!(f, "order to {order}"),
             Message::RegionReport { region, .. } => write!(f, "report of {region}"),
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
+            Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),
         }
     }
 }

@@ -192,7 +192,7 @@ impl Network {
     fn peer(&self, at: usize, region: RegionId) -> Option<Peer> {
         let store = &self.nodes[at].store;
         match store.peer(region) {
-            Some(status) => Some(convert::peer(status, false)),
+            Some(status) => Some(convert::peer(status, false, None)),
             None => store.tombstone(region).map(convert::tombstone),
         }
     }

@@ -159,6 +159,7 @@ impl Scenario {
             commands: Vec::new(),
             child_commands: Vec::new(),
             splits: Vec::new(),
+            merges: Vec::new(),
             next_id: NEXT_ID,
             max_replicas: 0,
             full: Vec::new(),

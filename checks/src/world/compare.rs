@@ -34,7 +34,10 @@ impl<G: Guards> World<G> {
             let Some(peer) = expected.peer(node.id, region) else { continue };
             peers += 1;
             let same = match (store.peer(region), store.tombstone(region)) {
-                (Some(status), _) => same_peer(status, peer, self.timeout_now(region, node.id).is_some()),
+                (Some(status), _) => {
+                    same_optional(store.told_merged_into(region), peer.merged_into.as_ref())
+                        && same_peer(status, peer, self.timeout_now(region, node.id).is_some())
+                }
                 (None, Some(tombstone)) => same_tombstone(tombstone, peer),
                 (None, None) => false,
             };
@@ -74,6 +77,8 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && tombstone.id == peer.id
         && tombstone.applied == peer.applied
         && same_region(tombstone.region, &peer.region)
+        && same_optional(tombstone.merged_into, peer.merged_into.as_ref())
+        && (&peer.merge, peer.log_since) == (&None, None)
         && peer.role == tr::Role::Follower
         && (peer.term, peer.vote, peer.leader, peer.commit) == (0, 0, 0, 0)
         && peer.log == tr::Log::default()
@@ -96,6 +101,8 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && convert::role(status.role()) == peer.role
         && same_log(status, &peer.log)
         && same_region(status.region(), &peer.region)
+        && same_merge(status.merge(), peer.merge.as_ref())
+        && status.log_since().map(convert::epoch) == peer.log_since
         && same_data(status.data(), &peer.data)
         && same_snapshot(status.staged(), peer.snapshot.as_ref())
         && same_campaign(status, peer.campaign.as_ref())
@@ -138,6 +145,29 @@ fn same_command(ours: &imp::Command, theirs: &tr::Command) -> bool {
         }
         (imp::Command::LeaveJoint, tr::Command::LeaveJoint) => true,
         (imp::Command::CompactLog { index: ours }, tr::Command::CompactLog { index }) => ours == index,
+        (
+            imp::Command::PrepareMerge(_) | imp::Command::CommitMerge(_) | imp::Command::RollbackMerge { .. },
+            theirs,
+        ) => convert::command(ours) == *theirs,
+        _ => false,
+    }
+}
+
+fn same_optional(ours: Option<&imp::Region>, theirs: Option<&tr::Region>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => same_region(ours, theirs),
+        _ => false,
+    }
+}
+
+fn same_merge(ours: Option<&imp::MergeState>, theirs: Option<&tr::MergeState>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => {
+            (ours.min_index, ours.commit) == (theirs.min_index, theirs.commit)
+                && same_region(&ours.target, &theirs.target)
+        }
         _ => false,
     }
 }
@@ -175,6 +205,7 @@ fn same_snapshot(ours: Option<(imp::Position, &imp::SnapshotBody)>, theirs: Opti
 fn same_campaign(status: PeerStatus<'_>, theirs: Option<&tr::Campaign>) -> bool {
     let Some(campaign) = theirs else { return convert::role(status.role()) != tr::Role::Candidate };
     convert::position(status.asked_at()) == campaign.commit
+        && convert::asked_with(status) == campaign.last
         && status.votes().count() == campaign.granted.len() + campaign.rejected.len()
         && status.votes().all(|(id, granted)| {
             if granted { campaign.granted.contains(&id) } else { campaign.rejected.contains(&id) }

@@ -53,6 +53,20 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotJoint => tr::Reason::NotJoint,
         R::TransfereeNotVoter => tr::Reason::TransfereeNotVoter,
         R::InvalidCompactIndex => tr::Reason::InvalidCompactIndex,
+        R::Merging => tr::Reason::Merging,
+        R::NotMerging => tr::Reason::NotMerging,
+        R::MergeTargetNotFound => tr::Reason::MergeTargetNotFound,
+        R::MergeTargetNotMatch => tr::Reason::MergeTargetNotMatch,
+        R::NotSiblings => tr::Reason::NotSiblings,
+        R::StoresNotMatch => tr::Reason::StoresNotMatch,
+        R::LogGapTooLarge => tr::Reason::LogGapTooLarge,
+        R::AdminInLogGap => tr::Reason::AdminInLogGap,
+        R::MergeSourceNotFound => tr::Reason::MergeSourceNotFound,
+        R::SourceNotMerging => tr::Reason::SourceNotMerging,
+        R::MergeTargetChanged => tr::Reason::MergeTargetChanged,
+        R::MergeTargetBehind => tr::Reason::MergeTargetBehind,
+        R::MergeTargetUnchanged => tr::Reason::MergeTargetUnchanged,
+        R::WaitsForSource => tr::Reason::WaitsForSource,
         R::NotCommittedTerm => tr::Reason::NotCommittedTerm,
         R::ReadPending => tr::Reason::ReadPending,
         R::NoReadReady => tr::Reason::NoReadReady,
@@ -107,6 +121,10 @@ pub(crate) fn to_command(command: &tr::Command) -> imp::Command {
         tr::Command::LeaveJoint => imp::Command::LeaveJoint,
         tr::Command::TransferLeader { to } => imp::Command::TransferLeader { to: *to },
         tr::Command::CompactLog { index } => imp::Command::CompactLog { index: *index },
+        // What is proposed names the other region; the store fills in the rest.
+        tr::Command::PrepareMerge { target, .. } => imp::Command::prepare_merge(to_region(target)),
+        tr::Command::CommitMerge { source, .. } => imp::Command::commit_merge(source.id),
+        tr::Command::RollbackMerge { .. } => imp::Command::rollback_merge(),
     }
 }
 
@@ -188,6 +206,16 @@ pub(crate) fn command(command: &imp::Command) -> tr::Command {
         imp::Command::LeaveJoint => tr::Command::LeaveJoint,
         imp::Command::TransferLeader { to } => tr::Command::TransferLeader { to: *to },
         imp::Command::CompactLog { index } => tr::Command::CompactLog { index: *index },
+        imp::Command::PrepareMerge(prepare) => tr::Command::PrepareMerge {
+            target: Box::new(region(&prepare.target)),
+            min_index: prepare.min_index,
+        },
+        imp::Command::CommitMerge(commit) => tr::Command::CommitMerge {
+            source: Box::new(region(&commit.source)),
+            commit: commit.commit,
+            entries: commit.entries.iter().map(carried).collect(),
+        },
+        imp::Command::RollbackMerge { commit } => tr::Command::RollbackMerge { commit: *commit },
     }
 }
 
@@ -222,6 +250,17 @@ fn entry(entry: &eraftpb::Entry, payload: &imp::Payload) -> tr::Entry {
     tr::Entry { term: entry.term, command: said, epoch: proposed }
 }
 
+/// An entry of the source's log in the target's.
+fn carried(carried: &imp::CarriedEntry) -> tr::Entry {
+    let raft = eraftpb::Entry {
+        index: carried.index,
+        term: carried.term,
+        data: carried.data.to_vec().into(),
+        ..Default::default()
+    };
+    entry(&raft, &imp::Payload::of(&raft))
+}
+
 fn data(data: &BTreeMap<imp::Key, imp::Value>) -> BTreeMap<tr::Key, tr::Value> {
     data.iter().map(|(at, value)| (key(at), key(value))).collect()
 }
@@ -234,6 +273,7 @@ pub(crate) fn state(state: imp::PeerState) -> tr::PeerState {
     match state {
         imp::PeerState::Uninitialised => tr::PeerState::Uninitialised,
         imp::PeerState::Normal => tr::PeerState::Normal,
+        imp::PeerState::Merging => tr::PeerState::Merging,
         imp::PeerState::Tombstone => tr::PeerState::Tombstone,
     }
 }
@@ -247,8 +287,22 @@ pub(crate) fn role(role: StateRole) -> tr::Role {
     }
 }
 
-/// A live peer. `timeout_now` says whether its `TimeoutNow` is under way.
-pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
+/// Where a candidate's log ended when it asked, if it ends elsewhere now.
+pub(crate) fn asked_with(status: PeerStatus<'_>) -> Option<tr::LogPosition> {
+    let asked = position(status.asked_with());
+    let last = status.last_index();
+    let now = tr::LogPosition { index: last, term: status.log_term(last).unwrap_or_default() };
+    (asked != now).then_some(asked)
+}
+
+fn merge_state(merge: &imp::MergeState) -> tr::MergeState {
+    let imp::MergeState { min_index, target, commit } = merge;
+    tr::MergeState { min_index: *min_index, target: region(target), commit: *commit }
+}
+
+/// A live peer. `timeout_now` says whether its `TimeoutNow` is under way,
+/// `merged_into` what other stores have said of its region.
+pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Option<&imp::Region>) -> tr::Peer {
     let role = role(status.role());
     let voted = |granted| status.votes().filter(move |vote| vote.1 == granted).map(|vote| vote.0).collect();
     tr::Peer {
@@ -266,9 +320,13 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
         commit: status.commit(),
         applied: status.applied(),
         region: region(status.region()),
+        merge: status.merge().map(merge_state),
+        merged_into: merged_into.map(region),
+        log_since: status.log_since().map(epoch),
         snapshot: status.staged().map(|(at, body)| snapshot(at, body)),
         campaign: (role == tr::Role::Candidate).then(|| tr::Campaign {
             commit: position(status.asked_at()),
+            last: asked_with(status),
             granted: voted(true),
             rejected: voted(false),
         }),
@@ -290,8 +348,11 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool) -> tr::Peer {
 
 /// What is left of a destroyed peer.
 pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
-    let region = region(tombstone.region);
-    tr::Peer { applied: tombstone.applied, ..tr::Peer::blank(tombstone.id, tr::PeerState::Tombstone, region) }
+    tr::Peer {
+        applied: tombstone.applied,
+        merged_into: tombstone.merged_into.map(region),
+        ..tr::Peer::blank(tombstone.id, tr::PeerState::Tombstone, region(tombstone.region))
+    }
 }
 
 /// A message that is under way.
@@ -299,6 +360,7 @@ pub(crate) fn held(message: &imp::Message) -> tr::Held {
     let (term, said) = match &message.payload {
         imp::MessagePayload::Raft(raft) => (raft.term, said(raft)),
         imp::MessagePayload::Tombstone(known) => (0, tr::Message::Removed { region: region(known) }),
+        imp::MessagePayload::Merged(target) => (0, tr::Message::Merged { target: region(target) }),
     };
     tr::Held {
         region: message.region,

@@ -20,7 +20,9 @@ impl<G: Guards> World<G> {
             StoreStatus::Destroyed => return Err(Reason::StoreDown),
             StoreStatus::Down => {}
         }
-        let peer = self.status(at, region).filter(|peer| peer.state() == PeerState::Normal);
+        let peer = self
+            .status(at, region)
+            .filter(|peer| matches!(peer.state(), PeerState::Normal | PeerState::Merging));
         peer.ok_or(Reason::RegionNotFound)?;
         let known = if force { None } else { Some(self.known(region)?.clone()) };
         let stopped = self.nodes[at].store.take().expect("its disk is there");

@@ -1,7 +1,7 @@
 //! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
 //! belong to a round, and the end of a transfer; reports and orders that are late.
 
-use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, MessagePayload, Output};
+use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
 use super::rounds::{address, common_prefix};
@@ -78,7 +78,7 @@ impl<G: Guards> World<G> {
         };
         let receiver = self.up(message.to.store)?;
         let region = message.region;
-        if matches!(message.payload, MessagePayload::Tombstone(_)) {
+        if super::is_word_of_end(&message) {
             match self.step(receiver, region, Input::Message(message)) {
                 // It is not meant, or knows better: the message is gone.
                 Ok(_) | Err(Reason::NoEffect) => {}

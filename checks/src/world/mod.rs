@@ -99,7 +99,10 @@ impl<G: Guards> World<G> {
     pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
         let stored = self.nodes.iter().find(|node| node.id == store)?.store.as_ref()?;
         match stored.peer(region) {
-            Some(status) => Some(convert::peer(status, self.timeout_now(region, store).is_some())),
+            Some(status) => {
+                let told = stored.told_merged_into(region);
+                Some(convert::peer(status, self.timeout_now(region, store).is_some(), told))
+            }
             None => stored.tombstone(region).map(convert::tombstone),
         }
     }
@@ -229,7 +232,7 @@ impl<G: Guards> World<G> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
         let gone = outputs.iter().find_map(|output| match output {
-            Output::Message(answer) if matches!(answer.payload, MessagePayload::Tombstone(_)) => Some(answer),
+            Output::Message(answer) if is_word_of_end(answer) => Some(answer),
             _ => None,
         });
         let Some(told) = gone else { return Ok(outputs) };
@@ -258,7 +261,7 @@ impl<G: Guards> World<G> {
             Action::ApplySnapshot { region, store } => {
                 self.one(store, region, Input::ApplySnapshot { region })
             }
-            Action::Apply { region, store } => self.one(store, region, Input::Apply { region }),
+            Action::Apply { region, store } => self.apply_next(region, store),
             Action::Propose { region, store, ref command, epoch } => {
                 let command = convert::to_command(command);
                 let epoch = epoch.map(convert::to_epoch);
@@ -313,6 +316,16 @@ impl<G: Guards> World<G> {
     fn one(&mut self, store: StoreId, region: RegionId, input: Input) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         self.step(node, region, input).map(|_| Returned::Nothing)
+    }
+
+    /// The next admin entry; a merge reaches another region beside it.
+    fn apply_next(&mut self, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
+        let node = self.up(store)?;
+        let beside: Vec<RegionId> = self.nodes[node].store.iter().flat_map(Store::regions).collect();
+        for other in beside {
+            self.touch(node, other);
+        }
+        self.step(node, region, Input::Apply { region }).map(|_| Returned::Nothing)
     }
 
     fn answer_read(&mut self, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
@@ -372,6 +385,11 @@ impl<G: Guards> World<G> {
         self.requests.retain(|kept| kept.candidate != store);
         self.timeouts.retain(|kept| kept.from.store != store);
     }
+}
+
+/// Tells its receiver that it was removed, or its region merged.
+fn is_word_of_end(message: &Message) -> bool {
+    matches!(message.payload, MessagePayload::Tombstone(_) | MessagePayload::Merged(_))
 }
 
 fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {

@@ -52,7 +52,7 @@ impl Recovery<'_> {
     /// The initialised peers of stores that report, by place.
     fn left<'w, G: Guards>(&self, world: &'w World<G>) -> impl Iterator<Item = (usize, PeerStatus<'w>)> {
         let peers = self.reporting.iter().filter_map(|at| Some((*at, world.status(*at, self.region)?)));
-        peers.filter(|(_, peer)| peer.state() == PeerState::Normal)
+        peers.filter(|(_, peer)| matches!(peer.state(), PeerState::Normal | PeerState::Merging))
     }
 
     fn has_lost_majority<G: Guards>(&self, world: &World<G>) -> bool {

@@ -39,6 +39,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         commands: Vec::new(),
         child_commands: Vec::new(),
         splits: Vec::new(),
+        merges: Vec::new(),
         next_id: 10,
         max_replicas: 0,
         full: Vec::new(),

@@ -1,10 +1,21 @@
 use std::sync::Arc;
 
 use super::{Change, ChangeKind, Child, Command, Derive, Request};
-use crate::region::{Epoch, Key};
+use crate::merge::{CarriedEntry, CommitMerge};
+use crate::region::{Epoch, Key, Member, MemberRole, Region};
 
 fn bytes(text: &str) -> Key {
     Arc::from(text.as_bytes())
+}
+
+fn region() -> Region {
+    let peers = vec![Member { id: 21, store: 1, role: MemberRole::Learner }];
+    Region { start: bytes("a"), epoch: Epoch { conf_ver: 3, version: 200 }, peers, ..Region::unknown(2) }
+}
+
+fn carried() -> Vec<CarriedEntry> {
+    let entry = |index, data| CarriedEntry { index, term: 6, data: bytes(data) };
+    vec![entry(299, ""), entry(300, "data")]
 }
 
 fn commands() -> Vec<Command> {
@@ -23,6 +34,10 @@ fn commands() -> Vec<Command> {
         },
         Command::TransferLeader { to: 2 },
         Command::CompactLog { index: 1 << 40 },
+        Command::prepare_merge(region()),
+        Command::CommitMerge(Box::new(CommitMerge { source: region(), commit: 300, entries: carried() })),
+        Command::commit_merge(9),
+        Command::RollbackMerge { commit: 1 << 20 },
     ]
 }
 

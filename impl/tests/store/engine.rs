@@ -14,12 +14,7 @@ fn entries(indexes: impl IntoIterator<Item = u64>, term: u64) -> Vec<Entry> {
 
 fn engine() -> MemoryEngine {
     let mut engine = MemoryEngine::new();
-    let record = PeerRecord {
-        id: 1,
-        state: PeerState::Normal,
-        region: Region::unknown(REGION),
-        over_tombstone: false,
-    };
+    let record = PeerRecord::new(1, PeerState::Normal, Region::unknown(REGION));
     engine.write(vec![Write::Record(record), Write::Append(REGION, entries(6..=9, 5))]).unwrap();
     engine.sync().unwrap();
     engine

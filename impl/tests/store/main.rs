@@ -7,6 +7,7 @@ mod engine;
 mod force_leader;
 mod guards;
 mod lifecycle;
+mod merge;
 mod parking;
 mod ranges;
 mod recorder;

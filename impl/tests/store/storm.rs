@@ -1,5 +1,5 @@
-//! Splits, conf changes, elections, snapshots and crashes at once, drawn from a
-//! printed seed: no step fails otherwise than by a refusal, the range index is
+//! Splits, merges, conf changes, elections, snapshots and crashes at once, drawn
+//! from a printed seed: no step fails otherwise than by a refusal, the range index is
 //! what the peers say, and replicas that applied the same have the same.
 
 use std::collections::BTreeMap;
@@ -38,14 +38,30 @@ struct Storm {
     splits: usize,
     parked: usize,
     overlaps: usize,
+    /// Whether most changes of members are merges instead.
+    merges: bool,
+    merged: usize,
+    rolled_back: usize,
+    helped: usize,
 }
 
 impl Storm {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, merges: bool) -> Self {
         let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let cluster = Cluster::new(Sound, STORES, &[1, 2, 3]);
         let allocator = IdAllocator { next_id: 100 };
-        Self { cluster, random, allocator, splits: 0, parked: 0, overlaps: 0 }
+        Self {
+            cluster,
+            random,
+            allocator,
+            splits: 0,
+            parked: 0,
+            overlaps: 0,
+            merges,
+            merged: 0,
+            rolled_back: 0,
+            helped: 0,
+        }
     }
 
     fn key(&mut self) -> Key {
@@ -77,9 +93,7 @@ impl Storm {
             65..80 => {
                 let (store, region) = self.peer(false);
                 let _ = self.cluster.step(store, Input::ApplySnapshot { region });
-                let divided = self.cluster.stores[&store].regions().count();
-                let _ = self.cluster.step(store, Input::Apply { region });
-                self.splits += self.cluster.stores[&store].regions().count() - divided;
+                self.apply(store, region);
             }
             80..88 => {
                 let (key, (store, region)) = (self.key(), self.peer(true));
@@ -89,6 +103,7 @@ impl Storm {
                 };
                 let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
             }
+            88..97 if self.merges && self.random.below(8) > 0 => self.merge(),
             88..92 => self.split(),
             92..97 => self.change(),
             97 => {
@@ -110,11 +125,49 @@ impl Storm {
         }
     }
 
+    fn apply(&mut self, store: StoreId, region: RegionId) {
+        let before = &self.cluster.stores[&store];
+        let known = before.regions().count();
+        let was = before.peer(region).map(|peer| (peer.applied(), peer.merge().is_some()));
+        let applied = self.cluster.outputs(store, Input::Apply { region });
+        let after = &self.cluster.stores[&store];
+        self.splits += after.regions().count() - known;
+        let now = after.peer(region).map(|peer| (peer.applied(), peer.merge().is_some()));
+        let (Ok(outputs), Some((from, merging)), Some((to, still))) = (applied, was, now) else { return };
+        self.rolled_back += usize::from(merging && !still);
+        self.helped += usize::from(from == to);
+        let ended =
+            |output: &Output| matches!(output, Output::Destroyed { region: gone, .. } if *gone != region);
+        self.merged += usize::from(outputs.iter().any(ended));
+    }
+
+    /// A region that merges is taken in or opened again; where none does, a
+    /// leader gives its region up.
+    fn merge(&mut self) {
+        let (store, region) = self.peer(true);
+        let here = &self.cluster.stores[&store];
+        let merging: Vec<_> = here
+            .regions()
+            .filter_map(|region| Some((region, here.peer(region)?.merge()?.target.id)))
+            .collect();
+        let (region, command) = match self.random.of(&merging).copied() {
+            Some((source, target)) if self.random.below(4) > 0 => (target, Command::commit_merge(source)),
+            Some((source, _)) => (source, Command::rollback_merge()),
+            None => {
+                let others = here.regions().filter_map(|other| here.peer(other));
+                let others: Vec<_> = others.map(|other| other.region().clone()).collect();
+                let Some(target) = self.random.of(&others) else { return };
+                (region, Command::prepare_merge(target.clone()))
+            }
+        };
+        let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
+    }
+
     fn deliver(&mut self) {
         let Some(last) = (self.cluster.sent.len() as u64).checked_sub(1) else { return };
         // Mostly in order; now and then late, lost or twice.
         let at = if self.random.below(10) == 0 { self.random.below(last + 1) } else { 0 } as usize;
-        let fate = self.random.below(20);
+        let fate = self.random.below(if self.merges { 6 } else { 20 });
         let Some(message) = self.cluster.sent.remove(at) else { return };
         if fate == 0 {
             return;
@@ -164,13 +217,31 @@ impl Storm {
         let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
     }
 
+    /// What was merged somewhere goes no further anywhere.
+    fn check_merged(&self) {
+        let stores = self.cluster.stores.values();
+        let mut over = BTreeMap::new();
+        for store in stores.clone() {
+            for tombstone in store.regions().filter_map(|region| store.tombstone(region)) {
+                let last = over.entry(tombstone.region.id).or_insert(0);
+                *last = tombstone.merged_into.map_or(*last, |_| tombstone.region.epoch.version.max(*last));
+            }
+        }
+        for (region, over) in over.into_iter().filter(|(_, over)| *over > 0) {
+            for peer in stores.clone().filter_map(|store| store.peer(region)) {
+                let alive = peer.region().epoch.version;
+                assert!(alive <= over, "region {region} lives on at {alive}, was merged at {over}");
+            }
+        }
+    }
+
     fn check(&self) {
         let mut applied = BTreeMap::new();
         for (id, store) in &self.cluster.stores {
             let mut ranges: Vec<_> = store
                 .regions()
                 .filter_map(|region| store.peer(region))
-                .filter(|peer| peer.state() == PeerState::Normal)
+                .filter(|peer| peer.state() != PeerState::Uninitialised)
                 .map(|peer| (peer.region().start.clone(), peer.region().end.clone(), peer.region().id))
                 .collect();
             ranges.sort();
@@ -183,7 +254,7 @@ impl Storm {
             }
             for region in store.regions() {
                 let Some(peer) = store.peer(region) else { continue };
-                if peer.state() != PeerState::Normal {
+                if peer.state() == PeerState::Uninitialised {
                     continue;
                 }
                 assert!(peer.data().keys().all(|key| peer.region().contains(key)));
@@ -200,7 +271,7 @@ fn splits_race_everything() {
     let (mut splits, mut parked, mut overlaps) = (0, 0, 0);
     for seed in 1..=SEEDS {
         println!("seed {seed}");
-        let mut storm = Storm::new(seed);
+        let mut storm = Storm::new(seed, false);
         for _ in 0..ACTIONS {
             storm.act();
             storm.check();
@@ -211,4 +282,23 @@ fn splits_race_everything() {
     }
     println!("{splits} splits applied, {parked} messages parked, {overlaps} snapshots refused");
     assert!(splits > 0 && parked > 0 && overlaps > 0, "{splits} {parked} {overlaps}");
+}
+
+#[test]
+fn merges_race_everything() {
+    let (mut merged, mut rolled_back, mut helped) = (0, 0, 0);
+    for seed in 1..=SEEDS {
+        println!("seed {seed}");
+        let mut storm = Storm::new(seed, true);
+        for _ in 0..ACTIONS {
+            storm.act();
+            storm.check();
+            storm.check_merged();
+        }
+        merged += storm.merged;
+        rolled_back += storm.rolled_back;
+        helped += storm.helped;
+    }
+    println!("{merged} sources taken in, {rolled_back} merges taken back, {helped} sources helped on");
+    assert!(merged > 0 && rolled_back > 0 && helped > 0, "{merged} {rolled_back} {helped}");
 }

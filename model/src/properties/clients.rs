@@ -65,6 +65,8 @@ pub fn no_lost_write<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
 }
 
 #[cfg(test)]
+mod across_merge;
+#[cfg(test)]
 mod across_split;
 
 #[cfg(test)]

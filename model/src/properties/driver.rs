@@ -7,7 +7,8 @@
 //! recovery, which may give a region its first epoch anew.
 
 use rollcall_traces::{
-    Cluster, Epoch, History, KnownRegion, PlacementDriver, Region, RegionId, StoreId, StoreState, StoreStatus,
+    Cluster, Epoch, History, KnownRegion, Peer, PlacementDriver, Region, RegionId, StoreId, StoreState,
+    StoreStatus,
 };
 
 use super::{Property, Violation, is_initialised, shows_region};
@@ -27,7 +28,8 @@ use super::{Property, Violation, is_initialised, shows_region};
 ///
 /// Where a disk is gone for good, the replica that had applied and reported
 /// the newest configuration may have been on it: then an older one that is left
-/// proves nothing. A peer that is on the store still, and does not know yet
+/// proves nothing. Where the region was merged away, the tombstones of those who
+/// applied that have the newest. A peer that is on the store still, and does not know yet
 /// that it was removed, is no violation. A region that PD takes for recreated
 /// begins anew, and what was promised of it before is void. Who gives up a store
 /// by force says that it is gone, and not that it is empty: nothing is judged of it.
@@ -67,7 +69,8 @@ fn believed_on(pd: &PlacementDriver, store: StoreId, region: RegionId, up_to: u6
 
 /// The newest configuration that a living replica has applied, under the same condition.
 fn applied_on<C: Cluster>(cluster: &C, store: StoreId, region: RegionId, up_to: u64) -> Option<&Region> {
-    let living = cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| is_initialised(peer));
+    let knows = |peer: &&Peer| is_initialised(peer) || peer.is_merged_away();
+    let living = cluster.replicas(region).map(|(_, peer)| peer).filter(knows);
     let newest = living.map(|peer| &peer.region).max_by_key(|meta| meta.epoch.conf_ver)?;
     let conf_ver = newest.epoch.conf_ver;
     let is_old = conf_ver == up_to || conf_ver < up_to && !a_disk_is_gone(cluster);

@@ -1,7 +1,7 @@
 //! Region epochs and configurations. After TiKV `util.rs` `is_epoch_stale`,
 //! `admin_cmd_epoch_lookup`, and raft-rs `has_pending_conf`.
 
-use rollcall_traces::{Cluster, Epoch, History, PeerState, Role};
+use rollcall_traces::{Cluster, Epoch, History, Role};
 
 use super::{Few, Property, Violation, every_pair, every_replica, shows_region};
 
@@ -80,7 +80,7 @@ fn versions_tell_apart<C: Cluster>(cluster: &C) -> Result<(), Violation> {
 pub fn single_change<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::SingleChange.not_latched(history)?;
     every_replica(cluster, |region, (store, peer)| {
-        if peer.role != Role::Leader || peer.state != PeerState::Normal {
+        if peer.role != Role::Leader || !peer.is_initialised() {
             return Ok(());
         }
         let unapplied =
@@ -99,7 +99,7 @@ pub fn single_change<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, HistoryParts, Key, Member, MemberRole, Region, View};
+    use rollcall_traces::{Action, HistoryParts, Key, Member, MemberRole, PeerState, Region, View};
 
     use super::super::forge::*;
     use super::*;

@@ -102,6 +102,8 @@ pub fn applied_agreement<C: Cluster>(cluster: &C, _: &History) -> Result<(), Vio
         }
         let differing = if a.region != b.region {
             format!("regions: {} and {}", a.region, b.region)
+        } else if a.merge != b.merge {
+            format!("merges: {:?} and {:?}", a.merge, b.merge)
         } else if a.data != b.data {
             format!("data: {:?} and {:?}", a.data, b.data)
         } else {

@@ -286,7 +286,7 @@ fn every_replica<C: Cluster>(
 }
 
 fn is_initialised(peer: &Peer) -> bool {
-    peer.state == PeerState::Normal
+    peer.is_initialised()
 }
 
 /// A peer that never was initialised, and its tombstone, know no region.

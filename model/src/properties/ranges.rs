@@ -48,6 +48,10 @@ fn initialised_on<'a, C: Cluster>(
 /// as of the removal, and gives way only to a peer that somebody with a newer
 /// configuration created, who shows at least as new a range.
 ///
+/// A region that was merged away has no range any more: its newest is the one
+/// with which it gave itself up, and a tombstone says so. One that lives on
+/// beyond that has the range still, and so has who took it in.
+///
 /// What nobody shows can be gone with a disk only, so nothing is said once a
 /// store was destroyed.
 ///
@@ -86,7 +90,10 @@ fn covered(newest: &Few<&Region>) -> Result<(), Violation> {
 
 fn newest_meta<C: Cluster>(cluster: &C, region: RegionId) -> Option<&Region> {
     let metas = cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
-    metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)
+    let newest = metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)?;
+    let ended =
+        |(_, peer): (_, &Peer)| peer.is_merged_away() && peer.region.epoch.version >= newest.epoch.version;
+    (!cluster.replicas(region).any(ended)).then_some(newest)
 }
 
 #[cfg(test)]
@@ -131,6 +138,40 @@ mod tests {
     fn a_slow_parent_shares_keys_with_the_child_on_another_store() {
         assert_eq!(range_disjoint(&slow_third(), &History::default()), Ok(()));
         assert_eq!(range_disjoint(&three_split(), &History::default()), Ok(()));
+    }
+
+    /// Everywhere region 1 has taken the child in.
+    fn taken_in() -> View {
+        with(&three_split(), |view| {
+            for store in 1..=3 {
+                let before = peer(view, store).region.clone();
+                let child = peer_of(view, store, CHILD);
+                (child.state, child.merged_into) = (PeerState::Tombstone, Some(before));
+                let target = &mut peer(view, store).region;
+                (target.end, target.epoch.version) = (Key::empty(), 3);
+            }
+            reindex(view);
+        })
+    }
+
+    #[test]
+    fn a_region_that_was_merged_away_has_no_range() {
+        assert_eq!(cover(&taken_in(), true), Ok(()));
+        let removed = with(&taken_in(), |view| {
+            (1..=3).for_each(|store| peer_of(view, store, CHILD).merged_into = None);
+        });
+        let violation = cover(&removed, true).unwrap_err();
+        assert!(violation.what.contains("shares a key"), "{violation}");
+    }
+
+    #[test]
+    fn a_region_that_lives_on_beyond_its_merge_has_its_range_still() {
+        let rolled_back = with(&taken_in(), |view| {
+            let child = peer_of(view, 3, CHILD);
+            (child.state, child.merged_into) = (PeerState::Normal, None);
+            child.region.epoch.version += 2;
+        });
+        assert!(cover(&rolled_back, true).is_err());
     }
 
     /// The history of a cluster whose regions began with every key, or not.

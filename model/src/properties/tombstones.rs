@@ -36,13 +36,13 @@ pub fn clean_tombstone<C: Cluster>(cluster: &C, history: &History) -> Result<(),
         let wrong = match peer.state {
             PeerState::Tombstone => left_in_tombstone(peer),
             PeerState::Uninitialised => left_for_newcomer(peer),
-            PeerState::Normal => outlives_its_removal(store, peer),
+            PeerState::Normal | PeerState::Merging => outlives_its_removal(store, peer),
         };
         let Some(wrong) = wrong else { return Ok(()) };
         let state = match peer.state {
             PeerState::Tombstone => "the tombstone of",
             PeerState::Uninitialised => "the uninitialised",
-            PeerState::Normal => "the",
+            PeerState::Normal | PeerState::Merging => "the",
         };
         let what = format!("{state} peer {} on store {store} {wrong}", peer.id);
         Err(Violation::new(Property::CleanTombstone, region, what))
@@ -55,6 +55,7 @@ fn left_in_tombstone(peer: &Peer) -> Option<&'static str> {
         || peer.campaign.is_some()
         || peer.leading.is_some()
         || peer.read.is_some()
+        || peer.merge.is_some()
         || peer.snapshot.is_some();
     if volatile {
         return Some("still takes part");

@@ -3,11 +3,13 @@
 //! Follows TiKV `apply.rs` (`exec_raft_cmd`, `exec_change_peer`,
 //! `exec_compact_log`) and `fsm/peer.rs on_ready_change_peer`.
 
-use rollcall_traces::{Command, Entry, LogPosition, Peer, PeerId, Reason, Region, RegionId, StoreId};
+use rollcall_traces::{
+    Command, Entry, LogPosition, Peer, PeerId, PeerState, Reason, Region, RegionId, StoreId,
+};
 
 use super::deliver::entomb;
 use super::propose::{check_epoch, is_duplicate};
-use super::{conf_change, raft, read, split};
+use super::{conf_change, merge, raft, read, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -23,9 +25,20 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     }
     let entry = peer.log.entry(index).cloned().ok_or(Reason::NothingToApply)?;
     let Some(command) = &entry.command else { return Err(Reason::NothingToApply) };
+    if let Command::CommitMerge { .. } = command
+        && let merge::Taken::Helped = merge::apply_commit(draft, region, store, &entry)?
+    {
+        return Ok(());
+    }
     let peer = draft.peer_mut(store, region);
     if let Command::CompactLog { index: to } = command {
         compact(peer, *to);
+    } else if let Command::PrepareMerge { .. } = command {
+        merge::apply_prepare(peer, &entry, index, guards);
+    } else if let Command::RollbackMerge { .. } = command {
+        merge::apply_rollback(peer, &entry, guards);
+    } else if command.is_merge() {
+        // Taken in, or too late.
     } else if matches!(command, Command::Split { .. }) {
         split::apply(draft, region, store, &entry);
     } else if is_valid(peer, &entry, command, guards) {
@@ -52,10 +65,11 @@ fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> 
         || (!guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command))
 }
 
-/// Discards the log up to `to`, which must be applied.
+/// Discards the log up to `to`, which must be applied. Of a merging region
+/// nothing goes: the target's replicas may need it.
 fn compact(peer: &mut Peer, to: u64) {
     let truncated = peer.log.truncated.index;
-    if to <= truncated || to > peer.applied {
+    if peer.state == PeerState::Merging || to <= truncated || to > peer.applied {
         return;
     }
     let Some(term) = peer.log.term(to) else { return };

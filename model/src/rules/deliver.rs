@@ -10,6 +10,7 @@ use rollcall_traces::{
     Region, RegionId, StoreId,
 };
 
+use super::merge_elsewhere;
 use super::ranges;
 
 use crate::draft::{Draft, is_live, member_of_own_region};
@@ -141,6 +142,14 @@ impl Envelope {
         if let Some(tombstone) = draft.peer(self.to.store, self.region)
             && draft.holds(Guard::TombstoneRefusesStale)
         {
+            // A merged region comes back nowhere.
+            if let Some(target) = &tombstone.merged_into {
+                let (region, target) = (tombstone.region.clone(), target.clone());
+                if region.member_on(self.from.store).is_none() {
+                    return Err(self.tell_removed(draft, region, answer));
+                }
+                return Err(self.tell_merged(draft, target, region.epoch, answer));
+            }
             if self.epoch.is_stale_against(&tombstone.region.epoch) {
                 if tombstone.region.member_on(self.from.store).is_some() {
                     return Err(Reason::StaleEpoch);
@@ -155,7 +164,10 @@ impl Envelope {
         let refused = if kind != Kind::Initial {
             Some(Reason::NotInitialMessage)
         } else {
-            ranges::taken(draft, self.to.store, self.region, &self.range).then_some(Reason::RangeOverlap)
+            let (store, version) = (self.to.store, self.epoch.version);
+            let taken =
+                merge_elsewhere::taken_but_for_merged(draft, store, self.region, version, &self.range);
+            taken.then_some(Reason::RangeOverlap)
         };
         match (refused, first) {
             (Some(_), Some(message)) => return self.park(draft, message),
@@ -204,23 +216,46 @@ impl Envelope {
         Reason::SenderRemoved
     }
 
+    /// Answers that the sender's region was taken in by another.
+    fn tell_merged(&self, draft: &mut Draft, target: Region, epoch: Epoch, answer: Answer) -> Reason {
+        match answer {
+            Answer::Held => {
+                let held = self.word(draft, epoch, Message::Merged { target });
+                draft.hold(held);
+            }
+            Answer::Given if draft.up(self.from.store).is_ok() => {
+                // Whether it minds is its own affair: the message was refused.
+                let _ = merge_elsewhere::told(draft, self.region, self.from.store, &target);
+            }
+            Answer::Given | Answer::Lost => {}
+        }
+        Reason::SenderRemoved
+    }
+
     /// The word of its removal, from the receiving store to the sender.
     fn removal(&self, draft: &Draft, known: Region) -> Held {
+        self.word(draft, known.epoch, Message::Removed { region: known })
+    }
+
+    fn word(&self, draft: &Draft, epoch: Epoch, message: Message) -> Held {
         let teller = draft.peer(self.to.store, self.region).expect("who tells is there");
         let from = match teller.state {
             PeerState::Tombstone => Member { id: teller.id, store: self.to.store, role: MemberRole::Learner },
             _ => member_of_own_region(teller, self.to.store),
         };
-        Held {
-            region: self.region,
-            from,
-            to: self.from,
-            term: 0,
-            epoch: known.epoch,
-            range: KeyRange::default(),
-            message: Message::Removed { region: known },
-        }
+        Held { region: self.region, from, to: self.from, term: 0, epoch, range: KeyRange::default(), message }
     }
+}
+
+/// Destroys a peer that `target` has taken in; its tombstone keeps `region`.
+pub(super) fn bury_merged(draft: &mut Draft, store: StoreId, mut region: Region, target: Option<Region>) {
+    let peer = draft.peer(store, region.id).expect("who is destroyed is there");
+    let at = region.id;
+    if peer.state == PeerState::Uninitialised {
+        region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
+    }
+    entomb(draft, store, region);
+    draft.peer_mut(store, at).merged_into = target;
 }
 
 /// Destroys the peer; its tombstone keeps `region`.

@@ -82,7 +82,8 @@ pub(crate) fn request(
         .copied()
         .ok_or(Reason::NotInConfig)?;
     let envelope = Envelope::from_peer(asking, candidate, to);
-    let last = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
+    let own = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
+    let last = campaign.last.unwrap_or(own);
     Ok((envelope, last, campaign.commit))
 }
 

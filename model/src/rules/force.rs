@@ -4,7 +4,7 @@
 //! stopped. It follows TiKV `src/server/debug.rs` (`set_region_tombstone`,
 //! `set_region_tombstone_by_force`). The placement driver is asked, and never told.
 
-use rollcall_traces::{PeerState, Reason, Region, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 
 use super::deliver::entomb;
 use super::driver::present;
@@ -25,7 +25,7 @@ pub(super) fn tombstone_peer(
         Some(StoreStatus::Up) => return Err(Reason::StoreUp),
         _ => return Err(Reason::StoreDown),
     }
-    let peer = draft.peer(store, region).filter(|peer| peer.state == PeerState::Normal);
+    let peer = draft.peer(store, region).filter(|peer| peer.is_initialised());
     let peer = peer.ok_or(Reason::RegionNotFound)?;
     let last =
         if force { peer.region.clone() } else { removed_by_driver(draft, store, &peer.region, peer.id)? };

@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
-use super::{driver, election, raft, replicate, split, transfer};
+use super::{driver, election, merge_elsewhere, raft, replicate, split, transfer};
 use crate::draft::{Draft, is_live};
 use crate::model::FIRST;
 
@@ -61,6 +61,9 @@ pub(crate) fn hold(
         }
         Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
     };
+    if let Message::Snapshot(_) = message {
+        replicate::sends_snapshots(draft.leader(from, region)?)?;
+    }
     draft.hold(envelope.holding(message));
     Ok(())
 }
@@ -84,6 +87,11 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
     }
     if let Message::Removed { region } = &held.message {
         take_removal(draft, &held, region)?;
+        draft.rest_mut().held.remove(slot);
+        return Ok(None);
+    }
+    if let Message::Merged { target } = &held.message {
+        merge_elsewhere::told(draft, held.region, held.to.store, target)?;
         draft.rest_mut().held.remove(slot);
         return Ok(None);
     }
@@ -130,12 +138,11 @@ pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, 
         Ok(said) => (Ok(()), said.map(|said| election::answer_of(draft, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
-    (
-        result,
-        answer
-            .or(told
-                .filter(|told| matches!(told.message, Message::Removed { .. }) && told.to == envelope.from)),
-    )
+    (result, answer.or(told.filter(|told| is_word_of_end(&told.message) && told.to == envelope.from)))
+}
+
+fn is_word_of_end(message: &Message) -> bool {
+    matches!(message, Message::Removed { .. } | Message::Merged { .. })
 }
 
 /// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it
@@ -199,6 +206,7 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
         }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
         Message::Removed { .. }
+        | Message::Merged { .. }
         | Message::SplitAnswer { .. }
         | Message::Order(_)
         | Message::RegionReport { .. } => unreachable!("raft never sees it"),

@@ -9,6 +9,8 @@ mod driver;
 mod election;
 mod force;
 mod late;
+mod merge;
+mod merge_elsewhere;
 mod propose;
 mod raft;
 mod ranges;
@@ -23,6 +25,8 @@ use rollcall_traces::{Action, Answer, Held, Outcome, Reason, Returned, StoreId, 
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::state::{Parts, State};
+
+pub(crate) use merge::has_left;
 
 /// Takes one action. Refused exactly when the cluster is unchanged and nothing
 /// is returned; a step that is cut short after something changed is done.
@@ -119,6 +123,9 @@ fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         let peer = draft.peer_mut(store, region);
         peer.snapshot = None;
         peer.read = None;
+        if peer.state != rollcall_traces::PeerState::Tombstone {
+            peer.merged_into = None;
+        }
         raft::become_follower(peer, peer.term, 0);
     }
     ranges::rebuild(draft, store);

@@ -8,7 +8,7 @@ use rollcall_traces::{
     Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId, Transfer,
 };
 
-use super::{conf_change, raft, split};
+use super::{conf_change, merge, raft, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -23,6 +23,7 @@ pub(crate) fn propose(
     let peer = draft.leader(store, region)?;
     let epoch = epoch.unwrap_or(peer.region.epoch);
     check_epoch(&peer.region.epoch, &epoch, command)?;
+    merge::check_not_merging(peer, command, guards)?;
     if let Command::TransferLeader { to } = command {
         let transfer = check_transfer(peer, *to, guards)?;
         if let Some(leading) = &mut draft.peer_mut(store, region).leading {
@@ -30,15 +31,19 @@ pub(crate) fn propose(
         }
         return Ok(());
     }
-    check_command(draft, store, peer, command)?;
+    let mut command = check_command(draft, store, peer, command)?;
+    if let Command::PrepareMerge { min_index, .. } = &mut command {
+        *min_index = merge::first_index_missed(peer, guards)?;
+    }
     let epoch = if matches!(command, Command::CompactLog { .. }) { Epoch::default() } else { epoch };
     let peer = draft.peer_mut(store, region);
-    peer.log.entries.push(Entry { term: peer.term, command: Some(command.clone()), epoch });
+    let is_change = command.is_conf_change();
+    peer.log.entries.push(Entry { term: peer.term, command: Some(command), epoch });
     let last = peer.log.last_index();
     let id = peer.id;
     if let Some(leading) = &mut peer.leading {
         leading.matched.insert(id, last);
-        if command.is_conf_change() {
+        if is_change {
             leading.pending_conf_index = last;
         }
     }
@@ -50,7 +55,10 @@ pub(crate) fn propose(
 pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
         Command::Put { .. } | Command::Delete { .. } => given.version == own.version,
-        Command::Split { .. } => given == own,
+        Command::Split { .. }
+        | Command::PrepareMerge { .. }
+        | Command::CommitMerge { .. }
+        | Command::RollbackMerge { .. } => given == own,
         Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
             given.conf_ver == own.conf_ver
         }
@@ -59,7 +67,8 @@ pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Resu
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 
-fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) -> Result<(), Reason> {
+/// Whether the leader takes the command, and what its store makes of it.
+fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) -> Result<Command, Reason> {
     let guards = draft.guards();
     match command {
         Command::Put { key, .. } | Command::Delete { key } if !peer.region.contains(key) => {
@@ -74,27 +83,43 @@ fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) 
         }
         _ => {}
     }
+    let whole = merge::look_beside(draft, store, peer, command)?;
     let transferring = peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
     if transferring && guards.holds(Guard::NoProposalsWhileTransferring) {
         return Err(Reason::TransferringLeader);
     }
+    if command.is_conf_change() && raft::has_pending_conf(peer, guards) {
+        return Err(Reason::PendingConfChange);
+    }
+    if epoch_is_changing(peer, command, guards) {
+        return Err(Reason::EpochChanging);
+    }
     if command.is_conf_change() {
         check_conf_change(peer, command, guards)?;
     }
-    if epoch_is_changing(peer, command) { Err(Reason::EpochChanging) } else { Ok(()) }
+    if command.is_merge() && peer.log.term(peer.applied) != Some(peer.term) {
+        return Err(Reason::NotAppliedTerm);
+    }
+    Ok(whole)
 }
 
 /// TiKV `CmdEpochChecker`: what this leader proposed in its term and has not
 /// applied makes the epoch stale that the new command is proposed under.
-fn epoch_is_changing(peer: &Peer, command: &Command) -> bool {
+fn epoch_is_changing(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
     let (version, conf_ver) = match command {
         Command::Put { .. } | Command::Delete { .. } => (true, false),
-        Command::Split { .. } => (true, true),
+        Command::Split { .. }
+        | Command::PrepareMerge { .. }
+        | Command::CommitMerge { .. }
+        | Command::RollbackMerge { .. } => (true, true),
         Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => (false, true),
         Command::TransferLeader { .. } | Command::CompactLog { .. } => (false, false),
     };
     let changes = |earlier: &Command| {
-        version && matches!(earlier, Command::Split { .. }) || conf_ver && earlier.is_conf_change()
+        let closes =
+            matches!(earlier, Command::PrepareMerge { .. }) && guards.holds(Guard::MergeStopsChanges);
+        version && (matches!(earlier, Command::Split { .. }) || earlier.is_merge())
+            || conf_ver && (earlier.is_conf_change() || closes)
     };
     (version || conf_ver)
         && peer.log.iter().any(|(index, entry)| {
@@ -103,9 +128,6 @@ fn epoch_is_changing(peer: &Peer, command: &Command) -> bool {
 }
 
 fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
-    if raft::has_pending_conf(peer, guards) {
-        return Err(Reason::PendingConfChange);
-    }
     if guards.holds(Guard::ChangeWaitsForOwnElection) && peer.log.term(peer.applied) != Some(peer.term) {
         return Err(Reason::NotAppliedTerm);
     }

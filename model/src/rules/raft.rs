@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_traces::{
-    Campaign, Command, Entry, Epoch, Leading, LogPosition, Peer, PeerId, PeerState, Region, Role,
-};
+use rollcall_traces::{Campaign, Command, Entry, Epoch, Leading, LogPosition, Peer, PeerId, Region, Role};
 
 use crate::guard::{Guard, GuardSet};
 
@@ -28,7 +26,7 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
 
 /// Whether the peer is a voter of its own applied configuration.
 pub(crate) fn is_promotable(peer: &Peer) -> bool {
-    peer.state == PeerState::Normal && peer.region.is_voter(peer.id)
+    peer.is_initialised() && peer.region.is_voter(peer.id)
 }
 
 /// Whether a conf change is committed and not applied.
@@ -68,7 +66,7 @@ pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
     become_follower(peer, peer.term + 1, 0);
     peer.role = Role::Candidate;
     peer.vote = peer.id;
-    peer.campaign = Some(Campaign { commit, granted: [peer.id].into(), rejected: [].into() });
+    peer.campaign = Some(Campaign { commit, last: None, granted: [peer.id].into(), rejected: [].into() });
     count_votes(peer, guards);
 }
 

@@ -4,7 +4,7 @@
 //! is written where a peer gets a range (split, snapshot) or ends, beside the
 //! peers themselves. Whether the two agree is a property, not a matter of course.
 
-use rollcall_traces::{KeyRange, PeerState, RangeEntry, Region, RegionId, StoreId};
+use rollcall_traces::{KeyRange, Peer, RangeEntry, Region, RegionId, StoreId};
 
 use crate::draft::Draft;
 use crate::state::{entry_of, index_of};
@@ -20,7 +20,7 @@ pub(super) fn set(draft: &mut Draft, store: StoreId, region: &Region) {
 
 /// The peer ends, and with it its range.
 pub(super) fn end(draft: &mut Draft, store: StoreId, region: RegionId) {
-    if draft.peer(store, region).is_some_and(|peer| peer.state == PeerState::Normal) {
+    if draft.peer(store, region).is_some_and(Peer::is_initialised) {
         draft.meta_mut(store).ranges.retain(|entry| entry.region != region);
     }
 }
@@ -35,19 +35,18 @@ pub(super) fn rebuild(draft: &mut Draft, store: StoreId) {
     meta.parked.clear();
 }
 
-/// Whether another region here owns a part of the range, by the index.
-pub(super) fn taken(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
+/// The other regions here that own a part of the range, by the index.
+pub(super) fn owners(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> Vec<RegionId> {
     let owned =
-        |entry: &RangeEntry| entry.region != region && range.overlaps_between(&entry.start, &entry.end);
-    draft.meta(store).ranges.iter().any(owned)
+        |entry: &&RangeEntry| entry.region != region && range.overlaps_between(&entry.start, &entry.end);
+    draft.meta(store).ranges.iter().filter(owned).map(|entry| entry.region).collect()
 }
 
-/// Whether the range is taken, or will be by a snapshot that waits here.
-pub(super) fn taken_or_awaited(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
+/// Whether the range will be taken by a snapshot that waits here.
+pub(super) fn awaited(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
     let awaited = |other: RegionId| {
         let snapshot = draft.peer(store, other).and_then(|peer| peer.snapshot.as_ref());
         snapshot.is_some_and(|snapshot| snapshot.region.range().overlaps(range))
     };
-    taken(draft, store, region, range)
-        || draft.regions_on(store).into_iter().any(|other| other != region && awaited(other))
+    draft.regions_on(store).into_iter().any(|other| other != region && awaited(other))
 }

@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, StoreId};
 
-use super::{raft, split};
+use super::{merge, raft, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -10,6 +10,9 @@ pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Ke
     let peer = draft.leader(store, region)?;
     if !peer.region.contains(key) {
         return Err(Reason::KeyNotInRegion);
+    }
+    if merge::is_near(peer) {
+        return Err(Reason::Merging);
     }
     if peer.read.is_some() {
         return Err(Reason::ReadPending);

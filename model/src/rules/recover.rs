@@ -14,8 +14,8 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Change, ChangeKind, Command, Entries, Member, MemberRole, Peer, PeerId, PeerState, Reason,
-    Region, RegionId, StoreId,
+    Answer, Change, ChangeKind, Command, Entries, Member, MemberRole, Peer, PeerId, Reason, Region, RegionId,
+    StoreId,
 };
 
 use super::{apply, driver, election, propose, raft, replicate};
@@ -54,7 +54,7 @@ impl Recovery<'_> {
     fn left<'d>(&self, draft: &'d Draft) -> impl Iterator<Item = (StoreId, &'d Peer)> {
         let peers =
             self.reporting.iter().filter_map(|store| Some((*store, draft.peer(*store, self.region)?)));
-        peers.filter(|(_, peer)| peer.state == PeerState::Normal)
+        peers.filter(|(_, peer)| peer.is_initialised())
     }
 
     fn has_lost_majority(&self, draft: &Draft) -> bool {

@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind};
-use super::{election, raft, ranges, read};
+use super::{election, merge_elsewhere, raft, ranges, read};
 use crate::draft::{Draft, is_live, snapshot_of};
 use crate::guard::{Guard, GuardSet};
 
@@ -34,6 +34,7 @@ pub(crate) fn replicate(
             if answer != Answer::Given {
                 return Err(Reason::NoAnswer);
             }
+            sends_snapshots(leading)?;
             envelope.receive(draft, Kind::Snapshot, None, answer)?;
             refuse_stale_term(draft, &envelope)?;
             check_snapshot(draft, &envelope, &snapshot)?;
@@ -113,6 +114,11 @@ pub(crate) fn next_message(leading: &Peer, follower: &Log, entries: Entries) -> 
         entries: sent.to_vec(),
         commit: leading.commit,
     }
+}
+
+/// A merging region is of no use to anybody new, and no member needs one.
+pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
+    if leading.state == PeerState::Merging { Err(Reason::Merging) } else { Ok(()) }
 }
 
 /// The last index at which both logs have an entry of the same term.
@@ -196,9 +202,17 @@ pub(crate) fn check_snapshot(draft: &Draft, envelope: &Envelope, snapshot: &Snap
         return Err(Reason::NotInConfig);
     }
     let range = snapshot.region.range();
-    if draft.holds(Guard::SnapshotChecksOverlap)
-        && ranges::taken_or_awaited(draft, envelope.to.store, envelope.region, &range)
-    {
+    let (store, region) = (envelope.to.store, envelope.region);
+    let receiver = draft.live(store, region)?;
+    // A source that is still here goes with the range that comes, but not if an
+    // entry that waits here is the one to take it in.
+    let taken = if receiver.applied == receiver.commit {
+        let version = snapshot.region.epoch.version;
+        merge_elsewhere::taken_but_for_merged(draft, store, region, version, &range)
+    } else {
+        !ranges::owners(draft, store, region, &range).is_empty()
+    };
+    if draft.holds(Guard::SnapshotChecksOverlap) && (taken || ranges::awaited(draft, store, region, &range)) {
         return Err(Reason::SnapshotOverlap);
     }
     Ok(())
@@ -245,6 +259,8 @@ pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId
             peer.read = None;
         }
         peer.state = PeerState::Normal;
+        peer.merge = None;
+        peer.log_since = Some(snapshot.region.epoch);
         peer.over_tombstone = false;
         peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
         peer.commit = snapshot.position.index;
@@ -252,6 +268,7 @@ pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId
         peer.region = snapshot.region;
         peer.data = snapshot.data;
         let region = peer.region.clone();
+        merge_elsewhere::bury_brought(draft, store, &region);
         if moves {
             ranges::set(draft, store, &region);
         }

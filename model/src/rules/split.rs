@@ -32,6 +32,9 @@ pub(crate) fn ask(
     let leader = draft.leader(store, region)?;
     let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
     let members = leader.region.peers.len();
+    if leader.state == PeerState::Merging {
+        return Err(Reason::Merging);
+    }
     if keys.is_empty() {
         return Err(Reason::NoSplitKey);
     }

@@ -6,10 +6,13 @@
 //! from every store and, once, from the leader.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
+    Action, AdminOperator, Answer, Budgets, Command, Derive, Entries, Key, RegionId, Scope, SplitKeys,
+    StoreId,
 };
 
-use super::{Asked, Family, Plan, REGION, Size, either, elected, named_for, put, region, scope};
+use super::{
+    Asked, Family, NEIGHBOUR, Plan, REGION, Size, either, elected, named_for, neighbours, put, region, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -31,6 +34,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         one_replica(standard),
         tombstone_by_hand(standard),
         forced_by_hand(standard),
+        merge_racing_a_decommission(standard),
+        target_led_by_who_lags(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -555,4 +560,71 @@ fn forced_by_hand(standard: bool) -> Asked {
 
 fn either_stores(standard: bool) -> Vec<StoreId> {
     if standard { vec![2, 3] } else { vec![3] }
+}
+
+fn merge_racing_a_decommission(standard: bool) -> Asked {
+    let asked = placed(
+        "merge_racing_a_decommission",
+        "two neighbours merge while PD moves their peers off a store that leaves: does the store leave, and PD know the one region that is left?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = neighbours(asked, &[1, 2]);
+    let mut prelude = asked.prelude.clone();
+    prelude.extend([reported_of(REGION), reported_of(NEIGHBOUR), leaves(2)]);
+    let scope = Scope {
+        prelude,
+        merges: vec![(REGION, NEIGHBOUR)],
+        campaigners: vec![1],
+        budgets: Budgets { schedules: 1, merges: 1, lost: either(standard, 1, 0), ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![Reach::MergedAway, Reach::MergeBesideAMove];
+    (scope, reachable, vec!["prepare merge", "commit merge", "schedule", "region heartbeat"])
+}
+
+fn reported_of(region: RegionId) -> Action {
+    Action::RegionHeartbeat { region, store: 1, answer: Answer::Given }
+}
+
+/// Seed 000: the merge is everywhere but on store 3, which misses nothing of
+/// either log but that the source's last entry is committed (tikv#5512).
+fn target_led_by_who_lags(standard: bool) -> Asked {
+    let asked = placed(
+        "target_led_by_who_lags",
+        "PD knows of a merge that the target's next leader has not applied: does that leader catch up, and does PD believe it then?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+    );
+    let asked = neighbours(asked, &[1, 2, 3]);
+    let round = |region, follower| Action::Replicate {
+        region,
+        leader: 1,
+        follower,
+        entries: Entries::All,
+        answer: Answer::Given,
+    };
+    let apply = |region, store| Action::Apply { region, store };
+    let propose = |region, command| Action::Propose { region, store: 1, command, epoch: None };
+    let mut prelude = asked.prelude.clone();
+    prelude.extend([reported_of(REGION), reported_of(NEIGHBOUR)]);
+    prelude.push(propose(REGION, Command::prepare_merge(asked.regions[1].clone())));
+    // Store 3 acknowledges the entry and never hears that this committed it.
+    prelude.extend([round(REGION, 3), round(REGION, 2), apply(REGION, 1), apply(REGION, 2)]);
+    prelude.push(propose(NEIGHBOUR, Command::commit_merge(REGION)));
+    prelude.extend([round(NEIGHBOUR, 3), round(NEIGHBOUR, 2), apply(NEIGHBOUR, 1), apply(NEIGHBOUR, 2)]);
+    prelude.push(reported_of(NEIGHBOUR));
+    let scope = Scope {
+        prelude,
+        campaigners: vec![3],
+        crashers: vec![1],
+        budgets: Budgets {
+            elections: either(standard, 2, 1),
+            crashes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::SourceMissesCommit, Reach::LeaderBehindDriver, Reach::MergedEverywhere];
+    (scope, reachable, vec!["campaign", "apply", "region heartbeat"])
 }

@@ -57,8 +57,13 @@ impl Family {
     pub fn owes_reason(self, reason: Reason) -> bool {
         match self {
             Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !DRIVER_REASONS.contains(&reason),
-            Family::Split => !NOT_REFUSED_IN_SPLIT.contains(&reason) && !DRIVER_REASONS.contains(&reason),
-            Family::Decommission => DRIVER_REASONS.contains(&reason),
+            // Regions on different stores are PD's doing.
+            Family::Split => {
+                !NOT_REFUSED_IN_SPLIT.contains(&reason)
+                    && !DRIVER_REASONS.contains(&reason)
+                    && reason != Reason::StoresNotMatch
+            }
+            Family::Decommission => DRIVER_REASONS.contains(&reason) || reason == Reason::StoresNotMatch,
         }
     }
 }
@@ -69,7 +74,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// What happens only where regions divide.
+/// What happens only where regions divide or merge.
 const SPLIT_KINDS: &[&str] = &[
     "delete",
     "split",
@@ -77,6 +82,10 @@ const SPLIT_KINDS: &[&str] = &[
     "ask split, answer lost",
     "ask split, answer held",
     "late ids for a split",
+    "prepare merge",
+    "commit merge",
+    "rollback merge",
+    "late merged",
 ];
 
 /// What happens only where somebody places peers.
@@ -140,8 +149,22 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::StoreLost,
 ];
 
-/// What is refused only where regions divide.
+/// What is refused only where regions divide or merge.
 const SPLIT_REASONS: &[Reason] = &[
+    Reason::Merging,
+    Reason::NotMerging,
+    Reason::MergeTargetNotFound,
+    Reason::MergeTargetNotMatch,
+    Reason::NotSiblings,
+    Reason::StoresNotMatch,
+    Reason::LogGapTooLarge,
+    Reason::AdminInLogGap,
+    Reason::MergeSourceNotFound,
+    Reason::SourceNotMerging,
+    Reason::MergeTargetChanged,
+    Reason::MergeTargetBehind,
+    Reason::MergeTargetUnchanged,
+    Reason::WaitsForSource,
     Reason::RangeOverlap,
     Reason::SnapshotOverlap,
     Reason::AlreadyParked,
@@ -239,7 +262,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 16] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 17] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -249,6 +272,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 16] {
         (budgets.writes, "write", "writes"),
         (budgets.changes, "conf change", "conf changes"),
         (budgets.splits, "split", "splits"),
+        (budgets.merges, "merge", "merges"),
         (budgets.transfers, "transfer", "transfers"),
         (budgets.compactions, "compaction", "compactions"),
         (budgets.reads, "read", "reads"),
@@ -319,6 +343,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         commands: Vec::new(),
         child_commands: Vec::new(),
         splits: Vec::new(),
+        merges: Vec::new(),
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),
@@ -332,19 +357,19 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
 
 /// The first member leads, and everybody has applied its first entry.
 fn elected(region: &Region) -> Vec<Action> {
-    let leader = region.peers[0].store;
+    let (id, leader) = (region.id, region.peers[0].store);
     let others: Vec<StoreId> = region.peers[1..].iter().map(|member| member.store).collect();
     let voters: Vec<StoreId> = region.peers[1..]
         .iter()
         .filter(|member| member.role == MemberRole::Voter)
         .map(|member| member.store)
         .collect();
-    let mut actions = vec![Action::Campaign { region: REGION, store: leader }];
+    let mut actions = vec![Action::Campaign { region: id, store: leader }];
     for &voter in &voters[..voters.len().div_ceil(2)] {
-        actions.push(Action::Vote { region: REGION, candidate: leader, voter, answer: Answer::Given });
+        actions.push(Action::Vote { region: id, candidate: leader, voter, answer: Answer::Given });
     }
     let round = |follower: &StoreId| Action::Replicate {
-        region: REGION,
+        region: id,
         leader,
         follower: *follower,
         entries: Entries::One,
@@ -357,6 +382,45 @@ fn elected(region: &Region) -> Vec<Action> {
     actions.extend(voters[..quorum].iter().map(round));
     actions
 }
+
+/// Two neighbours on the same stores, one leader for both: region 1 before `m`
+/// with peer n on store n, and region 2 from there on with peer n + 3.
+fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
+    let whole = region(voters, &[]);
+    let left = Region { end: Key::from("m"), ..whole.clone() };
+    let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
+    right.peers.iter_mut().for_each(|member| member.id += 3);
+    let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
+    Scope { prelude, regions: vec![left, right], ..scope }
+}
+
+/// The first has given itself up to the second, which has taken it in on store 1
+/// and on those of `others`.
+fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
+    let begin = Command::prepare_merge(scope.regions[1].clone());
+    let mut actions = taken_by(REGION, begin, others);
+    actions.extend(taken_by(NEIGHBOUR, Command::commit_merge(REGION), others));
+    actions
+}
+
+/// Store 1, which leads, and `others` take a command of the region.
+fn taken_by(region: u64, command: Command, others: &[StoreId]) -> Vec<Action> {
+    let round = |follower: &StoreId| Action::Replicate {
+        region,
+        leader: 1,
+        follower: *follower,
+        entries: Entries::All,
+        answer: Answer::Given,
+    };
+    let applies = [&1].into_iter().chain(others).map(|store| Action::Apply { region, store: *store });
+    // The second round says that the first was enough.
+    let rounds = others.iter().chain(others).map(round);
+    let propose = Action::Propose { region, store: 1, command, epoch: None };
+    [propose].into_iter().chain(rounds).chain(applies).collect()
+}
+
+/// The region beside it, where there are two.
+const NEIGHBOUR: u64 = 2;
 
 fn put(value: &str) -> Command {
     put_at("k", value)

@@ -9,8 +9,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint, named_for,
-    put_at, region, remove, scope,
+    Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint,
+    merged, named_for, neighbours, put_at, region, remove, scope, taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -34,6 +34,10 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         child_split_again(standard),
         first_messages_parked(standard),
         reads_across_a_split(standard),
+        merge_and_leader_change(standard),
+        merge_behind_a_compaction(standard),
+        merges_crossed(standard),
+        store_sleeps_through_a_merge(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -431,4 +435,110 @@ fn reads_across_a_split(standard: bool) -> Asked {
         reachable.push(Reach::ReadBehindTheSplit);
     }
     (scope, reachable, vec!["read", "answer read"])
+}
+
+/// Two neighbours, of which the first may give itself up to the second.
+fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
+    let asked = scope(name, question, stores, region(stores, &[]));
+    let merges = vec![(REGION, NEIGHBOUR)];
+    Scope { merges, rounds: vec![Entries::All], ..neighbours(asked, stores) }
+}
+
+fn merge_and_leader_change(standard: bool) -> Asked {
+    let asked = merging(
+        "merge_and_leader_change",
+        "a region merges into its neighbour while a replica of it lags and leadership of either moves: does every replica end in the same region, with every write?",
+        &[1, 2, 3],
+    );
+    let scope = Scope {
+        commands: vec![put_at("c", "1")],
+        campaigners: vec![2],
+        budgets: Budgets { elections: 1, merges: 1, writes: either(standard, 1, 0), ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![
+        Reach::MergedAway,
+        Reach::MergedEverywhere,
+        Reach::TargetWaits,
+        Reach::SourceMissesEntries,
+        Reach::SourceMissesCommit,
+    ];
+    (scope, reachable, vec!["prepare merge", "commit merge"])
+}
+
+fn merges_crossed(standard: bool) -> Asked {
+    let asked = merging(
+        "merges_crossed",
+        "two neighbours give themselves up to each other at once: is one taken back, and never both taken in?",
+        &[1, 2],
+    );
+    let scope = Scope {
+        merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, REGION)],
+        commands: vec![put_at("x", "1")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: 1,
+            merges: 2,
+            writes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::RolledBack, Reach::MergedAway],
+        vec!["prepare merge", "commit merge", "rollback merge"],
+    )
+}
+
+/// Store 1 writes to the first region, and one other hears of it.
+fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
+    let region = scope.regions[0].id;
+    let mut taken = taken_by(region, put_at("c", "1"), &[other]);
+    // A write needs no step of its own.
+    taken.retain(|action| !matches!(action, Action::Apply { .. }));
+    taken
+}
+
+fn merge_behind_a_compaction(standard: bool) -> Asked {
+    let asked = merging(
+        "merge_behind_a_compaction",
+        "a region compacts its log and gives itself up while a replica of it lags: can that replica be brought what it misses?",
+        &[1, 2, 3],
+    );
+    let mut prelude = asked.prelude.clone();
+    // A write that store 3 has not.
+    prelude.extend(written_on(&asked, 2));
+    let scope = Scope {
+        prelude,
+        campaigners: vec![2],
+        budgets: Budgets { merges: 1, compactions: 1, lost: either(standard, 1, 0), ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::MergedEverywhere, Reach::SourceMissesEntries], vec!["prepare merge", "compact log"])
+}
+
+fn store_sleeps_through_a_merge(standard: bool) -> Asked {
+    let asked = merging(
+        "store_sleeps_through_a_merge",
+        "a store comes back behind a merge and a compaction of the target's log: does the source on it hear of its end, and give its range to the snapshot?",
+        &[1, 2, 3],
+    );
+    let mut prelude = asked.prelude.clone();
+    prelude.extend(merged(&asked, &[2]));
+    if !standard {
+        prelude.extend(taken_by(NEIGHBOUR, Command::CompactLog { index: 7 }, &[2]));
+    }
+    let scope = Scope {
+        prelude,
+        campaigners: vec![3],
+        budgets: Budgets { elections: 1, compactions: either(standard, 1, 0), late: 1, ..Budgets::default() },
+        ..asked
+    };
+    let mut reachable = vec![Reach::ToldOfMerge, Reach::SnapshotPending, Reach::MergedEverywhere];
+    if standard {
+        reachable.push(Reach::SourceMissesEntries);
+    }
+    (scope, reachable, vec!["vote, answer held", "late merged", "apply snapshot"])
 }

@@ -1,10 +1,11 @@
 //! Regions that a split brings: what they begin with, and whether one of them
 //! may be born once more on a store that is behind.
 
+use super::merges::is_merged_away;
 use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, initialised, shows_epoch};
 use crate::cluster::Cluster;
 use crate::region::{Key, Region, RegionId, StoreId};
-use crate::view::{Message, Peer, PeerState};
+use crate::view::{Message, Peer};
 
 impl Fold<'_> {
     /// Takes in what the regions begin with that `parent` brings on `store`:
@@ -65,7 +66,8 @@ impl Fold<'_> {
     /// which no replica is initialised keeps what it owes.
     pub(super) fn forget_writes(&mut self, region: RegionId, after: &impl Cluster) {
         let writes = &self.region(region).writes;
-        if writes.is_empty() || initialised(after, region).next().is_none() {
+        if writes.is_empty() || initialised(after, region).next().is_none() && !is_merged_away(after, region)
+        {
             return;
         }
         let given_away = |key: &Key| initialised(after, region).all(|peer| !peer.region.contains(key));
@@ -77,8 +79,8 @@ impl Fold<'_> {
 
 /// The peer that a split brought: initialised now, and not before.
 pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option<&'a Peer> {
-    let after = after.filter(|after| after.state == PeerState::Normal)?;
-    let was_there = before.is_some_and(|before| before.state == PeerState::Normal && before.id == after.id);
+    let after = after.filter(|after| after.is_initialised())?;
+    let was_there = before.is_some_and(|before| before.is_initialised() && before.id == after.id);
     (!was_there).then_some(after)
 }
 
@@ -99,7 +101,7 @@ pub(super) fn may_be_born(cluster: &impl Cluster, region: RegionId) -> bool {
     };
     let by_peer = |peer: &Peer| {
         let waits = || peer.snapshot.as_ref().is_some_and(|snapshot| brings(&snapshot.region));
-        peer.state == PeerState::Normal && brings(&peer.region) || waits()
+        peer.is_initialised() && brings(&peer.region) || waits()
     };
     let others = || cluster.regions().filter(|other| *other != region);
     others().any(|other| cluster.replicas(other).any(|(_, peer)| by_peer(peer)))

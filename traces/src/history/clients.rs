@@ -5,13 +5,13 @@ use crate::action::{Action, Command};
 use crate::cluster::Cluster;
 use crate::outcome::{Outcome, Returned};
 use crate::region::{Key, RegionId, StoreId};
-use crate::view::{Peer, PeerState, Role};
+use crate::view::{Peer, Role};
 
 impl Fold<'_> {
     /// Takes in the writes that a peer has just applied. Its proposer answers
     /// the client if it still leads in the write's term.
     pub(super) fn applied_writes(&mut self, step: &Step<'_>) {
-        let Some(peer) = step.after.filter(|after| after.state == PeerState::Normal) else { return };
+        let Some(peer) = step.after.filter(|after| after.is_initialised()) else { return };
         let applied_before = step.same_replica().map_or(0, |before| before.applied);
         if peer.applied <= applied_before {
             return;
@@ -53,7 +53,7 @@ impl Fold<'_> {
     }
 
     /// A client now knows of `write`, told by a peer in term `known_in`.
-    fn acknowledge(&mut self, region: RegionId, key: &Key, write: Write, known_in: u64) {
+    pub(super) fn acknowledge(&mut self, region: RegionId, key: &Key, write: Write, known_in: u64) {
         let known = self.region(region).writes.get(key).and_then(|writes| writes.acknowledged.as_ref());
         if known.is_some_and(|known| {
             (known.write.index, std::cmp::Reverse(known.known_in))

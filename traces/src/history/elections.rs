@@ -4,7 +4,7 @@ use super::births::may_be_born;
 use super::{BIRTH, Breach, Committed, Fold, Step, Winner, initialised, is_live};
 use crate::cluster::Cluster;
 use crate::region::RegionId;
-use crate::view::{PeerState, Role};
+use crate::view::Role;
 
 impl Fold<'_> {
     /// A peer that begins to lead has won an election: a leader that steps
@@ -50,7 +50,7 @@ impl Fold<'_> {
     /// What a peer knows to be committed was committed in its term or before:
     /// it learns a commit index only from messages of its own term.
     pub(super) fn commit(&mut self, step: &Step<'_>, after: &impl Cluster) {
-        let Some(peer) = step.after.filter(|after| after.state == PeerState::Normal) else { return };
+        let Some(peer) = step.after.filter(|after| after.is_initialised()) else { return };
         let known_before = step.same_replica().map_or(0, |before| before.commit);
         if peer.commit <= known_before {
             return;
@@ -70,6 +70,8 @@ impl Fold<'_> {
                     });
                 }
                 Some(first) if first.known_in <= known_in => {}
+                // The entry that takes its region in told it, without a term.
+                Some(_) if step.carried => {}
                 None if index <= known_by_all => {}
                 _ => {
                     self.region_mut(region).committed.insert(index, Committed { term, known_in });

@@ -12,7 +12,7 @@ use super::{BIRTH, Breach, Fold};
 use crate::action::{Child, Command, Derive};
 use crate::cluster::Cluster;
 use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, StoreId};
-use crate::view::{Peer, PeerState};
+use crate::view::Peer;
 
 impl Fold<'_> {
     /// Judges what the next entry of `parent`, a split, made of it on `store`.
@@ -35,7 +35,7 @@ impl Fold<'_> {
         }
         let whole = split.whole;
         let kept = after.peer(store, parent);
-        let kept = kept.filter(|kept| kept.state == PeerState::Normal && kept.id == whole.id);
+        let kept = kept.filter(|kept| kept.is_initialised() && kept.id == whole.id);
         let Some(kept) = kept.filter(|kept| taken || kept.region != whole.region) else { return };
         if let Some(fault) = split.fault_of_parent(kept) {
             self.breach(Breach::WrongPart { region: parent, store, parent, fault });

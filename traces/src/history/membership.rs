@@ -25,7 +25,9 @@ impl Fold<'_> {
             was.epoch != meta.epoch
                 && (&was.peers, &was.start, &was.end) == (&meta.peers, &meta.start, &meta.end)
         };
-        if let Some(was) = was.filter(|was| step.applies && same(was)) {
+        // A merge that begins, or is taken back, raises the epoch and changes nothing else.
+        let merges = step.before.map(|before| before.state) != step.after.map(|after| after.state);
+        if let Some(was) = was.filter(|was| step.applies && !merges && same(was)) {
             self.breach(Breach::EpochRaisedForNothing { region, store, from: was.epoch, to: meta.epoch });
         }
         let metas = &self.region(region).metas;
@@ -118,8 +120,10 @@ impl Fold<'_> {
         let (by, listed) = match (living.map(|before| before.state), after.state) {
             (_, PeerState::Tombstone)
             | (Some(PeerState::Uninitialised), PeerState::Uninitialised)
-            | (Some(PeerState::Normal), PeerState::Normal) => return,
-            (_, PeerState::Normal) => (after.region.epoch, lists(&after.region)),
+            | (Some(PeerState::Normal | PeerState::Merging), PeerState::Normal | PeerState::Merging) => {
+                return;
+            }
+            (_, PeerState::Normal | PeerState::Merging) => (after.region.epoch, lists(&after.region)),
             (_, PeerState::Uninitialised) => match step.creator {
                 Some(Creator::Peer(meta)) => (meta.epoch, lists(meta)),
                 Some(Creator::Held(epoch)) => (epoch, true),

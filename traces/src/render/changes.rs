@@ -86,7 +86,7 @@ fn created(peer: &Peer) -> Vec<String> {
             words
         }
         // With a region and data from the first: only a split brings that.
-        PeerState::Normal => {
+        PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
             let mut words = vec![
                 format!("peer {} is split off with range [{start}, {end})", peer.id),
@@ -108,7 +108,10 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
         if was == is {
             return Vec::new();
         }
-        return vec![format!("peer {} is destroyed, its tombstone has epoch {}", was.id, is.region.epoch)];
+        let into = |target: &Region| format!(", merged into region {}", target.id);
+        let into = is.merged_into.as_ref().map(into).unwrap_or_default();
+        let (id, epoch) = (was.id, is.region.epoch);
+        return vec![format!("peer {id} is destroyed, its tombstone has epoch {epoch}{into}")];
     }
     if was.state == PeerState::Tombstone || was.id != is.id {
         return created(is);
@@ -116,6 +119,9 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
     let mut words = Vec::new();
     if was.state != is.state {
         words.push(format!("{} -> {}", was.state, is.state));
+    }
+    if let Some(target) = is.merged_into.as_ref().filter(|_| was.merged_into != is.merged_into) {
+        words.push(format!("hears that region {} has taken it in", target.id));
     }
     words.extend(role_changes(was, is));
     words.extend(log_changes(&was.log, &is.log));

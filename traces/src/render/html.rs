@@ -130,6 +130,7 @@ fn peer_words(peer: &Peer) -> String {
     }
     let state = match peer.state {
         PeerState::Uninitialised => ", uninitialised",
+        PeerState::Merging => ", merging",
         _ => "",
     };
     let mut lines = vec![
@@ -140,6 +141,9 @@ fn peer_words(peer: &Peer) -> String {
     ];
     if !region.range().is_whole() {
         lines.push(format!("range [{}, {})", region.start, region.end));
+    }
+    if let Some(merge) = &peer.merge {
+        lines.push(format!("waits for region {} at epoch {}", merge.target.id, merge.target.epoch));
     }
     if let Some(snapshot) = &peer.snapshot {
         lines.push(format!("snapshot at {}", snapshot.position.index));

@@ -13,7 +13,16 @@ pub fn factual(peer: &Peer) -> Peer {
         region: Region::unknown(snapshot.region.id),
         data: BTreeMap::new(),
     });
-    Peer { snapshot, campaign: None, leading: None, read: None, ..peer.clone() }
+    Peer {
+        snapshot,
+        campaign: None,
+        leading: None,
+        read: None,
+        merge: None,
+        merged_into: None,
+        log_since: None,
+        ..peer.clone()
+    }
 }
 
 /// The facts so far: what changes are told against.
@@ -109,6 +118,9 @@ impl Book {
             commit: facts.commit,
             applied: facts.applied,
             region: facts.meta.clone(),
+            merge: None,
+            merged_into: None,
+            log_since: None,
             snapshot: facts.snapshot.map(|position| Snapshot {
                 position,
                 region: unknown(),

@@ -49,7 +49,24 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         Just(Command::LeaveJoint),
         number().prop_map(|to| Command::TransferLeader { to }),
         number().prop_map(|index| Command::CompactLog { index }),
+        (region(), number())
+            .prop_map(|(target, min_index)| Command::PrepareMerge { target: Box::new(target), min_index }),
+        (region(), number(), vec((number(), epoch()), 0..3)).prop_map(|(source, commit, entries)| {
+            // Carried entries are plain here, so that commands stay finite.
+            let entry = |(term, epoch)| Entry { term, command: None, epoch };
+            let entries = entries.into_iter().map(entry).collect();
+            Command::CommitMerge { source: Box::new(source), commit, entries }
+        }),
+        number().prop_map(|commit| Command::RollbackMerge { commit }),
     ]
+}
+
+fn merge() -> impl Strategy<Value = MergeState> {
+    (number(), region(), number()).prop_map(|(min_index, target, commit)| MergeState {
+        min_index,
+        target,
+        commit,
+    })
 }
 
 fn seat() -> impl Strategy<Value = Seat> {
@@ -219,6 +236,7 @@ fn message() -> impl Strategy<Value = Message> {
         (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),
         number().prop_map(|commit| Message::Heartbeat { commit }),
         region().prop_map(|region| Message::Removed { region }),
+        region().prop_map(|target| Message::Merged { target }),
         (vec(child(), 0..3), derive())
             .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
         order().prop_map(Message::Order),
@@ -252,14 +270,16 @@ fn leading() -> impl Strategy<Value = Leading> {
 }
 
 pub(crate) fn peer() -> impl Strategy<Value = Peer> {
-    let state = select(vec![PeerState::Uninitialised, PeerState::Normal, PeerState::Tombstone]);
+    let state =
+        select(vec![PeerState::Uninitialised, PeerState::Normal, PeerState::Merging, PeerState::Tombstone]);
     let role = select(vec![Role::Follower, Role::Candidate, Role::Leader]);
     let log = (position(), vec(entry(), 0..4)).prop_map(|(truncated, entries)| Log { truncated, entries });
-    let campaign = (position(), btree_set(number(), 0..3), btree_set(number(), 0..3))
-        .prop_map(|(commit, granted, rejected)| Campaign { commit, granted, rejected });
+    let campaign = (position(), option::of(position()), btree_set(number(), 0..3), btree_set(number(), 0..3))
+        .prop_map(|(commit, last, granted, rejected)| Campaign { commit, last, granted, rejected });
     let read = (key(), number(), btree_set(number(), 0..3), any::<bool>())
         .prop_map(|(key, index, acks, ready)| Read { key, index, acks, ready });
     let durable = (number(), state, number(), number(), log, number(), number(), region(), data());
+    let merging = (option::of(merge()), option::of(region()), option::of(epoch()));
     let volatile = (
         role,
         number(),
@@ -268,10 +288,11 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         option::of(leading()),
         option::of(read),
     );
-    (durable, volatile).prop_map(
+    (durable, volatile, merging).prop_map(
         |(
             (id, state, term, vote, log, commit, applied, region, data),
             (role, leader, snapshot, campaign, leading, read),
+            (merge, merged_into, log_since),
         )| Peer {
             id,
             state,
@@ -284,6 +305,9 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             commit,
             applied,
             region,
+            merge,
+            merged_into,
+            log_since,
             snapshot,
             campaign,
             leading,

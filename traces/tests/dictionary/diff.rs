@@ -21,6 +21,7 @@ fn full() -> Peer {
     });
     peer.campaign = Some(Campaign {
         commit: LogPosition { index: 5, term: 5 },
+        last: None,
         granted: [2].into(),
         rejected: [3].into(),
     });

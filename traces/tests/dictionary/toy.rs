@@ -27,6 +27,7 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         commands: Vec::new(),
         child_commands: Vec::new(),
         splits: Vec::new(),
+        merges: Vec::new(),
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),

@@ -1,0 +1,65 @@
+//! How a source that is behind gets what the merge needs it to have.
+//!
+//! Once the target's log has `CommitMerge`, the source's group may have lost its
+//! majority to the merge, so a replica that misses entries, or only the news that
+//! they are committed, hears of neither from its own group any more. The target's
+//! log brings both: entries up to `PrepareMerge` are appended without raft, and
+//! the commit index is forwarded, also where every replica was known to have the
+//! entries and none are carried (tikv#5512; without that a target stays behind
+//! for ever, at an epoch that the driver has seen pass). Follows `TV peer.rs
+//! maybe_append_merge_entries`.
+
+use raft::eraftpb::Entry;
+
+use crate::guard::{Guard, Guards};
+use crate::merge::CommitMerge;
+use crate::peer::Peer;
+use crate::step::Step;
+
+impl Peer {
+    /// Takes what `commit` carries; whether there was anything to take.
+    pub(crate) fn catch_up<G: Guards>(&mut self, commit: &CommitMerge, step: &mut Step<'_, G>) -> bool {
+        // A snapshot that waits comes first.
+        if self.staged.is_some() || !self.storage().is_initialised() {
+            return false;
+        }
+        let committed = self.node.raft.raft_log.committed;
+        if committed >= commit.commit {
+            return false;
+        }
+        let missed: Vec<Entry> = commit
+            .entries
+            .iter()
+            .filter(|entry| entry.index > committed)
+            .map(|entry| entry.to_raft())
+            .collect();
+        let forwards = step.guards.holds(Guard::MergeForwardsCommit) || !commit.entries.is_empty();
+        if !forwards || !self.append_carried(&missed, commit.commit) {
+            return false;
+        }
+        self.handle_ready(step, None);
+        true
+    }
+
+    fn append_carried(&mut self, entries: &[Entry], commit: u64) -> bool {
+        let raft = &mut self.node.raft;
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            // Everybody has them all, or the merge would not have been proposed so.
+            let has_all = raft.raft_log.last_index() >= commit;
+            if has_all {
+                raft.raft_log.commit_to(commit);
+            }
+            return has_all;
+        };
+        let before = first.index - 1;
+        let Ok(term) = raft.raft_log.term(before) else { return false };
+        if before > raft.raft_log.last_index() {
+            return false;
+        }
+        if last.term > raft.term {
+            // A leader's append would have brought the term with it.
+            raft.become_follower(last.term, raft::INVALID_ID);
+        }
+        raft.raft_log.maybe_append(before, term, commit, entries).is_some()
+    }
+}

@@ -1,0 +1,318 @@
+//! A region gives itself up to a neighbour: what may be proposed, and what the
+//! three entries of a merge do.
+//!
+//! Two logs take part. `PrepareMerge` closes the source; `CommitMerge`, in the
+//! target's log and at the very epoch that the source expects, takes it in;
+//! `RollbackMerge` opens the source again once that epoch is past and was left
+//! otherwise. `merge_elsewhere.rs` has what stores say to each other of it.
+//! Follows TiKV `fsm/peer.rs` (`check_merge_proposal`, `schedule_merge`),
+//! `peer.rs` (`pre_propose_prepare_merge`, `maybe_append_merge_entries`) and
+//! `apply.rs` (`exec_prepare_merge`, `exec_commit_merge`, `exec_rollback_merge`).
+//! One rule is our own: a leader rolls back by itself, where TiKV's asks a
+//! quorum, and believes only a target that it has seen go entry by entry.
+
+use std::collections::BTreeMap;
+
+use rollcall_traces::{
+    Command, Entry, Key, LogPosition, MergeState, Peer, PeerState, Reason, Region, RegionId, StoreId, Value,
+};
+
+use super::deliver::bury_merged;
+use super::propose::check_epoch;
+use super::{raft, ranges};
+use crate::draft::{Draft, is_live};
+use crate::guard::{Guard, GuardSet};
+
+/// How many entries a replica may miss when a merge begins (TiKV `merge_max_log_gap`).
+const LOG_GAP: u64 = 10;
+
+/// A merging region takes no entry but the one that ends it (TiKV
+/// `ProposalInMergingMode`).
+pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
+    let allowed = match command {
+        Command::RollbackMerge { .. } | Command::TransferLeader { .. } => true,
+        Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
+        _ => false,
+    };
+    if peer.state == PeerState::Merging && !allowed { Err(Reason::Merging) } else { Ok(()) }
+}
+
+/// A `PrepareMerge` has taken effect or is bound to (TiKV `peer.rs is_merging`).
+pub(super) fn is_near(peer: &Peer) -> bool {
+    let is_prepare = |index| {
+        let command = peer.log.entry(index).and_then(|entry| entry.command.as_ref());
+        matches!(command, Some(Command::PrepareMerge { .. }))
+    };
+    peer.state == PeerState::Merging || (peer.applied + 1..=peer.commit).any(is_prepare)
+}
+
+/// The command as the asked store completes it from the other region's peer;
+/// any other command as it is.
+pub(super) fn look_beside(
+    draft: &Draft,
+    store: StoreId,
+    own: &Peer,
+    command: &Command,
+) -> Result<Command, Reason> {
+    match command {
+        Command::PrepareMerge { target, .. } => {
+            check_target(draft, store, own, target).map(|()| command.clone())
+        }
+        Command::CommitMerge { source, .. } => commit_of(draft, store, own, source.id),
+        Command::RollbackMerge { .. } => {
+            merge_to_roll_back(draft, store, own).map(|merge| Command::RollbackMerge { commit: merge.commit })
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+fn initialised<'a>(draft: &'a Draft, store: StoreId, region: RegionId) -> Option<&'a Peer> {
+    draft.peer(store, region).filter(|peer| peer.is_initialised())
+}
+
+fn check_target(draft: &Draft, store: StoreId, own: &Peer, target: &Region) -> Result<(), Reason> {
+    if own.region.is_joint() {
+        return Err(Reason::AlreadyJoint);
+    }
+    let known = initialised(draft, store, target.id).ok_or(Reason::MergeTargetNotFound)?;
+    if known.region != *target {
+        return Err(Reason::MergeTargetNotMatch);
+    }
+    check_fit(draft.guards(), &own.region, target)
+}
+
+/// What `target` is to take in, from the peer of `source` on its store.
+fn commit_of(draft: &Draft, store: StoreId, target: &Peer, source: RegionId) -> Result<Command, Reason> {
+    let source = initialised(draft, store, source).ok_or(Reason::MergeSourceNotFound)?;
+    let merge = source.merge.as_ref().filter(|merge| merge.target.id == target.region.id);
+    let merge = merge.ok_or(Reason::SourceNotMerging)?;
+    let (expected, now) = (merge.target.epoch, target.region.epoch);
+    if expected.is_stale_against(&now) {
+        return Err(Reason::MergeTargetChanged);
+    }
+    if now.is_stale_against(&expected) {
+        return Err(Reason::MergeTargetBehind);
+    }
+    check_fit(draft.guards(), &source.region, &target.region)?;
+    let entries = entries_to_carry(source, merge);
+    Ok(Command::CommitMerge { source: Box::new(source.region.clone()), commit: merge.commit, entries })
+}
+
+/// The merge of `own` that can no longer be committed anywhere: the target left
+/// the expected epoch by an entry that this store applied, and had that been the
+/// merge, the source would not be here.
+fn merge_to_roll_back<'a>(draft: &Draft, store: StoreId, own: &'a Peer) -> Result<&'a MergeState, Reason> {
+    let merge = own.merge.as_ref().ok_or(Reason::NotMerging)?;
+    let has_left = initialised(draft, store, merge.target.id).is_some_and(|target| has_left(merge, target));
+    if has_left || !draft.holds(Guard::RollbackNeedsCause) {
+        Ok(merge)
+    } else {
+        Err(Reason::MergeTargetUnchanged)
+    }
+}
+
+/// Whether this peer of the target has seen the target leave the epoch that the
+/// source expects.
+pub(crate) fn has_left(merge: &MergeState, target: &Peer) -> bool {
+    let expected = merge.target.epoch;
+    target.log_since.is_none_or(|since| !expected.is_stale_against(&since))
+        && expected.is_stale_against(&target.region.epoch)
+}
+
+/// One begins where the other ends, and each store that has a peer of one has a
+/// peer of the other in the same role (TiKV `is_sibling_regions`, `region_on_same_stores`).
+fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), Reason> {
+    let joins = |left: &Region, right: &Region| !left.end.is_empty() && left.end == right.start;
+    if source.id == target.id || !(joins(source, target) || joins(target, source)) {
+        return Err(Reason::NotSiblings);
+    }
+    let mut members = source.peers.iter();
+    let same = source.peers.len() == target.peers.len()
+        && members
+            .all(|member| target.member_on(member.store).is_some_and(|other| other.role == member.role));
+    if !same && guards.holds(Guard::MergeNeedsSameStores) {
+        return Err(Reason::StoresNotMatch);
+    }
+    Ok(())
+}
+
+/// The first index that some replica is not known to have. What follows it is
+/// carried by the target's log, so there may not be much of it, nothing of it
+/// gone, and no admin entry in it.
+pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, Reason> {
+    let (matched, last) = (least_matched(peer), peer.log.last_index());
+    if !guards.holds(Guard::MergeGapBounded) {
+        return Ok(matched + 1);
+    }
+    if matched == 0 || matched < peer.log.truncated.index || last.saturating_sub(matched) > LOG_GAP {
+        return Err(Reason::LogGapTooLarge);
+    }
+    if peer.log.iter().any(|(index, entry)| index > matched && entry.is_admin()) {
+        return Err(Reason::AdminInLogGap);
+    }
+    Ok(matched + 1)
+}
+
+/// How far every log is known to match a leader's; 0 of who does not lead.
+fn least_matched(peer: &Peer) -> u64 {
+    peer.leading.as_ref().and_then(|leading| leading.matched.values().copied().min()).unwrap_or(0)
+}
+
+/// The entries up to the `PrepareMerge` that a replica may miss.
+fn entries_to_carry(source: &Peer, merge: &MergeState) -> Vec<Entry> {
+    let low = merge.min_index.max(least_matched(source) + 1);
+    source
+        .log
+        .iter()
+        .filter(|(index, _)| (low..=merge.commit).contains(index))
+        .map(|(_, entry)| entry.clone())
+        .collect()
+}
+
+/// A committed `PrepareMerge` closes the region.
+pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: GuardSet) {
+    let Some(Command::PrepareMerge { target, min_index }) = &entry.command else { return };
+    if !fits(peer, entry, guards) {
+        return;
+    }
+    peer.region.epoch.version += 1;
+    // No conf change that is under way fits any more.
+    if guards.holds(Guard::MergeStopsChanges) {
+        peer.region.epoch.conf_ver += 1;
+    }
+    peer.state = PeerState::Merging;
+    peer.merge = Some(MergeState { min_index: *min_index, target: (**target).clone(), commit: index });
+    peer.read = None;
+}
+
+/// A committed `RollbackMerge` opens it again.
+pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
+    let Some(Command::RollbackMerge { commit }) = entry.command else { return };
+    let is_this = peer.merge.as_ref().is_some_and(|merge| merge.commit == commit);
+    if !fits(peer, entry, guards) || !is_this {
+        return;
+    }
+    peer.region.epoch.version += 1;
+    peer.state = PeerState::Normal;
+    peer.merge = None;
+    peer.read = None;
+}
+
+fn fits(peer: &Peer, entry: &Entry, guards: GuardSet) -> bool {
+    let command = entry.command.as_ref().expect("an empty entry is no admin entry");
+    check_epoch(&peer.region.epoch, &entry.epoch, command).is_ok()
+        || !guards.holds(Guard::EpochCheckedAtApply)
+}
+
+/// What the next entry of `target`, a `CommitMerge`, comes to.
+pub(super) enum Taken {
+    /// It fits no more: nothing but the applied index moves.
+    Stale,
+    /// The source is in; the rest of applying the entry follows.
+    In,
+    /// The source was helped on, and the entry waits for it.
+    Helped,
+}
+
+/// A committed `CommitMerge` takes the source in, if its peer here is ready;
+/// if not, the source is helped on.
+pub(super) fn apply_commit(
+    draft: &mut Draft,
+    target: RegionId,
+    store: StoreId,
+    entry: &Entry,
+) -> Result<Taken, Reason> {
+    let Some(Command::CommitMerge { source, commit, entries }) = &entry.command else {
+        return Ok(Taken::Stale);
+    };
+    let guards = draft.guards();
+    let own = draft.live(store, target)?;
+    if !fits(own, entry, guards) {
+        return Ok(Taken::Stale);
+    }
+    let before = own.region.clone();
+    let has_prepared = |peer: &Peer| {
+        peer.snapshot.is_none() && peer.merge.as_ref().is_some_and(|merge| merge.commit == *commit)
+    };
+    let ready = initialised(draft, store, source.id).is_some_and(has_prepared);
+    if !ready && guards.holds(Guard::MergeWaitsForSource) {
+        let helped = catch_up(draft, source.id, store, *commit, entries);
+        return if helped { Ok(Taken::Helped) } else { Err(Reason::WaitsForSource) };
+    }
+    let mut data = BTreeMap::new();
+    if let Some(peer) = draft.peer(store, source.id).filter(|peer| is_live(peer)) {
+        data = peer.data.clone();
+        bury_merged(draft, store, (**source).clone(), Some(before));
+    }
+    take_in(draft, target, store, source, data);
+    Ok(Taken::In)
+}
+
+/// The target's part: the source and its data become its own.
+fn take_in(draft: &mut Draft, target: RegionId, store: StoreId, source: &Region, data: BTreeMap<Key, Value>) {
+    let guards = draft.guards();
+    let peer = draft.peer_mut(store, target);
+    peer.region = merged(guards, source, &peer.region);
+    peer.state = PeerState::Normal;
+    peer.merge = None;
+    peer.read = None;
+    peer.data.extend(data);
+    let region = peer.region.clone();
+    ranges::set(draft, store, &region);
+}
+
+/// `target` with `source` in it. Its version is above both, so that whoever
+/// compares overlapping regions by version takes the result for the newest.
+fn merged(guards: GuardSet, source: &Region, target: &Region) -> Region {
+    let mut region = target.clone();
+    let other = if guards.holds(Guard::MergeVersionAboveBoth) { source.epoch.version } else { 0 };
+    region.epoch.version = target.epoch.version.max(other) + 1;
+    if !target.end.is_empty() && target.end == source.start {
+        region.end = source.end.clone();
+    } else {
+        region.start = source.start.clone();
+    }
+    region
+}
+
+/// Brings a source that is behind what the target's log has of it: its entries
+/// up to the `PrepareMerge`, and that they are committed, also where none are
+/// carried because everybody has them (tikv#5512). Whether there was anything.
+fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, entries: &[Entry]) -> bool {
+    let guards = draft.guards();
+    let behind = |peer: &&Peer| peer.snapshot.is_none() && peer.commit < commit;
+    let Some(peer) = initialised(draft, store, source).filter(behind) else { return false };
+    if entries.is_empty() && !guards.holds(Guard::MergeForwardsCommit) {
+        return false;
+    }
+    let first = (commit + 1 - entries.len() as u64).max(peer.commit + 1);
+    let missed = &entries[entries.len() - (commit + 1 - first).min(entries.len() as u64) as usize..];
+    let reaches = if missed.is_empty() { commit } else { first - 1 };
+    if peer.log.last_index() < reaches {
+        return false;
+    }
+    let peer = draft.peer_mut(store, source);
+    let log_end = |peer: &Peer| LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
+    let before = log_end(peer);
+    if let Some(last) = missed.last() {
+        if last.term > peer.term {
+            // A leader's append would have brought the term with it.
+            raft::become_follower(peer, last.term, 0);
+        }
+        let conflict =
+            (first..).zip(missed).position(|(index, entry)| peer.log.term(index) != Some(entry.term));
+        if let Some(new) = conflict {
+            let kept = first - 1 + new as u64 - peer.log.truncated.index;
+            peer.log.entries.truncate(kept as usize);
+            peer.log.entries.extend_from_slice(&missed[new..]);
+        }
+    }
+    // What a candidate asks with has left it.
+    let now = log_end(peer);
+    if let Some(campaign) = &mut peer.campaign {
+        let asked = campaign.last.unwrap_or(before);
+        campaign.last = (asked != now).then_some(asked);
+    }
+    raft::commit_to(peer, commit, guards);
+    true
+}

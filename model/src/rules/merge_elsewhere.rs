@@ -1,0 +1,74 @@
+//! A source that was merged, on a store whose target did not follow by its log.
+//!
+//! Stores that took the source in keep tombstones that say into what, and
+//! answer its messages with that. A source whose target here is past the merge,
+//! or gone, ends; another remembers what it heard until its process ends, and
+//! goes when a snapshot of the target brings its range. Follows TiKV
+//! `fsm/store.rs` (`check_msg`) and `fsm/peer.rs` (`need_gc_merge`,
+//! `on_stale_merge`, `maybe_destroy_source`).
+
+use rollcall_traces::{KeyRange, Peer, PeerState, Reason, Region, RegionId, StoreId};
+
+use super::deliver::bury_merged;
+use super::ranges;
+use crate::draft::{Draft, is_live};
+
+/// Another store says that `source` was taken in by `target`, which was then as
+/// it stands there.
+pub(super) fn told(
+    draft: &mut Draft,
+    source: RegionId,
+    store: StoreId,
+    target: &Region,
+) -> Result<(), Reason> {
+    let peer = draft.peer(store, source).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
+    let known = peer.merged_into.as_ref() == Some(target);
+    let rest = peer.region.clone();
+    if will_never_take_in(draft, store, target) {
+        bury_merged(draft, store, rest, Some(target.clone()));
+    } else if !known {
+        draft.peer_mut(store, source).merged_into = Some(target.clone());
+    }
+    Ok(())
+}
+
+/// The peer of `target` here went past the merge without it, or is gone.
+fn will_never_take_in(draft: &Draft, store: StoreId, target: &Region) -> bool {
+    let Some(peer) = draft.peer(store, target.id) else { return false };
+    let is_past = target.epoch.is_stale_against(&peer.region.epoch);
+    match peer.state {
+        PeerState::Uninitialised => false,
+        PeerState::Normal | PeerState::Merging => is_past,
+        PeerState::Tombstone => is_past || target.member_on(store).is_some_and(|member| member.id == peer.id),
+    }
+}
+
+/// Whether the range belongs to a region here that `region` has not taken in
+/// elsewhere before it came to `version`.
+pub(super) fn taken_but_for_merged(
+    draft: &Draft,
+    store: StoreId,
+    region: RegionId,
+    version: u64,
+    range: &KeyRange,
+) -> bool {
+    let owners = ranges::owners(draft, store, region, range);
+    owners.into_iter().any(|other| !is_merged(draft.peer(store, other), region, version))
+}
+
+fn is_merged(source: Option<&Peer>, target: RegionId, version: u64) -> bool {
+    let into = source.filter(|peer| is_live(peer)).and_then(|peer| peer.merged_into.as_ref());
+    into.is_some_and(|then| then.id == target && then.epoch.version < version)
+}
+
+/// Ends the sources whose range a snapshot of `target` has just brought.
+pub(super) fn bury_brought(draft: &mut Draft, store: StoreId, target: &Region) {
+    for source in ranges::owners(draft, store, target.id, &target.range()) {
+        let peer = draft.peer(store, source).filter(|peer| peer.is_initialised());
+        let Some(peer) = peer.filter(|peer| is_merged(Some(peer), target.id, target.epoch.version)) else {
+            continue;
+        };
+        let (rest, then) = (peer.region.clone(), peer.merged_into.clone());
+        bury_merged(draft, store, rest, then);
+    }
+}

@@ -1,0 +1,50 @@
+//! Regions that a merge ends: what they hand over.
+
+use super::{Fold, Write};
+use crate::action::Command;
+use crate::cluster::Cluster;
+use crate::region::{Key, RegionId, StoreId};
+use crate::view::Peer;
+
+impl Fold<'_> {
+    /// Takes in what `target` has taken in on `store`, if it just did: all that
+    /// the source held there, under the index of the `CommitMerge`.
+    ///
+    /// It counts as known to a client for the reason for which what a split
+    /// hands over does: the source had applied it, every replica of it before
+    /// its end holds the same, and every replica of the target shows it from
+    /// that index on. What was remembered of a key from an earlier life of it in
+    /// the target is older.
+    pub(super) fn merges(
+        &mut self,
+        target: RegionId,
+        store: StoreId,
+        before: &impl Cluster,
+        after: &impl Cluster,
+    ) {
+        let (Some(was), Some(now)) = (before.peer(store, target), after.peer(store, target)) else { return };
+        let index = was.applied + 1;
+        let Some(entry) = was.log.entry(index) else { return };
+        let Some(Command::CommitMerge { source, .. }) = &entry.command else { return };
+        let ended = after.peer(store, source.id).is_some_and(Peer::is_merged_away);
+        let Some(held) = before.peer(store, source.id).filter(|held| held.is_initialised() && ended) else {
+            return;
+        };
+        let of_source = &self.region(source.id).writes;
+        let deleted = of_source.keys().filter(|key| !held.data.contains_key(*key));
+        let keys: Vec<Key> = held.data.keys().chain(deleted).cloned().collect();
+        for key in keys {
+            let last =
+                self.region(source.id).writes.get(&key).and_then(|writes| writes.shown_at(held.applied));
+            let version = last.map_or(held.region.epoch.version, |write| write.version);
+            let value = held.data.get(&key).cloned();
+            let write = Write { index, term: entry.term, version, value };
+            self.acknowledge(target, &key, write, now.term);
+        }
+    }
+}
+
+/// Whether somebody has taken the region in, so that it ends everywhere.
+pub(super) fn is_merged_away(cluster: &impl Cluster, region: RegionId) -> bool {
+    cluster.replicas(region).any(|(_, peer)| peer.is_merged_away())
+}
