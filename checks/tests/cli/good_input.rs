@@ -151,6 +151,7 @@ const FIELDS: &[&str] = &[
     "recovered_states",
     "violations",
     "unreached",
+    "healed_on_implementation",
     "explore_seconds",
     "replay_seconds",
     "peak_bytes",

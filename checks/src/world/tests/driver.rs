@@ -220,7 +220,7 @@ fn a_driver_that_restarts_knows_no_leader_no_operator_and_every_id() {
     assert_eq!((world.state(3), world.state(4)), (StoreState::Offline, StoreState::Up));
     world.refused(Action::PdRestart, Reason::NoEffect);
     world.refused(schedule(Answer::Given), Reason::NoLeader);
-    world.refused(admin(AdminOperator::AddPeer { store: 4 }, Answer::Given), Reason::StoreUnhealthy);
+    world.refused(admin(AdminOperator::AddPeer { store: 4 }, Answer::Given), Reason::NoLeader);
     world.done([heartbeat(1, Answer::Given)]);
     world.refused(schedule(Answer::Given), Reason::NoTarget);
     world.done([Action::StoreHeartbeat { store: 4 }]);
