@@ -5,14 +5,14 @@
 //! driver allots from 10 on, so the first new peer is peer 10. It has heard
 //! from every store and, once, from the leader.
 
+mod by_hand;
+mod merges;
+
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Budgets, Command, Derive, Entries, Key, RegionId, Scope, SplitKeys,
-    StoreId,
+    Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
 };
 
-use super::{
-    Asked, Family, NEIGHBOUR, Plan, REGION, Size, either, elected, named_for, neighbours, put, region, scope,
-};
+use super::{Asked, Family, Plan, REGION, Size, apply, behind, either, named_for, put, region, round, scope};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -32,10 +32,10 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         administrator_against_the_patrol(standard),
         down_peer_and_a_learner(standard),
         one_replica(standard),
-        tombstone_by_hand(standard),
-        forced_by_hand(standard),
-        merge_racing_a_decommission(standard),
-        target_led_by_who_lags(standard),
+        by_hand::tombstone_by_hand(standard),
+        by_hand::forced_by_hand(standard),
+        merges::merge_racing_a_decommission(standard),
+        merges::target_led_by_who_lags(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -53,46 +53,42 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
 /// and has reported.
 fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
     let region = region(voters, &[]);
-    let mut prelude = elected(&region);
-    let followers = || voters[1..].iter().map(|store| round(*store));
+    let round = |store: &StoreId| round(REGION, *store);
     let write = Action::Propose { region: REGION, store: voters[0], command: put("v"), epoch: None };
-    prelude.push(write);
-    // Twice: who had it before it was committed hears of that, too.
-    prelude.extend(followers().chain(followers().take(voters.len() / 2)));
-    prelude.push(reported(voters[0]));
-    Scope {
-        prelude,
+    let placed = Scope {
         max_replicas: voters.len() as u64,
         next_id: 10,
         rounds: vec![Entries::All],
         ..scope(name, question, stores, region)
-    }
+    };
+    let written = behind(behind(placed, [write]), voters[1..].iter().map(round));
+    // Who had it before it was committed hears of that, too.
+    let heard = behind(written, voters[1..].iter().take(voters.len() / 2).map(round));
+    behind(heard, [reported(REGION, voters[0])])
 }
 
-fn reported(store: StoreId) -> Action {
-    Action::RegionHeartbeat { region: REGION, store, answer: Answer::Given }
+fn reported(region: RegionId, store: StoreId) -> Action {
+    Action::RegionHeartbeat { region, store, answer: Answer::Given }
 }
 
 fn leaves(store: StoreId) -> Action {
     Action::Decommission { store, force: false }
 }
 
-/// The first leader brings a store forward.
-fn round(follower: StoreId) -> Action {
-    Action::Replicate { region: REGION, leader: 1, follower, entries: Entries::All, answer: Answer::Given }
+fn scheduled() -> Action {
+    Action::Schedule { region: REGION, answer: Answer::Given }
 }
 
 /// The patrol has found the voter that must move, and its successor has joined
 /// as a learner, caught up, and is known to have.
-fn successor_joined(scope: &Scope, on: StoreId) -> Vec<Action> {
-    let leader = scope.regions[0].peers[0].store;
-    let mut actions = vec![Action::Schedule { region: REGION, answer: Answer::Given }];
-    let others = || scope.regions[0].peers[1..].iter().map(|member| member.store);
-    actions.extend(others().map(round));
-    actions.push(Action::Apply { region: REGION, store: leader });
+fn successor_joined(scope: Scope, on: StoreId) -> Scope {
+    let others: Vec<StoreId> = scope.regions[0].peers[1..].iter().map(|member| member.store).collect();
+    let ordered = behind(scope, [scheduled()]);
+    let committed = behind(ordered, others.into_iter().map(|store| round(REGION, store)));
     // It is created, gets a snapshot, and acknowledges what the snapshot has.
-    actions.extend([round(on), round(on), Action::ApplySnapshot { region: REGION, store: on }, round(on)]);
-    actions
+    let round = || round(REGION, on);
+    let snapshot = Action::ApplySnapshot { region: REGION, store: on };
+    behind(committed, [apply(REGION, 1), round(), round(), snapshot, round()])
 }
 
 fn operator(region: RegionId, operator: AdminOperator) -> Action {
@@ -106,13 +102,8 @@ fn one_store_leaves(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
-    let mut prelude = asked.prelude.clone();
-    if standard {
-        prelude.push(leaves(3));
-        prelude.extend(successor_joined(&asked, 4));
-    }
+    let asked = if standard { successor_joined(behind(asked, [leaves(3)]), 4) } else { asked };
     let scope = Scope {
-        prelude,
         admin: vec![leaves(3)],
         campaigners: vec![2],
         budgets: Budgets {
@@ -136,10 +127,8 @@ fn crash_while_a_store_leaves(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(2));
+    let asked = behind(asked, [leaves(2)]);
     let scope = Scope {
-        prelude,
         campaigners: vec![1, 2],
         crashers: vec![1],
         budgets: Budgets {
@@ -160,10 +149,8 @@ fn leaders_store_leaves(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(1));
+    let asked = behind(asked, [leaves(1)]);
     let scope = Scope {
-        prelude,
         campaigners: vec![2],
         crashers: vec![2],
         budgets: Budgets {
@@ -179,6 +166,15 @@ fn leaders_store_leaves(standard: bool) -> Asked {
     (scope, reachable, vec!["schedule", "timeout now", "check stores"])
 }
 
+/// The child has a leader already, and nobody has reported it.
+fn divided(scope: Scope, at: &SplitKeys) -> Scope {
+    let (keys, derive, answer) = (at.keys.clone(), at.derive, Answer::Given);
+    let round = || round(REGION, 2);
+    let ask = Action::AskSplit { region: REGION, store: 1, keys, derive, answer };
+    let vote = Action::Vote { region: 10, candidate: 1, voter: 2, answer };
+    behind(scope, [ask, round(), apply(REGION, 1), round(), apply(REGION, 2), vote])
+}
+
 fn split_racing_a_decommission(standard: bool) -> Asked {
     let asked = placed(
         "split_racing_a_decommission",
@@ -187,18 +183,9 @@ fn split_racing_a_decommission(standard: bool) -> Asked {
         &[1, 2],
     );
     let at = SplitKeys { keys: vec![Key::from("m")], derive: Derive::Right };
-    let mut prelude = asked.prelude.clone();
-    if !standard {
-        // The child has a leader already, and nobody has reported it.
-        let (keys, derive, answer) = (at.keys.clone(), at.derive, Answer::Given);
-        let applied = |store| Action::Apply { region: REGION, store };
-        prelude.push(Action::AskSplit { region: REGION, store: 1, keys, derive, answer });
-        prelude.extend([round(2), applied(1), round(2), applied(2)]);
-        prelude.push(Action::Vote { region: 10, candidate: 1, voter: 2, answer });
-    }
-    prelude.push(leaves(2));
+    let asked = if standard { asked } else { divided(asked, &at) };
+    let asked = behind(asked, [leaves(2)]);
     let scope = Scope {
-        prelude,
         splits: vec![at],
         admin: vec![Action::RemoveTombstone { store: 2 }],
         campaigners: vec![1],
@@ -225,13 +212,9 @@ fn late_report_and_late_order(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(2));
-    if !standard {
-        prelude.extend(successor_joined(&asked, 3));
-    }
+    let asked = behind(asked, [leaves(2)]);
+    let asked = if standard { asked } else { successor_joined(asked, 3) };
     let scope = Scope {
-        prelude,
         campaigners: vec![2],
         budgets: Budgets {
             schedules: either(standard, 1, 0),
@@ -254,10 +237,8 @@ fn two_stores_of_a_region_leave(standard: bool) -> Asked {
         stores,
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([leaves(1), leaves(2)]);
+    let asked = behind(asked, [leaves(1), leaves(2)]);
     let scope = Scope {
-        prelude,
         crashers: vec![3],
         campaigners: vec![1],
         budgets: Budgets {
@@ -279,10 +260,8 @@ fn decommission_cancelled(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(2));
+    let asked = behind(asked, [leaves(2)]);
     let scope = Scope {
-        prelude,
         admin: vec![
             Action::CancelDecommission { store: 2 },
             leaves(2),
@@ -311,10 +290,8 @@ fn no_legal_target(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([leaves(1), Action::StoreSilent { store: 4 }]);
+    let asked = behind(asked, [leaves(1), Action::StoreSilent { store: 4 }]);
     let scope = Scope {
-        prelude,
         full: vec![3],
         admin: vec![
             operator(REGION, AdminOperator::AddPeer { store: 3 }),
@@ -342,13 +319,9 @@ fn leaving_store_stopped(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(3));
-    if !standard {
-        prelude.push(Action::Destroy { store: 3 });
-    }
+    let asked = behind(asked, [leaves(3)]);
+    let asked = if standard { asked } else { behind(asked, [Action::Destroy { store: 3 }]) };
     let scope = Scope {
-        prelude,
         admin: vec![Action::Decommission { store: 3, force: true }],
         crashers: vec![3],
         campaigners: vec![2],
@@ -376,10 +349,8 @@ fn driver_restarted(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(2));
+    let asked = behind(asked, [leaves(2)]);
     let scope = Scope {
-        prelude,
         campaigners: vec![2],
         budgets: Budgets {
             schedules: either(standard, 2, 1),
@@ -435,14 +406,8 @@ fn down_peer_and_a_learner(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([
-        leaves(3),
-        Action::Schedule { region: REGION, answer: Answer::Given },
-        Action::Destroy { store: 3 },
-    ]);
+    let asked = behind(asked, [leaves(3), scheduled(), Action::Destroy { store: 3 }]);
     let scope = Scope {
-        prelude,
         admin: vec![Action::RemoveOperator { region: REGION }],
         crashers: vec![3],
         campaigners: vec![2],
@@ -466,10 +431,8 @@ fn one_replica(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(leaves(1));
+    let asked = behind(asked, [leaves(1)]);
     let scope = Scope {
-        prelude,
         campaigners: vec![1],
         crashers: vec![1],
         budgets: Budgets {
@@ -485,146 +448,4 @@ fn one_replica(standard: bool) -> Asked {
     };
     let fires = vec!["schedule, order lost", "schedule, order held", "timeout now", "check stores"];
     (scope, vec![Reach::Transferring, Reach::StoreTombstone], fires)
-}
-
-fn tombstone_by_hand(standard: bool) -> Asked {
-    let asked = placed(
-        "tombstone_by_hand",
-        "a stopped store's peer is made a tombstone on its disk, when PD says it is gone, when PD lags behind, and by force: what is lost?",
-        &[1, 2, 3],
-        &[1, 2],
-    );
-    let mut prelude = asked.prelude.clone();
-    prelude.push(operator(REGION, AdminOperator::AddPeer { store: 3 }));
-    let by_hand = |store, force| Action::TombstonePeer { region: REGION, store, force };
-    let scope = Scope {
-        prelude,
-        admin: vec![
-            by_hand(3, false),
-            by_hand(3, true),
-            by_hand(2, true),
-            operator(REGION, AdminOperator::RemovePeer { store: 3 }),
-        ],
-        campaigners: vec![1],
-        crashers: vec![2, 3],
-        budgets: Budgets {
-            admin: 2,
-            crashes: 1,
-            elections: either(standard, 1, 0),
-            timeouts: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    let reachable = vec![Reach::StoreDown, Reach::ListedTombstone];
-    (scope, reachable, vec!["tombstone peer", "tombstone peer by force", "crash"])
-}
-
-fn forced_by_hand(standard: bool) -> Asked {
-    let asked = placed(
-        "forced_by_hand",
-        "two of three voters are gone with their disks: what does the one that is left come to by force, and what is refused?",
-        &[1, 2, 3],
-        &[1, 2, 3],
-    );
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([Action::Destroy { store: 1 }, Action::StoreSilent { store: 1 }]);
-    if !standard {
-        prelude.extend([Action::Destroy { store: 2 }, Action::StoreSilent { store: 2 }]);
-    }
-    let by_hand = |store, force| Action::TombstonePeer { region: REGION, store, force };
-    let scope = Scope {
-        prelude,
-        admin: vec![
-            Action::UnsafeRecover { stores: vec![1, 2] },
-            by_hand(3, true),
-            by_hand(3, false),
-            leaves(3),
-        ],
-        campaigners: vec![3],
-        crashers: either_stores(standard),
-        budgets: Budgets {
-            admin: 2,
-            schedules: 1,
-            silences: either(standard, 2, 1),
-            crashes: 1,
-            destroys: either(standard, 1, 0),
-            elections: either(standard, 2, 1),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    let reachable = vec![Reach::StoreDown, Reach::StoreLost];
-    (scope, reachable, vec!["unsafe recover", "tombstone peer by force", "crash"])
-}
-
-fn either_stores(standard: bool) -> Vec<StoreId> {
-    if standard { vec![2, 3] } else { vec![3] }
-}
-
-fn merge_racing_a_decommission(standard: bool) -> Asked {
-    let asked = placed(
-        "merge_racing_a_decommission",
-        "two neighbours merge while PD moves their peers off a store that leaves: does the store leave, and PD know the one region that is left?",
-        &[1, 2, 3],
-        &[1, 2],
-    );
-    let asked = neighbours(asked, &[1, 2]);
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([reported_of(REGION), reported_of(NEIGHBOUR), leaves(2)]);
-    let scope = Scope {
-        prelude,
-        merges: vec![(REGION, NEIGHBOUR)],
-        campaigners: vec![1],
-        budgets: Budgets { schedules: 1, merges: 1, lost: either(standard, 1, 0), ..Budgets::default() },
-        ..asked
-    };
-    let reachable = vec![Reach::MergedAway, Reach::MergeBesideAMove];
-    (scope, reachable, vec!["prepare merge", "commit merge", "schedule", "region heartbeat"])
-}
-
-fn reported_of(region: RegionId) -> Action {
-    Action::RegionHeartbeat { region, store: 1, answer: Answer::Given }
-}
-
-/// Seed 000: the merge is everywhere but on store 3, which misses nothing of
-/// either log but that the source's last entry is committed (tikv#5512).
-fn target_led_by_who_lags(standard: bool) -> Asked {
-    let asked = placed(
-        "target_led_by_who_lags",
-        "PD knows of a merge that the target's next leader has not applied: does that leader catch up, and does PD believe it then?",
-        &[1, 2, 3],
-        &[1, 2, 3],
-    );
-    let asked = neighbours(asked, &[1, 2, 3]);
-    let round = |region, follower| Action::Replicate {
-        region,
-        leader: 1,
-        follower,
-        entries: Entries::All,
-        answer: Answer::Given,
-    };
-    let apply = |region, store| Action::Apply { region, store };
-    let propose = |region, command| Action::Propose { region, store: 1, command, epoch: None };
-    let mut prelude = asked.prelude.clone();
-    prelude.extend([reported_of(REGION), reported_of(NEIGHBOUR)]);
-    prelude.push(propose(REGION, Command::prepare_merge(asked.regions[1].clone())));
-    // Store 3 acknowledges the entry and never hears that this committed it.
-    prelude.extend([round(REGION, 3), round(REGION, 2), apply(REGION, 1), apply(REGION, 2)]);
-    prelude.push(propose(NEIGHBOUR, Command::commit_merge(REGION)));
-    prelude.extend([round(NEIGHBOUR, 3), round(NEIGHBOUR, 2), apply(NEIGHBOUR, 1), apply(NEIGHBOUR, 2)]);
-    prelude.push(reported_of(NEIGHBOUR));
-    let scope = Scope {
-        prelude,
-        campaigners: vec![3],
-        crashers: vec![1],
-        budgets: Budgets {
-            elections: either(standard, 2, 1),
-            crashes: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    let reachable = vec![Reach::SourceMissesCommit, Reach::LeaderBehindDriver, Reach::MergedEverywhere];
-    (scope, reachable, vec!["campaign", "apply", "region heartbeat"])
 }

@@ -11,7 +11,7 @@ use std::fmt;
 
 use rollcall_traces::{
     Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Reason,
-    Region, Scope, ScopeError, StoreId,
+    Region, RegionId, Scope, ScopeError, StoreId,
 };
 
 use crate::guard::GuardSet;
@@ -383,6 +383,21 @@ fn elected(region: &Region) -> Vec<Action> {
     actions
 }
 
+/// The scope, begun behind these actions too.
+fn behind(mut scope: Scope, more: impl IntoIterator<Item = Action>) -> Scope {
+    scope.prelude.extend(more);
+    scope
+}
+
+/// Store 1, which leads, brings another forward.
+fn round(region: RegionId, follower: StoreId) -> Action {
+    Action::Replicate { region, leader: 1, follower, entries: Entries::All, answer: Answer::Given }
+}
+
+fn apply(region: RegionId, store: StoreId) -> Action {
+    Action::Apply { region, store }
+}
+
 /// Two neighbours on the same stores, one leader for both: region 1 before `m`
 /// with peer n on store n, and region 2 from there on with peer n + 3.
 fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
@@ -405,16 +420,9 @@ fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
 
 /// Store 1, which leads, and `others` take a command of the region.
 fn taken_by(region: u64, command: Command, others: &[StoreId]) -> Vec<Action> {
-    let round = |follower: &StoreId| Action::Replicate {
-        region,
-        leader: 1,
-        follower: *follower,
-        entries: Entries::All,
-        answer: Answer::Given,
-    };
-    let applies = [&1].into_iter().chain(others).map(|store| Action::Apply { region, store: *store });
+    let applies = [&1].into_iter().chain(others).map(|store| apply(region, *store));
     // The second round says that the first was enough.
-    let rounds = others.iter().chain(others).map(round);
+    let rounds = others.iter().chain(others).map(|store| round(region, *store));
     let propose = Action::Propose { region, store: 1, command, epoch: None };
     [propose].into_iter().chain(rounds).chain(applies).collect()
 }

@@ -4,13 +4,13 @@
 //! the first child of three members is region 10 with the peers 11, 12 and 13.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing,
-    RegionId, Scope, SplitKeys, StoreId,
+    Action, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing, RegionId,
+    Scope, SplitKeys, StoreId,
 };
 
 use super::{
-    Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, change, either, enter_joint,
-    merged, named_for, neighbours, put_at, region, remove, scope, taken_by,
+    Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either,
+    enter_joint, merged, named_for, neighbours, put_at, region, remove, round, scope, taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -156,24 +156,12 @@ fn split_against_a_remove(standard: bool) -> Asked {
 /// Two voters and a third member, added by `join`: the two have applied that,
 /// and the snapshot for the third, from before the split, is under way.
 fn third_on_its_way(asked: Scope, join: Command) -> Scope {
-    let mut prelude = asked.prelude.clone();
-    let round = |follower| Action::Replicate {
-        region: REGION,
-        leader: 1,
-        follower,
-        entries: Entries::All,
-        answer: Answer::Given,
-    };
-    prelude.extend([
-        Action::Propose { region: REGION, store: 1, command: join, epoch: None },
-        round(2),
-        Action::Apply { region: REGION, store: 1 },
-        round(2),
-        Action::Apply { region: REGION, store: 2 },
-        round(3),
-        Action::Hold { region: REGION, from: 1, to: 3, message: Outgoing::Append },
-    ]);
-    Scope { prelude, rounds: vec![Entries::All], ..asked }
+    let round = |follower| round(REGION, follower);
+    let join = Action::Propose { region: REGION, store: 1, command: join, epoch: None };
+    let applied = |store| apply(REGION, store);
+    let snapshot = Action::Hold { region: REGION, from: 1, to: 3, message: Outgoing::Append };
+    let asked = Scope { rounds: vec![Entries::All], ..asked };
+    behind(asked, [join, round(2), applied(1), round(2), applied(2), round(3), snapshot])
 }
 
 fn child_snapshot_under_way(standard: bool) -> Asked {
@@ -507,11 +495,10 @@ fn merge_behind_a_compaction(standard: bool) -> Asked {
         "a region compacts its log and gives itself up while a replica of it lags: can that replica be brought what it misses?",
         &[1, 2, 3],
     );
-    let mut prelude = asked.prelude.clone();
     // A write that store 3 has not.
-    prelude.extend(written_on(&asked, 2));
+    let write = written_on(&asked, 2);
+    let asked = behind(asked, write);
     let scope = Scope {
-        prelude,
         campaigners: vec![2],
         budgets: Budgets { merges: 1, compactions: 1, lost: either(standard, 1, 0), ..Budgets::default() },
         ..asked
@@ -525,13 +512,11 @@ fn store_sleeps_through_a_merge(standard: bool) -> Asked {
         "a store comes back behind a merge and a compaction of the target's log: does the source on it hear of its end, and give its range to the snapshot?",
         &[1, 2, 3],
     );
-    let mut prelude = asked.prelude.clone();
-    prelude.extend(merged(&asked, &[2]));
-    if !standard {
-        prelude.extend(taken_by(NEIGHBOUR, Command::CompactLog { index: 7 }, &[2]));
-    }
+    let merge = merged(&asked, &[2]);
+    let asked = behind(asked, merge);
+    let compaction = taken_by(NEIGHBOUR, Command::CompactLog { index: 7 }, &[2]);
+    let asked = if standard { asked } else { behind(asked, compaction) };
     let scope = Scope {
-        prelude,
         campaigners: vec![3],
         budgets: Budgets { elections: 1, compactions: either(standard, 1, 0), late: 1, ..Budgets::default() },
         ..asked
