@@ -3,7 +3,10 @@
 //! Implemented by [`View`] and by the model's compact state, so a property is
 //! written once and judges model states and real runs alike.
 
+use std::borrow::Cow;
+
 use crate::driver::PlacementDriver;
+use crate::face::Face;
 use crate::region::{RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 
@@ -23,6 +26,23 @@ pub trait Cluster {
     fn parked(&self, store: StoreId) -> &[Held];
     /// The placement driver.
     fn pd(&self) -> &PlacementDriver;
+
+    /// The regions of which the store has a peer or a tombstone, by id.
+    fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        self.regions().filter(move |region| self.peer(store, *region).is_some())
+    }
+
+    /// The face of every peer or tombstone, with the region that it belongs to.
+    fn faces(&self) -> impl Iterator<Item = (RegionId, Cow<'_, Face>)> + '_ {
+        let of = |region| self.replicas(region).map(move |(_, peer)| (region, Cow::Owned(Face::of(peer))));
+        self.regions().flat_map(of)
+    }
+
+    /// Where the placement driver stands. At the same address, where parts are
+    /// kept once and for all, it is unchanged.
+    fn driver_address(&self) -> *const PlacementDriver {
+        self.pd()
+    }
 
     /// Every peer or tombstone of `region`, by store.
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {

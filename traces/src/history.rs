@@ -38,12 +38,14 @@ mod remembered;
 mod tests;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::cluster::Cluster;
+use crate::face::Face;
 use crate::outcome::Outcome;
 use crate::region::{Epoch, Region, RegionId, StoreId};
 use crate::view::{LogPosition, Peer, PeerState, StoreStatus};
@@ -156,7 +158,7 @@ impl History {
         let parts = HistoryParts { writes: parts.writes || parts.reads, ..parts };
         let began_whole = parts.cover && births::covers_every_key(first);
         let empty = Self { parts, began_whole, ..Self::default() };
-        let mut fold = Fold { history: Cow::Borrowed(&empty) };
+        let mut fold = Fold::of(Cow::Borrowed(&empty));
         for region in first.regions() {
             for (store, peer) in first.replicas(region) {
                 let step = Step::born(region, store, peer);
@@ -224,31 +226,70 @@ impl History {
         outcome: &Outcome,
         after: &impl Cluster,
     ) -> Cow<'_, Self> {
-        if self.parts == HistoryParts::NONE || !outcome.is_done() {
-            return Cow::Borrowed(self);
+        let Told { history, moved, .. } = self.told(before, action, outcome, after);
+        if moved.is_empty() {
+            return history;
         }
-        if let Action::UnsafeRecover { stores } = action {
-            return self.forced(stores, before, after);
+        match history {
+            Cow::Borrowed(history) => history.forgotten(&moved, after),
+            Cow::Owned(history) => match history.forgotten(&moved, after) {
+                Cow::Owned(less) => Cow::Owned(less),
+                Cow::Borrowed(_) => Cow::Owned(history),
+            },
         }
-        if self.abandoned.is_empty() {
-            return self.folded_of(before, action, outcome, after);
-        }
-        let (before, after) = (Remaining::of(before, &self.abandoned), Remaining::of(after, &self.abandoned));
-        self.folded_of(&before, action, outcome, &after)
     }
 
-    fn folded_of(
+    /// The first half of [`History::folded`]: what the step tells.
+    pub fn told(
         &self,
         before: &impl Cluster,
         action: &Action,
         outcome: &Outcome,
         after: &impl Cluster,
-    ) -> Cow<'_, Self> {
-        let mut fold = Fold { history: Cow::Borrowed(self) };
+    ) -> Told<'_> {
+        if self.parts == HistoryParts::NONE || !outcome.is_done() {
+            return Told { history: Cow::Borrowed(self), moved: Vec::new(), regardless: true };
+        }
+        if let Action::UnsafeRecover { stores } = action {
+            return Told {
+                history: self.forced(stores, before, after),
+                moved: Vec::new(),
+                regardless: false,
+            };
+        }
+        if self.abandoned.is_empty() {
+            return self.told_of(before, action, outcome, after);
+        }
+        let (before, after) = (Remaining::of(before, &self.abandoned), Remaining::of(after, &self.abandoned));
+        Told { regardless: false, ..self.told_of(&before, action, outcome, &after) }
+    }
+
+    /// The second half: what can no longer matter of these regions is forgotten.
+    pub fn forgotten(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+        if self.abandoned.is_empty() {
+            return self.forgotten_of(regions, after);
+        }
+        self.forgotten_of(regions, &Remaining::of(after, &self.abandoned))
+    }
+
+    fn forgotten_of(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+        let mut fold = Fold::of(Cow::Borrowed(self));
+        regions.iter().for_each(|region| fold.forget(*region, after));
+        fold.finish()
+    }
+
+    fn told_of(
+        &self,
+        before: &impl Cluster,
+        action: &Action,
+        outcome: &Outcome,
+        after: &impl Cluster,
+    ) -> Told<'_> {
+        let mut fold = Fold::of(Cow::Borrowed(self));
         if self.parts.reads {
             fold.client(before, action, outcome);
         }
-        if self.parts.driver && !std::ptr::eq(before.pd(), after.pd()) {
+        if self.parts.driver && !std::ptr::eq(before.driver_address(), after.driver_address()) {
             fold.driver(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
@@ -266,7 +307,8 @@ impl History {
                 fold.lineage(parent, store, before, after);
             }
         }
-        let mut region_folded = |region: RegionId| {
+        let mut all_moved = Vec::new();
+        let mut region_told = |region: RegionId| {
             let mut moved = false;
             for store in touched.stores() {
                 let step = Step {
@@ -283,21 +325,30 @@ impl History {
                     fold.peer(&step, after);
                 }
             }
-            if moved {
-                fold.forget(region, after);
-            }
+            all_moved.extend(moved.then_some(region));
         };
         match touched.region {
-            Some(region) => region_folded(region),
+            Some(region) => region_told(region),
             None => {
-                before.regions().for_each(&mut region_folded);
-                // Those that come to be with this step.
-                let new = |region: &RegionId| before.replicas(*region).next().is_none();
-                after.regions().filter(new).for_each(region_folded);
+                let on = |store| before.regions_on(store).chain(after.regions_on(store));
+                let regions: BTreeSet<RegionId> = touched.stores().flat_map(on).collect();
+                regions.into_iter().for_each(region_told);
             }
         }
-        fold.finish()
+        let regardless = !fold.looked_back.get();
+        Told { history: fold.finish(), moved: all_moved, regardless }
     }
+}
+
+/// What a step tells a history.
+pub struct Told<'a> {
+    /// The history with that taken in.
+    pub history: Cow<'a, History>,
+    /// The regions of which a peer moved: something of them may be forgotten.
+    pub moved: Vec<RegionId>,
+    /// Nothing, whatever was remembered: the history was not looked at. Any other
+    /// with the same parts, and no store abandoned, is told as little.
+    pub regardless: bool,
 }
 
 /// One peer, before and after.
@@ -359,26 +410,44 @@ impl<'a> Creator<'a> {
 /// A history being changed; copied at the first change.
 struct Fold<'a> {
     history: Cow<'a, History>,
+    /// Whether anything was asked of it.
+    looked_back: Cell<bool>,
 }
 
 impl<'a> Fold<'a> {
+    fn of(history: Cow<'a, History>) -> Self {
+        Self { history, looked_back: Cell::new(false) }
+    }
+
     fn parts(&self) -> HistoryParts {
         self.history.parts
     }
 
+    /// The history, to look back at.
+    fn past(&self) -> &History {
+        self.looked_back.set(true);
+        &self.history
+    }
+
+    /// The history, to change it.
+    fn past_mut(&mut self) -> &mut History {
+        self.looked_back.set(true);
+        self.history.to_mut()
+    }
+
     fn region(&self, region: RegionId) -> &RegionHistory {
-        self.history.region(region)
+        self.past().region(region)
     }
 
     fn region_mut(&mut self, region: RegionId) -> &mut RegionHistory {
-        self.history.to_mut().regions.entry(region).or_default()
+        self.past_mut().regions.entry(region).or_default()
     }
 
     /// Latches a breach, unless one of its kind is latched already.
     fn breach(&mut self, breach: Breach) {
         let kind = std::mem::discriminant(&breach);
-        if self.history.breaches.iter().all(|known| std::mem::discriminant(known) != kind) {
-            let breaches = &mut self.history.to_mut().breaches;
+        if self.past().breaches.iter().all(|known| std::mem::discriminant(known) != kind) {
+            let breaches = &mut self.past_mut().breaches;
             breaches.push(breach);
             breaches.sort_unstable();
         }
@@ -390,7 +459,7 @@ impl<'a> Fold<'a> {
             self.leader(step);
         }
         if parts.committed {
-            self.commit(step, after);
+            self.commit(step);
         }
         if parts.epochs {
             self.meta(step);
@@ -424,13 +493,14 @@ impl<'a> Fold<'a> {
     }
 }
 
-fn is_live(peer: &Peer) -> bool {
-    peer.state != PeerState::Tombstone
+/// The peers and tombstones of `region`.
+fn faces_of(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
+    cluster.faces().filter(move |(of, _)| *of == region).map(|(_, face)| face)
 }
 
 /// The initialised peers of `region`, running or not.
-fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = &Peer> {
-    cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| peer.is_initialised())
+fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
+    faces_of(cluster, region).filter(|peer| peer.is_initialised())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

@@ -11,6 +11,7 @@ mod cluster;
 mod diff;
 mod divergence;
 mod driver;
+mod face;
 mod file;
 mod history;
 mod outcome;
@@ -34,13 +35,14 @@ pub use driver::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
     Purpose, Seat, StoreState,
 };
+pub use face::{Extent, Face};
 pub use file::{
     Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
     Verdict, VerdictResult, Writer,
 };
 pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,
-    RegionHistory, Remaining, Winner, Write,
+    RegionHistory, Remaining, Told, Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};

@@ -6,8 +6,9 @@ mod driver;
 use std::fmt;
 
 use crate::action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
+use crate::face::Extent;
 use crate::outcome::{Outcome, Reason, Returned};
-use crate::region::{Member, MemberRole, Region};
+use crate::region::{KeyRange, Member, MemberRole, Region};
 use crate::view::{Held, LogPosition, Message, PeerState, Role, StoreStatus};
 
 impl fmt::Display for Action {
@@ -239,6 +240,13 @@ impl fmt::Display for Region {
             "region {} [{}, {}) epoch {} peers {{{members}}}",
             self.id, self.start, self.end, self.epoch
         )
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let KeyRange { start, end } = &self.range;
+        write!(f, "region {} [{start}, {end}) epoch {}", self.region, self.epoch)
     }
 }
 

@@ -2,8 +2,9 @@
 //! may be born once more on a store that is behind.
 
 use super::merges::is_merged_away;
-use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, initialised, shows_epoch};
+use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, faces_of, initialised};
 use crate::cluster::Cluster;
+use crate::face::{Extent, Face};
 use crate::region::{Key, Region, RegionId, StoreId};
 use crate::view::{Message, Peer};
 
@@ -34,7 +35,7 @@ impl Fold<'_> {
         after: &impl Cluster,
     ) {
         let Some(parent) = before.peer(store, parent) else { return };
-        for region in after.regions().filter(|region| *region != parent.region.id) {
+        for region in after.regions_on(store).filter(|region| *region != parent.region.id) {
             let Some(child) = born(before.peer(store, region), after.peer(store, region)) else { continue };
             let handed_over = self.handed_over(parent, &child.region);
             if !handed_over.is_empty() {
@@ -70,7 +71,7 @@ impl Fold<'_> {
         {
             return;
         }
-        let given_away = |key: &Key| initialised(after, region).all(|peer| !peer.region.contains(key));
+        let given_away = |key: &Key| initialised(after, region).all(|peer| !peer.extent.contains(key));
         if writes.keys().any(given_away) && !may_be_born(after, region) {
             self.region_mut(region).writes.retain(|key, _| !given_away(key));
         }
@@ -93,28 +94,29 @@ pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option
 /// What overlaps the newest range of `region` under an older version is such
 /// an ancestor: versions along the line of owners of one key only rise.
 pub(super) fn may_be_born(cluster: &impl Cluster, region: RegionId) -> bool {
-    let metas = cluster.replicas(region).map(|(_, peer)| peer).filter(|peer| shows_epoch(peer));
-    let newest = metas.map(|peer| &peer.region).max_by_key(|meta| meta.epoch.version);
-    let brings = |meta: &Region| {
-        meta.id != region
-            && newest.is_none_or(|newest| meta.epoch.version < newest.epoch.version && meta.overlaps(newest))
+    let metas = faces_of(cluster, region).filter(|peer| peer.shows_epoch());
+    let newest = metas.map(|peer| peer.into_owned().extent).max_by_key(|extent| extent.epoch.version);
+    let brings = |extent: &Extent| {
+        extent.region != region
+            && newest.as_ref().is_none_or(|newest| {
+                extent.epoch.version < newest.epoch.version && extent.range.overlaps(&newest.range)
+            })
     };
-    let by_peer = |peer: &Peer| {
-        let waits = || peer.snapshot.as_ref().is_some_and(|snapshot| brings(&snapshot.region));
-        peer.is_initialised() && brings(&peer.region) || waits()
+    let by_peer = |peer: &Face| {
+        peer.is_initialised() && brings(&peer.extent) || peer.snapshot.as_ref().is_some_and(brings)
     };
-    let others = || cluster.regions().filter(|other| *other != region);
-    others().any(|other| cluster.replicas(other).any(|(_, peer)| by_peer(peer)))
-        || cluster
-            .held()
-            .iter()
-            .any(|held| matches!(&held.message, Message::Snapshot(snapshot) if brings(&snapshot.region)))
+    cluster.faces().any(|(other, peer)| other != region && by_peer(&peer))
+        || cluster.held().iter().any(|held| match &held.message {
+            Message::Snapshot(snapshot) => brings(&Extent::of(&snapshot.region)),
+            _ => false,
+        })
 }
 
 /// Whether the newest ranges of the regions leave no key out.
 pub(super) fn covers_every_key(cluster: &impl Cluster) -> bool {
     let newest = |region| {
-        let metas = initialised(cluster, region).map(|peer| &peer.region);
+        let initialised = |(_, peer): &(StoreId, &Peer)| peer.is_initialised();
+        let metas = cluster.replicas(region).filter(initialised).map(|(_, peer)| &peer.region);
         metas.max_by_key(|meta| meta.epoch.version)
     };
     let mut from = Key::empty();

@@ -97,7 +97,7 @@ impl Fold<'_> {
         let index = known(self.region(region)).map_or(0, |(index, _)| index);
         let behind =
             |of: &RegionHistory| known(of).is_some_and(|(_, version)| version > peer.region.epoch.version);
-        let mut others = self.history.regions.iter().filter(|(other, _)| **other != region);
+        let mut others = self.past().regions.iter().filter(|(other, _)| **other != region);
         let split_off = others.find(|(_, of)| behind(of)).map(|(other, _)| *other);
         if index > 0 || split_off.is_some() {
             self.region_mut(region).reads.insert(store, Asked { index, split_off });
@@ -135,8 +135,12 @@ impl Fold<'_> {
 
     /// A read that is not under way any more is forgotten.
     pub(super) fn read_ended(&mut self, step: &Step<'_>) {
-        let under_way = step.after.is_some_and(|after| after.read.is_some());
-        if !under_way && self.region(step.region).reads.contains_key(&step.store) {
+        let under_way = |peer: &Peer| peer.read.is_some();
+        // Where none was under way, none is remembered.
+        if step.before.is_some_and(under_way)
+            && !step.after.is_some_and(under_way)
+            && self.region(step.region).reads.contains_key(&step.store)
+        {
             self.region_mut(step.region).reads.remove(&step.store);
         }
     }

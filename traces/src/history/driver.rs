@@ -53,11 +53,11 @@ impl Fold<'_> {
     fn promises(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for (&store, _) in after.stores.iter().filter(|(_, known)| is_buried(known)) {
             // Who gives up a store by force does not say that it is empty.
-            if self.history.abandoned.contains(&store) {
+            if self.past().abandoned.contains(&store) {
                 continue;
             }
             let was_there = before.stores.get(&store).is_some_and(is_buried);
-            let remembered = self.history.buried.get(&store);
+            let remembered = self.past().buried.get(&store);
             let promised = |region: &RegionId| {
                 let known = match was_there {
                     true => before.regions.get(region).filter(|known| !lists(known, store)),
@@ -73,14 +73,14 @@ impl Fold<'_> {
                 .filter(|(region, at)| is_hidden(after.regions.get(region), store, *at))
                 .collect();
             if hidden.is_empty() && remembered.is_some() {
-                self.history.to_mut().buried.remove(&store);
+                self.past_mut().buried.remove(&store);
             } else if !hidden.is_empty() && remembered != Some(&hidden) {
-                self.history.to_mut().buried.insert(store, hidden);
+                self.past_mut().buried.insert(store, hidden);
             }
         }
         let is_there = |store: &StoreId| after.stores.get(store).is_some_and(is_buried);
-        if !self.history.buried.keys().all(is_there) {
-            self.history.to_mut().buried.retain(|store, _| is_there(store));
+        if !self.past().buried.keys().all(is_there) {
+            self.past_mut().buried.retain(|store, _| is_there(store));
         }
     }
 

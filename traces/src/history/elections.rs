@@ -1,7 +1,7 @@
 //! Who led, and what was known to be committed.
 
 use super::births::may_be_born;
-use super::{BIRTH, Breach, Committed, Fold, Step, Winner, initialised, is_live};
+use super::{BIRTH, Breach, Committed, Fold, Step, Winner, faces_of, initialised};
 use crate::cluster::Cluster;
 use crate::region::RegionId;
 use crate::view::Role;
@@ -38,9 +38,8 @@ impl Fold<'_> {
             return;
         }
         let winnable = |term: u64| {
-            after.replicas(region).any(|(_, peer)| {
-                is_live(peer) && (peer.term < term || peer.term == term && peer.role == Role::Candidate)
-            })
+            faces_of(after, region)
+                .any(|peer| peer.is_live() && (peer.term < term || peer.term == term && peer.is_candidate))
         };
         if !leaders.keys().all(|term| winnable(*term)) && !may_be_born(after, region) {
             self.region_mut(region).leaders.retain(|term, _| winnable(*term));
@@ -49,13 +48,13 @@ impl Fold<'_> {
 
     /// What a peer knows to be committed was committed in its term or before:
     /// it learns a commit index only from messages of its own term.
-    pub(super) fn commit(&mut self, step: &Step<'_>, after: &impl Cluster) {
+    /// What all know of that is forgotten at once.
+    pub(super) fn commit(&mut self, step: &Step<'_>) {
         let Some(peer) = step.after.filter(|after| after.is_initialised()) else { return };
         let known_before = step.same_replica().map_or(0, |before| before.commit);
         if peer.commit <= known_before {
             return;
         }
-        let known_by_all = commit_of_all(after, step.region);
         for index in peer.log.truncated.index.max(known_before + 1)..=peer.commit {
             let Some(term) = peer.log.term(index) else { continue };
             let (region, store, known_in) = (step.region, step.store, peer.term);
@@ -72,7 +71,6 @@ impl Fold<'_> {
                 Some(first) if first.known_in <= known_in => {}
                 // The entry that takes its region in told it, without a term.
                 Some(_) if step.carried => {}
-                None if index <= known_by_all => {}
                 _ => {
                     self.region_mut(region).committed.insert(index, Committed { term, known_in });
                 }

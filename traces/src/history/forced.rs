@@ -73,7 +73,7 @@ impl History {
         let mut next = self.clone();
         next.abandoned.extend(stores);
         let abandoned = next.abandoned.clone();
-        let mut fold = Fold { history: Cow::Owned(next) };
+        let mut fold = Fold::of(Cow::Owned(next));
         if self.parts.driver {
             fold.driver(
                 &crate::action::Action::UnsafeRecover { stores: stores.to_vec() },
@@ -85,7 +85,7 @@ impl History {
         for region in left.regions() {
             let moved = left.replicas(region).any(|(store, peer)| before.peer(store, region) != Some(peer));
             if moved {
-                fold.history.to_mut().regions.remove(&region);
+                fold.past_mut().regions.remove(&region);
                 for (store, peer) in left.replicas(region) {
                     fold.peer(&Step::born(region, store, peer), &left);
                 }

@@ -26,7 +26,7 @@ impl Fold<'_> {
     ) {
         let Some(split) = before.peer(store, parent).and_then(Division::next) else { return };
         let mut taken = false;
-        for region in after.regions().filter(|region| *region != parent) {
+        for region in after.regions_on(store).filter(|region| *region != parent) {
             let Some(child) = born(before.peer(store, region), after.peer(store, region)) else { continue };
             taken = true;
             if let Some(fault) = split.fault_of_child(child, region, store) {

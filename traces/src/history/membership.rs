@@ -58,7 +58,7 @@ impl Fold<'_> {
         }
         let left_behind = |epoch: Epoch| {
             initialised(after, region).all(|peer| {
-                let now = peer.region.epoch;
+                let now = peer.extent.epoch;
                 epoch != now && epoch.conf_ver <= now.conf_ver && epoch.version <= now.version
             })
         };
@@ -70,12 +70,15 @@ impl Fold<'_> {
     /// Follows one store from peer to tombstone to peer.
     pub(super) fn life(&mut self, step: &Step<'_>, store_destroyed: bool) {
         let (region, store) = (step.region, step.store);
-        let remembered = self.region(region).destroyed.get(&store).copied();
-        let last = match step.before {
+        // What is shown is not remembered as well.
+        let (remembered, last) = match step.before {
             Some(before) if shows_epoch(before) => {
-                Some(Destroyed { peer: before.id, epoch: before.region.epoch })
+                (None, Some(Destroyed { peer: before.id, epoch: before.region.epoch }))
             }
-            _ => remembered,
+            _ => {
+                let remembered = self.region(region).destroyed.get(&store).copied();
+                (remembered, remembered)
+            }
         };
         let remember = match step.after {
             None if store_destroyed => None,
