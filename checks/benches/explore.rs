@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rollcall_checks::explorer::{Options, explore};
+use rollcall_checks::explorer::{Explored, Options, explore};
 use rollcall_checks::tour::{Path, Tour};
 use stateright::{Model, Property};
 
@@ -38,6 +38,8 @@ impl Model for Counters {
         vec![Property::always("in_range", |_, state: &[u8; 64]| state[0] <= 2)]
     }
 }
+
+impl Explored for Counters {}
 
 fn explore_counters(c: &mut Criterion) {
     let mut group = c.benchmark_group("explore");

@@ -131,8 +131,12 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     let violations: Vec<Trace> =
         violations.map(|(property, state)| violation_trace(&model, &explored, property, state)).collect();
     if explored.is_exhausted() {
-        let agreement =
-            explorer::agree(Arc::new(model.clone()), &explored, threads, Some(Arc::clone(&watch.interrupt)));
+        let agreement = explorer::agree(
+            Arc::new(model.forgetful()),
+            &explored,
+            threads,
+            Some(Arc::clone(&watch.interrupt)),
+        );
         report.stateright_agrees = agreement.stateright_distinct.map(|_| agreement.agrees);
         match agreement.stateright_distinct {
             Some(_) if !agreement.agrees => {

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
-use rollcall_checks::explorer::{self, Options};
+use rollcall_checks::explorer::{self, Explored, Options};
 use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::{Dropped, Sound};
@@ -187,6 +187,8 @@ impl Model for IdsGivenTwice {
     }
 }
 
+impl Explored for IdsGivenTwice {}
+
 fn add_again() -> Command {
     Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 })
 }
@@ -341,6 +343,8 @@ impl Model for Buried {
         })]
     }
 }
+
+impl Explored for Buried {}
 
 /// The shortest way, by the sound rules, to a store that has left although a
 /// region has a peer there.

@@ -154,11 +154,27 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
     }
 }
 
-/// The actions that the scope's budgets allow and that are not plainly
-/// disabled. Some may still be refused by the rules.
-pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>) {
+/// Who offers actions: a store, by its place in the scope, or everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Store(usize),
+    Beside,
+}
+
+/// The sections of a scope in the order in which they offer.
+pub(crate) fn sections(stores: usize) -> impl Iterator<Item = Section> {
+    (0..stores).map(Section::Store).chain([Section::Beside])
+}
+
+/// The actions of a section that the scope's budgets allow and that are not
+/// plainly disabled. Some may still be refused by the rules.
+pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, section: Section, actions: &mut Vec<Action>) {
     let spent = *seen.spent();
-    Offer { scope, seen, left: left(scope, &spent), spent, actions }.all();
+    let mut offer = Offer { scope, seen, left: left(scope, &spent), spent, actions };
+    match section {
+        Section::Store(at) => offer.of_store(at),
+        Section::Beside => offer.beside(),
+    }
 }
 
 struct Offer<'a> {
@@ -170,31 +186,33 @@ struct Offer<'a> {
 }
 
 impl Offer<'_> {
-    fn all(&mut self) {
+    fn of_store(&mut self, at: usize) {
         let seen = self.seen;
-        for (store, status) in seen.stores() {
-            match status {
-                StoreStatus::Up => {
-                    for region in seen.regions() {
-                        if let Some(peer) = seen.peer(store, region)
-                            && peer.state != PeerState::Tombstone
-                        {
-                            self.of_peer(store, region, peer);
-                        }
+        let (store, status) = (seen.store_at(at), seen.status_at(at));
+        match status {
+            StoreStatus::Up => {
+                for region in seen.regions_on(store) {
+                    if let Some(peer) = seen.peer(store, region)
+                        && peer.state != PeerState::Tombstone
+                    {
+                        self.of_peer(store, region, peer);
                     }
                 }
-                StoreStatus::Down => self.actions.push(Action::Restart { store }),
-                StoreStatus::Destroyed => {}
             }
-            let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
-            if may_fail && status == StoreStatus::Up && self.left.crashes > 0 {
-                self.actions.push(Action::Crash { store });
-            }
-            if may_fail && status != StoreStatus::Destroyed && self.left.destroys > 0 {
-                self.actions.push(Action::Destroy { store });
-            }
+            StoreStatus::Down => self.actions.push(Action::Restart { store }),
+            StoreStatus::Destroyed => {}
         }
-        for slot in 0..seen.held().len() {
+        let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
+        if may_fail && status == StoreStatus::Up && self.left.crashes > 0 {
+            self.actions.push(Action::Crash { store });
+        }
+        if may_fail && status != StoreStatus::Destroyed && self.left.destroys > 0 {
+            self.actions.push(Action::Destroy { store });
+        }
+    }
+
+    fn beside(&mut self) {
+        for slot in 0..self.seen.held().len() {
             self.actions.push(Action::Late { slot });
         }
         if self.scope.max_replicas > 0 {
@@ -432,7 +450,7 @@ impl Offer<'_> {
                 && leader.region.member(change.peer).is_none()
                 && match self.seen.peer(change.store, region) {
                     Some(peer) => peer.id == change.peer && peer.state != PeerState::Tombstone,
-                    None => self.may_be_born(region, change),
+                    None => divides(self.scope) && self.may_be_born(region, change),
                 }
         })
     }
@@ -457,4 +475,16 @@ impl Offer<'_> {
             .into_iter()
             .filter_map(|(answer, allowed)| allowed.then_some(answer))
     }
+}
+
+/// Whether a region may divide in this scope.
+pub(crate) fn divides(scope: &Scope) -> bool {
+    let splits = |command: &Command| matches!(command, Command::Split { .. });
+    let by_prelude = |action: &Action| match action {
+        Action::AskSplit { .. } => true,
+        Action::Propose { command, .. } => splits(command),
+        _ => false,
+    };
+    let mut commands = scope.commands.iter().chain(scope.child_commands.iter().map(|child| &child.command));
+    !scope.splits.is_empty() || commands.any(splits) || scope.prelude.iter().any(by_prelude)
 }

@@ -1,7 +1,10 @@
 //! A state under change: what a rule reads and writes while it takes one step.
 //!
 //! A peer is copied when a rule first writes to it; a rule that refuses before
-//! it writes has cost no copy.
+//! it writes has cost no copy. Which parts of the state the rule has looked at is
+//! noted: on the same parts it does the same again (`memo.rs`).
+
+use std::cell::Cell;
 
 use rollcall_traces::{
     Held, Member, MemberRole, Peer, PeerState, PlacementDriver, Reason, RegionId, Snapshot, StoreId,
@@ -9,6 +12,7 @@ use rollcall_traces::{
 };
 
 use crate::guard::{Guard, GuardSet};
+use crate::memo::{Noted, Side, Slot, Slots, note};
 use crate::state::{Meta, Parts, Rest, State};
 
 pub(crate) struct Draft<'m> {
@@ -20,9 +24,10 @@ pub(crate) struct Draft<'m> {
     metas: Vec<(usize, Meta)>,
     status: Option<(usize, StoreStatus)>,
     pd: Option<PlacementDriver>,
-    rest: Option<Rest>,
+    held: Option<Vec<Held>>,
     /// Answers to parked messages: they belong to no round.
     said: Vec<Held>,
+    looked_at: Noted,
 }
 
 impl<'m> Draft<'m> {
@@ -35,8 +40,9 @@ impl<'m> Draft<'m> {
             metas: Vec::new(),
             status: None,
             pd: None,
-            rest: None,
+            held: None,
             said: Vec::new(),
+            looked_at: Cell::new(Slots::NONE),
         }
     }
 
@@ -48,22 +54,33 @@ impl<'m> Draft<'m> {
         self.guards
     }
 
+    /// The state that it began with.
+    pub(crate) fn before(&self) -> State {
+        self.before
+    }
+
+    /// The parts that were looked at so far, those that were written among them.
+    pub(crate) fn looked_at(&self) -> Slots {
+        self.looked_at.get()
+    }
+
     /// The state with everything that was written, and what was said beside.
-    pub(crate) fn finish(mut self) -> (State, Vec<Held>) {
+    pub(crate) fn finish(&mut self) -> (State, Vec<Held>) {
         let mut after = self.before;
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
             self.finish_stores(&mut after);
         }
-        if let Some(pd) = self.pd.take() {
-            let number = self.parts.drivers.intern_ref(&pd);
-            if number != self.rest().pd {
-                self.rest_mut().pd = number;
+        if self.pd.is_some() || self.held.is_some() {
+            let mut rest = *self.parts.rest.get(self.before.rest);
+            if let Some(pd) = &self.pd {
+                rest.pd = self.parts.drivers.intern_ref(pd);
             }
-        }
-        if let Some(rest) = self.rest {
+            if let Some(held) = self.held.take() {
+                rest.held = self.parts.held.intern(held);
+            }
             after.rest = self.parts.rest.intern(rest);
         }
-        (after, self.said)
+        (after, std::mem::take(&mut self.said))
     }
 
     fn finish_stores(&self, after: &mut State) {
@@ -98,17 +115,26 @@ impl<'m> Draft<'m> {
         }
     }
 
-    pub(crate) fn rest(&self) -> &Rest {
-        self.rest.as_ref().unwrap_or_else(|| self.parts.rest.get(self.before.rest))
+    /// What is under way, oldest first.
+    pub(crate) fn held(&self) -> &Vec<Held> {
+        note(&self.looked_at, Slot::Held(Side::Before));
+        self.held.as_ref().unwrap_or_else(|| self.parts.held.get(self.rest().held))
     }
 
-    pub(crate) fn rest_mut(&mut self) -> &mut Rest {
-        let (parts, before) = (self.parts, self.before);
-        self.rest.get_or_insert_with(|| parts.rest.get(before.rest).clone())
+    pub(crate) fn held_mut(&mut self) -> &mut Vec<Held> {
+        if self.held.is_none() {
+            self.held = Some(self.held().clone());
+        }
+        self.held.as_mut().expect("a copy to write to")
+    }
+
+    fn rest(&self) -> &'m Rest {
+        self.parts.rest.get(self.before.rest)
     }
 
     /// The placement driver.
     pub(crate) fn pd(&self) -> &PlacementDriver {
+        note(&self.looked_at, Slot::Pd(Side::Before));
         self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
     }
 
@@ -132,7 +158,7 @@ impl<'m> Draft<'m> {
 
     /// The peer or tombstone in that place.
     pub(crate) fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        let at = self.parts.store_place(store)?;
+        let at = self.known_place(store)?;
         match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some((_, _, peer)) => peer.as_ref(),
             None => self.parts.peer(&self.before, at, region),
@@ -195,7 +221,7 @@ impl<'m> Draft<'m> {
     }
 
     pub(crate) fn status(&self, store: StoreId) -> Option<StoreStatus> {
-        let at = self.parts.store_place(store)?;
+        let at = self.known_place(store)?;
         let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
         Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
     }
@@ -205,7 +231,13 @@ impl<'m> Draft<'m> {
     }
 
     fn place(&self, store: StoreId) -> usize {
-        self.parts.store_place(store).expect("a store of the scope")
+        self.known_place(store).expect("a store of the scope")
+    }
+
+    fn known_place(&self, store: StoreId) -> Option<usize> {
+        let at = self.parts.store_place(store)?;
+        note(&self.looked_at, Slot::Store(Side::Before, at));
+        Some(at)
     }
 
     /// Refuses unless the store runs.
@@ -230,7 +262,7 @@ impl<'m> Draft<'m> {
 
     /// Leaves a message under way.
     pub(crate) fn hold(&mut self, held: Held) {
-        self.rest_mut().held.push(held);
+        self.held_mut().push(held);
     }
 
     /// Says something that belongs to no round.

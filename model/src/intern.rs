@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -60,5 +61,31 @@ impl<T: Clone + Eq + Hash> Interner<T> {
     /// How many distinct parts there are.
     pub(crate) fn len(&self) -> usize {
         self.parts.count()
+    }
+}
+
+/// One more number for each part, worked out when it is first asked for.
+pub(crate) struct Column(boxcar::Vec<AtomicU32>);
+
+const UNKNOWN: u32 = u32::MAX;
+
+impl Column {
+    pub(crate) fn new() -> Self {
+        Self(boxcar::Vec::new())
+    }
+
+    pub(crate) fn get_or(&self, id: u32, work_out: impl FnOnce() -> u32) -> u32 {
+        while self.0.count() <= id as usize {
+            self.0.push(AtomicU32::new(UNKNOWN));
+        }
+        let number = &self.0[id as usize];
+        match number.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let worked_out = work_out();
+                number.store(worked_out, Ordering::Relaxed);
+                worked_out
+            }
+            known => known,
+        }
     }
 }

@@ -12,7 +12,9 @@ mod draft;
 mod guard;
 pub mod heal;
 mod intern;
+mod judged;
 mod kinds;
+mod memo;
 mod model;
 mod probes;
 pub mod properties;
@@ -21,6 +23,7 @@ mod rules;
 pub mod scopes;
 mod sending;
 mod state;
+mod steps;
 
 pub use guard::{Guard, GuardSet};
 pub use kinds::ACTION_KINDS;

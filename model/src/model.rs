@@ -4,20 +4,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, LogPosition, Outcome, Peer,
-    PeerState, PlacementDriver, Reason, Region, Scope, ScopeError, StoreId, StoreState, StoreStatus, Subject,
-    View,
+    Action, Budgets, Cluster, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, LogPosition,
+    Outcome, Peer, PeerState, PlacementDriver, Reason, Region, Scope, ScopeError, StoreId, StoreState,
+    StoreStatus, Subject, View,
 };
 use stateright::Model;
 
 use crate::actions;
 use crate::guard::GuardSet;
+use crate::judged::Judged;
 use crate::kinds;
 use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
-use crate::state::{Meta, Parts, Place, Rest, STORES, Seen, State, index_of};
+use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
+use crate::steps::Steps;
 
 /// The term and index at which every replica's log begins (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
@@ -34,6 +36,8 @@ pub struct Rollcall {
     properties: Vec<Property>,
     reachable: Vec<Reach>,
     parts: Arc<Parts>,
+    /// What was worked out before; `None` where everything is worked out each time.
+    known: Option<Arc<Known>>,
     first: State,
 }
 
@@ -64,8 +68,11 @@ impl Rollcall {
             properties: properties.to_vec(),
             reachable: reachable.to_vec(),
             parts: Arc::new(parts),
+            known: None,
             first,
         };
+        model.known =
+            Some(Arc::new(Known::new(scope, &model.parts, model.seen(&model.first).history().parts())));
         for (at, action) in scope.prelude.iter().enumerate() {
             let (after, outcome) = model.step(&model.first, action);
             if let Outcome::Refused(reason) = outcome {
@@ -79,7 +86,17 @@ impl Rollcall {
     /// The same model with other guards. States of the one are states of the other.
     #[must_use]
     pub fn with_guards(&self, guards: GuardSet) -> Self {
-        Self { guards, ..self.clone() }
+        let known = self.known.is_some().then(|| {
+            Arc::new(Known::new(&self.scope, &self.parts, self.seen(&self.first).history().parts()))
+        });
+        Self { guards, known, ..self.clone() }
+    }
+
+    /// The same model, which works everything out each time, though it may have
+    /// met it before: for comparison.
+    #[must_use]
+    pub fn forgetful(&self) -> Self {
+        Self { known: None, ..self.clone() }
     }
 
     /// The scope.
@@ -120,6 +137,9 @@ impl Rollcall {
 
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
+        if let Some(known) = &self.known {
+            return known.steps.step(&self.parts, self.guards, state, action);
+        }
         let (after, outcome, _) = self.step_aloud(state, action);
         (after, outcome)
     }
@@ -143,29 +163,45 @@ impl Rollcall {
             return (after, outcome);
         }
         let mut after = self.remember(state, action, &outcome, after);
-        let mut spent = self.parts.rest.get(after.rest).spent;
-        if actions::spend(&mut spent, action, &outcome) {
-            let rest = Rest { spent, ..self.parts.rest.get(after.rest).clone() };
-            after.rest = self.parts.rest.intern(rest);
-        }
+        after.rest = self.parts.spend(after.rest, action, &outcome);
         (after, outcome)
     }
 
-    fn remember(&self, before: &State, action: &Action, outcome: &Outcome, mut after: State) -> State {
-        let history = self.parts.history.get(before.history);
-        if let Cow::Owned(next) = history.folded(&self.seen(before), action, outcome, &self.seen(&after)) {
-            after.history = self.parts.history.intern(next);
+    /// The successors of a state, each with the place of its action among those
+    /// that [`Model::actions`] offers, and the action.
+    pub fn expand(&self, state: &State, mut each: impl FnMut(usize, &Action, State)) {
+        if let Some(known) = &self.known {
+            return known.steps.expand(&self.parts, &self.scope, self.guards, state, each);
         }
+        let mut actions = Vec::new();
+        self.actions(state, &mut actions);
+        for (place, action) in actions.iter().enumerate() {
+            let (after, outcome) = self.take(state, action);
+            if outcome.is_done() {
+                each(place, action, after);
+            }
+        }
+    }
+
+    fn remember(&self, before: &State, action: &Action, outcome: &Outcome, mut after: State) -> State {
+        after.history = match &self.known {
+            Some(known) => known.steps.history_after(&self.parts, before, action, outcome, &after),
+            None => {
+                let history = self.parts.history.get(before.history);
+                match history.folded(&self.seen(before), action, outcome, &self.seen(&after)) {
+                    Cow::Borrowed(_) => before.history,
+                    Cow::Owned(next) => self.parts.history.intern(next),
+                }
+            }
+        };
         after
     }
 
     /// The state with nothing spent, remembered or under way: what healing
     /// looks at, and what tells states apart for it.
     pub fn at_rest(&self, state: &State) -> State {
-        let rest = self.parts.rest.get(state.rest);
-        let rest = Rest { pd: rest.pd, ..Rest::default() };
         State {
-            rest: self.parts.rest.intern(rest),
+            rest: self.parts.rest_of(&Vec::new(), self.seen(state).pd(), Budgets::default()),
             history: self.parts.history.intern(History::default()),
             ..*state
         }
@@ -197,6 +233,20 @@ impl Rollcall {
         })
     }
 
+    /// The properties that `state` violates: bit n stands for the nth of
+    /// [`Rollcall::checked`].
+    pub fn broken(&self, state: &State) -> u64 {
+        match &self.known {
+            Some(known) => known.judged.broken(&self.parts, &self.properties, state),
+            None => {
+                let seen = self.seen(state);
+                let broken = |property: &Property| property.check(&seen, seen.history()).is_err();
+                let bits = self.properties.iter().enumerate();
+                bits.fold(0, |all, (at, property)| all | u64::from(broken(property)) << at)
+            }
+        }
+    }
+
     /// Every property that `state` violates.
     pub fn violated(&self, state: &State) -> Vec<Property> {
         let seen = self.seen(state);
@@ -207,6 +257,19 @@ impl Rollcall {
     /// How many distinct peers, rests and histories the states are made of.
     pub fn distinct_parts(&self) -> (usize, usize, usize) {
         (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
+    }
+}
+
+/// What a model has worked out under its guards.
+struct Known {
+    steps: Steps,
+    judged: Judged,
+}
+
+impl Known {
+    fn new(scope: &Scope, parts: &Parts, carried: HistoryParts) -> Self {
+        let is_single = scope.regions.len() == 1 && !actions::divides(scope);
+        Self { steps: Steps::new(carried, is_single), judged: Judged::new(parts) }
     }
 }
 
@@ -223,9 +286,8 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
         let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
         *number = parts.places.intern(Place { status: StoreStatus::Up, meta, peers });
     }
-    let rest = Rest { pd: parts.drivers.intern(first_driver(scope)), ..Rest::default() };
-    let mut state =
-        State { stores, rest: parts.rest.intern(rest), history: parts.history.intern(History::default()) };
+    let rest = parts.rest_of(&Vec::new(), &first_driver(scope), Budgets::default());
+    let mut state = State { stores, rest, history: parts.history.intern(History::default()) };
     let history = History::begin(carried, &parts.seen(&state));
     state.history = parts.history.intern(history);
     state
@@ -274,7 +336,9 @@ impl Model for Rollcall {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        actions::offered(&self.scope, self.seen(state), actions);
+        for section in actions::sections(self.parts.stores.len()) {
+            actions::offered(&self.scope, self.seen(state), section, actions);
+        }
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {

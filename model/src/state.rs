@@ -6,13 +6,17 @@
 //! many stores' states (SPIN's "collapse", twice). [`Seen`] puts the two
 //! together and shows the cluster by the accessor trait.
 
+use std::borrow::Cow;
+
 use rollcall_traces::{
-    Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, RangeEntry, Region, RegionId, Scope,
-    Store, StoreId, StoreStatus, View,
+    Action, Budgets, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver, RangeEntry,
+    Region, RegionId, Scope, Store, StoreId, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
-use crate::intern::Interner;
+use crate::actions;
+use crate::intern::{Column, Interner};
+use crate::memo::{Noted, Side, Slot, note};
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
@@ -45,14 +49,13 @@ pub(crate) struct Meta {
     pub(crate) parked: Vec<Held>,
 }
 
-/// What a state holds beside its stores.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// What a state holds beside its stores: the numbers of the messages under way,
+/// of the placement driver's part, and of what was spent of each budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rest {
-    pub(crate) held: Vec<Held>,
-    /// The number of the placement driver's part.
+    pub(crate) held: u32,
     pub(crate) pd: u32,
-    /// What was spent of each budget.
-    pub(crate) spent: Budgets,
+    pub(crate) spent: u32,
 }
 
 /// The parts that the numbers in a [`State`] stand for, and the stores' places.
@@ -69,7 +72,13 @@ pub(crate) struct Parts {
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
+    /// What the peers of a place show.
+    faces: Interner<Vec<(RegionId, Face)>>,
+    /// The number of that, by the number of the place.
+    faces_of: Column,
     pub(crate) drivers: Interner<PlacementDriver>,
+    pub(crate) held: Interner<Vec<Held>>,
+    pub(crate) spent: Interner<Budgets>,
     pub(crate) rest: Interner<Rest>,
     pub(crate) history: Interner<History>,
 }
@@ -87,7 +96,11 @@ impl Parts {
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),
+            faces: Interner::new(),
+            faces_of: Column::new(),
             drivers: Interner::new(),
+            held: Interner::new(),
+            spent: Interner::new(),
             rest: Interner::new(),
             history: Interner::new(),
         }
@@ -124,13 +137,70 @@ impl Parts {
             let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked });
             *number = self.places.intern(Place { status: seen.status, meta, peers });
         }
-        let pd = self.drivers.intern_ref(&view.pd);
-        let rest = Rest { held: view.held.clone(), pd, spent: Budgets::default() };
-        Some(State { stores, rest: self.rest.intern(rest), history: self.history.intern(History::default()) })
+        let rest = self.rest_of(&view.held, &view.pd, Budgets::default());
+        Some(State { stores, rest, history: self.history.intern(History::default()) })
+    }
+
+    /// The number of a rest.
+    pub(crate) fn rest_of(&self, held: &Vec<Held>, pd: &PlacementDriver, spent: Budgets) -> u32 {
+        let (held, pd) = (self.held.intern_ref(held), self.drivers.intern_ref(pd));
+        self.rest.intern(Rest { held, pd, spent: self.spent.intern(spent) })
     }
 
     pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
-        Seen { parts: self, state }
+        Seen { parts: self, state, noted: None }
+    }
+
+    /// The same; what is looked at is noted.
+    pub(crate) fn noted<'a>(&'a self, state: &'a State, noted: &'a Noted, side: Side) -> Seen<'a> {
+        Seen { parts: self, state, noted: Some((noted, side)) }
+    }
+
+    /// A state in which no store has anything.
+    pub(crate) fn nothing(&self) -> State {
+        let meta = self.metas.intern(Meta::default());
+        let place = self.places.intern(Place { status: StoreStatus::Up, meta, peers: Peers::new() });
+        let rest = self.rest_of(&Vec::new(), &PlacementDriver::default(), Budgets::default());
+        let mut stores = [0; STORES];
+        stores[..self.stores.len()].fill(place);
+        State { stores, rest, history: self.history.intern(History::default()) }
+    }
+
+    /// The number in a slot.
+    pub(crate) fn value(&self, before: &State, after: &State, slot: Slot) -> u32 {
+        let of = |side| if side == Side::Before { before } else { after };
+        let rest = |side| self.rest.get(of(side).rest);
+        match slot {
+            Slot::Store(side, at) => of(side).stores[at],
+            Slot::Held(side) => rest(side).held,
+            Slot::Pd(side) => rest(side).pd,
+            Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
+            Slot::Spent => rest(Side::Before).spent,
+            Slot::History => before.history,
+            Slot::Faces(at) => self.faces_number(after.stores[at]),
+            Slot::Statuses(side) => {
+                let bits = |at: usize| (self.place(of(side), at).status as u32) << (2 * at);
+                (0..self.stores.len()).map(bits).fold(0, |all, bits| all | bits)
+            }
+        }
+    }
+
+    /// The number of a rest, with what a step costs that was done.
+    pub(crate) fn spend(&self, rest: u32, action: &Action, outcome: &Outcome) -> u32 {
+        let known = *self.rest.get(rest);
+        let mut spent = *self.spent.get(known.spent);
+        if !actions::spend(&mut spent, action, outcome) {
+            return rest;
+        }
+        self.rest.intern(Rest { spent: self.spent.intern(spent), ..known })
+    }
+
+    fn faces_number(&self, place: u32) -> u32 {
+        self.faces_of.get_or(place, || {
+            let peers = &self.places.get(place).peers;
+            let face = |(region, id): &(RegionId, u32)| (*region, Face::of(self.peers.get(*id)));
+            self.faces.intern(peers.iter().map(face).collect())
+        })
     }
 }
 
@@ -152,15 +222,41 @@ pub(crate) fn entry_of(region: &Region) -> RangeEntry {
 pub struct Seen<'a> {
     parts: &'a Parts,
     state: &'a State,
+    noted: Option<(&'a Noted, Side)>,
 }
 
 impl<'a> Seen<'a> {
     /// The replicas of a region, for as long as the state is there.
     pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
-        let Seen { parts, state } = self;
-        let peer =
-            move |(at, store): (usize, &StoreId)| parts.peer(state, at, region).map(|peer| (*store, peer));
-        parts.stores.iter().enumerate().filter_map(peer)
+        let peer = move |(at, store): (usize, &StoreId)| {
+            self.note_store(at);
+            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
+        };
+        self.parts.stores.iter().enumerate().filter_map(peer)
+    }
+
+    fn note(&self, slot: impl Fn(Side) -> Slot) {
+        if let Some((noted, side)) = self.noted {
+            note(noted, slot(side));
+        }
+    }
+
+    fn note_store(&self, at: usize) {
+        self.note(|side| Slot::Store(side, at));
+    }
+
+    fn place_of(&self, store: StoreId) -> Option<usize> {
+        let at = self.parts.store_place(store)?;
+        self.note_store(at);
+        Some(at)
+    }
+
+    fn driver(&self) -> &'a PlacementDriver {
+        self.parts.drivers.get(self.rest().pd)
+    }
+
+    fn rest(&self) -> &'a Rest {
+        self.parts.rest.get(self.state.rest)
     }
 }
 
@@ -190,21 +286,31 @@ impl Seen<'_> {
 
     /// What earlier states left behind.
     pub fn history(&self) -> &History {
+        self.note(|_| Slot::History);
         self.parts.history.get(self.state.history)
+    }
+
+    /// The store with this place in the scope.
+    pub(crate) fn store_at(&self, at: usize) -> StoreId {
+        self.parts.stores[at]
+    }
+
+    /// What it is doing.
+    pub(crate) fn status_at(&self, at: usize) -> StoreStatus {
+        self.note_store(at);
+        self.parts.place(self.state, at).status
     }
 
     /// What was spent of each budget.
     pub fn spent(&self) -> &Budgets {
-        &self.rest().spent
-    }
-
-    fn rest(&self) -> &Rest {
-        self.parts.rest.get(self.state.rest)
+        self.note(|_| Slot::Spent);
+        self.parts.spent.get(self.rest().spent)
     }
 }
 
 impl Cluster for Seen<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
+        self.note(Slot::Statuses);
         let status = |at| self.parts.place(self.state, at).status;
         self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
     }
@@ -212,7 +318,10 @@ impl Cluster for Seen<'_> {
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         let places: [&[(RegionId, u32)]; STORES] =
             std::array::from_fn(|at| match self.parts.stores.get(at) {
-                Some(_) => &self.parts.place(self.state, at).peers[..],
+                Some(_) => {
+                    self.note_store(at);
+                    &self.parts.place(self.state, at).peers[..]
+                }
                 None => &[],
             });
         let beyond = move |last: Option<RegionId>| {
@@ -224,8 +333,29 @@ impl Cluster for Seen<'_> {
         std::iter::successors(beyond(None), move |last| beyond(Some(*last)))
     }
 
+    fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        let peers = |at| self.parts.place(self.state, at).peers.iter();
+        self.place_of(store).into_iter().flat_map(peers).map(|(region, _)| *region)
+    }
+
+    fn faces(&self) -> impl Iterator<Item = (RegionId, Cow<'_, Face>)> + '_ {
+        // All at once, though the first may be enough: of one question there are
+        // few sets of parts then.
+        for at in 0..self.parts.stores.len() {
+            self.note(|side| match side {
+                Side::Before => Slot::Store(side, at),
+                Side::After => Slot::Faces(at),
+            });
+        }
+        let faces = |at: usize| {
+            let number = self.parts.faces_number(self.state.stores[at]);
+            self.parts.faces.get(number).iter().map(|(region, face)| (*region, Cow::Borrowed(face)))
+        };
+        (0..self.parts.stores.len()).flat_map(faces)
+    }
+
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        self.parts.peer(self.state, self.parts.store_place(store)?, region)
+        self.parts.peer(self.state, self.place_of(store)?, region)
     }
 
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
@@ -233,19 +363,26 @@ impl Cluster for Seen<'_> {
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        let place = self.parts.store_place(store);
+        let place = self.place_of(store);
         place.into_iter().flat_map(|at| self.parts.meta(self.state, at).ranges.iter().cloned())
     }
 
     fn held(&self) -> &[Held] {
-        &self.rest().held
+        self.note(Slot::Held);
+        self.parts.held.get(self.rest().held)
     }
 
     fn parked(&self, store: StoreId) -> &[Held] {
-        self.parts.store_place(store).map_or(&[], |at| &self.parts.meta(self.state, at).parked)
+        self.place_of(store).map_or(&[], |at| &self.parts.meta(self.state, at).parked)
     }
 
     fn pd(&self) -> &PlacementDriver {
-        self.parts.drivers.get(self.rest().pd)
+        self.note(Slot::Pd);
+        self.driver()
+    }
+
+    fn driver_address(&self) -> *const PlacementDriver {
+        self.note(|_| Slot::PdMoved);
+        self.driver()
     }
 }

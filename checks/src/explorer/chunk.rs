@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ahash::RandomState;
 use stateright::{Expectation, Model, Property};
 
-use super::CHUNK;
+use super::{CHUNK, Explored};
 
 /// What every chunk of one level reads.
 pub(super) struct Level<'a, M: Model, K> {
@@ -89,7 +89,7 @@ pub(super) fn short_hash<S: Hash>(hasher: &RandomState, state: &S) -> u32 {
 
 impl<M, K> Level<'_, M, K>
 where
-    M: Model,
+    M: Explored,
     M::State: Hash,
     K: Fn(&M::State, &M::Action) -> usize,
 {
@@ -113,12 +113,17 @@ where
     }
 
     fn judge(&self, source: usize, chunk: &mut Chunk<M::State>) {
+        let state = &self.states[source];
+        let broken = self.model.broken(state);
         for (at, property) in self.properties.iter().enumerate() {
             // Only the first state counts; one that was settled meanwhile lies earlier.
             if chunk.found[at].is_some() || self.settled[at].load(Ordering::Relaxed) {
                 continue;
             }
-            let is_so = (property.condition)(self.model, &self.states[source]);
+            let is_so = match broken {
+                Some(broken) if property.expectation == Expectation::Always => broken >> at & 1 == 0,
+                _ => (property.condition)(self.model, state),
+            };
             if is_so == (property.expectation == Expectation::Sometimes) {
                 chunk.found[at] = Some(source as u32);
             }
@@ -127,15 +132,11 @@ where
 
     fn expand_one(&self, source: usize, chunk: &mut Chunk<M::State>, actions: &mut Vec<M::Action>) {
         let state = &self.states[source];
-        actions.clear();
-        self.model.actions(state, actions);
-        assert!(actions.len() <= 1 << 16, "state {source} has {} actions; at most 65,536", actions.len());
-        for (ordinal, action) in actions.drain(..).enumerate() {
-            let kind = (self.kind)(state, &action);
-            let Some(successor) = self.model.next_state(state, action) else { continue };
+        self.model.expand(state, actions, self.kind, |ordinal, kind, successor| {
+            assert!(ordinal < 1 << 16, "state {source} has more than 65,536 actions");
             if !self.model.within_boundary(&successor) {
                 chunk.outside += 1;
-                continue;
+                return;
             }
             if chunk.kinds.len() <= kind {
                 chunk.kinds.resize(kind + 1, 0);
@@ -143,7 +144,7 @@ where
             chunk.kinds[kind] += 1;
             chunk.successors.push(successor);
             chunk.ordinals.push(ordinal as u16);
-        }
+        });
         chunk.ends.push(chunk.successors.len() as u32);
     }
 }

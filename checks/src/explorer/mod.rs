@@ -18,6 +18,7 @@
 mod agree;
 mod chunk;
 mod exploration;
+mod explored;
 mod graph;
 mod merge;
 mod pipeline;
@@ -35,6 +36,7 @@ use thiserror::Error;
 
 pub use agree::{Agreement, agree};
 pub use exploration::{Bound, Ended, Exploration, Trace, Verdict};
+pub use explored::Explored;
 pub use graph::{Graph, NO_PARENT};
 
 use chunk::Level;
@@ -132,7 +134,7 @@ pub fn explore<M>(
     kind: impl Fn(&M::State, &M::Action) -> usize + Sync,
 ) -> Result<Exploration<M::State>, ExploreError>
 where
-    M: Model + Sync,
+    M: Explored + Sync,
     M::State: Clone + Hash + Eq + Send + Sync,
 {
     let properties = checked_properties(model)?;

@@ -16,7 +16,7 @@ use stateright::Model;
 use super::chunk::{Chunk, Level};
 use super::exploration::Bound;
 use super::merge::Merger;
-use super::{Options, Progress};
+use super::{Explored, Options, Progress};
 
 /// A level of fewer chunks is done by one thread: starting another costs more.
 const CHUNKS_WORTH_A_THREAD: usize = 8;
@@ -33,7 +33,7 @@ pub(super) fn run<M, K>(
     depth: u32,
 ) -> Option<Bound>
 where
-    M: Model + Sync,
+    M: Explored + Sync,
     M::State: Clone + Hash + Eq + Send + Sync,
     K: Fn(&M::State, &M::Action) -> usize + Sync,
 {
@@ -69,7 +69,7 @@ struct Taker<'a, 'l, M: Model, K> {
 
 impl<M, K> Taker<'_, '_, M, K>
 where
-    M: Model,
+    M: Explored,
     M::State: Clone + Hash + Eq,
 {
     fn take(&self, merger: &mut Merger<M::State>, chunk: &Chunk<M::State>) -> Option<Bound> {
@@ -121,7 +121,7 @@ struct Merging<'m, S> {
 impl<S: Clone + Hash + Eq> Line<'_, S> {
     fn work<M, K>(&self, taker: &Taker<'_, '_, M, K>)
     where
-        M: Model<State = S>,
+        M: Explored<State = S>,
         K: Fn(&M::State, &M::Action) -> usize,
     {
         let _alarm = Alarm(self);
@@ -144,7 +144,7 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
 
     fn next_to_generate<M, K>(&self, taker: &Taker<'_, '_, M, K>) -> Option<(usize, Chunk<S>)>
     where
-        M: Model<State = S>,
+        M: Explored<State = S>,
         K: Fn(&M::State, &M::Action) -> usize,
     {
         let longest = taker.options.threads * LINE_PER_THREAD;
@@ -167,7 +167,7 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
 
     fn merge<M, K>(&self, taker: &Taker<'_, '_, M, K>, chunk: &Chunk<S>)
     where
-        M: Model<State = S>,
+        M: Explored<State = S>,
     {
         if self.is_over.load(Ordering::Relaxed) {
             return;

@@ -219,6 +219,8 @@ impl Model for Panics {
     }
 }
 
+impl Explored for Panics {}
+
 #[test]
 #[should_panic]
 fn a_model_that_panics_on_a_thread_ends_it_rather_than_hang_it() {

@@ -2,6 +2,8 @@
 
 use stateright::{Model, Property};
 
+use super::Explored;
+
 /// Counters that go up one at a time: (most + 1)^sides states in a flat 64 bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grid {
@@ -59,6 +61,8 @@ impl Model for Grid {
     }
 }
 
+impl Explored for Grid {}
+
 /// A token that is passed round a ring and may be duplicated by an impatient holder.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
@@ -103,6 +107,8 @@ impl Model for Ring {
         ]
     }
 }
+
+impl Explored for Ring {}
 
 /// Two-phase commit (Gray and Lamport), the managers' messages as a set.
 #[derive(Clone, Debug)]
@@ -197,6 +203,8 @@ impl Model for TwoPhase {
     }
 }
 
+impl Explored for TwoPhase {}
+
 /// Any graph at all: state s leads to each of `successors[s]`, the last action leads nowhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawn {
@@ -230,6 +238,8 @@ impl Model for Drawn {
     }
 }
 
+impl Explored for Drawn {}
+
 /// A layered graph without cycles, drawn by a hash: each state leads to some of the next layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Layers {
@@ -259,3 +269,5 @@ impl Model for Layers {
         (layer < self.depth).then_some((layer + 1, (draw >> 32) as u32 % self.width))
     }
 }
+
+impl Explored for Layers {}

@@ -11,7 +11,7 @@ use rollcall_traces::{
     StoreStatus,
 };
 
-use super::{Property, Violation, is_initialised, shows_region};
+use super::{Property, Violation, is_initialised};
 
 /// A store that PD has made Tombstone is empty (S11), in the form that sound
 /// rules can promise: no configuration of a region has a member on it up to the
@@ -136,14 +136,16 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
     for (&region, KnownRegion { region: believed, .. }) in &cluster.pd().regions {
         let wrong = |what: String| Err(Violation::new(Property::DriverView, region, what));
         let epoch = believed.epoch;
-        let mut shown = cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
-        if !shown.any(|(_, peer)| !peer.region.epoch.is_stale_against(&epoch)) && !a_disk_is_gone(cluster) {
+        let faces = || cluster.faces().filter(move |(of, _)| *of == region).map(|(_, face)| face);
+        let mut shown = faces().filter(|face| face.shows_epoch());
+        if !shown.any(|face| !face.extent.epoch.is_stale_against(&epoch)) && !a_disk_is_gone(cluster) {
             return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
         }
-        let mut replicas = cluster.replicas(region).filter(|(_, peer)| is_initialised(peer));
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
-        if let Some((store, peer)) = replicas.find(|(_, peer)| beside(&peer.region.epoch)) {
-            let other = peer.region.epoch;
+        let replicas = faces().filter(|face| face.is_initialised());
+        if let Some(other) = replicas.map(|face| face.extent.epoch).find(beside) {
+            let who = cluster.replicas(region).find(|(_, peer)| peer.region.epoch == other);
+            let store = who.map_or(0, |(store, _)| store);
             return wrong(format!("PD believes in epoch {epoch}, store {store} has {other}, neither ahead"));
         }
     }

@@ -185,6 +185,14 @@ properties! {
 }
 
 impl Property {
+    /// Whether each thing that it says is about one store and the history, or
+    /// about two stores (or one) and nothing else. Then it holds of a cluster if
+    /// it holds of each of the stores with that history, and of every two of
+    /// them with none; unless a store was abandoned.
+    pub fn is_of_two_stores(self) -> bool {
+        !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::DriverView)
+    }
+
     /// The property called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|property| property.name() == name)

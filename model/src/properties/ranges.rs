@@ -4,9 +4,9 @@
 //!
 //! Left out: what a store's range index says of it, see `stores`.
 
-use rollcall_traces::{Cluster, History, Peer, Region, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{Cluster, Extent, History, Peer, RegionId, StoreId, StoreStatus};
 
-use super::{Few, Property, Violation, is_initialised, shows_region};
+use super::{Few, Property, Violation, is_initialised};
 
 /// On one store the ranges of initialised peers are pairwise disjoint (S4).
 /// Tombstones and peers that are not initialised have no range.
@@ -61,11 +61,11 @@ pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
     if cluster.stores().any(|(_, status)| status == StoreStatus::Destroyed) {
         return Ok(());
     }
-    let newest = Few::of(cluster.regions().filter_map(|region| newest_meta(cluster, region)));
-    for (a, b) in newest.pairs() {
-        if a.overlaps(b) {
-            let what = format!("it is now {a} and shares a key with {b}");
-            return Err(Violation::new(Property::RangeCover, a.id, what));
+    let newest = newest_extents(cluster);
+    for (at, one) in newest.iter().enumerate() {
+        if let Some(other) = newest[at + 1..].iter().find(|other| one.range.overlaps(&other.range)) {
+            let what = format!("it is now {one} and shares a key with {other}");
+            return Err(Violation::new(Property::RangeCover, one.region, what));
         }
     }
     if history.began_whole() { covered(&newest) } else { Ok(()) }
@@ -73,27 +73,39 @@ pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
 
 /// Goes from range to range, each of which begins where the last one ends.
 /// They are disjoint, so each step goes further, or there is none.
-fn covered(newest: &Few<&Region>) -> Result<(), Violation> {
-    let mut last: Option<&Region> = None;
-    for _ in newest.iter() {
-        let from = last.map_or(&[][..], |meta| meta.end.as_bytes());
-        match newest.iter().find(|meta| meta.start.as_bytes() == from) {
-            Some(meta) if meta.end.is_empty() => return Ok(()),
-            Some(meta) => last = Some(meta),
+fn covered(newest: &[Extent]) -> Result<(), Violation> {
+    let mut last: Option<&Extent> = None;
+    for _ in newest {
+        let from = last.map_or(&[][..], |extent| extent.range.end.as_bytes());
+        match newest.iter().find(|extent| extent.range.start.as_bytes() == from) {
+            Some(extent) if extent.range.end.is_empty() => return Ok(()),
+            Some(extent) => last = Some(extent),
             None => break,
         }
     }
-    let (region, from) = last.map_or((0, "first".to_owned()), |meta| (meta.id, meta.end.to_string()));
+    let (region, from) =
+        last.map_or((0, "first".to_owned()), |extent| (extent.region, extent.range.end.to_string()));
     let what = format!("no region has the keys from the {from} on");
     Err(Violation::new(Property::RangeCover, region, what))
 }
 
-fn newest_meta<C: Cluster>(cluster: &C, region: RegionId) -> Option<&Region> {
-    let metas = cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
-    let newest = metas.map(|(_, peer)| &peer.region).max_by_key(|meta| meta.epoch.version)?;
-    let ended =
-        |(_, peer): (_, &Peer)| peer.is_merged_away() && peer.region.epoch.version >= newest.epoch.version;
-    (!cluster.replicas(region).any(ended)).then_some(newest)
+/// The newest extents of the regions that were not merged away, by region.
+fn newest_extents<C: Cluster>(cluster: &C) -> Vec<Extent> {
+    let mut newest: Vec<Extent> = Vec::new();
+    for (_, face) in cluster.faces().filter(|(_, face)| face.shows_epoch()) {
+        match newest.iter_mut().find(|known| known.region == face.extent.region) {
+            Some(known) if known.epoch.version < face.extent.epoch.version => *known = face.extent.clone(),
+            Some(_) => {}
+            None => newest.push(face.extent.clone()),
+        }
+    }
+    let ended = |extent: &Extent| {
+        let mut faces = cluster.faces().filter(|(region, face)| *region == extent.region && face.merged_away);
+        faces.any(|(_, face)| face.extent.epoch.version >= extent.epoch.version)
+    };
+    newest.retain(|extent| !ended(extent));
+    newest.sort_by_key(|extent| extent.region);
+    newest
 }
 
 #[cfg(test)]

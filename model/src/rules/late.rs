@@ -71,33 +71,33 @@ pub(crate) fn hold(
 /// A held message arrives. What raft answers is returned; `answer` is what
 /// becomes of the word that its sender was removed.
 pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Option<Message>, Reason> {
-    let held = draft.rest().held.get(slot).cloned().ok_or(Reason::NothingHeld)?;
+    let held = draft.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
     if held.is_to_driver() {
         driver::late_report(draft, &held)?;
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     draft.up(held.to.store)?;
     if let Message::Order(_) = &held.message {
         // Ids that were given for nothing are gone, and so is the order.
         driver::carry_out(draft, &held)?;
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::Removed { region } = &held.message {
         take_removal(draft, &held, region)?;
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::Merged { target } = &held.message {
         merge_elsewhere::told(draft, held.region, held.to.store, target)?;
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::SplitAnswer { children, derive } = &held.message {
         split::answered(draft, &held, children, *derive)?;
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     let kind = match held.message {
@@ -110,7 +110,7 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         ref other => first_append(other),
     };
     if envelope.receive(draft, kind, first, answer)? == Received::Parked {
-        draft.rest_mut().held.remove(slot);
+        draft.held_mut().remove(slot);
         return Ok(None);
     }
     check_membership(draft, &held)?;
@@ -122,7 +122,7 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         replicate::check_snapshot(draft, &envelope, snapshot)?;
     }
     let answer = arrive(draft, &envelope, held.message)?;
-    draft.rest_mut().held.remove(slot);
+    draft.held_mut().remove(slot);
     Ok(answer)
 }
 
@@ -130,10 +130,10 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
 /// Refused or not, the message is gone; a copy of it is another message.
 pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, Option<Held>) {
     let envelope = Envelope::of_held(&message);
-    let slot = draft.rest().held.len();
+    let slot = draft.held().len();
     draft.hold(message);
     let result = late(draft, slot, Answer::Held);
-    let told = draft.rest_mut().held.drain(slot..).next_back();
+    let told = draft.held_mut().drain(slot..).next_back();
     let (result, answer) = match result {
         Ok(said) => (Ok(()), said.map(|said| election::answer_of(draft, &envelope, said))),
         Err(reason) => (Err(reason), None),

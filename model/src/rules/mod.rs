@@ -37,13 +37,17 @@ pub(crate) fn step(
     state: &State,
     action: &Action,
 ) -> (State, Outcome, Vec<Held>) {
-    let mut draft = Draft::new(parts, guards, *state);
-    let result = take(&mut draft, action);
-    let (after, said) = draft.finish();
+    step_in(&mut Draft::new(parts, guards, *state), action)
+}
+
+/// The same in a draft that is still empty.
+pub(crate) fn step_in(draft: &mut Draft, action: &Action) -> (State, Outcome, Vec<Held>) {
+    let result = take(draft, action);
+    let (before, (after, said)) = (draft.before(), draft.finish());
     let outcome = match result {
-        Ok(returned) if after != *state || returned != Returned::Nothing => Outcome::Done(returned),
+        Ok(returned) if after != before || returned != Returned::Nothing => Outcome::Done(returned),
         Ok(_) => Outcome::Refused(Reason::NoEffect),
-        Err(_) if after != *state => Outcome::DONE,
+        Err(_) if after != before => Outcome::DONE,
         Err(reason) => Outcome::Refused(reason),
     };
     (after, outcome, said)

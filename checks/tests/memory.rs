@@ -1,0 +1,50 @@
+//! A model that remembers what it worked out says what a forgetful one says:
+//! the same states, edges, verdicts and museum kills. (`verify` holds every
+//! scope against stateright's checker, which is given the forgetful one.)
+
+use rollcall_checks::explorer::{Exploration, Options, explore};
+use rollcall_checks::museum::{Harm, PIECES};
+use rollcall_model::scopes::{self, Plan, Size};
+use rollcall_model::{GuardSet, Rollcall, State};
+
+fn explored(model: &Rollcall, stop_at_first_violation: bool) -> Exploration<State> {
+    let options = Options { threads: 2, stop_at_first_violation, ..Options::default() };
+    explore(model, &options, |state, action| model.kind_of(state, action)).expect("it can be explored")
+}
+
+fn figures(model: &Rollcall, stop: bool) -> impl PartialEq + use<> {
+    let explored = explored(model, stop);
+    let verdicts: Vec<_> =
+        explored.verdicts.iter().map(|verdict| (verdict.property, verdict.first, verdict.holds)).collect();
+    let graph = &explored.graph;
+    let edges: Vec<_> = (0..graph.edges()).map(|edge| (graph.target(edge), graph.ordinal(edge))).collect();
+    let states: Vec<_> = (0..graph.states()).map(|state| (graph.row(state), graph.parent(state))).collect();
+    (explored.states.len(), explored.transitions, explored.kinds, verdicts, edges, states)
+}
+
+fn plans() -> impl Iterator<Item = Plan> {
+    scopes::all().into_iter().filter(|plan| plan.size == Size::Smoke)
+}
+
+/// Every edge of a scope of each kind, in order; the other scopes by `smoke`.
+#[test]
+fn every_edge_is_the_same() {
+    let named = ["replace_by_joint_smoke", "split_against_an_add_smoke", "merges_crossed_smoke"];
+    let named = named.into_iter().chain(["one_store_leaves_smoke", "forced_by_hand_smoke"]);
+    for name in named {
+        let plan = scopes::named(name).expect("there is such a scope");
+        let model = plan.model(GuardSet::ALL).expect("it begins");
+        assert!(figures(&model, false) == figures(&model.forgetful(), false), "{name} differs");
+    }
+}
+
+#[test]
+fn every_guard_dies_at_the_same_state() {
+    for piece in PIECES {
+        let Harm::Safety(property) = piece.harm else { continue };
+        let Some(plan) = plans().find(|plan| plan.scope.name == piece.scope) else { continue };
+        let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
+        let model = plan.model(GuardSet::without(piece.guard)).expect("it begins");
+        assert!(figures(&model, true) == figures(&model.forgetful(), true), "without {}", piece.guard);
+    }
+}

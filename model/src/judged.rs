@@ -1,0 +1,104 @@
+//! States judged by what was judged before.
+//!
+//! Most properties are about one store and the history, or about two stores and
+//! nothing else: such a property holds of a cluster if it holds of each of its
+//! stores with that history, and of each two of them with none
+//! ([`Property::is_of_two_stores`]). The same two stores turn up in thousands of
+//! states, and are judged once. The others are judged by the parts that they
+//! look at.
+
+use rollcall_traces::History;
+
+use crate::memo::{Memo, Noted, Numbers, Side, Slots};
+use crate::properties::Property;
+use crate::state::{Parts, STORES, State};
+
+/// Which properties broke where, bit n for the nth of the model's.
+pub(crate) struct Judged {
+    /// A cluster with nothing in it.
+    nothing: State,
+    /// What breaks none of the properties that are of two stores.
+    sound: Numbers,
+    /// Of the other properties: whether they are broken. The nth is question n.
+    others: Memo<bool>,
+}
+
+impl Judged {
+    pub(crate) fn new(parts: &Parts) -> Self {
+        Self { nothing: parts.nothing(), sound: Numbers::new(), others: Memo::new() }
+    }
+
+    /// The properties that a state breaks.
+    pub(crate) fn broken(&self, parts: &Parts, properties: &[Property], state: &State) -> u64 {
+        if !parts.history.get(state.history).abandoned().is_empty() {
+            return breaks(parts, properties, state, |_| true);
+        }
+        let stores = parts.stores.len();
+        let mut broken = 0;
+        for one in 0..stores {
+            broken |= self.judge((one, one), state.stores[one], state.history, || {
+                let alone = State { history: state.history, ..self.only(state, &[one]) };
+                breaks(parts, properties, &alone, Property::is_of_two_stores)
+            });
+            for other in one + 1..stores {
+                broken |= self.judge((one, other), state.stores[one], state.stores[other], || {
+                    let both = self.only(state, &[one, other]);
+                    breaks(parts, properties, &both, Property::is_of_two_stores)
+                });
+            }
+        }
+        let others = properties.iter().enumerate().filter(|(_, property)| !property.is_of_two_stores());
+        for (at, property) in others {
+            let value = |slot| parts.value(state, state, slot);
+            let known = self.others.known(at as u32, &[state.history], value);
+            let is_broken = known.unwrap_or_else(|| {
+                let noted = Noted::new(Slots::NONE);
+                let seen = parts.noted(state, &noted, Side::After);
+                let answer = property.check(&seen, parts.history.get(state.history)).is_err();
+                self.others.learn(at as u32, &[state.history], noted.get(), value, answer);
+                answer
+            });
+            broken |= u64::from(is_broken) << at;
+        }
+        broken
+    }
+
+    /// Judges, unless it is known to be sound: two stores by their places, or
+    /// one twice, by its place and the history.
+    fn judge(
+        &self,
+        (one, other): (usize, usize),
+        first: u32,
+        second: u32,
+        judge: impl FnOnce() -> u64,
+    ) -> u64 {
+        // 1 + 3 + 3 bits, and 28 for each number; a larger one is not kept.
+        let number = (1 << 62 | one << 59 | other << 56) as u64 | u64::from(first) << 28 | u64::from(second);
+        let fits = first >> 28 == 0 && second >> 28 == 0;
+        if fits && self.sound.has(number) {
+            return 0;
+        }
+        let broken = judge();
+        if fits && broken == 0 {
+            self.sound.keep(number);
+        }
+        broken
+    }
+
+    /// The cluster with nothing but these of its stores.
+    fn only(&self, state: &State, places: &[usize]) -> State {
+        let mut only = self.nothing;
+        places.iter().for_each(|&at| only.stores[at] = state.stores[at]);
+        only
+    }
+}
+
+fn breaks(parts: &Parts, properties: &[Property], state: &State, judged: impl Fn(Property) -> bool) -> u64 {
+    let history: &History = parts.history.get(state.history);
+    let seen = parts.seen(state);
+    let broken = |property: Property| judged(property) && property.check(&seen, history).is_err();
+    let bits = properties.iter().enumerate().map(|(at, property)| u64::from(broken(*property)) << at);
+    bits.fold(0, |all, bit| all | bit)
+}
+
+const _: () = assert!(STORES <= 8, "a store's place fits into three bits");

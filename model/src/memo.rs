@@ -1,0 +1,394 @@
+//! What was worked out once is not worked out again.
+//!
+//! A rule looks at a few parts of a state: a round between two stores at those
+//! two, say. The same parts turn up in thousands of states, and on the same
+//! parts a rule does the same. So while something is worked out, the parts that
+//! it looks at are noted ([`Slots`]); the answer is kept under the numbers of
+//! just these, and holds in every state that has them, whatever else is there.
+//! Which parts are looked at need not be known beforehand, nor be the same each
+//! time: what is noted is all that the answer can depend on.
+//!
+//! Answers are exact, for whole keys are compared. Not every answer is kept:
+//! then it is only slower.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use crate::state::STORES;
+
+/// The most answers that are kept: those that come first come again most often.
+const MOST: usize = 1 << 22;
+
+/// The places of the first table; each later one has four times as many.
+const FIRST_TABLE: usize = 1 << 11;
+const GROWTHS: usize = 7;
+const _: () = assert!(FIRST_TABLE << (2 * (GROWTHS - 1)) >= 2 * MOST, "the last table has room for all");
+
+/// How many places are tried for an entry.
+const TRIES: usize = 16;
+
+/// The part of a hash that stands in the table.
+const TAG: u64 = !0 << 32;
+
+/// How many sets of slots are remembered of one question.
+const SETS: usize = 4;
+
+/// Parts of a state, or of two: the one before a step and the one after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slots(u64);
+
+/// Whose parts are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Those of the only state, or of the one before.
+    Before,
+    /// Those of the state after the step.
+    After,
+}
+
+/// One part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// A store's place.
+    Store(Side, usize),
+    /// What is under way.
+    Held(Side),
+    /// The placement driver.
+    Pd(Side),
+    /// Whether the placement driver is another one after the step.
+    PdMoved,
+    /// What was spent of the budgets, before.
+    Spent,
+    /// The history, before.
+    History,
+    /// What the peers on a store show of themselves after the step ([`rollcall_traces::Face`]).
+    Faces(usize),
+    /// What the stores are doing: up, down, destroyed.
+    Statuses(Side),
+}
+
+const SLOTS: usize = 3 * STORES + 9;
+
+impl Slot {
+    fn bit(self) -> u64 {
+        let at = match self {
+            Slot::Store(Side::Before, at) => at,
+            Slot::Store(Side::After, at) => STORES + at,
+            Slot::Faces(at) => 2 * STORES + at,
+            Slot::Held(Side::Before) => 3 * STORES,
+            Slot::Held(Side::After) => 3 * STORES + 1,
+            Slot::Pd(Side::Before) => 3 * STORES + 2,
+            Slot::Pd(Side::After) => 3 * STORES + 3,
+            Slot::PdMoved => 3 * STORES + 4,
+            Slot::Spent => 3 * STORES + 5,
+            Slot::History => 3 * STORES + 6,
+            Slot::Statuses(Side::Before) => 3 * STORES + 7,
+            Slot::Statuses(Side::After) => 3 * STORES + 8,
+        };
+        1 << at
+    }
+
+    fn of_bit(at: usize) -> Self {
+        match (at / STORES, at % STORES) {
+            (0, at) => Slot::Store(Side::Before, at),
+            (1, at) => Slot::Store(Side::After, at),
+            (2, at) => Slot::Faces(at),
+            (3, 0) => Slot::Held(Side::Before),
+            (3, 1) => Slot::Held(Side::After),
+            (3, 2) => Slot::Pd(Side::Before),
+            (3, 3) => Slot::Pd(Side::After),
+            (3, 4) => Slot::PdMoved,
+            (3, 5) => Slot::Spent,
+            (3, 6) => Slot::History,
+            (3, 7) => Slot::Statuses(Side::Before),
+            _ => Slot::Statuses(Side::After),
+        }
+    }
+}
+
+impl Slots {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn with(self, slot: Slot) -> Self {
+        Self(self.0 | slot.bit())
+    }
+
+    pub(crate) fn has(self, slot: Slot) -> bool {
+        self.0 & slot.bit() != 0
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let at = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(Slot::of_bit(at))
+        })
+    }
+}
+
+/// Where somebody notes what was looked at.
+pub(crate) type Noted = Cell<Slots>;
+
+pub(crate) fn note(noted: &Noted, slot: Slot) {
+    noted.set(noted.get().with(slot));
+}
+
+/// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.
+/// Not every number is kept.
+pub(crate) struct Numbers {
+    tables: Growing,
+    count: AtomicUsize,
+}
+
+impl Numbers {
+    pub(crate) fn new() -> Self {
+        Self { tables: Growing::new(), count: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn has(&self, number: u64) -> bool {
+        let Some(table) = self.tables.newest() else { return false };
+        let found = places(spread(number), table).map(|place| table[place].load(Ordering::Relaxed));
+        found.take_while(|known| *known != 0).any(|known| known == number)
+    }
+
+    pub(crate) fn keep(&self, number: u64) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        if count >= MOST {
+            return;
+        }
+        let table = self.tables.table_for(count, |table, last| {
+            let known = last.iter().map(|known| known.load(Ordering::Relaxed)).filter(|known| *known != 0);
+            known.for_each(|known| enter(table, spread(known), known));
+        });
+        enter(table, spread(number), number);
+    }
+}
+
+/// A hash of a number: whoever multiplies by an odd constant loses nothing, and
+/// the upper half depends on all bits.
+fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
+
+/// Tables of which each is larger than the one before. Only the newest is looked
+/// at: whoever makes it brings along what is there.
+struct Growing {
+    tables: [OnceLock<Box<[AtomicU64]>>; GROWTHS],
+    newest: AtomicUsize,
+}
+
+impl Growing {
+    fn new() -> Self {
+        Self { tables: std::array::from_fn(|_| OnceLock::new()), newest: AtomicUsize::new(0) }
+    }
+
+    fn newest(&self) -> Option<&[AtomicU64]> {
+        Some(self.tables[self.newest.load(Ordering::Acquire)].get()?)
+    }
+
+    /// The newest table, which is made first if there are too many entries for
+    /// it; `bring` fills it from the one before.
+    fn table_for(&self, entries: usize, bring: impl FnOnce(&[AtomicU64], &[AtomicU64])) -> &[AtomicU64] {
+        let newest = self.newest.load(Ordering::Acquire);
+        let size = |growths: usize| FIRST_TABLE << (2 * growths);
+        let growths = if 2 * entries < size(newest) { newest } else { (newest + 1).min(GROWTHS - 1) };
+        let table = self.tables[growths].get_or_init(|| {
+            let table: Box<[AtomicU64]> = (0..size(growths)).map(|_| AtomicU64::new(0)).collect();
+            if let Some(last) = growths.checked_sub(1).and_then(|last| self.tables[last].get()) {
+                bring(&table, last);
+            }
+            table
+        });
+        self.newest.fetch_max(growths, Ordering::Release);
+        table
+    }
+}
+
+/// Answers to numbered questions about states, each kept for the parts that it
+/// depends on. Reading takes no lock.
+pub(crate) struct Memo<V> {
+    /// Of each question: the sets of slots that were looked at, one bit to say that it is a set.
+    sets: boxcar::Vec<[AtomicU64; SETS]>,
+    answers: boxcar::Vec<(Key, V)>,
+    /// Entries of [`entry`].
+    tables: Growing,
+    hasher: RandomState,
+}
+
+/// The question, the set of slots, whatever else the question says, and what stands in the slots.
+type Key = SmallVec<[u32; 10]>;
+
+const IS_SET: u64 = 1 << 63;
+const _: () = assert!(SLOTS < 63, "a set and its bit fit into a word");
+
+impl<V: Copy> Memo<V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            sets: boxcar::Vec::new(),
+            answers: boxcar::Vec::new(),
+            tables: Growing::new(),
+            hasher: RandomState::with_seeds(5, 434_317, 4204, 90_496),
+        }
+    }
+
+    /// The answer where the slots that it depends on have these values.
+    pub(crate) fn known(&self, question: u32, more: &[u32], value: impl Fn(Slot) -> u32) -> Option<V> {
+        let table = self.tables.newest()?;
+        for set in self.sets.get(question as usize)? {
+            let set = set.load(Ordering::Relaxed);
+            if set == 0 {
+                break;
+            }
+            let key = key(question, more, set, &value);
+            let hash = self.hasher.hash_one(&key[..]);
+            for place in places(hash, table) {
+                let entry = table[place].load(Ordering::Acquire);
+                if entry == 0 {
+                    break;
+                }
+                if let Some(answer) = self.answer(entry, hash, &key) {
+                    return Some(answer);
+                }
+            }
+        }
+        None
+    }
+
+    /// Keeps an answer, unless the question has too many sets of slots, or the
+    /// memo is full.
+    pub(crate) fn learn(
+        &self,
+        question: u32,
+        more: &[u32],
+        looked_at: Slots,
+        value: impl Fn(Slot) -> u32,
+        answer: V,
+    ) {
+        if self.answers.count() >= MOST {
+            return;
+        }
+        while self.sets.count() <= question as usize {
+            self.sets.push(std::array::from_fn(|_| AtomicU64::new(0)));
+        }
+        let set = looked_at.0 | IS_SET;
+        let has = |known: &AtomicU64| {
+            let new = known.compare_exchange(0, set, Ordering::Relaxed, Ordering::Relaxed);
+            new.is_ok() || new == Err(set)
+        };
+        if !self.sets[question as usize].iter().any(has) {
+            return;
+        }
+        let key = key(question, more, set, &value);
+        let hash = self.hasher.hash_one(&key[..]);
+        // Two threads may learn the same at once, and then it is there twice.
+        let at = self.answers.push((key, answer));
+        let table = self.tables.table_for(at, |table, _| {
+            for (at, (key, _)) in self.answers.iter() {
+                let hash = self.hasher.hash_one(&key[..]);
+                enter(table, hash, entry(hash, at));
+            }
+        });
+        enter(table, hash, entry(hash, at));
+    }
+
+    fn answer(&self, entry: u64, hash: u64, key: &Key) -> Option<V> {
+        if entry & TAG != hash & TAG {
+            return None;
+        }
+        let (known, answer) = &self.answers[(entry & !TAG) as usize - 1];
+        (known == key).then_some(*answer)
+    }
+}
+
+/// The places of a table in which an entry may stand.
+fn places(hash: u64, table: &[AtomicU64]) -> impl Iterator<Item = usize> {
+    let mask = table.len() - 1;
+    (0..TRIES).map(move |step| (hash as usize + step) & mask)
+}
+
+/// It is left out where there is no place for it.
+fn enter(table: &[AtomicU64], hash: u64, entry: u64) {
+    let free = |place: &usize| {
+        table[*place].compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok()
+    };
+    let _ = places(hash, table).find(free);
+}
+
+/// A part of the key's hash and, in the lower half, where the answer is, from 1 on.
+fn entry(hash: u64, answer: usize) -> u64 {
+    (hash & TAG) | (answer as u64 + 1)
+}
+
+fn key(question: u32, more: &[u32], set: u64, value: &impl Fn(Slot) -> u32) -> Key {
+    let mut key = Key::new();
+    key.extend([question, set as u32, (set >> 32) as u32]);
+    key.extend_from_slice(more);
+    key.extend(Slots(set & !IS_SET).iter().map(value));
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_bit_of_its_own() {
+        for at in 0..SLOTS {
+            assert_eq!(Slot::of_bit(at).bit(), 1 << at);
+        }
+        let some = [Slot::Store(Side::After, 3), Slot::Held(Side::Before), Slot::Statuses(Side::After)];
+        let slots = some.into_iter().fold(Slots::NONE, Slots::with);
+        assert_eq!(slots.iter().collect::<Vec<_>>(), some);
+        assert!(slots.has(Slot::Held(Side::Before)) && !slots.has(Slot::Held(Side::After)));
+    }
+
+    /// Beyond three growths, and every answer is still its own.
+    #[test]
+    fn an_answer_holds_where_the_slots_that_it_depends_on_are_the_same() {
+        let memo = Memo::new();
+        let first = Slots::NONE.with(Slot::Store(Side::Before, 0));
+        let both = first.with(Slot::Store(Side::Before, 1));
+        let row = |a: u32, b: u32| move |slot| if slot == Slot::Store(Side::Before, 0) { a } else { b };
+        for a in 0..20_000 {
+            let looked_at = if a % 2 == 0 { first } else { both };
+            memo.learn(7, &[1], looked_at, row(a, a + 1), a);
+        }
+        for a in 0..20_000 {
+            assert_eq!(memo.known(7, &[1], row(a, a + 1)), Some(a));
+            let elsewhere = (a % 2 == 0).then_some(a);
+            assert_eq!(memo.known(7, &[1], row(a, a + 2)), elsewhere, "the second slot matters to the odd");
+            assert_eq!(memo.known(7, &[2], row(a, a + 1)), None, "another question");
+        }
+        assert_eq!(memo.known(6, &[1], row(0, 1)), None);
+    }
+
+    #[test]
+    fn a_question_with_too_many_sets_is_answered_by_nobody() {
+        let memo = Memo::new();
+        for at in 0..=SETS {
+            memo.learn(0, &[], Slots::NONE.with(Slot::Store(Side::Before, at)), |_| 5, at);
+        }
+        assert_eq!(memo.known(0, &[], |_| 5), Some(0), "the first set answers");
+        let other = |slot| if slot == Slot::Store(Side::Before, SETS) { 5 } else { 6 };
+        assert_eq!(memo.known(0, &[], other), None);
+    }
+
+    #[test]
+    fn numbers_are_kept_through_growth() {
+        let numbers = Numbers::new();
+        let nth = |n: u64| n << 30 | (n * n) % 1_000 + 1;
+        (0..50_000).for_each(|n| numbers.keep(nth(n)));
+        let kept = (0..50_000).filter(|n| numbers.has(nth(*n))).count();
+        assert!(kept > 49_000, "{kept}");
+        assert!((0..50_000).all(|n| !numbers.has(nth(n) + 1_000)));
+    }
+}

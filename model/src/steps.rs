@@ -1,0 +1,325 @@
+//! What a model has worked out: the steps it took, what a history makes of
+//! them, what it offers and what it judged ([`Memo`]).
+
+use std::borrow::Cow;
+
+use rollcall_traces::{Action, HistoryParts, Outcome, RegionId, Scope};
+
+use crate::actions::{Section, offered, sections};
+use crate::draft::Draft;
+use crate::guard::GuardSet;
+use crate::intern::Interner;
+use crate::memo::{Memo, Noted, Side, Slot, Slots, note};
+use crate::rules;
+use crate::state::{Parts, STORES, State};
+
+/// A step that changes more parts is worked out each time.
+const CHANGES: usize = 4;
+
+/// What a step comes to.
+#[derive(Clone, Copy)]
+struct Effect {
+    /// The number of the outcome.
+    outcome: u32,
+    changed: Slots,
+    /// What stands in the changed parts afterwards.
+    values: [u32; CHANGES],
+    recall: Recall,
+}
+
+/// What an ordinary history makes of a step that was done on certain parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recall {
+    /// It depends on more than these parts.
+    Open,
+    /// It is told nothing; something may be forgotten of these regions, by the
+    /// number of their list.
+    Moved(u32),
+    /// It stays.
+    Stays,
+}
+
+/// The steps that a model has taken, under one set of guards.
+pub(crate) struct Steps {
+    /// What an ordinary history carries.
+    carried: HistoryParts,
+    /// There is one region and never another.
+    is_single: bool,
+    actions: Interner<Action>,
+    outcomes: Interner<Outcome>,
+    /// Lists of actions, by their numbers.
+    lists: Interner<Vec<u32>>,
+    /// The number of the list that a section offers.
+    offers: Memo<u32>,
+    effects: Memo<Effect>,
+    told: Memo<Told>,
+    /// Lists of regions.
+    moved: Interner<Vec<RegionId>>,
+    /// The number of the history that is left.
+    forgotten: Memo<u32>,
+}
+
+/// What a step tells a history.
+#[derive(Clone, Copy)]
+struct Told {
+    /// The number of the history that it becomes; `None` where it stays.
+    history: Option<u32>,
+    /// The number of the regions of which something may be forgotten then.
+    moved: u32,
+}
+
+impl Steps {
+    pub(crate) fn new(carried: HistoryParts, is_single: bool) -> Self {
+        Self {
+            carried,
+            is_single,
+            actions: Interner::new(),
+            outcomes: Interner::new(),
+            lists: Interner::new(),
+            offers: Memo::new(),
+            effects: Memo::new(),
+            told: Memo::new(),
+            moved: Interner::new(),
+            forgotten: Memo::new(),
+        }
+    }
+
+    /// The same as [`rules::step`], without what is said beside.
+    pub(crate) fn step(
+        &self,
+        parts: &Parts,
+        guards: GuardSet,
+        state: &State,
+        action: &Action,
+    ) -> (State, Outcome) {
+        let effect = self.effect(parts, guards, state, self.actions.intern_ref(action));
+        match effect {
+            Ok(effect) => (effect.on(parts, state), self.outcomes.get(effect.outcome).clone()),
+            Err((after, outcome)) => (after, self.outcomes.get(outcome).clone()),
+        }
+    }
+
+    /// What the action with this number comes to; where that is too much to
+    /// keep, the state that it leads to and the number of the outcome.
+    fn effect(
+        &self,
+        parts: &Parts,
+        guards: GuardSet,
+        state: &State,
+        number: u32,
+    ) -> Result<Effect, (State, u32)> {
+        let value = |slot| parts.value(state, state, slot);
+        if let Some(effect) = self.effects.known(number, &[], value) {
+            return Ok(effect);
+        }
+        let mut draft = Draft::new(parts, guards, *state);
+        let (after, outcome, _) = rules::step_in(&mut draft, self.actions.get(number));
+        let number_of_outcome = self.outcomes.intern_ref(&outcome);
+        let (changed, values) = changes(parts, state, &after).ok_or((after, number_of_outcome))?;
+        let looked_at = draft.looked_at();
+        let recall = match outcome.is_done() && self.is_ordinary(parts, state) {
+            true => self.recall(parts, state, (number, number_of_outcome), &after, looked_at),
+            false => Recall::Open,
+        };
+        let effect = Effect { outcome: number_of_outcome, changed, values, recall };
+        self.effects.learn(number, &[], looked_at, value, effect);
+        Ok(effect)
+    }
+
+    /// What an ordinary history makes of the step, if that depends on nothing
+    /// but what the step has looked at.
+    fn recall(
+        &self,
+        parts: &Parts,
+        before: &State,
+        (action, outcome): (u32, u32),
+        after: &State,
+        looked_at: Slots,
+    ) -> Recall {
+        let noted = Noted::new(Slots::NONE);
+        let told = self.told_anew(parts, before, (action, outcome), after, &noted);
+        let is_known = |slot| match slot {
+            Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
+            Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
+            Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
+            Slot::PdMoved => true,
+            Slot::Spent | Slot::History | Slot::Faces(_) | Slot::Statuses(_) => false,
+        };
+        if told.history.is_some() || !noted.get().iter().all(is_known) {
+            return Recall::Open;
+        }
+        // What nobody moved, or moved and shows the same face, was forgotten before.
+        let shows_the_same = |at: usize| {
+            let faces = |state| parts.value(state, state, Slot::Faces(at));
+            before.stores[at] == after.stores[at] || faces(before) == faces(after)
+        };
+        let stays = self.is_single && (0..STORES).all(shows_the_same);
+        if stays || self.moved.get(told.moved).is_empty() { Recall::Stays } else { Recall::Moved(told.moved) }
+    }
+
+    fn is_ordinary(&self, parts: &Parts, state: &State) -> bool {
+        let history = parts.history.get(state.history);
+        history.parts() == self.carried && history.abandoned().is_empty()
+    }
+
+    /// The successors of a state, each with the place of its action among those
+    /// that are offered, and the action.
+    pub(crate) fn expand(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        guards: GuardSet,
+        state: &State,
+        mut each: impl FnMut(usize, &Action, State),
+    ) {
+        let mut place = 0;
+        let is_ordinary = self.is_ordinary(parts, state);
+        for section in sections(parts.stores.len()) {
+            for &number in self.offered(parts, scope, state, section) {
+                let (mut after, outcome, recall) = match self.effect(parts, guards, state, number) {
+                    Ok(effect) => (effect.on(parts, state), effect.outcome, effect.recall),
+                    Err((after, outcome)) => (after, outcome, Recall::Open),
+                };
+                let done = self.outcomes.get(outcome);
+                if done.is_done() {
+                    after.history = match recall {
+                        Recall::Stays if is_ordinary => state.history,
+                        Recall::Moved(moved) if is_ordinary => {
+                            self.forget(parts, state.history, moved, state, &after)
+                        }
+                        _ => self.remember(parts, state, (number, outcome), &after),
+                    };
+                    let action = self.actions.get(number);
+                    after.rest = parts.spend(after.rest, action, done);
+                    each(place, action, after);
+                }
+                place += 1;
+            }
+        }
+    }
+
+    fn offered(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> &[u32] {
+        let question = match section {
+            Section::Store(at) => at as u32,
+            Section::Beside => STORES as u32,
+        };
+        let value = |slot| parts.value(state, state, slot);
+        if let Some(list) = self.offers.known(question, &[], value) {
+            return self.lists.get(list);
+        }
+        let noted = Noted::new(Slots::NONE);
+        let mut actions = Vec::new();
+        offered(scope, parts.noted(state, &noted, Side::Before), section, &mut actions);
+        let list = actions.into_iter().map(|action| self.actions.intern(action)).collect();
+        let list = self.lists.intern(list);
+        self.offers.learn(question, &[], noted.get(), value, list);
+        self.lists.get(list)
+    }
+
+    /// The number of the history that comes of a step that was done.
+    pub(crate) fn history_after(
+        &self,
+        parts: &Parts,
+        before: &State,
+        action: &Action,
+        outcome: &Outcome,
+        after: &State,
+    ) -> u32 {
+        let numbers = (self.actions.intern_ref(action), self.outcomes.intern_ref(outcome));
+        self.remember(parts, before, numbers, after)
+    }
+
+    fn remember(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> u32 {
+        let told = self.tell(parts, before, numbers, after);
+        let history = told.history.unwrap_or(before.history);
+        match self.moved.get(told.moved).is_empty() {
+            true => history,
+            false => self.forget(parts, history, told.moved, before, after),
+        }
+    }
+
+    fn forget(&self, parts: &Parts, history: u32, moved: u32, before: &State, after: &State) -> u32 {
+        let more = [moved, history];
+        let value = |slot| parts.value(before, after, slot);
+        if let Some(left) = self.forgotten.known(0, &more, value) {
+            return left;
+        }
+        let noted = Noted::new(Slots::NONE);
+        let seen = parts.noted(after, &noted, Side::After);
+        let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
+            Cow::Borrowed(_) => history,
+            Cow::Owned(left) => parts.history.intern(left),
+        };
+        self.forgotten.learn(0, &more, noted.get(), value, left);
+        left
+    }
+
+    fn tell(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> Told {
+        let (action, outcome) = numbers;
+        let more = [outcome, u32::from(self.is_ordinary(parts, before))];
+        let value = |slot| parts.value(before, after, slot);
+        if let Some(told) = self.told.known(action, &more, value) {
+            return told;
+        }
+        let noted = Noted::new(Slots::NONE);
+        let told = self.told_anew(parts, before, numbers, after, &noted);
+        self.told.learn(action, &more, noted.get(), value, told);
+        told
+    }
+
+    fn told_anew(
+        &self,
+        parts: &Parts,
+        before: &State,
+        (action, outcome): (u32, u32),
+        after: &State,
+        noted: &Noted,
+    ) -> Told {
+        let history = parts.history.get(before.history);
+        let (was, is) = (parts.noted(before, noted, Side::Before), parts.noted(after, noted, Side::After));
+        let told = history.told(&was, self.actions.get(action), self.outcomes.get(outcome), &is);
+        if !told.regardless {
+            note(noted, Slot::History);
+        }
+        let next = match told.history {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(next) => Some(parts.history.intern(next)),
+        };
+        Told { history: next, moved: self.moved.intern(told.moved) }
+    }
+}
+
+/// The parts in which two states differ, and what stands there in the second;
+/// nothing if they are too many.
+fn changes(parts: &Parts, before: &State, after: &State) -> Option<(Slots, [u32; CHANGES])> {
+    let slots = (0..STORES).map(|at| Slot::Store(Side::Before, at));
+    let slots = slots.chain([Slot::Held(Side::Before), Slot::Pd(Side::Before)]);
+    let (mut changed, mut values) = (Slots::NONE, [0; CHANGES]);
+    for slot in slots {
+        let value = parts.value(after, after, slot);
+        if value != parts.value(before, before, slot) {
+            *values.get_mut(changed.len())? = value;
+            changed = changed.with(slot);
+        }
+    }
+    Some((changed, values))
+}
+
+impl Effect {
+    fn on(&self, parts: &Parts, state: &State) -> State {
+        let mut after = *state;
+        let mut rest = None;
+        for (slot, value) in self.changed.iter().zip(self.values) {
+            match slot {
+                Slot::Store(_, at) => after.stores[at] = value,
+                Slot::Held(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).held = value,
+                Slot::Pd(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).pd = value,
+                _ => {}
+            }
+        }
+        if let Some(rest) = rest {
+            after.rest = parts.rest.intern(rest);
+        }
+        after
+    }
+}
