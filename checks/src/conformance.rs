@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rollcall_impl::Guards;
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
-use stateright::Model;
 
 use crate::explorer::Exploration;
 use crate::tour::{self, Tour};
@@ -128,21 +127,13 @@ struct Guide<'a, G: Guards> {
     exploration: &'a Exploration<State>,
     world: World<G>,
     done: Conformance,
-    actions: Vec<Action>,
     path: Vec<Action>,
 }
 
 impl<'a, G: Guards> Guide<'a, G> {
     fn new(guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let world = World::new(guards);
-        Self {
-            model,
-            exploration,
-            world,
-            done: Conformance::default(),
-            actions: Vec::new(),
-            path: Vec::new(),
-        }
+        Self { model, exploration, world, done: Conformance::default(), path: Vec::new() }
     }
 
     /// `Ok(false)` where `go_on` said to stop.
@@ -187,10 +178,9 @@ impl<'a, G: Guards> Guide<'a, G> {
         take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
     }
 
-    fn action(&mut self, state: u32, ordinal: u16) -> Action {
-        self.actions.clear();
-        self.model.actions(&self.exploration.states[state as usize], &mut self.actions);
-        self.actions.swap_remove(usize::from(ordinal))
+    fn action(&self, state: u32, ordinal: u16) -> Action {
+        let state = &self.exploration.states[state as usize];
+        self.model.action_at(state, usize::from(ordinal)).expect("an edge has an action that was offered")
     }
 
     fn compare(&mut self, from: u32, to: u32, outcome: &Outcome) -> Result<(), Box<Divergence>> {
@@ -216,23 +206,36 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn probe(&mut self, state: u32) -> Result<(), Box<Divergence>> {
-        let probes = self.model.probes(&self.exploration.states[state as usize]);
+        let (model, probed) = (self.model, &self.exploration.states[state as usize]);
         self.done.states += 1;
-        for (action, reason) in &probes {
-            self.path.push(action.clone());
-            let outcome = self.take(action)?;
-            self.path.pop();
-            if outcome != Outcome::Refused(*reason) {
-                self.path.push(action.clone());
-                return Err(self.divergence(None, state, Outcome::Refused(*reason), outcome));
+        let mut found = None;
+        model.each_probe(probed, |action, reason| {
+            if found.is_none() {
+                found = self.probe_with(state, action, reason).err();
             }
-            self.done.probes += 1;
-            *self.done.reasons.entry(*reason).or_default() += 1;
+        });
+        match found {
+            Some(divergence) => Err(divergence),
+            None if self.same_view(state) => Ok(()),
+            None => Err(self.which_probe_changed(state, &model.probes(probed))),
         }
-        if self.same_view(state) {
-            return Ok(());
+    }
+
+    fn probe_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
+        let outcome = match take(&mut self.world, action) {
+            Ok(outcome) => outcome,
+            Err(words) => {
+                self.path.push(action.clone());
+                return Err(panicked(&self.model.scope().name, &self.path, &words));
+            }
+        };
+        if outcome != Outcome::Refused(reason) {
+            self.path.push(action.clone());
+            return Err(self.divergence(None, state, Outcome::Refused(reason), outcome));
         }
-        Err(self.which_probe_changed(state, &probes))
+        self.done.probes += 1;
+        *self.done.reasons.entry(reason).or_default() += 1;
+        Ok(())
     }
 
     /// The probes were all refused and something changed: tries them one by one.

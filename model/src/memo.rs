@@ -69,9 +69,11 @@ pub(crate) enum Slot {
     Faces(usize),
     /// What the stores are doing: up, down, destroyed.
     Statuses(Side),
+    /// The regions of which any store has a peer or a tombstone.
+    Regions(Side),
 }
 
-const SLOTS: usize = 3 * STORES + 9;
+const SLOTS: usize = 3 * STORES + 11;
 
 impl Slot {
     fn bit(self) -> u64 {
@@ -88,6 +90,8 @@ impl Slot {
             Slot::History => 3 * STORES + 6,
             Slot::Statuses(Side::Before) => 3 * STORES + 7,
             Slot::Statuses(Side::After) => 3 * STORES + 8,
+            Slot::Regions(Side::Before) => 3 * STORES + 9,
+            Slot::Regions(Side::After) => 3 * STORES + 10,
         };
         1 << at
     }
@@ -105,7 +109,9 @@ impl Slot {
             (3, 5) => Slot::Spent,
             (3, 6) => Slot::History,
             (3, 7) => Slot::Statuses(Side::Before),
-            _ => Slot::Statuses(Side::After),
+            (4, 0) => Slot::Statuses(Side::After),
+            (_, 1) => Slot::Regions(Side::Before),
+            _ => Slot::Regions(Side::After),
         }
     }
 }

@@ -207,17 +207,37 @@ impl Rollcall {
         }
     }
 
+    /// The action with this place among those that [`Model::actions`] offers.
+    pub fn action_at(&self, state: &State, place: usize) -> Option<Action> {
+        if let Some(known) = &self.known {
+            return known.steps.action_at(&self.parts, &self.scope, state, place).cloned();
+        }
+        let mut actions = Vec::new();
+        self.actions(state, &mut actions);
+        actions.into_iter().nth(place)
+    }
+
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
     pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
+        let mut probes = Vec::new();
+        self.each_probe(state, |action, reason| probes.push((action.clone(), reason)));
+        probes
+    }
+
+    /// Calls `each` for every probe.
+    pub fn each_probe(&self, state: &State, mut each: impl FnMut(&Action, Reason)) {
+        if let Some(known) = &self.known {
+            return known.steps.probe(&self.parts, &self.scope, self.guards, state, each);
+        }
         let mut universe = Vec::new();
-        probes::universe(&self.scope, self.seen(state), &mut universe);
-        universe
-            .into_iter()
-            .filter_map(|action| match self.step(state, &action).1 {
-                Outcome::Refused(reason) => Some((action, reason)),
-                Outcome::Done(_) => None,
-            })
-            .collect()
+        for section in actions::sections(self.parts.stores.len()) {
+            probes::universe(&self.scope, self.seen(state), section, &mut universe);
+        }
+        for action in &universe {
+            if let Outcome::Refused(reason) = self.step(state, action).1 {
+                each(action, reason);
+            }
+        }
     }
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.

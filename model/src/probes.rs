@@ -7,39 +7,47 @@ use rollcall_traces::{
     Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
+use crate::actions::Section;
 use crate::state::Seen;
 
 /// Every action constructor with every parameter that the scope knows, and a
-/// few beyond it (stale epochs, indexes and slots that are not there).
-pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, actions: &mut Vec<Action>) {
+/// few beyond it (stale epochs, indexes and slots that are not there), by what
+/// it is done to.
+pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, section: Section, actions: &mut Vec<Action>) {
     let stores: Vec<StoreId> = seen.stores().map(|(store, _)| store).collect();
+    match section {
+        Section::Store(at) => of_store(scope, seen, stores[at], &stores, actions),
+        Section::Beside => beside(scope, seen, &stores, actions),
+    }
+}
+
+fn of_store(scope: &Scope, seen: Seen<'_>, store: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {
     for region in seen.regions() {
-        for &store in &stores {
-            actions.push(Action::Campaign { region, store });
-            actions.push(Action::ApplySnapshot { region, store });
-            actions.push(Action::Apply { region, store });
-            actions.push(Action::AnswerRead { region, store });
-            actions.push(Action::TimeoutNow { region, leader: store });
-            actions.push(Action::TransferTimeout { region, store });
-            for key in &scope.keys {
-                actions.push(Action::Read { region, store, key: key.clone() });
-            }
-            pairs(scope, region, store, &stores, actions);
-            propositions(scope, seen, region, store, actions);
+        actions.push(Action::Campaign { region, store });
+        actions.push(Action::ApplySnapshot { region, store });
+        actions.push(Action::Apply { region, store });
+        actions.push(Action::AnswerRead { region, store });
+        actions.push(Action::TimeoutNow { region, leader: store });
+        actions.push(Action::TransferTimeout { region, store });
+        for key in &scope.keys {
+            actions.push(Action::Read { region, store, key: key.clone() });
         }
+        pairs(scope, region, store, stores, actions);
+        propositions(scope, seen, region, store, actions);
     }
-    for &store in &stores {
-        actions.push(Action::Crash { store });
-        actions.push(Action::Restart { store });
-        actions.push(Action::Destroy { store });
-    }
+    actions.push(Action::Crash { store });
+    actions.push(Action::Restart { store });
+    actions.push(Action::Destroy { store });
+}
+
+fn beside(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
     for slot in 0..=seen.held().len() {
         actions.push(Action::Late { slot });
     }
     if scope.max_replicas > 0 {
-        of_driver(scope, seen, &stores, actions);
+        of_driver(scope, seen, stores, actions);
     }
-    by_force(seen, &stores, actions);
+    by_force(seen, stores, actions);
 }
 
 /// What works on a stopped store's disk, with a store and a region beyond those

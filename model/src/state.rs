@@ -72,6 +72,8 @@ pub(crate) struct Parts {
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
+    /// Lists of regions.
+    regions: Interner<Vec<RegionId>>,
     /// What the peers of a place show.
     faces: Interner<Vec<(RegionId, Face)>>,
     /// The number of that, by the number of the place.
@@ -96,6 +98,7 @@ impl Parts {
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),
+            regions: Interner::new(),
             faces: Interner::new(),
             faces_of: Column::new(),
             drivers: Interner::new(),
@@ -178,6 +181,7 @@ impl Parts {
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
             Slot::Faces(at) => self.faces_number(after.stores[at]),
+            Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
             Slot::Statuses(side) => {
                 let bits = |at: usize| (self.place(of(side), at).status as u32) << (2 * at);
                 (0..self.stores.len()).map(bits).fold(0, |all, bits| all | bits)
@@ -316,12 +320,10 @@ impl Cluster for Seen<'_> {
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
+        self.note(Slot::Regions);
         let places: [&[(RegionId, u32)]; STORES] =
             std::array::from_fn(|at| match self.parts.stores.get(at) {
-                Some(_) => {
-                    self.note_store(at);
-                    &self.parts.place(self.state, at).peers[..]
-                }
+                Some(_) => &self.parts.place(self.state, at).peers[..],
                 None => &[],
             });
         let beyond = move |last: Option<RegionId>| {

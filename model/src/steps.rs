@@ -3,15 +3,16 @@
 
 use std::borrow::Cow;
 
-use rollcall_traces::{Action, HistoryParts, Outcome, RegionId, Scope};
+use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
 use crate::actions::{Section, offered, sections};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::intern::Interner;
 use crate::memo::{Memo, Noted, Side, Slot, Slots, note};
+use crate::probes::universe;
 use crate::rules;
-use crate::state::{Parts, STORES, State};
+use crate::state::{Parts, STORES, Seen, State};
 
 /// A step that changes more parts is worked out each time.
 const CHANGES: usize = 4;
@@ -51,6 +52,8 @@ pub(crate) struct Steps {
     lists: Interner<Vec<u32>>,
     /// The number of the list that a section offers.
     offers: Memo<u32>,
+    /// The number of the list from which probes are taken.
+    universes: Memo<u32>,
     effects: Memo<Effect>,
     told: Memo<Told>,
     /// Lists of regions.
@@ -77,6 +80,7 @@ impl Steps {
             outcomes: Interner::new(),
             lists: Interner::new(),
             offers: Memo::new(),
+            universes: Memo::new(),
             effects: Memo::new(),
             told: Memo::new(),
             moved: Interner::new(),
@@ -143,7 +147,7 @@ impl Steps {
             Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
             Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
             Slot::PdMoved => true,
-            Slot::Spent | Slot::History | Slot::Faces(_) | Slot::Statuses(_) => false,
+            Slot::Spent | Slot::History | Slot::Faces(_) | Slot::Statuses(_) | Slot::Regions(_) => false,
         };
         if told.history.is_some() || !noted.get().iter().all(is_known) {
             return Recall::Open;
@@ -198,22 +202,72 @@ impl Steps {
         }
     }
 
+    /// The action with this place among those that are offered.
+    pub(crate) fn action_at(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        state: &State,
+        mut place: usize,
+    ) -> Option<&Action> {
+        for section in sections(parts.stores.len()) {
+            let list = self.offered(parts, scope, state, section);
+            match list.get(place) {
+                Some(number) => return Some(self.actions.get(*number)),
+                None => place -= list.len(),
+            }
+        }
+        None
+    }
+
     fn offered(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> &[u32] {
+        self.list(&self.offers, parts, state, section, |seen, actions| offered(scope, seen, section, actions))
+    }
+
+    /// The list of a section that `make` makes, or made of the same parts.
+    fn list(
+        &self,
+        known: &Memo<u32>,
+        parts: &Parts,
+        state: &State,
+        section: Section,
+        make: impl FnOnce(Seen<'_>, &mut Vec<Action>),
+    ) -> &[u32] {
         let question = match section {
             Section::Store(at) => at as u32,
             Section::Beside => STORES as u32,
         };
         let value = |slot| parts.value(state, state, slot);
-        if let Some(list) = self.offers.known(question, &[], value) {
+        if let Some(list) = known.known(question, &[], value) {
             return self.lists.get(list);
         }
         let noted = Noted::new(Slots::NONE);
         let mut actions = Vec::new();
-        offered(scope, parts.noted(state, &noted, Side::Before), section, &mut actions);
-        let list = actions.into_iter().map(|action| self.actions.intern(action)).collect();
-        let list = self.lists.intern(list);
-        self.offers.learn(question, &[], noted.get(), value, list);
+        make(parts.noted(state, &noted, Side::Before), &mut actions);
+        let list = self.lists.intern(actions.into_iter().map(|action| self.actions.intern(action)).collect());
+        known.learn(question, &[], noted.get(), value, list);
         self.lists.get(list)
+    }
+
+    /// Calls `each` for all of the universe that the rules refuse, and says why.
+    pub(crate) fn probe(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        guards: GuardSet,
+        state: &State,
+        mut each: impl FnMut(&Action, Reason),
+    ) {
+        for section in sections(parts.stores.len()) {
+            let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
+            for &number in self.list(&self.universes, parts, state, section, make) {
+                let effect = self.effect(parts, guards, state, number);
+                let outcome = effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome);
+                if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
+                    each(self.actions.get(number), reason);
+                }
+            }
+        }
     }
 
     /// The number of the history that comes of a step that was done.
