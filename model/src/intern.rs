@@ -64,6 +64,21 @@ impl<T: Clone + Eq + Hash> Interner<T> {
     }
 }
 
+/// The entry of a list that grows up to it. Another thread may have begun it and
+/// not be done: it counts already, and is not there yet.
+pub(crate) fn entry<T>(list: &boxcar::Vec<T>, at: usize, new: impl Fn() -> T) -> &T {
+    loop {
+        if let Some(entry) = list.get(at) {
+            return entry;
+        }
+        if list.count() <= at {
+            list.push(new());
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
+
 /// One more number for each part, worked out when it is first asked for.
 pub(crate) struct Column(boxcar::Vec<AtomicU32>);
 
@@ -75,10 +90,7 @@ impl Column {
     }
 
     pub(crate) fn get_or(&self, id: u32, work_out: impl FnOnce() -> u32) -> u32 {
-        while self.0.count() <= id as usize {
-            self.0.push(AtomicU32::new(UNKNOWN));
-        }
-        let number = &self.0[id as usize];
+        let number = entry(&self.0, id as usize, || AtomicU32::new(UNKNOWN));
         match number.load(Ordering::Relaxed) {
             UNKNOWN => {
                 let worked_out = work_out();
@@ -86,6 +98,27 @@ impl Column {
                 worked_out
             }
             known => known,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_grows_under_several_threads() {
+        for _ in 0..200 {
+            let column = Column::new();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for id in (0..300).rev() {
+                            assert_eq!(column.get_or(id, || id + 7), id + 7);
+                        }
+                    });
+                }
+            });
         }
     }
 }

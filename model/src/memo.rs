@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ahash::RandomState;
 use smallvec::SmallVec;
 
+use crate::intern::entry;
 use crate::state::STORES;
 
 /// The most answers that are kept: those that come first come again most often.
@@ -225,7 +226,7 @@ pub(crate) struct Memo<V> {
     /// Of each question: the sets of slots that were looked at, one bit to say that it is a set.
     sets: boxcar::Vec<[AtomicU64; SETS]>,
     answers: boxcar::Vec<(Key, V)>,
-    /// Entries of [`entry`].
+    /// Entries of [`tagged`].
     tables: Growing,
     hasher: RandomState,
 }
@@ -282,15 +283,14 @@ impl<V: Copy> Memo<V> {
         if self.answers.count() >= MOST {
             return;
         }
-        while self.sets.count() <= question as usize {
-            self.sets.push(std::array::from_fn(|_| AtomicU64::new(0)));
-        }
+        let none = || std::array::from_fn(|_| AtomicU64::new(0));
+        let sets = entry(&self.sets, question as usize, none);
         let set = looked_at.0 | IS_SET;
         let has = |known: &AtomicU64| {
             let new = known.compare_exchange(0, set, Ordering::Relaxed, Ordering::Relaxed);
             new.is_ok() || new == Err(set)
         };
-        if !self.sets[question as usize].iter().any(has) {
+        if !sets.iter().any(has) {
             return;
         }
         let key = key(question, more, set, &value);
@@ -300,10 +300,10 @@ impl<V: Copy> Memo<V> {
         let table = self.tables.table_for(at, |table, _| {
             for (at, (key, _)) in self.answers.iter() {
                 let hash = self.hasher.hash_one(&key[..]);
-                enter(table, hash, entry(hash, at));
+                enter(table, hash, tagged(hash, at));
             }
         });
-        enter(table, hash, entry(hash, at));
+        enter(table, hash, tagged(hash, at));
     }
 
     fn answer(&self, entry: u64, hash: u64, key: &Key) -> Option<V> {
@@ -330,7 +330,7 @@ fn enter(table: &[AtomicU64], hash: u64, entry: u64) {
 }
 
 /// A part of the key's hash and, in the lower half, where the answer is, from 1 on.
-fn entry(hash: u64, answer: usize) -> u64 {
+fn tagged(hash: u64, answer: usize) -> u64 {
     (hash & TAG) | (answer as u64 + 1)
 }
 
