@@ -61,7 +61,7 @@ fn tour_of(model: &Rollcall, found: &Exploration<State>) -> Vec<Vec<Action>> {
     while tour.next_path(&mut path) {
         let actions = path.steps.iter().map(|step| {
             offered.clear();
-            model.actions(&found.states[step.from as usize], &mut offered);
+            model.actions(&found.states.get(step.from), &mut offered);
             offered.swap_remove(usize::from(found.graph.ordinal(step.edge)))
         });
         paths.push(actions.collect());

@@ -179,13 +179,13 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn action(&self, state: u32, ordinal: u16) -> Action {
-        let state = &self.exploration.states[state as usize];
-        self.model.action_at(state, usize::from(ordinal)).expect("an edge has an action that was offered")
+        let state = self.exploration.states.get(state);
+        self.model.action_at(&state, usize::from(ordinal)).expect("an edge has an action that was offered")
     }
 
     fn compare(&mut self, from: u32, to: u32, outcome: &Outcome) -> Result<(), Box<Divergence>> {
         let action = self.path.last().expect("a step was taken");
-        let expected = self.model.step(&self.exploration.states[from as usize], action).1;
+        let expected = self.model.step(&self.exploration.states.get(from), action).1;
         if expected != *outcome || !self.same_view(to) {
             return Err(self.divergence(Some(from), to, expected, outcome.clone()));
         }
@@ -201,12 +201,12 @@ impl<'a, G: Guards> Guide<'a, G> {
 
     /// Whether the world shows what the model's state shows.
     fn same_view(&mut self, state: u32) -> bool {
-        let state = &self.exploration.states[state as usize];
+        let state = &self.exploration.states.get(state);
         self.world.shows(&self.model.seen(state))
     }
 
     fn probe(&mut self, state: u32) -> Result<(), Box<Divergence>> {
-        let (model, probed) = (self.model, &self.exploration.states[state as usize]);
+        let (model, probed) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
         let mut found = None;
         model.each_probe(probed, |action, reason| {
@@ -265,7 +265,7 @@ impl<'a, G: Guards> Guide<'a, G> {
         actual: Outcome,
     ) -> Box<Divergence> {
         self.shorten(from, to, &expected);
-        let view = self.model.seen(&self.exploration.states[to as usize]).view();
+        let view = self.model.seen(&self.exploration.states.get(to)).view();
         Box::new(Divergence {
             scenario: self.model.scope().name.clone(),
             sides: Sides::MODEL_AND_IMPL,

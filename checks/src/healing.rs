@@ -131,7 +131,7 @@ struct Healer<'a, G: Guards> {
 impl<G: Guards> Healer<'_, G> {
     /// Leads the world to a state and heals it; how many steps that took.
     fn from(&mut self, index: u32) -> Result<u64, Box<Divergence>> {
-        let mut state = self.model.at_rest(&self.exploration.states[index as usize]);
+        let mut state = self.model.at_rest(&self.exploration.states.get(index));
         if !self.is_new(state) {
             return Ok(0);
         }
@@ -167,7 +167,7 @@ impl<G: Guards> Healer<'_, G> {
         for pair in self.exploration.graph.lineage(index).windows(2) {
             let edge = self.exploration.graph.edge_between(pair[0], pair[1]).expect("a parent leads there");
             self.actions.clear();
-            self.model.actions(&self.exploration.states[pair[0] as usize], &mut self.actions);
+            self.model.actions(&self.exploration.states.get(pair[0]), &mut self.actions);
             let ordinal = usize::from(self.exploration.graph.ordinal(edge));
             self.path.push(self.actions.swap_remove(ordinal));
             self.take()?;

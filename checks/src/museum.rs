@@ -325,7 +325,7 @@ fn parting(
     stuck: &Stuck,
 ) -> Option<(usize, Option<Action>)> {
     let sound = without.with_guards(GuardSet::ALL);
-    let mut state = without.at_rest(&explored.states[stuck.state as usize]);
+    let mut state = without.at_rest(&explored.states.get(stuck.state));
     for (healed, action) in stuck.healing.iter().enumerate() {
         if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
             return Some((healed, Some(other)));
@@ -352,7 +352,8 @@ fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found
     let without = sound.with_guards(GuardSet::without(piece.guard));
     let explored = explorer::explore(&sound, &options, |_, _| 0)?;
     let mut actions = Vec::new();
-    for (index, state) in (0..).zip(&explored.states) {
+    for (index, state) in (0..).zip(explored.states.iter()) {
+        let state = &state;
         actions.clear();
         without.actions(state, &mut actions);
         // Another word for a refusal is no harm.

@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -88,6 +89,9 @@ impl Known {
     }
 }
 
+/// So many states are healed between two notes of how far it came.
+const STRETCH: usize = 1 << 20;
+
 /// Heals every state of an exhausted exploration.
 pub fn recover(
     model: &Rollcall,
@@ -95,9 +99,44 @@ pub fn recover(
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    let states = &explored.states;
+    recover_on(model, explored, 0, |_| {}, threads, interrupt)
+}
+
+/// The same where each state before `from` is known to heal. From time to time
+/// `note` is told up to where that is known now.
+pub fn recover_on(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    from: u32,
+    mut note: impl FnMut(u32),
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Recovery {
     let known = Known::new();
-    let (next, recovered) = (AtomicU32::new(0), AtomicU64::new(0));
+    let all = explored.states.len();
+    let mut recovery = Recovery { recovered: u64::from(from).min(all as u64), stuck: None, finished: true };
+    while recovery.finished && recovery.stuck.is_none() && recovery.recovered < all as u64 {
+        let begin = recovery.recovered as usize;
+        let stretch = begin..(begin + STRETCH).min(all);
+        let healed = recover_stretch(model, explored, stretch, &known, threads, interrupt);
+        recovery = Recovery { recovered: recovery.recovered + healed.recovered, ..healed };
+        if recovery.finished && recovery.stuck.is_none() {
+            note(recovery.recovered as u32);
+        }
+    }
+    recovery
+}
+
+fn recover_stretch(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    stretch: Range<usize>,
+    known: &Known,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Recovery {
+    let states = &explored.states;
+    let (next, recovered) = (AtomicU32::new(stretch.start as u32), AtomicU64::new(0));
     let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
     // States behind the first that is stuck need no look.
     let limit = AtomicU32::new(u32::MAX);
@@ -107,12 +146,14 @@ pub fn recover(
                 let mut way = Vec::new();
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(state) = states.get(index as usize) else { break };
+                    if index as usize >= stretch.end {
+                        break;
+                    }
                     if index > limit.load(Ordering::Relaxed) || interrupt.load(Ordering::Relaxed) {
                         break;
                     }
                     way.clear();
-                    let missed = heal_one(model, &known, model.at_rest(state), &mut way);
+                    let missed = heal_one(model, known, model.at_rest(&states.get(index)), &mut way);
                     match missed {
                         Ok(()) => {
                             recovered.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +172,7 @@ pub fn recover(
     });
     let stuck = stuck.into_inner().expect("a thread panicked");
     let recovered = recovered.into_inner();
-    Recovery { recovered, finished: stuck.is_some() || recovered == states.len() as u64, stuck }
+    Recovery { recovered, finished: stuck.is_some() || recovered == stretch.len() as u64, stuck }
 }
 
 /// The first state that does not heal for want of `goal`.
@@ -142,10 +183,10 @@ pub fn first_that_misses(
     interrupt: &AtomicBool,
 ) -> Option<Stuck> {
     let (known, mut way) = (Known::new(), Vec::new());
-    let states = (0..).zip(&explored.states).take_while(|_| !interrupt.load(Ordering::Relaxed));
+    let states = (0..).zip(explored.states.iter()).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
-        let found = heal_one(model, &known, model.at_rest(state), &mut way).err()?;
+        let found = heal_one(model, &known, model.at_rest(&state), &mut way).err()?;
         let mut found = found;
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })

@@ -2,11 +2,13 @@
 //!
 //! A scope is explored to the end, stateright's own checker is asked for a
 //! second opinion, every state is healed, and every transition is replayed on
-//! the implementation.
+//! the implementation. A deep scope is explored and healed, whole, and no more:
+//! its tour would take days, and stateright's checker more memory than it does.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rollcall_impl::Sound;
@@ -17,9 +19,10 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::conformance::{Conformance, conform};
-use crate::explorer::{self, Exploration, ExploreError, Options};
+use crate::explorer::{self, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
-use crate::recover::{Recovery, Stuck, recover};
+use crate::journal::{Journal, JournalError, Opened, Pace};
+use crate::recover::{Recovery, Stuck, recover_on};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -30,6 +33,9 @@ pub enum VerifyError {
     /// It cannot be explored.
     #[error(transparent)]
     Explore(#[from] ExploreError),
+    /// It cannot go on from its journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// What was found of one scope. A figure that was not measured is `None`.
@@ -50,6 +56,8 @@ pub struct ScopeReport {
     pub depth: u32,
     /// Whether there is nothing left to explore.
     pub exhausted: bool,
+    /// The distinct states that a journal brought; `None` without one.
+    pub resumed_states: Option<u64>,
     /// Whether stateright's checker says the same.
     pub stateright_agrees: Option<bool>,
     /// Distinct transitions replayed on the implementation and compared.
@@ -72,6 +80,8 @@ pub struct ScopeReport {
     pub replay_seconds: Option<f64>,
     /// The most bytes that the explorer's tables held.
     pub peak_bytes: u64,
+    /// The most bytes that the process held while it explored, the parts of states among them.
+    pub peak_resident_bytes: Option<u64>,
     /// How often each kind of action fired.
     #[serde(skip)]
     pub actions: BTreeMap<&'static str, u64>,
@@ -106,8 +116,8 @@ pub struct Verified {
 /// How far a job has come, for whoever watches.
 #[derive(Default)]
 pub struct Watch {
-    /// States explored.
-    pub states: AtomicU64,
+    /// How far the exploration has come, once it has come far.
+    pub explored: Mutex<Option<explorer::Progress>>,
     /// Transitions replayed.
     pub replayed: AtomicU64,
     /// From which states the implementation is healed; if nobody says, from
@@ -115,6 +125,10 @@ pub struct Watch {
     pub healed: Option<Sample>,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
+    /// How much memory the process may hold while it explores.
+    pub memory: Option<Memory>,
+    /// Where the exploration's journal is, and how often it is written; none is if nobody says.
+    pub journal: Option<(PathBuf, Pace)>,
 }
 
 /// Verifies one scope.
@@ -122,15 +136,31 @@ pub struct Watch {
 /// # Errors
 /// Where it cannot be begun.
 pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
-    let model = plan.model(GuardSet::ALL)?;
+    verify_begun(plan, begin(plan, watch)?, threads, watch)
+}
+
+/// The same of a scope that was begun.
+///
+/// # Errors
+/// Where it cannot be explored.
+pub fn verify_begun(
+    plan: &Plan,
+    begun: Begun,
+    threads: usize,
+    watch: &Watch,
+) -> Result<Verified, VerifyError> {
+    let model = begun.model;
     let started = Instant::now();
-    let explored = explore(&model, threads, watch)?;
+    let resumed = begun.journal.as_ref().map(|_| begun.kept.states());
+    let explored = explored(&model, threads, watch, begun.kept, begun.journal.as_ref())?;
     let explore_seconds = started.elapsed().as_secs_f64();
     let mut report = report_of(plan, &explored, explore_seconds);
+    report.resumed_states = resumed;
     let violations = explored.violations().filter_map(|verdict| Some((verdict.property, verdict.first?)));
     let violations: Vec<Trace> =
         violations.map(|(property, state)| violation_trace(&model, &explored, property, state)).collect();
-    if explored.is_exhausted() {
+    let is_deep = plan.size == Size::Deep;
+    if explored.is_exhausted() && !is_deep {
         let agreement = explorer::agree(
             Arc::new(model.forgetful()),
             &explored,
@@ -148,11 +178,19 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     }
     let mut violations = violations;
     if explored.is_exhausted() && violations.is_empty() {
-        let recovery = recover(&model, &explored, threads, &watch.interrupt);
+        let mut unwritten = None;
+        let note = |up_to| {
+            let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
+            unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
+        };
+        let recovery = recover_on(&model, &explored, begun.healed, note, threads, &watch.interrupt);
+        if let Some(error) = unwritten {
+            eprintln!("{}: the journal does not say what was healed: {error}", plan.scope.name);
+        }
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
     }
     let mut divergence = None;
-    if explored.is_exhausted() && violations.is_empty() {
+    if explored.is_exhausted() && violations.is_empty() && !is_deep {
         let started = Instant::now();
         let conformance = conform(Sound, &model, &explored, threads, &watch.interrupt, &watch.replayed);
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
@@ -161,7 +199,7 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     if divergence.is_none() && report.transitions_replayed.is_some() {
         let sample = watch.healed.unwrap_or(match plan.size {
             Size::Smoke => Sample::All,
-            Size::Standard => Sample::Drawn { count: 10_000, seed: 1 },
+            Size::Standard | Size::Deep => Sample::Drawn { count: 10_000, seed: 1 },
         });
         let healing = heal_implementation(Sound, &model, &explored, sample, threads, &watch.interrupt);
         divergence = judge_healing(&mut report, sample, healing);
@@ -174,16 +212,47 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
 /// # Errors
 /// Where it cannot be judged.
 pub fn explore(model: &Rollcall, threads: usize, watch: &Watch) -> Result<Exploration<State>, ExploreError> {
-    let progress = |progress: explorer::Progress| {
-        watch.states.store(progress.states, std::sync::atomic::Ordering::Relaxed);
-    };
+    explored(model, threads, watch, Kept::default(), None)
+}
+
+fn explored(
+    model: &Rollcall,
+    threads: usize,
+    watch: &Watch,
+    kept: Kept,
+    journal: Option<&Mutex<Journal>>,
+) -> Result<Exploration<State>, ExploreError> {
+    let progress = |progress| *watch.explored.lock().expect("nobody panics while it looks") = Some(progress);
     let options = Options {
         threads,
         interrupt: Some(&watch.interrupt),
+        memory: watch.memory,
         progress: Some(&progress),
+        keep: journal.map(|journal| journal as &Mutex<dyn Keep>),
         ..Options::default()
     };
-    explorer::explore(model, &options, |state, action| model.kind_of(state, action))
+    explorer::resume(model, &options, |state, action| model.kind_of(state, action), kept)
+}
+
+/// What there is before anything is explored: the model, and what its journal had.
+pub struct Begun {
+    model: Rollcall,
+    journal: Option<Mutex<Journal>>,
+    kept: Kept,
+    healed: u32,
+}
+
+/// Begins a scope, and goes on from its journal if it has one.
+///
+/// # Errors
+/// Where it cannot be begun or its journal is not its own.
+pub fn begin(plan: &Plan, watch: &Watch) -> Result<Begun, VerifyError> {
+    let model = plan.model(GuardSet::ALL)?;
+    let Some((path, pace)) = &watch.journal else {
+        return Ok(Begun { model, journal: None, kept: Kept::default(), healed: 0 });
+    };
+    let Opened { journal, kept, healed } = Journal::open(path, &model, true, *pace)?;
+    Ok(Begun { model, journal: Some(Mutex::new(journal)), kept, healed })
 }
 
 fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
@@ -206,7 +275,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         let silent = plan.fires.iter().filter(|kind| !fired(kind));
         failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the question is about it")));
     } else if let explorer::Ended::Stopped(bound) = explored.ended {
-        unfinished.push(format!("not exhausted: {bound}"));
+        unfinished.push(format!("not exhausted: {bound}; {}", covered(explored)));
     }
     ScopeReport {
         family: plan.family.name().into(),
@@ -216,6 +285,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         transitions: explored.transitions,
         depth: explored.depth(),
         exhausted,
+        resumed_states: None,
         stateright_agrees: None,
         transitions_replayed: None,
         replayed_steps: None,
@@ -227,11 +297,21 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         explore_seconds,
         replay_seconds: None,
         peak_bytes: explored.peak_bytes,
+        peak_resident_bytes: explored.peak_resident,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
         reasons: BTreeMap::new(),
         failures,
         unfinished,
     }
+}
+
+/// What a broken-off exploration has covered, and what is left.
+pub fn covered<S>(explored: &Exploration<S>) -> String {
+    let whole = match explored.depth_expanded() {
+        Some(depth) => format!("all that {depth} actions lead to is expanded"),
+        None => "no depth is whole".into(),
+    };
+    format!("{whole}, {} of {} distinct states are left", explored.frontier(), explored.distinct())
 }
 
 /// Enters from how many states the scope heals; the way to the first that does not.
@@ -345,6 +425,10 @@ pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> V
         .filter(|report| report.family == family.name() && report.size == size.name())
         .collect();
     let mut failures = Vec::new();
+    // A deep scope asks one question for itself.
+    if size == Size::Deep {
+        return failures;
+    }
     for kind in ACTION_KINDS.iter().filter(|kind| family.owes_kind(kind)) {
         if reports.iter().all(|report| report.actions.get(kind).copied().unwrap_or(0) == 0) {
             failures.push(format!("`{kind}` fires in no scope of {family}, {size}"));

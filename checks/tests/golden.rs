@@ -278,8 +278,11 @@ fn later_life() -> Trace {
                 next.is_some_and(|entry| matches!(entry.command, Some(Command::Split { .. })))
             })
     };
-    let found =
-        (0..).zip(&explored.states).find(|(_, state)| about_to_split(state)).expect("it is reachable").0;
+    let found = (0..)
+        .zip(explored.states.iter())
+        .find(|(_, state)| about_to_split(state))
+        .expect("it is reachable")
+        .0;
     let way = explored.trace(&model, found).steps.into_iter().map(|(action, _)| action);
     let actions = way.chain([Action::Apply { region: 1, store: 3 }]);
     let mut header = Header::new(plan.scope);

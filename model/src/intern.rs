@@ -58,6 +58,18 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         &self.parts[id as usize]
     }
 
+    /// How many distinct parts there are, while nobody adds one: all up to here can be had.
+    pub(crate) fn settled(&self) -> u32 {
+        let locked: Vec<_> = self
+            .shards
+            .iter()
+            .map(|shard| shard.lock().expect("a thread panicked while interning"))
+            .collect();
+        let count = self.parts.count() as u32;
+        drop(locked);
+        count
+    }
+
     /// How many distinct parts there are.
     pub(crate) fn len(&self) -> usize {
         self.parts.count()

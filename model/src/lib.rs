@@ -8,6 +8,7 @@
 //! be left out in [`Guard`].
 
 mod actions;
+mod checkpoint;
 mod draft;
 mod guard;
 pub mod heal;
@@ -25,6 +26,7 @@ mod sending;
 mod state;
 mod steps;
 
+pub use checkpoint::{PartCounts, PartsError};
 pub use guard::{Guard, GuardSet};
 pub use kinds::ACTION_KINDS;
 pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};

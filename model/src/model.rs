@@ -18,7 +18,7 @@ use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
-use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
+use crate::state::{Meta, Parts, Place, STORES, Seen, State, UNUSED, index_of};
 use crate::steps::Steps;
 
 /// The term and index at which every replica's log begins (TiKV
@@ -274,6 +274,10 @@ impl Rollcall {
         self.properties.iter().filter(violated).copied().collect()
     }
 
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// How many distinct peers, rests and histories the states are made of.
     pub fn distinct_parts(&self) -> (usize, usize, usize) {
         (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
@@ -295,7 +299,7 @@ impl Known {
 
 /// Every replica as first configured, nothing begun.
 fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
-    let mut stores = [0; STORES];
+    let mut stores = [UNUSED; STORES];
     let mut regions: Vec<&Region> = scope.regions.iter().collect();
     regions.sort_by_key(|region| region.id);
     for (number, store) in stores.iter_mut().zip(&parts.stores) {

@@ -21,6 +21,9 @@ use crate::memo::{Noted, Side, Slot, note};
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
 
+/// In place of the number of a store that the scope does not have.
+pub(crate) const UNUSED: u32 = u32::MAX;
+
 /// One global state, as numbers of interned parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
@@ -129,7 +132,7 @@ impl Parts {
     /// The compact form of a view: nothing spent, nothing remembered. `None`
     /// where the view has a store that the parts do not.
     pub(crate) fn state_of(&self, view: &View) -> Option<State> {
-        let mut stores = [0; STORES];
+        let mut stores = [UNUSED; STORES];
         for store in view.stores.keys() {
             self.store_place(*store)?;
         }

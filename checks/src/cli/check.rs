@@ -1,16 +1,17 @@
 //! `check`: one scope, model only.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use rollcall_model::GuardSet;
 use rollcall_model::Rollcall;
 use serde::Serialize;
 
-use super::{End, INTERRUPTED, lookup, out};
-use crate::explorer::{self, Options};
-use crate::verify::violation_trace;
+use super::{End, INTERRUPTED, Lasting, lookup, out};
+use crate::explorer::{self, Ended, Keep, Kept, Options};
+use crate::journal::{Journal, Opened};
+use crate::verify::{covered, violation_trace};
 
 /// What `check --json` prints.
 #[derive(Serialize)]
@@ -21,6 +22,7 @@ struct Checked {
     transitions: u64,
     depth: u32,
     exhausted: bool,
+    resumed_states: Option<u64>,
     violation: Option<String>,
     trace_steps: Option<usize>,
     trace: Option<String>,
@@ -32,6 +34,7 @@ pub(super) fn run(
     properties: &[String],
     into: Option<&Path>,
     json: bool,
+    lasting: &Lasting,
 ) -> Result<End> {
     let mut plan = lookup::plan(scope)?;
     let guards = without.map(lookup::guard).transpose()?.map_or(GuardSet::ALL, GuardSet::without);
@@ -39,15 +42,24 @@ pub(super) fn run(
         plan.properties = properties.iter().map(|name| lookup::property(name)).collect::<Result<_>>()?;
     }
     let model = plan.model(guards)?;
+    let path = lasting.journal_of(&plan);
+    let opened = path.as_ref().map(|path| Journal::open(path, &model, false, lasting.pace())).transpose()?;
+    let (journal, kept) = match opened {
+        Some(Opened { journal, kept, .. }) => (Some(Mutex::new(journal)), kept),
+        None => (None, Kept::default()),
+    };
+    let resumed = journal.as_ref().map(|_| kept.states());
     let interrupt = Arc::clone(&INTERRUPTED);
     let options = Options {
         stop_at_first_violation: true,
         keep_edges: false,
         interrupt: Some(&interrupt),
+        memory: Some(lasting.memory()),
+        keep: journal.as_ref().map(|journal| journal as &Mutex<dyn Keep>),
         threads: super::default_threads(),
         ..Options::default()
     };
-    let explored = explorer::explore(&model, &options, |state, action| model.kind_of(state, action))?;
+    let explored = explorer::resume(&model, &options, |state, action| model.kind_of(state, action), kept)?;
     let found = explored.violations().filter_map(|verdict| Some((verdict.first?, verdict.property))).min();
     let mut checked = Checked {
         scope: scope.into(),
@@ -56,6 +68,7 @@ pub(super) fn run(
         transitions: explored.transitions,
         depth: explored.depth(),
         exhausted: explored.is_exhausted(),
+        resumed_states: resumed,
         violation: found.map(|(_, property)| property.into()),
         trace_steps: None,
         trace: None,
@@ -72,6 +85,14 @@ pub(super) fn run(
         }
     }
     say(&checked, json)?;
+    if let Ended::Stopped(bound) = explored.ended
+        && found.is_none()
+    {
+        eprintln!("not conclusive: {bound}; {}", covered(&explored));
+        lasting.say_how_to_go_on(&[path]);
+    } else {
+        lasting.remove(&[path])?;
+    }
     Ok(match (&checked.violation, checked.exhausted) {
         (Some(_), _) => End::Violated,
         (None, true) => End::Holds,
@@ -100,7 +121,7 @@ fn say(checked: &Checked, json: bool) -> Result<()> {
                 "{scope}: every property holds in {distinct_states} states and {transitions} transitions, to depth {depth}"
             );
         }
-        _ => println!("{scope}: interrupted after {distinct_states} states at depth {depth}; not conclusive"),
+        _ => println!("{scope}: broken off after {distinct_states} states at depth {depth}; not conclusive"),
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! The command line: what can be asked, and how it ends.
 
 mod check;
+mod lasting;
 mod list;
 mod lookup;
 mod museum;
 mod named;
 mod out;
+mod progress;
 mod record;
 mod replay;
 mod show;
@@ -17,6 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+use lasting::Lasting;
 
 /// How a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +67,8 @@ enum Ask {
         /// Threads
         #[arg(long, default_value_t = default_threads())]
         threads: usize,
+        #[command(flatten)]
+        lasting: Lasting,
     },
     /// One scope, model only; a violation is written as a trace
     Check {
@@ -80,6 +86,8 @@ enum Ask {
         /// One JSON object instead of words
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        lasting: Lasting,
     },
     /// A trace or scenario, or a folder of them, on the implementation and on the model
     Replay {
@@ -156,6 +164,7 @@ enum FamilyArgument {
 enum SizeArgument {
     Smoke,
     Standard,
+    Deep,
 }
 
 impl From<FamilyArgument> for rollcall_model::scopes::Family {
@@ -173,6 +182,7 @@ impl From<SizeArgument> for rollcall_model::scopes::Size {
         match size {
             SizeArgument::Smoke => Self::Smoke,
             SizeArgument::Standard => Self::Standard,
+            SizeArgument::Deep => Self::Deep,
         }
     }
 }
@@ -213,15 +223,16 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { family, size, scope, json, threads } => verify::run(&verify::Wanted {
+        Ask::Verify { family, size, scope, json, threads, lasting } => verify::run(&verify::Wanted {
             family: family.map(Into::into),
             size: size.into(),
             scope,
             json,
             threads: threads.max(1),
+            lasting,
         }),
-        Ask::Check { scope, without, property, out, json } => {
-            check::run(&scope, without.as_deref(), &property, out.as_deref(), json)
+        Ask::Check { scope, without, property, out, json, lasting } => {
+            check::run(&scope, without.as_deref(), &property, out.as_deref(), json, &lasting)
         }
         Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),

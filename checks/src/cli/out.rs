@@ -30,3 +30,16 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     };
     written().with_context(|| format!("{}: cannot be written; nothing was left behind", path.display()))
 }
+
+/// A number as people read it: `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

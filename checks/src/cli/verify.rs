@@ -1,21 +1,21 @@
 //! `verify`: the main job.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::Result;
+use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
 use rollcall_model::scopes::{self, Family, Size};
 use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Divergence, record};
 
-use super::{End, INTERRUPTED, lookup};
-use crate::verify::{ScopeReport, Verified, Watch, family_failures, verify};
+use super::out::grouped;
+use super::progress::Progress;
+use super::{End, INTERRUPTED, Lasting, lookup};
+use crate::verify::{ScopeReport, Verified, Watch, begin, family_failures, verify_begun};
 
 pub(super) struct Wanted {
     pub(super) family: Option<Family>,
@@ -23,6 +23,7 @@ pub(super) struct Wanted {
     pub(super) scope: Option<String>,
     pub(super) json: bool,
     pub(super) threads: usize,
+    pub(super) lasting: Lasting,
 }
 
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
@@ -36,17 +37,23 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     if plans.is_empty() {
         lookup::no_scope(wanted.scope.as_deref().unwrap_or_default(), wanted.size)?;
     }
+    let journals = wanted.lasting.journals(&plans, wanted.size)?;
     let mut reports: Vec<ScopeReport> = Vec::new();
-    for plan in &plans {
+    for (plan, journal) in plans.iter().zip(&journals) {
         if INTERRUPTED.load(Ordering::SeqCst) {
             break;
         }
-        let progress = Progress::start(&plan.scope.name, wanted.json);
-        if progress.bar.is_none() && !wanted.json {
-            eprintln!("{}: begun", plan.scope.name);
-        }
-        let verified = verify(plan, wanted.threads, &progress.watch)?;
+        let watch = Arc::new(Watch {
+            interrupt: Arc::clone(&INTERRUPTED),
+            memory: Some(wanted.lasting.memory()),
+            journal: journal.clone().map(|path| (path, wanted.lasting.pace())),
+            ..Watch::default()
+        });
+        let begun = begin(plan, &watch)?;
+        let progress = Progress::start(&plan.scope.name, &watch, wanted.json);
+        let verified = verify_begun(plan, begun, wanted.threads, &watch);
         progress.end();
+        let verified = verified?;
         say(&verified, wanted.json)?;
         reports.push(verified.report);
     }
@@ -62,7 +69,13 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     for failure in &failures {
         eprintln!("  fails: {failure}");
     }
-    Ok(conclude(&reports, plans.len(), &failures))
+    let end = conclude(&reports, plans.len(), &failures);
+    if end == End::NotConclusive {
+        wanted.lasting.say_how_to_go_on(&journals);
+    } else {
+        wanted.lasting.remove(&journals)?;
+    }
+    Ok(end)
 }
 
 fn owed(wanted: &Wanted, reports: &[ScopeReport]) -> Vec<String> {
@@ -98,11 +111,14 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
     } else {
         let verdict = verdict_of(report);
         eprintln!(
-            "{}: {verdict}, {} states, {} transitions, {} replayed",
+            "{}: {verdict}, {} states{}, {} transitions, {} replayed",
             report.scope,
             report.distinct_states,
+            report
+                .resumed_states
+                .map_or(String::new(), |resumed| format!(" ({resumed} of them from the journal)")),
             report.transitions,
-            report.transitions_replayed.unwrap_or(0)
+            report.transitions_replayed.map_or("none".into(), |replayed| replayed.to_string())
         );
     }
     for failure in report.failures.iter().chain(&report.unfinished) {
@@ -200,11 +216,15 @@ fn totals(reports: &[ScopeReport]) {
         reports.len(),
     );
     if states > 0 && explore > 0.0 {
+        let resumed = sum(|report| report.resumed_states.unwrap_or(0));
         println!(
             "explored {} distinct states a second, {} bytes per distinct state in the explorer's tables",
-            grouped((states as f64 / explore) as u64),
+            grouped(((states - resumed) as f64 / explore) as u64),
             bytes / states
         );
+    }
+    if let Some(resident) = reports.iter().filter_map(|report| report.peak_resident_bytes).max() {
+        println!("the process held at most {} while it explored", ByteSize(resident));
     }
     if replay > 0.0 {
         println!(
@@ -229,59 +249,5 @@ fn how_often(reports: &[ScopeReport]) {
     for (what, counts) in [("actions that fired", actions), ("probes refused for", reasons)] {
         let counts = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
         println!("{what}: {}", counts.collect::<Vec<_>>().join("; "));
-    }
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A line on a terminal that says how far a scope has come.
-struct Progress {
-    watch: Arc<Watch>,
-    bar: Option<(ProgressBar, std::thread::JoinHandle<()>)>,
-}
-
-impl Progress {
-    fn start(name: &str, json: bool) -> Self {
-        let watch = Arc::new(Watch { interrupt: Arc::clone(&INTERRUPTED), ..Watch::default() });
-        if json || !std::io::stderr().is_terminal() {
-            return Self { watch, bar: None };
-        }
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
-            bar.set_style(style);
-        }
-        let (seen, shown, name) = (Arc::clone(&watch), bar.clone(), name.to_string());
-        let thread = std::thread::spawn(move || {
-            while !shown.is_finished() {
-                let (states, replayed) =
-                    (seen.states.load(Ordering::Relaxed), seen.replayed.load(Ordering::Relaxed));
-                shown.set_message(format!(
-                    "{name}: {} states explored, {} transitions replayed",
-                    grouped(states),
-                    grouped(replayed)
-                ));
-                shown.tick();
-                std::thread::park_timeout(Duration::from_millis(100));
-            }
-        });
-        Self { watch, bar: Some((bar, thread)) }
-    }
-
-    fn end(self) {
-        if let Some((bar, thread)) = self.bar {
-            bar.finish_and_clear();
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
     }
 }

@@ -4,13 +4,14 @@
 //! reads only the states of earlier levels, so any number of threads do it at
 //! once.
 
-use std::hash::Hash;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ahash::RandomState;
 use stateright::{Expectation, Model, Property};
 
+use super::graph::MOST_ACTIONS;
+use super::rows::{self, Row};
 use super::{CHUNK, Explored};
 
 /// What every chunk of one level reads.
@@ -19,9 +20,11 @@ pub(super) struct Level<'a, M: Model, K> {
     pub(super) properties: &'a [Property<M>],
     /// Properties of which the first state is merged already.
     pub(super) settled: &'a [AtomicBool],
-    /// All states up to and including this level.
-    pub(super) states: &'a [M::State],
-    /// Where the level begins.
+    /// The rows of all states up to and including this level.
+    pub(super) states: &'a [u32],
+    /// How many numbers a row has.
+    pub(super) width: usize,
+    /// The first state of the level that is still to be expanded.
     pub(super) first: usize,
     /// Whether successors are generated, or properties judged only.
     pub(super) expand: bool,
@@ -29,10 +32,12 @@ pub(super) struct Level<'a, M: Model, K> {
 }
 
 /// The successors of some states, in order.
-pub(super) struct Chunk<S> {
+#[derive(Default)]
+pub(super) struct Chunk {
     /// The states that were expanded.
     pub(super) sources: Range<usize>,
-    pub(super) successors: Vec<S>,
+    /// A row each.
+    pub(super) successors: Vec<u32>,
     /// Of each successor.
     pub(super) hashes: Vec<u32>,
     /// Of each successor: the place of its action among the actions of its source.
@@ -47,22 +52,9 @@ pub(super) struct Chunk<S> {
     pub(super) found: Vec<Option<u32>>,
 }
 
-impl<S> Chunk<S> {
-    pub(super) fn new() -> Self {
-        Chunk {
-            sources: 0..0,
-            successors: Vec::new(),
-            hashes: Vec::new(),
-            ordinals: Vec::new(),
-            ends: Vec::new(),
-            kinds: Vec::new(),
-            outside: 0,
-            found: Vec::new(),
-        }
-    }
-
+impl Chunk {
     pub(super) fn bytes(&self) -> u64 {
-        (self.successors.capacity() * (size_of::<S>() + 6) + self.ends.capacity() * 4) as u64
+        (self.successors.capacity() * 4 + self.hashes.capacity() * 6 + self.ends.capacity() * 4) as u64
     }
 
     fn clear(&mut self, sources: Range<usize>, properties: usize) {
@@ -83,37 +75,42 @@ pub(super) fn hasher() -> RandomState {
     RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344)
 }
 
-pub(super) fn short_hash<S: Hash>(hasher: &RandomState, state: &S) -> u32 {
-    (hasher.hash_one(state) >> 32) as u32
+pub(super) fn short_hash(hasher: &RandomState, row: &[u32]) -> u32 {
+    (hasher.hash_one(row) >> 32) as u32
 }
 
 impl<M, K> Level<'_, M, K>
 where
     M: Explored,
-    M::State: Hash,
+    M::State: Row,
     K: Fn(&M::State, &M::Action) -> usize,
 {
     pub(super) fn chunks(&self) -> usize {
-        (self.states.len() - self.first).div_ceil(CHUNK)
+        (self.known() - self.first).div_ceil(CHUNK)
+    }
+
+    /// How many states there are up to and including this level.
+    pub(super) fn known(&self) -> usize {
+        self.states.len() / self.width
     }
 
     /// Fills `chunk` with the `number`th chunk of the level. `actions` is scratch.
-    pub(super) fn generate(&self, number: usize, chunk: &mut Chunk<M::State>, actions: &mut Vec<M::Action>) {
+    pub(super) fn generate(&self, number: usize, chunk: &mut Chunk, actions: &mut Vec<M::Action>) {
         let begin = self.first + number * CHUNK;
-        let end = (begin + CHUNK).min(self.states.len());
+        let end = (begin + CHUNK).min(self.known());
         chunk.clear(begin..end, self.properties.len());
         for source in begin..end {
-            self.judge(source, chunk);
+            let state = M::State::read(rows::row(self.states, self.width, source));
+            self.judge(source, &state, chunk);
             if self.expand {
-                self.expand_one(source, chunk, actions);
+                self.expand_one(source, &state, chunk, actions);
             }
         }
-        let hasher = hasher();
-        chunk.hashes.extend(chunk.successors.iter().map(|state| short_hash(&hasher, state)));
+        let (hasher, rows) = (hasher(), chunk.successors.chunks_exact(self.width));
+        chunk.hashes.extend(rows.map(|row| short_hash(&hasher, row)));
     }
 
-    fn judge(&self, source: usize, chunk: &mut Chunk<M::State>) {
-        let state = &self.states[source];
+    fn judge(&self, source: usize, state: &M::State, chunk: &mut Chunk) {
         let broken = self.model.broken(state);
         for (at, property) in self.properties.iter().enumerate() {
             // Only the first state counts; one that was settled meanwhile lies earlier.
@@ -130,10 +127,9 @@ where
         }
     }
 
-    fn expand_one(&self, source: usize, chunk: &mut Chunk<M::State>, actions: &mut Vec<M::Action>) {
-        let state = &self.states[source];
+    fn expand_one(&self, source: usize, state: &M::State, chunk: &mut Chunk, actions: &mut Vec<M::Action>) {
         self.model.expand(state, actions, self.kind, |ordinal, kind, successor| {
-            assert!(ordinal < 1 << 16, "state {source} has more than 65,536 actions");
+            assert!(ordinal < MOST_ACTIONS, "state {source} has more than {MOST_ACTIONS} actions");
             if !self.model.within_boundary(&successor) {
                 chunk.outside += 1;
                 return;
@@ -142,9 +138,9 @@ where
                 chunk.kinds.resize(kind + 1, 0);
             }
             chunk.kinds[kind] += 1;
-            chunk.successors.push(successor);
+            rows::push(&mut chunk.successors, self.width, &successor);
             chunk.ordinals.push(ordinal as u16);
         });
-        chunk.ends.push(chunk.successors.len() as u32);
+        chunk.ends.push(chunk.ordinals.len() as u32);
     }
 }

@@ -5,12 +5,13 @@ use std::fmt;
 use stateright::{Expectation, Model};
 
 use super::graph::{Graph, NO_PARENT};
+use super::rows::{Row, States};
 
 /// Everything that an exploration yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exploration<S> {
     /// The distinct states in breadth-first order.
-    pub states: Vec<S>,
+    pub states: States<S>,
     /// The graph over their indices. Without edges if they were not kept.
     pub graph: Graph,
     /// The transitions taken: every successor generated, known or new.
@@ -29,6 +30,8 @@ pub struct Exploration<S> {
     pub ended: Ended,
     /// The most bytes that the explorer's own structures held, heap behind the states apart.
     pub peak_bytes: u64,
+    /// The most bytes that the whole process held, whenever that was looked at; `None` if it never was.
+    pub peak_resident: Option<u64>,
 }
 
 /// What was found about one property.
@@ -62,8 +65,12 @@ pub enum Bound {
     States(u32),
     /// States at this depth were not expanded.
     Depth(u32),
-    /// More bytes than this.
+    /// More bytes than this in the explorer's tables.
     Bytes(u64),
+    /// The whole process held more bytes than this.
+    Memory(u64),
+    /// A checkpoint could not be kept.
+    NotKept(std::io::ErrorKind),
     /// More edges than 32 bits number.
     Edges,
     /// Somebody interrupted it.
@@ -77,6 +84,8 @@ impl fmt::Display for Bound {
             Bound::States(max) => write!(f, "more than {max} states"),
             Bound::Depth(max) => write!(f, "states at depth {max} were not expanded"),
             Bound::Bytes(max) => write!(f, "more than {max} bytes"),
+            Bound::Memory(max) => write!(f, "the process holds more than {max} bytes"),
+            Bound::NotKept(why) => write!(f, "a checkpoint could not be written: {why}"),
             Bound::Edges => write!(f, "more edges than can be numbered; explore without keeping them"),
             Bound::Interrupted => write!(f, "interrupted"),
         }
@@ -103,6 +112,17 @@ impl<S> Exploration<S> {
         self.graph.levels.len() as u32 - 1
     }
 
+    /// How many states were found and not expanded.
+    pub fn frontier(&self) -> u64 {
+        self.distinct() - self.expanded
+    }
+
+    /// The greatest depth up to which every state was expanded.
+    pub fn depth_expanded(&self) -> Option<u32> {
+        let whole = |level: &std::ops::Range<u32>| u64::from(level.end) <= self.expanded;
+        (self.graph.levels().take_while(whole).count() as u32).checked_sub(1)
+    }
+
     /// Whether every reachable state within the boundary was expanded.
     pub fn is_exhausted(&self) -> bool {
         self.ended == Ended::Exhausted
@@ -119,14 +139,14 @@ impl<S> Exploration<S> {
     }
 }
 
-impl<S: Eq> Exploration<S> {
+impl<S: Row> Exploration<S> {
     /// The action that is the `ordinal`th of state `source`.
     ///
     /// # Panics
     /// If the model lists fewer actions than it did when it was explored.
     pub fn action<M: Model<State = S>>(&self, model: &M, source: u32, ordinal: u16) -> M::Action {
         let mut actions = Vec::new();
-        model.actions(&self.states[source as usize], &mut actions);
+        model.actions(&self.states.get(source), &mut actions);
         actions.into_iter().nth(usize::from(ordinal)).expect("the model lists the same actions every time")
     }
 
@@ -146,8 +166,7 @@ impl<S: Eq> Exploration<S> {
 
     /// The edges may not have been kept, so the parent's actions are taken again.
     fn first_ordinal<M: Model<State = S>>(&self, model: &M, source: u32, target: u32) -> u16 {
-        let from = &self.states[source as usize];
-        let to = &self.states[target as usize];
+        let (from, to) = (&self.states.get(source), &self.states.get(target));
         let mut actions = Vec::new();
         model.actions(from, &mut actions);
         let ordinal =

@@ -3,12 +3,15 @@
 //! States are numbered in breadth-first order, so the levels are ranges and a
 //! parent comes before its children. An edge is numbered by its place in the
 //! rows; the action on it is the `ordinal`th of those that the model lists for
-//! its source.
+//! its source. An edge takes five bytes, a state six.
 
 use std::ops::Range;
 
 /// In place of the parent of an initial state.
 pub const NO_PARENT: u32 = u32::MAX;
+
+/// The most actions that a state may have: what keeps [`Offsets`] narrow.
+pub const MOST_ACTIONS: usize = 1_024;
 
 /// Which state leads to which.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -17,9 +20,9 @@ pub struct Graph {
     pub(crate) levels: Vec<u32>,
     pub(crate) parents: Vec<u32>,
     /// Of each expanded state where its row begins, and the end of the last.
-    pub(crate) offsets: Vec<u32>,
+    pub(crate) offsets: Offsets,
     pub(crate) targets: Vec<u32>,
-    pub(crate) ordinals: Vec<u16>,
+    pub(crate) ordinals: Ordinals,
 }
 
 impl Graph {
@@ -40,8 +43,8 @@ impl Graph {
 
     /// The edges out of `state`; none if it was not expanded.
     pub fn row(&self, state: u32) -> Range<u32> {
-        match self.offsets.get(state as usize..state as usize + 2) {
-            Some(ends) => ends[0]..ends[1],
+        match self.offsets.get(state as usize + 1) {
+            Some(end) => self.offsets.get(state as usize).expect("the row before")..end,
             None => 0..0,
         }
     }
@@ -53,7 +56,7 @@ impl Graph {
 
     /// Which of its source's actions lies on `edge`.
     pub fn ordinal(&self, edge: u32) -> u16 {
-        self.ordinals[edge as usize]
+        self.ordinals.get(edge)
     }
 
     /// Where `state` was first reached from; [`NO_PARENT`] for initial states.
@@ -88,5 +91,105 @@ impl Graph {
     /// The first edge from `source` to `target`.
     pub fn edge_between(&self, source: u32, target: u32) -> Option<u32> {
         self.row(source).find(|&edge| self.target(edge) == target)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        let words = self.parents.capacity() + self.targets.capacity();
+        words as u64 * 4 + self.offsets.bytes() + self.ordinals.bytes()
+    }
+}
+
+/// How many offsets lie in one block.
+const BLOCK: usize = 64;
+
+/// Where rows begin: of each block's first as it is, of the others how far
+/// behind that. 63 rows of [`MOST_ACTIONS`] fit 16 bits.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Offsets {
+    blocks: Vec<u32>,
+    within: Vec<u16>,
+}
+
+impl Offsets {
+    pub(super) fn push(&mut self, offset: u32) {
+        if self.within.len().is_multiple_of(BLOCK) {
+            make_room(&mut self.blocks, 1);
+            self.blocks.push(offset);
+        }
+        let base = self.blocks[self.within.len() / BLOCK];
+        make_room(&mut self.within, 1);
+        self.within.push(u16::try_from(offset - base).expect("63 rows of 1,024 edges at most"));
+    }
+
+    fn get(&self, at: usize) -> Option<u32> {
+        self.within.get(at).map(|&within| self.blocks[at / BLOCK] + u32::from(within))
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.blocks.capacity() * 4 + self.within.capacity() * 2) as u64
+    }
+}
+
+/// Of each edge its ordinal: a byte, or [`WIDE`] and an entry beside.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Ordinals {
+    bytes: Vec<u8>,
+    /// Edge and ordinal, by edge.
+    wide: Vec<(u32, u16)>,
+}
+
+const WIDE: u8 = u8::MAX;
+
+impl Ordinals {
+    pub(super) fn push(&mut self, ordinal: u16) {
+        let byte = u8::try_from(ordinal).unwrap_or(WIDE);
+        if byte == WIDE {
+            self.wide.push((self.bytes.len() as u32, ordinal));
+        }
+        make_room(&mut self.bytes, 1);
+        self.bytes.push(byte);
+    }
+
+    fn get(&self, edge: u32) -> u16 {
+        match self.bytes[edge as usize] {
+            WIDE => {
+                let at = self.wide.binary_search_by_key(&edge, |(edge, _)| *edge);
+                self.wide[at.expect("every wide ordinal has an entry")].1
+            }
+            byte => u16::from(byte),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.bytes.capacity() + self.wide.capacity() * size_of::<(u32, u16)>()) as u64
+    }
+}
+
+/// Grows by an eighth, not by half again: what is held is what is counted.
+pub(super) fn make_room<T>(list: &mut Vec<T>, additional: usize) {
+    if list.capacity() - list.len() < additional {
+        list.reserve_exact(additional.max(list.len() / 8).max(1_024));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_of_the_widest_rows_come_back() {
+        let mut offsets = Offsets::default();
+        let of = |row: usize| (row * MOST_ACTIONS) as u32;
+        (0..200).for_each(|row| offsets.push(of(row)));
+        assert!((0..200).all(|row| offsets.get(row) == Some(of(row))));
+        assert_eq!(offsets.get(200), None);
+    }
+
+    #[test]
+    fn ordinals_beyond_a_byte_come_back() {
+        let mut ordinals = Ordinals::default();
+        let drawn = [3, 254, 255, 256, 0, 1_023];
+        drawn.iter().for_each(|&ordinal| ordinals.push(ordinal));
+        assert!((0..).zip(drawn).all(|(edge, ordinal)| ordinals.get(edge) == ordinal));
     }
 }

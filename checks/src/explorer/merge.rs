@@ -4,23 +4,26 @@
 //! the search for each successor begins, search for a candidate, compare it,
 //! then settle in order what is still open.
 
-use std::hash::Hash;
-
 use stateright::{Expectation, Model, Property};
 
 use super::chunk::{Chunk, hasher, short_hash};
 use super::exploration::{Bound, Ended, Exploration, Verdict};
-use super::graph::{Graph, NO_PARENT};
+use super::graph::{Graph, NO_PARENT, make_room};
+use super::kept::{Kept, Totals, checkpoint};
+use super::rows::{self, Row, States};
 use super::table::Table;
-use super::{Options, is_interrupted};
+use super::{CHUNK, Options, is_interrupted};
 
 /// In the scratch list: no known state was recognised yet.
 const OPEN: u32 = u32::MAX;
+/// Of so many chunks one looks how much memory the process holds.
+const CHUNKS_PER_LOOK: u64 = 64;
 
-pub(super) struct Merger<S> {
+pub(super) struct Merger {
     table: Table,
-    /// The states of the level that is being found.
-    pub(super) next: Vec<S>,
+    width: usize,
+    /// The rows of the level that is being found.
+    next: Vec<u32>,
     graph: Graph,
     transitions: u64,
     expanded: u64,
@@ -34,56 +37,95 @@ pub(super) struct Merger<S> {
     resolved: Vec<u32>,
     states_bytes: u64,
     peak_bytes: u64,
+    peak_resident: Option<u64>,
     largest_chunk: u64,
+    /// What the last checkpoint said.
+    kept: Totals,
 }
 
-impl<S: Clone + Hash + Eq> Merger<S> {
-    pub(super) fn new(is_always: impl Iterator<Item = bool>, options: &Options<'_>) -> Self {
+impl Merger {
+    pub(super) fn new(
+        is_always: impl Iterator<Item = bool>,
+        width: usize,
+        kept: Kept,
+        options: &Options<'_>,
+    ) -> Self {
         let is_always: Vec<bool> = is_always.collect();
-        let mut graph = Graph::default();
-        if options.keep_edges {
+        let Kept { totals, mut graph, words } = kept;
+        if options.keep_edges && graph.offsets == Default::default() {
             graph.offsets.push(0);
         }
+        graph.levels.clone_from(&totals.levels);
+        graph.initial = totals.initial;
+        let mut found = totals.found.clone();
+        found.resize(is_always.len(), None);
+        let mut table = Table::new();
+        let hasher = hasher();
+        for (index, row) in (0..).zip(words.chunks_exact(width)) {
+            table.find_or_insert(short_hash(&hasher, row), index, |_| false);
+        }
         Merger {
-            table: Table::new(),
-            next: Vec::new(),
+            table,
+            width,
+            next: words,
             graph,
-            transitions: 0,
-            expanded: 0,
-            checked: 0,
-            outside: 0,
-            kinds: Vec::new(),
-            found: vec![None; is_always.len()],
+            transitions: totals.transitions,
+            expanded: totals.expanded,
+            checked: totals.checked,
+            outside: totals.outside,
+            kinds: totals.kinds.clone(),
+            found,
             is_always,
             keep_edges: options.keep_edges,
             slots: Vec::new(),
             resolved: Vec::new(),
             states_bytes: 0,
             peak_bytes: 0,
+            peak_resident: None,
             largest_chunk: 0,
+            kept: totals,
         }
     }
 
     /// Takes in the initial states, each once.
-    pub(super) fn begin(&mut self, initial: impl Iterator<Item = S>) {
-        let hasher = hasher();
+    pub(super) fn begin<S: Row>(&mut self, initial: impl Iterator<Item = S>) {
+        let (hasher, width) = (hasher(), self.width);
+        let mut row = vec![0; width];
         for state in initial {
-            self.table.reserve(1);
-            let (next, index) = (&self.next, self.next.len() as u32);
-            let hash = short_hash(&hasher, &state);
-            if self.table.find_or_insert(hash, index, |other| next[other as usize] == state).is_none() {
-                self.next.push(state);
+            state.write(&mut row);
+            let (next, index) = (&self.next, self.graph.states());
+            let is_same = |other| rows::row(next, width, other as usize) == row;
+            if self.table.find_or_insert(short_hash(&hasher, &row), index, is_same).is_none() {
+                self.next.extend_from_slice(&row);
                 self.graph.parents.push(NO_PARENT);
             }
         }
+        self.graph.initial = self.graph.states();
     }
 
     /// Ends a level: what was found becomes part of the known states.
-    pub(super) fn move_level_to(&mut self, states: &mut Vec<S>) {
+    pub(super) fn move_level_to(&mut self, states: &mut Vec<u32>) {
+        self.graph.levels.push((states.len() / self.width) as u32);
         make_room(states, self.next.len());
         states.append(&mut self.next);
-        self.states_bytes = (states.capacity() * size_of::<S>()) as u64;
+        self.note_states(states);
+    }
+
+    /// What checkpoints had, up to the level that was being expanded.
+    pub(super) fn take_back(&mut self) -> Vec<u32> {
+        let beyond = self.next.split_off(self.kept.known * self.width);
+        let states = std::mem::replace(&mut self.next, beyond);
+        self.note_states(&states);
+        states
+    }
+
+    fn note_states(&mut self, states: &Vec<u32>) {
+        self.states_bytes = (states.capacity() * 4) as u64;
         self.note_peak();
+    }
+
+    pub(super) fn is_level_empty(&self) -> bool {
+        self.next.is_empty()
     }
 
     pub(super) fn found(&self) -> &[Option<u32>] {
@@ -98,12 +140,23 @@ impl<S: Clone + Hash + Eq> Merger<S> {
         self.expanded
     }
 
+    pub(super) fn depth(&self) -> u32 {
+        self.graph.levels.len() as u32 - 1
+    }
+
+    /// Of the levels that are whole: all but the one that is being found.
+    pub(super) fn level_sizes(&self) -> Vec<u64> {
+        let known = self.distinct() - (self.next.len() / self.width) as u64;
+        let ends = self.graph.levels.iter().skip(1).map(|&end| u64::from(end)).chain([known]);
+        self.graph.levels.iter().zip(ends).map(|(&first, end)| end - u64::from(first)).collect()
+    }
+
     /// Takes in `chunk`, which must be the next in order, and says whether a
     /// bound was hit. `states` are those of the levels before.
     pub(super) fn merge(
         &mut self,
-        states: &[S],
-        chunk: &Chunk<S>,
+        states: &[u32],
+        chunk: &Chunk,
         expand: bool,
         options: &Options<'_>,
     ) -> Option<Bound> {
@@ -117,30 +170,43 @@ impl<S: Clone + Hash + Eq> Merger<S> {
             return Some(Bound::Violation);
         }
         if expand {
-            if self.keep_edges && self.graph.targets.len() + chunk.successors.len() > u32::MAX as usize {
+            if self.keep_edges && self.graph.targets.len() + chunk.hashes.len() > u32::MAX as usize {
                 return Some(Bound::Edges);
             }
             self.take_in(states, chunk);
         }
         self.largest_chunk = self.largest_chunk.max(chunk.bytes());
         self.note_peak();
+        self.bound(options)
+    }
+
+    fn bound(&mut self, options: &Options<'_>) -> Option<Bound> {
         if is_interrupted(options) {
             return Some(Bound::Interrupted);
         }
         if self.distinct() > u64::from(options.max_states) {
             return Some(Bound::States(options.max_states));
         }
+        if let Some(memory) = options.memory
+            && (self.checked / CHUNK as u64).is_multiple_of(CHUNKS_PER_LOOK)
+        {
+            let resident = (memory.resident)();
+            self.peak_resident = self.peak_resident.max(resident);
+            if resident.is_some_and(|resident| resident > memory.limit) {
+                return Some(Bound::Memory(memory.limit));
+            }
+        }
         options.max_bytes.filter(|&max| self.bytes() > max).map(Bound::Bytes)
     }
 
-    fn take_in(&mut self, states: &[S], chunk: &Chunk<S>) {
+    fn take_in(&mut self, states: &[u32], chunk: &Chunk) {
         self.resolve_known(states, chunk);
         let mut begin = 0;
         for (source, &end) in chunk.sources.clone().zip(&chunk.ends) {
             for at in begin..end as usize {
                 if self.resolved[at] == OPEN {
-                    self.resolved[at] =
-                        self.settle(states, source as u32, &chunk.successors[at], chunk.hashes[at]);
+                    let successor = rows::row(&chunk.successors, self.width, at);
+                    self.resolved[at] = self.settle(states, source as u32, successor, chunk.hashes[at]);
                 }
             }
             begin = end as usize;
@@ -150,11 +216,10 @@ impl<S: Clone + Hash + Eq> Merger<S> {
         }
         if self.keep_edges {
             make_room(&mut self.graph.targets, self.resolved.len());
-            make_room(&mut self.graph.ordinals, self.resolved.len());
             self.graph.targets.extend_from_slice(&self.resolved);
-            self.graph.ordinals.extend_from_slice(&chunk.ordinals);
+            chunk.ordinals.iter().for_each(|&ordinal| self.graph.ordinals.push(ordinal));
         }
-        self.transitions += chunk.successors.len() as u64;
+        self.transitions += chunk.hashes.len() as u64;
         self.expanded = chunk.sources.end as u64;
         self.outside += chunk.outside;
         if self.kinds.len() < chunk.kinds.len() {
@@ -166,43 +231,71 @@ impl<S: Clone + Hash + Eq> Merger<S> {
     }
 
     /// Recognises the successors that were known before this chunk.
-    fn resolve_known(&mut self, states: &[S], chunk: &Chunk<S>) {
-        self.table.reserve(chunk.successors.len());
+    fn resolve_known(&mut self, states: &[u32], chunk: &Chunk) {
         self.slots.clear();
         self.resolved.clear();
-        let table = &self.table;
+        let (table, width) = (&self.table, self.width);
         self.slots.extend(chunk.hashes.iter().map(|&hash| table.first_slot(hash)));
         let searches = chunk.hashes.iter().zip(&self.slots);
         self.resolved.extend(searches.map(|(&hash, &slot)| table.candidate(hash, slot).unwrap_or(OPEN)));
-        for (resolved, successor) in self.resolved.iter_mut().zip(&chunk.successors) {
-            if *resolved != OPEN && state_at(states, &self.next, *resolved) != successor {
+        for (resolved, successor) in self.resolved.iter_mut().zip(chunk.successors.chunks_exact(width)) {
+            if *resolved != OPEN && row_at(states, &self.next, width, *resolved) != successor {
                 *resolved = OPEN;
             }
         }
     }
 
     /// The index of `successor`, which is taken in if it is new.
-    fn settle(&mut self, states: &[S], source: u32, successor: &S, hash: u32) -> u32 {
-        let index = self.graph.parents.len() as u32;
-        let next = &self.next;
+    fn settle(&mut self, states: &[u32], source: u32, successor: &[u32], hash: u32) -> u32 {
+        let index = self.graph.states();
+        let (next, width) = (&self.next, self.width);
         let known =
-            self.table.find_or_insert(hash, index, |other| state_at(states, next, other) == successor);
+            self.table.find_or_insert(hash, index, |other| row_at(states, next, width, other) == successor);
         known.unwrap_or_else(|| {
-            make_room(&mut self.next, 1);
-            self.next.push(successor.clone());
+            make_room(&mut self.next, width);
+            self.next.extend_from_slice(successor);
             make_room(&mut self.graph.parents, 1);
             self.graph.parents.push(source);
             index
         })
     }
 
+    /// Leaves a checkpoint if whoever keeps them wants one now. `states` are
+    /// those of the levels before the one that is being found.
+    pub(super) fn keep_if_due(&mut self, states: &[u32], options: &Options<'_>) -> Option<Bound> {
+        let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
+        if !keep.is_due(self.distinct()) {
+            return None;
+        }
+        drop(keep);
+        self.keep(states, options)
+    }
+
+    /// Leaves a checkpoint in any case.
+    pub(super) fn keep(&mut self, states: &[u32], options: &Options<'_>) -> Option<Bound> {
+        let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
+        let now = Totals {
+            width: self.width,
+            initial: self.graph.initial,
+            levels: self.graph.levels.clone(),
+            known: states.len() / self.width,
+            states: self.graph.parents.len(),
+            transitions: self.transitions,
+            expanded: self.expanded,
+            checked: self.checked,
+            outside: self.outside,
+            kinds: self.kinds.clone(),
+            found: self.found.clone(),
+            edges: self.keep_edges.then(|| self.graph.edges()),
+        };
+        let bytes = checkpoint(&self.kept, &now, [states, &self.next], &self.graph);
+        self.kept = now;
+        keep.keep(self.distinct(), &bytes).err().map(|error| Bound::NotKept(error.kind()))
+    }
+
     /// Bytes held now by everything that grows with the states.
     fn bytes(&self) -> u64 {
-        let graph = &self.graph;
-        let words = graph.parents.capacity() + graph.offsets.capacity() + graph.targets.capacity();
-        self.table.bytes()
-            + self.states_bytes
-            + (self.next.capacity() * size_of::<S>() + words * 4 + graph.ordinals.capacity() * 2) as u64
+        self.table.bytes() + self.states_bytes + (self.next.capacity() * 4) as u64 + self.graph.bytes()
     }
 
     fn note_peak(&mut self) {
@@ -210,14 +303,12 @@ impl<S: Clone + Hash + Eq> Merger<S> {
         self.peak_bytes = self.peak_bytes.max(self.bytes() + growing);
     }
 
-    pub(super) fn into_exploration<M: Model<State = S>>(
+    pub(super) fn into_exploration<M: Model>(
         self,
-        states: Vec<S>,
-        levels: Vec<u32>,
-        initial: u32,
+        states: Vec<u32>,
         properties: Vec<Property<M>>,
         ended: Ended,
-    ) -> Exploration<S> {
+    ) -> Exploration<M::State> {
         let is_exhausted = ended == Ended::Exhausted;
         let verdicts = properties.into_iter().zip(self.found).map(|(property, first)| {
             let when_found = property.expectation == Expectation::Sometimes;
@@ -228,9 +319,9 @@ impl<S: Clone + Hash + Eq> Merger<S> {
             Verdict { property: property.name, expectation: property.expectation, first, holds }
         });
         Exploration {
-            states,
+            states: States::new(self.width, states),
             verdicts: verdicts.collect(),
-            graph: Graph { initial, levels, ..self.graph },
+            graph: self.graph,
             transitions: self.transitions,
             expanded: self.expanded,
             checked: self.checked,
@@ -238,18 +329,16 @@ impl<S: Clone + Hash + Eq> Merger<S> {
             kinds: self.kinds,
             ended,
             peak_bytes: self.peak_bytes + self.largest_chunk,
+            peak_resident: self.peak_resident,
         }
     }
 }
 
-fn state_at<'a, S>(states: &'a [S], next: &'a [S], index: u32) -> &'a S {
-    let index = index as usize;
-    if index < states.len() { &states[index] } else { &next[index - states.len()] }
-}
-
-/// Grows by a quarter, not by half again: what is held is what is counted.
-fn make_room<T>(list: &mut Vec<T>, additional: usize) {
-    if list.capacity() - list.len() < additional {
-        list.reserve_exact(additional.max(list.len() / 4).max(1_024));
+fn row_at<'a>(states: &'a [u32], next: &'a [u32], width: usize, index: u32) -> &'a [u32] {
+    let begin = index as usize * width;
+    if begin < states.len() {
+        &states[begin..begin + width]
+    } else {
+        &next[begin - states.len()..begin - states.len() + width]
     }
 }

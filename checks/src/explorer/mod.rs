@@ -11,24 +11,32 @@
 //! whichever thread finds the next one ready. So states, indices, parents,
 //! counts and verdicts are the same for every number of threads.
 //!
+//! That is also why one that ended goes on from its checkpoints ([`resume`])
+//! and finds what it would have found.
+//!
 //! Left out: `eventually` (it misses cycles; recoverability is judged on the
-//! edges instead), symmetry, resuming, and the heap behind a state: the bytes
-//! counted are those of the explorer's own tables.
+//! edges instead), symmetry, and the heap behind a state: the bytes counted are
+//! those of the explorer's own tables.
 
 mod agree;
 mod chunk;
 mod exploration;
 mod explored;
 mod graph;
+mod kept;
 mod merge;
 mod pipeline;
+mod progress;
+#[cfg(test)]
+mod resuming;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod toys;
 
-use std::hash::Hash;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stateright::{Expectation, Model, Property};
@@ -37,7 +45,10 @@ use thiserror::Error;
 pub use agree::{Agreement, agree};
 pub use exploration::{Bound, Ended, Exploration, Trace, Verdict};
 pub use explored::Explored;
-pub use graph::{Graph, NO_PARENT};
+pub use graph::{Graph, MOST_ACTIONS, NO_PARENT};
+pub use kept::{Keep, Kept, Misfit};
+pub use progress::Progress;
+pub use rows::{Row, States};
 
 use chunk::Level;
 use merge::Merger;
@@ -57,14 +68,27 @@ pub struct Options<'a> {
     pub max_depth: Option<u32>,
     /// More bytes than this in the explorer's tables end the exploration. Looked at between chunks.
     pub max_bytes: Option<u64>,
+    /// Ends the exploration when the whole process holds more. Looked at every so many chunks.
+    pub memory: Option<Memory>,
     /// Whether the first violated `always` property ends the exploration.
     pub stop_at_first_violation: bool,
-    /// Whether the edges are kept (6 bytes each, and 4 bytes a state).
+    /// Whether the edges are kept (5 bytes each, and 2 bytes a state).
     pub keep_edges: bool,
     /// Ends the exploration when it becomes true.
     pub interrupt: Option<&'a AtomicBool>,
-    /// Called about every 65,536 states, from any of the threads.
+    /// Called about every 8,192 states, from any of the threads.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Where checkpoints go: when they are due, and one at the end.
+    pub keep: Option<&'a Mutex<dyn Keep>>,
+}
+
+/// How much memory the process may hold, and how one learns how much it does.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// Bytes.
+    pub limit: u64,
+    /// The bytes that it holds now, if that can be said.
+    pub resident: fn() -> Option<u64>,
 }
 
 impl Default for Options<'_> {
@@ -74,23 +98,14 @@ impl Default for Options<'_> {
             max_states: u32::MAX - (1 << 24),
             max_depth: None,
             max_bytes: None,
+            memory: None,
             stop_at_first_violation: false,
             keep_edges: true,
             interrupt: None,
             progress: None,
+            keep: None,
         }
     }
-}
-
-/// How far an exploration has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Distinct states found.
-    pub states: u64,
-    /// Distinct states not yet expanded.
-    pub frontier: u64,
-    /// The depth of the states that are being expanded.
-    pub depth: u32,
 }
 
 /// A model that cannot be explored.
@@ -117,6 +132,12 @@ pub enum ExploreError {
     /// The options name no thread.
     #[error("0 threads were asked for; ask for at least 1")]
     NoThreads,
+    /// The checkpoints are of another exploration.
+    #[error("the checkpoints are of another exploration: {what}")]
+    NotItsOwn {
+        /// In what they differ.
+        what: &'static str,
+    },
 }
 
 /// Explores `model` breadth first. `kind` sorts an action, by itself and the
@@ -127,7 +148,7 @@ pub enum ExploreError {
 /// but shown by [`Exploration::ended`].
 ///
 /// # Panics
-/// Where a state has more than 65,536 actions, or the model panics.
+/// Where a state has more than [`MOST_ACTIONS`] actions, or the model panics.
 pub fn explore<M>(
     model: &M,
     options: &Options<'_>,
@@ -135,52 +156,98 @@ pub fn explore<M>(
 ) -> Result<Exploration<M::State>, ExploreError>
 where
     M: Explored + Sync,
-    M::State: Clone + Hash + Eq + Send + Sync,
+    M::State: Row + Send + Sync,
+{
+    resume(model, options, kind, Kept::default())
+}
+
+/// Goes on from where checkpoints end; from the beginning if there is none.
+/// What comes of it is what an exploration would have found that never ended.
+///
+/// # Errors
+/// As [`explore`], and where the checkpoints are not of this model or were made
+/// with or without edges where the options say otherwise.
+///
+/// # Panics
+/// As [`explore`].
+pub fn resume<M>(
+    model: &M,
+    options: &Options<'_>,
+    kind: impl Fn(&M::State, &M::Action) -> usize + Sync,
+    kept: Kept,
+) -> Result<Exploration<M::State>, ExploreError>
+where
+    M: Explored + Sync,
+    M::State: Row + Send + Sync,
 {
     let properties = checked_properties(model)?;
     if options.threads == 0 {
         return Err(ExploreError::NoThreads);
     }
-    let settled: Vec<AtomicBool> = properties.iter().map(|_| AtomicBool::new(false)).collect();
-    let mut merger = Merger::new(properties.iter().map(|p| p.expectation == Expectation::Always), options);
-    let mut states: Vec<M::State> = Vec::new();
-    merger.begin(model.init_states().into_iter().filter(|state| model.within_boundary(state)));
-    let initial = merger.next.len() as u32;
-    if initial == 0 {
-        return Err(ExploreError::NoInitialState);
+    let initial: Vec<M::State> =
+        model.init_states().into_iter().filter(|state| model.within_boundary(state)).collect();
+    let width = initial.first().ok_or(ExploreError::NoInitialState)?.width();
+    let is_resumed = kept.states() > 0;
+    if is_resumed {
+        fits(&kept, width, properties.len(), options)?;
     }
-    let mut levels = vec![0];
-    let ended = loop {
-        let first = states.len();
+    let is_always = properties.iter().map(|p| p.expectation == Expectation::Always);
+    let mut merger = Merger::new(is_always, width, kept, options);
+    let mut states = Vec::new();
+    if is_resumed {
+        states = merger.take_back();
+    } else {
+        merger.begin(initial.into_iter());
         merger.move_level_to(&mut states);
-        let depth = levels.len() as u32 - 1;
-        let expand = options.max_depth.is_none_or(|max| depth < max);
+    }
+    let settled: Vec<AtomicBool> =
+        merger.found().iter().map(|found| AtomicBool::new(found.is_some())).collect();
+    let ended = loop {
+        let depth = merger.depth();
         let level = Level {
             model,
             properties: &properties,
             settled: &settled,
             states: &states,
-            first,
-            expand,
+            width,
+            first: merger.expanded() as usize,
+            expand: options.max_depth.is_none_or(|max| depth < max),
             kind: &kind,
         };
-        if let Some(bound) = pipeline::run(&level, &mut merger, options, depth) {
+        let expand = level.expand;
+        if let Some(bound) = pipeline::run(&level, &mut merger, options) {
             break Ended::Stopped(bound);
         }
         if !expand {
             break Ended::Stopped(Bound::Depth(depth));
         }
-        if merger.next.is_empty() {
+        if merger.is_level_empty() {
             break Ended::Exhausted;
         }
-        levels.push(states.len() as u32);
+        merger.move_level_to(&mut states);
+    };
+    let ended = match ended {
+        // What lies behind a checkpoint that failed would fit no more.
+        Ended::Stopped(Bound::NotKept(_)) => ended,
+        _ => merger.keep(&states, options).map_or(ended, Ended::Stopped),
     };
     // A level that was broken off has left states behind that nobody expanded.
-    if !merger.next.is_empty() {
-        levels.push(states.len() as u32);
+    if !merger.is_level_empty() {
         merger.move_level_to(&mut states);
     }
-    Ok(merger.into_exploration(states, levels, initial, properties, ended))
+    Ok(merger.into_exploration(states, properties, ended))
+}
+
+/// Whether checkpoints can be of an exploration like this.
+fn fits(kept: &Kept, width: usize, properties: usize, options: &Options<'_>) -> Result<(), ExploreError> {
+    let totals = &kept.totals;
+    let what = match () {
+        () if totals.width != width => "their states have other parts",
+        () if totals.found.len() != properties => "they judge other properties",
+        () if totals.edges.is_some() != options.keep_edges => "one has edges and the other has none",
+        () => return Ok(()),
+    };
+    Err(ExploreError::NotItsOwn { what })
 }
 
 /// The properties, refused where this explorer cannot judge them.

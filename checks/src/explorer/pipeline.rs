@@ -7,7 +7,6 @@
 //! while it runs.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
@@ -16,30 +15,27 @@ use stateright::Model;
 use super::chunk::{Chunk, Level};
 use super::exploration::Bound;
 use super::merge::Merger;
-use super::{Explored, Options, Progress};
+use super::progress::Progress;
+use super::rows::Row;
+use super::{Explored, Options};
 
 /// A level of fewer chunks is done by one thread: starting another costs more.
 const CHUNKS_WORTH_A_THREAD: usize = 8;
 /// How many chunks may wait in the line, for each thread.
 const LINE_PER_THREAD: usize = 8;
 /// About how many states lie between two reports.
-const REPORT_EVERY: u64 = 1 << 16;
+const REPORT_EVERY: u64 = 1 << 13;
 
 /// Expands or judges every state of `level`; the bound that broke it off, if one did.
-pub(super) fn run<M, K>(
-    level: &Level<'_, M, K>,
-    merger: &mut Merger<M::State>,
-    options: &Options<'_>,
-    depth: u32,
-) -> Option<Bound>
+pub(super) fn run<M, K>(level: &Level<'_, M, K>, merger: &mut Merger, options: &Options<'_>) -> Option<Bound>
 where
     M: Explored + Sync,
-    M::State: Clone + Hash + Eq + Send + Sync,
+    M::State: Row + Send + Sync,
     K: Fn(&M::State, &M::Action) -> usize + Sync,
 {
-    let taker = Taker { level, options, depth };
+    let taker = Taker { level, options };
     if options.threads == 1 || level.chunks() < CHUNKS_WORTH_A_THREAD {
-        let (mut chunk, mut actions) = (Chunk::new(), Vec::new());
+        let (mut chunk, mut actions) = (Chunk::default(), Vec::new());
         return (0..level.chunks()).find_map(|number| {
             level.generate(number, &mut chunk, &mut actions);
             taker.take(merger, &chunk)
@@ -64,15 +60,10 @@ where
 struct Taker<'a, 'l, M: Model, K> {
     level: &'a Level<'l, M, K>,
     options: &'a Options<'a>,
-    depth: u32,
 }
 
-impl<M, K> Taker<'_, '_, M, K>
-where
-    M: Explored,
-    M::State: Clone + Hash + Eq,
-{
-    fn take(&self, merger: &mut Merger<M::State>, chunk: &Chunk<M::State>) -> Option<Bound> {
+impl<M: Model, K> Taker<'_, '_, M, K> {
+    fn take(&self, merger: &mut Merger, chunk: &Chunk) -> Option<Bound> {
         let before = merger.distinct();
         let bound = merger.merge(self.level.states, chunk, self.level.expand, self.options);
         for (settled, found) in self.level.settled.iter().zip(merger.found()) {
@@ -83,45 +74,45 @@ where
         if let Some(progress) = self.options.progress
             && before / REPORT_EVERY != merger.distinct() / REPORT_EVERY
         {
-            let frontier = merger.distinct() - merger.expanded();
-            progress(Progress { states: merger.distinct(), frontier, depth: self.depth });
+            progress(Progress::of(merger));
         }
-        bound
+        bound.or_else(|| merger.keep_if_due(self.level.states, self.options))
     }
 }
 
 /// Where the threads of one level meet.
-struct Line<'m, S> {
-    waiting: Mutex<Waiting<S>>,
+struct Line<'m> {
+    waiting: Mutex<Waiting>,
     moved: Condvar,
     is_over: AtomicBool,
-    merger: Mutex<Merging<'m, S>>,
+    merger: Mutex<Merging<'m>>,
 }
 
-struct Waiting<S> {
+struct Waiting {
     /// Chunks given out to be generated: those up to here.
     handed_out: usize,
     /// The chunk to be merged next. While somebody merges it, it is in nobody's line.
     turn: usize,
-    chunks: BTreeMap<usize, Chunk<S>>,
-    spare: Vec<Chunk<S>>,
+    chunks: BTreeMap<usize, Chunk>,
+    spare: Vec<Chunk>,
 }
 
-impl<S> Waiting<S> {
-    fn take_turn(&mut self) -> Option<Chunk<S>> {
+impl Waiting {
+    fn take_turn(&mut self) -> Option<Chunk> {
         self.chunks.remove(&self.turn)
     }
 }
 
-struct Merging<'m, S> {
-    merger: &'m mut Merger<S>,
+struct Merging<'m> {
+    merger: &'m mut Merger,
     bound: Option<Bound>,
 }
 
-impl<S: Clone + Hash + Eq> Line<'_, S> {
+impl Line<'_> {
     fn work<M, K>(&self, taker: &Taker<'_, '_, M, K>)
     where
-        M: Explored<State = S>,
+        M: Explored,
+        M::State: Row,
         K: Fn(&M::State, &M::Action) -> usize,
     {
         let _alarm = Alarm(self);
@@ -142,9 +133,10 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
         }
     }
 
-    fn next_to_generate<M, K>(&self, taker: &Taker<'_, '_, M, K>) -> Option<(usize, Chunk<S>)>
+    fn next_to_generate<M, K>(&self, taker: &Taker<'_, '_, M, K>) -> Option<(usize, Chunk)>
     where
-        M: Explored<State = S>,
+        M: Explored,
+        M::State: Row,
         K: Fn(&M::State, &M::Action) -> usize,
     {
         let longest = taker.options.threads * LINE_PER_THREAD;
@@ -156,7 +148,7 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
             }
             if waiting.handed_out < waiting.turn + longest {
                 waiting.handed_out += 1;
-                let chunk = waiting.spare.pop().unwrap_or_else(Chunk::new);
+                let chunk = waiting.spare.pop().unwrap_or_default();
                 return Some((waiting.handed_out - 1, chunk));
             }
             // The chunk of this turn is being generated or merged by another
@@ -165,9 +157,9 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
         }
     }
 
-    fn merge<M, K>(&self, taker: &Taker<'_, '_, M, K>, chunk: &Chunk<S>)
+    fn merge<M, K>(&self, taker: &Taker<'_, '_, M, K>, chunk: &Chunk)
     where
-        M: Explored<State = S>,
+        M: Model,
     {
         if self.is_over.load(Ordering::Relaxed) {
             return;
@@ -179,15 +171,15 @@ impl<S: Clone + Hash + Eq> Line<'_, S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting<S>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("nothing panics while it holds the line")
     }
 }
 
 /// Wakes those who wait for a thread whose model panicked.
-struct Alarm<'a, 'm, S>(&'a Line<'m, S>);
+struct Alarm<'a, 'm>(&'a Line<'m>);
 
-impl<S> Drop for Alarm<'_, '_, S> {
+impl Drop for Alarm<'_, '_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.is_over.store(true, Ordering::Relaxed);

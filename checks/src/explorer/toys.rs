@@ -3,6 +3,7 @@
 use stateright::{Model, Property};
 
 use super::Explored;
+use super::rows::Row;
 
 /// Counters that go up one at a time: (most + 1)^sides states in a flat 64 bytes.
 #[derive(Clone, Debug, Default)]
@@ -271,3 +272,62 @@ impl Model for Layers {
 }
 
 impl Explored for Layers {}
+
+impl Row for u32 {
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn write(&self, row: &mut [u32]) {
+        row[0] = *self;
+    }
+
+    fn read(row: &[u32]) -> Self {
+        row[0]
+    }
+}
+
+impl Row for (u32, u32) {
+    fn width(&self) -> usize {
+        2
+    }
+
+    fn write(&self, row: &mut [u32]) {
+        row.copy_from_slice(&[self.0, self.1]);
+    }
+
+    fn read(row: &[u32]) -> Self {
+        (row[0], row[1])
+    }
+}
+
+impl Row for (u16, u8) {
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn write(&self, row: &mut [u32]) {
+        row[0] = u32::from(self.0) << 8 | u32::from(self.1);
+    }
+
+    fn read(row: &[u32]) -> Self {
+        ((row[0] >> 8) as u16, row[0] as u8)
+    }
+}
+
+impl Row for Vote {
+    fn width(&self) -> usize {
+        2
+    }
+
+    fn write(&self, row: &mut [u32]) {
+        row[0] = u32::from_le_bytes([self.prepared, self.committed, self.aborted, self.heard]);
+        row[1] = self.decided.map_or(0, |commit| 1 + u32::from(commit));
+    }
+
+    fn read(row: &[u32]) -> Self {
+        let [prepared, committed, aborted, heard] = row[0].to_le_bytes();
+        let decided = (row[1] > 0).then_some(row[1] == 2);
+        Vote { prepared, committed, aborted, heard, decided }
+    }
+}

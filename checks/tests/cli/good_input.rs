@@ -155,6 +155,8 @@ const FIELDS: &[&str] = &[
     "explore_seconds",
     "replay_seconds",
     "peak_bytes",
+    "peak_resident_bytes",
+    "resumed_states",
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod good_input;
+mod lasting;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

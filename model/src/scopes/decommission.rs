@@ -51,7 +51,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
 
 /// A region whose first member leads, has written a value that everybody has,
 /// and has reported.
-fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
+pub(super) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
     let region = region(voters, &[]);
     let round = |store: &StoreId| round(REGION, *store);
     let write = Action::Propose { region: REGION, store: voters[0], command: put("v"), epoch: None };
@@ -71,7 +71,7 @@ fn reported(region: RegionId, store: StoreId) -> Action {
     Action::RegionHeartbeat { region, store, answer: Answer::Given }
 }
 
-fn leaves(store: StoreId) -> Action {
+pub(super) fn leaves(store: StoreId) -> Action {
     Action::Decommission { store, force: false }
 }
 
@@ -81,7 +81,7 @@ fn scheduled() -> Action {
 
 /// The patrol has found the voter that must move, and its successor has joined
 /// as a learner, caught up, and is known to have.
-fn successor_joined(scope: Scope, on: StoreId) -> Scope {
+pub(super) fn successor_joined(scope: Scope, on: StoreId) -> Scope {
     let others: Vec<StoreId> = scope.regions[0].peers[1..].iter().map(|member| member.store).collect();
     let ordered = behind(scope, [scheduled()]);
     let committed = behind(ordered, others.into_iter().map(|store| round(REGION, store)));

@@ -5,6 +5,7 @@
 
 mod conf_change;
 mod decommission;
+mod deep;
 mod split;
 
 use std::fmt;
@@ -199,17 +200,20 @@ pub enum Size {
     Smoke,
     /// Minutes; the main job.
     Standard,
+    /// Hours, and resumable: what standard cannot ask.
+    Deep,
 }
 
 impl Size {
     /// Every size there is.
-    pub const ALL: &'static [Size] = &[Size::Smoke, Size::Standard];
+    pub const ALL: &'static [Size] = &[Size::Smoke, Size::Standard, Size::Deep];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Size::Smoke => "smoke",
             Size::Standard => "standard",
+            Size::Deep => "deep",
         }
     }
 }
@@ -287,6 +291,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 17] {
 /// The scopes of a subject at a size.
 pub fn plans(family: Family, size: Size) -> Vec<Plan> {
     match family {
+        _ if size == Size::Deep => deep::plans(family),
         Family::ConfChange => conf_change::plans(size),
         Family::Split => split::plans(size),
         Family::Decommission => decommission::plans(size),
@@ -312,7 +317,7 @@ type Asked = (Scope, Vec<Reach>, Vec<&'static str>);
 /// Scopes are told apart by name alone: the smoke size says so in it.
 fn named_for(scope: Scope, size: Size) -> Scope {
     match size {
-        Size::Standard => scope,
+        Size::Standard | Size::Deep => scope,
         Size::Smoke => Scope { name: format!("{}_smoke", scope.name), ..scope },
     }
 }

@@ -16,7 +16,7 @@ use crate::properties::Property;
 use crate::reach::Reach;
 
 /// The first id that the placement driver allots: the first child's.
-const CHILD: RegionId = 10;
+pub(super) const CHILD: RegionId = 10;
 
 pub(super) fn plans(size: Size) -> Vec<Plan> {
     let standard = size == Size::Standard;
@@ -51,11 +51,11 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .collect()
 }
 
-fn at(keys: &[&str], derive: Derive) -> SplitKeys {
+pub(super) fn at(keys: &[&str], derive: Derive) -> SplitKeys {
     SplitKeys { keys: keys.iter().map(|key| Key::from(*key)).collect(), derive }
 }
 
-fn splitting(
+pub(super) fn splitting(
     name: &str,
     question: &str,
     stores: &[StoreId],

@@ -1,0 +1,105 @@
+//! What a run may take and leaves behind when it lasts: memory and journals.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bytesize::ByteSize;
+use clap::Args;
+use rollcall_model::scopes::{Plan, Size};
+
+use crate::explorer::Memory;
+use crate::journal::Pace;
+use crate::memory;
+
+/// Where deep runs keep their journals if nobody says.
+const FOLDER: &str = "rollcall-journals";
+
+#[derive(Args)]
+pub(super) struct Lasting {
+    /// Goes on from the journals there and keeps them there; begun where there are none.
+    /// Without it a deep run keeps its own in `rollcall-journals`
+    #[arg(long, value_name = "FILE|FOLDER")]
+    resume: Option<PathBuf>,
+    /// How much the process may hold while it explores, as in `16GiB`; then it
+    /// ends with 3 (three quarters of what there is by default)
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// A checkpoint at least every so many states
+    #[arg(long, hide = true)]
+    checkpoint_every: Option<u64>,
+}
+
+impl Lasting {
+    pub(super) fn memory(&self) -> Memory {
+        let limit = self.memory.map_or_else(memory::default_limit, |size| size.as_u64());
+        Memory { limit, resident: memory::resident }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        match self.checkpoint_every {
+            Some(states) => Pace { states, time: Duration::MAX },
+            None => Pace::default(),
+        }
+    }
+
+    /// Where the journal of one scope is.
+    pub(super) fn journal_of(&self, plan: &Plan) -> Option<PathBuf> {
+        let path = self.resume.as_ref()?;
+        Some(if path.is_dir() { in_folder(path, plan) } else { path.clone() })
+    }
+
+    /// Where the journals of these scopes are, their folder made.
+    pub(super) fn journals(&self, plans: &[Plan], size: Size) -> Result<Vec<Option<PathBuf>>> {
+        let folder = match &self.resume {
+            Some(path) if path.is_file() => {
+                if plans.len() != 1 {
+                    bail!(
+                        "{}: one journal, and {} scopes are asked for; name one by `--scope`, or the folder",
+                        path.display(),
+                        plans.len()
+                    );
+                }
+                return Ok(vec![Some(path.clone())]);
+            }
+            Some(path) => path.clone(),
+            None if size != Size::Deep => return Ok(vec![None; plans.len()]),
+            None => {
+                let left =
+                    plans.iter().map(|plan| in_folder(Path::new(FOLDER), plan)).find(|path| path.exists());
+                if let Some(left) = left {
+                    bail!(
+                        "{}: left by an earlier run; go on from it by `--resume {FOLDER}`, or remove it",
+                        left.display()
+                    );
+                }
+                PathBuf::from(FOLDER)
+            }
+        };
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(plans.iter().map(|plan| Some(in_folder(&folder, plan))).collect())
+    }
+
+    pub(super) fn say_how_to_go_on(&self, journals: &[Option<PathBuf>]) {
+        if journals.iter().flatten().any(|path| path.exists()) {
+            let place = self.resume.clone().unwrap_or_else(|| FOLDER.into());
+            eprintln!("  the same command with `--resume {}` goes on from there", place.display());
+        }
+    }
+
+    /// Nothing is left to go on with.
+    pub(super) fn remove(&self, journals: &[Option<PathBuf>]) -> Result<()> {
+        for path in journals.iter().flatten().filter(|path| path.exists()) {
+            std::fs::remove_file(path).with_context(|| path.display().to_string())?;
+        }
+        // Whose folder it is knows what else is in it.
+        if self.resume.is_none() {
+            let _ = std::fs::remove_dir(FOLDER);
+        }
+        Ok(())
+    }
+}
+
+fn in_folder(folder: &Path, plan: &Plan) -> PathBuf {
+    folder.join(format!("{}.journal", plan.scope.name))
+}

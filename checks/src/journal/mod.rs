@@ -1,0 +1,362 @@
+//! The journal of an exploration: what a killed process leaves behind so that
+//! another goes on.
+//!
+//! A file of records ([`frames`]): a header that says what is explored, by what,
+//! and then checkpoints, each with what came since the one before: the parts that
+//! states are made of, and the states with their parents and edges. Nothing is
+//! ever changed but by appending, so a process may be killed at any moment. One
+//! process at a time has the file.
+//!
+//! A journal is of one build of this program alone: other rules would go on from
+//! states that they never make.
+
+mod frames;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rollcall_model::{PartCounts, Rollcall};
+use rollcall_traces::Scope;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::explorer::{Keep, Kept};
+use frames::{Fault, Frames, MAGIC, append};
+use sync::Syncer;
+
+const HEADER: u8 = 0;
+const CHECKPOINT: u8 = 1;
+const HEALED: u8 = 2;
+
+/// A journal that cannot be gone on with. The file is as it was.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// It cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("{path}: another process is writing it; wait for its end or end it")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is something else.
+    #[error("{path}: not a journal of an exploration")]
+    NotOne {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another schema, or another build of the program.
+    #[error(
+        "{path}: written by another version ({theirs}, this is {ours}); finish it there, or remove it and begin anew"
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Who wrote it.
+        theirs: String,
+        /// Who reads it.
+        ours: String,
+    },
+    /// What is explored is something else.
+    #[error("{path}: of another exploration: {what}; name another file, or remove it and begin anew")]
+    OtherScope {
+        /// The file.
+        path: PathBuf,
+        /// In what they differ.
+        what: String,
+    },
+    /// A record in the middle does not check.
+    #[error(
+        "{path}: damaged at byte {at}, in record {record}: {what}; bring back a copy, or remove it and begin anew"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The record, from 1.
+        record: u64,
+        /// Where it begins, in bytes.
+        at: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// What is explored, and by what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Header {
+    program: String,
+    scope: Scope,
+    without: Vec<String>,
+    properties: Vec<String>,
+    reachable: Vec<String>,
+    edges: bool,
+}
+
+impl Header {
+    fn of(model: &Rollcall, edges: bool) -> Self {
+        Self {
+            program: program().to_string(),
+            scope: model.scope().clone(),
+            without: model.guards().dropped().map(|guard| guard.name().to_string()).collect(),
+            properties: model.checked().iter().map(|property| property.name().to_string()).collect(),
+            reachable: model.reachable().iter().map(|reach| reach.name().to_string()).collect(),
+            edges,
+        }
+    }
+
+    /// In what another exploration differs.
+    fn differs(&self, theirs: &Self) -> Option<String> {
+        let listed = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
+        let said = |what: &str, theirs: String, ours: String| format!("{what} {theirs}, asked is {ours}");
+        Some(match () {
+            () if self.scope.name != theirs.scope.name => {
+                said("its scope is", theirs.scope.name.clone(), self.scope.name.clone())
+            }
+            () if self.scope != theirs.scope => format!("`{}` had other bounds", self.scope.name),
+            () if self.without != theirs.without => {
+                said("the guards dropped are", listed(&theirs.without), listed(&self.without))
+            }
+            () if self.properties != theirs.properties => {
+                said("the properties are", listed(&theirs.properties), listed(&self.properties))
+            }
+            () if self.reachable != theirs.reachable => "something else must be reached".into(),
+            () if self.edges != theirs.edges && theirs.edges => "`verify` began it and keeps edges".into(),
+            () if self.edges != theirs.edges => "`check` began it and keeps no edges".into(),
+            () => return None,
+        })
+    }
+}
+
+/// The version, and the build by a checksum of the running program: the rules are in it.
+fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let bytes = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
+        format!("{} build {:08x}-{:x}", env!("CARGO_PKG_VERSION"), crc32fast::hash(&bytes), bytes.len())
+    })
+}
+
+/// When a checkpoint is due: after so many states, or so long after the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// States.
+    pub states: u64,
+    /// Time.
+    pub time: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { states: 1 << 17, time: Duration::from_secs(10) }
+    }
+}
+
+/// How long what was written may be away from the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(20);
+
+/// A journal that is open for more.
+pub struct Journal {
+    file: File,
+    syncer: Syncer,
+    model: Rollcall,
+    /// The parts that are written.
+    parts: PartCounts,
+    pace: Pace,
+    /// States at the last checkpoint.
+    states: u64,
+    kept_at: Instant,
+    synced_at: Instant,
+}
+
+/// A journal and what it had.
+pub struct Opened {
+    /// The journal, open for more.
+    pub journal: Journal,
+    /// What there was to go on from.
+    pub kept: Kept,
+    /// Up to which state each is known to heal.
+    pub healed: u32,
+}
+
+impl Journal {
+    /// Opens the journal of exploring `model`, which has made no state yet: with
+    /// what is in the file, or new where there is no file. A last record that is
+    /// not whole is cut off.
+    ///
+    /// # Errors
+    /// Where the file is no journal of this exploration and build, damaged, or in
+    /// use. It is left as it was.
+    pub fn open(path: &Path, model: &Rollcall, edges: bool, pace: Pace) -> Result<Opened, JournalError> {
+        let io = |source| JournalError::Io { path: path.into(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.into() }),
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+            Ok(()) => {}
+        }
+        let header = Header::of(model, edges);
+        let mut read = Read { path, model, kept: Kept::default(), healed: 0, is_begun: false };
+        let whole = read.all(&file, &header)?;
+        let Read { kept, healed, is_begun, .. } = read;
+        file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(io)?;
+        if !is_begun {
+            let json = serde_json::to_vec(&header).expect("a scope becomes JSON, as in traces");
+            file.set_len(0)
+                .and_then(|()| file.seek(SeekFrom::Start(0)))
+                .and_then(|_| file.write_all(MAGIC))
+                .and_then(|()| append(&mut file, HEADER, &[&json]))
+                .map_err(io)?;
+        }
+        let now = Instant::now();
+        let journal = Journal {
+            syncer: Syncer::new(&file).map_err(io)?,
+            file,
+            model: model.clone(),
+            parts: match kept.states() {
+                0 => PartCounts::default(),
+                _ => model.parts_since(PartCounts::default()).1,
+            },
+            pace,
+            states: kept.states(),
+            kept_at: now,
+            synced_at: now,
+        };
+        Ok(Opened { journal, kept, healed })
+    }
+
+    /// Notes that every state before `up_to` heals.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn note_healed(&mut self, up_to: u32) -> io::Result<()> {
+        self.append(HEALED, &[&up_to.to_le_bytes()])
+    }
+
+    /// A record is there or not: what was written of it is taken back if it fails.
+    fn append(&mut self, kind: u8, said: &[&[u8]]) -> io::Result<()> {
+        let begin = self.file.stream_position()?;
+        if let Err(error) = append(&mut self.file, kind, said) {
+            let _ = self.file.set_len(begin).and_then(|()| self.file.seek(SeekFrom::Start(begin)));
+            return Err(error);
+        }
+        if self.synced_at.elapsed() >= SYNC_EVERY {
+            self.synced_at = Instant::now();
+            self.syncer.ask()?;
+        }
+        Ok(())
+    }
+}
+
+impl Keep for Journal {
+    fn is_due(&mut self, states: u64) -> bool {
+        let more = states - self.states;
+        more >= self.pace.states || self.kept_at.elapsed() >= self.pace.time
+    }
+
+    fn keep(&mut self, states: u64, checkpoint: &[u8]) -> io::Result<()> {
+        let (parts, counts) = self.model.parts_since(self.parts);
+        let length = (parts.len() as u32).to_le_bytes();
+        self.append(CHECKPOINT, &[&length, &parts, checkpoint])?;
+        self.parts = counts;
+        self.states = states;
+        self.kept_at = Instant::now();
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = self.syncer.ask();
+    }
+}
+
+/// Reading a journal from its beginning.
+struct Read<'a> {
+    path: &'a Path,
+    model: &'a Rollcall,
+    kept: Kept,
+    healed: u32,
+    is_begun: bool,
+}
+
+impl Read<'_> {
+    /// Takes every whole record in; where the last one ends.
+    fn all(&mut self, file: &File, ours: &Header) -> Result<u64, JournalError> {
+        let mut frames = Frames::begin(file).map_err(|fault| self.error(fault, 0, 1))?;
+        loop {
+            let (at, record) = (frames.whole(), frames.records() + 1);
+            let fault = |of: &Self, fault| of.error(fault, at, record);
+            let Some((kind, said)) = frames.next().map_err(|found| fault(self, found))? else {
+                return Ok(at);
+            };
+            let damaged = |what: String| JournalError::Damaged { path: self.path.into(), record, at, what };
+            match (record, kind) {
+                (1, HEADER) => {
+                    let theirs = serde_json::from_slice(&said);
+                    let theirs: Header = theirs.map_err(|_| fault(self, Fault::NotOne))?;
+                    self.compare(ours, &theirs)?;
+                    self.is_begun = true;
+                }
+                (2.., CHECKPOINT) => self.checkpoint(&said).map_err(damaged)?,
+                (2.., HEALED) => {
+                    let up_to = said.try_into().map(u32::from_le_bytes);
+                    self.healed = up_to.map_err(|_| damaged("it has no number".into()))?;
+                }
+                _ => return Err(damaged(format!("kind {kind} does not belong there"))),
+            }
+        }
+    }
+
+    fn compare(&self, ours: &Header, theirs: &Header) -> Result<(), JournalError> {
+        let path = self.path.to_path_buf();
+        if ours.program != theirs.program {
+            let (theirs, ours) = (theirs.program.clone(), ours.program.clone());
+            return Err(JournalError::OtherVersion { path, theirs, ours });
+        }
+        match ours.differs(theirs) {
+            Some(what) => Err(JournalError::OtherScope { path, what }),
+            None => Ok(()),
+        }
+    }
+
+    fn checkpoint(&mut self, said: &[u8]) -> Result<(), String> {
+        let split = said
+            .split_first_chunk()
+            .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize));
+        let (parts, checkpoint) = split.ok_or("it ends too early")?;
+        self.model.take_parts(parts).map_err(|error| error.to_string())?;
+        let before = self.kept.states() as usize;
+        self.kept.take(checkpoint).map_err(|error| error.to_string())?;
+        if self.kept.rows().skip(before).all(|row| self.model.knows(row)) {
+            Ok(())
+        } else {
+            Err("a state has parts that there are not".into())
+        }
+    }
+
+    fn error(&self, fault: Fault, at: u64, record: u64) -> JournalError {
+        let path = self.path.to_path_buf();
+        match fault {
+            Fault::NotOne => JournalError::NotOne { path },
+            Fault::OtherSchema(theirs) => {
+                let ours = String::from_utf8_lossy(MAGIC).trim_end().to_string();
+                JournalError::OtherVersion { path, theirs, ours }
+            }
+            Fault::Damaged(what) => JournalError::Damaged { path, record, at, what: what.into() },
+            Fault::Io(source) => JournalError::Io { path, source },
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Bringing what was written to the disk without waiting for it.
+//!
+//! A killed process loses nothing that it wrote; a machine that stops loses what
+//! its disk has not got. A thread of its own waits for the disk.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+pub(super) struct Syncer {
+    ask: Option<SyncSender<()>>,
+    failed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    pub(super) fn new(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let (ask, asked) = sync_channel(1);
+        let failed = Arc::new(AtomicBool::new(false));
+        let failing = Arc::clone(&failed);
+        let thread = std::thread::spawn(move || {
+            while asked.recv().is_ok() {
+                if file.sync_data().is_err() {
+                    failing.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        Ok(Self { ask: Some(ask), failed, thread: Some(thread) })
+    }
+
+    /// Asks for it, and says whether it failed before. Who has asked already need not again.
+    pub(super) fn ask(&self) -> io::Result<()> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(io::Error::other("what was written did not reach the disk"));
+        }
+        if let Some(ask) = &self.ask {
+            let _ = ask.try_send(());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.ask = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

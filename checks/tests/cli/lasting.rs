@@ -1,0 +1,109 @@
+//! Runs that end before their time: killed, out of memory, and gone on with.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::Folder;
+
+/// Of a line of JSON the fields that do not depend on time and memory.
+fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
+    let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
+    let kept = |(name, _): &(String, serde_json::Value)| {
+        !["resumed_states", "explore_seconds", "replay_seconds", "peak_bytes", "peak_resident_bytes"]
+            .contains(&name.as_str())
+    };
+    report.into_iter().filter(kept).collect()
+}
+
+fn resumed(line: &str) -> Option<u64> {
+    let report: serde_json::Value = serde_json::from_str(line).expect("one JSON object");
+    report["resumed_states"].as_u64()
+}
+
+const CHECK: &[&str] = &["check", "split_and_crash", "--json"];
+
+fn check(more: &[&'static str]) -> Vec<&'static str> {
+    [CHECK, more].concat()
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on_to_the_same_counts() {
+    let folder = Folder::new();
+    let uninterrupted = folder.ends(CHECK, 0).stdout;
+    let journal = folder.path().join("killed.journal");
+    let lasting = check(&["--resume", "killed.journal", "--checkpoint-every", "500"]);
+    let mut from = 0;
+    // The second time it has a journal to go on from, and is killed again.
+    for bytes in [60_000, 400_000] {
+        let mut killed = folder.command(&lasting);
+        let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        while std::fs::metadata(&journal).map_or(0, |journal| journal.len()) < bytes {
+            assert_eq!(
+                killed.try_wait().expect("its status"),
+                None,
+                "it ended before its journal had {bytes} bytes"
+            );
+            std::thread::yield_now();
+        }
+        killed.kill().expect("it can be killed");
+        assert!(!killed.wait().expect("its status").success());
+        let mut begin = [0; 19];
+        let mut file = std::fs::File::open(&journal).expect("the journal is left");
+        file.read_exact(&mut begin).expect("it has a beginning");
+        assert_eq!(&begin, b"rollcall-journal/1\n");
+    }
+    let ran = folder.ends(&lasting, 0);
+    assert_eq!(figures(&ran.stdout), figures(&uninterrupted));
+    from = from.max(resumed(&ran.stdout).expect("it went on"));
+    assert!(from > 5_000, "it went on from {from} states");
+    assert!(!journal.exists(), "nothing is left to go on with");
+}
+
+#[test]
+fn out_of_memory_it_says_what_it_covered_and_goes_on_with_more() {
+    let folder = Folder::new();
+    let verify = ["verify", "--size", "smoke", "--scope", "two_voters_to_one", "--json"];
+    let uninterrupted = folder.ends(&verify, 0).stdout;
+    assert_eq!((folder.files(), resumed(&uninterrupted)), (vec![], None));
+    let little = [&verify[..], &["--resume", "journals", "--memory", "1MiB"]].concat();
+    let ran = folder.ends(&little, 3);
+    for words in ["holds more than 1048576 bytes", "distinct states are left", "--resume journals"] {
+        assert!(ran.stderr.contains(words), "`{words}` is not said: {}", ran.stderr);
+    }
+    assert!(ran.stdout.contains("\"exhausted\":false"));
+    let ran = folder.ends(&[&verify[..], &["--resume", "journals"]].concat(), 0);
+    assert_eq!(figures(&ran.stdout), figures(&uninterrupted));
+    assert!(resumed(&ran.stdout).is_some_and(|states| states > 0));
+    assert_eq!(std::fs::read_dir(folder.path().join("journals")).expect("the folder stays").count(), 0);
+}
+
+#[test]
+fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
+    let folder = Folder::new();
+    let refused = |arguments: &[&str], says: &str| {
+        let before = std::fs::read(folder.path().join("x.journal")).expect("the file");
+        let ran = folder.ends(arguments, 2);
+        assert!(
+            ran.stderr.starts_with("rollcall: x.journal: ") && ran.stderr.lines().count() == 1,
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(says), "`{says}` is not said: {}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+        assert_eq!(std::fs::read(folder.path().join("x.journal")).expect("the file"), before);
+    };
+    folder.write("x.journal", "a shopping list");
+    refused(&check(&["--resume", "x.journal"]), "not a journal");
+    folder.write("x.journal", "rollcall-journal/7\n");
+    refused(&check(&["--resume", "x.journal"]), "another version");
+    std::fs::remove_file(folder.path().join("x.journal")).expect("it was there");
+    folder.ends(&check(&["--resume", "x.journal", "--memory", "1MiB"]), 3);
+    refused(&["check", "old_term_leader", "--resume", "x.journal"], "its scope is split_and_crash");
+    refused(&["verify", "--scope", "split_and_crash", "--resume", "x.journal"], "`check` began it");
+    refused(&["verify", "--size", "smoke", "--resume", "x.journal"], "name one by `--scope`");
+    let mut bytes = std::fs::read(folder.path().join("x.journal")).expect("the journal");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(folder.path().join("x.journal"), bytes).expect("it is written");
+    refused(&check(&["--resume", "x.journal"]), "damaged at byte");
+}

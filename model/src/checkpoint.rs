@@ -1,0 +1,260 @@
+//! What a state's numbers stand for, written down so that another process can
+//! go on with the same numbers.
+//!
+//! Threads intern in any order, so the numbers of one run mean nothing to
+//! another. Parts only ever become more, and what is written is those that came
+//! since the last time, in the order of their numbers. They are JSON, as views
+//! and histories are in traces: the dictionary leaves out what is empty, which
+//! formats that do not name their fields cannot read back. There are few of them
+//! to a state.
+
+use std::hash::Hash;
+
+use rollcall_traces::{Budgets, Held, History, Peer, PlacementDriver, RangeEntry, RegionId, StoreStatus};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::intern::Interner;
+use crate::model::Rollcall;
+use crate::state::{Meta, Place, Rest, STORES, State, UNUSED};
+
+/// How many parts of each kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartCounts {
+    peers: u32,
+    metas: u32,
+    places: u32,
+    drivers: u32,
+    held: u32,
+    spent: u32,
+    rests: u32,
+    histories: u32,
+}
+
+/// Parts that are none, or not those that come next.
+#[derive(Debug, Error)]
+pub enum PartsError {
+    /// They cannot be read.
+    #[error("parts of states cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// A part has another number here.
+    #[error("the {kind} with the number {number} is another one here")]
+    Renumbered {
+        /// What kind of part.
+        kind: &'static str,
+        /// Its number where it was written.
+        number: u32,
+    },
+    /// A part is made of another that there is not.
+    #[error("the {kind} with the number {number} is made of what there is not")]
+    Incomplete {
+        /// What kind of part.
+        kind: &'static str,
+        /// Its number.
+        number: u32,
+    },
+}
+
+/// Parts as they are written: what is behind `from`.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    from: PartCounts,
+    peers: Vec<Peer>,
+    metas: Vec<(Vec<RangeEntry>, Vec<Held>)>,
+    places: Vec<(StoreStatus, u32, Vec<(RegionId, u32)>)>,
+    drivers: Vec<PlacementDriver>,
+    held: Vec<Vec<Held>>,
+    spent: Vec<Budgets>,
+    rests: Vec<(u32, u32, u32)>,
+    histories: Vec<History>,
+}
+
+impl Rollcall {
+    /// The parts that came since there were as many as `from`, and how many
+    /// there are now. Every state that was made before the call has its parts
+    /// among these and earlier ones.
+    pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
+        let parts = self.parts();
+        // Parts that others are made of are counted last.
+        let places = parts.places.settled();
+        let rests = parts.rest.settled();
+        let histories = parts.history.settled();
+        let (peers, metas) = (parts.peers.settled(), parts.metas.settled());
+        let (drivers, held, spent) = (parts.drivers.settled(), parts.held.settled(), parts.spent.settled());
+        let now = PartCounts { peers, metas, places, drivers, held, spent, rests, histories };
+        let written = Written {
+            from,
+            peers: some(&parts.peers, from.peers, now.peers, Peer::clone),
+            metas: some(&parts.metas, from.metas, now.metas, |meta| {
+                (meta.ranges.clone(), meta.parked.clone())
+            }),
+            places: some(&parts.places, from.places, now.places, |place| {
+                (place.status, place.meta, place.peers.to_vec())
+            }),
+            drivers: some(&parts.drivers, from.drivers, now.drivers, PlacementDriver::clone),
+            held: some(&parts.held, from.held, now.held, Vec::clone),
+            spent: some(&parts.spent, from.spent, now.spent, |spent| *spent),
+            rests: some(&parts.rest, from.rests, now.rests, |rest| (rest.held, rest.pd, rest.spent)),
+            histories: some(&parts.history, from.histories, now.histories, History::clone),
+        };
+        (serde_json::to_vec(&written).expect("parts become JSON, as traces do"), now)
+    }
+
+    /// Takes in what [`Rollcall::parts_since`] wrote in another process, each
+    /// time once and in order, before any other state is made.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a part would get another number.
+    pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
+        let parts = self.parts();
+        let Written { from, peers, metas, places, drivers, held, spent, rests, histories } =
+            serde_json::from_slice(written)?;
+        again(&parts.peers, "peer", from.peers, peers)?;
+        let metas = metas.into_iter().map(|(ranges, parked)| Meta { ranges, parked });
+        again(&parts.metas, "meta", from.metas, metas)?;
+        again(&parts.drivers, "placement driver", from.drivers, drivers)?;
+        again(&parts.held, "set of messages", from.held, held)?;
+        again(&parts.spent, "set of budgets", from.spent, spent)?;
+        again(&parts.history, "history", from.histories, histories)?;
+        for (number, (status, meta, peers)) in (from.places..).zip(places) {
+            if !has(&parts.metas, meta) || !peers.iter().all(|(_, peer)| has(&parts.peers, *peer)) {
+                return Err(PartsError::Incomplete { kind: "store", number });
+            }
+            let place = Place { status, meta, peers: peers.into() };
+            again(&parts.places, "store", number, [place])?;
+        }
+        for (number, (held, pd, spent)) in (from.rests..).zip(rests) {
+            if !has(&parts.held, held) || !has(&parts.drivers, pd) || !has(&parts.spent, spent) {
+                return Err(PartsError::Incomplete { kind: "rest", number });
+            }
+            again(&parts.rest, "rest", number, [Rest { held, pd, spent }])?;
+        }
+        Ok(())
+    }
+
+    /// Whether every number of a row stands for a part that there is.
+    pub fn knows(&self, row: &[u32]) -> bool {
+        let parts = self.parts();
+        let Some((history, row)) = row.split_last() else { return false };
+        let Some((rest, stores)) = row.split_last() else { return false };
+        stores.len() == parts.stores.len()
+            && stores.iter().all(|place| has(&parts.places, *place))
+            && has(&parts.rest, *rest)
+            && has(&parts.history, *history)
+    }
+}
+
+fn has<T: Clone + Eq + Hash>(interner: &Interner<T>, number: u32) -> bool {
+    (number as usize) < interner.len()
+}
+
+fn some<T: Clone + Eq + Hash, W>(
+    interner: &Interner<T>,
+    from: u32,
+    to: u32,
+    write: impl Fn(&T) -> W,
+) -> Vec<W> {
+    (from..to).map(|number| write(interner.get(number))).collect()
+}
+
+fn again<T: Clone + Eq + Hash>(
+    interner: &Interner<T>,
+    kind: &'static str,
+    from: u32,
+    parts: impl IntoIterator<Item = T>,
+) -> Result<(), PartsError> {
+    for (number, part) in (from..).zip(parts) {
+        if interner.intern(part) != number {
+            return Err(PartsError::Renumbered { kind, number });
+        }
+    }
+    Ok(())
+}
+
+/// The row of a state: its stores' numbers, as many as the scope has, and the two others.
+impl State {
+    /// How many numbers the row has.
+    pub fn row_width(&self) -> usize {
+        self.stores.iter().take_while(|place| **place != UNUSED).count() + 2
+    }
+
+    /// Writes the row, which is as wide as [`State::row_width`] says.
+    pub fn write_row(&self, row: &mut [u32]) {
+        let (stores, others) = row.split_at_mut(row.len() - 2);
+        stores.copy_from_slice(&self.stores[..stores.len()]);
+        others.copy_from_slice(&[self.rest, self.history]);
+    }
+
+    /// The state of a row.
+    pub fn read_row(row: &[u32]) -> Self {
+        let (places, others) = row.split_at(row.len() - 2);
+        let mut stores = [UNUSED; STORES];
+        stores[..places.len()].copy_from_slice(places);
+        Self { stores, rest: others[0], history: others[1] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::GuardSet;
+    use crate::scopes::{self, Size};
+    use stateright::Model;
+
+    /// Some hundred states of each smoke scope, breadth first.
+    fn walked(model: &Rollcall, states: usize) -> Vec<State> {
+        let mut found = vec![model.first()];
+        let mut at = 0;
+        while at < found.len() && found.len() < states {
+            for state in model.next_states(&found[at].clone()) {
+                if !found.contains(&state) {
+                    found.push(state);
+                }
+            }
+            at += 1;
+        }
+        found
+    }
+
+    #[test]
+    fn another_process_reads_every_state_as_it_was() {
+        for plan in scopes::all().into_iter().filter(|plan| plan.size == Size::Smoke) {
+            let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+            let (first, counts) = model.parts_since(PartCounts::default());
+            let states = walked(&model, 300);
+            let (second, all) = model.parts_since(counts);
+            assert_eq!(model.parts_since(all).1, all);
+            let other = plan.model(GuardSet::ALL).expect("the scope can be begun");
+            for written in [first, second] {
+                other.take_parts(&written).expect("parts come back with their numbers");
+            }
+            assert_eq!(other.parts_since(all).1, all, "{}", plan.scope.name);
+            for state in states {
+                let mut row = vec![0; state.row_width()];
+                state.write_row(&mut row);
+                assert!(other.knows(&row));
+                assert_eq!(State::read_row(&row), state);
+                assert_eq!(other.seen(&state).view(), model.seen(&state).view());
+                assert_eq!(other.seen(&state).history(), model.seen(&state).history());
+                assert_eq!(other.seen(&state).spent(), model.seen(&state).spent());
+                assert_eq!(other.next_states(&state).len(), model.next_states(&state).len());
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused() {
+        let model = |name: &str| scopes::named(name).expect("it is there").model(GuardSet::ALL).unwrap();
+        let one = model("grow_and_shrink_smoke");
+        let (_, counts) = one.parts_since(PartCounts::default());
+        walked(&one, 50);
+        let (written, _) = one.parts_since(counts);
+        let other = model("grow_and_shrink_smoke");
+        other.take_parts(&written).expect("the prelude's parts are there");
+        let again = model("two_voters_to_one_smoke").take_parts(&written).unwrap_err();
+        assert!(matches!(again, PartsError::Renumbered { .. } | PartsError::Incomplete { .. }), "{again}");
+        assert!(matches!(one.take_parts(b"[]").unwrap_err(), PartsError::Unreadable(_)));
+        assert!(!other.knows(&[0, 0]) && !other.knows(&[]));
+        assert!(!other.knows(&[0, 0, 0, 0, 0, u32::MAX]));
+    }
+}

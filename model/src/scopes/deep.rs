@@ -1,0 +1,118 @@
+//! The deep scopes: what the standard ones cannot ask.
+//!
+//! A standard scope buys its size with something that it leaves out: rounds of
+//! whole logs, groups of two, one kind of change at a time. Each scope here puts
+//! one of those back where the question hangs on it.
+
+use rollcall_traces::{Budgets, ChangeKind, Command, Derive, Entries, Scope};
+
+use super::decommission::{leaves, placed, successor_joined};
+use super::split::{CHILD, at, splitting};
+use super::{Asked, Family, Plan, REGION, Size, behind, change, enter_joint, put, put_at, region, scope};
+use crate::properties::Property;
+use crate::reach::Reach;
+
+pub(super) fn plans(family: Family) -> Vec<Plan> {
+    let asked = match family {
+        Family::ConfChange => vec![swap_two_entry_by_entry()],
+        Family::Split => vec![split_and_merged_back()],
+        Family::Decommission => vec![three_replicas_split_while_a_store_leaves()],
+    };
+    let plan = |(scope, reachable, fires)| Plan {
+        family,
+        size: Size::Deep,
+        scope,
+        properties: Property::ALL.to_vec(),
+        reachable,
+        fires,
+    };
+    asked.into_iter().map(plan).collect()
+}
+
+/// Standard swaps two in rounds of whole logs, and only an old voter stands for
+/// election. A follower then has all of a leader's entries or none: no change
+/// ever lies on some of the old voters and some of the new ones without what
+/// follows it, and no new voter ever leads with half of it.
+fn swap_two_entry_by_entry() -> Asked {
+    let swap = [
+        change(ChangeKind::AddVoter, 4, 4),
+        change(ChangeKind::AddVoter, 5, 5),
+        change(ChangeKind::AddLearner, 2, 2),
+        change(ChangeKind::AddLearner, 3, 3),
+    ];
+    let asked = scope(
+        "swap_two_entry_by_entry",
+        "two of three voters are swapped at once, entry by entry, and an old voter or a new one is elected in between: can the old majority and the new one decide apart?",
+        &[1, 2, 3, 4, 5],
+        region(&[1, 2, 3], &[4, 5]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&swap), Command::LeaveJoint, put("a")],
+        rounds: vec![Entries::One],
+        campaigners: vec![2, 4],
+        budgets: Budgets { elections: 1, changes: 2, writes: 1, ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![Reach::Joint, Reach::JointLeft, Reach::TwoLeaders, Reach::OldTermEntry];
+    (scope, reachable, vec!["enter joint", "leave joint", "put", "campaign"])
+}
+
+/// Standard divides or merges, never both: a replica that missed the split has
+/// then to be born, to catch up and to be merged away, in that order.
+fn split_and_merged_back() -> Asked {
+    let asked = splitting(
+        "split_and_merged_back",
+        "a region divides and its child is merged back while one replica has yet to hear of either and leadership moves: does every replica end in one region, with every write?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let scope = Scope {
+        commands: vec![put_at("p", "1")],
+        merges: vec![(CHILD, REGION)],
+        // Whole-log rounds would leave nobody between the split and the merge.
+        rounds: vec![Entries::One],
+        campaigners: vec![2, 3],
+        budgets: Budgets { elections: 1, splits: 1, merges: 1, writes: 1, ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![
+        Reach::SplitApplied,
+        Reach::SplitUneven,
+        Reach::MergedAway,
+        Reach::MergedEverywhere,
+        Reach::TargetWaits,
+        Reach::SourceMissesEntries,
+        Reach::RolledBack,
+    ];
+    (scope, reachable, vec!["ask split", "prepare merge", "commit merge", "rollback merge", "campaign"])
+}
+
+/// Standard moves regions of two, where nothing commits without the peer that
+/// leaves. Of three the majority goes on without it: it may lag behind the
+/// split, its own demotion and a change of leaders at once. The successor has
+/// joined; the one operator of the patrol that is left is for the child.
+fn three_replicas_split_while_a_store_leaves() -> Asked {
+    let asked = placed(
+        "three_replicas_split_while_a_store_leaves",
+        "a region of three divides in the middle of its move off a store, which lags behind while leadership moves: is the move carried through in the part that keeps it, and begun in the other?",
+        &[1, 2, 3, 4],
+        &[1, 2, 3],
+    );
+    let asked = successor_joined(behind(asked, [leaves(3)]), 4);
+    let scope = Scope {
+        splits: vec![at(&["m"], Derive::Right)],
+        campaigners: vec![2],
+        budgets: Budgets { schedules: 1, splits: 1, elections: 1, ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![
+        Reach::SplitApplied,
+        Reach::SplitUneven,
+        Reach::ChildUnknownToDriver,
+        Reach::ReplacementVotes,
+        Reach::StoreTombstone,
+        Reach::BuriedUnderAChild,
+    ];
+    (scope, reachable, vec!["ask split", "schedule", "region heartbeat", "check stores", "campaign"])
+}
