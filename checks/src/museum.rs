@@ -9,23 +9,22 @@
 //! bites, and the store without the guard must follow it to the end and, for
 //! safety, violate the same property there.
 
+mod find;
+mod implementation;
+
 use std::sync::atomic::AtomicBool;
 
-use rollcall_impl::{Dropped, Guards, Sound};
-use rollcall_model::heal::{self, Goal};
+use rollcall_model::Guard;
+use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
-use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
-use rollcall_traces::{Action, ReplayError, Sides, Trace, Verdict, record_again, replay};
+use rollcall_traces::Trace;
 use serde::Serialize;
-use stateright::Model;
 use thiserror::Error;
 
-use crate::explorer::{self, Exploration, ExploreError, Options};
-use crate::judge::Judge;
-use crate::recover::{self, BOUND, Stuck, recover};
-use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
-use crate::world::World;
+use crate::explorer::ExploreError;
+use find::{counterexample, more_than_delay, options, stuck, trap};
+use implementation::on_implementation;
 
 /// What a dropped guard does harm to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,223 +236,4 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
 fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
     scopes::named(piece.scope)
         .ok_or(MuseumError::UnknownScope { guard: piece.guard.name(), scope: piece.scope })
-}
-
-struct Found {
-    states: u64,
-    trace: Trace,
-}
-
-/// A shortest trace into a violation of the property.
-fn counterexample(
-    piece: &Piece,
-    plan: Plan,
-    property: Property,
-    options: Options<'_>,
-) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
-    let model = plan.model(GuardSet::without(piece.guard))?;
-    let explored = explorer::explore(&model, &options, |_, _| 0)?;
-    let mut found = explored.violations().filter(|verdict| verdict.property != EXPLORED);
-    let Some(state) = found.find_map(|verdict| verdict.first) else { return Ok(None) };
-    let trace = violation_trace(&model, &explored, property.name(), state);
-    let sound = plan.model(GuardSet::ALL)?;
-    let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
-    let trace = if begin_alike { trace } else { with_prelude_taken(&trace, &model, property)? };
-    Ok(Some(Found { states: u64::from(state) + 1, trace }))
-}
-
-/// The same trace with the scope's prelude as its first steps: the guard bites in there.
-fn with_prelude_taken(trace: &Trace, model: &Rollcall, property: Property) -> Result<Trace, MuseumError> {
-    let mut header = trace.header.clone();
-    let prelude = std::mem::take(&mut header.scope.prelude);
-    let actions = prelude.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
-    let scenario = Trace::scenario(header, actions);
-    let mut judge = Judge::new(&[property]);
-    let mut subject = ModelSubject::new(model.guards(), &[property]);
-    Ok(record_again(&mut subject, &scenario, |view, taken| judge.names(view, taken))?)
-}
-
-fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool) -> Options<'_> {
-    let interrupt = Some(interrupt);
-    Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
-}
-
-/// A shortest trace into a state that does not heal without the guard, the
-/// healing that fails, and the step that the sound rules would take from there.
-fn stuck(
-    plan: &Plan,
-    guard: Guard,
-    goal: Goal,
-    threads: usize,
-    interrupt: &AtomicBool,
-) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let without = plan.model(GuardSet::without(guard))?;
-    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
-    let first = recover(&without, &explored, threads, interrupt).stuck;
-    // Something less may be missed before.
-    let stuck = first.and_then(|mut first| {
-        first.missed.retain(|missed| missed.goal == goal);
-        if first.missed.is_empty() {
-            recover::first_that_misses(&without, &explored, goal, interrupt)
-        } else {
-            Some(first)
-        }
-    });
-    let Some(stuck) = stuck else { return Ok(None) };
-    let mut trace = stuck_trace(&without, &explored, &stuck);
-    if let Some((healed, other)) = parting(&without, &explored, &stuck) {
-        let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
-        let would = other.is_some();
-        let actions = trace.actions().take(way).cloned().chain(stuck.healing[..healed].iter().cloned());
-        trace = walk(&without, actions.chain(other).collect::<Vec<_>>());
-        trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
-        if let Some(last) = trace.steps.last_mut() {
-            let here = if would { "what the sound rules would do here" } else { "here the guard bites" };
-            last.note = format!("{here}; without {guard} {stuck}");
-        }
-    }
-    Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
-}
-
-/// Where the sound rules would heal otherwise: behind how many steps of the
-/// healing, and what they would do there, if that is something else.
-fn parting(
-    without: &Rollcall,
-    explored: &Exploration<State>,
-    stuck: &Stuck,
-) -> Option<(usize, Option<Action>)> {
-    let sound = without.with_guards(GuardSet::ALL);
-    let mut state = without.at_rest(&explored.states[stuck.state as usize]);
-    for (healed, action) in stuck.healing.iter().enumerate() {
-        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
-            return Some((healed, Some(other)));
-        }
-        let after = without.step(&state, action);
-        if after != sound.step(&state, action) {
-            return Some((healed + 1, None));
-        }
-        state = after.0;
-    }
-    if stuck.healing.len() == BOUND {
-        return None;
-    }
-    let shows = || heal::change_that_shows(without, &state, stuck.first().region);
-    let action = heal::next(&sound, &state).or_else(shows)?;
-    Some((stuck.healing.len(), Some(action)))
-}
-
-/// A shortest trace to a step that the rules decide otherwise without the
-/// guard. Up to that step both say the same, so the sound states are searched.
-fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let sound = plan.model(GuardSet::ALL)?;
-    let without = sound.with_guards(GuardSet::without(piece.guard));
-    let explored = explorer::explore(&sound, &options, |_, _| 0)?;
-    let mut actions = Vec::new();
-    for (index, state) in (0..).zip(&explored.states) {
-        actions.clear();
-        without.actions(state, &mut actions);
-        // Another word for a refusal is no harm.
-        let bites = |action: &&Action| {
-            let ((sound, _), (without, outcome)) = (sound.step(state, action), without.step(state, action));
-            sound != without && (outcome.is_done() || sound != *state)
-        };
-        if let Some(action) = actions.iter().find(bites) {
-            let trace = trap_trace(&without, &explored, index, action);
-            return Ok(Some(Found { states: u64::from(index) + 1, trace }));
-        }
-    }
-    Ok(None)
-}
-
-/// Only time is lost: without the guard, too, every state of the scope heals.
-fn more_than_delay(
-    plan: &Plan,
-    guard: Guard,
-    threads: usize,
-    interrupt: &AtomicBool,
-) -> Result<Option<String>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let without = plan.model(GuardSet::without(guard))?;
-    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
-    let recovery = recover(&without, &explored, threads, interrupt);
-    let stuck = recovery.stuck.map(|stuck| format!("more than time is lost: state {}: {stuck}", stuck.state));
-    Ok(stuck.or_else(|| (!recovery.finished).then(|| "whether more than time is lost is not known".into())))
-}
-
-/// The way to `state` and the step there, as the rules without the guard take it.
-fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
-    let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
-    let mut trace = walk(without, way.chain([action.clone()]));
-    if let Some(last) = trace.steps.last_mut() {
-        last.note = format!("here the guard bites; {DELAYS}");
-    }
-    trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
-    trace
-}
-
-/// The sound store must part from the trace, the store without the guard must
-/// follow it to the end.
-fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
-    exhibit.parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
-        Err(ReplayError::Diverged(divergence)) if divergence.step > 0 => Some(divergence.step),
-        Err(error) => {
-            exhibit.failures.push(error.to_string());
-            return;
-        }
-        Ok(_) => {
-            exhibit.failures.push("the sound implementation follows the trace to its end".into());
-            return;
-        }
-    };
-    let Some(parts_at) = exhibit.parts_at else { return };
-    let Some(guard) = rollcall_impl::Guard::from_name(piece.guard.name()) else {
-        exhibit.level = "model".into();
-        exhibit.killed_on_implementation =
-            Some(format!("sound raft-rs parts from the trace at step {parts_at}"));
-        return;
-    };
-    exhibit.decider = Some(guard.decider().to_string());
-    match follow(World::new(Dropped(guard)), trace) {
-        Ok(violated) => {
-            exhibit.level = "both".into();
-            match piece.harm {
-                Harm::Safety(property) if violated.contains(&property.name().to_string()) => {
-                    exhibit.killed_on_implementation = Some(property.name().into());
-                }
-                Harm::Safety(property) => exhibit.failures.push(format!(
-                    "without the guard the implementation follows the trace and does not violate {}",
-                    property.name()
-                )),
-                // It shows every view in which the model misses the goal.
-                Harm::Recovery(goal) => exhibit.killed_on_implementation = Some(goal.name().into()),
-                Harm::Delay if parts_at == trace.steps.len() as u64 => {}
-                Harm::Delay => exhibit.failures.push(format!(
-                    "the sound implementation parts from the trap at step {parts_at}, before it bites"
-                )),
-            }
-        }
-        Err(why) => exhibit.failures.push(why),
-    }
-}
-
-/// Replays the trace; the properties that are violated at its end.
-fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
-    replay(&mut world, trace, Sides::MODEL_AND_IMPL).map_err(|error| {
-        format!("the implementation without the guard does not follow the trace:\n{error}")
-    })?;
-    // The views are equal to the trace's, so the trace's are judged.
-    let mut judge = Judge::named(&trace.header.properties).map_err(|error| error.to_string())?;
-    let mut violated = Vec::new();
-    if let Some(view) = &trace.header.view {
-        violated = judge.names(view, None);
-    }
-    for step in &trace.steps {
-        if let (Some(view), Some(outcome)) = (&step.view, &step.outcome) {
-            violated = judge.names(view, Some((&step.action, outcome)));
-        }
-    }
-    Ok(violated)
 }
