@@ -14,11 +14,11 @@ mod implementation;
 
 use std::sync::atomic::AtomicBool;
 
-use rollcall_model::Guard;
 use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
-use rollcall_traces::Trace;
+use rollcall_model::{Guard, GuardSet, ModelSubject};
+use rollcall_traces::{Sides, Trace, replay};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -48,8 +48,8 @@ impl Harm {
     }
 }
 
-/// One guard, and where its absence is looked for.
-#[derive(Clone, Copy, Debug)]
+/// One guard, and where its absence is looked for. A guard may do several harms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The guard.
     pub guard: Guard,
@@ -57,6 +57,16 @@ pub struct Piece {
     pub harm: Harm,
     /// The scope in which that shows.
     pub scope: &'static str,
+}
+
+impl Piece {
+    /// The name of its trace: the guard's, and of its second harm and those
+    /// behind it what is broken, too.
+    pub fn name(&self) -> String {
+        let is_first = PIECES.iter().find(|piece| piece.guard == self.guard) == Some(self);
+        let broken = self.harm.broken().filter(|_| !is_first);
+        broken.map_or(self.guard.to_string(), |broken| format!("{}-{broken}", self.guard))
+    }
 }
 
 const fn safety(guard: Guard, property: Property, scope: &'static str) -> Piece {
@@ -79,6 +89,7 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::TransferTimesOut, Goal::TransferEnds, "transfer_against_a_change_smoke"),
     delay(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
     safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
+    safety(Guard::CampaignAppliesFirst, Property::ElectionSafety, "three_voters_to_one_smoke"),
     recovery(Guard::UninitialisedPeerListens, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
     recovery(Guard::HeartbeatCommitBounded, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
     recovery(Guard::PendingChangeExpires, Goal::ChangesPossible, "grow_and_shrink_smoke"),
@@ -95,6 +106,8 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::ReadNeedsQuorum, Property::ReadSafety, "reads_across_leaders_smoke"),
     safety(Guard::ReadWaitsForApply, Property::ReadSafety, "reads_across_leaders"),
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
+    safety(Guard::OneVoteATerm, Property::ElectionSafety, "old_term_entries_smoke"),
+    safety(Guard::ConflictTruncates, Property::LogMatching, "old_term_entries"),
     safety(Guard::EpochCheckedAtApply, Property::MetaConsistent, "split_and_leader_change_smoke"),
     safety(Guard::SplitIdsFitMembers, Property::MetaConsistent, "split_against_an_add_smoke"),
     safety(Guard::SplitTakenByEveryReplica, Property::AppliedAgreement, "split_after_a_promotion_smoke"),
@@ -116,6 +129,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::MergeVersionAboveBoth, Property::EpochComparable, "merge_and_leader_change_smoke"),
     safety(Guard::BuriedByCount, Property::TombstoneStoreEmpty, "driver_restarted_smoke"),
     safety(Guard::StaleReportRefused, Property::DriverView, "late_report_and_late_order_smoke"),
+    recovery(Guard::LeaderChangeBelieved, Goal::DriverTrue, "leaders_store_leaves_smoke"),
     safety(Guard::OneOperatorARegion, Property::OneOperator, "administrator_against_the_patrol_smoke"),
     safety(Guard::RemovalKeepsMajority, Property::NoUnsafeRemoval, "administrator_against_the_patrol_smoke"),
     recovery(Guard::PlanDemotesFirst, Goal::OperatorsEnd, "administrator_against_the_patrol_smoke"),
@@ -212,17 +226,10 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         Harm::Safety(_) | Harm::Recovery(_) => None,
     };
     let mut exhibit = Exhibit {
-        guard: piece.guard.name().into(),
-        incident: piece.guard.incident().into(),
-        decider: None,
-        level: "model".into(),
-        property: Some(piece.harm.broken().unwrap_or(DELAYS).into()),
         states_to_find: found.as_ref().map(|found| found.states),
         trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
-        killed_in_model: None,
-        killed_on_implementation: None,
-        parts_at: None,
         failures: harm.into_iter().collect(),
+        ..begun(piece)
     };
     let Some(found) = found else {
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
@@ -231,6 +238,35 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
     exhibit.killed_in_model = piece.harm.broken().map(Into::into);
     on_implementation(piece, &found.trace, &mut exhibit);
     Ok(Shown { exhibit, trace: Some(found.trace) })
+}
+
+/// What comes of a trace that was kept of an exhibit, which is not looked for again.
+pub fn show_again(piece: &Piece, trace: &Trace) -> Exhibit {
+    let mut exhibit = Exhibit { trace_steps: Some(trace.steps.len() as u64), ..begun(piece) };
+    let mut model = ModelSubject::new(GuardSet::without(piece.guard), &[]);
+    match replay(&mut model, trace, Sides::TRACE_AND_MODEL) {
+        Ok(_) => exhibit.killed_in_model = piece.harm.broken().map(Into::into),
+        Err(error) => exhibit.failures.push(error.to_string()),
+    }
+    on_implementation(piece, trace, &mut exhibit);
+    exhibit
+}
+
+/// The exhibit before anything was looked for.
+fn begun(piece: &Piece) -> Exhibit {
+    Exhibit {
+        guard: piece.guard.name().into(),
+        incident: piece.guard.incident().into(),
+        decider: None,
+        level: "model".into(),
+        property: Some(piece.harm.broken().unwrap_or(DELAYS).into()),
+        states_to_find: None,
+        trace_steps: None,
+        killed_in_model: None,
+        killed_on_implementation: None,
+        parts_at: None,
+        failures: Vec::new(),
+    }
 }
 
 fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
