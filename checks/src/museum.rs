@@ -9,8 +9,10 @@
 //! bites, and the store without the guard must follow it to the end and, for
 //! safety, violate the same property there.
 
+pub mod checks;
 mod find;
 mod implementation;
+pub mod matrix;
 
 use std::sync::atomic::AtomicBool;
 

@@ -54,7 +54,7 @@ pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhi
 }
 
 /// Replays the trace; the properties that are violated at its end.
-fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
+pub(super) fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
     replay(&mut world, trace, Sides::MODEL_AND_IMPL).map_err(|error| {
         format!("the implementation without the guard does not follow the trace:\n{error}")
     })?;
