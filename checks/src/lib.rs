@@ -13,6 +13,7 @@ pub mod memory;
 pub mod museum;
 pub mod network;
 pub mod recover;
+pub mod schedules;
 pub mod tour;
 pub mod verify;
 pub mod world;

@@ -9,23 +9,24 @@
 //! bites, and the store without the guard must follow it to the end and, for
 //! safety, violate the same property there.
 
+pub mod checks;
+mod find;
+mod implementation;
+pub mod matrix;
+
 use std::sync::atomic::AtomicBool;
 
-use rollcall_impl::{Dropped, Guards, Sound};
-use rollcall_model::heal::{self, Goal};
+use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
-use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
-use rollcall_traces::{Action, ReplayError, Sides, Trace, Verdict, record_again, replay};
+use rollcall_model::{Guard, GuardSet, ModelSubject};
+use rollcall_traces::{Sides, Trace, replay};
 use serde::Serialize;
-use stateright::Model;
 use thiserror::Error;
 
-use crate::explorer::{self, Exploration, ExploreError, Options};
-use crate::judge::Judge;
-use crate::recover::{self, BOUND, Stuck, recover};
-use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
-use crate::world::World;
+use crate::explorer::ExploreError;
+use find::{counterexample, more_than_delay, options, stuck, trap};
+use implementation::on_implementation;
 
 /// What a dropped guard does harm to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ impl Harm {
     }
 }
 
-/// One guard, and where its absence is looked for.
-#[derive(Clone, Copy, Debug)]
+/// One guard, and where its absence is looked for. A guard may do several harms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The guard.
     pub guard: Guard,
@@ -58,6 +59,16 @@ pub struct Piece {
     pub harm: Harm,
     /// The scope in which that shows.
     pub scope: &'static str,
+}
+
+impl Piece {
+    /// The name of its trace: the guard's, and of its second harm and those
+    /// behind it what is broken, too.
+    pub fn name(&self) -> String {
+        let is_first = PIECES.iter().find(|piece| piece.guard == self.guard) == Some(self);
+        let broken = self.harm.broken().filter(|_| !is_first);
+        broken.map_or(self.guard.to_string(), |broken| format!("{}-{broken}", self.guard))
+    }
 }
 
 const fn safety(guard: Guard, property: Property, scope: &'static str) -> Piece {
@@ -80,6 +91,7 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::TransferTimesOut, Goal::TransferEnds, "transfer_against_a_change_smoke"),
     delay(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
     safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
+    safety(Guard::CampaignAppliesFirst, Property::ElectionSafety, "three_voters_to_one_smoke"),
     recovery(Guard::UninitialisedPeerListens, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
     recovery(Guard::HeartbeatCommitBounded, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),
     recovery(Guard::PendingChangeExpires, Goal::ChangesPossible, "grow_and_shrink_smoke"),
@@ -96,6 +108,8 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::ReadNeedsQuorum, Property::ReadSafety, "reads_across_leaders_smoke"),
     safety(Guard::ReadWaitsForApply, Property::ReadSafety, "reads_across_leaders"),
     safety(Guard::CommitOwnTerm, Property::StateMachineSafety, "old_term_entries_smoke"),
+    safety(Guard::OneVoteATerm, Property::ElectionSafety, "old_term_entries_smoke"),
+    safety(Guard::ConflictTruncates, Property::LogMatching, "old_term_entries"),
     safety(Guard::EpochCheckedAtApply, Property::MetaConsistent, "split_and_leader_change_smoke"),
     safety(Guard::SplitIdsFitMembers, Property::MetaConsistent, "split_against_an_add_smoke"),
     safety(Guard::SplitTakenByEveryReplica, Property::AppliedAgreement, "split_after_a_promotion_smoke"),
@@ -117,6 +131,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::MergeVersionAboveBoth, Property::EpochComparable, "merge_and_leader_change_smoke"),
     safety(Guard::BuriedByCount, Property::TombstoneStoreEmpty, "driver_restarted_smoke"),
     safety(Guard::StaleReportRefused, Property::DriverView, "late_report_and_late_order_smoke"),
+    recovery(Guard::LeaderChangeBelieved, Goal::DriverTrue, "leaders_store_leaves_smoke"),
     safety(Guard::OneOperatorARegion, Property::OneOperator, "administrator_against_the_patrol_smoke"),
     safety(Guard::RemovalKeepsMajority, Property::NoUnsafeRemoval, "administrator_against_the_patrol_smoke"),
     recovery(Guard::PlanDemotesFirst, Goal::OperatorsEnd, "administrator_against_the_patrol_smoke"),
@@ -213,17 +228,10 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         Harm::Safety(_) | Harm::Recovery(_) => None,
     };
     let mut exhibit = Exhibit {
-        guard: piece.guard.name().into(),
-        incident: piece.guard.incident().into(),
-        decider: None,
-        level: "model".into(),
-        property: Some(piece.harm.broken().unwrap_or(DELAYS).into()),
         states_to_find: found.as_ref().map(|found| found.states),
         trace_steps: found.as_ref().map(|found| found.trace.steps.len() as u64),
-        killed_in_model: None,
-        killed_on_implementation: None,
-        parts_at: None,
         failures: harm.into_iter().collect(),
+        ..begun(piece)
     };
     let Some(found) = found else {
         exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
@@ -234,227 +242,36 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
     Ok(Shown { exhibit, trace: Some(found.trace) })
 }
 
+/// What comes of a trace that was kept of an exhibit, which is not looked for again.
+pub fn show_again(piece: &Piece, trace: &Trace) -> Exhibit {
+    let mut exhibit = Exhibit { trace_steps: Some(trace.steps.len() as u64), ..begun(piece) };
+    let mut model = ModelSubject::new(GuardSet::without(piece.guard), &[]);
+    match replay(&mut model, trace, Sides::TRACE_AND_MODEL) {
+        Ok(_) => exhibit.killed_in_model = piece.harm.broken().map(Into::into),
+        Err(error) => exhibit.failures.push(error.to_string()),
+    }
+    on_implementation(piece, trace, &mut exhibit);
+    exhibit
+}
+
+/// The exhibit before anything was looked for.
+fn begun(piece: &Piece) -> Exhibit {
+    Exhibit {
+        guard: piece.guard.name().into(),
+        incident: piece.guard.incident().into(),
+        decider: None,
+        level: "model".into(),
+        property: Some(piece.harm.broken().unwrap_or(DELAYS).into()),
+        states_to_find: None,
+        trace_steps: None,
+        killed_in_model: None,
+        killed_on_implementation: None,
+        parts_at: None,
+        failures: Vec::new(),
+    }
+}
+
 fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
     scopes::named(piece.scope)
         .ok_or(MuseumError::UnknownScope { guard: piece.guard.name(), scope: piece.scope })
-}
-
-struct Found {
-    states: u64,
-    trace: Trace,
-}
-
-/// A shortest trace into a violation of the property.
-fn counterexample(
-    piece: &Piece,
-    plan: Plan,
-    property: Property,
-    options: Options<'_>,
-) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
-    let model = plan.model(GuardSet::without(piece.guard))?;
-    let explored = explorer::explore(&model, &options, |_, _| 0)?;
-    let mut found = explored.violations().filter(|verdict| verdict.property != EXPLORED);
-    let Some(state) = found.find_map(|verdict| verdict.first) else { return Ok(None) };
-    let trace = violation_trace(&model, &explored, property.name(), state);
-    let sound = plan.model(GuardSet::ALL)?;
-    let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
-    let trace = if begin_alike { trace } else { with_prelude_taken(&trace, &model, property)? };
-    Ok(Some(Found { states: u64::from(state) + 1, trace }))
-}
-
-/// The same trace with the scope's prelude as its first steps: the guard bites in there.
-fn with_prelude_taken(trace: &Trace, model: &Rollcall, property: Property) -> Result<Trace, MuseumError> {
-    let mut header = trace.header.clone();
-    let prelude = std::mem::take(&mut header.scope.prelude);
-    let actions = prelude.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
-    let scenario = Trace::scenario(header, actions);
-    let mut judge = Judge::new(&[property]);
-    let mut subject = ModelSubject::new(model.guards(), &[property]);
-    Ok(record_again(&mut subject, &scenario, |view, taken| judge.names(view, taken))?)
-}
-
-fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool) -> Options<'_> {
-    let interrupt = Some(interrupt);
-    Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
-}
-
-/// A shortest trace into a state that does not heal without the guard, the
-/// healing that fails, and the step that the sound rules would take from there.
-fn stuck(
-    plan: &Plan,
-    guard: Guard,
-    goal: Goal,
-    threads: usize,
-    interrupt: &AtomicBool,
-) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let without = plan.model(GuardSet::without(guard))?;
-    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
-    let first = recover(&without, &explored, threads, interrupt).stuck;
-    // Something less may be missed before.
-    let stuck = first.and_then(|mut first| {
-        first.missed.retain(|missed| missed.goal == goal);
-        if first.missed.is_empty() {
-            recover::first_that_misses(&without, &explored, goal, interrupt)
-        } else {
-            Some(first)
-        }
-    });
-    let Some(stuck) = stuck else { return Ok(None) };
-    let mut trace = stuck_trace(&without, &explored, &stuck);
-    if let Some((healed, other)) = parting(&without, &explored, &stuck) {
-        let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
-        let would = other.is_some();
-        let actions = trace.actions().take(way).cloned().chain(stuck.healing[..healed].iter().cloned());
-        trace = walk(&without, actions.chain(other).collect::<Vec<_>>());
-        trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
-        if let Some(last) = trace.steps.last_mut() {
-            let here = if would { "what the sound rules would do here" } else { "here the guard bites" };
-            last.note = format!("{here}; without {guard} {stuck}");
-        }
-    }
-    Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
-}
-
-/// Where the sound rules would heal otherwise: behind how many steps of the
-/// healing, and what they would do there, if that is something else.
-fn parting(
-    without: &Rollcall,
-    explored: &Exploration<State>,
-    stuck: &Stuck,
-) -> Option<(usize, Option<Action>)> {
-    let sound = without.with_guards(GuardSet::ALL);
-    let mut state = without.at_rest(&explored.states.get(stuck.state));
-    for (healed, action) in stuck.healing.iter().enumerate() {
-        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
-            return Some((healed, Some(other)));
-        }
-        let after = without.step(&state, action);
-        if after != sound.step(&state, action) {
-            return Some((healed + 1, None));
-        }
-        state = after.0;
-    }
-    if stuck.healing.len() == BOUND {
-        return None;
-    }
-    let shows = || heal::change_that_shows(without, &state, stuck.first().region);
-    let action = heal::next(&sound, &state).or_else(shows)?;
-    Some((stuck.healing.len(), Some(action)))
-}
-
-/// A shortest trace to a step that the rules decide otherwise without the
-/// guard. Up to that step both say the same, so the sound states are searched.
-fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let sound = plan.model(GuardSet::ALL)?;
-    let without = sound.with_guards(GuardSet::without(piece.guard));
-    let explored = explorer::explore(&sound, &options, |_, _| 0)?;
-    let mut actions = Vec::new();
-    for (index, state) in (0..).zip(explored.states.iter()) {
-        let state = &state;
-        actions.clear();
-        without.actions(state, &mut actions);
-        // Another word for a refusal is no harm.
-        let bites = |action: &&Action| {
-            let ((sound, _), (without, outcome)) = (sound.step(state, action), without.step(state, action));
-            sound != without && (outcome.is_done() || sound != *state)
-        };
-        if let Some(action) = actions.iter().find(bites) {
-            let trace = trap_trace(&without, &explored, index, action);
-            return Ok(Some(Found { states: u64::from(index) + 1, trace }));
-        }
-    }
-    Ok(None)
-}
-
-/// Only time is lost: without the guard, too, every state of the scope heals.
-fn more_than_delay(
-    plan: &Plan,
-    guard: Guard,
-    threads: usize,
-    interrupt: &AtomicBool,
-) -> Result<Option<String>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
-    let without = plan.model(GuardSet::without(guard))?;
-    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
-    let recovery = recover(&without, &explored, threads, interrupt);
-    let stuck = recovery.stuck.map(|stuck| format!("more than time is lost: state {}: {stuck}", stuck.state));
-    Ok(stuck.or_else(|| (!recovery.finished).then(|| "whether more than time is lost is not known".into())))
-}
-
-/// The way to `state` and the step there, as the rules without the guard take it.
-fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
-    let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
-    let mut trace = walk(without, way.chain([action.clone()]));
-    if let Some(last) = trace.steps.last_mut() {
-        last.note = format!("here the guard bites; {DELAYS}");
-    }
-    trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
-    trace
-}
-
-/// The sound store must part from the trace, the store without the guard must
-/// follow it to the end.
-fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
-    exhibit.parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
-        Err(ReplayError::Diverged(divergence)) if divergence.step > 0 => Some(divergence.step),
-        Err(error) => {
-            exhibit.failures.push(error.to_string());
-            return;
-        }
-        Ok(_) => {
-            exhibit.failures.push("the sound implementation follows the trace to its end".into());
-            return;
-        }
-    };
-    let Some(parts_at) = exhibit.parts_at else { return };
-    let Some(guard) = rollcall_impl::Guard::from_name(piece.guard.name()) else {
-        exhibit.level = "model".into();
-        exhibit.killed_on_implementation =
-            Some(format!("sound raft-rs parts from the trace at step {parts_at}"));
-        return;
-    };
-    exhibit.decider = Some(guard.decider().to_string());
-    match follow(World::new(Dropped(guard)), trace) {
-        Ok(violated) => {
-            exhibit.level = "both".into();
-            match piece.harm {
-                Harm::Safety(property) if violated.contains(&property.name().to_string()) => {
-                    exhibit.killed_on_implementation = Some(property.name().into());
-                }
-                Harm::Safety(property) => exhibit.failures.push(format!(
-                    "without the guard the implementation follows the trace and does not violate {}",
-                    property.name()
-                )),
-                // It shows every view in which the model misses the goal.
-                Harm::Recovery(goal) => exhibit.killed_on_implementation = Some(goal.name().into()),
-                Harm::Delay if parts_at == trace.steps.len() as u64 => {}
-                Harm::Delay => exhibit.failures.push(format!(
-                    "the sound implementation parts from the trap at step {parts_at}, before it bites"
-                )),
-            }
-        }
-        Err(why) => exhibit.failures.push(why),
-    }
-}
-
-/// Replays the trace; the properties that are violated at its end.
-fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
-    replay(&mut world, trace, Sides::MODEL_AND_IMPL).map_err(|error| {
-        format!("the implementation without the guard does not follow the trace:\n{error}")
-    })?;
-    // The views are equal to the trace's, so the trace's are judged.
-    let mut judge = Judge::named(&trace.header.properties).map_err(|error| error.to_string())?;
-    let mut violated = Vec::new();
-    if let Some(view) = &trace.header.view {
-        violated = judge.names(view, None);
-    }
-    for step in &trace.steps {
-        if let (Some(view), Some(outcome)) = (&step.view, &step.outcome) {
-            violated = judge.names(view, Some((&step.action, outcome)));
-        }
-    }
-    Ok(violated)
 }

@@ -6,7 +6,7 @@
 //! more than one pass. The states are looked at in breadth-first order and the
 //! first that does not heal is reported: its way is a shortest one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -191,6 +191,33 @@ pub fn first_that_misses(
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
     })
+}
+
+/// The first state that does not heal, for each goal that is missed anywhere.
+pub fn first_of_each(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    interrupt: &AtomicBool,
+) -> BTreeMap<Goal, Stuck> {
+    let (known, mut way) = (Known::new(), Vec::new());
+    let mut first = BTreeMap::new();
+    for (index, state) in (0..).zip(explored.states.iter()) {
+        let state = &state;
+        if interrupt.load(Ordering::Relaxed) {
+            break;
+        }
+        way.clear();
+        if let Err(found) = heal_one(model, &known, model.at_rest(state), &mut way) {
+            for missed in &found.missed {
+                let of_goal =
+                    || Stuck { state: index, healing: found.healing.clone(), missed: vec![missed.clone()] };
+                first.entry(missed.goal).or_insert_with(of_goal);
+            }
+            // Whoever comes here later misses the same.
+            known.add(&way);
+        }
+    }
+    first
 }
 
 /// What is missed where the schedule does not end: a leader, if that is still

@@ -1,34 +1,57 @@
-//! Every guard dropped once: somebody notices, in the model and on the
-//! implementation, and the traces under `traces/museum` are those that
-//! `rollcall museum --out traces/museum` writes.
+//! Every guard dropped: somebody notices, in the model and on the
+//! implementation. Exhibits of smoke scopes are looked for again and must come
+//! out as the traces under `traces/museum` that `rollcall museum --out
+//! traces/museum` writes; of the others the trace is judged that was kept. Of
+//! the kill matrix what is kept must be about the guards and checks that there
+//! are.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use rollcall_checks::museum::{Exhibit, Harm, PIECES, show};
+use rollcall_checks::museum::checks::Check;
+use rollcall_checks::museum::{Exhibit, Harm, PIECES, Piece, Shown, show, show_again};
 use rollcall_model::Guard;
+use rollcall_model::scopes::{self, Size};
 use rollcall_traces::Trace;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum")
 }
 
+fn matrix() -> String {
+    let path = folder().join("../matrix.txt");
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[test]
-fn every_guard_of_the_model_is_shown_once() {
-    let shown: Vec<Guard> = PIECES.iter().map(|piece| piece.guard).collect();
-    let all: BTreeSet<Guard> = Guard::ALL.iter().copied().collect();
-    assert_eq!(shown.iter().copied().collect::<BTreeSet<_>>(), all);
-    assert_eq!(shown.len(), all.len(), "a guard is shown twice");
+fn every_guard_of_the_model_is_shown_and_no_harm_of_it_twice() {
+    let shown: BTreeSet<Guard> = PIECES.iter().map(|piece| piece.guard).collect();
+    assert_eq!(shown, Guard::ALL.iter().copied().collect());
+    let names: BTreeSet<String> = PIECES.iter().map(Piece::name).collect();
+    assert_eq!(names.len(), PIECES.len(), "two exhibits have one name");
 }
 
 #[test]
 fn a_missing_guard_is_noticed_on_both_sides() {
     let mut failures = Vec::new();
     for piece in PIECES {
-        let shown = show(piece, 2, &AtomicBool::new(false)).expect("the piece can be looked for");
-        failures.extend(shown.exhibit.failures.iter().map(|why| format!("{}: {why}", piece.guard)));
-        let Exhibit { killed_in_model, killed_on_implementation, parts_at, .. } = &shown.exhibit;
+        let path = folder().join(format!("{}.jsonl", piece.name()));
+        let kept = match Trace::read(&path) {
+            Ok(kept) => kept,
+            Err(error) => {
+                failures.push(error.to_string());
+                continue;
+            }
+        };
+        let is_smoke = scopes::named(piece.scope).is_some_and(|plan| plan.size == Size::Smoke);
+        let Shown { exhibit, trace } = if is_smoke {
+            show(piece, 2, &AtomicBool::new(false)).expect("the piece can be looked for")
+        } else {
+            Shown { exhibit: show_again(piece, &kept), trace: Some(kept.clone()) }
+        };
+        failures.extend(exhibit.failures.iter().map(|why| format!("{}: {why}", piece.name())));
+        let Exhibit { killed_in_model, killed_on_implementation, parts_at, .. } = &exhibit;
         let noticed = match piece.harm {
             Harm::Safety(_) | Harm::Recovery(_) => {
                 killed_in_model.is_some() && killed_on_implementation.is_some()
@@ -37,13 +60,10 @@ fn a_missing_guard_is_noticed_on_both_sides() {
             Harm::Delay => killed_in_model.is_none() && killed_on_implementation.is_none(),
         };
         if !noticed || parts_at.is_none() {
-            failures.push(format!("{}: nobody notices on one side", piece.guard));
+            failures.push(format!("{}: nobody notices on one side", piece.name()));
         }
-        let path = folder().join(format!("{}.jsonl", piece.guard));
-        match (&shown.trace, Trace::read(&path)) {
-            (Some(trace), Ok(kept)) if *trace == kept => {}
-            (_, Ok(_)) => failures.push(format!("{} is not what is found now", path.display())),
-            (_, Err(error)) => failures.push(error.to_string()),
+        if trace.is_some_and(|trace| trace != kept) {
+            failures.push(format!("{} is not what is found now", path.display()));
         }
     }
     assert!(
@@ -54,9 +74,58 @@ fn a_missing_guard_is_noticed_on_both_sides() {
 
 #[test]
 fn no_trace_is_left_of_a_guard_that_is_gone() {
-    let known: BTreeSet<String> = PIECES.iter().map(|piece| format!("{}.jsonl", piece.guard)).collect();
+    let known: BTreeSet<String> = PIECES.iter().map(|piece| format!("{}.jsonl", piece.name())).collect();
     for entry in std::fs::read_dir(folder()).expect("traces/museum") {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         assert!(known.contains(&name), "traces/museum/{name} belongs to no guard");
+    }
+}
+
+/// `rollcall museum --matrix > traces/matrix.txt` writes it, in minutes.
+#[test]
+fn the_kill_matrix_is_about_the_guards_and_checks_that_there_are() {
+    let text = matrix();
+    let parts: Vec<&str> = text.trim_end().split("\n\n").collect();
+    let [_, rows, columns] = parts[..] else { panic!("a head, the rows and the columns") };
+    let checks: Vec<String> = Check::all().map(|check| check.name().to_string()).collect();
+    // Two lines number the columns.
+    let rows: Vec<(&str, Vec<&str>)> = rows
+        .lines()
+        .skip(2)
+        .map(|row| row.split_once(' ').expect("a guard and its cells"))
+        .map(|(guard, cells)| (guard, cells.split_whitespace().collect()))
+        .collect();
+    for (guard, cells) in &rows {
+        assert_eq!(cells.len(), checks.len(), "{guard}: a cell for each check");
+        assert!(cells.iter().all(|cell| ["b", "m", "i", "."].contains(cell)), "{guard}: {cells:?}");
+        assert!(cells.iter().any(|cell| *cell != "."), "nobody notices that {guard} is missing");
+    }
+    let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
+    let guards = Guard::ALL.iter().map(|guard| guard.name()).chain(below.map(|guard| guard.name()));
+    assert_eq!(rows.iter().map(|(guard, _)| *guard).collect::<Vec<_>>(), guards.collect::<Vec<_>>());
+    let listed: Vec<String> = (0..checks.len())
+        .map(|at| {
+            let kills = rows.iter().filter(|(_, cells)| cells[at] != ".").count();
+            assert!(kills > 0, "{} notices no guard's absence", checks[at]);
+            format!("{} {}: {kills}", at + 1, checks[at])
+        })
+        .collect();
+    assert_eq!(columns.lines().map(str::trim).collect::<Vec<_>>(), listed);
+}
+
+/// What an exhibit says, the matrix says too.
+#[test]
+fn the_kill_matrix_has_every_exhibit() {
+    let text = matrix();
+    for piece in PIECES {
+        let broken = match piece.harm {
+            Harm::Safety(property) => Check::Property(property),
+            Harm::Recovery(goal) => Check::Goal(goal),
+            Harm::Delay => continue,
+        };
+        let column = Check::all().position(|check| check == broken).expect("a check");
+        let row = text.lines().find_map(|row| row.strip_prefix(piece.guard.name())?.strip_prefix(' '));
+        let cell = row.and_then(|cells| cells.split_whitespace().nth(column));
+        assert_eq!(cell, Some("b"), "{} and {broken}", piece.guard);
     }
 }

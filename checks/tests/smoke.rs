@@ -75,6 +75,7 @@ scopes! {
         replace_a_lost_store
         leader_removed_after_handover
         two_voters_to_one
+        three_voters_to_one
         old_term_leader
         promoted_while_it_needs_a_snapshot
         joins_again_with_the_same_id

@@ -143,6 +143,10 @@ guards! {
     ChangeWaitsForOwnElection "change_waits_for_own_election" Raft,
     /// An entry of an old term is committed by counting replicas (Raft, Figure 8).
     CommitOwnTerm "commit_own_term" Raft,
+    /// A voter forgets whom it voted for, and a term has two leaders (Raft paper, 5.2).
+    OneVoteATerm "one_vote_a_term" Raft,
+    /// An entry is overwritten and what lies behind it stays, though it follows another entry now (Raft paper, Figure 2).
+    ConflictTruncates "conflict_truncates" Raft,
     /// A joint quorum is counted over the union of both halves.
     JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
     /// A leader answers a read without asking whether it still leads (row 4).
@@ -205,6 +209,8 @@ guards! {
     BuriedByCount "buried_by_count" PlacementDriver,
     /// A report that is behind is believed, and the key space turns back (row 35, tikv#3868).
     StaleReportRefused "stale_report_refused" PlacementDriver,
+    /// A report whose only news is a new leader changes nothing, and orders go to who led before (PD `region.go`, `RegionGuide`).
+    LeaderChangeBelieved "leader_change_believed" PlacementDriver,
     /// A second operator takes the place of one that is half done (row 38).
     OneOperatorARegion "one_operator_a_region" PlacementDriver,
     /// A live voter is removed and the dead outvote the living (row 46).

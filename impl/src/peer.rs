@@ -23,6 +23,7 @@ use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
 use crate::size::Size;
 use crate::snapshot::{SnapshotBody, Staged};
 use crate::step::{Failure, Step};
+use crate::unsound;
 
 /// One replica of one region.
 pub(crate) struct Peer {
@@ -205,7 +206,13 @@ impl Peer {
         let sent = step.out.len();
         self.asker = Some(from);
         let term = message.term;
-        let mut result = self.with_raft(step, body, |node| node.step(message));
+        self.forget_vote(&message, step.guards);
+        let behind = self.entries_behind(&message, step.guards);
+        let mut result = self.with_raft(step, body, |node| {
+            node.step(message)?;
+            unsound::keep_behind(node, &behind);
+            Ok(())
+        });
         if kind == MessageType::MsgTimeoutNow && self.campaigns_unapplied(term, step.guards) {
             result = self.campaign_unapplied_step(step, true);
         }

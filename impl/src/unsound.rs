@@ -4,7 +4,9 @@
 //! rules from outside, in the way the incident had it. In a sound store every
 //! question below is answered at compile time and nothing of this remains.
 
-use raft::eraftpb::{ConfChange, ConfChangeSingle, ConfChangeType, ConfChangeV2, Message, MessageType};
+use raft::eraftpb::{
+    ConfChange, ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType,
+};
 use raft::{CAMPAIGN_ELECTION, CAMPAIGN_TRANSFER, RawNode, StateRole};
 
 use crate::command::{Command, RaftChange};
@@ -50,6 +52,25 @@ impl Peer {
         if heartbeat && !guards.holds(Guard::HeartbeatCommitBounded) {
             message.commit = self.node.raft.raft_log.committed;
         }
+    }
+
+    /// A voter that is asked in its own term forgets whom it voted for.
+    pub(crate) fn forget_vote(&mut self, message: &Message, guards: impl Guards) {
+        let raft = &mut self.node.raft;
+        let is_asked = message.get_msg_type() == MessageType::MsgRequestVote && message.term == raft.term;
+        if !guards.holds(Guard::OneVoteATerm) && is_asked && raft.state == StateRole::Follower {
+            raft.vote = raft::INVALID_ID;
+        }
+    }
+
+    /// The entries behind the last that an append brings, for a peer that keeps them.
+    pub(crate) fn entries_behind(&self, message: &Message, guards: impl Guards) -> Vec<Entry> {
+        if guards.holds(Guard::ConflictTruncates) || message.get_msg_type() != MessageType::MsgAppend {
+            return Vec::new();
+        }
+        let last = message.index + message.entries.len() as u64;
+        let known = self.storage().log.iter().map(|(entry, _)| entry);
+        known.filter(|entry| entry.index > last).cloned().collect()
     }
 
     /// Campaigns whatever waits to be applied, where raft-rs would not.
@@ -183,5 +204,13 @@ impl Peer {
         let config = self.config.raft(self.id, storage.applied);
         self.node = RawNode::new(&config, storage, &LOGGER)?;
         self.with_raft(step, Some(first.body), |node| node.step(message))
+    }
+}
+
+/// Puts back what raft cut off behind an entry that conflicted, if it did.
+pub(crate) fn keep_behind(node: &mut RawNode<PeerStorage>, behind: &[Entry]) {
+    let log = &mut node.raft.raft_log;
+    if behind.first().is_some_and(|first| log.last_index() + 1 == first.index) {
+        log.append(behind);
     }
 }

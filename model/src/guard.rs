@@ -98,6 +98,10 @@ guards! {
     AnswerCopiesRegion = "answer_copies_region",
     /// Only an entry of the leader's own term is committed by counting (Figure 8 of the Raft paper).
     CommitOwnTerm = "commit_own_term",
+    /// A voter votes once in a term; else two are elected in it (Raft paper, 5.2).
+    OneVoteATerm = "one_vote_a_term",
+    /// An entry that conflicts goes with all behind it; else two logs agree on a later entry and differ before (Raft paper, Figure 2).
+    ConflictTruncates = "conflict_truncates",
     /// A merge that carries no entries forwards the commit index all the same; else a target waits for its source for ever (row 35, tikv#5512).
     MergeForwardsCommit = "merge_forwards_commit",
     /// A source that gives itself up raises conf_ver too; else a conf change that is under way takes effect in the middle (TiKV `exec_prepare_merge`).
@@ -118,6 +122,8 @@ guards! {
     BuriedByCount = "buried_by_count",
     /// PD believes no report that is behind what it knows; else it goes back to members that are gone (tikv#3868, B10).
     StaleReportRefused = "stale_report_refused",
+    /// PD believes a report whose only news is who leads; else its orders go to who led before (PD `region.go`, `RegionGuide`).
+    LeaderChangeBelieved = "leader_change_believed",
     /// A region has one operator; else a plan that is half done is lost (row 38).
     OneOperatorARegion = "one_operator_a_region",
     /// No live voter is told to go if the dead would then outvote the living; else a script of remove-peer ends a majority (row 46).
@@ -162,7 +168,7 @@ impl fmt::Display for Guard {
 /// The guards that hold: all by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GuardSet {
-    dropped: u64,
+    dropped: u128,
 }
 
 impl GuardSet {
@@ -171,18 +177,18 @@ impl GuardSet {
 
     /// Every guard but one.
     pub fn without(guard: Guard) -> GuardSet {
-        GuardSet { dropped: 1 << guard as u8 }
+        GuardSet { dropped: 1u128 << guard as u8 }
     }
 
     /// These but one more.
     #[must_use]
     pub fn and_without(self, guard: Guard) -> GuardSet {
-        GuardSet { dropped: self.dropped | 1 << guard as u8 }
+        GuardSet { dropped: self.dropped | 1u128 << guard as u8 }
     }
 
     /// Whether `guard` holds.
     pub fn holds(self, guard: Guard) -> bool {
-        self.dropped & (1 << guard as u8) == 0
+        self.dropped & (1u128 << guard as u8) == 0
     }
 
     /// The guards that do not hold.

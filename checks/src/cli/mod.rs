@@ -4,6 +4,7 @@ mod check;
 mod lasting;
 mod list;
 mod lookup;
+mod matrix;
 mod museum;
 mod named;
 mod out;
@@ -118,7 +119,10 @@ enum Ask {
     Museum {
         /// Only this guard
         guard: Option<String>,
-        /// Where the traces are written, one a guard
+        /// Every guard against every check: who kills whom, within bounds
+        #[arg(long, conflicts_with = "out")]
+        matrix: bool,
+        /// Where the traces are written, one an exhibit
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
         /// One JSON object an exhibit instead of a table
@@ -236,7 +240,8 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         }
         Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
-        Ask::Museum { guard, out, json } => museum::run(guard.as_deref(), out.as_deref(), json),
+        Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),
+        Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
         Ask::Scopes => list::scopes(),

@@ -10,12 +10,7 @@ use super::{End, INTERRUPTED};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
 
 pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result<End> {
-    if let Some(name) = guard {
-        let below = rollcall_impl::Guard::from_name(name).is_some_and(|guard| guard.is_implementation_only());
-        if !below {
-            super::lookup::guard(name)?;
-        }
-    }
+    guard.map(super::lookup::any_guard).transpose()?;
     if let Some(folder) = out
         && !folder.is_dir()
     {
@@ -28,7 +23,7 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
         }
         let shown = show(piece, super::default_threads(), &INTERRUPTED)?;
         if let (Some(folder), Some(trace)) = (out, &shown.trace) {
-            let path = folder.join(format!("{}.jsonl", piece.guard));
+            let path = folder.join(format!("{}.jsonl", piece.name()));
             trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
         }
         if json {

@@ -216,6 +216,8 @@ fn a_museum_without_that_piece_or_without_a_place() {
     let says = "did you mean `snapshot_once`?";
     refused(&folder, &["museum", "snapshot_onc"], "unknown guard `snapshot_onc`", says);
     refused(&folder, &["museum", "snapshot_once", "--out", "nowhere"], "nowhere is not a folder", "");
+    refused(&folder, &["museum", "--matrix", "snapshot_onc"], "unknown guard `snapshot_onc`", says);
+    folder.ends(&["museum", "--matrix", "--out", "."], 2);
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.stores.record(report.leader.store)?;
         self.regions.check(&report, self.guards)?;
         let (id, region) = (report.region.id, report.region.clone());
-        let accepted = self.regions.accept(report);
+        let accepted = self.regions.accept(report, self.guards);
         for region in accepted.displaced {
             step.batch.push(PdWrite::ForgetRegion(region));
             step.outputs.push(PdOutput::RegionDisplaced { region });

@@ -185,13 +185,21 @@ impl Regions {
     }
 
     /// Believes a report that was checked.
-    pub(crate) fn accept(&mut self, report: RegionReport) -> Accepted {
+    pub(crate) fn accept(&mut self, report: RegionReport, guards: impl Guards) -> Accepted {
         let id = report.region.id;
         let others = self.overlapping(&report.region).map(|known| known.region.id);
         let displaced: Vec<RegionId> = others.filter(|other| *other != id).collect();
         displaced.iter().for_each(|other| self.remove(*other));
         let changed = self.get(id).is_none_or(|known| known.region != report.region);
-        self.insert(KnownRegion::reported(report));
+        let led = self.get(id).filter(|known| !changed && known.leader.is_some());
+        let led = led
+            .filter(|_| !guards.holds(Guard::LeaderChangeBelieved))
+            .map(|known| (known.leader, known.term));
+        let mut known = KnownRegion::reported(report);
+        if let Some(before) = led {
+            (known.leader, known.term) = before;
+        }
+        self.insert(known);
         Accepted { displaced, changed }
     }
 

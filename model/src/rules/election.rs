@@ -106,6 +106,9 @@ pub(crate) fn decide(
     if term > voter.term {
         raft::become_follower(voter, term, 0);
     }
+    if voter.role == Role::Follower && !guards.holds(Guard::OneVoteATerm) {
+        voter.vote = 0;
+    }
     let may_vote = voter.vote == envelope.from.id || (voter.vote == 0 && voter.leader == 0);
     let own = (voter.log.last_term(), voter.log.last_index());
     if may_vote && (last.term, last.index) >= own {

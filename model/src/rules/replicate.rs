@@ -151,9 +151,14 @@ pub(crate) fn append(
         .zip(entries)
         .position(|(index, entry)| follower.log.term(index) != Some(entry.term));
     if let Some(new) = conflict {
-        let kept = previous.index + new as u64 - follower.log.truncated.index;
-        follower.log.entries.truncate(kept as usize);
-        follower.log.entries.extend_from_slice(&entries[new..]);
+        let kept = (previous.index + new as u64 - follower.log.truncated.index) as usize;
+        let known = follower.log.entries.len();
+        let replaced = if guards.holds(Guard::ConflictTruncates) {
+            known
+        } else {
+            known.min(kept + entries.len() - new)
+        };
+        follower.log.entries.splice(kept..replaced, entries[new..].iter().cloned());
     }
     let last = previous.index + entries.len() as u64;
     raft::commit_to(follower, commit.min(last), guards);

@@ -19,6 +19,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         replace_a_lost_store(standard),
         leader_removed_after_handover(standard),
         two_voters_to_one(standard),
+        three_voters_to_one(standard),
         old_term_leader(standard),
         promoted_while_it_needs_a_snapshot(standard),
         joins_again(standard, "joins_again_with_the_same_id", 3),
@@ -204,6 +205,34 @@ fn two_voters_to_one(standard: bool) -> Asked {
         scope,
         vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
         vec!["vote, answer lost", "replicate, answer lost"],
+    )
+}
+
+fn three_voters_to_one(standard: bool) -> Asked {
+    let demote = |store| change(ChangeKind::AddLearner, store, store);
+    let asked = scope(
+        "three_voters_to_one",
+        "two of three voters go and both know it, or neither: can the one and the two elect apart (etcd-io/raft#456)?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let removals = if standard {
+        vec![remove(3, 3), enter_joint(&[demote(2)]), Command::LeaveJoint]
+    } else {
+        vec![enter_joint(&[demote(2), demote(3)]), Command::LeaveJoint]
+    };
+    let scope = Scope {
+        commands: removals,
+        rounds: vec![if standard { Entries::One } else { Entries::All }],
+        campaigners: vec![1, 2],
+        crashers: vec![1],
+        budgets: Budgets { elections: 2, crashes: 1, changes: either(standard, 3, 2), ..Budgets::default() },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::StoreDown],
+        vec!["campaign", "enter joint", "leave joint", "crash"],
     )
 }
 

@@ -78,6 +78,7 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
     if is_stale(draft, region, report.term) && draft.holds(Guard::StaleReportRefused) {
         return Err(Reason::RegionStale);
     }
+    let believes_leader = draft.holds(Guard::LeaderChangeBelieved);
     let pd = draft.pd_mut();
     let displaced = |known: &KnownRegion| known.region.id != region.id && known.region.overlaps(region);
     let gone: Vec<RegionId> =
@@ -86,13 +87,13 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
         pd.regions.remove(&other);
         pd.operators.remove(&other);
     }
-    let known = KnownRegion {
-        region: region.clone(),
-        leader: report.from.id,
-        term: report.term,
-        pending: pending.clone(),
-        down: down.clone(),
+    let before = pd.regions.get(&region.id).filter(|known| known.leader != 0 && known.region == *region);
+    let (leader, term) = match before {
+        Some(known) if !believes_leader => (known.leader, known.term),
+        _ => (report.from.id, report.term),
     };
+    let known =
+        KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
     pd.regions.insert(region.id, known);
     Ok(operator::compare(draft, region.id, true))
 }

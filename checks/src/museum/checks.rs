@@ -1,0 +1,60 @@
+//! Who can kill a guard's absence: the columns of the kill matrix.
+
+use std::fmt;
+
+use rollcall_model::heal::Goal;
+use rollcall_model::properties::Property;
+use serde::{Serialize, Serializer};
+
+use super::BELOW_THE_GRAIN;
+
+/// Something that may notice that a guard is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Check {
+    /// A property is violated.
+    Property(Property),
+    /// A state does not heal.
+    Goal(Goal),
+    /// A transition differs.
+    Tour,
+    /// What is refused on one side is not refused on the other, or otherwise.
+    Probes,
+    /// A random schedule differs.
+    Schedules,
+    /// The implementation's test of the guard's name fails.
+    NamedTest,
+}
+
+impl Check {
+    /// Every check, in the order of the columns.
+    pub fn all() -> impl Iterator<Item = Check> {
+        let properties = Property::ALL.iter().map(|property| Check::Property(*property));
+        let goals = Goal::ALL.iter().map(|goal| Check::Goal(*goal));
+        let others = [Check::Tour, Check::Probes, Check::Schedules, Check::NamedTest];
+        properties.chain(goals).chain(others)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Check::Property(property) => property.name(),
+            Check::Goal(goal) => goal.name(),
+            Check::Tour => "tour",
+            Check::Probes => "probes",
+            Check::Schedules => "schedules",
+            Check::NamedTest => BELOW_THE_GRAIN,
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Check {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

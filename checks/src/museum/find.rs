@@ -1,0 +1,177 @@
+//! The shortest ways: into a violation, into a state that does not heal, to a
+//! step that is decided otherwise.
+
+use std::sync::atomic::AtomicBool;
+
+use rollcall_model::heal::{self, Goal};
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::Plan;
+use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
+use rollcall_traces::{Action, Trace, Verdict, record_again};
+use stateright::Model;
+
+use super::{DELAYS, MuseumError, Piece};
+use crate::explorer::{self, Exploration, Options};
+use crate::judge::Judge;
+use crate::recover::{self, BOUND, Stuck, recover};
+use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
+
+pub(super) struct Found {
+    pub(super) states: u64,
+    pub(super) trace: Trace,
+}
+
+/// A shortest trace into a violation of the property.
+pub(super) fn counterexample(
+    piece: &Piece,
+    plan: Plan,
+    property: Property,
+    options: Options<'_>,
+) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
+    let model = plan.model(GuardSet::without(piece.guard))?;
+    let explored = explorer::explore(&model, &options, |_, _| 0)?;
+    let mut found = explored.violations().filter(|verdict| verdict.property != EXPLORED);
+    let Some(state) = found.find_map(|verdict| verdict.first) else { return Ok(None) };
+    let trace = violation_trace(&model, &explored, property.name(), state);
+    let sound = plan.model(GuardSet::ALL)?;
+    let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
+    let trace = if begin_alike { trace } else { with_prelude_taken(&trace, &model, &[property])? };
+    Ok(Some(Found { states: u64::from(state) + 1, trace }))
+}
+
+/// The same trace with the scope's prelude as its first steps: the guard bites in there.
+pub(super) fn with_prelude_taken(
+    trace: &Trace,
+    model: &Rollcall,
+    properties: &[Property],
+) -> Result<Trace, MuseumError> {
+    let mut header = trace.header.clone();
+    let prelude = std::mem::take(&mut header.scope.prelude);
+    let actions = prelude.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
+    let scenario = Trace::scenario(header, actions);
+    let mut judge = Judge::new(properties);
+    let mut subject = ModelSubject::new(model.guards(), properties);
+    Ok(record_again(&mut subject, &scenario, |view, taken| judge.names(view, taken))?)
+}
+
+pub(super) fn options(threads: usize, stop_at_first_violation: bool, interrupt: &AtomicBool) -> Options<'_> {
+    let interrupt = Some(interrupt);
+    Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
+}
+
+/// A shortest trace into a state that does not heal without the guard, the
+/// healing that fails, and the step that the sound rules would take from there.
+pub(super) fn stuck(
+    plan: &Plan,
+    guard: Guard,
+    goal: Goal,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let without = plan.model(GuardSet::without(guard))?;
+    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
+    let first = recover(&without, &explored, threads, interrupt).stuck;
+    // Something less may be missed before.
+    let stuck = first.and_then(|mut first| {
+        first.missed.retain(|missed| missed.goal == goal);
+        if first.missed.is_empty() {
+            recover::first_that_misses(&without, &explored, goal, interrupt)
+        } else {
+            Some(first)
+        }
+    });
+    let Some(stuck) = stuck else { return Ok(None) };
+    let mut trace = stuck_trace(&without, &explored, &stuck);
+    if let Some((healed, other)) = parting(&without, &explored, &stuck) {
+        let way = trace.steps.len() - stuck.healing.len().min(SHOWN);
+        let would = other.is_some();
+        let actions = trace.actions().take(way).cloned().chain(stuck.healing[..healed].iter().cloned());
+        trace = walk(&without, actions.chain(other).collect::<Vec<_>>());
+        trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
+        if let Some(last) = trace.steps.last_mut() {
+            let here = if would { "what the sound rules would do here" } else { "here the guard bites" };
+            last.note = format!("{here}; without {guard} {stuck}");
+        }
+    }
+    Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
+}
+
+/// Where the sound rules would heal otherwise: behind how many steps of the
+/// healing, and what they would do there, if that is something else.
+fn parting(
+    without: &Rollcall,
+    explored: &Exploration<State>,
+    stuck: &Stuck,
+) -> Option<(usize, Option<Action>)> {
+    let sound = without.with_guards(GuardSet::ALL);
+    let mut state = without.at_rest(&explored.states.get(stuck.state));
+    for (healed, action) in stuck.healing.iter().enumerate() {
+        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
+            return Some((healed, Some(other)));
+        }
+        let after = without.step(&state, action);
+        if after != sound.step(&state, action) {
+            return Some((healed + 1, None));
+        }
+        state = after.0;
+    }
+    if stuck.healing.len() == BOUND {
+        return None;
+    }
+    let shows = || heal::change_that_shows(without, &state, stuck.first().region);
+    let action = heal::next(&sound, &state).or_else(shows)?;
+    Some((stuck.healing.len(), Some(action)))
+}
+
+/// A shortest trace to a step that the rules decide otherwise without the
+/// guard. Up to that step both say the same, so the sound states are searched.
+pub(super) fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let sound = plan.model(GuardSet::ALL)?;
+    let without = sound.with_guards(GuardSet::without(piece.guard));
+    let explored = explorer::explore(&sound, &options, |_, _| 0)?;
+    let mut actions = Vec::new();
+    for (index, state) in (0..).zip(explored.states.iter()) {
+        let state = &state;
+        actions.clear();
+        without.actions(state, &mut actions);
+        // Another word for a refusal is no harm.
+        let bites = |action: &&Action| {
+            let ((sound, _), (without, outcome)) = (sound.step(state, action), without.step(state, action));
+            sound != without && (outcome.is_done() || sound != *state)
+        };
+        if let Some(action) = actions.iter().find(bites) {
+            let trace = trap_trace(&without, &explored, index, action);
+            return Ok(Some(Found { states: u64::from(index) + 1, trace }));
+        }
+    }
+    Ok(None)
+}
+
+/// Only time is lost: without the guard, too, every state of the scope heals.
+pub(super) fn more_than_delay(
+    plan: &Plan,
+    guard: Guard,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Result<Option<String>, MuseumError> {
+    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let without = plan.model(GuardSet::without(guard))?;
+    let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
+    let recovery = recover(&without, &explored, threads, interrupt);
+    let stuck = recovery.stuck.map(|stuck| format!("more than time is lost: state {}: {stuck}", stuck.state));
+    Ok(stuck.or_else(|| (!recovery.finished).then(|| "whether more than time is lost is not known".into())))
+}
+
+/// The way to `state` and the step there, as the rules without the guard take it.
+fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
+    let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
+    let mut trace = walk(without, way.chain([action.clone()]));
+    if let Some(last) = trace.steps.last_mut() {
+        last.note = format!("here the guard bites; {DELAYS}");
+    }
+    trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
+    trace
+}

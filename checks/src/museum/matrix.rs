@@ -1,0 +1,342 @@
+//! The kill matrix: every guard against every check, within bounds.
+//!
+//! A guard is dropped in the scopes of its exhibits and, for properties and
+//! goals, in every smoke scope of the same families; of each scope the first
+//! [`STATES`] states are explored, once for all. In the model a
+//! property kills by a violation, a goal by a state that does not heal, and the
+//! tour, the probes and the schedules by the sound implementation that parts
+//! from the unsound model. On the implementation a property or goal kills where
+//! the store without the guard follows the model's trace to the same end, and
+//! the others by the unsound implementation that parts from the sound model.
+//!
+//! What is empty was not killed within these bounds, which is not: cannot be.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rollcall_impl::{Dropped, Guards, Sound};
+use rollcall_model::scopes::{self, Family, Plan, Size};
+use rollcall_model::{Guard, GuardSet, Rollcall, State};
+use rollcall_traces::{Action, Subject, Trace};
+use serde::Serialize;
+
+use super::checks::Check;
+use super::find::{options, with_prelude_taken};
+use super::implementation::follow;
+use super::{MuseumError, PIECES};
+use crate::conformance::{Look, conform_in};
+use crate::explorer::{self, Exploration, Options};
+use crate::recover::{Stuck, first_of_each};
+use crate::schedules::Schedules;
+use crate::verify::{violation_trace, walk};
+use crate::world::World;
+
+/// So many states of a scope are explored without a guard, and a chunk's more.
+pub const STATES: u32 = 150_000;
+/// So many schedules are run.
+pub const CASES: u32 = 128;
+
+/// Where one check has killed one guard's absence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Kill {
+    /// The scope in which it was killed first; none where schedules or tests kill.
+    pub scope: Option<String>,
+    /// States looked at until then, for properties and goals.
+    pub states_to_find: Option<u64>,
+    /// Actions on the way there, for properties and goals.
+    pub trace_steps: Option<u64>,
+    /// Whether the model shows it.
+    pub in_model: bool,
+    /// Whether the implementation shows it.
+    pub on_implementation: bool,
+}
+
+/// What kills one guard's absence.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Row {
+    /// The guard.
+    pub guard: String,
+    /// The scopes that were looked through.
+    pub scopes: Vec<String>,
+    /// The states of these without the guard, as far as they were explored.
+    pub states: u64,
+    /// Who noticed.
+    #[serde(serialize_with = "as_list")]
+    pub kills: BTreeMap<Check, Kill>,
+}
+
+fn as_list<S: serde::Serializer>(kills: &BTreeMap<Check, Kill>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        check: Check,
+        #[serde(flatten)]
+        kill: &'a Kill,
+    }
+    serializer.collect_seq(kills.iter().map(|(check, kill)| Entry { check: *check, kill }))
+}
+
+impl Row {
+    fn add(&mut self, check: Check, kill: Kill) {
+        let (in_model, on_implementation) = (kill.in_model, kill.on_implementation);
+        if in_model || on_implementation {
+            let known = self.kills.entry(check).or_insert(kill);
+            known.in_model |= in_model;
+            known.on_implementation |= on_implementation;
+        }
+    }
+
+    fn kill(&self, check: Check) -> Kill {
+        self.kills.get(&check).cloned().unwrap_or_default()
+    }
+
+    /// Whether the check has nothing more to find on either side.
+    fn is_settled(&self, check: Check) -> bool {
+        let Kill { in_model, on_implementation, .. } = self.kill(check);
+        in_model && on_implementation
+    }
+}
+
+/// The guards that nobody kills, in words.
+pub fn unnoticed(rows: &[Row]) -> Vec<String> {
+    let alive = rows.iter().filter(|row| row.kills.is_empty());
+    alive.map(|row| format!("nobody notices that {} is missing", row.guard)).collect()
+}
+
+/// The checks that kill nobody of a whole matrix, in words.
+pub fn idle(rows: &[Row]) -> Vec<String> {
+    let idle = Check::all().filter(|check| rows.iter().all(|row| !row.kills.contains_key(check)));
+    idle.map(|check| format!("{check} notices no guard's absence")).collect()
+}
+
+/// A guard below the grain: its test kills it, wherever it is run.
+pub fn below_the_grain(guard: rollcall_impl::Guard) -> Row {
+    let kill = Kill { on_implementation: true, ..Kill::default() };
+    Row { guard: guard.name().into(), kills: [(Check::NamedTest, kill)].into(), ..Row::default() }
+}
+
+/// The scopes in which a guard is dropped: those of its exhibits first.
+fn scopes_of(guard: Guard) -> Vec<Plan> {
+    let shown = PIECES.iter().filter(|piece| piece.guard == guard);
+    let mut plans: Vec<Plan> = shown.filter_map(|piece| scopes::named(piece.scope)).collect();
+    let families: Vec<Family> = plans.iter().map(|plan| plan.family).collect();
+    let smoke = Family::ALL.iter().filter(|family| families.contains(family));
+    plans.extend(smoke.flat_map(|family| scopes::plans(*family, Size::Smoke)));
+    let mut seen = std::collections::BTreeSet::new();
+    plans.retain(|plan| seen.insert(plan.scope.name.clone()));
+    plans
+}
+
+/// A scope without its questions of reachability, explored by some rules.
+struct Explored {
+    plan: Plan,
+    model: Rollcall,
+    explored: Exploration<State>,
+}
+
+/// What is shared between the guards: every scope by sound rules, and the
+/// schedules that these offer.
+pub struct Matrix<'a> {
+    threads: usize,
+    interrupt: &'a AtomicBool,
+    sound: BTreeMap<String, Explored>,
+    offered: Option<(Schedules, Vec<Vec<Action>>)>,
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix without rows.
+    pub fn new(threads: usize, interrupt: &'a AtomicBool) -> Self {
+        Self { threads, interrupt, sound: BTreeMap::new(), offered: None }
+    }
+
+    /// Drops one guard and asks every check. Interrupted, the row is cut short.
+    ///
+    /// # Errors
+    /// Where a scope cannot be begun or explored without the guard.
+    pub fn row(&mut self, guard: Guard) -> Result<Row, MuseumError> {
+        let mut row = Row { guard: guard.name().into(), ..Row::default() };
+        for plan in scopes_of(guard) {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Ok(row);
+            }
+            let Explored { plan, model, explored } = self.explore(plan, GuardSet::without(guard))?;
+            row.scopes.push(plan.scope.name.clone());
+            row.states += explored.distinct();
+            let without = Without { guard, plan: &plan, model: &model, explored: &explored };
+            without.violations(&mut row)?;
+            without.stuck(&mut row, self.interrupt)?;
+            if PIECES.iter().any(|piece| piece.guard == guard && piece.scope == plan.scope.name) {
+                self.conform(&without, &mut row)?;
+            }
+        }
+        self.schedules(guard, &mut row)?;
+        Ok(row)
+    }
+
+    fn explore(&self, plan: Plan, guards: GuardSet) -> Result<Explored, MuseumError> {
+        let plan = Plan { reachable: Vec::new(), ..plan };
+        let model = plan.model(guards)?;
+        let options =
+            Options { max_states: STATES, keep_edges: true, ..options(self.threads, false, self.interrupt) };
+        let explored = explorer::explore(&model, &options, |_, _| 0)?;
+        Ok(Explored { plan, model, explored })
+    }
+
+    /// Each side without the guard against the other with it.
+    fn conform(&mut self, without: &Without<'_>, row: &mut Row) -> Result<(), MuseumError> {
+        let name = &without.plan.scope.name;
+        let looks = [(Check::Tour, Look::Transitions), (Check::Probes, Look::Probes)];
+        if looks.iter().all(|(check, _)| row.is_settled(*check)) {
+            return Ok(());
+        }
+        if !self.sound.contains_key(name) {
+            let sound = self.explore(without.plan.clone(), GuardSet::ALL)?;
+            self.sound.insert(name.clone(), sound);
+        }
+        let sound = &self.sound[name];
+        let dropped = rollcall_impl::Guard::from_name(without.guard.name()).map(Dropped);
+        for (check, look) in looks {
+            let known = row.kill(check);
+            let in_model = !known.in_model && self.parts(look, Sound, without.model, without.explored);
+            let drops = dropped.filter(|_| !known.on_implementation);
+            let on_implementation =
+                drops.is_some_and(|dropped| self.parts(look, dropped, &sound.model, &sound.explored));
+            row.add(
+                check,
+                Kill { scope: Some(name.clone()), in_model, on_implementation, ..Kill::default() },
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the implementation parts from the model.
+    fn parts<G: Guards + Send>(
+        &self,
+        look: Look,
+        guards: G,
+        model: &Rollcall,
+        explored: &Exploration<State>,
+    ) -> bool {
+        // That it does not take the prelude is a transition that differs.
+        if World::new(guards).reset(model.scope()).is_err() {
+            return look == Look::Transitions;
+        }
+        let covered = AtomicU64::new(0);
+        let (threads, interrupt) = (self.threads, self.interrupt);
+        conform_in(look, guards, model, explored, threads, interrupt, &covered).divergence.is_some()
+    }
+
+    fn schedules(&mut self, guard: Guard, row: &mut Row) -> Result<(), MuseumError> {
+        let interrupt = self.interrupt;
+        if self.offered.is_none() {
+            let sound = Schedules::new(GuardSet::ALL)?;
+            let drawn = sound.drawn(CASES, interrupt).collect();
+            self.offered = Some((sound, drawn));
+        }
+        let Some((sound, drawn)) = &self.offered else { return Ok(()) };
+        let on_implementation = rollcall_impl::Guard::from_name(guard.name()).is_some_and(|guard| {
+            let mut world = World::new(Dropped(guard));
+            let go_on = |_: &&Vec<Action>| !interrupt.load(Ordering::Relaxed);
+            let mut drawn = drawn.iter().take_while(go_on);
+            drawn.any(|actions| sound.disagreement(&mut world, actions, |_| {}).is_some())
+        });
+        let without = Schedules::new(GuardSet::without(guard))?;
+        let mut world = World::new(Sound);
+        let mut drawn = without.drawn(CASES, interrupt);
+        let in_model = drawn.any(|actions| without.disagreement(&mut world, &actions, |_| {}).is_some());
+        row.add(Check::Schedules, Kill { in_model, on_implementation, ..Kill::default() });
+        Ok(())
+    }
+}
+
+/// A scope as it is without a guard.
+struct Without<'a> {
+    guard: Guard,
+    plan: &'a Plan,
+    model: &'a Rollcall,
+    explored: &'a Exploration<State>,
+}
+
+impl Without<'_> {
+    fn violations(&self, row: &mut Row) -> Result<(), MuseumError> {
+        for property in self.model.checked() {
+            let check = Check::Property(*property);
+            let verdict = self.explored.verdicts.iter().find(|verdict| verdict.property == property.name());
+            let Some(state) = verdict.and_then(|verdict| verdict.first) else { continue };
+            if row.is_settled(check) {
+                continue;
+            }
+            let trace = violation_trace(self.model, self.explored, property.name(), state);
+            let shown = self.with_prelude(&trace)?;
+            let is_violated = |violated: Vec<String>| violated.iter().any(|name| name == property.name());
+            row.add(check, self.kill(state, &trace, self.followed(&shown).is_some_and(is_violated)));
+        }
+        Ok(())
+    }
+
+    fn stuck(&self, row: &mut Row, interrupt: &AtomicBool) -> Result<(), MuseumError> {
+        for (goal, stuck) in first_of_each(self.model, self.explored, interrupt) {
+            let check = Check::Goal(goal);
+            if row.is_settled(check) {
+                continue;
+            }
+            let trace = self.healing(&stuck);
+            let shown = self.with_prelude(&trace)?;
+            row.add(check, self.kill(stuck.state, &trace, self.followed(&shown).is_some()));
+        }
+        Ok(())
+    }
+
+    /// The way to a state that does not heal, and all of its healing.
+    fn healing(&self, stuck: &Stuck) -> Trace {
+        let way = self.explored.trace(self.model, stuck.state).steps.into_iter().map(|(action, _)| action);
+        walk(self.model, way.chain(stuck.healing.iter().cloned()))
+    }
+
+    /// A guard may bite in the prelude.
+    fn with_prelude(&self, trace: &Trace) -> Result<Trace, MuseumError> {
+        with_prelude_taken(trace, self.model, self.model.checked())
+    }
+
+    /// What the implementation without the guard violates at the end of the
+    /// trace, if it follows it there.
+    fn followed(&self, trace: &Trace) -> Option<Vec<String>> {
+        let guard = rollcall_impl::Guard::from_name(self.guard.name())?;
+        follow(World::new(Dropped(guard)), trace).ok()
+    }
+
+    fn kill(&self, state: u32, trace: &Trace, on_implementation: bool) -> Kill {
+        Kill {
+            scope: Some(self.plan.scope.name.clone()),
+            states_to_find: Some(u64::from(state) + 1),
+            trace_steps: Some(trace.steps.len() as u64),
+            in_model: true,
+            on_implementation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn killed_by(guard: &str, checks: impl IntoIterator<Item = Check>) -> Row {
+        let kill = Kill { in_model: true, ..Kill::default() };
+        let kills = checks.into_iter().map(|check| (check, kill.clone())).collect();
+        Row { guard: guard.into(), kills, ..Row::default() }
+    }
+
+    #[test]
+    fn a_guard_that_nobody_kills_is_named() {
+        let rows = [killed_by("one", [Check::Tour]), killed_by("alive", [])];
+        assert_eq!(unnoticed(&rows), ["nobody notices that alive is missing"]);
+        assert_eq!(unnoticed(&rows[..1]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_check_that_kills_nobody_is_named() {
+        let most = killed_by("most", Check::all().filter(|check| *check != Check::Tour));
+        let rows = [most, killed_by("one", [Check::Tour])];
+        assert_eq!(idle(&rows[..1]), ["tour notices no guard's absence"]);
+        assert_eq!(idle(&rows), Vec::<String>::new());
+    }
+}
