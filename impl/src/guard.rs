@@ -229,6 +229,22 @@ guards! {
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
     /// A peer that PD does not know of yet is made a tombstone by hand, at an epoch that it had left behind (row 37).
     TombstoneNeedsConfVerAdvance "tombstone_needs_conf_ver_advance" Store,
+    /// A peer that was made a tombstone by force is created again by the next heartbeat, without its log and its vote (row 52, TiKV `check_msg`).
+    TombstoneRefusesItself "tombstone_refuses_itself" Store,
+    /// The only voter of a region must hand over before it is replaced, and there is nobody; its store never leaves (pd#1923).
+    LoneLeaderMoves "lone_leader_moves" PlacementDriver,
+    /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x `removeDownOfflineReplica`).
+    ReplacementJoinsFirst "replacement_joins_first" PlacementDriver,
+    /// An operator that nobody can carry out stays, and its region gets no other (row 36).
+    OperatorsTimeOut "operators_time_out" PlacementDriver,
+    /// What is typed by hand takes up the patrol's limit, and the patrol's work waits for it (row 49, pd#3820).
+    LimitCountsOwnKind "limit_counts_own_kind" PlacementDriver,
+    /// A store counts as full by its share of space, though there is room for a small cluster (row 40, pd#3444).
+    SmallStoreMayFill "small_store_may_fill" PlacementDriver,
+    /// A store whose disk is gone is taken for there again (row 44, PD `ErrStoreDestroyed`).
+    DestroyedStaysGone "destroyed_stays_gone" PlacementDriver,
+    /// A Tombstone's record is thrown away with peers on it, and PD can judge them no more (pd#3664, pd#3343).
+    RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
 }
 
 impl Guard {
