@@ -41,6 +41,8 @@ mod stores;
 mod tombstones;
 
 #[cfg(test)]
+mod force;
+#[cfg(test)]
 mod forge;
 
 pub use clients::{no_lost_write, read_safety};

@@ -122,12 +122,12 @@ pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// The joint configuration is entered where the leader is, who stops, and on
-/// another store, whose peer wins by a majority of both halves.
+/// The joint configuration is entered where the leader is, who stops; another
+/// wins who has not heard that it is committed.
 fn led_by_another() -> Vec<Action> {
-    let applied = [1, 2].map(|store| apply(REGION, store));
-    let stops = [Action::Crash { store: 1 }, Action::Campaign { region: REGION, store: 2 }];
-    let answer = Answer::Given;
-    let votes = [3, 4].map(|voter| Action::Vote { region: REGION, candidate: 2, voter, answer });
-    applied.into_iter().chain(stops).chain(votes).collect()
+    let (region, answer) = (REGION, Answer::Given);
+    let stops = [apply(region, 1), apply(region, 2), Action::Crash { store: 1 }];
+    let wins =
+        [Action::Campaign { region, store: 2 }, Action::Vote { region, candidate: 2, voter: 3, answer }];
+    stops.into_iter().chain(wins).collect()
 }
