@@ -185,6 +185,8 @@ guards! {
     SplitReported "split_reported" Store,
     /// A first vote request that comes before the split is refused, and its region waits for an election (row 33).
     FirstMessageParked "first_message_parked" Store,
+    /// A message's size is taken for that of its entries; with what is around them the transport does not take it, and it is sent again as it is (row 50, tikv#9714).
+    MessageSizeBounded "message_size_bounded" Store,
     /// A merge that carries no entries forwards no commit index either; a target waits for its source for ever (row 35, tikv#5512).
     MergeForwardsCommit "merge_forwards_commit" Store,
     /// The source's conf_ver stays, and a conf change that is under way takes effect in the middle of a merge (TiKV `exec_prepare_merge`).
@@ -223,7 +225,7 @@ guards! {
     OrphansLeave "orphans_leave" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
-    /// A peer is sent to a store that nobody has heard from (row 48).
+    /// A peer is sent to a store that nobody has heard from (B10, target filters).
     TargetConnected "target_connected" PlacementDriver,
     /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
@@ -233,7 +235,7 @@ guards! {
     TombstoneRefusesItself "tombstone_refuses_itself" Store,
     /// The only voter of a region must hand over before it is replaced, and there is nobody; its store never leaves (pd#1923).
     LoneLeaderMoves "lone_leader_moves" PlacementDriver,
-    /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x `removeDownOfflineReplica`).
+    /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x).
     ReplacementJoinsFirst "replacement_joins_first" PlacementDriver,
     /// An operator that nobody can carry out stays, and its region gets no other (row 36).
     OperatorsTimeOut "operators_time_out" PlacementDriver,
@@ -268,6 +270,7 @@ impl Guard {
                 | Guard::SizeDeltaSaturates
                 | Guard::SplitReported
                 | Guard::FirstMessageParked
+                | Guard::MessageSizeBounded
         )
     }
 }

@@ -146,7 +146,7 @@ guards! {
     TombstoneRefusesItself = "tombstone_refuses_itself",
     /// An only voter hands over inside the joint configuration, to its successor; else nobody can take over, and its store never leaves (pd#1923).
     LoneLeaderMoves = "lone_leader_moves",
-    /// A voter that must move leaves only behind its successor; else a live one goes while another's process is stopped (row 48, PD 2.x `removeDownOfflineReplica`).
+    /// A voter that must move leaves only behind its successor; else a live one goes while another's process is stopped (row 48, PD 2.x).
     ReplacementJoinsFirst = "replacement_joins_first",
     /// An operator that takes too long is given up; else its region gets no other (row 36).
     OperatorsTimeOut = "operators_time_out",

@@ -76,7 +76,7 @@ fn orphan_may_fill() {
     assert_eq!(mends(Dropped(Guard::OrphanMayFill)), Err(PdRefusal::NoTarget));
 }
 
-/// Row 48: store 4 has not been heard of since the driver started.
+/// Store 4 has not been heard of since the driver started.
 #[test]
 fn target_connected() {
     fn target(guards: impl Guards) -> Result<Option<StoreId>, PdRefusal> {

@@ -50,7 +50,6 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
         budgets: Budgets {
             schedules: either(standard, 2, 1),
             transfers: 1,
-            timeouts: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
@@ -69,12 +68,12 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     );
     let asked = behind(asked, [leaves(2), leaves(3)]);
     let gone = [Action::Destroy { store: 3 }, Action::StoreSilent { store: 3 }];
-    let asked = if standard { asked } else { behind(asked, gone) };
+    let asked = if standard { successor_joined(asked, 4) } else { behind(asked, gone) };
     let scope = Scope {
         crashers: vec![3],
         campaigners: vec![1],
         budgets: Budgets {
-            schedules: either(standard, 2, 1),
+            schedules: 1,
             crashes: either(standard, 1, 0),
             silences: either(standard, 1, 0),
             ..Budgets::default()
