@@ -144,6 +144,14 @@ pub const PIECES: &[Piece] = &[
     delay(Guard::TargetConnected, "no_legal_target_smoke"),
     delay(Guard::LeaderHandsOverFirst, "leaders_store_leaves_smoke"),
     safety(Guard::TombstoneNeedsConfVerAdvance, Property::CleanTombstone, "tombstone_by_hand_smoke"),
+    safety(Guard::TombstoneRefusesItself, Property::NoResurrection, "tombstone_by_hand_smoke"),
+    recovery(Guard::LoneLeaderMoves, Goal::StoreLeaves, "one_replica_smoke"),
+    safety(Guard::ReplacementJoinsFirst, Property::NoUnsafeRemoval, "two_of_three_replicas_leave_smoke"),
+    recovery(Guard::OperatorsTimeOut, Goal::OperatorsEnd, "tombstone_by_hand_smoke"),
+    delay(Guard::LimitCountsOwnKind, "patrol_limited_smoke"),
+    recovery(Guard::SmallStoreMayFill, Goal::StoreLeaves, "target_full_by_share_smoke"),
+    safety(Guard::DestroyedStaysGone, Property::TombstoneAbsorbing, "leaving_store_stopped_smoke"),
+    safety(Guard::RecordKeptWhileListed, Property::TombstoneStoreEmpty, "split_racing_a_decommission_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use raft::NO_LIMIT;
 use slog::{Discard, Logger, o};
 use thiserror::Error;
 
@@ -37,6 +36,9 @@ pub struct Config {
     /// A region merges only if no replica is known to miss more entries than
     /// this (TiKV `merge-max-log-gap`).
     pub merge_max_log_gap: u64,
+    /// How many bytes the transport takes of one message; [`Config::NEVER`] for
+    /// any number (TiKV `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
+    pub max_message_size: u64,
 }
 
 /// A configuration that raft would refuse.
@@ -86,6 +88,7 @@ impl Config {
         split_check_diff: Config::NEVER,
         split_derive: Derive::Right,
         merge_max_log_gap: 10,
+        max_message_size: Config::NEVER,
     };
 
     /// Whether raft would take it.
@@ -117,7 +120,8 @@ impl Config {
             heartbeat_tick: self.heartbeat_tick,
             min_election_tick: self.drawn_election_tick,
             max_election_tick: self.drawn_election_tick + 1,
-            max_size_per_msg: NO_LIMIT,
+            // raft counts entries alone; the rest is the sender's to count.
+            max_size_per_msg: self.max_message_size,
             check_quorum: self.check_quorum,
             pre_vote: self.pre_vote,
             ..raft::Config::default()

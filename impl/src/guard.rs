@@ -189,6 +189,8 @@ guards! {
     SplitReported "split_reported" Store,
     /// A first vote request that comes before the split is refused, and its region waits for an election (row 33).
     FirstMessageParked "first_message_parked" Store,
+    /// A message's size is taken for that of its entries; with what is around them the transport does not take it, and it is sent again as it is (row 50, tikv#9714).
+    MessageSizeBounded "message_size_bounded" Store,
     /// A merge that carries no entries forwards no commit index either; a target waits for its source for ever (row 35, tikv#5512).
     MergeForwardsCommit "merge_forwards_commit" Store,
     /// The source's conf_ver stays, and a conf change that is under way takes effect in the middle of a merge (TiKV `exec_prepare_merge`).
@@ -229,12 +231,28 @@ guards! {
     OrphansLeave "orphans_leave" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
-    /// A peer is sent to a store that nobody has heard from (row 48).
+    /// A peer is sent to a store that nobody has heard from (B10, target filters).
     TargetConnected "target_connected" PlacementDriver,
     /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
     /// A peer that PD does not know of yet is made a tombstone by hand, at an epoch that it had left behind (row 37).
     TombstoneNeedsConfVerAdvance "tombstone_needs_conf_ver_advance" Store,
+    /// A peer that was made a tombstone by force is created again by the next heartbeat, without its log and its vote (row 52, TiKV `check_msg`).
+    TombstoneRefusesItself "tombstone_refuses_itself" Store,
+    /// The only voter of a region must hand over before it is replaced, and there is nobody; its store never leaves (pd#1923).
+    LoneLeaderMoves "lone_leader_moves" PlacementDriver,
+    /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x).
+    ReplacementJoinsFirst "replacement_joins_first" PlacementDriver,
+    /// An operator that nobody can carry out stays, and its region gets no other (row 36).
+    OperatorsTimeOut "operators_time_out" PlacementDriver,
+    /// What is typed by hand takes up the patrol's limit, and the patrol's work waits for it (row 49, pd#3820).
+    LimitCountsOwnKind "limit_counts_own_kind" PlacementDriver,
+    /// A store counts as full by its share of space, though there is room for a small cluster (row 40, pd#3444).
+    SmallStoreMayFill "small_store_may_fill" PlacementDriver,
+    /// A store whose disk is gone is taken for there again (row 44, PD `ErrStoreDestroyed`).
+    DestroyedStaysGone "destroyed_stays_gone" PlacementDriver,
+    /// A Tombstone's record is thrown away with peers on it, and PD can judge them no more (pd#3664, pd#3343).
+    RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
 }
 
 impl Guard {
@@ -258,6 +276,7 @@ impl Guard {
                 | Guard::SizeDeltaSaturates
                 | Guard::SplitReported
                 | Guard::FirstMessageParked
+                | Guard::MessageSizeBounded
         )
     }
 }

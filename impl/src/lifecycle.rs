@@ -146,7 +146,9 @@ impl<G: Guards, E: Engine> Store<G, E> {
             if envelope.epoch.is_stale_against(&region.epoch) {
                 return Err(Refusal::StaleEpoch.into());
             }
-            if region.member_on(self.id).is_some_and(|member| member.id >= envelope.to.id) {
+            if region.member_on(self.id).is_some_and(|member| member.id >= envelope.to.id)
+                && step.guards.holds(Guard::TombstoneRefusesItself)
+            {
                 return Err(Refusal::Tombstone.into());
             }
         }

@@ -5,6 +5,7 @@
 //! have, or had. The range is there for a message that may create a peer: what
 //! it would bring must be free.
 
+use protobuf::Message as _;
 use raft::eraftpb;
 
 use crate::command::Payload;
@@ -40,7 +41,35 @@ pub enum MessagePayload {
     Merged(Box<Region>),
 }
 
+/// What ids, roles and epoch around raft's message take at most on the wire.
+const ENVELOPE: u64 = 112;
+
+/// How many bytes raft's message and what is around it take on the wire.
+fn whole_size(message: &eraftpb::Message, range: &KeyRange) -> u64 {
+    u64::from(message.compute_size()) + ENVELOPE + (range.start.len() + range.end.len()) as u64
+}
+
+/// Leaves out the last entries of an append that the transport would not take:
+/// it would fail, and be sent again as it is, for ever (row 50). What is left
+/// out is sent behind the answer. One entry stays, however long.
+pub(crate) fn cut_to(message: &mut eraftpb::Message, range: &KeyRange, limit: u64) {
+    while message.get_entries().len() > 1 && whole_size(message, range) > limit {
+        message.mut_entries().pop();
+    }
+}
+
 impl Message {
+    /// How many bytes it takes on the wire; of what is not raft's, at most.
+    pub fn size(&self) -> u64 {
+        let region = match &self.payload {
+            MessagePayload::Raft(message) => return whole_size(message, &self.range),
+            MessagePayload::Tombstone(region) | MessagePayload::Merged(region) => region,
+        };
+        let keys = [&self.range.start, &self.range.end, &region.start, &region.end];
+        let members = region.peers.len() as u64 * ENVELOPE;
+        2 * ENVELOPE + members + keys.iter().map(|key| key.len() as u64).sum::<u64>()
+    }
+
     /// raft's message, if it is one.
     pub fn raft(&self) -> Option<&eraftpb::Message> {
         match &self.payload {

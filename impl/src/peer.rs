@@ -15,7 +15,7 @@ use crate::engine::{ApplyState, HardState, Persisted, Position, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
-use crate::message::{Message, MessagePayload};
+use crate::message::{Message, MessagePayload, cut_to};
 use crate::raft_storage::PeerStorage;
 use crate::ranges::Ranges;
 use crate::read::ReadRequest;
@@ -328,6 +328,9 @@ impl Peer {
             // Nobody knows where it lives.
             return;
         };
+        if step.guards.holds(Guard::MessageSizeBounded) {
+            cut_to(&mut message, &region.range(), self.config.max_message_size);
+        }
         step.out.push(Output::Message(Message {
             region: self.region,
             from: self.myself(),

@@ -230,7 +230,8 @@ impl Offer<'_> {
                 full: self.scope.full.contains(&store),
                 ..*known
             };
-            if runs && told != *known {
+            // What PD makes of one that is nearly full the rules say.
+            if runs && (told != *known || self.scope.tight.contains(&store)) {
                 self.actions.push(Action::StoreHeartbeat { store });
             }
             let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);

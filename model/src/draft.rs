@@ -13,6 +13,7 @@ use rollcall_traces::{
 
 use crate::guard::{Guard, GuardSet};
 use crate::memo::{Noted, Side, Slot, Slots, note};
+use crate::rules;
 use crate::state::{Meta, Parts, Rest, State};
 
 pub(crate) struct Draft<'m> {
@@ -151,9 +152,14 @@ impl<'m> Draft<'m> {
         self.parts.replicas
     }
 
-    /// Whether the store has too little space for another peer.
+    /// How many operators the patrol may have under way.
+    pub(crate) fn schedule_limit(&self) -> usize {
+        self.parts.schedule_limit
+    }
+
+    /// Whether the driver takes the store to have too little space for another peer.
     pub(crate) fn is_full(&self, store: StoreId) -> bool {
-        self.parts.full.contains(&store)
+        rules::seems_full(&self.parts.full, &self.parts.tight, store, self.guards())
     }
 
     /// The peer or tombstone in that place.

@@ -148,6 +148,22 @@ guards! {
     LeaderHandsOverFirst = "leader_hands_over_first",
     /// A peer is made a tombstone by hand only where PD knows a newer configuration without it; else one that was just added is buried at an epoch that it had left behind (row 37).
     TombstoneNeedsConfVerAdvance = "tombstone_needs_conf_ver_advance",
+    /// A tombstone refuses messages for the peer that it lists or an older one; else who was buried by force is made anew without its log and its vote (row 52, TiKV `check_msg`).
+    TombstoneRefusesItself = "tombstone_refuses_itself",
+    /// An only voter hands over inside the joint configuration, to its successor; else nobody can take over, and its store never leaves (pd#1923).
+    LoneLeaderMoves = "lone_leader_moves",
+    /// A voter that must move leaves only behind its successor; else a live one goes while another's process is stopped (row 48, PD 2.x).
+    ReplacementJoinsFirst = "replacement_joins_first",
+    /// An operator that takes too long is given up; else its region gets no other (row 36).
+    OperatorsTimeOut = "operators_time_out",
+    /// An operator takes up the limit of its own kind alone; else what is typed by hand keeps the patrol from its work (row 49, pd#3820).
+    LimitCountsOwnKind = "limit_counts_own_kind",
+    /// A store with few regions is full only where few bytes are left; else nobody takes a peer in a small cluster on big disks (row 40, pd#3444).
+    SmallStoreMayFill = "small_store_may_fill",
+    /// A store that was said to be destroyed is not taken for there again; else its peers are waited for, and its record stays (row 44, PD `ErrStoreDestroyed`).
+    DestroyedStaysGone = "destroyed_stays_gone",
+    /// The record of a Tombstone stays while a region lists a peer there; else PD cannot judge that peer, and replaces it never (pd#3664, pd#3343).
+    RecordKeptWhileListed = "record_kept_while_listed",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }
@@ -177,18 +193,18 @@ impl GuardSet {
 
     /// Every guard but one.
     pub fn without(guard: Guard) -> GuardSet {
-        GuardSet { dropped: 1u128 << guard as u8 }
+        GuardSet { dropped: 1_u128 << guard as u8 }
     }
 
     /// These but one more.
     #[must_use]
     pub fn and_without(self, guard: Guard) -> GuardSet {
-        GuardSet { dropped: self.dropped | 1u128 << guard as u8 }
+        GuardSet { dropped: self.dropped | 1_u128 << guard as u8 }
     }
 
     /// Whether `guard` holds.
     pub fn holds(self, guard: Guard) -> bool {
-        self.dropped & (1u128 << guard as u8) == 0
+        self.dropped & (1_u128 << guard as u8) == 0
     }
 
     /// The guards that do not hold.

@@ -72,6 +72,10 @@ pub(crate) struct Parts {
     pub(crate) replicas: u64,
     /// The stores that have too little space for another peer.
     pub(crate) full: Vec<StoreId>,
+    /// The stores that are full by their share alone.
+    pub(crate) tight: Vec<StoreId>,
+    /// How many operators the patrol may have under way.
+    pub(crate) schedule_limit: usize,
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
@@ -98,6 +102,11 @@ impl Parts {
             founded: scope.regions.iter().map(|region| region.id).collect(),
             replicas: scope.max_replicas,
             full: scope.full.clone(),
+            tight: scope.tight.clone(),
+            schedule_limit: match scope.schedule_limit {
+                0 => usize::MAX,
+                limit => usize::try_from(limit).unwrap_or(usize::MAX),
+            },
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),

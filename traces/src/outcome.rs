@@ -314,6 +314,8 @@ pub enum Reason {
     NothingToDo,
     /// Something is to be done, and no store can take the peer (rows 39, 40).
     NoTarget,
+    /// As many operators of the patrol as may be are under way (row 49).
+    ScheduleLimit,
     /// A peer is on a store that PD has no record of, and PD cannot judge it (row 45, pd#3664).
     StoreLost,
     // Of what an administrator forces.
@@ -423,6 +425,7 @@ impl Reason {
         Reason::InvalidSplitKey,
         Reason::NothingToDo,
         Reason::NoTarget,
+        Reason::ScheduleLimit,
         Reason::StoreLost,
         Reason::InvalidConfVer,
         Reason::PeerStillListed,

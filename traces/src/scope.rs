@@ -54,6 +54,14 @@ pub struct Scope {
     /// The stores that have too little space for another peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub full: Vec<StoreId>,
+    /// The stores that are full by their share, and have room in bytes for
+    /// what little a new cluster has (row 40).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tight: Vec<StoreId>,
+    /// How many of its own operators the placement driver has under way at a
+    /// time (PD `replica-schedule-limit`); 0 for as many as it likes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub schedule_limit: u64,
     /// What an administrator may type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub admin: Vec<Action>,
@@ -236,16 +244,17 @@ impl Scope {
 
     /// What the placement driver is given to do with.
     fn validate_driver(&self) -> Result<(), String> {
-        let Scope { stores, max_replicas, .. } = self;
+        let Scope { stores, max_replicas, full, tight, .. } = self;
         if *max_replicas > 0 && self.next_id == 0 {
             return Err(format!(
                 "the placement driver wants {max_replicas} replicas of a region and has no id to give: set next_id"
             ));
         }
-        if let Some(store) = self.full.iter().find(|store| !stores.contains(store)) {
+        let scarce = [full.as_slice(), tight.as_slice()].concat();
+        if let Some(store) = scarce.iter().find(|store| !stores.contains(store)) {
             return Err(format!("store {store} is full, and it is not among the stores {stores:?}"));
         }
-        if has_repeats(&self.full) {
+        if has_repeats(&scarce) {
             return Err("a full store is named twice".into());
         }
         for action in &self.admin {

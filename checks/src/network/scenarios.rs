@@ -163,6 +163,8 @@ impl Scenario {
             next_id: NEXT_ID,
             max_replicas: 0,
             full: Vec::new(),
+            tight: Vec::new(),
+            schedule_limit: 0,
             admin: Vec::new(),
             keys: Vec::new(),
             campaigners: Vec::new(),

@@ -18,8 +18,10 @@ use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId
 
 use super::{Waiting, World, convert};
 
-/// Stores say either that they have all their space, or none.
-const CAPACITY: u64 = 100;
+/// Stores say that they have all their space, or none, or, where they are
+/// tight, little of it, which is more than PD asks of a small cluster.
+const CAPACITY: u64 = 100 << 30;
+const LITTLE: u64 = 15 << 30;
 
 /// Who allots ids, and, where there is one, places peers.
 pub(super) struct Driver<G: Guards> {
@@ -38,11 +40,17 @@ struct Whole<G: Guards> {
     pd: PlacementDriver<PdMemoryEngine, G>,
     /// The stores that will say that they have no space.
     full: Vec<StoreId>,
+    /// Those that will say that they have little. At first they have all.
+    tight: Vec<StoreId>,
 }
 
 impl<G: Guards> Whole<G> {
     fn heartbeat(&self, store: StoreId) -> PdInput {
-        let used = if self.full.contains(&store) { CAPACITY } else { 0 };
+        let used = match store {
+            full if self.full.contains(&full) => CAPACITY,
+            tight if self.tight.contains(&tight) => CAPACITY - LITTLE,
+            _ => 0,
+        };
         PdInput::StoreHeartbeat { store, stats: StoreStats { capacity: CAPACITY, used } }
     }
 }
@@ -61,16 +69,22 @@ impl<G: Guards> Driver<G> {
         let config = PdConfig {
             max_replicas: usize::try_from(scope.max_replicas).unwrap_or(usize::MAX),
             id_step: 1,
-            schedule_limit: usize::MAX,
+            schedule_limit: match scope.schedule_limit {
+                0 => usize::MAX,
+                limit => usize::try_from(limit).unwrap_or(usize::MAX),
+            },
+            waiting_limit: 0,
             ..PdConfig::DEFAULT
         };
         let pd = PlacementDriver::open(config, guards, PdMemoryEngine::new());
-        let mut whole = Whole { pd: pd.expect("a sound configuration"), full: scope.full.clone() };
+        let pd = pd.expect("a sound configuration");
+        let mut whole = Whole { pd, full: scope.full.clone(), tight: Vec::new() };
         let regions: Vec<Region> = scope.regions.iter().map(convert::to_region).collect();
         whole.pd.bootstrap(&scope.stores, &regions, scope.next_id).expect("an empty driver begins");
         for store in &scope.stores {
             whole.pd.step(whole.heartbeat(*store)).expect("a store of the scope is known");
         }
+        whole.tight = scope.tight.clone();
         Self::showing(Kind::Whole(Box::new(whole)))
     }
 

@@ -43,6 +43,8 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         next_id: 10,
         max_replicas: 0,
         full: Vec::new(),
+        tight: Vec::new(),
+        schedule_limit: 0,
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

@@ -50,12 +50,20 @@ pub(crate) fn replace<G: Guards>(
 ) -> Result<Vec<OperatorStep>, PdRefusal> {
     let leader = check_buildable(known)?;
     let (promote, demote) = (vec![to], vec![Seat::from(from)]);
+    let heir = sight.heir(known, from.store);
+    let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
+    if hands_over && heir.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
+        return Err(PdRefusal::NoNewLeader);
+    }
     let mut steps = Vec::new();
+    if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
+        steps.extend(heir.filter(|_| hands_over).map(|heir| OperatorStep::TransferLeader { to: heir.store }));
+        steps.push(OperatorStep::RemovePeer(from.into()));
+        return Ok(steps);
+    }
     if known.region.member(to.peer).is_none() {
         steps.push(OperatorStep::AddLearner(to));
     }
-    let heir = sight.heir(known, from.store);
-    let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
     if hands_over && let Some(heir) = heir {
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }

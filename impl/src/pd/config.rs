@@ -21,6 +21,8 @@ pub struct PdConfig {
     pub fast_step: u64,
     /// How many operators of the checkers run at a time; others wait (PD `replica-schedule-limit`).
     pub schedule_limit: usize,
+    /// How many of these may wait; more are not made (PD `scheduler-max-waiting-operator`).
+    pub waiting_limit: usize,
     /// How full a store may be to get another peer, in percent (PD `low-space-ratio`).
     pub low_space_percent: u64,
     /// A store with fewer regions than `initial_regions` may be fuller, while
@@ -64,6 +66,7 @@ impl PdConfig {
         slow_step: 60,
         fast_step: 6,
         schedule_limit: 64,
+        waiting_limit: 5,
         low_space_percent: 80,
         initial_space: 8 << 30,
         initial_regions: 100,

@@ -164,6 +164,9 @@ pub enum PdRefusal {
     /// Something is to be done and no store can take the peer (rows 39, 40).
     #[error("no legal target: no store is Up, connected, without a peer of the region, and has space")]
     NoTarget,
+    /// As many operators of the checkers as may be are under way (row 49).
+    #[error("the schedule limit is reached; wait for an operator's end, or raise the limit")]
+    ScheduleLimit,
     /// A peer's store is not known, and PD cannot judge it (row 45, pd#3664).
     #[error("a peer's store is not known; remove that peer by hand")]
     StoreLost,
@@ -209,6 +212,7 @@ impl PdRefusal {
             | PdRefusal::LastVoter
             | PdRefusal::MajorityLost
             | PdRefusal::InvalidSplitKey
+            | PdRefusal::ScheduleLimit
             | PdRefusal::NothingToDo => return None,
         })
     }

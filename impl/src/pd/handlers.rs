@@ -19,7 +19,7 @@ use super::regions::{KnownRegion, RegionReport};
 use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreRecord, StoreState};
 use crate::command::Derive;
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::region::{Key, Region, RegionId, StoreId};
 
 impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
@@ -37,7 +37,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 self.tick(step);
                 Ok(())
             }
-            PdInput::OperatorTimeout { region } => self.end_operator(step, region, OperatorEnd::Timeout),
+            PdInput::OperatorTimeout { region } => self.time_out(step, region),
             PdInput::Decommission { store, force } => self.decommission(step, store, force),
             PdInput::CancelDecommission { store } => self.cancel(step, store),
             PdInput::SetTombstone { store } => self.set_tombstone(step, store),
@@ -65,7 +65,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     fn decommission(&mut self, step: &mut PdStep, store: StoreId, force: bool) -> Decision {
         let record = self.stores.record(store)?;
-        let next = record.decommissioned(force)?;
+        let next = record.decommissioned(force, self.guards)?;
         if record.state == StoreState::Up && !force {
             self.stores.enough_without(store, &self.config, self.guards)?;
         }
@@ -115,7 +115,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn remove_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
-        self.stores.record(store)?.check_removable(self.regions.count_on(store))?;
+        self.stores.record(store)?.check_removable(self.regions.count_on(store), self.guards)?;
         self.stores.forget(store);
         step.batch.push(PdWrite::ForgetStore(store));
         step.outputs.push(PdOutput::StoreForgotten { store });
@@ -169,6 +169,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.operators.check_vacant(region, Priority::High, self.guards)?;
         let mut ids = self.ids;
         let plan = checker::check(self.sight(), known, &mut ids)?;
+        self.operators.check_limit(&self.config, self.guards)?;
         let operator = Operator::new(known, plan.purpose, plan.steps, self.now, &self.config);
         self.ids = ids;
         self.enter(step, operator);
@@ -245,7 +246,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     /// Starts whose turn has come, and sends the first step of each.
     fn start_waiting(&mut self, step: &mut PdStep) {
-        while let Some(operator) = self.operators.next_turn(self.config.schedule_limit) {
+        while let Some(operator) = self.operators.next_turn(&self.config, self.guards) {
             let region = operator.region;
             let fits = self.known(region).and_then(|known| Operators::check_epoch(&operator, known));
             match fits {
@@ -294,10 +295,17 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     fn tick(&mut self, step: &mut PdStep) {
         self.now += 1;
-        for (operator, end) in self.operators.remove_overdue(self.now, &self.config) {
+        for (operator, end) in self.operators.remove_overdue(self.now, &self.config, self.guards) {
             ended(step, &operator, end);
         }
         self.start_waiting(step);
+    }
+
+    fn time_out(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
+        if self.guards.holds(Guard::OperatorsTimeOut) {
+            return self.end_operator(step, region, OperatorEnd::Timeout);
+        }
+        self.operators.get(region).map(drop).ok_or(PdRefusal::OperatorNotFound)
     }
 
     fn end_operator(&mut self, step: &mut PdStep, region: RegionId, end: OperatorEnd) -> Decision {

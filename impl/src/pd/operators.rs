@@ -73,12 +73,25 @@ impl Operators {
         displaced
     }
 
+    /// Whether the checkers may have so many under way. What an administrator
+    /// typed is none of theirs (row 49, pd#3820).
+    fn is_busy(&self, config: &PdConfig, guards: impl Guards) -> bool {
+        let all = !guards.holds(Guard::LimitCountsOwnKind);
+        let counts = |operator: &&Operator| all || is_of_checkers(operator);
+        self.running.values().filter(counts).count() >= config.schedule_limit
+    }
+
+    /// A checker's operator beyond the limit is made only if it may wait.
+    pub(crate) fn check_limit(&self, config: &PdConfig, guards: impl Guards) -> Result<(), PdRefusal> {
+        let full = self.is_busy(config, guards) && self.waiting.len() >= config.waiting_limit;
+        if full { Err(PdRefusal::ScheduleLimit) } else { Ok(()) }
+    }
+
     /// The next whose turn it is: an administrator's at once, a checker's
     /// while the limit allows.
-    pub(crate) fn next_turn(&mut self, limit: usize) -> Option<Operator> {
-        let of_checkers = |operator: &Operator| operator.purpose.priority() == Priority::High;
-        let busy = self.running.values().filter(|operator| of_checkers(operator)).count();
-        let at = self.waiting.iter().position(|operator| !of_checkers(operator) || busy < limit)?;
+    pub(crate) fn next_turn(&mut self, config: &PdConfig, guards: impl Guards) -> Option<Operator> {
+        let is_busy = self.is_busy(config, guards);
+        let at = self.waiting.iter().position(|operator| !is_of_checkers(operator) || !is_busy)?;
         Some(self.waiting.remove(at))
     }
 
@@ -98,11 +111,18 @@ impl Operators {
     }
 
     /// Takes away what has waited or run for too long.
-    pub(crate) fn remove_overdue(&mut self, now: u64, config: &PdConfig) -> Vec<(Operator, OperatorEnd)> {
+    pub(crate) fn remove_overdue(
+        &mut self,
+        now: u64,
+        config: &PdConfig,
+        guards: impl Guards,
+    ) -> Vec<(Operator, OperatorEnd)> {
         let expired = |operator: &mut Operator| now - operator.created_at > config.operator_expiry;
         let expired = self.waiting.extract_if(.., expired).map(|operator| (operator, OperatorEnd::Expired));
         let mut gone: Vec<_> = expired.collect();
-        let late = self.running.values().filter(|operator| operator.is_overdue(now));
+        let is_late =
+            |operator: &&Operator| operator.is_overdue(now) && guards.holds(Guard::OperatorsTimeOut);
+        let late = self.running.values().filter(is_late);
         let late: Vec<RegionId> = late.map(|operator| operator.region).collect();
         let late = late.into_iter().filter_map(|region| self.running.remove(&region));
         gone.extend(late.map(|operator| (operator, OperatorEnd::Timeout)));
@@ -131,6 +151,10 @@ impl Operators {
         let dispatch = to.zip(order).map(|(to, order)| Dispatch { region, to, epoch, order });
         Some(Progress::Goes(dispatch))
     }
+}
+
+fn is_of_checkers(operator: &Operator) -> bool {
+    operator.purpose.priority() == Priority::High
 }
 
 /// Whether the operator still makes sense: its step, then the conf_ver.

@@ -76,11 +76,11 @@ impl StoreRecord {
 
     /// `store delete`: told to leave; `force` says that its disk is gone.
     /// Whether enough stores are left is [`Stores::enough_without`].
-    pub(crate) fn decommissioned(self, force: bool) -> Result<StoreRecord, PdRefusal> {
+    pub(crate) fn decommissioned(self, force: bool, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
             StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
             StoreState::Offline if self.physically_destroyed == force => Err(PdRefusal::AlreadyLeaving),
-            StoreState::Offline if self.physically_destroyed => Err(PdRefusal::PhysicallyDestroyed),
+            StoreState::Offline if self.stays_gone(guards) => Err(PdRefusal::PhysicallyDestroyed),
             StoreState::Up | StoreState::Offline => {
                 Ok(StoreRecord { state: StoreState::Offline, physically_destroyed: force, ..self })
             }
@@ -92,10 +92,17 @@ impl StoreRecord {
     pub(crate) fn cancelled(self, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
             StoreState::Tombstone if guards.holds(Guard::TombstoneAbsorbs) => Err(PdRefusal::StoreRemoved),
-            _ if self.physically_destroyed => Err(PdRefusal::PhysicallyDestroyed),
+            _ if self.stays_gone(guards) => Err(PdRefusal::PhysicallyDestroyed),
             StoreState::Up => Err(PdRefusal::NotLeaving),
-            StoreState::Offline | StoreState::Tombstone => Ok(StoreRecord { state: StoreState::Up, ..self }),
+            StoreState::Offline | StoreState::Tombstone => {
+                Ok(StoreRecord { state: StoreState::Up, physically_destroyed: false, ..self })
+            }
         }
+    }
+
+    /// A disk that is gone does not come back (row 44).
+    fn stays_gone(self, guards: impl Guards) -> bool {
+        self.physically_destroyed && guards.holds(Guard::DestroyedStaysGone)
     }
 
     /// `state=Tombstone`, which PD took by hand until 4.x, whatever lived on
@@ -127,12 +134,13 @@ impl StoreRecord {
         }
     }
 
-    /// Whether the record may be thrown away (row 45).
-    pub(crate) fn check_removable(self, region_count: usize) -> Result<(), PdRefusal> {
+    /// Whether the record may be thrown away (row 45, pd#3664).
+    pub(crate) fn check_removable(self, region_count: usize, guards: impl Guards) -> Result<(), PdRefusal> {
         if self.state != StoreState::Tombstone {
             return Err(PdRefusal::NotTombstone);
         }
-        if region_count > 0 { Err(PdRefusal::StoreHasRegions) } else { Ok(()) }
+        let is_kept = region_count > 0 && guards.holds(Guard::RecordKeptWhileListed);
+        if is_kept { Err(PdRefusal::StoreHasRegions) } else { Ok(()) }
     }
 }
 
@@ -186,11 +194,13 @@ impl StoreInfo {
     }
 
     /// Too little space for another peer (`PD store.go IsLowSpace`, row 40). A
-    /// store that never said anything is not full.
-    pub(crate) fn is_low_space(&self, region_count: usize, config: &PdConfig) -> bool {
+    /// store that never said anything is not full, nor is one with few regions
+    /// and room in bytes, whatever its share (pd#3444).
+    pub(crate) fn is_low_space(&self, region_count: usize, config: &PdConfig, guards: impl Guards) -> bool {
         let Some(stats) = self.stats.filter(|stats| stats.capacity > 0) else { return false };
         let available = stats.capacity.saturating_sub(stats.used);
-        if region_count < config.initial_regions && available > config.initial_space {
+        let is_small = region_count < config.initial_regions && available > config.initial_space;
+        if is_small && guards.holds(Guard::SmallStoreMayFill) {
             return false;
         }
         let (available, capacity) = (u128::from(available), u128::from(stats.capacity));

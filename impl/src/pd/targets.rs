@@ -62,7 +62,7 @@ impl<G: Guards> Sight<'_, G> {
 
     /// The store has too little space for another peer.
     pub(crate) fn is_full(&self, info: &StoreInfo) -> bool {
-        info.is_low_space(self.regions.count_on(info.record.id), self.config)
+        info.is_low_space(self.regions.count_on(info.record.id), self.config, self.guards)
     }
 
     /// The store that gets the region's next peer.

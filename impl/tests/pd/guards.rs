@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_impl::pd::{AdminOperator, OperatorEnd, PdInput, PdOutput, PdRefusal, Purpose, StoreState};
+use rollcall_impl::pd::{
+    AdminOperator, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, StoreState,
+};
 use rollcall_impl::{ChangeKind, Command, Decider, Dropped, Guard, Guards, Sound};
 
 use crate::cluster::{
@@ -165,4 +167,79 @@ fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
     assert!(outputs.iter().any(replaced), "{outputs:?}");
     let Some(Command::ChangePeer(change)) = command(&outputs) else { panic!("{outputs:?}") };
     assert_eq!((change.kind, change.store), (ChangeKind::AddLearner, 4));
+}
+
+/// Row 36: the order goes to a leader that is none any more, and nobody else
+/// may be given one meanwhile.
+#[test]
+fn operators_time_out() {
+    fn after_a_long_time<G: Guards>(guards: G) -> Result<(), PdRefusal> {
+        let mut pd = driver(guards, 5);
+        hear(&mut pd, 4, EMPTY);
+        pd.step(admin(AdminOperator::AddPeer { store: 4 })).unwrap();
+        crate::cluster::wait(&mut pd, 100, &[1, 2, 3, 4, 5]);
+        told(&mut pd, admin(AdminOperator::RemovePeer { store: 3 })).map(drop)
+    }
+    assert_eq!(after_a_long_time(Sound), Ok(()));
+    let without = Dropped(Guard::OperatorsTimeOut);
+    assert_eq!(after_a_long_time(without), Err(PdRefusal::OperatorExists));
+    let mut pd = driver(without, 4);
+    let times_out = PdInput::OperatorTimeout { region: REGION };
+    assert_eq!(told(&mut pd, times_out.clone()), Err(PdRefusal::OperatorNotFound));
+    pd.step(admin(AdminOperator::TransferLeader { store: 2 })).unwrap();
+    assert_eq!(told(&mut pd, times_out), Ok(vec![]));
+    assert!(pd.operator(REGION).is_some());
+}
+
+/// Row 49, pd#3820: a transfer by hand is under way, and the limit is one.
+#[test]
+fn limit_counts_own_kind() {
+    fn second<G: Guards>(guards: G) -> Result<bool, PdRefusal> {
+        let config = PdConfig { schedule_limit: 1, waiting_limit: 0, ..PdConfig::DEFAULT };
+        let mut pd = pd_of(guards, config, 4, &[1, 2, 3]);
+        report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
+        report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);
+        pd.step(admin(AdminOperator::TransferLeader { store: 2 })).unwrap();
+        decommission(&mut pd, 3);
+        let outputs = told(&mut pd, PdInput::Schedule { region: 2 })?;
+        Ok(command(&outputs).is_some())
+    }
+    assert_eq!(second(Sound), Ok(true));
+    assert_eq!(second(Dropped(Guard::LimitCountsOwnKind)), Err(PdRefusal::ScheduleLimit));
+}
+
+/// Row 44: the disk is gone, and somebody takes the store back.
+#[test]
+fn destroyed_stays_gone() {
+    fn taken_back<G: Guards>(guards: G, how: PdInput) -> (Result<usize, PdRefusal>, bool) {
+        let mut pd = driver(guards, 4);
+        pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
+        let outcome = told(&mut pd, how).map(|outputs| outputs.len());
+        (outcome, pd.store(3).unwrap().record.physically_destroyed)
+    }
+    let without = Dropped(Guard::DestroyedStaysGone);
+    for how in [PdInput::CancelDecommission { store: 3 }, PdInput::Decommission { store: 3, force: false }] {
+        let refused = Err(PdRefusal::PhysicallyDestroyed);
+        assert_eq!(taken_back(Sound, how.clone()), (refused, true), "{how:?}");
+        assert_eq!(taken_back(without, how), (Ok(1), false));
+    }
+}
+
+/// pd#3664: the record of a store that has peers is thrown away, and the patrol
+/// does not mend what it cannot judge.
+#[test]
+fn record_kept_while_listed() {
+    fn patrol_after_removal<G: Guards>(guards: G) -> (Result<(), PdRefusal>, Result<Purpose, PdRefusal>) {
+        let mut pd = driver(guards, 4);
+        hear(&mut pd, 4, EMPTY);
+        crate::cluster::wait(&mut pd, 3, &[1, 2, 4]);
+        pd.step(PdInput::AbandonStores { stores: [3].into() }).unwrap();
+        let removed = told(&mut pd, PdInput::RemoveTombstone { store: 3 }).map(drop);
+        let made = told(&mut pd, PdInput::Schedule { region: REGION });
+        (removed, made.map(|_| pd.operator(REGION).unwrap().purpose))
+    }
+    let mended = Ok(Purpose::ReplaceOfflinePeer);
+    assert_eq!(patrol_after_removal(Sound), (Err(PdRefusal::StoreHasRegions), mended));
+    let without = Dropped(Guard::RecordKeptWhileListed);
+    assert_eq!(patrol_after_removal(without), (Ok(()), Err(PdRefusal::StoreLost)));
 }

@@ -2,7 +2,7 @@
 //! in the sound driver and does harm once it is dropped.
 
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
-use rollcall_impl::{Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
+use rollcall_impl::{ChangeKind, Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
 
 use crate::cluster::{EMPTY, Pd, REGION, command, decommission, hear, pd_of, report, reported, state, wait};
 use crate::guards::{admin, driver, told};
@@ -76,7 +76,7 @@ fn orphan_may_fill() {
     assert_eq!(mends(Dropped(Guard::OrphanMayFill)), Err(PdRefusal::NoTarget));
 }
 
-/// Row 48: store 4 has not been heard of since the driver started.
+/// Store 4 has not been heard of since the driver started.
 #[test]
 fn target_connected() {
     fn target(guards: impl Guards) -> Result<Option<StoreId>, PdRefusal> {
@@ -125,6 +125,57 @@ fn leader_hands_over_first() {
         assert_eq!(after_one_operator(Sound, before), (false, after));
         assert_eq!(after_one_operator(without, before), (true, joint));
     }
+}
+
+/// pd#1923: with one replica there is nobody to hand over to.
+#[test]
+fn lone_leader_moves() {
+    fn plan<G: Guards>(guards: G) -> Result<usize, PdRefusal> {
+        let mut pd = pd_of(guards, PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);
+        hear(&mut pd, 2, EMPTY);
+        decommission(&mut pd, 1);
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().steps.len())
+    }
+    assert_eq!(plan(Sound), Ok(5));
+    assert_eq!(plan(Dropped(Guard::LoneLeaderMoves)), Err(PdRefusal::NoNewLeader));
+}
+
+/// Row 48: two voters must move, one of them answers.
+#[test]
+fn replacement_joins_first() {
+    fn first_order<G: Guards>(guards: G) -> Option<ChangeKind> {
+        let mut pd = driver(guards, 5);
+        hear(&mut pd, 4, EMPTY);
+        decommission(&mut pd, 2);
+        decommission(&mut pd, 3);
+        let known = pd.region(REGION).unwrap().region.clone();
+        let down = RegionReport { down: vec![30], ..reported(known, 10, 6) };
+        pd.step(PdInput::RegionHeartbeat(down)).unwrap();
+        match command(&told(&mut pd, PdInput::Schedule { region: REGION }).unwrap())? {
+            Command::ChangePeer(change) => Some(change.kind),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(first_order(Sound), Some(ChangeKind::AddLearner));
+    assert_eq!(first_order(Dropped(Guard::ReplacementJoinsFirst)), Some(ChangeKind::Remove));
+}
+
+/// Row 40, pd#3444: 15 of 100 GiB are free, and the region is the first.
+#[test]
+fn small_store_may_fill() {
+    fn target<G: Guards>(guards: G) -> Result<(), PdRefusal> {
+        let mut pd = driver(guards, 4);
+        let stats =
+            |free: u64| rollcall_impl::pd::StoreStats { capacity: 100 << 30, used: (100 - free) << 30 };
+        decommission(&mut pd, 3);
+        hear(&mut pd, 4, stats(8));
+        assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
+        hear(&mut pd, 4, stats(15));
+        told(&mut pd, PdInput::Schedule { region: REGION }).map(drop)
+    }
+    assert_eq!(target(Sound), Ok(()));
+    assert_eq!(target(Dropped(Guard::SmallStoreMayFill)), Err(PdRefusal::NoTarget));
 }
 
 /// With one replica the new peer is the only one that can take over, and does

@@ -8,6 +8,7 @@ mod force_leader;
 mod guards;
 mod lifecycle;
 mod merge;
+mod message_size;
 mod parking;
 mod ranges;
 mod recorder;

@@ -13,6 +13,7 @@ use rollcall_traces::{
 
 use super::{Goal, Missed, in_charge, is_owed};
 use crate::model::Rollcall;
+use crate::rules;
 use crate::state::{Seen, State};
 
 /// Every store that runs is heard from; of the others time tells.
@@ -27,7 +28,8 @@ pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
 }
 
 fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Action> {
-    let full = model.scope().full.contains(&store);
+    let scope = model.scope();
+    let full = rules::seems_full(&scope.full, &scope.tight, store, model.guards());
     let told = known.liveness == Liveness::Connected && known.full == full;
     (!told).then_some(Action::StoreHeartbeat { store })
 }

@@ -33,10 +33,14 @@ use super::{Property, Violation, is_initialised};
 /// that it was removed, is no violation. A region that PD takes for recreated
 /// begins anew, and what was promised of it before is void. Who gives up a store
 /// by force says that it is gone, and not that it is empty: nothing is judged of it.
+/// But nobody's record is thrown away while PD knows of a member there: it could
+/// not judge that peer any more (pd#3664).
 ///
 /// # Errors
-/// A member on a Tombstone store, in PD's view or in a replica's.
+/// A member on a Tombstone store, in PD's view or in a replica's; a record that
+/// was thrown away too early, latched by the history.
 pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+    Property::TombstoneStoreEmpty.not_latched(history)?;
     let pd = cluster.pd();
     let tombstones = pd.stores.iter().filter(|(store, known)| {
         known.state == StoreState::Tombstone && !history.abandoned().contains(store)
@@ -109,10 +113,12 @@ pub fn one_operator<C: Cluster>(_: &C, history: &History) -> Result<(), Violatio
     Property::OneOperator.not_latched(history)
 }
 
-/// A store that is Tombstone stays so until its record is gone (row 47).
+/// A store that is Tombstone stays so until its record is gone (row 47), and so
+/// does one of which somebody said that its disk is gone (row 44).
 ///
 /// # Errors
-/// A Tombstone that is Up or Offline again; latched by the history.
+/// A Tombstone that is Up or Offline again, or a destroyed store that is not;
+/// latched by the history.
 pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
     Property::TombstoneAbsorbing.not_latched(history)
 }
@@ -339,6 +345,26 @@ mod tests {
         let action = Action::CancelDecommission { store: 3 };
         assert_eq!(after_step(action.clone(), &tomb, &up), [Property::TombstoneAbsorbing]);
         assert_eq!(after_step(action, &tomb, &gone), []);
+    }
+
+    #[test]
+    fn a_destroyed_store_that_comes_back() {
+        let gone = with(&replaced(), |view| known(view, 3).physically_destroyed = true);
+        let action = Action::CancelDecommission { store: 3 };
+        assert_eq!(after_step(action.clone(), &gone, &replaced()), [Property::TombstoneAbsorbing]);
+        let forced = Action::Decommission { store: 3, force: true };
+        assert_eq!(after_step(forced, &replaced(), &gone), []);
+    }
+
+    #[test]
+    fn a_record_that_is_removed_too_early() {
+        let removal = |before: &View| {
+            let tomb = with(before, |view| known(view, 3).state = StoreState::Tombstone);
+            let removed = with(&tomb, |view| view.pd.stores.retain(|store, _| *store != 3));
+            after_step(Action::RemoveTombstone { store: 3 }, &tomb, &removed)
+        };
+        assert_eq!(removal(&governed(3)), [Property::TombstoneStoreEmpty], "region 1 lists peer 3");
+        assert_eq!(removal(&replaced()), []);
     }
 
     #[test]

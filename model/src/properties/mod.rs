@@ -41,6 +41,8 @@ mod stores;
 mod tombstones;
 
 #[cfg(test)]
+mod force;
+#[cfg(test)]
 mod forge;
 
 pub use clients::{no_lost_write, read_safety};
@@ -173,13 +175,13 @@ properties! {
     NoLostWrite no_lost_write [writes]
         "a write that a client knows of is on every replica that applied it and on every later leader";
     TombstoneStoreEmpty tombstone_store_empty [driver]
-        "no configuration that the placement driver knew when it buried a store has a member on it, believed or applied";
+        "no configuration that the placement driver knew when it buried a store, or threw away its record, has a member on it, believed or applied";
     NoUnsafeRemoval no_unsafe_removal [driver]
         "no operator is made that takes a live voter and leaves no live majority where there was one";
     OneOperator one_operator [driver]
         "an operator under way gives way only to one of a higher priority";
     TombstoneAbsorbing tombstone_absorbing [driver]
-        "a store that is Tombstone stays so until its record is removed";
+        "a store that is Tombstone, or was said to be destroyed, stays so until its record is removed";
     DriverView driver_view [driver]
         "the placement driver believes no epoch of a region that nobody has applied, and none behind what it knew";
 }
@@ -215,7 +217,8 @@ impl Property {
                 Self::ReadSafety
             }
             Breach::DriverWentBack { .. } => Self::DriverView,
-            Breach::TombstoneRose { .. } => Self::TombstoneAbsorbing,
+            Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => Self::TombstoneAbsorbing,
+            Breach::RecordRemoved { .. } => Self::TombstoneStoreEmpty,
             Breach::UnsafePlan { .. } => Self::NoUnsafeRemoval,
             Breach::OperatorDisplaced { .. } => Self::OneOperator,
         }
@@ -364,6 +367,8 @@ mod tests {
             Breach::WrongAnswer { region, store, key },
             Breach::DriverWentBack { region, from: epoch, to: epoch },
             Breach::TombstoneRose { store },
+            Breach::DestroyedReturned { store },
+            Breach::RecordRemoved { region, store },
             Breach::UnsafePlan { region, store, peer },
             Breach::OperatorDisplaced { region },
         ];

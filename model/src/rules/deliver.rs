@@ -157,7 +157,9 @@ impl Envelope {
                 let region = tombstone.region.clone();
                 return Err(self.tell_removed(draft, region, answer));
             }
-            if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id) {
+            if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
+                && draft.holds(Guard::TombstoneRefusesItself)
+            {
                 return Err(Reason::Tombstone);
             }
         }

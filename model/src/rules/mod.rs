@@ -26,6 +26,7 @@ use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::state::{Parts, State};
 
+pub(crate) use driver::seems_full;
 pub(crate) use merge::has_left;
 
 /// Takes one action. Refused exactly when the cluster is unchanged and nothing
@@ -100,9 +101,8 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::StoreHeartbeat { store } => driver::hear(draft, store),
         Action::StoreSilent { store } => driver::add_silence(draft, store),
         Action::Schedule { region, answer } => return driver::schedule(draft, region, answer),
-        Action::OperatorTimeout { region } | Action::RemoveOperator { region } => {
-            driver::end_operator(draft, region)
-        }
+        Action::OperatorTimeout { region } => driver::time_out_operator(draft, region),
+        Action::RemoveOperator { region } => driver::end_operator(draft, region),
         Action::CheckStores => driver::check_stores(draft),
         Action::PdRestart => driver::restart(draft),
         Action::Decommission { store, force } => driver::decommission(draft, store, force),

@@ -6,6 +6,7 @@
 //! from every store and, once, from the leader.
 
 mod by_hand;
+mod limits;
 mod merges;
 
 use rollcall_traces::{
@@ -34,6 +35,10 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         one_replica(standard),
         by_hand::tombstone_by_hand(standard),
         by_hand::forced_by_hand(standard),
+        limits::target_full_by_share(standard),
+        limits::patrol_limited(standard),
+        limits::two_of_three_replicas_leave(standard),
+        limits::crash_and_election_while_a_store_leaves(standard),
         merges::merge_racing_a_decommission(standard),
         merges::target_led_by_who_lags(standard),
     ]
@@ -322,11 +327,16 @@ fn leaving_store_stopped(standard: bool) -> Asked {
     let asked = behind(asked, [leaves(3)]);
     let asked = if standard { asked } else { behind(asked, [Action::Destroy { store: 3 }]) };
     let scope = Scope {
-        admin: vec![Action::Decommission { store: 3, force: true }],
+        // What was said to be destroyed is not taken back, by no word.
+        admin: vec![
+            Action::Decommission { store: 3, force: true },
+            leaves(3),
+            Action::CancelDecommission { store: 3 },
+        ],
         crashers: vec![3],
         campaigners: vec![2],
         budgets: Budgets {
-            admin: either(standard, 0, 1),
+            admin: either(standard, 0, 2),
             schedules: 1,
             crashes: either(standard, 1, 0),
             silences: 2,

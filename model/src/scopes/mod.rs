@@ -147,6 +147,7 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::InvalidSplitKey,
     Reason::NothingToDo,
     Reason::NoTarget,
+    Reason::ScheduleLimit,
     Reason::StoreLost,
 ];
 
@@ -352,6 +353,8 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),
+        tight: Vec::new(),
+        schedule_limit: 0,
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

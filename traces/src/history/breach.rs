@@ -216,6 +216,20 @@ pub enum Breach {
         /// The store.
         store: StoreId,
     },
+    /// A store of which somebody said that its disk is gone is taken for there again.
+    #[error("store {store} was physically destroyed, and is it no more")]
+    DestroyedReturned {
+        /// The store.
+        store: StoreId,
+    },
+    /// The record of a store was thrown away while PD knew of a peer there.
+    #[error("the record of store {store} was removed, and the placement driver knew of a member there")]
+    RecordRemoved {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+    },
     /// A plan takes a live voter, and with it the majority of live ones.
     #[error(
         "the placement driver plans to take the live voter {peer} from store {store}, which leaves no live majority"
@@ -240,7 +254,7 @@ impl Breach {
     /// The region in which it happened; none for what happened to a whole store.
     pub fn region(&self) -> Option<RegionId> {
         match *self {
-            Breach::TombstoneRose { .. } => None,
+            Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => None,
             Breach::SecondLeader { region, .. }
             | Breach::DifferentCommit { region, .. }
             | Breach::EpochDecreased { region, .. }
@@ -256,6 +270,7 @@ impl Breach {
             | Breach::ReadBehindSplit { region, .. }
             | Breach::WrongAnswer { region, .. }
             | Breach::DriverWentBack { region, .. }
+            | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }
             | Breach::OperatorDisplaced { region } => Some(region),
         }

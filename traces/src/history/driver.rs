@@ -26,6 +26,8 @@ impl Fold<'_> {
     pub(super) fn driver(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
         if before.stores != after.stores {
             self.tombstones_stay(before, after);
+            self.destroyed_stay(before, after);
+            self.records_stay(before, after);
         }
         if before.regions != after.regions {
             self.belief_goes_on(before, after);
@@ -43,6 +45,24 @@ impl Fold<'_> {
         let rose = |store: &StoreId| after.stores.get(store).is_some_and(|known| !is_buried(known));
         if let Some((&store, _)) = buried.find(|(store, _)| rose(store)) {
             self.breach(Breach::TombstoneRose { store });
+        }
+    }
+
+    /// A disk that is gone does not come back; a record that is gone says nothing.
+    fn destroyed_stay(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
+        let mut destroyed = before.stores.iter().filter(|(_, known)| known.physically_destroyed);
+        let back = |store: &StoreId| after.stores.get(store).is_some_and(|known| !known.physically_destroyed);
+        if let Some((&store, _)) = destroyed.find(|(store, _)| back(store)) {
+            self.breach(Breach::DestroyedReturned { store });
+        }
+    }
+
+    /// Of a store with peers on it PD must know what it is (pd#3664).
+    fn records_stay(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
+        for &store in before.stores.keys().filter(|store| !after.stores.contains_key(store)) {
+            if let Some(known) = before.regions.values().find(|known| lists(known, store)) {
+                self.breach(Breach::RecordRemoved { region: known.region.id, store });
+            }
         }
     }
 

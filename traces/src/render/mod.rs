@@ -57,6 +57,12 @@ fn about(header: &Header) -> Vec<String> {
         if !scope.full.is_empty() {
             driver.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
         }
+        if !scope.tight.is_empty() {
+            driver.push_str(&format!("; nearly full: store {}", joined(&scope.tight, " ")));
+        }
+        if scope.schedule_limit > 0 {
+            driver.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
+        }
         lines.push(driver);
     }
     if !scope.question.is_empty() {

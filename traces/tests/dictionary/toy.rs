@@ -31,6 +31,8 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),
+        tight: Vec::new(),
+        schedule_limit: 0,
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

@@ -41,6 +41,7 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::InvalidSplitKey => tr::Reason::InvalidSplitKey,
         R::NothingToDo => tr::Reason::NothingToDo,
         R::NoTarget => tr::Reason::NoTarget,
+        R::ScheduleLimit => tr::Reason::ScheduleLimit,
         R::StoreLost => tr::Reason::StoreLost,
         R::Bootstrapped | R::StoreExists | R::InvalidLeader | R::EpochNotMatch => {
             unreachable!("no action of the dictionary comes to this: {refusal}")

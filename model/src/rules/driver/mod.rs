@@ -18,6 +18,7 @@ use rollcall_traces::{
     Region, RegionId, Returned, StoreId, StoreStatus,
 };
 
+pub(crate) use records::seems_full;
 pub(super) use records::{
     abandon, add_silence, cancel_decommission, check_stores, decommission, hear, remove_tombstone, reporting,
     restart, set_tombstone,
@@ -170,6 +171,7 @@ pub(super) fn schedule(draft: &mut Draft, region: RegionId, answer: Answer) -> R
     check_vacant(draft, region, false)?;
     let mut ids = draft.pd().next_id;
     let made = patrol::check(&plan::Sight::of(draft), known, &mut ids)?;
+    check_limit(draft)?;
     draft.pd_mut().next_id = ids;
     Ok(enter(draft, made, region, answer))
 }
@@ -196,10 +198,27 @@ fn check_vacant(draft: &Draft, region: RegionId, admin: bool) -> Result<(), Reas
     if taken && draft.holds(Guard::OneOperatorARegion) { Err(Reason::OperatorExists) } else { Ok(()) }
 }
 
+/// The patrol has so many operators under way, and no more (PD
+/// `replica-schedule-limit`); what an administrator typed is none of them.
+fn check_limit(draft: &Draft) -> Result<(), Reason> {
+    let all = !draft.holds(Guard::LimitCountsOwnKind);
+    let busy = draft.pd().operators.values().filter(|running| all || !running.purpose.is_admin()).count();
+    if busy < draft.schedule_limit() { Ok(()) } else { Err(Reason::ScheduleLimit) }
+}
+
 fn enter(draft: &mut Draft, made: rollcall_traces::Operator, region: RegionId, answer: Answer) -> Returned {
     draft.pd_mut().operators.insert(region, made);
     let order = operator::compare(draft, region, false);
     send(draft, order, answer)
+}
+
+/// The region's operator has taken too long.
+pub(super) fn time_out_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
+    if draft.holds(Guard::OperatorsTimeOut) {
+        return end_operator(draft, region);
+    }
+    present(draft)?;
+    if draft.pd().operators.contains_key(&region) { Ok(()) } else { Err(Reason::NoOperator) }
 }
 
 /// The region's operator is given up, or taken away.

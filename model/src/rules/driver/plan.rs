@@ -198,7 +198,15 @@ pub(super) fn replace(
     let (promote, demote) = (vec![to], vec![Seat::from(*from)]);
     let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
     let heir = sight.heir(known, from.store);
+    if hands_over && heir.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
+        return Err(Reason::NoNewLeader);
+    }
     let mut steps = Vec::new();
+    if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
+        steps.extend(heir.filter(|_| hands_over).map(|heir| OperatorStep::TransferLeader { to: heir.store }));
+        steps.push(OperatorStep::RemovePeer((*from).into()));
+        return Ok(steps);
+    }
     if known.region.member(to.peer).is_none() {
         steps.push(OperatorStep::AddLearner(to));
     }

@@ -9,7 +9,7 @@ use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreS
 
 use super::present;
 use crate::draft::Draft;
-use crate::guard::Guard;
+use crate::guard::{Guard, GuardSet};
 
 fn record(draft: &Draft, store: StoreId) -> Result<KnownStore, Reason> {
     present(draft)?;
@@ -18,6 +18,13 @@ fn record(draft: &Draft, store: StoreId) -> Result<KnownStore, Reason> {
 
 fn put(draft: &mut Draft, store: StoreId, record: KnownStore) {
     draft.pd_mut().stores.insert(store, record);
+}
+
+/// What the driver makes of a store's space: one that is full by its share
+/// alone has room for the few regions of a small cluster (row 40, pd#3444).
+pub(crate) fn seems_full(full: &[StoreId], tight: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
+    let by_share = || tight.contains(&store) && !guards.holds(Guard::SmallStoreMayFill);
+    full.contains(&store) || by_share()
 }
 
 /// The store lives, and says how full it is.
@@ -52,7 +59,9 @@ pub(crate) fn decommission(draft: &mut Draft, store: StoreId, force: bool) -> Re
     match known.state {
         StoreState::Tombstone => return Err(Reason::StoreRemoved),
         StoreState::Offline if known.physically_destroyed == force => return Err(Reason::AlreadyLeaving),
-        StoreState::Offline if known.physically_destroyed => return Err(Reason::PhysicallyDestroyed),
+        StoreState::Offline if known.physically_destroyed && draft.holds(Guard::DestroyedStaysGone) => {
+            return Err(Reason::PhysicallyDestroyed);
+        }
         StoreState::Up if !force && draft.holds(Guard::EnoughStoresLeft) => {
             let others = draft.pd().stores.iter().filter(|(other, _)| **other != store);
             let left = others.filter(|(_, other)| other.state == StoreState::Up).count() as u64;
@@ -72,13 +81,13 @@ pub(crate) fn cancel_decommission(draft: &mut Draft, store: StoreId) -> Result<(
     if known.state == StoreState::Tombstone && draft.holds(Guard::TombstoneAbsorbs) {
         return Err(Reason::StoreRemoved);
     }
-    if known.physically_destroyed {
+    if known.physically_destroyed && draft.holds(Guard::DestroyedStaysGone) {
         return Err(Reason::PhysicallyDestroyed);
     }
     if known.state == StoreState::Up {
         return Err(Reason::NotLeaving);
     }
-    put(draft, store, KnownStore { state: StoreState::Up, ..known });
+    put(draft, store, KnownStore { state: StoreState::Up, physically_destroyed: false, ..known });
     Ok(())
 }
 
@@ -97,7 +106,7 @@ pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), 
     if record(draft, store)?.state != StoreState::Tombstone {
         return Err(Reason::NotTombstone);
     }
-    if draft.pd().regions_on(store).next().is_some() {
+    if draft.pd().regions_on(store).next().is_some() && draft.holds(Guard::RecordKeptWhileListed) {
         return Err(Reason::StoreHasRegions);
     }
     draft.pd_mut().stores.remove(&store);

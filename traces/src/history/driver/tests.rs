@@ -166,6 +166,31 @@ fn a_tombstone_that_rises() {
 }
 
 #[test]
+fn a_destroyed_store_that_comes_back() {
+    let gone = with(&driver(), |pd| {
+        let known = pd.stores.get_mut(&4).unwrap();
+        (known.state, known.physically_destroyed) = (StoreState::Offline, true);
+    });
+    let cancel = Action::CancelDecommission { store: 4 };
+    assert_eq!(breaches(&cancel, &gone, &driver()), [Breach::DestroyedReturned { store: 4 }]);
+    let buried = with(&gone, |pd| bury(pd, 4));
+    assert_eq!(breaches(&Action::CheckStores, &gone, &buried), []);
+    let removed = with(&buried, |pd| pd.stores.retain(|store, _| *store != 4));
+    assert_eq!(breaches(&Action::RemoveTombstone { store: 4 }, &buried, &removed), []);
+}
+
+#[test]
+fn a_record_that_is_removed_too_early() {
+    let removal = |store| {
+        let tomb = with(&driver(), |pd| bury(pd, store));
+        let removed = with(&tomb, |pd| pd.stores.retain(|other, _| *other != store));
+        breaches(&Action::RemoveTombstone { store }, &tomb, &removed)
+    };
+    assert_eq!(removal(1), [Breach::RecordRemoved { region: 1, store: 1 }]);
+    assert_eq!(removal(4), [], "no region has a member there");
+}
+
+#[test]
 fn a_belief_that_goes_back() {
     let newer = with(&driver(), |pd| set_epoch(pd, 3, 2));
     for (conf_ver, version) in [(2, 2), (3, 1), (4, 1), (2, 3)] {

@@ -1,0 +1,128 @@
+//! Stores that leave where something is scarce: space, the patrol's time, or
+//! stores that run.
+
+use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+
+use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
+use super::{leaves, placed, reported, successor_joined};
+use crate::reach::Reach;
+
+/// Row 40: of the only target PD hears that it is nearly full.
+pub(super) fn target_full_by_share(standard: bool) -> Asked {
+    let asked = placed(
+        "target_full_by_share",
+        "the only store that could take the peer is full by its share and has room in bytes: does the peer move there?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let scope = Scope {
+        tight: vec![3],
+        campaigners: vec![2],
+        budgets: Budgets {
+            schedules: 1,
+            elections: either(standard, 1, 0),
+            pd_restarts: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        // The target was silent for a while; what it says next counts.
+        ..behind(asked, [leaves(2), Action::StoreSilent { store: 3 }])
+    };
+    let fires = vec!["store heartbeat", "schedule", "check stores"];
+    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+}
+
+/// Row 49: the patrol works under a limit, and somebody types beside it.
+pub(super) fn patrol_limited(standard: bool) -> Asked {
+    let asked = placed(
+        "patrol_limited",
+        "the patrol may have one operator at a time, two regions must leave one store, and somebody types a third: does each get its turn?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = neighbours(asked, &[1, 2]);
+    // What was typed is under way, and has not reached the leader.
+    let typed = AdminOperator::TransferLeader { store: 2 };
+    let typed = Action::AddOperator { region: REGION, operator: typed, answer: Answer::Lost };
+    let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), typed, leaves(2)]);
+    let scope = Scope {
+        schedule_limit: 1,
+        campaigners: vec![1],
+        budgets: Budgets { schedules: either(standard, 2, 1), transfers: 1, ..Budgets::default() },
+        ..asked
+    };
+    (scope, vec![Reach::ReplacementVotes, Reach::Transferring], vec!["schedule", "region heartbeat"])
+}
+
+/// Rows 38 and 48: a voter that must move is alive, and counts until its
+/// successor does.
+pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
+    let asked = placed(
+        "two_of_three_replicas_leave",
+        "two stores of a region leave at once and the process of one is stopped: is the live voter on the other kept until its successor votes?",
+        &[1, 2, 3, 4, 5],
+        &[1, 2, 3],
+    );
+    let asked = behind(asked, [leaves(2), leaves(3)]);
+    let gone = [Action::Destroy { store: 3 }, Action::StoreSilent { store: 3 }];
+    let asked = if standard { successor_joined(asked, 4) } else { behind(asked, gone) };
+    let scope = Scope {
+        crashers: vec![3],
+        campaigners: vec![1],
+        budgets: Budgets {
+            schedules: 1,
+            crashes: either(standard, 1, 0),
+            silences: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let mut reachable = vec![Reach::ReplacementVotes, Reach::StoreTombstone];
+    let mut fires = vec!["schedule", "check stores"];
+    if standard {
+        reachable.extend([Reach::TwoStoresTombstone, Reach::StoreDown]);
+        fires.extend(["crash", "store silent"]);
+    } else {
+        reachable.push(Reach::StoreLost);
+    }
+    (scope, reachable, fires)
+}
+
+/// The same as `crash_while_a_store_leaves` with a third replica, from where
+/// everybody has the entry that changes the members.
+pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
+    let asked = placed(
+        "crash_and_election_while_a_store_leaves",
+        "of three replicas the leader's process ends while a fourth takes over from one that leaves, and another leads: does the store leave?",
+        &[1, 2, 3, 4],
+        &[1, 2, 3],
+    );
+    let asked = behind(successor_joined(behind(asked, [leaves(3)]), 4), [reported(REGION, 1)]);
+    let asked = behind(asked, [2, 3, 4].map(|store| round(REGION, store)));
+    let asked = if standard { asked } else { behind(asked, led_by_another()) };
+    let scope = Scope {
+        campaigners: vec![2],
+        crashers: vec![1],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            crashes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::StoreDown, Reach::StoreTombstone, Reach::ReplacementVotes];
+    let mut fires = vec!["restart", "check stores"];
+    if standard {
+        fires.extend(["campaign", "vote", "crash"]);
+    }
+    (scope, reachable, fires)
+}
+
+/// The joint configuration is entered where the leader is, who stops; another
+/// wins who has not heard that it is committed.
+fn led_by_another() -> Vec<Action> {
+    let (region, answer) = (REGION, Answer::Given);
+    let stops = [apply(region, 1), apply(region, 2), Action::Crash { store: 1 }];
+    let wins =
+        [Action::Campaign { region, store: 2 }, Action::Vote { region, candidate: 2, voter: 3, answer }];
+    stops.into_iter().chain(wins).collect()
+}
