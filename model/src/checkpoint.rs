@@ -55,13 +55,16 @@ pub enum PartsError {
     },
 }
 
+/// A store's status, the number of its meta, and those of its peers by region.
+type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
+
 /// Parts as they are written: what is behind `from`.
 #[derive(Serialize, Deserialize)]
 struct Written {
     from: PartCounts,
     peers: Vec<Peer>,
     metas: Vec<(Vec<RangeEntry>, Vec<Held>)>,
-    places: Vec<(StoreStatus, u32, Vec<(RegionId, u32)>)>,
+    places: Vec<WrittenPlace>,
     drivers: Vec<PlacementDriver>,
     held: Vec<Vec<Held>>,
     spent: Vec<Budgets>,

@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn numbers_are_kept_through_growth() {
         let numbers = Numbers::new();
-        let nth = |n: u64| n << 30 | (n * n) % 1_000 + 1;
+        let nth = |n: u64| (n << 30) | ((n * n) % 1_000 + 1);
         (0..50_000).for_each(|n| numbers.keep(nth(n)));
         let kept = (0..50_000).filter(|n| numbers.has(nth(*n))).count();
         assert!(kept > 49_000, "{kept}");

@@ -176,7 +176,7 @@ impl Parts {
         let meta = self.metas.intern(Meta::default());
         let place = self.places.intern(Place { status: StoreStatus::Up, meta, peers: Peers::new() });
         let rest = self.rest_of(&Vec::new(), &PlacementDriver::default(), Budgets::default());
-        let mut stores = [0; STORES];
+        let mut stores = [UNUSED; STORES];
         stores[..self.stores.len()].fill(place);
         State { stores, rest, history: self.history.intern(History::default()) }
     }
