@@ -117,6 +117,10 @@ scopes! {
         one_replica
         tombstone_by_hand
         forced_by_hand
+        target_full_by_share
+        patrol_limited
+        two_of_three_replicas_leave
+        crash_and_election_while_a_store_leaves
         merge_racing_a_decommission
         target_led_by_who_lags;
 }

@@ -168,8 +168,6 @@ fn the_record_of_who_was_given_up() {
     assert_eq!(after(Action::CheckStores, other), [Property::TombstoneStoreEmpty]);
     let back = |view: &mut View| known(view, GONE).state = StoreState::Up;
     assert_eq!(after(Action::CancelDecommission { store: GONE }, back), [Property::TombstoneAbsorbing]);
-    let forgotten = |view: &mut View| {
-        view.pd.stores.remove(&GONE);
-    };
+    let forgotten = |view: &mut View| view.pd.stores.retain(|store, _| *store != GONE);
     assert_eq!(after(Action::RemoveTombstone { store: GONE }, forgotten), [Property::TombstoneStoreEmpty]);
 }
