@@ -10,7 +10,7 @@ use std::ops::Range;
 /// In place of the parent of an initial state.
 pub const NO_PARENT: u32 = u32::MAX;
 
-/// The most actions that a state may have: what keeps [`Offsets`] narrow.
+/// The most actions that a state may have: what lets two bytes say where a row begins.
 pub const MOST_ACTIONS: usize = 1_024;
 
 /// Which state leads to which.

@@ -1,7 +1,7 @@
 //! The journal of an exploration: what a killed process leaves behind so that
 //! another goes on.
 //!
-//! A file of records ([`frames`]): a header that says what is explored, by what,
+//! A file of records (`frames.rs`): a header that says what is explored, by what,
 //! and then checkpoints, each with what came since the one before: the parts that
 //! states are made of, and the states with their parents and edges. Nothing is
 //! ever changed but by appending, so a process may be killed at any moment. One
