@@ -11,6 +11,7 @@ pub mod judge;
 pub mod museum;
 pub mod network;
 pub mod recover;
+pub mod second_answer;
 pub mod tour;
 pub mod verify;
 pub mod world;

@@ -6,22 +6,26 @@
 //! more than one pass. The states are looked at in breadth-first order and the
 //! first that does not heal is reported: its way is a shortest one.
 
-use std::collections::HashSet;
+mod ways;
+
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use ahash::RandomState;
 use rollcall_model::heal::{self, Goal, Missed};
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::Action;
 
 use crate::explorer::Exploration;
 
+pub use ways::Ways;
+use ways::{Known, UNKNOWN};
+
 /// The most actions that healing may take.
 pub const BOUND: usize = 400;
 
-const SHARDS: usize = 64;
+/// What is done next from a state at rest; nothing at the end.
+pub type Schedule<'a> = &'a (dyn Fn(&Rollcall, &State) -> Option<Action> + Sync);
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +36,8 @@ pub struct Recovery {
     pub stuck: Option<Stuck>,
     /// Whether every state was looked at.
     pub finished: bool,
+    /// How the states that were looked at heal.
+    pub ways: Ways,
 }
 
 /// A state that does not heal.
@@ -58,38 +64,20 @@ impl fmt::Display for Stuck {
     }
 }
 
-/// The states that are known to heal.
-struct Known {
-    shards: Vec<Mutex<HashSet<State, RandomState>>>,
-    hasher: RandomState,
-}
-
-impl Known {
-    fn new() -> Self {
-        let shard = || Mutex::new(HashSet::with_hasher(RandomState::with_seeds(7, 90_496, 44, 176)));
-        Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::with_seeds(8, 434_317, 7, 4204),
-        }
-    }
-
-    fn shard(&self, state: &State) -> &Mutex<HashSet<State, RandomState>> {
-        &self.shards[(self.hasher.hash_one(state) >> 58) as usize % SHARDS]
-    }
-
-    fn has(&self, state: &State) -> bool {
-        self.shard(state).lock().expect("a thread panicked").contains(state)
-    }
-
-    fn add(&self, way: &[State]) {
-        for state in way {
-            self.shard(state).lock().expect("a thread panicked").insert(*state);
-        }
-    }
-}
-
-/// Heals every state of an exhausted exploration.
+/// Heals every state of an exhausted exploration by the model's schedule.
 pub fn recover(
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Recovery {
+    recover_by(&heal::next, model, explored, threads, interrupt)
+}
+
+/// The same by any schedule: one that is wrong must be found out
+/// (`second_answer`).
+pub fn recover_by(
+    schedule: Schedule<'_>,
     model: &Rollcall,
     explored: &Exploration<State>,
     threads: usize,
@@ -97,6 +85,7 @@ pub fn recover(
 ) -> Recovery {
     let states = &explored.states;
     let known = Known::new();
+    let rest: Vec<AtomicU32> = states.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
     let (next, recovered) = (AtomicU32::new(0), AtomicU64::new(0));
     let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
     // States behind the first that is stuck need no look.
@@ -112,9 +101,9 @@ pub fn recover(
                         break;
                     }
                     way.clear();
-                    let missed = heal_one(model, &known, model.at_rest(state), &mut way);
-                    match missed {
-                        Ok(()) => {
+                    match heal_one(schedule, model, &known, model.at_rest(state), &mut way) {
+                        Ok(number) => {
+                            rest[index as usize].store(number, Ordering::Relaxed);
                             recovered.fetch_add(1, Ordering::Relaxed);
                         }
                         Err(found) => {
@@ -131,7 +120,9 @@ pub fn recover(
     });
     let stuck = stuck.into_inner().expect("a thread panicked");
     let recovered = recovered.into_inner();
-    Recovery { recovered, finished: stuck.is_some() || recovered == states.len() as u64, stuck }
+    let finished = stuck.is_some() || recovered == states.len() as u64;
+    let rest = rest.into_iter().map(AtomicU32::into_inner).collect();
+    Recovery { recovered, finished, stuck, ways: Ways::new(rest, known) }
 }
 
 /// The first state that does not heal for want of `goal`.
@@ -145,7 +136,7 @@ pub fn first_that_misses(
     let states = (0..).zip(&explored.states).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
-        let found = heal_one(model, &known, model.at_rest(state), &mut way).err()?;
+        let found = heal_one(&heal::next, model, &known, model.at_rest(state), &mut way).err()?;
         let mut found = found;
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
@@ -163,19 +154,26 @@ fn endless(model: &Rollcall, state: &State) -> Missed {
     })
 }
 
-/// Follows the schedule until it ends or meets a state that is known to heal.
-fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>) -> Result<(), Stuck> {
+/// Follows the schedule until it ends or meets a state that is known to heal;
+/// the number of the first state.
+fn heal_one(
+    schedule: Schedule<'_>,
+    model: &Rollcall,
+    known: &Known,
+    first: State,
+    way: &mut Vec<State>,
+) -> Result<u32, Stuck> {
     let mut state = first;
     let mut healing = Vec::new();
-    loop {
-        if known.has(&state) {
-            break;
+    let end = loop {
+        if let Some(number) = known.number(&state) {
+            break Some(number);
         }
         way.push(state);
-        let Some(action) = heal::next(model, &state) else {
+        let Some(action) = schedule(model, &state) else {
             let missed = heal::missed(model, &state);
             if missed.is_empty() {
-                break;
+                break None;
             }
             return Err(Stuck { state: 0, healing, missed });
         };
@@ -184,7 +182,6 @@ fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>)
         }
         state = model.step(&state, &action).0;
         healing.push(action);
-    }
-    known.add(way);
-    Ok(())
+    };
+    Ok(known.add(way, end))
 }

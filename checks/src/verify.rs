@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rollcall_impl::Sound;
 use rollcall_model::scopes::{Family, Plan, Size};
-use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State};
+use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
 use serde::Serialize;
 use thiserror::Error;
@@ -20,6 +20,7 @@ use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
 use crate::recover::{Recovery, Stuck, recover};
+use crate::second_answer::{FaultFree, SecondAnswer, second_answer};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -60,6 +61,10 @@ pub struct ScopeReport {
     pub probes_refused: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
+    /// States that reach the goal over edges of the graph that go on once faults stop.
+    pub reaching_states: Option<u64>,
+    /// States whose healing is a way through the graph, and not beyond the scope's bounds.
+    pub healed_within_scope: Option<u64>,
     /// States from which the implementation reached it too, and showed the same on the way.
     pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
@@ -75,6 +80,9 @@ pub struct ScopeReport {
     /// How often each kind of action fired.
     #[serde(skip)]
     pub actions: BTreeMap<&'static str, u64>,
+    /// Of the states whose healing leaves the scope: by which kind of action.
+    #[serde(skip)]
+    pub outside: BTreeMap<&'static str, u64>,
     /// How often each reason was given, by model and implementation alike.
     #[serde(skip)]
     pub reasons: BTreeMap<Reason, u64>,
@@ -150,6 +158,11 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     if explored.is_exhausted() && violations.is_empty() {
         let recovery = recover(&model, &explored, threads, &watch.interrupt);
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
+        if recovery.finished {
+            let faultless = FaultFree::of(&model, &explored, threads);
+            let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
+            violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
+        }
     }
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() {
@@ -221,6 +234,8 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         replayed_steps: None,
         probes_refused: None,
         recovered_states: None,
+        reaching_states: None,
+        healed_within_scope: None,
         healed_on_implementation: None,
         violations,
         unreached,
@@ -228,6 +243,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         replay_seconds: None,
         peak_bytes: explored.peak_bytes,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
+        outside: BTreeMap::new(),
         reasons: BTreeMap::new(),
         failures,
         unfinished,
@@ -250,6 +266,22 @@ fn judge_recovery(
         report.unfinished.push("recovery was interrupted".into());
     }
     None
+}
+
+/// Enters how many states reach the goal through the graph; the way to the first
+/// of which that is no wonder, or should be none.
+fn judge_second_answer(
+    report: &mut ScopeReport,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    second: &SecondAnswer,
+) -> Option<Trace> {
+    report.reaching_states = Some(second.reaching);
+    report.healed_within_scope = second.within;
+    report.outside = second.outside.clone();
+    let disagreement = second.disagreement.as_ref()?;
+    report.failures.push(format!("the schedule and the graph disagree: {disagreement}"));
+    Some(violation_trace(model, explored, "second_answer", disagreement.state))
 }
 
 /// Enters what was replayed, and fails where nothing was.

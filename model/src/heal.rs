@@ -16,6 +16,7 @@
 //! away is owed nothing but that its last peers are told.
 
 mod driver;
+mod faults;
 
 use std::fmt;
 
@@ -28,6 +29,8 @@ use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::rules;
 use crate::state::{Seen, State};
+
+pub use faults::is_fault_free;
 
 /// Something good that must come once faults stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,10 +173,12 @@ impl Schedule<'_> {
         first_done(self.model, self.state, actions)
     }
 
-    /// A round with everybody whom the leader on `leader` knows.
+    /// A round with everybody whom the leader on `leader` knows, as long as the
+    /// scope's rounds may be.
     fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
-        let (entries, answer) = (Entries::All, Answer::Given);
+        let whole = self.model.scope().rounds.contains(&Entries::All);
+        let (entries, answer) = (if whole { Entries::All } else { Entries::One }, Answer::Given);
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         self.first_done(others.map(|member| Action::Replicate {
             region,

@@ -199,6 +199,12 @@ fn totals(reports: &[ScopeReport]) {
         reports.iter().filter(|report| report.stateright_agrees == Some(true)).count(),
         reports.len(),
     );
+    println!(
+        "by the graph {} states reach the goal over faultless steps, {} of them as they heal; the others heal by steps that their scopes do not offer any more: {}",
+        grouped(sum(|report| report.reaching_states.unwrap_or(0))),
+        grouped(sum(|report| report.healed_within_scope.unwrap_or(0))),
+        steps_outside(reports),
+    );
     if states > 0 && explore > 0.0 {
         println!(
             "explored {} distinct states a second, {} bytes per distinct state in the explorer's tables",
@@ -212,6 +218,19 @@ fn totals(reports: &[ScopeReport]) {
             grouped((steps as f64 / replay) as u64)
         );
     }
+}
+
+/// By which steps healings leave the scopes, the most frequent first.
+fn steps_outside(reports: &[ScopeReport]) -> String {
+    let mut steps = BTreeMap::<&str, u64>::new();
+    for (kind, count) in reports.iter().flat_map(|report| &report.outside) {
+        *steps.entry(kind).or_default() += count;
+    }
+    let mut steps: Vec<(&str, u64)> = steps.into_iter().collect();
+    steps.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words = steps.into_iter().map(|(kind, count)| format!("{kind} {}", grouped(count)));
+    let words = words.collect::<Vec<_>>().join(", ");
+    if words.is_empty() { "none".into() } else { words }
 }
 
 /// How often each kind of action fired, and each reason was given on both sides.

@@ -22,6 +22,7 @@ mod explored;
 mod graph;
 mod merge;
 mod pipeline;
+mod reaching;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use agree::{Agreement, agree};
 pub use exploration::{Bound, Ended, Exploration, Trace, Verdict};
 pub use explored::Explored;
 pub use graph::{Graph, NO_PARENT};
+pub use reaching::reaching;
 
 use chunk::Level;
 use merge::Merger;

@@ -149,6 +149,8 @@ const FIELDS: &[&str] = &[
     "replayed_steps",
     "probes_refused",
     "recovered_states",
+    "reaching_states",
+    "healed_within_scope",
     "violations",
     "unreached",
     "healed_on_implementation",
