@@ -18,7 +18,7 @@ use rollcall_traces::Action;
 
 use crate::explorer::Exploration;
 
-pub use ways::Ways;
+pub use ways::{Excused, Ways};
 use ways::{Known, UNKNOWN};
 
 /// The most actions that healing may take.
@@ -26,6 +26,21 @@ pub const BOUND: usize = 400;
 
 /// What is done next from a state at rest; nothing at the end.
 pub type Schedule<'a> = &'a (dyn Fn(&Rollcall, &State) -> Option<Action> + Sync);
+
+/// How states are healed.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// The schedule.
+    pub schedule: Schedule<'a>,
+    /// The most actions that it may take.
+    pub bound: usize,
+}
+
+impl Default for How<'_> {
+    fn default() -> Self {
+        How { schedule: &heal::next, bound: BOUND }
+    }
+}
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +64,8 @@ pub struct Stuck {
     pub healing: Vec<Action>,
     /// What was missed, the first first; never empty.
     pub missed: Vec<Missed>,
+    /// So many actions would have been enough, where the bound was not.
+    pub needs: Option<usize>,
 }
 
 impl Stuck {
@@ -71,13 +88,13 @@ pub fn recover(
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    recover_by(&heal::next, model, explored, threads, interrupt)
+    recover_by(How::default(), model, explored, threads, interrupt)
 }
 
-/// The same by any schedule: one that is wrong must be found out
+/// The same in any way: a schedule that is wrong must be found out
 /// (`second_answer`).
 pub fn recover_by(
-    schedule: Schedule<'_>,
+    how: How<'_>,
     model: &Rollcall,
     explored: &Exploration<State>,
     threads: usize,
@@ -101,7 +118,7 @@ pub fn recover_by(
                         break;
                     }
                     way.clear();
-                    match heal_one(schedule, model, &known, model.at_rest(state), &mut way) {
+                    match heal_one(how, model, &known, model.at_rest(state), &mut way) {
                         Ok(number) => {
                             rest[index as usize].store(number, Ordering::Relaxed);
                             recovered.fetch_add(1, Ordering::Relaxed);
@@ -136,28 +153,47 @@ pub fn first_that_misses(
     let states = (0..).zip(&explored.states).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
-        let found = heal_one(&heal::next, model, &known, model.at_rest(state), &mut way).err()?;
+        let found = heal_one(How::default(), model, &known, model.at_rest(state), &mut way).err()?;
         let mut found = found;
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
     })
 }
 
+/// How much longer than allowed a healing is followed, to tell one that would
+/// have ended from one that never does.
+const FURTHER: usize = 8;
+
+/// What comes of a healing that is not over within the bound.
+fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
+    let mut at = state;
+    for more in 0..how.bound.saturating_mul(FURTHER) {
+        let Some(action) = (how.schedule)(model, &at) else {
+            let missed = heal::missed(model, &at);
+            let needs = missed.is_empty().then_some(how.bound + more);
+            let missed = if needs.is_some() { vec![endless(model, &state, how.bound)] } else { missed };
+            return Stuck { state: 0, healing, missed, needs };
+        };
+        at = model.step(&at, &action).0;
+    }
+    Stuck { state: 0, healing, missed: vec![endless(model, &state, how.bound)], needs: None }
+}
+
 /// What is missed where the schedule does not end: a leader, if that is still
 /// the matter.
-fn endless(model: &Rollcall, state: &State) -> Missed {
+fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
     let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal == Goal::LeaderElectable);
     without_leader.unwrap_or_else(|| Missed {
         goal: Goal::Settles,
         region: 0,
-        what: format!("healing does not end within {BOUND} actions"),
+        what: format!("healing does not end within {bound} actions"),
     })
 }
 
 /// Follows the schedule until it ends or meets a state that is known to heal;
 /// the number of the first state.
 fn heal_one(
-    schedule: Schedule<'_>,
+    how: How<'_>,
     model: &Rollcall,
     known: &Known,
     first: State,
@@ -165,23 +201,24 @@ fn heal_one(
 ) -> Result<u32, Stuck> {
     let mut state = first;
     let mut healing = Vec::new();
-    let end = loop {
+    loop {
         if let Some(number) = known.number(&state) {
-            break Some(number);
+            return Ok(known.add(way, Some(number)));
         }
         way.push(state);
-        let Some(action) = schedule(model, &state) else {
+        let Some(action) = (how.schedule)(model, &state) else {
             let missed = heal::missed(model, &state);
-            if missed.is_empty() {
-                break None;
+            if !missed.is_empty() {
+                return Err(Stuck { state: 0, healing, missed, needs: None });
             }
-            return Err(Stuck { state: 0, healing, missed });
+            let first = known.add(way, None);
+            known.excuse(&state, heal::excuses(model, &state));
+            return Ok(first);
         };
-        if healing.len() == BOUND {
-            return Err(Stuck { state: 0, healing, missed: vec![endless(model, &state)] });
+        if healing.len() == how.bound {
+            return Err(too_long(how, model, healing, state));
         }
         state = model.step(&state, &action).0;
         healing.push(action);
-    };
-    Ok(known.add(way, end))
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use rollcall_impl::Sound;
+use rollcall_model::heal::Excuse;
 use rollcall_model::scopes::{Family, Plan, Size};
 use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
@@ -19,7 +20,7 @@ use thiserror::Error;
 use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
-use crate::recover::{Recovery, Stuck, recover};
+use crate::recover::{BOUND, How, Recovery, Stuck, recover_by};
 use crate::second_answer::{FaultFree, SecondAnswer, second_answer};
 
 /// A scope that cannot be verified at all.
@@ -31,6 +32,32 @@ pub enum VerifyError {
     /// It cannot be explored.
     #[error(transparent)]
     Explore(#[from] ExploreError),
+    /// Nothing has happened yet, and it does not heal.
+    #[error(
+        "scope `{scope}` can never reach its goals: {missed} before anything has happened; \
+         correct what it begins with, or name why it may stay so"
+    )]
+    GoalUnreachable {
+        /// The scope.
+        scope: String,
+        /// What is missed.
+        missed: String,
+    },
+    /// Some state heals, and takes longer.
+    #[error(
+        "scope `{scope}`: {bound} actions are too few for healing; state {state} needs {needs}, \
+         so allow at least as many (`--heal-bound`)"
+    )]
+    BoundTooSmall {
+        /// The scope.
+        scope: String,
+        /// The bound.
+        bound: usize,
+        /// The first state that needs more.
+        state: u32,
+        /// How many it needs.
+        needs: usize,
+    },
 }
 
 /// What was found of one scope. A figure that was not measured is `None`.
@@ -65,6 +92,8 @@ pub struct ScopeReport {
     pub reaching_states: Option<u64>,
     /// States whose healing is a way through the graph, and not beyond the scope's bounds.
     pub healed_within_scope: Option<u64>,
+    /// States that rightly end short of something, for a reason that the scope names.
+    pub excused_states: Option<u64>,
     /// States from which the implementation reached it too, and showed the same on the way.
     pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
@@ -83,6 +112,9 @@ pub struct ScopeReport {
     /// Of the states whose healing leaves the scope: by which kind of action.
     #[serde(skip)]
     pub outside: BTreeMap<&'static str, u64>,
+    /// Why states end short of something, and how many do.
+    #[serde(skip)]
+    pub excused: BTreeMap<String, u64>,
     /// How often each reason was given, by model and implementation alike.
     #[serde(skip)]
     pub reasons: BTreeMap<Reason, u64>,
@@ -121,6 +153,8 @@ pub struct Watch {
     /// From which states the implementation is healed; if nobody says, from
     /// all of a smoke scope and from 10,000 of a standard one.
     pub healed: Option<Sample>,
+    /// The most actions of a healing, if not [`BOUND`].
+    pub heal_bound: Option<usize>,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -156,9 +190,12 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
     }
     let mut violations = violations;
     if explored.is_exhausted() && violations.is_empty() {
-        let recovery = recover(&model, &explored, threads, &watch.interrupt);
+        let how = How { bound: watch.heal_bound.unwrap_or(BOUND), ..How::default() };
+        let recovery = recover_by(how, &model, &explored, threads, &watch.interrupt);
+        check_recoverable(plan, how.bound, &recovery)?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
         if recovery.finished {
+            violations.extend(judge_excuses(&mut report, &plan.excuses, &model, &explored, &recovery));
             let faultless = FaultFree::of(&model, &explored, threads);
             let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
             violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
@@ -236,6 +273,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         recovered_states: None,
         reaching_states: None,
         healed_within_scope: None,
+        excused_states: None,
         healed_on_implementation: None,
         violations,
         unreached,
@@ -244,6 +282,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         peak_bytes: explored.peak_bytes,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
         outside: BTreeMap::new(),
+        excused: BTreeMap::new(),
         reasons: BTreeMap::new(),
         failures,
         unfinished,
@@ -266,6 +305,44 @@ fn judge_recovery(
         report.unfinished.push("recovery was interrupted".into());
     }
     None
+}
+
+/// A scope that asks for what cannot be, or heals longer than it may, is no
+/// fault of the rules.
+fn check_recoverable(plan: &Plan, bound: usize, recovery: &Recovery) -> Result<(), VerifyError> {
+    let Some(stuck) = &recovery.stuck else { return Ok(()) };
+    let scope = plan.scope.name.clone();
+    match stuck.needs {
+        Some(needs) => Err(VerifyError::BoundTooSmall { scope, bound, state: stuck.state, needs }),
+        None if stuck.state == 0 => {
+            Err(VerifyError::GoalUnreachable { scope, missed: stuck.first().to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Enters why states end short of something; fails for a reason that the scope
+/// does not name, by a shortest way, and for one that is never met.
+fn judge_excuses(
+    report: &mut ScopeReport,
+    named: &[Excuse],
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    recovery: &Recovery,
+) -> Option<Trace> {
+    if recovery.stuck.is_some() {
+        return None;
+    }
+    let (excused, any) = recovery.ways.excused();
+    report.excused_states = Some(any);
+    report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
+    let unmet = named.iter().filter(|excuse| !excused.contains_key(excuse));
+    report.failures.extend(unmet.map(|excuse| format!("may end so, and never does: {excuse}")));
+    let other = excused.iter().filter(|(excuse, _)| !named.contains(excuse));
+    let (excuse, of) = other.min_by_key(|(_, of)| of.first)?;
+    let because = excuse.because(model, &explored.states[of.first as usize]);
+    report.failures.push(format!("state {} ends short of its goals: {excuse} ({because})", of.first));
+    Some(violation_trace(model, explored, "excuse", of.first))
 }
 
 /// Enters how many states reach the goal through the graph; the way to the first

@@ -63,6 +63,9 @@ enum Ask {
         /// Threads
         #[arg(long, default_value_t = default_threads())]
         threads: usize,
+        /// The most actions that healing may take (400 by default)
+        #[arg(long, value_name = "ACTIONS")]
+        heal_bound: Option<usize>,
     },
     /// One scope, model only; a violation is written as a trace
     Check {
@@ -213,12 +216,13 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { family, size, scope, json, threads } => verify::run(&verify::Wanted {
+        Ask::Verify { family, size, scope, json, threads, heal_bound } => verify::run(&verify::Wanted {
             family: family.map(Into::into),
             size: size.into(),
             scope,
             json,
             threads: threads.max(1),
+            heal_bound,
         }),
         Ask::Check { scope, without, property, out, json } => {
             check::run(&scope, without.as_deref(), &property, out.as_deref(), json)

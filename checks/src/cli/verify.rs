@@ -23,6 +23,7 @@ pub(super) struct Wanted {
     pub(super) scope: Option<String>,
     pub(super) json: bool,
     pub(super) threads: usize,
+    pub(super) heal_bound: Option<usize>,
 }
 
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
@@ -41,7 +42,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         if INTERRUPTED.load(Ordering::SeqCst) {
             break;
         }
-        let progress = Progress::start(&plan.scope.name, wanted.json);
+        let progress = Progress::start(&plan.scope.name, wanted.json, wanted.heal_bound);
         if progress.bar.is_none() && !wanted.json {
             eprintln!("{}: begun", plan.scope.name);
         }
@@ -205,6 +206,11 @@ fn totals(reports: &[ScopeReport]) {
         grouped(sum(|report| report.healed_within_scope.unwrap_or(0))),
         steps_outside(reports),
     );
+    for report in reports {
+        for (excuse, states) in &report.excused {
+            println!("{}: {} states end, rightly, with: {excuse}", report.scope, grouped(*states));
+        }
+    }
     if states > 0 && explore > 0.0 {
         println!(
             "explored {} distinct states a second, {} bytes per distinct state in the explorer's tables",
@@ -270,8 +276,9 @@ struct Progress {
 }
 
 impl Progress {
-    fn start(name: &str, json: bool) -> Self {
-        let watch = Arc::new(Watch { interrupt: Arc::clone(&INTERRUPTED), ..Watch::default() });
+    fn start(name: &str, json: bool, heal_bound: Option<usize>) -> Self {
+        let interrupt = Arc::clone(&INTERRUPTED);
+        let watch = Arc::new(Watch { interrupt, heal_bound, ..Watch::default() });
         if json || !std::io::stderr().is_terminal() {
             return Self { watch, bar: None };
         }

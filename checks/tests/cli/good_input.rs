@@ -151,6 +151,7 @@ const FIELDS: &[&str] = &[
     "recovered_states",
     "reaching_states",
     "healed_within_scope",
+    "excused_states",
     "violations",
     "unreached",
     "healed_on_implementation",

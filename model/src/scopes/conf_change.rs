@@ -3,8 +3,8 @@
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
 use super::{
-    Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, named_for, put, region,
-    remove, scope,
+    Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, excuses, named_for, put,
+    region, remove, scope,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -31,6 +31,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
+        excuses: excuses::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,

@@ -12,7 +12,9 @@ use rollcall_traces::{
     Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
 };
 
-use super::{Asked, Family, Plan, REGION, Size, apply, behind, either, named_for, put, region, round, scope};
+use super::{
+    Asked, Family, Plan, REGION, Size, apply, behind, either, excuses, named_for, put, region, round, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -41,6 +43,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::Decommission,
         size,
+        excuses: excuses::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,

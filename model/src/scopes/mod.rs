@@ -5,6 +5,7 @@
 
 mod conf_change;
 mod decommission;
+mod excuses;
 mod split;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use rollcall_traces::{
 };
 
 use crate::guard::GuardSet;
+use crate::heal::Excuse;
 use crate::model::Rollcall;
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -235,6 +237,8 @@ pub struct Plan {
     pub reachable: Vec<Reach>,
     /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about: each must fire.
     pub fires: Vec<&'static str>,
+    /// Why it may, rightly, end short of its goals: each reason must be met, and no other.
+    pub excuses: Vec<Excuse>,
 }
 
 impl Plan {
