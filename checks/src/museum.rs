@@ -76,7 +76,7 @@ const fn delay(guard: Guard, scope: &'static str) -> Piece {
 pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
     recovery(Guard::StepDownOnHigherTerm, Goal::LeaderElectable, "leader_removed_after_handover_smoke"),
-    delay(Guard::NoProposalsWhileTransferring, "transfer_against_a_change_smoke"),
+    recovery(Guard::NoProposalsWhileTransferring, Goal::LeaderElectable, "leaders_store_leaves_smoke"),
     recovery(Guard::TransferTimesOut, Goal::TransferEnds, "transfer_against_a_change_smoke"),
     delay(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
     safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
@@ -107,7 +107,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),
     safety(Guard::DestroySparesTheReplaced, Property::MetaConsistent, "child_snapshot_under_way_smoke"),
     safety(Guard::AnswerCopiesRegion, Property::ReadSafety, "reads_across_a_split_smoke"),
-    recovery(Guard::MergeForwardsCommit, Goal::LeaderElectable, "target_led_by_who_lags_smoke"),
+    recovery(Guard::MergeForwardsCommit, Goal::RequestsEnd, "target_led_by_who_lags_smoke"),
     safety(Guard::MergeStopsChanges, Property::EpochMonotone, "merge_racing_a_decommission_smoke"),
     recovery(Guard::MergeNeedsSameStores, Goal::MembersCaughtUp, "merge_racing_a_decommission_smoke"),
     safety(Guard::MergeWaitsForSource, Property::CleanTombstone, "merge_and_leader_change_smoke"),
@@ -126,7 +126,9 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::OwnChangesCounted, Goal::Settles, "leaders_store_leaves_smoke"),
     recovery(Guard::OrphansLeave, Goal::ReplicasWhole, "decommission_cancelled_smoke"),
     recovery(Guard::OrphanMayFill, Goal::ReplicasWhole, "down_peer_and_a_learner_smoke"),
-    delay(Guard::TargetConnected, "no_legal_target_smoke"),
+    recovery(Guard::JointEndedByPatrol, Goal::ChangesPossible, "crash_while_a_store_leaves_smoke"),
+    recovery(Guard::JointHandsOverFirst, Goal::Settles, "crash_while_a_store_leaves_smoke"),
+    recovery(Guard::TargetConnected, Goal::Settles, "no_legal_target_smoke"),
     delay(Guard::LeaderHandsOverFirst, "leaders_store_leaves_smoke"),
     safety(Guard::TombstoneNeedsConfVerAdvance, Property::CleanTombstone, "tombstone_by_hand_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
@@ -327,7 +329,9 @@ fn parting(
     let sound = without.with_guards(GuardSet::ALL);
     let mut state = without.at_rest(&explored.states[stuck.state as usize]);
     for (healed, action) in stuck.healing.iter().enumerate() {
-        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
+        // What both rules make the same of shows nothing.
+        let shows = |other: &Action| without.step(&state, other) != sound.step(&state, other);
+        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action && shows(other)) {
             return Some((healed, Some(other)));
         }
         let after = without.step(&state, action);

@@ -160,14 +160,25 @@ pub fn first_that_misses(
     })
 }
 
-/// How much longer than allowed a healing is followed, to tell one that would
-/// have ended from one that never does.
-const FURTHER: usize = 8;
+/// Where the model's schedule leads from a state that heals.
+pub fn end_of(model: &Rollcall, state: &State) -> State {
+    let mut at = model.at_rest(state);
+    while let Some(action) = heal::next(model, &at) {
+        at = model.step(&at, &action).0;
+    }
+    at
+}
 
-/// What comes of a healing that is not over within the bound.
+/// What comes of a healing that is not over within the bound: as many actions
+/// more, but no fewer than [`BOUND`], tell one that would have ended from one
+/// that never does.
 fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
     let mut at = state;
-    for more in 0..how.bound.saturating_mul(FURTHER) {
+    for more in 0..how.bound.max(BOUND) {
+        // Round and round.
+        if more > 0 && at == state {
+            break;
+        }
         let Some(action) = (how.schedule)(model, &at) else {
             let missed = heal::missed(model, &at);
             let needs = missed.is_empty().then_some(how.bound + more);

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use rollcall_impl::Sound;
-use rollcall_model::heal::Excuse;
 use rollcall_model::scopes::{Family, Plan, Size};
 use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
@@ -20,7 +19,7 @@ use thiserror::Error;
 use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
-use crate::recover::{BOUND, How, Recovery, Stuck, recover_by};
+use crate::recover::{BOUND, How, Recovery, Stuck, end_of, recover_by};
 use crate::second_answer::{FaultFree, SecondAnswer, second_answer};
 
 /// A scope that cannot be verified at all.
@@ -195,7 +194,7 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
         check_recoverable(plan, how.bound, &recovery)?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
         if recovery.finished {
-            violations.extend(judge_excuses(&mut report, &plan.excuses, &model, &explored, &recovery));
+            violations.extend(judge_excuses(&mut report, plan, &model, &explored, &recovery)?);
             let faultless = FaultFree::of(&model, &explored, threads);
             let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
             violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
@@ -325,24 +324,29 @@ fn check_recoverable(plan: &Plan, bound: usize, recovery: &Recovery) -> Result<(
 /// does not name, by a shortest way, and for one that is never met.
 fn judge_excuses(
     report: &mut ScopeReport,
-    named: &[Excuse],
+    plan: &Plan,
     model: &Rollcall,
     explored: &Exploration<State>,
     recovery: &Recovery,
-) -> Option<Trace> {
+) -> Result<Option<Trace>, VerifyError> {
     if recovery.stuck.is_some() {
-        return None;
+        return Ok(None);
     }
+    let named = &plan.excuses;
     let (excused, any) = recovery.ways.excused();
     report.excused_states = Some(any);
     report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
     let unmet = named.iter().filter(|excuse| !excused.contains_key(excuse));
     report.failures.extend(unmet.map(|excuse| format!("may end so, and never does: {excuse}")));
     let other = excused.iter().filter(|(excuse, _)| !named.contains(excuse));
-    let (excuse, of) = other.min_by_key(|(_, of)| of.first)?;
-    let because = excuse.because(model, &explored.states[of.first as usize]);
-    report.failures.push(format!("state {} ends short of its goals: {excuse} ({because})", of.first));
-    Some(violation_trace(model, explored, "excuse", of.first))
+    let Some((excuse, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
+    let because = excuse.because(model, &end_of(model, &explored.states[of.first as usize]));
+    let missed = format!("{excuse} ({because})");
+    if of.first == 0 {
+        return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
+    }
+    report.failures.push(format!("state {} ends short of its goals: {missed}", of.first));
+    Ok(Some(violation_trace(model, explored, "excuse", of.first)))
 }
 
 /// Enters how many states reach the goal through the graph; the way to the first

@@ -79,6 +79,7 @@ scopes! {
         replace_a_lost_store
         leader_removed_after_handover
         two_voters_to_one
+        one_of_two_is_lost
         old_term_leader
         promoted_while_it_needs_a_snapshot
         joins_again_with_the_same_id

@@ -306,3 +306,6 @@ pub fn change_that_shows(model: &Rollcall, state: &State, region: RegionId) -> O
     let (store, _) = in_charge(model.seen(state), region)?;
     Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ macro_rules! goals {
 }
 
 goals! {
-    /// The region has a leader that serves, while a majority of its newest configuration is left.
+    /// The region has a leader that takes writes, while a majority of its newest configuration is left.
     LeaderElectable = "leader_electable", "L1 L3 L8",
     /// What a leader took is applied, and no read waits, under the same condition.
     RequestsEnd = "requests_end", "L2 L3 L8",

@@ -19,6 +19,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         replace_a_lost_store(standard),
         leader_removed_after_handover(standard),
         two_voters_to_one(standard),
+        one_of_two_is_lost(standard),
         old_term_leader(standard),
         promoted_while_it_needs_a_snapshot(standard),
         joins_again(standard, "joins_again_with_the_same_id", 3),
@@ -31,7 +32,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
-        excuses: excuses::of(&scope.name, size),
+        excuses: excuses::of(&scope.name),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
@@ -206,6 +207,33 @@ fn two_voters_to_one(standard: bool) -> Asked {
         vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
         vec!["vote, answer lost", "replicate, answer lost"],
     )
+}
+
+/// Row 16: nothing that needs the dead one's acknowledgement commits any more,
+/// its own removal least of all.
+fn one_of_two_is_lost(standard: bool) -> Asked {
+    let demote = [change(ChangeKind::AddLearner, 2, 2)];
+    let asked = scope(
+        "one_of_two_is_lost",
+        "the disk of one of two voters is gone: does the group go on exactly if it was demoted before?",
+        &[1, 2],
+        region(&[1, 2], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2), put("a")],
+        campaigners: vec![1],
+        crashers: vec![2],
+        budgets: Budgets {
+            changes: either(standard, 3, 2),
+            elections: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            writes: either(standard, 1, 0),
+            destroys: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreLost, Reach::JointLeft], vec!["destroy", "enter joint", "leave joint"])
 }
 
 fn old_term_leader(standard: bool) -> Asked {
