@@ -14,6 +14,7 @@ pub mod museum;
 pub mod network;
 pub mod recover;
 pub mod schedules;
+pub mod second_answer;
 pub mod tour;
 pub mod verify;
 pub mod world;

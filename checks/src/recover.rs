@@ -6,23 +6,43 @@
 //! more than one pass. The states are looked at in breadth-first order and the
 //! first that does not heal is reported: its way is a shortest one.
 
+mod ways;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use ahash::RandomState;
 use rollcall_model::heal::{self, Goal, Missed};
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::Action;
 
 use crate::explorer::Exploration;
 
+pub use ways::{Excused, Ways};
+use ways::{Known, UNKNOWN};
+
 /// The most actions that healing may take.
 pub const BOUND: usize = 400;
 
-const SHARDS: usize = 64;
+/// What is done next from a state at rest; nothing at the end.
+pub type Schedule<'a> = &'a (dyn Fn(&Rollcall, &State) -> Option<Action> + Sync);
+
+/// How states are healed.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// The schedule.
+    pub schedule: Schedule<'a>,
+    /// The most actions that it may take.
+    pub bound: usize,
+}
+
+impl Default for How<'_> {
+    fn default() -> Self {
+        How { schedule: &heal::next, bound: BOUND }
+    }
+}
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +53,8 @@ pub struct Recovery {
     pub stuck: Option<Stuck>,
     /// Whether every state was looked at.
     pub finished: bool,
+    /// How the states that were looked at heal.
+    pub ways: Ways,
 }
 
 /// A state that does not heal.
@@ -44,6 +66,8 @@ pub struct Stuck {
     pub healing: Vec<Action>,
     /// What was missed, the first first; never empty.
     pub missed: Vec<Missed>,
+    /// So many actions would have been enough, where the bound was not.
+    pub needs: Option<usize>,
 }
 
 impl Stuck {
@@ -59,52 +83,35 @@ impl fmt::Display for Stuck {
     }
 }
 
-/// The states that are known to heal.
-struct Known {
-    shards: Vec<Mutex<HashSet<State, RandomState>>>,
-    hasher: RandomState,
-}
-
-impl Known {
-    fn new() -> Self {
-        let shard = || Mutex::new(HashSet::with_hasher(RandomState::with_seeds(7, 90_496, 44, 176)));
-        Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::with_seeds(8, 434_317, 7, 4204),
-        }
-    }
-
-    fn shard(&self, state: &State) -> &Mutex<HashSet<State, RandomState>> {
-        &self.shards[(self.hasher.hash_one(state) >> 58) as usize % SHARDS]
-    }
-
-    fn has(&self, state: &State) -> bool {
-        self.shard(state).lock().expect("a thread panicked").contains(state)
-    }
-
-    fn add(&self, way: &[State]) {
-        for state in way {
-            self.shard(state).lock().expect("a thread panicked").insert(*state);
-        }
-    }
-}
-
-/// So many states are healed between two notes of how far it came.
-const STRETCH: usize = 1 << 20;
-
-/// Heals every state of an exhausted exploration.
+/// Heals every state of an exhausted exploration by the model's schedule.
 pub fn recover(
     model: &Rollcall,
     explored: &Exploration<State>,
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    recover_on(model, explored, 0, |_| {}, threads, interrupt)
+    recover_by(How::default(), model, explored, threads, interrupt)
 }
+
+/// The same in any way: a schedule that is wrong must be found out
+/// (`second_answer`).
+pub fn recover_by(
+    how: How<'_>,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    threads: usize,
+    interrupt: &AtomicBool,
+) -> Recovery {
+    recover_from(how, model, explored, 0, |_| {}, threads, interrupt)
+}
+
+/// So many states are healed between two notes of how far it came.
+const STRETCH: usize = 1 << 20;
 
 /// The same where each state before `from` is known to heal. From time to time
 /// `note` is told up to where that is known now.
-pub fn recover_on(
+pub fn recover_from(
+    how: How<'_>,
     model: &Rollcall,
     explored: &Exploration<State>,
     from: u32,
@@ -112,67 +119,76 @@ pub fn recover_on(
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    let known = Known::new();
     let all = explored.states.len();
-    let mut recovery = Recovery { recovered: u64::from(from).min(all as u64), stuck: None, finished: true };
-    while recovery.finished && recovery.stuck.is_none() && recovery.recovered < all as u64 {
-        let begin = recovery.recovered as usize;
+    let rest = (0..all).map(|_| AtomicU32::new(UNKNOWN)).collect();
+    let healer = Healer { how, model, explored, known: Known::new(), rest, interrupt };
+    let (mut recovered, mut stuck) = (u64::from(from).min(all as u64), None);
+    while recovered < all as u64 {
+        let begin = recovered as usize;
         let stretch = begin..(begin + STRETCH).min(all);
-        let healed = recover_stretch(model, explored, stretch, &known, threads, interrupt);
-        recovery = Recovery { recovered: recovery.recovered + healed.recovered, ..healed };
-        if recovery.finished && recovery.stuck.is_none() {
-            note(recovery.recovered as u32);
+        let length = stretch.len() as u64;
+        let healed;
+        (healed, stuck) = healer.heal(stretch, threads);
+        recovered += healed;
+        if healed < length {
+            break;
         }
+        note(recovered as u32);
     }
-    recovery
+    let rest = healer.rest.into_iter().map(AtomicU32::into_inner).collect();
+    let finished = stuck.is_some() || recovered == all as u64;
+    Recovery { recovered, finished, stuck, ways: Ways::new(rest, healer.known) }
 }
 
-fn recover_stretch(
-    model: &Rollcall,
-    explored: &Exploration<State>,
-    stretch: Range<usize>,
-    known: &Known,
-    threads: usize,
-    interrupt: &AtomicBool,
-) -> Recovery {
-    let states = &explored.states;
-    let (next, recovered) = (AtomicU32::new(stretch.start as u32), AtomicU64::new(0));
-    let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
-    // States behind the first that is stuck need no look.
-    let limit = AtomicU32::new(u32::MAX);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                let mut way = Vec::new();
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index as usize >= stretch.end {
-                        break;
-                    }
-                    if index > limit.load(Ordering::Relaxed) || interrupt.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    way.clear();
-                    let missed = heal_one(model, known, model.at_rest(&states.get(index)), &mut way);
-                    match missed {
-                        Ok(()) => {
-                            recovered.fetch_add(1, Ordering::Relaxed);
+/// Who heals the states of an exploration.
+struct Healer<'a> {
+    how: How<'a>,
+    model: &'a Rollcall,
+    explored: &'a Exploration<State>,
+    known: Known,
+    /// Of each state: the number of what it is at rest.
+    rest: Vec<AtomicU32>,
+    interrupt: &'a AtomicBool,
+}
+
+impl Healer<'_> {
+    /// How many of these states heal, and the first that does not.
+    fn heal(&self, stretch: Range<usize>, threads: usize) -> (u64, Option<Stuck>) {
+        let (next, recovered) = (AtomicU32::new(stretch.start as u32), AtomicU64::new(0));
+        let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
+        // States behind the first that is stuck need no look.
+        let limit = AtomicU32::new(u32::MAX);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    let mut way = Vec::new();
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let is_over = index as usize >= stretch.end || index > limit.load(Ordering::Relaxed);
+                        if is_over || self.interrupt.load(Ordering::Relaxed) {
+                            break;
                         }
-                        Err(found) => {
-                            limit.fetch_min(index, Ordering::Relaxed);
-                            let mut first = stuck.lock().expect("a thread panicked");
-                            if first.as_ref().is_none_or(|first| first.state > index) {
-                                *first = Some(Stuck { state: index, ..found });
+                        way.clear();
+                        let first = self.model.at_rest(&self.explored.states.get(index));
+                        match heal_one(self.how, self.model, &self.known, first, &mut way) {
+                            Ok(number) => {
+                                self.rest[index as usize].store(number, Ordering::Relaxed);
+                                recovered.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(found) => {
+                                limit.fetch_min(index, Ordering::Relaxed);
+                                let mut first = stuck.lock().expect("a thread panicked");
+                                if first.as_ref().is_none_or(|first| first.state > index) {
+                                    *first = Some(Stuck { state: index, ..found });
+                                }
                             }
                         }
                     }
-                }
-            });
-        }
-    });
-    let stuck = stuck.into_inner().expect("a thread panicked");
-    let recovered = recovered.into_inner();
-    Recovery { recovered, finished: stuck.is_some() || recovered == stretch.len() as u64, stuck }
+                });
+            }
+        });
+        (recovered.into_inner(), stuck.into_inner().expect("a thread panicked"))
+    }
 }
 
 /// The first state that does not heal for want of `goal`.
@@ -186,7 +202,7 @@ pub fn first_that_misses(
     let states = (0..).zip(explored.states.iter()).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
-        let found = heal_one(model, &known, model.at_rest(&state), &mut way).err()?;
+        let found = heal_one(How::default(), model, &known, model.at_rest(&state), &mut way).err()?;
         let mut found = found;
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
@@ -200,59 +216,99 @@ pub fn first_of_each(
     interrupt: &AtomicBool,
 ) -> BTreeMap<Goal, Stuck> {
     let (known, mut way) = (Known::new(), Vec::new());
+    let mut lost: HashSet<State> = HashSet::new();
     let mut first = BTreeMap::new();
     for (index, state) in (0..).zip(explored.states.iter()) {
-        let state = &state;
         if interrupt.load(Ordering::Relaxed) {
             break;
         }
         way.clear();
-        if let Err(found) = heal_one(model, &known, model.at_rest(state), &mut way) {
+        let rest = model.at_rest(&state);
+        // Whoever comes here later misses the same.
+        if lost.contains(&rest) {
+            continue;
+        }
+        if let Err(found) = heal_one(How::default(), model, &known, rest, &mut way) {
             for missed in &found.missed {
-                let of_goal =
-                    || Stuck { state: index, healing: found.healing.clone(), missed: vec![missed.clone()] };
+                let of_goal = || Stuck { state: index, missed: vec![missed.clone()], ..found.clone() };
                 first.entry(missed.goal).or_insert_with(of_goal);
             }
-            // Whoever comes here later misses the same.
-            known.add(&way);
+            lost.extend(way.drain(..));
         }
     }
     first
 }
 
+/// Where the model's schedule leads from a state that heals.
+pub fn end_of(model: &Rollcall, state: &State) -> State {
+    let mut at = model.at_rest(state);
+    while let Some(action) = heal::next(model, &at) {
+        at = model.step(&at, &action).0;
+    }
+    at
+}
+
+/// What comes of a healing that is not over within the bound: as many actions
+/// more, but no fewer than [`BOUND`], tell one that would have ended from one
+/// that never does.
+fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
+    let mut at = state;
+    for more in 0..how.bound.max(BOUND) {
+        // Round and round.
+        if more > 0 && at == state {
+            break;
+        }
+        let Some(action) = (how.schedule)(model, &at) else {
+            let missed = heal::missed(model, &at);
+            let needs = missed.is_empty().then_some(how.bound + more);
+            let missed = if needs.is_some() { vec![endless(model, &state, how.bound)] } else { missed };
+            return Stuck { state: 0, healing, missed, needs };
+        };
+        at = model.step(&at, &action).0;
+    }
+    Stuck { state: 0, healing, missed: vec![endless(model, &state, how.bound)], needs: None }
+}
+
 /// What is missed where the schedule does not end: a leader, if that is still
 /// the matter.
-fn endless(model: &Rollcall, state: &State) -> Missed {
+fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
     let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal == Goal::LeaderElectable);
     without_leader.unwrap_or_else(|| Missed {
         goal: Goal::Settles,
         region: 0,
-        what: format!("healing does not end within {BOUND} actions"),
+        what: format!("healing does not end within {bound} actions"),
     })
 }
 
-/// Follows the schedule until it ends or meets a state that is known to heal.
-fn heal_one(model: &Rollcall, known: &Known, first: State, way: &mut Vec<State>) -> Result<(), Stuck> {
+/// Follows the schedule until it ends or meets a state that is known to heal;
+/// the number of the first state.
+fn heal_one(
+    how: How<'_>,
+    model: &Rollcall,
+    known: &Known,
+    first: State,
+    way: &mut Vec<State>,
+) -> Result<u32, Stuck> {
     let mut state = first;
     let mut healing = Vec::new();
     loop {
-        if known.has(&state) {
-            break;
+        if let Some(number) = known.number(&state) {
+            return Ok(known.add(way, Some(number)));
         }
         way.push(state);
-        let Some(action) = heal::next(model, &state) else {
+        let Some(action) = (how.schedule)(model, &state) else {
             let missed = heal::missed(model, &state);
-            if missed.is_empty() {
-                break;
+            if !missed.is_empty() {
+                return Err(Stuck { state: 0, healing, missed, needs: None });
             }
-            return Err(Stuck { state: 0, healing, missed });
+            let first = known.add(way, None);
+            known.excuse(&state, heal::excuses(model, &state));
+            return Ok(first);
         };
-        if healing.len() == BOUND {
-            return Err(Stuck { state: 0, healing, missed: vec![endless(model, &state)] });
+        if healing.len() == how.bound {
+            return Err(too_long(how, model, healing, state));
         }
         state = model.step(&state, &action).0;
         healing.push(action);
     }
-    known.add(way);
-    Ok(())
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use rollcall_impl::Sound;
 use rollcall_model::scopes::{Family, Plan, Size};
-use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State};
+use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
 use serde::Serialize;
 use thiserror::Error;
@@ -22,7 +22,8 @@ use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
 use crate::journal::{Journal, JournalError, Opened, Pace};
-use crate::recover::{Recovery, Stuck, recover_on};
+use crate::recover::{BOUND, How, Recovery, Stuck, end_of, recover_from};
+use crate::second_answer::{FaultFree, SecondAnswer, second_answer};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -36,6 +37,32 @@ pub enum VerifyError {
     /// It cannot go on from its journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Nothing has happened yet, and it does not heal.
+    #[error(
+        "scope `{scope}` can never reach its goals: {missed} before anything has happened; \
+         correct what it begins with, or name why it may stay so"
+    )]
+    GoalUnreachable {
+        /// The scope.
+        scope: String,
+        /// What is missed.
+        missed: String,
+    },
+    /// Some state heals, and takes longer.
+    #[error(
+        "scope `{scope}`: {bound} actions are too few for healing; state {state} needs {needs}, \
+         so allow at least as many (`--heal-bound`)"
+    )]
+    BoundTooSmall {
+        /// The scope.
+        scope: String,
+        /// The bound.
+        bound: usize,
+        /// The first state that needs more.
+        state: u32,
+        /// How many it needs.
+        needs: usize,
+    },
 }
 
 /// What was found of one scope. A figure that was not measured is `None`.
@@ -68,6 +95,12 @@ pub struct ScopeReport {
     pub probes_refused: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
+    /// States that reach the goal over edges of the graph that go on once faults stop.
+    pub reaching_states: Option<u64>,
+    /// States whose healing is a way through the graph, and not beyond the scope's bounds.
+    pub healed_within_scope: Option<u64>,
+    /// States that rightly end short of something, for a reason that the scope names.
+    pub excused_states: Option<u64>,
     /// States from which the implementation reached it too, and showed the same on the way.
     pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
@@ -85,6 +118,12 @@ pub struct ScopeReport {
     /// How often each kind of action fired.
     #[serde(skip)]
     pub actions: BTreeMap<&'static str, u64>,
+    /// Of the states whose healing leaves the scope: by which kind of action.
+    #[serde(skip)]
+    pub outside: BTreeMap<&'static str, u64>,
+    /// Why states end short of something, and how many do.
+    #[serde(skip)]
+    pub excused: BTreeMap<String, u64>,
     /// How often each reason was given, by model and implementation alike.
     #[serde(skip)]
     pub reasons: BTreeMap<Reason, u64>,
@@ -123,6 +162,8 @@ pub struct Watch {
     /// From which states the implementation is healed; if nobody says, from
     /// all of a smoke scope and from 10,000 of a standard one.
     pub healed: Option<Sample>,
+    /// The most actions of a healing, if not [`BOUND`].
+    pub heal_bound: Option<usize>,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
     /// How much memory the process may hold while it explores.
@@ -183,11 +224,20 @@ pub fn verify_begun(
             let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
             unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
         };
-        let recovery = recover_on(&model, &explored, begun.healed, note, threads, &watch.interrupt);
+        let how = How { bound: watch.heal_bound.unwrap_or(BOUND), ..How::default() };
+        let recovery = recover_from(how, &model, &explored, begun.healed, note, threads, &watch.interrupt);
         if let Some(error) = unwritten {
             eprintln!("{}: the journal does not say what was healed: {error}", plan.scope.name);
         }
+        check_recoverable(plan, how.bound, &recovery)?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
+        // Of states that an earlier run healed the ways are not known any more.
+        if recovery.finished && begun.healed == 0 {
+            violations.extend(judge_excuses(&mut report, plan, &model, &explored, &recovery)?);
+            let faultless = FaultFree::of(&model, &explored, threads);
+            let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
+            violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
+        }
     }
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() && !is_deep {
@@ -291,6 +341,9 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         replayed_steps: None,
         probes_refused: None,
         recovered_states: None,
+        reaching_states: None,
+        healed_within_scope: None,
+        excused_states: None,
         healed_on_implementation: None,
         violations,
         unreached,
@@ -299,6 +352,8 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         peak_bytes: explored.peak_bytes,
         peak_resident_bytes: explored.peak_resident,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
+        outside: BTreeMap::new(),
+        excused: BTreeMap::new(),
         reasons: BTreeMap::new(),
         failures,
         unfinished,
@@ -330,6 +385,65 @@ fn judge_recovery(
         report.unfinished.push("recovery was interrupted".into());
     }
     None
+}
+
+/// A scope that asks for what cannot be, or heals longer than it may, is no
+/// fault of the rules.
+fn check_recoverable(plan: &Plan, bound: usize, recovery: &Recovery) -> Result<(), VerifyError> {
+    let Some(stuck) = &recovery.stuck else { return Ok(()) };
+    let scope = plan.scope.name.clone();
+    match stuck.needs {
+        Some(needs) => Err(VerifyError::BoundTooSmall { scope, bound, state: stuck.state, needs }),
+        None if stuck.state == 0 => {
+            Err(VerifyError::GoalUnreachable { scope, missed: stuck.first().to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Enters why states end short of something; fails for a reason that the scope
+/// does not name, by a shortest way, and for one that is never met.
+fn judge_excuses(
+    report: &mut ScopeReport,
+    plan: &Plan,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    recovery: &Recovery,
+) -> Result<Option<Trace>, VerifyError> {
+    if recovery.stuck.is_some() {
+        return Ok(None);
+    }
+    let named = &plan.excuses;
+    let (excused, any) = recovery.ways.excused();
+    report.excused_states = Some(any);
+    report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
+    let unmet = named.iter().filter(|excuse| !excused.contains_key(excuse));
+    report.failures.extend(unmet.map(|excuse| format!("may end so, and never does: {excuse}")));
+    let other = excused.iter().filter(|(excuse, _)| !named.contains(excuse));
+    let Some((excuse, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
+    let because = excuse.because(model, &end_of(model, &explored.states.get(of.first)));
+    let missed = format!("{excuse} ({because})");
+    if of.first == 0 {
+        return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
+    }
+    report.failures.push(format!("state {} ends short of its goals: {missed}", of.first));
+    Ok(Some(violation_trace(model, explored, "excuse", of.first)))
+}
+
+/// Enters how many states reach the goal through the graph; the way to the first
+/// of which that is no wonder, or should be none.
+fn judge_second_answer(
+    report: &mut ScopeReport,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    second: &SecondAnswer,
+) -> Option<Trace> {
+    report.reaching_states = Some(second.reaching);
+    report.healed_within_scope = second.within;
+    report.outside = second.outside.clone();
+    let disagreement = second.disagreement.as_ref()?;
+    report.failures.push(format!("the schedule and the graph disagree: {disagreement}"));
+    Some(violation_trace(model, explored, "second_answer", disagreement.state))
 }
 
 /// Enters what was replayed, and fails where nothing was.

@@ -46,6 +46,10 @@ fn holds(name: &str) {
     assert_eq!(report.stateright_agrees, Some(true));
     assert_eq!(report.transitions_replayed, Some(report.transitions));
     assert_eq!(report.recovered_states, Some(report.distinct_states));
+    assert!(
+        report.reaching_states.is_some_and(|reaching| 0 < reaching && reaching <= report.distinct_states)
+    );
+    assert!(report.healed_within_scope.is_some_and(|within| Some(within) <= report.reaching_states));
     assert_eq!(report.healed_on_implementation, Some(report.distinct_states.min(250)));
     assert!(report.replayed_steps >= report.transitions_replayed);
     assert!(report.probes_refused.is_some_and(|probes| probes > 0), "nothing forbidden was tried");
@@ -76,6 +80,7 @@ scopes! {
         leader_removed_after_handover
         two_voters_to_one
         three_voters_to_one
+        one_of_two_is_lost
         old_term_leader
         promoted_while_it_needs_a_snapshot
         joins_again_with_the_same_id

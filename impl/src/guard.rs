@@ -231,7 +231,11 @@ guards! {
     OrphansLeave "orphans_leave" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
-    /// A peer is sent to a store that nobody has heard from (B10, target filters).
+    /// Nobody looks after a region that was left joint, which it then stays (etcd#12136, pd#2952).
+    JointEndedByPatrol "joint_ended_by_patrol" PlacementDriver,
+    /// A joint configuration is to be ended by a leader that it demotes, which refuses (pd#3499, pd#3494).
+    JointHandsOverFirst "joint_hands_over_first" PlacementDriver,
+    /// A peer is sent to a store that nobody has heard from (row 48).
     TargetConnected "target_connected" PlacementDriver,
     /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,

@@ -142,6 +142,10 @@ guards! {
     OrphansLeave = "orphans_leave",
     /// A healthy learner may take a dead voter's place; else the region stays short for days (pd#6559).
     OrphanMayFill = "orphan_may_fill",
+    /// A joint configuration that nobody ends any more, be it by an operator that is gone or by a leader that was to, is ended by the patrol; else it stays for ever (etcd#12136, pd#2952).
+    JointEndedByPatrol = "joint_ended_by_patrol",
+    /// The patrol moves leadership away from who is demoted before it ends a joint configuration; else the leader refuses to, for ever (pd#3499, pd#3494).
+    JointHandsOverFirst = "joint_hands_over_first",
     /// A new peer goes to a store that is heard from; else an operator waits for a silent one (B10, target filters).
     TargetConnected = "target_connected",
     /// A plan moves leadership away before the leader is demoted for good; else the joint configuration cannot be left by it (B10, move peer).

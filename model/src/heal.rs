@@ -12,16 +12,19 @@
 //! ended there by hand. An operator
 //! is assumed who ends joint configurations where there is no placement driver;
 //! where there is one, it does, and the stores that leave are owed their end.
+//! Where something is not owed there is an [`Excuse`].
 //! And one is assumed who ends merges, by either end. A region that was merged
 //! away is owed nothing but that its last peers are told.
 
 mod driver;
-
-use std::fmt;
+mod excuse;
+mod faults;
+mod goal;
+mod missed;
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Command, Entries, Key, Member, Outcome, Peer, PeerState, Reason, Region,
-    RegionId, Role, StoreId, StoreStatus,
+    Action, Answer, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId, Role, StoreId,
+    StoreStatus,
 };
 
 use crate::draft::is_live;
@@ -29,88 +32,10 @@ use crate::model::Rollcall;
 use crate::rules;
 use crate::state::{Seen, State};
 
-/// Something good that must come once faults stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Goal {
-    /// The region has a leader that serves (L1, L3).
-    LeaderElectable,
-    /// Every member is there, initialised, and has applied what the leader has (L2, L5).
-    MembersCaughtUp,
-    /// No voter is left that the newest configuration does not list (L4).
-    RemovedGone,
-    /// No transfer of leadership is under way (L9).
-    TransferEnds,
-    /// The region is not joint, and would take a conf change (L2).
-    ChangesPossible,
-    /// What happens comes to an end.
-    Settles,
-    /// PD knows the region's leader, and the region as its leader has it (L7).
-    DriverTrue,
-    /// No operator is under way.
-    OperatorsEnd,
-    /// The region has as many voters as PD wants, and nobody else.
-    ReplicasWhole,
-    /// A store that was told to leave has left, if its peers could be moved (L6).
-    StoreLeaves,
-}
-
-impl Goal {
-    /// Every goal.
-    pub const ALL: &'static [Goal] = &[
-        Goal::LeaderElectable,
-        Goal::MembersCaughtUp,
-        Goal::RemovedGone,
-        Goal::TransferEnds,
-        Goal::ChangesPossible,
-        Goal::Settles,
-        Goal::DriverTrue,
-        Goal::OperatorsEnd,
-        Goal::ReplicasWhole,
-        Goal::StoreLeaves,
-    ];
-
-    /// Its name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Goal::LeaderElectable => "leader_electable",
-            Goal::MembersCaughtUp => "members_caught_up",
-            Goal::RemovedGone => "removed_gone",
-            Goal::TransferEnds => "transfer_ends",
-            Goal::ChangesPossible => "changes_possible",
-            Goal::Settles => "settles",
-            Goal::DriverTrue => "driver_true",
-            Goal::OperatorsEnd => "operators_end",
-            Goal::ReplicasWhole => "replicas_whole",
-            Goal::StoreLeaves => "store_leaves",
-        }
-    }
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A goal that was not reached, where, and why not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missed {
-    /// The goal.
-    pub goal: Goal,
-    /// The region; 0 where it is a store's goal.
-    pub region: RegionId,
-    /// What is there instead, in words.
-    pub what: String,
-}
-
-impl fmt::Display for Missed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.region {
-            0 => write!(f, "{}: {}", self.goal, self.what),
-            region => write!(f, "{}: region {region}: {}", self.goal, self.what),
-        }
-    }
-}
+pub use excuse::{Excuse, excuses};
+pub use faults::is_fault_free;
+pub use goal::{Goal, Missed};
+pub use missed::missed;
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
@@ -125,8 +50,13 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
     let regions: Vec<RegionId> = seen.regions().collect();
     for &region in &regions {
         for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
-            let waits = peer.snapshot.is_some() || peer.applied < peer.commit;
-            let takes = [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
+            let reads = peer.read.as_ref().is_some_and(|read| read.ready);
+            let waits = peer.snapshot.is_some() || peer.applied < peer.commit || reads;
+            let takes = [
+                Action::ApplySnapshot { region, store },
+                Action::Apply { region, store },
+                Action::AnswerRead { region, store },
+            ];
             if let Some(action) = first_done(model, state, takes.into_iter().filter(|_| waits)) {
                 return Some(action);
             }
@@ -170,10 +100,12 @@ impl Schedule<'_> {
         first_done(self.model, self.state, actions)
     }
 
-    /// A round with everybody whom the leader on `leader` knows.
+    /// A round with everybody whom the leader on `leader` knows, as long as the
+    /// scope's rounds may be.
     fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
-        let (entries, answer) = (Entries::All, Answer::Given);
+        let whole = self.model.scope().rounds.contains(&Entries::All);
+        let (entries, answer) = (if whole { Entries::All } else { Entries::One }, Answer::Given);
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         self.first_done(others.map(|member| Action::Replicate {
             region,
@@ -267,6 +199,19 @@ impl Schedule<'_> {
         })
     }
 
+    /// Clients do not wait for a transfer of leadership: before the heir is
+    /// answered, who hands over is written to, if it takes that, and the heir's
+    /// log is behind (row 5).
+    fn write_meanwhile(&self, heir: Option<&Peer>) -> Option<Action> {
+        let end = |peer: &Peer| (peer.log.last_term(), peer.log.last_index());
+        let heir = heir?;
+        let hands_over =
+            |peer: &Peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
+        let mut leaders = self.seen.replicas(self.region);
+        let (store, leader) = leaders.find(|(_, peer)| hands_over(peer) && end(peer) <= end(heir))?;
+        self.propose(store, write_to(leader))
+    }
+
     /// Who asks already in the highest term is answered; then the peer with the
     /// best log campaigns until its term is beyond all others.
     fn elect(&self) -> Option<Action> {
@@ -278,6 +223,11 @@ impl Schedule<'_> {
             .collect();
         let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
         let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
+        if let Some(write) =
+            self.write_meanwhile(candidates.iter().map(|(_, peer)| *peer).find(|peer| asks(peer)))
+        {
+            return Some(write);
+        }
         let asking = candidates.iter().filter(|(_, peer)| asks(peer));
         if let Some(vote) = asking.into_iter().find_map(|(store, peer)| self.votes(*store, peer)) {
             return Some(vote);
@@ -287,6 +237,12 @@ impl Schedule<'_> {
         });
         self.first_done(candidates.into_iter().map(|(store, _)| Action::Campaign { region, store }))
     }
+}
+
+/// A write that the region's leader may take.
+fn write_to(leader: &Peer) -> Command {
+    let key = if leader.region.start.is_empty() { Key::from("0") } else { leader.region.start.clone() };
+    Command::Put { key: key.clone(), value: key }
 }
 
 /// The newest meta of the region that anybody has, tombstones included.
@@ -351,84 +307,5 @@ pub fn change_that_shows(model: &Rollcall, state: &State, region: RegionId) -> O
     Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })
 }
 
-/// The goals that are owed in a state and not met, at most one of a region.
-pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
-    let seen = model.seen(state);
-    let regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let of_driver = model.scope().max_replicas > 0;
-    let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
-    let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
-    let left = merged.filter_map(|region| merged_and_lives(seen, region));
-    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
-}
-
-/// Who is left of a region that was merged away.
-fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
-    let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
-    let what = format!("peer {} on store {store} was merged and lives", peer.id);
-    Some(Missed { goal: Goal::RemovedGone, region, what })
-}
-
-fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {
-    let miss = |goal, what: String| Some(Missed { goal, region, what });
-    let Some((store, leader)) = in_charge(seen, region) else {
-        return miss(Goal::LeaderElectable, without_leader(seen, region));
-    };
-    if leader.log.term(leader.applied) != Some(leader.term) {
-        let what = format!("the leader on store {store} commits nothing in its term {}", leader.term);
-        return miss(Goal::LeaderElectable, what);
-    }
-    for member in &leader.region.peers {
-        if !seen.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
-            continue;
-        }
-        // An id that was told of its end there is given again in vain: being
-        // refused as `tombstone` for ever is right (PD gives no id twice).
-        if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
-            continue;
-        }
-        let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
-        let caught_up = there.is_some_and(|peer| {
-            peer.state == PeerState::Normal && peer.applied == leader.applied && peer.snapshot.is_none()
-        });
-        if !caught_up {
-            let now = match there {
-                None => "is not there".to_string(),
-                Some(peer) => {
-                    format!("is {} and has applied {} of {}", peer.state, peer.applied, leader.applied)
-                }
-            };
-            return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
-        }
-    }
-    if let Some((store, peer)) = strangers(seen, &leader.region).next() {
-        return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
-    }
-    if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {
-        return miss(Goal::TransferEnds, format!("the leader hands over to peer {} for ever", transfer.to));
-    }
-    let change = |command| Action::Propose { region, store, command, epoch: None };
-    match model.step(state, &change(Command::LeaveJoint)).1 {
-        Outcome::Refused(Reason::NotJoint) => {}
-        other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
-    }
-    let key = if leader.region.start.is_empty() { Key::from("0") } else { leader.region.start.clone() };
-    let put = Command::Put { key: key.clone(), value: key };
-    match model.step(state, &change(put)).1 {
-        Outcome::Done(_) => None,
-        refused => {
-            miss(Goal::LeaderElectable, format!("the leader on store {store} does not serve: {refused}"))
-        }
-    }
-}
-
-fn without_leader(seen: Seen<'_>, region: RegionId) -> String {
-    let words: Vec<String> = seen
-        .replicas(region)
-        .filter(|(_, peer)| is_live(peer))
-        .map(|(store, peer)| {
-            format!("peer {} on store {store} is {} of term {}", peer.id, peer.role, peer.term)
-        })
-        .collect();
-    format!("nobody leads: {}", words.join(", "))
-}
+#[cfg(test)]
+mod tests;

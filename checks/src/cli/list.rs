@@ -1,6 +1,8 @@
-//! `scopes`, `guards`, `properties`: what there is, with a line each.
+//! `scopes`, `guards`, `properties` (safety, then what is owed once faults
+//! stop): what there is, with a line each.
 
 use anyhow::Result;
+use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, scopes};
 
@@ -24,5 +26,9 @@ pub(super) fn guards() -> Result<End> {
 
 pub(super) fn properties() -> Result<End> {
     let line = |property: &Property| format!("{:<24} {}\n", property.name(), property.statement());
-    out::say(&Property::ALL.iter().map(line).collect::<String>())
+    let goal = |goal: &Goal| {
+        format!("{:<24} once faults stop ({}): {}\n", goal.name(), goal.liveness(), goal.statement())
+    };
+    let goals = Goal::ALL.iter().map(goal);
+    out::say(&Property::ALL.iter().map(line).chain(goals).collect::<String>())
 }

@@ -70,6 +70,9 @@ enum Ask {
         threads: usize,
         #[command(flatten)]
         lasting: Lasting,
+        /// The most actions that healing may take (400 by default)
+        #[arg(long, value_name = "ACTIONS")]
+        heal_bound: Option<usize>,
     },
     /// One scope, model only; a violation is written as a trace
     Check {
@@ -227,14 +230,17 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { family, size, scope, json, threads, lasting } => verify::run(&verify::Wanted {
-            family: family.map(Into::into),
-            size: size.into(),
-            scope,
-            json,
-            threads: threads.max(1),
-            lasting,
-        }),
+        Ask::Verify { family, size, scope, json, threads, lasting, heal_bound } => {
+            verify::run(&verify::Wanted {
+                family: family.map(Into::into),
+                size: size.into(),
+                scope,
+                json,
+                threads: threads.max(1),
+                lasting,
+                heal_bound,
+            })
+        }
         Ask::Check { scope, without, property, out, json, lasting } => {
             check::run(&scope, without.as_deref(), &property, out.as_deref(), json, &lasting)
         }

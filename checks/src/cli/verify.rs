@@ -24,6 +24,7 @@ pub(super) struct Wanted {
     pub(super) json: bool,
     pub(super) threads: usize,
     pub(super) lasting: Lasting,
+    pub(super) heal_bound: Option<usize>,
 }
 
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
@@ -45,6 +46,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         }
         let watch = Arc::new(Watch {
             interrupt: Arc::clone(&INTERRUPTED),
+            heal_bound: wanted.heal_bound,
             memory: Some(wanted.lasting.memory()),
             journal: journal.clone().map(|path| (path, wanted.lasting.pace())),
             ..Watch::default()
@@ -215,6 +217,17 @@ fn totals(reports: &[ScopeReport]) {
         reports.iter().filter(|report| report.stateright_agrees == Some(true)).count(),
         reports.len(),
     );
+    println!(
+        "by the graph {} states reach the goal over faultless steps, {} of them as they heal; the others heal by steps that their scopes do not offer any more: {}",
+        grouped(sum(|report| report.reaching_states.unwrap_or(0))),
+        grouped(sum(|report| report.healed_within_scope.unwrap_or(0))),
+        steps_outside(reports),
+    );
+    for report in reports {
+        for (excuse, states) in &report.excused {
+            println!("{}: {} states end, rightly, with: {excuse}", report.scope, grouped(*states));
+        }
+    }
     if states > 0 && explore > 0.0 {
         let resumed = sum(|report| report.resumed_states.unwrap_or(0));
         println!(
@@ -232,6 +245,19 @@ fn totals(reports: &[ScopeReport]) {
             grouped((steps as f64 / replay) as u64)
         );
     }
+}
+
+/// By which steps healings leave the scopes, the most frequent first.
+fn steps_outside(reports: &[ScopeReport]) -> String {
+    let mut steps = BTreeMap::<&str, u64>::new();
+    for (kind, count) in reports.iter().flat_map(|report| &report.outside) {
+        *steps.entry(kind).or_default() += count;
+    }
+    let mut steps: Vec<(&str, u64)> = steps.into_iter().collect();
+    steps.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words = steps.into_iter().map(|(kind, count)| format!("{kind} {}", grouped(count)));
+    let words = words.collect::<Vec<_>>().join(", ");
+    if words.is_empty() { "none".into() } else { words }
 }
 
 /// How often each kind of action fired, and each reason was given on both sides.

@@ -27,6 +27,7 @@ mod kept;
 mod merge;
 mod pipeline;
 mod progress;
+mod reaching;
 #[cfg(test)]
 mod resuming;
 mod rows;
@@ -48,6 +49,7 @@ pub use explored::Explored;
 pub use graph::{Graph, MOST_ACTIONS, NO_PARENT};
 pub use kept::{Keep, Kept, Misfit};
 pub use progress::Progress;
+pub use reaching::reaching;
 pub use rows::{Row, States};
 
 use chunk::Level;

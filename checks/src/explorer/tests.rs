@@ -281,3 +281,59 @@ proptest! {
         prop_assert!(agreement.agrees, "{}", agreement.why);
     }
 }
+
+/// Which states lead to one of `goals` over the edges that `open` lets pass, by
+/// a search from each.
+fn reaching_by_brute_force(graph: &Graph, open: impl Fn(u32) -> bool, goals: &[u32]) -> Vec<bool> {
+    let reaches = |from: u32| {
+        let (mut seen, mut queue) = (vec![from], VecDeque::from([from]));
+        while let Some(state) = queue.pop_front() {
+            if goals.contains(&state) {
+                return true;
+            }
+            for edge in graph.row(state).filter(|edge| open(*edge)) {
+                let target = graph.target(edge);
+                if !seen.contains(&target) {
+                    seen.push(target);
+                    queue.push_back(target);
+                }
+            }
+        }
+        false
+    };
+    (0..graph.states()).map(reaches).collect()
+}
+
+proptest! {
+    #[test]
+    fn who_reaches_a_goal_is_what_a_search_from_each_says(
+        successors in proptest::collection::vec(proptest::collection::vec(0u32..24, 0..4), 24),
+        goals in proptest::collection::vec(0u32..24, 0..4),
+        closed in proptest::collection::hash_set(0u32..72, 0..40),
+    ) {
+        let drawn = Drawn { initial: vec![0], successors, bad: Vec::new() };
+        let exploration = all(&drawn);
+        let graph = &exploration.graph;
+        let open = |edge: u32| !closed.contains(&edge);
+        let mut judged = vec![0; exploration.states.len()];
+        let reaches = reaching(graph, open, |state| {
+            judged[state as usize] += 1;
+            goals.contains(&state)
+        });
+        prop_assert_eq!(reaches, reaching_by_brute_force(graph, open, &goals));
+        prop_assert!(judged.iter().all(|times| *times <= 1), "a state was judged twice");
+    }
+}
+
+#[test]
+fn whoever_goes_round_in_a_ring_reaches_a_goal_on_it_and_no_goal_behind_a_closed_edge() {
+    let drawn =
+        Drawn { initial: vec![0], successors: vec![vec![1], vec![2], vec![0, 3], vec![]], bad: vec![] };
+    let exploration = all(&drawn);
+    let graph = &exploration.graph;
+    assert_eq!(reaching(graph, |_| true, |state| state == 1), [true, true, true, false]);
+    assert_eq!(
+        reaching(graph, |edge| graph.target(edge) != 3, |state| state == 3),
+        [false, false, false, true]
+    );
+}

@@ -108,7 +108,9 @@ fn parting(
     let sound = without.with_guards(GuardSet::ALL);
     let mut state = without.at_rest(&explored.states.get(stuck.state));
     for (healed, action) in stuck.healing.iter().enumerate() {
-        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action) {
+        // What both rules make the same of shows nothing.
+        let shows = |other: &Action| without.step(&state, other) != sound.step(&state, other);
+        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action && shows(other)) {
             return Some((healed, Some(other)));
         }
         let after = without.step(&state, action);

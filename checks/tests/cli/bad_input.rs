@@ -228,3 +228,14 @@ fn what_is_no_command_ends_with_2() {
         assert!(!ran.stderr.is_empty() && ran.stdout.is_empty());
     }
 }
+
+#[test]
+fn a_bound_that_is_too_small_for_healing() {
+    let folder = Folder::new();
+    let ran = folder.ends(&["verify", "--size", "smoke", "--scope", "two_voters", "--heal-bound", "3"], 2);
+    let line = ran.stderr.lines().last().expect("it says why");
+    let begins = "rollcall: scope `two_voters_to_one_smoke`: 3 actions are too few for healing; state ";
+    assert!(line.starts_with(begins), "{line}");
+    assert!(line.contains("--heal-bound"), "{line}");
+    assert_eq!((ran.stdout.as_str(), folder.files().len()), ("", 0));
+}

@@ -132,7 +132,8 @@ fn lists_name_everything() {
     assert_eq!(first("guards"), model.chain(implementation).collect());
     let properties =
         rollcall_model::properties::Property::ALL.iter().map(|property| property.name().to_string());
-    assert_eq!(first("properties"), properties.collect());
+    let goals = rollcall_model::heal::Goal::ALL.iter().map(|goal| goal.name().to_string());
+    assert_eq!(first("properties"), properties.chain(goals).collect());
 }
 
 /// The fields that `verify --json` prints of a scope, no more and no fewer.
@@ -149,6 +150,9 @@ const FIELDS: &[&str] = &[
     "replayed_steps",
     "probes_refused",
     "recovered_states",
+    "reaching_states",
+    "healed_within_scope",
+    "excused_states",
     "violations",
     "unreached",
     "healed_on_implementation",

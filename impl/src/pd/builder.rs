@@ -155,7 +155,7 @@ pub(crate) fn leave_joint<G: Guards>(
             .collect()
     };
     let mut steps = Vec::new();
-    if leader.role == MemberRole::DemotingVoter {
+    if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
         let heir = sight.heir(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }

@@ -39,6 +39,9 @@ pub(crate) fn check<G: Guards>(
 ) -> Result<Plan, PdRefusal> {
     builder::check_leader(known)?;
     if known.region.is_joint() {
+        if !sight.guards.holds(Guard::JointEndedByPatrol) {
+            return Err(PdRefusal::JointState);
+        }
         let steps = builder::leave_joint(sight, known)?;
         return Ok(Plan { purpose: Purpose::LeaveJoint, steps });
     }

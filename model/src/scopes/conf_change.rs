@@ -3,8 +3,8 @@
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
 use super::{
-    Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, named_for, put, region,
-    remove, scope,
+    Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, excuses, named_for, put,
+    region, remove, scope,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -20,6 +20,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         leader_removed_after_handover(standard),
         two_voters_to_one(standard),
         three_voters_to_one(standard),
+        one_of_two_is_lost(standard),
         old_term_leader(standard),
         promoted_while_it_needs_a_snapshot(standard),
         joins_again(standard, "joins_again_with_the_same_id", 3),
@@ -32,6 +33,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
+        excuses: excuses::of(&scope.name),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
@@ -234,6 +236,33 @@ fn three_voters_to_one(standard: bool) -> Asked {
         vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::StoreDown],
         vec!["campaign", "enter joint", "leave joint", "crash"],
     )
+}
+
+/// Row 16: nothing that needs the dead one's acknowledgement commits any more,
+/// its own removal least of all.
+fn one_of_two_is_lost(standard: bool) -> Asked {
+    let demote = [change(ChangeKind::AddLearner, 2, 2)];
+    let asked = scope(
+        "one_of_two_is_lost",
+        "the disk of one of two voters is gone: does the group go on exactly if it was demoted before?",
+        &[1, 2],
+        region(&[1, 2], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2), put("a")],
+        campaigners: vec![1],
+        crashers: vec![2],
+        budgets: Budgets {
+            changes: either(standard, 3, 2),
+            elections: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            writes: either(standard, 1, 0),
+            destroys: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreLost, Reach::JointLeft], vec!["destroy", "enter joint", "leave joint"])
 }
 
 fn old_term_leader(standard: bool) -> Asked {

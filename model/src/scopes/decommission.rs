@@ -13,7 +13,9 @@ use rollcall_traces::{
     Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
 };
 
-use super::{Asked, Family, Plan, REGION, Size, apply, behind, either, named_for, put, region, round, scope};
+use super::{
+    Asked, Family, Plan, REGION, Size, apply, behind, either, excuses, named_for, put, region, round, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -46,6 +48,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::Decommission,
         size,
+        excuses: excuses::of(&scope.name),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
@@ -291,11 +294,12 @@ fn decommission_cancelled(standard: bool) -> Asked {
 fn no_legal_target(standard: bool) -> Asked {
     let asked = placed(
         "no_legal_target",
-        "of the stores that could take the peer one is too full and one silent: what does PD say, and what may an administrator still do?",
+        "of the stores that could take the peer one is too full and one silent or gone: what does PD say, and what may an administrator still do?",
         &[1, 2, 3, 4],
         &[1, 2],
     );
     let asked = behind(asked, [leaves(1), Action::StoreSilent { store: 4 }]);
+    let asked = if standard { asked } else { behind(asked, [Action::Destroy { store: 4 }]) };
     let scope = Scope {
         full: vec![3],
         admin: vec![
@@ -307,7 +311,7 @@ fn no_legal_target(standard: bool) -> Asked {
         budgets: Budgets {
             admin: 1,
             schedules: 1,
-            crashes: either(standard, 1, 0),
+            destroys: either(standard, 1, 0),
             silences: either(standard, 1, 0),
             transfers: 1,
             ..Budgets::default()

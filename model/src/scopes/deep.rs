@@ -8,7 +8,9 @@ use rollcall_traces::{Budgets, ChangeKind, Command, Derive, Entries, Scope};
 
 use super::decommission::{leaves, placed, successor_joined};
 use super::split::{CHILD, at, splitting};
-use super::{Asked, Family, Plan, REGION, Size, behind, change, enter_joint, put, put_at, region, scope};
+use super::{
+    Asked, Family, Plan, REGION, Size, behind, change, enter_joint, excuses, put, put_at, region, scope,
+};
 use crate::properties::Property;
 use crate::reach::Reach;
 
@@ -18,9 +20,10 @@ pub(super) fn plans(family: Family) -> Vec<Plan> {
         Family::Split => vec![split_and_merged_back()],
         Family::Decommission => vec![three_replicas_split_while_a_store_leaves()],
     };
-    let plan = |(scope, reachable, fires)| Plan {
+    let plan = |(scope, reachable, fires): Asked| Plan {
         family,
         size: Size::Deep,
+        excuses: excuses::of(&scope.name),
         scope,
         properties: Property::ALL.to_vec(),
         reachable,

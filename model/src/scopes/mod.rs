@@ -6,6 +6,7 @@
 mod conf_change;
 mod decommission;
 mod deep;
+mod excuses;
 mod split;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use rollcall_traces::{
 };
 
 use crate::guard::GuardSet;
+use crate::heal::Excuse;
 use crate::model::Rollcall;
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -240,6 +242,8 @@ pub struct Plan {
     pub reachable: Vec<Reach>,
     /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about: each must fire.
     pub fires: Vec<&'static str>,
+    /// Why it may, rightly, end short of its goals: each reason must be met, and no other.
+    pub excuses: Vec<Excuse>,
 }
 
 impl Plan {

@@ -10,7 +10,7 @@ use rollcall_traces::{
 
 use super::{
     Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either,
-    enter_joint, merged, named_for, neighbours, put_at, region, remove, round, scope, taken_by,
+    enter_joint, excuses, merged, named_for, neighbours, put_at, region, remove, round, scope, taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -43,6 +43,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::Split,
         size,
+        excuses: excuses::of(&scope.name),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,

@@ -52,12 +52,15 @@ pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result
 
 /// Nobody else will end it (tikv#17602).
 fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Operator, Reason> {
+    if !sight.guards.holds(Guard::JointEndedByPatrol) {
+        return Err(Reason::JointState);
+    }
     let with = |role| {
         let members = known.region.peers.iter().filter(move |member| member.role == role);
         members.map(|member| Seat::from(*member)).collect::<Vec<_>>()
     };
     let mut steps = Vec::new();
-    if leader.role == MemberRole::DemotingVoter {
+    if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
         let heir = sight.heir(known, leader.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }

@@ -1,0 +1,164 @@
+//! The ways on which states heal: states at rest, each with the next.
+//!
+//! A state at rest is numbered when it is first met on a way that reached the
+//! goals. Where the schedule ends, a state leads to itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use ahash::RandomState;
+use rollcall_model::State;
+use rollcall_model::heal::Excuse;
+
+const SHARDS: usize = 64;
+
+/// In place of the number of a state that is not known to heal.
+pub(super) const UNKNOWN: u32 = u32::MAX;
+
+#[derive(Default)]
+struct Shard {
+    numbers: HashMap<State, u32, RandomState>,
+    /// Of each of its states, by its place here: where the schedule leads.
+    next: Vec<u32>,
+}
+
+/// The states at rest that are known to heal, for many threads.
+pub(super) struct Known {
+    shards: Vec<Mutex<Shard>>,
+    hasher: RandomState,
+    /// Of the ends at which something is not owed: why.
+    excuses: Mutex<BTreeMap<u32, Vec<Excuse>>>,
+}
+
+impl Known {
+    pub(super) fn new() -> Self {
+        let numbers = || HashMap::with_hasher(RandomState::with_seeds(7, 90_496, 44, 176));
+        let shard = || Mutex::new(Shard { numbers: numbers(), next: Vec::new() });
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher: RandomState::with_seeds(8, 434_317, 7, 4204),
+            excuses: Mutex::default(),
+        }
+    }
+
+    /// Notes what is not owed at an end.
+    pub(super) fn excuse(&self, end: &State, why: Vec<Excuse>) {
+        if let (false, Some(number)) = (why.is_empty(), self.number(end)) {
+            self.excuses.lock().expect("a thread panicked").insert(number, why);
+        }
+    }
+
+    fn shard(&self, state: &State) -> usize {
+        (self.hasher.hash_one(state) >> 58) as usize % SHARDS
+    }
+
+    /// The state's number, if it is known to heal.
+    pub(super) fn number(&self, state: &State) -> Option<u32> {
+        let shard = self.shards[self.shard(state)].lock().expect("a thread panicked");
+        shard.numbers.get(state).copied()
+    }
+
+    /// Takes in a way that ends where the schedule does, or in a state that is
+    /// known already; the number of its first state.
+    pub(super) fn add(&self, way: &[State], end: Option<u32>) -> u32 {
+        let number = way.iter().rev().fold(end, |next, state| Some(self.add_one(state, next)));
+        number.expect("a way has a beginning or an end")
+    }
+
+    fn add_one(&self, state: &State, next: Option<u32>) -> u32 {
+        let at = self.shard(state);
+        let mut shard = self.shards[at].lock().expect("a thread panicked");
+        if let Some(number) = shard.numbers.get(state) {
+            return *number;
+        }
+        let number = (shard.next.len() * SHARDS + at) as u32;
+        shard.numbers.insert(*state, number);
+        shard.next.push(next.unwrap_or(number));
+        number
+    }
+}
+
+/// How the states of an exploration heal.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    /// Of each state: the number of what it is at rest.
+    rest: Vec<u32>,
+    /// Of each state at rest: where the schedule leads.
+    next: Vec<Vec<u32>>,
+    excuses: BTreeMap<u32, Vec<Excuse>>,
+}
+
+/// How often something is not owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excused {
+    /// The first state that heals to where it is not.
+    pub first: u32,
+    /// How many do.
+    pub states: u64,
+}
+
+impl Ways {
+    pub(super) fn new(rest: Vec<u32>, known: Known) -> Self {
+        let shards = known.shards.into_iter();
+        let next = shards.map(|shard| shard.into_inner().expect("a thread panicked").next).collect();
+        let excuses = known.excuses.into_inner().expect("a thread panicked");
+        Self { rest, next, excuses }
+    }
+
+    /// Why the states that heal end short of what was asked for, each reason
+    /// with the states that do; and how many have any.
+    pub fn excused(&self) -> (BTreeMap<Excuse, Excused>, u64) {
+        let (mut excused, mut any) = (BTreeMap::new(), 0);
+        if self.excuses.is_empty() {
+            return (excused, any);
+        }
+        let mut ends: Vec<Vec<u32>> = self.next.iter().map(|shard| vec![UNKNOWN; shard.len()]).collect();
+        for (state, rest) in (0..).zip(&self.rest).filter(|(_, rest)| **rest != UNKNOWN) {
+            let Some(why) = self.excuses.get(&self.end(*rest, &mut ends)) else { continue };
+            any += 1;
+            for excuse in why {
+                excused.entry(*excuse).or_insert(Excused { first: state, states: 0 }).states += 1;
+            }
+        }
+        (excused, any)
+    }
+
+    /// Where the schedule ends; `ends` is what was found so far.
+    fn end(&self, rest: u32, ends: &mut [Vec<u32>]) -> u32 {
+        let place = |number: u32| (number as usize % SHARDS, number as usize / SHARDS);
+        let (mut at, mut way) = (rest, Vec::new());
+        let end = loop {
+            let (shard, index) = place(at);
+            if ends[shard][index] != UNKNOWN {
+                break ends[shard][index];
+            }
+            way.push(at);
+            match self.next(at) {
+                Some(next) => at = next,
+                None => break at,
+            }
+        };
+        for number in way {
+            let (shard, index) = place(number);
+            ends[shard][index] = end;
+        }
+        end
+    }
+
+    /// Forged: so many states, each at its end already.
+    #[cfg(test)]
+    pub(crate) fn that_end_at_once(states: usize) -> Self {
+        Self { rest: vec![0; states], next: vec![vec![0]; SHARDS], excuses: BTreeMap::new() }
+    }
+
+    /// What `state` is at rest, as a number; `None` if it is not known to heal.
+    pub fn rest(&self, state: u32) -> Option<u32> {
+        Some(self.rest[state as usize]).filter(|number| *number != UNKNOWN)
+    }
+
+    /// Where the schedule leads from a state at rest; `None` where it ends.
+    pub fn next(&self, rest: u32) -> Option<u32> {
+        let next = self.next[rest as usize % SHARDS][rest as usize / SHARDS];
+        (next != rest).then_some(next)
+    }
+}

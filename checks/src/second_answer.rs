@@ -1,0 +1,230 @@
+//! Does it heal? A second answer that does not ask the schedule.
+//!
+//! Over the edges that go on once faults stop (`heal::is_fault_free`), which
+//! states of the explored graph reach one that misses no goal? Whatever does
+//! must heal: else the schedule is to blame, and not the rules. And whatever
+//! heals must reach one, as long as every step of its healing is an edge of the
+//! graph; where one is not, it must lie outside what the scope offers (a budget
+//! is spent, or nobody has the word for it), which is looked up, and the states
+//! that heal in such a way are counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use rollcall_model::{ACTION_KINDS, Rollcall, State, heal};
+use stateright::Model;
+
+use crate::explorer::{Exploration, reaching};
+use crate::recover::{Recovery, Schedule, Ways};
+
+/// States that a thread looks at in one go.
+const PIECE: usize = 4_096;
+
+/// The edges that go on once faults stop, a bit each.
+pub struct FaultFree {
+    words: Vec<u64>,
+}
+
+impl FaultFree {
+    /// Asks the model about the action on every edge.
+    pub fn of(model: &Rollcall, explored: &Exploration<State>, threads: usize) -> Self {
+        let graph = &explored.graph;
+        let words: Vec<AtomicU64> = (0..graph.edges().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let next = AtomicUsize::new(0);
+        let mark = || {
+            let mut actions = Vec::new();
+            loop {
+                let begin = next.fetch_add(PIECE, Ordering::Relaxed);
+                if begin >= explored.states.len() {
+                    return;
+                }
+                for index in begin..(begin + PIECE).min(explored.states.len()) {
+                    let state = &explored.states.get(index as u32);
+                    actions.clear();
+                    model.actions(state, &mut actions);
+                    let goes_on = |edge: &u32| {
+                        heal::is_fault_free(model, state, &actions[usize::from(graph.ordinal(*edge))])
+                    };
+                    for edge in graph.row(index as u32).filter(goes_on) {
+                        words[edge as usize / 64].fetch_or(1 << (edge % 64), Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(mark);
+            }
+        });
+        Self { words: words.into_iter().map(AtomicU64::into_inner).collect() }
+    }
+
+    fn has(&self, edge: u32) -> bool {
+        self.words[edge as usize / 64] >> (edge % 64) & 1 == 1
+    }
+}
+
+/// What the second answer came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondAnswer {
+    /// The states that reach a goal over edges that go on once faults stop.
+    pub reaching: u64,
+    /// The states whose healing is a way through the graph; `None` where some
+    /// state does not heal.
+    pub within: Option<u64>,
+    /// Of the others: what the first step outside the graph was, with how often.
+    pub outside: BTreeMap<&'static str, u64>,
+    /// The first state of which the two answers say what cannot be.
+    pub disagreement: Option<Disagreement>,
+}
+
+/// A state of which the two answers say what cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Its index.
+    pub state: u32,
+    /// What they say.
+    pub what: Contradiction,
+}
+
+/// What cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// It reaches a goal and does not heal.
+    NotHealed,
+    /// It heals within the graph and reaches no goal.
+    NotReaching,
+    /// Its healing takes a step that the scope offers, and no faultless edge is that step.
+    NoEdge,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state;
+        match &self.what {
+            Contradiction::NotHealed => {
+                write!(f, "state {state} does not heal, and faultless steps lead from it to a goal")
+            }
+            Contradiction::NotReaching => {
+                write!(f, "state {state} heals by steps of the graph, and no faultless step leads to a goal")
+            }
+            Contradiction::NoEdge => {
+                write!(
+                    f,
+                    "state {state} heals by a step that the scope offers, and no faultless edge is that step"
+                )
+            }
+        }
+    }
+}
+
+/// Holds the schedule's answer against the graph's.
+pub fn second_answer(
+    schedule: Schedule<'_>,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    faultless: &FaultFree,
+    recovery: &Recovery,
+) -> SecondAnswer {
+    let is_goal = |state: u32| heal::missed(model, &model.at_rest(&explored.states.get(state))).is_empty();
+    let reaches = reaching(&explored.graph, |edge| faultless.has(edge), is_goal);
+    let mut answer = SecondAnswer {
+        reaching: reaches.iter().filter(|reaches| **reaches).count() as u64,
+        ..SecondAnswer::default()
+    };
+    if let Some(stuck) = &recovery.stuck {
+        let state = stuck.state;
+        let what = Contradiction::NotHealed;
+        answer.disagreement = reaches[state as usize].then_some(Disagreement { state, what });
+        return answer;
+    }
+    let ends = Follower { schedule, model, explored, faultless, ways: &recovery.ways }.ends();
+    let mut within = 0;
+    for (state, end) in (0..).zip(ends) {
+        match end {
+            End::Within => within += 1,
+            End::Outside(kind) => *answer.outside.entry(ACTION_KINDS[usize::from(kind)]).or_default() += 1,
+            End::NotYet | End::Torn => {}
+        }
+        let what = match end {
+            End::Within if !reaches[state as usize] => Contradiction::NotReaching,
+            End::Torn => Contradiction::NoEdge,
+            _ => continue,
+        };
+        answer.disagreement.get_or_insert(Disagreement { state, what });
+    }
+    answer.within = Some(within);
+    answer
+}
+
+/// Where a state's healing leads in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    /// To its end.
+    Within,
+    /// Out of the scope, by an action of this kind.
+    Outside(u8),
+    /// To a step that should be an edge and is none.
+    Torn,
+}
+
+/// Follows healings along the edges.
+struct Follower<'a> {
+    schedule: Schedule<'a>,
+    model: &'a Rollcall,
+    explored: &'a Exploration<State>,
+    faultless: &'a FaultFree,
+    ways: &'a Ways,
+}
+
+impl Follower<'_> {
+    fn ends(&self) -> Vec<End> {
+        let mut ends = vec![End::NotYet; self.explored.states.len()];
+        let mut way = Vec::new();
+        for state in 0..ends.len() as u32 {
+            let mut at = state;
+            let end = loop {
+                if ends[at as usize] != End::NotYet {
+                    break ends[at as usize];
+                }
+                way.push(at);
+                match self.step(at) {
+                    Ok(next) => at = next,
+                    Err(end) => break end,
+                }
+            };
+            for state in way.drain(..) {
+                ends[state as usize] = end;
+            }
+        }
+        ends
+    }
+
+    /// The edge of the healing's next step, whatever the history remembers.
+    fn step(&self, state: u32) -> Result<u32, End> {
+        let graph = &self.explored.graph;
+        let Some(rest) = self.ways.rest(state) else { return Err(End::Torn) };
+        let Some(next) = self.ways.next(rest) else { return Err(End::Within) };
+        let leads_there =
+            |edge: &u32| self.faultless.has(*edge) && self.ways.rest(graph.target(*edge)) == Some(next);
+        match graph.row(state).find(leads_there) {
+            Some(edge) => Ok(graph.target(edge)),
+            None => Err(self.outside(&self.explored.states.get(state))),
+        }
+    }
+
+    fn outside(&self, state: &State) -> End {
+        let Some(action) = (self.schedule)(self.model, &self.model.at_rest(state)) else { return End::Torn };
+        let mut offered = Vec::new();
+        self.model.actions(state, &mut offered);
+        if offered.contains(&action) {
+            return End::Torn;
+        }
+        End::Outside(self.model.kind_of(state, &action) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Where being stuck is right, the scope says why: any other reason fails it,
+//! and so does one that is never met; a goal that was never in reach is no
+//! verdict on the rules but an error that names the scope.
+
+use rollcall_checks::verify::{Verified, VerifyError, Watch, verify};
+use rollcall_model::heal::Excuse;
+use rollcall_model::scopes::{self, Plan};
+use rollcall_traces::{Action, Verdict};
+
+const LOST: Excuse = Excuse::DiskLost { region: 1, store: 3 };
+
+fn plan(excuses: &[Excuse]) -> Plan {
+    let plan = scopes::named("replace_a_lost_store_smoke").expect("a scope of that name");
+    Plan { excuses: excuses.to_vec(), ..plan }
+}
+
+fn verified(plan: &Plan) -> Verified {
+    verify(plan, 2, &Watch::default()).expect("the scope can be verified")
+}
+
+#[test]
+fn the_reason_that_the_scope_names_is_met_and_counted() {
+    let report = verified(&plan(&[LOST])).report;
+    assert!(report.holds(), "{:?}", report.failures);
+    assert_eq!(report.excused_states, report.excused.get(&LOST.to_string()).copied());
+    assert!(report.excused_states.is_some_and(|states| 0 < states && states < report.distinct_states));
+}
+
+#[test]
+fn another_reason_fails_with_the_shortest_way_to_it() {
+    let verified = verified(&plan(&[]));
+    let [failure] = &verified.report.failures[..] else { panic!("{:?}", verified.report.failures) };
+    assert!(failure.contains(&format!("ends short of its goals: {LOST}")), "{failure}");
+    let [way] = &verified.violations[..] else { panic!("one way") };
+    assert_eq!(
+        way.steps.iter().map(|step| &step.action).collect::<Vec<_>>(),
+        [&Action::Destroy { store: 3 }]
+    );
+    assert_eq!(way.verdict, Some(Verdict::violated("excuse", 1)));
+}
+
+#[test]
+fn a_reason_that_is_never_met_fails() {
+    let never = Excuse::MajorityLost { region: 1 };
+    let report = verified(&plan(&[LOST, never])).report;
+    assert_eq!(report.failures, [format!("may end so, and never does: {never}")]);
+}
+
+/// Four replicas are asked for, and there are three stores.
+#[test]
+fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_scope() {
+    let mut plan = scopes::named("administrator_against_the_patrol_smoke").expect("a scope of that name");
+    plan.scope.max_replicas = 4;
+    let plan = Plan { reachable: Vec::new(), fires: Vec::new(), ..plan };
+    let error = verify(&plan, 2, &Watch::default()).err().expect("nothing can be owed here");
+    assert!(matches!(error, VerifyError::GoalUnreachable { .. }), "{error}");
+    let text = error.to_string();
+    let begins = "scope `administrator_against_the_patrol_smoke` can never reach its goals: no legal target for region 1 (";
+    assert!(text.starts_with(begins), "{text}");
+}
+
+#[test]
+fn a_bound_that_is_too_small_says_how_much_is_needed_and_that_is_enough() {
+    let bounded = |bound| verify(&plan(&[LOST]), 2, &Watch { heal_bound: Some(bound), ..Watch::default() });
+    let Err(VerifyError::BoundTooSmall { needs, .. }) = bounded(2) else { panic!("2 are too few") };
+    assert!(needs > 2);
+    let mut enough = needs;
+    // Others may need more still: each error leads on.
+    while let Err(VerifyError::BoundTooSmall { needs, .. }) = bounded(enough) {
+        assert!(needs > enough);
+        enough = needs;
+    }
+    assert!(bounded(enough).expect("enough is enough").report.holds());
+}

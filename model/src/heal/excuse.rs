@@ -1,0 +1,163 @@
+//! Where being stuck is right: something good is not owed, for a reason.
+//!
+//! A scope names the reasons for which it may end so (`Plan::excuses`); any
+//! other is a failure, and so is one that is never met.
+
+use std::fmt;
+
+use rollcall_traces::{
+    Action, Answer, Cluster, Member, Outcome, Reason, RegionId, StoreId, StoreState, StoreStatus,
+};
+
+use super::{in_charge, is_merged_away, is_owed, newest, refuses};
+use crate::model::Rollcall;
+use crate::state::{Seen, State};
+
+/// Why something good need not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Excuse {
+    /// The disks of a majority of the region's newest configuration are gone (rows 16, 41, 44).
+    MajorityLost {
+        /// The region.
+        region: RegionId,
+    },
+    /// A majority was made tombstones by hand (tikv-ctl `--force`; row 52).
+    EndedByHand {
+        /// The region.
+        region: RegionId,
+    },
+    /// A member's disk is gone, and there is no placement driver to replace it.
+    DiskLost {
+        /// The region.
+        region: RegionId,
+        /// The member's store.
+        store: StoreId,
+    },
+    /// A member's id was told of its end on that store before, and is refused there for ever.
+    IdTakenAgain {
+        /// The region.
+        region: RegionId,
+        /// The member's store.
+        store: StoreId,
+    },
+    /// No store may take another peer of the region (rows 39, 40).
+    NoTarget {
+        /// The region.
+        region: RegionId,
+    },
+    /// A member is on a store of which PD has no record any more; an
+    /// administrator can remove it (row 45, pd#3664).
+    StoreForgotten {
+        /// The region.
+        region: RegionId,
+    },
+}
+
+impl fmt::Display for Excuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Excuse::MajorityLost { region } => write!(f, "majority lost in region {region}"),
+            Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
+            Excuse::DiskLost { region, store } => {
+                write!(
+                    f,
+                    "the member of region {region} on store {store} lost its disk, and nobody replaces it"
+                )
+            }
+            Excuse::IdTakenAgain { region, store } => {
+                write!(
+                    f,
+                    "the member of region {region} on store {store} has an id that was told of its end there"
+                )
+            }
+            Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
+            Excuse::StoreForgotten { region } => {
+                write!(f, "region {region} has a member on a store that PD forgot")
+            }
+        }
+    }
+}
+
+impl Excuse {
+    /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
+    pub fn because(self, model: &Rollcall, state: &State) -> String {
+        let seen = model.seen(state);
+        match self {
+            Excuse::NoTarget { region } | Excuse::MajorityLost { region } => {
+                let words = seen.stores().map(|(store, status)| of_store(model, seen, region, store, status));
+                words.collect::<Vec<_>>().join(", ")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+fn of_store(
+    model: &Rollcall,
+    seen: Seen<'_>,
+    region: RegionId,
+    store: StoreId,
+    status: StoreStatus,
+) -> String {
+    let leaves = seen.pd().stores.get(&store).is_some_and(|known| known.state != StoreState::Up);
+    let has_peer = newest(seen, region).is_some_and(|meta| meta.member_on(store).is_some());
+    let is = match status {
+        StoreStatus::Destroyed => "is destroyed",
+        StoreStatus::Down => "is down",
+        StoreStatus::Up if leaves => "leaves",
+        StoreStatus::Up if has_peer => "has a peer",
+        StoreStatus::Up if model.scope().full.contains(&store) => "is full",
+        StoreStatus::Up => "is there",
+    };
+    format!("store {store} {is}")
+}
+
+/// Why something is not owed where healing has ended, each reason once.
+pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
+    let seen = model.seen(state);
+    let mut excuses = Vec::new();
+    for region in seen.regions().filter(|region| !is_merged_away(seen, *region)) {
+        if is_owed(seen, region) {
+            of_members(model, seen, region, &mut excuses);
+            if model.scope().max_replicas > 0 {
+                excuses.extend(of_patrol(model, state, region));
+            }
+        } else {
+            excuses.extend(not_owed(seen, region));
+        }
+    }
+    excuses.sort_unstable();
+    excuses.dedup();
+    excuses
+}
+
+fn is_there(seen: Seen<'_>, store: StoreId) -> bool {
+    seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed)
+}
+
+fn not_owed(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
+    let meta = newest(seen, region)?;
+    let has_disk = |member: &Member| is_there(seen, member.store);
+    let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
+    Some(if by_hand { Excuse::EndedByHand { region } } else { Excuse::MajorityLost { region } })
+}
+
+fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {
+    let Some((_, leader)) = in_charge(seen, region) else { return };
+    for member in &leader.region.peers {
+        let store = member.store;
+        if seen.peer(store, region).is_some_and(|peer| refuses(peer, member)) {
+            excuses.push(Excuse::IdTakenAgain { region, store });
+        } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
+            excuses.push(Excuse::DiskLost { region, store });
+        }
+    }
+}
+
+fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
+    match model.step(state, &Action::Schedule { region, answer: Answer::Given }).1 {
+        Outcome::Refused(Reason::NoTarget) => Some(Excuse::NoTarget { region }),
+        Outcome::Refused(Reason::StoreLost) => Some(Excuse::StoreForgotten { region }),
+        _ => None,
+    }
+}

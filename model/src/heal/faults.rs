@@ -1,0 +1,69 @@
+//! What goes on once faults stop: the one place that says so, action by action.
+//!
+//! Time passes, leaders are elected, rounds are answered, what is committed is
+//! applied, stores and leaders report, the patrol comes by; and whoever left a
+//! joint configuration, a merge or a leadership half-way ends it. What stops is
+//! every loss, delay and death, and every new request of a client or of an
+//! administrator. A message that is under way may be lost as well, so nothing
+//! may depend on its coming late.
+
+use rollcall_traces::{Action, Answer, Cluster, Command, StoreStatus};
+
+use crate::model::Rollcall;
+use crate::state::State;
+
+/// Whether the action is one of those that go on in `state` once faults stop.
+pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
+    match action {
+        Action::Vote { answer, .. }
+        | Action::Replicate { answer, .. }
+        | Action::RegionHeartbeat { answer, .. }
+        | Action::Schedule { answer, .. } => *answer == Answer::Given,
+        Action::Campaign { .. }
+        | Action::ApplySnapshot { .. }
+        | Action::Apply { .. }
+        | Action::AnswerRead { .. }
+        | Action::TimeoutNow { .. }
+        | Action::TransferTimeout { .. }
+        | Action::Restart { .. }
+        | Action::StoreHeartbeat { .. }
+        | Action::OperatorTimeout { .. }
+        | Action::CheckStores => true,
+        // Silence is what PD makes of a store that is gone.
+        Action::StoreSilent { store } => {
+            !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
+        }
+        Action::Propose { command, .. } => ends_what_was_begun(command),
+        Action::Crash { .. }
+        | Action::Destroy { .. }
+        | Action::Hold { .. }
+        | Action::Late { .. }
+        | Action::PdRestart
+        | Action::Read { .. }
+        | Action::AskSplit { .. }
+        | Action::Decommission { .. }
+        | Action::CancelDecommission { .. }
+        | Action::SetTombstone { .. }
+        | Action::RemoveTombstone { .. }
+        | Action::AddOperator { .. }
+        | Action::RemoveOperator { .. }
+        | Action::TombstonePeer { .. }
+        | Action::UnsafeRecover { .. } => false,
+    }
+}
+
+fn ends_what_was_begun(command: &Command) -> bool {
+    match command {
+        Command::LeaveJoint
+        | Command::TransferLeader { .. }
+        | Command::CommitMerge { .. }
+        | Command::RollbackMerge { .. } => true,
+        Command::Put { .. }
+        | Command::Delete { .. }
+        | Command::Split { .. }
+        | Command::PrepareMerge { .. }
+        | Command::ChangePeer(_)
+        | Command::EnterJoint { .. }
+        | Command::CompactLog { .. } => false,
+    }
+}

@@ -1,0 +1,103 @@
+//! The goals: what the catalogue's L1 to L9 ask for, by name.
+//!
+//! | | asks for | goal | owed |
+//! |---|---|---|---|
+//! | L1 | a leader | `leader_electable` | while a majority of the newest configuration is left |
+//! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
+//! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
+//! | L4 | the removed are destroyed | `removed_gone` | as L1; of a merged region always |
+//! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there and whose id was not told of its end |
+//! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and one may take each peer |
+//! | L7 | PD knows epoch and leader | `driver_true` | as L1 |
+//! | L8 | an oversized region splits | `requests_end` and, of the children, `leader_electable` | once the split was proposed, as L1 |
+//! | L9 | a transfer ends | `transfer_ends`; with PD `operators_end` | as L1 |
+//!
+//! That a region is oversized is not known here: there are no sizes in the model
+//! (rows 31 and 32 are guards of the implementation alone, each with its test).
+//! That healing comes to an end at all is `settles`. Where something is not owed
+//! there is an [`Excuse`](super::Excuse), which the scope has to name.
+
+use std::fmt;
+
+use rollcall_traces::RegionId;
+
+macro_rules! goals {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $liveness:literal,)+) => {
+        /// Something good that must come once faults stop.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Goal {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Goal {
+            /// Every goal.
+            pub const ALL: &'static [Goal] = &[$(Goal::$variant,)+];
+
+            /// Its name in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Goal::$variant => $name,)+ }
+            }
+
+            /// What it asks for, and when that is owed, in a line.
+            pub fn statement(self) -> &'static str {
+                match self { $(Goal::$variant => concat!($($doc,)+).trim_ascii_start(),)+ }
+            }
+
+            /// Which of the catalogue's L1 to L9 it is part of.
+            pub fn liveness(self) -> &'static str {
+                match self { $(Goal::$variant => $liveness,)+ }
+            }
+        }
+    };
+}
+
+goals! {
+    /// The region has a leader that takes writes, while a majority of its newest configuration is left.
+    LeaderElectable = "leader_electable", "L1 L3 L8",
+    /// What a leader took is applied, and no read waits, under the same condition.
+    RequestsEnd = "requests_end", "L2 L3 L8",
+    /// Every member is there, initialised, and has applied what the leader has, if its disk is there and its id was not told of its end.
+    MembersCaughtUp = "members_caught_up", "L5",
+    /// No voter is left that the newest configuration does not list, and nobody of a merged region.
+    RemovedGone = "removed_gone", "L4",
+    /// No transfer of leadership is under way.
+    TransferEnds = "transfer_ends", "L9",
+    /// The region is not joint, and would take a conf change.
+    ChangesPossible = "changes_possible", "L2",
+    /// What happens comes to an end, though clients keep writing.
+    Settles = "settles", "L1 L9",
+    /// PD knows the region's leader, and the region as its leader has it.
+    DriverTrue = "driver_true", "L7",
+    /// No operator is under way.
+    OperatorsEnd = "operators_end", "L2 L9",
+    /// The region has as many voters as PD wants, on stores that stay, and nobody else, if some store may take a peer.
+    ReplicasWhole = "replicas_whole", "L2 L6",
+    /// A store that was told to leave has left, if enough others stay and its regions' peers may be moved.
+    StoreLeaves = "store_leaves", "L6",
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A goal that was not reached, where, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The goal.
+    pub goal: Goal,
+    /// The region; 0 where it is a store's goal.
+    pub region: RegionId,
+    /// What is there instead, in words.
+    pub what: String,
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.region {
+            0 => write!(f, "{}: {}", self.goal, self.what),
+            region => write!(f, "{}: region {region}: {}", self.goal, self.what),
+        }
+    }
+}

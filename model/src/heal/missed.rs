@@ -1,0 +1,98 @@
+//! What is missed of the goals of each region; those of the placement driver
+//! are in `driver`.
+
+use rollcall_traces::{Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreStatus};
+
+use super::{Goal, Missed, driver, in_charge, is_merged_away, is_owed, refuses, strangers, write_to};
+use crate::draft::is_live;
+use crate::model::Rollcall;
+use crate::state::{Seen, State};
+
+/// The goals that are owed in a state and not met, at most one of a region.
+pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
+    let seen = model.seen(state);
+    let regions = seen.regions().filter(|region| is_owed(seen, *region));
+    let of_driver = model.scope().max_replicas > 0;
+    let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
+    let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
+    let left = merged.filter_map(|region| merged_and_lives(seen, region));
+    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
+}
+
+/// Who is left of a region that was merged away.
+fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
+    let what = format!("peer {} on store {store} was merged and lives", peer.id);
+    Some(Missed { goal: Goal::RemovedGone, region, what })
+}
+
+fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let miss = |goal, what: String| Some(Missed { goal, region, what });
+    let Some((store, leader)) = in_charge(seen, region) else {
+        return miss(Goal::LeaderElectable, without_leader(seen, region));
+    };
+    if let Some(what) = unanswered(seen, region, leader) {
+        return miss(Goal::RequestsEnd, format!("the leader on store {store} {what}"));
+    }
+    for member in &leader.region.peers {
+        if !seen.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
+            continue;
+        }
+        // An id that was told of its end there is given again in vain: being
+        // refused as `tombstone` for ever is right (PD gives no id twice).
+        if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
+            continue;
+        }
+        let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
+        let caught_up = there.is_some_and(|peer| {
+            peer.state == PeerState::Normal && peer.applied == leader.applied && peer.snapshot.is_none()
+        });
+        if !caught_up {
+            let now = match there {
+                None => "is not there".to_string(),
+                Some(peer) => {
+                    format!("is {} and has applied {} of {}", peer.state, peer.applied, leader.applied)
+                }
+            };
+            return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
+        }
+    }
+    if let Some((store, peer)) = strangers(seen, &leader.region).next() {
+        return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
+    }
+    if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {
+        return miss(Goal::TransferEnds, format!("the leader hands over to peer {} for ever", transfer.to));
+    }
+    let change = |command| Action::Propose { region, store, command, epoch: None };
+    match model.step(state, &change(Command::LeaveJoint)).1 {
+        Outcome::Refused(Reason::NotJoint) => {}
+        other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
+    }
+    match model.step(state, &change(write_to(leader))).1 {
+        Outcome::Done(_) => None,
+        refused => {
+            miss(Goal::LeaderElectable, format!("the leader on store {store} does not serve: {refused}"))
+        }
+    }
+}
+
+/// What the leader took, its own election first, and did not bring to an end.
+fn unanswered(seen: Seen<'_>, region: RegionId, leader: &Peer) -> Option<String> {
+    let last = leader.log.last_index();
+    if leader.applied < last {
+        return Some(format!("has applied {} of {last}", leader.applied));
+    }
+    let reads = seen.replicas(region).find(|(_, peer)| is_live(peer) && peer.read.is_some());
+    reads.map(|(store, _)| format!("serves, and a read waits on store {store}"))
+}
+
+fn without_leader(seen: Seen<'_>, region: RegionId) -> String {
+    let words: Vec<String> = seen
+        .replicas(region)
+        .filter(|(_, peer)| is_live(peer))
+        .map(|(store, peer)| {
+            format!("peer {} on store {store} is {} of term {}", peer.id, peer.role, peer.term)
+        })
+        .collect();
+    format!("nobody leads: {}", words.join(", "))
+}

@@ -1,0 +1,132 @@
+//! Goals and excuses, each with a forged miss and a near miss. The clusters are
+//! those that scopes begin with, changed by hand.
+
+use rollcall_traces::{Entry, Key, Peer, Read, StoreId, StoreStatus, View};
+
+use super::*;
+use crate::guard::GuardSet;
+use crate::scopes;
+
+fn model(scope: &str) -> Rollcall {
+    let plan = scopes::named(scope).expect("a scope of that name");
+    Rollcall::new(&plan.scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun")
+}
+
+/// Three voters, of which the first leads.
+fn three() -> Rollcall {
+    model("replace_a_lost_store_smoke")
+}
+
+fn changed(model: &Rollcall, change: impl FnOnce(&mut View)) -> State {
+    let mut view = model.seen(&model.first()).view();
+    change(&mut view);
+    model.state_of(&view).expect("the stores of the scope")
+}
+
+fn peer(view: &mut View, store: StoreId) -> &mut Peer {
+    let store = view.stores.get_mut(&store).expect("a store of the scope");
+    store.peers.get_mut(&1).expect("a peer of region 1")
+}
+
+fn goals(model: &Rollcall, state: &State) -> Vec<Goal> {
+    missed(model, state).into_iter().map(|missed| missed.goal).collect()
+}
+
+/// What is excused where healing ends.
+fn ends_with(model: &Rollcall, state: State) -> Vec<Excuse> {
+    let mut at = state;
+    while let Some(action) = next(model, &at) {
+        at = model.step(&at, &action).0;
+    }
+    assert_eq!(missed(model, &at), []);
+    excuses(model, &at)
+}
+
+#[test]
+fn nothing_is_missed_and_nothing_excused_where_all_is_well() {
+    let model = three();
+    assert_eq!(goals(&model, &model.first()), []);
+    assert_eq!(excuses(&model, &model.first()), []);
+}
+
+#[test]
+fn what_a_leader_took_and_did_not_apply_is_missed() {
+    let model = three();
+    let state = changed(&model, |view| {
+        let leader = peer(view, 1);
+        let entry = Entry { term: leader.term, command: Some(write_to(leader)), epoch: leader.region.epoch };
+        leader.log.entries.push(entry);
+    });
+    assert_eq!(goals(&model, &state), [Goal::RequestsEnd]);
+    assert_eq!(ends_with(&model, state), []);
+}
+
+#[test]
+fn a_read_that_waits_is_missed_and_healing_answers_it() {
+    let model = three();
+    let state = changed(&model, |view| {
+        let leader = peer(view, 1);
+        let (key, index) = (Key::from("k"), leader.commit);
+        leader.read = Some(Read { key, index, acks: [leader.id].into(), ready: false });
+    });
+    assert_eq!(goals(&model, &state), [Goal::RequestsEnd]);
+    assert_eq!(ends_with(&model, state), []);
+}
+
+#[test]
+fn a_majority_without_disks_excuses_and_one_disk_less_does_not() {
+    let model = three();
+    let lose = |stores: &[StoreId]| {
+        changed(&model, |view| {
+            for store in stores {
+                let store = view.stores.get_mut(store).expect("a store of the scope");
+                *store = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
+            }
+        })
+    };
+    assert_eq!(ends_with(&model, lose(&[2, 3])), [Excuse::MajorityLost { region: 1 }]);
+    assert_eq!(ends_with(&model, lose(&[3])), [Excuse::DiskLost { region: 1, store: 3 }]);
+    // Store 4 has no peer.
+    assert_eq!(ends_with(&model, lose(&[4])), []);
+}
+
+#[test]
+fn a_majority_that_was_ended_by_hand_excuses_and_one_peer_less_does_not() {
+    let model = three();
+    let end = |stores: &[StoreId]| {
+        changed(&model, |view| {
+            for store in stores {
+                let ended = peer(view, *store);
+                *ended = Peer::blank(ended.id, PeerState::Tombstone, ended.region.clone());
+            }
+            for store in view.stores.values_mut() {
+                store.ranges = crate::state::index_of(store.peers.values());
+            }
+        })
+    };
+    assert_eq!(ends_with(&model, end(&[2, 3])), [Excuse::EndedByHand { region: 1 }]);
+    assert_eq!(ends_with(&model, end(&[3])), [Excuse::IdTakenAgain { region: 1, store: 3 }]);
+}
+
+#[test]
+fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
+    let model = model("no_legal_target_smoke");
+    let no_target = Excuse::NoTarget { region: 1 };
+    assert_eq!(ends_with(&model, model.first()), [no_target]);
+    let because = no_target.because(&model, &model.first());
+    assert!(because.ends_with("store 3 is full, store 4 is destroyed"), "{because}");
+    // With store 4 alive there is a target.
+    let alive = changed(&model, |view| {
+        view.stores.get_mut(&4).expect("a store of the scope").status = StoreStatus::Up;
+    });
+    assert_eq!(ends_with(&model, alive), []);
+}
+
+#[test]
+fn every_part_of_liveness_has_its_goal() {
+    for part in 1..=9 {
+        let part = format!("L{part}");
+        let asked = Goal::ALL.iter().any(|goal| goal.liveness().split(' ').any(|of| of == part));
+        assert!(asked, "no goal asks for {part}");
+    }
+}

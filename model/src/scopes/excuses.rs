@@ -1,0 +1,27 @@
+//! In which scopes it is right to end short of the goals, and why: the
+//! exceptions, in one place.
+
+use super::REGION;
+use crate::heal::Excuse;
+
+/// The reasons of the scope of that name, without the mark of its size.
+pub(super) fn of(name: &str) -> Vec<Excuse> {
+    let region = REGION;
+    match name {
+        // Between the loss and the change that takes the member out.
+        "replace_a_lost_store" => vec![Excuse::DiskLost { region, store: 3 }],
+        "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
+        // Told of its end in a life that the store remembers.
+        "joins_again_with_the_same_id" => vec![Excuse::IdTakenAgain { region, store: 3 }],
+        // The store's record is removed while a child of which PD did not know is on it.
+        "split_racing_a_decommission" => {
+            vec![Excuse::StoreForgotten { region }, Excuse::StoreForgotten { region: 10 }]
+        }
+        "no_legal_target" => vec![Excuse::NoTarget { region }],
+        "tombstone_by_hand" => vec![Excuse::EndedByHand { region }],
+        "forced_by_hand" => {
+            vec![Excuse::MajorityLost { region }, Excuse::EndedByHand { region }, Excuse::NoTarget { region }]
+        }
+        _ => Vec::new(),
+    }
+}
