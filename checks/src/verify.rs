@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -157,6 +157,8 @@ pub struct Verified {
 pub struct Watch {
     /// How far the exploration has come, once it has come far.
     pub explored: Mutex<Option<explorer::Progress>>,
+    /// States known to heal, as far as that was noted.
+    pub recovered: AtomicU64,
     /// Transitions replayed.
     pub replayed: AtomicU64,
     /// From which states the implementation is healed; if nobody says, from
@@ -195,6 +197,7 @@ pub fn verify_begun(
     let resumed = begun.journal.as_ref().map(|_| begun.kept.states());
     let explored = explored(&model, threads, watch, begun.kept, begun.journal.as_ref())?;
     let explore_seconds = started.elapsed().as_secs_f64();
+    *watch.explored.lock().expect("nobody panics while it looks") = None;
     let mut report = report_of(plan, &explored, explore_seconds);
     report.resumed_states = resumed;
     let violations = explored.violations().filter_map(|verdict| Some((verdict.property, verdict.first?)));
@@ -220,7 +223,8 @@ pub fn verify_begun(
     let mut violations = violations;
     if explored.is_exhausted() && violations.is_empty() {
         let mut unwritten = None;
-        let note = |up_to| {
+        let note = |up_to: u32| {
+            watch.recovered.store(up_to.into(), Ordering::Relaxed);
             let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
             unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
         };

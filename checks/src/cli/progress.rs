@@ -49,7 +49,12 @@ impl Progress {
                 let explored = *watch.explored.lock().expect("nobody panics while it looks");
                 let rate = rate.of(explored.map_or(0, |explored| explored.states), Instant::now());
                 let replayed = watch.replayed.load(Ordering::Relaxed);
-                let said = explored.map(|explored| format!("{name}: {}", words(&explored, rate, replayed)));
+                let recovered = watch.recovered.load(Ordering::Relaxed);
+                let said = match explored {
+                    Some(explored) => Some(words(&explored, rate)),
+                    None => afterwards(recovered, replayed),
+                };
+                let said = said.map(|said| format!("{name}: {said}"));
                 match (&shown, said) {
                     (Some(bar), said) => {
                         bar.set_message(said.unwrap_or_else(|| name.clone()));
@@ -99,7 +104,7 @@ impl Rate {
 }
 
 /// What is known, and of what is reckoned by what.
-fn words(explored: &explorer::Progress, rate: Option<f64>, replayed: u64) -> String {
+fn words(explored: &explorer::Progress, rate: Option<f64>) -> String {
     let explorer::Progress { states, frontier, depth, expected } = *explored;
     let mut said = format!(
         "{} states explored, {} of them at the frontier, depth {depth}",
@@ -108,9 +113,6 @@ fn words(explored: &explorer::Progress, rate: Option<f64>, replayed: u64) -> Str
     );
     if let Some(rate) = rate {
         said += &format!(", {} a second", grouped(rate as u64));
-    }
-    if replayed > 0 {
-        return said + &format!(", {} transitions replayed", grouped(replayed));
     }
     said + &match (expected, rate) {
         (None, _) => "; how many are left is unknown while levels grow".to_string(),
@@ -125,6 +127,15 @@ fn words(explored: &explorer::Progress, rate: Option<f64>, replayed: u64) -> Str
         (Some(expected), _) => {
             format!("; about {} in all if levels go on to shrink as the last three did", grouped(expected))
         }
+    }
+}
+
+/// What follows the exploration; nothing while nothing of it is noted.
+fn afterwards(recovered: u64, replayed: u64) -> Option<String> {
+    match (recovered, replayed) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("{} states healed", grouped(recovered))),
+        _ => Some(format!("{} transitions replayed", grouped(replayed))),
     }
 }
 
@@ -143,20 +154,23 @@ mod tests {
     #[test]
     fn what_nobody_can_know_is_called_unknown() {
         let grows = explorer::Progress { states: 1_234_567, frontier: 204_200, depth: 12, expected: None };
-        let said = words(&grows, Some(98_765.4), 0);
+        let said = words(&grows, Some(98_765.4));
         assert_eq!(
             said,
             "1,234,567 states explored, 204,200 of them at the frontier, depth 12, 98,765 a second; how many are left is unknown while levels grow"
         );
         let shrinks = explorer::Progress { expected: Some(1_834_567), ..grows };
-        let said = words(&shrinks, Some(1_000.0), 0);
+        let said = words(&shrinks, Some(1_000.0));
         assert!(
             said.ends_with(
                 "about 1,834,567 in all and 10 min left if levels go on to shrink as the last three did"
             ),
             "{said}"
         );
-        assert!(words(&shrinks, None, 0).contains("about 1,834,567 in all if"));
+        assert_eq!(afterwards(0, 0), None);
+        assert_eq!(afterwards(2_000_000, 0).as_deref(), Some("2,000,000 states healed"));
+        assert_eq!(afterwards(2_000_000, 4_204).as_deref(), Some("4,204 transitions replayed"));
+        assert!(words(&shrinks, None).contains("about 1,834,567 in all if"));
     }
 
     #[test]
