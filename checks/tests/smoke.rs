@@ -37,6 +37,10 @@ fn report_of((plan, report): &(Plan, OnceLock<ScopeReport>)) -> &ScopeReport {
     })
 }
 
+/// Two regions must move here, and the patrol is allowed to begin one move: it
+/// is healing that begins the other, so no goal lies within the scope.
+const GOAL_BEYOND_THE_BUDGET: &[&str] = &["patrol_limited_smoke"];
+
 fn holds(name: &str) {
     let name = format!("{name}_smoke");
     let scope = SCOPES.iter().find(|(plan, _)| plan.scope.name == name);
@@ -46,9 +50,9 @@ fn holds(name: &str) {
     assert_eq!(report.stateright_agrees, Some(true));
     assert_eq!(report.transitions_replayed, Some(report.transitions));
     assert_eq!(report.recovered_states, Some(report.distinct_states));
-    assert!(
-        report.reaching_states.is_some_and(|reaching| 0 < reaching && reaching <= report.distinct_states)
-    );
+    let reaching = report.reaching_states.expect("it was asked");
+    assert!(reaching <= report.distinct_states);
+    assert_eq!(reaching == 0, GOAL_BEYOND_THE_BUDGET.contains(&&*name), "{name}");
     assert!(report.healed_within_scope.is_some_and(|within| Some(within) <= report.reaching_states));
     assert_eq!(report.healed_on_implementation, Some(report.distinct_states.min(250)));
     assert!(report.replayed_steps >= report.transitions_replayed);

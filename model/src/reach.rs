@@ -381,7 +381,7 @@ reaches! {
     ReplacementVotes = "a peer that PD added votes in the place of another":
         |seen| some_led(seen, |peer, _| {
             !peer.region.is_joint()
-                && peer.region.incoming_voters().count() == seen.founders().len()
+                && peer.region.incoming_voters().count() as u64 == seen.replicas_wanted()
                 && peer.region.incoming_voters().any(|id| !seen.founders().iter().any(|member| member.id == id))
         }),
     /// Two voters are left of three.

@@ -295,6 +295,11 @@ impl Seen<'_> {
         &self.parts.founders
     }
 
+    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
+    pub fn replicas_wanted(&self) -> u64 {
+        self.parts.replicas
+    }
+
     /// Whether the region was there first; the others came by a split.
     pub fn is_founded(&self, region: RegionId) -> bool {
         self.parts.founded.contains(&region)

@@ -69,6 +69,20 @@ fn stale_report_refused() {
     assert_eq!(regions_after_a_report_of_long_ago(Dropped(Guard::StaleReportRefused)), [REGION]);
 }
 
+/// Leadership moves and nothing else: PD goes on telling the one that led.
+#[test]
+fn leader_change_believed() {
+    fn believed_leader(guards: impl Guards) -> Option<u64> {
+        let mut pd = driver(guards, 4);
+        report(&mut pd, region(REGION, ("", ""), (5, 3), &[1, 2, 3]), 1);
+        report(&mut pd, region(REGION, ("", ""), (5, 3), &[1, 2, 3]), 2);
+        let known = pd.regions().find(|known| known.region.id == REGION)?;
+        known.leader
+    }
+    assert_eq!(believed_leader(Sound), Some(20), "the peer on store 2");
+    assert_eq!(believed_leader(Dropped(Guard::LeaderChangeBelieved)), Some(10));
+}
+
 /// Row 38: the patrol comes by while a move is half done, and begins another:
 /// the learner of the first is a peer that nobody asked for.
 #[test]

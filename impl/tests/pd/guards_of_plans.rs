@@ -44,6 +44,43 @@ fn plan_demotes_first() {
     assert!(matches!(unsound, Some(Command::ChangePeer(_))), "{unsound:?}");
 }
 
+/// The region between two configurations: peer 40 comes in for peer 30, or for
+/// the leader.
+fn joint<G: Guards>(pd: &Pd<G>, demoted: usize) -> rollcall_impl::Region {
+    let mut region = with_learner(pd, 4);
+    region.peers[3].role = MemberRole::IncomingVoter;
+    region.peers[demoted].role = MemberRole::DemotingVoter;
+    region.epoch.conf_ver += 2;
+    region
+}
+
+/// etcd#12136, pd#2952: who was to end the joint configuration is gone.
+#[test]
+fn joint_ended_by_patrol() {
+    fn looked_after(guards: impl Guards) -> Result<Purpose, PdRefusal> {
+        let mut pd = driver(guards, 4);
+        let region = joint(&pd, 2);
+        report(&mut pd, region, 1);
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(looked_after(Sound), Ok(Purpose::LeaveJoint));
+    assert_eq!(looked_after(Dropped(Guard::JointEndedByPatrol)), Err(PdRefusal::JointState));
+}
+
+/// pd#3499: the leader that the joint configuration demotes may not end it.
+#[test]
+fn joint_hands_over_first() {
+    fn first_order(guards: impl Guards) -> Option<Command> {
+        let mut pd = driver(guards, 4);
+        let region = joint(&pd, 0);
+        report(&mut pd, region, 1);
+        command(&told(&mut pd, PdInput::Schedule { region: REGION }).unwrap())
+    }
+    assert!(matches!(first_order(Sound), Some(Command::TransferLeader { .. })));
+    assert_eq!(first_order(Dropped(Guard::JointHandsOverFirst)), Some(Command::LeaveJoint));
+}
+
 /// Row 51: a learner left over keeps its store from leaving for ever.
 #[test]
 fn orphans_leave() {

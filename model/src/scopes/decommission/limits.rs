@@ -69,7 +69,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
         crashers: vec![3],
         campaigners: vec![1],
         budgets: Budgets {
-            schedules: 1,
+            schedules: either(standard, 1, 2),
             crashes: either(standard, 1, 0),
             silences: either(standard, 1, 0),
             ..Budgets::default()
