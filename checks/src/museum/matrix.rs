@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rollcall_impl::{Dropped, Guards, Sound};
 use rollcall_model::scopes::{self, Family, Plan, Size};
 use rollcall_model::{Guard, GuardSet, Rollcall, State};
-use rollcall_traces::{Action, Subject, Trace};
+use rollcall_traces::{Action, ScopeError, Subject, Trace};
 use serde::Serialize;
 
 use super::checks::Check;
@@ -158,7 +158,16 @@ impl<'a> Matrix<'a> {
             if self.interrupt.load(Ordering::Relaxed) {
                 return Ok(row);
             }
-            let Explored { plan, model, explored } = self.explore(plan, GuardSet::without(guard))?;
+            let name = plan.scope.name.clone();
+            let Explored { plan, model, explored } = match self.explore(plan, GuardSet::without(guard)) {
+                Ok(explored) => explored,
+                // A step on the way to its first state is decided otherwise.
+                Err(MuseumError::Scope(ScopeError::Prelude { .. })) => {
+                    row.add(Check::Tour, Kill { scope: Some(name), in_model: true, ..Kill::default() });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             row.scopes.push(plan.scope.name.clone());
             row.states += explored.distinct();
             let without = Without { guard, plan: &plan, model: &model, explored: &explored };
