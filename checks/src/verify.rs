@@ -87,6 +87,8 @@ pub struct ScopeReport {
     pub resumed_states: Option<u64>,
     /// Whether stateright's checker says the same.
     pub stateright_agrees: Option<bool>,
+    /// Seconds that its exploration took, of a model that remembers nothing.
+    pub stateright_seconds: Option<f64>,
     /// Distinct transitions replayed on the implementation and compared.
     pub transitions_replayed: Option<u64>,
     /// Steps that took, those that only led to a transition included.
@@ -205,6 +207,7 @@ pub fn verify_begun(
         violations.map(|(property, state)| violation_trace(&model, &explored, property, state)).collect();
     let is_deep = plan.size == Size::Deep;
     if explored.is_exhausted() && !is_deep {
+        let started = Instant::now();
         let agreement = explorer::agree(
             Arc::new(model.forgetful()),
             &explored,
@@ -212,6 +215,8 @@ pub fn verify_begun(
             Some(Arc::clone(&watch.interrupt)),
         );
         report.stateright_agrees = agreement.stateright_distinct.map(|_| agreement.agrees);
+        let seconds = started.elapsed().as_secs_f64();
+        report.stateright_seconds = agreement.stateright_distinct.map(|_| seconds);
         match agreement.stateright_distinct {
             Some(_) if !agreement.agrees => {
                 report.failures.push(format!("stateright disagrees: {}", agreement.why))
@@ -341,6 +346,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         exhausted,
         resumed_states: None,
         stateright_agrees: None,
+        stateright_seconds: None,
         transitions_replayed: None,
         replayed_steps: None,
         probes_refused: None,

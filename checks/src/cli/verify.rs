@@ -236,6 +236,15 @@ fn totals(reports: &[ScopeReport]) {
             bytes / states
         );
     }
+    let both =
+        || reports.iter().filter_map(|report| Some((report.explore_seconds, report.stateright_seconds?)));
+    let (own, others): (f64, f64) = both().fold((0.0, 0.0), |sum, both| (sum.0 + both.0, sum.1 + both.1));
+    if own > 0.0 && others > 0.0 {
+        println!(
+            "stateright's checker took {:.1} times as long for the same states, of the model that remembers nothing",
+            others / own
+        );
+    }
     if let Some(resident) = reports.iter().filter_map(|report| report.peak_resident_bytes).max() {
         println!("the process held at most {} while it explored", ByteSize(resident));
     }

@@ -161,6 +161,7 @@ const FIELDS: &[&str] = &[
     "peak_bytes",
     "peak_resident_bytes",
     "resumed_states",
+    "stateright_seconds",
 ];
 
 #[test]

@@ -9,8 +9,15 @@ use crate::Folder;
 fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
-        !["resumed_states", "explore_seconds", "replay_seconds", "peak_bytes", "peak_resident_bytes"]
-            .contains(&name.as_str())
+        ![
+            "resumed_states",
+            "explore_seconds",
+            "stateright_seconds",
+            "replay_seconds",
+            "peak_bytes",
+            "peak_resident_bytes",
+        ]
+        .contains(&name.as_str())
     };
     report.into_iter().filter(kept).collect()
 }
