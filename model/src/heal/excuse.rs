@@ -6,7 +6,7 @@
 use std::fmt;
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Member, Outcome, Reason, RegionId, StoreId, StoreState, StoreStatus,
+    Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use super::{in_charge, is_merged_away, is_owed, newest, refuses};
@@ -82,12 +82,18 @@ impl Excuse {
     /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
     pub fn because(self, model: &Rollcall, state: &State) -> String {
         let seen = model.seen(state);
+        let words = seen.stores().map(|(store, status)| of_store(model, seen, self.region(), store, status));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn region(self) -> RegionId {
         match self {
-            Excuse::NoTarget { region } | Excuse::MajorityLost { region } => {
-                let words = seen.stores().map(|(store, status)| of_store(model, seen, region, store, status));
-                words.collect::<Vec<_>>().join(", ")
-            }
-            _ => self.to_string(),
+            Excuse::MajorityLost { region }
+            | Excuse::EndedByHand { region }
+            | Excuse::DiskLost { region, .. }
+            | Excuse::IdTakenAgain { region, .. }
+            | Excuse::NoTarget { region }
+            | Excuse::StoreForgotten { region } => region,
         }
     }
 }
@@ -99,12 +105,17 @@ fn of_store(
     store: StoreId,
     status: StoreStatus,
 ) -> String {
-    let leaves = seen.pd().stores.get(&store).is_some_and(|known| known.state != StoreState::Up);
+    let governed = model.scope().max_replicas > 0;
+    let known = seen.pd().stores.get(&store).map(|known| known.state);
+    let ended = seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
     let has_peer = newest(seen, region).is_some_and(|meta| meta.member_on(store).is_some());
     let is = match status {
         StoreStatus::Destroyed => "is destroyed",
         StoreStatus::Down => "is down",
-        StoreStatus::Up if leaves => "leaves",
+        StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
+        StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
+        StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
+        StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
         StoreStatus::Up if has_peer => "has a peer",
         StoreStatus::Up if model.scope().full.contains(&store) => "is full",
         StoreStatus::Up => "is there",

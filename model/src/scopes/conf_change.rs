@@ -33,7 +33,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::ConfChange,
         size,
-        excuses: excuses::of(&scope.name),
+        excuses: excuses::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,

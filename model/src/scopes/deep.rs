@@ -23,7 +23,7 @@ pub(super) fn plans(family: Family) -> Vec<Plan> {
     let plan = |(scope, reachable, fires): Asked| Plan {
         family,
         size: Size::Deep,
-        excuses: excuses::of(&scope.name),
+        excuses: excuses::of(&scope.name, Size::Deep),
         scope,
         properties: Property::ALL.to_vec(),
         reachable,

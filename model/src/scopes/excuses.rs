@@ -1,12 +1,13 @@
 //! In which scopes it is right to end short of the goals, and why: the
 //! exceptions, in one place.
 
-use super::REGION;
+use super::{REGION, Size};
 use crate::heal::Excuse;
 
 /// The reasons of the scope of that name, without the mark of its size.
-pub(super) fn of(name: &str) -> Vec<Excuse> {
+pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
     let region = REGION;
+    let smoke = size == Size::Smoke;
     match name {
         // Between the loss and the change that takes the member out.
         "replace_a_lost_store" => vec![Excuse::DiskLost { region, store: 3 }],
@@ -15,9 +16,14 @@ pub(super) fn of(name: &str) -> Vec<Excuse> {
         "joins_again_with_the_same_id" => vec![Excuse::IdTakenAgain { region, store: 3 }],
         // The store's record is removed while a child of which PD did not know is on it.
         "split_racing_a_decommission" => {
-            vec![Excuse::StoreForgotten { region }, Excuse::StoreForgotten { region: 10 }]
+            // In the larger size the patrol may have taken id 10 before the child was named.
+            let children = if smoke { 10..=10 } else { 10..=11 };
+            let regions = [region].into_iter().chain(children);
+            regions.map(|region| Excuse::StoreForgotten { region }).collect()
         }
-        "no_legal_target" => vec![Excuse::NoTarget { region }],
+        "no_legal_target" if smoke => vec![Excuse::NoTarget { region }],
+        // Half-way to the store that is lost then, both are needed.
+        "no_legal_target" => vec![Excuse::NoTarget { region }, Excuse::MajorityLost { region }],
         "tombstone_by_hand" => vec![Excuse::EndedByHand { region }],
         "forced_by_hand" => {
             vec![Excuse::MajorityLost { region }, Excuse::EndedByHand { region }, Excuse::NoTarget { region }]

@@ -43,7 +43,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .map(|(scope, reachable, fires)| Plan {
         family: Family::Split,
         size,
-        excuses: excuses::of(&scope.name),
+        excuses: excuses::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
