@@ -19,13 +19,18 @@ pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
         &[1, 2],
     );
     let asked = behind(asked, [operator(REGION, AdminOperator::AddPeer { store: 3 })]);
+    let mut admin = vec![
+        by_hand(3, false),
+        by_hand(3, true),
+        by_hand(2, true),
+        operator(REGION, AdminOperator::RemovePeer { store: 3 }),
+    ];
+    if standard {
+        // Said to be destroyed, and only stopped.
+        admin.push(Action::Decommission { store: 3, force: true });
+    }
     let scope = Scope {
-        admin: vec![
-            by_hand(3, false),
-            by_hand(3, true),
-            by_hand(2, true),
-            operator(REGION, AdminOperator::RemovePeer { store: 3 }),
-        ],
+        admin,
         campaigners: vec![1],
         crashers: vec![2, 3],
         budgets: Budgets {
