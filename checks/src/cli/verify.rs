@@ -64,9 +64,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     if !wanted.json {
         println!("{}", table(&reports));
         totals(&reports);
-        if whole {
-            how_often(&reports);
-        }
+        how_often(&reports);
     }
     for failure in &failures {
         eprintln!("  fails: {failure}");
