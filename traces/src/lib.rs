@@ -15,6 +15,7 @@ mod face;
 mod file;
 mod history;
 mod outcome;
+mod pd_ctl;
 mod record;
 mod region;
 pub mod render;

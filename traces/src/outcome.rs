@@ -118,7 +118,7 @@ pub enum Returned {
     },
 }
 
-/// Why nothing happened.
+/// Why nothing happened. What pd-ctl says instead is [`Action::pd_ctl`](crate::Action::pd_ctl).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {

@@ -1,8 +1,7 @@
 //! Why the placement driver refuses, and what else can go wrong in a step.
 //!
-//! A refusal leaves the driver exactly as it was. Where people meet one through
-//! pd-ctl or the HTTP interface, [`PdRefusal::pd_ctl`] has the words that they
-//! read there (`PD errs/errno.go`, `server/handler.go`).
+//! A refusal leaves the driver exactly as it was. What pd-ctl answers to the
+//! command stands beside the dictionary's reasons, not here.
 
 use std::fmt;
 
@@ -161,59 +160,15 @@ pub enum PdRefusal {
     /// The region is as it should be.
     #[error("the region needs nothing")]
     NothingToDo,
-    /// Something is to be done and no store can take the peer (rows 39, 40).
+    /// Something is to be done and no store can take the peer (rows 39, 40); PD's
+    /// log has "no store to replace peer".
     #[error("no legal target: no store is Up, connected, without a peer of the region, and has space")]
     NoTarget,
     /// As many operators of the checkers as may be are under way (row 49).
     #[error("the schedule limit is reached; wait for an operator's end, or raise the limit")]
     ScheduleLimit,
-    /// A peer's store is not known, and PD cannot judge it (row 45, pd#3664).
+    /// A peer's store is not known, and PD cannot judge it (row 45, pd#3664); its log
+    /// has "lost the store, maybe you are recovering the PD cluster".
     #[error("a peer's store is not known; remove that peer by hand")]
     StoreLost,
-}
-
-impl PdRefusal {
-    /// What pd-ctl shows, where people can meet the refusal there. A number
-    /// or two that PD prints with it stands in the error's subject.
-    pub fn pd_ctl(self) -> Option<&'static str> {
-        Some(match self {
-            PdRefusal::StoreNotFound => "store not found",
-            PdRefusal::StoreRemoved => "store has been removed",
-            PdRefusal::AlreadyLeaving | PdRefusal::NotLeaving => "Success!",
-            PdRefusal::PhysicallyDestroyed => "store has been physically destroyed",
-            PdRefusal::StoresNotEnough => {
-                "can not remove store since the number of up stores would be too few"
-            }
-            PdRefusal::StoreConnected => "store is up and connected",
-            PdRefusal::StoreHasRegions => "failed to remove tombstone store: it still has regions",
-            PdRefusal::RegionNotFound => "region not found",
-            PdRefusal::RegionStale => "region is stale",
-            PdRefusal::NoLeader => "cannot build operator for region with no leader",
-            PdRefusal::JointState => "cannot build operator for region which is in joint state",
-            PdRefusal::OperatorExists | PdRefusal::EpochNotMatch => {
-                "failed to add operator, maybe already have one"
-            }
-            PdRefusal::OperatorNotFound => "operator not found",
-            PdRefusal::PeerExists => "region already has peer in store",
-            PdRefusal::PeerNotFound => "region has no peer in store",
-            PdRefusal::NoVoterThere => "region has no voter in store",
-            PdRefusal::StoreUnhealthy => "store is unhealthy",
-            PdRefusal::NoNewLeader => "no valid leader",
-            PdRefusal::NoTarget => "no store to replace peer",
-            PdRefusal::StoreLost => "lost the store, maybe you are recovering the PD cluster",
-            PdRefusal::Bootstrapped
-            | PdRefusal::StoreExists
-            | PdRefusal::StateNotAllowed
-            | PdRefusal::AlreadyDown
-            | PdRefusal::NotTombstone
-            | PdRefusal::NothingToBury
-            | PdRefusal::InvalidLeader
-            | PdRefusal::AlreadyLeader
-            | PdRefusal::LastVoter
-            | PdRefusal::MajorityLost
-            | PdRefusal::InvalidSplitKey
-            | PdRefusal::ScheduleLimit
-            | PdRefusal::NothingToDo => return None,
-        })
-    }
 }

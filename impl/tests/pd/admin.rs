@@ -31,8 +31,7 @@ fn no_operator_can_be_built_for_a_region_that_nobody_leads() {
         AdminOperator::RemovePeer { store: 5 },
         AdminOperator::Split { keys: vec![key("m")] },
     ] {
-        let refusal = reason(&mut pd, operator);
-        assert_eq!(refusal.pd_ctl(), Some("cannot build operator for region with no leader"));
+        assert_eq!(reason(&mut pd, operator), PdRefusal::NoLeader);
     }
 }
 

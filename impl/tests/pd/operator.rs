@@ -197,7 +197,7 @@ fn an_administrators_operator_takes_the_place_of_a_checkers_and_not_the_reverse(
     assert_eq!(command(&outputs), Some(Command::TransferLeader { to: 2 }));
     assert_eq!(pd.operator(REGION).unwrap().purpose, Purpose::AdminTransferLeader);
     let again = refused(&mut pd, transfer);
-    assert_eq!(again.pd_ctl(), Some("failed to add operator, maybe already have one"));
+    assert_eq!(again, PdRefusal::OperatorExists);
     assert_eq!(refused(&mut pd, PdInput::Schedule { region: REGION }), PdRefusal::OperatorExists);
     let outputs = pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
     assert_eq!(ended(&outputs), Some(OperatorEnd::Removed));

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod bad_input;
 mod diff;
+mod pd_ctl;
 mod rendering;
 mod replaying;
 mod round_trip;
