@@ -1,8 +1,13 @@
 //! What each property still promises where an administrator gave up a store by
-//! force: the same forgery is a violation among the stores that are left, and
-//! none beside the one that was given up.
+//! force. Of every property a forgery, which is a violation where nobody was
+//! given up, is tried on a store that is left and on the one that was given up.
+//! Most bind those who are left and nobody else; some, of the placement driver's
+//! own conduct, bind as before; what the lost disk may have disproved binds nobody.
 
-use rollcall_traces::{Action, Answer, History, HistoryParts, Key, StoreId, StoreState, View};
+use rollcall_traces::{
+    Action, Answer, Epoch, History, HistoryParts, Key, Liveness, Member, Operator, OperatorStep, Outcome,
+    Purpose, Read, Region, Returned, Seat, StoreId, StoreState, View,
+};
 
 use super::Property;
 use super::forge::*;
@@ -11,127 +16,349 @@ use super::forge::*;
 const GONE: StoreId = 3;
 const LEFT: StoreId = 2;
 
-type Forge = fn(&mut View, StoreId);
-
-/// A forgery: two steps after the recovery, on the store that is named, beside store 1.
-struct Case {
-    property: Property,
-    first: Forge,
-    then: Forge,
+/// Three stores with a placement driver, and what is remembered of them.
+#[derive(Clone)]
+struct Run {
+    view: View,
+    history: History,
 }
 
-fn case(property: Property, first: Forge, then: Forge) -> Case {
-    Case { property, first, then }
-}
-
-fn nothing(_: &mut View, _: StoreId) {}
-
-fn given_up() -> (View, History) {
-    let before = governed(3);
-    let after = with(&before, |view| {
-        let known = known(view, GONE);
-        (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
-    });
-    let mut history = History::begin(HistoryParts::ALL, &before);
-    follow(&mut history, &before, Action::UnsafeRecover { stores: vec![GONE] }, &after);
-    assert_eq!(history.abandoned().iter().copied().collect::<Vec<_>>(), [GONE]);
-    (after, history)
-}
-
-fn violated(case: &Case, on: StoreId) -> bool {
-    let (mut view, mut history) = given_up();
-    for change in [case.first, case.then] {
-        let after = with(&view, |view| change(view, on));
-        follow(&mut history, &view, replicate(1, LEFT, Answer::Given), &after);
-        view = after;
+impl Run {
+    /// Nobody was given up.
+    fn begun() -> Self {
+        let view = governed(3);
+        let history = History::begin(HistoryParts::ALL, &view);
+        Self { view, history }
     }
-    case.property.check(&view, &history).is_err()
+
+    /// Store 3 was.
+    fn given_up() -> Self {
+        let mut run = Self::begun();
+        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| {
+            let known = known(view, GONE);
+            (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
+        });
+        assert_eq!(run.history.abandoned().iter().copied().collect::<Vec<_>>(), [GONE]);
+        run
+    }
+
+    fn by(&mut self, action: Action, change: impl FnOnce(&mut View)) {
+        self.returning(&Outcome::DONE, action, change);
+    }
+
+    fn returning(&mut self, outcome: &Outcome, action: Action, change: impl FnOnce(&mut View)) {
+        let after = with(&self.view, change);
+        self.history.fold(&self.view, &action, outcome, &after);
+        self.view = after;
+    }
+
+    /// By a step that touches every store that matters here.
+    fn then(&mut self, on: StoreId, change: impl FnOnce(&mut View)) {
+        self.by(replicate(1, on, Answer::Given), change);
+    }
+
+    fn violated(&self) -> Vec<Property> {
+        let is_violated = |property: &Property| property.check(&self.view, &self.history).is_err();
+        Property::ALL.iter().copied().filter(is_violated).collect()
+    }
 }
 
-/// A majority of the region has the write, and its leader has said so.
-fn acknowledged(view: &mut View, on: StoreId) {
-    lead(view, 1, 6);
-    write(view, 1, put(6, "a", "1"));
-    write(view, LEFT, put(6, "a", "1"));
-    if on == GONE {
-        write(view, GONE, put(6, "a", "1"));
+/// A few steps, the last of which is a violation on the store that is named.
+type Forgery = fn(&mut Run, StoreId);
+
+/// On whom a promise is binding after the recovery.
+#[derive(Clone, Copy, Debug)]
+enum Binds {
+    WhoIsLeft,
+    Everybody,
+    Nobody,
+}
+
+/// What is tried of each property, with who is bound. There is none without.
+fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
+    use Binds::{Everybody, Nobody, WhoIsLeft};
+    match of {
+        Property::ElectionSafety => &[(WhoIsLeft, second_leader)],
+        Property::LogMatching => &[(WhoIsLeft, other_entry_of_the_term)],
+        Property::LeaderCompleteness => &[(WhoIsLeft, leader_without_the_commit)],
+        Property::StateMachineSafety => &[(WhoIsLeft, other_commit)],
+        Property::AppliedAgreement => &[(WhoIsLeft, other_data)],
+        Property::EpochMonotone => &[(WhoIsLeft, epoch_back)],
+        Property::EpochComparable => &[(WhoIsLeft, epoch_beside)],
+        Property::SingleChange => &[(WhoIsLeft, two_changes)],
+        Property::NoResurrection => &[(WhoIsLeft, resurrection)],
+        Property::CleanTombstone => &[(WhoIsLeft, tombstone_with_a_commit)],
+        Property::RangeDisjoint => &[(WhoIsLeft, child_beside_the_whole)],
+        // The disk may have had a newer range of any region.
+        Property::RangeCover => &[(Nobody, hole), (Nobody, range_kept_beyond_the_split)],
+        Property::SplitLineage => &[(WhoIsLeft, child_of_another_epoch)],
+        Property::MetaConsistent => &[(WhoIsLeft, empty_index)],
+        Property::ReadSafety => &[(WhoIsLeft, stale_read), (WhoIsLeft, wrong_answer)],
+        Property::NoLostWrite => &[(WhoIsLeft, write_not_shown)],
+        Property::TombstoneStoreEmpty => &[
+            (WhoIsLeft, buried_with_a_member),
+            (WhoIsLeft, member_in_what_pd_knew_empty),
+            // The disk may have had what PD believes.
+            (Nobody, member_in_what_is_older),
+            (Everybody, record_thrown_away),
+        ],
+        Property::NoUnsafeRemoval => &[(WhoIsLeft, removal_beside_a_silent_store)],
+        Property::OneOperator => &[(Everybody, displaced_operator)],
+        Property::TombstoneAbsorbing => &[(Everybody, risen_tombstone), (Everybody, returned_disk)],
+        Property::DriverView => &[
+            (WhoIsLeft, replica_beside_the_belief),
+            (Nobody, belief_in_what_nobody_has),
+            (Everybody, belief_gone_back),
+        ],
     }
 }
 
 #[test]
-fn a_promise_holds_among_who_is_left_and_binds_nobody_who_was_given_up() {
-    let cases = [
-        case(Property::ElectionSafety, |view, _| lead(view, 1, 6), |view, on| lead(view, on, 6)),
-        case(
-            Property::LogMatching,
-            |view, _| append(view, 1, put(6, "a", "1")),
-            |view, on| append(view, on, put(6, "a", "2")),
-        ),
-        case(
-            Property::LeaderCompleteness,
-            |view, _| write(view, 1, put(6, "a", "1")),
-            |view, on| lead(view, on, 7),
-        ),
-        case(
-            Property::StateMachineSafety,
-            |view, _| write(view, 1, put(6, "a", "1")),
-            |view, on| write(view, on, put(7, "a", "2")),
-        ),
-        case(
-            Property::AppliedAgreement,
-            |view, _| write(view, 1, put(6, "a", "1")),
-            |view, on| write(view, on, put(6, "b", "1")),
-        ),
-        case(
-            Property::EpochMonotone,
-            |view, on| peer(view, on).region.epoch.version = 3,
-            |view, on| peer(view, on).region.epoch.version = 2,
-        ),
-        case(
-            Property::EpochComparable,
-            |view, _| peer(view, 1).region.epoch.conf_ver = 2,
-            |view, on| peer(view, on).region.epoch.version = 2,
-        ),
-        case(Property::SingleChange, nothing, |view, on| {
-            lead(view, on, 6);
-            append(view, on, add_voter(6, 4));
-            append(view, on, add_voter(6, 5));
-        }),
-        case(Property::CleanTombstone, nothing, |view, on| {
-            bury(view, on, three_voters());
-            peer(view, on).commit = 5;
-        }),
-        case(
-            Property::NoResurrection,
-            |view, on| {
-                let mut without = three_voters();
-                without.peers.retain(|member| member.store != on);
-                without.epoch.conf_ver = 2;
-                bury(view, on, without);
-            },
-            |view, on| {
-                create(view, on, on);
-                reindex(view);
-            },
-        ),
-        case(
-            Property::RangeDisjoint,
-            |view, _| commit_split(view),
-            |view, on| {
-                split(view, on);
-                peer(view, on).region.end = Key::empty();
-                reindex(view);
-            },
-        ),
-        case(Property::MetaConsistent, nothing, |view, on| {
-            view.stores.get_mut(&on).expect("a forged store").ranges.clear();
-        }),
-        case(Property::NoLostWrite, acknowledged, |view, on| peer(view, on).data.clear()),
-    ];
-    for case in &cases {
-        assert!(violated(case, LEFT), "{} on a store that is left", case.property);
-        assert!(!violated(case, GONE), "{} on the store that was given up", case.property);
+fn a_promise_binds_after_the_recovery_whom_it_says() {
+    for &property in Property::ALL {
+        assert!(!forgeries(property).is_empty(), "{property} is not tried");
+        for (at, &(binds, forgery)) in forgeries(property).iter().enumerate() {
+            let violated = |mut run: Run, on| {
+                forgery(&mut run, on);
+                run.violated().contains(&property)
+            };
+            assert!(violated(Run::begun(), GONE), "{property}, {at}: nobody was given up");
+            let (left, gone) = (violated(Run::given_up(), LEFT), violated(Run::given_up(), GONE));
+            let due = match binds {
+                Binds::WhoIsLeft => (true, false),
+                Binds::Everybody => (true, true),
+                Binds::Nobody => (false, false),
+            };
+            assert_eq!((left, gone), due, "{property}, {at}: on who is left, on who was given up");
+        }
     }
+}
+
+fn second_leader(run: &mut Run, on: StoreId) {
+    run.then(on, |view| lead(view, 1, 6));
+    run.then(on, |view| lead(view, on, 6));
+}
+
+fn other_entry_of_the_term(run: &mut Run, on: StoreId) {
+    run.then(on, |view| append(view, 1, put(6, "a", "1")));
+    run.then(on, |view| append(view, on, put(6, "a", "2")));
+}
+
+fn leader_without_the_commit(run: &mut Run, on: StoreId) {
+    run.then(on, |view| write(view, 1, put(6, "a", "1")));
+    run.then(on, |view| lead(view, on, 7));
+}
+
+fn other_commit(run: &mut Run, on: StoreId) {
+    run.then(on, |view| write(view, 1, put(6, "a", "1")));
+    run.then(on, |view| write(view, on, put(7, "a", "2")));
+}
+
+fn other_data(run: &mut Run, on: StoreId) {
+    run.then(on, |view| write(view, 1, put(6, "a", "1")));
+    run.then(on, |view| write(view, on, put(6, "b", "1")));
+}
+
+fn epoch_back(run: &mut Run, on: StoreId) {
+    run.then(on, |view| peer(view, on).region.epoch.version = 3);
+    run.then(on, |view| peer(view, on).region.epoch.version = 2);
+}
+
+fn epoch_beside(run: &mut Run, on: StoreId) {
+    run.then(on, |view| peer(view, 1).region.epoch.conf_ver = 2);
+    run.then(on, |view| peer(view, on).region.epoch.version = 2);
+}
+
+fn two_changes(run: &mut Run, on: StoreId) {
+    run.then(on, |view| {
+        lead(view, on, 6);
+        append(view, on, add_voter(6, 4));
+        append(view, on, add_voter(6, 5));
+    });
+}
+
+/// Region 1 as its newest configuration is without the member on `store`.
+fn without(store: StoreId) -> Region {
+    let mut region = three_voters();
+    region.peers.retain(|member: &Member| member.store != store);
+    region.epoch.conf_ver = 2;
+    region
+}
+
+fn resurrection(run: &mut Run, on: StoreId) {
+    run.then(on, |view| bury(view, on, without(on)));
+    run.then(on, |view| {
+        create(view, on, on);
+        reindex(view);
+    });
+}
+
+fn tombstone_with_a_commit(run: &mut Run, on: StoreId) {
+    run.then(on, |view| {
+        bury(view, on, three_voters());
+        peer(view, on).commit = 5;
+    });
+}
+
+fn child_beside_the_whole(run: &mut Run, on: StoreId) {
+    run.then(on, commit_split);
+    run.then(on, |view| {
+        split(view, on);
+        peer(view, on).region.end = Key::empty();
+        reindex(view);
+    });
+}
+
+fn hole(run: &mut Run, on: StoreId) {
+    run.then(on, |view| {
+        peer(view, on).region = halves().0;
+        reindex(view);
+    });
+}
+
+fn range_kept_beyond_the_split(run: &mut Run, on: StoreId) {
+    run.then(on, commit_split);
+    run.by(apply(1), |view| split(view, 1));
+    run.then(on, |view| peer(view, on).region.epoch.version = 3);
+}
+
+fn child_of_another_epoch(run: &mut Run, on: StoreId) {
+    run.then(on, commit_split);
+    run.by(apply(on), |view| {
+        split(view, on);
+        peer_of(view, on, CHILD).region.epoch.version = 3;
+    });
+}
+
+fn empty_index(run: &mut Run, on: StoreId) {
+    run.then(on, |view| view.stores.get_mut(&on).expect("a forged store").ranges.clear());
+}
+
+/// A majority of the region has the write, and its leader has said so.
+fn acknowledged(run: &mut Run, on: StoreId) {
+    run.then(on, |view| {
+        lead(view, 1, 6);
+        write(view, 1, put(6, "a", "1"));
+    });
+}
+
+fn write_not_shown(run: &mut Run, on: StoreId) {
+    acknowledged(run, on);
+    run.then(on, |view| {
+        write(view, on, put(6, "a", "1"));
+        peer(view, on).data.clear();
+    });
+}
+
+/// The peer is asked for the key, which a client knows to be 1, and answers.
+fn read(run: &mut Run, on: StoreId, value: Option<Key>) {
+    let key = || Key::from("a");
+    acknowledged(run, on);
+    run.by(Action::Read { region: 1, store: on, key: key() }, |view| {
+        peer(view, on).read = Some(Read { key: key(), index: 5, acks: [on].into(), ready: true });
+    });
+    let returned = Returned::Value { key: key(), value, region: three_voters() };
+    let answer = Action::AnswerRead { region: 1, store: on };
+    run.returning(&Outcome::Done(returned), answer, |view| peer(view, on).read = None);
+}
+
+/// It answers what it holds, which is nothing yet.
+fn stale_read(run: &mut Run, on: StoreId) {
+    read(run, on, None);
+}
+
+fn wrong_answer(run: &mut Run, on: StoreId) {
+    read(run, on, Some(Key::from("1")));
+}
+
+fn buried_with_a_member(run: &mut Run, on: StoreId) {
+    run.by(Action::CheckStores, |view| known(view, on).state = StoreState::Tombstone);
+}
+
+/// PD knows of a configuration without the store, and buries it; `applied` is
+/// the configuration of those who are left.
+fn buried_as_empty(run: &mut Run, on: StoreId, applied: Region) {
+    run.then(on, |view| {
+        believe(view, without(on));
+        known(view, on).state = StoreState::Tombstone;
+        peer(view, 1).region = applied;
+    });
+}
+
+fn member_in_what_pd_knew_empty(run: &mut Run, on: StoreId) {
+    buried_as_empty(run, on, Region { epoch: without(on).epoch, ..three_voters() });
+}
+
+fn member_in_what_is_older(run: &mut Run, on: StoreId) {
+    buried_as_empty(run, on, three_voters());
+}
+
+/// Region 1 lists a peer there.
+fn record_thrown_away(run: &mut Run, on: StoreId) {
+    run.by(Action::RemoveTombstone { store: on }, |view| forget(view, on));
+}
+
+fn forget(view: &mut View, store: StoreId) {
+    view.pd.stores.remove(&store);
+}
+
+fn plan(view: &mut View, purpose: Purpose, step: OperatorStep) {
+    let operator = Operator { purpose, epoch: three_voters().epoch, steps: vec![step], done: 0 };
+    view.pd.operators.insert(1, operator);
+}
+
+fn remove_peer(view: &mut View, on: StoreId) {
+    plan(view, Purpose::AdminRemovePeer, OperatorStep::RemovePeer(Seat { store: on, peer: on }));
+}
+
+/// Of the other two stores only the first answers.
+fn removal_beside_a_silent_store(run: &mut Run, on: StoreId) {
+    let other = LEFT + GONE - on;
+    run.by(Action::StoreSilent { store: other }, |view| known(view, other).liveness = Liveness::Down);
+    run.by(Action::CheckStores, |view| remove_peer(view, on));
+}
+
+fn displaced_operator(run: &mut Run, on: StoreId) {
+    let schedule = || Action::Schedule { region: 1, answer: Answer::Lost };
+    for to in [on, 1] {
+        let step = OperatorStep::TransferLeader { to };
+        run.by(schedule(), |view| plan(view, Purpose::EvictLeader, step));
+    }
+}
+
+fn risen_tombstone(run: &mut Run, on: StoreId) {
+    run.by(Action::CheckStores, |view| known(view, on).state = StoreState::Tombstone);
+    run.by(Action::CancelDecommission { store: on }, |view| known(view, on).state = StoreState::Up);
+}
+
+fn returned_disk(run: &mut Run, on: StoreId) {
+    let destroyed = |is| move |view: &mut View| known(view, on).physically_destroyed = is;
+    run.by(Action::Decommission { store: on, force: true }, destroyed(true));
+    run.by(Action::CancelDecommission { store: on }, destroyed(false));
+}
+
+fn replica_beside_the_belief(run: &mut Run, on: StoreId) {
+    run.then(on, |view| {
+        peer(view, 1).region.epoch.conf_ver = 2;
+        let newest = peer(view, 1).region.clone();
+        believe(view, newest);
+    });
+    run.then(on, |view| peer(view, on).region.epoch.version = 2);
+}
+
+fn reported(run: &mut Run, on: StoreId, conf_ver: u64) {
+    let report = Action::RegionHeartbeat { region: 1, store: on, answer: Answer::Given };
+    let epoch = Epoch { conf_ver, version: 1 };
+    run.by(report, |view| believe(view, Region { epoch, ..three_voters() }));
+}
+
+fn belief_in_what_nobody_has(run: &mut Run, on: StoreId) {
+    reported(run, on, 2);
+}
+
+fn belief_gone_back(run: &mut Run, on: StoreId) {
+    reported(run, on, 2);
+    reported(run, on, 1);
 }
 
 /// What only the others knew to be committed is lost, and no property says
@@ -153,21 +380,21 @@ fn a_commit_that_only_the_lost_store_knew() {
 }
 
 /// Of the store that was given up PD says that it is gone, and not that it is
-/// empty; its record stays, and it never serves again.
+/// empty; its record stays, it never serves again, and its peers may be removed.
 #[test]
 fn the_record_of_who_was_given_up() {
-    let (view, history) = given_up();
     let after = |action, change: fn(&mut View)| {
-        let (mut history, after) = (history.clone(), with(&view, change));
-        follow(&mut history, &view, action, &after);
-        let violated = |property: &Property| property.check(&after, &history).is_err();
-        Property::ALL.iter().copied().filter(violated).collect::<Vec<_>>()
+        let mut run = Run::given_up();
+        run.by(action, change);
+        run.violated()
     };
     assert_eq!(after(Action::CheckStores, |_| {}), [], "region 1 lists peer 3");
     let other = |view: &mut View| known(view, LEFT).state = StoreState::Tombstone;
     assert_eq!(after(Action::CheckStores, other), [Property::TombstoneStoreEmpty]);
     let back = |view: &mut View| known(view, GONE).state = StoreState::Up;
     assert_eq!(after(Action::CancelDecommission { store: GONE }, back), [Property::TombstoneAbsorbing]);
-    let forgotten = |view: &mut View| view.pd.stores.retain(|store, _| *store != GONE);
+    let forgotten = |view: &mut View| forget(view, GONE);
     assert_eq!(after(Action::RemoveTombstone { store: GONE }, forgotten), [Property::TombstoneStoreEmpty]);
+    assert_eq!(after(Action::CheckStores, |view| remove_peer(view, GONE)), []);
+    assert_eq!(after(Action::CheckStores, |view| remove_peer(view, LEFT)), [Property::NoUnsafeRemoval]);
 }
