@@ -17,7 +17,6 @@ const GONE: StoreId = 3;
 const LEFT: StoreId = 2;
 
 /// Three stores with a placement driver, and what is remembered of them.
-#[derive(Clone)]
 struct Run {
     view: View,
     history: History,
@@ -39,6 +38,7 @@ impl Run {
             (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
         });
         assert_eq!(run.history.abandoned().iter().copied().collect::<Vec<_>>(), [GONE]);
+        assert_eq!(run.history.buried(GONE).count(), 0, "who is given up is not said to be empty");
         run
     }
 
@@ -92,7 +92,7 @@ fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
         // The disk may have had a newer range of any region.
         Property::RangeCover => &[(Nobody, hole), (Nobody, range_kept_beyond_the_split)],
         Property::SplitLineage => &[(WhoIsLeft, child_of_another_epoch)],
-        Property::MetaConsistent => &[(WhoIsLeft, empty_index)],
+        Property::MetaConsistent => &[(WhoIsLeft, empty_index), (WhoIsLeft, parked_for_nothing)],
         Property::ReadSafety => &[(WhoIsLeft, stale_read), (WhoIsLeft, wrong_answer)],
         Property::NoLostWrite => &[(WhoIsLeft, write_not_shown)],
         Property::TombstoneStoreEmpty => &[
@@ -231,7 +231,12 @@ fn child_of_another_epoch(run: &mut Run, on: StoreId) {
 }
 
 fn empty_index(run: &mut Run, on: StoreId) {
-    run.then(on, |view| view.stores.get_mut(&on).expect("a forged store").ranges.clear());
+    run.then(on, |view| store(view, on).ranges.clear());
+}
+
+/// For the peer that is there.
+fn parked_for_nothing(run: &mut Run, on: StoreId) {
+    run.then(on, |view| store(view, on).parked.push(vote_request(1, on)));
 }
 
 /// A majority of the region has the write, and its leader has said so.
@@ -366,14 +371,11 @@ fn belief_gone_back(run: &mut Run, on: StoreId) {
 #[test]
 fn a_commit_that_only_the_lost_store_knew() {
     let known_to = |store| {
-        let before = governed(3);
-        let written = with(&before, |view| write(view, store, put(6, "a", "1")));
-        let mut history = History::begin(HistoryParts::ALL, &before);
-        follow(&mut history, &before, replicate(1, LEFT, Answer::Given), &written);
+        let mut run = Run::begun();
+        run.then(LEFT, |view| write(view, store, put(6, "a", "1")));
         // A leader by force is in a term of its own.
-        let led = with(&written, |view| lead(view, LEFT, 7));
-        follow(&mut history, &written, Action::UnsafeRecover { stores: vec![GONE] }, &led);
-        Property::LeaderCompleteness.check(&led, &history)
+        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| lead(view, LEFT, 7));
+        Property::LeaderCompleteness.check(&run.view, &run.history)
     };
     assert_eq!(known_to(GONE), Ok(()));
     assert!(known_to(1).is_err());

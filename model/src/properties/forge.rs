@@ -4,9 +4,10 @@
 
 use crate::state::index_of;
 use rollcall_traces::{
-    Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, History,
-    HistoryParts, Key, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole, Outcome,
-    Peer, PeerState, PlacementDriver, Region, RegionId, Role, Store, StoreId, StoreState, StoreStatus, View,
+    Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, Held, History,
+    HistoryParts, Key, KeyRange, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole,
+    Message, Outcome, Peer, PeerId, PeerState, PlacementDriver, Region, RegionId, Role, Store, StoreId,
+    StoreState, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -95,6 +96,11 @@ pub(super) fn with(view: &View, change: impl FnOnce(&mut View)) -> View {
 /// The peer of region 1 on `store`.
 pub(super) fn peer(view: &mut View, store: StoreId) -> &mut Peer {
     peer_of(view, store, 1)
+}
+
+/// All of `store`.
+pub(super) fn store(view: &mut View, store: StoreId) -> &mut Store {
+    view.stores.get_mut(&store).expect("a forged store")
 }
 
 /// The peer of `region` on `store`.
@@ -247,7 +253,7 @@ pub(super) fn split(view: &mut View, store: StoreId) {
         data,
         ..blank(10 + store)
     };
-    view.stores.get_mut(&store).expect("a forged store").peers.insert(CHILD, child);
+    self::store(view, store).peers.insert(CHILD, child);
     reindex(view);
 }
 
@@ -278,6 +284,21 @@ pub(super) fn vote(candidate: StoreId, voter: StoreId) -> Action {
 
 pub(super) fn replicate(leader: StoreId, follower: StoreId, answer: Answer) -> Action {
     Action::Replicate { region: 1, leader, follower, entries: Entries::One, answer }
+}
+
+/// What peer 11 on store 1 asks of peer `to`, held or parked somewhere.
+pub(super) fn vote_request(region: RegionId, to: PeerId) -> Held {
+    let member = |id, store| Member { id, store, role: MemberRole::Voter };
+    let position = LogPosition { index: 5, term: 5 };
+    Held {
+        region,
+        from: member(11, 1),
+        to: member(to, 3),
+        term: 6,
+        epoch: Epoch { conf_ver: 1, version: 2 },
+        range: KeyRange::default(),
+        message: Message::VoteRequest { last: position, commit: position },
+    }
 }
 
 /// Takes in a step that was done and returned nothing.

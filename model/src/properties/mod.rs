@@ -15,7 +15,12 @@
 //! always do among those that are left, beginning with what these have after
 //! the recovery; what only the others knew is lost, and if they come back they
 //! may lead, commit and answer beside. `tombstone_store_empty` says nothing of
-//! such a store. tikv-ctl `tombstone --force` breaks none of them: the peer is as
+//! such a store but that its record stays while a region lists it, and to
+//! `no_unsafe_removal` its voters are dead. What the lost disk may have disproved
+//! is not judged any more: `range_cover`, and in `driver_view` that somebody has
+//! applied what PD believes. PD's own conduct binds as before, of such a store,
+//! too: `one_operator`, `tombstone_absorbing`, a belief that goes back (`force.rs`
+//! tries each). tikv-ctl `tombstone --force` breaks none of them: the peer is as
 //! lost as with its disk, and `no_resurrection` keeps it away, for its
 //! tombstone lists it.
 //!

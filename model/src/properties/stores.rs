@@ -138,14 +138,10 @@ fn certainly_apart<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Epoch, Held, KeyRange, LogPosition, MemberRole, Message, Region, Store, View};
+    use rollcall_traces::{Epoch, MemberRole, Region, View};
 
     use super::super::forge::*;
     use super::*;
-
-    fn store(view: &mut View, store: StoreId) -> &mut Store {
-        view.stores.get_mut(&store).expect("a forged store")
-    }
 
     /// `change` makes what `three_split` shows wrong, and `words` says how.
     fn caught(change: impl FnOnce(&mut View), words: &str) {
@@ -278,20 +274,6 @@ mod tests {
         caught(|view| peer(view, 1).region.peers.push(member(2, 4)), "twice");
         caught(|view| peer(view, 1).region.peers.push(member(4, 2)), "twice");
         fine(|view| peer(view, 1).region.peers.push(member(4, 4)));
-    }
-
-    fn vote_request(region: RegionId, to: PeerId) -> Held {
-        let member = |id, store| Member { id, store, role: MemberRole::Voter };
-        let position = LogPosition { index: 5, term: 5 };
-        Held {
-            region,
-            from: member(11, 1),
-            to: member(to, 3),
-            term: 6,
-            epoch: Epoch { conf_ver: 1, version: 2 },
-            range: KeyRange::default(),
-            message: Message::VoteRequest { last: position, commit: position },
-        }
     }
 
     /// Store 3 is slow, and a message for its child waits.
