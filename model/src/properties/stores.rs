@@ -138,7 +138,7 @@ fn certainly_apart<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Epoch, MemberRole, Region, View};
+    use rollcall_traces::{MemberRole, Region, View};
 
     use super::super::forge::*;
     use super::*;
