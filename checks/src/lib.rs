@@ -17,4 +17,5 @@ pub mod schedules;
 pub mod second_answer;
 pub mod tour;
 pub mod verify;
+pub mod walk;
 pub mod world;

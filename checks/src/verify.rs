@@ -14,7 +14,7 @@ use std::time::Instant;
 use rollcall_impl::Sound;
 use rollcall_model::scopes::{Family, Plan, Size};
 use rollcall_model::{ACTION_KINDS, EXPLORED, GuardSet, Rollcall, State, heal};
-use rollcall_traces::{Action, Divergence, Header, Reason, ScopeError, Step, Trace, Verdict};
+use rollcall_traces::{Divergence, Reason, ScopeError, Trace};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -22,8 +22,9 @@ use crate::conformance::{Conformance, conform};
 use crate::explorer::{self, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
 use crate::journal::{Journal, JournalError, Opened, Pace};
-use crate::recover::{BOUND, How, Recovery, Stuck, end_of, recover_from};
+use crate::recover::{BOUND, How, Recovery, end_of, recover_from};
 use crate::second_answer::{FaultFree, SecondAnswer, second_answer};
+use crate::walk::{stuck_trace, violation_trace};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -494,51 +495,6 @@ fn judge_healing(report: &mut ScopeReport, sample: Sample, healing: Healing) -> 
         report.failures.push(format!("the implementation healed from {} of {wanted} states", healing.states));
     }
     healing.divergence
-}
-
-/// A shortest trace into a violated state, with every outcome and view.
-pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property: &str, state: u32) -> Trace {
-    let mut trace = walk(model, explored.trace(model, state).steps.into_iter().map(|(action, _)| action));
-    trace.verdict = Some(Verdict::violated(property, trace.steps.len() as u64));
-    trace
-}
-
-/// The most steps of healing that a trace shows.
-pub(crate) const SHOWN: usize = 24;
-
-/// The way to a state that does not heal, and the beginning of its healing.
-pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Trace {
-    let way = explored.trace(model, stuck.state).steps.into_iter().map(|(action, _)| action);
-    let mut trace = walk(model, way.chain(stuck.healing.iter().take(SHOWN).cloned()));
-    if let Some(last) = trace.steps.last_mut() {
-        last.note = stuck.to_string();
-    }
-    trace.verdict = Some(Verdict::violated(stuck.first().goal.name(), trace.steps.len() as u64));
-    trace
-}
-
-/// What the model makes of the actions from its first state on: every outcome
-/// and view, and what is violated. The verdict is the caller's.
-pub fn walk(model: &Rollcall, actions: impl IntoIterator<Item = Action>) -> Trace {
-    let mut header = Header::new(model.scope().clone());
-    header.without = model.guards().dropped().map(|guard| guard.name().to_string()).collect();
-    header.properties = model.checked().iter().map(|property| property.name().to_string()).collect();
-    let mut at = model.first();
-    header.view = Some(model.seen(&at).view());
-    let mut steps = Vec::new();
-    for (index, action) in (1..).zip(actions) {
-        let (after, outcome) = model.take(&at, &action);
-        at = after;
-        let mut step = Step::new(index, action);
-        step.outcome = Some(outcome);
-        step.view = Some(model.seen(&at).view());
-        step.violated = model.violated(&at).iter().map(|property| property.name().to_string()).collect();
-        if let Some((_, words)) = model.violation(&at) {
-            step.note = words;
-        }
-        steps.push(step);
-    }
-    Trace { header, steps, verdict: None }
 }
 
 /// What the scopes of a family owe together: every action and every reason

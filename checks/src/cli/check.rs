@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::{End, INTERRUPTED, Lasting, lookup, out};
 use crate::explorer::{self, Ended, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
-use crate::verify::{covered, violation_trace};
+use crate::verify::covered;
+use crate::walk::violation_trace;
 
 /// What `check --json` prints.
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use super::{DELAYS, MuseumError, Piece};
 use crate::explorer::{self, Exploration, Options};
 use crate::judge::Judge;
 use crate::recover::{self, BOUND, Stuck, recover};
-use crate::verify::{SHOWN, stuck_trace, violation_trace, walk};
+use crate::walk::{SHOWN, stuck_trace, violation_trace, walk};
 
 pub(super) struct Found {
     pub(super) states: u64,

@@ -28,7 +28,7 @@ use crate::conformance::{Look, conform_in};
 use crate::explorer::{self, Exploration, Options};
 use crate::recover::{Stuck, first_of_each};
 use crate::schedules::Schedules;
-use crate::verify::{violation_trace, walk};
+use crate::walk::{violation_trace, walk};
 use crate::world::World;
 
 /// So many states of a scope are explored without a guard, and a chunk's more.
