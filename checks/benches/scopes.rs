@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rollcall_checks::conformance::conform;
+use rollcall_checks::conformance::{Touring, conform};
 use rollcall_checks::explorer::{Exploration, Options, explore};
 use rollcall_checks::tour::{Path, Tour};
 use rollcall_checks::world::World;
@@ -89,7 +89,7 @@ fn replay(c: &mut Criterion) {
     });
     group.bench_function("driven, compared and probed", |b| {
         b.iter(|| {
-            let done = conform(Sound, &model, &found, 1, &AtomicBool::new(false), &AtomicU64::new(0));
+            let done = conform(Touring::by(1), Sound, &model, &found, &AtomicBool::new(false), &AtomicU64::new(0));
             assert!(done.finished && done.divergence.is_none());
             assert_eq!(done.steps, steps as u64);
             black_box(done.probes)

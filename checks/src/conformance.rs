@@ -3,7 +3,9 @@
 //! A tour covers the edges of the state graph by long paths. After every step
 //! on a new edge outcome and view must be those of the model; in every state
 //! met for the first time every probe must be refused, for the model's reason,
-//! with nothing changed. Steps that only lead to a new edge are driven and not
+//! with nothing changed. Which the implementation refused in an earlier state,
+//! and refuses by looking at parts that are the same here, is not tried again,
+//! but in every 64th state ([`Touring::every_probe`] tries it everywhere). Steps that only lead to a new edge are driven and not
 //! compared: they were compared before, and both counts are reported.
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::Guards;
-use rollcall_model::{Rollcall, State};
+use rollcall_model::{LookedAt, Rollcall, State, Tried};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
 use crate::explorer::Exploration;
@@ -30,8 +32,11 @@ pub struct Conformance {
     pub steps: u64,
     /// States in which the probes were tried.
     pub states: u64,
-    /// Probes refused for the model's reason.
+    /// Probes refused for the model's reason, over all states.
     pub probes: u64,
+    /// Those among them with which the implementation was tried; the others it
+    /// had refused in another state, on the same parts.
+    pub tried: u64,
     /// How often each reason was given, by both sides alike.
     pub reasons: BTreeMap<Reason, u64>,
     /// The first disagreement of any thread.
@@ -47,6 +52,7 @@ impl Conformance {
         self.steps += other.steps;
         self.states += other.states;
         self.probes += other.probes;
+        self.tried += other.tried;
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }
@@ -64,42 +70,51 @@ pub enum Look {
     Probes,
 }
 
-/// Replays the tour of `exploration` on the implementation with `guards`.
-pub fn conform<G: Guards + Send>(
-    guards: G,
-    model: &Rollcall,
-    exploration: &Exploration<State>,
-    threads: usize,
-    interrupt: &AtomicBool,
-    covered: &AtomicU64,
-) -> Conformance {
-    conform_in(Look::Everything, guards, model, exploration, threads, interrupt, covered)
+/// Of so many states, in one every probe is tried, whatever was refused before:
+/// an implementation carries more than its state shows.
+const EVERY: u32 = 64;
+
+/// How a tour is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touring {
+    /// What is looked at.
+    pub look: Look,
+    /// Every probe is tried in every state.
+    pub every_probe: bool,
+    /// By how many threads.
+    pub threads: usize,
 }
 
-/// The same, looking at a part.
-pub fn conform_in<G: Guards + Send>(
-    look: Look,
+impl Touring {
+    /// Looks at everything, and shares what was refused on the same parts.
+    pub fn by(threads: usize) -> Self {
+        Self { look: Look::Everything, every_probe: false, threads }
+    }
+}
+
+/// Replays the tour of `exploration` on the implementation with `guards`.
+pub fn conform<G: Guards + Send>(
+    touring: Touring,
     guards: G,
     model: &Rollcall,
     exploration: &Exploration<State>,
-    threads: usize,
     interrupt: &AtomicBool,
     covered: &AtomicU64,
 ) -> Conformance {
-    let tours = Tour::split(&exploration.graph, threads);
+    let tours = Tour::split(&exploration.graph, touring.threads);
     let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for tour in tours {
             let (total, stop) = (&total, &stop);
             scope.spawn(move || {
-                let mut guide = Guide::new(look, guards, model, exploration);
-                let result = guide.follow(tour, |transitions| {
+                let (mut guide, mut tried) = (Guide::new(touring, guards, model, exploration), Tried::default());
+                let result = guide.follow(tour, &mut tried, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
                     !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
                 });
                 let mut total = total.lock().expect("a replay panicked");
-                total.add(guide.done);
+                total.add(guide.done(&tried));
                 match result {
                     Ok(finished) => total.finished &= finished,
                     Err(divergence) => {
@@ -147,7 +162,7 @@ pub(crate) fn panicked(scope: &str, path: &[Action], words: &str) -> Box<Diverge
 
 /// Takes the implementation along the paths of one tour.
 struct Guide<'a, G: Guards> {
-    look: Look,
+    touring: Touring,
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
     world: World<G>,
@@ -156,15 +171,27 @@ struct Guide<'a, G: Guards> {
 }
 
 impl<'a, G: Guards> Guide<'a, G> {
-    fn new(look: Look, guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
+    fn new(touring: Touring, guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let world = World::new(guards);
-        Self { look, model, exploration, world, done: Conformance::default(), path: Vec::new() }
+        Self { touring, model, exploration, world, done: Conformance::default(), path: Vec::new() }
+    }
+
+    /// What was done, the probes counted.
+    fn done(self, tried: &Tried) -> Conformance {
+        let mut done = self.done;
+        done.tried = tried.tried();
+        for (reason, count) in tried.refused() {
+            *done.reasons.entry(reason).or_default() += count;
+            done.probes += count;
+        }
+        done
     }
 
     /// `Ok(false)` where `go_on` said to stop.
     fn follow(
         &mut self,
         mut tour: Tour<'_>,
+        tried: &mut Tried,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, Box<Divergence>> {
         let mut path = tour::Path::default();
@@ -177,7 +204,7 @@ impl<'a, G: Guards> Guide<'a, G> {
             }
             if path.new_start {
                 self.compare_view(path.start, None)?;
-                self.probe(path.start)?;
+                self.probe(path.start, tried)?;
             }
             for step in &path.steps {
                 let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
@@ -185,7 +212,7 @@ impl<'a, G: Guards> Guide<'a, G> {
                 let outcome = match self.take(&action) {
                     Ok(outcome) => outcome,
                     // Of transitions somebody else speaks.
-                    Err(_) if self.look == Look::Probes => break,
+                    Err(_) if self.touring.look == Look::Probes => break,
                     Err(divergence) => return Err(divergence),
                 };
                 self.done.steps += 1;
@@ -194,7 +221,7 @@ impl<'a, G: Guards> Guide<'a, G> {
                     self.done.transitions += 1;
                 }
                 if step.new_state {
-                    self.probe(step.to)?;
+                    self.probe(step.to, tried)?;
                 }
             }
             if !go_on(self.done.transitions - before) {
@@ -214,7 +241,7 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn compare(&mut self, from: u32, to: u32, outcome: &Outcome) -> Result<(), Box<Divergence>> {
-        if self.look == Look::Probes {
+        if self.touring.look == Look::Probes {
             return Ok(());
         }
         let action = self.path.last().expect("a step was taken");
@@ -226,7 +253,7 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn compare_view(&mut self, state: u32, from: Option<u32>) -> Result<(), Box<Divergence>> {
-        if self.look == Look::Probes || self.same_view(state) {
+        if self.touring.look == Look::Probes || self.same_view(state) {
             return Ok(());
         }
         Err(self.divergence(from, state, Outcome::DONE, Outcome::DONE))
@@ -238,23 +265,40 @@ impl<'a, G: Guards> Guide<'a, G> {
         self.world.shows(&self.model.seen(state))
     }
 
-    fn probe(&mut self, state: u32) -> Result<(), Box<Divergence>> {
-        if self.look == Look::Transitions || (self.look == Look::Probes && !self.same_view(state)) {
+    fn probe(&mut self, state: u32, tried: &mut Tried) -> Result<(), Box<Divergence>> {
+        if self.touring.look == Look::Transitions || (self.touring.look == Look::Probes && !self.same_view(state)) {
             return Ok(());
         }
         let (model, probed) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
-        let mut found = None;
-        model.each_probe(probed, |action, reason| {
-            if found.is_none() {
-                found = self.probe_with(state, action, reason).err();
+        let anew = self.touring.every_probe || state.is_multiple_of(EVERY);
+        let mut found = Ok(());
+        let before = tried.tried();
+        model.each_untried(probed, tried, anew, |probes| match self.probe_with_all(state, probes) {
+            Ok(looked_at) => Some(looked_at),
+            Err(divergence) => {
+                found = Err(divergence);
+                None
             }
         });
-        match found {
-            Some(divergence) => Err(divergence),
-            None if self.same_view(state) => Ok(()),
-            None => Err(self.which_probe_changed(state, &model.probes(probed))),
+        found?;
+        if tried.tried() > before && !self.same_view(state) {
+            return Err(self.which_probe_changed(state, &model.probes(probed)));
         }
+        Ok(())
+    }
+
+    /// Tries a group of probes; at which parts the implementation looked.
+    fn probe_with_all(
+        &mut self,
+        state: u32,
+        probes: &[(&Action, Reason)],
+    ) -> Result<LookedAt, Box<Divergence>> {
+        self.world.notice_afresh();
+        for (action, reason) in probes {
+            self.probe_with(state, action, *reason)?;
+        }
+        Ok(self.world.looked_at(self.model))
     }
 
     fn probe_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
@@ -269,8 +313,6 @@ impl<'a, G: Guards> Guide<'a, G> {
             self.path.push(action.clone());
             return Err(self.divergence(None, state, Outcome::Refused(reason), outcome));
         }
-        self.done.probes += 1;
-        *self.done.reasons.entry(reason).or_default() += 1;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use rollcall_traces::{Divergence, Reason, ScopeError, Trace};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::conformance::{Conformance, conform};
+use crate::conformance::{Conformance, Touring, conform};
 use crate::explorer::{self, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Healing, Sample, heal_implementation};
 use crate::journal::{Journal, JournalError, Opened, Pace};
@@ -94,8 +94,10 @@ pub struct ScopeReport {
     pub transitions_replayed: Option<u64>,
     /// Steps that took, those that only led to a transition included.
     pub replayed_steps: Option<u64>,
-    /// Probes that the implementation refused for the model's reason.
+    /// Probes that the implementation refuses for the model's reason, over all states.
     pub probes_refused: Option<u64>,
+    /// Those with which it was tried; it refused the others in another state, on the same parts.
+    pub probes_tried: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
     /// States that reach the goal over edges of the graph that go on once faults stop.
@@ -169,6 +171,8 @@ pub struct Watch {
     pub healed: Option<Sample>,
     /// The most actions of a healing, if not [`BOUND`].
     pub heal_bound: Option<usize>,
+    /// Every probe is tried in every state, though it was refused on the same parts before.
+    pub every_probe: bool,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
     /// How much memory the process may hold while it explores.
@@ -252,7 +256,8 @@ pub fn verify_begun(
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() && !is_deep {
         let started = Instant::now();
-        let conformance = conform(Sound, &model, &explored, threads, &watch.interrupt, &watch.replayed);
+        let touring = Touring { every_probe: watch.every_probe, ..Touring::by(threads) };
+        let conformance = conform(touring, Sound, &model, &explored, &watch.interrupt, &watch.replayed);
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_conformance(&mut report, conformance);
     }
@@ -351,6 +356,7 @@ fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -
         transitions_replayed: None,
         replayed_steps: None,
         probes_refused: None,
+        probes_tried: None,
         recovered_states: None,
         reaching_states: None,
         healed_within_scope: None,
@@ -462,6 +468,7 @@ fn judge_conformance(report: &mut ScopeReport, conformance: Conformance) -> Opti
     report.transitions_replayed = Some(conformance.transitions);
     report.replayed_steps = Some(conformance.steps);
     report.probes_refused = Some(conformance.probes);
+    report.probes_tried = Some(conformance.tried);
     report.reasons = conformance.reasons;
     if let Some(divergence) = &conformance.divergence {
         report.failures.push(format!("the implementation diverges after {} actions", divergence.step));

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use rollcall_checks::conformance::{Conformance, conform};
+use rollcall_checks::conformance::{Conformance, Touring, conform};
 use rollcall_checks::healing::{Healing, Sample, heal_implementation};
 use rollcall_checks::verify::{Watch, explore};
 use rollcall_checks::world::World;
@@ -16,7 +16,7 @@ fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
     let plan = scopes::named(scope).expect("a scope of that name");
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
     let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
-    let conformance = conform(guards, &model, &explored, 2, &AtomicBool::new(false), &AtomicU64::new(0));
+    let conformance = conform(Touring::by(2), guards, &model, &explored, &AtomicBool::new(false), &AtomicU64::new(0));
     assert_eq!(conformance.finished, conformance.divergence.is_none());
     conformance
 }

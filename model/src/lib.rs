@@ -25,6 +25,7 @@ pub mod scopes;
 mod sending;
 mod state;
 mod steps;
+mod tried;
 
 pub use checkpoint::{PartCounts, PartsError};
 pub use guard::{Guard, GuardSet};
@@ -33,3 +34,4 @@ pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};
 pub use reach::Reach;
 pub use sending::may_send;
 pub use state::{STORES, Seen, State};
+pub use tried::{LookedAt, Tried};

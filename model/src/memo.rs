@@ -124,6 +124,10 @@ impl Slots {
         Self(self.0 | slot.bit())
     }
 
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     pub(crate) fn has(self, slot: Slot) -> bool {
         self.0 & slot.bit() != 0
     }

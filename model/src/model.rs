@@ -20,6 +20,7 @@ use crate::reach::Reach;
 use crate::rules;
 use crate::state::{Meta, Parts, Place, STORES, Seen, State, UNUSED, index_of};
 use crate::steps::Steps;
+use crate::tried::{LookedAt, Tried};
 
 /// The term and index at which every replica's log begins (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
@@ -238,6 +239,42 @@ impl Rollcall {
                 each(action, reason);
             }
         }
+    }
+
+    /// Calls `each` for every group of probes that `tried` does not know from
+    /// another state with the same parts, or for every group if `anew`. It says
+    /// at what the implementation looked ([`Rollcall::looked_at`]), or, with
+    /// `None`, that there is no need to go on.
+    pub fn each_untried(
+        &self,
+        state: &State,
+        tried: &mut Tried,
+        anew: bool,
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Option<LookedAt>,
+    ) {
+        match &self.known {
+            Some(known) => {
+                let rules = (&*self.parts, &*self.scope, self.guards);
+                known.steps.probe_in_groups(rules, state, tried, anew, each);
+            }
+            None => {
+                let probes = self.probes(state);
+                let probes: Vec<_> = probes.iter().map(|(action, reason)| (action, *reason)).collect();
+                if each(&probes).is_some() {
+                    tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, |_| 0);
+                }
+            }
+        }
+    }
+
+    /// The parts of a state that are these stores, the messages under way, the placement driver.
+    pub fn looked_at(
+        &self,
+        stores: impl Iterator<Item = StoreId>,
+        messages: bool,
+        driver: bool,
+    ) -> LookedAt {
+        LookedAt::of(&self.parts, stores, messages, driver)
     }
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.

@@ -10,6 +10,68 @@ use rollcall_traces::{
 use crate::actions::Section;
 use crate::state::Seen;
 
+/// Probes of a section that look, by and large, at the same parts of a state:
+/// those are tried together, or not again (`tried.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// What a store does alone.
+    Alone,
+    /// What it does to another.
+    To(StoreId),
+    /// What it asks the placement driver.
+    Asks,
+    /// What is done to its disk.
+    Disk(StoreId),
+    /// What the placement driver hears from it.
+    Hears(StoreId),
+    /// What the placement driver does alone.
+    Driver,
+    /// What it has done to a region.
+    Region(RegionId),
+    /// What arrives late.
+    Late(usize),
+    /// What looks at everything.
+    Everything,
+}
+
+impl Group {
+    pub(crate) fn of(action: &Action) -> Self {
+        match *action {
+            Action::Vote { voter: to, .. }
+            | Action::Replicate { follower: to, .. }
+            | Action::Propose { command: Command::TransferLeader { to }, .. } => Self::To(to),
+            Action::Hold { from, message: Outgoing::RegionReport, .. } => Self::Hears(from),
+            Action::Hold { to, .. } => Self::To(to),
+            Action::Campaign { .. }
+            | Action::ApplySnapshot { .. }
+            | Action::Apply { .. }
+            | Action::Read { .. }
+            | Action::AnswerRead { .. }
+            | Action::TimeoutNow { .. }
+            | Action::TransferTimeout { .. }
+            | Action::Propose { .. }
+            | Action::Crash { .. }
+            | Action::Restart { .. }
+            | Action::Destroy { .. } => Self::Alone,
+            Action::AskSplit { .. } => Self::Asks,
+            Action::TombstonePeer { store, .. } => Self::Disk(store),
+            Action::StoreHeartbeat { store } | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
+            Action::StoreSilent { .. }
+            | Action::OperatorTimeout { .. }
+            | Action::CheckStores
+            | Action::PdRestart
+            | Action::Decommission { .. }
+            | Action::CancelDecommission { .. }
+            | Action::SetTombstone { .. }
+            | Action::RemoveTombstone { .. }
+            | Action::RemoveOperator { .. } => Self::Driver,
+            Action::AddOperator { region, .. } | Action::Schedule { region, .. } => Self::Region(region),
+            Action::Late { slot } => Self::Late(slot),
+            Action::UnsafeRecover { .. } => Self::Everything,
+        }
+    }
+}
+
 /// Every action constructor with every parameter that the scope knows, and a
 /// few beyond it (stale epochs, indexes and slots that are not there), by what
 /// it is done to.

@@ -2,17 +2,19 @@
 //! them, what it offers and what it judged ([`Memo`]).
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
 use crate::actions::{Section, offered, sections};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
-use crate::intern::Interner;
+use crate::intern::{Interner, entry};
 use crate::memo::{Memo, Noted, Side, Slot, Slots, note};
-use crate::probes::universe;
+use crate::probes::{Group, universe};
 use crate::rules;
 use crate::state::{Parts, STORES, Seen, State};
+use crate::tried::{LookedAt, Tried};
 
 /// A step that changes more parts is worked out each time.
 const CHANGES: usize = 4;
@@ -26,6 +28,8 @@ struct Effect {
     /// What stands in the changed parts afterwards.
     values: [u32; CHANGES],
     recall: Recall,
+    /// The parts at which the rule looked.
+    looked_at: Slots,
 }
 
 /// What an ordinary history makes of a step that was done on certain parts.
@@ -54,6 +58,8 @@ pub(crate) struct Steps {
     offers: Memo<u32>,
     /// The number of the list from which probes are taken.
     universes: Memo<u32>,
+    /// The numbers of the lists into which such a list falls, by its number.
+    groups: boxcar::Vec<OnceLock<Vec<u32>>>,
     effects: Memo<Effect>,
     told: Memo<Told>,
     /// Lists of regions.
@@ -81,6 +87,7 @@ impl Steps {
             lists: Interner::new(),
             offers: Memo::new(),
             universes: Memo::new(),
+            groups: boxcar::Vec::new(),
             effects: Memo::new(),
             told: Memo::new(),
             moved: Interner::new(),
@@ -125,7 +132,7 @@ impl Steps {
             true => self.recall(parts, state, (number, number_of_outcome), &after, looked_at),
             false => Recall::Open,
         };
-        let effect = Effect { outcome: number_of_outcome, changed, values, recall };
+        let effect = Effect { outcome: number_of_outcome, changed, values, recall, looked_at };
         self.effects.learn(number, &[], looked_at, value, effect);
         Ok(effect)
     }
@@ -221,10 +228,11 @@ impl Steps {
     }
 
     fn offered(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> &[u32] {
-        self.list(&self.offers, parts, state, section, |seen, actions| offered(scope, seen, section, actions))
+        let make = |seen: Seen<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
+        self.lists.get(self.list(&self.offers, parts, state, section, make))
     }
 
-    /// The list of a section that `make` makes, or made of the same parts.
+    /// The number of the list of a section that `make` makes, or made of the same parts.
     fn list(
         &self,
         known: &Memo<u32>,
@@ -232,21 +240,21 @@ impl Steps {
         state: &State,
         section: Section,
         make: impl FnOnce(Seen<'_>, &mut Vec<Action>),
-    ) -> &[u32] {
+    ) -> u32 {
         let question = match section {
             Section::Store(at) => at as u32,
             Section::Beside => STORES as u32,
         };
         let value = |slot| parts.value(state, state, slot);
         if let Some(list) = known.known(question, &[], value) {
-            return self.lists.get(list);
+            return list;
         }
         let noted = Noted::new(Slots::NONE);
         let mut actions = Vec::new();
         make(parts.noted(state, &noted, Side::Before), &mut actions);
         let list = self.lists.intern(actions.into_iter().map(|action| self.actions.intern(action)).collect());
         known.learn(question, &[], noted.get(), value, list);
-        self.lists.get(list)
+        list
     }
 
     /// Calls `each` for all of the universe that the rules refuse, and says why.
@@ -259,8 +267,7 @@ impl Steps {
         mut each: impl FnMut(&Action, Reason),
     ) {
         for section in sections(parts.stores.len()) {
-            let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
-            for &number in self.list(&self.universes, parts, state, section, make) {
+            for &number in self.lists.get(self.universe(parts, scope, state, section)) {
                 let effect = self.effect(parts, guards, state, number);
                 let outcome = effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome);
                 if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
@@ -268,6 +275,63 @@ impl Steps {
                 }
             }
         }
+    }
+
+    fn universe(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> u32 {
+        let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
+        self.list(&self.universes, parts, state, section, make)
+    }
+
+    /// Calls `each` for every group of probes that was not tried on the same
+    /// parts, or for all of them if `anew`; it says at which parts the
+    /// implementation looked, or that there is no need to go on.
+    pub(crate) fn probe_in_groups(
+        &self,
+        (parts, scope, guards): (&Parts, &Scope, GuardSet),
+        state: &State,
+        tried: &mut Tried,
+        anew: bool,
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Option<LookedAt>,
+    ) {
+        let value = |slot| parts.value(state, state, slot);
+        let mut probes = Vec::new();
+        for section in sections(parts.stores.len()) {
+            for &group in self.groups_of(self.universe(parts, scope, state, section)) {
+                if !anew && tried.knows(group, value) {
+                    continue;
+                }
+                probes.clear();
+                let mut looked_at = Some(Slots::NONE);
+                for &number in self.lists.get(group) {
+                    let (outcome, slots) = match self.effect(parts, guards, state, number) {
+                        Ok(effect) => (effect.outcome, Some(effect.looked_at)),
+                        Err((_, outcome)) => (outcome, None),
+                    };
+                    looked_at = looked_at.zip(slots).map(|(all, slots)| all.and(slots));
+                    if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
+                        probes.push((self.actions.get(number), reason));
+                    }
+                }
+                let Some(looked) = each(&probes) else { return };
+                let looked_at = looked_at.map(|slots| looked.and(slots));
+                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), looked_at, value);
+            }
+        }
+    }
+
+    /// The numbers of the lists of the groups of a list.
+    fn groups_of(&self, list: u32) -> &[u32] {
+        entry(&self.groups, list as usize, OnceLock::new).get_or_init(|| {
+            let mut groups: Vec<(Group, Vec<u32>)> = Vec::new();
+            for &number in self.lists.get(list) {
+                let group = Group::of(self.actions.get(number));
+                match groups.iter_mut().find(|(of, _)| *of == group) {
+                    Some((_, numbers)) => numbers.push(number),
+                    None => groups.push((group, vec![number])),
+                }
+            }
+            groups.into_iter().map(|(_, numbers)| self.lists.intern(numbers)).collect()
+        })
     }
 
     /// The number of the history that comes of a step that was done.

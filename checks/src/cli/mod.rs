@@ -73,6 +73,9 @@ enum Ask {
         /// The most actions that healing may take (400 by default)
         #[arg(long, value_name = "ACTIONS")]
         heal_bound: Option<usize>,
+        /// Tries every probe in every state, though it was refused on the same parts before
+        #[arg(long)]
+        every_probe: bool,
     },
     /// One scope, model only; a violation is written as a trace
     Check {
@@ -230,7 +233,7 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { family, size, scope, json, threads, lasting, heal_bound } => {
+        Ask::Verify { family, size, scope, json, threads, lasting, heal_bound, every_probe } => {
             verify::run(&verify::Wanted {
                 family: family.map(Into::into),
                 size: size.into(),
@@ -239,6 +242,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 threads: threads.max(1),
                 lasting,
                 heal_bound,
+                every_probe,
             })
         }
         Ask::Check { scope, without, property, out, json, lasting } => {

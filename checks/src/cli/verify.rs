@@ -25,6 +25,7 @@ pub(super) struct Wanted {
     pub(super) threads: usize,
     pub(super) lasting: Lasting,
     pub(super) heal_bound: Option<usize>,
+    pub(super) every_probe: bool,
 }
 
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
@@ -47,6 +48,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         let watch = Arc::new(Watch {
             interrupt: Arc::clone(&INTERRUPTED),
             heal_bound: wanted.heal_bound,
+            every_probe: wanted.every_probe,
             memory: Some(wanted.lasting.memory()),
             journal: journal.clone().map(|path| (path, wanted.lasting.pace())),
             ..Watch::default()
@@ -205,13 +207,14 @@ fn totals(reports: &[ScopeReport]) {
     let replay: f64 = reports.iter().filter_map(|report| report.replay_seconds).sum();
     let bytes = sum(|report| report.peak_bytes);
     println!(
-        "{} distinct states, {} of them healed, {} on the implementation too; {} transitions, {} of them replayed; {} probes refused; stateright's checker agrees on {} of {} scopes",
+        "{} distinct states, {} of them healed, {} on the implementation too; {} transitions, {} of them replayed; {} probes refused, {} of them tried and the others refused before on the same parts; stateright's checker agrees on {} of {} scopes",
         grouped(states),
         grouped(sum(|report| report.recovered_states.unwrap_or(0))),
         grouped(sum(|report| report.healed_on_implementation.unwrap_or(0))),
         grouped(sum(|report| report.transitions)),
         grouped(sum(|report| report.transitions_replayed.unwrap_or(0))),
         grouped(sum(|report| report.probes_refused.unwrap_or(0))),
+        grouped(sum(|report| report.probes_tried.unwrap_or(0))),
         reports.iter().filter(|report| report.stateright_agrees == Some(true)).count(),
         reports.len(),
     );

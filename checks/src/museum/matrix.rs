@@ -24,7 +24,7 @@ use super::checks::Check;
 use super::find::{options, with_prelude_taken};
 use super::implementation::follow;
 use super::{MuseumError, PIECES};
-use crate::conformance::{Look, conform_in};
+use crate::conformance::{Look, Touring, conform};
 use crate::explorer::{self, Exploration, Options};
 use crate::recover::{Stuck, first_of_each};
 use crate::schedules::Schedules;
@@ -230,8 +230,8 @@ impl<'a> Matrix<'a> {
             return look == Look::Transitions;
         }
         let covered = AtomicU64::new(0);
-        let (threads, interrupt) = (self.threads, self.interrupt);
-        conform_in(look, guards, model, explored, threads, interrupt, &covered).divergence.is_some()
+        let touring = Touring { look, ..Touring::by(self.threads) };
+        conform(touring, guards, model, explored, self.interrupt, &covered).divergence.is_some()
     }
 
     fn schedules(&mut self, guard: Guard, row: &mut Row) -> Result<(), MuseumError> {

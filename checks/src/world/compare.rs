@@ -17,7 +17,7 @@ impl<G: Guards> World<G> {
         let mut stores = 0;
         for (id, status) in expected.stores() {
             stores += 1;
-            let Some(node) = self.nodes.iter().find(|node| node.id == id) else { return false };
+            let Some(node) = self.place(id).map(|at| &self.nodes[at]) else { return false };
             if node.status != status || !self.node_shows(node, expected) {
                 return false;
             }

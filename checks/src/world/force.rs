@@ -14,7 +14,7 @@ impl<G: Guards> World<G> {
         store: StoreId,
         force: bool,
     ) -> Result<(), Reason> {
-        let at = self.nodes.iter().position(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        let at = self.place(store).ok_or(Reason::StoreDown)?;
         match self.nodes[at].status {
             StoreStatus::Up => return Err(Reason::StoreUp),
             StoreStatus::Destroyed => return Err(Reason::StoreDown),

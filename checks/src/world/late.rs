@@ -27,8 +27,7 @@ impl<G: Guards> World<G> {
         let member = self.other_member(leading, region, to)?;
         let message = match message {
             Outgoing::Append => {
-                let receiver = self.nodes.iter().find(|node| node.id == to);
-                let receiver = receiver.and_then(|node| node.store.as_ref()?.peer(region));
+                let receiver = self.place(to).and_then(|at| self.status(at, region));
                 let receiver = receiver.filter(|peer| peer.id() == member.id);
                 let leader = self.leader(leading, region)?;
                 let next = match receiver {

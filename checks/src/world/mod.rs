@@ -13,6 +13,7 @@ use rollcall_impl::{
     Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, Sound, StateRole,
     Store,
 };
+use rollcall_model::{LookedAt, Rollcall};
 use rollcall_traces::{
     Action, Answer, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId, StoreStatus,
     Subject, View,
@@ -23,6 +24,7 @@ pub(crate) mod convert;
 mod driver;
 mod force;
 mod late;
+mod noticed;
 mod recover;
 mod rounds;
 mod split;
@@ -30,6 +32,7 @@ mod split;
 mod tests;
 
 use driver::Driver;
+use noticed::Noticed;
 
 /// One store's place.
 struct Node<G: Guards> {
@@ -65,14 +68,14 @@ struct Requests {
 /// The implementation's stores, and what is under way between them.
 pub struct World<G: Guards = Sound> {
     guards: G,
-    nodes: Vec<Node<G>>,
+    nodes: Vec<Noticed<Node<G>>>,
     requests: Vec<Requests>,
     /// Each leader's `TimeoutNow` that has not left.
     timeouts: Vec<Message>,
     held: Vec<Held>,
     /// The very messages of `held`.
-    messages: Vec<Waiting>,
-    driver: Driver<G>,
+    messages: Noticed<Vec<Waiting>>,
+    driver: Noticed<Driver<G>>,
     /// What the touched peers looked like before the action.
     before: Vec<(usize, RegionId, Mark)>,
     /// Something beside peers has changed.
@@ -88,16 +91,29 @@ impl<G: Guards> World<G> {
             requests: Vec::new(),
             timeouts: Vec::new(),
             held: Vec::new(),
-            messages: Vec::new(),
-            driver: Driver::absent(),
+            messages: Noticed::new(Vec::new()),
+            driver: Noticed::new(Driver::absent()),
             before: Vec::new(),
             changed: false,
         }
     }
 
+    /// Nobody has looked at anything yet.
+    pub(crate) fn notice_afresh(&self) {
+        self.nodes.iter().for_each(Noticed::forget);
+        self.messages.forget();
+        self.driver.forget();
+    }
+
+    /// At which parts of a state somebody has looked since then.
+    pub(crate) fn looked_at(&self, model: &Rollcall) -> LookedAt {
+        let stores = self.nodes.iter().filter(|node| node.is_looked_at()).map(|node| node.unnoticed().id);
+        model.looked_at(stores, self.messages.is_looked_at(), self.driver.is_looked_at())
+    }
+
     /// The peer or tombstone of `region` on `store`.
     pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
-        let stored = self.nodes.iter().find(|node| node.id == store)?.store.as_ref()?;
+        let stored = self.nodes[self.place(store)?].store.as_ref()?;
         match stored.peer(region) {
             Some(status) => {
                 let told = stored.told_merged_into(region);
@@ -113,9 +129,14 @@ impl<G: Guards> World<G> {
         self.messages.clear();
     }
 
+    /// Where a store is.
+    fn place(&self, store: StoreId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.unnoticed().id == store)
+    }
+
     /// The running store in that place.
     fn up(&self, store: StoreId) -> Result<usize, Reason> {
-        let found = self.nodes.iter().position(|node| node.id == store);
+        let found = self.place(store);
         found.filter(|at| self.nodes[*at].status == StoreStatus::Up).ok_or(Reason::StoreDown)
     }
 
@@ -198,9 +219,8 @@ impl<G: Guards> World<G> {
     /// The `TimeoutNow` of the leader on `store` that has not left. It is gone
     /// with the transfer.
     fn timeout_now(&self, region: RegionId, store: StoreId) -> Option<&Message> {
+        let leader = self.leader(self.place(store)?, region).ok()?;
         let message = self.timeouts.iter().find(|kept| (kept.region, kept.from.store) == (region, store))?;
-        let node = self.nodes.iter().position(|node| node.id == store)?;
-        let leader = self.leader(node, region).ok()?;
         let fresh = leader.id() == message.from.id
             && leader.lead_transferee() == Some(message.to.id)
             && message.raft().is_some_and(|raft| raft.term == leader.term());
@@ -357,7 +377,8 @@ impl<G: Guards> World<G> {
     }
 
     fn restart(&mut self, store: StoreId) -> Result<(), Reason> {
-        let node = self.nodes.iter_mut().find(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        let at = self.place(store).ok_or(Reason::StoreDown)?;
+        let node = &mut self.nodes[at];
         match node.status {
             StoreStatus::Up => Err(Reason::StoreUp),
             StoreStatus::Destroyed => Err(Reason::StoreDown),
@@ -370,7 +391,8 @@ impl<G: Guards> World<G> {
     }
 
     fn destroy(&mut self, store: StoreId) -> Result<(), Reason> {
-        let node = self.nodes.iter_mut().find(|node| node.id == store).ok_or(Reason::StoreDown)?;
+        let at = self.place(store).ok_or(Reason::StoreDown)?;
+        let node = &mut self.nodes[at];
         if node.status == StoreStatus::Destroyed {
             return Err(Reason::StoreDown);
         }
@@ -399,13 +421,13 @@ fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
 impl<G: Guards> Subject for World<G> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
-        *self = World { driver: Driver::of(scope, self.guards), ..World::new(self.guards) };
+        *self = World { driver: Noticed::new(Driver::of(scope, self.guards)), ..World::new(self.guards) };
         for id in &scope.stores {
             let mut store = open(*id, self.guards, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }
-            self.nodes.push(Node { id: *id, status: StoreStatus::Up, store: Some(store) });
+            self.nodes.push(Noticed::new(Node { id: *id, status: StoreStatus::Up, store: Some(store) }));
         }
         for (at, action) in scope.prelude.iter().enumerate() {
             if let Outcome::Refused(reason) = self.apply(action) {

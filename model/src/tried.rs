@@ -1,0 +1,118 @@
+//! What an implementation was tried with and has refused, so that it need not
+//! be tried again where nothing is otherwise.
+//!
+//! Probes come in groups (`probes.rs`): what a store does alone, what it does
+//! to one other, and so on. A group that was refused is kept under the numbers
+//! of the parts ([`Slots`]) at which either side looked, the model to say why
+//! and the implementation to refuse. In another state with these very parts
+//! both would look at the same again, so both would say the same.
+//!
+//! Left out: what a state does not show and an implementation carries all the
+//! same, as the next index of a follower. Who shares refusals tries some states
+//! with everything, or all of them.
+
+use rollcall_traces::{Reason, StoreId};
+use smallvec::SmallVec;
+
+use crate::intern::Interner;
+use crate::memo::{Memo, Side, Slot, Slots};
+use crate::state::Parts;
+
+/// The parts at which somebody looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookedAt(Slots);
+
+impl LookedAt {
+    pub(crate) fn of(
+        parts: &Parts,
+        stores: impl Iterator<Item = StoreId>,
+        held: bool,
+        driver: bool,
+    ) -> LookedAt {
+        let places = stores.filter_map(|store| parts.store_place(store));
+        let beside = [(held, Slot::Held(Side::Before)), (driver, Slot::Pd(Side::Before))];
+        let slots = places.map(|at| Slot::Store(Side::Before, at));
+        let beside = beside.into_iter().filter_map(|(looked, slot)| looked.then_some(slot));
+        LookedAt(slots.chain(beside).fold(Slots::NONE, Slots::with))
+    }
+
+    pub(crate) fn and(self, slots: Slots) -> Slots {
+        self.0.and(slots)
+    }
+}
+
+/// How often each reason stands in a group.
+type Reasons = SmallVec<[(Reason, u32); 6]>;
+
+/// The groups that one implementation has refused.
+pub struct Tried {
+    groups: Memo<u32>,
+    reasons: Interner<Reasons>,
+    /// In how many states, by the number of the reasons.
+    states: Vec<u64>,
+    tried: u64,
+}
+
+impl Default for Tried {
+    fn default() -> Self {
+        Self { groups: Memo::new(), reasons: Interner::new(), states: Vec::new(), tried: 0 }
+    }
+}
+
+impl Tried {
+    /// How often the implementation was tried.
+    pub fn tried(&self) -> u64 {
+        self.tried
+    }
+
+    /// Each reason with the number of probes that are refused for it over all
+    /// states, those among them for which nobody had to try again.
+    pub fn refused(&self) -> impl Iterator<Item = (Reason, u64)> {
+        let of = |(number, states): (usize, &u64)| {
+            let reasons = self.reasons.get(number as u32).iter();
+            let states = *states;
+            reasons.map(move |(reason, count)| (*reason, u64::from(*count) * states))
+        };
+        self.states.iter().enumerate().flat_map(of)
+    }
+
+    /// Whether the group was refused on the same parts. It counts for another state then.
+    pub(crate) fn knows(&mut self, group: u32, value: impl Fn(Slot) -> u32) -> bool {
+        let known = self.groups.known(group, &[], value);
+        if let Some(reasons) = known {
+            self.count(reasons);
+        }
+        known.is_some()
+    }
+
+    /// The group was refused; kept for the parts that `looked_at` names, if it names them all.
+    pub(crate) fn refuse(
+        &mut self,
+        group: u32,
+        probes: impl Iterator<Item = Reason>,
+        looked_at: Option<Slots>,
+        value: impl Fn(Slot) -> u32,
+    ) {
+        let mut reasons = Reasons::new();
+        for reason in probes {
+            self.tried += 1;
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => reasons.push((reason, 1)),
+            }
+        }
+        let reasons = self.reasons.intern(reasons);
+        self.count(reasons);
+        if let Some(looked_at) = looked_at {
+            self.groups.learn(group, &[], looked_at, value, reasons);
+        }
+    }
+
+    fn count(&mut self, reasons: u32) {
+        let at = reasons as usize;
+        if at >= self.states.len() {
+            self.states.resize(at + 1, 0);
+        }
+        self.states[at] += 1;
+    }
+}
