@@ -89,7 +89,8 @@ fn replay(c: &mut Criterion) {
     });
     group.bench_function("driven, compared and probed", |b| {
         b.iter(|| {
-            let done = conform(Touring::by(1), Sound, &model, &found, &AtomicBool::new(false), &AtomicU64::new(0));
+            let done =
+                conform(Touring::by(1), Sound, &model, &found, &AtomicBool::new(false), &AtomicU64::new(0));
             assert!(done.finished && done.divergence.is_none());
             assert_eq!(done.steps, steps as u64);
             black_box(done.probes)

@@ -108,7 +108,8 @@ pub fn conform<G: Guards + Send>(
         for tour in tours {
             let (total, stop) = (&total, &stop);
             scope.spawn(move || {
-                let (mut guide, mut tried) = (Guide::new(touring, guards, model, exploration), Tried::default());
+                let (mut guide, mut tried) =
+                    (Guide::new(touring, guards, model, exploration), Tried::default());
                 let result = guide.follow(tour, &mut tried, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
                     !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
@@ -266,7 +267,9 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn probe(&mut self, state: u32, tried: &mut Tried) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Transitions || (self.touring.look == Look::Probes && !self.same_view(state)) {
+        if self.touring.look == Look::Transitions
+            || (self.touring.look == Look::Probes && !self.same_view(state))
+        {
             return Ok(());
         }
         let (model, probed) = (self.model, &self.exploration.states.get(state));

@@ -3,28 +3,38 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use rollcall_checks::conformance::{Conformance, Touring, conform};
+use rollcall_checks::conformance::{Conformance, Look, Touring, conform};
+use rollcall_checks::explorer::Exploration;
 use rollcall_checks::healing::{Healing, Sample, heal_implementation};
 use rollcall_checks::verify::{Watch, explore};
 use rollcall_checks::world::World;
 use rollcall_impl::{Dropped, Guard, Guards, Sound};
-use rollcall_model::GuardSet;
-use rollcall_model::scopes;
+use rollcall_model::{GuardSet, Rollcall, State, scopes};
 use rollcall_traces::{Outcome, Reason, Subject};
 
-fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
+fn explored(scope: &str) -> (Rollcall, Exploration<State>) {
     let plan = scopes::named(scope).expect("a scope of that name");
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
     let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
-    let conformance = conform(Touring::by(2), guards, &model, &explored, &AtomicBool::new(false), &AtomicU64::new(0));
+    (model, explored)
+}
+
+fn toured_by<G: Guards + Send>(
+    touring: Touring,
+    guards: G,
+    (model, explored): &(Rollcall, Exploration<State>),
+) -> Conformance {
+    let conformance = conform(touring, guards, model, explored, &AtomicBool::new(false), &AtomicU64::new(0));
     assert_eq!(conformance.finished, conformance.divergence.is_none());
     conformance
 }
 
+fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
+    toured_by(Touring::by(2), guards, &explored(scope))
+}
+
 fn healed<G: Guards + Sync>(guards: G, scope: &str, sample: Sample) -> Healing {
-    let plan = scopes::named(scope).expect("a scope of that name");
-    let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
-    let explored = explore(&model, 2, &Watch::default()).expect("the scope can be explored");
+    let (model, explored) = explored(scope);
     heal_implementation(guards, &model, &explored, sample, 2, &AtomicBool::new(false))
 }
 
@@ -85,4 +95,46 @@ fn the_schedule_of_a_divergence_shows_it_again() {
         lacking.apply(action);
     }
     assert_ne!(sound.view(), lacking.view());
+}
+
+/// What is not tried again is what would be refused again, for the same reason.
+#[test]
+fn shared_refusals_come_to_the_same_as_every_probe() {
+    let mut shared_most = 0;
+    for scope in [
+        "two_voters_to_one_smoke",
+        "reads_across_a_split_smoke",
+        "target_led_by_who_lags_smoke",
+        "no_legal_target_smoke",
+        "tombstone_by_hand_smoke",
+    ] {
+        let explored = explored(scope);
+        let shared = toured_by(Touring::by(2), Sound, &explored);
+        let every = toured_by(Touring { every_probe: true, ..Touring::by(2) }, Sound, &explored);
+        assert_eq!((shared.states, shared.probes), (every.states, every.probes), "{scope}");
+        assert_eq!(shared.reasons, every.reasons, "{scope}");
+        assert_eq!(every.tried, every.probes, "{scope}");
+        assert!(shared.tried < shared.probes / 2, "{scope}: {} of {}", shared.tried, shared.probes);
+        shared_most = shared_most.max(shared.probes / shared.tried);
+    }
+    assert!(shared_most >= 10, "{shared_most}");
+}
+
+/// A guard that the implementation lacks is found out by the probes, shared or not.
+#[test]
+fn shared_refusals_find_out_the_same_guards() {
+    let explored = explored("reads_across_a_split_smoke");
+    for guard in [
+        Guard::HeartbeatCommitBounded,
+        Guard::NoDuplicateChange,
+        Guard::LeaderNotRemoved,
+        Guard::ReadWaitsForApply,
+        Guard::SplitIdsFitMembers,
+    ] {
+        for every_probe in [false, true] {
+            let touring = Touring { look: Look::Probes, every_probe, ..Touring::by(2) };
+            let divergence = toured_by(touring, Dropped(guard), &explored).divergence;
+            assert!(divergence.is_some(), "without {}, {every_probe}", guard.name());
+        }
+    }
 }

@@ -268,12 +268,7 @@ impl Rollcall {
     }
 
     /// The parts of a state that are these stores, the messages under way, the placement driver.
-    pub fn looked_at(
-        &self,
-        stores: impl Iterator<Item = StoreId>,
-        messages: bool,
-        driver: bool,
-    ) -> LookedAt {
+    pub fn looked_at(&self, stores: impl Iterator<Item = StoreId>, messages: bool, driver: bool) -> LookedAt {
         LookedAt::of(&self.parts, stores, messages, driver)
     }
 

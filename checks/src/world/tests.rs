@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_impl::Sound;
+use rollcall_model::{GuardSet, Rollcall};
 use rollcall_traces::{
     Action, Answer, Budgets, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition,
     Member, MemberRole, Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Returned, Role, Scope,
@@ -416,4 +417,27 @@ fn without_a_driver_nobody_splits() {
     let mut world = begun(&Scope { next_id: 0, ..scope(3, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
     world.refused(ask(Answer::Given), Reason::NoPlacementDriver);
+}
+
+/// A round that is refused by its sender has looked at one store, one that is refused by its receiver at two.
+#[test]
+fn a_step_has_looked_at_the_stores_that_it_reached() {
+    let scope = scope(3, &[1, 2, 3]);
+    let model = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).expect("a sound scope");
+    let mut world = begun(&scope);
+    let looked = |world: &mut World, action: Action, reason: Reason| {
+        world.notice_afresh();
+        assert_eq!(world.apply(&action), Outcome::Refused(reason), "{action}");
+        world.looked_at(&model)
+    };
+    let at = |stores: &[StoreId], driver: bool| model.looked_at(stores.iter().copied(), false, driver);
+    let vote = |voter| Action::Vote { region: REGION, candidate: 1, voter, answer: Answer::Given };
+    assert_eq!(looked(&mut world, vote(2), Reason::NotCandidate), at(&[1], false));
+    world.apply(&Action::Campaign { region: REGION, store: 1 });
+    world.apply(&Action::Crash { store: 2 });
+    assert_eq!(looked(&mut world, vote(2), Reason::StoreDown), at(&[1, 2], false));
+    assert_eq!(looked(&mut world, Action::Late { slot: 0 }, Reason::NothingHeld), {
+        model.looked_at([].into_iter(), true, false)
+    });
+    assert_eq!(looked(&mut world, Action::CheckStores, Reason::NoPlacementDriver), at(&[], true));
 }
