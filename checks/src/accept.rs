@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rollcall_model::{GuardSet, Rollcall, State};
 use rollcall_traces::{
-    Action, Book, Cluster, Difference, Event, Facts, Happening, Held, Key, Outcome, Peer, PeerState,
+    Action, Book, Cluster, Command, Difference, Event, Facts, Happening, Held, Key, Outcome, Peer, PeerState,
     PlacementDriver, Reason, RegionId, Run, RunHeader, ScopeError, Sent, Store, StoreId, View, differences,
     factual,
 };
@@ -205,6 +205,17 @@ impl Acceptor {
                 let held = held.ok_or_else(|| Fault::new(format!("nobody sent message {message}")))?;
                 let (after, _, answer) = self.model.deliver(state, held);
                 Ok((after, answer.into_iter().collect()))
+            }
+            // What a transfer begins with: one step of the model is three messages here.
+            Happening::Propose {
+                region, store, command: Command::TransferLeader { to }, outcome, ..
+            } => {
+                let (expected, said) = match self.model.transfer_question(state, *region, *store, *to) {
+                    Ok(question) => (Outcome::DONE, vec![question]),
+                    Err(reason) => (Outcome::Refused(reason), Vec::new()),
+                };
+                same_answer(&expected, outcome)?;
+                Ok((*state, said))
             }
             Happening::Propose { region, store, command, epoch, outcome } => {
                 let (region, store, epoch) = (*region, *store, *epoch);

@@ -90,6 +90,7 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::NoProposalsWhileTransferring, Goal::LeaderElectable, "leaders_store_leaves_smoke"),
     recovery(Guard::TransferTimesOut, Goal::TransferEnds, "transfer_against_a_change_smoke"),
     delay(Guard::TransferWaitsForChange, "transfer_against_a_change_smoke"),
+    recovery(Guard::LaggingLeaderHandsOver, Goal::RequestsEnd, "leaders_disk_hangs_smoke"),
     safety(Guard::CampaignAppliesFirst, Property::LeaderCompleteness, "replace_a_lost_store"),
     safety(Guard::CampaignAppliesFirst, Property::ElectionSafety, "three_voters_to_one_smoke"),
     recovery(Guard::UninitialisedPeerListens, Goal::MembersCaughtUp, "grow_and_shrink_smoke"),

@@ -79,6 +79,7 @@ fn scope() -> Scope {
         keys: vec![Key::from("k"), Key::from("p")],
         campaigners: Vec::new(),
         crashers: Vec::new(),
+        hung: Vec::new(),
         budgets: Budgets {
             elections: 6,
             crashes: 3,

@@ -107,6 +107,8 @@ guards! {
     TransferTimesOut "transfer_times_out" Raft,
     /// Leadership is handed to a peer that may not campaign yet (row 7).
     TransferWaitsForChange "transfer_waits_for_change" Store,
+    /// A leader whose disk hangs never applies its own conf change, may not hand over for it, and serves nobody (tikv#17363, tikv#9041).
+    LaggingLeaderHandsOver "lagging_leader_hands_over" Store,
     /// A peer campaigns with a committed, unapplied conf change: two leaders in a term (etcd#12133, raft-rs#221).
     CampaignAppliesFirst "campaign_applies_first" Raft,
     /// A conf change is proposed without the request that names the store; it cannot be applied (row 8).

@@ -65,6 +65,7 @@ mod split;
 mod status;
 mod step;
 mod store;
+mod transfer;
 mod unsound;
 
 pub use codec::DecodeError;

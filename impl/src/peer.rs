@@ -179,6 +179,9 @@ impl Peer {
             return Err(Refusal::ApplyingSnapshot.into());
         }
         self.mishear(&message, step.guards)?;
+        if kind == MessageType::MsgTransferLeader {
+            return self.hear_of_transfer(from, &message, step);
+        }
         if kind == MessageType::MsgHeartbeat {
             // raft-rs panics on a commit index beyond the log, and a peer that
             // was added again under its old id may hear what was meant for its
@@ -198,8 +201,8 @@ impl Peer {
             | MessageType::MsgRequestVote
             | MessageType::MsgRequestPreVote
             | MessageType::MsgTimeoutNow => {}
-            // What raft-rs forwards from a follower (proposals, reads,
-            // transfers): a client asks the leader itself.
+            // What raft-rs forwards from a follower (proposals, reads): a client
+            // asks the leader itself.
             _ => return Err(Refusal::NoEffect.into()),
         }
         let stale = message.term < self.node.raft.term;

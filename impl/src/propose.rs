@@ -1,9 +1,9 @@
 //! What may be proposed, and in which order it is checked.
 //!
 //! Follows `TV util.rs admin_cmd_epoch_lookup` for which epoch a command needs
-//! and `TV peer.rs propose_conf_change`, `ready_to_transfer_leader` for the
-//! rest. raft-rs turns a conf change that it refuses into an empty entry and
-//! returns Ok, so everything that it could refuse is checked here first.
+//! and `TV peer.rs propose_conf_change` for the rest. raft-rs turns a conf change
+//! that it refuses into an empty entry and returns Ok, so everything that it could
+//! refuse is checked here first. A transfer is `transfer.rs`.
 
 use crate::command::{Command, Derive, RaftChange, Request};
 use crate::conf_change;
@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
-use crate::region::{Epoch, Key, StoreId};
+use crate::region::{Epoch, Key};
 use crate::split;
 use crate::step::{Failure, Step};
 
@@ -33,14 +33,14 @@ impl Peer {
         self.check_not_merging(&command, step.guards)?;
         self.check_content(&command, beside, step.guards)?;
         if let Command::TransferLeader { to } = command {
-            return self.transfer_leader(to, step);
+            return self.ask_transferee(to, step);
         }
         let transferee = self.node.raft.lead_transferee;
         if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
             return Err(Refusal::TransferringLeader.into());
         }
         let conf_change = command.is_conf_change();
-        if conf_change && self.has_pending_conf(step.guards) {
+        if conf_change && self.has_pending_conf(self.storage().applied, step.guards) {
             return Err(Refusal::PendingConfChange.into());
         }
         if self.epoch_is_changing(&command, step.guards) {
@@ -156,23 +156,5 @@ impl Peer {
         let (region, to) = (self.storage().region().clone(), self.myself());
         step.out.push(Output::AskSplit { region, keys, derive, to });
         Ok(())
-    }
-
-    fn transfer_leader<G: Guards>(&mut self, to: StoreId, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        let region = self.storage().region();
-        let Some(target) = region.member_on(to).map(|member| member.id).filter(|id| region.is_voter(*id))
-        else {
-            return Err(Refusal::TransfereeNotVoter.into());
-        };
-        if target == self.id || self.node.raft.lead_transferee == Some(target) {
-            return Err(Refusal::NoEffect.into());
-        }
-        if step.guards.holds(Guard::TransferWaitsForChange) && self.has_pending_conf(step.guards) {
-            return Err(Refusal::PendingConfChange.into());
-        }
-        self.with_raft(step, None, |node| {
-            node.transfer_leader(target);
-            Ok(())
-        })
     }
 }

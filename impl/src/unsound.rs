@@ -102,15 +102,17 @@ impl Peer {
         }
     }
 
-    /// A conf change is under way, for a leader that never forgets one of its term.
-    pub(crate) fn has_pending_conf(&self, guards: impl Guards) -> bool {
-        if self.node.raft.has_pending_conf() {
+    /// A conf change is under way that who has applied `applied` has not; or any
+    /// of its term, for a leader that never forgets one. Of the peer's own applied
+    /// index it is raft-rs `has_pending_conf`.
+    pub(crate) fn has_pending_conf(&self, applied: u64, guards: impl Guards) -> bool {
+        let raft = &self.node.raft;
+        if raft.pending_conf_index > applied {
             return true;
         }
         if guards.holds(Guard::PendingChangeExpires) {
             return false;
         }
-        let raft = &self.node.raft;
         let mut own = self.storage().log.iter().filter(|(entry, _)| entry.term == raft.term);
         raft.pending_conf_index > own.next().map_or(0, |(entry, _)| entry.index)
     }

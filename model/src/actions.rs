@@ -283,11 +283,13 @@ impl Offer<'_> {
     }
 
     fn of_peer(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
-        if peer.snapshot.is_some() {
+        let hangs = self.scope.hung.contains(&store);
+        if peer.snapshot.is_some() && !hangs {
             self.actions.push(Action::ApplySnapshot { region, store });
         }
         if peer.log.entry(peer.applied + 1).is_some_and(|entry| entry.is_admin())
             && peer.applied < peer.commit
+            && !hangs
         {
             self.actions.push(Action::Apply { region, store });
         }

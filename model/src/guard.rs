@@ -40,8 +40,10 @@ guards! {
     NoProposalsWhileTransferring = "no_proposals_while_transferring",
     /// A transfer is given up after an election timeout; else a dead target blocks proposals for ever (row 6).
     TransferTimesOut = "transfer_times_out",
-    /// No transfer while a conf change is pending; else the target may not campaign and the transfer is wasted (row 7).
+    /// No transfer to who has not applied the pending conf change; else it may not campaign and the transfer is wasted (row 7).
     TransferWaitsForChange = "transfer_waits_for_change",
+    /// Who leads hands over though it has not applied that change itself; else one whose disk hangs leads on and serves nobody (tikv#17363, tikv#9041).
+    LaggingLeaderHandsOver = "lagging_leader_hands_over",
     /// Nobody campaigns with a conf change committed and unapplied; else two leaders in one term (etcd#12133, raft-rs#221).
     CampaignAppliesFirst = "campaign_applies_first",
     /// An uninitialised peer takes heartbeats and snapshots, only elections are not for it; else it never comes up (row 9).

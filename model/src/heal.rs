@@ -13,7 +13,8 @@
 //! is assumed who ends joint configurations where there is no placement driver;
 //! where there is one, it does, and the stores that leave are owed their end.
 //! Where something is not owed there is an [`Excuse`].
-//! And one is assumed who ends merges, by either end. A region that was merged
+//! And one is assumed who ends merges, by either end, and one who moves leaders
+//! off a store whose disk hangs (PD's `evict-slow-store-scheduler`). A region that was merged
 //! away is owed nothing but that its last peers are told.
 
 mod driver;
@@ -52,12 +53,13 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
         for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
             let reads = peer.read.as_ref().is_some_and(|read| read.ready);
             let waits = peer.snapshot.is_some() || peer.applied < peer.commit || reads;
+            let hangs = model.scope().hung.contains(&store);
             let takes = [
-                Action::ApplySnapshot { region, store },
-                Action::Apply { region, store },
-                Action::AnswerRead { region, store },
+                (!hangs).then_some(Action::ApplySnapshot { region, store }),
+                (!hangs).then_some(Action::Apply { region, store }),
+                Some(Action::AnswerRead { region, store }),
             ];
-            if let Some(action) = first_done(model, state, takes.into_iter().filter(|_| waits)) {
+            if let Some(action) = first_done(model, state, takes.into_iter().flatten().filter(|_| waits)) {
                 return Some(action);
             }
         }
@@ -139,6 +141,9 @@ impl Schedule<'_> {
                 [Action::TimeoutNow { region, leader: store }, Action::TransferTimeout { region, store }];
             return self.first_done(ends);
         }
+        if let Some(action) = self.evict(store, leader) {
+            return Some(action);
+        }
         if let Some(action) = self.remind(leader).or_else(|| self.end_merge(store, leader)) {
             return Some(action);
         }
@@ -151,6 +156,18 @@ impl Schedule<'_> {
         self.propose(store, Command::LeaveJoint).or_else(|| {
             heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
         })
+    }
+
+    /// One that applies nothing more for its disk hangs hands over to somebody
+    /// who does.
+    fn evict(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let hangs = |store| self.model.scope().hung.contains(&store);
+        if !hangs(store) || leader.applied == leader.commit {
+            return None;
+        }
+        let heirs =
+            leader.region.peers.iter().filter(|member| member.id != leader.id && !hangs(member.store));
+        heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
     }
 
     /// The merge that the region takes part in is committed by its target, or

@@ -14,6 +14,9 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
         Message::Snapshot(_) => "late snapshot",
         Message::Heartbeat { .. } => "late heartbeat",
         Message::TimeoutNow => "late timeout now",
+        Message::TransferQuestion | Message::TransferAnswer { .. } => {
+            unreachable!("who may hold a message has no part in a transfer's question")
+        }
         Message::Removed { .. } => "late removed",
         Message::Merged { .. } => "late merged",
         Message::SplitAnswer { .. } => "late ids for a split",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rollcall_traces::{
     Action, Budgets, Cluster, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, LogPosition,
-    Outcome, Peer, PeerState, PlacementDriver, Reason, Region, Scope, ScopeError, StoreId, StoreState,
-    StoreStatus, Subject, View,
+    Outcome, Peer, PeerState, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, StoreId,
+    StoreState, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
@@ -155,6 +155,23 @@ impl Rollcall {
     /// receiver answers is returned. Refused or not, the message is gone.
     pub fn deliver(&self, state: &State, message: &Held) -> (State, Outcome, Option<Held>) {
         rules::deliver(&self.parts, self.guards, state, message.clone())
+    }
+
+    /// What the leader on `store` asks of whom it is to hand over to, on
+    /// [`Command::TransferLeader`](rollcall_traces::Command): the first message of
+    /// what is one step of [`Rollcall::step`]; the others follow by
+    /// [`Rollcall::deliver`].
+    ///
+    /// # Errors
+    /// Why it does not ask.
+    pub fn transfer_question(
+        &self,
+        state: &State,
+        region: RegionId,
+        store: StoreId,
+        to: StoreId,
+    ) -> Result<Held, Reason> {
+        rules::transfer_question(&self.parts, self.guards, state, region, store, to)
     }
 
     /// Takes one action, counts it and folds the history, whatever the budgets say.

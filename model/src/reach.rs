@@ -184,6 +184,11 @@ reaches! {
     /// A leader hands over.
     Transferring = "a transfer of leadership":
         |seen| some(seen, |_, peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some())),
+    /// A leader hands over that has not applied its own conf change (tikv#17363).
+    LaggardHandsOver = "a transfer by a leader that has not applied its conf change":
+        |seen| some(seen, |_, peer| peer.leading.as_ref().is_some_and(|leading| {
+            leading.transfer.is_some() && leading.pending_conf_index > peer.applied
+        })),
     /// A store is down.
     StoreDown = "a store down":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Down),

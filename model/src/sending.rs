@@ -65,9 +65,12 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::AppendAnswer { index } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
         }
-        Message::VoteAnswer { .. } | Message::Removed { .. } | Message::Merged { .. } => {
-            Err("nothing was asked".into())
-        }
+        // Of a transfer the question belongs to the proposal, and is nobody's whim.
+        Message::VoteAnswer { .. }
+        | Message::TransferQuestion
+        | Message::TransferAnswer { .. }
+        | Message::Removed { .. }
+        | Message::Merged { .. } => Err("nothing was asked".into()),
         Message::SplitAnswer { .. } | Message::Order(_) => {
             Err("the placement driver says it, no peer".into())
         }

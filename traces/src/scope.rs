@@ -74,6 +74,10 @@ pub struct Scope {
     /// The stores that may crash or be destroyed; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crashers: Vec<StoreId>,
+    /// The stores whose disk hangs: nothing that was committed or received takes
+    /// effect there from the first state on, and all else goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hung: Vec<StoreId>,
     /// How often each thing may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
@@ -197,7 +201,8 @@ impl Scope {
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
     /// there is no region or round size, the placement driver would allot an id
     /// that is in use or has none to allot, the keys of a split are none, empty
-    /// or out of order, or an administrator is to type what nobody can.
+    /// or out of order, a disk hangs of no store, or an administrator is to type
+    /// what nobody can.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -238,6 +243,14 @@ impl Scope {
                     store: peer.store,
                 });
             }
+        }
+        if let Some(store) = self.hung.iter().find(|store| !self.stores.contains(store)) {
+            return Err(malformed(&format!(
+                "the disk of store {store} hangs, and it is not among the stores"
+            )));
+        }
+        if has_repeats(&self.hung) {
+            return Err(malformed("a store whose disk hangs is named twice"));
         }
         self.validate_splits().and_then(|()| self.validate_driver()).map_err(|what| malformed(&what))
     }

@@ -462,6 +462,14 @@ pub enum Message {
     Snapshot(Snapshot),
     /// Campaign at once.
     TimeoutNow,
+    /// A leader asks whom it is to hand over to how far it has applied the log
+    /// (TiKV `MsgTransferLeader`, before the transfer).
+    TransferQuestion,
+    /// The answer, of the term of the question.
+    TransferAnswer {
+        /// The applied index; never 0, for who has applied nothing is no voter.
+        applied: u64,
+    },
     /// The placement driver's answer to a split that was asked for.
     SplitAnswer {
         /// The new regions.

@@ -315,6 +315,8 @@ impl fmt::Display for Message {
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
             Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),
+            Message::TransferQuestion => f.write_str("question how far it has applied"),
+            Message::TransferAnswer { applied } => write!(f, "answer that {applied} is applied"),
             Message::SplitAnswer { children, .. } => {
                 write!(f, "ids for a split ({})", joined(children, ", "))
             }

@@ -169,6 +169,7 @@ impl Scenario {
             keys: Vec::new(),
             campaigners: Vec::new(),
             crashers: Vec::new(),
+            hung: Vec::new(),
             budgets: Budgets::default(),
         }
     }

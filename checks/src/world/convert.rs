@@ -395,6 +395,10 @@ fn said(raft: &eraftpb::Message) -> tr::Message {
             tr::Message::Snapshot(snapshot(at, &body))
         }
         MessageType::MsgTimeoutNow => tr::Message::TimeoutNow,
+        MessageType::MsgTransferLeader => match raft.index {
+            0 => tr::Message::TransferQuestion,
+            applied => tr::Message::TransferAnswer { applied },
+        },
         other => unreachable!("no store sends a {other:?} to another"),
     }
 }

@@ -12,7 +12,7 @@ use rollcall_impl::pd::{
     Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreInfo,
     StoreState, StoreStats,
 };
-use rollcall_impl::{Child, Derive, Guards, IdAllocator, Input, Key, PeerId, Region};
+use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region};
 use rollcall_traces as tr;
 use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId};
 
@@ -291,10 +291,7 @@ impl<G: Guards> World<G> {
         let Dispatch { region, to, epoch, order } = dispatch;
         let node = self.up(to.store)?;
         match order {
-            Order::Propose(command) => {
-                self.step(node, region, Input::Propose { region, command, epoch: Some(epoch) })?;
-                Ok(None)
-            }
+            Order::Propose(command) => self.propose(node, region, command, Some(epoch)).map(|()| None),
             Order::Split { keys } => {
                 let asked = self.ask_for_ids(node, region, keys, Derive::Right)?;
                 Ok(self.step(node, region, asked.answer).err())

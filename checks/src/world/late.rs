@@ -140,7 +140,13 @@ impl<G: Guards> World<G> {
 
     /// A store that destroyed an older peer, created none and parked nothing has
     /// not taken the message.
-    fn reached_raft(&self, node: usize, region: RegionId, to: u64, outputs: &[Output]) -> Result<(), Reason> {
+    pub(super) fn reached_raft(
+        &self,
+        node: usize,
+        region: RegionId,
+        to: u64,
+        outputs: &[Output],
+    ) -> Result<(), Reason> {
         let destroyed = outputs.iter().any(|output| matches!(output, Output::Destroyed { .. }));
         let there = self.status(node, region).is_some_and(|peer| peer.id() == to);
         let parked = self.nodes[node].store.as_ref().is_some_and(|store| {

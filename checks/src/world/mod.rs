@@ -285,7 +285,8 @@ impl<G: Guards> World<G> {
             Action::Propose { region, store, ref command, epoch } => {
                 let command = convert::to_command(command);
                 let epoch = epoch.map(convert::to_epoch);
-                self.one(store, region, Input::Propose { region, command, epoch })
+                let node = self.up(store)?;
+                self.propose(node, region, command, epoch).map(|()| Returned::Nothing)
             }
             Action::AskSplit { region, store, ref keys, derive, answer } => {
                 self.ask_split(region, store, keys, derive, answer)

@@ -1,4 +1,5 @@
-//! `Vote` and `Replicate`: a request and its answer between two stores.
+//! `Vote`, `Replicate` and what comes before a transfer of leadership: a request
+//! and its answer between two stores.
 //!
 //! Before an append round the leader's view of the follower is set to the
 //! common prefix of the two logs (`Store::probe`), because what raft-rs
@@ -6,7 +7,7 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
+    Command, Epoch, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
 };
 use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
 
@@ -76,6 +77,28 @@ impl<G: Guards> World<G> {
             }
         }
         Ok(())
+    }
+
+    /// A command is proposed. Whom a leader is to hand over to is asked, and
+    /// answers, within the step.
+    pub(super) fn propose(
+        &mut self,
+        node: usize,
+        region: RegionId,
+        command: Command,
+        epoch: Option<Epoch>,
+    ) -> Result<(), Reason> {
+        let outputs = self.step(node, region, Input::Propose { region, command, epoch })?;
+        let is_question = |message: &Message| message.raft_type() == Some(MessageType::MsgTransferLeader);
+        let question = outputs.into_iter().find_map(|output| match output {
+            Output::Message(message) => Some(message).filter(is_question),
+            _ => None,
+        });
+        let Some(question) = question else { return Ok(()) };
+        let (transferee, to) = (self.up(question.to.store)?, question.to.id);
+        let outputs = self.deliver(transferee, question, Answer::Lost)?;
+        self.reached_raft(transferee, region, to, &outputs)?;
+        self.return_answer(node, outputs, MessageType::MsgTransferLeader, Answer::Given)
     }
 
     pub(super) fn replicate(

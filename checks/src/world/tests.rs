@@ -50,6 +50,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
+        hung: Vec::new(),
         budgets: Budgets::default(),
     }
 }

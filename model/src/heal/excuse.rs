@@ -40,6 +40,13 @@ pub enum Excuse {
         /// The member's store.
         store: StoreId,
     },
+    /// A member's disk hangs, and it does not catch up (tikv#17363).
+    DiskHangs {
+        /// The region.
+        region: RegionId,
+        /// The member's store.
+        store: StoreId,
+    },
     /// No store may take another peer of the region (rows 39, 40).
     NoTarget {
         /// The region.
@@ -70,6 +77,9 @@ impl fmt::Display for Excuse {
                     "the member of region {region} on store {store} has an id that was told of its end there"
                 )
             }
+            Excuse::DiskHangs { region, store } => {
+                write!(f, "the disk hangs of the member of region {region} on store {store}")
+            }
             Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
             Excuse::StoreForgotten { region } => {
                 write!(f, "region {region} has a member on a store that PD forgot")
@@ -92,6 +102,7 @@ impl Excuse {
             | Excuse::EndedByHand { region }
             | Excuse::DiskLost { region, .. }
             | Excuse::IdTakenAgain { region, .. }
+            | Excuse::DiskHangs { region, .. }
             | Excuse::NoTarget { region }
             | Excuse::StoreForgotten { region } => region,
         }
@@ -116,6 +127,7 @@ fn of_store(
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
+        StoreStatus::Up if has_peer && model.scope().hung.contains(&store) => "hangs",
         StoreStatus::Up if has_peer => "has a peer",
         StoreStatus::Up if model.scope().full.contains(&store) => "is full",
         StoreStatus::Up => "is there",
@@ -161,6 +173,10 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
             excuses.push(Excuse::IdTakenAgain { region, store });
         } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
             excuses.push(Excuse::DiskLost { region, store });
+        } else if model.scope().hung.contains(&store)
+            && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
+        {
+            excuses.push(Excuse::DiskHangs { region, store });
         }
     }
 }

@@ -43,6 +43,9 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
+        if model.scope().hung.contains(&member.store) {
+            continue;
+        }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
         let caught_up = there.is_some_and(|peer| {
             peer.state == PeerState::Normal && peer.applied == leader.applied && peer.snapshot.is_none()

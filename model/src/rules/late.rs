@@ -135,6 +135,9 @@ pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, 
     let result = late(draft, slot, Answer::Held);
     let told = draft.held_mut().drain(slot..).next_back();
     let (result, answer) = match result {
+        Ok(Some(Message::TransferAnswer { applied })) => {
+            (Ok(()), Some(transfer::answer(draft, &envelope, applied)))
+        }
         Ok(said) => (Ok(()), said.map(|said| election::answer_of(draft, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
@@ -205,6 +208,13 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
             return Ok(peer.snapshot.is_none().then(|| acknowledged(peer.commit)));
         }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
+        Message::TransferQuestion => {
+            let applied = transfer::applied(draft, envelope)?;
+            return Ok(Some(Message::TransferAnswer { applied }));
+        }
+        Message::TransferAnswer { applied } => {
+            transfer::answered(draft, envelope.region, envelope.to.store, envelope.from.id, applied)?;
+        }
         Message::Removed { .. }
         | Message::Merged { .. }
         | Message::SplitAnswer { .. }

@@ -20,7 +20,9 @@ mod replicate;
 mod split;
 mod transfer;
 
-use rollcall_traces::{Action, Answer, Held, Outcome, Reason, Returned, StoreId, StoreStatus};
+use rollcall_traces::{
+    Action, Answer, Held, Message, Outcome, Reason, RegionId, Returned, StoreId, StoreStatus,
+};
 
 use crate::draft::Draft;
 use crate::guard::GuardSet;
@@ -68,6 +70,21 @@ pub(crate) fn deliver(
         Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
         _ => (after, Outcome::DONE, answer),
     }
+}
+
+/// What a leader asks whom it is to hand over to: a transfer of leadership
+/// message by message begins with that.
+pub(crate) fn transfer_question(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    region: RegionId,
+    store: StoreId,
+    to: StoreId,
+) -> Result<Held, Reason> {
+    let draft = Draft::new(parts, guards, *state);
+    let question = transfer::question(&draft, region, store, to)?;
+    Ok(question.holding(Message::TransferQuestion))
 }
 
 fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {

@@ -1,14 +1,14 @@
 //! `Propose`: what a leader takes into its log, and what it refuses.
 //!
-//! Follows TiKV `peer.rs` (`pre_propose_raft_command`, `propose_conf_change`,
-//! `ready_to_transfer_leader`) and `util.rs` (`admin_cmd_epoch_lookup`,
-//! `check_conf_change`), and one rule more: `demote_before_removal`.
+//! Follows TiKV `peer.rs` (`pre_propose_raft_command`, `propose_conf_change`)
+//! and `util.rs` (`admin_cmd_epoch_lookup`, `check_conf_change`), and one rule
+//! more: `demote_before_removal`. A transfer is `transfer.rs`.
 
 use rollcall_traces::{
-    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId, Transfer,
+    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId,
 };
 
-use super::{conf_change, merge, raft, split};
+use super::{conf_change, merge, raft, split, transfer};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -25,11 +25,7 @@ pub(crate) fn propose(
     check_epoch(&peer.region.epoch, &epoch, command)?;
     merge::check_not_merging(peer, command, guards)?;
     if let Command::TransferLeader { to } = command {
-        let transfer = check_transfer(peer, *to, guards)?;
-        if let Some(leading) = &mut draft.peer_mut(store, region).leading {
-            leading.transfer = Some(transfer);
-        }
-        return Ok(());
+        return transfer::hand_over(draft, region, store, *to);
     }
     let mut command = check_command(draft, store, peer, command)?;
     if let Command::PrepareMerge { min_index, .. } = &mut command {
@@ -88,7 +84,7 @@ fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) 
     if transferring && guards.holds(Guard::NoProposalsWhileTransferring) {
         return Err(Reason::TransferringLeader);
     }
-    if command.is_conf_change() && raft::has_pending_conf(peer, guards) {
+    if command.is_conf_change() && raft::has_pending_conf(peer, peer.applied, guards) {
         return Err(Reason::PendingConfChange);
     }
     if epoch_is_changing(peer, command, guards) {
@@ -174,21 +170,4 @@ pub(crate) fn is_duplicate(peer: &Peer, command: &Command) -> bool {
             peer.region.member_on(change.store).is_none() && peer.region.member(change.peer).is_none()
         }
     }
-}
-
-fn check_transfer(peer: &Peer, to: StoreId, guards: GuardSet) -> Result<Transfer, Reason> {
-    let target = peer
-        .region
-        .member_on(to)
-        .filter(|member| member.role != MemberRole::Learner)
-        .ok_or(Reason::TransfereeNotVoter)?;
-    let leading = peer.leading.as_ref().ok_or(Reason::NotLeader)?;
-    if target.id == peer.id || leading.transfer.is_some_and(|transfer| transfer.to == target.id) {
-        return Err(Reason::NoEffect);
-    }
-    if guards.holds(Guard::TransferWaitsForChange) && raft::has_pending_conf(peer, guards) {
-        return Err(Reason::PendingConfChange);
-    }
-    let timeout_now = leading.matched.get(&target.id) == Some(&peer.log.last_index());
-    Ok(Transfer { to: target.id, timeout_now })
 }

@@ -38,10 +38,11 @@ fn conf_change_in(peer: &Peer, after: u64, to: u64) -> bool {
     (after + 1..=to).any(|index| peer.log.entry(index).is_some_and(Entry::is_conf_change))
 }
 
-/// raft-rs `has_pending_conf`, of a leader.
-pub(crate) fn has_pending_conf(peer: &Peer, guards: GuardSet) -> bool {
+/// Whether a leader has a conf change under way that who has applied `applied`
+/// has not; of the leader's own applied index it is raft-rs `has_pending_conf`.
+pub(crate) fn has_pending_conf(peer: &Peer, applied: u64, guards: GuardSet) -> bool {
     let pending = peer.leading.as_ref().map_or(0, |leading| leading.pending_conf_index);
-    pending > peer.applied || (!guards.holds(Guard::PendingChangeExpires) && pending > initial_pending(peer))
+    pending > applied || (!guards.holds(Guard::PendingChangeExpires) && pending > initial_pending(peer))
 }
 
 /// Without `pending_change_expires` a change stays pending for the rest of the

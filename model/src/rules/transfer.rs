@@ -1,13 +1,111 @@
-//! `TimeoutNow` and `TransferTimeout`: the end of a transfer of leadership.
+//! A transfer of leadership: the question before it, `TimeoutNow`, and its end.
 //!
-//! Follows raft-rs 0.7 `raft.rs` (`step_follower` of `MsgTimeoutNow`, `tick_heartbeat`).
+//! Follows TiKV `peer.rs` (`pre_transfer_leader`, `ack_transfer_leader_msg`,
+//! `ready_to_transfer_leader`) and raft-rs 0.7 `raft.rs` (`step_follower` of
+//! `MsgTimeoutNow`, `tick_heartbeat`). Of TiKV's checks those are left out that
+//! lean on raft-rs's `Progress` or on sizes: a snapshot under way, a gap between
+//! the logs, a full disk.
 
-use rollcall_traces::{Answer, Member, Peer, Reason, RegionId, Role, StoreId};
+use rollcall_traces::{
+    Answer, Held, Member, MemberRole, Message, Peer, PeerId, Reason, RegionId, Role, StoreId, Transfer,
+};
 
 use super::deliver::{Envelope, Kind};
 use super::{election, raft};
 use crate::draft::Draft;
 use crate::guard::Guard;
+
+/// `Propose` of a transfer: the leader asks the transferee how far it has
+/// applied, and hands over where no conf change of its own lies beyond that.
+///
+/// Question and answer are one step here, and single messages on the network
+/// (`late.rs` has them one by one). Nothing is lost by that. The question changes
+/// nothing at the transferee. What was applied stays applied, so an answer that
+/// comes late can only refuse more than one that comes at once. And what becomes
+/// of the transferee behind its answer may as well become of it once the
+/// transfer has begun.
+pub(crate) fn hand_over(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    to: StoreId,
+) -> Result<(), Reason> {
+    let question = question(draft, region, store, to)?;
+    draft.up(to)?;
+    question.receive(draft, Kind::Ordinary, None, Answer::Lost)?;
+    let applied = applied(draft, &question)?;
+    answered(draft, region, store, question.to.id, applied)
+}
+
+/// What a leader asks, if it might hand over.
+pub(crate) fn question(
+    draft: &Draft,
+    region: RegionId,
+    store: StoreId,
+    to: StoreId,
+) -> Result<Envelope, Reason> {
+    let guards = draft.guards();
+    let peer = draft.leader(store, region)?;
+    let member = *peer.region.member_on(to).ok_or(Reason::TransfereeNotVoter)?;
+    check_heir(peer, member.id)?;
+    if !guards.holds(Guard::LaggingLeaderHandsOver) && raft::has_pending_conf(peer, peer.applied, guards) {
+        return Err(Reason::PendingConfChange);
+    }
+    Ok(Envelope::from_peer(peer, store, member))
+}
+
+/// What the transferee answers: how far it has applied. It takes no term from
+/// the question; TiKV's comes behind a heartbeat, so that a peer which has not
+/// heard of the leader yet answers, too.
+pub(crate) fn applied(draft: &Draft, question: &Envelope) -> Result<u64, Reason> {
+    let peer = draft.live(question.to.store, question.region)?;
+    if question.term < peer.term {
+        return Err(Reason::StaleTerm);
+    }
+    // Its own configuration may be newer than the leader's.
+    if raft::is_promotable(peer) { Ok(peer.applied) } else { Err(Reason::TransfereeNotVoter) }
+}
+
+/// The answer as a message: of the term in which it was asked for.
+pub(crate) fn answer(draft: &Draft, question: &Envelope, applied: u64) -> Held {
+    let answer = election::answer_of(draft, question, Message::TransferAnswer { applied });
+    Held { term: question.term, ..answer }
+}
+
+/// The leader has the answer. Time may have passed: it looks at everything again.
+pub(crate) fn answered(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    to: PeerId,
+    applied: u64,
+) -> Result<(), Reason> {
+    let guards = draft.guards();
+    let peer = draft.leader(store, region)?;
+    check_heir(peer, to)?;
+    if guards.holds(Guard::TransferWaitsForChange) && raft::has_pending_conf(peer, applied, guards) {
+        return Err(Reason::PendingConfChange);
+    }
+    let last = peer.log.last_index();
+    if let Some(leading) = &mut draft.peer_mut(store, region).leading {
+        let timeout_now = leading.matched.get(&to) == Some(&last);
+        leading.transfer = Some(Transfer { to, timeout_now });
+    }
+    Ok(())
+}
+
+/// Whether the leader may hand over to that peer, as far as it knows.
+fn check_heir(leader: &Peer, to: PeerId) -> Result<(), Reason> {
+    let member = leader.region.member(to).filter(|member| member.role != MemberRole::Learner);
+    if member.is_none() {
+        return Err(Reason::TransfereeNotVoter);
+    }
+    let under_way = leader.leading.as_ref().and_then(|leading| leading.transfer);
+    if to == leader.id || under_way.is_some_and(|transfer| transfer.to == to) {
+        return Err(Reason::NoEffect);
+    }
+    Ok(())
+}
 
 pub(crate) fn timeout_now(draft: &mut Draft, region: RegionId, leader: StoreId) -> Result<(), Reason> {
     let peer = draft.leader(leader, region)?;

@@ -26,6 +26,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         joins_again(standard, "joins_again_with_the_same_id", 3),
         joins_again(standard, "joins_again_with_a_new_id", 13),
         transfer_against_a_change(standard),
+        leaders_disk_hangs(standard),
         old_term_entries(standard),
         reads_across_leaders(standard),
     ]
@@ -352,8 +353,37 @@ fn transfer_against_a_change(standard: bool) -> Asked {
     };
     (
         scope,
-        vec![Reach::Transferring, Reach::ApplyLags, Reach::TwoLeaders],
+        vec![Reach::Transferring, Reach::LaggardHandsOver, Reach::ApplyLags, Reach::TwoLeaders],
         vec!["timeout now", "transfer timeout"],
+    )
+}
+
+/// tikv#17363: the region went on hanging because its leader could not apply
+/// the learner that it had proposed, and was refused every transfer for it.
+fn leaders_disk_hangs(standard: bool) -> Asked {
+    let asked = scope(
+        "leaders_disk_hangs",
+        "the leader's disk hangs while a learner is added, and its heartbeats go on: may somebody else lead?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_learner(4, 4), Command::TransferLeader { to: 2 }, put("a")],
+        hung: vec![1],
+        campaigners: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 1,
+            transfers: 1,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::Transferring, Reach::LaggardHandsOver, Reach::ApplyLags, Reach::TwoLeaders],
+        vec!["timeout now", "change peer"],
     )
 }
 

@@ -363,6 +363,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
+        hung: Vec::new(),
         budgets: Budgets::default(),
     }
 }

@@ -231,6 +231,8 @@ fn message() -> impl Strategy<Value = Message> {
             commit
         }),
         number().prop_map(|index| Message::AppendAnswer { index }),
+        Just(Message::TransferQuestion),
+        number().prop_map(|applied| Message::TransferAnswer { applied }),
         snapshot().prop_map(Message::Snapshot),
         Just(Message::TimeoutNow),
         (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),

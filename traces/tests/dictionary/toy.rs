@@ -37,6 +37,7 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
+        hung: Vec::new(),
         budgets: Budgets::default(),
     }
 }
