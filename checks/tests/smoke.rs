@@ -90,6 +90,7 @@ scopes! {
         joins_again_with_the_same_id
         joins_again_with_a_new_id
         transfer_against_a_change
+        leaders_disk_hangs
         old_term_entries
         reads_across_leaders;
     split:

@@ -297,6 +297,27 @@ fn leadership_is_transferred() {
     assert_eq!((world.at(2).role, world.at(1).role), (Role::Leader, Role::Follower));
 }
 
+/// tikv#17363: what counts is how far the transferee has applied, if it is there
+/// to say so.
+#[test]
+fn the_transferee_is_asked_before_leadership_is_transferred() {
+    let mut world = world(4, &[1, 2, 3]);
+    world.elect(1, &[2, 3]);
+    world.done([simple(1, ChangeKind::AddLearner, 4, 4), all(1, 2), all(1, 3), all(1, 2)]);
+    let hand_over = propose(1, Command::TransferLeader { to: 2 });
+    world.done([apply(3)]);
+    world.refused(hand_over.clone(), Reason::PendingConfChange);
+    world.done([apply(2), Action::Crash { store: 2 }]);
+    world.refused(hand_over.clone(), Reason::StoreDown);
+    world.done([Action::Restart { store: 2 }, campaign(3)]);
+    world.done([vote(3, 2, Answer::Given)]);
+    world.refused(hand_over, Reason::StaleTerm);
+    // The leader of now has applied nothing of its own term's, and store 2 has.
+    assert_eq!((world.at(3).role, world.at(1).role), (Role::Leader, Role::Leader));
+    assert!(world.at(1).applied < world.at(1).leading.expect("it leads").pending_conf_index);
+    world.done([propose(3, Command::TransferLeader { to: 2 })]);
+}
+
 #[test]
 fn a_read_is_acknowledged_by_a_round_and_answered_once() {
     let mut world = world(3, &[1, 2, 3]);

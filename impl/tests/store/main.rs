@@ -16,3 +16,4 @@ mod size;
 mod split;
 mod split_guards;
 mod storm;
+mod transfer;

@@ -72,6 +72,9 @@ fn about(header: &Header) -> Vec<String> {
         }
         lines.push(driver);
     }
+    if !scope.hung.is_empty() {
+        lines.push(format!("nothing takes effect on store {}, whose disk hangs", joined(&scope.hung, " ")));
+    }
     if !scope.question.is_empty() {
         lines.push(scope.question.clone());
     }

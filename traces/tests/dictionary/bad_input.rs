@@ -196,6 +196,19 @@ fn ids_and_ranges_that_no_region_has() {
 }
 
 #[test]
+fn a_disk_that_hangs_of_no_store() {
+    let fine = Scope { hung: vec![1], ..toy::scope("broken", &[1, 2]) };
+    assert_eq!(fine.validate(), Ok(()));
+    for (hung, words) in [
+        (vec![1, 7], "the disk of store 7 hangs, and it is not among the stores"),
+        (vec![1, 2, 1], "a store whose disk hangs is named twice"),
+    ] {
+        let error = Scope { hung, ..fine.clone() }.validate().expect_err(words);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
 fn a_peer_id_that_raft_takes_for_nobody() {
     let change = r#"{"kind":"add_voter","peer":0,"store":1}"#;
     for command in

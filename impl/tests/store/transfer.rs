@@ -1,0 +1,158 @@
+//! The question before a transfer of leadership, message by message: it takes
+//! its time, and what holds when the answer arrives counts.
+
+use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::{
+    Change, ChangeKind, Command, Dropped, Guard, Guards, Input, Message, Refusal, Sound, StoreId,
+};
+
+use crate::cluster::{Cluster, REGION, change, put};
+
+const TO_TWO: Command = Command::TransferLeader { to: 2 };
+
+/// Store 1 leads three voters; store 4 has nothing.
+fn led<G: Guards>(guards: G) -> Cluster<G> {
+    let mut cluster = Cluster::new(guards, 4, &[1, 2, 3]);
+    cluster.elect(1);
+    cluster.settle(1);
+    cluster.sent.clear();
+    cluster
+}
+
+/// The leader proposes a learner. Everybody knows that it is committed, and only
+/// those named apply it.
+fn learner_applied_by<G: Guards>(cluster: &mut Cluster<G>, stores: &[StoreId]) {
+    cluster.propose(1, change(ChangeKind::AddLearner, 4)).unwrap();
+    commit(cluster);
+    stores.iter().for_each(|store| cluster.apply(*store));
+    let lags = |store| cluster.peer(store).applied() < cluster.peer(store).commit();
+    assert!((1..=3).all(|store| lags(store) != stores.contains(&store)), "applied by {stores:?} alone");
+}
+
+/// Everybody hears what is committed.
+fn commit<G: Guards>(cluster: &mut Cluster<G>) {
+    cluster.deliver();
+    let _ = cluster.step(1, Input::Tick { region: REGION });
+    cluster.deliver();
+}
+
+/// Takes what is under way: one message of a transfer.
+fn only<G: Guards>(cluster: &mut Cluster<G>) -> Message {
+    let message = cluster.sent.pop_front().expect("something was sent");
+    assert_eq!(message.raft_type(), Some(MessageType::MsgTransferLeader));
+    assert!(cluster.sent.is_empty(), "and nothing else: {:?}", cluster.sent);
+    message
+}
+
+fn arrives<G: Guards>(cluster: &mut Cluster<G>, message: &Message) -> Result<(), Refusal> {
+    cluster.step(message.to.store, Input::Message(message.clone()))
+}
+
+/// The answer of store 2 to the question of store 1.
+fn answer<G: Guards>(cluster: &mut Cluster<G>) -> Message {
+    cluster.propose(1, TO_TWO).unwrap();
+    let question = only(cluster);
+    arrives(cluster, &question).unwrap();
+    only(cluster)
+}
+
+#[test]
+fn who_asks_and_who_answers_stay_as_they_are() {
+    let mut cluster = led(Sound);
+    let marks = |cluster: &Cluster<Sound>| [1, 2].map(|store| cluster.stores[&store].mark(REGION));
+    let before = marks(&cluster);
+    let answer = answer(&mut cluster);
+    assert_eq!(marks(&cluster), before);
+    assert_eq!(answer.raft().map(|raft| raft.index), Some(cluster.peer(2).applied()));
+    arrives(&mut cluster, &answer).unwrap();
+    assert_eq!(cluster.peer(1).lead_transferee(), Some(2));
+    // A copy of it says nothing new.
+    assert_eq!(arrives(&mut cluster, &answer), Err(Refusal::NoEffect));
+    cluster.deliver();
+    assert_eq!(cluster.peer(1).leader(), 2);
+}
+
+/// tikv#17363: the leader's own disk is the reason why it is to go.
+#[test]
+fn a_leader_that_applies_nothing_hands_over() {
+    let mut cluster = led(Sound);
+    learner_applied_by(&mut cluster, &[2, 3]);
+    cluster.propose(1, TO_TWO).unwrap();
+    cluster.deliver();
+    assert_eq!(cluster.peer(1).leader(), 2);
+    cluster.propose(2, put("served")).unwrap();
+
+    let mut cluster = led(Dropped(Guard::LaggingLeaderHandsOver));
+    learner_applied_by(&mut cluster, &[2, 3]);
+    assert_eq!(cluster.propose(1, TO_TWO), Err(Refusal::PendingConfChange));
+}
+
+/// Row 7: it could not campaign.
+#[test]
+fn nobody_is_handed_over_to_who_has_not_applied_the_change() {
+    let mut cluster = led(Sound);
+    learner_applied_by(&mut cluster, &[1, 3]);
+    let answer = answer(&mut cluster);
+    assert_eq!(arrives(&mut cluster, &answer), Err(Refusal::PendingConfChange));
+    assert_eq!(cluster.peer(1).lead_transferee(), None);
+    // Once it has, it is.
+    cluster.apply(2);
+    cluster.propose(1, TO_TWO).unwrap();
+    cluster.deliver();
+    assert_eq!(cluster.peer(1).leader(), 2);
+}
+
+#[test]
+fn a_late_answer_is_measured_by_what_was_proposed_since() {
+    let mut cluster = led(Sound);
+    let before = answer(&mut cluster);
+    learner_applied_by(&mut cluster, &[2]);
+    assert_eq!(arrives(&mut cluster, &before), Err(Refusal::PendingConfChange));
+    // An answer of now is another matter.
+    let now = answer(&mut cluster);
+    arrives(&mut cluster, &now).unwrap();
+    assert_eq!(cluster.peer(1).lead_transferee(), Some(2));
+}
+
+#[test]
+fn an_answer_of_an_old_term_is_nobodys() {
+    let mut cluster = led(Sound);
+    let before = answer(&mut cluster);
+    cluster.elect(3);
+    assert_eq!(arrives(&mut cluster, &before), Err(Refusal::StaleTerm));
+    cluster.elect(1);
+    assert_eq!(arrives(&mut cluster, &before), Err(Refusal::StaleTerm));
+    assert_eq!(cluster.peer(1).lead_transferee(), None);
+}
+
+#[test]
+fn who_may_not_lead_does_not_answer() {
+    let mut cluster = led(Sound);
+    cluster.propose(1, TO_TWO).unwrap();
+    let question = only(&mut cluster);
+    // By the time that it is asked another leads.
+    cluster.elect(3);
+    assert_eq!(arrives(&mut cluster, &question), Err(Refusal::StaleTerm));
+
+    // It has applied that it is demoted, and the leader has not.
+    let mut cluster = led(Sound);
+    let demoted = Change { kind: ChangeKind::AddLearner, peer: 2, store: 2 };
+    cluster.propose(1, Command::EnterJoint(vec![demoted])).unwrap();
+    cluster.settle(1);
+    cluster.propose(1, Command::LeaveJoint).unwrap();
+    commit(&mut cluster);
+    cluster.apply(2);
+    cluster.propose(1, TO_TWO).unwrap();
+    let question = only(&mut cluster);
+    assert_eq!(arrives(&mut cluster, &question), Err(Refusal::TransfereeNotVoter));
+
+    // It is not there.
+    let mut cluster = led(Sound);
+    cluster.propose(1, change(ChangeKind::AddVoter, 4)).unwrap();
+    commit(&mut cluster);
+    cluster.apply(1);
+    cluster.sent.clear();
+    cluster.propose(1, Command::TransferLeader { to: 4 }).unwrap();
+    let question = only(&mut cluster);
+    assert_eq!(arrives(&mut cluster, &question), Err(Refusal::NotInitialMessage));
+}
