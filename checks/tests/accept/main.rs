@@ -5,6 +5,7 @@
 mod facts;
 mod files;
 mod splits;
+mod transfers;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
