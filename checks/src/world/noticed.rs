@@ -2,7 +2,9 @@
 //!
 //! A part notices by itself whoever reaches through to it, so no step can
 //! forget to say so. Between two stores nothing is shared: what a store does
-//! depends on nothing but itself and what it is handed.
+//! depends on nothing but itself and what it is handed. The vote requests and
+//! the `TimeoutNow` that wait in the world belong to the store that sent them,
+//! and whoever looks for one looks at that store first.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
