@@ -26,10 +26,8 @@ impl Action {
             Action::Decommission { store, .. } | Action::CancelDecommission { store } => {
                 to_leave(*store, reason)
             }
-            // PD reads the state before it looks for the store.
             Action::SetTombstone { .. } => {
-                let refused = matches!(reason, Reason::StateNotAllowed | Reason::UnknownStore);
-                refused.then(|| "invalid state Tombstone".into())
+                (reason == Reason::StateNotAllowed).then(|| "invalid state Tombstone".into())
             }
             // pd-ctl names no store: whatever is Tombstone and empty goes.
             Action::RemoveTombstone { store } => match reason {
