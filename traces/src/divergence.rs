@@ -121,12 +121,16 @@ impl Divergence {
     fn write_outcomes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Sides { expected: left, actual: right } = &self.sides;
         let width = left.len().max(right.len()) + 1;
+        let words = |outcome: &Outcome| match &self.action {
+            Some(action) => action.answered(outcome),
+            None => outcome.to_string(),
+        };
         match (&self.expected, &self.actual) {
             (Some(expected), Some(actual)) if expected != actual => {
-                writeln!(f, "  {:width$} {expected}", format!("{left}:"))?;
-                writeln!(f, "  {:width$} {actual}", format!("{right}:"))
+                writeln!(f, "  {:width$} {}", format!("{left}:"), words(expected))?;
+                writeln!(f, "  {:width$} {}", format!("{right}:"), words(actual))
             }
-            (_, Some(actual)) => writeln!(f, "  outcome: {actual}"),
+            (_, Some(actual)) => writeln!(f, "  outcome: {}", words(actual)),
             (_, None) => Ok(()),
         }
     }

@@ -12,12 +12,21 @@
 
 use crate::action::Action;
 use crate::driver::AdminOperator;
-use crate::outcome::Reason;
+use crate::outcome::{Outcome, Reason};
 use crate::region::{RegionId, StoreId};
 
 const SUCCESS: &str = "Success!";
 
 impl Action {
+    /// `outcome` in words, and in pd-ctl's where somebody typed what is refused.
+    pub(crate) fn answered(&self, outcome: &Outcome) -> String {
+        let typed = match outcome {
+            Outcome::Refused(reason) => self.pd_ctl(*reason),
+            Outcome::Done(_) => None,
+        };
+        typed.map_or_else(|| outcome.to_string(), |words| format!("{outcome} (pd-ctl: \"{words}\")"))
+    }
+
     /// What pd-ctl answers where this is refused for `reason`; nothing where
     /// nobody types it there, where PD would not refuse it, and where PD knows
     /// several reasons for what is one here.
@@ -26,10 +35,8 @@ impl Action {
             Action::Decommission { store, .. } | Action::CancelDecommission { store } => {
                 to_leave(*store, reason)
             }
-            // PD reads the state before it looks for the store.
             Action::SetTombstone { .. } => {
-                let refused = matches!(reason, Reason::StateNotAllowed | Reason::UnknownStore);
-                refused.then(|| "invalid state Tombstone".into())
+                (reason == Reason::StateNotAllowed).then(|| "invalid state Tombstone".into())
             }
             // pd-ctl names no store: whatever is Tombstone and empty goes.
             Action::RemoveTombstone { store } => match reason {

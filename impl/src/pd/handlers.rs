@@ -94,9 +94,14 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
+    /// PD reads the state before it looks for the store (`server/api/store.go
+    /// SetStoreState`), so this is refused of a store that nobody knows as well.
     fn set_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
+        if self.guards.holds(Guard::TombstoneByPatrolAlone) {
+            return Err(PdRefusal::StateNotAllowed);
+        }
         let record = self.stores.record(store)?;
-        let next = record.declared_tombstone(self.guards)?;
+        let next = record.declared_tombstone();
         if next != record {
             self.put_store(step, next);
         }

@@ -107,11 +107,8 @@ impl StoreRecord {
 
     /// `state=Tombstone`, which PD took by hand until 4.x, whatever lived on
     /// the store (row 45).
-    pub(crate) fn declared_tombstone(self, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
-        if guards.holds(Guard::TombstoneByPatrolAlone) {
-            return Err(PdRefusal::StateNotAllowed);
-        }
-        Ok(StoreRecord { state: StoreState::Tombstone, ..self })
+    pub(crate) fn declared_tombstone(self) -> StoreRecord {
+        StoreRecord { state: StoreState::Tombstone, ..self }
     }
 
     /// Becomes Tombstone, if it was leaving and no region lists a peer there.

@@ -147,7 +147,7 @@ fn one_store_can_be_silent_while_no_time_passes() {
 fn nobody_declares_a_store_tombstone() {
     let mut pd = pd(5, &[1, 2, 3]);
     let declare = |store| PdInput::SetTombstone { store };
-    assert_eq!(refused(&mut pd, declare(9)), PdRefusal::StoreNotFound);
+    assert_eq!(refused(&mut pd, declare(9)), PdRefusal::StateNotAllowed, "whoever is named");
     assert_eq!(refused(&mut pd, declare(5)), PdRefusal::StateNotAllowed);
     decommission(&mut pd, 5);
     assert_eq!(refused(&mut pd, declare(5)), PdRefusal::StateNotAllowed);

@@ -16,7 +16,6 @@ pub use terminal::terminal;
 
 use crate::action::Action;
 use crate::file::{Header, Step, Trace, Verdict, VerdictResult};
-use crate::outcome::Outcome;
 use crate::view::View;
 use crate::words::joined;
 
@@ -38,15 +37,9 @@ fn action_words(action: &Action, before: Option<&View>) -> String {
     }
 }
 
-/// The outcome in words, and in pd-ctl's where somebody typed what is refused;
-/// nothing for a step of a scenario.
+/// The outcome in words; nothing for a step of a scenario.
 fn outcome_words(step: &Step) -> String {
-    let Some(outcome) = &step.outcome else { return String::new() };
-    let typed = match outcome {
-        Outcome::Refused(reason) => step.action.pd_ctl(*reason),
-        Outcome::Done(_) => None,
-    };
-    typed.map_or_else(|| outcome.to_string(), |words| format!("{outcome} (pd-ctl: \"{words}\")"))
+    step.outcome.as_ref().map_or_else(String::new, |outcome| step.action.answered(outcome))
 }
 
 /// The title, or the scenario's name if it has none.

@@ -2,7 +2,8 @@
 
 use rollcall_traces::render::{html, mermaid, terminal};
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Header, Outcome, Reason, RegionId, Scope, Step, StoreId, Trace,
+    Action, AdminOperator, Answer, Divergence, Header, Outcome, Reason, RegionId, Scope, Sides, Step,
+    StoreId, Trace,
 };
 
 use crate::arbitrary::action;
@@ -46,7 +47,7 @@ fn store_delete_and_cancel_delete() {
 #[test]
 fn tombstones_by_hand() {
     let set = said(&Action::SetTombstone { store: STORE });
-    assert_eq!(set, ["unknown_store: invalid state Tombstone", "state_not_allowed: invalid state Tombstone"]);
+    assert_eq!(set, ["state_not_allowed: invalid state Tombstone"]);
     let remove = said(&Action::RemoveTombstone { store: STORE });
     assert_eq!(
         remove,
@@ -120,6 +121,36 @@ fn the_words_stand_beside_what_was_typed_and_nowhere_else() {
     }
     trace.steps[0].outcome = Some(Outcome::DONE);
     assert!(!terminal(&trace).contains("pd-ctl"));
+}
+
+/// Where two sides part, each has its own words, and what both say has them once.
+#[test]
+fn a_divergence_tells_what_was_answered_to_what_was_typed() {
+    let report = |action, expected| {
+        let divergence = Divergence {
+            scenario: "typed".into(),
+            sides: Sides::MODEL_AND_IMPL,
+            step: 1,
+            action: Some(action),
+            expected: Some(expected),
+            actual: Some(Outcome::Refused(Reason::StoresNotEnough)),
+            differences: Vec::new(),
+            guards: Vec::new(),
+            prefix: Vec::new(),
+            command: None,
+        };
+        divergence.to_string().lines().skip(1).map(str::trim).map(String::from).collect::<Vec<_>>()
+    };
+    let typed = || Action::Decommission { store: STORE, force: false };
+    let words = "refused: stores_not_enough (pd-ctl: \"can not remove store 4 since the number of up stores \
+                 would be ... while need ...\")";
+    let refused = Outcome::Refused(Reason::StoreRemoved);
+    let removed = "model: refused: store_removed (pd-ctl: \"store 4 has been removed\")";
+    assert_eq!(report(typed(), refused), [removed, &format!("impl:  {words}")]);
+    assert_eq!(report(typed(), Outcome::DONE), ["model: done", &format!("impl:  {words}")]);
+    assert_eq!(report(typed(), Outcome::Refused(Reason::StoresNotEnough)), [format!("outcome: {words}")]);
+    let patrol = report(Action::CheckStores, Outcome::DONE);
+    assert_eq!(patrol, ["model: done", "impl:  refused: stores_not_enough"]);
 }
 
 proptest! {

@@ -310,7 +310,7 @@ fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
     world.refused(schedule(Answer::Given), Reason::NoLeader);
     world.refused(Action::Schedule { region: 77, answer: Answer::Given }, Reason::UnknownRegion);
     world.refused(Action::SetTombstone { store: 4 }, Reason::StateNotAllowed);
-    world.refused(Action::SetTombstone { store: 9 }, Reason::UnknownStore);
+    world.refused(Action::SetTombstone { store: 9 }, Reason::StateNotAllowed);
     world.refused(Action::StoreHeartbeat { store: 9 }, Reason::StoreDown);
     world.refused(Action::StoreSilent { store: 9 }, Reason::UnknownStore);
     world.refused(Action::RemoveTombstone { store: 4 }, Reason::NotTombstone);

@@ -91,12 +91,14 @@ pub(crate) fn cancel_decommission(draft: &mut Draft, store: StoreId) -> Result<(
     Ok(())
 }
 
-/// Until 4.x the state could be set to anything (row 45).
+/// Until 4.x the state could be set to anything (row 45). PD reads the state
+/// before it looks for the store (PD `server/api/store.go SetStoreState`).
 pub(crate) fn set_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    let known = record(draft, store)?;
+    present(draft)?;
     if draft.holds(Guard::TombstoneByPatrolAlone) {
         return Err(Reason::StateNotAllowed);
     }
+    let known = record(draft, store)?;
     put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
     Ok(())
 }
