@@ -117,6 +117,14 @@ impl<G: Guards> Cluster<G> {
         }
     }
 
+    /// Delivers messages of this type, and what they bring of it; all others wait.
+    pub(crate) fn deliver_first(&mut self, kind: MessageType) {
+        while let Some(at) = self.sent.iter().position(|message| message.raft_type() == Some(kind)) {
+            let message = self.sent.remove(at).expect("just seen");
+            let _ = self.step(message.to.store, Input::Message(message));
+        }
+    }
+
     /// The store's process ends and comes back.
     pub(crate) fn restart(&mut self, guards: G, store: StoreId) {
         let disk = self.stores.remove(&store).unwrap().into_engine();

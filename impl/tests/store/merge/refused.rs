@@ -77,7 +77,7 @@ fn prepare_merge_while_something_is_under_way() {
     let to_right = at(LEFT, Command::prepare_merge(right));
     // Leadership is being handed over.
     propose(&mut cluster, 1, LEFT, Command::TransferLeader { to: 2 }).unwrap();
-    cluster.deliver_only(&[MessageType::MsgTransferLeader]);
+    cluster.deliver_first(MessageType::MsgTransferLeader);
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::TransferringLeader);
     settle(&mut cluster);
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::NotLeader);
