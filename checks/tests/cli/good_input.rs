@@ -149,6 +149,7 @@ const FIELDS: &[&str] = &[
     "transitions_replayed",
     "replayed_steps",
     "probes_refused",
+    "probes_tried",
     "recovered_states",
     "reaching_states",
     "healed_within_scope",
