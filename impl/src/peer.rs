@@ -334,14 +334,20 @@ impl Peer {
         if step.guards.holds(Guard::MessageSizeBounded) {
             cut_to(&mut message, &region.range(), self.config.max_message_size);
         }
-        step.out.push(Output::Message(Message {
+        step.out.push(Output::Message(self.addressed(to, message)));
+    }
+
+    /// A raft message as it leaves for `to`.
+    pub(crate) fn addressed(&self, to: Member, message: eraftpb::Message) -> Message {
+        let region = self.storage().region();
+        Message {
             region: self.region,
             from: self.myself(),
             to,
             epoch: region.epoch,
             range: region.range(),
             payload: MessagePayload::Raft(Box::new(message)),
-        }));
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use raft::eraftpb::{self, MessageType};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
-use crate::message::{Message, MessagePayload};
 use crate::peer::Peer;
 use crate::region::{Member, PeerId, StoreId};
 use crate::step::{Failure, Step};
@@ -105,14 +104,6 @@ impl Peer {
         let mut message =
             eraftpb::Message { from: self.id, to: to.id, term, index: applied, ..Default::default() };
         message.set_msg_type(MessageType::MsgTransferLeader);
-        let region = self.storage().region();
-        step.out.push(Output::Message(Message {
-            region: self.region,
-            from: self.myself(),
-            to,
-            epoch: region.epoch,
-            range: region.range(),
-            payload: MessagePayload::Raft(Box::new(message)),
-        }));
+        step.out.push(Output::Message(self.addressed(to, message)));
     }
 }
