@@ -5,8 +5,9 @@
 //! met for the first time every probe must be refused, for the model's reason,
 //! with nothing changed. Which the implementation refused in an earlier state,
 //! and refuses by looking at parts that are the same here, is not tried again,
-//! but in one state of 64 ([`Touring::every_probe`] tries it everywhere). Steps that only lead to a new edge are driven and not
-//! compared: they were compared before, and both counts are reported.
+//! but in one state of 64 ([`Touring::every_probe`] tries it everywhere). Steps
+//! that only lead to a new edge are driven and not compared: they were compared
+//! before, and both counts are reported.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -111,8 +112,8 @@ pub fn conform<G: Guards + Send>(
         for tour in tours {
             let (total, stop) = (&total, &stop);
             scope.spawn(move || {
-                let (mut guide, mut tried) =
-                    (Guide::new(touring, guards, model, exploration), Tried::default());
+                let mut guide = Guide::new(touring, guards, model, exploration);
+                let mut tried = Tried::default();
                 let result = guide.follow(tour, &mut tried, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
                     !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
@@ -278,16 +279,8 @@ impl<'a, G: Guards> Guide<'a, G> {
         let (model, probed) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
         let anew = self.touring.every_probe || is_drawn(state);
-        let mut found = Ok(());
         let before = tried.tried();
-        model.each_untried(probed, tried, anew, |probes| match self.probe_with_all(state, probes) {
-            Ok(looked_at) => Some(looked_at),
-            Err(divergence) => {
-                found = Err(divergence);
-                None
-            }
-        });
-        found?;
+        model.each_untried(probed, tried, anew, |probes| self.probe_with_all(state, probes))?;
         if tried.tried() > before && !self.same_view(state) {
             return Err(self.which_probe_changed(state, &model.probes(probed)));
         }

@@ -124,7 +124,7 @@ impl Slots {
         Self(self.0 | slot.bit())
     }
 
-    pub(crate) fn and(self, other: Self) -> Self {
+    pub(crate) fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

@@ -237,49 +237,41 @@ impl Rollcall {
 
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
     pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
-        let mut probes = Vec::new();
-        self.each_probe(state, |action, reason| probes.push((action.clone(), reason)));
-        probes
-    }
-
-    /// Calls `each` for every probe.
-    pub fn each_probe(&self, state: &State, mut each: impl FnMut(&Action, Reason)) {
-        if let Some(known) = &self.known {
-            return known.steps.probe(&self.parts, &self.scope, self.guards, state, each);
-        }
         let mut universe = Vec::new();
         for section in actions::sections(self.parts.stores.len()) {
             probes::universe(&self.scope, self.seen(state), section, &mut universe);
         }
-        for action in &universe {
-            if let Outcome::Refused(reason) = self.step(state, action).1 {
-                each(action, reason);
-            }
-        }
+        let refused = |action: Action| match self.step(state, &action).1 {
+            Outcome::Refused(reason) => Some((action, reason)),
+            Outcome::Done(_) => None,
+        };
+        universe.into_iter().filter_map(refused).collect()
     }
 
     /// Calls `each` for every group of probes that `tried` does not know from
     /// another state with the same parts, or for every group if `anew`. It says
-    /// at what the implementation looked ([`Rollcall::looked_at`]), or, with
-    /// `None`, that there is no need to go on.
-    pub fn each_untried(
+    /// at what the implementation looked ([`Rollcall::looked_at`]).
+    ///
+    /// # Errors
+    /// The first of `each`, behind which nothing is tried.
+    pub fn each_untried<E>(
         &self,
         state: &State,
         tried: &mut Tried,
         anew: bool,
-        mut each: impl FnMut(&[(&Action, Reason)]) -> Option<LookedAt>,
-    ) {
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<LookedAt, E>,
+    ) -> Result<(), E> {
         match &self.known {
             Some(known) => {
                 let rules = (&*self.parts, &*self.scope, self.guards);
-                known.steps.probe_in_groups(rules, state, tried, anew, each);
+                known.steps.probe_in_groups(rules, state, tried, anew, each)
             }
             None => {
                 let probes = self.probes(state);
                 let probes: Vec<_> = probes.iter().map(|(action, reason)| (action, *reason)).collect();
-                if each(&probes).is_some() {
-                    tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, |_| 0);
-                }
+                each(&probes)?;
+                tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, |_| 0);
+                Ok(())
             }
         }
     }

@@ -35,6 +35,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
+    /// Where an action would be better placed, more is tried than need be, and nothing less.
     pub(crate) fn of(action: &Action) -> Self {
         match *action {
             Action::Vote { voter: to, .. }
@@ -42,32 +43,14 @@ impl Group {
             | Action::Propose { command: Command::TransferLeader { to }, .. } => Self::To(to),
             Action::Hold { from, message: Outgoing::RegionReport, .. } => Self::Hears(from),
             Action::Hold { to, .. } => Self::To(to),
-            Action::Campaign { .. }
-            | Action::ApplySnapshot { .. }
-            | Action::Apply { .. }
-            | Action::Read { .. }
-            | Action::AnswerRead { .. }
-            | Action::TimeoutNow { .. }
-            | Action::TransferTimeout { .. }
-            | Action::Propose { .. }
-            | Action::Crash { .. }
-            | Action::Restart { .. }
-            | Action::Destroy { .. } => Self::Alone,
             Action::AskSplit { .. } => Self::Asks,
             Action::TombstonePeer { store, .. } => Self::Disk(store),
             Action::StoreHeartbeat { store } | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
-            Action::StoreSilent { .. }
-            | Action::OperatorTimeout { .. }
-            | Action::CheckStores
-            | Action::PdRestart
-            | Action::Decommission { .. }
-            | Action::CancelDecommission { .. }
-            | Action::SetTombstone { .. }
-            | Action::RemoveTombstone { .. }
-            | Action::RemoveOperator { .. } => Self::Driver,
             Action::AddOperator { region, .. } | Action::Schedule { region, .. } => Self::Region(region),
             Action::Late { slot } => Self::Late(slot),
             Action::UnsafeRecover { .. } => Self::Everything,
+            _ if action.is_of_driver() => Self::Driver,
+            _ => Self::Alone,
         }
     }
 }

@@ -257,26 +257,6 @@ impl Steps {
         list
     }
 
-    /// Calls `each` for all of the universe that the rules refuse, and says why.
-    pub(crate) fn probe(
-        &self,
-        parts: &Parts,
-        scope: &Scope,
-        guards: GuardSet,
-        state: &State,
-        mut each: impl FnMut(&Action, Reason),
-    ) {
-        for section in sections(parts.stores.len()) {
-            for &number in self.lists.get(self.universe(parts, scope, state, section)) {
-                let effect = self.effect(parts, guards, state, number);
-                let outcome = effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome);
-                if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
-                    each(self.actions.get(number), reason);
-                }
-            }
-        }
-    }
-
     fn universe(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> u32 {
         let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
         self.list(&self.universes, parts, state, section, make)
@@ -284,15 +264,15 @@ impl Steps {
 
     /// Calls `each` for every group of probes that was not tried on the same
     /// parts, or for all of them if `anew`; it says at which parts the
-    /// implementation looked, or that there is no need to go on.
-    pub(crate) fn probe_in_groups(
+    /// implementation looked, or why nothing is tried any more.
+    pub(crate) fn probe_in_groups<E>(
         &self,
         (parts, scope, guards): (&Parts, &Scope, GuardSet),
         state: &State,
         tried: &mut Tried,
         anew: bool,
-        mut each: impl FnMut(&[(&Action, Reason)]) -> Option<LookedAt>,
-    ) {
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<LookedAt, E>,
+    ) -> Result<(), E> {
         let value = |slot| parts.value(state, state, slot);
         let mut probes = Vec::new();
         for section in sections(parts.stores.len()) {
@@ -307,16 +287,17 @@ impl Steps {
                         Ok(effect) => (effect.outcome, Some(effect.looked_at)),
                         Err((_, outcome)) => (outcome, None),
                     };
-                    looked_at = looked_at.zip(slots).map(|(all, slots)| all.and(slots));
+                    looked_at = looked_at.zip(slots).map(|(all, slots)| all.union(slots));
                     if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
                         probes.push((self.actions.get(number), reason));
                     }
                 }
-                let Some(looked) = each(&probes) else { return };
-                let looked_at = looked_at.map(|slots| looked.and(slots));
+                let looked = each(&probes)?;
+                let looked_at = looked_at.map(|slots| looked.union(slots));
                 tried.refuse(group, probes.iter().map(|(_, reason)| *reason), looked_at, value);
             }
         }
+        Ok(())
     }
 
     /// The numbers of the lists of the groups of a list.

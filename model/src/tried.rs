@@ -36,8 +36,8 @@ impl LookedAt {
         LookedAt(slots.chain(beside).fold(Slots::NONE, Slots::with))
     }
 
-    pub(crate) fn and(self, slots: Slots) -> Slots {
-        self.0.and(slots)
+    pub(crate) fn union(self, slots: Slots) -> Slots {
+        self.0.union(slots)
     }
 }
 
