@@ -28,6 +28,7 @@ enum Cost {
     Schedule,
     Silence,
     Timeout,
+    Push,
     PdRestart,
 }
 
@@ -55,7 +56,8 @@ fn cost(action: &Action) -> Cost {
         },
         Action::AskSplit { .. } => Cost::Split,
         Action::Read { .. } => Cost::Read,
-        Action::Decommission { .. }
+        Action::AddStore { .. }
+        | Action::Decommission { .. }
         | Action::CancelDecommission { .. }
         | Action::SetTombstone { .. }
         | Action::RemoveTombstone { .. }
@@ -66,6 +68,8 @@ fn cost(action: &Action) -> Cost {
         Action::Schedule { .. } => Cost::Schedule,
         Action::StoreSilent { .. } => Cost::Silence,
         Action::OperatorTimeout { .. } => Cost::Timeout,
+        Action::PushOperator { answer: Answer::Held, .. } => Cost::Late,
+        Action::PushOperator { .. } => Cost::Push,
         Action::PdRestart => Cost::PdRestart,
         Action::StoreHeartbeat { .. }
         | Action::CheckStores
@@ -99,6 +103,7 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
         Cost::Schedule => &mut budgets.schedules,
         Cost::Silence => &mut budgets.silences,
         Cost::Timeout => &mut budgets.timeouts,
+        Cost::Push => &mut budgets.pushes,
         Cost::PdRestart => &mut budgets.pd_restarts,
     })
 }
@@ -150,6 +155,7 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         schedules: all.schedules.saturating_sub(spent.schedules),
         silences: all.silences.saturating_sub(spent.silences),
         timeouts: all.timeouts.saturating_sub(spent.timeouts),
+        pushes: all.pushes.saturating_sub(spent.pushes),
         pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
     }
 }
@@ -240,9 +246,14 @@ impl Offer<'_> {
             }
         }
         for &region in pd.regions.keys() {
-            if pd.operators.contains_key(&region) {
+            if pd.operator(region).is_some() {
                 if self.left.timeouts > 0 {
                     self.actions.push(Action::OperatorTimeout { region });
+                }
+                if self.left.pushes > 0 && pd.operators.contains_key(&region) {
+                    // One that is pushed and lost was not pushed.
+                    let answers = self.answers().filter(|answer| *answer != Answer::Lost);
+                    self.actions.extend(answers.map(|answer| Action::PushOperator { region, answer }));
                 }
             } else if self.left.schedules > 0 {
                 for answer in self.answers() {

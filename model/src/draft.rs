@@ -157,6 +157,11 @@ impl<'m> Draft<'m> {
         self.parts.schedule_limit
     }
 
+    /// How many more may wait for their turn.
+    pub(crate) fn waiting_limit(&self) -> usize {
+        self.parts.waiting_limit
+    }
+
     /// Whether the driver takes the store to have too little space for another peer.
     pub(crate) fn is_full(&self, store: StoreId) -> bool {
         rules::seems_full(&self.parts.full, &self.parts.tight, store, self.guards())

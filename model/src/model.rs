@@ -358,7 +358,8 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
     state
 }
 
-/// A driver that has heard from every store and of no leader.
+/// A driver that has heard from every store but those that are still to join,
+/// and of no leader.
 fn first_driver(scope: &Scope) -> PlacementDriver {
     let mut pd = PlacementDriver { next_id: scope.next_id, ..PlacementDriver::default() };
     if scope.max_replicas > 0 {
@@ -368,7 +369,8 @@ fn first_driver(scope: &Scope) -> PlacementDriver {
             liveness: Liveness::Connected,
             full: scope.full.contains(store),
         };
-        pd.stores = scope.stores.iter().map(|store| (*store, record(store))).collect();
+        let known = scope.stores.iter().filter(|store| !scope.joining.contains(store));
+        pd.stores = known.map(|store| (*store, record(store))).collect();
         let known = |region: &Region| KnownRegion {
             region: region.clone(),
             leader: 0,

@@ -45,8 +45,12 @@ impl Group {
             Action::Hold { to, .. } => Self::To(to),
             Action::AskSplit { .. } => Self::Asks,
             Action::TombstonePeer { store, .. } => Self::Disk(store),
-            Action::StoreHeartbeat { store } | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
-            Action::AddOperator { region, .. } | Action::Schedule { region, .. } => Self::Region(region),
+            Action::StoreHeartbeat { store }
+            | Action::AddStore { store }
+            | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
+            Action::AddOperator { region, .. }
+            | Action::PushOperator { region, .. }
+            | Action::Schedule { region, .. } => Self::Region(region),
             Action::Late { slot } => Self::Late(slot),
             Action::UnsafeRecover { .. } => Self::Everything,
             _ if action.is_of_driver() => Self::Driver,
@@ -120,6 +124,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
     for store in all() {
         actions.push(Action::StoreHeartbeat { store });
         actions.push(Action::StoreSilent { store });
+        actions.push(Action::AddStore { store });
         actions.push(Action::Decommission { store, force: false });
         actions.push(Action::Decommission { store, force: true });
         actions.push(Action::CancelDecommission { store });
@@ -134,6 +139,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
             actions.push(Action::Hold { region, from: store, to: 0, message: Outgoing::RegionReport });
             for operator in [
                 AdminOperator::AddPeer { store },
+                AdminOperator::AddVoter { store },
                 AdminOperator::RemovePeer { store },
                 AdminOperator::TransferLeader { store },
             ] {
@@ -145,6 +151,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
             actions.push(Action::AddOperator { region, operator, answer });
         }
         actions.push(Action::Schedule { region, answer });
+        actions.push(Action::PushOperator { region, answer });
         actions.push(Action::OperatorTimeout { region });
         actions.push(Action::RemoveOperator { region });
         actions.push(Action::Hold {

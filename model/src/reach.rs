@@ -428,6 +428,9 @@ reaches! {
     /// PD has moved leadership off a store whose peer it cannot move.
     LeaderEvicted = "leadership moved off a store whose peer has nowhere to go":
         |seen| seen.pd().operators.values().any(|operator| operator.purpose == Purpose::EvictLeader),
+    /// An operator waits until fewer are under way.
+    OperatorWaits = "an operator that waits for its turn":
+        |seen| !seen.pd().waiting.is_empty(),
     /// A store has said that it is full.
     StoreFull = "a store too full":
         |seen| seen.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),

@@ -76,6 +76,8 @@ pub(crate) struct Parts {
     pub(crate) tight: Vec<StoreId>,
     /// How many operators the patrol may have under way.
     pub(crate) schedule_limit: usize,
+    /// How many more may wait for their turn.
+    pub(crate) waiting_limit: usize,
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
@@ -107,6 +109,7 @@ impl Parts {
                 0 => usize::MAX,
                 limit => usize::try_from(limit).unwrap_or(usize::MAX),
             },
+            waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),

@@ -162,7 +162,16 @@ pub enum Action {
         /// What becomes of the first order.
         answer: Answer,
     },
-    /// The region's operator has taken too long and is given up.
+    /// The placement driver sends the step of the region's operator once more
+    /// (PD `PushOperators`).
+    PushOperator {
+        /// The region.
+        region: RegionId,
+        /// What becomes of the order.
+        answer: Answer,
+    },
+    /// The region's operator has taken too long, or waited too long for its
+    /// turn, and is given up.
     OperatorTimeout {
         /// The region.
         region: RegionId,
@@ -172,6 +181,12 @@ pub enum Action {
     /// The placement driver ends and begins again: it knows no leader, no
     /// operator, and has heard from no store.
     PdRestart,
+    /// A store that is new to the placement driver registers (`tiup cluster
+    /// scale-out`; PD `PutStore`).
+    AddStore {
+        /// The store.
+        store: StoreId,
+    },
     /// pd-ctl `store delete`.
     Decommission {
         /// The store.
@@ -259,6 +274,7 @@ impl Action {
             | Action::RegionHeartbeat { store, .. }
             | Action::StoreHeartbeat { store }
             | Action::StoreSilent { store }
+            | Action::AddStore { store }
             | Action::Decommission { store, .. }
             | Action::CancelDecommission { store }
             | Action::SetTombstone { store }
@@ -280,6 +296,7 @@ impl Action {
                 stores
             }
             Action::Schedule { .. }
+            | Action::PushOperator { .. }
             | Action::OperatorTimeout { .. }
             | Action::RemoveOperator { .. }
             | Action::CheckStores
@@ -292,7 +309,8 @@ impl Action {
     pub fn is_typed(&self) -> bool {
         matches!(
             self,
-            Action::Decommission { .. }
+            Action::AddStore { .. }
+                | Action::Decommission { .. }
                 | Action::CancelDecommission { .. }
                 | Action::SetTombstone { .. }
                 | Action::RemoveTombstone { .. }
@@ -312,6 +330,7 @@ impl Action {
                 | Action::OperatorTimeout { .. }
                 | Action::CheckStores
                 | Action::PdRestart
+                | Action::AddStore { .. }
                 | Action::Decommission { .. }
                 | Action::CancelDecommission { .. }
                 | Action::SetTombstone { .. }

@@ -141,6 +141,7 @@ fn readable_driver(pd: &PlacementDriver) -> Value {
             number_objects(operator, "steps", 0);
         }
     }
+    number_objects(&mut fields, "waiting", 0);
     Value::Object(fields)
 }
 

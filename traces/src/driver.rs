@@ -27,12 +27,36 @@ pub struct PlacementDriver {
     /// What it is doing, at most one thing a region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operators: BTreeMap<RegionId, Operator>,
+    /// What it will do once fewer are under way, first come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingOperator>,
+}
+
+/// An operator that waits for its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WaitingOperator {
+    /// The region.
+    pub region: RegionId,
+    /// The plan.
+    pub operator: Operator,
 }
 
 impl PlacementDriver {
     /// Whether there is none.
     pub fn is_absent(&self) -> bool {
         self.next_id == 0
+    }
+
+    /// The region's operator, under way or waiting.
+    pub fn operator(&self, region: RegionId) -> Option<&Operator> {
+        let waiting = || self.waiting.iter().find(|waiting| waiting.region == region);
+        self.operators.get(&region).or_else(|| waiting().map(|waiting| &waiting.operator))
+    }
+
+    /// Every operator with its region, those that wait last.
+    pub fn all_operators(&self) -> impl Iterator<Item = (RegionId, &Operator)> {
+        let running = self.operators.iter().map(|(region, operator)| (*region, operator));
+        running.chain(self.waiting.iter().map(|waiting| (waiting.region, &waiting.operator)))
     }
 
     /// The regions that list a peer on the store.
@@ -152,6 +176,8 @@ pub enum Purpose {
     EvictLeader,
     /// pd-ctl `operator add add-peer`.
     AdminAddPeer,
+    /// The same without the way over a learner.
+    AdminAddVoter,
     /// pd-ctl `operator add remove-peer`.
     AdminRemovePeer,
     /// pd-ctl `operator add transfer-leader`.
@@ -166,6 +192,7 @@ impl Purpose {
         matches!(
             self,
             Purpose::AdminAddPeer
+                | Purpose::AdminAddVoter
                 | Purpose::AdminRemovePeer
                 | Purpose::AdminTransferLeader
                 | Purpose::AdminSplitRegion
@@ -184,6 +211,7 @@ impl Purpose {
             Purpose::ReplaceRuleOfflinePeer => "replace-rule-offline-peer",
             Purpose::EvictLeader => "evict-leader",
             Purpose::AdminAddPeer => "admin-add-peer",
+            Purpose::AdminAddVoter => "admin-add-voter",
             Purpose::AdminRemovePeer => "admin-remove-peer",
             Purpose::AdminTransferLeader => "admin-transfer-leader",
             Purpose::AdminSplitRegion => "admin-split-region",
@@ -219,6 +247,8 @@ pub enum OperatorStep {
     AddLearner(Seat),
     /// A learner becomes a voter.
     PromoteLearner(Seat),
+    /// A new voter, at once (TinyKV, and PD before it knew learners).
+    AddPeer(Seat),
     /// A peer leaves.
     RemovePeer(Seat),
     /// Learners become voters and voters learners, in a joint configuration.
@@ -268,6 +298,11 @@ pub enum AdminOperator {
         /// The store.
         store: StoreId,
     },
+    /// A new voter on the store, at once.
+    AddVoter {
+        /// The store.
+        store: StoreId,
+    },
     /// The peer on the store leaves.
     RemovePeer {
         /// The store.
@@ -290,6 +325,7 @@ impl AdminOperator {
     pub fn store(&self) -> Option<StoreId> {
         match self {
             AdminOperator::AddPeer { store }
+            | AdminOperator::AddVoter { store }
             | AdminOperator::RemovePeer { store }
             | AdminOperator::TransferLeader { store } => Some(*store),
             AdminOperator::Split { .. } => None,

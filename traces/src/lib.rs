@@ -34,7 +34,7 @@ pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, Sides};
 pub use driver::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
-    Purpose, Seat, StoreState,
+    Purpose, Seat, StoreState, WaitingOperator,
 };
 pub use face::{Extent, Face};
 pub use file::{

@@ -278,6 +278,8 @@ pub enum Reason {
     StateNotAllowed,
     /// Only the record of a Tombstone store can be removed.
     NotTombstone,
+    /// PD has a record of the store.
+    StoreExists,
     /// A region lists a peer on the store (row 45).
     StoreHasRegions,
     /// No store that is leaving is empty.
@@ -407,6 +409,7 @@ impl Reason {
         Reason::StoresNotEnough,
         Reason::StateNotAllowed,
         Reason::NotTombstone,
+        Reason::StoreExists,
         Reason::StoreHasRegions,
         Reason::NothingToBury,
         Reason::UnknownRegion,

@@ -62,6 +62,12 @@ pub struct Scope {
     /// time (PD `replica-schedule-limit`); 0 for as many as it likes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub schedule_limit: u64,
+    /// How many more of its own wait for their turn; beyond that it makes none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting_limit: u64,
+    /// The stores that the placement driver has no record of at first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joining: Vec<StoreId>,
     /// What an administrator may type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub admin: Vec<Action>,
@@ -150,6 +156,9 @@ pub struct Budgets {
     pub silences: u8,
     /// Operators that are given up.
     pub timeouts: u8,
+    /// Orders that are sent once more.
+    #[serde(skip_serializing_if = "is_none")]
+    pub pushes: u8,
     /// Ends of the placement driver's process.
     pub pd_restarts: u8,
 }
@@ -201,7 +210,8 @@ impl Scope {
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
     /// there is no region or round size, the placement driver would allot an id
     /// that is in use or has none to allot, the keys of a split are none, empty
-    /// or out of order, a disk hangs of no store, or an administrator is to type
+    /// or out of order, a disk hangs of no store, a store that is to join has a
+    /// peer, or an administrator is to type
     /// what nobody can.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
@@ -269,6 +279,17 @@ impl Scope {
         }
         if has_repeats(&scarce) {
             return Err("a full store is named twice".into());
+        }
+        for store in &self.joining {
+            if !stores.contains(store) {
+                return Err(format!("store {store} is to join, and it is not among the stores {stores:?}"));
+            }
+            if self.regions.iter().any(|region| region.member_on(*store).is_some()) {
+                return Err(format!("store {store} is to join, and it has a peer already"));
+            }
+        }
+        if has_repeats(&self.joining) {
+            return Err("a store that is to join is named twice".into());
         }
         for action in &self.admin {
             if !action.is_typed() {

@@ -77,7 +77,9 @@ impl Action {
             },
             Action::Hold { message: Outgoing::RegionReport, .. } => Touched::none(),
             // An order reaches whom the driver takes for the leader.
-            Action::Schedule { region, .. } | Action::AddOperator { region, .. } => {
+            Action::Schedule { region, .. }
+            | Action::PushOperator { region, .. }
+            | Action::AddOperator { region, .. } => {
                 let leader = before.pd().regions.get(&region).and_then(|known| known.leader());
                 leader.map_or_else(Touched::none, |leader| Touched::one(region, leader.store))
             }
@@ -110,6 +112,7 @@ impl Action {
             | Action::OperatorTimeout { .. }
             | Action::CheckStores
             | Action::PdRestart
+            | Action::AddStore { .. }
             | Action::Decommission { .. }
             | Action::CancelDecommission { .. }
             | Action::SetTombstone { .. }

@@ -52,9 +52,13 @@ impl fmt::Display for Action {
             Action::StoreHeartbeat { store } => write!(f, "StoreHeartbeat store {store}"),
             Action::StoreSilent { store } => write!(f, "StoreSilent store {store}"),
             Action::Schedule { region, answer } => write!(f, "Schedule region {region}{}", fate(*answer)),
+            Action::PushOperator { region, answer } => {
+                write!(f, "PushOperator region {region}{}", fate(*answer))
+            }
             Action::OperatorTimeout { region } => write!(f, "OperatorTimeout region {region}"),
             Action::CheckStores => f.write_str("CheckStores"),
             Action::PdRestart => f.write_str("PdRestart"),
+            Action::AddStore { store } => write!(f, "AddStore store {store}"),
             Action::Decommission { store, force } => {
                 write!(f, "Decommission store {store}{}", if *force { ", physically destroyed" } else { "" })
             }

@@ -165,6 +165,8 @@ impl Scenario {
             full: Vec::new(),
             tight: Vec::new(),
             schedule_limit: 0,
+            waiting_limit: 0,
+            joining: Vec::new(),
             admin: Vec::new(),
             keys: Vec::new(),
             campaigners: Vec::new(),

@@ -73,15 +73,17 @@ impl<G: Guards> Driver<G> {
                 0 => usize::MAX,
                 limit => usize::try_from(limit).unwrap_or(usize::MAX),
             },
-            waiting_limit: 0,
+            waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),
             ..PdConfig::DEFAULT
         };
         let pd = PlacementDriver::open(config, guards, PdMemoryEngine::new());
         let pd = pd.expect("a sound configuration");
         let mut whole = Whole { pd, full: scope.full.clone(), tight: Vec::new() };
         let regions: Vec<Region> = scope.regions.iter().map(convert::to_region).collect();
-        whole.pd.bootstrap(&scope.stores, &regions, scope.next_id).expect("an empty driver begins");
-        for store in &scope.stores {
+        let known: Vec<StoreId> =
+            scope.stores.iter().copied().filter(|store| !scope.joining.contains(store)).collect();
+        whole.pd.bootstrap(&known, &regions, scope.next_id).expect("an empty driver begins");
+        for store in &known {
             whole.pd.step(whole.heartbeat(*store)).expect("a store of the scope is known");
         }
         whole.tight = scope.tight.clone();
@@ -154,16 +156,25 @@ impl<G: Guards> World<G> {
         let told = match *action {
             Action::RegionHeartbeat { region, store, answer } => {
                 let report = self.report(region, store)?;
-                return self.order(PdInput::RegionHeartbeat(report), answer);
+                return self.order(region, PdInput::RegionHeartbeat(report), answer);
             }
-            Action::Schedule { region, answer } => return self.order(PdInput::Schedule { region }, answer),
+            Action::Schedule { region, answer } => {
+                return self.order(region, PdInput::Schedule { region }, answer);
+            }
+            Action::PushOperator { region, answer } => {
+                return self.order(region, PdInput::Push { region }, answer);
+            }
             Action::AddOperator { region, ref operator, answer } => {
                 let operator = convert::driver::to_admin_operator(operator);
-                return self.order(PdInput::AddOperator { region, operator }, answer);
+                return self.order(region, PdInput::AddOperator { region, operator }, answer);
             }
             Action::StoreHeartbeat { store } => {
                 self.up(store)?;
                 self.driver.whole()?.heartbeat(store)
+            }
+            Action::AddStore { store } => {
+                self.up(store)?;
+                PdInput::AddStore { store }
             }
             Action::PdRestart => return self.restart_driver().map(|()| Returned::Nothing),
             Action::StoreSilent { store } => PdInput::StoreSilent { store },
@@ -180,10 +191,10 @@ impl<G: Guards> World<G> {
     }
 
     /// The driver is told something. What it orders is not sent yet.
-    fn tell(&mut self, input: PdInput) -> Result<Option<Dispatch>, Reason> {
+    fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
         let outputs = self.driver.step(input)?;
         self.changed |= self.driver.refresh();
-        Ok(outputs.into_iter().find_map(|output| match output {
+        Ok(outputs.into_iter().filter_map(|output| match output {
             PdOutput::Dispatch(dispatch) => Some(dispatch),
             _ => None,
         }))
@@ -205,7 +216,7 @@ impl<G: Guards> World<G> {
             let refused = pd.clone().step(abandon()).err().and_then(|error| error.refusal());
             return Err(refused.map_or(down, convert::driver::reason));
         }
-        self.tell(abandon())?;
+        self.tell(abandon()).map(drop)?;
         Ok(reporting)
     }
 
@@ -261,9 +272,11 @@ impl<G: Guards> World<G> {
         self.tell(PdInput::RegionHeartbeat(report)).map(drop)
     }
 
-    /// The driver is told something, and its order sent.
-    fn order(&mut self, input: PdInput, answer: Answer) -> Result<Returned, Reason> {
-        let order = self.tell(input)?;
+    /// The driver is told something of a region, and its order for that region
+    /// sent. Another whose operator has its turn by that is sent nothing: PD's
+    /// order to it is lost, and the next one says the same.
+    fn order(&mut self, region: RegionId, input: PdInput, answer: Answer) -> Result<Returned, Reason> {
+        let order = self.tell(input)?.find(|order| order.region == region);
         Ok(self.send(order, answer))
     }
 

@@ -323,9 +323,11 @@ impl<G: Guards> World<G> {
             | Action::AddOperator { .. }
             | Action::StoreHeartbeat { .. }
             | Action::StoreSilent { .. }
+            | Action::PushOperator { .. }
             | Action::OperatorTimeout { .. }
             | Action::CheckStores
             | Action::PdRestart
+            | Action::AddStore { .. }
             | Action::Decommission { .. }
             | Action::CancelDecommission { .. }
             | Action::SetTombstone { .. }

@@ -46,6 +46,8 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         full: Vec::new(),
         tight: Vec::new(),
         schedule_limit: 0,
+        waiting_limit: 0,
+        joining: Vec::new(),
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

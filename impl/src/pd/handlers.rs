@@ -292,7 +292,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     fn push(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
         self.known(region)?;
-        self.operators.get(region).ok_or(PdRefusal::OperatorNotFound)?;
+        if !self.operators.is_running(region) {
+            return Err(PdRefusal::OperatorNotFound);
+        }
         self.dispatch(step, region, false);
         self.start_waiting(step);
         Ok(())
@@ -307,10 +309,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn time_out(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
-        if self.guards.holds(Guard::OperatorsTimeOut) {
-            return self.end_operator(step, region, OperatorEnd::Timeout);
+        let operator = self.operators.get(region).ok_or(PdRefusal::OperatorNotFound)?;
+        if !self.guards.holds(Guard::OperatorsTimeOut) {
+            return Ok(());
         }
-        self.operators.get(region).map(drop).ok_or(PdRefusal::OperatorNotFound)
+        let end = if operator.is_waiting() { OperatorEnd::Expired } else { OperatorEnd::Timeout };
+        self.end_operator(step, region, end)
     }
 
     fn end_operator(&mut self, step: &mut PdStep, region: RegionId, end: OperatorEnd) -> Decision {

@@ -54,7 +54,8 @@ pub enum PdInput {
     },
     /// Time passes.
     Tick,
-    /// So much time passes that the region's operator is given up.
+    /// So much time passes that the region's operator is given up: it has run,
+    /// or waited for its turn, for too long.
     OperatorTimeout {
         /// The region.
         region: RegionId,

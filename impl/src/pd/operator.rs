@@ -187,6 +187,11 @@ impl Operator {
         self.steps.get(self.done)
     }
 
+    /// Whether its turn has not come yet.
+    pub fn is_waiting(&self) -> bool {
+        self.started_at.is_none()
+    }
+
     /// Passes over the steps that the region shows to be done.
     pub(crate) fn advance(&mut self, known: &KnownRegion) {
         while self.step().is_some_and(|step| step.is_finished(known)) {

@@ -41,6 +41,11 @@ impl Operators {
         self.running.get(&region).or_else(waiting)
     }
 
+    /// Whether the region's operator is under way.
+    pub(crate) fn is_running(&self, region: RegionId) -> bool {
+        self.running.contains_key(&region)
+    }
+
     /// All, by region, the running first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Operator> {
         self.running.values().chain(&self.waiting)

@@ -63,7 +63,9 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
 /// The peer that the operator added was ended by hand (tikv-ctl): its store
 /// refuses it for ever, and PD waits until the operator has taken too long.
 fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool {
-    let Some(OperatorStep::AddLearner(seat)) = operator.step() else { return false };
+    let Some(OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)) = operator.step() else {
+        return false;
+    };
     let ended = |peer: &Peer| peer.state == PeerState::Tombstone && peer.id >= seat.peer;
     seen.peer(seat.store, region).is_some_and(ended)
 }
@@ -73,7 +75,7 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let pd = seen.pd();
     let mut regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let hung = pd.operators.iter().find(|(region, _)| is_owed(seen, **region)).map(|(&region, operator)| {
+    let hung = pd.all_operators().find(|(region, _)| is_owed(seen, *region)).map(|(region, operator)| {
         let what = format!("its operator never ends: {operator}");
         Missed { goal: Goal::OperatorsEnd, region, what }
     });

@@ -18,7 +18,8 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         Action::Vote { answer, .. }
         | Action::Replicate { answer, .. }
         | Action::RegionHeartbeat { answer, .. }
-        | Action::Schedule { answer, .. } => *answer == Answer::Given,
+        | Action::Schedule { answer, .. }
+        | Action::PushOperator { answer, .. } => *answer == Answer::Given,
         Action::Campaign { .. }
         | Action::ApplySnapshot { .. }
         | Action::Apply { .. }
@@ -41,6 +42,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::PdRestart
         | Action::Read { .. }
         | Action::AskSplit { .. }
+        | Action::AddStore { .. }
         | Action::Decommission { .. }
         | Action::CancelDecommission { .. }
         | Action::SetTombstone { .. }

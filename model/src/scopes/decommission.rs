@@ -5,6 +5,7 @@
 //! driver allots from 10 on, so the first new peer is peer 10. It has heard
 //! from every store and, once, from the leader.
 
+mod arrivals;
 mod by_hand;
 mod limits;
 mod merges;
@@ -39,8 +40,12 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         by_hand::forced_by_hand(standard),
         limits::target_full_by_share(standard),
         limits::patrol_limited(standard),
+        limits::operators_wait(standard),
         limits::two_of_three_replicas_leave(standard),
         limits::crash_and_election_while_a_store_leaves(standard),
+        arrivals::new_store_joins(standard),
+        arrivals::voter_added_at_once(standard),
+        arrivals::order_repeated(standard),
         merges::merge_racing_a_decommission(standard),
         merges::target_led_by_who_lags(standard),
     ]
@@ -83,7 +88,7 @@ pub(super) fn leaves(store: StoreId) -> Action {
     Action::Decommission { store, force: false }
 }
 
-fn scheduled() -> Action {
+pub(super) fn scheduled() -> Action {
     Action::Schedule { region: REGION, answer: Answer::Given }
 }
 
@@ -97,6 +102,13 @@ pub(super) fn successor_joined(scope: Scope, on: StoreId) -> Scope {
     let round = || round(REGION, on);
     let snapshot = Action::ApplySnapshot { region: REGION, store: on };
     behind(committed, [apply(REGION, 1), round(), round(), snapshot, round()])
+}
+
+/// Of a region with two replicas: the joint configuration in which the one gives
+/// way to its successor is entered, and the leader knows it.
+pub(super) fn joint_entered(scope: Scope, on: StoreId) -> Scope {
+    let joined = behind(successor_joined(scope, on), [reported(REGION, 1)]);
+    behind(joined, [round(REGION, 2), round(REGION, on), apply(REGION, 1)])
 }
 
 fn operator(region: RegionId, operator: AdminOperator) -> Action {

@@ -128,6 +128,7 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::StoresNotEnough,
     Reason::StateNotAllowed,
     Reason::NotTombstone,
+    Reason::StoreExists,
     Reason::StoreHasRegions,
     Reason::NothingToBury,
     Reason::UnknownRegion,
@@ -271,7 +272,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 17] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 18] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -289,6 +290,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 17] {
         (budgets.schedules, "operator of the patrol", "operators of the patrol"),
         (budgets.silences, "silence of a store", "silences of stores"),
         (budgets.timeouts, "operator given up", "operators given up"),
+        (budgets.pushes, "order sent once more", "orders sent once more"),
         (budgets.pd_restarts, "restart of the placement driver", "restarts of the placement driver"),
     ]
 }
@@ -359,6 +361,8 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         full: Vec::new(),
         tight: Vec::new(),
         schedule_limit: 0,
+        waiting_limit: 0,
+        joining: Vec::new(),
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

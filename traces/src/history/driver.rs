@@ -32,7 +32,7 @@ impl Fold<'_> {
         if before.regions != after.regions {
             self.belief_goes_on(before, after);
         }
-        if before.operators != after.operators {
+        if before.operators != after.operators || before.waiting != after.waiting {
             self.plans(action, before, after);
         }
         if (&before.stores, &before.regions) != (&after.stores, &after.regions) {
@@ -121,8 +121,8 @@ impl Fold<'_> {
             Action::Schedule { region, .. } | Action::AddOperator { region, .. } => Some(*region),
             _ => None,
         };
-        for (&region, old) in &before.operators {
-            let displaced = match after.operators.get(&region) {
+        for (region, old) in before.all_operators() {
+            let displaced = match after.operator(region) {
                 Some(new) => !same_plan(old, new) && new.purpose.is_admin() <= old.purpose.is_admin(),
                 None => asks == Some(region),
             };
@@ -130,8 +130,8 @@ impl Fold<'_> {
                 self.breach(Breach::OperatorDisplaced { region });
             }
         }
-        for (&region, new) in &after.operators {
-            let is_new = before.operators.get(&region).is_none_or(|old| !same_plan(old, new));
+        for (region, new) in after.all_operators() {
+            let is_new = before.operator(region).is_none_or(|old| !same_plan(old, new));
             let Some(known) = before.regions.get(&region).filter(|_| is_new) else { continue };
             if let Some((store, peer)) = takes_the_majority(&before.stores, known, new) {
                 self.breach(Breach::UnsafePlan { region, store, peer });
@@ -196,7 +196,9 @@ fn takes_the_majority(
     let mut taken = None;
     for step in &plan.steps {
         let (joins, leaves, takes) = match step {
-            OperatorStep::PromoteLearner(seat) => (std::slice::from_ref(seat), &[][..], true),
+            OperatorStep::PromoteLearner(seat) | OperatorStep::AddPeer(seat) => {
+                (std::slice::from_ref(seat), &[][..], true)
+            }
             OperatorStep::RemovePeer(seat) => (&[][..], std::slice::from_ref(seat), true),
             OperatorStep::EnterJoint { promote, demote } => (&promote[..], &demote[..], true),
             // Who leaves here was taken when the joint configuration was entered.

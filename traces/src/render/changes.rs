@@ -331,8 +331,11 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Op
         },
         Action::RegionHeartbeat { store, .. }
         | Action::StoreHeartbeat { store }
+        | Action::AddStore { store }
         | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Driver)),
-        Action::Schedule { .. } | Action::AddOperator { .. } => (Some(Driver), None),
+        Action::Schedule { .. } | Action::PushOperator { .. } | Action::AddOperator { .. } => {
+            (Some(Driver), None)
+        }
         action if action.is_of_driver() => (Some(Driver), None),
         Action::Propose { store, .. } => (Some(Store(*store)), None),
         other => (other.stores().first().copied().map(Store), None),

@@ -30,10 +30,12 @@ pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec
             _ => {}
         }
     }
-    for region in was.operators.keys().chain(is.operators.keys()).collect::<BTreeSet<_>>() {
-        match (was.operators.get(region), is.operators.get(region)) {
-            (old, Some(new)) if old != Some(new) => {
-                lines.push(format!("PD: operator of region {region}: {new}"));
+    let planned = was.all_operators().chain(is.all_operators());
+    for region in planned.map(|(region, _)| region).collect::<BTreeSet<_>>() {
+        let (started, starts) = (was.operators.contains_key(&region), is.operators.contains_key(&region));
+        match (was.operator(region), is.operator(region)) {
+            (old, Some(new)) if old != Some(new) || started != starts => {
+                lines.push(format!("PD: operator of region {region}: {new}{}", its_turn(starts)));
             }
             (Some(old), None) => {
                 lines.push(format!("PD: operator of region {region} has ended: {}", old.purpose))
@@ -52,10 +54,16 @@ pub(super) fn driver_words(pd: &PlacementDriver) -> String {
         _ => format!("store {store}: {known}, {}", known.liveness),
     }));
     lines.extend(pd.regions.values().map(believed));
-    lines.extend(
-        pd.operators.iter().map(|(region, operator)| format!("operator of region {region}: {operator}")),
-    );
+    lines.extend(pd.all_operators().map(|(region, operator)| {
+        let turn = its_turn(pd.operators.contains_key(&region));
+        format!("operator of region {region}: {operator}{turn}")
+    }));
     lines.join("\n")
+}
+
+/// Nothing of one that is under way: most are.
+fn its_turn(runs: bool) -> &'static str {
+    if runs { "" } else { ", waiting for its turn" }
 }
 
 /// The region, its leader, and who is not well.

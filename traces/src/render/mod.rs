@@ -63,6 +63,12 @@ fn about(header: &Header) -> Vec<String> {
         if scope.schedule_limit > 0 {
             driver.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
         }
+        if scope.waiting_limit > 0 {
+            driver.push_str(&format!("; {} more may wait", scope.waiting_limit));
+        }
+        if !scope.joining.is_empty() {
+            driver.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
+        }
         lines.push(driver);
     }
     if !scope.hung.is_empty() {

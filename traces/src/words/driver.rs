@@ -56,6 +56,7 @@ impl fmt::Display for OperatorStep {
             OperatorStep::TransferLeader { to } => write!(f, "transfer leader to store {to}"),
             OperatorStep::AddLearner(seat) => write!(f, "add learner {seat}"),
             OperatorStep::PromoteLearner(seat) => write!(f, "promote learner {seat}"),
+            OperatorStep::AddPeer(seat) => write!(f, "add peer {seat}"),
             OperatorStep::RemovePeer(seat) => write!(f, "remove peer {seat}"),
             OperatorStep::EnterJoint { promote, demote } => {
                 write!(f, "enter joint (promote {{{}}}, ", joined(promote, " "))?;
@@ -91,6 +92,7 @@ impl fmt::Display for AdminOperator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AdminOperator::AddPeer { store } => write!(f, "add-peer on store {store}"),
+            AdminOperator::AddVoter { store } => write!(f, "add-peer on store {store}, at once"),
             AdminOperator::RemovePeer { store } => write!(f, "remove-peer on store {store}"),
             AdminOperator::TransferLeader { store } => write!(f, "transfer-leader to store {store}"),
             AdminOperator::Split { keys } => write!(f, "split-region at {}", joined(keys, ", ")),

@@ -80,6 +80,7 @@ fn order() -> impl Strategy<Value = Order> {
 fn admin_operator() -> impl Strategy<Value = AdminOperator> {
     prop_oneof![
         number().prop_map(|store| AdminOperator::AddPeer { store }),
+        number().prop_map(|store| AdminOperator::AddVoter { store }),
         number().prop_map(|store| AdminOperator::RemovePeer { store }),
         number().prop_map(|store| AdminOperator::TransferLeader { store }),
         vec(key(), 0..3).prop_map(|keys| AdminOperator::Split { keys }),
@@ -149,6 +150,8 @@ fn driver_action() -> impl Strategy<Value = Action> {
         number().prop_map(|store| Action::StoreSilent { store }),
         (number(), answer()).prop_map(|(region, answer)| Action::Schedule { region, answer }),
         number().prop_map(|region| Action::OperatorTimeout { region }),
+        (number(), answer()).prop_map(|(region, answer)| Action::PushOperator { region, answer }),
+        number().prop_map(|store| Action::AddStore { store }),
         Just(Action::CheckStores),
         Just(Action::PdRestart),
         (number(), any::<bool>()).prop_map(|(store, force)| Action::Decommission { store, force }),
@@ -325,6 +328,7 @@ fn step() -> impl Strategy<Value = OperatorStep> {
         number().prop_map(|to| OperatorStep::TransferLeader { to }),
         seat().prop_map(OperatorStep::AddLearner),
         seat().prop_map(OperatorStep::PromoteLearner),
+        seat().prop_map(OperatorStep::AddPeer),
         seat().prop_map(OperatorStep::RemovePeer),
         (seats(), seats()).prop_map(|(promote, demote)| OperatorStep::EnterJoint { promote, demote }),
         (seats(), seats()).prop_map(|(promote, demote)| OperatorStep::LeaveJoint { promote, demote }),
@@ -347,6 +351,7 @@ pub(crate) fn purpose() -> impl Strategy<Value = Purpose> {
         Purpose::ReplaceRuleOfflinePeer,
         Purpose::EvictLeader,
         Purpose::AdminAddPeer,
+        Purpose::AdminAddVoter,
         Purpose::AdminRemovePeer,
         Purpose::AdminTransferLeader,
         Purpose::AdminSplitRegion,
@@ -389,15 +394,17 @@ fn driver() -> impl Strategy<Value = PlacementDriver> {
         btree_map(number(), known_store(), 0..3),
         btree_map(number(), known_region(), 0..3),
         btree_map(number(), operator(), 0..3),
+        vec((number(), operator()), 0..3),
     );
     prop_oneof![
         1 => Just(PlacementDriver::default()),
         1 => next_id().prop_map(toy::allotter),
-        3 => whole.prop_map(|(next_id, stores, regions, operators)| PlacementDriver {
+        3 => whole.prop_map(|(next_id, stores, regions, operators, waiting)| PlacementDriver {
             next_id,
             stores,
             regions,
             operators,
+            waiting: waiting.into_iter().map(|(region, operator)| WaitingOperator { region, operator }).collect(),
         }),
     ]
 }

@@ -213,6 +213,7 @@ fn whole_driver() -> PlacementDriver {
         OperatorStep::LeaveJoint { promote: vec![seat(4)], demote: vec![seat(3)] },
         OperatorStep::RemovePeer(seat(3)),
         OperatorStep::Split { keys: vec!["m".into()], start: "a".into(), end: "z".into() },
+        OperatorStep::AddPeer(seat(5)),
     ];
     let epoch = Epoch { conf_ver: 1, version: 1 };
     let operator = Operator { purpose: Purpose::ReplaceRuleOfflinePeer, epoch, steps, done: 1 };
@@ -220,7 +221,8 @@ fn whole_driver() -> PlacementDriver {
         next_id: 10,
         stores: [(3, known)].into(),
         regions: [(1, believed)].into(),
-        operators: [(1, operator)].into(),
+        operators: [(1, operator.clone())].into(),
+        waiting: vec![WaitingOperator { region: 2, operator }],
     }
 }
 
@@ -267,7 +269,7 @@ const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
     ("operators/1/epoch/conf_ver", |pd| operator(pd).epoch.conf_ver = 2),
     ("operators/1/epoch/version", |pd| operator(pd).epoch.version = 2),
     ("operators/1/done", |pd| operator(pd).done = 2),
-    ("operators/1/steps/6", |pd| drop(operator(pd).steps.pop())),
+    ("operators/1/steps/7", |pd| drop(operator(pd).steps.pop())),
     ("operators/1/steps/0/transfer_leader/to", |pd| {
         operator(pd).steps[0] = OperatorStep::TransferLeader { to: 2 };
     }),
@@ -300,6 +302,13 @@ const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
         let OperatorStep::Split { end, .. } = &mut operator(pd).steps[6] else { unreachable!() };
         *end = Key::empty();
     }),
+    ("operators/1/steps/7/add_peer/store", |pd| {
+        operator(pd).steps[7] = OperatorStep::AddPeer(Seat { store: 4, peer: 5 });
+    }),
+    ("waiting", |pd| pd.waiting.clear()),
+    ("waiting/1", |pd| pd.waiting.push(pd.waiting[0].clone())),
+    ("waiting/0/region", |pd| pd.waiting[0].region = 3),
+    ("waiting/0/operator/done", |pd| pd.waiting[0].operator.done = 2),
 ];
 
 #[test]

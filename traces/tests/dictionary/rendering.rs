@@ -142,6 +142,7 @@ fn decommissioning() -> View {
         stores: (1..=4).map(|store| (store, known)).collect(),
         regions: [(1, believed)].into(),
         operators: Default::default(),
+        waiting: Vec::new(),
     };
     View { stores: (1..=4).map(store).collect(), held: Vec::new(), pd }
 }
@@ -258,6 +259,7 @@ fn what_is_typed_is_drawn_at_the_placement_driver() {
         (Action::CancelDecommission { store: 2 }, "CancelDecommission store 2"),
         (Action::RemoveOperator { region: 1 }, "RemoveOperator region 1"),
         (Action::OperatorTimeout { region: 1 }, "OperatorTimeout region 1"),
+        (Action::PushOperator { region: 1, answer: Answer::Held }, "PushOperator region 1, order held"),
         (
             Action::AddOperator {
                 region: 1,

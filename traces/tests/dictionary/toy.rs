@@ -33,6 +33,8 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         full: Vec::new(),
         tight: Vec::new(),
         schedule_limit: 0,
+        waiting_limit: 0,
+        joining: Vec::new(),
         admin: Vec::new(),
         keys: Vec::new(),
         campaigners: Vec::new(),

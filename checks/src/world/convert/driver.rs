@@ -1,6 +1,5 @@
 //! The placement driver's part of the two vocabularies. What the dictionary
-//! does not show stays behind: time, space in bytes, and the adding of a voter
-//! at once, for which no action of it asks.
+//! does not show stays behind: time, and space in bytes.
 
 use rollcall_impl::pd;
 use rollcall_impl::{Guards, PeerId};
@@ -43,7 +42,8 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::NoTarget => tr::Reason::NoTarget,
         R::ScheduleLimit => tr::Reason::ScheduleLimit,
         R::StoreLost => tr::Reason::StoreLost,
-        R::Bootstrapped | R::StoreExists | R::InvalidLeader | R::EpochNotMatch => {
+        R::StoreExists => tr::Reason::StoreExists,
+        R::Bootstrapped | R::InvalidLeader | R::EpochNotMatch => {
             unreachable!("no action of the dictionary comes to this: {refusal}")
         }
     }
@@ -54,6 +54,7 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
 pub(crate) fn to_admin_operator(operator: &tr::AdminOperator) -> pd::AdminOperator {
     match operator {
         tr::AdminOperator::AddPeer { store } => pd::AdminOperator::AddPeer { store: *store },
+        tr::AdminOperator::AddVoter { store } => pd::AdminOperator::AddVoter { store: *store },
         tr::AdminOperator::RemovePeer { store } => pd::AdminOperator::RemovePeer { store: *store },
         tr::AdminOperator::TransferLeader { store } => pd::AdminOperator::TransferLeader { store: *store },
         tr::AdminOperator::Split { keys } => {
@@ -76,11 +77,16 @@ pub(crate) fn shown<E: pd::PdEngine, G: Guards>(driver: &pd::PlacementDriver<E, 
         };
         (id, seen)
     };
+    let running = driver.operators().filter(|operator| !operator.is_waiting());
+    let waits = driver.operators().filter(|operator| operator.is_waiting());
     tr::PlacementDriver {
         next_id: driver.next_id(),
         stores: driver.stores().map(store).collect(),
         regions: driver.regions().map(|known| (known.region.id, known_region(known))).collect(),
-        operators: driver.operators().map(|running| (running.region, operator(running))).collect(),
+        operators: running.map(|running| (running.region, operator(running))).collect(),
+        waiting: waits
+            .map(|waits| tr::WaitingOperator { region: waits.region, operator: operator(waits) })
+            .collect(),
     }
 }
 
@@ -133,9 +139,7 @@ fn purpose(purpose: pd::Purpose) -> tr::Purpose {
         pd::Purpose::AdminRemovePeer => tr::Purpose::AdminRemovePeer,
         pd::Purpose::AdminTransferLeader => tr::Purpose::AdminTransferLeader,
         pd::Purpose::AdminSplit => tr::Purpose::AdminSplitRegion,
-        pd::Purpose::AdminAddVoter => {
-            unreachable!("no action of the dictionary adds a voter at once")
-        }
+        pd::Purpose::AdminAddVoter => tr::Purpose::AdminAddVoter,
     }
 }
 
@@ -151,6 +155,7 @@ fn step(step: &pd::OperatorStep) -> tr::OperatorStep {
     match step {
         pd::OperatorStep::TransferLeader { to } => tr::OperatorStep::TransferLeader { to: *to },
         pd::OperatorStep::AddLearner(to) => tr::OperatorStep::AddLearner(seat(to)),
+        pd::OperatorStep::AddPeer(to) => tr::OperatorStep::AddPeer(seat(to)),
         pd::OperatorStep::PromoteLearner(to) => tr::OperatorStep::PromoteLearner(seat(to)),
         pd::OperatorStep::RemovePeer(from) => tr::OperatorStep::RemovePeer(seat(from)),
         pd::OperatorStep::EnterJoint { promote, demote } => {
@@ -161,9 +166,6 @@ fn step(step: &pd::OperatorStep) -> tr::OperatorStep {
         }
         pd::OperatorStep::Split { keys, start, end } => {
             tr::OperatorStep::Split { keys: keys.iter().map(key).collect(), start: key(start), end: key(end) }
-        }
-        pd::OperatorStep::AddPeer(_) => {
-            unreachable!("no action of the dictionary adds a voter at once")
         }
     }
 }

@@ -10,18 +10,19 @@ mod operator;
 mod patrol;
 mod plan;
 mod records;
+mod waiting;
 
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Order, PeerId, Reason,
-    Region, RegionId, Returned, StoreId, StoreStatus,
+    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Operator, Order, PeerId,
+    Reason, Region, RegionId, Returned, StoreId, StoreStatus, WaitingOperator,
 };
 
 pub(crate) use records::seems_full;
 pub(super) use records::{
-    abandon, add_silence, cancel_decommission, check_stores, decommission, hear, remove_tombstone, reporting,
-    restart, set_tombstone,
+    abandon, add_silence, add_store, cancel_decommission, check_stores, decommission, hear, remove_tombstone,
+    reporting, restart, set_tombstone,
 };
 
 use super::{propose::propose, split};
@@ -86,7 +87,7 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
         pd.regions.values().filter(|known| displaced(known)).map(|known| known.region.id).collect();
     for other in gone {
         pd.regions.remove(&other);
-        pd.operators.remove(&other);
+        waiting::remove(pd, other);
     }
     let before = pd.regions.get(&region.id).filter(|known| known.leader != 0 && known.region == *region);
     let (leader, term) = match before {
@@ -96,7 +97,9 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
     let known =
         KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
     pd.regions.insert(region.id, known);
-    Ok(operator::compare(draft, region.id, true))
+    let order = operator::compare(draft, region.id, true);
+    let started = waiting::start(draft);
+    Ok(order.or_else(|| waiting::first_order(started, region.id)))
 }
 
 /// Behind in version what is known of any part of its range, or behind in
@@ -171,7 +174,7 @@ pub(super) fn schedule(draft: &mut Draft, region: RegionId, answer: Answer) -> R
     check_vacant(draft, region, false)?;
     let mut ids = draft.pd().next_id;
     let made = patrol::check(&plan::Sight::of(draft), known, &mut ids)?;
-    check_limit(draft)?;
+    waiting::check_limit(draft)?;
     draft.pd_mut().next_id = ids;
     Ok(enter(draft, made, region, answer))
 }
@@ -194,39 +197,48 @@ pub(super) fn add_operator(
 
 /// A region has one operator; an administrator's takes the place of the patrol's (row 38).
 fn check_vacant(draft: &Draft, region: RegionId, admin: bool) -> Result<(), Reason> {
-    let taken = draft.pd().operators.get(&region).is_some_and(|running| running.purpose.is_admin() || !admin);
+    let taken = draft.pd().operator(region).is_some_and(|taken| taken.purpose.is_admin() || !admin);
     if taken && draft.holds(Guard::OneOperatorARegion) { Err(Reason::OperatorExists) } else { Ok(()) }
 }
 
-/// The patrol has so many operators under way, and no more (PD
-/// `replica-schedule-limit`); what an administrator typed is none of them.
-fn check_limit(draft: &Draft) -> Result<(), Reason> {
-    let all = !draft.holds(Guard::LimitCountsOwnKind);
-    let busy = draft.pd().operators.values().filter(|running| all || !running.purpose.is_admin()).count();
-    if busy < draft.schedule_limit() { Ok(()) } else { Err(Reason::ScheduleLimit) }
+/// A new operator takes its place in the queue, and with it that of the one
+/// that it displaces.
+fn enter(draft: &mut Draft, operator: Operator, region: RegionId, answer: Answer) -> Returned {
+    let pd = draft.pd_mut();
+    waiting::remove(pd, region);
+    pd.waiting.push(WaitingOperator { region, operator });
+    let started = waiting::start(draft);
+    send(draft, waiting::first_order(started, region), answer)
 }
 
-fn enter(draft: &mut Draft, made: rollcall_traces::Operator, region: RegionId, answer: Answer) -> Returned {
-    draft.pd_mut().operators.insert(region, made);
+/// The step of the region's operator is sent once more, if it is under way.
+pub(super) fn push_operator(draft: &mut Draft, region: RegionId, answer: Answer) -> Result<Returned, Reason> {
+    present(draft)?;
+    if !draft.pd().regions.contains_key(&region) {
+        return Err(Reason::UnknownRegion);
+    }
+    if !draft.pd().operators.contains_key(&region) {
+        return Err(Reason::NoOperator);
+    }
     let order = operator::compare(draft, region, false);
-    send(draft, order, answer)
+    waiting::start(draft);
+    Ok(send(draft, order, answer))
 }
 
-/// The region's operator has taken too long.
+/// The region's operator has taken too long, or waited too long for its turn.
 pub(super) fn time_out_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
     if draft.holds(Guard::OperatorsTimeOut) {
         return end_operator(draft, region);
     }
     present(draft)?;
-    if draft.pd().operators.contains_key(&region) { Ok(()) } else { Err(Reason::NoOperator) }
+    draft.pd().operator(region).map(drop).ok_or(Reason::NoOperator)
 }
 
 /// The region's operator is given up, or taken away.
 pub(super) fn end_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
     present(draft)?;
-    if !draft.pd().operators.contains_key(&region) {
-        return Err(Reason::NoOperator);
-    }
-    draft.pd_mut().operators.remove(&region);
+    draft.pd().operator(region).ok_or(Reason::NoOperator)?;
+    waiting::remove(draft.pd_mut(), region);
+    waiting::start(draft);
     Ok(())
 }

@@ -47,6 +47,10 @@ fn role(known: &KnownRegion, seat: &Seat) -> Option<MemberRole> {
     known.region.member_on(seat.store).filter(|member| member.id == seat.peer).map(|member| member.role)
 }
 
+fn votes(known: &KnownRegion, seat: &Seat) -> bool {
+    role(known, seat).is_some_and(|role| role != MemberRole::Learner)
+}
+
 fn is_promoted(role: MemberRole) -> bool {
     matches!(role, MemberRole::Voter | MemberRole::IncomingVoter)
 }
@@ -63,6 +67,7 @@ fn is_finished(step: &OperatorStep, known: &KnownRegion) -> bool {
         OperatorStep::AddLearner(seat) => {
             is(seat, MemberRole::Learner) && !known.pending.contains(&seat.peer)
         }
+        OperatorStep::AddPeer(seat) => votes(known, seat) && !known.pending.contains(&seat.peer),
         OperatorStep::PromoteLearner(seat) => is(seat, MemberRole::Voter),
         OperatorStep::RemovePeer(seat) => role(known, seat).is_none(),
         OperatorStep::EnterJoint { promote, demote } => {
@@ -86,6 +91,7 @@ fn raised(step: &OperatorStep, known: &KnownRegion, guards: GuardSet) -> u64 {
         OperatorStep::AddLearner(seat) => {
             (1, role(known, seat).is_some() && guards.holds(Guard::OwnChangesCounted))
         }
+        OperatorStep::AddPeer(seat) => (1, votes(known, seat)),
         OperatorStep::PromoteLearner(seat) => (1, role(known, seat) == Some(MemberRole::Voter)),
         OperatorStep::RemovePeer(seat) => (1, role(known, seat).is_none()),
         OperatorStep::EnterJoint { promote, demote } => (
@@ -114,7 +120,7 @@ fn is_stale(
 ) -> bool {
     let needed = match step {
         OperatorStep::TransferLeader { to } => Some(*to),
-        OperatorStep::AddLearner(seat) => Some(seat.store),
+        OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat) => Some(seat.store),
         _ => None,
     };
     let lives = |store| pd.stores.get(&store).is_some_and(|store| store.liveness != Liveness::Down);
@@ -133,6 +139,9 @@ fn still_fits(step: &OperatorStep, known: &KnownRegion) -> bool {
             .region
             .member_on(seat.store)
             .is_none_or(|there| there.id == seat.peer && there.role == MemberRole::Learner),
+        OperatorStep::AddPeer(seat) => {
+            known.region.member_on(seat.store).is_none_or(|there| there.id == seat.peer)
+        }
         OperatorStep::PromoteLearner(seat) => role(known, seat).is_some(),
         OperatorStep::RemovePeer(seat) => known.leader != seat.peer,
         OperatorStep::EnterJoint { promote, demote } => fits_joint(known, promote, demote),
@@ -169,9 +178,15 @@ fn order(step: &OperatorStep, known: &KnownRegion) -> Option<Order> {
     let change = |kind, seat: &Seat| Change { kind, peer: seat.peer, store: seat.store };
     let command = match step {
         OperatorStep::TransferLeader { to } => Command::TransferLeader { to: *to },
-        OperatorStep::AddLearner(seat) if known.region.member_on(seat.store).is_some() => return None,
+        OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)
+            if known.region.member_on(seat.store).is_some() =>
+        {
+            return None;
+        }
         OperatorStep::AddLearner(seat) => Command::ChangePeer(change(ChangeKind::AddLearner, seat)),
-        OperatorStep::PromoteLearner(seat) => Command::ChangePeer(change(ChangeKind::AddVoter, seat)),
+        OperatorStep::AddPeer(seat) | OperatorStep::PromoteLearner(seat) => {
+            Command::ChangePeer(change(ChangeKind::AddVoter, seat))
+        }
         OperatorStep::RemovePeer(seat) => Command::ChangePeer(change(ChangeKind::Remove, seat)),
         OperatorStep::EnterJoint { promote, demote } => {
             let promote = promote.iter().map(|seat| change(ChangeKind::AddVoter, seat));

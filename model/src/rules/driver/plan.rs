@@ -95,17 +95,14 @@ pub(super) fn of_admin(
     let there = |store| known.region.member_on(store);
     let (purpose, steps) = match wanted {
         AdminOperator::AddPeer { store } => {
-            if there(*store).is_some() {
-                return Err(Reason::PeerExists);
-            }
-            let record = sight.pd.stores.get(store).ok_or(Reason::UnknownStore)?;
-            if record.state == StoreState::Tombstone {
-                return Err(Reason::StoreRemoved);
-            }
-            if record.liveness == Liveness::Down {
-                return Err(Reason::StoreUnhealthy);
-            }
+            check_admin_target(sight, known, *store)?;
             (Purpose::AdminAddPeer, add_peer(known, *store, ids)?)
+        }
+        AdminOperator::AddVoter { store } => {
+            check_admin_target(sight, known, *store)?;
+            check_buildable(known)?;
+            let seat = Seat { store: *store, peer: take_id(ids) };
+            (Purpose::AdminAddVoter, vec![OperatorStep::AddPeer(seat)])
         }
         AdminOperator::RemovePeer { store } => {
             let member = there(*store).ok_or(Reason::NoPeer)?;
@@ -125,6 +122,20 @@ pub(super) fn of_admin(
         AdminOperator::Split { keys } => (Purpose::AdminSplitRegion, split(known, keys)?),
     };
     Ok(operator(known, purpose, steps))
+}
+
+/// An administrator may fill a store beyond the limit, even one that is leaving,
+/// but not one that is gone or Down, nor one that has a peer.
+fn check_admin_target(sight: &Sight, known: &KnownRegion, store: StoreId) -> Result<(), Reason> {
+    if known.region.member_on(store).is_some() {
+        return Err(Reason::PeerExists);
+    }
+    let record = sight.pd.stores.get(&store).ok_or(Reason::UnknownStore)?;
+    match (record.state, record.liveness) {
+        (StoreState::Tombstone, _) => Err(Reason::StoreRemoved),
+        (_, Liveness::Down) => Err(Reason::StoreUnhealthy),
+        _ => Ok(()),
+    }
 }
 
 /// A new voter, by way of a learner.

@@ -39,6 +39,18 @@ pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     Ok(())
 }
 
+/// A store that is new to the driver registers; it is heard from later.
+pub(crate) fn add_store(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
+    draft.up(store)?;
+    present(draft)?;
+    if draft.pd().stores.contains_key(&store) {
+        return Err(Reason::StoreExists);
+    }
+    let (state, liveness) = (StoreState::Up, Liveness::Disconnected);
+    put(draft, store, KnownStore { state, physically_destroyed: false, liveness, full: false });
+    Ok(())
+}
+
 /// The store was silent for long, and for longer.
 pub(crate) fn add_silence(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     let known = record(draft, store)?;
@@ -179,5 +191,6 @@ pub(crate) fn restart(draft: &mut Draft) -> Result<(), Reason> {
         known.down.clear();
     }
     pd.operators.clear();
+    pd.waiting.clear();
     Ok(())
 }

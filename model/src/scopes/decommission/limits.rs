@@ -4,7 +4,7 @@
 use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
 
 use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
-use super::{leaves, placed, reported, successor_joined};
+use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
 use crate::reach::Reach;
 
 /// Row 40: of the only target PD hears that it is nearly full.
@@ -51,6 +51,36 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
         ..asked
     };
     (scope, vec![Reach::ReplacementVotes, Reach::Transferring], vec!["schedule", "region heartbeat"])
+}
+
+/// Row 49: what the limit does not allow yet waits, and may wait too long.
+pub(super) fn operators_wait(standard: bool) -> Asked {
+    let asked = placed(
+        "operators_wait",
+        "two regions must leave one store, and the second operator waits for the first, perhaps too long: does each get its turn, under the epoch that it was made for?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = neighbours(asked, &[1, 2]);
+    let asked = Scope { schedule_limit: 1, waiting_limit: 1, ..asked };
+    let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), leaves(2)]);
+    let waits = Action::Schedule { region: NEIGHBOUR, answer: Answer::Given };
+    let asked =
+        if standard { behind(asked, [scheduled()]) } else { behind(joint_entered(asked, 3), [waits]) };
+    let scope = Scope {
+        campaigners: vec![1],
+        budgets: Budgets {
+            schedules: either(standard, 1, 0),
+            timeouts: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let mut fires = vec!["region heartbeat", "check stores"];
+    if standard {
+        fires.extend(["schedule", "operator timeout"]);
+    }
+    (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], fires)
 }
 
 /// Rows 38 and 48: a voter that must move is alive, and counts until its

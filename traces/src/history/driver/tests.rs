@@ -29,6 +29,7 @@ fn driver() -> PlacementDriver {
         stores: (1..=4).map(|store| (store, known)).collect(),
         regions: [(1, believed)].into(),
         operators: BTreeMap::new(),
+        waiting: Vec::new(),
     }
 }
 

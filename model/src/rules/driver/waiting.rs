@@ -1,0 +1,66 @@
+//! Operators that wait for their turn.
+//!
+//! The patrol has so many operators under way and no more; some more may wait,
+//! first come first served, and what an administrator typed does not wait (PD
+//! `operator_controller.go AddWaitingOperator, PromoteWaitingOperator`). An
+//! operator whose turn has come must still be for the region as the driver
+//! knows it then.
+//!
+//! Who gets its turn by what becomes of another region is sent its first step
+//! with its leader's next report, or when it is pushed.
+
+use rollcall_traces::{Held, Operator, PlacementDriver, Reason, RegionId, WaitingOperator};
+
+use super::operator;
+use crate::draft::Draft;
+use crate::guard::Guard;
+
+/// Takes away the region's operator, under way or waiting.
+pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
+    pd.operators.remove(&region);
+    pd.waiting.retain(|waiting| waiting.region != region);
+}
+
+/// Whether the patrol has as many operators under way as it may (PD
+/// `replica-schedule-limit`); what an administrator typed is none of them.
+fn is_busy(draft: &Draft) -> bool {
+    let all = !draft.holds(Guard::LimitCountsOwnKind);
+    let counts = |running: &&Operator| all || !running.purpose.is_admin();
+    draft.pd().operators.values().filter(counts).count() >= draft.schedule_limit()
+}
+
+/// One beyond the limit is made only if it may wait.
+pub(super) fn check_limit(draft: &Draft) -> Result<(), Reason> {
+    let full = is_busy(draft) && draft.pd().waiting.len() >= draft.waiting_limit();
+    if full { Err(Reason::ScheduleLimit) } else { Ok(()) }
+}
+
+/// Starts whose turn has come; of each the region, and its first order.
+pub(super) fn start(draft: &mut Draft) -> Vec<(RegionId, Option<Held>)> {
+    let mut started = Vec::new();
+    while let Some(at) = next(draft) {
+        let pd = draft.pd_mut();
+        let WaitingOperator { region, operator } = pd.waiting.remove(at);
+        if pd.regions.get(&region).is_some_and(|known| known.region.epoch == operator.epoch) {
+            pd.operators.insert(region, operator);
+            started.push((region, operator::compare(draft, region, false)));
+        }
+    }
+    started
+}
+
+/// The place of whose turn it is: an administrator's at once, the patrol's
+/// while the limit allows.
+fn next(draft: &Draft) -> Option<usize> {
+    let waiting = &draft.pd().waiting;
+    if waiting.is_empty() {
+        return None;
+    }
+    let busy = is_busy(draft);
+    waiting.iter().position(|waiting| waiting.operator.purpose.is_admin() || !busy)
+}
+
+/// The first order of the region, if it was its turn.
+pub(super) fn first_order(started: Vec<(RegionId, Option<Held>)>, region: RegionId) -> Option<Held> {
+    started.into_iter().find(|(of, _)| *of == region).and_then(|(_, order)| order)
+}

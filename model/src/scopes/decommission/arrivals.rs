@@ -1,0 +1,97 @@
+//! Who comes while another leaves: a store, a voter, an order for the second
+//! time.
+
+use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+
+use super::super::{Asked, REGION, behind, either};
+use super::{joint_entered, leaves, placed};
+use crate::reach::Reach;
+
+/// No store may leave before another has come (row 39).
+pub(super) fn new_store_joins(standard: bool) -> Asked {
+    let asked = placed(
+        "new_store_joins",
+        "a store that is new to PD registers: is another let go only then, and does its peer move there once the new one was heard from?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let scope = Scope {
+        joining: vec![3],
+        admin: vec![Action::AddStore { store: 3 }, leaves(2)],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            admin: 2,
+            schedules: 1,
+            elections: either(standard, 1, 0),
+            crashes: either(standard, 1, 0),
+            pd_restarts: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let mut fires = vec!["add store", "store heartbeat", "decommission", "schedule", "check stores"];
+    if standard {
+        fires.extend(["crash", "campaign", "pd restart"]);
+    }
+    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+}
+
+/// The way of TinyKV, and of PD before it knew learners: for a while the new
+/// voter has nothing, and counts.
+pub(super) fn voter_added_at_once(standard: bool) -> Asked {
+    let asked = placed(
+        "voter_added_at_once",
+        "a voter comes without having been a learner: does the group go on while the new one has nothing, or dies before it has?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let added = Action::AddOperator {
+        region: REGION,
+        operator: AdminOperator::AddVoter { store: 3 },
+        answer: Answer::Given,
+    };
+    let scope = Scope {
+        max_replicas: 3,
+        admin: vec![added],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            admin: 1,
+            elections: 1,
+            crashes: 1,
+            timeouts: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::PeerAdded, Reach::StoreDown];
+    (scope, reachable, vec!["add operator", "campaign", "crash", "apply snapshot"])
+}
+
+/// PD repeats an order until it sees it done; the first may have been lost, or
+/// only be slow.
+pub(super) fn order_repeated(standard: bool) -> Asked {
+    let asked = placed(
+        "order_repeated",
+        "an order is lost or slow, and PD sends it once more: is it carried out, and not twice?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = behind(asked, [leaves(2)]);
+    let asked = if standard { asked } else { joint_entered(asked, 3) };
+    let scope = Scope {
+        campaigners: vec![1],
+        budgets: Budgets {
+            schedules: either(standard, 1, 0),
+            pushes: either(standard, 2, 1),
+            lost: either(standard, 1, 0),
+            late: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let fires = vec!["push operator", "push operator, order held", "late order", "check stores"];
+    (scope, vec![Reach::OrderUnderWay, Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+}
