@@ -2,7 +2,7 @@
 //! finds nobody to take a peer.
 
 use rollcall_impl::pd::{
-    PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StoreState, StoreStats, Unfit,
+    OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StoreState, StoreStats, Unfit,
 };
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, StoreId};
 
@@ -339,10 +339,10 @@ fn operators_beyond_the_limit_wait_for_their_turn() {
     let outputs = pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
     assert!(command(&outputs).is_some() && pd.operator(2).unwrap().started_at == Some(0));
     schedule(&mut pd);
+    assert_eq!(refused(&mut pd, PdInput::Push { region: REGION }), PdRefusal::OperatorNotFound);
+    let given_up = pd.clone().step(PdInput::OperatorTimeout { region: REGION }).unwrap();
+    assert!(matches!(given_up[0], PdOutput::OperatorEnded { end: OperatorEnd::Expired, .. }));
     let expired = wait(&mut pd, 2, &[1, 2, 3, 4]);
     assert_eq!((expired.len(), pd.operator(REGION)), (1, None), "{expired:?}");
-    assert!(matches!(
-        expired[0],
-        PdOutput::OperatorEnded { end: rollcall_impl::pd::OperatorEnd::Expired, .. }
-    ));
+    assert!(matches!(expired[0], PdOutput::OperatorEnded { end: OperatorEnd::Expired, .. }));
 }
