@@ -1,0 +1,274 @@
+//! What was found of one scope, and how each part of the job is judged.
+
+use std::collections::BTreeMap;
+
+use rollcall_model::scopes::Plan;
+use rollcall_model::{ACTION_KINDS, EXPLORED, Rollcall, State};
+use rollcall_traces::{Divergence, Reason, Trace};
+use serde::Serialize;
+
+use super::VerifyError;
+use crate::conformance::Conformance;
+use crate::explorer::{self, Exploration};
+use crate::healing::{Healing, Sample};
+use crate::recover::{Recovery, end_of};
+use crate::second_answer::SecondAnswer;
+use crate::walk::{stuck_trace, violation_trace};
+
+/// What was found of one scope. A figure that was not measured is `None`.
+/// Serialised are the figures; what is told in words is not for machines.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScopeReport {
+    /// The subject.
+    pub family: String,
+    /// The scope.
+    pub scope: String,
+    /// The size.
+    pub size: String,
+    /// Distinct states.
+    pub distinct_states: u64,
+    /// Transitions between them.
+    pub transitions: u64,
+    /// The longest shortest way to a state, in actions.
+    pub depth: u32,
+    /// Whether there is nothing left to explore.
+    pub exhausted: bool,
+    /// The distinct states that a journal brought; `None` without one.
+    pub resumed_states: Option<u64>,
+    /// Whether stateright's checker says the same.
+    pub stateright_agrees: Option<bool>,
+    /// Seconds that its exploration took, of a model that remembers nothing.
+    pub stateright_seconds: Option<f64>,
+    /// Distinct transitions replayed on the implementation and compared.
+    pub transitions_replayed: Option<u64>,
+    /// Steps that took, those that only led to a transition included.
+    pub replayed_steps: Option<u64>,
+    /// Probes that the implementation refuses for the model's reason, over all states.
+    pub probes_refused: Option<u64>,
+    /// Those with which it was tried; it refused the others in another state, on the same parts.
+    pub probes_tried: Option<u64>,
+    /// States from which the goal was reached again.
+    pub recovered_states: Option<u64>,
+    /// States that reach the goal over edges of the graph that go on once faults stop.
+    pub reaching_states: Option<u64>,
+    /// States whose healing is a way through the graph, and not beyond the scope's bounds.
+    pub healed_within_scope: Option<u64>,
+    /// States that rightly end short of something, for a reason that the scope names.
+    pub excused_states: Option<u64>,
+    /// States from which the implementation reached it too, and showed the same on the way.
+    pub healed_on_implementation: Option<u64>,
+    /// The properties that are violated.
+    pub violations: Vec<String>,
+    /// What had to be reached and was not.
+    pub unreached: Vec<String>,
+    /// Seconds of exploration.
+    pub explore_seconds: f64,
+    /// Seconds of replay.
+    pub replay_seconds: Option<f64>,
+    /// The most bytes that the explorer's tables held.
+    pub peak_bytes: u64,
+    /// The most bytes that the process held while it explored, the parts of states among them.
+    pub peak_resident_bytes: Option<u64>,
+    /// How often each kind of action fired.
+    #[serde(skip)]
+    pub actions: BTreeMap<&'static str, u64>,
+    /// Of the states whose healing leaves the scope: by which kind of action.
+    #[serde(skip)]
+    pub outside: BTreeMap<&'static str, u64>,
+    /// Why states end short of something, and how many do.
+    #[serde(skip)]
+    pub excused: BTreeMap<String, u64>,
+    /// How often each reason was given, by model and implementation alike.
+    #[serde(skip)]
+    pub reasons: BTreeMap<Reason, u64>,
+    /// What went wrong, in words.
+    #[serde(skip)]
+    pub failures: Vec<String>,
+    /// What was not finished, in words.
+    #[serde(skip)]
+    pub unfinished: Vec<String>,
+}
+
+impl ScopeReport {
+    /// Whether everything that was asked of the scope holds.
+    pub fn holds(&self) -> bool {
+        self.failures.is_empty() && self.unfinished.is_empty()
+    }
+}
+
+pub(super) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
+    let names = |found: &str| (found != EXPLORED).then(|| found.to_string());
+    let violations: Vec<String> =
+        explored.violations().filter_map(|verdict| names(verdict.property)).collect();
+    let unreached: Vec<String> = explored.unreached().filter_map(|verdict| names(verdict.property)).collect();
+    let exhausted = explored.is_exhausted();
+    let mut failures: Vec<String> = violations.iter().map(|name| format!("{name} is violated")).collect();
+    let mut unfinished = Vec::new();
+    if exhausted {
+        failures.extend(unreached.iter().map(|name| format!("never reached: {name}")));
+        let fired = |kind: &&str| {
+            ACTION_KINDS
+                .iter()
+                .position(|known| known == kind)
+                .and_then(|at| explored.kinds.get(at))
+                .is_some_and(|fired| *fired > 0)
+        };
+        let silent = plan.fires.iter().filter(|kind| !fired(kind));
+        failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the question is about it")));
+    } else if let explorer::Ended::Stopped(bound) = explored.ended {
+        unfinished.push(format!("not exhausted: {bound}; {}", covered(explored)));
+    }
+    ScopeReport {
+        family: plan.family.name().into(),
+        scope: plan.scope.name.clone(),
+        size: plan.size.name().into(),
+        distinct_states: explored.distinct(),
+        transitions: explored.transitions,
+        depth: explored.depth(),
+        exhausted,
+        resumed_states: None,
+        stateright_agrees: None,
+        stateright_seconds: None,
+        transitions_replayed: None,
+        replayed_steps: None,
+        probes_refused: None,
+        probes_tried: None,
+        recovered_states: None,
+        reaching_states: None,
+        healed_within_scope: None,
+        excused_states: None,
+        healed_on_implementation: None,
+        violations,
+        unreached,
+        explore_seconds,
+        replay_seconds: None,
+        peak_bytes: explored.peak_bytes,
+        peak_resident_bytes: explored.peak_resident,
+        actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
+        outside: BTreeMap::new(),
+        excused: BTreeMap::new(),
+        reasons: BTreeMap::new(),
+        failures,
+        unfinished,
+    }
+}
+
+/// What a broken-off exploration has covered, and what is left.
+pub fn covered<S>(explored: &Exploration<S>) -> String {
+    let whole = match explored.depth_expanded() {
+        Some(depth) => format!("all that {depth} actions lead to is expanded"),
+        None => "no depth is whole".into(),
+    };
+    format!("{whole}, {} of {} distinct states are left", explored.frontier(), explored.distinct())
+}
+
+/// Enters from how many states the scope heals; the way to the first that does not.
+pub(super) fn judge_recovery(
+    report: &mut ScopeReport,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    recovery: &Recovery,
+) -> Option<Trace> {
+    report.recovered_states = Some(recovery.recovered);
+    if let Some(stuck) = &recovery.stuck {
+        report.failures.push(format!("state {} does not heal: {stuck}", stuck.state));
+        return Some(stuck_trace(model, explored, stuck));
+    }
+    if !recovery.finished {
+        report.unfinished.push("recovery was interrupted".into());
+    }
+    None
+}
+
+/// Enters why states end short of something; fails for a reason that the scope
+/// does not name, by a shortest way, and for one that is never met.
+pub(super) fn judge_excuses(
+    report: &mut ScopeReport,
+    plan: &Plan,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    recovery: &Recovery,
+) -> Result<Option<Trace>, VerifyError> {
+    if recovery.stuck.is_some() {
+        return Ok(None);
+    }
+    let named = &plan.excuses;
+    let (excused, any) = recovery.ways.excused();
+    report.excused_states = Some(any);
+    report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
+    let unmet = named.iter().filter(|excuse| !excused.contains_key(excuse));
+    report.failures.extend(unmet.map(|excuse| format!("may end so, and never does: {excuse}")));
+    let other = excused.iter().filter(|(excuse, _)| !named.contains(excuse));
+    let Some((excuse, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
+    let because = excuse.because(model, &end_of(model, &explored.states.get(of.first)));
+    let missed = format!("{excuse} ({because})");
+    if of.first == 0 {
+        return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
+    }
+    report.failures.push(format!("state {} ends short of its goals: {missed}", of.first));
+    Ok(Some(violation_trace(model, explored, "excuse", of.first)))
+}
+
+/// Enters how many states reach the goal through the graph; the way to the first
+/// of which that is no wonder, or should be none.
+pub(super) fn judge_second_answer(
+    report: &mut ScopeReport,
+    model: &Rollcall,
+    explored: &Exploration<State>,
+    second: &SecondAnswer,
+) -> Option<Trace> {
+    report.reaching_states = Some(second.reaching);
+    report.healed_within_scope = second.within;
+    report.outside = second.outside.clone();
+    let disagreement = second.disagreement.as_ref()?;
+    report.failures.push(format!("the schedule and the graph disagree: {disagreement}"));
+    Some(violation_trace(model, explored, "second_answer", disagreement.state))
+}
+
+/// Enters what was replayed, and fails where nothing was.
+pub(super) fn judge_conformance(
+    report: &mut ScopeReport,
+    conformance: Conformance,
+) -> Option<Box<Divergence>> {
+    report.transitions_replayed = Some(conformance.transitions);
+    report.replayed_steps = Some(conformance.steps);
+    report.probes_refused = Some(conformance.probes);
+    report.probes_tried = Some(conformance.tried);
+    report.reasons = conformance.reasons;
+    if let Some(divergence) = &conformance.divergence {
+        report.failures.push(format!("the implementation diverges after {} actions", divergence.step));
+    } else if !conformance.finished {
+        report.unfinished.push("the replay was interrupted".into());
+    } else if conformance.transitions != report.transitions || conformance.states != report.distinct_states {
+        report.failures.push(format!(
+            "the tour covered {} of {} transitions and {} of {} states",
+            conformance.transitions, report.transitions, conformance.states, report.distinct_states
+        ));
+    } else if conformance.steps == 0 || conformance.probes == 0 {
+        report.failures.push("zero steps or zero probes: nothing was shown".into());
+    }
+    conformance.divergence
+}
+
+/// Enters from how many states the implementation healed as the model did.
+pub(super) fn judge_healing(
+    report: &mut ScopeReport,
+    sample: Sample,
+    healing: Healing,
+) -> Option<Box<Divergence>> {
+    report.healed_on_implementation = Some(healing.states);
+    let wanted = match sample {
+        Sample::All => report.distinct_states,
+        Sample::Drawn { count, .. } => report.distinct_states.min(count as u64),
+    };
+    if let Some(divergence) = &healing.divergence {
+        report
+            .failures
+            .push(format!("healing, the implementation diverges after {} actions", divergence.step));
+    } else if !healing.finished {
+        report.unfinished.push("healing of the implementation was interrupted".into());
+    } else if healing.states != wanted {
+        report.failures.push(format!("the implementation healed from {} of {wanted} states", healing.states));
+    }
+    healing.divergence
+}
