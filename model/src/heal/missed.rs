@@ -6,6 +6,7 @@ use rollcall_traces::{Action, Cluster, Command, Outcome, Peer, PeerState, Reason
 use super::{Goal, Missed, driver, in_charge, is_merged_away, is_owed, refuses, strangers, write_to};
 use crate::draft::is_live;
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::state::{Seen, State};
 
 /// The goals that are owed in a state and not met, at most one of a region.
@@ -43,7 +44,8 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if model.scope().hung.contains(&member.store) {
+        // Its disk counts as gone, though the store may still run.
+        if model.scope().hung.contains(&member.store) || is_given_up(seen, member.store) {
             continue;
         }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
