@@ -65,7 +65,8 @@ fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
     seen.pd().stores.iter().filter(left).count()
 }
 
-/// Whether an administrator has given the store up by force.
+/// Whether the store is Tombstone for an administrator said that its disk is gone:
+/// it was given up by force, or was buried once nobody knew of a peer there.
 pub(crate) fn is_given_up(seen: Seen<'_>, store: u64) -> bool {
     let known = seen.pd().stores.get(&store);
     known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)

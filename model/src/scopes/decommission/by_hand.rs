@@ -117,7 +117,7 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
         if standard { asked } else { behind(behind(asked, [to_the_other.clone(), to_the_other]), gone(2)) };
     let scope = Scope {
         admin: vec![Action::UnsafeRecover { stores: vec![1, 2] }],
-        campaigners: if standard { vec![1, 3] } else { vec![3] },
+        campaigners: vec![3],
         crashers: vec![1, 2],
         budgets: Budgets {
             admin: 1,
