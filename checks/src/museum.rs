@@ -155,6 +155,7 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::SmallStoreMayFill, Goal::StoreLeaves, "target_full_by_share_smoke"),
     safety(Guard::DestroyedStaysGone, Property::TombstoneAbsorbing, "leaving_store_stopped_smoke"),
     safety(Guard::RecordKeptWhileListed, Property::TombstoneStoreEmpty, "split_racing_a_decommission_smoke"),
+    safety(Guard::ForceKeepsWhatIsCommitted, Property::NoLostWrite, "forced_behind_a_learner_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 

@@ -127,6 +127,7 @@ scopes! {
         one_replica
         tombstone_by_hand
         forced_by_hand
+        forced_behind_a_learner
         target_full_by_share
         patrol_limited
         two_of_three_replicas_leave

@@ -10,9 +10,9 @@
 
 use raft::eraftpb::{self, MessageType};
 
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::guard::Guards;
+use crate::engine::{Engine, Position};
+use crate::error::{Error, Refusal};
+use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{PeerId, RegionId};
@@ -21,13 +21,26 @@ use crate::store::Store;
 
 impl<G: Guards, E: Engine> Store<G, E> {
     /// The peer of `region` gives up whatever it is and campaigns in a term above
-    /// `highest`, the highest that anybody who is left knows.
+    /// `highest`, the highest that anybody who is left knows. `committed` is the
+    /// last entry that any of those, voter or not, knows to be committed.
     ///
     /// # Errors
-    /// Where the peer is not here. That raft lets it not campaign is no error:
-    /// it is a follower of that term then.
-    pub fn force_campaign(&mut self, region: RegionId, highest: u64) -> Result<Vec<Output>, Error> {
+    /// Where the peer is not here, or its log does not have `committed`: it would
+    /// write over what was applied elsewhere, and no vote keeps it from that. That
+    /// raft lets it not campaign is no error: it is a follower of that term then.
+    pub fn force_campaign(
+        &mut self,
+        region: RegionId,
+        highest: u64,
+        committed: Position,
+    ) -> Result<Vec<Output>, Error> {
         self.by_force(region, |peer, step| {
+            let log = &peer.storage().log;
+            let has =
+                committed.index < log.truncated().index || log.term(committed.index) == Some(committed.term);
+            if !has && step.guards.holds(Guard::ForceKeepsWhatIsCommitted) {
+                return Err(Refusal::NotPromotable.into());
+            }
             let term = highest.max(peer.node.raft.term);
             peer.with_raft(step, None, |node| {
                 node.raft.become_follower(term, raft::INVALID_ID);

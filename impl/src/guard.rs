@@ -259,6 +259,8 @@ guards! {
     DestroyedStaysGone "destroyed_stays_gone" PlacementDriver,
     /// A Tombstone's record is thrown away with peers on it, and PD can judge them no more (pd#3664, pd#3343).
     RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
+    /// A peer leads by force without what another one left, a learner perhaps, has applied, and writes it over (PD `isRaftStale`, by its code).
+    ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
 }
 
 impl Guard {

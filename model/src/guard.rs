@@ -170,6 +170,8 @@ guards! {
     DestroyedStaysGone = "destroyed_stays_gone",
     /// The record of a Tombstone stays while a region lists a peer there; else PD cannot judge that peer, and replaces it never (pd#3664, pd#3343).
     RecordKeptWhileListed = "record_kept_while_listed",
+    /// Who leads by force has all that anybody left knows to be committed; else that is written over (PD `isRaftStale`, by its code).
+    ForceKeepsWhatIsCommitted = "force_keeps_what_is_committed",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }

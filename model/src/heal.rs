@@ -30,6 +30,7 @@ use rollcall_traces::{
 
 use crate::draft::is_live;
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::rules;
 use crate::state::{Seen, State};
 
@@ -269,17 +270,22 @@ fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
     known.max_by_key(|meta| epoch(meta))
 }
 
+/// Whether the store's disk is there. One that was given up counts as gone, though
+/// the store may still run.
+fn is_there(seen: Seen<'_>, store: StoreId) -> bool {
+    seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed)
+        && !is_given_up(seen, store)
+}
+
 /// Whether a majority of the newest configuration is on disks that are there,
 /// and not made tombstones behind the region's back (tikv-ctl `--force`).
 fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
-    let there =
-        |store: StoreId| seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed);
     let lives = seen.replicas(region).any(|(_, peer)| peer.is_initialised());
     lives
         && !is_merged_away(seen, region)
         && newest(seen, region).is_some_and(|meta| {
             let answers = |member: &Member| {
-                there(member.store)
+                is_there(seen, member.store)
                     && seen.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
             };
             meta.has_quorum(|id| meta.member(id).is_some_and(answers))

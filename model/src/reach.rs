@@ -65,6 +65,13 @@ fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
     seen.pd().stores.iter().filter(left).count()
 }
 
+/// Whether the store is Tombstone for an administrator said that its disk is gone:
+/// it was given up by force, or was buried once nobody knew of a peer there.
+pub(crate) fn is_given_up(seen: Seen<'_>, store: u64) -> bool {
+    let known = seen.pd().stores.get(&store);
+    known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
+}
+
 /// Some region's leader in charge, and what PD believes of the region.
 fn some_led(
     seen: Seen<'_>,
@@ -213,6 +220,20 @@ reaches! {
     /// A disk is gone.
     StoreLost = "a store lost":
         |seen| seen.stores().any(|(_, status)| status == StoreStatus::Destroyed),
+    /// A member on a store that was given up is a learner.
+    DemotedByForce = "a member on a store that was given up demoted":
+        |seen| some(seen, |_, peer| {
+            peer.is_initialised()
+                && peer.region.peers.iter().any(|member| {
+                    member.role == MemberRole::Learner && is_given_up(seen, member.store)
+                })
+        }),
+    /// A region of which a majority was given up, and nobody goes on with it.
+    LeftWithoutMajority = "a majority given up, and nobody who leads by force":
+        |seen| some(seen, |store, peer| {
+            let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(seen, member.store));
+            peer.is_initialised() && !is_given_up(seen, store) && !peer.region.has_quorum(lives)
+        }),
     /// A leader's region has a new member and none on the store that is gone.
     LostVoterReplaced = "the voter of a lost store replaced":
         |seen| seen.stores().any(|(lost, status)| {

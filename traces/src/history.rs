@@ -22,7 +22,8 @@
 //!
 //! Stores that an administrator gave up by force are noted: from then on their
 //! peers are looked at no more, and what only they knew is promised to nobody.
-//! Of a region that was led by force the history begins anew.
+//! Of a region that was led by force the history begins anew, with what the
+//! others knew.
 
 mod births;
 mod breach;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use rollcall_impl::{
     Change, ChangeKind, Command, Error, Guards, Input, Member, MemberRole, Output, PeerId, PeerState,
-    PeerStatus, Region, StateRole, Store,
+    PeerStatus, Position, Region, StateRole, Store,
 };
 use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
 
@@ -36,12 +36,14 @@ impl<G: Guards> World<G> {
         let regions: BTreeSet<RegionId> = running.flat_map(Store::regions).collect();
         for region in regions {
             let recovery = Recovery { region, failed: &failed, reporting: &reporting };
-            if recovery.has_lost_majority(self)
-                && let Some(leader) = recovery.best(self)
-            {
+            if recovery.has_lost_majority(self) {
+                recovery.settle(self);
+                let Some(leader) = recovery.best(self) else { continue };
                 // A region that gets stuck on the way is left as it is then.
-                let _ = recovery.run(self, leader);
-                let _ = recovery.force(self, leader, |store| store.exit_force_leader(region));
+                if recovery.campaign(self, leader).is_ok() {
+                    let _ = recovery.run(self, leader);
+                    let _ = recovery.force(self, leader, |store| store.exit_force_leader(region));
+                }
             }
         }
         Ok(())
@@ -71,6 +73,13 @@ impl Recovery<'_> {
         };
         lives([MemberRole::Voter, MemberRole::IncomingVoter])
             && lives([MemberRole::Voter, MemberRole::DemotingVoter])
+    }
+
+    /// What was received is taken in before anybody is compared.
+    fn settle<G: Guards>(&self, world: &mut World<G>) {
+        for at in self.reporting {
+            let _ = world.step(*at, self.region, Input::ApplySnapshot { region: self.region });
+        }
     }
 
     /// The place of the voter with the best log.
@@ -103,12 +112,26 @@ impl Recovery<'_> {
         while world.step(leader, self.region, Input::Apply { region: self.region }).is_ok() {}
     }
 
+    /// The last entry that anybody who is left knows to be committed.
+    fn committed<G: Guards>(&self, world: &World<G>) -> Position {
+        let known = |(_, peer): (usize, PeerStatus<'_>)| {
+            let index = peer.commit();
+            Position { index, term: peer.log_term(index).unwrap_or_default() }
+        };
+        self.left(world).map(known).max_by_key(|known| known.index).unwrap_or_default()
+    }
+
+    /// Whom its store does not let lead by force stays what it is.
+    fn campaign<G: Guards>(&self, world: &mut World<G>, leader: usize) -> Result<(), Reason> {
+        self.apply_all(world, leader);
+        let committed = self.committed(world);
+        let highest = self.left(world).map(|(_, peer)| peer.term()).max().unwrap_or(0);
+        self.force(world, leader, |store| store.force_campaign(self.region, highest, committed))
+    }
+
     fn run<G: Guards>(&self, world: &mut World<G>, leader: usize) -> Result<(), Reason> {
         let region = self.region;
-        let highest = self.left(world).map(|(_, peer)| peer.term()).max().unwrap_or(0);
-        let _ = world.step(leader, region, Input::ApplySnapshot { region });
-        self.apply_all(world, leader);
-        self.elect(world, leader, highest)?;
+        self.elect(world, leader)?;
         self.bring_forward(world, leader)?;
         if world.leader(leader, region)?.region().is_joint() {
             self.change(world, leader, Command::LeaveJoint)?;
@@ -125,9 +148,8 @@ impl Recovery<'_> {
         self.change(world, leader, Command::LeaveJoint)
     }
 
-    fn elect<G: Guards>(&self, world: &mut World<G>, leader: usize, highest: u64) -> Result<(), Reason> {
+    fn elect<G: Guards>(&self, world: &mut World<G>, leader: usize) -> Result<(), Reason> {
         let region = self.region;
-        self.force(world, leader, |store| store.force_campaign(region, highest))?;
         let peer = world.live(leader, region)?;
         let id = peer.id();
         let voters =

@@ -1,13 +1,13 @@
 //! A peer that leads by force, by what is made up for voters that are gone.
 
 use rollcall_impl::{
-    Change, ChangeKind, Command, Config, Epoch, Input, Member, MemberRole, MemoryEngine, Refusal, Region,
-    Sound, StateRole, Store,
+    Change, ChangeKind, Command, Config, Dropped, Epoch, Guard, Guards, INITIAL_POSITION, Input, Member,
+    MemberRole, MemoryEngine, Position, Refusal, Region, Sound, StateRole, Store,
 };
 
 /// Store 1 with peer 11; 12 and 13 are elsewhere.
-fn one_of_three() -> Store {
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, MemoryEngine::new()).expect("an empty disk");
+fn one_of_three<G: Guards>(guards: G) -> Store<G> {
+    let mut store = Store::open(1, Config::SIMULATOR, guards, MemoryEngine::new()).expect("an empty disk");
     let member = |store| Member { id: 10 + store, store, role: MemberRole::Voter };
     let epoch = Epoch { conf_ver: 1, version: 1 };
     let region = Region { epoch, peers: [1, 2, 3].map(member).into(), ..Region::unknown(7) };
@@ -17,8 +17,8 @@ fn one_of_three() -> Store {
 
 #[test]
 fn it_leads_commits_and_changes_the_members_alone() {
-    let mut store = one_of_three();
-    store.force_campaign(7, 9).expect("a voter");
+    let mut store = one_of_three(Sound);
+    store.force_campaign(7, 9, INITIAL_POSITION).expect("a voter");
     let peer = store.peer(7).expect("it lives");
     assert_eq!((peer.role(), peer.term()), (StateRole::Candidate, 10));
     store.force_votes(7, &[12, 13]).expect("made up");
@@ -45,9 +45,29 @@ fn it_leads_commits_and_changes_the_members_alone() {
 /// raft-rs does not let it campaign: nothing is led by force then.
 #[test]
 fn who_may_not_campaign_is_a_follower_of_the_term() {
-    let mut store = one_of_three();
-    let refused = store.force_campaign(8, 9).expect_err("no such region");
+    let mut store = one_of_three(Sound);
+    let refused = store.force_campaign(8, 9, INITIAL_POSITION).expect_err("no such region");
     assert_eq!(refused.refusal(), Some(Refusal::RegionNotFound));
     store.exit_force_leader(7).expect("who does not lead stays what it is");
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.term())), Some((StateRole::Follower, 5)));
+}
+
+/// What it lacks is committed: of an entry beyond its log, and of another one in
+/// the place of its own.
+#[test]
+fn force_keeps_what_is_committed() {
+    let lacking = [Position { index: 6, term: 5 }, Position { term: 4, ..INITIAL_POSITION }];
+    for committed in lacking {
+        let mut store = one_of_three(Sound);
+        let refused = store.force_campaign(7, 9, committed).expect_err("it would be written over");
+        assert_eq!(refused.refusal(), Some(Refusal::NotPromotable));
+        let peer = store.peer(7).expect("it lives");
+        assert_eq!((peer.role(), peer.term(), peer.vote()), (StateRole::Follower, 5, 0));
+        let mut unsound = one_of_three(Dropped(Guard::ForceKeepsWhatIsCommitted));
+        unsound.force_campaign(7, 9, committed).expect("nobody asks");
+        assert_eq!(unsound.peer(7).map(|peer| peer.role()), Some(StateRole::Candidate));
+    }
+    // What it has discarded it had applied.
+    let mut store = one_of_three(Sound);
+    store.force_campaign(7, 9, Position { index: 4, term: 4 }).expect("it has that");
 }

@@ -9,7 +9,7 @@ use rollcall_traces::{
     Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
-use super::{in_charge, is_merged_away, is_owed, newest, refuses};
+use super::{in_charge, is_merged_away, is_owed, is_there, newest, refuses};
 use crate::model::Rollcall;
 use crate::state::{Seen, State};
 
@@ -152,10 +152,6 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
     excuses.sort_unstable();
     excuses.dedup();
     excuses
-}
-
-fn is_there(seen: Seen<'_>, store: StoreId) -> bool {
-    seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed)
 }
 
 fn not_owed(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {

@@ -1,9 +1,13 @@
 //! What is missed of the goals of each region; those of the placement driver
 //! are in `driver`.
 
-use rollcall_traces::{Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreStatus};
+use rollcall_traces::{
+    Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreId, StoreStatus,
+};
 
-use super::{Goal, Missed, driver, in_charge, is_merged_away, is_owed, refuses, strangers, write_to};
+use super::{
+    Goal, Missed, driver, in_charge, is_merged_away, is_owed, is_there, refuses, strangers, write_to,
+};
 use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::state::{Seen, State};
@@ -43,7 +47,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if model.scope().hung.contains(&member.store) {
+        if model.scope().hung.contains(&member.store) || !is_there(seen, member.store) {
             continue;
         }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
@@ -60,7 +64,8 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    if let Some((store, peer)) = strangers(seen, &leader.region).next() {
+    let told = |(store, _): &(StoreId, &Peer)| is_there(seen, *store);
+    if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
         return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
     }
     if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {

@@ -381,6 +381,71 @@ fn a_commit_that_only_the_lost_store_knew() {
     assert!(known_to(1).is_err());
 }
 
+/// So is a write that somebody who is left had applied: it is written over in the
+/// first case and in no other.
+#[test]
+fn a_write_that_only_the_lost_store_had_applied() {
+    let written_over = |applied_on| {
+        let mut run = Run::begun();
+        run.then(applied_on, |view| {
+            lead(view, applied_on, 6);
+            write(view, applied_on, put(6, "a", "1"));
+        });
+        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| write(view, LEFT, put(7, "a", "2")));
+        Property::NoLostWrite.check(&run.view, &run.history)
+    };
+    let violation = written_over(1).unwrap_err();
+    assert!(violation.what.contains("store 2 has applied index 6 and shows Some(\"2\")"), "{violation}");
+    assert_eq!(written_over(GONE), Ok(()));
+}
+
+/// It had not applied it yet, and a client was told by the store that is lost.
+#[test]
+fn a_write_that_who_is_left_knew_to_be_committed() {
+    let led_without = |commit| {
+        let mut run = Run::begun();
+        run.then(GONE, |view| {
+            lead(view, GONE, 6);
+            write(view, GONE, put(6, "a", "1"));
+        });
+        run.then(1, |view| {
+            append(view, 1, put(6, "a", "1"));
+            peer(view, 1).commit = commit;
+        });
+        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| lead(view, LEFT, 7));
+        Property::NoLostWrite.check(&run.view, &run.history)
+    };
+    assert!(led_without(6).unwrap_err().what.contains("the leader of term 7 on store 2"));
+    assert_eq!(led_without(5), Ok(()));
+}
+
+/// The lost store had applied a later write of the key, which goes with it; who is
+/// left shows the one before, that it has discarded from its log, and must keep it.
+#[test]
+fn a_write_that_who_is_left_has_discarded() {
+    let recovered = |change: fn(&mut View)| {
+        let mut run = Run::begun();
+        run.then(1, |view| {
+            let peer = peer(view, 1);
+            (peer.log, peer.commit, peer.applied) = (log_from(6, 6), 6, 6);
+            peer.data.insert(Key::from("a"), Key::from("1"));
+        });
+        run.then(GONE, |view| {
+            lead(view, GONE, 6);
+            write(view, GONE, put(6, "a", "1"));
+            write(view, GONE, put(6, "a", "2"));
+        });
+        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| {
+            lead(view, 1, 7);
+            change(view);
+        });
+        Property::NoLostWrite.check(&run.view, &run.history)
+    };
+    assert_eq!(recovered(|_| {}), Ok(()));
+    assert_eq!(recovered(|view| write(view, 1, put(7, "a", "3"))), Ok(()));
+    assert!(recovered(|view| peer(view, 1).data.clear()).is_err());
+}
+
 /// Of the store that was given up PD says that it is gone, and not that it is
 /// empty; its record stays, it never serves again, and its peers may be removed.
 #[test]

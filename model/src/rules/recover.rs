@@ -8,18 +8,29 @@
 //! TiKV `fsm/peer.rs` (force leader), `peer.rs maybe_force_forward_commit_index`.
 //!
 //! It runs to its end at once. PD orders replicas by the term that they know,
-//! here it is their logs that count, as in an election. Left out: learners that
-//! lead by force, empty regions for holes in the key space, and time-outs.
+//! here it is their logs that count, as in an election; TiKV, too, lets nobody
+//! lead whom a voter that is left has refused. Left out: learners that lead by
+//! force, empty regions for holes in the key space, and time-outs.
+//!
+//! Stricter than both: whoever leads by force must have what anybody who is left
+//! knows to be committed, a learner included. Votes do not see to that. A learner
+//! gives none, and a voter that has an old term's entry committed (Figure 8 of the
+//! Raft paper) grants one to who has a newer, uncommitted one in its place; the
+//! entry would be written over where it has not been applied, and stay where it
+//! has. Where the best voter lacks it the region stays without a leader. PD lets
+//! the learner lead if that is the furthest of the term, and asks of nobody what
+//! is committed but to decide between equal logs.
 
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Change, ChangeKind, Command, Entries, Member, MemberRole, Peer, PeerId, Reason, Region, RegionId,
-    StoreId,
+    Answer, Change, ChangeKind, Command, Entries, LogPosition, Member, MemberRole, Peer, PeerId, Reason,
+    Region, RegionId, StoreId,
 };
 
 use super::{apply, driver, election, propose, raft, replicate};
 use crate::draft::Draft;
+use crate::guard::Guard;
 
 /// So often a member is brought forward: created, sent a snapshot, the log.
 const ROUNDS: usize = 4;
@@ -31,12 +42,14 @@ pub(super) fn unsafe_recover(draft: &mut Draft, stores: &[StoreId]) -> Result<()
     let regions: BTreeSet<RegionId> = reporting.iter().flat_map(|store| draft.regions_on(*store)).collect();
     for region in regions {
         let recovery = Recovery { region, failed: &failed, reporting: &reporting };
-        if recovery.has_lost_majority(draft)
-            && let Some(leader) = recovery.best(draft)
-        {
+        if recovery.has_lost_majority(draft) {
+            recovery.settle(draft);
+            let Some(leader) = recovery.best(draft) else { continue };
             // A region that gets stuck on the way is left as it is then.
-            let _ = recovery.run(draft, leader);
-            recovery.end(draft, leader);
+            if recovery.campaign(draft, leader).is_ok() {
+                let _ = recovery.run(draft, leader);
+                recovery.end(draft, leader);
+            }
         }
     }
     Ok(())
@@ -68,6 +81,14 @@ impl Recovery<'_> {
         region.has_quorum(|id| region.member(id).is_some_and(|member| !self.failed.contains(&member.store)))
     }
 
+    /// What was received is taken in before anybody is compared (TiKV reports only
+    /// then, `on_unsafe_recovery_wait_apply`).
+    fn settle(&self, draft: &mut Draft) {
+        for store in self.reporting {
+            let _ = replicate::apply_snapshot(draft, self.region, *store);
+        }
+    }
+
     /// The voter with the best log.
     fn best(&self, draft: &Draft) -> Option<StoreId> {
         let voters = self.left(draft).filter(|(_, peer)| peer.region.is_voter(peer.id));
@@ -77,17 +98,41 @@ impl Recovery<'_> {
         voters.max_by_key(rank).map(|(store, _)| store)
     }
 
-    fn run(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
+    /// The last entry that anybody who is left knows to be committed.
+    fn committed(&self, draft: &Draft) -> LogPosition {
+        let known = |(_, peer): (StoreId, &Peer)| {
+            let term = peer.log.term(peer.commit).unwrap_or_default();
+            LogPosition { index: peer.commit, term }
+        };
+        self.left(draft).map(known).max_by_key(|known| known.index).unwrap_or_default()
+    }
+
+    /// It gives up whatever it is and campaigns in a term that nobody knows, unless
+    /// it would lead without what is known to be committed.
+    fn campaign(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
         let region = self.region;
-        let highest = self.left(draft).map(|(_, peer)| peer.term).max().unwrap_or(0);
-        let _ = replicate::apply_snapshot(draft, region, leader);
         while apply::apply(draft, region, leader).is_ok() {}
-        self.elect(draft, leader, highest)?;
+        let committed = self.committed(draft);
+        let peer = draft.live(leader, region)?;
+        let has = committed.index < peer.log.truncated.index
+            || peer.log.term(committed.index) == Some(committed.term);
+        if !has && draft.holds(Guard::ForceKeepsWhatIsCommitted) {
+            return Err(Reason::NotPromotable);
+        }
+        let highest = self.left(draft).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        raft::become_follower(draft.peer_mut(leader, region), highest, 0);
+        // Whom raft-rs does not let campaign is a follower of that term.
+        let _ = election::campaign(draft, region, leader);
+        Ok(())
+    }
+
+    fn run(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
+        self.elect(draft, leader)?;
         self.bring_forward(draft, leader)?;
-        if draft.leader(leader, region)?.region.is_joint() {
+        if draft.leader(leader, self.region)?.region.is_joint() {
             self.change(draft, leader, &Command::LeaveJoint)?;
         }
-        let meta = &draft.leader(leader, region)?.region;
+        let meta = &draft.leader(leader, self.region)?.region;
         if self.is_whole(meta) {
             return Ok(());
         }
@@ -99,13 +144,9 @@ impl Recovery<'_> {
         self.change(draft, leader, &Command::LeaveJoint)
     }
 
-    /// Everybody who is left grants a term that nobody knows; the others are
-    /// taken to.
-    fn elect(&self, draft: &mut Draft, leader: StoreId, highest: u64) -> Result<(), Reason> {
+    /// Everybody who is left grants; the others are taken to.
+    fn elect(&self, draft: &mut Draft, leader: StoreId) -> Result<(), Reason> {
         let (region, guards) = (self.region, draft.guards());
-        let term = highest.max(draft.live(leader, region)?.term);
-        raft::become_follower(draft.peer_mut(leader, region), term, 0);
-        election::campaign(draft, region, leader)?;
         let peer = draft.live(leader, region)?;
         let id = peer.id;
         let voters: Vec<Member> = peer
@@ -125,8 +166,8 @@ impl Recovery<'_> {
             return Err(Reason::NotCandidate);
         }
         for voter in lost {
-            let made_up = rollcall_traces::LogPosition::default();
-            election::answered(draft.peer_mut(leader, region), voter.id, true, made_up, guards);
+            let peer = draft.peer_mut(leader, region);
+            election::answered(peer, voter.id, true, LogPosition::default(), guards);
         }
         draft.leader(leader, region).map(drop)
     }

@@ -38,6 +38,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         one_replica(standard),
         by_hand::tombstone_by_hand(standard),
         by_hand::forced_by_hand(standard),
+        by_hand::forced_behind_a_learner(standard),
         limits::target_full_by_share(standard),
         limits::patrol_limited(standard),
         limits::operators_wait(standard),

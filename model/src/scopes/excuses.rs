@@ -29,6 +29,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "forced_by_hand" => {
             vec![Excuse::MajorityLost { region }, Excuse::EndedByHand { region }, Excuse::NoTarget { region }]
         }
+        "forced_behind_a_learner" => vec![Excuse::MajorityLost { region }, Excuse::NoTarget { region }],
         _ => Vec::new(),
     }
 }

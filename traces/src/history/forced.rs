@@ -8,10 +8,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Fold, History, Step};
+use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
 use crate::cluster::Cluster;
 use crate::driver::PlacementDriver;
-use crate::region::{RegionId, StoreId};
+use crate::region::{Key, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus};
 
 /// A cluster without the peers of some stores, whose disks it takes for gone.
@@ -63,7 +63,8 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
 impl History {
     /// Takes in a recovery by force. A region of which a remaining peer has
     /// moved was led by force, or nearly so: what was known of it before may
-    /// have been known to those alone that were given up.
+    /// have been known to those alone that were given up. Its history begins anew
+    /// with what the others knew.
     pub(super) fn forced(
         &self,
         stores: &[StoreId],
@@ -81,11 +82,17 @@ impl History {
                 after.pd(),
             );
         }
-        let left = Remaining::of(after, &abandoned);
+        let (were_left, left) = (Remaining::of(before, &abandoned), Remaining::of(after, &abandoned));
         for region in left.regions() {
             let moved = left.replicas(region).any(|(store, peer)| before.peer(store, region) != Some(peer));
             if moved {
-                fold.past_mut().regions.remove(&region);
+                let past = fold.past_mut().regions.remove(&region).unwrap_or_default();
+                for (store, peer) in were_left.replicas(region) {
+                    fold.peer(&Step::born(region, store, peer), &were_left);
+                }
+                if self.parts.writes {
+                    fold.still_owed(region, &past, &were_left);
+                }
                 for (store, peer) in left.replicas(region) {
                     fold.peer(&Step::born(region, store, peer), &left);
                 }
@@ -93,5 +100,48 @@ impl History {
             fold.forget(region, &left);
         }
         fold.finish()
+    }
+}
+
+impl Fold<'_> {
+    /// Of what clients were told of `region`, and of what took effect there, that
+    /// stays owed which one of those who are left had applied, or at least knew to
+    /// be committed. It counts as known to a client whether or not one was told.
+    fn still_owed(&mut self, region: RegionId, past: &RegionHistory, left: &impl Cluster) {
+        for (_, peer) in left.replicas(region).filter(|(_, peer)| peer.is_initialised()) {
+            let keys = peer.data.keys().chain(past.writes.keys()).chain(self.region(region).writes.keys());
+            let keys: BTreeSet<Key> = keys.filter(|key| peer.region.contains(key)).cloned().collect();
+            for key in keys {
+                if let Some(Acknowledged { write, known_in }) = self.owed_by(region, peer, &key, past) {
+                    self.acknowledge(region, &key, write, known_in);
+                }
+            }
+        }
+    }
+
+    /// The last write of `key` that `peer` has applied or knows to be owed.
+    fn owed_by(
+        &self,
+        region: RegionId,
+        peer: &Peer,
+        key: &Key,
+        past: &RegionHistory,
+    ) -> Option<Acknowledged> {
+        let (past, new) = (past.writes.get(key), self.region(region).writes.get(key));
+        let told = past.and_then(|writes| writes.acknowledged.as_ref());
+        let told = told.filter(|known| known.write.index <= peer.commit);
+        let shown = [past, new].map(|writes| writes.and_then(|writes| writes.shown_at(peer.applied)));
+        let shown = shown.into_iter().flatten().max_by_key(|write| write.index);
+        if let Some(known) = told.filter(|known| shown.is_none_or(|write| write.index <= known.write.index)) {
+            return Some(known.clone());
+        }
+        // Older than the last one that a client was told of, and the log is cut behind it.
+        let discarded = || {
+            let value = Some(peer.data.get(key)?.clone());
+            let at = peer.log.truncated;
+            Some(Write { index: at.index, term: at.term, version: peer.region.epoch.version, value })
+        };
+        let write = shown.cloned().or_else(discarded)?;
+        Some(Acknowledged { write, known_in: peer.term })
     }
 }

@@ -1,10 +1,10 @@
 //! What an administrator does by force, past the placement driver's checks:
 //! tikv-ctl on a stopped store, and unsafe recovery.
 
-use rollcall_traces::{Action, AdminOperator, Budgets, Scope, StoreId};
+use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Entries, Scope, StoreId};
 
-use super::super::{Asked, REGION, behind, either};
-use super::{leaves, operator, placed};
+use super::super::{Asked, REGION, behind, either, put, region, scope};
+use super::{leaves, operator, placed, reported};
 use crate::reach::Reach;
 
 fn by_hand(store: StoreId, force: bool) -> Action {
@@ -46,6 +46,11 @@ pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
     (scope, reachable, vec!["tombstone peer", "tombstone peer by force", "crash"])
 }
 
+/// Its disk, and PD hears no more from it.
+fn gone(store: StoreId) -> [Action; 2] {
+    [Action::Destroy { store }, Action::StoreSilent { store }]
+}
+
 pub(super) fn forced_by_hand(standard: bool) -> Asked {
     let asked = placed(
         "forced_by_hand",
@@ -53,7 +58,6 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2, 3],
     );
-    let gone = |store| [Action::Destroy { store }, Action::StoreSilent { store }];
     let asked = behind(asked, gone(1));
     let asked = if standard { asked } else { behind(asked, gone(2)) };
     let scope = Scope {
@@ -78,4 +82,52 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
     };
     let reachable = vec![Reach::StoreDown, Reach::StoreLost];
     (scope, reachable, vec!["unsafe recover", "tombstone peer by force", "crash"])
+}
+
+/// Store 1 has written what nobody else has yet, and store 3 has won an election
+/// since: its log ends with an entry of a newer term in the place of that write.
+/// Once store 1 leads again the write may be committed behind an entry of the new
+/// term (Figure 8 of the Raft paper), and the learner on store 4 may know.
+pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
+    let asked = Scope {
+        max_replicas: 3,
+        next_id: 10,
+        ..scope(
+            "forced_behind_a_learner",
+            "two of three voters are gone: is what a learner knows to be committed kept, where the voter that is left is behind it, or has an entry of a newer term in its place?",
+            &[1, 2, 3, 4],
+            region(&[1, 2, 3], &[4]),
+        )
+    };
+    let vote = |candidate, voter| Action::Vote { region: REGION, candidate, voter, answer: Answer::Given };
+    let wins = |store, by: [StoreId; 2]| {
+        [Action::Campaign { region: REGION, store }, vote(store, by[0]), vote(store, by[1])]
+    };
+    let to_the_other = Action::Replicate {
+        region: REGION,
+        leader: 1,
+        follower: 2,
+        entries: Entries::One,
+        answer: Answer::Given,
+    };
+    let write = Action::Propose { region: REGION, store: 1, command: put("v"), epoch: None };
+    let written = behind(asked, [reported(REGION, 1), write]);
+    let asked = behind(behind(written, wins(3, [1, 2])), wins(1, [3, 2]));
+    let asked =
+        if standard { asked } else { behind(behind(asked, [to_the_other.clone(), to_the_other]), gone(2)) };
+    let scope = Scope {
+        admin: vec![Action::UnsafeRecover { stores: vec![1, 2] }],
+        campaigners: vec![3],
+        crashers: vec![1, 2],
+        budgets: Budgets {
+            admin: 1,
+            silences: either(standard, 2, 1),
+            destroys: either(standard, 2, 1),
+            elections: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::LeftWithoutMajority];
+    (scope, reachable, vec!["unsafe recover", "replicate", "destroy", "campaign"])
 }
