@@ -21,9 +21,11 @@ use crate::guard::Guard;
 /// Question and answer are one step here, and single messages on the network
 /// (`late.rs` has them one by one). Nothing is lost by that. The question changes
 /// nothing at the transferee. What was applied stays applied, so an answer that
-/// comes late can only refuse more than one that comes at once. And what becomes
-/// of the transferee behind its answer may as well become of it once the
-/// transfer has begun.
+/// comes late can only refuse more than one that comes at once. What becomes of
+/// the transferee behind its answer (its term rises, its disk is gone) may as
+/// well become of it once the transfer has begun. What the leader proposed
+/// meanwhile it sees when the answer comes. And whoever is asked in vain, or
+/// answers a leader whose term is over, has begun no transfer.
 pub(crate) fn hand_over(
     draft: &mut Draft,
     region: RegionId,
