@@ -395,7 +395,7 @@ fn a_write_that_only_the_lost_store_had_applied() {
         Property::NoLostWrite.check(&run.view, &run.history)
     };
     let violation = written_over(1).unwrap_err();
-    assert!(violation.what.contains("store 2 has applied index 6 and shows Some(\"2\")"), "{violation}");
+    assert!(violation.what.contains("store 2 has applied index 6 and shows Some(2)"), "{violation}");
     assert_eq!(written_over(GONE), Ok(()));
 }
 
