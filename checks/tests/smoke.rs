@@ -116,6 +116,7 @@ scopes! {
         process_ends_while_a_store_leaves
         crash_while_a_store_leaves
         leaders_store_leaves
+        hung_leaders_store_leaves
         split_racing_a_decommission
         late_report_and_late_order
         two_stores_of_a_region_leave

@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreStatus};
 
-use super::{Goal, Missed, driver, in_charge, is_merged_away, is_owed, refuses, strangers, write_to};
+use super::{Goal, Missed, driver, hangs, in_charge, is_merged_away, is_owed, refuses, strangers, write_to};
 use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::state::{Seen, State};
@@ -43,7 +43,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if model.scope().hung.contains(&member.store) {
+        if hangs(model, member.store) {
             continue;
         }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
@@ -60,7 +60,8 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    if let Some((store, peer)) = strangers(seen, &leader.region).next() {
+    let mut strangers = strangers(seen, &leader.region).filter(|(store, _)| !hangs(model, *store));
+    if let Some((store, peer)) = strangers.next() {
         return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
     }
     if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {

@@ -26,6 +26,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         process_ends_while_a_store_leaves(standard),
         crash_while_a_store_leaves(standard),
         leaders_store_leaves(standard),
+        hung_leaders_store_leaves(standard),
         split_racing_a_decommission(standard),
         late_report_and_late_order(standard),
         two_stores_of_a_region_leave(standard),
@@ -194,6 +195,37 @@ fn leaders_store_leaves(standard: bool) -> Asked {
     };
     let reachable = vec![Reach::StoreTombstone, Reach::Transferring, Reach::ReplacementVotes];
     (scope, reachable, vec!["schedule", "timeout now", "check stores"])
+}
+
+/// tikv#17363 under PD: the move begins with a learner that the leader commits
+/// and cannot apply, so PD never sees it and never comes to the step that moves
+/// leadership. Given up, and with the only target silent, the patrol's next order
+/// is that step alone (`evict-leader`).
+fn hung_leaders_store_leaves(standard: bool) -> Asked {
+    let asked = placed(
+        "hung_leaders_store_leaves",
+        "the store of the leader leaves, and its disk hangs while PD's learner is added: does PD's order to hand over reach somebody who can serve?",
+        &[1, 2, 3, 4],
+        &[1, 2, 3],
+    );
+    let asked = behind(asked, [leaves(1)]);
+    let asked = if standard { asked } else { behind(asked, [scheduled()]) };
+    let scope = Scope {
+        hung: vec![1],
+        campaigners: vec![2],
+        crashers: vec![4],
+        budgets: Budgets {
+            schedules: either(standard, 2, 1),
+            transfers: 1,
+            silences: 1,
+            timeouts: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::LaggardHandsOver, Reach::LeaderEvicted, Reach::ApplyLags, Reach::TwoLeaders];
+    let fires = vec!["schedule", "operator timeout", "store silent", "region heartbeat", "timeout now"];
+    (scope, reachable, fires)
 }
 
 /// The child has a leader already, and nobody has reported it.
