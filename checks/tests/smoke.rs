@@ -113,8 +113,10 @@ scopes! {
         store_sleeps_through_a_merge;
     decommission:
         one_store_leaves
+        process_ends_while_a_store_leaves
         crash_while_a_store_leaves
         leaders_store_leaves
+        hung_leaders_store_leaves
         split_racing_a_decommission
         late_report_and_late_order
         two_stores_of_a_region_leave
@@ -131,6 +133,7 @@ scopes! {
         target_full_by_share
         patrol_limited
         two_of_three_replicas_leave
+        stopped_while_two_stores_leave
         crash_and_election_while_a_store_leaves
         merge_racing_a_decommission
         target_led_by_who_lags;

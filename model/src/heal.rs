@@ -54,7 +54,7 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
         for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
             let reads = peer.read.as_ref().is_some_and(|read| read.ready);
             let waits = peer.snapshot.is_some() || peer.applied < peer.commit || reads;
-            let hangs = model.scope().hung.contains(&store);
+            let hangs = hangs(model, store);
             let takes = [
                 (!hangs).then_some(Action::ApplySnapshot { region, store }),
                 (!hangs).then_some(Action::Apply { region, store }),
@@ -162,7 +162,7 @@ impl Schedule<'_> {
     /// One that applies nothing more for its disk hangs hands over to somebody
     /// who does.
     fn evict(&self, store: StoreId, leader: &Peer) -> Option<Action> {
-        let hangs = |store| self.model.scope().hung.contains(&store);
+        let hangs = |store| hangs(self.model, store);
         if !hangs(store) || leader.applied == leader.commit {
             return None;
         }
@@ -210,7 +210,8 @@ impl Schedule<'_> {
     /// or as candidate, and is told.
     fn remind(&self, leader: &Peer) -> Option<Action> {
         let region = self.region;
-        strangers(self.seen, &leader.region).find_map(|(store, peer)| match peer.role {
+        let told = strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.model, *store));
+        told.into_iter().find_map(|(store, peer)| match peer.role {
             Role::Leader => self.rounds(store, peer),
             Role::Candidate => self.votes(store, peer),
             Role::Follower => self.first_done([Action::Campaign { region, store }]),
@@ -305,6 +306,12 @@ fn in_charge<'a>(seen: Seen<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)
     let ahead =
         members.filter_map(|member| seen.peer(member.store, region)).any(|peer| peer.term > leader.term);
     (!ahead).then_some((store, leader))
+}
+
+/// Nothing takes effect there: neither what is committed nor the end of a peer,
+/// which TiKV leaves to whoever applies (`ApplyTask::destroy`).
+fn hangs(model: &Rollcall, store: StoreId) -> bool {
+    model.scope().hung.contains(&store)
 }
 
 /// Initialised voters that the region does not list any more.

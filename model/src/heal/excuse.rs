@@ -9,7 +9,7 @@ use rollcall_traces::{
     Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
-use super::{in_charge, is_merged_away, is_owed, is_there, newest, refuses};
+use super::{hangs, in_charge, is_merged_away, is_owed, is_there, newest, refuses, strangers};
 use crate::model::Rollcall;
 use crate::state::{Seen, State};
 
@@ -40,11 +40,11 @@ pub enum Excuse {
         /// The member's store.
         store: StoreId,
     },
-    /// A member's disk hangs, and it does not catch up (tikv#17363).
+    /// A peer's disk hangs: a member does not catch up, and who was removed stays (tikv#17363).
     DiskHangs {
         /// The region.
         region: RegionId,
-        /// The member's store.
+        /// The peer's store.
         store: StoreId,
     },
     /// No store may take another peer of the region (rows 39, 40).
@@ -78,7 +78,7 @@ impl fmt::Display for Excuse {
                 )
             }
             Excuse::DiskHangs { region, store } => {
-                write!(f, "the disk hangs of the member of region {region} on store {store}")
+                write!(f, "the disk hangs of the peer of region {region} on store {store}")
             }
             Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
             Excuse::StoreForgotten { region } => {
@@ -127,7 +127,7 @@ fn of_store(
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
-        StoreStatus::Up if has_peer && model.scope().hung.contains(&store) => "hangs",
+        StoreStatus::Up if has_peer && hangs(model, store) => "hangs",
         StoreStatus::Up if has_peer => "has a peer",
         StoreStatus::Up if model.scope().full.contains(&store) => "is full",
         StoreStatus::Up => "is there",
@@ -169,12 +169,14 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
             excuses.push(Excuse::IdTakenAgain { region, store });
         } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
             excuses.push(Excuse::DiskLost { region, store });
-        } else if model.scope().hung.contains(&store)
+        } else if hangs(model, store)
             && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
         {
             excuses.push(Excuse::DiskHangs { region, store });
         }
     }
+    let stay = strangers(seen, &leader.region).map(|(store, _)| store).filter(|store| hangs(model, *store));
+    excuses.extend(stay.map(|store| Excuse::DiskHangs { region, store }));
 }
 
 fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {

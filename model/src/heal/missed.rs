@@ -6,7 +6,7 @@ use rollcall_traces::{
 };
 
 use super::{
-    Goal, Missed, driver, in_charge, is_merged_away, is_owed, is_there, refuses, strangers, write_to,
+    Goal, Missed, driver, hangs, in_charge, is_merged_away, is_owed, is_there, refuses, strangers, write_to,
 };
 use crate::draft::is_live;
 use crate::model::Rollcall;
@@ -47,7 +47,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if model.scope().hung.contains(&member.store) || !is_there(seen, member.store) {
+        if hangs(model, member.store) || !is_there(seen, member.store) {
             continue;
         }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
@@ -64,7 +64,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    let told = |(store, _): &(StoreId, &Peer)| is_there(seen, *store);
+    let told = |(store, _): &(StoreId, &Peer)| is_there(seen, *store) && !hangs(model, *store);
     if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
         return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
     }

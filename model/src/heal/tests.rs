@@ -1,10 +1,10 @@
 //! Goals and excuses, each with a forged miss and a near miss. The clusters are
 //! those that scopes begin with, changed by hand.
 
-use rollcall_traces::{Entry, Key, Peer, Read, StoreId, StoreStatus, View};
+use rollcall_traces::{Entry, Key, Peer, Read, Scope, StoreId, StoreStatus, View};
 
 use super::*;
-use crate::guard::GuardSet;
+use crate::guard::{Guard, GuardSet};
 use crate::scopes;
 
 fn model(scope: &str) -> Rollcall {
@@ -32,12 +32,18 @@ fn goals(model: &Rollcall, state: &State) -> Vec<Goal> {
     missed(model, state).into_iter().map(|missed| missed.goal).collect()
 }
 
-/// What is excused where healing ends.
-fn ends_with(model: &Rollcall, state: State) -> Vec<Excuse> {
+/// Where healing ends.
+fn healed(model: &Rollcall, state: State) -> State {
     let mut at = state;
     while let Some(action) = next(model, &at) {
         at = model.step(&at, &action).0;
     }
+    at
+}
+
+/// What is excused there.
+fn ends_with(model: &Rollcall, state: State) -> Vec<Excuse> {
+    let at = healed(model, state);
     assert_eq!(missed(model, &at), []);
     excuses(model, &at)
 }
@@ -120,6 +126,33 @@ fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
         view.stores.get_mut(&4).expect("a store of the scope").status = StoreStatus::Up;
     });
     assert_eq!(ends_with(&model, alive), []);
+}
+
+#[test]
+fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
+    let plan = scopes::named("hung_leaders_store_leaves_smoke").expect("a scope of that name");
+    let of = |scope: &Scope| Rollcall::new(scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
+    let (hung, well) = (of(&plan.scope), of(&Scope { hung: Vec::new(), ..plan.scope.clone() }));
+    assert_eq!(ends_with(&hung, hung.first()), [Excuse::DiskHangs { region: 1, store: 1 }]);
+    assert_eq!(ends_with(&well, well.first()), []);
+    let left = hung.seen(&healed(&hung, hung.first())).view();
+    let left = well.state_of(&left).expect("the stores of the scope");
+    assert_eq!(goals(&well, &left), [Goal::RemovedGone]);
+    assert_eq!(ends_with(&well, left), []);
+}
+
+/// Without the guard nobody ever leads but the store whose disk hangs
+/// (tikv#17363), and PD's move ends where it began: with a learner.
+#[test]
+fn a_hung_leader_that_may_not_hand_over_keeps_its_store_from_leaving() {
+    let plan = scopes::named("hung_leaders_store_leaves_smoke").expect("a scope of that name");
+    let guards = GuardSet::without(Guard::LaggingLeaderHandsOver);
+    let model = Rollcall::new(&plan.scope, guards, &[], &[]).expect("the scope can be begun");
+    let end = healed(&model, model.first());
+    let missed = goals(&model, &end);
+    assert!(missed.contains(&Goal::RequestsEnd), "{missed:?}");
+    assert!(missed.contains(&Goal::OperatorsEnd), "{missed:?}");
+    assert!(missed.contains(&Goal::StoreLeaves), "{missed:?}");
 }
 
 #[test]

@@ -26,9 +26,9 @@ use super::{Property, Violation, is_initialised};
 /// between them. So a store can be Tombstone with a peer of such a part on it,
 /// and no rule of PD is broken.
 ///
-/// Where a disk is gone for good, the replica that had applied and reported
-/// the newest configuration may have been on it: then an older one that is left
-/// proves nothing. Where the region was merged away, the tombstones of those who
+/// Where a disk is gone for good that a peer of the region was on, that peer may
+/// have been the one that had applied and reported the newest configuration: then
+/// an older one that is left proves nothing. Where the region was merged away, the tombstones of those who
 /// applied that have the newest. A peer that is on the store still, and does not know yet
 /// that it was removed, is no violation. A region that PD takes for recreated
 /// begins anew, and what was promised of it before is void. Who gives up a store
@@ -51,7 +51,10 @@ pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Resu
         let promised = without.map(|meta| (meta.id, meta.epoch.conf_ver)).chain(history.buried(store));
         for (region, up_to) in promised {
             let believed = || believed_on(pd, store, region, up_to).map(|meta| ("PD believes in", meta));
-            let applied = || applied_on(cluster, store, region, up_to).map(|meta| ("applied is", meta));
+            let applied = || {
+                let meta = applied_on(cluster, history, store, region, up_to)?;
+                Some(("applied is", meta))
+            };
             if let Some((whose, meta)) = believed().or_else(applied) {
                 let what = format!(
                     "store {store} is Tombstone and has no member up to conf_ver {up_to}, by what PD knew; \
@@ -72,17 +75,36 @@ fn believed_on(pd: &PlacementDriver, store: StoreId, region: RegionId, up_to: u6
 }
 
 /// The newest configuration that a living replica has applied, under the same condition.
-fn applied_on<C: Cluster>(cluster: &C, store: StoreId, region: RegionId, up_to: u64) -> Option<&Region> {
+fn applied_on<'a, C: Cluster>(
+    cluster: &'a C,
+    history: &History,
+    store: StoreId,
+    region: RegionId,
+    up_to: u64,
+) -> Option<&'a Region> {
     let knows = |peer: &&Peer| is_initialised(peer) || peer.is_merged_away();
     let living = cluster.replicas(region).map(|(_, peer)| peer).filter(knows);
     let newest = living.map(|peer| &peer.region).max_by_key(|meta| meta.epoch.conf_ver)?;
     let conf_ver = newest.epoch.conf_ver;
-    let is_old = conf_ver == up_to || conf_ver < up_to && !a_disk_is_gone(cluster);
-    (is_old && newest.member_on(store).is_some()).then_some(newest)
+    newest.member_on(store)?;
+    let is_old = conf_ver == up_to || conf_ver < up_to && !a_peer_is_lost(cluster, history, region);
+    is_old.then_some(newest)
 }
 
-fn a_disk_is_gone<C: Cluster>(cluster: &C) -> bool {
-    cluster.stores().any(|(_, status)| status == StoreStatus::Destroyed)
+/// Whether a peer of the region may have been on a disk that is gone for good:
+/// PD, a replica, a tombstone or a configuration that a replica has yet to reach
+/// lists one there. Who reported what PD believes is a member of that, and who
+/// removes the reporter is a member of what the tombstone shows.
+fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) -> bool {
+    let gone = cluster.stores().filter(|(_, status)| *status == StoreStatus::Destroyed);
+    let believed = || cluster.pd().regions.get(&region).map(|known| &known.region);
+    let shown = || cluster.replicas(region).map(|(_, peer)| &peer.region);
+    let remembered = || history.region(region).metas.iter();
+    let mut gone = gone.map(|(store, _)| store);
+    gone.any(|store| {
+        let mut metas = believed().into_iter().chain(shown()).chain(remembered());
+        metas.any(|meta| meta.member_on(store).is_some())
+    })
 }
 
 /// No plan takes a live voter, and with it the live majority of its region,
@@ -126,11 +148,12 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
 /// PD believes nothing of a region that nobody has applied, and never less than
 /// before.
 ///
-/// Some replica or tombstone is as new as PD's epoch in both components: a
-/// leader reports what it has applied, and whoever removes that leader has
-/// applied as much. Where a disk is gone for good this is not judged, for the
-/// reporter may have been on it. And PD's epoch can be compared with that of
-/// every replica: the two are of one line.
+/// Some replica or tombstone is, or was, as new as PD's epoch in both components:
+/// a leader reports what it has applied, and whoever removes that leader has
+/// applied as much. Where a disk is gone for good this is not judged of the
+/// regions that may have had a peer on it, for that may have been the reporter.
+/// And PD's epoch can be compared with that of every replica: the two are of one
+/// line.
 ///
 /// PD's epoch of a region does not go back as long as PD knows the region,
 /// unless it was recreated.
@@ -143,8 +166,11 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
         let wrong = |what: String| Err(Violation::new(Property::DriverView, region, what));
         let epoch = believed.epoch;
         let faces = || cluster.faces().filter(move |(of, _)| *of == region).map(|(_, face)| face);
-        let mut shown = faces().filter(|face| face.shows_epoch());
-        if !shown.any(|face| !face.extent.epoch.is_stale_against(&epoch)) && !a_disk_is_gone(cluster) {
+        let shown = faces().filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
+        // A tombstone in whose place a peer has yet to be initialised.
+        let hidden = history.region(region).destroyed.values().map(|destroyed| destroyed.epoch);
+        let is_known = shown.chain(hidden).any(|shown| !shown.is_stale_against(&epoch));
+        if !is_known && !a_peer_is_lost(cluster, history, region) {
             return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
         }
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
@@ -260,6 +286,24 @@ mod tests {
             peer(view, 2).region = same;
         });
         assert!(forged.is_err(), "of one conf_ver there is one configuration");
+    }
+
+    /// Nobody shows that the removal was applied, and the disk that is gone is
+    /// one that the region never had a peer on.
+    #[test]
+    fn a_member_that_is_left_while_another_disk_is_lost() {
+        let of_five = |view: &mut View| {
+            view.stores.insert(5, Default::default());
+            peer(view, 1).region = three_voters();
+            destroy_store(view, 5);
+        };
+        let violation = buried(&replaced(), of_five).unwrap_err();
+        assert!(violation.what.contains("applied is"), "{violation}");
+        let of_the_region = |view: &mut View| {
+            of_five(view);
+            destroy_store(view, 4);
+        };
+        assert_eq!(buried(&replaced(), of_the_region), Ok(()), "peer 4 may have applied it");
     }
 
     #[test]
@@ -398,6 +442,60 @@ mod tests {
             view.pd.regions.insert(CHILD, believed(halves().1));
         });
         assert_eq!(judged(&unknown).unwrap_err().region, Some(CHILD));
+    }
+
+    /// Four stores, of which the last never had a peer of region 1 by what
+    /// anybody shows; PD is ahead, and then that disk is gone.
+    #[test]
+    fn a_belief_ahead_while_a_disk_is_lost() {
+        let ahead = |view: &mut View| {
+            believe(view, Region { epoch: Epoch { conf_ver: 3, version: 1 }, ..three_voters() });
+        };
+        let elsewhere = with(&governed(4), |view| {
+            view.stores.get_mut(&4).unwrap().peers.clear();
+            reindex(view);
+            ahead(view);
+            destroy_store(view, 4);
+        });
+        assert!(judged(&elsewhere).unwrap_err().what.contains("nobody has applied"));
+
+        let with_four = Region { epoch: Epoch { conf_ver: 2, version: 1 }, ..without_three() };
+        let by_pd = with(&elsewhere, |view| believe(view, with_four.clone()));
+        assert_eq!(judged(&by_pd), Ok(()), "PD lists a peer there");
+        let by_replica = with(&elsewhere, |view| peer(view, 1).region = with_four.clone());
+        assert_eq!(judged(&by_replica), Ok(()), "a replica lists a peer there");
+        let by_tombstone = with(&elsewhere, |view| bury(view, 3, with_four.clone()));
+        assert_eq!(judged(&by_tombstone), Ok(()), "whoever removed the reporter may have been there");
+
+        // Only store 4 had applied the configuration that brought it there.
+        let had = with(&governed(4), |view| {
+            peer(view, 4).region = with_four.clone();
+            ahead(view);
+        });
+        let history = History::begin(HistoryParts::ALL, &had);
+        assert!(driver_view(&had, &history).is_err(), "it is there, and has applied less");
+        let gone = with(&had, |view| destroy_store(view, 4));
+        let mut after = history.clone();
+        follow(&mut after, &had, Action::Destroy { store: 4 }, &gone);
+        assert_eq!(driver_view(&gone, &after), Ok(()), "the history lists a peer there");
+        assert!(judged(&gone).is_err(), "nothing does");
+    }
+
+    /// Peer 3 reported, was removed by what its tombstone shows, and comes again.
+    #[test]
+    fn a_belief_that_a_hidden_tombstone_shows() {
+        let removed = with(&replaced(), |view| {
+            peer(view, 1).region = three_voters();
+            bury(view, 3, without_three());
+        });
+        let history = History::begin(HistoryParts::ALL, &removed);
+        let again = with(&removed, |view| create(view, 3, 13));
+        let mut after = history.clone();
+        follow(&mut after, &removed, replicate(1, 3, Answer::Given), &again);
+        let belief = |history: &History| driver_view(&again, history);
+        assert_eq!(belief(&after), Ok(()));
+        let nobody = History::begin(HistoryParts::ALL, &again);
+        assert!(belief(&nobody).unwrap_err().what.contains("nobody has applied"));
     }
 
     #[test]

@@ -179,7 +179,7 @@ properties! {
         "a read returns what its peer holds, and nothing older than was known when it was asked";
     NoLostWrite no_lost_write [writes]
         "a write that a client knows of is on every replica that applied it and on every later leader";
-    TombstoneStoreEmpty tombstone_store_empty [driver]
+    TombstoneStoreEmpty tombstone_store_empty [driver epochs]
         "no configuration that the placement driver knew when it buried a store, or threw away its record, has a member on it, believed or applied";
     NoUnsafeRemoval no_unsafe_removal [driver]
         "no operator is made that takes a live voter and leaves no live majority where there was one";
@@ -187,7 +187,7 @@ properties! {
         "an operator under way gives way only to one of a higher priority";
     TombstoneAbsorbing tombstone_absorbing [driver]
         "a store that is Tombstone, or was said to be destroyed, stays so until its record is removed";
-    DriverView driver_view [driver]
+    DriverView driver_view [driver destroyed epochs]
         "the placement driver believes no epoch of a region that nobody has applied, and none behind what it knew";
 }
 

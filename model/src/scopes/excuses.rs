@@ -12,7 +12,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         // Between the loss and the change that takes the member out.
         "replace_a_lost_store" => vec![Excuse::DiskLost { region, store: 3 }],
         "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
-        "leaders_disk_hangs" => vec![Excuse::DiskHangs { region, store: 1 }],
+        "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.
         "joins_again_with_the_same_id" => vec![Excuse::IdTakenAgain { region, store: 3 }],
         // The store's record is removed while a child of which PD did not know is on it.
