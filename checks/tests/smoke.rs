@@ -134,9 +134,13 @@ scopes! {
         forced_behind_a_learner
         target_full_by_share
         patrol_limited
+        operators_wait
         two_of_three_replicas_leave
         stopped_while_two_stores_leave
         crash_and_election_while_a_store_leaves
+        new_store_joins
+        voter_added_at_once
+        order_repeated
         merge_racing_a_decommission
         target_led_by_who_lags;
 }

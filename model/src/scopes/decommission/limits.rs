@@ -84,9 +84,9 @@ pub(super) fn operators_wait(standard: bool) -> Asked {
 }
 
 /// Rows 38 and 48: a voter that must move is alive, and counts until its
-/// successor does. Whom the disk took is replaced first, so both are gone from
-/// the beginning: with a process that may come back, both moves are more than
-/// fifteen million states, and `stopped_while_two_stores_leave` has one of them.
+/// successor does. Whom the disk took is replaced first, so it is gone from the
+/// beginning: both moves with a process that may come back are too many states
+/// for this size, and `stopped_while_two_stores_leave` has one of them.
 pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     let asked = placed(
         "two_of_three_replicas_leave",
