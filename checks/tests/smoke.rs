@@ -135,6 +135,7 @@ scopes! {
         target_full_by_share
         patrol_limited
         operators_wait
+        operator_outrun_while_it_waits
         two_of_three_replicas_leave
         stopped_while_two_stores_leave
         crash_and_election_while_a_store_leaves

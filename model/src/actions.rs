@@ -108,8 +108,8 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
     })
 }
 
-/// Counts an action that was done. An order to hand over counts as a transfer if
-/// it is taken, for it raises the term like any other, and costs nothing if it
+/// Counts an action that was done. What a report is answered costs nothing, but an
+/// order to hand over counts as a transfer if it is taken, for it raises the term like any other, and costs nothing if it
 /// is lost: the leader that takes it may give it up as well.
 pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> bool {
     let count = match (action, outcome) {

@@ -66,7 +66,8 @@ fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
 }
 
 /// Whether the store is Tombstone for an administrator said that its disk is gone:
-/// it was given up by force, or was buried once nobody knew of a peer there.
+/// it was given up by force, or was buried once PD knew of no peer there. It may
+/// run on.
 pub(crate) fn is_given_up(seen: Seen<'_>, store: u64) -> bool {
     let known = seen.pd().stores.get(&store);
     known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
@@ -452,6 +453,12 @@ reaches! {
     /// An operator waits until fewer are under way.
     OperatorWaits = "an operator that waits for its turn":
         |seen| !seen.pd().waiting.is_empty(),
+    /// The members changed while an operator waited: its turn will be its end.
+    WaitingOutrun = "an operator that waits for its turn and was outrun":
+        |seen| seen.pd().waiting.iter().any(|waiting| {
+            let known = seen.pd().regions.get(&waiting.region);
+            known.is_some_and(|known| known.region.epoch != waiting.operator.epoch)
+        }),
     /// A store has said that it is full.
     StoreFull = "a store too full":
         |seen| seen.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),

@@ -278,8 +278,6 @@ pub enum Reason {
     StateNotAllowed,
     /// Only the record of a Tombstone store can be removed.
     NotTombstone,
-    /// PD has a record of the store.
-    StoreExists,
     /// A region lists a peer on the store (row 45).
     StoreHasRegions,
     /// No store that is leaving is empty.
@@ -409,7 +407,6 @@ impl Reason {
         Reason::StoresNotEnough,
         Reason::StateNotAllowed,
         Reason::NotTombstone,
-        Reason::StoreExists,
         Reason::StoreHasRegions,
         Reason::NothingToBury,
         Reason::UnknownRegion,

@@ -44,7 +44,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
             PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
             PdInput::AbandonStores { stores } => self.abandon(step, &stores),
             PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
-            PdInput::RemoveOperator { region } => self.end_operator(step, region, OperatorEnd::Removed),
+            PdInput::RemoveOperator { region } => self.remove_operator(step, region),
         }
     }
 
@@ -55,12 +55,16 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         step.outputs.push(PdOutput::StoreChanged(record));
     }
 
+    /// A store registers at each start; what it says of itself is no part of its record.
     fn add_store(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
-        if self.stores.get(store).is_some() {
-            return Err(PdRefusal::StoreExists);
+        match self.stores.get(store).map(|info| info.record.state) {
+            Some(StoreState::Tombstone) => Err(PdRefusal::StoreRemoved),
+            Some(StoreState::Up | StoreState::Offline) => Ok(()),
+            None => {
+                self.put_store(step, StoreRecord::new(store));
+                Ok(())
+            }
         }
-        self.put_store(step, StoreRecord::new(store));
-        Ok(())
     }
 
     fn decommission(&mut self, step: &mut PdStep, store: StoreId, force: bool) -> Decision {
@@ -174,7 +178,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.operators.check_vacant(region, Priority::High, self.guards)?;
         let mut ids = self.ids;
         let plan = checker::check(self.sight(), known, &mut ids)?;
-        self.operators.check_limit(&self.config, self.guards)?;
+        self.operators.check_limit(plan.purpose, &self.config, self.guards)?;
         let operator = Operator::new(known, plan.purpose, plan.steps, self.now, &self.config);
         self.ids = ids;
         self.enter(step, operator);
@@ -315,6 +319,14 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
         let end = if operator.is_waiting() { OperatorEnd::Expired } else { OperatorEnd::Timeout };
         self.end_operator(step, region, end)
+    }
+
+    /// `Handler.RemoveOperator` looks at those under way.
+    fn remove_operator(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
+        if !self.operators.is_running(region) {
+            return Err(PdRefusal::OperatorNotFound);
+        }
+        self.end_operator(step, region, OperatorEnd::Removed)
     }
 
     fn end_operator(&mut self, step: &mut PdStep, region: RegionId, end: OperatorEnd) -> Decision {

@@ -11,7 +11,7 @@ use crate::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 /// What the placement driver is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PdInput {
-    /// A new store joins (`PutStore`).
+    /// A store registers (`PutStore`): a new one joins, one that is known changes nothing.
     AddStore {
         /// Its id.
         store: StoreId,

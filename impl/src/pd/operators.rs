@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::config::PdConfig;
 use super::error::PdRefusal;
 use super::input::Dispatch;
-use super::operator::{Operator, OperatorEnd, Priority, StaleOperator};
+use super::operator::{Operator, OperatorEnd, Priority, Purpose, StaleOperator};
 use super::regions::KnownRegion;
 use super::store::Liveness;
 use super::targets::Sight;
@@ -82,21 +82,27 @@ impl Operators {
     /// typed is none of theirs (row 49, pd#3820).
     fn is_busy(&self, config: &PdConfig, guards: impl Guards) -> bool {
         let all = !guards.holds(Guard::LimitCountsOwnKind);
-        let counts = |operator: &&Operator| all || is_of_checkers(operator);
+        let counts = |operator: &&Operator| all || is_limited(operator.purpose);
         self.running.values().filter(counts).count() >= config.schedule_limit
     }
 
     /// A checker's operator beyond the limit is made only if it may wait.
-    pub(crate) fn check_limit(&self, config: &PdConfig, guards: impl Guards) -> Result<(), PdRefusal> {
-        let full = self.is_busy(config, guards) && self.waiting.len() >= config.waiting_limit;
+    pub(crate) fn check_limit(
+        &self,
+        purpose: Purpose,
+        config: &PdConfig,
+        guards: impl Guards,
+    ) -> Result<(), PdRefusal> {
+        let full =
+            is_limited(purpose) && self.is_busy(config, guards) && self.waiting.len() >= config.waiting_limit;
         if full { Err(PdRefusal::ScheduleLimit) } else { Ok(()) }
     }
 
-    /// The next whose turn it is: an administrator's at once, a checker's
+    /// The next whose turn it is: one that is not limited at once, the others
     /// while the limit allows.
     pub(crate) fn next_turn(&mut self, config: &PdConfig, guards: impl Guards) -> Option<Operator> {
         let is_busy = self.is_busy(config, guards);
-        let at = self.waiting.iter().position(|operator| !is_of_checkers(operator) || !is_busy)?;
+        let at = self.waiting.iter().position(|operator| !is_limited(operator.purpose) || !is_busy)?;
         Some(self.waiting.remove(at))
     }
 
@@ -158,8 +164,10 @@ impl Operators {
     }
 }
 
-fn is_of_checkers(operator: &Operator) -> bool {
-    operator.purpose.priority() == Priority::High
+/// Whether the limit is for such operators. PD asks the joint checker before it
+/// looks at the limit.
+fn is_limited(purpose: Purpose) -> bool {
+    purpose.priority() == Priority::High && purpose != Purpose::LeaveJoint
 }
 
 /// Whether the operator still makes sense: its step, then the conf_ver.

@@ -2,7 +2,8 @@
 //! finds nobody to take a peer.
 
 use rollcall_impl::pd::{
-    OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StoreState, StoreStats, Unfit,
+    OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StaleOperator, StoreState,
+    StoreStats, Unfit,
 };
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, StoreId};
 
@@ -335,6 +336,17 @@ fn operators_beyond_the_limit_wait_for_their_turn() {
     assert_eq!(command(&pd.step(second.clone()).unwrap()), None);
     assert_eq!(pd.operator(2).unwrap().started_at, None);
     assert_eq!(refused(&mut pd, second.clone()), PdRefusal::OperatorExists);
+    // `operator remove` knows of none that waits.
+    assert_eq!(refused(&mut pd, PdInput::RemoveOperator { region: 2 }), PdRefusal::OperatorNotFound);
+    // Somebody has changed the members meanwhile: its turn is its end.
+    let mut outrun = pd.clone();
+    report(&mut outrun, region(2, ("m", ""), (2, 2), &[1, 2, 3, 4]), 1);
+    let outputs = outrun.step(PdInput::RemoveOperator { region: REGION }).unwrap();
+    let cancelled = OperatorEnd::Cancelled(StaleOperator::EpochNotMatch);
+    assert!(outputs.iter().any(|output| {
+        matches!(output, PdOutput::OperatorEnded { region: 2, end, .. } if *end == cancelled)
+    }));
+    assert!(outrun.operator(2).is_none() && command(&outputs).is_none());
     // The first ends, and the second begins in the same step.
     let outputs = pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
     assert!(command(&outputs).is_some() && pd.operator(2).unwrap().started_at == Some(0));

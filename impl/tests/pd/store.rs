@@ -59,7 +59,8 @@ fn a_decommission_is_cancelled_until_the_store_is_tombstone() {
     assert_eq!(refused(&mut pd, again), PdRefusal::StoreRemoved);
     let heartbeat = PdInput::StoreHeartbeat { store: 4, stats: EMPTY };
     assert_eq!(refused(&mut pd, heartbeat), PdRefusal::StoreRemoved);
-    assert_eq!(refused(&mut pd, PdInput::AddStore { store: 4 }), PdRefusal::StoreExists);
+    assert_eq!(refused(&mut pd, PdInput::AddStore { store: 4 }), PdRefusal::StoreRemoved);
+    assert_eq!(pd.step(PdInput::AddStore { store: 3 }).unwrap(), [], "it registers at each start");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
     (known.liveness != Liveness::Down).then_some(Action::StoreSilent { store })
 }
 
-fn runs(seen: Seen<'_>, store: StoreId) -> bool {
+pub(super) fn runs(seen: Seen<'_>, store: StoreId) -> bool {
     seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 

@@ -9,14 +9,17 @@ use rollcall_traces::{
     Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
+use super::driver::runs;
 use super::{hangs, in_charge, is_merged_away, is_owed, is_there, newest, refuses, strangers};
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::state::{Seen, State};
 
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Excuse {
-    /// The disks of a majority of the region's newest configuration are gone (rows 16, 41, 44).
+    /// The disks of a majority of the region's newest configuration are gone, or
+    /// were given up by force (rows 16, 41, 44).
     MajorityLost {
         /// The region.
         region: RegionId,
@@ -45,6 +48,14 @@ pub enum Excuse {
         /// The region.
         region: RegionId,
         /// The peer's store.
+        store: StoreId,
+    },
+    /// A member is on a store that is Tombstone for it was given up, and runs on:
+    /// nobody waits for it, and whoever leads has still to be rid of it.
+    GivenUp {
+        /// The region.
+        region: RegionId,
+        /// The member's store.
         store: StoreId,
     },
     /// No store may take another peer of the region (rows 39, 40).
@@ -80,6 +91,9 @@ impl fmt::Display for Excuse {
             Excuse::DiskHangs { region, store } => {
                 write!(f, "the disk hangs of the peer of region {region} on store {store}")
             }
+            Excuse::GivenUp { region, store } => {
+                write!(f, "a member of region {region} is on store {store}, which was given up and runs on")
+            }
             Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
             Excuse::StoreForgotten { region } => {
                 write!(f, "region {region} has a member on a store that PD forgot")
@@ -103,6 +117,7 @@ impl Excuse {
             | Excuse::DiskLost { region, .. }
             | Excuse::IdTakenAgain { region, .. }
             | Excuse::DiskHangs { region, .. }
+            | Excuse::GivenUp { region, .. }
             | Excuse::NoTarget { region }
             | Excuse::StoreForgotten { region } => region,
         }
@@ -124,6 +139,7 @@ fn of_store(
         StoreStatus::Destroyed => "is destroyed",
         StoreStatus::Down => "is down",
         StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
+        StoreStatus::Up if is_given_up(seen, store) => "was given up",
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
@@ -169,6 +185,8 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
             excuses.push(Excuse::IdTakenAgain { region, store });
         } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
             excuses.push(Excuse::DiskLost { region, store });
+        } else if is_given_up(seen, store) && runs(seen, store) {
+            excuses.push(Excuse::GivenUp { region, store });
         } else if hangs(model, store)
             && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
         {

@@ -64,7 +64,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    let told = |(store, _): &(StoreId, &Peer)| is_there(seen, *store) && !hangs(model, *store);
+    let told = |(store, _): &(StoreId, &Peer)| !hangs(model, *store);
     if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
         return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
     }

@@ -120,7 +120,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Schedule { region, answer } => return driver::schedule(draft, region, answer),
         Action::PushOperator { region, answer } => return driver::push_operator(draft, region, answer),
         Action::OperatorTimeout { region } => driver::time_out_operator(draft, region),
-        Action::RemoveOperator { region } => driver::end_operator(draft, region),
+        Action::RemoveOperator { region } => driver::remove_operator(draft, region),
         Action::CheckStores => driver::check_stores(draft),
         Action::PdRestart => driver::restart(draft),
         Action::AddStore { store } => driver::add_store(draft, store),

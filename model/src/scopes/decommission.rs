@@ -44,6 +44,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         limits::target_full_by_share(standard),
         limits::patrol_limited(standard),
         limits::operators_wait(standard),
+        limits::operator_outrun_while_it_waits(standard),
         limits::two_of_three_replicas_leave(standard),
         limits::stopped_while_two_stores_leave(standard),
         limits::crash_and_election_while_a_store_leaves(standard),

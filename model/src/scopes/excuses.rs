@@ -27,9 +27,20 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "no_legal_target" => vec![Excuse::NoTarget { region }, Excuse::MajorityLost { region }],
         "tombstone_by_hand" => vec![Excuse::EndedByHand { region }],
         "forced_by_hand" => {
-            vec![Excuse::MajorityLost { region }, Excuse::EndedByHand { region }, Excuse::NoTarget { region }]
+            let stuck = [
+                Excuse::MajorityLost { region },
+                Excuse::EndedByHand { region },
+                Excuse::NoTarget { region },
+            ];
+            let given_up = (!smoke).then_some(Excuse::GivenUp { region, store: 2 });
+            stuck.into_iter().chain(given_up).collect()
         }
-        "forced_behind_a_learner" => vec![Excuse::MajorityLost { region }, Excuse::NoTarget { region }],
+        "forced_behind_a_learner" => {
+            let given_up = if smoke { 1..=1 } else { 1..=2 };
+            let given_up = given_up.map(|store| Excuse::GivenUp { region, store });
+            let stuck = [Excuse::MajorityLost { region }, Excuse::NoTarget { region }];
+            stuck.into_iter().chain(given_up).collect()
+        }
         _ => Vec::new(),
     }
 }

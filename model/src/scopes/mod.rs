@@ -131,7 +131,6 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::StoresNotEnough,
     Reason::StateNotAllowed,
     Reason::NotTombstone,
-    Reason::StoreExists,
     Reason::StoreHasRegions,
     Reason::NothingToBury,
     Reason::UnknownRegion,

@@ -42,8 +42,7 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::NoTarget => tr::Reason::NoTarget,
         R::ScheduleLimit => tr::Reason::ScheduleLimit,
         R::StoreLost => tr::Reason::StoreLost,
-        R::StoreExists => tr::Reason::StoreExists,
-        R::Bootstrapped | R::InvalidLeader | R::EpochNotMatch => {
+        R::Bootstrapped | R::StoreExists | R::InvalidLeader | R::EpochNotMatch => {
             unreachable!("no action of the dictionary comes to this: {refusal}")
         }
     }

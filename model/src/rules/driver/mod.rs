@@ -174,7 +174,7 @@ pub(super) fn schedule(draft: &mut Draft, region: RegionId, answer: Answer) -> R
     check_vacant(draft, region, false)?;
     let mut ids = draft.pd().next_id;
     let made = patrol::check(&plan::Sight::of(draft), known, &mut ids)?;
-    waiting::check_limit(draft)?;
+    waiting::check_limit(draft, made.purpose)?;
     draft.pd_mut().next_id = ids;
     Ok(enter(draft, made, region, answer))
 }
@@ -234,8 +234,18 @@ pub(super) fn time_out_operator(draft: &mut Draft, region: RegionId) -> Result<(
     draft.pd().operator(region).map(drop).ok_or(Reason::NoOperator)
 }
 
+/// `operator remove` takes away what is under way, and not what waits (PD
+/// `Handler.RemoveOperator`).
+pub(super) fn remove_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
+    present(draft)?;
+    if !draft.pd().operators.contains_key(&region) {
+        return Err(Reason::NoOperator);
+    }
+    end_operator(draft, region)
+}
+
 /// The region's operator is given up, or taken away.
-pub(super) fn end_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
+fn end_operator(draft: &mut Draft, region: RegionId) -> Result<(), Reason> {
     present(draft)?;
     draft.pd().operator(region).ok_or(Reason::NoOperator)?;
     waiting::remove(draft.pd_mut(), region);

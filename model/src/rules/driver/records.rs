@@ -39,15 +39,19 @@ pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A store that is new to the driver registers; it is heard from later.
+/// A store registers, as it does at each start; of one that is new a record is
+/// made, and it is heard from later. That an address is taken is left out.
 pub(crate) fn add_store(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     draft.up(store)?;
     present(draft)?;
-    if draft.pd().stores.contains_key(&store) {
-        return Err(Reason::StoreExists);
+    match draft.pd().stores.get(&store).map(|known| known.state) {
+        Some(StoreState::Tombstone) => return Err(Reason::StoreRemoved),
+        Some(StoreState::Up | StoreState::Offline) => {}
+        None => {
+            let (state, liveness) = (StoreState::Up, Liveness::Disconnected);
+            put(draft, store, KnownStore { state, physically_destroyed: false, liveness, full: false });
+        }
     }
-    let (state, liveness) = (StoreState::Up, Liveness::Disconnected);
-    put(draft, store, KnownStore { state, physically_destroyed: false, liveness, full: false });
     Ok(())
 }
 

@@ -1,15 +1,21 @@
 //! Operators that wait for their turn.
 //!
 //! The patrol has so many operators under way and no more; some more may wait,
-//! first come first served, and what an administrator typed does not wait (PD
-//! `operator_controller.go AddWaitingOperator, PromoteWaitingOperator`). An
-//! operator whose turn has come must still be for the region as the driver
-//! knows it then.
+//! first come first served. What an administrator typed does not wait, nor does
+//! the end of a joint configuration. An operator whose turn has come must still
+//! be for the region as the driver knows it then.
+//!
+//! PD has two things for this. Its patrol makes nothing beyond the limit
+//! (`checker_controller.go CheckRegion`), and asks the joint checker before that.
+//! Of what was made some waits in a queue, for other reasons than the limit, until
+//! a later one is entered (`operator_controller.go AddWaitingOperator,
+//! PromoteWaitingOperator`: by priority and chance, and only if the epoch is still
+//! the same and it has not waited for too long). Here the limit is what it waits for.
 //!
 //! Who gets its turn by what becomes of another region is sent its first step
 //! with its leader's next report, or when it is pushed.
 
-use rollcall_traces::{Held, Operator, PlacementDriver, Reason, RegionId, WaitingOperator};
+use rollcall_traces::{Held, Operator, PlacementDriver, Purpose, Reason, RegionId, WaitingOperator};
 
 use super::operator;
 use crate::draft::Draft;
@@ -25,13 +31,18 @@ pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
 /// `replica-schedule-limit`); what an administrator typed is none of them.
 fn is_busy(draft: &Draft) -> bool {
     let all = !draft.holds(Guard::LimitCountsOwnKind);
-    let counts = |running: &&Operator| all || !running.purpose.is_admin();
+    let counts = |running: &&Operator| all || is_limited(running.purpose);
     draft.pd().operators.values().filter(counts).count() >= draft.schedule_limit()
 }
 
+/// Whether the limit is for such operators.
+fn is_limited(purpose: Purpose) -> bool {
+    !purpose.is_admin() && purpose != Purpose::LeaveJoint
+}
+
 /// One beyond the limit is made only if it may wait.
-pub(super) fn check_limit(draft: &Draft) -> Result<(), Reason> {
-    let full = is_busy(draft) && draft.pd().waiting.len() >= draft.waiting_limit();
+pub(super) fn check_limit(draft: &Draft, purpose: Purpose) -> Result<(), Reason> {
+    let full = is_limited(purpose) && is_busy(draft) && draft.pd().waiting.len() >= draft.waiting_limit();
     if full { Err(Reason::ScheduleLimit) } else { Ok(()) }
 }
 
@@ -49,7 +60,7 @@ pub(super) fn start(draft: &mut Draft) -> Vec<(RegionId, Option<Held>)> {
     started
 }
 
-/// The place of whose turn it is: an administrator's at once, the patrol's
+/// The place of whose turn it is: one that is not limited at once, the others
 /// while the limit allows.
 fn next(draft: &Draft) -> Option<usize> {
     let waiting = &draft.pd().waiting;
@@ -57,7 +68,7 @@ fn next(draft: &Draft) -> Option<usize> {
         return None;
     }
     let busy = is_busy(draft);
-    waiting.iter().position(|waiting| waiting.operator.purpose.is_admin() || !busy)
+    waiting.iter().position(|waiting| !is_limited(waiting.operator.purpose) || !busy)
 }
 
 /// The first order of the region, if it was its turn.

@@ -1,7 +1,7 @@
 //! Stores that leave where something is scarce: space, the patrol's time, or
 //! stores that run.
 
-use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Change, ChangeKind, Command, Scope};
 
 use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
 use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
@@ -55,32 +55,47 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
 
 /// Row 49: what the limit does not allow yet waits, and may wait too long.
 pub(super) fn operators_wait(standard: bool) -> Asked {
-    let asked = placed(
+    let asked = two_regions_leave(
         "operators_wait",
-        "two regions must leave one store, and the second operator waits for the first, perhaps too long: does each get its turn, under the epoch that it was made for?",
-        &[1, 2, 3],
-        &[1, 2],
+        "two regions must leave one store, and the second operator waits for the first, perhaps too long: does each get its turn?",
     );
-    let asked = neighbours(asked, &[1, 2]);
-    let asked = Scope { schedule_limit: 1, waiting_limit: 1, ..asked };
-    let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), leaves(2)]);
-    let waits = Action::Schedule { region: NEIGHBOUR, answer: Answer::Given };
-    let asked =
-        if standard { behind(asked, [scheduled()]) } else { behind(joint_entered(asked, 3), [waits]) };
-    let scope = Scope {
-        campaigners: vec![1],
-        budgets: Budgets {
-            schedules: either(standard, 1, 0),
-            timeouts: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
+    let scope = one_waits(asked, standard);
     let mut fires = vec!["region heartbeat", "check stores"];
     if standard {
         fires.extend(["schedule", "operator timeout"]);
     }
     (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], fires)
+}
+
+/// The same with a learner that somebody asked for by hand in the region that
+/// waits: it is committed there, and not applied.
+pub(super) fn operator_outrun_while_it_waits(standard: bool) -> Asked {
+    let asked = two_regions_leave(
+        "operator_outrun_while_it_waits",
+        "the members of a region change while its operator waits for another's: does it end when its turn comes?",
+    );
+    let learner = Change { kind: ChangeKind::AddLearner, peer: 9, store: 3 };
+    let by_hand =
+        Action::Propose { region: NEIGHBOUR, store: 1, command: Command::ChangePeer(learner), epoch: None };
+    let scope = one_waits(behind(asked, [by_hand, round(NEIGHBOUR, 2)]), standard);
+    let fires = if standard { vec!["schedule", "operator timeout"] } else { vec!["region heartbeat"] };
+    (scope, vec![Reach::OperatorWaits, Reach::WaitingOutrun, Reach::ReplacementVotes], fires)
+}
+
+fn two_regions_leave(name: &str, question: &str) -> Scope {
+    let asked = neighbours(placed(name, question, &[1, 2, 3], &[1, 2]), &[1, 2]);
+    let asked = Scope { schedule_limit: 1, waiting_limit: 1, ..asked };
+    behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), leaves(2)])
+}
+
+/// One region is being moved, and the other may wait for that; in the small size
+/// it does.
+fn one_waits(asked: Scope, standard: bool) -> Scope {
+    let waits = Action::Schedule { region: NEIGHBOUR, answer: Answer::Given };
+    let asked =
+        if standard { behind(asked, [scheduled()]) } else { behind(joint_entered(asked, 3), [waits]) };
+    let (schedules, timeouts) = (either(standard, 1, 0), either(standard, 1, 0));
+    Scope { campaigners: vec![1], budgets: Budgets { schedules, timeouts, ..Budgets::default() }, ..asked }
 }
 
 /// Rows 38 and 48: a voter that must move is alive, and counts until its
