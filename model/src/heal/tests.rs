@@ -141,6 +141,26 @@ fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
     assert_eq!(ends_with(&well, left), []);
 }
 
+/// Nobody waits for the peer on a store that was given up and runs on; of a disk
+/// that is gone nothing need be said where PD replaces it.
+#[test]
+fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
+    let model = model("forced_behind_a_learner_smoke");
+    let given_up = Action::UnsafeRecover { stores: vec![1, 2] };
+    let silent = Action::StoreSilent { store: 1 };
+    let after = |actions: &[&Action]| {
+        actions.iter().fold(model.first(), |at, action| {
+            let (next, outcome) = model.step(&at, action);
+            assert!(outcome.is_done(), "{action}: {outcome}");
+            next
+        })
+    };
+    let stays = Excuse::GivenUp { region: 1, store: 1 };
+    assert!(ends_with(&model, after(&[&silent, &given_up])).contains(&stays));
+    let gone = ends_with(&model, after(&[&Action::Destroy { store: 1 }, &silent, &given_up]));
+    assert!(!gone.contains(&stays), "{gone:?}");
+}
+
 /// Without the guard nobody ever leads but the store whose disk hangs
 /// (tikv#17363), and PD's move ends where it began: with a learner.
 #[test]
