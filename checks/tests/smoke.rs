@@ -37,11 +37,15 @@ fn report_of((plan, report): &(Plan, OnceLock<ScopeReport>)) -> &ScopeReport {
     })
 }
 
-/// Two peers must move here, or one behind a change of leaders, and the patrol
-/// is allowed to begin one of the two: it is healing that begins the other, so no
-/// goal lies within the scope.
-const GOAL_BEYOND_THE_BUDGET: &[&str] =
-    &["hung_leaders_store_leaves_smoke", "patrol_limited_smoke", "stopped_while_two_stores_leave_smoke"];
+/// Two peers must move here, or one behind a change of leaders, or one whose
+/// operator is outrun, and the patrol is allowed to begin one operator less: it is
+/// healing that begins it, so no goal lies within the scope.
+const GOAL_BEYOND_THE_BUDGET: &[&str] = &[
+    "hung_leaders_store_leaves_smoke",
+    "operator_outrun_while_it_waits_smoke",
+    "patrol_limited_smoke",
+    "stopped_while_two_stores_leave_smoke",
+];
 
 fn holds(name: &str) {
     let name = format!("{name}_smoke");
