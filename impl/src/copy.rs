@@ -3,8 +3,12 @@
 //! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
 //! and then given everything that the other one shows. What a `RawNode` keeps for
 //! itself says how far its Readies were handled, and here they are handled to
-//! quiet; but for a staged snapshot, whose Ready the copy makes once more. Ticks
-//! since the last heartbeat are not shown: they begin anew.
+//! quiet; but for a staged snapshot, whose Ready the copy makes once more. The
+//! ticks since its last heartbeat raft shows and does not let be set: they must be
+//! 0, as they are where each tick brings a heartbeat ([`Config::SIMULATOR`]).
+//! Debug builds compare all that is shown.
+//!
+//! [`Config::SIMULATOR`]: crate::Config::SIMULATOR
 
 use raft::RawNode;
 
@@ -52,7 +56,7 @@ impl Peer {
             node.raft.msgs = staged.ready.persisted_messages().to_vec();
             Staged { position: staged.position, body: staged.body.clone(), ready: node.ready() }
         });
-        Self {
+        let copy = Self {
             node,
             staged,
             read: self.read.clone(),
@@ -66,7 +70,36 @@ impl Peer {
             asker: self.asker,
             config: self.config,
             written: self.written,
-        }
+        };
+        debug_assert_eq!(copy.innards(), self.innards());
+        copy
+    }
+
+    /// Everything of raft that can be looked at and decides what it does next.
+    fn innards(&self) -> String {
+        let (raft, log) = (&self.node.raft, &self.node.raft.raft_log);
+        let unstable = (&log.unstable.snapshot, &log.unstable.entries, log.unstable.entries_size);
+        let mut progress: Vec<_> = raft.prs().iter().collect();
+        progress.sort_by_key(|(id, _)| **id);
+        let mut votes: Vec<_> = raft.prs().votes().iter().collect();
+        votes.sort();
+        let role = (raft.term, raft.vote, raft.state, raft.leader_id, raft.promotable());
+        let leads = (raft.lead_transferee, raft.pending_conf_index, raft.pending_request_snapshot);
+        let ends = (log.committed, log.persisted, log.applied, log.unstable.offset, log.last_index());
+        let time = (raft.election_elapsed, raft.heartbeat_elapsed(), raft.randomized_election_timeout());
+        let reads = (&raft.read_only, &raft.read_states);
+        let limits = (raft.max_msg_size, raft.max_inflight, raft.priority, raft.check_quorum, raft.pre_vote);
+        let ready = self.staged.as_ref().map(|Staged { position, body, ready }| {
+            let sent = (ready.messages(), ready.persisted_messages());
+            (position, body, ready.snapshot(), ready.hs(), ready.entries(), ready.read_states(), sent)
+        });
+        format!(
+            "{role:?} {leads:?} {ends:?} {unstable:?} {time:?} {limits:?} {reads:?} {votes:?} {:?} {:?} \
+             {progress:?} {ready:?} {:?}",
+            raft.prs().conf().to_conf_state(),
+            raft.msgs,
+            self.storage()
+        )
     }
 
     fn copy_node(&self) -> RawNode<PeerStorage> {
