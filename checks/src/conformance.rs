@@ -5,9 +5,12 @@
 //! met for the first time every probe must be refused, for the model's reason,
 //! with nothing changed. Which the implementation refused in an earlier state,
 //! and refuses by looking at parts that are the same here, is not tried again,
-//! but in one state of 64 ([`Touring::every_probe`] tries it everywhere). Steps
-//! that only lead to a new edge are driven and not compared: they were compared
-//! before, and both counts are reported.
+//! but in one state of 64 ([`Touring::every_probe`] tries it everywhere).
+//!
+//! A path goes on from a copy of the world that stands where it parts from the
+//! path before; one in 64 goes all the way from the beginning. Steps that only lead
+//! to a new edge are driven and not compared: they were compared before, and both
+//! counts are reported.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +22,7 @@ use rollcall_model::{LookedAt, Rollcall, State, Tried};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
 use crate::explorer::Exploration;
-use crate::tour::{self, Tour};
+use crate::tour::{self, Batch, Parting, Tour};
 use crate::world::World;
 
 /// What was replayed, and whether it agreed.
@@ -58,6 +61,12 @@ impl Conformance {
             *self.reasons.entry(reason).or_default() += count;
         }
     }
+}
+
+/// Whether a path is gone from the beginning though a copy stands on its way: one
+/// in 64 is.
+fn goes_all_the_way(path: &tour::Path) -> bool {
+    path.number % 64 == 0
 }
 
 /// What a tour looks at.
@@ -105,12 +114,12 @@ pub fn conform<G: Guards + Send>(
     interrupt: &AtomicBool,
     covered: &AtomicU64,
 ) -> Conformance {
-    let tours = Tour::split(&exploration.graph, touring.threads);
+    let tour = Mutex::new(Tour::new(&exploration.graph));
     let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for tour in tours {
-            let (total, stop) = (&total, &stop);
+        for _ in 0..touring.threads {
+            let (tour, total, stop) = (&tour, &total, &stop);
             scope.spawn(move || {
                 let mut guide = Guide::new(touring, guards, model, exploration);
                 let mut tried = Tried::default();
@@ -171,6 +180,8 @@ struct Guide<'a, G: Guards> {
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
     world: World<G>,
+    /// Where later paths part from one that was gone: behind so many steps of it.
+    kept: Vec<(usize, World<G>)>,
     done: Conformance,
     path: Vec<Action>,
 }
@@ -178,7 +189,8 @@ struct Guide<'a, G: Guards> {
 impl<'a, G: Guards> Guide<'a, G> {
     fn new(touring: Touring, guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let world = World::new(guards);
-        Self { touring, model, exploration, world, done: Conformance::default(), path: Vec::new() }
+        let (kept, done, path) = (Vec::new(), Conformance::default(), Vec::new());
+        Self { touring, model, exploration, world, kept, done, path }
     }
 
     /// What was done, the probes counted.
@@ -195,45 +207,89 @@ impl<'a, G: Guards> Guide<'a, G> {
     /// `Ok(false)` where `go_on` said to stop.
     fn follow(
         &mut self,
-        mut tour: Tour<'_>,
+        tour: &Mutex<Tour<'_>>,
         tried: &mut Tried,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, Box<Divergence>> {
-        let mut path = tour::Path::default();
-        while tour.next_path(&mut path) {
-            let before = self.done.transitions;
-            self.done.paths += 1;
-            self.path.clear();
-            if let Err(error) = self.world.reset(self.model.scope()) {
-                panic!("the model took the prelude and the implementation does not: {error}");
-            }
-            if path.new_start {
-                self.compare_view(path.start, None)?;
-                self.probe(path.start, tried)?;
-            }
-            for step in &path.steps {
-                let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
-                self.path.push(action.clone());
-                let outcome = match self.take(&action) {
-                    Ok(outcome) => outcome,
-                    // Of transitions somebody else speaks.
-                    Err(_) if self.touring.look == Look::Probes => break,
-                    Err(divergence) => return Err(divergence),
-                };
-                self.done.steps += 1;
-                if step.new_edge {
-                    self.compare(step.from, step.to, &outcome)?;
-                    self.done.transitions += 1;
+        let mut batch = Batch::default();
+        while batch.take(&mut tour.lock().expect("a tour panicked")) {
+            self.kept.clear();
+            for (path, parting) in batch.iter() {
+                let before = self.done.transitions;
+                self.done.paths += 1;
+                let begin = self.begin(path, parting);
+                self.go(path, begin, &parting.kept, tried)?;
+                if !go_on(self.done.transitions - before) {
+                    return Ok(false);
                 }
-                if step.new_state {
-                    self.probe(step.to, tried)?;
-                }
-            }
-            if !go_on(self.done.transitions - before) {
-                return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Puts the world behind as many steps of `path` as a kept one has taken, and
+    /// says how many.
+    fn begin(&mut self, path: &tour::Path, parting: &Parting) -> usize {
+        while self.kept.last().is_some_and(|(steps, _)| *steps > parting.shared) {
+            self.kept.pop();
+        }
+        let stands_there = self.kept.last().is_some_and(|(steps, _)| *steps == parting.shared);
+        let kept = if stands_there && !parting.again { self.kept.pop() } else { self.kept.last().cloned() };
+        let begin = match kept {
+            Some((steps, world)) if !goes_all_the_way(path) => {
+                self.world = world;
+                steps
+            }
+            _ => {
+                self.reset();
+                0
+            }
+        };
+        self.path.truncate(begin);
+        begin
+    }
+
+    /// Takes the steps of `path` behind the first `begin`.
+    fn go(
+        &mut self,
+        path: &tour::Path,
+        begin: usize,
+        kept: &[usize],
+        tried: &mut Tried,
+    ) -> Result<(), Box<Divergence>> {
+        if path.new_start {
+            self.compare_view(path.start, None)?;
+            self.probe(path.start, tried)?;
+        }
+        let mut kept = kept.iter().copied().peekable();
+        for (taken, step) in (1..).zip(&path.steps).skip(begin) {
+            let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
+            self.path.push(action.clone());
+            let outcome = match self.take(&action) {
+                Ok(outcome) => outcome,
+                // Of transitions somebody else speaks.
+                Err(_) if self.touring.look == Look::Probes => break,
+                Err(divergence) => return Err(divergence),
+            };
+            self.done.steps += 1;
+            if step.new_edge {
+                self.compare(step.from, step.to, &outcome)?;
+                self.done.transitions += 1;
+            }
+            if step.new_state {
+                self.probe(step.to, tried)?;
+            }
+            if kept.next_if_eq(&taken).is_some() {
+                self.kept.push((taken, self.world.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        if let Err(error) = self.world.reset(self.model.scope()) {
+            panic!("the model took the prelude and the implementation does not: {error}");
+        }
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {

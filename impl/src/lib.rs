@@ -39,6 +39,7 @@ mod codec;
 mod command;
 mod conf_change;
 mod config;
+mod copy;
 pub mod ctl;
 mod engine;
 mod epoch_parts;

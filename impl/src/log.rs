@@ -9,7 +9,7 @@ use crate::command::Payload;
 use crate::engine::Position;
 
 /// A peer's log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     truncated: Position,
     entries: Vec<Entry>,

@@ -11,7 +11,7 @@ use crate::message::Message;
 use crate::region::{PeerId, RegionId};
 
 /// The messages that wait on one store.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Parking {
     messages: Vec<Message>,
 }

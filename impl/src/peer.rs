@@ -41,7 +41,7 @@ pub(crate) struct Peer {
     pub(crate) size: Size,
     /// Whose message is being taken: its answer goes back to where it came
     /// from, whether or not the region knows it.
-    asker: Option<Member>,
+    pub(crate) asker: Option<Member>,
     pub(crate) config: Config,
     /// What of both is on disk.
     pub(crate) written: (HardState, ApplyState),

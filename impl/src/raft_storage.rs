@@ -17,7 +17,7 @@ use crate::region::{Key, Region, Value};
 use crate::snapshot::SnapshotBody;
 
 /// One peer's persistent state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PeerStorage {
     pub(crate) record: PeerRecord,
     pub(crate) hard: HardState,

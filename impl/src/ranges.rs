@@ -21,7 +21,7 @@ pub struct RangeEntry<'a> {
 }
 
 /// The ranges that are taken on one store.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ranges {
     /// By start; the region stands in the key because a store without a guard
     /// may hold two that begin alike.

@@ -5,17 +5,20 @@
 //! left until nothing leads on. In a graph with cycles some rings may stay
 //! apart from that: they are fetched afterwards, by the breadth-first way to
 //! the first state of each. Paths are made one at a time: what is held is a
-//! byte an edge and about four a state.
+//! byte an edge and about four a state. A batch of them (`batch.rs`) says where
+//! each parts from the one before.
 //!
-//! Left out: replaying, and going back to a state by any other way than from
-//! the beginning.
+//! Left out: replaying.
 
+mod batch;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 use crate::explorer::Graph;
 use plan::Plan;
+
+pub use batch::{Batch, Parting};
 
 /// No path goes on longer than this. Only cycles could; a divergence should stay readable.
 pub const LONGEST_PATH: usize = 4_096;
@@ -51,7 +54,7 @@ pub struct Path {
     pub steps: Vec<Step>,
 }
 
-/// How much of the graph one tour, or one part of it, has covered.
+/// How much of the graph a tour has covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// The edges of the graph.
@@ -85,8 +88,6 @@ pub struct Tour<'g> {
     root: u32,
     leftover: u32,
     made: u64,
-    part: u64,
-    parts: u64,
     counters: Counters,
 }
 
@@ -96,41 +97,21 @@ impl<'g> Tour<'g> {
     /// # Panics
     /// If the graph has 2^31 edges or more.
     pub fn new(graph: &'g Graph) -> Self {
-        Tour::with_plan(graph, Plan::new(graph), 0, 1)
-    }
-
-    /// The same tour dealt out to `parts` workers: part k yields every path
-    /// whose number is k modulo `parts`. Each part makes all paths and passes
-    /// over those of the others, so no step is added and what is new is new in
-    /// exactly one part. It costs each part the making of all, 0.1 to 0.3 µs a
-    /// step; workers that replay faster than that share one tour under a lock.
-    ///
-    /// # Panics
-    /// If `parts` is 0, or the graph has 2^31 edges or more.
-    pub fn split(graph: &'g Graph, parts: usize) -> Vec<Self> {
-        assert!(parts > 0, "a tour is split into at least one part");
-        let plan = Plan::new(graph);
-        (0..parts).map(|part| Tour::with_plan(graph, plan.clone(), part as u64, parts as u64)).collect()
-    }
-
-    fn with_plan(graph: &'g Graph, plan: Plan, part: u64, parts: u64) -> Self {
         assert!(graph.edges() < TAKEN, "a tour numbers fewer than 2^31 edges; explore a smaller scope");
         let states = graph.states();
         Tour {
             graph,
-            plan,
+            plan: Plan::new(graph),
             cursors: (0..states).map(|state| graph.row(state).start).collect(),
             visited: vec![0; (states as usize).div_ceil(64)],
             root: 0,
             leftover: 0,
             made: 0,
-            part,
-            parts,
             counters: Counters { edges: u64::from(graph.edges()), ..Counters::default() },
         }
     }
 
-    /// The steps of all parts together: exact without cycles, otherwise a little too few.
+    /// The steps of all paths together: exact without cycles, otherwise a little too few.
     pub fn planned_steps(&self) -> u64 {
         self.plan.steps()
     }
@@ -147,17 +128,13 @@ impl<'g> Tour<'g> {
 
     /// Writes the next path over `path`; false if there is none.
     pub fn next_path(&mut self, path: &mut Path) -> bool {
-        loop {
-            if !self.make(path) {
-                return false;
-            }
-            path.number = self.made;
-            self.made += 1;
-            if path.number % self.parts == self.part {
-                self.count(path);
-                return true;
-            }
+        if !self.make(path) {
+            return false;
         }
+        path.number = self.made;
+        self.made += 1;
+        self.count(path);
+        true
     }
 
     fn count(&mut self, path: &Path) {

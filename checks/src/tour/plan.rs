@@ -20,7 +20,6 @@ use crate::explorer::Graph;
 const FAR: u8 = u8::MAX;
 
 /// How much oftener than once each edge is to be taken.
-#[derive(Clone)]
 pub(super) struct Plan {
     /// Of each edge; the rest beyond 255 is in `beyond`.
     again: Vec<u8>,

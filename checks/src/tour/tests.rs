@@ -145,16 +145,37 @@ proptest! {
         }
     }
 
+    /// Whoever keeps what it has replayed where it is told to finds it there, and
+    /// keeps nothing for nobody.
     #[test]
-    fn the_parts_of_a_tour_are_the_tour(drawn in any_graph(), parts in 1..5usize) {
+    fn a_path_parts_from_the_one_before_where_somebody_stands(drawn in any_graph()) {
         let graph = graph_of(&drawn);
-        let (whole, counters) = paths(Tour::new(&graph));
-        let dealt: Vec<_> = Tour::split(&graph, parts).into_iter().map(paths).collect();
-        let mut together: Vec<Path> = dealt.iter().flat_map(|(paths, _)| paths.clone()).collect();
-        together.sort_by_key(|path| path.number);
-        prop_assert_eq!(together, whole);
-        prop_assert_eq!(dealt.iter().map(|(_, part)| part.covered).sum::<u64>(), counters.covered);
-        prop_assert_eq!(dealt.iter().map(|(_, part)| part.visited).sum::<u64>(), counters.visited);
-        prop_assert_eq!(dealt.iter().map(|(_, part)| part.paths).sum::<u64>(), counters.paths);
+        let (whole, _) = paths(Tour::new(&graph));
+        let (mut tour, mut batch, mut batched) = (Tour::new(&graph), Batch::default(), Vec::new());
+        while batch.take(&mut tour) {
+            let (mut stands, mut before): (Vec<Vec<u32>>, Option<(u32, Vec<u32>)>) = Default::default();
+            for (path, Parting { shared, again, kept }) in batch.iter() {
+                let way: Vec<u32> = path.steps.iter().map(|step| step.edge).collect();
+                let (same, rest) = way.split_at(*shared);
+                match before {
+                    Some((start, before)) if start == path.start => {
+                        prop_assert_eq!(same, &before[..*shared]);
+                        prop_assert!(rest.is_empty() || before.get(*shared) != rest.first());
+                    }
+                    _ => prop_assert_eq!(*shared, 0),
+                }
+                stands.retain(|stand| stand.len() <= *shared);
+                prop_assert!(*shared == 0 || stands.last().is_some_and(|stand| stand == same));
+                if *shared > 0 && !again {
+                    stands.pop();
+                }
+                prop_assert!(kept.is_sorted() && kept.iter().all(|steps| steps > shared));
+                stands.extend(kept.iter().map(|steps| way[..*steps].to_vec()));
+                before = Some((path.start, way));
+            }
+            prop_assert!(stands.is_empty(), "kept for nobody: {stands:?}");
+            batched.extend(batch.iter().map(|(path, _)| path.clone()));
+        }
+        prop_assert_eq!(batched, whole);
     }
 }

@@ -7,6 +7,7 @@
 //! store does not run: it has waited long enough.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use rollcall_impl::pd::{
     Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreInfo,
@@ -23,19 +24,23 @@ use super::{Waiting, World, convert};
 const CAPACITY: u64 = 100 << 30;
 const LITTLE: u64 = 15 << 30;
 
-/// Who allots ids, and, where there is one, places peers.
+/// Who allots ids, and, where there is one, places peers. Copies share what
+/// neither has changed.
+#[derive(Clone)]
 pub(super) struct Driver<G: Guards> {
     kind: Kind<G>,
     /// What it shows, as of its last step.
-    shown: tr::PlacementDriver,
+    shown: Rc<tr::PlacementDriver>,
 }
 
+#[derive(Clone)]
 enum Kind<G: Guards> {
     /// Allots ids from one count; from 0 on none.
     Ids(IdAllocator),
-    Whole(Box<Whole<G>>),
+    Whole(Rc<Whole<G>>),
 }
 
+#[derive(Clone)]
 struct Whole<G: Guards> {
     pd: PlacementDriver<PdMemoryEngine, G>,
     /// The stores that will say that they have no space.
@@ -87,11 +92,11 @@ impl<G: Guards> Driver<G> {
             whole.pd.step(whole.heartbeat(*store)).expect("a store of the scope is known");
         }
         whole.tight = scope.tight.clone();
-        Self::showing(Kind::Whole(Box::new(whole)))
+        Self::showing(Kind::Whole(Rc::new(whole)))
     }
 
     fn showing(kind: Kind<G>) -> Self {
-        let mut driver = Self { kind, shown: tr::PlacementDriver::default() };
+        let mut driver = Self { kind, shown: Rc::default() };
         driver.refresh();
         driver
     }
@@ -106,8 +111,8 @@ impl<G: Guards> Driver<G> {
             Kind::Ids(ids) => tr::PlacementDriver { next_id: ids.next_id, ..Default::default() },
             Kind::Whole(whole) => convert::driver::shown(&whole.pd),
         };
-        let changed = now != self.shown;
-        self.shown = now;
+        let changed = now != *self.shown;
+        self.shown = Rc::new(now);
         changed
     }
 
@@ -120,7 +125,7 @@ impl<G: Guards> Driver<G> {
 
     fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
-        whole.pd.step(input).map_err(|error| match error.refusal() {
+        Rc::make_mut(whole).pd.step(input).map_err(|error| match error.refusal() {
             Some(refusal) => convert::driver::reason(refusal),
             None => panic!("the placement driver failed, and was not refused: {error}"),
         })
@@ -129,7 +134,7 @@ impl<G: Guards> Driver<G> {
     /// The process ends and begins again on its disk.
     fn restart(&mut self) -> Result<(), Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
-        whole.pd = whole.pd.clone().restart().expect("what a driver wrote it can read");
+        Rc::make_mut(whole).pd = whole.pd.clone().restart().expect("what a driver wrote it can read");
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! What an administrator does by force: on the disk of a stopped store.
 
+use std::rc::Rc;
+
 use rollcall_impl::{Guards, PeerState, ctl};
 use rollcall_traces::{Reason, RegionId, StoreId, StoreStatus};
 
@@ -26,9 +28,9 @@ impl<G: Guards> World<G> {
         peer.ok_or(Reason::RegionNotFound)?;
         let known = if force { None } else { Some(self.known(region)?.clone()) };
         let stopped = self.nodes[at].store.take().expect("its disk is there");
-        let mut engine = stopped.into_engine();
+        let mut engine = stopped.engine().clone();
         let done = ctl::tombstone_peer(&mut engine, self.guards, store, region, known.as_ref());
-        self.nodes[at].store = Some(open(store, self.guards, engine));
+        self.nodes[at].store = Some(Rc::new(open(store, self.guards, engine)));
         done.map_err(|error| convert::reason(error.refusal().expect("a disk that can be read")))?;
         self.changed = true;
         Ok(())

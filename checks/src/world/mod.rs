@@ -7,6 +7,8 @@
 //! stores'; the world only says who talks to whom. Vote requests and the
 //! `TimeoutNow` of a transfer wait here until a round takes them.
 
+use std::rc::Rc;
+
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
@@ -35,12 +37,13 @@ use driver::Driver;
 use noticed::Noticed;
 
 /// One store's place.
+#[derive(Clone)]
 struct Node<G: Guards> {
     id: StoreId,
     status: StoreStatus,
     /// What runs, or, of a store that is down, what will come back; `None`
-    /// once it is destroyed.
-    store: Option<Store<G>>,
+    /// once it is destroyed. Copies of the world share it until one touches it.
+    store: Option<Rc<Store<G>>>,
 }
 
 /// What is behind a held message.
@@ -57,6 +60,7 @@ enum Waiting {
 }
 
 /// The vote requests of one campaign.
+#[derive(Clone)]
 struct Requests {
     region: RegionId,
     candidate: StoreId,
@@ -66,6 +70,7 @@ struct Requests {
 }
 
 /// The implementation's stores, and what is under way between them.
+#[derive(Clone)]
 pub struct World<G: Guards = Sound> {
     guards: G,
     nodes: Vec<Noticed<Node<G>>>,
@@ -156,6 +161,7 @@ impl<G: Guards> World<G> {
     /// The store in that place, whose peer of `region` may change now.
     fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G> {
         let store = self.nodes[node].store.as_mut().expect("only stores that are there are touched");
+        let store = Rc::make_mut(store);
         if !self.before.iter().any(|(at, of, _)| (*at, *of) == (node, region)) {
             self.before.push((node, region, store.mark(region)));
         }
@@ -344,7 +350,7 @@ impl<G: Guards> World<G> {
     /// The next admin entry; a merge reaches another region beside it.
     fn apply_next(&mut self, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
         let node = self.up(store)?;
-        let beside: Vec<RegionId> = self.nodes[node].store.iter().flat_map(Store::regions).collect();
+        let beside: Vec<RegionId> = self.nodes[node].store.iter().flat_map(|store| store.regions()).collect();
         for other in beside {
             self.touch(node, other);
         }
@@ -372,9 +378,9 @@ impl<G: Guards> World<G> {
         self.forget_what_it_sends(store);
         let node = &mut self.nodes[at];
         node.status = StoreStatus::Down;
-        let mut engine = node.store.take().expect("a running store is there").into_engine();
+        let mut engine = node.store.take().expect("a running store is there").engine().clone();
         engine.lose_unsynced();
-        node.store = Some(open(store, self.guards, engine));
+        node.store = Some(Rc::new(open(store, self.guards, engine)));
         self.changed = true;
         Ok(())
     }
@@ -430,7 +436,11 @@ impl<G: Guards> Subject for World<G> {
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }
-            self.nodes.push(Noticed::new(Node { id: *id, status: StoreStatus::Up, store: Some(store) }));
+            self.nodes.push(Noticed::new(Node {
+                id: *id,
+                status: StoreStatus::Up,
+                store: Some(Rc::new(store)),
+            }));
         }
         for (at, action) in scope.prelude.iter().enumerate() {
             if let Outcome::Refused(reason) = self.apply(action) {

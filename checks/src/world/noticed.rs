@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 /// A part that notices when somebody looks at it, or changes it.
+#[derive(Clone)]
 pub(super) struct Noticed<T> {
     part: T,
     looked_at: Cell<bool>,

@@ -33,7 +33,7 @@ impl<G: Guards> World<G> {
         let reporting: Vec<usize> =
             reporting.into_iter().map(|store| self.up(store)).collect::<Result<_, _>>()?;
         let running = reporting.iter().filter_map(|at| self.nodes[*at].store.as_ref());
-        let regions: BTreeSet<RegionId> = running.flat_map(Store::regions).collect();
+        let regions: BTreeSet<RegionId> = running.flat_map(|store| store.regions()).collect();
         for region in regions {
             let recovery = Recovery { region, failed: &failed, reporting: &reporting };
             if recovery.has_lost_majority(self) {

@@ -1,0 +1,143 @@
+//! A copy of a store as it runs, its disk and what is volatile.
+//!
+//! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
+//! and then given everything that the other one shows. What a `RawNode` keeps for
+//! itself says how far its Readies were handled, and here they are handled to
+//! quiet; but for a staged snapshot, whose Ready the copy makes once more. The
+//! ticks since its last heartbeat raft shows and does not let be set: they must be
+//! 0, as they are where each tick brings a heartbeat ([`Config::SIMULATOR`]).
+//! Debug builds compare all that is shown.
+//!
+//! [`Config::SIMULATOR`]: crate::Config::SIMULATOR
+
+use raft::RawNode;
+
+use crate::config::LOGGER;
+use crate::engine::{Engine, PeerState};
+use crate::guard::Guards;
+use crate::peer::Peer;
+use crate::raft_storage::PeerStorage;
+use crate::snapshot::Staged;
+use crate::store::{Resident, Slot, Store};
+
+impl<G: Guards, E: Engine + Clone> Clone for Store<G, E> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            config: self.config,
+            guards: self.guards,
+            engine: self.engine.clone(),
+            slots: self.slots.clone(),
+            ranges: self.ranges.clone(),
+            parking: self.parking.clone(),
+        }
+    }
+}
+
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        let resident = match &self.resident {
+            Resident::Live(peer) => Resident::Live(Box::new(peer.copy())),
+            Resident::Tombstone { id, region, applied, merged } => Resident::Tombstone {
+                id: *id,
+                region: region.clone(),
+                applied: *applied,
+                merged: merged.clone(),
+            },
+        };
+        Self { generation: self.generation, resident }
+    }
+}
+
+impl Peer {
+    fn copy(&self) -> Self {
+        let mut node = self.copy_node();
+        let staged = self.staged.as_ref().map(|staged| {
+            node.raft.msgs = staged.ready.persisted_messages().to_vec();
+            Staged { position: staged.position, body: staged.body.clone(), ready: node.ready() }
+        });
+        let copy = Self {
+            node,
+            staged,
+            read: self.read.clone(),
+            id: self.id,
+            store: self.store,
+            region: self.region,
+            asked_at: self.asked_at,
+            asked_with: self.asked_with,
+            reads_begun: self.reads_begun,
+            size: self.size,
+            asker: self.asker,
+            config: self.config,
+            written: self.written,
+        };
+        debug_assert_eq!(copy.innards(), self.innards());
+        copy
+    }
+
+    /// Everything of raft that can be looked at and decides what it does next.
+    fn innards(&self) -> String {
+        let (raft, log) = (&self.node.raft, &self.node.raft.raft_log);
+        let unstable = (&log.unstable.snapshot, &log.unstable.entries, log.unstable.entries_size);
+        let mut progress: Vec<_> = raft.prs().iter().collect();
+        progress.sort_by_key(|(id, _)| **id);
+        let mut votes: Vec<_> = raft.prs().votes().iter().collect();
+        votes.sort();
+        let role = (raft.term, raft.vote, raft.state, raft.leader_id, raft.promotable());
+        let leads = (raft.lead_transferee, raft.pending_conf_index, raft.pending_request_snapshot);
+        let ends = (log.committed, log.persisted, log.applied, log.unstable.offset, log.last_index());
+        let time = (raft.election_elapsed, raft.heartbeat_elapsed(), raft.randomized_election_timeout());
+        let reads = (&raft.read_only, &raft.read_states);
+        let limits = (raft.max_msg_size, raft.max_inflight, raft.priority, raft.check_quorum, raft.pre_vote);
+        let ready = self.staged.as_ref().map(|Staged { position, body, ready }| {
+            let sent = (ready.messages(), ready.persisted_messages());
+            (position, body, ready.snapshot(), ready.hs(), ready.entries(), ready.read_states(), sent)
+        });
+        format!(
+            "{role:?} {leads:?} {ends:?} {unstable:?} {time:?} {limits:?} {reads:?} {votes:?} {:?} {:?} \
+             {progress:?} {ready:?} {:?}",
+            raft.prs().conf().to_conf_state(),
+            raft.msgs,
+            self.storage()
+        )
+    }
+
+    fn copy_node(&self) -> RawNode<PeerStorage> {
+        let (raft, storage) = (&self.node.raft, self.storage());
+        let mut begun_on = storage.clone();
+        if let Some(staged) = &self.staged {
+            // raft has its configuration already.
+            begun_on.record.region = staged.body.region.clone();
+            begun_on.record.state = PeerState::Normal;
+        }
+        let config = self.config.raft(self.id, storage.applied);
+        let mut node = RawNode::new(&config, begun_on, &LOGGER).expect("raft takes what it has written");
+        if self.staged.is_some() {
+            node.mut_store().record = storage.record.clone();
+        }
+        let copy = &mut node.raft;
+        copy.term = raft.term;
+        copy.vote = raft.vote;
+        copy.state = raft.state;
+        copy.leader_id = raft.leader_id;
+        copy.lead_transferee = raft.lead_transferee;
+        copy.pending_conf_index = raft.pending_conf_index;
+        copy.pending_request_snapshot = raft.pending_request_snapshot;
+        copy.election_elapsed = raft.election_elapsed;
+        copy.max_msg_size = raft.max_msg_size;
+        copy.read_states = raft.read_states.clone();
+        copy.read_only = raft.read_only.clone();
+        copy.msgs = raft.msgs.clone();
+        *copy.mut_prs() = raft.prs().clone();
+        let (from, log) = (&raft.raft_log, &mut copy.raft_log);
+        log.committed = from.committed;
+        log.persisted = from.persisted;
+        log.applied = from.applied;
+        log.unstable.snapshot = from.unstable.snapshot.clone();
+        log.unstable.entries = from.unstable.entries.clone();
+        log.unstable.entries_size = from.unstable.entries_size;
+        log.unstable.offset = from.unstable.offset;
+        assert_eq!(copy.promotable(), raft.promotable(), "raft's configuration is the storage's");
+        node
+    }
+}
