@@ -32,7 +32,7 @@ pub struct Conformance {
     pub paths: u64,
     /// Distinct transitions replayed and compared.
     pub transitions: u64,
-    /// Steps taken, those that only led somewhere included.
+    /// Steps taken, those that only led somewhere included; none before a copy.
     pub steps: u64,
     /// States in which the probes were tried.
     pub states: u64,
