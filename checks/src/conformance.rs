@@ -66,7 +66,7 @@ impl Conformance {
 /// Whether a path is gone from the beginning though a copy stands on its way: one
 /// in 64 is.
 fn goes_all_the_way(path: &tour::Path) -> bool {
-    path.number % 64 == 0
+    path.number.is_multiple_of(64)
 }
 
 /// What a tour looks at.

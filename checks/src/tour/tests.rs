@@ -153,7 +153,8 @@ proptest! {
         let (whole, _) = paths(Tour::new(&graph));
         let (mut tour, mut batch, mut batched) = (Tour::new(&graph), Batch::default(), Vec::new());
         while batch.take(&mut tour) {
-            let (mut stands, mut before): (Vec<Vec<u32>>, Option<(u32, Vec<u32>)>) = Default::default();
+            let mut stands: Vec<Vec<u32>> = Vec::new();
+            let mut before: Option<(u32, Vec<u32>)> = None;
             for (path, Parting { shared, again, kept }) in batch.iter() {
                 let way: Vec<u32> = path.steps.iter().map(|step| step.edge).collect();
                 let (same, rest) = way.split_at(*shared);
