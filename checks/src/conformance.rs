@@ -246,6 +246,7 @@ impl<'a, G: Guards> Guide<'a, G> {
             }
         };
         self.path.truncate(begin);
+        debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
         begin
     }
 

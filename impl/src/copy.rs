@@ -3,10 +3,10 @@
 //! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
 //! and then given everything that the other one shows. What a `RawNode` keeps for
 //! itself says how far its Readies were handled, and here they are handled to
-//! quiet; but for a staged snapshot, whose Ready the copy makes once more. The
-//! ticks since its last heartbeat raft shows and does not let be set: they must be
-//! 0, as they are where each tick brings a heartbeat ([`Config::SIMULATOR`]).
-//! Debug builds compare all that is shown.
+//! quiet: a copy has at most one Ready more, without entries or messages. A staged
+//! snapshot's Ready is made once more. The ticks since its last heartbeat raft shows
+//! and does not let be set: they must be 0, as they are where each tick brings a
+//! heartbeat ([`Config::SIMULATOR`]). Debug builds compare all that is shown.
 //!
 //! [`Config::SIMULATOR`]: crate::Config::SIMULATOR
 
@@ -104,18 +104,16 @@ impl Peer {
 
     fn copy_node(&self) -> RawNode<PeerStorage> {
         let (raft, storage) = (&self.node.raft, self.storage());
+        // A peer without a region has no configuration: raft's own is handed over.
         let mut begun_on = storage.clone();
-        if let Some(staged) = &self.staged {
-            // raft has its configuration already.
-            begun_on.record.region = staged.body.region.clone();
-            begun_on.record.state = PeerState::Normal;
-        }
+        begun_on.record.state = PeerState::Uninitialised;
         let config = self.config.raft(self.id, storage.applied);
         let mut node = RawNode::new(&config, begun_on, &LOGGER).expect("raft takes what it has written");
-        if self.staged.is_some() {
-            node.mut_store().record = storage.record.clone();
-        }
+        node.mut_store().record.state = storage.record.state;
+        assert_eq!(raft.heartbeat_elapsed(), 0, "raft does not let it be set");
         let copy = &mut node.raft;
+        *copy.mut_prs() = raft.prs().clone();
+        copy.post_conf_change();
         copy.term = raft.term;
         copy.vote = raft.vote;
         copy.state = raft.state;
@@ -128,7 +126,6 @@ impl Peer {
         copy.read_states = raft.read_states.clone();
         copy.read_only = raft.read_only.clone();
         copy.msgs = raft.msgs.clone();
-        *copy.mut_prs() = raft.prs().clone();
         let (from, log) = (&raft.raft_log, &mut copy.raft_log);
         log.committed = from.committed;
         log.persisted = from.persisted;
@@ -137,7 +134,6 @@ impl Peer {
         log.unstable.entries = from.unstable.entries.clone();
         log.unstable.entries_size = from.unstable.entries_size;
         log.unstable.offset = from.unstable.offset;
-        assert_eq!(copy.promotable(), raft.promotable(), "raft's configuration is the storage's");
         node
     }
 }

@@ -1,7 +1,7 @@
 //! A tour: every edge of an explored graph, by few and long paths.
 //!
-//! Every path begins at an initial state, as a replay must. A plan (`plan.rs`) says how
-//! often each edge has to be taken for that; the paths simply take what is
+//! Every path begins at an initial state. A plan (`plan.rs`) says how often each
+//! edge has to be taken for that; the paths simply take what is
 //! left until nothing leads on. In a graph with cycles some rings may stay
 //! apart from that: they are fetched afterwards, by the breadth-first way to
 //! the first state of each. Paths are made one at a time: what is held is a

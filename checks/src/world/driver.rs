@@ -112,7 +112,9 @@ impl<G: Guards> Driver<G> {
             Kind::Whole(whole) => convert::driver::shown(&whole.pd),
         };
         let changed = now != *self.shown;
-        self.shown = Rc::new(now);
+        if changed {
+            self.shown = Rc::new(now);
+        }
         changed
     }
 
