@@ -63,12 +63,6 @@ impl Conformance {
     }
 }
 
-/// Whether a path is gone from the beginning though a copy stands on its way: one
-/// in 64 is.
-fn goes_all_the_way(path: &tour::Path) -> bool {
-    path.number.is_multiple_of(64)
-}
-
 /// What a tour looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -85,6 +79,12 @@ pub enum Look {
 /// by a hash, for neighbours in breadth-first order are alike; the first is.
 fn is_drawn(state: u32) -> bool {
     state.wrapping_mul(0x9e37_79b9) >> 26 == 0
+}
+
+/// Whether a path is gone from the beginning though a copy stands on its way: one
+/// in 64 is.
+fn goes_all_the_way(path: &tour::Path) -> bool {
+    path.number.is_multiple_of(64)
 }
 
 /// How a tour is gone.
@@ -141,6 +141,13 @@ pub fn conform<G: Guards + Send>(
         }
     });
     total.into_inner().expect("a replay panicked")
+}
+
+/// Puts the world where the model begins.
+pub(crate) fn begin<G: Guards>(world: &mut World<G>, model: &Rollcall) {
+    if let Err(error) = world.reset(model.scope()) {
+        panic!("the model took the prelude and the implementation does not: {error}");
+    }
 }
 
 /// Takes one action. raft-rs panics where it finds itself broken; that is
@@ -241,7 +248,7 @@ impl<'a, G: Guards> Guide<'a, G> {
                 steps
             }
             _ => {
-                self.reset();
+                begin(&mut self.world, self.model);
                 0
             }
         };
@@ -285,12 +292,6 @@ impl<'a, G: Guards> Guide<'a, G> {
             }
         }
         Ok(())
-    }
-
-    fn reset(&mut self) {
-        if let Err(error) = self.world.reset(self.model.scope()) {
-            panic!("the model took the prelude and the implementation does not: {error}");
-        }
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {

@@ -17,7 +17,7 @@ use rollcall_model::{Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, Subject, differences};
 use stateright::Model;
 
-use crate::conformance::{panicked, take};
+use crate::conformance::{begin, panicked, take};
 use crate::explorer::Exploration;
 use crate::world::World;
 
@@ -161,9 +161,7 @@ impl<G: Guards> Healer<'_, G> {
     /// The shortest way: compared step by step by the tour.
     fn lead_to(&mut self, index: u32) -> Result<(), Box<Divergence>> {
         self.path.clear();
-        if let Err(error) = self.world.reset(self.model.scope()) {
-            panic!("the model took the prelude and the implementation does not: {error}");
-        }
+        begin(&mut self.world, self.model);
         for pair in self.exploration.graph.lineage(index).windows(2) {
             let edge = self.exploration.graph.edge_between(pair[0], pair[1]).expect("a parent leads there");
             self.actions.clear();

@@ -1,4 +1,4 @@
-//! A copy of a store as it runs, its disk and what is volatile.
+//! A copy of a peer as it runs, and what is volatile with it.
 //!
 //! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
 //! and then given everything that the other one shows. What a `RawNode` keeps for
@@ -13,44 +13,13 @@
 use raft::RawNode;
 
 use crate::config::LOGGER;
-use crate::engine::{Engine, PeerState};
-use crate::guard::Guards;
+use crate::engine::PeerState;
 use crate::peer::Peer;
 use crate::raft_storage::PeerStorage;
 use crate::snapshot::Staged;
-use crate::store::{Resident, Slot, Store};
 
-impl<G: Guards, E: Engine + Clone> Clone for Store<G, E> {
+impl Clone for Peer {
     fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            config: self.config,
-            guards: self.guards,
-            engine: self.engine.clone(),
-            slots: self.slots.clone(),
-            ranges: self.ranges.clone(),
-            parking: self.parking.clone(),
-        }
-    }
-}
-
-impl Clone for Slot {
-    fn clone(&self) -> Self {
-        let resident = match &self.resident {
-            Resident::Live(peer) => Resident::Live(Box::new(peer.copy())),
-            Resident::Tombstone { id, region, applied, merged } => Resident::Tombstone {
-                id: *id,
-                region: region.clone(),
-                applied: *applied,
-                merged: merged.clone(),
-            },
-        };
-        Self { generation: self.generation, resident }
-    }
-}
-
-impl Peer {
-    fn copy(&self) -> Self {
         let mut node = self.copy_node();
         let staged = self.staged.as_ref().map(|staged| {
             node.raft.msgs = staged.ready.persisted_messages().to_vec();
@@ -74,7 +43,9 @@ impl Peer {
         debug_assert_eq!(copy.innards(), self.innards());
         copy
     }
+}
 
+impl Peer {
     /// Everything of raft that can be looked at and decides what it does next.
     fn innards(&self) -> String {
         let (raft, log) = (&self.node.raft, &self.node.raft.raft_log);

@@ -30,6 +30,7 @@ use crate::step::{Failure, Step};
 pub const INITIAL_POSITION: Position = Position { index: 5, term: 5 };
 
 /// A peer, or what is left of one.
+#[derive(Clone)]
 pub(crate) struct Slot {
     /// Raised whenever another peer or a tombstone takes the place.
     pub(crate) generation: u64,
@@ -37,12 +38,14 @@ pub(crate) struct Slot {
 }
 
 /// Who lives in a slot.
+#[derive(Clone)]
 pub(crate) enum Resident {
     Live(Box<Peer>),
     Tombstone { id: PeerId, region: Region, applied: u64, merged: Option<Box<Region>> },
 }
 
-/// A Multi-Raft store.
+/// A Multi-Raft store. A copy goes on as it does (`copy.rs`).
+#[derive(Clone)]
 pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine> {
     pub(crate) id: StoreId,
     pub(crate) config: Config,

@@ -87,7 +87,6 @@ pub struct Tour<'g> {
     /// state that may still have an edge left.
     root: u32,
     leftover: u32,
-    made: u64,
     counters: Counters,
 }
 
@@ -106,7 +105,6 @@ impl<'g> Tour<'g> {
             visited: vec![0; (states as usize).div_ceil(64)],
             root: 0,
             leftover: 0,
-            made: 0,
             counters: Counters { edges: u64::from(graph.edges()), ..Counters::default() },
         }
     }
@@ -131,8 +129,7 @@ impl<'g> Tour<'g> {
         if !self.make(path) {
             return false;
         }
-        path.number = self.made;
-        self.made += 1;
+        path.number = self.counters.paths;
         self.count(path);
         true
     }
