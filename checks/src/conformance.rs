@@ -21,8 +21,9 @@ use rollcall_impl::Guards;
 use rollcall_model::{LookedAt, Rollcall, State, Tried};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
+use crate::copies::Copies;
 use crate::explorer::Exploration;
-use crate::tour::{self, Batch, Parting, Tour};
+use crate::tour::{self, Batch, Tour};
 use crate::world::World;
 
 /// What was replayed, and whether it agreed.
@@ -79,12 +80,6 @@ pub enum Look {
 /// by a hash, for neighbours in breadth-first order are alike; the first is.
 fn is_drawn(state: u32) -> bool {
     state.wrapping_mul(0x9e37_79b9) >> 26 == 0
-}
-
-/// Whether a path is gone from the beginning though a copy stands on its way: one
-/// in 64 is.
-fn goes_all_the_way(path: &tour::Path) -> bool {
-    path.number.is_multiple_of(64)
 }
 
 /// How a tour is gone.
@@ -187,8 +182,7 @@ struct Guide<'a, G: Guards> {
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
     world: World<G>,
-    /// Where later paths part from one that was gone: behind so many steps of it.
-    kept: Vec<(usize, World<G>)>,
+    copies: Copies<G>,
     done: Conformance,
     path: Vec<Action>,
 }
@@ -196,8 +190,8 @@ struct Guide<'a, G: Guards> {
 impl<'a, G: Guards> Guide<'a, G> {
     fn new(touring: Touring, guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let world = World::new(guards);
-        let (kept, done, path) = (Vec::new(), Conformance::default(), Vec::new());
-        Self { touring, model, exploration, world, kept, done, path }
+        let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
+        Self { touring, model, exploration, world, copies, done, path }
     }
 
     /// What was done, the probes counted.
@@ -219,12 +213,18 @@ impl<'a, G: Guards> Guide<'a, G> {
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, Box<Divergence>> {
         let mut batch = Batch::default();
-        while batch.take(&mut tour.lock().expect("a tour panicked")) {
-            self.kept.clear();
+        let take = |batch: &mut Batch| {
+            let mut tour = tour.lock().expect("a tour panicked");
+            batch.take(tour::PATHS, |path| tour.next_path(path))
+        };
+        while take(&mut batch) {
+            self.copies.clear();
             for (path, parting) in batch.iter() {
                 let before = self.done.transitions;
                 self.done.paths += 1;
-                let begin = self.begin(path, parting);
+                let begin = self.copies.begin(&mut self.world, self.model, path, parting);
+                self.path.truncate(begin);
+                debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
                 self.go(path, begin, &parting.kept, tried)?;
                 if !go_on(self.done.transitions - before) {
                     return Ok(false);
@@ -232,29 +232,6 @@ impl<'a, G: Guards> Guide<'a, G> {
             }
         }
         Ok(true)
-    }
-
-    /// Puts the world behind as many steps of `path` as a kept one has taken, and
-    /// says how many.
-    fn begin(&mut self, path: &tour::Path, parting: &Parting) -> usize {
-        while self.kept.last().is_some_and(|(steps, _)| *steps > parting.shared) {
-            self.kept.pop();
-        }
-        let stands_there = self.kept.last().is_some_and(|(steps, _)| *steps == parting.shared);
-        let kept = if stands_there && !parting.again { self.kept.pop() } else { self.kept.last().cloned() };
-        let begin = match kept {
-            Some((steps, world)) if !goes_all_the_way(path) => {
-                self.world = world;
-                steps
-            }
-            _ => {
-                begin(&mut self.world, self.model);
-                0
-            }
-        };
-        self.path.truncate(begin);
-        debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
-        begin
     }
 
     /// Takes the steps of `path` behind the first `begin`.
@@ -288,7 +265,7 @@ impl<'a, G: Guards> Guide<'a, G> {
                 self.probe(step.to, tried)?;
             }
             if kept.next_if_eq(&taken).is_some() {
-                self.kept.push((taken, self.world.clone()));
+                self.copies.keep(taken, &self.world);
             }
         }
         Ok(())
@@ -399,8 +376,12 @@ impl<'a, G: Guards> Guide<'a, G> {
         expected: Outcome,
         actual: Outcome,
     ) -> Box<Divergence> {
-        self.shorten(from, to, &expected);
-        let view = self.model.seen(&self.exploration.states.get(to)).view();
+        let (seen, view) = (self.world.view(), self.model.seen(&self.exploration.states.get(to)).view());
+        let shows_again = self.shorten(from, to, &expected);
+        let differences = match shows_again {
+            true => differences(&view, &self.world.view()),
+            false => differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect(),
+        };
         Box::new(Divergence {
             scenario: self.model.scope().name.clone(),
             sides: Sides::MODEL_AND_IMPL,
@@ -408,36 +389,89 @@ impl<'a, G: Guards> Guide<'a, G> {
             action: self.path.last().cloned(),
             expected: Some(expected),
             actual: Some(actual),
-            differences: differences(&view, &self.world.view()),
+            differences,
             guards: Vec::new(),
             prefix: self.path.clone(),
             command: None,
         })
     }
 
-    /// Replaces the path by the shortest way to the same disagreement, if that diverges too.
-    fn shorten(&mut self, from: Option<u32>, to: u32, expected: &Outcome) {
-        let Some(last) = self.path.last().cloned() else { return };
+    /// Replaces the path by the shortest way to the same disagreement, if that diverges
+    /// too; whether the path shows it from the beginning, as the world does then.
+    fn shorten(&mut self, from: Option<u32>, to: u32, expected: &Outcome) -> bool {
+        let Some(last) = self.path.last().cloned() else { return true };
         let origin = from.unwrap_or(to);
         let mut shortest: Vec<Action> =
             self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action).collect();
         shortest.push(last);
-        if shortest.len() >= self.path.len() || self.world.reset(self.model.scope()).is_err() {
-            return;
-        }
-        let mut outcome = Outcome::DONE;
-        for action in &shortest {
-            outcome = self.world.apply(action);
-        }
-        if outcome != *expected || !self.same_view(to) {
+        let long = std::mem::take(&mut self.path);
+        let is_shorter = shortest.len() < long.len();
+        if is_shorter && self.diverges(&shortest, to, expected) {
             self.path = shortest;
-            return;
+            return true;
         }
-        // Only the long way diverges: go it again, so that the world shows it.
-        if self.world.reset(self.model.scope()).is_ok() {
-            for action in &self.path {
-                self.world.apply(action);
+        let shows_again = self.diverges(&long, to, expected);
+        self.path = long;
+        shows_again
+    }
+
+    /// Goes `path` from the beginning; whether there is the disagreement.
+    fn diverges(&mut self, path: &[Action], to: u32, expected: &Outcome) -> bool {
+        begin(&mut self.world, self.model);
+        let mut outcome = Outcome::DONE;
+        for action in path {
+            match take(&mut self.world, action) {
+                Ok(taken) => outcome = taken,
+                Err(_) => return true,
             }
+        }
+        outcome != *expected || !self.same_view(to)
+    }
+}
+
+/// What is said of a disagreement that is not there where its path is gone from the
+/// beginning: it is Rollcall's own.
+pub(crate) fn not_from_the_beginning() -> Difference {
+    Difference {
+        path: "gone from the beginning".into(),
+        expected: None,
+        actual: Some("agrees: only a copy of the world, with which probes were tried, differs".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_impl::Sound;
+    use rollcall_model::{GuardSet, scopes};
+
+    use super::*;
+    use crate::verify::{Watch, explore};
+
+    /// Of a world that is not where its path leads, the divergence says so.
+    #[test]
+    fn a_divergence_that_only_a_copy_shows_is_told_as_one() {
+        let plan = scopes::named("two_voters_to_one_smoke").expect("a scope of that name");
+        let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+        let explored = explore(&model, 1, &Watch::default()).expect("the scope can be explored");
+        let graph = &explored.graph;
+        let edge = graph.row(0).start;
+        let (next, elsewhere) = (graph.target(edge), graph.target(edge + 1));
+        for (led_astray, told) in [(true, true), (false, false)] {
+            let mut guide = Guide::new(Touring::by(1), Sound, &model, &explored);
+            begin(&mut guide.world, &model);
+            let action = guide.action(0, graph.ordinal(edge));
+            if led_astray {
+                let other = guide.action(0, graph.ordinal(edge + 1));
+                guide.world.apply(&other);
+            }
+            guide.path.push(action.clone());
+            let outcome = guide.take(&action).expect("no panic");
+            // Of a sound world another state is demanded, so that it diverges as well.
+            let to = if led_astray { next } else { elsewhere };
+            let divergence = guide.divergence(Some(0), to, outcome.clone(), outcome);
+            let says = divergence.differences.iter().any(|said| said.path == "gone from the beginning");
+            assert_eq!(says, told, "{divergence}");
+            assert!(divergence.differences.len() > usize::from(told), "what differs is told, too");
         }
     }
 }

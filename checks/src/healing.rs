@@ -5,21 +5,28 @@
 //! action like any other, so the world takes it as it takes a tour. What is
 //! under way is lost first: a network that has lost everything must heal. A
 //! state on a healing path that was followed before is not followed again: there
-//! the implementation showed the same, and goes on in the same way.
+//! the implementation showed the same, and goes on in the same way. To a state
+//! leads its shortest way, from a copy of the world where that parts from the
+//! one before (`copies.rs`).
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ahash::RandomState;
 use rollcall_impl::Guards;
 use rollcall_model::{Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, Subject, differences};
-use stateright::Model;
 
-use crate::conformance::{begin, panicked, take};
+use crate::conformance::{begin, not_from_the_beginning, panicked, take};
+use crate::copies::Copies;
 use crate::explorer::Exploration;
+use crate::tour::{Batch, Parting, Path};
 use crate::world::World;
+
+/// How many ways are gone by one thread before it takes others. Of a sample there
+/// is something for every thread.
+const WAYS: usize = 256;
 
 /// From which states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,58 +91,108 @@ pub fn heal_implementation<G: Guards + Sync>(
     interrupt: &AtomicBool,
 ) -> Healing {
     let drawn = sample.of(exploration.states.len());
-    let total = Mutex::new(Healing { finished: true, ..Healing::default() });
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let followed = Mutex::new(HashSet::with_hasher(RandomState::with_seeds(7, 2, 4204, 434_317)));
+    let total = Mutex::new(Healing::default());
+    let (rest, stop) = (Mutex::new(drawn.iter().copied()), AtomicBool::new(false));
+    let followed = Followed::new(HashSet::with_hasher(RandomState::with_seeds(7, 2, 4204, 434_317)));
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                let world = World::new(guards);
-                let (path, actions) = (Vec::new(), Vec::new());
-                let mut healer = Healer { model, exploration, world, path, actions, followed: &followed };
-                loop {
-                    if stop.load(Ordering::Relaxed) || interrupt.load(Ordering::Relaxed) {
-                        total.lock().expect("a healing panicked").finished = false;
-                        return;
-                    }
-                    let Some(index) = drawn.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    let healed = healer.from(*index);
+                let mut healer = Healer::new(guards, model, exploration, &followed);
+                let healed = healer.all(&rest, |states, steps| {
                     let mut total = total.lock().expect("a healing panicked");
-                    match healed {
-                        Ok(steps) => {
-                            total.states += 1;
-                            total.steps += steps;
-                        }
-                        Err(divergence) => {
-                            stop.store(true, Ordering::Relaxed);
-                            total.divergence.get_or_insert(divergence);
-                        }
-                    }
+                    total.states += states;
+                    total.steps += steps;
+                    !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
+                });
+                if let Err(divergence) = healed {
+                    stop.store(true, Ordering::Relaxed);
+                    total.lock().expect("a healing panicked").divergence.get_or_insert(divergence);
                 }
             });
         }
     });
-    total.into_inner().expect("a healing panicked")
+    let total = total.into_inner().expect("a healing panicked");
+    Healing { finished: total.states == drawn.len() as u64, ..total }
 }
+
+/// The states at rest from which somebody heals or has healed.
+type Followed = Mutex<HashSet<State, RandomState>>;
 
 struct Healer<'a, G: Guards> {
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
     world: World<G>,
+    copies: Copies<G>,
     path: Vec<Action>,
-    actions: Vec<Action>,
-    /// The states at rest from which somebody healed.
-    followed: &'a Mutex<HashSet<State, RandomState>>,
+    /// So many steps of it led to the state that is healed.
+    led: usize,
+    followed: &'a Followed,
 }
 
-impl<G: Guards> Healer<'_, G> {
-    /// Leads the world to a state and heals it; how many steps that took.
-    fn from(&mut self, index: u32) -> Result<u64, Box<Divergence>> {
-        let mut state = self.model.at_rest(&self.exploration.states.get(index));
-        if !self.is_new(state) {
-            return Ok(0);
+impl<'a, G: Guards> Healer<'a, G> {
+    fn new(
+        guards: G,
+        model: &'a Rollcall,
+        exploration: &'a Exploration<State>,
+        followed: &'a Followed,
+    ) -> Self {
+        let (world, copies) = (World::new(guards), Copies::default());
+        Self { model, exploration, world, copies, path: Vec::new(), led: 0, followed }
+    }
+
+    /// Heals from states until none is left, or until `go_on` says to stop, which is
+    /// told how many states that were and how many steps they took.
+    fn all(
+        &mut self,
+        states: &Mutex<impl Iterator<Item = u32>>,
+        mut go_on: impl FnMut(u64, u64) -> bool,
+    ) -> Result<(), Box<Divergence>> {
+        let mut batch = Batch::default();
+        loop {
+            let known = self.take_ways(states, &mut batch);
+            self.copies.clear();
+            let mut goes_on = go_on(known, 0);
+            for (path, parting) in batch.iter() {
+                if !goes_on {
+                    return Ok(());
+                }
+                self.lead_along(path, parting)?;
+                let steps = self.heal(path.end())?;
+                goes_on = go_on(1, steps);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
         }
-        self.lead_to(index)?;
+    }
+
+    /// Takes the ways to the next states from which nobody heals; how many were met
+    /// from which somebody does.
+    fn take_ways(&self, states: &Mutex<impl Iterator<Item = u32>>, batch: &mut Batch) -> u64 {
+        let mut states = states.lock().expect("a healing panicked");
+        let mut known = 0;
+        batch.take(WAYS, |path| {
+            let next = states.find(|state| {
+                let is_new = self.is_new(self.at_rest(*state));
+                known += u64::from(!is_new);
+                is_new
+            });
+            let Some(state) = next else { return false };
+            path.lead_to(&self.exploration.graph, state);
+            path.number = u64::from(state);
+            true
+        });
+        known
+    }
+
+    fn at_rest(&self, state: u32) -> State {
+        self.model.at_rest(&self.exploration.states.get(state))
+    }
+
+    /// Heals the world, which stands at `state`; how many steps that took.
+    fn heal(&mut self, state: u32) -> Result<u64, Box<Divergence>> {
+        let mut state = self.at_rest(state);
+        self.led = self.path.len();
         self.world.lose_what_is_under_way();
         self.compare(&state, Outcome::DONE, Outcome::DONE)?;
         let mut steps = 0;
@@ -158,17 +215,19 @@ impl<G: Guards> Healer<'_, G> {
         self.followed.lock().expect("a healing panicked").insert(state)
     }
 
-    /// The shortest way: compared step by step by the tour.
-    fn lead_to(&mut self, index: u32) -> Result<(), Box<Divergence>> {
-        self.path.clear();
-        begin(&mut self.world, self.model);
-        for pair in self.exploration.graph.lineage(index).windows(2) {
-            let edge = self.exploration.graph.edge_between(pair[0], pair[1]).expect("a parent leads there");
-            self.actions.clear();
-            self.model.actions(&self.exploration.states.get(pair[0]), &mut self.actions);
-            let ordinal = usize::from(self.exploration.graph.ordinal(edge));
-            self.path.push(self.actions.swap_remove(ordinal));
+    /// Leads the world to the end of `path`: the tour has compared every step.
+    fn lead_along(&mut self, path: &Path, parting: &Parting) -> Result<(), Box<Divergence>> {
+        let begin = self.copies.begin(&mut self.world, self.model, path, parting);
+        self.path.truncate(begin);
+        let mut kept = parting.kept.iter().copied().peekable();
+        for (taken, step) in (1..).zip(&path.steps).skip(begin) {
+            let from = self.exploration.states.get(step.from);
+            let ordinal = usize::from(self.exploration.graph.ordinal(step.edge));
+            self.path.extend(self.model.action_at(&from, ordinal));
             self.take()?;
+            if kept.next_if_eq(&taken).is_some() {
+                self.copies.keep(taken, &self.world);
+            }
         }
         Ok(())
     }
@@ -178,10 +237,14 @@ impl<G: Guards> Healer<'_, G> {
         take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
     }
 
-    fn compare(&self, state: &State, expected: Outcome, outcome: Outcome) -> Result<(), Box<Divergence>> {
+    fn compare(&mut self, state: &State, expected: Outcome, outcome: Outcome) -> Result<(), Box<Divergence>> {
         let seen = self.model.seen(state);
         if expected == outcome && self.world.shows(&seen) {
             return Ok(());
+        }
+        let mut differences = differences(&seen.view(), &self.world.view());
+        if self.agrees_from_the_beginning(state, &expected) {
+            differences.push(not_from_the_beginning());
         }
         Err(Box::new(Divergence {
             scenario: self.model.scope().name.clone(),
@@ -190,10 +253,29 @@ impl<G: Guards> Healer<'_, G> {
             action: self.path.last().cloned(),
             expected: Some(expected),
             actual: Some(outcome),
-            differences: differences(&seen.view(), &self.world.view()),
+            differences,
             guards: Vec::new(),
             prefix: self.path.clone(),
             command: None,
         }))
+    }
+
+    fn agrees_from_the_beginning(&mut self, state: &State, expected: &Outcome) -> bool {
+        begin(&mut self.world, self.model);
+        let mut outcome = Outcome::DONE;
+        for (taken, action) in self.path.iter().enumerate() {
+            if taken == self.led {
+                self.world.lose_what_is_under_way();
+            }
+            match take(&mut self.world, action) {
+                Ok(came) => outcome = came,
+                Err(_) => return false,
+            }
+        }
+        if self.path.len() == self.led {
+            self.world.lose_what_is_under_way();
+            outcome = Outcome::DONE;
+        }
+        outcome == *expected && self.world.shows(&self.model.seen(state))
     }
 }

@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod cli;
 pub mod conformance;
+mod copies;
 pub mod explorer;
 pub mod healing;
 pub mod journal;

@@ -1,14 +1,15 @@
-//! Consecutive paths of a tour, and where each parts from the one before.
+//! Consecutive paths, and where each parts from the one before.
 //!
 //! A tour takes what is left edge by edge, so most of a path is the way of the
 //! path before it. Who replays a batch keeps a copy of what it replays wherever a
 //! later path of the batch parts, and drives only what is behind that: in standard
-//! scopes 1.3 steps for each new edge instead of 4 to 9.
+//! scopes 1.3 steps for each new edge instead of 4 to 9. States in breadth-first
+//! order have ways that are as much alike.
 
-use super::{Path, Tour};
+use super::Path;
 
-/// How many paths a batch has. More of them part hardly later.
-const PATHS: usize = 1_024;
+/// How many paths of a tour make a batch. More of them part hardly later.
+pub const PATHS: usize = 1_024;
 
 /// Where a path parts from the one before, and where later ones part from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Parting {
     pub kept: Vec<usize>,
 }
 
-/// Consecutive paths of a tour.
+/// Consecutive paths.
 #[derive(Debug, Default)]
 pub struct Batch {
     paths: Vec<Path>,
@@ -30,16 +31,22 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Takes the next paths of `tour`; false if there are none.
-    pub fn take(&mut self, tour: &mut Tour<'_>) -> bool {
-        self.paths.resize_with(PATHS, Path::default);
-        self.partings.resize_with(PATHS, Parting::default);
+    /// Takes the next paths, `most` at most; false if there are none. `next` writes
+    /// one over another.
+    pub fn take(&mut self, most: usize, mut next: impl FnMut(&mut Path) -> bool) -> bool {
+        self.paths.resize_with(most, Path::default);
+        self.partings.resize_with(most, Parting::default);
         self.len = 0;
-        while self.len < PATHS && tour.next_path(&mut self.paths[self.len]) {
+        while self.len < most && next(&mut self.paths[self.len]) {
             self.len += 1;
         }
         self.part();
         self.len > 0
+    }
+
+    /// Whether there are no paths.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The paths, and where they part.

@@ -18,7 +18,7 @@ mod tests;
 use crate::explorer::Graph;
 use plan::Plan;
 
-pub use batch::{Batch, Parting};
+pub use batch::{Batch, PATHS, Parting};
 
 /// No path goes on longer than this. Only cycles could; a divergence should stay readable.
 pub const LONGEST_PATH: usize = 4_096;
@@ -44,7 +44,7 @@ pub struct Step {
 /// A way from an initial state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
-    /// Its place in the whole tour, from 0.
+    /// Its place in the whole tour, from 0; of a way to a state, that state.
     pub number: u64,
     /// The initial state.
     pub start: u32,
@@ -52,6 +52,24 @@ pub struct Path {
     pub new_start: bool,
     /// The steps. None only where an initial state has no edge.
     pub steps: Vec<Step>,
+}
+
+impl Path {
+    /// Becomes the breadth-first way to `state`, on which nothing is new.
+    pub fn lead_to(&mut self, graph: &Graph, state: u32) {
+        let lineage = graph.lineage(state);
+        (self.start, self.new_start) = (lineage[0], false);
+        self.steps.clear();
+        self.steps.extend(lineage.windows(2).map(|pair| {
+            let edge = graph.edge_between(pair[0], pair[1]).expect("a parent leads to its child");
+            Step { from: pair[0], edge, to: pair[1], new_edge: false, new_state: false }
+        }));
+    }
+
+    /// The last state.
+    pub fn end(&self) -> u32 {
+        self.steps.last().map_or(self.start, |step| step.to)
+    }
 }
 
 /// How much of the graph a tour has covered.
@@ -217,13 +235,8 @@ impl<'g> Tour<'g> {
     /// The breadth-first way to `state`: its edges were covered before, since
     /// their sources have lower numbers and nothing left.
     fn walk_to(&mut self, state: u32, path: &mut Path) {
-        let lineage = self.graph.lineage(state);
-        path.start = lineage[0];
-        path.new_start = self.visit(lineage[0]);
-        path.steps.extend(lineage.windows(2).map(|pair| {
-            let edge = self.graph.edge_between(pair[0], pair[1]).expect("a parent leads to its child");
-            Step { from: pair[0], edge, to: pair[1], new_edge: false, new_state: false }
-        }));
+        path.lead_to(self.graph, state);
+        path.new_start = self.visit(path.start);
     }
 
     fn visit(&mut self, state: u32) -> bool {

@@ -152,7 +152,7 @@ proptest! {
         let graph = graph_of(&drawn);
         let (whole, _) = paths(Tour::new(&graph));
         let (mut tour, mut batch, mut batched) = (Tour::new(&graph), Batch::default(), Vec::new());
-        while batch.take(&mut tour) {
+        while batch.take(PATHS, |path| tour.next_path(path)) {
             let mut stands: Vec<Vec<u32>> = Vec::new();
             let mut before: Option<(u32, Vec<u32>)> = None;
             for (path, Parting { shared, again, kept }) in batch.iter() {
