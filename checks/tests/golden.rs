@@ -12,7 +12,7 @@ use std::sync::{Arc, Once};
 use rollcall_checks::explorer::{self, Explored, Options};
 use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
-use rollcall_impl::{Dropped, Sound};
+use rollcall_impl::{Lacking, Sound};
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, scopes};
 use rollcall_traces::{
@@ -113,9 +113,14 @@ fn museum_scenarios_bite_where_they_say() {
         let bites = &scenario.steps[divergence.step as usize - 1];
         assert!(bites.note.contains("sound rules"), "step {}: {}", divergence.step, bites.note);
         assert!(divergence.outcomes_differ(), "{divergence}");
-        for name in &scenario.header.without {
-            let guard = rollcall_impl::Guard::from_name(name).expect("the implementation can drop it");
-            follows(&mut World::new(Dropped(guard)), &trace);
+        let without: Vec<_> = (scenario.header.without.iter())
+            .map(|name| rollcall_impl::Guard::from_name(name).expect("the implementation can drop it"))
+            .collect();
+        follows(&mut World::new(Lacking(&without)), &trace);
+        for kept in &without {
+            let others: Vec<_> = without.iter().copied().filter(|guard| guard != kept).collect();
+            let parts = replay(&mut World::new(Lacking(&others)), &trace, Sides::MODEL_AND_IMPL);
+            assert!(parts.is_err(), "{}: {} need not be dropped", scenario.header.scenario, kept.name());
         }
         insta::assert_snapshot!(scenario.header.scenario.clone(), render::terminal(&trace));
     }
@@ -300,7 +305,7 @@ fn a_split_spares_a_peer_that_stands_where_a_tombstone_stood() {
     assert_eq!(violated_by(&mut World::new(Sound), &golden), []);
     assert_eq!(golden.steps.len(), later_life().steps.len(), "no shorter way is known");
     // Without the guard the late split puts its child in that place.
-    let without = Dropped(rollcall_impl::Guard::SplitSparesTheKnown);
+    let without = Lacking(&[rollcall_impl::Guard::SplitSparesTheKnown]);
     let Err(ReplayError::Diverged(divergence)) =
         replay(&mut World::new(without), &golden, Sides::MODEL_AND_IMPL)
     else {

@@ -57,6 +57,17 @@ impl Guards for Dropped {
     }
 }
 
+/// Every rule but these holds: into some incidents leads no single one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacking<'a>(pub &'a [Guard]);
+
+impl Guards for Lacking<'_> {
+    #[inline]
+    fn holds(&self, guard: Guard) -> bool {
+        !self.0.contains(&guard)
+    }
+}
+
 macro_rules! guards {
     ($($(#[doc = $incident:literal])+ $variant:ident $name:literal $decider:ident,)+) => {
         /// One rule that can be dropped, with the incident that made it one.

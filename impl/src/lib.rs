@@ -77,7 +77,7 @@ pub use engine::{
     Write,
 };
 pub use error::{Error, Refusal};
-pub use guard::{Decider, Dropped, Guard, Guards, Sound};
+pub use guard::{Decider, Dropped, Guard, Guards, Lacking, Sound};
 pub use input::{Input, Output};
 pub use lifecycle::Tombstone;
 pub use merge::{CarriedEntry, CommitMerge, MergeState, PrepareMerge};

@@ -57,7 +57,7 @@ pub use remembered::{Acknowledged, Asked, Committed, Destroyed, KeyWrites, Regio
 
 /// Where the log of every replica begins that a scope or a split brings (TiKV
 /// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).
-const BIRTH: LogPosition = LogPosition { index: 5, term: 5 };
+pub(crate) const BIRTH: LogPosition = LogPosition { index: 5, term: 5 };
 
 /// Which parts a history carries; the others stay empty, so that states merge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

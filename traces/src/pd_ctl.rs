@@ -7,6 +7,9 @@
 //! `pkg/unsaferecovery/unsafe_recovery_controller.go`). The error code before
 //! them is left out, and numbers that the command does not name are dots.
 //!
+//! What edits a store's disk is typed at tikv-ctl, and the words are TiKV's
+//! (`TV src/server/debug.rs set_region_tombstone`; the lock is RocksDB's, seed 000).
+//!
 //! They hang on the command as well: PD says one thing in several ways, and the
 //! patrol, which comes to the same reasons, says nothing to anybody.
 
@@ -18,13 +21,29 @@ use crate::region::{RegionId, StoreId};
 const SUCCESS: &str = "Success!";
 
 impl Action {
-    /// `outcome` in words, and in pd-ctl's where somebody typed what is refused.
+    /// `outcome` in words, and in pd-ctl's or tikv-ctl's where somebody typed what is
+    /// refused.
     pub(crate) fn answered(&self, outcome: &Outcome) -> String {
-        let typed = match outcome {
-            Outcome::Refused(reason) => self.pd_ctl(*reason),
-            Outcome::Done(_) => None,
-        };
-        typed.map_or_else(|| outcome.to_string(), |words| format!("{outcome} (pd-ctl: \"{words}\")"))
+        let Outcome::Refused(reason) = outcome else { return outcome.to_string() };
+        let at_driver = self.pd_ctl(*reason).map(|words| format!("{outcome} (pd-ctl: \"{words}\")"));
+        let at_store = || Some(format!("{outcome} (tikv-ctl: \"{}\")", self.tikv_ctl(*reason)?));
+        at_driver.or_else(at_store).unwrap_or_else(|| outcome.to_string())
+    }
+
+    /// What tikv-ctl answers where this is refused for `reason`.
+    pub fn tikv_ctl(&self, reason: Reason) -> Option<&'static str> {
+        let Action::TombstonePeer { .. } = self else { return None };
+        match reason {
+            Reason::StoreUp => {
+                Some("IO error: While lock file: .../db/LOCK: Resource temporarily unavailable")
+            }
+            Reason::RegionNotFound => Some("Can't find RegionLocalState"),
+            Reason::InvalidConfVer => {
+                Some("invalid conf_ver: please make sure you have removed the peer by PD")
+            }
+            Reason::PeerStillListed => Some("The peer is still in target peers"),
+            _ => None,
+        }
     }
 
     /// What pd-ctl answers where this is refused for `reason`; nothing where

@@ -100,9 +100,9 @@ enum Ask {
     Replay {
         /// The file or folder
         path: PathBuf,
-        /// A guard to drop on the implementation
-        #[arg(long)]
-        without: Option<String>,
+        /// A guard to drop on the implementation; may be given more than once
+        #[arg(long, value_name = "GUARD")]
+        without: Vec<String>,
         /// Where the trace is written, with every outcome and view (one file only)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -248,7 +248,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Check { scope, without, property, out, json, lasting } => {
             check::run(&scope, without.as_deref(), &property, out.as_deref(), json, &lasting)
         }
-        Ask::Replay { path, without, out } => replay::run(&path, without.as_deref(), out.as_deref()),
+        Ask::Replay { path, without, out } => replay::run(&path, &without, out.as_deref()),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),
         Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rollcall_impl::{Dropped, Guard, Guards, Sound};
+use rollcall_impl::{Guard, Lacking};
 use rollcall_model::ModelSubject;
 use rollcall_traces::{
     Divergence, GuardNote, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file,
@@ -18,18 +18,18 @@ use super::{End, lookup, named, out};
 use crate::judge::Judge;
 use crate::world::World;
 
-pub(super) fn run(path: &Path, without: Option<&str>, into: Option<&Path>) -> Result<End> {
+pub(super) fn run(path: &Path, without: &[String], into: Option<&Path>) -> Result<End> {
     let files = files_of(path)?;
     if into.is_some() && files.len() > 1 {
         bail!("--out takes one file, and {} holds {}", path.display(), files.len());
     }
-    let guard = without.map(guard_of).transpose()?;
+    let lacking = without.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
     let mut end = End::Holds;
     for file in &files {
-        let (text, ended) = match one(file, guard, into)? {
+        let (text, ended) = match one(file, &lacking, into)? {
             Ok(agreed) => (agreed.words(file), agreed.end()),
             Err(mut divergence) => {
-                let without = without.map_or(String::new(), |guard| format!(" --without {guard}"));
+                let without: String = without.iter().map(|guard| format!(" --without {guard}")).collect();
                 divergence.command = Some(format!("rollcall replay {}{without}", file.display()));
                 let words = divergence.to_string();
                 (format!("{}:\n{}\n", file.display(), words.trim_end()), End::Violated)
@@ -75,7 +75,7 @@ impl Agreed {
     }
 }
 
-fn one(file: &Path, guard: Option<Guard>, into: Option<&Path>) -> Result<Result<Agreed, Box<Divergence>>> {
+fn one(file: &Path, lacking: &[Guard], into: Option<&Path>) -> Result<Result<Agreed, Box<Divergence>>> {
     let (trace, named) = named::read(file)?;
     let is_recorded = trace.steps.iter().all(|step| step.outcome.is_some() && step.view.is_some());
     let (expected, sides) = match is_recorded {
@@ -88,11 +88,8 @@ fn one(file: &Path, guard: Option<Guard>, into: Option<&Path>) -> Result<Result<
     if let Some(into) = into {
         expected.write(into)?;
     }
-    let deciders = deciders(&expected.header.without, guard, &sides);
-    let replayed = match guard {
-        None => on(World::new(Sound), &expected, sides),
-        Some(guard) => on(World::new(Dropped(guard)), &expected, sides),
-    };
+    let deciders = deciders(&expected.header.without, lacking, &sides);
+    let replayed = replay(&mut World::new(Lacking(lacking)), &expected, sides);
     // The views are equal to those expected, so those are judged.
     let agreed = |replayed| Agreed { replayed, violated: first_violation(&expected, &named) };
     let name_guards = |mut divergence: Box<Divergence>| {
@@ -103,7 +100,7 @@ fn one(file: &Path, guard: Option<Guard>, into: Option<&Path>) -> Result<Result<
 }
 
 /// The guards that one side has and the other lacks: they decide where the sides part.
-fn deciders(trace_lacks: &[String], implementation_lacks: Option<Guard>, sides: &Sides) -> Vec<GuardNote> {
+fn deciders(trace_lacks: &[String], implementation_lacks: &[Guard], sides: &Sides) -> Vec<GuardNote> {
     let note = |guard: Guard, side: &str| GuardNote {
         side: side.into(),
         guard: guard.name().into(),
@@ -112,9 +109,11 @@ fn deciders(trace_lacks: &[String], implementation_lacks: Option<Guard>, sides: 
     let only_trace = trace_lacks
         .iter()
         .filter_map(|name| Guard::from_name(name))
-        .filter(|guard| Some(*guard) != implementation_lacks)
+        .filter(|guard| !implementation_lacks.contains(guard))
         .map(|guard| note(guard, &sides.actual));
     let only_implementation = implementation_lacks
+        .iter()
+        .copied()
         .filter(|guard| !trace_lacks.iter().any(|name| name == guard.name()))
         .map(|guard| note(guard, &sides.expected));
     only_trace.chain(only_implementation).collect()
@@ -129,10 +128,6 @@ fn filled_in(file: &Path, trace: &Trace, named: &Named) -> Result<Result<Trace, 
     let mut judge = Judge::new(&named.properties);
     let filled = record_again(&mut model, trace, |view, taken| judge.names(view, taken));
     Ok(Ok(filled.with_context(|| file.display().to_string())?))
-}
-
-fn on<G: Guards>(mut world: World<G>, trace: &Trace, sides: Sides) -> Result<Replayed, ReplayError> {
-    replay(&mut world, trace, sides)
 }
 
 /// A divergence is a finding; everything else is bad input, with its file.

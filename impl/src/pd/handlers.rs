@@ -113,8 +113,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn check_stores(&mut self, step: &mut PdStep) -> Decision {
-        let holding = |store| self.regions.count_holding(store, self.guards);
-        let bury = |record: StoreRecord| record.buried(holding(record.id));
+        let bury = |record: StoreRecord| record.buried(self.regions.holds(record.id, self.guards));
         let buried: Vec<StoreRecord> = self.stores.iter().filter_map(|info| bury(info.record)).collect();
         if buried.is_empty() {
             return Err(PdRefusal::NothingToBury);

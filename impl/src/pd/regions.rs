@@ -86,6 +86,13 @@ impl KnownRegion {
         Self { region, leader: Some(leader.id), term, pending, down, approximate_size }
     }
 
+    /// What PD counts it for in its store's region size, in MiB: what is reported is
+    /// one at least, however little is in it, and what was only loaded is nothing
+    /// (PD `core/region.go RegionFromHeartbeat, EmptyRegionApproximateSize`).
+    pub(crate) fn size(&self) -> u64 {
+        self.leader.map_or(0, |_| (self.approximate_size >> 20).max(1))
+    }
+
     /// The member that leads.
     pub fn leader(&self) -> Option<Member> {
         self.leader.and_then(|leader| self.region.member(leader).copied())
@@ -151,14 +158,14 @@ impl Regions {
         self.by_store.get(&store).map_or(0, BTreeSet::len)
     }
 
-    /// How many regions keep the store from being buried: all that list a peer
-    /// there. By their size, which only a report brings, those that were loaded
-    /// and not heard of since would not count (row 42, pd#9333).
-    pub(crate) fn count_holding(&self, store: StoreId, guards: impl Guards) -> usize {
+    /// Whether a region keeps the store from being buried: any that lists a peer
+    /// there. By what PD sums up as the store's region size those that were loaded and
+    /// not heard of since would not count (row 42, pd#9333).
+    pub(crate) fn holds(&self, store: StoreId, guards: impl Guards) -> bool {
         if guards.holds(Guard::BuriedByCount) {
-            return self.count_on(store);
+            return self.count_on(store) > 0;
         }
-        self.on_store(store).filter(|known| known.leader.is_some()).count()
+        self.on_store(store).map(KnownRegion::size).sum::<u64>() > 0
     }
 
     /// All, by id.

@@ -111,12 +111,10 @@ impl StoreRecord {
         StoreRecord { state: StoreState::Tombstone, ..self }
     }
 
-    /// Becomes Tombstone, if it was leaving and no region lists a peer there.
-    /// The number of regions counts, and not their size: of a region that was
-    /// loaded and not heard of yet the size is 0 (row 42, pd#9333).
-    pub(crate) fn buried(self, region_count: usize) -> Option<StoreRecord> {
-        let is_empty = region_count == 0;
-        (self.state == StoreState::Offline && is_empty)
+    /// Becomes Tombstone, if it was leaving and no region holds it
+    /// (`Regions::holds`).
+    pub(crate) fn buried(self, is_held: bool) -> Option<StoreRecord> {
+        (self.state == StoreState::Offline && !is_held)
             .then_some(StoreRecord { state: StoreState::Tombstone, ..self })
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::driver::driver_changes;
 use crate::action::Action;
 use crate::diff::differences;
+use crate::history::BIRTH;
 use crate::region::{PeerId, Region, RegionId, StoreId};
 use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
 use crate::words::joined;
@@ -85,11 +86,13 @@ fn created(peer: &Peer) -> Vec<String> {
             words.extend(follows(peer));
             words
         }
-        // With a region and data from the first: only a split brings that.
+        // With a region and data from the first: a split brings that, and unsafe
+        // recovery, which is one action and sends a snapshot.
         PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
+            let comes = if peer.log.truncated == BIRTH { "is split off" } else { "comes by a snapshot" };
             let mut words = vec![
-                format!("peer {} is split off with range [{start}, {end})", peer.id),
+                format!("peer {} {comes} with range [{start}, {end})", peer.id),
                 format!("epoch {epoch}"),
                 format!("peers {{{}}}", joined(peers, " ")),
             ];

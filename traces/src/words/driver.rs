@@ -8,8 +8,9 @@ use crate::driver::{
     AdminOperator, KnownStore, Liveness, Operator, OperatorStep, Order, Purpose, Seat, StoreState,
 };
 
-/// The name that people see (`PD response/store.go`): silence shows only on a
-/// store that is Up.
+/// The names that people see (`PD response/store.go`), the state and in brackets
+/// current PD's name for the same (`node_state_name`): silence shows only on a store
+/// that is Up.
 impl fmt::Display for KnownStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.state, self.liveness) {
@@ -18,6 +19,11 @@ impl fmt::Display for KnownStore {
             (StoreState::Up, Liveness::Down) => "Down",
             (StoreState::Offline, _) => "Offline",
             (StoreState::Tombstone, _) => "Tombstone",
+        })?;
+        f.write_str(match self.state {
+            StoreState::Up => " (Serving)",
+            StoreState::Offline => " (Removing)",
+            StoreState::Tombstone => " (Removed)",
         })?;
         if self.physically_destroyed {
             f.write_str(", physically destroyed")?;

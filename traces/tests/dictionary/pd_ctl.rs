@@ -153,6 +153,27 @@ fn a_divergence_tells_what_was_answered_to_what_was_typed() {
     assert_eq!(patrol, ["model: done", "impl:  refused: stores_not_enough"]);
 }
 
+/// Every reason for which `tombstone` is refused, and no other command.
+#[test]
+fn tikv_ctl_answers_in_its_own_words() {
+    let typed = |force| Action::TombstonePeer { region: 1, store: STORE, force };
+    let said: Vec<String> = Reason::ALL
+        .iter()
+        .filter_map(|reason| typed(false).tikv_ctl(*reason).map(|words| format!("{reason}: {words}")))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "region_not_found: Can't find RegionLocalState",
+            "store_up: IO error: While lock file: .../db/LOCK: Resource temporarily unavailable",
+            "invalid_conf_ver: invalid conf_ver: please make sure you have removed the peer by PD",
+            "peer_still_listed: The peer is still in target peers",
+        ]
+    );
+    assert_eq!(typed(true).tikv_ctl(Reason::StoreUp), typed(false).tikv_ctl(Reason::StoreUp));
+    assert_eq!(Action::CheckStores.tikv_ctl(Reason::StoreUp), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
@@ -161,6 +182,9 @@ proptest! {
     fn nobody_reads_words_of_what_nobody_typed_at_pd(action in action()) {
         if !action.is_typed() || matches!(action, Action::TombstonePeer { .. }) {
             prop_assert_eq!(said(&action), Vec::<String>::new());
+        }
+        if !matches!(action, Action::TombstonePeer { .. }) {
+            prop_assert!(Reason::ALL.iter().all(|reason| action.tikv_ctl(*reason).is_none()));
         }
     }
 }

@@ -132,7 +132,10 @@ pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), 
 }
 
 /// Stores that are leaving and on which no region lists a peer have left. By
-/// its regions' size a store looks empty while nobody reports them (row 42).
+/// its regions' size a store looks empty while nobody reports them (row 42): what
+/// PD only loaded counts nothing there, and what was reported since it started
+/// 1 MiB at least (`EmptyRegionApproximateSize`), so that whether the size is 0 is
+/// whether no region is known to be led.
 pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
     present(draft)?;
     let by_count = draft.holds(Guard::BuriedByCount);

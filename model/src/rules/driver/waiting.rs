@@ -8,9 +8,16 @@
 //! PD has two things for this. Its patrol makes nothing beyond the limit
 //! (`checker_controller.go CheckRegion`), and asks the joint checker before that.
 //! Of what was made some waits in a queue, for other reasons than the limit, until
-//! a later one is entered (`operator_controller.go AddWaitingOperator,
-//! PromoteWaitingOperator`: by priority and chance, and only if the epoch is still
-//! the same and it has not waited for too long). Here the limit is what it waits for.
+//! a later one is entered or another ends (`operator_controller.go
+//! AddWaitingOperator, PromoteWaitingOperator`: by priority and chance, and only if
+//! the epoch is still the same, the region has none under way and it has not waited
+//! for too long). Here the limit is what it waits for, so that one that is removed by
+//! hand also makes room at once.
+//!
+//! PD's queue may hold several for a region, of which all but the first are thrown
+//! away at their turn; here a region has one, under way or waiting, a second is
+//! refused as PD refuses one beside an operator under way, and what an
+//! administrator types takes the place of one that waits.
 //!
 //! Who gets its turn by what becomes of another region is sent its first step
 //! with its leader's next report, or when it is pushed.
