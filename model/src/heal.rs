@@ -91,7 +91,7 @@ impl Schedule<'_> {
             return self.tell_of_merge();
         }
         if !is_owed(self.seen, self.region) {
-            return None;
+            return self.recover_once_more();
         }
         match in_charge(self.seen, self.region) {
             Some((store, leader)) => self.led(store, leader),
@@ -195,6 +195,16 @@ impl Schedule<'_> {
         })
     }
 
+    /// Who was left without what is known to be committed may have it by now.
+    fn recover_once_more(&self) -> Option<Action> {
+        if !self.placed || !is_not_recovered(self.seen, self.region) {
+            return None;
+        }
+        let (parts, guards) = (self.model.parts(), self.model.guards());
+        let stores = rules::recover_once_more(parts, guards, self.state, self.region)?;
+        self.first_done([Action::UnsafeRecover { stores }])
+    }
+
     /// Who is left of a merged region asks, and is told.
     fn tell_of_merge(&self) -> Option<Action> {
         let region = self.region;
@@ -290,6 +300,17 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
                     && seen.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
             };
             meta.has_quorum(|id| meta.member(id).is_some_and(answers))
+        })
+}
+
+/// Whether nothing is owed of the region for stores alone that were given up.
+fn is_not_recovered(seen: Seen<'_>, region: RegionId) -> bool {
+    let gone = |member: &&Member| !is_there(seen, member.store);
+    !is_owed(seen, region)
+        && !is_merged_away(seen, region)
+        && newest(seen, region).is_some_and(|meta| {
+            let mut gone = meta.peers.iter().filter(gone).peekable();
+            gone.peek().is_some() && gone.all(|member| is_given_up(seen, member.store))
         })
 }
 

@@ -5,12 +5,14 @@ use std::process::Stdio;
 
 use crate::Folder;
 
-/// Of a line of JSON the fields that do not depend on time and memory.
+/// Of a line of JSON the fields that do not depend on time, on memory and on which
+/// thread comes first.
 fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
         ![
             "resumed_states",
+            "probes_tried",
             "explore_seconds",
             "stateright_seconds",
             "replay_seconds",

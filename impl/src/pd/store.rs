@@ -119,9 +119,10 @@ impl StoreRecord {
     }
 
     /// Given up by force: it is said to be gone for good, whatever was on it.
+    /// To bury one that is Tombstone is fine and does nothing (PD `BuryStore`).
     pub(crate) fn abandoned(self, connected: bool) -> Result<StoreRecord, PdRefusal> {
         match self.state {
-            StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
+            StoreState::Tombstone => Ok(self),
             StoreState::Up if connected => Err(PdRefusal::StoreConnected),
             StoreState::Up | StoreState::Offline => {
                 Ok(StoreRecord { state: StoreState::Tombstone, physically_destroyed: true, ..self })

@@ -10,7 +10,9 @@ use rollcall_traces::{
 };
 
 use super::driver::runs;
-use super::{hangs, in_charge, is_merged_away, is_owed, is_there, newest, refuses, strangers};
+use super::{
+    hangs, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, newest, refuses, strangers,
+};
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
 use crate::state::{Seen, State};
@@ -18,9 +20,15 @@ use crate::state::{Seen, State};
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Excuse {
-    /// The disks of a majority of the region's newest configuration are gone, or
-    /// were given up by force (rows 16, 41, 44).
+    /// The disks of a majority of the region's newest configuration are gone (rows
+    /// 16, 41, 44).
     MajorityLost {
+        /// The region.
+        region: RegionId,
+    },
+    /// A majority was given up by force, and nobody who is left may lead by force:
+    /// what one of them knows to be committed the best voter lacks.
+    NotRecovered {
         /// The region.
         region: RegionId,
     },
@@ -75,6 +83,9 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Excuse::MajorityLost { region } => write!(f, "majority lost in region {region}"),
+            Excuse::NotRecovered { region } => {
+                write!(f, "nobody who is left of region {region} may lead it by force")
+            }
             Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
             Excuse::DiskLost { region, store } => {
                 write!(
@@ -113,6 +124,7 @@ impl Excuse {
     fn region(self) -> RegionId {
         match self {
             Excuse::MajorityLost { region }
+            | Excuse::NotRecovered { region }
             | Excuse::EndedByHand { region }
             | Excuse::DiskLost { region, .. }
             | Excuse::IdTakenAgain { region, .. }
@@ -174,7 +186,13 @@ fn not_owed(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
     let meta = newest(seen, region)?;
     let has_disk = |member: &Member| is_there(seen, member.store);
     let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
-    Some(if by_hand { Excuse::EndedByHand { region } } else { Excuse::MajorityLost { region } })
+    Some(if by_hand {
+        Excuse::EndedByHand { region }
+    } else if is_not_recovered(seen, region) {
+        Excuse::NotRecovered { region }
+    } else {
+        Excuse::MajorityLost { region }
+    })
 }
 
 fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {

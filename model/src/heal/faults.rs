@@ -10,6 +10,7 @@
 use rollcall_traces::{Action, Answer, Cluster, Command, StoreStatus};
 
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::state::State;
 
 /// Whether the action is one of those that go on in `state` once faults stop.
@@ -34,6 +35,8 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         Action::StoreSilent { store } => {
             !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
+        // PD tries again by itself.
+        Action::UnsafeRecover { stores } => stores.iter().all(|store| is_given_up(model.seen(state), *store)),
         Action::Propose { command, .. } => ends_what_was_begun(command),
         Action::Crash { .. }
         | Action::Destroy { .. }
@@ -49,8 +52,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::RemoveTombstone { .. }
         | Action::AddOperator { .. }
         | Action::RemoveOperator { .. }
-        | Action::TombstonePeer { .. }
-        | Action::UnsafeRecover { .. } => false,
+        | Action::TombstonePeer { .. } => false,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Goals and excuses, each with a forged miss and a near miss. The clusters are
 //! those that scopes begin with, changed by hand.
 
-use rollcall_traces::{Entry, Key, Peer, Read, Scope, StoreId, StoreStatus, View};
+use rollcall_traces::{
+    Answer, Entries, Entry, Key, Outcome, Peer, Read, Reason, Scope, StoreId, StoreStatus, View,
+};
 
 use super::*;
 use crate::guard::{Guard, GuardSet};
@@ -159,6 +161,34 @@ fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     assert!(ends_with(&model, after(&[&silent, &given_up])).contains(&stays));
     let gone = ends_with(&model, after(&[&Action::Destroy { store: 1 }, &silent, &given_up]));
     assert!(!gone.contains(&stays), "{gone:?}");
+}
+
+/// The learner knows a write to be committed that the voter that is left lacks: that
+/// one may not lead by force until it has the write, and then it does.
+#[test]
+fn a_region_that_was_given_up_goes_on_once_the_best_voter_may_lead() {
+    let model = model("forced_behind_a_learner_smoke");
+    let round = |follower| {
+        let (region, leader) = (1, 1);
+        Action::Replicate { region, leader, follower, entries: Entries::One, answer: Answer::Given }
+    };
+    let take = |at: State, action: Action| {
+        let (next, outcome) = model.step(&at, &action);
+        assert!(outcome.is_done(), "{action}: {outcome}");
+        next
+    };
+    let give_up = || Action::UnsafeRecover { stores: vec![1, 2] };
+    let stuck = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(model.first(), take);
+    assert_eq!(ends_with(&model, stuck), [Excuse::NotRecovered { region: 1 }]);
+    // To type it once more is of no use there.
+    assert_eq!(model.step(&stuck, &give_up()).1, Outcome::Refused(Reason::NoEffect));
+    // Store 1 was given up and runs on.
+    let caught_up = take(stuck, round(3));
+    let ends = ends_with(&model, caught_up);
+    assert!(!ends.iter().any(|excuse| matches!(excuse, Excuse::NotRecovered { .. })), "{ends:?}");
+    let mut healing =
+        std::iter::successors(Some(caught_up), |at| next(&model, at).map(|action| model.step(at, &action).0));
+    assert!(healing.any(|at| next(&model, &at) == Some(give_up())), "nobody tries it again");
 }
 
 /// Without the guard nobody ever leads but the store whose disk hangs

@@ -87,6 +87,17 @@ pub(crate) fn transfer_question(
     Ok(question.holding(Message::TransferQuestion))
 }
 
+/// The stores that were given up by force, if the region would go on without them
+/// were they given up once more.
+pub(crate) fn recover_once_more(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    region: RegionId,
+) -> Option<Vec<StoreId>> {
+    recover::once_more(&mut Draft::new(parts, guards, *state), region)
+}
+
 fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
     match *action {
         Action::Campaign { region, store } => election::campaign(draft, region, store),

@@ -24,8 +24,8 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Change, ChangeKind, Command, Entries, LogPosition, Member, MemberRole, Peer, PeerId, Reason,
-    Region, RegionId, StoreId,
+    Answer, Change, ChangeKind, Command, Entries, KnownStore, LogPosition, Member, MemberRole, Peer, PeerId,
+    Reason, Region, RegionId, StoreId, StoreState,
 };
 
 use super::{apply, driver, election, propose, raft, replicate};
@@ -53,6 +53,24 @@ pub(super) fn unsafe_recover(draft: &mut Draft, stores: &[StoreId]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Which stores are to be given up once more for what is left of the region to go on
+/// alone; none if it would not. PD tries again until it has come to its end or its
+/// time is over, and the command may be typed again; here it tries once.
+pub(super) fn once_more(draft: &mut Draft, region: RegionId) -> Option<Vec<StoreId>> {
+    let is_given_up = |known: &KnownStore| known.state == StoreState::Tombstone && known.physically_destroyed;
+    let given_up = draft.pd().stores.iter().filter(|(_, known)| is_given_up(known));
+    let failed: BTreeSet<StoreId> = given_up.map(|(store, _)| *store).collect();
+    let reporting = driver::reporting(draft, &failed);
+    let recovery = Recovery { region, failed: &failed, reporting: &reporting };
+    if !recovery.has_lost_majority(draft) {
+        return None;
+    }
+    recovery.settle(draft);
+    let leader = recovery.best(draft)?;
+    recovery.campaign(draft, leader).and_then(|()| recovery.run(draft, leader)).ok()?;
+    Some(failed.into_iter().collect())
 }
 
 /// One region's part.

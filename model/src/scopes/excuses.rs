@@ -29,6 +29,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "forced_by_hand" => {
             let stuck = [
                 Excuse::MajorityLost { region },
+                Excuse::NotRecovered { region },
                 Excuse::EndedByHand { region },
                 Excuse::NoTarget { region },
             ];
@@ -38,7 +39,13 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "forced_behind_a_learner" => {
             let given_up = if smoke { 1..=1 } else { 1..=2 };
             let given_up = given_up.map(|store| Excuse::GivenUp { region, store });
-            let stuck = [Excuse::MajorityLost { region }, Excuse::NoTarget { region }];
+            // Between the loss and the recovery; where the best voter lacks what the
+            // learner knows, or has a newer entry in its place; no store for a third voter.
+            let stuck = [
+                Excuse::MajorityLost { region },
+                Excuse::NotRecovered { region },
+                Excuse::NoTarget { region },
+            ];
             stuck.into_iter().chain(given_up).collect()
         }
         _ => Vec::new(),

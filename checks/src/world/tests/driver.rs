@@ -424,7 +424,7 @@ fn what_is_left_of_a_region_goes_on_alone() {
         assert_eq!(world.state(store), StoreState::Tombstone);
         assert!(world.view().pd.stores[&store].physically_destroyed);
     }
-    world.refused(gives_up(&[2]), Reason::StoreRemoved);
+    world.refused(gives_up(&[2]), Reason::NoEffect);
     world.done([campaign(1), heartbeat(1, Answer::Given)]);
     assert_eq!(world.at(1).role, Role::Leader);
 }

@@ -155,13 +155,14 @@ pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
 }
 
 /// Stores are given up by force, and buried whatever is on them (PD
-/// `RemoveFailedStores`, `BuryStore`). PD waits for a report of every other one.
+/// `RemoveFailedStores`, `BuryStore`). Of one that is Tombstone already nothing
+/// changes, and it counts as failed again. PD waits for a report of every other one.
+/// That it is `physically_destroyed` says here who was given up; PD does not set it.
 pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     present(draft)?;
     for &store in stores {
         let known = record(draft, store)?;
         match (known.state, known.liveness) {
-            (StoreState::Tombstone, _) => return Err(Reason::StoreRemoved),
             (StoreState::Up, Liveness::Connected) => return Err(Reason::StoreConnected),
             _ => {}
         }
@@ -171,7 +172,13 @@ pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
     }
     for &store in stores {
         let known = record(draft, store)?;
-        put(draft, store, KnownStore { state: StoreState::Tombstone, physically_destroyed: true, ..known });
+        if known.state != StoreState::Tombstone {
+            put(
+                draft,
+                store,
+                KnownStore { state: StoreState::Tombstone, physically_destroyed: true, ..known },
+            );
+        }
     }
     Ok(())
 }
