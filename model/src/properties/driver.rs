@@ -124,13 +124,15 @@ pub fn no_unsafe_removal<C: Cluster>(_: &C, history: &History) -> Result<(), Vio
 }
 
 /// An operator that is under way gives way to none but one of a higher
-/// priority: what an administrator typed is above what the patrol made.
+/// priority: what an administrator typed is above what the patrol made. One that
+/// waited begins only for the region that it was made for (PD
+/// `checkAddOperator`, at its turn once more).
 ///
 /// That there is one a region says the type; what could be lost is the one that
 /// was there (the seed of row 38 has two stores of one region leaving).
 ///
 /// # Errors
-/// An operator that was displaced; latched by the history.
+/// An operator that was displaced, or one that began too late; latched by the history.
 pub fn one_operator<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
     Property::OneOperator.not_latched(history)
 }

@@ -225,7 +225,7 @@ impl Property {
             Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => Self::TombstoneAbsorbing,
             Breach::RecordRemoved { .. } => Self::TombstoneStoreEmpty,
             Breach::UnsafePlan { .. } => Self::NoUnsafeRemoval,
-            Breach::OperatorDisplaced { .. } => Self::OneOperator,
+            Breach::OperatorDisplaced { .. } | Breach::OperatorOutrun { .. } => Self::OneOperator,
         }
     }
 
@@ -376,6 +376,7 @@ mod tests {
             Breach::RecordRemoved { region, store },
             Breach::UnsafePlan { region, store, peer },
             Breach::OperatorDisplaced { region },
+            Breach::OperatorOutrun { region },
         ];
         for breach in breaches {
             let history = forge::history_with(&breach);

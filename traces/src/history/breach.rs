@@ -248,6 +248,12 @@ pub enum Breach {
         /// The region.
         region: RegionId,
     },
+    /// An operator had waited for its turn, and began for a region that had moved on.
+    #[error("an operator that waited began, though the region has moved on since it was made")]
+    OperatorOutrun {
+        /// The region.
+        region: RegionId,
+    },
 }
 
 impl Breach {
@@ -272,7 +278,8 @@ impl Breach {
             | Breach::DriverWentBack { region, .. }
             | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }
-            | Breach::OperatorDisplaced { region } => Some(region),
+            | Breach::OperatorDisplaced { region }
+            | Breach::OperatorOutrun { region } => Some(region),
         }
     }
 }

@@ -130,6 +130,16 @@ impl Fold<'_> {
                 self.breach(Breach::OperatorDisplaced { region });
             }
         }
+        for (region, began) in &after.operators {
+            let waited = before.waiting.iter().any(|waiting| waiting.region == *region);
+            let is_of = |known: &KnownRegion| known.region.epoch == began.epoch;
+            if waited
+                && !after.regions.get(region).is_some_and(is_of)
+                && before.operator(*region).is_some_and(|old| same_plan(old, began))
+            {
+                self.breach(Breach::OperatorOutrun { region: *region });
+            }
+        }
         for (region, new) in after.all_operators() {
             let is_new = before.operator(region).is_none_or(|old| !same_plan(old, new));
             let Some(known) = before.regions.get(&region).filter(|_| is_new) else { continue };

@@ -164,8 +164,8 @@ fn tikv_ctl_answers_in_its_own_words() {
     assert_eq!(
         said,
         [
-            "region_not_found: Can't find RegionLocalState",
             "store_up: IO error: While lock file: .../db/LOCK: Resource temporarily unavailable",
+            "region_not_found: Can't find RegionLocalState",
             "invalid_conf_ver: invalid conf_ver: please make sure you have removed the peer by PD",
             "peer_still_listed: The peer is still in target peers",
         ]

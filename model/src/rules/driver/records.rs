@@ -162,9 +162,8 @@ pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
     present(draft)?;
     for &store in stores {
         let known = record(draft, store)?;
-        match (known.state, known.liveness) {
-            (StoreState::Up, Liveness::Connected) => return Err(Reason::StoreConnected),
-            _ => {}
+        if (known.state, known.liveness) == (StoreState::Up, Liveness::Connected) {
+            return Err(Reason::StoreConnected);
         }
     }
     for store in reporting(draft, stores) {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::action::Answer;
-use crate::driver::{AdminOperator, Purpose, Seat};
+use crate::driver::{AdminOperator, Purpose, Seat, WaitingOperator};
 use crate::history::{History, HistoryParts};
 use crate::outcome::{Outcome, Reason};
 use crate::region::{Key, Member};
@@ -391,4 +391,30 @@ fn a_burial_is_written_and_read_back() {
     assert_eq!(buried(&history, 3).len(), 1);
     let text = serde_json::to_string(&history).unwrap();
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
+}
+
+/// One that waited for its turn, and the region as it was made for or as it is by then.
+#[test]
+fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
+    let begun = planned(&driver(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
+    let waits = with(&begun, |pd| {
+        let operator = pd.operators.remove(&1).expect("it was planned");
+        pd.waiting.push(WaitingOperator { region: 1, operator });
+    });
+    let moved_on = |pd: &PlacementDriver| {
+        with(pd, |pd| pd.regions.get_mut(&1).expect("a known region").region.epoch.conf_ver += 1)
+    };
+    let outrun = [Breach::OperatorOutrun { region: 1 }];
+    assert_eq!(breaches(&REPORT, &waits, &begun), []);
+    assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&begun)), outrun);
+    // The report that shows it is the one behind which it begins.
+    assert_eq!(breaches(&REPORT, &waits, &moved_on(&begun)), outrun);
+    let forgotten = with(&begun, |pd| {
+        pd.regions.remove(&1);
+    });
+    assert_eq!(breaches(&REPORT, &waits, &forgotten), outrun);
+    // It waits on, it is thrown away, or it was under way before.
+    assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&waits)), []);
+    assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&driver())), []);
+    assert_eq!(breaches(&REPORT, &begun, &moved_on(&begun)), []);
 }
