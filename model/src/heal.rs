@@ -14,7 +14,8 @@
 //! where there is one, it does, and the stores that leave are owed their end.
 //! Where something is not owed there is an [`Excuse`].
 //! And one is assumed who ends merges, by either end, and one who moves leaders
-//! off a store whose disk hangs (PD's `evict-slow-store-scheduler`). A region that was merged
+//! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
+//! recovery again where it would succeed by now. A region that was merged
 //! away is owed nothing but that its last peers are told.
 
 mod driver;

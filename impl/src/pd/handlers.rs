@@ -92,7 +92,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         for &store in stores {
             let info = self.stores.get(store).ok_or(PdRefusal::StoreNotFound)?;
             let connected = info.liveness(self.now, &self.config) == Liveness::Connected;
-            buried.push(info.record.abandoned(connected)?);
+            let record = info.record.abandoned(connected)?;
+            buried.extend((record != info.record).then_some(record));
         }
         buried.into_iter().for_each(|record| self.put_store(step, record));
         Ok(())

@@ -15,19 +15,22 @@ use super::{
 };
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
+use crate::rules;
 use crate::state::{Seen, State};
 
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Excuse {
     /// The disks of a majority of the region's newest configuration are gone (rows
-    /// 16, 41, 44).
+    /// 16, 41, 44), if not all were given up; and where all were, but PD waits for a
+    /// store that is gone and was not named.
     MajorityLost {
         /// The region.
         region: RegionId,
     },
-    /// A majority was given up by force, and nobody who is left may lead by force:
-    /// what one of them knows to be committed the best voter lacks.
+    /// All who are gone of a majority were given up by force, and nobody who is left may
+    /// lead by force: what one of them knows to be committed the best voter lacks, there
+    /// is no voter left, or it was ended by hand.
     NotRecovered {
         /// The region.
         region: RegionId,
@@ -174,7 +177,7 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
                 excuses.extend(of_patrol(model, state, region));
             }
         } else {
-            excuses.extend(not_owed(seen, region));
+            excuses.extend(not_owed(model, state, region));
         }
     }
     excuses.sort_unstable();
@@ -182,13 +185,15 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
     excuses
 }
 
-fn not_owed(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
+fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
+    let seen = model.seen(state);
     let meta = newest(seen, region)?;
+    let goes_on = || rules::recover_once_more(model.parts(), model.guards(), state, region).is_some();
     let has_disk = |member: &Member| is_there(seen, member.store);
     let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
     Some(if by_hand {
         Excuse::EndedByHand { region }
-    } else if is_not_recovered(seen, region) {
+    } else if is_not_recovered(seen, region) && !goes_on() {
         Excuse::NotRecovered { region }
     } else {
         Excuse::MajorityLost { region }

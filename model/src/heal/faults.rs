@@ -4,7 +4,8 @@
 //! applied, stores and leaders report, the patrol comes by; and whoever left a
 //! joint configuration, a merge or a leadership half-way ends it. What stops is
 //! every loss, delay and death, and every new request of a client or of an
-//! administrator. A message that is under way may be lost as well, so nothing
+//! administrator; stores that were given up may be given up once more, as PD does
+//! by itself until its time is over. A message that is under way may be lost as well, so nothing
 //! may depend on its coming late.
 
 use rollcall_traces::{Action, Answer, Cluster, Command, StoreStatus};
@@ -35,7 +36,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         Action::StoreSilent { store } => {
             !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
-        // PD tries again by itself.
+        // Once more.
         Action::UnsafeRecover { stores } => stores.iter().all(|store| is_given_up(model.seen(state), *store)),
         Action::Propose { command, .. } => ends_what_was_begun(command),
         Action::Crash { .. }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
 use crate::cluster::Cluster;
-use crate::driver::PlacementDriver;
+use crate::driver::{PlacementDriver, StoreState};
 use crate::region::{Key, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus};
 
@@ -72,7 +72,11 @@ impl History {
         after: &impl Cluster,
     ) -> Cow<'_, Self> {
         let mut next = self.clone();
-        next.abandoned.extend(stores);
+        // One that is Tombstone has left, or was given up before.
+        let has_left = |store: &&StoreId| {
+            before.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Tombstone)
+        };
+        next.abandoned.extend(stores.iter().filter(|store| !has_left(store)));
         let abandoned = next.abandoned.clone();
         let mut fold = Fold::of(Cow::Owned(next));
         if self.parts.driver {

@@ -157,7 +157,8 @@ pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
 /// Stores are given up by force, and buried whatever is on them (PD
 /// `RemoveFailedStores`, `BuryStore`). Of one that is Tombstone already nothing
 /// changes, and it counts as failed again. PD waits for a report of every other one.
-/// That it is `physically_destroyed` says here who was given up; PD does not set it.
+/// Here the record says `physically_destroyed`, which PD does not set: with Tombstone
+/// it tells who was given up, by force now or by `store delete` before, from who left.
 pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     present(draft)?;
     for &store in stores {
