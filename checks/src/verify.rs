@@ -164,8 +164,10 @@ pub fn verify_begun(
             let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
             unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
         };
+        let started = Instant::now();
         let how = How { bound: watch.heal_bound.unwrap_or(BOUND), ..How::default() };
         let recovery = recover_from(how, &model, &explored, begun.healed, note, threads, &watch.interrupt);
+        report.heal_seconds = Some(started.elapsed().as_secs_f64());
         if let Some(error) = unwritten {
             eprintln!("{}: the journal does not say what was healed: {error}", plan.scope.name);
         }
@@ -174,8 +176,10 @@ pub fn verify_begun(
         // Of states that an earlier run healed the ways are not known any more.
         if recovery.finished && begun.healed == 0 {
             violations.extend(judge_excuses(&mut report, plan, &model, &explored, &recovery)?);
+            let started = Instant::now();
             let faultless = FaultFree::of(&model, &explored, threads);
             let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
+            report.second_answer_seconds = Some(started.elapsed().as_secs_f64());
             violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
         }
     }
@@ -192,7 +196,9 @@ pub fn verify_begun(
             Size::Smoke => Sample::All,
             Size::Standard | Size::Deep => Sample::Drawn { count: 10_000, seed: 1 },
         });
+        let started = Instant::now();
         let healing = heal_implementation(Sound, &model, &explored, sample, threads, &watch.interrupt);
+        report.implementation_heal_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_healing(&mut report, sample, healing);
     }
     Ok(Verified { report, violations, divergence })

@@ -255,6 +255,25 @@ fn totals(reports: &[ScopeReport]) {
             grouped((steps as f64 / replay) as u64)
         );
     }
+    println!("seconds: {}", seconds_of_each_part(reports));
+}
+
+/// Where the time went, over all scopes; parts that nobody ran are left out.
+fn seconds_of_each_part(reports: &[ScopeReport]) -> String {
+    type Part = (&'static str, fn(&ScopeReport) -> Option<f64>);
+    let parts: [Part; 6] = [
+        ("exploring", |report| Some(report.explore_seconds)),
+        ("stateright's checker", |report| report.stateright_seconds),
+        ("healing", |report| report.heal_seconds),
+        ("healing by the graph", |report| report.second_answer_seconds),
+        ("replaying", |report| report.replay_seconds),
+        ("healing the implementation", |report| report.implementation_heal_seconds),
+    ];
+    let told = parts.iter().filter_map(|(part, of)| {
+        let seconds = reports.iter().filter_map(of).reduce(|sum, more| sum + more)?;
+        Some(format!("{part} {seconds:.1}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// By which steps healings leave the scopes, the most frequent first.

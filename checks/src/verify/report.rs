@@ -63,8 +63,14 @@ pub struct ScopeReport {
     pub unreached: Vec<String>,
     /// Seconds of exploration.
     pub explore_seconds: f64,
+    /// Seconds in which the model healed every state.
+    pub heal_seconds: Option<f64>,
+    /// Seconds of the second answer, by the graph.
+    pub second_answer_seconds: Option<f64>,
     /// Seconds of replay.
     pub replay_seconds: Option<f64>,
+    /// Seconds in which the implementation healed.
+    pub implementation_heal_seconds: Option<f64>,
     /// The most bytes that the explorer's tables held.
     pub peak_bytes: u64,
     /// The most bytes that the process held while it explored, the parts of states among them.
@@ -141,7 +147,10 @@ pub(super) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
         violations,
         unreached,
         explore_seconds,
+        heal_seconds: None,
+        second_answer_seconds: None,
         replay_seconds: None,
+        implementation_heal_seconds: None,
         peak_bytes: explored.peak_bytes,
         peak_resident_bytes: explored.peak_resident,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
