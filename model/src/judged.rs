@@ -48,14 +48,14 @@ impl Judged {
             }
         }
         let others = properties.iter().enumerate().filter(|(_, property)| !property.is_of_two_stores());
+        let values = parts.values(state);
         for (at, property) in others {
-            let value = |slot| parts.value(state, state, slot);
-            let known = self.others.known(at as u32, &[state.history], value);
+            let known = self.others.known(at as u32, &[state.history], &values);
             let is_broken = known.unwrap_or_else(|| {
                 let noted = Noted::new(Slots::NONE);
                 let seen = parts.noted(state, &noted, Side::After);
                 let answer = property.check(&seen, parts.history.get(state.history)).is_err();
-                self.others.learn(at as u32, &[state.history], noted.get(), value, answer);
+                self.others.learn(at as u32, &[state.history], noted.get(), &values, answer);
                 answer
             });
             broken |= u64::from(is_broken) << at;

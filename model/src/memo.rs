@@ -15,7 +15,6 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::intern::entry;
@@ -78,7 +77,11 @@ const SLOTS: usize = 3 * STORES + 11;
 
 impl Slot {
     fn bit(self) -> u64 {
-        let at = match self {
+        1 << self.place()
+    }
+
+    fn place(self) -> usize {
+        match self {
             Slot::Store(Side::Before, at) => at,
             Slot::Store(Side::After, at) => STORES + at,
             Slot::Faces(at) => 2 * STORES + at,
@@ -93,11 +96,10 @@ impl Slot {
             Slot::Statuses(Side::After) => 3 * STORES + 8,
             Slot::Regions(Side::Before) => 3 * STORES + 9,
             Slot::Regions(Side::After) => 3 * STORES + 10,
-        };
-        1 << at
+        }
     }
 
-    fn of_bit(at: usize) -> Self {
+    fn of_place(at: usize) -> Self {
         match (at / STORES, at % STORES) {
             (0, at) => Slot::Store(Side::Before, at),
             (1, at) => Slot::Store(Side::After, at),
@@ -137,12 +139,40 @@ impl Slots {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {
+        self.places().map(Slot::of_place)
+    }
+
+    fn places(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let at = (left != 0).then(|| left.trailing_zeros() as usize)?;
             left &= left - 1;
-            Some(Slot::of_bit(at))
+            Some(at)
         })
+    }
+}
+
+/// What stands in the slots of one state or step, each looked up when it is first
+/// asked for: many questions are put to one state.
+pub(crate) struct Values<F> {
+    look_up: F,
+    known: Noted,
+    values: [Cell<u32>; SLOTS],
+}
+
+impl<F: Fn(Slot) -> u32> Values<F> {
+    pub(crate) fn of(look_up: F) -> Self {
+        Self { look_up, known: Cell::new(Slots::NONE), values: [const { Cell::new(0) }; SLOTS] }
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> u32 {
+        if self.known.get().0 >> place & 1 == 0 {
+            let slot = Slot::of_place(place);
+            self.values[place].set((self.look_up)(slot));
+            note(&self.known, slot);
+        }
+        self.values[place].get()
     }
 }
 
@@ -232,42 +262,54 @@ pub(crate) struct Memo<V> {
     answers: boxcar::Vec<(Key, V)>,
     /// Entries of [`tagged`].
     tables: Growing,
-    hasher: RandomState,
 }
 
-/// The question, the set of slots, whatever else the question says, and what stands in the slots.
-type Key = SmallVec<[u32; 10]>;
+/// Where an answer holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    question: u32,
+    /// The set of slots and its bit.
+    set: u64,
+    /// Whatever else the question says, then what stands in the slots.
+    words: SmallVec<[u32; 8]>,
+}
 
 const IS_SET: u64 = 1 << 63;
 const _: () = assert!(SLOTS < 63, "a set and its bit fit into a word");
 
 impl<V: Copy> Memo<V> {
     pub(crate) fn new() -> Self {
-        Self {
-            sets: boxcar::Vec::new(),
-            answers: boxcar::Vec::new(),
-            tables: Growing::new(),
-            hasher: RandomState::with_seeds(5, 434_317, 4204, 90_496),
-        }
+        Self { sets: boxcar::Vec::new(), answers: boxcar::Vec::new(), tables: Growing::new() }
     }
 
     /// The answer where the slots that it depends on have these values.
-    pub(crate) fn known(&self, question: u32, more: &[u32], value: impl Fn(Slot) -> u32) -> Option<V> {
+    pub(crate) fn known<F: Fn(Slot) -> u32>(
+        &self,
+        question: u32,
+        more: &[u32],
+        values: &Values<F>,
+    ) -> Option<V> {
         let table = self.tables.newest()?;
         for set in self.sets.get(question as usize)? {
             let set = set.load(Ordering::Relaxed);
             if set == 0 {
                 break;
             }
-            let key = key(question, more, set, &value);
-            let hash = self.hasher.hash_one(&key[..]);
+            let words = || words(more, set, values);
+            let hash = hash(question, set, words());
             for place in places(hash, table) {
                 let entry = table[place].load(Ordering::Acquire);
                 if entry == 0 {
                     break;
                 }
-                if let Some(answer) = self.answer(entry, hash, &key) {
-                    return Some(answer);
+                if entry & TAG != hash & TAG {
+                    continue;
+                }
+                let (key, answer) = &self.answers[(entry & !TAG) as usize - 1];
+                let is_same =
+                    (key.question, key.set) == (question, set) && words().eq(key.words.iter().copied());
+                if is_same {
+                    return Some(*answer);
                 }
             }
         }
@@ -276,12 +318,12 @@ impl<V: Copy> Memo<V> {
 
     /// Keeps an answer, unless the question has too many sets of slots, or the
     /// memo is full.
-    pub(crate) fn learn(
+    pub(crate) fn learn<F: Fn(Slot) -> u32>(
         &self,
         question: u32,
         more: &[u32],
         looked_at: Slots,
-        value: impl Fn(Slot) -> u32,
+        values: &Values<F>,
         answer: V,
     ) {
         if self.answers.count() >= MOST {
@@ -297,26 +339,38 @@ impl<V: Copy> Memo<V> {
         if !sets.iter().any(has) {
             return;
         }
-        let key = key(question, more, set, &value);
-        let hash = self.hasher.hash_one(&key[..]);
+        let key = Key { question, set, words: words(more, set, values).collect() };
+        let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
         let at = self.answers.push((key, answer));
         let table = self.tables.table_for(at, |table, _| {
             for (at, (key, _)) in self.answers.iter() {
-                let hash = self.hasher.hash_one(&key[..]);
-                enter(table, hash, tagged(hash, at));
+                enter(table, key.hash(), tagged(key.hash(), at));
             }
         });
         enter(table, hash, tagged(hash, at));
     }
+}
 
-    fn answer(&self, entry: u64, hash: u64, key: &Key) -> Option<V> {
-        if entry & TAG != hash & TAG {
-            return None;
-        }
-        let (known, answer) = &self.answers[(entry & !TAG) as usize - 1];
-        (known == key).then_some(*answer)
+impl Key {
+    fn hash(&self) -> u64 {
+        hash(self.question, self.set, self.words.iter().copied())
     }
+}
+
+/// What a key says beside the question and the set.
+fn words<'a, F: Fn(Slot) -> u32>(
+    more: &'a [u32],
+    set: u64,
+    values: &'a Values<F>,
+) -> impl Iterator<Item = u32> + 'a {
+    more.iter().copied().chain(Slots(set & !IS_SET).places().map(|place| values.at(place)))
+}
+
+/// A hash of a key.
+fn hash(question: u32, set: u64, words: impl Iterator<Item = u32>) -> u64 {
+    let begin = spread(u64::from(question) ^ set.rotate_left(32));
+    spread(words.fold(begin, |hash, word| spread(hash ^ u64::from(word))))
 }
 
 /// The places of a table in which an entry may stand.
@@ -338,14 +392,6 @@ fn tagged(hash: u64, answer: usize) -> u64 {
     (hash & TAG) | (answer as u64 + 1)
 }
 
-fn key(question: u32, more: &[u32], set: u64, value: &impl Fn(Slot) -> u32) -> Key {
-    let mut key = Key::new();
-    key.extend([question, set as u32, (set >> 32) as u32]);
-    key.extend_from_slice(more);
-    key.extend(Slots(set & !IS_SET).iter().map(value));
-    key
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,7 +399,7 @@ mod tests {
     #[test]
     fn every_slot_has_a_bit_of_its_own() {
         for at in 0..SLOTS {
-            assert_eq!(Slot::of_bit(at).bit(), 1 << at);
+            assert_eq!(Slot::of_place(at).place(), at);
         }
         let some = [Slot::Store(Side::After, 3), Slot::Held(Side::Before), Slot::Statuses(Side::After)];
         let slots = some.into_iter().fold(Slots::NONE, Slots::with);
@@ -370,26 +416,30 @@ mod tests {
         let row = |a: u32, b: u32| move |slot| if slot == Slot::Store(Side::Before, 0) { a } else { b };
         for a in 0..20_000 {
             let looked_at = if a % 2 == 0 { first } else { both };
-            memo.learn(7, &[1], looked_at, row(a, a + 1), a);
+            memo.learn(7, &[1], looked_at, &Values::of(row(a, a + 1)), a);
         }
         for a in 0..20_000 {
-            assert_eq!(memo.known(7, &[1], row(a, a + 1)), Some(a));
+            assert_eq!(memo.known(7, &[1], &Values::of(row(a, a + 1))), Some(a));
             let elsewhere = (a % 2 == 0).then_some(a);
-            assert_eq!(memo.known(7, &[1], row(a, a + 2)), elsewhere, "the second slot matters to the odd");
-            assert_eq!(memo.known(7, &[2], row(a, a + 1)), None, "another question");
+            assert_eq!(
+                memo.known(7, &[1], &Values::of(row(a, a + 2))),
+                elsewhere,
+                "the second slot matters to the odd"
+            );
+            assert_eq!(memo.known(7, &[2], &Values::of(row(a, a + 1))), None, "another question");
         }
-        assert_eq!(memo.known(6, &[1], row(0, 1)), None);
+        assert_eq!(memo.known(6, &[1], &Values::of(row(0, 1))), None);
     }
 
     #[test]
     fn a_question_with_too_many_sets_is_answered_by_nobody() {
         let memo = Memo::new();
         for at in 0..=SETS {
-            memo.learn(0, &[], Slots::NONE.with(Slot::Store(Side::Before, at)), |_| 5, at);
+            memo.learn(0, &[], Slots::NONE.with(Slot::Store(Side::Before, at)), &Values::of(|_| 5), at);
         }
-        assert_eq!(memo.known(0, &[], |_| 5), Some(0), "the first set answers");
+        assert_eq!(memo.known(0, &[], &Values::of(|_| 5)), Some(0), "the first set answers");
         let other = |slot| if slot == Slot::Store(Side::Before, SETS) { 5 } else { 6 };
-        assert_eq!(memo.known(0, &[], other), None);
+        assert_eq!(memo.known(0, &[], &Values::of(other)), None);
     }
 
     #[test]

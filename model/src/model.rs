@@ -270,7 +270,7 @@ impl Rollcall {
                 let probes = self.probes(state);
                 let probes: Vec<_> = probes.iter().map(|(action, reason)| (action, *reason)).collect();
                 each(&probes)?;
-                tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, |_| 0);
+                tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
                 Ok(())
             }
         }

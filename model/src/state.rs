@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::actions;
 use crate::intern::{Column, Interner};
-use crate::memo::{Noted, Side, Slot, note};
+use crate::memo::{Noted, Side, Slot, Values, note};
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
@@ -182,6 +182,20 @@ impl Parts {
         let mut stores = [UNUSED; STORES];
         stores[..self.stores.len()].fill(place);
         State { stores, rest, history: self.history.intern(History::default()) }
+    }
+
+    /// What stands in the slots of a state.
+    pub(crate) fn values<'a>(&'a self, state: &'a State) -> Values<impl Fn(Slot) -> u32 + 'a> {
+        self.values_of_step(state, state)
+    }
+
+    /// What stands in the slots of a step.
+    pub(crate) fn values_of_step<'a>(
+        &'a self,
+        before: &'a State,
+        after: &'a State,
+    ) -> Values<impl Fn(Slot) -> u32 + 'a> {
+        Values::of(move |slot| self.value(before, after, slot))
     }
 
     /// The number in a slot.

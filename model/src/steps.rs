@@ -10,7 +10,7 @@ use crate::actions::{Section, offered, sections};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::intern::{Interner, entry};
-use crate::memo::{Memo, Noted, Side, Slot, Slots, note};
+use crate::memo::{Memo, Noted, Side, Slot, Slots, Values, note};
 use crate::probes::{Group, universe};
 use crate::rules;
 use crate::state::{Parts, STORES, Seen, State};
@@ -26,7 +26,7 @@ struct Effect {
     outcome: u32,
     changed: Slots,
     /// What stands in the changed parts afterwards.
-    values: [u32; CHANGES],
+    written: [u32; CHANGES],
     recall: Recall,
     /// The parts at which the rule looked.
     looked_at: Slots,
@@ -103,7 +103,8 @@ impl Steps {
         state: &State,
         action: &Action,
     ) -> (State, Outcome) {
-        let effect = self.effect(parts, guards, state, self.actions.intern_ref(action));
+        let number = self.actions.intern_ref(action);
+        let effect = self.effect(parts, guards, state, &parts.values(state), number);
         match effect {
             Ok(effect) => (effect.on(parts, state), self.outcomes.get(effect.outcome).clone()),
             Err((after, outcome)) => (after, self.outcomes.get(outcome).clone()),
@@ -117,23 +118,23 @@ impl Steps {
         parts: &Parts,
         guards: GuardSet,
         state: &State,
+        values: &Values<impl Fn(Slot) -> u32>,
         number: u32,
     ) -> Result<Effect, (State, u32)> {
-        let value = |slot| parts.value(state, state, slot);
-        if let Some(effect) = self.effects.known(number, &[], value) {
+        if let Some(effect) = self.effects.known(number, &[], values) {
             return Ok(effect);
         }
         let mut draft = Draft::new(parts, guards, *state);
         let (after, outcome, _) = rules::step_in(&mut draft, self.actions.get(number));
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
-        let (changed, values) = changes(parts, state, &after).ok_or((after, number_of_outcome))?;
+        let (changed, written) = changes(parts, state, &after).ok_or((after, number_of_outcome))?;
         let looked_at = draft.looked_at();
         let recall = match outcome.is_done() && self.is_ordinary(parts, state) {
             true => self.recall(parts, state, (number, number_of_outcome), &after, looked_at),
             false => Recall::Open,
         };
-        let effect = Effect { outcome: number_of_outcome, changed, values, recall, looked_at };
-        self.effects.learn(number, &[], looked_at, value, effect);
+        let effect = Effect { outcome: number_of_outcome, changed, written, recall, looked_at };
+        self.effects.learn(number, &[], looked_at, values, effect);
         Ok(effect)
     }
 
@@ -185,9 +186,10 @@ impl Steps {
     ) {
         let mut place = 0;
         let is_ordinary = self.is_ordinary(parts, state);
+        let values = parts.values(state);
         for section in sections(parts.stores.len()) {
-            for &number in self.offered(parts, scope, state, section) {
-                let (mut after, outcome, recall) = match self.effect(parts, guards, state, number) {
+            for &number in self.offered(parts, scope, state, &values, section) {
+                let (mut after, outcome, recall) = match self.effect(parts, guards, state, &values, number) {
                     Ok(effect) => (effect.on(parts, state), effect.outcome, effect.recall),
                     Err((after, outcome)) => (after, outcome, Recall::Open),
                 };
@@ -217,8 +219,9 @@ impl Steps {
         state: &State,
         mut place: usize,
     ) -> Option<&Action> {
+        let values = parts.values(state);
         for section in sections(parts.stores.len()) {
-            let list = self.offered(parts, scope, state, section);
+            let list = self.offered(parts, scope, state, &values, section);
             match list.get(place) {
                 Some(number) => return Some(self.actions.get(*number)),
                 None => place -= list.len(),
@@ -227,9 +230,16 @@ impl Steps {
         None
     }
 
-    fn offered(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> &[u32] {
+    fn offered(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        state: &State,
+        values: &Values<impl Fn(Slot) -> u32>,
+        section: Section,
+    ) -> &[u32] {
         let make = |seen: Seen<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
-        self.lists.get(self.list(&self.offers, parts, state, section, make))
+        self.lists.get(self.list(&self.offers, parts, (state, values), section, make))
     }
 
     /// The number of the list of a section that `make` makes, or made of the same parts.
@@ -237,7 +247,7 @@ impl Steps {
         &self,
         known: &Memo<u32>,
         parts: &Parts,
-        state: &State,
+        (state, values): (&State, &Values<impl Fn(Slot) -> u32>),
         section: Section,
         make: impl FnOnce(Seen<'_>, &mut Vec<Action>),
     ) -> u32 {
@@ -245,21 +255,27 @@ impl Steps {
             Section::Store(at) => at as u32,
             Section::Beside => STORES as u32,
         };
-        let value = |slot| parts.value(state, state, slot);
-        if let Some(list) = known.known(question, &[], value) {
+        if let Some(list) = known.known(question, &[], values) {
             return list;
         }
         let noted = Noted::new(Slots::NONE);
         let mut actions = Vec::new();
         make(parts.noted(state, &noted, Side::Before), &mut actions);
         let list = self.lists.intern(actions.into_iter().map(|action| self.actions.intern(action)).collect());
-        known.learn(question, &[], noted.get(), value, list);
+        known.learn(question, &[], noted.get(), values, list);
         list
     }
 
-    fn universe(&self, parts: &Parts, scope: &Scope, state: &State, section: Section) -> u32 {
+    fn universe(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        state: &State,
+        values: &Values<impl Fn(Slot) -> u32>,
+        section: Section,
+    ) -> u32 {
         let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
-        self.list(&self.universes, parts, state, section, make)
+        self.list(&self.universes, parts, (state, values), section, make)
     }
 
     /// Calls `each` for every group of probes that was not tried on the same
@@ -273,17 +289,17 @@ impl Steps {
         anew: bool,
         mut each: impl FnMut(&[(&Action, Reason)]) -> Result<LookedAt, E>,
     ) -> Result<(), E> {
-        let value = |slot| parts.value(state, state, slot);
+        let values = parts.values(state);
         let mut probes = Vec::new();
         for section in sections(parts.stores.len()) {
-            for &group in self.groups_of(self.universe(parts, scope, state, section)) {
-                if !anew && tried.knows(group, value) {
+            for &group in self.groups_of(self.universe(parts, scope, state, &values, section)) {
+                if !anew && tried.knows(group, &values) {
                     continue;
                 }
                 probes.clear();
                 let mut looked_at = Some(Slots::NONE);
                 for &number in self.lists.get(group) {
-                    let (outcome, slots) = match self.effect(parts, guards, state, number) {
+                    let (outcome, slots) = match self.effect(parts, guards, state, &values, number) {
                         Ok(effect) => (effect.outcome, Some(effect.looked_at)),
                         Err((_, outcome)) => (outcome, None),
                     };
@@ -294,7 +310,7 @@ impl Steps {
                 }
                 let looked = each(&probes)?;
                 let looked_at = looked_at.map(|slots| looked.union(slots));
-                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), looked_at, value);
+                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), looked_at, &values);
             }
         }
         Ok(())
@@ -339,8 +355,8 @@ impl Steps {
 
     fn forget(&self, parts: &Parts, history: u32, moved: u32, before: &State, after: &State) -> u32 {
         let more = [moved, history];
-        let value = |slot| parts.value(before, after, slot);
-        if let Some(left) = self.forgotten.known(0, &more, value) {
+        let values = parts.values_of_step(before, after);
+        if let Some(left) = self.forgotten.known(0, &more, &values) {
             return left;
         }
         let noted = Noted::new(Slots::NONE);
@@ -349,20 +365,20 @@ impl Steps {
             Cow::Borrowed(_) => history,
             Cow::Owned(left) => parts.history.intern(left),
         };
-        self.forgotten.learn(0, &more, noted.get(), value, left);
+        self.forgotten.learn(0, &more, noted.get(), &values, left);
         left
     }
 
     fn tell(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> Told {
         let (action, outcome) = numbers;
         let more = [outcome, u32::from(self.is_ordinary(parts, before))];
-        let value = |slot| parts.value(before, after, slot);
-        if let Some(told) = self.told.known(action, &more, value) {
+        let values = parts.values_of_step(before, after);
+        if let Some(told) = self.told.known(action, &more, &values) {
             return told;
         }
         let noted = Noted::new(Slots::NONE);
         let told = self.told_anew(parts, before, numbers, after, &noted);
-        self.told.learn(action, &more, noted.get(), value, told);
+        self.told.learn(action, &more, noted.get(), &values, told);
         told
     }
 
@@ -408,7 +424,7 @@ impl Effect {
     fn on(&self, parts: &Parts, state: &State) -> State {
         let mut after = *state;
         let mut rest = None;
-        for (slot, value) in self.changed.iter().zip(self.values) {
+        for (slot, value) in self.changed.iter().zip(self.written) {
             match slot {
                 Slot::Store(_, at) => after.stores[at] = value,
                 Slot::Held(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).held = value,

@@ -15,7 +15,7 @@ use rollcall_traces::{Reason, StoreId};
 use smallvec::SmallVec;
 
 use crate::intern::Interner;
-use crate::memo::{Memo, Side, Slot, Slots};
+use crate::memo::{Memo, Side, Slot, Slots, Values};
 use crate::state::Parts;
 
 /// The parts at which somebody looked.
@@ -77,8 +77,8 @@ impl Tried {
     }
 
     /// Whether the group was refused on the same parts. It counts for another state then.
-    pub(crate) fn knows(&mut self, group: u32, value: impl Fn(Slot) -> u32) -> bool {
-        let known = self.groups.known(group, &[], value);
+    pub(crate) fn knows(&mut self, group: u32, values: &Values<impl Fn(Slot) -> u32>) -> bool {
+        let known = self.groups.known(group, &[], values);
         if let Some(reasons) = known {
             self.count(reasons);
         }
@@ -91,7 +91,7 @@ impl Tried {
         group: u32,
         probes: impl Iterator<Item = Reason>,
         looked_at: Option<Slots>,
-        value: impl Fn(Slot) -> u32,
+        values: &Values<impl Fn(Slot) -> u32>,
     ) {
         let mut reasons = Reasons::new();
         for reason in probes {
@@ -104,7 +104,7 @@ impl Tried {
         let reasons = self.reasons.intern(reasons);
         self.count(reasons);
         if let Some(looked_at) = looked_at {
-            self.groups.learn(group, &[], looked_at, value, reasons);
+            self.groups.learn(group, &[], looked_at, values, reasons);
         }
     }
 
