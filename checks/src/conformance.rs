@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::Guards;
-use rollcall_model::{LookedAt, Rollcall, State, Tried};
+use rollcall_model::{LookedAt, Offered, Rollcall, State, Tried};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
 use crate::copies::Copies;
@@ -248,9 +248,9 @@ impl<'a, G: Guards> Guide<'a, G> {
         }
         let mut kept = kept.iter().copied().peekable();
         for (taken, step) in (1..).zip(&path.steps).skip(begin) {
-            let action = self.action(step.from, self.exploration.graph.ordinal(step.edge));
-            self.path.push(action.clone());
-            let outcome = match self.take(&action) {
+            let offered = self.offered(step.from, self.exploration.graph.ordinal(step.edge));
+            self.path.push(offered.action.clone().into_owned());
+            let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
                 // Of transitions somebody else speaks.
                 Err(_) if self.touring.look == Look::Probes => break,
@@ -258,7 +258,7 @@ impl<'a, G: Guards> Guide<'a, G> {
             };
             self.done.steps += 1;
             if step.new_edge {
-                self.compare(step.from, step.to, &outcome)?;
+                self.compare(step.from, step.to, &offered, &outcome)?;
                 self.done.transitions += 1;
             }
             if step.new_state {
@@ -275,19 +275,24 @@ impl<'a, G: Guards> Guide<'a, G> {
         take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
     }
 
-    fn action(&self, state: u32, ordinal: u16) -> Action {
+    fn offered(&self, state: u32, ordinal: u16) -> Offered<'a> {
         let state = self.exploration.states.get(state);
-        self.model.action_at(&state, usize::from(ordinal)).expect("an edge has an action that was offered")
+        self.model.offered_at(&state, usize::from(ordinal)).expect("an edge has an action that was offered")
     }
 
-    fn compare(&mut self, from: u32, to: u32, outcome: &Outcome) -> Result<(), Box<Divergence>> {
+    fn compare(
+        &mut self,
+        from: u32,
+        to: u32,
+        offered: &Offered<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), Box<Divergence>> {
         if self.touring.look == Look::Probes {
             return Ok(());
         }
-        let action = self.path.last().expect("a step was taken");
-        let expected = self.model.step(&self.exploration.states.get(from), action).1;
-        if expected != *outcome || !self.same_view(to) {
-            return Err(self.divergence(Some(from), to, expected, outcome.clone()));
+        let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
+        if *expected != *outcome || !self.same_view(to) {
+            return Err(self.divergence(Some(from), to, expected.into_owned(), outcome.clone()));
         }
         Ok(())
     }
@@ -459,12 +464,12 @@ mod tests {
         for (led_astray, told) in [(true, true), (false, false)] {
             let mut guide = Guide::new(Touring::by(1), Sound, &model, &explored);
             begin(&mut guide.world, &model);
-            let action = guide.action(0, graph.ordinal(edge));
+            let action = guide.offered(0, graph.ordinal(edge)).action;
             if led_astray {
-                let other = guide.action(0, graph.ordinal(edge + 1));
-                guide.world.apply(&other);
+                let other = guide.offered(0, graph.ordinal(edge + 1));
+                guide.world.apply(&other.action);
             }
-            guide.path.push(action.clone());
+            guide.path.push(action.clone().into_owned());
             let outcome = guide.take(&action).expect("no panic");
             // Of a sound world another state is demanded, so that it diverges as well.
             let to = if led_astray { next } else { elsewhere };

@@ -223,7 +223,8 @@ impl<'a, G: Guards> Healer<'a, G> {
         for (taken, step) in (1..).zip(&path.steps).skip(begin) {
             let from = self.exploration.states.get(step.from);
             let ordinal = usize::from(self.exploration.graph.ordinal(step.edge));
-            self.path.extend(self.model.action_at(&from, ordinal));
+            self.path
+                .extend(self.model.offered_at(&from, ordinal).map(|offered| offered.action.into_owned()));
             self.take()?;
             if kept.next_if_eq(&taken).is_some() {
                 self.copies.keep(taken, &self.world);

@@ -8,10 +8,11 @@
 //! is spent, or nobody has the word for it), which is looked up, and the states
 //! that heal in such a way are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use ahash::RandomState;
 use rollcall_model::{ACTION_KINDS, Rollcall, State, heal};
 use stateright::Model;
 
@@ -33,7 +34,7 @@ impl FaultFree {
         let words: Vec<AtomicU64> = (0..graph.edges().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let next = AtomicUsize::new(0);
         let mark = || {
-            let mut actions = Vec::new();
+            let mut offered = Vec::new();
             loop {
                 let begin = next.fetch_add(PIECE, Ordering::Relaxed);
                 if begin >= explored.states.len() {
@@ -41,11 +42,11 @@ impl FaultFree {
                 }
                 for index in begin..(begin + PIECE).min(explored.states.len()) {
                     let state = &explored.states.get(index as u32);
-                    actions.clear();
-                    model.actions(state, &mut actions);
-                    let goes_on = |edge: &u32| {
-                        heal::is_fault_free(model, state, &actions[usize::from(graph.ordinal(*edge))])
-                    };
+                    offered.clear();
+                    model.each_offered(state, |action| {
+                        offered.push(heal::is_fault_free(model, state, action));
+                    });
+                    let goes_on = |edge: &u32| offered[usize::from(graph.ordinal(*edge))];
                     for edge in graph.row(index as u32).filter(goes_on) {
                         words[edge as usize / 64].fetch_or(1 << (edge % 64), Ordering::Relaxed);
                     }
@@ -126,9 +127,16 @@ pub fn second_answer(
     explored: &Exploration<State>,
     faultless: &FaultFree,
     recovery: &Recovery,
+    threads: usize,
 ) -> SecondAnswer {
-    let is_goal = |state: u32| heal::missed(model, &model.at_rest(&explored.states.get(state))).is_empty();
-    let reaches = reaching(&explored.graph, |edge| faultless.has(edge), is_goal);
+    let judge = || {
+        let mut known: HashMap<State, bool, RandomState> = HashMap::default();
+        move |state: u32| {
+            let rest = model.at_rest(&explored.states.get(state));
+            *known.entry(rest).or_insert_with(|| heal::missed(model, &rest).is_empty())
+        }
+    };
+    let reaches = reaching(&explored.graph, threads, |edge| faultless.has(edge), judge);
     let mut answer = SecondAnswer {
         reaching: reaches.iter().filter(|reaches| **reaches).count() as u64,
         ..SecondAnswer::default()

@@ -178,7 +178,7 @@ pub fn verify_begun(
             violations.extend(judge_excuses(&mut report, plan, &model, &explored, &recovery)?);
             let started = Instant::now();
             let faultless = FaultFree::of(&model, &explored, threads);
-            let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery);
+            let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery, threads);
             report.second_answer_seconds = Some(started.elapsed().as_secs_f64());
             violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
         }

@@ -30,7 +30,7 @@ mod tried;
 pub use checkpoint::{PartCounts, PartsError};
 pub use guard::{Guard, GuardSet};
 pub use kinds::ACTION_KINDS;
-pub use model::{EXPLORED, FIRST, ModelSubject, Rollcall, first_peer};
+pub use model::{EXPLORED, FIRST, ModelSubject, Offered, Rollcall, first_peer};
 pub use reach::Reach;
 pub use sending::may_send;
 pub use state::{STORES, Seen, State};

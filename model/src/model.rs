@@ -225,14 +225,37 @@ impl Rollcall {
         }
     }
 
-    /// The action with this place among those that [`Model::actions`] offers.
-    pub fn action_at(&self, state: &State, place: usize) -> Option<Action> {
+    /// The actions that [`Model::actions`] offers, in that order.
+    pub fn each_offered(&self, state: &State, each: impl FnMut(&Action)) {
         if let Some(known) = &self.known {
-            return known.steps.action_at(&self.parts, &self.scope, state, place).cloned();
+            return known.steps.each_offered(&self.parts, &self.scope, state, each);
         }
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
-        actions.into_iter().nth(place)
+        actions.iter().for_each(each);
+    }
+
+    /// The action with this place among those that [`Model::actions`] offers.
+    pub fn offered_at(&self, state: &State, place: usize) -> Option<Offered<'_>> {
+        if let Some(known) = &self.known {
+            let number = known.steps.offered_at(&self.parts, &self.scope, state, place)?;
+            let action = Cow::Borrowed(known.steps.action(number));
+            return Some(Offered { action, number: Some(number) });
+        }
+        let mut actions = Vec::new();
+        self.actions(state, &mut actions);
+        let action = actions.into_iter().nth(place).map(Cow::Owned)?;
+        Some(Offered { action, number: None })
+    }
+
+    /// What comes of an action that the state offers.
+    pub fn outcome_of(&self, state: &State, offered: &Offered<'_>) -> Cow<'_, Outcome> {
+        match (&self.known, offered.number) {
+            (Some(known), Some(number)) => {
+                Cow::Borrowed(known.steps.outcome(&self.parts, self.guards, state, number))
+            }
+            _ => Cow::Owned(self.step(state, &offered.action).1),
+        }
     }
 
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
@@ -323,6 +346,15 @@ impl Rollcall {
     pub fn distinct_parts(&self) -> (usize, usize, usize) {
         (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
     }
+}
+
+/// An action that a state offers.
+#[derive(Clone, Debug)]
+pub struct Offered<'m> {
+    /// The action.
+    pub action: Cow<'m, Action>,
+    /// Its number among those that the model knows.
+    number: Option<u32>,
 }
 
 /// What a model has worked out under its guards.

@@ -421,4 +421,14 @@ impl Cluster for Seen<'_> {
         self.note(|_| Slot::PdMoved);
         self.driver()
     }
+
+    /// The number of its place: parts are kept once and for all.
+    fn store_name(&self, store: StoreId) -> Option<usize> {
+        Some(self.state.stores[self.place_of(store)?] as usize)
+    }
+
+    fn driver_name(&self) -> Option<usize> {
+        self.note(Slot::Pd);
+        Some(self.rest().pd as usize)
+    }
 }

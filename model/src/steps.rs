@@ -211,23 +211,48 @@ impl Steps {
         }
     }
 
-    /// The action with this place among those that are offered.
-    pub(crate) fn action_at(
+    /// The actions that are offered.
+    pub(crate) fn each_offered(
+        &self,
+        parts: &Parts,
+        scope: &Scope,
+        state: &State,
+        each: impl FnMut(&Action),
+    ) {
+        let values = parts.values(state);
+        let sections = sections(parts.stores.len());
+        let lists = sections.map(|section| self.offered(parts, scope, state, &values, section));
+        lists.flatten().map(|number| self.actions.get(*number)).for_each(each);
+    }
+
+    /// The number of the action with this place among those that are offered.
+    pub(crate) fn offered_at(
         &self,
         parts: &Parts,
         scope: &Scope,
         state: &State,
         mut place: usize,
-    ) -> Option<&Action> {
+    ) -> Option<u32> {
         let values = parts.values(state);
         for section in sections(parts.stores.len()) {
             let list = self.offered(parts, scope, state, &values, section);
             match list.get(place) {
-                Some(number) => return Some(self.actions.get(*number)),
+                Some(number) => return Some(*number),
                 None => place -= list.len(),
             }
         }
         None
+    }
+
+    /// The action with this number.
+    pub(crate) fn action(&self, number: u32) -> &Action {
+        self.actions.get(number)
+    }
+
+    /// What comes of it.
+    pub(crate) fn outcome(&self, parts: &Parts, guards: GuardSet, state: &State, number: u32) -> &Outcome {
+        let effect = self.effect(parts, guards, state, &parts.values(state), number);
+        self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome))
     }
 
     fn offered(

@@ -44,6 +44,17 @@ pub trait Cluster {
         self.pd()
     }
 
+    /// A name for all that a store shows, its peers with it, if there is one: two
+    /// clusters of one making in which it is the same show the same store.
+    fn store_name(&self, _: StoreId) -> Option<usize> {
+        None
+    }
+
+    /// The same of the placement driver.
+    fn driver_name(&self) -> Option<usize> {
+        None
+    }
+
     /// Every peer or tombstone of `region`, by store.
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
         self.stores().filter_map(move |(store, _)| self.peer(store, region).map(|peer| (store, peer)))

@@ -1,36 +1,69 @@
-//! Which states lead to a goal over some of the edges: repeated sweeps from the
-//! last state to the first until nothing changes.
+//! Which states lead to a goal over some of the edges: sweeps from the last
+//! state to the first until nothing changes.
 //!
 //! In breadth-first order nearly every edge leads forward, so one sweep settles
-//! nearly everything, and no reversed edges are needed.
+//! nearly everything, and no reversed edges are needed. Threads share the first
+//! sweep, piece by piece. What one of them has yet to find out about the states
+//! that follow, another does not wait for: it judges a state for itself, or
+//! leaves it to the sweeps behind, which judge nothing.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::graph::Graph;
 
+/// States that a thread looks at in one go.
+const PIECE: u32 = 4_096;
+
 /// Of each state: whether a goal can be reached from it over edges that go on.
-/// A state is judged only if none that follows it was seen to reach a goal
-/// before, and at most once.
-pub fn reaching(
+/// Each thread makes itself a judge who says what a goal is. A state is judged at
+/// most once, and only if none that follows it was seen to reach a goal before.
+pub fn reaching<J: FnMut(u32) -> bool>(
     graph: &Graph,
-    goes_on: impl Fn(u32) -> bool,
-    mut is_goal: impl FnMut(u32) -> bool,
+    threads: usize,
+    goes_on: impl Fn(u32) -> bool + Sync,
+    judge: impl Fn() -> J + Sync,
 ) -> Vec<bool> {
-    let mut reaches = vec![false; graph.states() as usize];
-    let leads_on = |reaches: &[bool], state| {
-        graph.row(state).any(|edge| reaches[graph.target(edge) as usize] && goes_on(edge))
+    reaching_in_pieces(graph, threads, PIECE, goes_on, judge)
+}
+
+pub(super) fn reaching_in_pieces<J: FnMut(u32) -> bool>(
+    graph: &Graph,
+    threads: usize,
+    piece: u32,
+    goes_on: impl Fn(u32) -> bool + Sync,
+    judge: impl Fn() -> J + Sync,
+) -> Vec<bool> {
+    let reaches: Vec<AtomicBool> = (0..graph.states()).map(|_| AtomicBool::new(false)).collect();
+    let has = |state: u32| reaches[state as usize].load(Ordering::Relaxed);
+    let leads_on = |state: u32| graph.row(state).any(|edge| has(graph.target(edge)) && goes_on(edge));
+    let pieces = AtomicU32::new(graph.states().div_ceil(piece));
+    let sweep = || {
+        let mut is_goal = judge();
+        let next = |left: u32| left.checked_sub(1);
+        while let Ok(left) = pieces.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            let begin = (left - 1) * piece;
+            for state in (begin..graph.states().min(begin.saturating_add(piece))).rev() {
+                if leads_on(state) || is_goal(state) {
+                    reaches[state as usize].store(true, Ordering::Relaxed);
+                }
+            }
+        }
     };
-    for state in (0..graph.states()).rev() {
-        reaches[state as usize] = leads_on(&reaches, state) || is_goal(state);
-    }
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(sweep);
+        }
+    });
     loop {
         let mut changed = false;
         for state in (0..graph.states()).rev() {
-            if !reaches[state as usize] && leads_on(&reaches, state) {
-                reaches[state as usize] = true;
+            if !has(state) && leads_on(state) {
+                reaches[state as usize].store(true, Ordering::Relaxed);
                 changed = true;
             }
         }
         if !changed {
-            return reaches;
+            return reaches.into_iter().map(AtomicBool::into_inner).collect();
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use stateright::{Expectation, Model};
 
+use super::reaching::reaching_in_pieces;
 use super::toys::{Drawn, Grid, Pass, Ring, TwoPhase, sum};
 use super::*;
 
@@ -315,13 +316,16 @@ proptest! {
         let exploration = all(&drawn);
         let graph = &exploration.graph;
         let open = |edge: u32| !closed.contains(&edge);
-        let mut judged = vec![0; exploration.states.len()];
-        let reaches = reaching(graph, open, |state| {
-            judged[state as usize] += 1;
-            goals.contains(&state)
-        });
-        prop_assert_eq!(reaches, reaching_by_brute_force(graph, open, &goals));
-        prop_assert!(judged.iter().all(|times| *times <= 1), "a state was judged twice");
+        for threads in [1, 2] {
+            let judged: Vec<AtomicU32> = exploration.states.iter().map(|_| AtomicU32::new(0)).collect();
+            let reaches = reaching_in_pieces(graph, threads, 5, open, || |state: u32| {
+                judged[state as usize].fetch_add(1, Ordering::Relaxed);
+                goals.contains(&state)
+            });
+            prop_assert_eq!(reaches, reaching_by_brute_force(graph, open, &goals));
+            let is_once = |times: &AtomicU32| times.load(Ordering::Relaxed) <= 1;
+            prop_assert!(judged.iter().all(is_once), "a state was judged twice");
+        }
     }
 }
 
@@ -331,9 +335,9 @@ fn whoever_goes_round_in_a_ring_reaches_a_goal_on_it_and_no_goal_behind_a_closed
         Drawn { initial: vec![0], successors: vec![vec![1], vec![2], vec![0, 3], vec![]], bad: vec![] };
     let exploration = all(&drawn);
     let graph = &exploration.graph;
-    assert_eq!(reaching(graph, |_| true, |state| state == 1), [true, true, true, false]);
+    assert_eq!(reaching(graph, 2, |_| true, || |state| state == 1), [true, true, true, false]);
     assert_eq!(
-        reaching(graph, |edge| graph.target(edge) != 3, |state| state == 3),
+        reaching(graph, 2, |edge| graph.target(edge) != 3, || |state| state == 3),
         [false, false, false, true]
     );
 }

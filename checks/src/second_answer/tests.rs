@@ -32,7 +32,7 @@ impl Case {
     }
 
     fn answer(&self, schedule: Schedule<'_>, recovery: &Recovery) -> SecondAnswer {
-        second_answer(schedule, &self.model, &self.explored, &self.faultless, recovery)
+        second_answer(schedule, &self.model, &self.explored, &self.faultless, recovery, 2)
     }
 }
 

@@ -1,4 +1,5 @@
-//! At which parts of the world a step has looked.
+//! At which parts of the world a step has looked, and which are as they were
+//! when they were found to be right.
 //!
 //! A part notices by itself whoever reaches through to it, so no step can
 //! forget to say so. Between two stores nothing is shared: what a store does
@@ -14,11 +15,13 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Noticed<T> {
     part: T,
     looked_at: Cell<bool>,
+    /// What it was found to show, by whatever name the finder has for that.
+    found: Cell<Option<usize>>,
 }
 
 impl<T> Noticed<T> {
     pub(super) fn new(part: T) -> Self {
-        Self { part, looked_at: Cell::new(false) }
+        Self { part, looked_at: Cell::new(false), found: Cell::new(None) }
     }
 
     /// Looks at what of the part never changes.
@@ -34,6 +37,15 @@ impl<T> Noticed<T> {
     pub(super) fn forget(&self) {
         self.looked_at.set(false);
     }
+
+    /// Whether it was found to show this, and nobody has reached it to change it since.
+    pub(super) fn is_found(&self, shown: usize) -> bool {
+        self.found.get() == Some(shown)
+    }
+
+    pub(super) fn find(&self, shown: Option<usize>) {
+        self.found.set(shown);
+    }
 }
 
 impl<T> Deref for Noticed<T> {
@@ -48,6 +60,25 @@ impl<T> Deref for Noticed<T> {
 impl<T> DerefMut for Noticed<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.looked_at.set(true);
+        self.found.set(None);
         &mut self.part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_holds_until_somebody_may_have_changed_the_part() {
+        let mut part = Noticed::new(vec![1]);
+        assert!(!part.is_found(7));
+        part.find(Some(7));
+        assert_eq!(part.len(), 1);
+        assert!(part.is_found(7) && !part.is_found(8), "looking changes nothing");
+        let copy = part.clone();
+        part.push(2);
+        assert!(!part.is_found(7));
+        assert!(copy.is_found(7), "a copy is as it was");
     }
 }
