@@ -74,8 +74,8 @@ fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool 
 pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let pd = seen.pd();
-    let mut regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let hung = pd.all_operators().find(|(region, _)| is_owed(seen, *region)).map(|(region, operator)| {
+    let mut regions = seen.regions().filter(|region| is_heard(seen, *region));
+    let hung = pd.all_operators().find(|(region, _)| is_heard(seen, *region)).map(|(region, operator)| {
         let what = format!("its operator never ends: {operator}");
         Missed { goal: Goal::OperatorsEnd, region, what }
     });
@@ -86,6 +86,18 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
         pd.stores.keys().find_map(|store| leaves(model, state, *store)),
     ];
     missed.into_iter().flatten().collect()
+}
+
+/// The store of the region's leader, if PD has no record of that store.
+pub(super) fn unheard_leader(seen: Seen<'_>, region: RegionId) -> Option<StoreId> {
+    let (store, _) = in_charge(seen, region)?;
+    (!seen.pd().stores.contains_key(&store)).then_some(store)
+}
+
+/// Whether PD can do anything about the region: it has a leader or is owed one, and
+/// what that one reports is heard.
+fn is_heard(seen: Seen<'_>, region: RegionId) -> bool {
+    is_owed(seen, region) && unheard_leader(seen, region).is_none()
 }
 
 /// PD knows the region's leader, and the region as its leader has it (L7).
@@ -104,7 +116,7 @@ fn believed(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
 /// else; or the patrol says, rightly, that nobody can take another peer.
 fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
     let seen = model.seen(state);
-    if !is_owed(seen, region) {
+    if !is_heard(seen, region) {
         return None;
     }
     let (_, leader) = in_charge(seen, region)?;
@@ -186,14 +198,14 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
     if stay < model.scope().max_replicas && !forced {
         return words(format!("it was let go, and only {stay} stores stay"));
     }
-    let movable = |region: &Region| is_owed(seen, region.id) && legal_target(model, seen, region).is_some();
+    let movable = |region: &Region| is_heard(seen, region.id) && legal_target(model, seen, region).is_some();
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
         return words(format!("{} could be moved, and is not", known.region));
     }
     // What stays must say why: nobody leads it, or nobody can take the peer. Of
     // one that lost its majority PD may still believe in a leader (row 36).
     let stays = |region| {
-        if !is_owed(seen, region) {
+        if !is_heard(seen, region) {
             return false;
         }
         let visit = Action::Schedule { region, answer: Answer::Given };

@@ -9,7 +9,7 @@ use rollcall_traces::{
     Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
-use super::driver::runs;
+use super::driver::{runs, unheard_leader};
 use super::{
     hangs, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, newest, refuses, strangers,
 };
@@ -80,6 +80,14 @@ pub enum Excuse {
         /// The region.
         region: RegionId,
     },
+    /// It is led on a store of which PD has no record any more: PD takes no report from
+    /// there (`invalid store ID`), and learns of the region when another leads.
+    LeaderForgotten {
+        /// The region.
+        region: RegionId,
+        /// The leader's store.
+        store: StoreId,
+    },
 }
 
 impl fmt::Display for Excuse {
@@ -112,6 +120,9 @@ impl fmt::Display for Excuse {
             Excuse::StoreForgotten { region } => {
                 write!(f, "region {region} has a member on a store that PD forgot")
             }
+            Excuse::LeaderForgotten { region, store } => {
+                write!(f, "region {region} is led on store {store}, which PD forgot")
+            }
         }
     }
 }
@@ -134,7 +145,8 @@ impl Excuse {
             | Excuse::DiskHangs { region, .. }
             | Excuse::GivenUp { region, .. }
             | Excuse::NoTarget { region }
-            | Excuse::StoreForgotten { region } => region,
+            | Excuse::StoreForgotten { region }
+            | Excuse::LeaderForgotten { region, .. } => region,
         }
     }
 }
@@ -175,6 +187,8 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
             of_members(model, seen, region, &mut excuses);
             if model.scope().max_replicas > 0 {
                 excuses.extend(of_patrol(model, state, region));
+                let unheard = unheard_leader(seen, region);
+                excuses.extend(unheard.map(|store| Excuse::LeaderForgotten { region, store }));
             }
         } else {
             excuses.extend(not_owed(model, state, region));

@@ -22,6 +22,12 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
             let regions = [region].into_iter().chain(children);
             regions.map(|region| Excuse::StoreForgotten { region }).collect()
         }
+        // The same, and it may lead what PD has yet to hear of.
+        "divided_and_led_by_the_leaving_store" => {
+            let regions = || [region, 10, 11].into_iter();
+            let forgotten = regions().map(|region| Excuse::StoreForgotten { region });
+            forgotten.chain(regions().map(|region| Excuse::LeaderForgotten { region, store: 2 })).collect()
+        }
         "no_legal_target" if smoke => vec![Excuse::NoTarget { region }],
         // Half-way to the store that is lost then, both are needed.
         "no_legal_target" => vec![Excuse::NoTarget { region }, Excuse::MajorityLost { region }],
