@@ -2,7 +2,7 @@
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Key, Outcome, Peer, Read, Reason, Scope, StoreId, StoreStatus, View,
+    Answer, Entries, Entry, Key, Outcome, Peer, Read, Reason, Scope, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::*;
@@ -128,6 +128,24 @@ fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
         view.stores.get_mut(&4).expect("a store of the scope").status = StoreStatus::Up;
     });
     assert_eq!(ends_with(&model, alive), []);
+}
+
+/// PD takes no report from a store without a record, and so can do nothing about a
+/// region that is led there; about one that only has a member there it can.
+#[test]
+fn a_leader_on_a_store_that_pd_forgot_excuses_and_a_member_there_only_its_own_stay() {
+    let model = model("split_racing_a_decommission");
+    let forgotten = |store: StoreId| {
+        let state = changed(&model, |view| {
+            view.pd.stores.remove(&store);
+            view.pd.stores.values_mut().for_each(|known| known.state = StoreState::Up);
+        });
+        ends_with(&model, state)
+    };
+    let unheard = Excuse::LeaderForgotten { region: 1, store: 1 };
+    assert!(forgotten(1).contains(&unheard), "{:?}", forgotten(1));
+    assert_eq!(forgotten(2), [Excuse::StoreForgotten { region: 1 }]);
+    assert_eq!(ends_with(&model, model.first()), []);
 }
 
 #[test]
