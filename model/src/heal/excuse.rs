@@ -186,9 +186,11 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
         if is_owed(seen, region) {
             of_members(model, seen, region, &mut excuses);
             if model.scope().max_replicas > 0 {
-                excuses.extend(of_patrol(model, state, region));
-                let unheard = unheard_leader(seen, region);
-                excuses.extend(unheard.map(|store| Excuse::LeaderForgotten { region, store }));
+                // What the patrol says of a region whose leader it does not hear is no answer.
+                excuses.extend(match unheard_leader(seen, region) {
+                    Some(store) => Some(Excuse::LeaderForgotten { region, store }),
+                    None => of_patrol(model, state, region),
+                });
             }
         } else {
             excuses.extend(not_owed(model, state, region));
