@@ -184,30 +184,27 @@ impl Steps {
         state: &State,
         mut each: impl FnMut(usize, &Action, State),
     ) {
-        let mut place = 0;
         let is_ordinary = self.is_ordinary(parts, state);
         let values = parts.values(state);
-        for section in sections(parts.stores.len()) {
-            for &number in self.offered(parts, scope, state, &values, section) {
-                let (mut after, outcome, recall) = match self.effect(parts, guards, state, &values, number) {
-                    Ok(effect) => (effect.on(parts, state), effect.outcome, effect.recall),
-                    Err((after, outcome)) => (after, outcome, Recall::Open),
-                };
-                let done = self.outcomes.get(outcome);
-                if done.is_done() {
-                    after.history = match recall {
-                        Recall::Stays if is_ordinary => state.history,
-                        Recall::Moved(moved) if is_ordinary => {
-                            self.forget(parts, state.history, moved, state, &after)
-                        }
-                        _ => self.remember(parts, state, (number, outcome), &after),
-                    };
-                    let action = self.actions.get(number);
-                    after.rest = parts.spend(after.rest, action, done);
-                    each(place, action, after);
-                }
-                place += 1;
+        for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
+            let (mut after, outcome, recall) = match self.effect(parts, guards, state, &values, number) {
+                Ok(effect) => (effect.on(parts, state), effect.outcome, effect.recall),
+                Err((after, outcome)) => (after, outcome, Recall::Open),
+            };
+            let done = self.outcomes.get(outcome);
+            if !done.is_done() {
+                continue;
             }
+            after.history = match recall {
+                Recall::Stays if is_ordinary => state.history,
+                Recall::Moved(moved) if is_ordinary => {
+                    self.forget(parts, state.history, moved, state, &after)
+                }
+                _ => self.remember(parts, state, (number, outcome), &after),
+            };
+            let action = self.actions.get(number);
+            after.rest = parts.spend(after.rest, action, done);
+            each(place, action, after);
         }
     }
 
@@ -220,9 +217,7 @@ impl Steps {
         each: impl FnMut(&Action),
     ) {
         let values = parts.values(state);
-        let sections = sections(parts.stores.len());
-        let lists = sections.map(|section| self.offered(parts, scope, state, &values, section));
-        lists.flatten().map(|number| self.actions.get(*number)).for_each(each);
+        self.offered(parts, scope, state, &values).map(|number| self.actions.get(number)).for_each(each);
     }
 
     /// The number of the action with this place among those that are offered.
@@ -231,17 +226,9 @@ impl Steps {
         parts: &Parts,
         scope: &Scope,
         state: &State,
-        mut place: usize,
+        place: usize,
     ) -> Option<u32> {
-        let values = parts.values(state);
-        for section in sections(parts.stores.len()) {
-            let list = self.offered(parts, scope, state, &values, section);
-            match list.get(place) {
-                Some(number) => return Some(*number),
-                None => place -= list.len(),
-            }
-        }
-        None
+        self.offered(parts, scope, state, &parts.values(state)).nth(place)
     }
 
     /// The action with this number.
@@ -255,16 +242,19 @@ impl Steps {
         self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome))
     }
 
-    fn offered(
-        &self,
-        parts: &Parts,
-        scope: &Scope,
-        state: &State,
-        values: &Values<impl Fn(Slot) -> u32>,
-        section: Section,
-    ) -> &[u32] {
-        let make = |seen: Seen<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
-        self.lists.get(self.list(&self.offers, parts, (state, values), section, make))
+    /// The numbers of the actions that are offered, section by section.
+    fn offered<'a>(
+        &'a self,
+        parts: &'a Parts,
+        scope: &'a Scope,
+        state: &'a State,
+        values: &'a Values<impl Fn(Slot) -> u32>,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let list = move |section| {
+            let make = |seen: Seen<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
+            self.lists.get(self.list(&self.offers, parts, (state, values), section, make))
+        };
+        sections(parts.stores.len()).flat_map(list).copied()
     }
 
     /// The number of the list of a section that `make` makes, or made of the same parts.

@@ -24,25 +24,13 @@ impl<G: Guards> World<G> {
             // Whether a `TimeoutNow` waits here, the world says and not the node.
             let may_hand_over = self.timeouts.iter().any(|kept| kept.from.store == id);
             let name = expected.store_name(id).filter(|_| !may_hand_over);
-            if name.is_some_and(|name| node.is_found(name)) {
-                continue;
-            }
-            if node.status != status || !self.node_shows(node, expected) {
+            if !node.found_to_show(name, |node| node.status == status && self.node_shows(node, expected)) {
                 return false;
             }
-            node.find(name);
         }
-        stores == self.nodes.len() && self.held == expected.held() && self.driver_shows(expected)
-    }
-
-    fn driver_shows(&self, expected: &impl Cluster) -> bool {
-        let name = expected.driver_name();
-        if name.is_some_and(|name| self.driver.is_found(name)) {
-            return true;
-        }
-        let same = self.driver.shown() == expected.pd();
-        self.driver.find(name.filter(|_| same));
-        same
+        stores == self.nodes.len()
+            && self.held == expected.held()
+            && self.driver.found_to_show(expected.driver_name(), |driver| driver.shown() == expected.pd())
     }
 
     fn node_shows(&self, node: &Node<G>, expected: &impl Cluster) -> bool {

@@ -38,13 +38,15 @@ impl<T> Noticed<T> {
         self.looked_at.set(false);
     }
 
-    /// Whether it was found to show this, and nobody has reached it to change it since.
-    pub(super) fn is_found(&self, shown: usize) -> bool {
-        self.found.get() == Some(shown)
-    }
-
-    pub(super) fn find(&self, shown: Option<usize>) {
-        self.found.set(shown);
+    /// Whether the part shows what `name` stands for, which `shows` finds out, unless it
+    /// was found before and nobody has reached the part to change it since.
+    pub(super) fn found_to_show(&self, name: Option<usize>, shows: impl FnOnce(&T) -> bool) -> bool {
+        if name.is_some() && self.found.get() == name {
+            return true;
+        }
+        let same = shows(self);
+        self.found.set(name.filter(|_| same));
+        same
     }
 }
 
@@ -71,14 +73,17 @@ mod tests {
 
     #[test]
     fn what_was_found_holds_until_somebody_may_have_changed_the_part() {
+        let (yes, no) = (|_: &Vec<u8>| true, |_: &Vec<u8>| false);
         let mut part = Noticed::new(vec![1]);
-        assert!(!part.is_found(7));
-        part.find(Some(7));
+        assert!(!part.found_to_show(Some(7), no));
+        assert!(part.found_to_show(Some(7), yes));
         assert_eq!(part.len(), 1);
-        assert!(part.is_found(7) && !part.is_found(8), "looking changes nothing");
+        assert!(part.clone().found_to_show(Some(7), no), "looking changes nothing");
+        assert!(!part.clone().found_to_show(Some(8), no));
+        assert!(!part.clone().found_to_show(None, no), "without a name it is compared each time");
         let copy = part.clone();
         part.push(2);
-        assert!(!part.is_found(7));
-        assert!(copy.is_found(7), "a copy is as it was");
+        assert!(!part.found_to_show(Some(7), no));
+        assert!(copy.found_to_show(Some(7), no), "a copy is as it was");
     }
 }

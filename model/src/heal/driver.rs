@@ -88,10 +88,10 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     missed.into_iter().flatten().collect()
 }
 
-/// The store of the region's leader, if PD has no record of that store.
+/// The store of the region's leader, if a PD that places replicas has no record of it.
 pub(super) fn unheard_leader(seen: Seen<'_>, region: RegionId) -> Option<StoreId> {
     let (store, _) = in_charge(seen, region)?;
-    (!seen.pd().stores.contains_key(&store)).then_some(store)
+    (seen.replicas_wanted() > 0 && !seen.pd().stores.contains_key(&store)).then_some(store)
 }
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and

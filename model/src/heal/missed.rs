@@ -76,8 +76,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         Outcome::Refused(Reason::NotJoint) => {}
         // A demoted leader hands over before its region leaves the joint configuration,
         // if PD tells it to; PD does not hear of one on a store that it forgot.
-        Outcome::Refused(Reason::LeaderRemoval)
-            if model.scope().max_replicas > 0 && driver::unheard_leader(seen, region).is_some() => {}
+        Outcome::Refused(Reason::LeaderRemoval) if driver::unheard_leader(seen, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
     }
     match model.step(state, &change(write_to(leader))).1 {
