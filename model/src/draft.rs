@@ -13,6 +13,7 @@ use rollcall_traces::{
 
 use crate::guard::{Guard, GuardSet};
 use crate::memo::{Noted, Side, Slot, Slots, note};
+use crate::report::Reports;
 use crate::rules;
 use crate::state::{Meta, Parts, Rest, State};
 
@@ -257,6 +258,22 @@ impl<'m> Draft<'m> {
             Some(StoreStatus::Up) => Ok(()),
             _ => Err(Reason::StoreDown),
         }
+    }
+
+    /// Whether the store runs: of all that a store is, this alone is looked at.
+    pub(crate) fn runs(&self, store: StoreId) -> bool {
+        let Some(at) = self.parts.store_place(store) else { return false };
+        debug_assert!(self.status.is_none(), "asked before any status is written");
+        note(&self.looked_at, Slot::Statuses(Side::Before));
+        self.parts.place(&self.before, at).status == StoreStatus::Up
+    }
+
+    /// What the leaders on the store report, as it was before the step.
+    pub(crate) fn reports(&self, store: StoreId) -> Result<&'m Reports, Reason> {
+        let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
+        debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
+        note(&self.looked_at, Slot::Reports(at));
+        Ok(self.parts.reports(&self.before, at))
     }
 
     /// The live peer of `region` on a store that runs.

@@ -20,6 +20,7 @@ mod model;
 mod probes;
 pub mod properties;
 mod reach;
+mod report;
 mod rules;
 pub mod scopes;
 mod sending;

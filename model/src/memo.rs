@@ -67,13 +67,20 @@ pub(crate) enum Slot {
     History,
     /// What the peers on a store show of themselves after the step ([`rollcall_traces::Face`]).
     Faces(usize),
+    /// What the leaders on a store report, before (`Reports`).
+    Reports(usize),
+    /// Whether a store is another one after the step.
+    Moved(usize),
     /// What the stores are doing: up, down, destroyed.
     Statuses(Side),
     /// The regions of which any store has a peer or a tombstone.
     Regions(Side),
 }
 
-const SLOTS: usize = 3 * STORES + 11;
+/// How many kinds of slots there are of which each store has its own.
+const OF_STORES: usize = 5;
+
+const SLOTS: usize = OF_STORES * STORES + 11;
 
 impl Slot {
     fn bit(self) -> u64 {
@@ -81,40 +88,48 @@ impl Slot {
     }
 
     fn place(self) -> usize {
+        let beside = |nth: usize| OF_STORES * STORES + nth;
         match self {
             Slot::Store(Side::Before, at) => at,
             Slot::Store(Side::After, at) => STORES + at,
             Slot::Faces(at) => 2 * STORES + at,
-            Slot::Held(Side::Before) => 3 * STORES,
-            Slot::Held(Side::After) => 3 * STORES + 1,
-            Slot::Pd(Side::Before) => 3 * STORES + 2,
-            Slot::Pd(Side::After) => 3 * STORES + 3,
-            Slot::PdMoved => 3 * STORES + 4,
-            Slot::Spent => 3 * STORES + 5,
-            Slot::History => 3 * STORES + 6,
-            Slot::Statuses(Side::Before) => 3 * STORES + 7,
-            Slot::Statuses(Side::After) => 3 * STORES + 8,
-            Slot::Regions(Side::Before) => 3 * STORES + 9,
-            Slot::Regions(Side::After) => 3 * STORES + 10,
+            Slot::Reports(at) => 3 * STORES + at,
+            Slot::Moved(at) => 4 * STORES + at,
+            Slot::Held(Side::Before) => beside(0),
+            Slot::Held(Side::After) => beside(1),
+            Slot::Pd(Side::Before) => beside(2),
+            Slot::Pd(Side::After) => beside(3),
+            Slot::PdMoved => beside(4),
+            Slot::Spent => beside(5),
+            Slot::History => beside(6),
+            Slot::Statuses(Side::Before) => beside(7),
+            Slot::Statuses(Side::After) => beside(8),
+            Slot::Regions(Side::Before) => beside(9),
+            Slot::Regions(Side::After) => beside(10),
         }
     }
 
-    fn of_place(at: usize) -> Self {
-        match (at / STORES, at % STORES) {
-            (0, at) => Slot::Store(Side::Before, at),
-            (1, at) => Slot::Store(Side::After, at),
-            (2, at) => Slot::Faces(at),
-            (3, 0) => Slot::Held(Side::Before),
-            (3, 1) => Slot::Held(Side::After),
-            (3, 2) => Slot::Pd(Side::Before),
-            (3, 3) => Slot::Pd(Side::After),
-            (3, 4) => Slot::PdMoved,
-            (3, 5) => Slot::Spent,
-            (3, 6) => Slot::History,
-            (3, 7) => Slot::Statuses(Side::Before),
-            (4, 0) => Slot::Statuses(Side::After),
-            (_, 1) => Slot::Regions(Side::Before),
-            _ => Slot::Regions(Side::After),
+    fn of_place(place: usize) -> Self {
+        let at = place % STORES;
+        match place / STORES {
+            0 => Slot::Store(Side::Before, at),
+            1 => Slot::Store(Side::After, at),
+            2 => Slot::Faces(at),
+            3 => Slot::Reports(at),
+            4 => Slot::Moved(at),
+            _ => match place - OF_STORES * STORES {
+                0 => Slot::Held(Side::Before),
+                1 => Slot::Held(Side::After),
+                2 => Slot::Pd(Side::Before),
+                3 => Slot::Pd(Side::After),
+                4 => Slot::PdMoved,
+                5 => Slot::Spent,
+                6 => Slot::History,
+                7 => Slot::Statuses(Side::Before),
+                8 => Slot::Statuses(Side::After),
+                9 => Slot::Regions(Side::Before),
+                _ => Slot::Regions(Side::After),
+            },
         }
     }
 }

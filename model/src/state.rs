@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use crate::actions;
 use crate::intern::{Column, Interner};
 use crate::memo::{Noted, Side, Slot, Values, note};
+use crate::report::Reports;
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
@@ -87,6 +88,10 @@ pub(crate) struct Parts {
     faces: Interner<Vec<(RegionId, Face)>>,
     /// The number of that, by the number of the place.
     faces_of: Column,
+    /// What the leaders on a place report.
+    reports: Interner<Reports>,
+    /// The number of that, by the number of the place.
+    reports_of: [Column; STORES],
     pub(crate) drivers: Interner<PlacementDriver>,
     pub(crate) held: Interner<Vec<Held>>,
     pub(crate) spent: Interner<Budgets>,
@@ -116,6 +121,8 @@ impl Parts {
             regions: Interner::new(),
             faces: Interner::new(),
             faces_of: Column::new(),
+            reports: Interner::new(),
+            reports_of: std::array::from_fn(|_| Column::new()),
             drivers: Interner::new(),
             held: Interner::new(),
             spent: Interner::new(),
@@ -210,6 +217,8 @@ impl Parts {
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
             Slot::Faces(at) => self.faces_number(after.stores[at]),
+            Slot::Reports(at) => self.reports_number(before, at),
+            Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
             Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
             Slot::Statuses(side) => {
                 let bits = |at: usize| (self.place(of(side), at).status as u32) << (2 * at);
@@ -233,6 +242,19 @@ impl Parts {
             let peers = &self.places.get(place).peers;
             let face = |(region, id): &(RegionId, u32)| (*region, Face::of(self.peers.get(*id)));
             self.faces.intern(peers.iter().map(face).collect())
+        })
+    }
+
+    /// What the leaders on a store report.
+    pub(crate) fn reports(&self, state: &State, at: usize) -> &Reports {
+        self.reports.get(self.reports_number(state, at))
+    }
+
+    fn reports_number(&self, state: &State, at: usize) -> u32 {
+        self.reports_of[at].get_or(state.stores[at], || {
+            let place = self.place(state, at);
+            let peers = place.peers.iter().map(|(region, id)| (*region, self.peers.get(*id)));
+            self.reports.intern(Reports::of(self.stores[at], place.status, peers))
         })
     }
 }
@@ -417,18 +439,16 @@ impl Cluster for Seen<'_> {
         self.driver()
     }
 
-    fn driver_address(&self) -> *const PlacementDriver {
-        self.note(|_| Slot::PdMoved);
-        self.driver()
-    }
-
-    /// The number of its place: parts are kept once and for all.
+    /// The number of its place: parts are kept once and for all. What is noted is
+    /// that it was held against that of the other side of a step, and no more.
     fn store_name(&self, store: StoreId) -> Option<usize> {
-        Some(self.state.stores[self.place_of(store)?] as usize)
+        let at = self.parts.store_place(store)?;
+        self.note(|_| Slot::Moved(at));
+        Some(self.state.stores[at] as usize)
     }
 
     fn driver_name(&self) -> Option<usize> {
-        self.note(Slot::Pd);
+        self.note(|_| Slot::PdMoved);
         Some(self.rest().pd as usize)
     }
 }

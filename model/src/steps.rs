@@ -154,8 +154,13 @@ impl Steps {
             Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
             Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
             Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
-            Slot::PdMoved => true,
-            Slot::Spent | Slot::History | Slot::Faces(_) | Slot::Statuses(_) | Slot::Regions(_) => false,
+            Slot::PdMoved | Slot::Moved(_) => true,
+            Slot::Spent
+            | Slot::History
+            | Slot::Faces(_)
+            | Slot::Reports(_)
+            | Slot::Statuses(_)
+            | Slot::Regions(_) => false,
         };
         if told.history.is_some() || !noted.get().iter().all(is_known) {
             return Recall::Open;

@@ -38,14 +38,9 @@ pub trait Cluster {
         self.regions().flat_map(of)
     }
 
-    /// Where the placement driver stands. At the same address, where parts are
-    /// kept once and for all, it is unchanged.
-    fn driver_address(&self) -> *const PlacementDriver {
-        self.pd()
-    }
-
     /// A name for all that a store shows, its peers with it, if there is one: two
-    /// clusters of one making in which it is the same show the same store.
+    /// clusters of one making in which it is the same show the same store. Whoever
+    /// asks for it compares it, and learns nothing else by it.
     fn store_name(&self, _: StoreId) -> Option<usize> {
         None
     }
@@ -53,6 +48,16 @@ pub trait Cluster {
     /// The same of the placement driver.
     fn driver_name(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether a store is known to be the same in another cluster of one making.
+    fn has_same_store(&self, other: &impl Cluster, store: StoreId) -> bool {
+        self.store_name(store).is_some_and(|name| other.store_name(store) == Some(name))
+    }
+
+    /// The same of the placement driver.
+    fn has_same_driver(&self, other: &impl Cluster) -> bool {
+        self.driver_name().is_some_and(|name| other.driver_name() == Some(name))
     }
 
     /// Every peer or tombstone of `region`, by store.

@@ -290,7 +290,7 @@ impl History {
         if self.parts.reads {
             fold.client(before, action, outcome);
         }
-        if self.parts.driver && !std::ptr::eq(before.driver_address(), after.driver_address()) {
+        if self.parts.driver && !before.has_same_driver(after) {
             fold.driver(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
@@ -311,7 +311,7 @@ impl History {
         let mut all_moved = Vec::new();
         let mut region_told = |region: RegionId| {
             let mut moved = false;
-            for store in touched.stores() {
+            for store in touched.stores().filter(|store| !before.has_same_store(after, *store)) {
                 let step = Step {
                     region,
                     store,

@@ -12,11 +12,9 @@ mod plan;
 mod records;
 mod waiting;
 
-use std::collections::BTreeSet;
-
 use rollcall_traces::{
-    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Operator, Order, PeerId,
-    Reason, Region, RegionId, Returned, StoreId, StoreStatus, WaitingOperator,
+    AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Operator, Order, Reason,
+    Region, RegionId, Returned, StoreId, WaitingOperator,
 };
 
 pub(crate) use records::seems_full;
@@ -26,30 +24,25 @@ pub(super) use records::{
 };
 
 use super::{propose::propose, split};
-use crate::draft::{Draft, member_of_own_region};
+use crate::draft::Draft;
 use crate::guard::Guard;
+use crate::report::Report;
 
 /// Refuses where nobody places anything: ids may be allotted all the same.
 pub(super) fn present(draft: &Draft) -> Result<(), Reason> {
     if draft.replicas_wanted() > 0 { Ok(()) } else { Err(Reason::NoPlacementDriver) }
 }
 
-/// What the leader on `store` reports. A peer is pending while it needs a
-/// snapshot (TiKV `collect_pending_peers`), and down while its store does not
+/// What the leader on `store` reports. A peer is down while its store does not
 /// run, once that has lasted so long that PD misses the store too.
 pub(super) fn report(draft: &Draft, region: RegionId, store: StoreId) -> Result<Held, Reason> {
-    let leader = draft.leader(store, region)?;
+    let Report { from, term, region, pending } = draft.reports(store)?.leader(region)?.clone();
     present(draft)?;
-    let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
     let missed = |store| draft.pd().stores.get(&store).is_none_or(|of| of.liveness != Liveness::Connected);
-    let stopped = |store| draft.status(store) != Some(StoreStatus::Up) && missed(store);
-    let down: BTreeSet<PeerId> =
-        others.filter(|member| stopped(member.store)).map(|member| member.id).collect();
-    let behind = |id: &PeerId, matched: u64| *id != leader.id && matched < leader.log.truncated.index;
-    let matched = leader.leading.iter().flat_map(|leading| &leading.matched);
-    let pending = matched.filter(|(id, matched)| behind(id, **matched)).map(|(id, _)| *id).collect();
-    let from = member_of_own_region(leader, store);
-    Ok(Held::region_report(from, leader.term, leader.region.clone(), pending, down))
+    let others = region.peers.iter().filter(|member| member.id != from.id);
+    let down = others.filter(|member| missed(member.store) && !draft.runs(member.store));
+    let down = down.map(|member| member.id).collect();
+    Ok(Held::region_report(from, term, region, pending, down))
 }
 
 /// The leader reports, and does at once what it is told.

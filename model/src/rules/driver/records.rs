@@ -27,9 +27,14 @@ pub(crate) fn seems_full(full: &[StoreId], tight: &[StoreId], store: StoreId, gu
     full.contains(&store) || by_share()
 }
 
+/// Only a store that runs says anything.
+fn speaks(draft: &Draft, store: StoreId) -> Result<(), Reason> {
+    if draft.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
+}
+
 /// The store lives, and says how full it is.
 pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    draft.up(store)?;
+    speaks(draft, store)?;
     let known = record(draft, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);
@@ -42,7 +47,7 @@ pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
 /// A store registers, as it does at each start; of one that is new a record is
 /// made, and it is heard from later. That an address is taken is left out.
 pub(crate) fn add_store(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    draft.up(store)?;
+    speaks(draft, store)?;
     present(draft)?;
     match draft.pd().stores.get(&store).map(|known| known.state) {
         Some(StoreState::Tombstone) => return Err(Reason::StoreRemoved),
