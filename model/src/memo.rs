@@ -304,6 +304,17 @@ impl<V: Copy> Memo<V> {
         more: &[u32],
         values: &Values<F>,
     ) -> Option<V> {
+        self.found(question, more, values).map(|(_, answer)| answer)
+    }
+
+    /// The same, with the answer's number: it stands for the question and for
+    /// everything that the answer depends on.
+    pub(crate) fn found<F: Fn(Slot) -> u32>(
+        &self,
+        question: u32,
+        more: &[u32],
+        values: &Values<F>,
+    ) -> Option<(u32, V)> {
         let table = self.tables.newest()?;
         for set in self.sets.get(question as usize)? {
             let set = set.load(Ordering::Relaxed);
@@ -320,11 +331,12 @@ impl<V: Copy> Memo<V> {
                 if entry & TAG != hash & TAG {
                     continue;
                 }
-                let (key, answer) = &self.answers[(entry & !TAG) as usize - 1];
+                let number = (entry & !TAG) as u32 - 1;
+                let (key, answer) = &self.answers[number as usize];
                 let is_same =
                     (key.question, key.set) == (question, set) && words().eq(key.words.iter().copied());
                 if is_same {
-                    return Some(*answer);
+                    return Some((number, *answer));
                 }
             }
         }
@@ -332,7 +344,7 @@ impl<V: Copy> Memo<V> {
     }
 
     /// Keeps an answer, unless the question has too many sets of slots, or the
-    /// memo is full.
+    /// memo is full. The answer's number is returned if it is kept.
     pub(crate) fn learn<F: Fn(Slot) -> u32>(
         &self,
         question: u32,
@@ -340,9 +352,9 @@ impl<V: Copy> Memo<V> {
         looked_at: Slots,
         values: &Values<F>,
         answer: V,
-    ) {
+    ) -> Option<u32> {
         if self.answers.count() >= MOST {
-            return;
+            return None;
         }
         let none = || std::array::from_fn(|_| AtomicU64::new(0));
         let sets = entry(&self.sets, question as usize, none);
@@ -352,7 +364,7 @@ impl<V: Copy> Memo<V> {
             new.is_ok() || new == Err(set)
         };
         if !sets.iter().any(has) {
-            return;
+            return None;
         }
         let key = Key { question, set, words: words(more, set, values).collect() };
         let hash = key.hash();
@@ -364,6 +376,7 @@ impl<V: Copy> Memo<V> {
             }
         });
         enter(table, hash, tagged(hash, at));
+        Some(at as u32)
     }
 }
 

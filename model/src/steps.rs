@@ -37,6 +37,11 @@ struct Effect {
 enum Recall {
     /// It depends on more than these parts.
     Open,
+    /// It depends on these parts and on what is remembered.
+    LooksBack {
+        /// Every peer that moved shows the face that it showed.
+        same_faces: bool,
+    },
     /// It is told nothing; something may be forgotten of these regions, by the
     /// number of their list.
     Moved(u32),
@@ -62,6 +67,8 @@ pub(crate) struct Steps {
     groups: boxcar::Vec<OnceLock<Vec<u32>>>,
     effects: Memo<Effect>,
     told: Memo<Told>,
+    /// The same, by the numbers of effect and history: for [`Recall::LooksBack`].
+    retold: Memo<Told>,
     /// Lists of regions.
     moved: Interner<Vec<RegionId>>,
     /// The number of the history that is left.
@@ -90,6 +97,7 @@ impl Steps {
             groups: boxcar::Vec::new(),
             effects: Memo::new(),
             told: Memo::new(),
+            retold: Memo::new(),
             moved: Interner::new(),
             forgotten: Memo::new(),
         }
@@ -106,13 +114,14 @@ impl Steps {
         let number = self.actions.intern_ref(action);
         let effect = self.effect(parts, guards, state, &parts.values(state), number);
         match effect {
-            Ok(effect) => (effect.on(parts, state), self.outcomes.get(effect.outcome).clone()),
+            Ok((_, effect)) => (effect.on(parts, state), self.outcomes.get(effect.outcome).clone()),
             Err((after, outcome)) => (after, self.outcomes.get(outcome).clone()),
         }
     }
 
-    /// What the action with this number comes to; where that is too much to
-    /// keep, the state that it leads to and the number of the outcome.
+    /// What the action with this number comes to, and the number of that, if it is
+    /// kept; where it is too much to keep, the state that it leads to and the number
+    /// of the outcome.
     fn effect(
         &self,
         parts: &Parts,
@@ -120,9 +129,9 @@ impl Steps {
         state: &State,
         values: &Values<impl Fn(Slot) -> u32>,
         number: u32,
-    ) -> Result<Effect, (State, u32)> {
-        if let Some(effect) = self.effects.known(number, &[], values) {
-            return Ok(effect);
+    ) -> Result<(Option<u32>, Effect), (State, u32)> {
+        if let Some((at, effect)) = self.effects.found(number, &[], values) {
+            return Ok((Some(at), effect));
         }
         let mut draft = Draft::new(parts, guards, *state);
         let (after, outcome, _) = rules::step_in(&mut draft, self.actions.get(number));
@@ -134,8 +143,8 @@ impl Steps {
             false => Recall::Open,
         };
         let effect = Effect { outcome: number_of_outcome, changed, written, recall, looked_at };
-        self.effects.learn(number, &[], looked_at, values, effect);
-        Ok(effect)
+        let at = self.effects.learn(number, &[], looked_at, values, effect);
+        Ok((at, effect))
     }
 
     /// What an ordinary history makes of the step, if that depends on nothing
@@ -154,15 +163,14 @@ impl Steps {
             Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
             Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
             Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
-            Slot::PdMoved | Slot::Moved(_) => true,
+            Slot::PdMoved | Slot::Moved(_) | Slot::History => true,
             Slot::Spent
-            | Slot::History
             | Slot::Faces(_)
             | Slot::Reports(_)
             | Slot::Statuses(_)
             | Slot::Regions(_) => false,
         };
-        if told.history.is_some() || !noted.get().iter().all(is_known) {
+        if !noted.get().iter().all(is_known) {
             return Recall::Open;
         }
         // What nobody moved, or moved and shows the same face, was forgotten before.
@@ -170,8 +178,13 @@ impl Steps {
             let faces = |state| parts.value(state, state, Slot::Faces(at));
             before.stores[at] == after.stores[at] || faces(before) == faces(after)
         };
-        let stays = self.is_single && (0..STORES).all(shows_the_same);
-        if stays || self.moved.get(told.moved).is_empty() { Recall::Stays } else { Recall::Moved(told.moved) }
+        let same_faces = self.is_single && (0..STORES).all(shows_the_same);
+        match told.history {
+            _ if noted.get().has(Slot::History) => Recall::LooksBack { same_faces },
+            None if same_faces || self.moved.get(told.moved).is_empty() => Recall::Stays,
+            None => Recall::Moved(told.moved),
+            Some(_) => Recall::Open,
+        }
     }
 
     fn is_ordinary(&self, parts: &Parts, state: &State) -> bool {
@@ -192,18 +205,26 @@ impl Steps {
         let is_ordinary = self.is_ordinary(parts, state);
         let values = parts.values(state);
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
-            let (mut after, outcome, recall) = match self.effect(parts, guards, state, &values, number) {
-                Ok(effect) => (effect.on(parts, state), effect.outcome, effect.recall),
-                Err((after, outcome)) => (after, outcome, Recall::Open),
+            let (mut after, outcome, recall, at) = match self.effect(parts, guards, state, &values, number) {
+                Ok((at, effect)) => (effect.on(parts, state), effect.outcome, effect.recall, at),
+                Err((after, outcome)) => (after, outcome, Recall::Open, None),
             };
             let done = self.outcomes.get(outcome);
             if !done.is_done() {
                 continue;
             }
-            after.history = match recall {
-                Recall::Stays if is_ordinary => state.history,
-                Recall::Moved(moved) if is_ordinary => {
+            after.history = match (recall, at) {
+                (Recall::Stays, _) if is_ordinary => state.history,
+                (Recall::Moved(moved), _) if is_ordinary => {
                     self.forget(parts, state.history, moved, state, &after)
+                }
+                (Recall::LooksBack { same_faces }, Some(effect)) if is_ordinary => {
+                    let told = self.retell(parts, state, effect, (number, outcome), &after);
+                    if same_faces && told.history.is_none() {
+                        state.history
+                    } else {
+                        self.forget(parts, told.history.unwrap_or(state.history), told.moved, state, &after)
+                    }
                 }
                 _ => self.remember(parts, state, (number, outcome), &after),
             };
@@ -244,7 +265,7 @@ impl Steps {
     /// What comes of it.
     pub(crate) fn outcome(&self, parts: &Parts, guards: GuardSet, state: &State, number: u32) -> &Outcome {
         let effect = self.effect(parts, guards, state, &parts.values(state), number);
-        self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |effect| effect.outcome))
+        self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |(_, effect)| effect.outcome))
     }
 
     /// The numbers of the actions that are offered, section by section.
@@ -320,7 +341,7 @@ impl Steps {
                 let mut looked_at = Some(Slots::NONE);
                 for &number in self.lists.get(group) {
                     let (outcome, slots) = match self.effect(parts, guards, state, &values, number) {
-                        Ok(effect) => (effect.outcome, Some(effect.looked_at)),
+                        Ok((_, effect)) => (effect.outcome, Some(effect.looked_at)),
                         Err((_, outcome)) => (outcome, None),
                     };
                     looked_at = looked_at.zip(slots).map(|(all, slots)| all.union(slots));
@@ -366,14 +387,13 @@ impl Steps {
 
     fn remember(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> u32 {
         let told = self.tell(parts, before, numbers, after);
-        let history = told.history.unwrap_or(before.history);
-        match self.moved.get(told.moved).is_empty() {
-            true => history,
-            false => self.forget(parts, history, told.moved, before, after),
-        }
+        self.forget(parts, told.history.unwrap_or(before.history), told.moved, before, after)
     }
 
     fn forget(&self, parts: &Parts, history: u32, moved: u32, before: &State, after: &State) -> u32 {
+        if self.moved.get(moved).is_empty() {
+            return history;
+        }
         let more = [moved, history];
         let values = parts.values_of_step(before, after);
         if let Some(left) = self.forgotten.known(0, &more, &values) {
@@ -381,12 +401,34 @@ impl Steps {
         }
         let noted = Noted::new(Slots::NONE);
         let seen = parts.noted(after, &noted, Side::After);
+        // Some look whether anything is under way, and some do not. Where nothing
+        // is, all do: there is one set of slots then.
+        if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
+            note(&noted, Slot::Held(Side::After));
+        }
         let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
             Cow::Borrowed(_) => history,
             Cow::Owned(left) => parts.history.intern(left),
         };
         self.forgotten.learn(0, &more, noted.get(), &values, left);
         left
+    }
+
+    /// What an ordinary history is told by the effect with this number.
+    fn retell(
+        &self,
+        parts: &Parts,
+        before: &State,
+        effect: u32,
+        numbers: (u32, u32),
+        after: &State,
+    ) -> Told {
+        let (key, values) = ([effect, before.history], parts.values_of_step(before, after));
+        self.retold.known(0, &key, &values).unwrap_or_else(|| {
+            let told = self.told_anew(parts, before, numbers, after, &Noted::new(Slots::NONE));
+            self.retold.learn(0, &key, Slots::NONE, &values, told);
+            told
+        })
     }
 
     fn tell(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> Told {
