@@ -11,7 +11,7 @@ use rollcall_traces::History;
 
 use crate::memo::{Memo, Noted, Numbers, Side, Slots};
 use crate::properties::Property;
-use crate::state::{Parts, STORES, State};
+use crate::state::{Parts, STORES, Seen, State};
 
 /// Which properties broke where, bit n for the nth of the model's.
 pub(crate) struct Judged {
@@ -19,8 +19,8 @@ pub(crate) struct Judged {
     nothing: State,
     /// What breaks none of the properties that are of two stores.
     sound: Numbers,
-    /// Of the other properties: whether they are broken. The nth is question n.
-    others: Memo<bool>,
+    /// Of the other properties: which are broken, by what all of them look at.
+    others: Memo<u64>,
 }
 
 impl Judged {
@@ -31,36 +31,36 @@ impl Judged {
     /// The properties that a state breaks.
     pub(crate) fn broken(&self, parts: &Parts, properties: &[Property], state: &State) -> u64 {
         if !parts.history.get(state.history).abandoned().is_empty() {
-            return breaks(parts, properties, state, |_| true);
+            return breaks(properties, &parts.seen(state), parts.history.get(state.history), |_| true);
         }
         let stores = parts.stores.len();
         let mut broken = 0;
         for one in 0..stores {
             broken |= self.judge((one, one), state.stores[one], state.history, || {
                 let alone = State { history: state.history, ..self.only(state, &[one]) };
-                breaks(parts, properties, &alone, Property::is_of_two_stores)
+                let history = parts.history.get(state.history);
+                breaks(properties, &parts.seen(&alone), history, Property::is_of_two_stores)
             });
             for other in one + 1..stores {
                 broken |= self.judge((one, other), state.stores[one], state.stores[other], || {
                     let both = self.only(state, &[one, other]);
-                    breaks(parts, properties, &both, Property::is_of_two_stores)
+                    let history = parts.history.get(both.history);
+                    breaks(properties, &parts.seen(&both), history, Property::is_of_two_stores)
                 });
             }
         }
-        let others = properties.iter().enumerate().filter(|(_, property)| !property.is_of_two_stores());
         let values = parts.values(state);
-        for (at, property) in others {
-            let known = self.others.known(at as u32, &[state.history], &values);
-            let is_broken = known.unwrap_or_else(|| {
+        let others = self.others.known(0, &[state.history], &values);
+        broken
+            | others.unwrap_or_else(|| {
                 let noted = Noted::new(Slots::NONE);
                 let seen = parts.noted(state, &noted, Side::After);
-                let answer = property.check(&seen, parts.history.get(state.history)).is_err();
-                self.others.learn(at as u32, &[state.history], noted.get(), &values, answer);
-                answer
-            });
-            broken |= u64::from(is_broken) << at;
-        }
-        broken
+                let others = breaks(properties, &seen, parts.history.get(state.history), |property| {
+                    !property.is_of_two_stores()
+                });
+                self.others.learn(0, &[state.history], noted.get(), &values, others);
+                others
+            })
     }
 
     /// Judges, unless it is known to be sound: two stores by their places, or
@@ -93,10 +93,14 @@ impl Judged {
     }
 }
 
-fn breaks(parts: &Parts, properties: &[Property], state: &State, judged: impl Fn(Property) -> bool) -> u64 {
-    let history: &History = parts.history.get(state.history);
-    let seen = parts.seen(state);
-    let broken = |property: Property| judged(property) && property.check(&seen, history).is_err();
+/// The judged ones of the properties that a cluster breaks.
+fn breaks(
+    properties: &[Property],
+    seen: &Seen<'_>,
+    history: &History,
+    judged: impl Fn(Property) -> bool,
+) -> u64 {
+    let broken = |property: Property| judged(property) && property.check(seen, history).is_err();
     let bits = properties.iter().enumerate().map(|(at, property)| u64::from(broken(*property)) << at);
     bits.fold(0, |all, bit| all | bit)
 }

@@ -164,11 +164,7 @@ impl Steps {
             Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
             Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
             Slot::PdMoved | Slot::Moved(_) | Slot::History => true,
-            Slot::Spent
-            | Slot::Faces(_)
-            | Slot::Reports(_)
-            | Slot::Statuses(_)
-            | Slot::Regions(_) => false,
+            Slot::Spent | Slot::Faces(_) | Slot::Reports(_) | Slot::Statuses(_) | Slot::Regions(_) => false,
         };
         if !noted.get().iter().all(is_known) {
             return Recall::Open;
@@ -415,14 +411,7 @@ impl Steps {
     }
 
     /// What an ordinary history is told by the effect with this number.
-    fn retell(
-        &self,
-        parts: &Parts,
-        before: &State,
-        effect: u32,
-        numbers: (u32, u32),
-        after: &State,
-    ) -> Told {
+    fn retell(&self, parts: &Parts, before: &State, effect: u32, numbers: (u32, u32), after: &State) -> Told {
         let (key, values) = ([effect, before.history], parts.values_of_step(before, after));
         self.retold.known(0, &key, &values).unwrap_or_else(|| {
             let told = self.told_anew(parts, before, numbers, after, &Noted::new(Slots::NONE));
