@@ -11,7 +11,7 @@ use ahash::RandomState;
 use stateright::{Expectation, Model, Property};
 
 use super::graph::MOST_ACTIONS;
-use super::rows::{self, Row};
+use super::rows::{self, Row, Rows};
 use super::{CHUNK, Explored};
 
 /// What every chunk of one level reads.
@@ -21,7 +21,7 @@ pub(super) struct Level<'a, M: Model, K> {
     /// Properties of which the first state is merged already.
     pub(super) settled: &'a [AtomicBool],
     /// The rows of all states up to and including this level.
-    pub(super) states: &'a [u32],
+    pub(super) states: &'a Rows,
     /// How many numbers a row has.
     pub(super) width: usize,
     /// The first state of the level that is still to be expanded.
@@ -91,7 +91,7 @@ where
 
     /// How many states there are up to and including this level.
     pub(super) fn known(&self) -> usize {
-        self.states.len() / self.width
+        self.states.len()
     }
 
     /// Fills `chunk` with the `number`th chunk of the level. `actions` is scratch.
@@ -100,7 +100,7 @@ where
         let end = (begin + CHUNK).min(self.known());
         chunk.clear(begin..end, self.properties.len());
         for source in begin..end {
-            let state = M::State::read(rows::row(self.states, self.width, source));
+            let state = M::State::read(self.states.row(source));
             self.judge(source, &state, chunk);
             if self.expand {
                 self.expand_one(source, &state, chunk, actions);

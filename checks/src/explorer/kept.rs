@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::graph::{Graph, MOST_ACTIONS, NO_PARENT};
+use super::rows::Rows;
 
 /// Where checkpoints go.
 pub trait Keep: Send {
@@ -59,7 +60,7 @@ pub(super) struct Totals {
 #[derive(Default)]
 pub struct Kept {
     pub(super) totals: Totals,
-    pub(super) words: Vec<u32>,
+    pub(super) rows: Rows,
     pub(super) graph: Graph,
 }
 
@@ -71,7 +72,7 @@ impl Kept {
 
     /// The rows of those states.
     pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
-        self.words.chunks_exact(self.totals.width.max(1))
+        self.rows.iter()
     }
 
     /// Takes the next checkpoint in.
@@ -86,15 +87,21 @@ impl Kept {
         let before = &self.totals;
         let is_next = totals.states >= before.states
             && totals.expanded >= before.expanded
-            && (self.words.is_empty()
+            && (self.rows.is_empty()
                 || (totals.width == before.width && totals.edges.is_some() == before.edges.is_some()));
         if !is_next || totals.width == 0 || totals.known > totals.states {
             return Err(Misfit { what: "its totals" });
         }
         let states = totals.states - before.states;
-        self.words.reserve_exact(states * totals.width);
-        for _ in 0..states * totals.width {
-            self.words.push(bytes.number()?);
+        if self.rows.is_empty() {
+            self.rows = Rows::new(totals.width);
+        }
+        let mut row = vec![0; totals.width];
+        for _ in 0..states {
+            for word in &mut row {
+                *word = bytes.number()?;
+            }
+            self.rows.push(&row);
         }
         for _ in 0..states {
             let parent = bytes.number()?;
@@ -144,16 +151,18 @@ impl Kept {
 }
 
 /// What a checkpoint says beyond the one before, whose totals are `before`.
-pub(super) fn checkpoint(before: &Totals, now: &Totals, rows: [&[u32]; 2], graph: &Graph) -> Vec<u8> {
+pub(super) fn checkpoint<'a>(
+    before: &Totals,
+    now: &Totals,
+    row: impl Fn(usize) -> &'a [u32],
+    graph: &Graph,
+) -> Vec<u8> {
     let json = serde_json::to_vec(now).expect("numbers become JSON");
     let mut bytes = Vec::new();
     bytes.extend((json.len() as u32).to_le_bytes());
     bytes.extend(json);
     let mut number = |word: &u32| bytes.extend(word.to_le_bytes());
-    let [first, second] = rows;
-    let begin = before.states * now.width;
-    first.iter().skip(begin).for_each(&mut number);
-    second.iter().skip(begin.saturating_sub(first.len())).for_each(&mut number);
+    (before.states..now.states).flat_map(row).for_each(&mut number);
     graph.parents[before.states..].iter().for_each(&mut number);
     if let Some(edges) = now.edges {
         for state in before.expanded..now.expanded {

@@ -10,7 +10,7 @@ use super::chunk::{Chunk, hasher, short_hash};
 use super::exploration::{Bound, Ended, Exploration, Verdict};
 use super::graph::{Graph, NO_PARENT, make_room};
 use super::kept::{Kept, Totals, checkpoint};
-use super::rows::{self, Row, States};
+use super::rows::{self, Beyond, Row, Rows, States};
 use super::table::Table;
 use super::{CHUNK, Options, is_interrupted};
 
@@ -23,7 +23,7 @@ pub(super) struct Merger {
     table: Table,
     width: usize,
     /// The rows of the level that is being found.
-    next: Vec<u32>,
+    next: Beyond,
     graph: Graph,
     transitions: u64,
     expanded: u64,
@@ -36,6 +36,8 @@ pub(super) struct Merger {
     slots: Vec<u64>,
     resolved: Vec<u32>,
     states_bytes: u64,
+    /// How many states there are up to and including the level that is being expanded.
+    known: usize,
     peak_bytes: u64,
     peak_resident: Option<u64>,
     largest_chunk: u64,
@@ -51,7 +53,7 @@ impl Merger {
         options: &Options<'_>,
     ) -> Self {
         let is_always: Vec<bool> = is_always.collect();
-        let Kept { totals, mut graph, words } = kept;
+        let Kept { totals, mut graph, rows } = kept;
         if options.keep_edges && graph.offsets == Default::default() {
             graph.offsets.push(0);
         }
@@ -61,13 +63,15 @@ impl Merger {
         found.resize(is_always.len(), None);
         let mut table = Table::new();
         let hasher = hasher();
-        for (index, row) in (0..).zip(words.chunks_exact(width)) {
+        for (index, row) in (0..).zip(rows.iter()) {
             table.find_or_insert(short_hash(&hasher, row), index, |_| false);
         }
+        let mut next = Beyond::new(width);
+        rows.iter().for_each(|row| next.push(row));
         Merger {
             table,
             width,
-            next: words,
+            next,
             graph,
             transitions: totals.transitions,
             expanded: totals.expanded,
@@ -80,6 +84,7 @@ impl Merger {
             slots: Vec::new(),
             resolved: Vec::new(),
             states_bytes: 0,
+            known: 0,
             peak_bytes: 0,
             peak_resident: None,
             largest_chunk: 0,
@@ -94,9 +99,10 @@ impl Merger {
         for state in initial {
             state.write(&mut row);
             let (next, index) = (&self.next, self.graph.states());
-            let is_same = |other| rows::row(next, width, other as usize) == row;
+            let known = Rows::new(width);
+            let is_same = |other| next.row(&known, other as usize) == row;
             if self.table.find_or_insert(short_hash(&hasher, &row), index, is_same).is_none() {
-                self.next.extend_from_slice(&row);
+                self.next.push(&row);
                 self.graph.parents.push(NO_PARENT);
             }
         }
@@ -104,28 +110,29 @@ impl Merger {
     }
 
     /// Ends a level: what was found becomes part of the known states.
-    pub(super) fn move_level_to(&mut self, states: &mut Vec<u32>) {
-        self.graph.levels.push((states.len() / self.width) as u32);
-        make_room(states, self.next.len());
-        states.append(&mut self.next);
+    pub(super) fn move_level_to(&mut self, states: &mut Rows) {
+        self.graph.levels.push(states.len() as u32);
+        self.next.move_to(states);
         self.note_states(states);
     }
 
     /// What checkpoints had, up to the level that was being expanded.
-    pub(super) fn take_back(&mut self) -> Vec<u32> {
-        let beyond = self.next.split_off(self.kept.known * self.width);
-        let states = std::mem::replace(&mut self.next, beyond);
+    pub(super) fn take_back(&mut self) -> Rows {
+        let mut states = Rows::new(self.width);
+        self.next.move_to(&mut states);
+        self.next = states.split_off(self.kept.known);
         self.note_states(&states);
         states
     }
 
-    fn note_states(&mut self, states: &Vec<u32>) {
-        self.states_bytes = (states.capacity() * 4) as u64;
+    fn note_states(&mut self, states: &Rows) {
+        self.states_bytes = states.bytes();
+        self.known = states.len();
         self.note_peak();
     }
 
     pub(super) fn is_level_empty(&self) -> bool {
-        self.next.is_empty()
+        self.next.end() == self.known
     }
 
     pub(super) fn found(&self) -> &[Option<u32>] {
@@ -146,8 +153,7 @@ impl Merger {
 
     /// Of the levels that are whole: all but the one that is being found.
     pub(super) fn level_sizes(&self) -> Vec<u64> {
-        let known = self.distinct() - (self.next.len() / self.width) as u64;
-        let ends = self.graph.levels.iter().skip(1).map(|&end| u64::from(end)).chain([known]);
+        let ends = self.graph.levels.iter().skip(1).map(|&end| u64::from(end)).chain([self.known as u64]);
         self.graph.levels.iter().zip(ends).map(|(&first, end)| end - u64::from(first)).collect()
     }
 
@@ -155,7 +161,7 @@ impl Merger {
     /// bound was hit. `states` are those of the levels before.
     pub(super) fn merge(
         &mut self,
-        states: &[u32],
+        states: &Rows,
         chunk: &Chunk,
         expand: bool,
         options: &Options<'_>,
@@ -199,7 +205,7 @@ impl Merger {
         options.max_bytes.filter(|&max| self.bytes() > max).map(Bound::Bytes)
     }
 
-    fn take_in(&mut self, states: &[u32], chunk: &Chunk) {
+    fn take_in(&mut self, states: &Rows, chunk: &Chunk) {
         self.resolve_known(states, chunk);
         let mut begin = 0;
         for (source, &end) in chunk.sources.clone().zip(&chunk.ends) {
@@ -231,7 +237,7 @@ impl Merger {
     }
 
     /// Recognises the successors that were known before this chunk.
-    fn resolve_known(&mut self, states: &[u32], chunk: &Chunk) {
+    fn resolve_known(&mut self, states: &Rows, chunk: &Chunk) {
         self.slots.clear();
         self.resolved.clear();
         let (table, width) = (&self.table, self.width);
@@ -239,21 +245,20 @@ impl Merger {
         let searches = chunk.hashes.iter().zip(&self.slots);
         self.resolved.extend(searches.map(|(&hash, &slot)| table.candidate(hash, slot).unwrap_or(OPEN)));
         for (resolved, successor) in self.resolved.iter_mut().zip(chunk.successors.chunks_exact(width)) {
-            if *resolved != OPEN && row_at(states, &self.next, width, *resolved) != successor {
+            if *resolved != OPEN && self.next.row(states, *resolved as usize) != successor {
                 *resolved = OPEN;
             }
         }
     }
 
     /// The index of `successor`, which is taken in if it is new.
-    fn settle(&mut self, states: &[u32], source: u32, successor: &[u32], hash: u32) -> u32 {
+    fn settle(&mut self, states: &Rows, source: u32, successor: &[u32], hash: u32) -> u32 {
         let index = self.graph.states();
-        let (next, width) = (&self.next, self.width);
+        let next = &self.next;
         let known =
-            self.table.find_or_insert(hash, index, |other| row_at(states, next, width, other) == successor);
+            self.table.find_or_insert(hash, index, |other| next.row(states, other as usize) == successor);
         known.unwrap_or_else(|| {
-            make_room(&mut self.next, width);
-            self.next.extend_from_slice(successor);
+            self.next.push(successor);
             make_room(&mut self.graph.parents, 1);
             self.graph.parents.push(source);
             index
@@ -262,7 +267,7 @@ impl Merger {
 
     /// Leaves a checkpoint if whoever keeps them wants one now. `states` are
     /// those of the levels before the one that is being found.
-    pub(super) fn keep_if_due(&mut self, states: &[u32], options: &Options<'_>) -> Option<Bound> {
+    pub(super) fn keep_if_due(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
         let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
         if !keep.is_due(self.distinct()) {
             return None;
@@ -272,13 +277,13 @@ impl Merger {
     }
 
     /// Leaves a checkpoint in any case.
-    pub(super) fn keep(&mut self, states: &[u32], options: &Options<'_>) -> Option<Bound> {
+    pub(super) fn keep(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
         let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
         let now = Totals {
             width: self.width,
             initial: self.graph.initial,
             levels: self.graph.levels.clone(),
-            known: states.len() / self.width,
+            known: states.len(),
             states: self.graph.parents.len(),
             transitions: self.transitions,
             expanded: self.expanded,
@@ -288,14 +293,14 @@ impl Merger {
             found: self.found.clone(),
             edges: self.keep_edges.then(|| self.graph.edges()),
         };
-        let bytes = checkpoint(&self.kept, &now, [states, &self.next], &self.graph);
+        let bytes = checkpoint(&self.kept, &now, |index| self.next.row(states, index), &self.graph);
         self.kept = now;
         keep.keep(self.distinct(), &bytes).err().map(|error| Bound::NotKept(error.kind()))
     }
 
     /// Bytes held now by everything that grows with the states.
     fn bytes(&self) -> u64 {
-        self.table.bytes() + self.states_bytes + (self.next.capacity() * 4) as u64 + self.graph.bytes()
+        self.table.bytes() + self.states_bytes + self.next.bytes() + self.graph.bytes()
     }
 
     fn note_peak(&mut self) {
@@ -305,7 +310,7 @@ impl Merger {
 
     pub(super) fn into_exploration<M: Model>(
         self,
-        states: Vec<u32>,
+        states: Rows,
         properties: Vec<Property<M>>,
         ended: Ended,
     ) -> Exploration<M::State> {
@@ -319,7 +324,7 @@ impl Merger {
             Verdict { property: property.name, expectation: property.expectation, first, holds }
         });
         Exploration {
-            states: States::new(self.width, states),
+            states: States::new(states),
             verdicts: verdicts.collect(),
             graph: self.graph,
             transitions: self.transitions,
@@ -331,14 +336,5 @@ impl Merger {
             peak_bytes: self.peak_bytes + self.largest_chunk,
             peak_resident: self.peak_resident,
         }
-    }
-}
-
-fn row_at<'a>(states: &'a [u32], next: &'a [u32], width: usize, index: u32) -> &'a [u32] {
-    let begin = index as usize * width;
-    if begin < states.len() {
-        &states[begin..begin + width]
-    } else {
-        &next[begin - states.len()..begin - states.len() + width]
     }
 }

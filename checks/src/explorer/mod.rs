@@ -54,6 +54,7 @@ pub use rows::{Row, States};
 
 use chunk::Level;
 use merge::Merger;
+use rows::Rows;
 
 /// How many states are expanded before their successors are looked up together.
 /// About 1,000 successors are in flight then, which hides the table's cache misses.
@@ -195,7 +196,7 @@ where
     }
     let is_always = properties.iter().map(|p| p.expectation == Expectation::Always);
     let mut merger = Merger::new(is_always, width, kept, options);
-    let mut states = Vec::new();
+    let mut states = Rows::new(width);
     if is_resumed {
         states = merger.take_back();
     } else {

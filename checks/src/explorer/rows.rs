@@ -19,32 +19,146 @@ pub trait Row: Clone + Hash + Eq {
     fn read(row: &[u32]) -> Self;
 }
 
+/// How many rows lie in one page.
+const PAGE: usize = 1 << 12;
+
+/// Rows of one width by their index, in pages: no row moves when there are more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    width: usize,
+    /// All full but the last.
+    pages: Vec<Vec<u32>>,
+}
+
+impl Rows {
+    pub(super) fn new(width: usize) -> Self {
+        Rows { width, pages: Vec::new() }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        let last = self.pages.last().map_or(0, |page| page.len() / self.width);
+        self.pages.len().saturating_sub(1) * PAGE + last
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// The row with this index.
+    pub(super) fn row(&self, index: usize) -> &[u32] {
+        row(&self.pages[index / PAGE], self.width, index % PAGE)
+    }
+
+    /// All of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        self.pages.iter().flat_map(|page| page.chunks_exact(self.width))
+    }
+
+    pub(super) fn push(&mut self, row: &[u32]) {
+        let full = PAGE * self.width;
+        match self.pages.last_mut() {
+            Some(page) if page.len() < full => page.extend_from_slice(row),
+            _ => self.pages.push(page_of(row, full)),
+        }
+    }
+
+    /// Parts with the rows from this index on; nothing is to be pushed here after that.
+    pub(super) fn split_off(&mut self, at: usize) -> Beyond {
+        let mut beyond = Beyond { begin: at / PAGE * PAGE, rows: Rows::new(self.width) };
+        beyond.rows.pages = self.pages.split_off((at / PAGE).min(self.pages.len()));
+        if at > beyond.begin {
+            let known = &beyond.rows.pages[0][..(at - beyond.begin) * self.width];
+            self.pages.push(page_of(known, known.len()));
+        }
+        beyond
+    }
+
+    /// The bytes of all pages, whether they are full or not.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.pages.len() * PAGE * self.width * 4) as u64
+    }
+}
+
+fn page_of(rows: &[u32], capacity: usize) -> Vec<u32> {
+    let mut page = Vec::with_capacity(capacity);
+    page.extend_from_slice(rows);
+    page
+}
+
+/// The rows behind known ones, while those are read; those on the last page of
+/// the known ones are here once more.
+pub(crate) struct Beyond {
+    /// The index of the first row here.
+    begin: usize,
+    rows: Rows,
+}
+
+impl Beyond {
+    pub(super) fn new(width: usize) -> Self {
+        Beyond { begin: 0, rows: Rows::new(width) }
+    }
+
+    /// One behind the last row.
+    pub(super) fn end(&self) -> usize {
+        self.begin + self.rows.len()
+    }
+
+    /// The row with this index, here or among the known ones.
+    pub(super) fn row<'a>(&'a self, known: &'a Rows, index: usize) -> &'a [u32] {
+        match index.checked_sub(self.begin) {
+            Some(index) => self.rows.row(index),
+            None => known.row(index),
+        }
+    }
+
+    pub(super) fn push(&mut self, row: &[u32]) {
+        self.rows.push(row);
+    }
+
+    /// All become known.
+    pub(super) fn move_to(&mut self, known: &mut Rows) {
+        known.pages.truncate(self.begin / PAGE);
+        known.pages.append(&mut self.rows.pages);
+        let last = known.pages.pop_if(|page| page.len() < PAGE * known.width);
+        self.begin = known.pages.len() * PAGE;
+        if let Some(page) = last {
+            known.pages.push(page_of(&page, page.len()));
+            self.rows.pages.push(page);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.rows.bytes()
+    }
+}
+
 /// States by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct States<S> {
-    width: usize,
-    words: Vec<u32>,
+    rows: Rows,
     state: PhantomData<S>,
 }
 
 impl<S> States<S> {
-    pub(super) fn new(width: usize, words: Vec<u32>) -> Self {
-        States { width, words, state: PhantomData }
+    pub(super) fn new(rows: Rows) -> Self {
+        States { rows, state: PhantomData }
     }
 
     #[cfg(test)]
     pub(super) fn pop(&mut self) {
-        self.words.truncate(self.words.len() - self.width);
+        let last = self.len() - 1;
+        self.rows.split_off(last);
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.words.len() / self.width
+        self.rows.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.rows.is_empty()
     }
 }
 
@@ -54,16 +168,16 @@ impl<S: Row> States<S> {
     /// # Panics
     /// If there is none.
     pub fn get(&self, index: u32) -> S {
-        S::read(row(&self.words, self.width, index as usize))
+        S::read(self.rows.row(index as usize))
     }
 
     /// All of them, in breadth-first order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = S> + '_ {
-        self.words.chunks_exact(self.width).map(S::read)
+    pub fn iter(&self) -> impl Iterator<Item = S> + '_ {
+        self.rows.iter().map(S::read)
     }
 }
 
-/// The row with this index.
+/// The row with this index of rows that lie one behind the other.
 pub(super) fn row(words: &[u32], width: usize, index: usize) -> &[u32] {
     &words[index * width..(index + 1) * width]
 }
@@ -124,7 +238,35 @@ mod tests {
         push(&mut words, state.width(), &state);
         assert_eq!(words.len(), 3);
         assert_eq!(<[u8; 6]>::read(&words[1..]), state);
-        let states = States::<[u8; 6]>::new(2, words[1..].to_vec());
+        let mut rows = Rows::new(2);
+        rows.push(&words[1..]);
+        let states = States::<[u8; 6]>::new(rows);
         assert_eq!((states.len(), states.get(0)), (1, state));
+    }
+
+    /// Known rows and those beyond, level by level; wherever a page ends, and
+    /// wherever one is parted again.
+    #[test]
+    fn every_row_keeps_its_index_from_page_to_page() {
+        let nth = |n: usize| [n as u32, 7 * n as u32];
+        let (mut known, mut beyond) = (Rows::new(2), Beyond::new(2));
+        for end in [1, 5, PAGE, PAGE + 1, 3 * PAGE - 1, 3 * PAGE, 5 * PAGE + 9] {
+            (beyond.end()..end).for_each(|n| beyond.push(&nth(n)));
+            assert_eq!(beyond.end(), end);
+            assert!((0..end).all(|n| beyond.row(&known, n) == nth(n)));
+            beyond.move_to(&mut known);
+            assert_eq!((known.len(), beyond.end()), (end, end));
+            assert!((0..end).all(|n| known.row(n) == nth(n) && beyond.row(&known, n) == nth(n)));
+            assert!(known.iter().enumerate().all(|(n, row)| row == nth(n)));
+        }
+        for at in [5 * PAGE + 9, 5 * PAGE + 8, 4 * PAGE, PAGE + 3, PAGE, 2, 0] {
+            let (mut known, all) = (known.clone(), known.len());
+            let mut beyond = known.split_off(at);
+            assert_eq!((known.len(), beyond.end()), (at, all));
+            assert!((0..all).all(|n| beyond.row(&known, n) == nth(n)));
+            beyond.move_to(&mut known);
+            assert_eq!(known.len(), all);
+            assert!(known.iter().enumerate().all(|(n, row)| row == nth(n)));
+        }
     }
 }
