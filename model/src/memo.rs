@@ -13,7 +13,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
@@ -21,18 +21,21 @@ use crate::intern::entry;
 use crate::state::STORES;
 
 /// The most answers that are kept: those that come first come again most often.
-const MOST: usize = 1 << 22;
+const MOST: usize = (1 << NUMBER_BITS) - 1;
 
-/// The places of the first table; each later one has four times as many.
+/// The bits of an answer's number in a table.
+const NUMBER_BITS: u32 = 22;
+
+/// The places of the first table; each later one has twice as many.
 const FIRST_TABLE: usize = 1 << 11;
-const GROWTHS: usize = 7;
-const _: () = assert!(FIRST_TABLE << (2 * (GROWTHS - 1)) >= 2 * MOST, "the last table has room for all");
+const GROWTHS: usize = 13;
+const _: () = assert!(FIRST_TABLE << (GROWTHS - 1) >= 2 * MOST, "the last table has room for all");
 
 /// How many places are tried for an entry.
 const TRIES: usize = 16;
 
-/// The part of a hash that stands in the table.
-const TAG: u64 = !0 << 32;
+/// The part of a hash that stands in a table beside an answer's number.
+const TAG: u32 = !0 << NUMBER_BITS;
 
 /// How many sets of slots are remembered of one question.
 const SETS: usize = 4;
@@ -201,7 +204,7 @@ pub(crate) fn note(noted: &Noted, slot: Slot) {
 /// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.
 /// Not every number is kept.
 pub(crate) struct Numbers {
-    tables: Growing,
+    tables: Growing<AtomicU64>,
     count: AtomicUsize,
 }
 
@@ -223,10 +226,18 @@ impl Numbers {
         }
         let table = self.tables.table_for(count, |table, last| {
             let known = last.iter().map(|known| known.load(Ordering::Relaxed)).filter(|known| *known != 0);
-            known.for_each(|known| enter(table, spread(known), known));
+            known.for_each(|known| keep_in(table, known));
         });
-        enter(table, spread(number), number);
+        keep_in(table, number);
     }
+}
+
+/// It is left out where there is no place for it.
+fn keep_in(table: &[AtomicU64], number: u64) {
+    let free = |place: &usize| {
+        table[*place].compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    };
+    let _ = places(spread(number), table).find(free);
 }
 
 /// A hash of a number: whoever multiplies by an odd constant loses nothing, and
@@ -237,28 +248,28 @@ fn spread(number: u64) -> u64 {
 
 /// Tables of which each is larger than the one before. Only the newest is looked
 /// at: whoever makes it brings along what is there.
-struct Growing {
-    tables: [OnceLock<Box<[AtomicU64]>>; GROWTHS],
+struct Growing<T> {
+    tables: [OnceLock<Box<[T]>>; GROWTHS],
     newest: AtomicUsize,
 }
 
-impl Growing {
+impl<T: Default> Growing<T> {
     fn new() -> Self {
         Self { tables: std::array::from_fn(|_| OnceLock::new()), newest: AtomicUsize::new(0) }
     }
 
-    fn newest(&self) -> Option<&[AtomicU64]> {
+    fn newest(&self) -> Option<&[T]> {
         Some(self.tables[self.newest.load(Ordering::Acquire)].get()?)
     }
 
     /// The newest table, which is made first if there are too many entries for
     /// it; `bring` fills it from the one before.
-    fn table_for(&self, entries: usize, bring: impl FnOnce(&[AtomicU64], &[AtomicU64])) -> &[AtomicU64] {
+    fn table_for(&self, entries: usize, bring: impl FnOnce(&[T], &[T])) -> &[T] {
         let newest = self.newest.load(Ordering::Acquire);
-        let size = |growths: usize| FIRST_TABLE << (2 * growths);
+        let size = |growths: usize| FIRST_TABLE << growths;
         let growths = if 2 * entries < size(newest) { newest } else { (newest + 1).min(GROWTHS - 1) };
         let table = self.tables[growths].get_or_init(|| {
-            let table: Box<[AtomicU64]> = (0..size(growths)).map(|_| AtomicU64::new(0)).collect();
+            let table: Box<[T]> = (0..size(growths)).map(|_| T::default()).collect();
             if let Some(last) = growths.checked_sub(1).and_then(|last| self.tables[last].get()) {
                 bring(&table, last);
             }
@@ -275,8 +286,8 @@ pub(crate) struct Memo<V> {
     /// Of each question: the sets of slots that were looked at, one bit to say that it is a set.
     sets: boxcar::Vec<[AtomicU64; SETS]>,
     answers: boxcar::Vec<(Key, V)>,
-    /// Entries of [`tagged`].
-    tables: Growing,
+    /// Entries of [`tagged`]: small, because looking there is what takes time.
+    tables: Growing<AtomicU32>,
 }
 
 /// Where an answer holds.
@@ -328,10 +339,10 @@ impl<V: Copy> Memo<V> {
                 if entry == 0 {
                     break;
                 }
-                if entry & TAG != hash & TAG {
+                if entry & TAG != hash as u32 & TAG {
                     continue;
                 }
-                let number = (entry & !TAG) as u32 - 1;
+                let number = (entry & !TAG) - 1;
                 let (key, answer) = &self.answers[number as usize];
                 let is_same =
                     (key.question, key.set) == (question, set) && words().eq(key.words.iter().copied());
@@ -370,12 +381,15 @@ impl<V: Copy> Memo<V> {
         let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
         let at = self.answers.push((key, answer));
+        if at >= MOST {
+            return None;
+        }
         let table = self.tables.table_for(at, |table, _| {
             for (at, (key, _)) in self.answers.iter() {
-                enter(table, key.hash(), tagged(key.hash(), at));
+                enter(table, key.hash(), at);
             }
         });
-        enter(table, hash, tagged(hash, at));
+        enter(table, hash, at);
         Some(at as u32)
     }
 }
@@ -402,22 +416,23 @@ fn hash(question: u32, set: u64, words: impl Iterator<Item = u32>) -> u64 {
 }
 
 /// The places of a table in which an entry may stand.
-fn places(hash: u64, table: &[AtomicU64]) -> impl Iterator<Item = usize> {
+fn places<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
     let mask = table.len() - 1;
     (0..TRIES).map(move |step| (hash as usize + step) & mask)
 }
 
 /// It is left out where there is no place for it.
-fn enter(table: &[AtomicU64], hash: u64, entry: u64) {
+fn enter(table: &[AtomicU32], hash: u64, answer: usize) {
+    let entry = tagged(hash, answer);
     let free = |place: &usize| {
         table[*place].compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok()
     };
     let _ = places(hash, table).find(free);
 }
 
-/// A part of the key's hash and, in the lower half, where the answer is, from 1 on.
-fn tagged(hash: u64, answer: usize) -> u64 {
-    (hash & TAG) | (answer as u64 + 1)
+/// A part of the key's hash and, in the lower bits, where the answer is, from 1 on.
+fn tagged(hash: u64, answer: usize) -> u32 {
+    (hash as u32 & TAG) | (answer as u32 + 1)
 }
 
 #[cfg(test)]
