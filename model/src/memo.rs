@@ -86,29 +86,29 @@ const OF_STORES: usize = 5;
 const SLOTS: usize = OF_STORES * STORES + 11;
 
 impl Slot {
-    fn bit(self) -> u64 {
+    const fn bit(self) -> u64 {
         1 << self.place()
     }
 
-    fn place(self) -> usize {
-        let beside = |nth: usize| OF_STORES * STORES + nth;
+    const fn place(self) -> usize {
+        const BESIDE: usize = OF_STORES * STORES;
         match self {
             Slot::Store(Side::Before, at) => at,
             Slot::Store(Side::After, at) => STORES + at,
             Slot::Faces(at) => 2 * STORES + at,
             Slot::Reports(at) => 3 * STORES + at,
             Slot::Moved(at) => 4 * STORES + at,
-            Slot::Held(Side::Before) => beside(0),
-            Slot::Held(Side::After) => beside(1),
-            Slot::Pd(Side::Before) => beside(2),
-            Slot::Pd(Side::After) => beside(3),
-            Slot::PdMoved => beside(4),
-            Slot::Spent => beside(5),
-            Slot::History => beside(6),
-            Slot::Statuses(Side::Before) => beside(7),
-            Slot::Statuses(Side::After) => beside(8),
-            Slot::Regions(Side::Before) => beside(9),
-            Slot::Regions(Side::After) => beside(10),
+            Slot::Held(Side::Before) => BESIDE,
+            Slot::Held(Side::After) => BESIDE + 1,
+            Slot::Pd(Side::Before) => BESIDE + 2,
+            Slot::Pd(Side::After) => BESIDE + 3,
+            Slot::PdMoved => BESIDE + 4,
+            Slot::Spent => BESIDE + 5,
+            Slot::History => BESIDE + 6,
+            Slot::Statuses(Side::Before) => BESIDE + 7,
+            Slot::Statuses(Side::After) => BESIDE + 8,
+            Slot::Regions(Side::Before) => BESIDE + 9,
+            Slot::Regions(Side::After) => BESIDE + 10,
         }
     }
 
@@ -139,6 +139,10 @@ impl Slot {
 
 impl Slots {
     pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn of(slot: Slot) -> Self {
+        Self(slot.bit())
+    }
 
     pub(crate) fn with(self, slot: Slot) -> Self {
         Self(self.0 | slot.bit())

@@ -19,6 +19,9 @@ use crate::tried::{LookedAt, Tried};
 /// A step that changes more parts is worked out each time.
 const CHANGES: usize = 4;
 
+/// Only the history.
+const HISTORY: Slots = Slots::of(Slot::History);
+
 /// What a step comes to.
 #[derive(Clone, Copy)]
 struct Effect {
@@ -138,48 +141,60 @@ impl Steps {
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
         let (changed, written) = changes(parts, state, &after).ok_or((after, number_of_outcome))?;
         let looked_at = draft.looked_at();
-        let recall = match outcome.is_done() && self.is_ordinary(parts, state) {
-            true => self.recall(parts, state, (number, number_of_outcome), &after, looked_at),
-            false => Recall::Open,
-        };
+        let told = (outcome.is_done() && self.is_ordinary(parts, state))
+            .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, looked_at));
+        let recall = told.map_or(Recall::Open, |told| self.recall(parts, state, told, &after));
         let effect = Effect { outcome: number_of_outcome, changed, written, recall, looked_at };
         let at = self.effects.learn(number, &[], looked_at, values, effect);
+        if let (Recall::LooksBack { .. }, Some(at), Some((told, _))) = (recall, at, told) {
+            self.retold.learn(0, &[at, state.history], Slots::NONE, values, told);
+        }
         Ok((at, effect))
     }
 
-    /// What an ordinary history makes of the step, if that depends on nothing
-    /// but what the step has looked at.
-    fn recall(
+    /// What the step tells an ordinary history, and at what of the history and of
+    /// everything at which the step has not looked that depends.
+    fn told_within(
         &self,
         parts: &Parts,
         before: &State,
-        (action, outcome): (u32, u32),
+        numbers: (u32, u32),
         after: &State,
         looked_at: Slots,
-    ) -> Recall {
+    ) -> (Told, Slots) {
         let noted = Noted::new(Slots::NONE);
-        let told = self.told_anew(parts, before, (action, outcome), after, &noted);
-        let is_known = |slot| match slot {
+        let told = self.told_anew(parts, before, numbers, after, &noted);
+        let is_known = |slot: &Slot| match *slot {
             Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
             Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
             Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
-            Slot::PdMoved | Slot::Moved(_) | Slot::History => true,
-            Slot::Spent | Slot::Faces(_) | Slot::Reports(_) | Slot::Statuses(_) | Slot::Regions(_) => false,
+            Slot::PdMoved | Slot::Moved(_) => true,
+            Slot::Spent
+            | Slot::History
+            | Slot::Faces(_)
+            | Slot::Reports(_)
+            | Slot::Statuses(_)
+            | Slot::Regions(_) => false,
         };
-        if !noted.get().iter().all(is_known) {
-            return Recall::Open;
-        }
+        let beyond = noted.get().iter().filter(|slot| !is_known(slot));
+        (told, beyond.fold(Slots::NONE, Slots::with))
+    }
+
+    /// What of that may be kept with the step.
+    fn recall(&self, parts: &Parts, before: &State, told: (Told, Slots), after: &State) -> Recall {
         // What nobody moved, or moved and shows the same face, was forgotten before.
         let shows_the_same = |at: usize| {
             let faces = |state| parts.value(state, state, Slot::Faces(at));
             before.stores[at] == after.stores[at] || faces(before) == faces(after)
         };
         let same_faces = self.is_single && (0..STORES).all(shows_the_same);
-        match told.history {
-            _ if noted.get().has(Slot::History) => Recall::LooksBack { same_faces },
-            None if same_faces || self.moved.get(told.moved).is_empty() => Recall::Stays,
-            None => Recall::Moved(told.moved),
-            Some(_) => Recall::Open,
+        match told {
+            (_, beyond) if beyond == HISTORY => Recall::LooksBack { same_faces },
+            (Told { history: None, moved }, Slots::NONE) => {
+                let stays = same_faces || self.moved.get(moved).is_empty();
+                if stays { Recall::Stays } else { Recall::Moved(moved) }
+            }
+            _ => Recall::Open,
         }
     }
 
@@ -201,27 +216,30 @@ impl Steps {
         let is_ordinary = self.is_ordinary(parts, state);
         let values = parts.values(state);
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
-            let (mut after, outcome, recall, at) = match self.effect(parts, guards, state, &values, number) {
-                Ok((at, effect)) => (effect.on(parts, state), effect.outcome, effect.recall, at),
-                Err((after, outcome)) => (after, outcome, Recall::Open, None),
+            let known = self.effect(parts, guards, state, &values, number);
+            let (mut after, outcome) = match &known {
+                Ok((_, effect)) => (effect.on(parts, state), effect.outcome),
+                Err((after, outcome)) => (*after, *outcome),
             };
             let done = self.outcomes.get(outcome);
             if !done.is_done() {
                 continue;
             }
-            after.history = match (recall, at) {
-                (Recall::Stays, _) if is_ordinary => state.history,
-                (Recall::Moved(moved), _) if is_ordinary => {
-                    self.forget(parts, state.history, moved, state, &after)
-                }
-                (Recall::LooksBack { same_faces }, Some(effect)) if is_ordinary => {
-                    let told = self.retell(parts, state, effect, (number, outcome), &after);
-                    if same_faces && told.history.is_none() {
-                        state.history
-                    } else {
-                        self.forget(parts, told.history.unwrap_or(state.history), told.moved, state, &after)
+            after.history = match known {
+                Ok((at, effect)) if is_ordinary => match (effect.recall, at) {
+                    (Recall::Stays, _) => state.history,
+                    (Recall::Moved(moved), _) => self.forget(parts, state.history, moved, state, &after),
+                    (Recall::LooksBack { same_faces }, Some(at)) => {
+                        let told = self.retell(parts, state, (at, &effect), number, &after);
+                        if same_faces && told.history.is_none() {
+                            state.history
+                        } else {
+                            let history = told.history.unwrap_or(state.history);
+                            self.forget(parts, history, told.moved, state, &after)
+                        }
                     }
-                }
+                    _ => self.remember(parts, state, (number, outcome), &after),
+                },
                 _ => self.remember(parts, state, (number, outcome), &after),
             };
             let action = self.actions.get(number);
@@ -410,12 +428,23 @@ impl Steps {
         left
     }
 
-    /// What an ordinary history is told by the effect with this number.
-    fn retell(&self, parts: &Parts, before: &State, effect: u32, numbers: (u32, u32), after: &State) -> Told {
-        let (key, values) = ([effect, before.history], parts.values_of_step(before, after));
+    /// What an ordinary history is told by the effect with this number, which looks back.
+    fn retell(
+        &self,
+        parts: &Parts,
+        before: &State,
+        (at, effect): (u32, &Effect),
+        action: u32,
+        after: &State,
+    ) -> Told {
+        let (key, values) = ([at, before.history], parts.values(before));
         self.retold.known(0, &key, &values).unwrap_or_else(|| {
-            let told = self.told_anew(parts, before, numbers, after, &Noted::new(Slots::NONE));
-            self.retold.learn(0, &key, Slots::NONE, &values, told);
+            let numbers = (action, effect.outcome);
+            let (told, beyond) = self.told_within(parts, before, numbers, after, effect.looked_at);
+            // Of another history it may be asked what depends on more.
+            if beyond == HISTORY || beyond == Slots::NONE {
+                self.retold.learn(0, &key, Slots::NONE, &values, told);
+            }
             told
         })
     }
