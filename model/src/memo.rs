@@ -70,7 +70,7 @@ pub(crate) enum Slot {
     History,
     /// What the peers on a store show of themselves after the step ([`rollcall_traces::Face`]).
     Faces(usize),
-    /// What the leaders on a store report, before (`Reports`).
+    /// What the leaders on a store report, before ([`crate::report::Reports`]).
     Reports(usize),
     /// Whether a store is another one after the step.
     Moved(usize),
@@ -267,7 +267,7 @@ impl<T: Default> Growing<T> {
     }
 
     /// The newest table, which is made first if there are too many entries for
-    /// it; `bring` fills it from the one before.
+    /// it; `bring` fills it, and may do so from the one before.
     fn table_for(&self, entries: usize, bring: impl FnOnce(&[T], &[T])) -> &[T] {
         let newest = self.newest.load(Ordering::Acquire);
         let size = |growths: usize| FIRST_TABLE << growths;
@@ -389,7 +389,7 @@ impl<V: Copy> Memo<V> {
             return None;
         }
         let table = self.tables.table_for(at, |table, _| {
-            for (at, (key, _)) in self.answers.iter() {
+            for (at, (key, _)) in self.answers.iter().take_while(|(at, _)| *at < MOST) {
                 enter(table, key.hash(), at);
             }
         });

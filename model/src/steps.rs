@@ -42,8 +42,8 @@ enum Recall {
     Open,
     /// It depends on these parts and on what is remembered.
     LooksBack {
-        /// Every peer that moved shows the face that it showed.
-        same_faces: bool,
+        /// If it is told nothing, nothing is to be forgotten either.
+        forgets_nothing: bool,
     },
     /// It is told nothing; something may be forgotten of these regions, by the
     /// number of their list.
@@ -152,8 +152,8 @@ impl Steps {
         Ok((at, effect))
     }
 
-    /// What the step tells an ordinary history, and at what of the history and of
-    /// everything at which the step has not looked that depends.
+    /// What the step tells an ordinary history, and the slots on which that depends
+    /// beyond those at which the step has looked.
     fn told_within(
         &self,
         parts: &Parts,
@@ -182,16 +182,18 @@ impl Steps {
 
     /// What of that may be kept with the step.
     fn recall(&self, parts: &Parts, before: &State, told: (Told, Slots), after: &State) -> Recall {
-        // What nobody moved, or moved and shows the same face, was forgotten before.
+        // What can be forgotten while the peers show the faces that they show was
+        // forgotten before. Of several regions that is not so, for one is looked at
+        // when a peer of it moves, though another's face may be what matters.
         let shows_the_same = |at: usize| {
             let faces = |state| parts.value(state, state, Slot::Faces(at));
             before.stores[at] == after.stores[at] || faces(before) == faces(after)
         };
-        let same_faces = self.is_single && (0..STORES).all(shows_the_same);
+        let forgets_nothing = self.is_single && (0..STORES).all(shows_the_same);
         match told {
-            (_, beyond) if beyond == HISTORY => Recall::LooksBack { same_faces },
+            (_, beyond) if beyond == HISTORY => Recall::LooksBack { forgets_nothing },
             (Told { history: None, moved }, Slots::NONE) => {
-                let stays = same_faces || self.moved.get(moved).is_empty();
+                let stays = forgets_nothing || self.moved.get(moved).is_empty();
                 if stays { Recall::Stays } else { Recall::Moved(moved) }
             }
             _ => Recall::Open,
@@ -229,9 +231,9 @@ impl Steps {
                 Ok((at, effect)) if is_ordinary => match (effect.recall, at) {
                     (Recall::Stays, _) => state.history,
                     (Recall::Moved(moved), _) => self.forget(parts, state.history, moved, state, &after),
-                    (Recall::LooksBack { same_faces }, Some(at)) => {
+                    (Recall::LooksBack { forgets_nothing }, Some(at)) => {
                         let told = self.retell(parts, state, (at, &effect), number, &after);
-                        if same_faces && told.history.is_none() {
+                        if forgets_nothing && told.history.is_none() {
                             state.history
                         } else {
                             let history = told.history.unwrap_or(state.history);
@@ -415,8 +417,8 @@ impl Steps {
         }
         let noted = Noted::new(Slots::NONE);
         let seen = parts.noted(after, &noted, Side::After);
-        // Some look whether anything is under way, and some do not. Where nothing
-        // is, all do: there is one set of slots then.
+        // Not all look whether anything is under way. Where nothing is, that is noted
+        // for all of them: then they have one set of slots, and one search finds it.
         if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
             note(&noted, Slot::Held(Side::After));
         }
@@ -473,7 +475,8 @@ impl Steps {
         let history = parts.history.get(before.history);
         let (was, is) = (parts.noted(before, noted, Side::Before), parts.noted(after, noted, Side::After));
         let told = history.told(&was, self.actions.get(action), self.outcomes.get(outcome), &is);
-        if !told.regardless {
+        // What is told regardless is told so to whoever carries the same.
+        if !(told.regardless && self.is_ordinary(parts, before)) {
             note(noted, Slot::History);
         }
         let next = match told.history {

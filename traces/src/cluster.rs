@@ -39,8 +39,9 @@ pub trait Cluster {
     }
 
     /// A name for all that a store shows, its peers with it, if there is one: two
-    /// clusters of one making in which it is the same show the same store. Whoever
-    /// asks for it compares it, and learns nothing else by it.
+    /// clusters of one making in which it is the same show the same store. It is there
+    /// to be held against that in another state, for a step that of the other side, and
+    /// nothing else may be concluded from it.
     fn store_name(&self, _: StoreId) -> Option<usize> {
         None
     }

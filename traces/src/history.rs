@@ -218,8 +218,9 @@ impl History {
     /// This history with one step taken in; borrowed, and nothing allocated,
     /// where the step changes nothing in it.
     ///
-    /// A peer, or the placement driver, at the same address before and after (as
-    /// in a model that interns its parts) is known to be unchanged.
+    /// In a model that interns its parts what did not change is known by that: a
+    /// store and the placement driver by their names ([`Cluster::store_name`]), a peer
+    /// by its address.
     pub fn folded(
         &self,
         before: &impl Cluster,

@@ -66,12 +66,10 @@ impl Merger {
         for (index, row) in (0..).zip(rows.iter()) {
             table.find_or_insert(short_hash(&hasher, row), index, |_| false);
         }
-        let mut next = Beyond::new(width);
-        rows.iter().for_each(|row| next.push(row));
         Merger {
             table,
             width,
-            next,
+            next: if rows.is_empty() { Beyond::new(width) } else { Beyond::of(rows) },
             graph,
             transitions: totals.transitions,
             expanded: totals.expanded,

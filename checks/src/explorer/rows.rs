@@ -63,13 +63,17 @@ impl Rows {
         }
     }
 
-    /// Parts with the rows from this index on; nothing is to be pushed here after that.
+    /// Parts with the rows from this index on. Nothing is to be pushed here after
+    /// that: it would be gone when those come back ([`Beyond::move_to`]).
     pub(super) fn split_off(&mut self, at: usize) -> Beyond {
         let mut beyond = Beyond { begin: at / PAGE * PAGE, rows: Rows::new(self.width) };
         beyond.rows.pages = self.pages.split_off((at / PAGE).min(self.pages.len()));
         if at > beyond.begin {
             let known = &beyond.rows.pages[0][..(at - beyond.begin) * self.width];
             self.pages.push(page_of(known, known.len()));
+            // It may have been the copy.
+            let page = &mut beyond.rows.pages[0];
+            page.reserve_exact(PAGE * self.width - page.len());
         }
         beyond
     }
@@ -97,6 +101,11 @@ pub(crate) struct Beyond {
 impl Beyond {
     pub(super) fn new(width: usize) -> Self {
         Beyond { begin: 0, rows: Rows::new(width) }
+    }
+
+    /// All these rows, and none is known.
+    pub(super) fn of(rows: Rows) -> Self {
+        Beyond { begin: 0, rows }
     }
 
     /// One behind the last row.
