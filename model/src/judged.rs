@@ -7,8 +7,6 @@
 //! states, and are judged once. The others are judged by the parts that they
 //! look at.
 
-use rollcall_traces::History;
-
 use crate::memo::{Memo, Noted, Numbers, Side, Slots};
 use crate::properties::Property;
 use crate::state::{Parts, STORES, Seen, State};
@@ -31,36 +29,31 @@ impl Judged {
     /// The properties that a state breaks.
     pub(crate) fn broken(&self, parts: &Parts, properties: &[Property], state: &State) -> u64 {
         if !parts.history.get(state.history).abandoned().is_empty() {
-            return breaks(properties, &parts.seen(state), parts.history.get(state.history), |_| true);
+            return breaks(properties, &parts.seen(state), |_| true);
         }
         let stores = parts.stores.len();
         let mut broken = 0;
         for one in 0..stores {
             broken |= self.judge((one, one), state.stores[one], state.history, || {
                 let alone = State { history: state.history, ..self.only(state, &[one]) };
-                let history = parts.history.get(state.history);
-                breaks(properties, &parts.seen(&alone), history, Property::is_of_two_stores)
+                breaks(properties, &parts.seen(&alone), Property::is_of_two_stores)
             });
             for other in one + 1..stores {
                 broken |= self.judge((one, other), state.stores[one], state.stores[other], || {
                     let both = self.only(state, &[one, other]);
-                    let history = parts.history.get(both.history);
-                    breaks(properties, &parts.seen(&both), history, Property::is_of_two_stores)
+                    breaks(properties, &parts.seen(&both), Property::is_of_two_stores)
                 });
             }
         }
         let values = parts.values(state);
-        let others = self.others.known(0, &[state.history], &values);
-        broken
-            | others.unwrap_or_else(|| {
-                let noted = Noted::new(Slots::NONE);
-                let seen = parts.noted(state, &noted, Side::After);
-                let others = breaks(properties, &seen, parts.history.get(state.history), |property| {
-                    !property.is_of_two_stores()
-                });
-                self.others.learn(0, &[state.history], noted.get(), &values, others);
-                others
-            })
+        let others = self.others.known(0, &[], &values).unwrap_or_else(|| {
+            let noted = Noted::new(Slots::NONE);
+            let seen = parts.noted(state, &noted, Side::After);
+            let others = breaks(properties, &seen, |property| !property.is_of_two_stores());
+            self.others.learn(0, &[], noted.get(), &values, others);
+            others
+        });
+        broken | others
     }
 
     /// Judges, unless it is known to be sound: two stores by their places, or
@@ -94,12 +87,8 @@ impl Judged {
 }
 
 /// The judged ones of the properties that a cluster breaks.
-fn breaks(
-    properties: &[Property],
-    seen: &Seen<'_>,
-    history: &History,
-    judged: impl Fn(Property) -> bool,
-) -> u64 {
+fn breaks(properties: &[Property], seen: &Seen<'_>, judged: impl Fn(Property) -> bool) -> u64 {
+    let history = seen.history();
     let broken = |property: Property| judged(property) && property.check(seen, history).is_err();
     let bits = properties.iter().enumerate().map(|(at, property)| u64::from(broken(*property)) << at);
     bits.fold(0, |all, bit| all | bit)

@@ -236,12 +236,10 @@ impl Numbers {
     }
 }
 
-/// It is left out where there is no place for it.
 fn keep_in(table: &[AtomicU64], number: u64) {
-    let free = |place: &usize| {
-        table[*place].compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    };
-    let _ = places(spread(number), table).find(free);
+    put(table, spread(number), |place| {
+        place.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    });
 }
 
 /// A hash of a number: whoever multiplies by an odd constant loses nothing, and
@@ -425,13 +423,14 @@ fn places<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
     (0..TRIES).map(move |step| (hash as usize + step) & mask)
 }
 
-/// It is left out where there is no place for it.
+/// Puts something into the first place that takes it; it is left out where none does.
+fn put<T>(table: &[T], hash: u64, takes: impl Fn(&T) -> bool) {
+    let _ = places(hash, table).find(|place| takes(&table[*place]));
+}
+
 fn enter(table: &[AtomicU32], hash: u64, answer: usize) {
     let entry = tagged(hash, answer);
-    let free = |place: &usize| {
-        table[*place].compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok()
-    };
-    let _ = places(hash, table).find(free);
+    put(table, hash, |place| place.compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok());
 }
 
 /// A part of the key's hash and, in the lower bits, where the answer is, from 1 on.

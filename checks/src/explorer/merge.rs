@@ -69,7 +69,7 @@ impl Merger {
         Merger {
             table,
             width,
-            next: if rows.is_empty() { Beyond::new(width) } else { Beyond::of(rows) },
+            next: Beyond::of(if rows.is_empty() { Rows::new(width) } else { rows }),
             graph,
             transitions: totals.transitions,
             expanded: totals.expanded,
@@ -93,11 +93,10 @@ impl Merger {
     /// Takes in the initial states, each once.
     pub(super) fn begin<S: Row>(&mut self, initial: impl Iterator<Item = S>) {
         let (hasher, width) = (hasher(), self.width);
-        let mut row = vec![0; width];
+        let (known, mut row) = (Rows::new(width), vec![0; width]);
         for state in initial {
             state.write(&mut row);
             let (next, index) = (&self.next, self.graph.states());
-            let known = Rows::new(width);
             let is_same = |other| next.row(&known, other as usize) == row;
             if self.table.find_or_insert(short_hash(&hasher, &row), index, is_same).is_none() {
                 self.next.push(&row);

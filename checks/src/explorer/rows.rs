@@ -99,10 +99,6 @@ pub(crate) struct Beyond {
 }
 
 impl Beyond {
-    pub(super) fn new(width: usize) -> Self {
-        Beyond { begin: 0, rows: Rows::new(width) }
-    }
-
     /// All these rows, and none is known.
     pub(super) fn of(rows: Rows) -> Self {
         Beyond { begin: 0, rows }
@@ -258,7 +254,7 @@ mod tests {
     #[test]
     fn every_row_keeps_its_index_from_page_to_page() {
         let nth = |n: usize| [n as u32, 7 * n as u32];
-        let (mut known, mut beyond) = (Rows::new(2), Beyond::new(2));
+        let (mut known, mut beyond) = (Rows::new(2), Beyond::of(Rows::new(2)));
         for end in [1, 5, PAGE, PAGE + 1, 3 * PAGE - 1, 3 * PAGE, 5 * PAGE + 9] {
             (beyond.end()..end).for_each(|n| beyond.push(&nth(n)));
             assert_eq!(beyond.end(), end);
