@@ -1,7 +1,8 @@
 //! What a model has worked out: the steps it took, what a history makes of
-//! them, what it offers and what it judged ([`Memo`]).
+//! them ([`recall`]), and what it offers ([`Memo`]).
 
-use std::borrow::Cow;
+mod recall;
+
 use std::sync::OnceLock;
 
 use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
@@ -10,17 +11,15 @@ use crate::actions::{Section, offered, sections};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::intern::{Interner, entry};
-use crate::memo::{Memo, Noted, Side, Slot, Slots, Values, note};
+use crate::memo::{Memo, Noted, Side, Slot, Slots, Values};
 use crate::probes::{Group, universe};
 use crate::rules;
 use crate::state::{Parts, STORES, Seen, State};
 use crate::tried::{LookedAt, Tried};
+use recall::{Recall, Told};
 
 /// A step that changes more parts is worked out each time.
 const CHANGES: usize = 4;
-
-/// Only the history.
-const HISTORY: Slots = Slots::of(Slot::History);
 
 /// What a step comes to.
 #[derive(Clone, Copy)]
@@ -33,23 +32,6 @@ struct Effect {
     recall: Recall,
     /// The parts at which the rule looked.
     looked_at: Slots,
-}
-
-/// What an ordinary history makes of a step that was done on certain parts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Recall {
-    /// It depends on more than these parts.
-    Open,
-    /// It depends on these parts and on what is remembered.
-    LooksBack {
-        /// If it is told nothing, nothing is to be forgotten either.
-        forgets_nothing: bool,
-    },
-    /// It is told nothing; something may be forgotten of these regions, by the
-    /// number of their list.
-    Moved(u32),
-    /// It stays.
-    Stays,
 }
 
 /// The steps that a model has taken, under one set of guards.
@@ -76,15 +58,6 @@ pub(crate) struct Steps {
     moved: Interner<Vec<RegionId>>,
     /// The number of the history that is left.
     forgotten: Memo<u32>,
-}
-
-/// What a step tells a history.
-#[derive(Clone, Copy)]
-struct Told {
-    /// The number of the history that it becomes; `None` where it stays.
-    history: Option<u32>,
-    /// The number of the regions of which something may be forgotten then.
-    moved: u32,
 }
 
 impl Steps {
@@ -152,59 +125,6 @@ impl Steps {
         Ok((at, effect))
     }
 
-    /// What the step tells an ordinary history, and the slots on which that depends
-    /// beyond those at which the step has looked.
-    fn told_within(
-        &self,
-        parts: &Parts,
-        before: &State,
-        numbers: (u32, u32),
-        after: &State,
-        looked_at: Slots,
-    ) -> (Told, Slots) {
-        let noted = Noted::new(Slots::NONE);
-        let told = self.told_anew(parts, before, numbers, after, &noted);
-        let is_known = |slot: &Slot| match *slot {
-            Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
-            Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
-            Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
-            Slot::PdMoved | Slot::Moved(_) => true,
-            Slot::Spent
-            | Slot::History
-            | Slot::Faces(_)
-            | Slot::Reports(_)
-            | Slot::Statuses(_)
-            | Slot::Regions(_) => false,
-        };
-        let beyond = noted.get().iter().filter(|slot| !is_known(slot));
-        (told, beyond.fold(Slots::NONE, Slots::with))
-    }
-
-    /// What of that may be kept with the step.
-    fn recall(&self, parts: &Parts, before: &State, told: (Told, Slots), after: &State) -> Recall {
-        // What can be forgotten while the peers show the faces that they show was
-        // forgotten before. Of several regions that is not so, for one is looked at
-        // when a peer of it moves, though another's face may be what matters.
-        let shows_the_same = |at: usize| {
-            let faces = |state| parts.value(state, state, Slot::Faces(at));
-            before.stores[at] == after.stores[at] || faces(before) == faces(after)
-        };
-        let forgets_nothing = self.is_single && (0..STORES).all(shows_the_same);
-        match told {
-            (_, beyond) if beyond == HISTORY => Recall::LooksBack { forgets_nothing },
-            (Told { history: None, moved }, Slots::NONE) => {
-                let stays = forgets_nothing || self.moved.get(moved).is_empty();
-                if stays { Recall::Stays } else { Recall::Moved(moved) }
-            }
-            _ => Recall::Open,
-        }
-    }
-
-    fn is_ordinary(&self, parts: &Parts, state: &State) -> bool {
-        let history = parts.history.get(state.history);
-        history.parts() == self.carried && history.abandoned().is_empty()
-    }
-
     /// The successors of a state, each with the place of its action among those
     /// that are offered, and the action.
     pub(crate) fn expand(
@@ -228,20 +148,7 @@ impl Steps {
                 continue;
             }
             after.history = match known {
-                Ok((at, effect)) if is_ordinary => match (effect.recall, at) {
-                    (Recall::Stays, _) => state.history,
-                    (Recall::Moved(moved), _) => self.forget(parts, state.history, moved, state, &after),
-                    (Recall::LooksBack { forgets_nothing }, Some(at)) => {
-                        let told = self.retell(parts, state, (at, &effect), number, &after);
-                        if forgets_nothing && told.history.is_none() {
-                            state.history
-                        } else {
-                            let history = told.history.unwrap_or(state.history);
-                            self.forget(parts, history, told.moved, state, &after)
-                        }
-                    }
-                    _ => self.remember(parts, state, (number, outcome), &after),
-                },
+                Ok(effect) if is_ordinary => self.recollect(parts, state, number, effect, &after),
                 _ => self.remember(parts, state, (number, outcome), &after),
             };
             let action = self.actions.get(number);
@@ -386,104 +293,6 @@ impl Steps {
             }
             groups.into_iter().map(|(_, numbers)| self.lists.intern(numbers)).collect()
         })
-    }
-
-    /// The number of the history that comes of a step that was done.
-    pub(crate) fn history_after(
-        &self,
-        parts: &Parts,
-        before: &State,
-        action: &Action,
-        outcome: &Outcome,
-        after: &State,
-    ) -> u32 {
-        let numbers = (self.actions.intern_ref(action), self.outcomes.intern_ref(outcome));
-        self.remember(parts, before, numbers, after)
-    }
-
-    fn remember(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> u32 {
-        let told = self.tell(parts, before, numbers, after);
-        self.forget(parts, told.history.unwrap_or(before.history), told.moved, before, after)
-    }
-
-    fn forget(&self, parts: &Parts, history: u32, moved: u32, before: &State, after: &State) -> u32 {
-        if self.moved.get(moved).is_empty() {
-            return history;
-        }
-        let more = [moved, history];
-        let values = parts.values_of_step(before, after);
-        if let Some(left) = self.forgotten.known(0, &more, &values) {
-            return left;
-        }
-        let noted = Noted::new(Slots::NONE);
-        let seen = parts.noted(after, &noted, Side::After);
-        // Not all look whether anything is under way. Where nothing is, that is noted
-        // for all of them: then they have one set of slots, and one search finds it.
-        if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
-            note(&noted, Slot::Held(Side::After));
-        }
-        let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
-            Cow::Borrowed(_) => history,
-            Cow::Owned(left) => parts.history.intern(left),
-        };
-        self.forgotten.learn(0, &more, noted.get(), &values, left);
-        left
-    }
-
-    /// What an ordinary history is told by the effect with this number, which looks back.
-    fn retell(
-        &self,
-        parts: &Parts,
-        before: &State,
-        (at, effect): (u32, &Effect),
-        action: u32,
-        after: &State,
-    ) -> Told {
-        let (key, values) = ([at, before.history], parts.values(before));
-        self.retold.known(0, &key, &values).unwrap_or_else(|| {
-            let numbers = (action, effect.outcome);
-            let (told, beyond) = self.told_within(parts, before, numbers, after, effect.looked_at);
-            // Of another history it may be asked what depends on more.
-            if beyond == HISTORY || beyond == Slots::NONE {
-                self.retold.learn(0, &key, Slots::NONE, &values, told);
-            }
-            told
-        })
-    }
-
-    fn tell(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> Told {
-        let (action, outcome) = numbers;
-        let more = [outcome, u32::from(self.is_ordinary(parts, before))];
-        let values = parts.values_of_step(before, after);
-        if let Some(told) = self.told.known(action, &more, &values) {
-            return told;
-        }
-        let noted = Noted::new(Slots::NONE);
-        let told = self.told_anew(parts, before, numbers, after, &noted);
-        self.told.learn(action, &more, noted.get(), &values, told);
-        told
-    }
-
-    fn told_anew(
-        &self,
-        parts: &Parts,
-        before: &State,
-        (action, outcome): (u32, u32),
-        after: &State,
-        noted: &Noted,
-    ) -> Told {
-        let history = parts.history.get(before.history);
-        let (was, is) = (parts.noted(before, noted, Side::Before), parts.noted(after, noted, Side::After));
-        let told = history.told(&was, self.actions.get(action), self.outcomes.get(outcome), &is);
-        // What is told regardless is told so to whoever carries the same.
-        if !(told.regardless && self.is_ordinary(parts, before)) {
-            note(noted, Slot::History);
-        }
-        let next = match told.history {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(next) => Some(parts.history.intern(next)),
-        };
-        Told { history: next, moved: self.moved.intern(told.moved) }
     }
 }
 
