@@ -1,0 +1,186 @@
+//! The parts of a state that an answer can depend on.
+
+use std::cell::Cell;
+
+use crate::state::STORES;
+
+/// Parts of a state, or of two: the one before a step and the one after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slots(pub(super) u64);
+
+/// Whose parts are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Those of the only state, or of the one before.
+    Before,
+    /// Those of the state after the step.
+    After,
+}
+
+/// One part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// A store's place.
+    Store(Side, usize),
+    /// What is under way.
+    Held(Side),
+    /// The placement driver.
+    Pd(Side),
+    /// Whether the placement driver is another one after the step.
+    PdMoved,
+    /// What was spent of the budgets, before.
+    Spent,
+    /// The history, before.
+    History,
+    /// What the peers on a store show of themselves after the step ([`rollcall_traces::Face`]).
+    Faces(usize),
+    /// What the leaders on a store report, before ([`crate::report::Reports`]).
+    Reports(usize),
+    /// Whether a store is another one after the step.
+    Moved(usize),
+    /// What the stores are doing: up, down, destroyed.
+    Statuses(Side),
+    /// The regions of which any store has a peer or a tombstone.
+    Regions(Side),
+}
+
+/// How many kinds of slots there are of which each store has its own.
+const OF_STORES: usize = 5;
+
+pub(super) const SLOTS: usize = OF_STORES * STORES + 11;
+
+impl Slot {
+    const fn bit(self) -> u64 {
+        1 << self.place()
+    }
+
+    const fn place(self) -> usize {
+        const BESIDE: usize = OF_STORES * STORES;
+        match self {
+            Slot::Store(Side::Before, at) => at,
+            Slot::Store(Side::After, at) => STORES + at,
+            Slot::Faces(at) => 2 * STORES + at,
+            Slot::Reports(at) => 3 * STORES + at,
+            Slot::Moved(at) => 4 * STORES + at,
+            Slot::Held(Side::Before) => BESIDE,
+            Slot::Held(Side::After) => BESIDE + 1,
+            Slot::Pd(Side::Before) => BESIDE + 2,
+            Slot::Pd(Side::After) => BESIDE + 3,
+            Slot::PdMoved => BESIDE + 4,
+            Slot::Spent => BESIDE + 5,
+            Slot::History => BESIDE + 6,
+            Slot::Statuses(Side::Before) => BESIDE + 7,
+            Slot::Statuses(Side::After) => BESIDE + 8,
+            Slot::Regions(Side::Before) => BESIDE + 9,
+            Slot::Regions(Side::After) => BESIDE + 10,
+        }
+    }
+
+    fn of_place(place: usize) -> Self {
+        let at = place % STORES;
+        match place / STORES {
+            0 => Slot::Store(Side::Before, at),
+            1 => Slot::Store(Side::After, at),
+            2 => Slot::Faces(at),
+            3 => Slot::Reports(at),
+            4 => Slot::Moved(at),
+            _ => match place - OF_STORES * STORES {
+                0 => Slot::Held(Side::Before),
+                1 => Slot::Held(Side::After),
+                2 => Slot::Pd(Side::Before),
+                3 => Slot::Pd(Side::After),
+                4 => Slot::PdMoved,
+                5 => Slot::Spent,
+                6 => Slot::History,
+                7 => Slot::Statuses(Side::Before),
+                8 => Slot::Statuses(Side::After),
+                9 => Slot::Regions(Side::Before),
+                _ => Slot::Regions(Side::After),
+            },
+        }
+    }
+}
+
+impl Slots {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn of(slot: Slot) -> Self {
+        Self(slot.bit())
+    }
+
+    pub(crate) fn with(self, slot: Slot) -> Self {
+        Self(self.0 | slot.bit())
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn has(self, slot: Slot) -> bool {
+        self.0 & slot.bit() != 0
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {
+        self.places().map(Slot::of_place)
+    }
+
+    pub(super) fn places(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let at = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(at)
+        })
+    }
+}
+
+/// What stands in the slots of one state or step, each looked up when it is first
+/// asked for: many questions are put to one state.
+pub(crate) struct Values<F> {
+    look_up: F,
+    known: Noted,
+    values: [Cell<u32>; SLOTS],
+}
+
+impl<F: Fn(Slot) -> u32> Values<F> {
+    pub(crate) fn of(look_up: F) -> Self {
+        Self { look_up, known: Cell::new(Slots::NONE), values: [const { Cell::new(0) }; SLOTS] }
+    }
+
+    #[inline]
+    pub(super) fn at(&self, place: usize) -> u32 {
+        if self.known.get().0 >> place & 1 == 0 {
+            let slot = Slot::of_place(place);
+            self.values[place].set((self.look_up)(slot));
+            note(&self.known, slot);
+        }
+        self.values[place].get()
+    }
+}
+
+/// Where somebody notes what was looked at.
+pub(crate) type Noted = Cell<Slots>;
+
+pub(crate) fn note(noted: &Noted, slot: Slot) {
+    noted.set(noted.get().with(slot));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_bit_of_its_own() {
+        for at in 0..SLOTS {
+            assert_eq!(Slot::of_place(at).place(), at);
+        }
+        let some = [Slot::Store(Side::After, 3), Slot::Held(Side::Before), Slot::Statuses(Side::After)];
+        let slots = some.into_iter().fold(Slots::NONE, Slots::with);
+        assert_eq!(slots.iter().collect::<Vec<_>>(), some);
+        assert!(slots.has(Slot::Held(Side::Before)) && !slots.has(Slot::Held(Side::After)));
+    }
+}

@@ -1,0 +1,121 @@
+//! Tables that are read without a lock, and grow.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The most entries that are kept: those that come first come again most often.
+pub(super) const MOST: usize = (1 << NUMBER_BITS) - 1;
+
+/// The bits of the number of an entry.
+pub(super) const NUMBER_BITS: u32 = 22;
+
+/// The places of the first table; each later one has twice as many.
+const FIRST_TABLE: usize = 1 << 11;
+const GROWTHS: usize = 13;
+const _: () = assert!(FIRST_TABLE << (GROWTHS - 1) >= 2 * MOST, "the last table has room for all");
+
+/// How many places are tried for an entry.
+const TRIES: usize = 16;
+
+/// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.
+/// Not every number is kept.
+pub(crate) struct Numbers {
+    tables: Growing<AtomicU64>,
+    count: AtomicUsize,
+}
+
+impl Numbers {
+    pub(crate) fn new() -> Self {
+        Self { tables: Growing::new(), count: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn has(&self, number: u64) -> bool {
+        let Some(table) = self.tables.newest() else { return false };
+        let found = places(spread(number), table).map(|place| table[place].load(Ordering::Relaxed));
+        found.take_while(|known| *known != 0).any(|known| known == number)
+    }
+
+    pub(crate) fn keep(&self, number: u64) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        if count >= MOST {
+            return;
+        }
+        let table = self.tables.table_for(count, |table, last| {
+            let known = last.iter().map(|known| known.load(Ordering::Relaxed)).filter(|known| *known != 0);
+            known.for_each(|known| keep_in(table, known));
+        });
+        keep_in(table, number);
+    }
+}
+
+fn keep_in(table: &[AtomicU64], number: u64) {
+    put(table, spread(number), |place| {
+        place.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    });
+}
+
+/// A hash of a number: whoever multiplies by an odd constant loses nothing, and
+/// the upper half depends on all bits.
+pub(super) fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
+
+/// Tables of which each is larger than the one before. Only the newest is looked
+/// at: whoever makes it brings along what is there.
+pub(super) struct Growing<T> {
+    tables: [OnceLock<Box<[T]>>; GROWTHS],
+    newest: AtomicUsize,
+}
+
+impl<T: Default> Growing<T> {
+    pub(super) fn new() -> Self {
+        Self { tables: std::array::from_fn(|_| OnceLock::new()), newest: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn newest(&self) -> Option<&[T]> {
+        Some(self.tables[self.newest.load(Ordering::Acquire)].get()?)
+    }
+
+    /// The newest table, which is made first if there are too many entries for
+    /// it; `bring` fills it, and may do so from the one before.
+    pub(super) fn table_for(&self, entries: usize, bring: impl FnOnce(&[T], &[T])) -> &[T] {
+        let newest = self.newest.load(Ordering::Acquire);
+        let size = |growths: usize| FIRST_TABLE << growths;
+        let growths = if 2 * entries < size(newest) { newest } else { (newest + 1).min(GROWTHS - 1) };
+        let table = self.tables[growths].get_or_init(|| {
+            let table: Box<[T]> = (0..size(growths)).map(|_| T::default()).collect();
+            if let Some(last) = growths.checked_sub(1).and_then(|last| self.tables[last].get()) {
+                bring(&table, last);
+            }
+            table
+        });
+        self.newest.fetch_max(growths, Ordering::Release);
+        table
+    }
+}
+
+/// The places of a table in which an entry may stand.
+pub(super) fn places<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
+    let mask = table.len() - 1;
+    (0..TRIES).map(move |step| (hash as usize + step) & mask)
+}
+
+/// Puts something into the first place that takes it; it is left out where none does.
+pub(super) fn put<T>(table: &[T], hash: u64, takes: impl Fn(&T) -> bool) {
+    let _ = places(hash, table).find(|place| takes(&table[*place]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_kept_through_growth() {
+        let numbers = Numbers::new();
+        let nth = |n: u64| (n << 30) | ((n * n) % 1_000 + 1);
+        (0..50_000).for_each(|n| numbers.keep(nth(n)));
+        let kept = (0..50_000).filter(|n| numbers.has(nth(*n))).count();
+        assert!(kept > 49_000, "{kept}");
+        assert!((0..50_000).all(|n| !numbers.has(nth(n) + 1_000)));
+    }
+}
