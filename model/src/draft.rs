@@ -63,7 +63,7 @@ impl<'m> Draft<'m> {
 
     /// The parts that were looked at so far, those that were written among them.
     pub(crate) fn looked_at(&self) -> Slots {
-        self.looked_at.get()
+        self.looked_at.get().settled()
     }
 
     /// The state with everything that was written, and what was said beside.
@@ -95,17 +95,7 @@ impl<'m> Draft<'m> {
             }
             let mut place = self.parts.place(&self.before, at).clone();
             for (_, region, peer) in self.peers.iter().filter(|(of, ..)| *of == at) {
-                let found = place.peers.binary_search_by_key(region, |(id, _)| *id);
-                match (peer, found) {
-                    (Some(peer), Ok(slot)) => place.peers[slot].1 = self.parts.peers.intern_ref(peer),
-                    (Some(peer), Err(slot)) => {
-                        place.peers.insert(slot, (*region, self.parts.peers.intern_ref(peer)));
-                    }
-                    (None, Ok(slot)) => {
-                        place.peers.remove(slot);
-                    }
-                    (None, Err(_)) => {}
-                }
+                place.put(*region, peer.as_ref().map(|peer| self.parts.peers.intern_ref(peer)));
             }
             if let Some((_, meta)) = self.metas.iter().find(|(of, _)| *of == at) {
                 place.meta = self.parts.metas.intern_ref(meta);
@@ -170,7 +160,8 @@ impl<'m> Draft<'m> {
 
     /// The peer or tombstone in that place.
     pub(crate) fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        let at = self.known_place(store)?;
+        let at = self.parts.store_place(store)?;
+        self.note_peer(at, region);
         match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some((_, _, peer)) => peer.as_ref(),
             None => self.parts.peer(&self.before, at, region),
@@ -183,6 +174,7 @@ impl<'m> Draft<'m> {
     /// Where there is none: look before.
     pub(crate) fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
         let at = self.place(store);
+        self.note_peer(at, region);
         let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(written) => written,
             None => {
@@ -196,6 +188,7 @@ impl<'m> Draft<'m> {
     /// Replaces whatever is in that place.
     pub(crate) fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
         let at = self.place(store);
+        self.note_peer(at, region);
         match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(entry) => entry.2 = peer,
             None => self.peers.push((at, region, peer)),
@@ -205,6 +198,7 @@ impl<'m> Draft<'m> {
     /// The regions of which the store has a peer or a tombstone.
     pub(crate) fn regions_on(&self, store: StoreId) -> Vec<RegionId> {
         let at = self.place(store);
+        note(&self.looked_at, Slot::Store(Side::Before, at));
         let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
         let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
         let mut regions: Vec<_> =
@@ -216,12 +210,14 @@ impl<'m> Draft<'m> {
 
     pub(crate) fn meta(&self, store: StoreId) -> &Meta {
         let at = self.place(store);
+        self.note_beside(at);
         let written = self.metas.iter().find(|(of, _)| *of == at).map(|(_, meta)| meta);
         written.unwrap_or_else(|| self.parts.meta(&self.before, at))
     }
 
     pub(crate) fn meta_mut(&mut self, store: StoreId) -> &mut Meta {
         let at = self.place(store);
+        self.note_beside(at);
         let written = match self.metas.iter().position(|(of, _)| *of == at) {
             Some(written) => written,
             None => {
@@ -233,23 +229,28 @@ impl<'m> Draft<'m> {
     }
 
     pub(crate) fn status(&self, store: StoreId) -> Option<StoreStatus> {
-        let at = self.known_place(store)?;
+        let at = self.parts.store_place(store)?;
+        self.note_beside(at);
         let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
         Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
     }
 
     pub(crate) fn set_status(&mut self, store: StoreId, status: StoreStatus) {
-        self.status = Some((self.place(store), status));
+        let at = self.place(store);
+        self.note_beside(at);
+        self.status = Some((at, status));
     }
 
     fn place(&self, store: StoreId) -> usize {
-        self.known_place(store).expect("a store of the scope")
+        self.parts.store_place(store).expect("a store of the scope")
     }
 
-    fn known_place(&self, store: StoreId) -> Option<usize> {
-        let at = self.parts.store_place(store)?;
-        note(&self.looked_at, Slot::Store(Side::Before, at));
-        Some(at)
+    fn note_beside(&self, at: usize) {
+        note(&self.looked_at, self.parts.apart.beside(at));
+    }
+
+    fn note_peer(&self, at: usize, region: RegionId) {
+        note(&self.looked_at, self.parts.apart.peer(at, region));
     }
 
     /// Refuses unless the store runs.

@@ -8,6 +8,7 @@
 //! be left out in [`Guard`].
 
 mod actions;
+mod apart;
 mod checkpoint;
 mod draft;
 mod guard;

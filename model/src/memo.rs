@@ -14,16 +14,16 @@
 mod slots;
 mod table;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::SmallVec;
 
 use crate::intern::entry;
 
-use slots::SLOTS;
-pub(crate) use slots::{Noted, Side, Slot, Slots, Values, note};
-pub(crate) use table::Numbers;
+pub(crate) use slots::{Noted, REGIONS, SLOTS, Side, Slot, Slots, Values, note};
 use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
+pub(crate) use table::{Numbered, Numbers};
 
 /// The part of a hash that stands in a table beside an answer's number.
 const TAG: u32 = !0 << NUMBER_BITS;
@@ -34,8 +34,8 @@ const SETS: usize = 4;
 /// Answers to numbered questions about states, each kept for the parts that it
 /// depends on. Reading takes no lock.
 pub(crate) struct Memo<V> {
-    /// Of each question: the sets of slots that were looked at, one bit to say that it is a set.
-    sets: boxcar::Vec<[AtomicU64; SETS]>,
+    /// Of each question: the sets of slots that were looked at.
+    sets: boxcar::Vec<[OnceLock<Slots>; SETS]>,
     answers: boxcar::Vec<(Key, V)>,
     /// Entries of [`tagged`]: small, because looking there is what takes time.
     tables: Growing<AtomicU32>,
@@ -45,14 +45,11 @@ pub(crate) struct Memo<V> {
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
     question: u32,
-    /// The set of slots and its bit.
-    set: u64,
+    /// Which of the question's sets of slots.
+    set: u32,
     /// Whatever else the question says, then what stands in the slots.
     words: SmallVec<[u32; 8]>,
 }
-
-const IS_SET: u64 = 1 << 63;
-const _: () = assert!(SLOTS < 63, "a set and its bit fit into a word");
 
 impl<V: Copy> Memo<V> {
     pub(crate) fn new() -> Self {
@@ -78,12 +75,9 @@ impl<V: Copy> Memo<V> {
         values: &Values<F>,
     ) -> Option<(u32, V)> {
         let table = self.tables.newest()?;
-        for set in self.sets.get(question as usize)? {
-            let set = set.load(Ordering::Relaxed);
-            if set == 0 {
-                break;
-            }
-            let words = || words(more, set, values);
+        for (set, slots) in (0..).zip(self.sets.get(question as usize)?) {
+            let Some(slots) = slots.get() else { break };
+            let words = || words(more, *slots, values);
             let hash = hash(question, set, words());
             for place in places(hash, table) {
                 let entry = table[place].load(Ordering::Acquire);
@@ -118,17 +112,10 @@ impl<V: Copy> Memo<V> {
         if self.answers.count() >= MOST {
             return None;
         }
-        let none = || std::array::from_fn(|_| AtomicU64::new(0));
-        let sets = entry(&self.sets, question as usize, none);
-        let set = looked_at.0 | IS_SET;
-        let has = |known: &AtomicU64| {
-            let new = known.compare_exchange(0, set, Ordering::Relaxed, Ordering::Relaxed);
-            new.is_ok() || new == Err(set)
-        };
-        if !sets.iter().any(has) {
-            return None;
-        }
-        let key = Key { question, set, words: words(more, set, values).collect() };
+        let sets = entry(&self.sets, question as usize, || std::array::from_fn(|_| OnceLock::new()));
+        let looked_at = looked_at.settled();
+        let set = sets.iter().position(|known| *known.get_or_init(|| looked_at) == looked_at)? as u32;
+        let key = Key { question, set, words: words(more, looked_at, values).collect() };
         let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
         let at = self.answers.push((key, answer));
@@ -143,6 +130,13 @@ impl<V: Copy> Memo<V> {
         enter(table, hash, at);
         Some(at as u32)
     }
+
+    /// The slots on which the answer with this number depends.
+    pub(crate) fn looked_at(&self, number: u32) -> Slots {
+        let (key, _) = &self.answers[number as usize];
+        let slots = self.sets[key.question as usize][key.set as usize].get();
+        *slots.expect("a set that an answer was learnt with")
+    }
 }
 
 impl Key {
@@ -154,15 +148,15 @@ impl Key {
 /// What a key says beside the question and the set.
 fn words<'a, F: Fn(Slot) -> u32>(
     more: &'a [u32],
-    set: u64,
+    slots: Slots,
     values: &'a Values<F>,
 ) -> impl Iterator<Item = u32> + 'a {
-    more.iter().copied().chain(Slots(set & !IS_SET).places().map(|place| values.at(place)))
+    more.iter().copied().chain(slots.places().map(|place| values.at(place)))
 }
 
 /// A hash of a key.
-fn hash(question: u32, set: u64, words: impl Iterator<Item = u32>) -> u64 {
-    let begin = spread(u64::from(question) ^ set.rotate_left(32));
+fn hash(question: u32, set: u32, words: impl Iterator<Item = u32>) -> u64 {
+    let begin = spread(u64::from(question) << 32 | u64::from(set));
     spread(words.fold(begin, |hash, word| spread(hash ^ u64::from(word))))
 }
 

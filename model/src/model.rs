@@ -72,8 +72,7 @@ impl Rollcall {
             known: None,
             first,
         };
-        model.known =
-            Some(Arc::new(Known::new(scope, &model.parts, model.seen(&model.first).history().parts())));
+        model.known = Some(Arc::new(Known::new(&model.parts, model.seen(&model.first).history().parts())));
         for (at, action) in scope.prelude.iter().enumerate() {
             let (after, outcome) = model.step(&model.first, action);
             if let Outcome::Refused(reason) = outcome {
@@ -87,9 +86,10 @@ impl Rollcall {
     /// The same model with other guards. States of the one are states of the other.
     #[must_use]
     pub fn with_guards(&self, guards: GuardSet) -> Self {
-        let known = self.known.is_some().then(|| {
-            Arc::new(Known::new(&self.scope, &self.parts, self.seen(&self.first).history().parts()))
-        });
+        let known = self
+            .known
+            .is_some()
+            .then(|| Arc::new(Known::new(&self.parts, self.seen(&self.first).history().parts())));
         Self { guards, known, ..self.clone() }
     }
 
@@ -364,9 +364,8 @@ struct Known {
 }
 
 impl Known {
-    fn new(scope: &Scope, parts: &Parts, carried: HistoryParts) -> Self {
-        let is_single = scope.regions.len() == 1 && !actions::divides(scope);
-        Self { steps: Steps::new(carried, is_single), judged: Judged::new(parts) }
+    fn new(parts: &Parts, carried: HistoryParts) -> Self {
+        Self { steps: Steps::new(carried), judged: Judged::new(parts) }
     }
 }
 

@@ -15,8 +15,9 @@ use rollcall_traces::{
 use smallvec::SmallVec;
 
 use crate::actions;
+use crate::apart::Apart;
 use crate::intern::{Column, Interner};
-use crate::memo::{Noted, Side, Slot, Values, note};
+use crate::memo::{Noted, Numbered, Side, Slot, Values, note};
 use crate::report::Reports;
 
 /// The most stores that a scope may have.
@@ -44,6 +45,44 @@ pub(crate) struct Place {
     pub(crate) meta: u32,
     pub(crate) peers: Peers,
 }
+
+/// In place of the number of a peer where there is none.
+const NO_PEER: u32 = u32::MAX;
+
+/// The bits of a status in [`Slot::Beside`], below the number of the meta.
+const STATUS_BITS: u32 = 2;
+
+/// By what stands in these bits.
+const STATUSES: [StoreStatus; 3] = [StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed];
+
+impl Place {
+    /// The number of the peer or tombstone of a region.
+    fn peer(&self, region: RegionId) -> Option<u32> {
+        self.peers.iter().find(|(of, _)| *of == region).map(|(_, number)| *number)
+    }
+
+    /// Puts the peer with this number in place of whatever is there, or nothing.
+    pub(crate) fn put(&mut self, region: RegionId, peer: Option<u32>) {
+        match (peer, self.peers.binary_search_by_key(&region, |(of, _)| *of)) {
+            (Some(peer), Ok(at)) => self.peers[at].1 = peer,
+            (Some(peer), Err(at)) => self.peers.insert(at, (region, peer)),
+            (None, Ok(at)) => {
+                self.peers.remove(at);
+            }
+            (None, Err(_)) => {}
+        }
+    }
+}
+
+/// A place's number, a part of it and what is to stand there, in one number; `None`
+/// where one of them is too large for that.
+fn replacement(place: u32, part: Slot, value: u32) -> Option<u64> {
+    let (value, fits) = if value == NO_PEER { (0, true) } else { (value + 1, value < (1 << 28) - 1) };
+    let part = part.place() as u64;
+    (fits && place < 1 << 28).then(|| 1 << 63 | part << 56 | u64::from(place) << 28 | u64::from(value))
+}
+
+const _: () = assert!(crate::memo::SLOTS <= 1 << 7, "a part's place fits into seven bits");
 
 /// What a store keeps beside its peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,6 +121,10 @@ pub(crate) struct Parts {
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<Meta>,
     pub(crate) places: Interner<Place>,
+    /// The regions of which each peer is a part of its own.
+    pub(crate) apart: Apart,
+    /// What a place becomes when one part of it is replaced, by [`replacement`].
+    replaced: Numbered,
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
     /// What the peers of a place show.
@@ -118,6 +161,8 @@ impl Parts {
             peers: Interner::new(),
             metas: Interner::new(),
             places: Interner::new(),
+            apart: Apart::new(scope),
+            replaced: Numbered::new(),
             regions: Interner::new(),
             faces: Interner::new(),
             faces_of: Column::new(),
@@ -144,8 +189,30 @@ impl Parts {
     }
 
     pub(crate) fn peer(&self, state: &State, at: usize, region: RegionId) -> Option<&Peer> {
-        let (_, id) = self.place(state, at).peers.iter().find(|(of, _)| *of == region)?;
-        Some(self.peers.get(*id))
+        Some(self.peers.get(self.place(state, at).peer(region)?))
+    }
+
+    /// The number of the place that has this in the part, and is as the one with
+    /// the number `place` in all others.
+    pub(crate) fn replace(&self, place: u32, part: Slot, value: u32) -> u32 {
+        let key = replacement(place, part, value);
+        if let Some(known) = key.and_then(|key| self.replaced.get(key)) {
+            return known;
+        }
+        let mut replaced = self.places.get(place).clone();
+        match part {
+            Slot::Peer(_, nth) => replaced.put(self.apart.region(nth), (value != NO_PEER).then_some(value)),
+            Slot::Beside(_) => {
+                replaced.meta = value >> STATUS_BITS;
+                replaced.status = STATUSES[(value & ((1 << STATUS_BITS) - 1)) as usize];
+            }
+            _ => unreachable!("no part of a place: {part:?}"),
+        }
+        let replaced = self.places.intern(replaced);
+        if let Some(key) = key {
+            self.replaced.keep(key, replaced);
+        }
+        replaced
     }
 
     /// The compact form of a view: nothing spent, nothing remembered. `None`
@@ -211,12 +278,17 @@ impl Parts {
         let rest = |side| self.rest.get(of(side).rest);
         match slot {
             Slot::Store(side, at) => of(side).stores[at],
+            Slot::Beside(at) => {
+                let place = self.place(before, at);
+                place.meta << STATUS_BITS | place.status as u32
+            }
+            Slot::Peer(at, nth) => self.place(before, at).peer(self.apart.region(nth)).unwrap_or(NO_PEER),
             Slot::Held(side) => rest(side).held,
             Slot::Pd(side) => rest(side).pd,
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
-            Slot::Faces(at) => self.faces_number(after.stores[at]),
+            Slot::Faces(at) => self.faces_number(before.stores[at]),
             Slot::Reports(at) => self.reports_number(before, at),
             Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
             Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
@@ -284,7 +356,7 @@ impl<'a> Seen<'a> {
     /// The replicas of a region, for as long as the state is there.
     pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
         let peer = move |(at, store): (usize, &StoreId)| {
-            self.note_store(at);
+            self.note_peer(at, region);
             self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
         };
         self.parts.stores.iter().enumerate().filter_map(peer)
@@ -300,10 +372,25 @@ impl<'a> Seen<'a> {
         self.note(|side| Slot::Store(side, at));
     }
 
-    fn place_of(&self, store: StoreId) -> Option<usize> {
+    fn note_beside(&self, at: usize) {
+        self.note(|side| match side {
+            Side::Before => self.parts.apart.beside(at),
+            Side::After => Slot::Store(side, at),
+        });
+    }
+
+    fn note_peer(&self, at: usize, region: RegionId) {
+        self.note(|side| match side {
+            Side::Before => self.parts.apart.peer(at, region),
+            Side::After => Slot::Store(side, at),
+        });
+    }
+
+    /// The place of a store, of which what it keeps beside its peers is looked at.
+    fn meta_of(&self, store: StoreId) -> Option<&'a Meta> {
         let at = self.parts.store_place(store)?;
-        self.note_store(at);
-        Some(at)
+        self.note_beside(at);
+        Some(self.parts.meta(self.state, at))
     }
 
     fn driver(&self) -> &'a PlacementDriver {
@@ -357,7 +444,7 @@ impl Seen<'_> {
 
     /// What it is doing.
     pub(crate) fn status_at(&self, at: usize) -> StoreStatus {
-        self.note_store(at);
+        self.note_beside(at);
         self.parts.place(self.state, at).status
     }
 
@@ -392,8 +479,10 @@ impl Cluster for Seen<'_> {
     }
 
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        let at = self.parts.store_place(store);
+        at.iter().for_each(|at| self.note_store(*at));
         let peers = |at| self.parts.place(self.state, at).peers.iter();
-        self.place_of(store).into_iter().flat_map(peers).map(|(region, _)| *region)
+        at.into_iter().flat_map(peers).map(|(region, _)| *region)
     }
 
     fn faces(&self) -> impl Iterator<Item = (RegionId, Cow<'_, Face>)> + '_ {
@@ -401,8 +490,8 @@ impl Cluster for Seen<'_> {
         // few sets of parts then.
         for at in 0..self.parts.stores.len() {
             self.note(|side| match side {
-                Side::Before => Slot::Store(side, at),
-                Side::After => Slot::Faces(at),
+                Side::Before => Slot::Faces(at),
+                Side::After => Slot::Store(side, at),
             });
         }
         let faces = |at: usize| {
@@ -413,7 +502,9 @@ impl Cluster for Seen<'_> {
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        self.parts.peer(self.state, self.place_of(store)?, region)
+        let at = self.parts.store_place(store)?;
+        self.note_peer(at, region);
+        self.parts.peer(self.state, at, region)
     }
 
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
@@ -421,8 +512,7 @@ impl Cluster for Seen<'_> {
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        let place = self.place_of(store);
-        place.into_iter().flat_map(|at| self.parts.meta(self.state, at).ranges.iter().cloned())
+        self.meta_of(store).into_iter().flat_map(|meta| meta.ranges.iter().cloned())
     }
 
     fn held(&self) -> &[Held] {
@@ -431,7 +521,7 @@ impl Cluster for Seen<'_> {
     }
 
     fn parked(&self, store: StoreId) -> &[Held] {
-        self.place_of(store).map_or(&[], |at| &self.parts.meta(self.state, at).parked)
+        self.meta_of(store).map_or(&[], |meta| &meta.parked)
     }
 
     fn pd(&self) -> &PlacementDriver {

@@ -11,7 +11,7 @@ use crate::actions::{Section, offered, sections};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::intern::{Interner, entry};
-use crate::memo::{Memo, Noted, Side, Slot, Slots, Values};
+use crate::memo::{Memo, Noted, REGIONS, Side, Slot, Slots, Values};
 use crate::probes::{Group, universe};
 use crate::rules;
 use crate::state::{Parts, STORES, Seen, State};
@@ -26,20 +26,23 @@ const CHANGES: usize = 4;
 struct Effect {
     /// The number of the outcome.
     outcome: u32,
-    changed: Slots,
-    /// What stands in the changed parts afterwards.
-    written: [u32; CHANGES],
+    changes: Changes,
     recall: Recall,
-    /// The parts at which the rule looked.
-    looked_at: Slots,
+}
+
+/// The parts that a step changes, and what stands there afterwards.
+#[derive(Clone, Copy, Default)]
+struct Changes {
+    count: u8,
+    /// By [`Slot::place`].
+    parts: [u8; CHANGES],
+    values: [u32; CHANGES],
 }
 
 /// The steps that a model has taken, under one set of guards.
 pub(crate) struct Steps {
     /// What an ordinary history carries.
     carried: HistoryParts,
-    /// There is one region and never another.
-    is_single: bool,
     actions: Interner<Action>,
     outcomes: Interner<Outcome>,
     /// Lists of actions, by their numbers.
@@ -61,10 +64,9 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    pub(crate) fn new(carried: HistoryParts, is_single: bool) -> Self {
+    pub(crate) fn new(carried: HistoryParts) -> Self {
         Self {
             carried,
-            is_single,
             actions: Interner::new(),
             outcomes: Interner::new(),
             lists: Interner::new(),
@@ -112,12 +114,12 @@ impl Steps {
         let mut draft = Draft::new(parts, guards, *state);
         let (after, outcome, _) = rules::step_in(&mut draft, self.actions.get(number));
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
-        let (changed, written) = changes(parts, state, &after).ok_or((after, number_of_outcome))?;
         let looked_at = draft.looked_at();
+        let changes = Changes::of(parts, state, &after, looked_at).ok_or((after, number_of_outcome))?;
         let told = (outcome.is_done() && self.is_ordinary(parts, state))
             .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, looked_at));
         let recall = told.map_or(Recall::Open, |told| self.recall(parts, state, told, &after));
-        let effect = Effect { outcome: number_of_outcome, changed, written, recall, looked_at };
+        let effect = Effect { outcome: number_of_outcome, changes, recall };
         let at = self.effects.learn(number, &[], looked_at, values, effect);
         if let (Recall::LooksBack { .. }, Some(at), Some((told, _))) = (recall, at, told) {
             self.retold.learn(0, &[at, state.history], Slots::NONE, values, told);
@@ -264,7 +266,7 @@ impl Steps {
                 let mut looked_at = Some(Slots::NONE);
                 for &number in self.lists.get(group) {
                     let (outcome, slots) = match self.effect(parts, guards, state, &values, number) {
-                        Ok((_, effect)) => (effect.outcome, Some(effect.looked_at)),
+                        Ok((at, effect)) => (effect.outcome, at.map(|at| self.effects.looked_at(at))),
                         Err((_, outcome)) => (outcome, None),
                     };
                     looked_at = looked_at.zip(slots).map(|(all, slots)| all.union(slots));
@@ -296,29 +298,54 @@ impl Steps {
     }
 }
 
-/// The parts in which two states differ, and what stands there in the second;
-/// nothing if they are too many.
-fn changes(parts: &Parts, before: &State, after: &State) -> Option<(Slots, [u32; CHANGES])> {
-    let slots = (0..STORES).map(|at| Slot::Store(Side::Before, at));
-    let slots = slots.chain([Slot::Held(Side::Before), Slot::Pd(Side::Before)]);
-    let (mut changed, mut values) = (Slots::NONE, [0; CHANGES]);
-    for slot in slots {
-        let value = parts.value(after, after, slot);
-        if value != parts.value(before, before, slot) {
-            *values.get_mut(changed.len())? = value;
-            changed = changed.with(slot);
+impl Changes {
+    /// Where two states differ; nothing if that is in too many parts. Of a store of
+    /// which all was looked at all is written, of others what was looked at.
+    fn of(parts: &Parts, before: &State, after: &State, looked_at: Slots) -> Option<Self> {
+        let mut changes = Self::default();
+        for at in (0..STORES).filter(|at| before.stores[*at] != after.stores[*at]) {
+            let whole = Slot::Store(Side::Before, at);
+            let peers = (0..REGIONS).map(|nth| Slot::Peer(at, nth));
+            let some = peers.chain([Slot::Beside(at)]).filter(|part| looked_at.has(*part));
+            let all = looked_at.has(whole).then_some(whole);
+            for part in all.into_iter().chain(some) {
+                changes.note(parts, before, after, part)?;
+            }
         }
+        for part in [Slot::Held(Side::Before), Slot::Pd(Side::Before)] {
+            changes.note(parts, before, after, part)?;
+        }
+        Some(changes)
     }
-    Some((changed, values))
+
+    /// Notes what stands in a part afterwards, if that is something else.
+    fn note(&mut self, parts: &Parts, before: &State, after: &State, part: Slot) -> Option<()> {
+        let value = parts.value(after, after, part);
+        if value != parts.value(before, before, part) {
+            let at = usize::from(self.count);
+            *self.values.get_mut(at)? = value;
+            self.parts[at] = part.place() as u8;
+            self.count += 1;
+        }
+        Some(())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Slot, u32)> {
+        let parts = self.parts.into_iter().map(|part| Slot::of_place(part.into()));
+        parts.zip(self.values).take(self.count.into())
+    }
 }
 
 impl Effect {
     fn on(&self, parts: &Parts, state: &State) -> State {
         let mut after = *state;
         let mut rest = None;
-        for (slot, value) in self.changed.iter().zip(self.written) {
-            match slot {
+        for (part, value) in self.changes.iter() {
+            match part {
                 Slot::Store(_, at) => after.stores[at] = value,
+                Slot::Peer(at, _) | Slot::Beside(at) => {
+                    after.stores[at] = parts.replace(after.stores[at], part, value);
+                }
                 Slot::Held(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).held = value,
                 Slot::Pd(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).pd = value,
                 _ => {}

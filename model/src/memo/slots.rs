@@ -4,9 +4,12 @@ use std::cell::Cell;
 
 use crate::state::STORES;
 
+/// Of so many regions each peer is a part of its own; of others with its store.
+pub(crate) const REGIONS: usize = 3;
+
 /// Parts of a state, or of two: the one before a step and the one after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Slots(pub(super) u64);
+pub(crate) struct Slots(u128);
 
 /// Whose parts are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +23,13 @@ pub(crate) enum Side {
 /// One part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// A store's place.
+    /// A store's place: all that it holds.
     Store(Side, usize),
+    /// What a store is doing and what it keeps beside its peers, before.
+    Beside(usize),
+    /// A store's peer or tombstone of a region, before. The region goes by its number
+    /// among those that are told apart ([`crate::apart`]).
+    Peer(usize, usize),
     /// What is under way.
     Held(Side),
     /// The placement driver.
@@ -32,7 +40,7 @@ pub(crate) enum Slot {
     Spent,
     /// The history, before.
     History,
-    /// What the peers on a store show of themselves after the step ([`rollcall_traces::Face`]).
+    /// What the peers on a store show of themselves, before ([`rollcall_traces::Face`]).
     Faces(usize),
     /// What the leaders on a store report, before ([`crate::report::Reports`]).
     Reports(usize),
@@ -45,16 +53,17 @@ pub(crate) enum Slot {
 }
 
 /// How many kinds of slots there are of which each store has its own.
-const OF_STORES: usize = 5;
+const OF_STORES: usize = 6 + REGIONS;
 
-pub(super) const SLOTS: usize = OF_STORES * STORES + 11;
+pub(crate) const SLOTS: usize = OF_STORES * STORES + 11;
+const _: () = assert!(SLOTS <= 128, "a set of slots fits into 128 bits");
 
 impl Slot {
-    const fn bit(self) -> u64 {
+    const fn bit(self) -> u128 {
         1 << self.place()
     }
 
-    const fn place(self) -> usize {
+    pub(crate) const fn place(self) -> usize {
         const BESIDE: usize = OF_STORES * STORES;
         match self {
             Slot::Store(Side::Before, at) => at,
@@ -62,6 +71,8 @@ impl Slot {
             Slot::Faces(at) => 2 * STORES + at,
             Slot::Reports(at) => 3 * STORES + at,
             Slot::Moved(at) => 4 * STORES + at,
+            Slot::Beside(at) => 5 * STORES + at,
+            Slot::Peer(at, region) => (6 + region) * STORES + at,
             Slot::Held(Side::Before) => BESIDE,
             Slot::Held(Side::After) => BESIDE + 1,
             Slot::Pd(Side::Before) => BESIDE + 2,
@@ -76,7 +87,7 @@ impl Slot {
         }
     }
 
-    fn of_place(place: usize) -> Self {
+    pub(crate) fn of_place(place: usize) -> Self {
         let at = place % STORES;
         match place / STORES {
             0 => Slot::Store(Side::Before, at),
@@ -84,6 +95,8 @@ impl Slot {
             2 => Slot::Faces(at),
             3 => Slot::Reports(at),
             4 => Slot::Moved(at),
+            5 => Slot::Beside(at),
+            kind if kind < OF_STORES => Slot::Peer(at, kind - 6),
             _ => match place - OF_STORES * STORES {
                 0 => Slot::Held(Side::Before),
                 1 => Slot::Held(Side::After),
@@ -120,8 +133,15 @@ impl Slots {
         self.0 & slot.bit() != 0
     }
 
-    pub(crate) fn len(self) -> usize {
-        self.0.count_ones() as usize
+    /// The same parts, without those of stores of which all was looked at.
+    pub(crate) fn settled(self) -> Self {
+        let is_whole = |at: usize| self.has(Slot::Store(Side::Before, at));
+        let of_store = |at: usize| {
+            let peers = (0..REGIONS).map(move |region| Slot::Peer(at, region));
+            peers.chain([Slot::Beside(at)]).fold(Slots::NONE, Slots::with)
+        };
+        let whole = (0..STORES).filter(|at| is_whole(*at)).map(of_store);
+        Self(self.0 & !whole.fold(Slots::NONE, Slots::union).0)
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {

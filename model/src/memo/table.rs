@@ -1,7 +1,7 @@
 //! Tables that are read without a lock, and grow.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The most entries that are kept: those that come first come again most often.
 pub(super) const MOST: usize = (1 << NUMBER_BITS) - 1;
@@ -51,6 +51,53 @@ impl Numbers {
 fn keep_in(table: &[AtomicU64], number: u64) {
     put(table, spread(number), |place| {
         place.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    });
+}
+
+/// A growing map from numbers of 64 bits, none of them 0, to such of 32. Reading
+/// takes no lock. Not every entry is kept.
+pub(crate) struct Numbered {
+    tables: Growing<(AtomicU64, AtomicU32)>,
+    count: AtomicUsize,
+}
+
+impl Numbered {
+    pub(crate) fn new() -> Self {
+        Self { tables: Growing::new(), count: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn get(&self, key: u64) -> Option<u32> {
+        let table = self.tables.newest()?;
+        let found = places(spread(key), table).map(|place| &table[place]);
+        let mut found = found.take_while(|(known, _)| known.load(Ordering::Relaxed) != 0);
+        let (_, value) = found.find(|(known, _)| known.load(Ordering::Relaxed) == key)?;
+        // Whoever brought the key may not have brought the value yet.
+        value.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Keeps an entry; the value is less than 2^32 - 1.
+    pub(crate) fn keep(&self, key: u64, value: u32) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        if count >= MOST {
+            return;
+        }
+        let table = self.tables.table_for(count, |table, last| {
+            let known =
+                last.iter().map(|(key, value)| (key.load(Ordering::Relaxed), value.load(Ordering::Acquire)));
+            known.filter(|(_, value)| *value != 0).for_each(|(key, value)| enter(table, key, value));
+        });
+        enter(table, key, value + 1);
+    }
+}
+
+fn enter(table: &[(AtomicU64, AtomicU32)], key: u64, value: u32) {
+    put(table, spread(key), |(place, of)| {
+        let new = place.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed);
+        let is_its_own = new.is_ok() || new == Err(key);
+        if is_its_own {
+            of.store(value, Ordering::Release);
+        }
+        is_its_own
     });
 }
 
@@ -117,5 +164,16 @@ mod tests {
         let kept = (0..50_000).filter(|n| numbers.has(nth(*n))).count();
         assert!(kept > 49_000, "{kept}");
         assert!((0..50_000).all(|n| !numbers.has(nth(n) + 1_000)));
+    }
+
+    #[test]
+    fn what_is_numbered_keeps_its_number_through_growth() {
+        let numbered = Numbered::new();
+        let nth = |n: u32| (u64::from(n) << 30) | 7;
+        (0..50_000).for_each(|n| numbered.keep(nth(n), n));
+        assert!((0..50_000).all(|n| numbered.get(nth(n)).is_none_or(|number| number == n)));
+        let kept = (0..50_000).filter(|n| numbered.get(nth(*n)).is_some()).count();
+        assert!(kept > 49_000, "{kept}");
+        assert_eq!(numbered.get(nth(50_000)), None);
     }
 }

@@ -11,7 +11,7 @@ use rollcall_traces::{Action, Outcome};
 
 use super::{Effect, Steps};
 use crate::memo::{Noted, Side, Slot, Slots, note};
-use crate::state::{Parts, STORES, State};
+use crate::state::{Parts, STORES, Seen, State};
 
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
@@ -54,11 +54,14 @@ impl Steps {
         looked_at: Slots,
     ) -> (Told, Slots) {
         let noted = Noted::new(Slots::NONE);
-        let told = self.told_anew(parts, before, numbers, after, &noted);
+        // Where the step has looked, it decides what is there afterwards as well.
+        let (was, is) = (parts.noted(before, &noted, Side::Before), parts.noted(after, &noted, Side::Before));
+        let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
         let is_known = |slot: &Slot| match *slot {
-            Slot::Store(_, at) => looked_at.has(Slot::Store(Side::Before, at)),
-            Slot::Held(_) => looked_at.has(Slot::Held(Side::Before)),
-            Slot::Pd(_) => looked_at.has(Slot::Pd(Side::Before)),
+            Slot::Store(..) | Slot::Held(_) | Slot::Pd(_) => looked_at.has(*slot),
+            Slot::Beside(at) | Slot::Peer(at, _) => {
+                looked_at.has(*slot) || looked_at.has(Slot::Store(Side::Before, at))
+            }
             Slot::PdMoved | Slot::Moved(_) => true,
             Slot::Spent
             | Slot::History
@@ -80,7 +83,7 @@ impl Steps {
             let faces = |state| parts.value(state, state, Slot::Faces(at));
             before.stores[at] == after.stores[at] || faces(before) == faces(after)
         };
-        let forgets_nothing = self.is_single && (0..STORES).all(shows_the_same);
+        let forgets_nothing = parts.apart.is_single() && (0..STORES).all(shows_the_same);
         match told {
             (_, beyond) if beyond == HISTORY => Recall::LooksBack { forgets_nothing },
             (Told { history: None, moved }, Slots::NONE) => {
@@ -108,13 +111,13 @@ impl Steps {
     ) -> u32 {
         match (effect.recall, at) {
             (Recall::Stays, _) => before.history,
-            (Recall::Moved(moved), _) => self.forget(parts, before.history, moved, before, after),
+            (Recall::Moved(moved), _) => self.forget(parts, before.history, moved, after),
             (Recall::LooksBack { forgets_nothing }, Some(at)) => {
                 let told = self.retell(parts, before, (at, &effect), action, after);
                 if forgets_nothing && told.history.is_none() {
                     return before.history;
                 }
-                self.forget(parts, told.history.unwrap_or(before.history), told.moved, before, after)
+                self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
             }
             _ => self.remember(parts, before, (action, effect.outcome), after),
         }
@@ -135,24 +138,24 @@ impl Steps {
 
     pub(super) fn remember(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> u32 {
         let told = self.tell(parts, before, numbers, after);
-        self.forget(parts, told.history.unwrap_or(before.history), told.moved, before, after)
+        self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
     }
 
-    fn forget(&self, parts: &Parts, history: u32, moved: u32, before: &State, after: &State) -> u32 {
+    fn forget(&self, parts: &Parts, history: u32, moved: u32, after: &State) -> u32 {
         if self.moved.get(moved).is_empty() {
             return history;
         }
         let more = [moved, history];
-        let values = parts.values_of_step(before, after);
+        let values = parts.values(after);
         if let Some(left) = self.forgotten.known(0, &more, &values) {
             return left;
         }
         let noted = Noted::new(Slots::NONE);
-        let seen = parts.noted(after, &noted, Side::After);
+        let seen = parts.noted(after, &noted, Side::Before);
         // Not all look whether anything is under way. Where nothing is, that is noted
         // for all of them: then they have one set of slots, and one search finds it.
         if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
-            note(&noted, Slot::Held(Side::After));
+            note(&noted, Slot::Held(Side::Before));
         }
         let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
             Cow::Borrowed(_) => history,
@@ -174,7 +177,7 @@ impl Steps {
         let (key, values) = ([at, before.history], parts.values(before));
         self.retold.known(0, &key, &values).unwrap_or_else(|| {
             let numbers = (action, effect.outcome);
-            let (told, beyond) = self.told_within(parts, before, numbers, after, effect.looked_at);
+            let (told, beyond) = self.told_within(parts, before, numbers, after, self.effects.looked_at(at));
             // Of another history it may be asked what depends on more.
             if beyond == HISTORY || beyond == Slots::NONE {
                 self.retold.learn(0, &key, Slots::NONE, &values, told);
@@ -191,7 +194,8 @@ impl Steps {
             return told;
         }
         let noted = Noted::new(Slots::NONE);
-        let told = self.told_anew(parts, before, numbers, after, &noted);
+        let (was, is) = (parts.noted(before, &noted, Side::Before), parts.noted(after, &noted, Side::After));
+        let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
         self.told.learn(action, &more, noted.get(), &values, told);
         told
     }
@@ -199,14 +203,13 @@ impl Steps {
     fn told_anew(
         &self,
         parts: &Parts,
+        (was, is): (&Seen<'_>, &Seen<'_>),
         before: &State,
         (action, outcome): (u32, u32),
-        after: &State,
         noted: &Noted,
     ) -> Told {
         let history = parts.history.get(before.history);
-        let (was, is) = (parts.noted(before, noted, Side::Before), parts.noted(after, noted, Side::After));
-        let told = history.told(&was, self.actions.get(action), self.outcomes.get(outcome), &is);
+        let told = history.told(was, self.actions.get(action), self.outcomes.get(outcome), is);
         // What is told regardless is told so to whoever carries the same.
         if !(told.regardless && self.is_ordinary(parts, before)) {
             note(noted, Slot::History);
