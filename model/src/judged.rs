@@ -1,24 +1,40 @@
 //! States judged by what was judged before.
 //!
-//! Most properties are about one store and the history, or about two stores and
-//! nothing else: such a property holds of a cluster if it holds of each of its
-//! stores with that history, and of each two of them with none
-//! ([`Property::is_of_two_stores`]). The same two stores turn up in thousands of
-//! states, and are judged once. The others are judged by the parts that they
-//! look at.
+//! Most properties are about one store, about one peer and what is remembered of
+//! its region, or about two peers, and nothing else: such a property holds of a
+//! cluster if it holds of each of its stores with nothing remembered, of each peer
+//! with the history, and of each two peers with none ([`Property::is_of_two_peers`]).
+//! The same two peers turn up in thousands of states, and so do the same two stores:
+//! they are judged once. The others are judged by the parts that they look at.
+
+use rollcall_traces::{RegionId, StoreStatus};
+use smallvec::smallvec;
 
 use crate::memo::{Memo, Noted, Numbers, Side, Slots};
 use crate::properties::Property;
-use crate::state::{Parts, STORES, Seen, State};
+use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
 
 /// Which properties broke where, bit n for the nth of the model's.
 pub(crate) struct Judged {
     /// A cluster with nothing in it.
     nothing: State,
-    /// What breaks none of the properties that are of two stores.
+    /// What breaks none of the properties that are of two peers.
     sound: Numbers,
     /// Of the other properties: which are broken, by what all of them look at.
     others: Memo<u64>,
+}
+
+/// What is judged: two things by their numbers, and where they are.
+#[derive(Clone, Copy)]
+enum Pair {
+    /// Two stores.
+    Stores,
+    /// A store and the history.
+    StoreInTime,
+    /// Two peers.
+    Peers,
+    /// A peer and the history.
+    PeerInTime,
 }
 
 impl Judged {
@@ -34,39 +50,80 @@ impl Judged {
         let stores = parts.stores.len();
         let mut broken = 0;
         for one in 0..stores {
-            broken |= self.judge((one, one), state.stores[one], state.history, || {
-                let alone = State { history: state.history, ..self.only(state, &[one]) };
-                breaks(properties, &parts.seen(&alone), Property::is_of_two_stores)
+            let place = state.stores[one];
+            broken |= self.judge(Pair::StoreInTime, (one, one), (place, state.history), || {
+                self.store_in_time(parts, properties, state, one)
             });
             for other in one + 1..stores {
-                broken |= self.judge((one, other), state.stores[one], state.stores[other], || {
-                    let both = self.only(state, &[one, other]);
-                    breaks(properties, &parts.seen(&both), Property::is_of_two_stores)
+                broken |= self.judge(Pair::Stores, (one, other), (place, state.stores[other]), || {
+                    self.stores(parts, properties, state, (one, other))
                 });
             }
         }
         let values = parts.values(state);
         let others = self.others.known(0, &[], &values).unwrap_or_else(|| {
             let noted = Noted::new(Slots::NONE);
-            let seen = parts.noted(state, &noted, Side::After);
-            let others = breaks(properties, &seen, |property| !property.is_of_two_stores());
+            let seen = parts.noted(state, &noted, Side::Before);
+            let others = breaks(properties, &seen, |property| !property.is_of_two_peers());
             self.others.learn(0, &[], noted.get(), &values, others);
             others
         });
         broken | others
     }
 
-    /// Judges, unless it is known to be sound: two stores by their places, or
-    /// one twice, by its place and the history.
+    /// A store with nothing remembered, and each of its peers with the history.
+    fn store_in_time(&self, parts: &Parts, properties: &[Property], state: &State, at: usize) -> u64 {
+        let history = state.history;
+        let mut alone = self.nothing;
+        alone.stores[at] = state.stores[at];
+        let mut broken = self.judge(Pair::StoreInTime, (at, at), (state.stores[at], alone.history), || {
+            breaks(properties, &parts.seen(&alone), Property::is_of_two_peers)
+        });
+        let nobody = State { history, ..self.nothing };
+        broken |= breaks(properties, &parts.seen(&nobody), Property::is_of_two_peers);
+        for &(region, peer) in &parts.place(state, at).peers {
+            broken |= self.judge(Pair::PeerInTime, (at, at), (peer, history), || {
+                let mut lone = nobody;
+                lone.stores[at] = lone_peer(parts, region, peer);
+                breaks(properties, &parts.seen(&lone), Property::is_of_two_peers)
+            });
+        }
+        broken
+    }
+
+    /// Each peer of a store with each peer of another.
+    fn stores(
+        &self,
+        parts: &Parts,
+        properties: &[Property],
+        state: &State,
+        (one, other): (usize, usize),
+    ) -> u64 {
+        let mut broken = 0;
+        for &(region, peer) in &parts.place(state, one).peers {
+            for &(second_region, second) in &parts.place(state, other).peers {
+                broken |= self.judge(Pair::Peers, (one, other), (peer, second), || {
+                    let mut both = self.nothing;
+                    both.stores[one] = lone_peer(parts, region, peer);
+                    both.stores[other] = lone_peer(parts, second_region, second);
+                    breaks(properties, &parts.seen(&both), Property::is_of_two_peers)
+                });
+            }
+        }
+        broken
+    }
+
+    /// Judges, unless it is known to be sound.
     fn judge(
         &self,
+        pair: Pair,
         (one, other): (usize, usize),
-        first: u32,
-        second: u32,
+        (first, second): (u32, u32),
         judge: impl FnOnce() -> u64,
     ) -> u64 {
-        // 1 + 3 + 3 bits, and 28 for each number; a larger one is not kept.
-        let number = (1 << 62 | one << 59 | other << 56) as u64 | u64::from(first) << 28 | u64::from(second);
+        // 3 + 3 + 2 bits, and 28 for each number; a larger one is not kept.
+        let kind = ((pair as usize) << 6 | one << 3 | other) as u64;
+        let number = kind << 56 | u64::from(first) << 28 | u64::from(second);
         let fits = first >> 28 == 0 && second >> 28 == 0;
         if fits && self.sound.has(number) {
             return 0;
@@ -77,13 +134,13 @@ impl Judged {
         }
         broken
     }
+}
 
-    /// The cluster with nothing but these of its stores.
-    fn only(&self, state: &State, places: &[usize]) -> State {
-        let mut only = self.nothing;
-        places.iter().for_each(|&at| only.stores[at] = state.stores[at]);
-        only
-    }
+/// The number of a store that has this peer alone, and its index.
+fn lone_peer(parts: &Parts, region: RegionId, peer: u32) -> u32 {
+    let ranges = index_of([parts.peers.get(peer)].into_iter());
+    let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
+    parts.places.intern(Place { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 
 /// The judged ones of the properties that a cluster breaks.

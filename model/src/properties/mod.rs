@@ -192,11 +192,12 @@ properties! {
 }
 
 impl Property {
-    /// Whether each thing that it says is about one store and the history, or
-    /// about two stores (or one) and nothing else. Then it holds of a cluster if
-    /// it holds of each of the stores with that history, and of every two of
-    /// them with none; unless a store was abandoned.
-    pub fn is_of_two_stores(self) -> bool {
+    /// Whether each thing that it says is about one store, or about one peer and what
+    /// is remembered of its region, or about two peers, or about a breach that was
+    /// latched. Then it holds of a cluster if it holds of each of the stores with
+    /// nothing remembered, of each peer with the history, and of every two peers
+    /// with none; unless a store was abandoned.
+    pub fn is_of_two_peers(self) -> bool {
         !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::DriverView)
     }
 
