@@ -36,9 +36,19 @@ impl Apart {
     /// The part in which a peer or tombstone of the region is, or that there is none.
     pub(crate) fn peer(&self, at: usize, region: RegionId) -> Slot {
         match self.number(region) {
-            Some(nth) => Slot::Peer(at, nth),
-            None => Slot::Store(Side::Before, at),
+            Some(nth) if !self.is_single => Slot::Peer(at, nth),
+            _ => Slot::Store(Side::Before, at),
         }
+    }
+
+    /// The part that this is of what its face is, or that there is none.
+    pub(crate) fn face(&self, at: usize, region: RegionId) -> Slot {
+        self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Face(at, nth))
+    }
+
+    /// The same of what it reports.
+    pub(crate) fn report(&self, at: usize, region: RegionId) -> Slot {
+        self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Report(at, nth))
     }
 
     /// The part in which that is which a store holds beside its peers.
@@ -53,9 +63,6 @@ impl Apart {
 
     /// The number of a region, if it has one or there is one left.
     fn number(&self, region: RegionId) -> Option<usize> {
-        if self.is_single {
-            return None;
-        }
         self.regions.iter().position(|known| match known.load(Ordering::Relaxed) {
             0 => {
                 let new = known.compare_exchange(0, region, Ordering::Relaxed, Ordering::Relaxed);

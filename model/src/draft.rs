@@ -13,7 +13,7 @@ use rollcall_traces::{
 
 use crate::guard::{Guard, GuardSet};
 use crate::memo::{Noted, Side, Slot, Slots, note};
-use crate::report::Reports;
+use crate::report::Report;
 use crate::rules;
 use crate::state::{Meta, Parts, Rest, State};
 
@@ -269,12 +269,12 @@ impl<'m> Draft<'m> {
         self.parts.place(&self.before, at).status == StoreStatus::Up
     }
 
-    /// What the leaders on the store report, as it was before the step.
-    pub(crate) fn reports(&self, store: StoreId) -> Result<&'m Reports, Reason> {
+    /// What the store's peer of `region` reports, as it was before the step.
+    pub(crate) fn report(&self, store: StoreId, region: RegionId) -> Result<&'m Report, Reason> {
         let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
         debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
-        note(&self.looked_at, Slot::Reports(at));
-        Ok(self.parts.reports(&self.before, at))
+        note(&self.looked_at, self.parts.apart.report(at, region));
+        self.parts.report(&self.before, at, region).as_ref().map_err(|reason| *reason)
     }
 
     /// The live peer of `region` on a store that runs.

@@ -6,34 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_traces::{Member, Peer, PeerId, Reason, Region, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{Member, Peer, PeerId, Reason, Region, StoreId, StoreStatus};
 
 use crate::draft::{is_live, member_of_own_region};
-
-/// What a store says to whoever asks for its leaders' reports: of each region of
-/// which it has a live peer, what that reports, if it leads. Nothing if the store
-/// does not run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Reports(Option<Vec<(RegionId, Option<Report>)>>);
-
-impl Reports {
-    pub(crate) fn of<'a>(
-        store: StoreId,
-        status: StoreStatus,
-        peers: impl Iterator<Item = (RegionId, &'a Peer)>,
-    ) -> Self {
-        let live = peers.filter(|(_, peer)| is_live(peer));
-        let reports = || live.map(|(region, peer)| (region, Report::of(peer, store))).collect();
-        Self((status == StoreStatus::Up).then(reports))
-    }
-
-    /// What the leader of `region` reports.
-    pub(crate) fn leader(&self, region: RegionId) -> Result<&Report, Reason> {
-        let reports = self.0.as_ref().ok_or(Reason::StoreDown)?;
-        let (_, report) = reports.iter().find(|(of, _)| *of == region).ok_or(Reason::RegionNotFound)?;
-        report.as_ref().ok_or(Reason::NotLeader)
-    }
-}
 
 /// What a leader says of its region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,12 +21,20 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What the peer says; nothing unless it leads.
-    fn of(peer: &Peer, store: StoreId) -> Option<Self> {
-        let leading = peer.leading.as_ref()?;
+    /// What whoever asks `store` for the report of a region hears of the peer or
+    /// tombstone that is there.
+    ///
+    /// # Errors
+    /// The store does not run, has no live peer of it, or has one that does not lead.
+    pub(crate) fn of(store: StoreId, status: StoreStatus, peer: Option<&Peer>) -> Result<Self, Reason> {
+        if status != StoreStatus::Up {
+            return Err(Reason::StoreDown);
+        }
+        let peer = peer.filter(|peer| is_live(peer)).ok_or(Reason::RegionNotFound)?;
+        let leading = peer.leading.as_ref().ok_or(Reason::NotLeader)?;
         let behind = |id: &PeerId, matched: u64| *id != peer.id && matched < peer.log.truncated.index;
         let pending = leading.matched.iter().filter(|(id, matched)| behind(id, **matched));
-        Some(Self {
+        Ok(Self {
             from: member_of_own_region(peer, store),
             term: peer.term,
             region: peer.region.clone(),
@@ -82,17 +65,16 @@ mod tests {
         peer
     }
 
-    fn reports(status: StoreStatus, peers: &[(RegionId, Peer)]) -> Reports {
-        Reports::of(1, status, peers.iter().map(|(region, peer)| (*region, peer)))
+    fn of(status: StoreStatus, peer: &Peer) -> Result<Report, Reason> {
+        Report::of(1, status, Some(peer))
     }
 
     #[test]
     fn pending_is_whom_a_snapshot_alone_can_bring_further() {
         for (matched, pending) in [([8, 9], vec![]), ([7, 8], vec![2]), ([0, 7], vec![2, 3])] {
-            let peers = [(1, leader(matched))];
-            let reports = reports(StoreStatus::Up, &peers);
-            let report = reports.leader(1).unwrap();
-            assert_eq!((report.from.id, report.term, &report.region), (LEADER, 7, &peers[0].1.region));
+            let leader = leader(matched);
+            let report = of(StoreStatus::Up, &leader).unwrap();
+            assert_eq!((report.from.id, report.term, report.region), (LEADER, 7, leader.region));
             assert_eq!(report.pending, pending.into_iter().collect());
         }
     }
@@ -101,24 +83,22 @@ mod tests {
     fn who_does_not_lead_here_says_why() {
         let follower = Peer { leading: None, ..leader([8, 8]) };
         let tombstone = Peer::blank(FOLLOWER, PeerState::Tombstone, Region::unknown(3));
-        let peers = [(1, leader([8, 8])), (2, follower), (3, tombstone)];
-        let up = reports(StoreStatus::Up, &peers);
-        assert!(up.leader(1).is_ok());
-        assert_eq!(up.leader(2), Err(Reason::NotLeader));
-        assert_eq!(up.leader(3), Err(Reason::RegionNotFound));
-        assert_eq!(up.leader(4), Err(Reason::RegionNotFound));
+        assert!(of(StoreStatus::Up, &leader([8, 8])).is_ok());
+        assert_eq!(of(StoreStatus::Up, &follower), Err(Reason::NotLeader));
+        assert_eq!(of(StoreStatus::Up, &tombstone), Err(Reason::RegionNotFound));
+        assert_eq!(Report::of(1, StoreStatus::Up, None), Err(Reason::RegionNotFound));
         for status in [StoreStatus::Down, StoreStatus::Destroyed] {
-            assert_eq!(reports(status, &peers).leader(1), Err(Reason::StoreDown));
+            assert_eq!(of(status, &leader([8, 8])), Err(Reason::StoreDown));
         }
     }
 
-    /// What a report does not show does not tell two stores apart.
+    /// What a report does not show does not tell two peers apart.
     #[test]
     fn logs_and_who_follows_are_no_part_of_a_report() {
-        let quiet = reports(StoreStatus::Up, &[(1, leader([8, 8]))]);
+        let quiet = of(StoreStatus::Up, &leader([8, 8]));
         let busy = Peer { commit: 12, applied: 11, vote: 3, ..leader([12, 10]) };
-        assert_eq!(reports(StoreStatus::Up, &[(1, busy)]), quiet);
+        assert_eq!(of(StoreStatus::Up, &busy), quiet);
         let newer = Peer { term: 8, ..leader([8, 8]) };
-        assert_ne!(reports(StoreStatus::Up, &[(1, newer)]), quiet);
+        assert_ne!(of(StoreStatus::Up, &newer), quiet);
     }
 }

@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 
 use rollcall_traces::{
-    Action, Budgets, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver, RangeEntry,
-    Region, RegionId, Scope, Store, StoreId, StoreStatus, View,
+    Action, Budgets, Claim, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver, RangeEntry,
+    Reason, Region, RegionId, Scope, Store, StoreId, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
@@ -18,7 +18,7 @@ use crate::actions;
 use crate::apart::Apart;
 use crate::intern::{Column, Interner};
 use crate::memo::{Noted, Numbered, Side, Slot, Values, note};
-use crate::report::Reports;
+use crate::report::Report;
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
@@ -127,14 +127,17 @@ pub(crate) struct Parts {
     replaced: Numbered,
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
-    /// What the peers of a place show.
-    faces: Interner<Vec<(RegionId, Face)>>,
-    /// The number of that, by the number of the place.
+    faces: Interner<Face>,
+    /// The number of its face, by the number of a peer.
     faces_of: Column,
-    /// What the leaders on a place report.
-    reports: Interner<Reports>,
-    /// The number of that, by the number of the place.
+    /// What a peer on a store reports, or why it reports nothing.
+    reports: Interner<Result<Report, Reason>>,
+    /// The number of that, by the store's place and the number of a peer, if the store runs.
     reports_of: [Column; STORES],
+    /// Which keys the peers of a place say to be theirs.
+    claims: Interner<Vec<Claim>>,
+    /// The number of that, by the number of the place.
+    claims_of: Column,
     pub(crate) drivers: Interner<PlacementDriver>,
     pub(crate) held: Interner<Vec<Held>>,
     pub(crate) spent: Interner<Budgets>,
@@ -168,6 +171,8 @@ impl Parts {
             faces_of: Column::new(),
             reports: Interner::new(),
             reports_of: std::array::from_fn(|_| Column::new()),
+            claims: Interner::new(),
+            claims_of: Column::new(),
             drivers: Interner::new(),
             held: Interner::new(),
             spent: Interner::new(),
@@ -288,8 +293,12 @@ impl Parts {
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
-            Slot::Faces(at) => self.faces_number(before.stores[at]),
-            Slot::Reports(at) => self.reports_number(before, at),
+            Slot::Face(at, nth) => {
+                let peer = self.place(before, at).peer(self.apart.region(nth));
+                peer.map_or(NO_PEER, |peer| self.face_number(peer))
+            }
+            Slot::Report(at, nth) => self.report_number(before, at, self.apart.region(nth)),
+            Slot::Claims(at) => self.claims_number(before.stores[at]),
             Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
             Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
             Slot::Statuses(side) => {
@@ -309,24 +318,38 @@ impl Parts {
         self.rest.intern(Rest { spent: self.spent.intern(spent), ..known })
     }
 
-    fn faces_number(&self, place: u32) -> u32 {
-        self.faces_of.get_or(place, || {
+    /// The regions of the peers on a store, with the numbers of their faces.
+    pub(crate) fn faces_on(&self, state: &State, at: usize) -> impl Iterator<Item = (RegionId, u32)> {
+        self.place(state, at).peers.iter().map(|(region, peer)| (*region, self.face_number(*peer)))
+    }
+
+    fn face_number(&self, peer: u32) -> u32 {
+        self.faces_of.get_or(peer, || self.faces.intern(Face::of(self.peers.get(peer))))
+    }
+
+    /// What a store's peer of the region reports.
+    pub(crate) fn report(&self, state: &State, at: usize, region: RegionId) -> &Result<Report, Reason> {
+        self.reports.get(self.report_number(state, at, region))
+    }
+
+    fn report_number(&self, state: &State, at: usize, region: RegionId) -> u32 {
+        let place = self.place(state, at);
+        let report = |peer: Option<u32>| {
+            let peer = peer.map(|peer| self.peers.get(peer));
+            self.reports.intern(Report::of(self.stores[at], place.status, peer))
+        };
+        match place.peer(region) {
+            Some(peer) if place.status == StoreStatus::Up => {
+                self.reports_of[at].get_or(peer, || report(Some(peer)))
+            }
+            peer => report(peer),
+        }
+    }
+
+    fn claims_number(&self, place: u32) -> u32 {
+        self.claims_of.get_or(place, || {
             let peers = &self.places.get(place).peers;
-            let face = |(region, id): &(RegionId, u32)| (*region, Face::of(self.peers.get(*id)));
-            self.faces.intern(peers.iter().map(face).collect())
-        })
-    }
-
-    /// What the leaders on a store report.
-    pub(crate) fn reports(&self, state: &State, at: usize) -> &Reports {
-        self.reports.get(self.reports_number(state, at))
-    }
-
-    fn reports_number(&self, state: &State, at: usize) -> u32 {
-        self.reports_of[at].get_or(state.stores[at], || {
-            let place = self.place(state, at);
-            let peers = place.peers.iter().map(|(region, id)| (*region, self.peers.get(*id)));
-            self.reports.intern(Reports::of(self.stores[at], place.status, peers))
+            self.claims.intern(peers.iter().flat_map(|(_, id)| Claim::of(self.peers.get(*id))).collect())
         })
     }
 }
@@ -485,20 +508,39 @@ impl Cluster for Seen<'_> {
         at.into_iter().flat_map(peers).map(|(region, _)| *region)
     }
 
-    fn faces(&self) -> impl Iterator<Item = (RegionId, Cow<'_, Face>)> + '_ {
+    fn faces(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> + '_ {
         // All at once, though the first may be enough: of one question there are
         // few sets of parts then.
         for at in 0..self.parts.stores.len() {
             self.note(|side| match side {
-                Side::Before => Slot::Faces(at),
+                Side::Before => self.parts.apart.face(at, region),
                 Side::After => Slot::Store(side, at),
             });
         }
-        let faces = |at: usize| {
-            let number = self.parts.faces_number(self.state.stores[at]);
-            self.parts.faces.get(number).iter().map(|(region, face)| (*region, Cow::Borrowed(face)))
+        let peer = move |at: usize| self.parts.place(self.state, at).peer(region);
+        let face = |peer: u32| Cow::Borrowed(self.parts.faces.get(self.parts.face_number(peer)));
+        (0..self.parts.stores.len()).filter_map(peer).map(face)
+    }
+
+    fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        for at in 0..self.parts.stores.len() {
+            self.note(|side| match side {
+                Side::Before => Slot::Claims(at),
+                Side::After => Slot::Store(side, at),
+            });
+        }
+        let claims = |at: usize| {
+            let number = self.parts.claims_number(self.state.stores[at]);
+            self.parts.claims.get(number).iter().map(Cow::Borrowed)
         };
-        (0..self.parts.stores.len()).flat_map(faces)
+        (0..self.parts.stores.len()).flat_map(claims)
+    }
+
+    fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        // Where there is one region nothing is looked at.
+        let is_alone = self.parts.apart.is_single() && self.parts.founded == [region];
+        let claims = (!is_alone).then(|| self.claims());
+        claims.into_iter().flatten().filter(move |claim| claim.region != region)
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::driver::PlacementDriver;
-use crate::face::Face;
+use crate::face::{Claim, Face};
 use crate::region::{RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 
@@ -32,10 +32,20 @@ pub trait Cluster {
         self.regions().filter(move |region| self.peer(store, *region).is_some())
     }
 
-    /// The face of every peer or tombstone, with the region that it belongs to.
-    fn faces(&self) -> impl Iterator<Item = (RegionId, Cow<'_, Face>)> + '_ {
-        let of = |region| self.replicas(region).map(move |(_, peer)| (region, Cow::Owned(Face::of(peer))));
+    /// The face of every peer or tombstone of `region`.
+    fn faces(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> + '_ {
+        self.replicas(region).map(|(_, peer)| Cow::Owned(Face::of(peer)))
+    }
+
+    /// Which keys who says to be which region's.
+    fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        let of = |region| self.replicas(region).flat_map(|(_, peer)| Claim::of(peer).map(Cow::Owned));
         self.regions().flat_map(of)
+    }
+
+    /// The same of the peers of other regions than this.
+    fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        self.claims().filter(move |claim| claim.region != region)
     }
 
     /// A name for all that a store shows, its peers with it, if there is one: two

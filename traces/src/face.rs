@@ -37,6 +37,56 @@ pub struct Extent {
     pub range: KeyRange,
 }
 
+/// That a region has these keys, as some peer or tombstone of it says.
+///
+/// It is little of a [`Face`] and changes seldom: not when members change, nor when
+/// anything is written or elected.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The region's id.
+    pub region: RegionId,
+    /// The version of its epoch: of two claims to a key the one with the higher is newer.
+    pub version: u64,
+    /// The keys.
+    pub range: KeyRange,
+    /// Who says so.
+    pub by: Claimant,
+}
+
+/// Who says which keys are its region's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Claimant {
+    /// An initialised peer.
+    Peer,
+    /// A snapshot that a peer is yet to apply.
+    Snapshot,
+    /// A tombstone: it had them last.
+    Tombstone,
+    /// The tombstone of a peer that a merge ended: another region has them since.
+    MergedAway,
+}
+
+impl Claim {
+    /// What a peer or tombstone says, and the snapshot that it is yet to apply.
+    pub fn of(peer: &Peer) -> impl Iterator<Item = Self> {
+        let face = Face::of(peer);
+        let by = match face.state {
+            PeerState::Normal | PeerState::Merging => Some(Claimant::Peer),
+            PeerState::Tombstone if face.merged_away => Some(Claimant::MergedAway),
+            PeerState::Tombstone if face.shows_epoch() => Some(Claimant::Tombstone),
+            PeerState::Tombstone | PeerState::Uninitialised => None,
+        };
+        let own = by.map(|by| (face.extent, by));
+        let waiting = face.snapshot.map(|extent| (extent, Claimant::Snapshot));
+        own.into_iter().chain(waiting).map(|(extent, by)| Self {
+            region: extent.region,
+            version: extent.epoch.version,
+            range: extent.range,
+            by,
+        })
+    }
+}
+
 impl Face {
     /// The face of a peer or tombstone.
     pub fn of(peer: &Peer) -> Self {

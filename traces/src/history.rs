@@ -495,14 +495,9 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// The peers and tombstones of `region`.
-fn faces_of(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
-    cluster.faces().filter(move |(of, _)| *of == region).map(|(_, face)| face)
-}
-
 /// The initialised peers of `region`, running or not.
 fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
-    faces_of(cluster, region).filter(|peer| peer.is_initialised())
+    cluster.faces(region).filter(|peer| peer.is_initialised())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

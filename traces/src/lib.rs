@@ -36,7 +36,7 @@ pub use driver::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
     Purpose, Seat, StoreState, WaitingOperator,
 };
-pub use face::{Extent, Face};
+pub use face::{Claim, Claimant, Extent, Face};
 pub use file::{
     Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
     Verdict, VerdictResult, Writer,

@@ -6,7 +6,7 @@ mod driver;
 use std::fmt;
 
 use crate::action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
-use crate::face::Extent;
+use crate::face::Claim;
 use crate::outcome::{Outcome, Reason, Returned};
 use crate::region::{KeyRange, Member, MemberRole, Region};
 use crate::view::{Held, LogPosition, Message, PeerState, Role, StoreStatus};
@@ -247,10 +247,10 @@ impl fmt::Display for Region {
     }
 }
 
-impl fmt::Display for Extent {
+impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyRange { start, end } = &self.range;
-        write!(f, "region {} [{start}, {end}) epoch {}", self.region, self.epoch)
+        write!(f, "region {} [{start}, {end}) version {}", self.region, self.version)
     }
 }
 

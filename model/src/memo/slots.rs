@@ -40,10 +40,12 @@ pub(crate) enum Slot {
     Spent,
     /// The history, before.
     History,
-    /// What the peers on a store show of themselves, before ([`rollcall_traces::Face`]).
-    Faces(usize),
-    /// What the leaders on a store report, before ([`crate::report::Reports`]).
-    Reports(usize),
+    /// What that peer shows of itself ([`rollcall_traces::Face`]).
+    Face(usize, usize),
+    /// What it reports, if it leads ([`crate::report::Report`]).
+    Report(usize, usize),
+    /// Which keys the peers on a store say to be theirs, before ([`rollcall_traces::Claim`]).
+    Claims(usize),
     /// Whether a store is another one after the step.
     Moved(usize),
     /// What the stores are doing: up, down, destroyed.
@@ -52,8 +54,12 @@ pub(crate) enum Slot {
     Regions(Side),
 }
 
+// Of each store there are five slots, and three more for each of the regions.
+const PEERS: usize = 5;
+const FACES: usize = PEERS + REGIONS;
+const REPORTS: usize = FACES + REGIONS;
 /// How many kinds of slots there are of which each store has its own.
-const OF_STORES: usize = 6 + REGIONS;
+const OF_STORES: usize = REPORTS + REGIONS;
 
 pub(crate) const SLOTS: usize = OF_STORES * STORES + 11;
 const _: () = assert!(SLOTS <= 128, "a set of slots fits into 128 bits");
@@ -68,11 +74,12 @@ impl Slot {
         match self {
             Slot::Store(Side::Before, at) => at,
             Slot::Store(Side::After, at) => STORES + at,
-            Slot::Faces(at) => 2 * STORES + at,
-            Slot::Reports(at) => 3 * STORES + at,
-            Slot::Moved(at) => 4 * STORES + at,
-            Slot::Beside(at) => 5 * STORES + at,
-            Slot::Peer(at, region) => (6 + region) * STORES + at,
+            Slot::Moved(at) => 2 * STORES + at,
+            Slot::Beside(at) => 3 * STORES + at,
+            Slot::Claims(at) => 4 * STORES + at,
+            Slot::Peer(at, region) => (PEERS + region) * STORES + at,
+            Slot::Face(at, region) => (FACES + region) * STORES + at,
+            Slot::Report(at, region) => (REPORTS + region) * STORES + at,
             Slot::Held(Side::Before) => BESIDE,
             Slot::Held(Side::After) => BESIDE + 1,
             Slot::Pd(Side::Before) => BESIDE + 2,
@@ -92,11 +99,12 @@ impl Slot {
         match place / STORES {
             0 => Slot::Store(Side::Before, at),
             1 => Slot::Store(Side::After, at),
-            2 => Slot::Faces(at),
-            3 => Slot::Reports(at),
-            4 => Slot::Moved(at),
-            5 => Slot::Beside(at),
-            kind if kind < OF_STORES => Slot::Peer(at, kind - 6),
+            2 => Slot::Moved(at),
+            3 => Slot::Beside(at),
+            4 => Slot::Claims(at),
+            kind if kind < FACES => Slot::Peer(at, kind - PEERS),
+            kind if kind < REPORTS => Slot::Face(at, kind - FACES),
+            kind if kind < OF_STORES => Slot::Report(at, kind - REPORTS),
             _ => match place - OF_STORES * STORES {
                 0 => Slot::Held(Side::Before),
                 1 => Slot::Held(Side::After),

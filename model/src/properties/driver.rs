@@ -167,8 +167,7 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
     for (&region, KnownRegion { region: believed, .. }) in &cluster.pd().regions {
         let wrong = |what: String| Err(Violation::new(Property::DriverView, region, what));
         let epoch = believed.epoch;
-        let faces = || cluster.faces().filter(move |(of, _)| *of == region).map(|(_, face)| face);
-        let shown = faces().filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
+        let shown = cluster.faces(region).filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
         // A tombstone in whose place a peer has yet to be initialised.
         let hidden = history.region(region).destroyed.values().map(|destroyed| destroyed.epoch);
         let is_known = shown.chain(hidden).any(|shown| !shown.is_stale_against(&epoch));
@@ -176,7 +175,7 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
             return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
         }
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
-        let replicas = faces().filter(|face| face.is_initialised());
+        let replicas = cluster.faces(region).filter(|face| face.is_initialised());
         if let Some(other) = replicas.map(|face| face.extent.epoch).find(beside) {
             let who = cluster.replicas(region).find(|(_, peer)| peer.region.epoch == other);
             let store = who.map_or(0, |(store, _)| store);

@@ -4,7 +4,7 @@
 //!
 //! Left out: what a store's range index says of it, see `stores`.
 
-use rollcall_traces::{Cluster, Extent, History, Peer, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{Claim, Claimant, Cluster, History, Peer, RegionId, StoreId, StoreStatus};
 
 use super::{Few, Property, Violation, is_initialised};
 
@@ -61,7 +61,7 @@ pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
     if cluster.stores().any(|(_, status)| status == StoreStatus::Destroyed) {
         return Ok(());
     }
-    let newest = newest_extents(cluster);
+    let newest = newest_claims(cluster);
     for (at, one) in newest.iter().enumerate() {
         if let Some(other) = newest[at + 1..].iter().find(|other| one.range.overlaps(&other.range)) {
             let what = format!("it is now {one} and shares a key with {other}");
@@ -73,38 +73,37 @@ pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
 
 /// Goes from range to range, each of which begins where the last one ends.
 /// They are disjoint, so each step goes further, or there is none.
-fn covered(newest: &[Extent]) -> Result<(), Violation> {
-    let mut last: Option<&Extent> = None;
+fn covered(newest: &[Claim]) -> Result<(), Violation> {
+    let mut last: Option<&Claim> = None;
     for _ in newest {
-        let from = last.map_or(&[][..], |extent| extent.range.end.as_bytes());
-        match newest.iter().find(|extent| extent.range.start.as_bytes() == from) {
-            Some(extent) if extent.range.end.is_empty() => return Ok(()),
-            Some(extent) => last = Some(extent),
+        let from = last.map_or(&[][..], |claim| claim.range.end.as_bytes());
+        match newest.iter().find(|claim| claim.range.start.as_bytes() == from) {
+            Some(claim) if claim.range.end.is_empty() => return Ok(()),
+            Some(claim) => last = Some(claim),
             None => break,
         }
     }
     let (region, from) =
-        last.map_or((0, "first".to_owned()), |extent| (extent.region, extent.range.end.to_string()));
+        last.map_or((0, "first".to_owned()), |claim| (claim.region, claim.range.end.to_string()));
     let what = format!("no region has the keys from the {from} on");
     Err(Violation::new(Property::RangeCover, region, what))
 }
 
-/// The newest extents of the regions that were not merged away, by region.
-fn newest_extents<C: Cluster>(cluster: &C) -> Vec<Extent> {
-    let mut newest: Vec<Extent> = Vec::new();
-    for (_, face) in cluster.faces().filter(|(_, face)| face.shows_epoch()) {
-        match newest.iter_mut().find(|known| known.region == face.extent.region) {
-            Some(known) if known.epoch.version < face.extent.epoch.version => *known = face.extent.clone(),
+/// The newest claims of the regions that were not merged away, by region.
+fn newest_claims<C: Cluster>(cluster: &C) -> Vec<Claim> {
+    let mut newest: Vec<Claim> = Vec::new();
+    for claim in cluster.claims().filter(|claim| claim.by != Claimant::Snapshot) {
+        match newest.iter_mut().find(|known| known.region == claim.region) {
+            Some(known) if known.version < claim.version => *known = claim.into_owned(),
             Some(_) => {}
-            None => newest.push(face.extent.clone()),
+            None => newest.push(claim.into_owned()),
         }
     }
-    let ended = |extent: &Extent| {
-        let mut faces = cluster.faces().filter(|(region, face)| *region == extent.region && face.merged_away);
-        faces.any(|(_, face)| face.extent.epoch.version >= extent.epoch.version)
+    let ends = |claim: &Claim, known: &Claim| {
+        claim.by == Claimant::MergedAway && claim.region == known.region && claim.version >= known.version
     };
-    newest.retain(|extent| !ended(extent));
-    newest.sort_by_key(|extent| extent.region);
+    newest.retain(|known| !cluster.claims().any(|claim| ends(&claim, known)));
+    newest.sort_by_key(|claim| claim.region);
     newest
 }
 

@@ -65,8 +65,9 @@ impl Steps {
             Slot::PdMoved | Slot::Moved(_) => true,
             Slot::Spent
             | Slot::History
-            | Slot::Faces(_)
-            | Slot::Reports(_)
+            | Slot::Face(..)
+            | Slot::Report(..)
+            | Slot::Claims(_)
             | Slot::Statuses(_)
             | Slot::Regions(_) => false,
         };
@@ -80,8 +81,7 @@ impl Steps {
         // forgotten before. Of several regions that is not so, for one is looked at
         // when a peer of it moves, though another's face may be what matters.
         let shows_the_same = |at: usize| {
-            let faces = |state| parts.value(state, state, Slot::Faces(at));
-            before.stores[at] == after.stores[at] || faces(before) == faces(after)
+            before.stores[at] == after.stores[at] || parts.faces_on(before, at).eq(parts.faces_on(after, at))
         };
         let forgets_nothing = parts.apart.is_single() && (0..STORES).all(shows_the_same);
         match told {
@@ -145,9 +145,9 @@ impl Steps {
         if self.moved.get(moved).is_empty() {
             return history;
         }
-        let more = [moved, history];
+        let more = [history];
         let values = parts.values(after);
-        if let Some(left) = self.forgotten.known(0, &more, &values) {
+        if let Some(left) = self.forgotten.known(moved, &more, &values) {
             return left;
         }
         let noted = Noted::new(Slots::NONE);
@@ -161,7 +161,7 @@ impl Steps {
             Cow::Borrowed(_) => history,
             Cow::Owned(left) => parts.history.intern(left),
         };
-        self.forgotten.learn(0, &more, noted.get(), &values, left);
+        self.forgotten.learn(moved, &more, noted.get(), &values, left);
         left
     }
 

@@ -2,10 +2,10 @@
 //! may be born once more on a store that is behind.
 
 use super::merges::is_merged_away;
-use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, faces_of, initialised};
+use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, initialised};
 use crate::cluster::Cluster;
-use crate::face::{Extent, Face};
-use crate::region::{Key, Region, RegionId, StoreId};
+use crate::face::{Claim, Claimant};
+use crate::region::{Key, KeyRange, Region, RegionId, StoreId};
 use crate::view::{Message, Peer};
 
 impl Fold<'_> {
@@ -94,20 +94,21 @@ pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option
 /// What overlaps the newest range of `region` under an older version is such
 /// an ancestor: versions along the line of owners of one key only rise.
 pub(super) fn may_be_born(cluster: &impl Cluster, region: RegionId) -> bool {
-    let metas = faces_of(cluster, region).filter(|peer| peer.shows_epoch());
+    let metas = cluster.faces(region).filter(|peer| peer.shows_epoch());
     let newest = metas.map(|peer| peer.into_owned().extent).max_by_key(|extent| extent.epoch.version);
-    let brings = |extent: &Extent| {
-        extent.region != region
-            && newest.as_ref().is_none_or(|newest| {
-                extent.epoch.version < newest.epoch.version && extent.range.overlaps(&newest.range)
-            })
+    let is_ancestor = |version: u64, range: &KeyRange| {
+        newest.as_ref().is_none_or(|newest| version < newest.epoch.version && range.overlaps(&newest.range))
     };
-    let by_peer = |peer: &Face| {
-        peer.is_initialised() && brings(&peer.extent) || peer.snapshot.as_ref().is_some_and(brings)
+    let brings = |claim: &Claim| match claim.by {
+        Claimant::Peer | Claimant::Snapshot => is_ancestor(claim.version, &claim.range),
+        Claimant::Tombstone | Claimant::MergedAway => false,
     };
-    cluster.faces().any(|(other, peer)| other != region && by_peer(&peer))
+    cluster.claims_beside(region).any(|claim| brings(&claim))
         || cluster.held().iter().any(|held| match &held.message {
-            Message::Snapshot(snapshot) => brings(&Extent::of(&snapshot.region)),
+            Message::Snapshot(snapshot) => {
+                let sent = &snapshot.region;
+                sent.id != region && is_ancestor(sent.epoch.version, &sent.range())
+            }
             _ => false,
         })
 }

@@ -1,7 +1,7 @@
 //! Who led, and what was known to be committed.
 
 use super::births::may_be_born;
-use super::{BIRTH, Breach, Committed, Fold, Step, Winner, faces_of, initialised};
+use super::{BIRTH, Breach, Committed, Fold, Step, Winner, initialised};
 use crate::cluster::Cluster;
 use crate::region::RegionId;
 use crate::view::Role;
@@ -38,7 +38,8 @@ impl Fold<'_> {
             return;
         }
         let winnable = |term: u64| {
-            faces_of(after, region)
+            after
+                .faces(region)
                 .any(|peer| peer.is_live() && (peer.term < term || peer.term == term && peer.is_candidate))
         };
         if !leaders.keys().all(|term| winnable(*term)) && !may_be_born(after, region) {

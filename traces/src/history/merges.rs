@@ -1,6 +1,6 @@
 //! Regions that a merge ends: what they hand over.
 
-use super::{Fold, Write, faces_of};
+use super::{Fold, Write};
 use crate::action::Command;
 use crate::cluster::Cluster;
 use crate::region::{Key, RegionId, StoreId};
@@ -46,5 +46,5 @@ impl Fold<'_> {
 
 /// Whether somebody has taken the region in, so that it ends everywhere.
 pub(super) fn is_merged_away(cluster: &impl Cluster, region: RegionId) -> bool {
-    faces_of(cluster, region).any(|peer| peer.merged_away)
+    cluster.faces(region).any(|peer| peer.merged_away)
 }
