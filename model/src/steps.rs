@@ -116,7 +116,8 @@ impl Steps {
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
         let looked_at = draft.looked_at();
         let changes = Changes::of(parts, state, &after, looked_at).ok_or((after, number_of_outcome))?;
-        let told = (outcome.is_done() && self.is_ordinary(parts, state))
+        let told = outcome
+            .is_done()
             .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, looked_at));
         let recall = told.map_or(Recall::Open, |told| self.recall(parts, state, told, &after));
         let effect = Effect { outcome: number_of_outcome, changes, recall };
@@ -137,7 +138,6 @@ impl Steps {
         state: &State,
         mut each: impl FnMut(usize, &Action, State),
     ) {
-        let is_ordinary = self.is_ordinary(parts, state);
         let values = parts.values(state);
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
             let known = self.effect(parts, guards, state, &values, number);
@@ -150,8 +150,8 @@ impl Steps {
                 continue;
             }
             after.history = match known {
-                Ok(effect) if is_ordinary => self.recollect(parts, state, number, effect, &after),
-                _ => self.remember(parts, state, (number, outcome), &after),
+                Ok(effect) => self.recollect(parts, state, number, effect, &after),
+                Err(_) => self.remember(parts, state, (number, outcome), &after),
             };
             let action = self.actions.get(number);
             after.rest = parts.spend(after.rest, action, done);

@@ -16,7 +16,7 @@ use crate::state::{Parts, STORES, Seen, State};
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
 
-/// What an ordinary history makes of a step that was done on certain parts.
+/// What a history makes of a step that was done on certain parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recall {
     /// It depends on more than these parts.
@@ -26,10 +26,10 @@ pub(super) enum Recall {
         /// If it is told nothing, nothing is to be forgotten either.
         forgets_nothing: bool,
     },
-    /// It is told nothing; something may be forgotten of these regions, by the
-    /// number of their list.
+    /// An ordinary one is told nothing; something may be forgotten of these regions,
+    /// by the number of their list.
     Moved(u32),
-    /// It stays.
+    /// An ordinary one stays.
     Stays,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Told {
 }
 
 impl Steps {
-    /// What the step tells an ordinary history, and the slots on which that depends
+    /// What the step tells the history, and the slots on which that depends
     /// beyond those at which the step has looked.
     pub(super) fn told_within(
         &self,
@@ -99,8 +99,8 @@ impl Steps {
         history.parts() == self.carried && history.abandoned().is_empty()
     }
 
-    /// The number of the history that an ordinary one becomes by an effect of the
-    /// action with this number.
+    /// The number of the history that another becomes by an effect of the action
+    /// with this number.
     pub(super) fn recollect(
         &self,
         parts: &Parts,
@@ -109,17 +109,19 @@ impl Steps {
         (at, effect): (Option<u32>, Effect),
         after: &State,
     ) -> u32 {
+        let is_ordinary = self.is_ordinary(parts, before);
         match (effect.recall, at) {
-            (Recall::Stays, _) => before.history,
-            (Recall::Moved(moved), _) => self.forget(parts, before.history, moved, after),
-            (Recall::LooksBack { forgets_nothing }, Some(at)) => {
+            (Recall::Stays, _) if is_ordinary => before.history,
+            (Recall::Moved(moved), _) if is_ordinary => self.forget(parts, before.history, moved, after),
+            (Recall::Open, _) | (_, None) => self.remember(parts, before, (action, effect.outcome), after),
+            (recall, Some(at)) => {
                 let told = self.retell(parts, before, (at, &effect), action, after);
-                if forgets_nothing && told.history.is_none() {
+                let forgets_nothing = recall == Recall::LooksBack { forgets_nothing: true };
+                if is_ordinary && forgets_nothing && told.history.is_none() {
                     return before.history;
                 }
                 self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
             }
-            _ => self.remember(parts, before, (action, effect.outcome), after),
         }
     }
 
@@ -165,7 +167,7 @@ impl Steps {
         left
     }
 
-    /// What an ordinary history is told by the effect with this number, which looks back.
+    /// What the history is told by the effect with this number.
     fn retell(
         &self,
         parts: &Parts,
