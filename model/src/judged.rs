@@ -7,10 +7,11 @@
 //! The same two peers turn up in thousands of states, and so do the same two stores:
 //! they are judged once. The others are judged by the parts that they look at.
 
-use rollcall_traces::{RegionId, StoreStatus};
+use rollcall_traces::{History, RegionId, StoreStatus};
 use smallvec::smallvec;
 
-use crate::memo::{Memo, Noted, Numbers, Side, Slots};
+use crate::intern::{Column, Interner};
+use crate::memo::{Memo, Noted, Numbers, Side, Slot, Slots, Values};
 use crate::properties::Property;
 use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
 
@@ -18,10 +19,23 @@ use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
 pub(crate) struct Judged {
     /// A cluster with nothing in it.
     nothing: State,
+    /// The number of a store whose disk is gone.
+    gone: u32,
     /// What breaks none of the properties that are of two peers.
     sound: Numbers,
-    /// Of the other properties: which are broken, by what all of them look at.
-    others: Memo<u64>,
+    /// The other properties.
+    others: Vec<Other>,
+    /// Whether one of them is broken, by its place in the list, by what it looks at.
+    broken: Memo<bool>,
+    /// What their histories are made of.
+    pasts: Interner<History>,
+}
+
+/// A property that is about more than two peers.
+struct Other {
+    property: Property,
+    /// By the number of a history: that of what the property reads of it.
+    pasts: Column,
 }
 
 /// What is judged: two things by their numbers, and where they are.
@@ -38,15 +52,25 @@ enum Pair {
 }
 
 impl Judged {
-    pub(crate) fn new(parts: &Parts) -> Self {
-        Self { nothing: parts.nothing(), sound: Numbers::new(), others: Memo::new() }
+    pub(crate) fn new(parts: &Parts, properties: &[Property]) -> Self {
+        let meta = parts.metas.intern(Meta::default());
+        let gone = Place { status: StoreStatus::Destroyed, meta, peers: smallvec![] };
+        let gone = parts.places.intern(gone);
+        let others = properties.iter().filter(|property| !property.is_of_two_peers());
+        let other = |property: &Property| Other { property: *property, pasts: Column::new() };
+        Self {
+            nothing: parts.nothing(),
+            gone,
+            sound: Numbers::new(),
+            others: others.map(other).collect(),
+            broken: Memo::new(),
+            pasts: Interner::new(),
+        }
     }
 
     /// The properties that a state breaks.
     pub(crate) fn broken(&self, parts: &Parts, properties: &[Property], state: &State) -> u64 {
-        if !parts.history.get(state.history).abandoned().is_empty() {
-            return breaks(properties, &parts.seen(state), |_| true);
-        }
+        let state = &self.remaining(parts, state);
         let stores = parts.stores.len();
         let mut broken = 0;
         for one in 0..stores {
@@ -61,14 +85,44 @@ impl Judged {
             }
         }
         let values = parts.values(state);
-        let others = self.others.known(0, &[], &values).unwrap_or_else(|| {
+        for (question, other) in (0..).zip(&self.others) {
+            if self.breaks_other(parts, state, &values, (question, other)) {
+                broken |= bit(properties, other.property);
+            }
+        }
+        broken
+    }
+
+    /// Whether a state breaks one of the other properties.
+    fn breaks_other(
+        &self,
+        parts: &Parts,
+        state: &State,
+        values: &Values<impl Fn(Slot) -> u32>,
+        (question, other): (u32, &Other),
+    ) -> bool {
+        let past = other.pasts.get_or(state.history, || {
+            self.pasts.intern(parts.history.get(state.history).only(other.property.parts()))
+        });
+        self.broken.known(question, &[past], values).unwrap_or_else(|| {
             let noted = Noted::new(Slots::NONE);
             let seen = parts.noted(state, &noted, Side::Before);
-            let others = breaks(properties, &seen, |property| !property.is_of_two_peers());
-            self.others.learn(0, &[], noted.get(), &values, others);
-            others
-        });
-        broken | others
+            let breaks = other.property.check(&seen, self.pasts.get(past)).is_err();
+            self.broken.learn(question, &[past], noted.get(), values, breaks);
+            breaks
+        })
+    }
+
+    /// The state without what no property looks at: the stores that an administrator
+    /// has given up look as though their disks were gone ([`rollcall_traces::Remaining`]).
+    fn remaining(&self, parts: &Parts, state: &State) -> State {
+        let mut remaining = *state;
+        for store in parts.history.get(state.history).abandoned() {
+            if let Some(at) = parts.store_place(*store) {
+                remaining.stores[at] = self.gone;
+            }
+        }
+        remaining
     }
 
     /// A store with nothing remembered, and each of its peers with the history.
@@ -77,15 +131,15 @@ impl Judged {
         let mut alone = self.nothing;
         alone.stores[at] = state.stores[at];
         let mut broken = self.judge(Pair::StoreInTime, (at, at), (state.stores[at], alone.history), || {
-            breaks(properties, &parts.seen(&alone), Property::is_of_two_peers)
+            breaks(properties, &parts.seen(&alone))
         });
         let nobody = State { history, ..self.nothing };
-        broken |= breaks(properties, &parts.seen(&nobody), Property::is_of_two_peers);
+        broken |= breaks(properties, &parts.seen(&nobody));
         for &(region, peer) in &parts.place(state, at).peers {
             broken |= self.judge(Pair::PeerInTime, (at, at), (peer, history), || {
                 let mut lone = nobody;
                 lone.stores[at] = lone_peer(parts, region, peer);
-                breaks(properties, &parts.seen(&lone), Property::is_of_two_peers)
+                breaks(properties, &parts.seen(&lone))
             });
         }
         broken
@@ -106,7 +160,7 @@ impl Judged {
                     let mut both = self.nothing;
                     both.stores[one] = lone_peer(parts, region, peer);
                     both.stores[other] = lone_peer(parts, second_region, second);
-                    breaks(properties, &parts.seen(&both), Property::is_of_two_peers)
+                    breaks(properties, &parts.seen(&both))
                 });
             }
         }
@@ -143,12 +197,17 @@ fn lone_peer(parts: &Parts, region: RegionId, peer: u32) -> u32 {
     parts.places.intern(Place { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 
-/// The judged ones of the properties that a cluster breaks.
-fn breaks(properties: &[Property], seen: &Seen<'_>, judged: impl Fn(Property) -> bool) -> u64 {
+/// Which of the properties that are of two peers a cluster breaks.
+fn breaks(properties: &[Property], seen: &Seen<'_>) -> u64 {
     let history = seen.history();
-    let broken = |property: Property| judged(property) && property.check(seen, history).is_err();
-    let bits = properties.iter().enumerate().map(|(at, property)| u64::from(broken(*property)) << at);
-    bits.fold(0, |all, bit| all | bit)
+    let of_two = properties.iter().filter(|property| property.is_of_two_peers());
+    let broken = of_two.filter(|property| property.check(seen, history).is_err());
+    broken.fold(0, |all, property| all | bit(properties, *property))
+}
+
+/// The bit that stands for a property.
+fn bit(properties: &[Property], property: Property) -> u64 {
+    properties.iter().position(|known| *known == property).map_or(0, |at| 1 << at)
 }
 
 const _: () = assert!(STORES <= 8, "a store's place fits into three bits");

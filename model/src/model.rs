@@ -72,7 +72,11 @@ impl Rollcall {
             known: None,
             first,
         };
-        model.known = Some(Arc::new(Known::new(&model.parts, model.seen(&model.first).history().parts())));
+        model.known = Some(Arc::new(Known::new(
+            &model.parts,
+            &model.properties,
+            model.seen(&model.first).history().parts(),
+        )));
         for (at, action) in scope.prelude.iter().enumerate() {
             let (after, outcome) = model.step(&model.first, action);
             if let Outcome::Refused(reason) = outcome {
@@ -86,10 +90,9 @@ impl Rollcall {
     /// The same model with other guards. States of the one are states of the other.
     #[must_use]
     pub fn with_guards(&self, guards: GuardSet) -> Self {
-        let known = self
-            .known
-            .is_some()
-            .then(|| Arc::new(Known::new(&self.parts, self.seen(&self.first).history().parts())));
+        let known = self.known.is_some().then(|| {
+            Arc::new(Known::new(&self.parts, &self.properties, self.seen(&self.first).history().parts()))
+        });
         Self { guards, known, ..self.clone() }
     }
 
@@ -364,8 +367,8 @@ struct Known {
 }
 
 impl Known {
-    fn new(parts: &Parts, carried: HistoryParts) -> Self {
-        Self { steps: Steps::new(carried), judged: Judged::new(parts) }
+    fn new(parts: &Parts, properties: &[Property], carried: HistoryParts) -> Self {
+        Self { steps: Steps::new(carried), judged: Judged::new(parts, properties) }
     }
 }
 

@@ -178,6 +178,24 @@ impl History {
         self.parts
     }
 
+    /// What is left of it without the other parts; breaches, and which stores were
+    /// abandoned, are of every part.
+    #[must_use]
+    pub fn only(&self, parts: HistoryParts) -> Self {
+        let kept = |region: &RegionHistory| region.only(parts);
+        let mut regions: BTreeMap<_, _> =
+            self.regions.iter().map(|(id, region)| (*id, kept(region))).collect();
+        regions.retain(|_, region| *region != NOTHING);
+        Self {
+            parts,
+            began_whole: self.began_whole && parts.cover,
+            regions,
+            buried: if parts.driver { self.buried.clone() } else { BTreeMap::new() },
+            breaches: self.breaches.clone(),
+            abandoned: self.abandoned.clone(),
+        }
+    }
+
     /// Whether the regions of the first state covered every key: then those of
     /// each later one do. `false` where [`HistoryParts::cover`] is not carried.
     pub fn began_whole(&self) -> bool {

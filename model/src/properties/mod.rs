@@ -196,7 +196,7 @@ impl Property {
     /// is remembered of its region, or about two peers, or about a breach that was
     /// latched. Then it holds of a cluster if it holds of each of the stores with
     /// nothing remembered, of each peer with the history, and of every two peers
-    /// with none; unless a store was abandoned.
+    /// with none. Where a store was abandoned, that is said of what remains.
     pub fn is_of_two_peers(self) -> bool {
         !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::DriverView)
     }

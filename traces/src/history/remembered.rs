@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::HistoryParts;
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 
 /// What was in one region.
@@ -37,6 +38,23 @@ pub struct RegionHistory {
     /// read was asked. Absent if nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reads: BTreeMap<StoreId, Asked>,
+}
+
+impl RegionHistory {
+    /// What is left of it without the other parts.
+    pub(super) fn only(&self, parts: HistoryParts) -> Self {
+        fn kept<T: Clone + Default>(carried: bool, part: &T) -> T {
+            if carried { part.clone() } else { T::default() }
+        }
+        Self {
+            leaders: kept(parts.leaders, &self.leaders),
+            committed: kept(parts.committed, &self.committed),
+            metas: kept(parts.epochs, &self.metas),
+            destroyed: kept(parts.destroyed, &self.destroyed),
+            writes: kept(parts.writes, &self.writes),
+            reads: kept(parts.reads, &self.reads),
+        }
+    }
 }
 
 /// What a client knew of a key when a read of it was asked.
