@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use rollcall_traces::{
     Action, Budgets, Claim, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver, RangeEntry,
-    Reason, Region, RegionId, Scope, Store, StoreId, StoreStatus, View,
+    Reason, Region, RegionId, Scope, Store, StoreId, StoreState, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
@@ -139,6 +139,10 @@ pub(crate) struct Parts {
     /// The number of that, by the number of the place.
     claims_of: Column,
     pub(crate) drivers: Interner<PlacementDriver>,
+    /// What a driver believes of regions, and which stores have left by its record.
+    beliefs: Interner<(Vec<Region>, Vec<StoreId>)>,
+    /// The number of that, by the number of the driver.
+    beliefs_of: Column,
     pub(crate) held: Interner<Vec<Held>>,
     pub(crate) spent: Interner<Budgets>,
     pub(crate) rest: Interner<Rest>,
@@ -174,6 +178,8 @@ impl Parts {
             claims: Interner::new(),
             claims_of: Column::new(),
             drivers: Interner::new(),
+            beliefs: Interner::new(),
+            beliefs_of: Column::new(),
             held: Interner::new(),
             spent: Interner::new(),
             rest: Interner::new(),
@@ -290,6 +296,10 @@ impl Parts {
             Slot::Peer(at, nth) => self.place(before, at).peer(self.apart.region(nth)).unwrap_or(NO_PEER),
             Slot::Held(side) => rest(side).held,
             Slot::Pd(side) => rest(side).pd,
+            Slot::Believed => self.beliefs_of.get_or(rest(Side::Before).pd, || {
+                let seen = self.seen(before);
+                self.beliefs.intern((seen.believed().cloned().collect(), seen.departed().collect()))
+            }),
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
@@ -399,6 +409,13 @@ impl<'a> Seen<'a> {
         self.note(|side| match side {
             Side::Before => self.parts.apart.beside(at),
             Side::After => Slot::Store(side, at),
+        });
+    }
+
+    fn note_beliefs(&self) {
+        self.note(|side| match side {
+            Side::Before => Slot::Believed,
+            Side::After => Slot::Pd(side),
         });
     }
 
@@ -569,6 +586,17 @@ impl Cluster for Seen<'_> {
     fn pd(&self) -> &PlacementDriver {
         self.note(Slot::Pd);
         self.driver()
+    }
+
+    fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
+        self.note_beliefs();
+        self.driver().regions.values().map(|known| &known.region)
+    }
+
+    fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
+        self.note_beliefs();
+        let stores = self.driver().stores.iter();
+        stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
 
     /// The number of its place: parts are kept once and for all. What is noted is

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::driver::PlacementDriver;
+use crate::driver::{PlacementDriver, StoreState};
 use crate::face::{Claim, Face};
-use crate::region::{RegionId, StoreId};
+use crate::region::{Region, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 
 /// A cluster that can be looked at, in the field's vocabulary.
@@ -46,6 +46,17 @@ pub trait Cluster {
     /// The same of the peers of other regions than this.
     fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
         self.claims().filter(move |claim| claim.region != region)
+    }
+
+    /// The regions as the placement driver believes them to be.
+    fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
+        self.pd().regions.values().map(|known| &known.region)
+    }
+
+    /// The stores that have left, by the placement driver's record.
+    fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
+        let stores = self.pd().stores.iter();
+        stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
 
     /// A name for all that a store shows, its peers with it, if there is one: two

@@ -34,6 +34,8 @@ pub(crate) enum Slot {
     Held(Side),
     /// The placement driver.
     Pd(Side),
+    /// What the placement driver believes of regions and which stores it takes to have left, before.
+    Believed,
     /// Whether the placement driver is another one after the step.
     PdMoved,
     /// What was spent of the budgets, before.
@@ -61,7 +63,7 @@ const REPORTS: usize = FACES + REGIONS;
 /// How many kinds of slots there are of which each store has its own.
 const OF_STORES: usize = REPORTS + REGIONS;
 
-pub(crate) const SLOTS: usize = OF_STORES * STORES + 11;
+pub(crate) const SLOTS: usize = OF_STORES * STORES + 12;
 const _: () = assert!(SLOTS <= 128, "a set of slots fits into 128 bits");
 
 impl Slot {
@@ -91,6 +93,7 @@ impl Slot {
             Slot::Statuses(Side::After) => BESIDE + 8,
             Slot::Regions(Side::Before) => BESIDE + 9,
             Slot::Regions(Side::After) => BESIDE + 10,
+            Slot::Believed => BESIDE + 11,
         }
     }
 
@@ -116,7 +119,8 @@ impl Slot {
                 7 => Slot::Statuses(Side::Before),
                 8 => Slot::Statuses(Side::After),
                 9 => Slot::Regions(Side::Before),
-                _ => Slot::Regions(Side::After),
+                10 => Slot::Regions(Side::After),
+                _ => Slot::Believed,
             },
         }
     }

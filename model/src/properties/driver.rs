@@ -6,10 +6,7 @@
 //! region is repaired at last, which no single state shows; and unsafe
 //! recovery, which may give a region its first epoch anew.
 
-use rollcall_traces::{
-    Cluster, Epoch, History, KnownRegion, Peer, PlacementDriver, Region, RegionId, StoreId, StoreState,
-    StoreStatus,
-};
+use rollcall_traces::{Cluster, Epoch, History, Peer, Region, RegionId, StoreId, StoreStatus};
 
 use super::{Property, Violation, is_initialised};
 
@@ -41,16 +38,11 @@ use super::{Property, Violation, is_initialised};
 /// was thrown away too early, latched by the history.
 pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::TombstoneStoreEmpty.not_latched(history)?;
-    let pd = cluster.pd();
-    let tombstones = pd.stores.iter().filter(|(store, known)| {
-        known.state == StoreState::Tombstone && !history.abandoned().contains(store)
-    });
-    for (&store, _) in tombstones {
-        let known = pd.regions.values().map(|known| &known.region);
-        let without = known.filter(|meta| meta.member_on(store).is_none());
+    for store in cluster.departed().filter(|store| !history.abandoned().contains(store)) {
+        let without = cluster.believed().filter(|meta| meta.member_on(store).is_none());
         let promised = without.map(|meta| (meta.id, meta.epoch.conf_ver)).chain(history.buried(store));
         for (region, up_to) in promised {
-            let believed = || believed_on(pd, store, region, up_to).map(|meta| ("PD believes in", meta));
+            let believed = || believed_on(cluster, store, region, up_to).map(|meta| ("PD believes in", meta));
             let applied = || {
                 let meta = applied_on(cluster, history, store, region, up_to)?;
                 Some(("applied is", meta))
@@ -69,8 +61,8 @@ pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Resu
 
 /// What PD believes of the region, if that is no newer than `up_to` and lists a
 /// member on the store.
-fn believed_on(pd: &PlacementDriver, store: StoreId, region: RegionId, up_to: u64) -> Option<&Region> {
-    let meta = &pd.regions.get(&region)?.region;
+fn believed_on<C: Cluster>(cluster: &C, store: StoreId, region: RegionId, up_to: u64) -> Option<&Region> {
+    let meta = cluster.believed().find(|meta| meta.id == region)?;
     (meta.epoch.conf_ver <= up_to && meta.member_on(store).is_some()).then_some(meta)
 }
 
@@ -97,12 +89,12 @@ fn applied_on<'a, C: Cluster>(
 /// removes the reporter is a member of what the tombstone shows.
 fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) -> bool {
     let gone = cluster.stores().filter(|(_, status)| *status == StoreStatus::Destroyed);
-    let believed = || cluster.pd().regions.get(&region).map(|known| &known.region);
+    let believed = || cluster.believed().filter(|meta| meta.id == region);
     let shown = || cluster.replicas(region).map(|(_, peer)| &peer.region);
     let remembered = || history.region(region).metas.iter();
     let mut gone = gone.map(|(store, _)| store);
     gone.any(|store| {
-        let mut metas = believed().into_iter().chain(shown()).chain(remembered());
+        let mut metas = believed().chain(shown()).chain(remembered());
         metas.any(|meta| meta.member_on(store).is_some())
     })
 }
@@ -164,7 +156,8 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
 /// An epoch that nobody has, one beside the line, or one that went back.
 pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::DriverView.not_latched(history)?;
-    for (&region, KnownRegion { region: believed, .. }) in &cluster.pd().regions {
+    for believed in cluster.believed() {
+        let region = believed.id;
         let wrong = |what: String| Err(Violation::new(Property::DriverView, region, what));
         let epoch = believed.epoch;
         let shown = cluster.faces(region).filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
@@ -189,7 +182,7 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
 mod tests {
     use rollcall_traces::{
         Action, Answer, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose,
-        Seat, View,
+        Seat, StoreState, View,
     };
 
     use super::super::forge::*;

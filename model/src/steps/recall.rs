@@ -68,6 +68,7 @@ impl Steps {
             | Slot::Face(..)
             | Slot::Report(..)
             | Slot::Claims(_)
+            | Slot::Believed
             | Slot::Statuses(_)
             | Slot::Regions(_) => false,
         };

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
 use crate::cluster::Cluster;
 use crate::driver::{PlacementDriver, StoreState};
-use crate::region::{Key, RegionId, StoreId};
+use crate::region::{Key, Region, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus};
 
 /// A cluster without the peers of some stores, whose disks it takes for gone.
@@ -57,6 +57,22 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
 
     fn pd(&self) -> &PlacementDriver {
         self.cluster.pd()
+    }
+
+    fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
+        self.cluster.believed()
+    }
+
+    fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
+        self.cluster.departed()
+    }
+
+    fn store_name(&self, store: StoreId) -> Option<usize> {
+        self.cluster.store_name(store)
+    }
+
+    fn driver_name(&self) -> Option<usize> {
+        self.cluster.driver_name()
     }
 }
 
