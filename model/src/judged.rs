@@ -7,13 +7,13 @@
 //! The same two peers turn up in thousands of states, and so do the same two stores:
 //! they are judged once. The others are judged by the parts that they look at.
 
-use rollcall_traces::{History, RegionId, StoreStatus};
+use rollcall_traces::{History, HistoryParts, RegionId, StoreStatus};
 use smallvec::smallvec;
 
 use crate::intern::{Column, Interner};
 use crate::memo::{Memo, Noted, Numbers, Side, Slot, Slots, Values};
 use crate::properties::Property;
-use crate::state::{Meta, Parts, Place, STORES, Seen, State, index_of};
+use crate::state::{Meta, Parts, Place, STORES, State, index_of};
 
 /// Which properties broke where, bit n for the nth of the model's.
 pub(crate) struct Judged {
@@ -24,18 +24,13 @@ pub(crate) struct Judged {
     /// What breaks none of the properties that are of two peers.
     sound: Numbers,
     /// The other properties.
-    others: Vec<Other>,
+    others: Vec<Property>,
     /// Whether one of them is broken, by its place in the list, by what it looks at.
     broken: Memo<bool>,
-    /// What their histories are made of.
+    /// What they read of a history.
     pasts: Interner<History>,
-}
-
-/// A property that is about more than two peers.
-struct Other {
-    property: Property,
-    /// By the number of a history: that of what the property reads of it.
-    pasts: Column,
+    /// The number of that, by the number of the history.
+    pasts_of: Column,
 }
 
 /// What is judged: two things by their numbers, and where they are.
@@ -57,14 +52,14 @@ impl Judged {
         let gone = Place { status: StoreStatus::Destroyed, meta, peers: smallvec![] };
         let gone = parts.places.intern(gone);
         let others = properties.iter().filter(|property| !property.is_of_two_peers());
-        let other = |property: &Property| Other { property: *property, pasts: Column::new() };
         Self {
             nothing: parts.nothing(),
             gone,
             sound: Numbers::new(),
-            others: others.map(other).collect(),
+            others: others.copied().collect(),
             broken: Memo::new(),
             pasts: Interner::new(),
+            pasts_of: Column::new(),
         }
     }
 
@@ -84,33 +79,38 @@ impl Judged {
                 });
             }
         }
-        let values = parts.values(state);
-        for (question, other) in (0..).zip(&self.others) {
-            if self.breaks_other(parts, state, &values, (question, other)) {
-                broken |= bit(properties, other.property);
+        let (values, past) = (parts.values(state), self.past(parts, state));
+        for (question, property) in (0..).zip(&self.others) {
+            let known = self.broken.known(question, &[past], &values);
+            if known.unwrap_or_else(|| self.judge_other(parts, state, &values, (question, *property, past))) {
+                broken |= bit(properties, *property);
             }
         }
         broken
     }
 
+    /// The number of what the other properties read of a state's history.
+    fn past(&self, parts: &Parts, state: &State) -> u32 {
+        self.pasts_of.get_or(state.history, || {
+            let read = self.others.iter().map(|property| property.parts());
+            let read = read.fold(HistoryParts::NONE, HistoryParts::union);
+            self.pasts.intern(parts.history.get(state.history).only(read))
+        })
+    }
+
     /// Whether a state breaks one of the other properties.
-    fn breaks_other(
+    fn judge_other(
         &self,
         parts: &Parts,
         state: &State,
         values: &Values<impl Fn(Slot) -> u32>,
-        (question, other): (u32, &Other),
+        (question, property, past): (u32, Property, u32),
     ) -> bool {
-        let past = other.pasts.get_or(state.history, || {
-            self.pasts.intern(parts.history.get(state.history).only(other.property.parts()))
-        });
-        self.broken.known(question, &[past], values).unwrap_or_else(|| {
-            let noted = Noted::new(Slots::NONE);
-            let seen = parts.noted(state, &noted, Side::Before);
-            let breaks = other.property.check(&seen, self.pasts.get(past)).is_err();
-            self.broken.learn(question, &[past], noted.get(), values, breaks);
-            breaks
-        })
+        let noted = Noted::new(Slots::NONE);
+        let seen = parts.noted(state, &noted, Side::Before);
+        let breaks = property.check(&seen, self.pasts.get(past)).is_err();
+        self.broken.learn(question, &[past], noted.get(), values, breaks);
+        breaks
     }
 
     /// The state without what no property looks at: the stores that an administrator
@@ -125,27 +125,26 @@ impl Judged {
         remaining
     }
 
-    /// A store with nothing remembered, and each of its peers with the history.
+    /// A store with the history: with nothing remembered first, and then each of its
+    /// peers with the history. A store of a single region has few.
     fn store_in_time(&self, parts: &Parts, properties: &[Property], state: &State, at: usize) -> u64 {
-        let history = state.history;
-        let mut alone = self.nothing;
-        alone.stores[at] = state.stores[at];
-        let mut broken = self.judge(Pair::StoreInTime, (at, at), (state.stores[at], alone.history), || {
-            breaks(properties, &parts.seen(&alone))
-        });
-        let nobody = State { history, ..self.nothing };
-        broken |= breaks(properties, &parts.seen(&nobody));
-        for &(region, peer) in &parts.place(state, at).peers {
-            broken |= self.judge(Pair::PeerInTime, (at, at), (peer, history), || {
-                let mut lone = nobody;
-                lone.stores[at] = lone_peer(parts, region, peer);
-                breaks(properties, &parts.seen(&lone))
-            });
+        let judged =
+            |stores: &[(usize, u32)], history| breaks(properties, parts, &self.only(stores, history));
+        let (place, history, nothing) = (state.stores[at], state.history, self.nothing.history);
+        if parts.apart.is_single() {
+            return judged(&[(at, place)], history);
         }
-        broken
+        let now =
+            self.judge(Pair::StoreInTime, (at, at), (place, nothing), || judged(&[(at, place)], nothing));
+        let in_time = |(region, peer): (RegionId, u32)| {
+            let lone = || judged(&[(at, lone_peer(parts, region, peer))], history);
+            self.judge(Pair::PeerInTime, (at, at), (peer, history), lone)
+        };
+        let broken = parts.place(state, at).peers.iter().fold(now, |all, peer| all | in_time(*peer));
+        broken | judged(&[], history)
     }
 
-    /// Each peer of a store with each peer of another.
+    /// Two stores: each peer of one with each of the other.
     fn stores(
         &self,
         parts: &Parts,
@@ -153,18 +152,30 @@ impl Judged {
         state: &State,
         (one, other): (usize, usize),
     ) -> u64 {
+        let judged =
+            |stores: &[(usize, u32)]| breaks(properties, parts, &self.only(stores, self.nothing.history));
+        if parts.apart.is_single() {
+            return judged(&[(one, state.stores[one]), (other, state.stores[other])]);
+        }
         let mut broken = 0;
-        for &(region, peer) in &parts.place(state, one).peers {
+        for &(region, first) in &parts.place(state, one).peers {
             for &(second_region, second) in &parts.place(state, other).peers {
-                broken |= self.judge(Pair::Peers, (one, other), (peer, second), || {
-                    let mut both = self.nothing;
-                    both.stores[one] = lone_peer(parts, region, peer);
-                    both.stores[other] = lone_peer(parts, second_region, second);
-                    breaks(properties, &parts.seen(&both))
+                broken |= self.judge(Pair::Peers, (one, other), (first, second), || {
+                    let (first, second) =
+                        (lone_peer(parts, region, first), lone_peer(parts, second_region, second));
+                    judged(&[(one, first), (other, second)])
                 });
             }
         }
         broken
+    }
+
+    /// A cluster with nothing but these stores, by their places and numbers, and
+    /// what is remembered.
+    fn only(&self, stores: &[(usize, u32)], history: u32) -> State {
+        let mut only = State { history, ..self.nothing };
+        stores.iter().for_each(|(at, store)| only.stores[*at] = *store);
+        only
     }
 
     /// Judges, unless it is known to be sound.
@@ -197,11 +208,11 @@ fn lone_peer(parts: &Parts, region: RegionId, peer: u32) -> u32 {
     parts.places.intern(Place { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 
-/// Which of the properties that are of two peers a cluster breaks.
-fn breaks(properties: &[Property], seen: &Seen<'_>) -> u64 {
-    let history = seen.history();
+/// Which of the properties that are of two peers a state breaks.
+fn breaks(properties: &[Property], parts: &Parts, state: &State) -> u64 {
+    let (seen, history) = (parts.seen(state), parts.history.get(state.history));
     let of_two = properties.iter().filter(|property| property.is_of_two_peers());
-    let broken = of_two.filter(|property| property.check(seen, history).is_err());
+    let broken = of_two.filter(|property| property.check(&seen, history).is_err());
     broken.fold(0, |all, property| all | bit(properties, *property))
 }
 

@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 
 use crate::intern::entry;
 
+use slots::Listed;
 pub(crate) use slots::{Noted, REGIONS, SLOTS, Side, Slot, Slots, Values, note};
 use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
 pub(crate) use table::{Numbered, Numbers};
@@ -35,7 +36,7 @@ const SETS: usize = 4;
 /// depends on. Reading takes no lock.
 pub(crate) struct Memo<V> {
     /// Of each question: the sets of slots that were looked at.
-    sets: boxcar::Vec<[OnceLock<Slots>; SETS]>,
+    sets: boxcar::Vec<[OnceLock<Listed>; SETS]>,
     answers: boxcar::Vec<(Key, V)>,
     /// Entries of [`tagged`]: small, because looking there is what takes time.
     tables: Growing<AtomicU32>,
@@ -77,7 +78,7 @@ impl<V: Copy> Memo<V> {
         let table = self.tables.newest()?;
         for (set, slots) in (0..).zip(self.sets.get(question as usize)?) {
             let Some(slots) = slots.get() else { break };
-            let words = || words(more, *slots, values);
+            let words = || words(more, slots, values);
             let hash = hash(question, set, words());
             for place in places(hash, table) {
                 let entry = table[place].load(Ordering::Acquire);
@@ -113,9 +114,9 @@ impl<V: Copy> Memo<V> {
             return None;
         }
         let sets = entry(&self.sets, question as usize, || std::array::from_fn(|_| OnceLock::new()));
-        let looked_at = looked_at.settled();
+        let looked_at = Listed::of(looked_at.settled())?;
         let set = sets.iter().position(|known| *known.get_or_init(|| looked_at) == looked_at)? as u32;
-        let key = Key { question, set, words: words(more, looked_at, values).collect() };
+        let key = Key { question, set, words: words(more, &looked_at, values).collect() };
         let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
         let at = self.answers.push((key, answer));
@@ -135,7 +136,7 @@ impl<V: Copy> Memo<V> {
     pub(crate) fn looked_at(&self, number: u32) -> Slots {
         let (key, _) = &self.answers[number as usize];
         let slots = self.sets[key.question as usize][key.set as usize].get();
-        *slots.expect("a set that an answer was learnt with")
+        slots.expect("a set that an answer was learnt with").slots()
     }
 }
 
@@ -148,7 +149,7 @@ impl Key {
 /// What a key says beside the question and the set.
 fn words<'a, F: Fn(Slot) -> u32>(
     more: &'a [u32],
-    slots: Slots,
+    slots: &'a Listed,
     values: &'a Values<F>,
 ) -> impl Iterator<Item = u32> + 'a {
     more.iter().copied().chain(slots.places().map(|place| values.at(place)))

@@ -504,16 +504,12 @@ impl Cluster for Seen<'_> {
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         self.note(Slot::Regions);
-        let places: [&[(RegionId, u32)]; STORES] =
-            std::array::from_fn(|at| match self.parts.stores.get(at) {
-                Some(_) => &self.parts.place(self.state, at).peers[..],
-                None => &[],
-            });
         let beyond = move |last: Option<RegionId>| {
-            let next = |peers: &&[(RegionId, u32)]| {
-                peers.iter().map(|(region, _)| *region).find(|region| Some(*region) > last)
+            let next = |at: usize| {
+                let peers = self.parts.place(self.state, at).peers.iter();
+                peers.map(|(region, _)| *region).find(|region| Some(*region) > last)
             };
-            places.iter().filter_map(next).min()
+            (0..self.parts.stores.len()).filter_map(next).min()
         };
         std::iter::successors(beyond(None), move |last| beyond(Some(*last)))
     }

@@ -160,7 +160,7 @@ impl Slots {
         self.places().map(Slot::of_place)
     }
 
-    pub(super) fn places(self) -> impl Iterator<Item = usize> {
+    fn places(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let at = (left != 0).then(|| left.trailing_zeros() as usize)?;
@@ -170,27 +170,63 @@ impl Slots {
     }
 }
 
+/// A set of slots that is gone through often: their places one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    count: u8,
+    places: [u8; Self::MOST],
+}
+
+impl Listed {
+    /// More slots are not listed.
+    const MOST: usize = 23;
+
+    /// The list of the set, unless it is too long.
+    pub(super) fn of(slots: Slots) -> Option<Self> {
+        let mut listed = Self { count: 0, places: [0; Self::MOST] };
+        for place in slots.places() {
+            *listed.places.get_mut(usize::from(listed.count))? = place as u8;
+            listed.count += 1;
+        }
+        Some(listed)
+    }
+
+    /// The set.
+    pub(super) fn slots(&self) -> Slots {
+        self.places().map(Slot::of_place).fold(Slots::NONE, Slots::with)
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places[..usize::from(self.count)].iter().map(|place| usize::from(*place))
+    }
+}
+
 /// What stands in the slots of one state or step, each looked up when it is first
 /// asked for: many questions are put to one state.
 pub(crate) struct Values<F> {
     look_up: F,
-    known: Noted,
     values: [Cell<u32>; SLOTS],
 }
 
+/// In place of what was not looked up yet. A value that is the same is looked up
+/// each time.
+const UNKNOWN: u32 = u32::MAX - 1;
+
 impl<F: Fn(Slot) -> u32> Values<F> {
     pub(crate) fn of(look_up: F) -> Self {
-        Self { look_up, known: Cell::new(Slots::NONE), values: [const { Cell::new(0) }; SLOTS] }
+        Self { look_up, values: [const { Cell::new(UNKNOWN) }; SLOTS] }
     }
 
     #[inline]
     pub(super) fn at(&self, place: usize) -> u32 {
-        if self.known.get().0 >> place & 1 == 0 {
-            let slot = Slot::of_place(place);
-            self.values[place].set((self.look_up)(slot));
-            note(&self.known, slot);
+        match self.values[place].get() {
+            UNKNOWN => {
+                let value = (self.look_up)(Slot::of_place(place));
+                self.values[place].set(value);
+                value
+            }
+            known => known,
         }
-        self.values[place].get()
     }
 }
 
