@@ -270,11 +270,11 @@ impl<'m> Draft<'m> {
     }
 
     /// What the store's peer of `region` reports, as it was before the step.
-    pub(crate) fn report(&self, store: StoreId, region: RegionId) -> Result<&'m Report, Reason> {
+    pub(crate) fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
         let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
         debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
         note(&self.looked_at, self.parts.apart.report(at, region));
-        self.parts.report(&self.before, at, region).as_ref().map_err(|reason| *reason)
+        self.parts.report(&self.before, at, region)
     }
 
     /// The live peer of `region` on a store that runs.

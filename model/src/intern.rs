@@ -101,6 +101,11 @@ impl Column {
         Self(boxcar::Vec::new())
     }
 
+    /// Several.
+    pub(crate) fn some<const N: usize>() -> [Self; N] {
+        std::array::from_fn(|_| Self::new())
+    }
+
     pub(crate) fn get_or(&self, id: u32, work_out: impl FnOnce() -> u32) -> u32 {
         let number = entry(&self.0, id as usize, || AtomicU32::new(UNKNOWN));
         match number.load(Ordering::Relaxed) {

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::actions;
 use crate::apart::Apart;
 use crate::intern::{Column, Interner};
-use crate::memo::{Noted, Numbered, Side, Slot, Values, note};
+use crate::memo::{Noted, Numbered, REGIONS, Side, Slot, Values, note};
 use crate::report::Report;
 
 /// The most stores that a scope may have.
@@ -127,13 +127,14 @@ pub(crate) struct Parts {
     replaced: Numbered,
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
+    /// What a peer shows.
     faces: Interner<Face>,
-    /// The number of its face, by the number of a peer.
-    faces_of: Column,
+    /// The number of a peer's face, by the number of its region and that of the place.
+    faces_of: [Column; REGIONS],
     /// What a peer on a store reports, or why it reports nothing.
     reports: Interner<Result<Report, Reason>>,
-    /// The number of that, by the store's place and the number of a peer, if the store runs.
-    reports_of: [Column; STORES],
+    /// The number of that, by the store, the number of the region and that of the place.
+    reports_of: [[Column; REGIONS]; STORES],
     /// Which keys the peers of a place say to be theirs.
     claims: Interner<Vec<Claim>>,
     /// The number of that, by the number of the place.
@@ -172,9 +173,9 @@ impl Parts {
             replaced: Numbered::new(),
             regions: Interner::new(),
             faces: Interner::new(),
-            faces_of: Column::new(),
+            faces_of: Column::some(),
             reports: Interner::new(),
-            reports_of: std::array::from_fn(|_| Column::new()),
+            reports_of: std::array::from_fn(|_| Column::some()),
             claims: Interner::new(),
             claims_of: Column::new(),
             drivers: Interner::new(),
@@ -201,6 +202,11 @@ impl Parts {
 
     pub(crate) fn peer(&self, state: &State, at: usize, region: RegionId) -> Option<&Peer> {
         Some(self.peers.get(self.place(state, at).peer(region)?))
+    }
+
+    /// The peers and tombstones on a store.
+    pub(crate) fn peers_on(&self, state: &State, at: usize) -> impl Iterator<Item = (RegionId, &Peer)> {
+        self.place(state, at).peers.iter().map(|(region, peer)| (*region, self.peers.get(*peer)))
     }
 
     /// The number of the place that has this in the part, and is as the one with
@@ -303,11 +309,13 @@ impl Parts {
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
-            Slot::Face(at, nth) => {
-                let peer = self.place(before, at).peer(self.apart.region(nth));
-                peer.map_or(NO_PEER, |peer| self.face_number(peer))
-            }
-            Slot::Report(at, nth) => self.report_number(before, at, self.apart.region(nth)),
+            Slot::Face(at, nth) => self.faces_of[nth].get_or(before.stores[at], || {
+                let peer = self.peer(before, at, self.apart.region(nth));
+                peer.map_or(NO_PEER, |peer| self.faces.intern(Face::of(peer)))
+            }),
+            Slot::Report(at, nth) => self.reports_of[at][nth].get_or(before.stores[at], || {
+                self.reports.intern(self.report(before, at, self.apart.region(nth)))
+            }),
             Slot::Claims(at) => self.claims_number(before.stores[at]),
             Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
             Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
@@ -328,32 +336,18 @@ impl Parts {
         self.rest.intern(Rest { spent: self.spent.intern(spent), ..known })
     }
 
-    /// The regions of the peers on a store, with the numbers of their faces.
-    pub(crate) fn faces_on(&self, state: &State, at: usize) -> impl Iterator<Item = (RegionId, u32)> {
-        self.place(state, at).peers.iter().map(|(region, peer)| (*region, self.face_number(*peer)))
-    }
-
-    fn face_number(&self, peer: u32) -> u32 {
-        self.faces_of.get_or(peer, || self.faces.intern(Face::of(self.peers.get(peer))))
+    /// What the peer or tombstone in that place shows of itself.
+    fn face(&self, state: &State, at: usize, region: RegionId) -> Option<Cow<'_, Face>> {
+        let peer = self.peer(state, at, region)?;
+        Some(match self.apart.face(at, region) {
+            part @ Slot::Face(..) => Cow::Borrowed(self.faces.get(self.value(state, state, part))),
+            _ => Cow::Owned(Face::of(peer)),
+        })
     }
 
     /// What a store's peer of the region reports.
-    pub(crate) fn report(&self, state: &State, at: usize, region: RegionId) -> &Result<Report, Reason> {
-        self.reports.get(self.report_number(state, at, region))
-    }
-
-    fn report_number(&self, state: &State, at: usize, region: RegionId) -> u32 {
-        let place = self.place(state, at);
-        let report = |peer: Option<u32>| {
-            let peer = peer.map(|peer| self.peers.get(peer));
-            self.reports.intern(Report::of(self.stores[at], place.status, peer))
-        };
-        match place.peer(region) {
-            Some(peer) if place.status == StoreStatus::Up => {
-                self.reports_of[at].get_or(peer, || report(Some(peer)))
-            }
-            peer => report(peer),
-        }
+    pub(crate) fn report(&self, state: &State, at: usize, region: RegionId) -> Result<Report, Reason> {
+        Report::of(self.stores[at], self.place(state, at).status, self.peer(state, at, region))
     }
 
     fn claims_number(&self, place: u32) -> u32 {
@@ -530,9 +524,7 @@ impl Cluster for Seen<'_> {
                 Side::After => Slot::Store(side, at),
             });
         }
-        let peer = move |at: usize| self.parts.place(self.state, at).peer(region);
-        let face = |peer: u32| Cow::Borrowed(self.parts.faces.get(self.parts.face_number(peer)));
-        (0..self.parts.stores.len()).filter_map(peer).map(face)
+        (0..self.parts.stores.len()).filter_map(move |at| self.parts.face(self.state, at, region))
     }
 
     fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {

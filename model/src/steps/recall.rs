@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use rollcall_traces::{Action, Outcome};
+use rollcall_traces::{Action, Face, Outcome};
 
 use super::{Effect, Steps};
 use crate::memo::{Noted, Side, Slot, Slots, note};
@@ -82,7 +82,8 @@ impl Steps {
         // forgotten before. Of several regions that is not so, for one is looked at
         // when a peer of it moves, though another's face may be what matters.
         let shows_the_same = |at: usize| {
-            before.stores[at] == after.stores[at] || parts.faces_on(before, at).eq(parts.faces_on(after, at))
+            let faces = |state| parts.peers_on(state, at).map(|(region, peer)| (region, Face::of(peer)));
+            before.stores[at] == after.stores[at] || faces(before).eq(faces(after))
         };
         let forgets_nothing = parts.apart.is_single() && (0..STORES).all(shows_the_same);
         match told {

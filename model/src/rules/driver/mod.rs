@@ -36,7 +36,7 @@ pub(super) fn present(draft: &Draft) -> Result<(), Reason> {
 /// What the leader on `store` reports. A peer is down while its store does not
 /// run, once that has lasted so long that PD misses the store too.
 pub(super) fn report(draft: &Draft, region: RegionId, store: StoreId) -> Result<Held, Reason> {
-    let Report { from, term, region, pending } = draft.report(store, region)?.clone();
+    let Report { from, term, region, pending } = draft.report(store, region)?;
     present(draft)?;
     let missed = |store| draft.pd().stores.get(&store).is_none_or(|of| of.liveness != Liveness::Connected);
     let others = region.peers.iter().filter(|member| member.id != from.id);
