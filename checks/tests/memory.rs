@@ -48,3 +48,28 @@ fn every_guard_dies_at_the_same_state() {
         assert!(figures(&model, true) == figures(&model.forgetful(), true), "without {}", piece.guard);
     }
 }
+
+/// Whatever is broken in a state, and by however many properties. Few states are
+/// broken, so all of those are looked at, and one of so many others.
+#[test]
+fn every_state_breaks_the_same() {
+    const MOST: u32 = 60_000;
+    const ONE_OF: usize = 61;
+    for piece in PIECES.iter().filter(|piece| matches!(piece.harm, Harm::Safety(_))) {
+        let Some(plan) = plans().find(|plan| plan.scope.name == piece.scope) else { continue };
+        let model = plan.model(GuardSet::without(piece.guard)).expect("it begins");
+        let forgetful = model.forgetful();
+        let options = Options { threads: 2, max_states: MOST, keep_edges: false, ..Options::default() };
+        let explored = explore(&model, &options, |_, _| 0).expect("it can be explored");
+        let mut broken_states = 0;
+        for (at, state) in explored.states.iter().enumerate() {
+            let broken = model.broken(&state);
+            let is_looked_at = broken != 0 && broken_states < 300 || at % ONE_OF == 0;
+            broken_states += u32::from(broken != 0);
+            if is_looked_at {
+                assert_eq!(broken, forgetful.broken(&state), "without {}, state {at}", piece.guard);
+            }
+        }
+        assert!(broken_states > 0, "without {} something is broken", piece.guard);
+    }
+}

@@ -72,3 +72,70 @@ impl Apart {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::guard::GuardSet;
+    use crate::model::Rollcall;
+    use crate::scopes;
+
+    fn model(scope: &str) -> Rollcall {
+        scopes::named(scope).expect("there is such a scope").model(GuardSet::ALL).expect("it begins")
+    }
+
+    /// The successors and the judgement of every state are those of a model that
+    /// remembers nothing.
+    fn agrees_with_forgetful(model: &Rollcall) {
+        let forgetful = model.forgetful();
+        let (mut known, mut open) = (HashSet::from([model.first()]), vec![model.first()]);
+        while let Some(state) = open.pop() {
+            let after = |model: &Rollcall| {
+                let mut all = Vec::new();
+                model.expand(&state, |place, _, after| all.push((place, after)));
+                (all, model.broken(&state))
+            };
+            let found = after(model);
+            assert!(found == after(&forgetful));
+            let new = found.0.into_iter().map(|(_, after)| after).filter(|after| known.insert(*after));
+            open.extend(new);
+        }
+        assert!(known.len() > 300, "{}", known.len());
+    }
+
+    #[test]
+    fn a_region_keeps_its_number_and_those_beyond_have_none() {
+        let apart = Apart { is_single: false, regions: Default::default() };
+        for (nth, region) in [7, 10, 3].into_iter().enumerate() {
+            assert_eq!(apart.peer(1, region), Slot::Peer(1, nth));
+            assert_eq!(apart.face(0, region), Slot::Face(0, nth));
+            assert_eq!(apart.region(nth), region);
+        }
+        assert_eq!(apart.peer(1, 10), Slot::Peer(1, 1));
+        assert_eq!(apart.peer(1, 4), Slot::Store(Side::Before, 1));
+        assert_eq!(apart.report(1, 4), Slot::Store(Side::Before, 1));
+        assert_eq!(apart.beside(1), Slot::Beside(1));
+    }
+
+    #[test]
+    fn where_there_is_one_region_a_store_is_one_part() {
+        let apart = Apart { is_single: true, regions: Default::default() };
+        assert_eq!(apart.peer(2, 1), Slot::Store(Side::Before, 2));
+        assert_eq!(apart.beside(2), Slot::Store(Side::Before, 2));
+        assert_eq!(apart.face(2, 1), Slot::Face(2, 0));
+    }
+
+    #[test]
+    fn regions_beyond_those_told_apart_are_looked_at_with_their_stores() {
+        for taken in 0..=REGIONS {
+            let model = model("split_on_two_peers_smoke");
+            // Numbers that are given to regions that are nowhere.
+            for nth in 0..taken as RegionId {
+                let _ = model.parts().apart.peer(0, 1_000 + nth);
+            }
+            agrees_with_forgetful(&model);
+        }
+    }
+}
