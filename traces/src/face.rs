@@ -128,3 +128,54 @@ impl Extent {
         *key >= self.range.start && (self.range.end.is_empty() || *key < self.range.end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::region::{Member, MemberRole};
+    use crate::view::{LogPosition, Snapshot};
+
+    fn region(id: RegionId, version: u64) -> Region {
+        let member = Member { id: 1, store: 1, role: MemberRole::Voter };
+        let epoch = Epoch { conf_ver: 4, version };
+        Region { epoch, peers: vec![member], end: Key::from("m"), ..Region::unknown(id) }
+    }
+
+    fn claims(peer: &Peer) -> Vec<(u64, Claimant)> {
+        Claim::of(peer).map(|claim| (claim.version, claim.by)).collect()
+    }
+
+    #[test]
+    fn whoever_has_or_had_a_region_claims_its_keys() {
+        let peer = Peer::blank(1, PeerState::Normal, region(1, 3));
+        assert_eq!(claims(&peer), [(3, Claimant::Peer)]);
+        let claim = Claim::of(&peer).next().expect("a claim");
+        assert_eq!((claim.region, claim.range), (1, region(1, 3).range()));
+        assert_eq!(claims(&Peer { state: PeerState::Merging, ..peer.clone() }), [(3, Claimant::Peer)]);
+        let tombstone = Peer { state: PeerState::Tombstone, ..peer.clone() };
+        assert_eq!(claims(&tombstone), [(3, Claimant::Tombstone)]);
+        let merged = Peer { merged_into: Some(region(2, 5)), ..tombstone };
+        assert_eq!(claims(&merged), [(3, Claimant::MergedAway)]);
+    }
+
+    #[test]
+    fn who_never_had_one_claims_nothing_but_what_a_snapshot_brings() {
+        for state in [PeerState::Uninitialised, PeerState::Tombstone] {
+            assert_eq!(claims(&Peer::blank(1, state, Region::unknown(1))), []);
+        }
+        let position = LogPosition { index: 8, term: 6 };
+        let snapshot = Snapshot { position, region: region(1, 7), data: Default::default() };
+        let waiting =
+            Peer { snapshot: Some(snapshot), ..Peer::blank(1, PeerState::Uninitialised, Region::unknown(1)) };
+        assert_eq!(claims(&waiting), [(7, Claimant::Snapshot)]);
+    }
+
+    /// Members come and go, and nobody claims anything else.
+    #[test]
+    fn a_claim_says_nothing_of_members_nor_of_what_was_written() {
+        let peer = Peer::blank(1, PeerState::Normal, region(1, 3));
+        let moved = Region { epoch: Epoch { conf_ver: 9, version: 3 }, peers: Vec::new(), ..region(1, 3) };
+        let busy = Peer { term: 9, commit: 12, region: moved, ..peer.clone() };
+        assert!(Claim::of(&busy).eq(Claim::of(&peer)));
+    }
+}

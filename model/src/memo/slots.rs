@@ -242,6 +242,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_list_is_its_set_unless_that_is_too_long() {
+        for count in [0, 1, Listed::MOST] {
+            let slots = (0..count).map(|nth| Slot::of_place(5 * nth)).fold(Slots::NONE, Slots::with);
+            assert_eq!(Listed::of(slots).expect("it is short enough").slots(), slots);
+        }
+        let too_many = (0..=Listed::MOST).map(Slot::of_place).fold(Slots::NONE, Slots::with);
+        assert_eq!(Listed::of(too_many), None);
+    }
+
+    #[test]
+    fn a_store_that_was_looked_at_whole_is_one_part() {
+        let parts = [Slot::Peer(1, 0), Slot::Peer(1, 2), Slot::Beside(1), Slot::Peer(2, 0), Slot::Beside(2)];
+        let parts = parts.into_iter().fold(Slots::NONE, Slots::with);
+        assert_eq!(parts.settled(), parts);
+        let whole = Slot::Store(Side::Before, 1);
+        let left = [whole, Slot::Peer(2, 0), Slot::Beside(2)].into_iter().fold(Slots::NONE, Slots::with);
+        assert_eq!(parts.with(whole).settled(), left);
+    }
+
+    #[test]
+    fn a_value_is_looked_up_once_unless_it_is_the_one_that_stands_for_none() {
+        let asked = Cell::new(0);
+        let values = Values::of(|slot| {
+            asked.set(asked.get() + 1);
+            if slot == Slot::Spent { UNKNOWN } else { 7 }
+        });
+        for _ in 0..2 {
+            assert_eq!(values.at(Slot::History.place()), 7);
+        }
+        assert_eq!(asked.get(), 1);
+        for _ in 0..2 {
+            assert_eq!(values.at(Slot::Spent.place()), UNKNOWN);
+        }
+        assert_eq!(asked.get(), 3);
+    }
+
+    #[test]
     fn every_slot_has_a_bit_of_its_own() {
         for at in 0..SLOTS {
             assert_eq!(Slot::of_place(at).place(), at);

@@ -313,7 +313,7 @@ fn shows_region(peer: &Peer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Epoch, Key, PartFault};
+    use rollcall_traces::{Committed, Destroyed, Epoch, Key, PartFault, RegionHistory, Winner};
 
     use super::*;
 
@@ -393,6 +393,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What it reads of a history is all that decides.
+    #[test]
+    fn a_property_reads_no_part_of_a_history_that_it_does_not_name() {
+        let at = |conf_ver| Epoch { conf_ver, version: 9 };
+        let region = RegionHistory {
+            leaders: [(7, Winner { store: 2, peer: 2 })].into(),
+            committed: [(6, Committed { term: 7, known_in: 7 })].into(),
+            destroyed: [(4, Destroyed { peer: 9, epoch: at(9) })].into(),
+            ..RegionHistory::default()
+        };
+        let full = serde_json::json!({ "parts": HistoryParts::ALL, "began_whole": true, "regions": { "1": region } });
+        let full: History = serde_json::from_value(full).expect("a history of one region");
+        let mut broken = 0;
+        for view in
+            [forge::three(), forge::governed(3), forge::with(&forge::three(), |view| forge::lead(view, 1, 7))]
+        {
+            for property in Property::ALL {
+                let judged = property.check(&view, &full);
+                broken += u32::from(judged.is_err());
+                assert_eq!(property.check(&view, &full.only(property.parts())), judged, "{property}");
+            }
+        }
+        assert!(broken > 0, "something of it matters");
+        assert_eq!(full.only(HistoryParts::ALL), full);
+        assert_eq!(full.only(HistoryParts::NONE), History::default());
     }
 
     #[test]
