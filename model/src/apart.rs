@@ -13,7 +13,7 @@ use crate::actions;
 use crate::memo::{REGIONS, Side, Slot};
 
 /// The regions of which each peer is a part of its own. A region gets a number
-/// when it is first looked at; the numbers name parts, and nothing depends on
+/// when its first peer comes to be; the numbers name parts, and nothing depends on
 /// which region has which.
 pub(crate) struct Apart {
     /// There is one region and never another.
@@ -25,7 +25,20 @@ pub(crate) struct Apart {
 impl Apart {
     pub(crate) fn new(scope: &Scope) -> Self {
         let is_single = scope.regions.len() == 1 && !actions::divides(scope);
-        Self { is_single, regions: Default::default() }
+        let apart = Self { is_single, regions: Default::default() };
+        scope.regions.iter().for_each(|region| apart.add(region.id));
+        apart
+    }
+
+    /// Gives the region a number, if it has none and there is one left.
+    pub(crate) fn add(&self, region: RegionId) {
+        let _ = self.regions.iter().find(|known| match known.load(Ordering::Relaxed) {
+            0 => {
+                let new = known.compare_exchange(0, region, Ordering::Relaxed, Ordering::Relaxed);
+                new.is_ok() || new == Err(region)
+            }
+            id => id == region,
+        });
     }
 
     /// Whether there is one region and never another.
@@ -33,7 +46,7 @@ impl Apart {
         self.is_single
     }
 
-    /// The part in which a peer or tombstone of the region is, or that there is none.
+    /// The part that holds the store's peer or tombstone of the region, or says that there is none.
     pub(crate) fn peer(&self, at: usize, region: RegionId) -> Slot {
         match self.number(region) {
             Some(nth) if !self.is_single => Slot::Peer(at, nth),
@@ -41,17 +54,17 @@ impl Apart {
         }
     }
 
-    /// The part that this is of what its face is, or that there is none.
+    /// The part that holds the face of the store's peer of the region, or says that there is none.
     pub(crate) fn face(&self, at: usize, region: RegionId) -> Slot {
         self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Face(at, nth))
     }
 
-    /// The same of what it reports.
+    /// The part that holds what that peer reports, or why it reports nothing.
     pub(crate) fn report(&self, at: usize, region: RegionId) -> Slot {
         self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Report(at, nth))
     }
 
-    /// The part in which that is which a store holds beside its peers.
+    /// The part that holds what a store keeps beside its peers, and what it is doing.
     pub(crate) fn beside(&self, at: usize) -> Slot {
         if self.is_single { Slot::Store(Side::Before, at) } else { Slot::Beside(at) }
     }
@@ -61,15 +74,9 @@ impl Apart {
         self.regions[nth].load(Ordering::Relaxed)
     }
 
-    /// The number of a region, if it has one or there is one left.
+    /// The number of a region, if it has one.
     fn number(&self, region: RegionId) -> Option<usize> {
-        self.regions.iter().position(|known| match known.load(Ordering::Relaxed) {
-            0 => {
-                let new = known.compare_exchange(0, region, Ordering::Relaxed, Ordering::Relaxed);
-                new.is_ok() || new == Err(region)
-            }
-            id => id == region,
-        })
+        self.regions.iter().position(|known| known.load(Ordering::Relaxed) == region)
     }
 }
 
@@ -108,6 +115,7 @@ mod tests {
     #[test]
     fn a_region_keeps_its_number_and_those_beyond_have_none() {
         let apart = Apart { is_single: false, regions: Default::default() };
+        [7, 10, 7, 3, 4].into_iter().for_each(|region| apart.add(region));
         for (nth, region) in [7, 10, 3].into_iter().enumerate() {
             assert_eq!(apart.peer(1, region), Slot::Peer(1, nth));
             assert_eq!(apart.face(0, region), Slot::Face(0, nth));
@@ -122,6 +130,7 @@ mod tests {
     #[test]
     fn where_there_is_one_region_a_store_is_one_part() {
         let apart = Apart { is_single: true, regions: Default::default() };
+        apart.add(1);
         assert_eq!(apart.peer(2, 1), Slot::Store(Side::Before, 2));
         assert_eq!(apart.beside(2), Slot::Store(Side::Before, 2));
         assert_eq!(apart.face(2, 1), Slot::Face(2, 0));
@@ -129,12 +138,10 @@ mod tests {
 
     #[test]
     fn regions_beyond_those_told_apart_are_looked_at_with_their_stores() {
-        for taken in 0..=REGIONS {
+        for taken in 0..REGIONS as RegionId {
             let model = model("split_on_two_peers_smoke");
             // Numbers that are given to regions that are nowhere.
-            for nth in 0..taken as RegionId {
-                let _ = model.parts().apart.peer(0, 1_000 + nth);
-            }
+            (0..taken).for_each(|nth| model.parts().apart.add(1_000 + nth));
             agrees_with_forgetful(&model);
         }
     }

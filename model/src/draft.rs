@@ -95,7 +95,8 @@ impl<'m> Draft<'m> {
             }
             let mut place = self.parts.place(&self.before, at).clone();
             for (_, region, peer) in self.peers.iter().filter(|(of, ..)| *of == at) {
-                place.put(*region, peer.as_ref().map(|peer| self.parts.peers.intern_ref(peer)));
+                self.parts.apart.add(*region);
+                place = place.with_peer(*region, peer.as_ref().map(|peer| self.parts.peers.intern_ref(peer)));
             }
             if let Some((_, meta)) = self.metas.iter().find(|(of, _)| *of == at) {
                 place.meta = self.parts.metas.intern_ref(meta);

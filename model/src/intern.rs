@@ -108,10 +108,10 @@ impl Column {
 
     pub(crate) fn get_or(&self, id: u32, work_out: impl FnOnce() -> u32) -> u32 {
         let number = entry(&self.0, id as usize, || AtomicU32::new(UNKNOWN));
-        match number.load(Ordering::Relaxed) {
+        match number.load(Ordering::Acquire) {
             UNKNOWN => {
                 let worked_out = work_out();
-                number.store(worked_out, Ordering::Relaxed);
+                number.store(worked_out, Ordering::Release);
                 worked_out
             }
             known => known,

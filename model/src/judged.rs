@@ -38,7 +38,7 @@ pub(crate) struct Judged {
 enum Pair {
     /// Two stores.
     Stores,
-    /// A store and the history.
+    /// A store and the history; or that of a cluster that remembers nothing.
     StoreInTime,
     /// Two peers.
     Peers,
@@ -126,7 +126,9 @@ impl Judged {
     }
 
     /// A store with the history: with nothing remembered first, and then each of its
-    /// peers with the history. A store of a single region has few.
+    /// peers with the history. Where there is one region a store has one peer at most,
+    /// and is judged whole. (A store that is sound with nothing remembered answers for
+    /// its peers with nothing remembered.)
     fn store_in_time(&self, parts: &Parts, properties: &[Property], state: &State, at: usize) -> u64 {
         let judged =
             |stores: &[(usize, u32)], history| breaks(properties, parts, &self.only(stores, history));

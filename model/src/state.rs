@@ -61,8 +61,8 @@ impl Place {
         self.peers.iter().find(|(of, _)| *of == region).map(|(_, number)| *number)
     }
 
-    /// Puts the peer with this number in place of whatever is there, or nothing.
-    pub(crate) fn put(&mut self, region: RegionId, peer: Option<u32>) {
+    /// The place with the peer with this number, or nothing, instead of what is there.
+    pub(crate) fn with_peer(mut self, region: RegionId, peer: Option<u32>) -> Self {
         match (peer, self.peers.binary_search_by_key(&region, |(of, _)| *of)) {
             (Some(peer), Ok(at)) => self.peers[at].1 = peer,
             (Some(peer), Err(at)) => self.peers.insert(at, (region, peer)),
@@ -71,15 +71,16 @@ impl Place {
             }
             (None, Err(_)) => {}
         }
+        self
     }
 }
 
-/// A place's number, a part of it and what is to stand there, in one number; `None`
-/// where one of them is too large for that.
-fn replacement(place: u32, part: Slot, value: u32) -> Option<u64> {
+/// The number of a place or a rest, a part of it and what is to stand there, in one
+/// number; `None` where one of them is too large for that.
+fn replacement(number: u32, part: Slot, value: u32) -> Option<u64> {
     let (value, fits) = if value == NO_PEER { (0, true) } else { (value + 1, value < (1 << 28) - 1) };
     let part = part.place() as u64;
-    (fits && place < 1 << 28).then(|| 1 << 63 | part << 56 | u64::from(place) << 28 | u64::from(value))
+    (fits && number < 1 << 28).then(|| 1 << 63 | part << 56 | u64::from(number) << 28 | u64::from(value))
 }
 
 const _: () = assert!(crate::memo::SLOTS <= 1 << 7, "a part's place fits into seven bits");
@@ -123,7 +124,7 @@ pub(crate) struct Parts {
     pub(crate) places: Interner<Place>,
     /// The regions of which each peer is a part of its own.
     pub(crate) apart: Apart,
-    /// What a place becomes when one part of it is replaced, by [`replacement`].
+    /// What a place or a rest becomes when one part of it is replaced, by [`replacement`].
     replaced: Numbered,
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
@@ -209,23 +210,28 @@ impl Parts {
         self.place(state, at).peers.iter().map(|(region, peer)| (*region, self.peers.get(*peer)))
     }
 
-    /// The number of the place that has this in the part, and is as the one with
-    /// the number `place` in all others.
-    pub(crate) fn replace(&self, place: u32, part: Slot, value: u32) -> u32 {
-        let key = replacement(place, part, value);
+    /// The number of the place that has this in the part, and is as the one with this
+    /// number in all others; or of the rest, if it is a part of that.
+    pub(crate) fn replace(&self, number: u32, part: Slot, value: u32) -> u32 {
+        let key = replacement(number, part, value);
         if let Some(known) = key.and_then(|key| self.replaced.get(key)) {
             return known;
         }
-        let mut replaced = self.places.get(place).clone();
-        match part {
-            Slot::Peer(_, nth) => replaced.put(self.apart.region(nth), (value != NO_PEER).then_some(value)),
-            Slot::Beside(_) => {
-                replaced.meta = value >> STATUS_BITS;
-                replaced.status = STATUSES[(value & ((1 << STATUS_BITS) - 1)) as usize];
+        let (place, rest) = (|| self.places.get(number).clone(), || *self.rest.get(number));
+        let replaced = match part {
+            Slot::Peer(_, nth) => {
+                let peer = (value != NO_PEER).then_some(value);
+                self.places.intern(place().with_peer(self.apart.region(nth), peer))
             }
-            _ => unreachable!("no part of a place: {part:?}"),
-        }
-        let replaced = self.places.intern(replaced);
+            Slot::Beside(_) => {
+                let status = STATUSES[(value & ((1 << STATUS_BITS) - 1)) as usize];
+                self.places.intern(Place { status, meta: value >> STATUS_BITS, ..place() })
+            }
+            Slot::Held(_) => self.rest.intern(Rest { held: value, ..rest() }),
+            Slot::Pd(_) => self.rest.intern(Rest { pd: value, ..rest() }),
+            Slot::Spent => self.rest.intern(Rest { spent: value, ..rest() }),
+            _ => unreachable!("no part of a place or a rest: {part:?}"),
+        };
         if let Some(key) = key {
             self.replaced.keep(key, replaced);
         }
@@ -328,12 +334,11 @@ impl Parts {
 
     /// The number of a rest, with what a step costs that was done.
     pub(crate) fn spend(&self, rest: u32, action: &Action, outcome: &Outcome) -> u32 {
-        let known = *self.rest.get(rest);
-        let mut spent = *self.spent.get(known.spent);
+        let mut spent = *self.spent.get(self.rest.get(rest).spent);
         if !actions::spend(&mut spent, action, outcome) {
             return rest;
         }
-        self.rest.intern(Rest { spent: self.spent.intern(spent), ..known })
+        self.replace(rest, Slot::Spent, self.spent.intern(spent))
     }
 
     /// What the peer or tombstone in that place shows of itself.

@@ -339,20 +339,14 @@ impl Changes {
 impl Effect {
     fn on(&self, parts: &Parts, state: &State) -> State {
         let mut after = *state;
-        let mut rest = None;
         for (part, value) in self.changes.iter() {
             match part {
                 Slot::Store(_, at) => after.stores[at] = value,
                 Slot::Peer(at, _) | Slot::Beside(at) => {
                     after.stores[at] = parts.replace(after.stores[at], part, value);
                 }
-                Slot::Held(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).held = value,
-                Slot::Pd(_) => rest.get_or_insert_with(|| *parts.rest.get(state.rest)).pd = value,
-                _ => {}
+                _ => after.rest = parts.replace(after.rest, part, value),
             }
-        }
-        if let Some(rest) = rest {
-            after.rest = parts.rest.intern(rest);
         }
         after
     }

@@ -14,7 +14,8 @@ pub(crate) struct Slots(u128);
 /// Whose parts are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Those of the only state, or of the one before.
+    /// Those of the only state, or of the one before; also of the one after where what
+    /// was there before decides that.
     Before,
     /// Those of the state after the step.
     After,
@@ -42,9 +43,9 @@ pub(crate) enum Slot {
     Spent,
     /// The history, before.
     History,
-    /// What that peer shows of itself ([`rollcall_traces::Face`]).
+    /// What a store's peer of a region shows of itself, before ([`rollcall_traces::Face`]).
     Face(usize, usize),
-    /// What it reports, if it leads ([`crate::report::Report`]).
+    /// What a store's peer of a region reports, if it leads, before ([`crate::report::Report`]).
     Report(usize, usize),
     /// Which keys the peers on a store say to be theirs, before ([`rollcall_traces::Claim`]).
     Claims(usize),
@@ -208,8 +209,8 @@ pub(crate) struct Values<F> {
     values: [Cell<u32>; SLOTS],
 }
 
-/// In place of what was not looked up yet. A value that is the same is looked up
-/// each time.
+/// In place of what was not looked up yet. A value that happens to equal it is
+/// looked up each time.
 const UNKNOWN: u32 = u32::MAX - 1;
 
 impl<F: Fn(Slot) -> u32> Values<F> {

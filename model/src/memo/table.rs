@@ -82,8 +82,11 @@ impl Numbered {
             return;
         }
         let table = self.tables.table_for(count, |table, last| {
-            let known =
-                last.iter().map(|(key, value)| (key.load(Ordering::Relaxed), value.load(Ordering::Acquire)));
+            // The value first: whoever has brought that has brought the key before.
+            let known = last.iter().map(|(key, value)| {
+                let value = value.load(Ordering::Acquire);
+                (key.load(Ordering::Relaxed), value)
+            });
             known.filter(|(_, value)| *value != 0).for_each(|(key, value)| enter(table, key, value));
         });
         enter(table, key, value + 1);
@@ -91,6 +94,7 @@ impl Numbered {
 }
 
 fn enter(table: &[(AtomicU64, AtomicU32)], key: u64, value: u32) {
+    debug_assert!(key != 0 && value != 0, "neither stands for nothing");
     put(table, spread(key), |(place, of)| {
         let new = place.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed);
         let is_its_own = new.is_ok() || new == Err(key);
@@ -175,5 +179,27 @@ mod tests {
         let kept = (0..50_000).filter(|n| numbered.get(nth(*n)).is_some()).count();
         assert!(kept > 49_000, "{kept}");
         assert_eq!(numbered.get(nth(50_000)), None);
+    }
+
+    /// While others read, and while tables grow.
+    #[test]
+    fn nobody_sees_the_number_of_another() {
+        for _ in 0..20 {
+            let numbered = Numbered::new();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let numbered = &numbered;
+                    scope.spawn(move || {
+                        for n in 0..20_000_u32 {
+                            let n = if thread % 2 == 0 { n } else { 20_000 - n };
+                            let key = u64::from(n) + 1;
+                            assert!(numbered.get(key).is_none_or(|number| number == n));
+                            numbered.keep(key, n);
+                        }
+                    });
+                }
+            });
+            assert!((0..=20_000).all(|n| numbered.get(u64::from(n) + 1).is_none_or(|number| number == n)));
+        }
     }
 }

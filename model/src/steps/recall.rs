@@ -79,8 +79,9 @@ impl Steps {
     /// What of that may be kept with the step.
     pub(super) fn recall(&self, parts: &Parts, before: &State, told: (Told, Slots), after: &State) -> Recall {
         // What can be forgotten while the peers show the faces that they show was
-        // forgotten before. Of several regions that is not so, for one is looked at
-        // when a peer of it moves, though another's face may be what matters.
+        // forgotten before. Where there are several regions that is not so: what can be
+        // forgotten of one is looked at only when a peer of it moves, though it may
+        // depend on another's faces.
         let shows_the_same = |at: usize| {
             let faces = |state| parts.peers_on(state, at).map(|(region, peer)| (region, Face::of(peer)));
             before.stores[at] == after.stores[at] || faces(before).eq(faces(after))
