@@ -247,6 +247,7 @@ impl Parts {
         }
         for (number, store) in stores.iter_mut().zip(&self.stores) {
             let seen = view.stores.get(store).cloned().unwrap_or_default();
+            seen.peers.keys().for_each(|region| self.apart.add(*region));
             let peers =
                 seen.peers.into_iter().map(|(region, peer)| (region, self.peers.intern(peer))).collect();
             let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked });
