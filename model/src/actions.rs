@@ -6,7 +6,7 @@ use rollcall_traces::{
     StoreStatus,
 };
 
-use crate::state::Seen;
+use crate::seen::Seen;
 
 /// The budget that an action draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,7 +33,8 @@ use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
 use crate::rules;
-use crate::state::{Seen, State};
+use crate::seen::Seen;
+use crate::state::State;
 
 pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;

@@ -18,7 +18,8 @@ use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
-use crate::state::{Meta, Parts, Place, STORES, Seen, State, UNUSED, index_of};
+use crate::seen::Seen;
+use crate::state::{Meta, Parts, Place, STORES, State, UNUSED, index_of};
 use crate::steps::Steps;
 use crate::tried::{LookedAt, Tried};
 

@@ -8,7 +8,7 @@ use rollcall_traces::{
 };
 
 use crate::actions::Section;
-use crate::state::Seen;
+use crate::seen::Seen;
 
 /// Probes of a section that look, by and large, at the same parts of a state:
 /// those are tried together, or not again (`tried.rs`).

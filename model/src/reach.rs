@@ -6,7 +6,7 @@ use rollcall_traces::{
 };
 
 use crate::model::{FIRST, Rollcall};
-use crate::state::Seen;
+use crate::seen::Seen;
 
 macro_rules! reaches {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal: $holds:expr,)+) => {

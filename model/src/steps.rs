@@ -14,7 +14,8 @@ use crate::intern::{Interner, entry};
 use crate::memo::{Memo, Noted, REGIONS, Side, Slot, Slots, Values};
 use crate::probes::{Group, universe};
 use crate::rules;
-use crate::state::{Parts, STORES, Seen, State};
+use crate::seen::Seen;
+use crate::state::{Parts, STORES, State};
 use crate::tried::{LookedAt, Tried};
 use recall::{Recall, Told};
 

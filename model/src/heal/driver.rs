@@ -14,7 +14,8 @@ use rollcall_traces::{
 use super::{Goal, Missed, in_charge, is_owed};
 use crate::model::Rollcall;
 use crate::rules;
-use crate::state::{Seen, State};
+use crate::seen::Seen;
+use crate::state::State;
 
 /// Every store that runs is heard from; of the others time tells.
 pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {

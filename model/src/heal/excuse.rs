@@ -16,7 +16,8 @@ use super::{
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
 use crate::rules;
-use crate::state::{Seen, State};
+use crate::seen::Seen;
+use crate::state::State;
 
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

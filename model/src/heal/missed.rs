@@ -10,7 +10,8 @@ use super::{
 };
 use crate::draft::is_live;
 use crate::model::Rollcall;
-use crate::state::{Seen, State};
+use crate::seen::Seen;
+use crate::state::State;
 
 /// The goals that are owed in a state and not met, at most one of a region.
 pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {

@@ -11,7 +11,8 @@ use rollcall_traces::{Action, Face, Outcome};
 
 use super::{Effect, Steps};
 use crate::memo::{Noted, Side, Slot, Slots, note};
-use crate::state::{Parts, STORES, Seen, State};
+use crate::seen::Seen;
+use crate::state::{Parts, STORES, State};
 
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);

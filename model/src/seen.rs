@@ -1,0 +1,245 @@
+//! A state with what its numbers stand for: the cluster that it is, by the accessor
+//! trait. Whoever wants to know at which parts somebody looks gives it a place to
+//! note them (`memo.rs`).
+
+use std::borrow::Cow;
+
+use rollcall_traces::{
+    Budgets, Claim, Cluster, Face, Held, History, Member, Peer, PlacementDriver, RangeEntry, Region,
+    RegionId, Store, StoreId, StoreState, StoreStatus, View,
+};
+
+use crate::memo::{Noted, Side, Slot, note};
+use crate::state::{Meta, Parts, Rest, State};
+
+/// A state together with what its numbers stand for.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    parts: &'a Parts,
+    state: &'a State,
+    noted: Option<(&'a Noted, Side)>,
+}
+
+impl<'a> Seen<'a> {
+    /// The state; what is looked at is noted, if there is where.
+    pub(crate) fn of(parts: &'a Parts, state: &'a State, noted: Option<(&'a Noted, Side)>) -> Self {
+        Self { parts, state, noted }
+    }
+
+    /// The replicas of a region, for as long as the state is there.
+    pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
+        let peer = move |(at, store): (usize, &StoreId)| {
+            self.note_peer(at, region);
+            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
+        };
+        self.parts.stores.iter().enumerate().filter_map(peer)
+    }
+
+    fn note(&self, slot: impl Fn(Side) -> Slot) {
+        if let Some((noted, side)) = self.noted {
+            note(noted, slot(side));
+        }
+    }
+
+    fn note_store(&self, at: usize) {
+        self.note(|side| Slot::Store(side, at));
+    }
+
+    fn note_beside(&self, at: usize) {
+        self.note(|side| match side {
+            Side::Before => self.parts.apart.beside(at),
+            Side::After => Slot::Store(side, at),
+        });
+    }
+
+    fn note_beliefs(&self) {
+        self.note(|side| match side {
+            Side::Before => Slot::Believed,
+            Side::After => Slot::Pd(side),
+        });
+    }
+
+    fn note_peer(&self, at: usize, region: RegionId) {
+        self.note(|side| match side {
+            Side::Before => self.parts.apart.peer(at, region),
+            Side::After => Slot::Store(side, at),
+        });
+    }
+
+    /// The place of a store, of which what it keeps beside its peers is looked at.
+    fn meta_of(&self, store: StoreId) -> Option<&'a Meta> {
+        let at = self.parts.store_place(store)?;
+        self.note_beside(at);
+        Some(self.parts.meta(self.state, at))
+    }
+
+    fn driver(&self) -> &'a PlacementDriver {
+        self.parts.drivers.get(self.rest().pd)
+    }
+
+    fn rest(&self) -> &'a Rest {
+        self.parts.rest.get(self.state.rest)
+    }
+}
+
+impl Seen<'_> {
+    /// The readable form.
+    pub fn view(&self) -> View {
+        let store = |at: usize| {
+            let place = self.parts.place(self.state, at);
+            let Meta { ranges, parked } = self.parts.metas.get(place.meta).clone();
+            let peer = |(region, id): &(RegionId, u32)| (*region, self.parts.peers.get(*id).clone());
+            let peers = place.peers.iter().map(peer).collect();
+            Store { status: place.status, peers, ranges, parked }
+        };
+        let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
+        View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
+    }
+
+    /// The members that the regions began with, in their first roles.
+    pub fn founders(&self) -> &[Member] {
+        &self.parts.founders
+    }
+
+    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
+    pub fn replicas_wanted(&self) -> u64 {
+        self.parts.replicas
+    }
+
+    /// Whether the region was there first; the others came by a split.
+    pub fn is_founded(&self, region: RegionId) -> bool {
+        self.parts.founded.contains(&region)
+    }
+
+    /// What earlier states left behind.
+    pub fn history(&self) -> &History {
+        self.note(|_| Slot::History);
+        self.parts.history.get(self.state.history)
+    }
+
+    /// The store with this place in the scope.
+    pub(crate) fn store_at(&self, at: usize) -> StoreId {
+        self.parts.stores[at]
+    }
+
+    /// What it is doing.
+    pub(crate) fn status_at(&self, at: usize) -> StoreStatus {
+        self.note_beside(at);
+        self.parts.place(self.state, at).status
+    }
+
+    /// What was spent of each budget.
+    pub fn spent(&self) -> &Budgets {
+        self.note(|_| Slot::Spent);
+        self.parts.spent.get(self.rest().spent)
+    }
+}
+
+impl Cluster for Seen<'_> {
+    fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
+        self.note(Slot::Statuses);
+        let status = |at| self.parts.place(self.state, at).status;
+        self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
+    }
+
+    fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
+        self.note(Slot::Regions);
+        let beyond = move |last: Option<RegionId>| {
+            let next = |at: usize| {
+                let peers = self.parts.place(self.state, at).peers.iter();
+                peers.map(|(region, _)| *region).find(|region| Some(*region) > last)
+            };
+            (0..self.parts.stores.len()).filter_map(next).min()
+        };
+        std::iter::successors(beyond(None), move |last| beyond(Some(*last)))
+    }
+
+    fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        let at = self.parts.store_place(store);
+        at.iter().for_each(|at| self.note_store(*at));
+        let peers = |at| self.parts.place(self.state, at).peers.iter();
+        at.into_iter().flat_map(peers).map(|(region, _)| *region)
+    }
+
+    fn faces(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> + '_ {
+        // All at once, though the first may be enough: of one question there are
+        // few sets of parts then.
+        for at in 0..self.parts.stores.len() {
+            self.note(|side| match side {
+                Side::Before => self.parts.apart.face(at, region),
+                Side::After => Slot::Store(side, at),
+            });
+        }
+        (0..self.parts.stores.len()).filter_map(move |at| self.parts.face(self.state, at, region))
+    }
+
+    fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        for at in 0..self.parts.stores.len() {
+            self.note(|side| match side {
+                Side::Before => Slot::Claims(at),
+                Side::After => Slot::Store(side, at),
+            });
+        }
+        let claims = |at: usize| self.parts.claims(self.state, at).iter().map(Cow::Borrowed);
+        (0..self.parts.stores.len()).flat_map(claims)
+    }
+
+    fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
+        // Where there is one region nothing is looked at.
+        let is_alone = self.parts.apart.is_single() && self.parts.founded == [region];
+        let claims = (!is_alone).then(|| self.claims());
+        claims.into_iter().flatten().filter(move |claim| claim.region != region)
+    }
+
+    fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
+        let at = self.parts.store_place(store)?;
+        self.note_peer(at, region);
+        self.parts.peer(self.state, at, region)
+    }
+
+    fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
+        self.replicas_of(region)
+    }
+
+    fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.meta_of(store).into_iter().flat_map(|meta| meta.ranges.iter().cloned())
+    }
+
+    fn held(&self) -> &[Held] {
+        self.note(Slot::Held);
+        self.parts.held.get(self.rest().held)
+    }
+
+    fn parked(&self, store: StoreId) -> &[Held] {
+        self.meta_of(store).map_or(&[], |meta| &meta.parked)
+    }
+
+    fn pd(&self) -> &PlacementDriver {
+        self.note(Slot::Pd);
+        self.driver()
+    }
+
+    fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
+        self.note_beliefs();
+        self.driver().regions.values().map(|known| &known.region)
+    }
+
+    fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
+        self.note_beliefs();
+        let stores = self.driver().stores.iter();
+        stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
+    }
+
+    /// The number of its place: parts are kept once and for all. What is noted is
+    /// that it was held against that of the other side of a step, and no more.
+    fn store_name(&self, store: StoreId) -> Option<usize> {
+        let at = self.parts.store_place(store)?;
+        self.note(|_| Slot::Moved(at));
+        Some(self.state.stores[at] as usize)
+    }
+
+    fn driver_name(&self) -> Option<usize> {
+        self.note(|_| Slot::PdMoved);
+        Some(self.rest().pd as usize)
+    }
+}
