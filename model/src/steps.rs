@@ -139,7 +139,7 @@ impl Steps {
         state: &State,
         mut each: impl FnMut(usize, &Action, State),
     ) {
-        let values = parts.values(state);
+        let (values, is_ordinary) = (parts.values(state), self.is_ordinary(parts, state));
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
             let known = self.effect(parts, guards, state, &values, number);
             let (mut after, outcome) = match &known {
@@ -151,7 +151,7 @@ impl Steps {
                 continue;
             }
             after.history = match known {
-                Ok(effect) => self.recollect(parts, state, number, effect, &after),
+                Ok(effect) => self.recollect(parts, (state, is_ordinary), number, effect, &after),
                 Err(_) => self.remember(parts, state, (number, outcome), &after),
             };
             let action = self.actions.get(number);

@@ -103,17 +103,16 @@ impl Steps {
         history.parts() == self.carried && history.abandoned().is_empty()
     }
 
-    /// The number of the history that another becomes by an effect of the action
-    /// with this number.
+    /// The number of the history that a state's, ordinary or not, becomes by an effect of
+    /// the action with this number.
     pub(super) fn recollect(
         &self,
         parts: &Parts,
-        before: &State,
+        (before, is_ordinary): (&State, bool),
         action: u32,
         (at, effect): (Option<u32>, Effect),
         after: &State,
     ) -> u32 {
-        let is_ordinary = self.is_ordinary(parts, before);
         match (effect.recall, at) {
             (Recall::Stays, _) if is_ordinary => before.history,
             (Recall::Moved(moved), _) if is_ordinary => self.forget(parts, before.history, moved, after),
