@@ -48,13 +48,10 @@ enum Pair {
 
 impl Judged {
     pub(crate) fn new(parts: &Parts, properties: &[Property]) -> Self {
-        let meta = parts.metas.intern(Meta::default());
-        let gone = Place { status: StoreStatus::Destroyed, meta, peers: smallvec![] };
-        let gone = parts.places.intern(gone);
         let others = properties.iter().filter(|property| !property.is_of_two_peers());
         Self {
             nothing: parts.nothing(),
-            gone,
+            gone: parts.empty(StoreStatus::Destroyed),
             sound: Numbers::new(),
             others: others.copied().collect(),
             broken: Memo::new(),

@@ -66,7 +66,7 @@ impl<'a> Seen<'a> {
         });
     }
 
-    /// The place of a store, of which what it keeps beside its peers is looked at.
+    /// What a store keeps beside its peers; that is noted.
     fn meta_of(&self, store: StoreId) -> Option<&'a Meta> {
         let at = self.parts.store_place(store)?;
         self.note_beside(at);
@@ -88,8 +88,8 @@ impl Seen<'_> {
         let store = |at: usize| {
             let place = self.parts.place(self.state, at);
             let Meta { ranges, parked } = self.parts.metas.get(place.meta).clone();
-            let peer = |(region, id): &(RegionId, u32)| (*region, self.parts.peers.get(*id).clone());
-            let peers = place.peers.iter().map(peer).collect();
+            let peers = self.parts.peers_on(self.state, at);
+            let peers = peers.map(|(region, peer)| (region, peer.clone())).collect();
             Store { status: place.status, peers, ranges, parked }
         };
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();

@@ -273,10 +273,15 @@ impl Parts {
         Seen::of(self, state, Some((noted, side)))
     }
 
+    /// The number of a store that has nothing.
+    pub(crate) fn empty(&self, status: StoreStatus) -> u32 {
+        let meta = self.metas.intern(Meta::default());
+        self.places.intern(Place { status, meta, peers: Peers::new() })
+    }
+
     /// A state in which no store has anything.
     pub(crate) fn nothing(&self) -> State {
-        let meta = self.metas.intern(Meta::default());
-        let place = self.places.intern(Place { status: StoreStatus::Up, meta, peers: Peers::new() });
+        let place = self.empty(StoreStatus::Up);
         let rest = self.rest_of(&Vec::new(), &PlacementDriver::default(), Budgets::default());
         let mut stores = [UNUSED; STORES];
         stores[..self.stores.len()].fill(place);
