@@ -16,8 +16,8 @@ use rollcall_impl::{Lacking, Sound};
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, scopes};
 use rollcall_traces::{
-    Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scope, Sides,
-    StoreState, Subject, Trace, record_again, render, replay,
+    Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scenario, Scope,
+    Sides, StoreState, Subject, Trace, record_again, render, replay,
 };
 use stateright::Model;
 
@@ -25,7 +25,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces").join(name)
 }
 
-/// The traces of a folder, by name.
+/// The traces of a folder, by name; of scenarios what settles is written out.
 fn traces(name: &str) -> Vec<(PathBuf, Trace)> {
     let entries = std::fs::read_dir(folder(name)).expect("the folder is there");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -33,22 +33,28 @@ fn traces(name: &str) -> Vec<(PathBuf, Trace)> {
         paths.filter(|path| path.extension().is_some_and(|is| is == "jsonl")).collect();
     paths.sort();
     assert!(!paths.is_empty(), "no trace under traces/{name}");
-    paths
-        .into_iter()
-        .map(|path| (path.clone(), Trace::read(&path).unwrap_or_else(|error| panic!("{error}"))))
-        .collect()
+    paths.into_iter().map(|path| (path.clone(), written_out(&path))).collect()
+}
+
+fn written_out(path: &Path) -> Trace {
+    let scenario = Scenario::read(path).unwrap_or_else(|error| panic!("{error}"));
+    scenario.recorded().unwrap_or_else(|| {
+        let mut model = ModelSubject::new(guards(&scenario.header), &[]);
+        let written = scenario.written_out(&mut model, Sides::TRACE_AND_MODEL);
+        written.unwrap_or_else(|error| panic!("{error}"))
+    })
 }
 
 /// The guards that a trace keeps.
-fn guards(trace: &Trace) -> GuardSet {
-    trace.header.without.iter().fold(GuardSet::ALL, |guards, name| {
+fn guards(header: &Header) -> GuardSet {
+    header.without.iter().fold(GuardSet::ALL, |guards, name| {
         guards.and_without(Guard::from_name(name).unwrap_or_else(|| panic!("no guard `{name}`")))
     })
 }
 
 /// What the model makes of it, by the rules that it is about.
 fn recorded(trace: &Trace) -> Trace {
-    let mut model = ModelSubject::new(guards(trace), &[]);
+    let mut model = ModelSubject::new(guards(&trace.header), &[]);
     if let Err(error) = replay(&mut model, trace, Sides::TRACE_AND_MODEL) {
         panic!("{}: {error}", trace.header.scenario);
     }

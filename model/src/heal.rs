@@ -23,6 +23,7 @@ mod excuse;
 mod faults;
 mod goal;
 mod missed;
+mod whole;
 
 use rollcall_traces::{
     Action, Answer, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId, Role, StoreId,
@@ -40,6 +41,7 @@ pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
+pub use whole::{healed, how_it_ends};
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rollcall_traces::{
-    Action, Budgets, Cluster, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, LogPosition,
-    Outcome, Peer, PeerState, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, StoreId,
-    StoreState, StoreStatus, Subject, View,
+    Action, Budgets, Cluster, Healed, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness,
+    LogPosition, Outcome, Peer, PeerState, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError,
+    Settle, Settler, StoreId, StoreState, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
 use crate::actions;
 use crate::guard::GuardSet;
+use crate::heal;
 use crate::judged::Judged;
 use crate::kinds;
 use crate::probes;
@@ -19,6 +20,7 @@ use crate::properties::Property;
 use crate::reach::Reach;
 use crate::rules;
 use crate::seen::Seen;
+use crate::settle::next_to_settle;
 use crate::state::{Meta, Parts, Place, STORES, State, UNUSED, index_of};
 use crate::steps::Steps;
 use crate::tried::{LookedAt, Tried};
@@ -494,5 +496,16 @@ impl Subject for ModelSubject {
 
     fn view(&self) -> View {
         self.model.as_ref().map(|(model, state)| model.seen(state).view()).unwrap_or_default()
+    }
+
+    fn healed(&self) -> Option<Healed> {
+        self.model.as_ref().map(|(model, state)| heal::healed(model, state))
+    }
+}
+
+impl Settler for ModelSubject {
+    fn next_to_settle(&self, settle: &Settle) -> Option<Action> {
+        let (model, state) = self.model.as_ref()?;
+        next_to_settle(model, state, settle)
     }
 }

@@ -11,6 +11,7 @@ mod cluster;
 mod diff;
 mod divergence;
 mod driver;
+mod expect;
 mod face;
 mod file;
 mod history;
@@ -21,6 +22,7 @@ mod region;
 pub mod render;
 mod replay;
 mod run;
+mod scenario;
 mod scope;
 mod shrink;
 mod subject;
@@ -36,10 +38,14 @@ pub use driver::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
     Purpose, Seat, StoreState, WaitingOperator,
 };
+pub use expect::{
+    Expect, ExpectDriver, ExpectEpoch, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPeer,
+    ExpectRegion, ExpectState, PlannedStep,
+};
 pub use face::{Claim, Claimant, Extent, Face};
 pub use file::{
-    Expect, FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Step, Trace, TraceError,
-    Verdict, VerdictResult, Writer,
+    FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Settle, SettleLine, Step, Trace,
+    TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,
@@ -53,9 +59,10 @@ pub use run::{
     Book, Event, Facts, Happening, LogFacts, Parameters, PeerFacts, RUN_SCHEMA, Run, RunHeader, Sent,
     SplitSizes, factual,
 };
+pub use scenario::Scenario;
 pub use scope::{Budgets, ChildCommand, Scope, ScopeError, SplitKeys};
 pub use shrink::shrink;
-pub use subject::Subject;
+pub use subject::{Healed, Settler, Subject};
 pub use touched::Touched;
 pub use view::{
     Campaign, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState, RangeEntry, Read,

@@ -64,6 +64,9 @@ impl<'de> Visitor<'de> for OutcomeVisitor {
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Outcome, E> {
         match word {
             "done" => Ok(Outcome::DONE),
+            "refused" => {
+                Err(E::custom(r#"a refusal names its reason: {"refused":"not_leader"}, or what it is"#))
+            }
             other => Err(E::unknown_variant(other, &OUTCOME_FORMS)),
         }
     }

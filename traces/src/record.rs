@@ -114,7 +114,8 @@ pub fn record_again<S: Subject>(
         if let (None, Some(property)) = (&verdict, violated.first()) {
             verdict = Some(Verdict::violated(property, new.index));
         }
-        steps.push(Step { violated, note: old.note.clone(), expect: old.expect.clone(), ..new });
+        let (note, expect, if_any) = (old.note.clone(), old.expect.clone(), old.if_any);
+        steps.push(Step { violated, note, expect, if_any, ..new });
     }
     Ok(Trace { header, steps, verdict: Some(verdict.unwrap_or(Verdict::HOLDS)) })
 }

@@ -3,18 +3,16 @@
 use std::fmt;
 use std::path::Path;
 
-use serde_json::Value as Json;
 use thiserror::Error;
 
 use crate::action::Action;
 use crate::diff::{Difference, differences};
 use crate::divergence::{Divergence, Sides};
-use crate::file::{Expect, Header, Place, Reader, Record, Step, Trace, TraceError};
+use crate::file::{Header, Place, Reader, Record, Step, Trace, TraceError};
 use crate::outcome::{Outcome, Reason};
-use crate::region::{Key, RegionId, StoreId, Value};
+use crate::scenario::had_nothing_to_do;
 use crate::scope::ScopeError;
 use crate::subject::Subject;
-use crate::view::{Role, StoreStatus, View};
 
 /// What a replay that agreed has compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -89,6 +87,8 @@ pub struct Replayer<'s, S> {
     sides: Sides,
     prefix: Vec<Action>,
     compared: Replayed,
+    /// Nothing is compared.
+    blind: bool,
 }
 
 impl<'s, S: Subject> Replayer<'s, S> {
@@ -97,9 +97,7 @@ impl<'s, S: Subject> Replayer<'s, S> {
     /// # Errors
     /// Where the scope cannot be begun, or its first view differs from the header's.
     pub fn begin(subject: &'s mut S, header: &Header, sides: Sides) -> Result<Self, ReplayError> {
-        subject.reset(&header.scope)?;
-        let scenario = header.scenario.clone();
-        let mut this = Self { subject, scenario, sides, prefix: Vec::new(), compared: Replayed::default() };
+        let mut this = Self { blind: false, ..Self::blind(subject, header, sides)? };
         if let Some(expected) = &header.view {
             this.compared.views += 1;
             let actual = this.subject.view();
@@ -108,6 +106,18 @@ impl<'s, S: Subject> Replayer<'s, S> {
             }
         }
         Ok(this)
+    }
+
+    /// The same where nothing is compared: only whether a step can be taken is looked at.
+    pub(crate) fn blind(subject: &'s mut S, header: &Header, sides: Sides) -> Result<Self, ReplayError> {
+        subject.reset(&header.scope)?;
+        let (scenario, prefix, compared) = (header.scenario.clone(), Vec::new(), Replayed::default());
+        Ok(Self { subject, scenario, sides, prefix, compared, blind: true })
+    }
+
+    /// What it is replayed on.
+    pub fn subject(&self) -> &S {
+        self.subject
     }
 
     /// Takes one step and compares everything that the step says.
@@ -119,6 +129,7 @@ impl<'s, S: Subject> Replayer<'s, S> {
         self.compared.steps += 1;
         let actual = self.subject.apply(&step.action);
         match (&step.outcome, &actual) {
+            (None, Outcome::Refused(_)) if step.if_any && had_nothing_to_do(&actual) => {}
             (None, Outcome::Refused(reason)) => {
                 let at =
                     StepPlace { scenario: self.scenario.clone(), step: self.compared.steps, place: None };
@@ -128,9 +139,33 @@ impl<'s, S: Subject> Replayer<'s, S> {
             (None, Outcome::Done(_)) => {}
             (Some(_), _) => self.compared.outcomes += 1,
         }
-        let same_outcome = step.outcome.as_ref().is_none_or(|expected| *expected == actual);
-        if same_outcome && step.view.is_none() && step.expect.is_none() {
+        if self.blind {
             return Ok(());
+        }
+        if step.outcome.as_ref().is_none_or(|expected| *expected == actual) {
+            return self.check(step, Some(actual));
+        }
+        let found = self.compare(step);
+        Err(self.diverged(step.outcome.clone(), Some(actual), found))
+    }
+
+    /// Compares what the step, which came to `actual`, says of view and expectations.
+    ///
+    /// # Errors
+    /// Where they are not met.
+    pub(crate) fn check(&mut self, step: &Step, actual: Option<Outcome>) -> Result<(), ReplayError> {
+        if self.blind {
+            return Ok(());
+        }
+        match self.compare(step) {
+            found if found.is_empty() => Ok(()),
+            found => Err(self.diverged(step.outcome.clone(), actual, found)),
+        }
+    }
+
+    fn compare(&mut self, step: &Step) -> Vec<Difference> {
+        if step.view.is_none() && step.expect.is_none() {
+            return Vec::new();
         }
         let view = self.subject.view();
         let mut found = Vec::new();
@@ -141,11 +176,11 @@ impl<'s, S: Subject> Replayer<'s, S> {
         if let Some(expect) = &step.expect {
             self.compared.expectations += expect.count();
             found.extend(expect.unmet(&view));
+            if expect.asks_to_heal() {
+                found.extend(expect.unhealed(self.subject.healed().as_ref()));
+            }
         }
-        if same_outcome && found.is_empty() {
-            return Ok(());
-        }
-        Err(self.diverged(step.outcome.clone(), Some(actual), found))
+        found
     }
 
     /// What was compared.
@@ -201,8 +236,10 @@ pub fn replay_file<S: Subject>(subject: &mut S, path: &Path, sides: Sides) -> Re
     let mut reader = Reader::open(path)?;
     let mut replayer = Replayer::begin(subject, reader.header(), sides)?;
     while let Some(record) = reader.next() {
-        if let Record::Step(step) = record? {
-            replayer.step(&step).map_err(|error| placed(error, &reader))?;
+        match record? {
+            Record::Step(step) => replayer.step(&step).map_err(|error| placed(error, &reader))?,
+            Record::Settle(_) => return Err(TraceError::Settles { at: reader.place_of("settle") }.into()),
+            Record::Verdict(_) => {}
         }
     }
     replayer.finish()
@@ -214,84 +251,4 @@ fn placed<R: std::io::BufRead>(mut error: ReplayError, reader: &Reader<R>) -> Re
         at.place = Some(reader.place_of("action"));
     }
     error
-}
-
-impl Expect {
-    /// How many single things are expected.
-    pub fn count(&self) -> u64 {
-        let keys: usize = self.data.values().map(|keys| keys.len()).sum();
-        (keys + self.leader.len()) as u64 + u64::from(self.conf_ver_at_least.is_some())
-    }
-
-    /// What of it `view` does not show, as `stores/<id>/holds/<key>`,
-    /// `regions/<id>/leader` (a store) and `regions/<id>/conf_ver_at_least`.
-    pub fn unmet(&self, view: &View) -> Vec<Difference> {
-        let json = |value: &Value| serde_json::to_value(value).expect("a value is a string of hex");
-        let mut unmet = Vec::new();
-        for (&store, keys) in &self.data {
-            for (key, expected) in keys {
-                let actual = held_by(view, store, key);
-                if expected.as_ref() != actual {
-                    let path = format!("stores/{store}/holds/{key}");
-                    let (expected, actual) = (expected.as_ref().map(json), actual.map(json));
-                    unmet.push(Difference { path, expected, actual });
-                }
-            }
-        }
-        for (&region, &store) in &self.leader {
-            let actual = leads(view, region);
-            if actual != Some(store) {
-                let path = format!("regions/{region}/leader");
-                unmet.push(Difference { path, expected: Some(store.into()), actual: actual.map(Json::from) });
-            }
-        }
-        if let Some(least) = self.conf_ver_at_least {
-            let newest = newest_conf_ver(view);
-            let path = |region: &str| format!("regions/{region}/conf_ver_at_least");
-            let expected = Some(Json::from(least));
-            if newest.is_empty() {
-                unmet.push(Difference { path: path("any"), expected: expected.clone(), actual: None });
-            }
-            for (region, conf_ver) in newest.into_iter().filter(|(_, conf_ver)| *conf_ver < least) {
-                let actual = Some(Json::from(conf_ver));
-                unmet.push(Difference {
-                    path: path(&region.to_string()),
-                    expected: expected.clone(),
-                    actual,
-                });
-            }
-        }
-        unmet
-    }
-}
-
-/// What `store` holds of `key` in an initialised peer whose range has the key.
-fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
-    let peers = view.stores.get(&store)?.peers.values();
-    peers
-        .filter(|peer| peer.is_initialised() && peer.region.contains(key))
-        .find_map(|peer| peer.data.get(key))
-}
-
-/// The store of the leader of the newest term, if that term has one that runs.
-fn leads(view: &View, region: RegionId) -> Option<StoreId> {
-    let peers = || {
-        view.stores
-            .iter()
-            .filter(|(_, store)| store.status == StoreStatus::Up)
-            .filter_map(move |(id, store)| Some((*id, store.peers.get(&region)?)))
-    };
-    let newest = peers().map(|(_, peer)| peer.term).max()?;
-    peers().find(|(_, peer)| peer.role == Role::Leader && peer.term == newest).map(|(store, _)| store)
-}
-
-fn newest_conf_ver(view: &View) -> std::collections::BTreeMap<u64, u64> {
-    let mut newest = std::collections::BTreeMap::new();
-    for (region, peer) in view.stores.values().flat_map(|store| &store.peers) {
-        if peer.is_initialised() {
-            let conf_ver: &mut u64 = newest.entry(*region).or_default();
-            *conf_ver = (*conf_ver).max(peer.region.epoch.conf_ver);
-        }
-    }
-    newest
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use rollcall_model::GuardSet;
 use rollcall_model::properties::Property;
-use rollcall_traces::{Reader, Trace};
+use rollcall_traces::{Reader, Scenario};
 
 use super::lookup;
 
@@ -15,14 +15,15 @@ pub(super) struct Named {
     /// All guards but those that the trace drops. One below the model's grain
     /// makes no difference to the model.
     pub(super) guards: GuardSet,
-    /// What is judged after each step.
+    /// What is judged after each step: what the header names, and what the file
+    /// states to be violated.
     pub(super) properties: Vec<Property>,
 }
 
 /// Reads a trace or scenario that has steps and names only what there is.
-pub(super) fn read(path: &Path) -> Result<(Trace, Named)> {
-    let trace = Trace::read(path)?;
-    if trace.steps.is_empty() {
+pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
+    let trace = Scenario::read(path)?;
+    if trace.is_empty() {
         bail!("{}: it has no steps; a trace without steps shows nothing", path.display());
     }
     let mut named = Named { guards: GuardSet::ALL, properties: Vec::new() };
@@ -36,6 +37,13 @@ pub(super) fn read(path: &Path) -> Result<(Trace, Named)> {
         match lookup::property(name) {
             Ok(property) => named.properties.push(property),
             Err(unknown) => bail!("{}: {unknown}", Reader::open(path)?.place_of("properties")),
+        }
+    }
+    for name in trace.stated() {
+        match lookup::property(name) {
+            Ok(property) if named.properties.contains(&property) => {}
+            Ok(property) => named.properties.push(property),
+            Err(unknown) => bail!("{}: of what it states is violated: {unknown}", path.display()),
         }
     }
     Ok((trace, named))

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use rollcall_impl::{Guard, Lacking};
 use rollcall_model::ModelSubject;
 use rollcall_traces::{
-    Divergence, GuardNote, ReplayError, Replayed, Sides, Trace, record_again, replay, replay_file,
+    Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Trace, Verdict, VerdictResult,
+    record_again, replay,
 };
 
 use super::named::Named;
@@ -55,6 +56,12 @@ struct Agreed {
     replayed: Replayed,
     /// What it violated, and after which step first.
     violated: Option<(String, u64)>,
+    /// What the file states of violations that is not so.
+    misstated: Vec<String>,
+    /// The file says of some step what comes of it.
+    states: bool,
+    /// A property was judged.
+    judges: bool,
 }
 
 impl Agreed {
@@ -67,21 +74,30 @@ impl Agreed {
         if let Some((property, step)) = &self.violated {
             text += &format!("{}: {property} is violated at step {step}\n", file.display());
         }
+        for wrong in &self.misstated {
+            text += &format!("{}: {wrong}\n", file.display());
+        }
+        if !self.states && !self.judges {
+            text += &format!(
+                "{}: it states nothing (`expect`, `outcome`) and judges nothing (`properties`): all that was seen is that its steps can be taken\n",
+                file.display()
+            );
+        }
         text
     }
 
     fn end(&self) -> End {
-        if self.violated.is_some() { End::Violated } else { End::Holds }
+        let is_wrong = self.violated.is_some() || !self.misstated.is_empty();
+        if is_wrong { End::Violated } else { End::Holds }
     }
 }
 
 fn one(file: &Path, lacking: &[Guard], into: Option<&Path>) -> Result<Result<Agreed, Box<Divergence>>> {
-    let (trace, named) = named::read(file)?;
-    let is_recorded = trace.steps.iter().all(|step| step.outcome.is_some() && step.view.is_some());
-    let (expected, sides) = match is_recorded {
-        true => (trace, Sides::TRACE_AND_IMPL),
-        false => match filled_in(file, &trace, &named)? {
-            Ok(filled) => (filled, Sides::MODEL_AND_IMPL),
+    let (scenario, named) = named::read(file)?;
+    let (stated, expected, sides) = match scenario.recorded() {
+        Some(trace) => (trace.clone(), trace, Sides::TRACE_AND_IMPL),
+        None => match filled_in(file, &scenario, &named)? {
+            Ok((stated, filled)) => (stated, filled, Sides::MODEL_AND_IMPL),
             Err(divergence) => return Ok(Err(divergence)),
         },
     };
@@ -91,7 +107,13 @@ fn one(file: &Path, lacking: &[Guard], into: Option<&Path>) -> Result<Result<Agr
     let deciders = deciders(&expected.header.without, lacking, &sides);
     let replayed = replay(&mut World::new(Lacking(lacking)), &expected, sides);
     // The views are equal to those expected, so those are judged.
-    let agreed = |replayed| Agreed { replayed, violated: first_violation(&expected, &named) };
+    let agreed = |replayed| {
+        let judged = judged(&expected, &named);
+        let violated = judged.iter().find_map(|(step, names)| Some((names.first()?.clone(), *step)));
+        let misstated = misstated(&stated, &judged);
+        let (states, judges) = (scenario.checks() > 0, !named.properties.is_empty());
+        Agreed { replayed, violated, misstated, states, judges }
+    };
     let name_guards = |mut divergence: Box<Divergence>| {
         divergence.guards = deciders;
         divergence
@@ -119,41 +141,85 @@ fn deciders(trace_lacks: &[String], implementation_lacks: &[Guard], sides: &Side
     only_trace.chain(only_implementation).collect()
 }
 
-/// A scenario with what the model makes of it.
-fn filled_in(file: &Path, trace: &Trace, named: &Named) -> Result<Result<Trace, Box<Divergence>>> {
+/// A scenario with its steps written out, and with what the model makes of it.
+fn filled_in(
+    file: &Path,
+    scenario: &Scenario,
+    named: &Named,
+) -> Result<Result<(Trace, Trace), Box<Divergence>>> {
     let mut model = ModelSubject::new(named.guards, &[]);
-    if let Err(divergence) = diverged_or_error(file, replay_file(&mut model, file, Sides::TRACE_AND_MODEL))? {
-        return Ok(Err(divergence));
-    }
+    let taken = scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL);
+    let stated = match diverged_or_error(file, taken)? {
+        Ok(stated) => stated,
+        Err(divergence) => return Ok(Err(divergence)),
+    };
     let mut judge = Judge::new(&named.properties);
-    let filled = record_again(&mut model, trace, |view, taken| judge.names(view, taken));
-    Ok(Ok(filled.with_context(|| file.display().to_string())?))
+    let filled = record_again(&mut model, &stated, |view, taken| judge.names(view, taken));
+    let filled = filled.with_context(|| file.display().to_string())?;
+    Ok(Ok((stated, filled)))
 }
 
 /// A divergence is a finding; everything else is bad input, with its file.
-fn diverged_or_error(
-    file: &Path,
-    replayed: Result<Replayed, ReplayError>,
-) -> Result<Result<Replayed, Box<Divergence>>> {
+fn diverged_or_error<T>(file: &Path, replayed: Result<T, ReplayError>) -> Result<Result<T, Box<Divergence>>> {
     match replayed {
         Ok(replayed) => Ok(Ok(replayed)),
         Err(ReplayError::Diverged(divergence)) => Ok(Err(divergence)),
-        Err(error @ (ReplayError::Refused { .. } | ReplayError::Trace(_))) => Err(error.into()),
-        Err(error) => Err(error).with_context(|| file.display().to_string()),
+        Err(error) => Err(placed(file, error)),
     }
 }
 
-fn first_violation(trace: &Trace, named: &Named) -> Option<(String, u64)> {
-    let mut judge = Judge::new(&named.properties);
-    let first = trace.header.view.iter().flat_map(|view| judge.names(view, None)).next();
-    if let Some(property) = first {
-        return Some((property, 0));
+/// The error with its file, where it has no place of its own.
+pub(super) fn placed(file: &Path, error: ReplayError) -> anyhow::Error {
+    match error {
+        ReplayError::Refused { .. } | ReplayError::Trace(_) => error.into(),
+        error => anyhow::Error::from(error).context(file.display().to_string()),
     }
-    trace.steps.iter().find_map(|step| {
+}
+
+/// What is violated in the first state (step 0) and after each step.
+fn judged(trace: &Trace, named: &Named) -> Vec<(u64, Vec<String>)> {
+    let mut judge = Judge::new(&named.properties);
+    let first = trace.header.view.iter().map(|view| (0, judge.names(view, None))).collect::<Vec<_>>();
+    let steps = trace.steps.iter().filter_map(|step| {
         let taken = Some(&step.action).zip(step.outcome.as_ref());
-        let property = judge.names(step.view.as_ref()?, taken).into_iter().next()?;
-        Some((property, step.index))
-    })
+        Some((step.index, judge.names(step.view.as_ref()?, taken)))
+    });
+    first.into_iter().chain(steps).collect()
+}
+
+/// What the file states of violations that is not so.
+fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Vec<String> {
+    let at = |index: u64| judged.iter().find(|(step, _)| *step == index).map(|(_, names)| names);
+    let mut wrong = Vec::new();
+    for step in &stated.steps {
+        let holds = |name: &&String| at(step.index).is_none_or(|names| !names.contains(name));
+        let holds = step.violated.iter().filter(holds);
+        wrong.extend(
+            holds.map(|name| {
+                format!("it states that {name} is violated at step {}, where it holds", step.index)
+            }),
+        );
+    }
+    let first = judged.iter().find_map(|(step, names)| Some((names.first()?, *step)));
+    match (&stated.verdict, first) {
+        (Some(Verdict { result: VerdictResult::Holds, .. }), Some((name, step))) => {
+            wrong.push(format!("its verdict is that all holds, and {name} is violated at step {step}"));
+        }
+        (Some(Verdict { result: VerdictResult::Violated, property, at: stated_at }), _) => {
+            let is = |name: &String, step: u64| {
+                property.as_ref().is_none_or(|stated| stated == name)
+                    && stated_at.is_none_or(|stated| stated == step)
+            };
+            let found = judged.iter().any(|(step, names)| names.iter().any(|name| is(name, *step)));
+            if !found {
+                let name = property.as_deref().unwrap_or("a property");
+                let where_it_is = stated_at.map_or(String::new(), |step| format!(" at step {step}"));
+                wrong.push(format!("its verdict is that {name} is violated{where_it_is}, where it holds"));
+            }
+        }
+        _ => {}
+    }
+    wrong
 }
 
 /// The file itself, or every trace in the folder, by name.

@@ -4,30 +4,32 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rollcall_model::ModelSubject;
-use rollcall_traces::{ReplayError, Sides, record_again, render, replay_file};
+use rollcall_traces::{Sides, record_again, render};
 
+use super::replay::placed;
 use super::{End, named, out};
 use crate::judge::Judge;
 
 pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -> Result<End> {
-    let (mut trace, named) = named::read(path)?;
+    let (scenario, named) = named::read(path)?;
     // A scenario says only what happens; the model fills in what comes of it,
     // by the rules that the scenario is about.
-    if trace.steps.iter().any(|step| step.outcome.is_none() || step.view.is_none()) {
-        let mut model = ModelSubject::new(named.guards, &[]);
-        if let Err(error @ ReplayError::Refused { .. }) =
-            replay_file(&mut model, path, Sides::TRACE_AND_MODEL)
-        {
-            return Err(error.into());
+    let trace = match scenario.recorded() {
+        Some(recorded) => recorded,
+        None => {
+            let mut model = ModelSubject::new(named.guards, &[]);
+            let trace = scenario.written_out(&mut model, Sides::TRACE_AND_MODEL);
+            let trace = trace.map_err(|error| placed(path, error))?;
+            let mut judge = Judge::new(&named.properties);
+            let mut trace = record_again(&mut model, &trace, |view, taken| judge.names(view, taken))
+                .with_context(|| path.display().to_string())?;
+            // Where nothing was judged nothing is claimed.
+            if named.properties.is_empty() {
+                trace.verdict = None;
+            }
+            trace
         }
-        let mut judge = Judge::new(&named.properties);
-        trace = record_again(&mut model, &trace, |view, taken| judge.names(view, taken))
-            .with_context(|| path.display().to_string())?;
-        // Where nothing was judged nothing is claimed.
-        if named.properties.is_empty() {
-            trace.verdict = None;
-        }
-    }
+    };
     let text = if mermaid {
         render::mermaid(&trace)
     } else if html {

@@ -8,6 +8,7 @@
 //! `TimeoutNow` of a transfer wait here until a round takes them.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
@@ -17,14 +18,15 @@ use rollcall_impl::{
 };
 use rollcall_model::{LookedAt, Rollcall};
 use rollcall_traces::{
-    Action, Answer, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId, StoreStatus,
-    Subject, View,
+    Action, Answer, Healed, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
+    StoreStatus, Subject, View,
 };
 
 mod compare;
 pub(crate) mod convert;
 mod driver;
 mod force;
+mod heal;
 mod late;
 mod noticed;
 mod recover;
@@ -73,6 +75,8 @@ struct Requests {
 #[derive(Clone)]
 pub struct World<G: Guards = Sound> {
     guards: G,
+    /// What it was reset to.
+    scope: Option<Arc<Scope>>,
     nodes: Vec<Noticed<Node<G>>>,
     requests: Vec<Requests>,
     /// Each leader's `TimeoutNow` that has not left.
@@ -92,6 +96,7 @@ impl<G: Guards> World<G> {
     pub fn new(guards: G) -> Self {
         Self {
             guards,
+            scope: None,
             nodes: Vec::new(),
             requests: Vec::new(),
             timeouts: Vec::new(),
@@ -430,7 +435,11 @@ fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
 impl<G: Guards> Subject for World<G> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
-        *self = World { driver: Noticed::new(Driver::of(scope, self.guards)), ..World::new(self.guards) };
+        *self = World {
+            scope: Some(Arc::new(scope.clone())),
+            driver: Noticed::new(Driver::of(scope, self.guards)),
+            ..World::new(self.guards)
+        };
         for id in &scope.stores {
             let mut store = open(*id, self.guards, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
@@ -479,5 +488,9 @@ impl<G: Guards> Subject for World<G> {
             (node.id, seen)
         });
         View { stores: stores.collect(), held: self.held.clone(), pd: self.driver.shown().clone() }
+    }
+
+    fn healed(&self) -> Option<Healed> {
+        self.heal()
     }
 }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod good_input;
 mod lasting;
+mod stated;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -129,6 +129,22 @@ impl fmt::Display for Excuse {
 }
 
 impl Excuse {
+    /// Its name in a scenario's `stuck`, without region and store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Excuse::MajorityLost { .. } => "majority_lost",
+            Excuse::NotRecovered { .. } => "not_recovered",
+            Excuse::EndedByHand { .. } => "ended_by_hand",
+            Excuse::DiskLost { .. } => "disk_lost",
+            Excuse::IdTakenAgain { .. } => "id_taken_again",
+            Excuse::DiskHangs { .. } => "disk_hangs",
+            Excuse::GivenUp { .. } => "given_up",
+            Excuse::NoTarget { .. } => "no_target",
+            Excuse::StoreForgotten { .. } => "store_forgotten",
+            Excuse::LeaderForgotten { .. } => "leader_forgotten",
+        }
+    }
+
     /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
     pub fn because(self, model: &Rollcall, state: &State) -> String {
         let seen = model.seen(state);

@@ -74,6 +74,22 @@ pub enum TraceError {
         /// What is wrong.
         what: String,
     },
+    /// A record has a field that nobody reads.
+    #[error("{at}: there is no field `{field}` here; {hint}")]
+    UnknownField {
+        /// The place.
+        at: Place,
+        /// The field.
+        field: String,
+        /// The nearest name, or all that there are.
+        hint: String,
+    },
+    /// A settle stands where only steps can be read.
+    #[error("{at}: a settle is worked out on the model: replay the scenario, and `--out` writes it out")]
+    Settles {
+        /// The place.
+        at: Place,
+    },
     /// The header names another schema or major version, or none.
     #[error("{at}: schema is {found}, and this reads `{reads}`; use the version that wrote it")]
     WrongSchema {
@@ -154,6 +170,8 @@ impl TraceError {
             | TraceError::NotJson { at, .. }
             | TraceError::CutShort { at, .. }
             | TraceError::Malformed { at, .. }
+            | TraceError::UnknownField { at, .. }
+            | TraceError::Settles { at }
             | TraceError::WrongSchema { at, .. }
             | TraceError::NoHeader { at, .. }
             | TraceError::HeaderTwice { at }

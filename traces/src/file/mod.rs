@@ -1,24 +1,25 @@
 //! The trace file: JSON Lines, one record a line, the header first.
 //!
 //! A scenario is a trace without outcomes and views; both have one parser. A
-//! step without an outcome says that its action can be taken. Unknown fields
-//! are ignored, so a newer minor version can be read; another major version is
-//! refused. What a property or a guard is called is not known here: callers
-//! check those names.
+//! step without an outcome says that its action can be taken. An unknown field
+//! is an error, for what is misspelt would be passed over; those of a newer
+//! minor version are ignored, and another major version is refused. What a
+//! property or a guard is called is not known here: callers check those names.
 
 mod error;
+mod fields;
 mod reader;
 mod run;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
+use crate::expect::Expect;
 use crate::outcome::Outcome;
-use crate::region::{Key, RegionId, StoreId, Value};
+use crate::region::{RegionId, StoreId};
 use crate::scope::Scope;
 use crate::view::View;
 
@@ -82,13 +83,17 @@ impl Header {
 /// One action, and what is known of what it came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its place, from 1.
+    /// Its place, from 1. A scenario may leave it out.
+    #[serde(default)]
     pub index: u64,
     /// What happens.
     pub action: Action,
     /// What it comes to. Left out in a scenario: it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Where the outcome is left out: it may as well have nothing to do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub if_any: bool,
     /// What is seen afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
@@ -107,24 +112,34 @@ impl Step {
     /// A step of a scenario.
     pub fn new(index: u64, action: Action) -> Self {
         let (outcome, view, expect) = (None, None, None);
-        Self { index, action, outcome, view, violated: Vec::new(), note: String::new(), expect }
+        let (violated, note) = (Vec::new(), String::new());
+        Self { index, action, outcome, if_any: false, view, violated, note, expect }
     }
 }
 
-/// A check of a part of what is seen.
+/// In a scenario, a step of many: the leaders replicate, and everybody applies,
+/// until nothing moves. Written out it is the steps that it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expect {
-    /// What each store holds of a key; `None` for nothing. A store without an
-    /// initialised peer for the key holds nothing.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub data: BTreeMap<StoreId, BTreeMap<Key, Option<Value>>>,
-    /// On which store each region's leader of the newest term lives.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub leader: BTreeMap<RegionId, StoreId>,
-    /// The newest `conf_ver` that any peer of a region shows is at least this,
-    /// in every region.
+pub struct Settle {
+    /// One region; every region where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conf_ver_at_least: Option<u64>,
+    pub region: Option<RegionId>,
+    /// The stores that take no part: cut off, or slow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<StoreId>,
+}
+
+/// The line of a scenario that says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleLine {
+    /// What settles.
+    pub settle: Settle,
+    /// Words for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// What is checked afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
 }
 
 /// How it ended.
@@ -172,6 +187,8 @@ pub enum VerdictResult {
 pub enum Record {
     /// A step.
     Step(Box<Step>),
+    /// In a scenario, a step of many.
+    Settle(Box<SettleLine>),
     /// The verdict; nothing follows it.
     Verdict(Verdict),
 }
@@ -224,6 +241,7 @@ impl Trace {
         for record in &mut reader {
             match record? {
                 Record::Step(step) => steps.push(*step),
+                Record::Settle(_) => return Err(TraceError::Settles { at: reader.place_of("settle") }),
                 Record::Verdict(reached) => verdict = Some(reached),
             }
         }

@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
-use super::{Expect, Header, NUMBER_LIMIT, Place, Record, SCHEMA, Step, TraceError, Verdict};
+use super::fields::{self, Unknown};
+use super::{Header, NUMBER_LIMIT, Place, Record, SCHEMA, SettleLine, Step, TraceError, Verdict};
 use crate::action::{Action, Command};
+use crate::expect::Expect;
 use crate::region::StoreId;
 
 /// A trace file that is being read: the header at once, then an iterator over
@@ -43,6 +45,8 @@ pub(super) struct Tag<'a> {
     pub(super) record: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(super) schema: Option<Cow<'a, str>>,
+    #[serde(default)]
+    settle: Option<IgnoredAny>,
 }
 
 impl Reader<BufReader<File>> {
@@ -81,6 +85,9 @@ impl<R: BufRead> Reader<R> {
             })?;
         lines.check_numbers()?;
         let header: Header = lines.parse()?;
+        if !newer_minor {
+            lines.check_fields::<Header>()?;
+        }
         header
             .scope
             .validate()
@@ -122,7 +129,7 @@ impl<R: BufRead> Reader<R> {
                 return self.end().map(|()| None);
             }
             let tag: Tag<'_> = self.lines.parse()?;
-            let found = tag.record.into_owned();
+            let (found, settles) = (tag.record.into_owned(), tag.settle.is_some());
             self.lines.check_numbers()?;
             if found == "header" {
                 return Err(TraceError::HeaderTwice { at: self.lines.here(1) });
@@ -131,6 +138,7 @@ impl<R: BufRead> Reader<R> {
                 return Err(TraceError::BehindVerdict { at: self.lines.here(1), found });
             }
             match found.as_str() {
+                "step" if settles => return self.settle().map(Some),
                 "step" => return self.step().map(Some),
                 "verdict" => return self.verdict().map(Some),
                 _ if self.newer_minor => {}
@@ -142,8 +150,40 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    /// The record of a kind; a field that it does not have is an error, but of a newer minor version.
+    fn parse<T: for<'a> Deserialize<'a>>(&self) -> Result<T, TraceError> {
+        let record = self.lines.parse()?;
+        if !self.newer_minor {
+            self.lines.check_fields::<T>()?;
+        }
+        Ok(record)
+    }
+
+    fn settle(&mut self) -> Result<Record, TraceError> {
+        let line: Box<SettleLine> = self.parse()?;
+        self.lines.check_stores(&line.settle.except, &self.header.scope.stores, "except")?;
+        self.check_expect(line.expect.as_ref())?;
+        Ok(Record::Settle(line))
+    }
+
+    fn check_expect(&self, expect: Option<&Expect>) -> Result<(), TraceError> {
+        let Some(expect) = expect else { return Ok(()) };
+        self.lines.check_stores(&expect.named_stores(), &self.header.scope.stores, "expect")?;
+        let what = if expect.count() == 0 {
+            "nothing is expected; leave `expect` out, or say what"
+        } else if expect.heals && !expect.stuck.is_empty() {
+            "what heals is not stuck: expect one of the two"
+        } else {
+            return Ok(());
+        };
+        Err(TraceError::Malformed { at: self.lines.column_of("expect"), what: what.into() })
+    }
+
     fn step(&mut self) -> Result<Record, TraceError> {
-        let step: Box<Step> = self.lines.parse()?;
+        let mut step: Box<Step> = self.parse()?;
+        if step.index == 0 {
+            step.index = self.next_index;
+        }
         if step.index != self.next_index {
             let (expected, found) = (self.next_index, step.index);
             return Err(TraceError::StepOutOfOrder { at: self.lines.column_of("index"), expected, found });
@@ -153,17 +193,14 @@ impl<R: BufRead> Reader<R> {
         if let Action::Propose { command, .. } = &step.action {
             self.lines.check_peers(command, "action")?;
         }
-        if let Some(Expect { data, leader, .. }) = &step.expect {
-            let stores: Vec<StoreId> = data.keys().chain(leader.values()).copied().collect();
-            self.lines.check_stores(&stores, known, "expect")?;
-        }
+        self.check_expect(step.expect.as_ref())?;
         self.next_index += 1;
         self.recorded |= step.view.is_some();
         Ok(Record::Step(step))
     }
 
     fn verdict(&mut self) -> Result<Record, TraceError> {
-        let verdict: Verdict = self.lines.parse()?;
+        let verdict: Verdict = self.parse()?;
         if verdict.at.is_some_and(|at| at >= self.next_index) {
             let what =
                 format!("the verdict is of a step that is not there; the last is {}", self.next_index - 1);
@@ -281,6 +318,16 @@ impl<R> Lines<R> {
             return Err(TraceError::Malformed { at: self.here(1), what });
         }
         serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))
+    }
+
+    /// Refuses a field that `T` does not read.
+    pub(super) fn check_fields<T: for<'a> Deserialize<'a>>(&self) -> Result<(), TraceError> {
+        let json = serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))?;
+        let Some(Unknown { path, known }) = fields::unknown::<T>(&json) else { return Ok(()) };
+        let at = self.here(fields::offset_of(&self.text, &path).unwrap_or_default() + 1);
+        let field = path.last().map(ToString::to_string).unwrap_or_default();
+        let hint = fields::hint(&field, known);
+        Err(TraceError::UnknownField { at, field, hint })
     }
 
     fn fault(&self, error: &serde_json::Error) -> TraceError {

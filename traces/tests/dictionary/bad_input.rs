@@ -1,6 +1,7 @@
 //! Each thing that can be wrong with a file, and that its place is named.
 
 mod driver;
+mod unknown_fields;
 
 use rollcall_traces::*;
 
@@ -312,8 +313,9 @@ fn numbers_that_floating_point_would_round() {
         assert!(matches!(error, TraceError::NumberTooLarge { .. }), "{error}");
         assert_eq!(at, column(&line, number));
     }
+    let newer = header().replace("rollcall-trace/1", "rollcall-trace/1.1");
     for number in ["9007199254740991", "1.5", "-1", r#""9007199254740992""#, r#""\"9007199254740992""#] {
-        let text = format!("{}\n{}\n", header(), step(number));
+        let text = format!("{newer}\n{}\n", step(number));
         Trace::parse("fine.jsonl", &text).unwrap_or_else(|error| panic!("{number}: {error}"));
     }
 }

@@ -143,7 +143,7 @@ fn expectations_are_checked() {
         ("stores/2/holds/k1", Expect { data: [(2, data("k1", None))].into(), ..Expect::default() }),
         ("stores/2/holds/k1", Expect { data: [(2, data("k1", Some("v2")))].into(), ..Expect::default() }),
         ("stores/1/holds/k1", Expect { data: [(1, data("k1", Some("v1")))].into(), ..Expect::default() }),
-        ("regions/1/leader", Expect { leader: [(1, 2)].into(), ..Expect::default() }),
+        ("regions/1/leader", Expect { leader: [(1, Some(2))].into(), ..Expect::default() }),
         ("regions/1/conf_ver_at_least", Expect { conf_ver_at_least: Some(2), ..Expect::default() }),
     ];
     for (path, expect) in cases {
@@ -162,7 +162,7 @@ fn the_leader_is_the_one_of_the_newest_term() {
         (peer.role, peer.term) = (role, term);
         toy.view()
     };
-    let on = |store| Expect { leader: [(1, store)].into(), ..Expect::default() };
+    let on = |store| Expect { leader: [(1, Some(store))].into(), ..Expect::default() };
     let old = set(1, Role::Leader, 6);
     assert!(on(1).unmet(&old).is_empty());
     assert_eq!(on(2).unmet(&old)[0].to_string(), "regions/1/leader: expected 2, found 1");

@@ -18,7 +18,11 @@ fn expect() -> impl Strategy<Value = Expect> {
     use proptest::option;
     let keys = btree_map(key(), option::of(key()), 0..3);
     (btree_map(1..=2_u64, keys, 0..3), btree_map(number(), 1..=2_u64, 0..2), option::of(number()))
-        .prop_map(|(data, leader, conf_ver_at_least)| Expect { data, leader, conf_ver_at_least })
+        .prop_map(|(data, leader, conf_ver_at_least)| {
+            let leader = leader.into_iter().map(|(region, store)| (region, Some(store))).collect();
+            Expect { data, leader, conf_ver_at_least, ..Expect::default() }
+        })
+        .prop_filter("a reader refuses to expect nothing", |expect| expect.count() > 0)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
             index: 0,
             action,
             outcome,
+            if_any: false,
             view,
             violated,
             note,

@@ -1,0 +1,68 @@
+//! How the stores heal: by the model's schedule, step by step, and what they show
+//! must be what the model shows.
+
+use std::collections::HashSet;
+
+use rollcall_impl::Guards;
+use rollcall_model::{Guard, GuardSet, Rollcall, State, heal};
+use rollcall_traces::{Healed, Outcome, Subject, differences};
+
+use super::World;
+use crate::conformance::take;
+
+impl<G: Guards> World<G> {
+    /// How a copy of the world heals; `None` of a world that was not reset to a scope.
+    /// Where it parts from the model that counts as missed.
+    pub(super) fn heal(&self) -> Option<Healed> {
+        let model = Rollcall::new(self.scope.as_deref()?, self.model_guards(), &[], &[]).ok()?;
+        let mut at = model.at_rest(&model.state_of(&self.view())?);
+        let mut world = self.clone();
+        world.lose_what_is_under_way();
+        let parted = |steps: u64, what: String| {
+            let missed = vec![format!("step {steps} of healing parts from the model: {what}")];
+            Some(Healed { steps, missed, ..Healed::default() })
+        };
+        if let Some(what) = world.parts_from(&model, &at) {
+            return parted(0, what);
+        }
+        let (mut steps, mut met) = (0, HashSet::new());
+        while let Some(action) = heal::next(&model, &at) {
+            if !met.insert(at) {
+                let missed = vec![format!("{}: healing comes back to a state before", heal::Goal::Settles)];
+                return Some(Healed { steps, missed, ..Healed::default() });
+            }
+            let (after, expected) = model.step(&at, &action);
+            (at, steps) = (after, steps + 1);
+            let outcome = match take(&mut world, &action) {
+                Ok(outcome) => outcome,
+                Err(panicked) => return parted(steps, format!("{action}: it panicked: {panicked}")),
+            };
+            if let Some(what) = differ(&expected, &outcome).or_else(|| world.parts_from(&model, &at)) {
+                return parted(steps, format!("{action}: {what}"));
+            }
+        }
+        Some(heal::how_it_ends(&model, &at, steps))
+    }
+
+    /// What the world shows otherwise than the model in `state`.
+    fn parts_from(&self, model: &Rollcall, state: &State) -> Option<String> {
+        let seen = model.seen(state);
+        if self.shows(&seen) {
+            return None;
+        }
+        let all = differences(&seen.view(), &self.view());
+        Some(all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The guards of the model that the world keeps as well.
+    fn model_guards(&self) -> GuardSet {
+        let dropped = Guard::ALL.iter().filter(|guard| {
+            rollcall_impl::Guard::from_name(guard.name()).is_some_and(|ours| !self.guards.holds(ours))
+        });
+        dropped.fold(GuardSet::ALL, |guards, dropped| guards.and_without(*dropped))
+    }
+}
+
+fn differ(expected: &Outcome, outcome: &Outcome) -> Option<String> {
+    (expected != outcome).then(|| format!("{outcome} instead of {expected}"))
+}

@@ -1,0 +1,46 @@
+//! Settling: leaders replicate and everybody applies until nothing moves.
+//!
+//! The plumbing of a scenario, so that it need not be written step by step. Like
+//! healing it is a deterministic schedule that looks at the present state alone;
+//! unlike healing it starts no election, restarts nobody, loses nothing that is
+//! under way and reports to nobody.
+//!
+//! A leader applies last: as in TiKV, who is removed has heard by then that the
+//! removal is committed.
+
+use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
+
+use crate::draft::is_live;
+use crate::model::Rollcall;
+use crate::state::State;
+
+/// The next step of the settling; `None` where nothing moves.
+pub fn next_to_settle(model: &Rollcall, state: &State, settle: &Settle) -> Option<Action> {
+    let seen = model.seen(state);
+    let mut regions = seen.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
+    regions.find_map(|region| next_of(model, state, settle, region))
+}
+
+fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -> Option<Action> {
+    let seen = model.seen(state);
+    let takes_part = |store: &StoreId| !settle.except.contains(store);
+    let is_done = |action: &Action| model.step(state, action).1.is_done();
+    let leads = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
+    let leader = leads.max_by_key(|(_, peer)| peer.term).filter(|(store, _)| takes_part(store));
+    if let Some((leader, peer)) = leader {
+        let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
+        let followers = others.map(|member| member.store).filter(takes_part);
+        let (entries, answer) = (Entries::All, Answer::Given);
+        let round = |follower| Action::Replicate { region, leader, follower, entries, answer };
+        if let Some(action) = followers.map(round).find(is_done) {
+            return Some(action);
+        }
+    }
+    let leader = leader.map(|(store, _)| store);
+    let peers = seen.replicas(region).filter(|(store, peer)| takes_part(store) && is_live(peer));
+    let mut applies: Vec<StoreId> =
+        peers.map(|(store, _)| store).filter(|store| !model.scope().hung.contains(store)).collect();
+    applies.sort_by_key(|store| leader == Some(*store));
+    let takes = |store| [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
+    applies.into_iter().flat_map(takes).find(is_done)
+}

@@ -1,0 +1,199 @@
+//! A scenario as its file has it: with steps of many, that a subject writes out.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use crate::divergence::Sides;
+use crate::expect::Expect;
+use crate::file::{Header, Place, Reader, Record, SettleLine, Step, Trace, TraceError, Verdict};
+use crate::outcome::{Outcome, Reason};
+use crate::replay::{ReplayError, Replayer};
+use crate::subject::Settler;
+
+/// A settling that goes on for longer than this does not end.
+const LONGEST_SETTLING: usize = 10_000;
+
+/// What a scenario's or trace's file holds, line by line.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it is about.
+    pub header: Header,
+    lines: Vec<Line>,
+    /// How it ended; who writes a scenario has none.
+    pub verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    /// Where the action, or what settles, is written.
+    place: Place,
+    says: Says,
+}
+
+#[derive(Clone, Debug)]
+enum Says {
+    Step(Box<Step>),
+    Settle(Box<SettleLine>),
+}
+
+impl Scenario {
+    /// Reads a scenario or trace file.
+    ///
+    /// # Errors
+    /// As [`Trace::read`].
+    pub fn read(path: &Path) -> Result<Self, TraceError> {
+        Self::collect(Reader::open(path)?)
+    }
+
+    /// Reads one from memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Trace::read`].
+    pub fn parse(name: &str, text: &str) -> Result<Self, TraceError> {
+        Self::collect(Reader::new(text.as_bytes(), name)?)
+    }
+
+    fn collect<R: BufRead>(mut reader: Reader<R>) -> Result<Self, TraceError> {
+        let (mut lines, mut verdict) = (Vec::new(), None);
+        while let Some(record) = reader.next() {
+            match record? {
+                Record::Step(step) => {
+                    lines.push(Line { place: reader.place_of("action"), says: Says::Step(step) });
+                }
+                Record::Settle(line) => {
+                    lines.push(Line { place: reader.place_of("settle"), says: Says::Settle(line) });
+                }
+                Record::Verdict(reached) => verdict = Some(reached),
+            }
+        }
+        Ok(Self { header: reader.into_header(), lines, verdict })
+    }
+
+    /// Whether it has neither a step nor anything that stands for steps.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Every property that the file states to be violated.
+    pub fn stated(&self) -> impl Iterator<Item = &str> {
+        let of_steps = self.lines.iter().flat_map(|line| match &line.says {
+            Says::Step(step) => step.violated.as_slice(),
+            Says::Settle(_) => &[],
+        });
+        of_steps
+            .chain(self.verdict.iter().filter_map(|verdict| verdict.property.as_ref()))
+            .map(String::as_str)
+    }
+
+    /// What is expected, line by line.
+    pub fn expectations(&self) -> impl Iterator<Item = &Expect> {
+        self.lines.iter().filter_map(|line| match &line.says {
+            Says::Step(step) => step.expect.as_ref(),
+            Says::Settle(settle) => settle.expect.as_ref(),
+        })
+    }
+
+    /// How many lines say what is seen or what an action comes to.
+    pub fn checks(&self) -> usize {
+        let says = |line: &&Line| match &line.says {
+            Says::Step(step) => step.expect.is_some() || step.outcome.is_some() || step.view.is_some(),
+            Says::Settle(settle) => settle.expect.is_some(),
+        };
+        self.lines.iter().filter(says).count()
+    }
+
+    /// The trace that it is, where every step has its outcome and view.
+    pub fn recorded(&self) -> Option<Trace> {
+        let step = |line: &Line| match &line.says {
+            Says::Step(step) if step.outcome.is_some() && step.view.is_some() => Some((**step).clone()),
+            _ => None,
+        };
+        let steps = self.lines.iter().map(step).collect::<Option<Vec<_>>>()?;
+        Some(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
+    }
+
+    /// Takes it on a subject, checks what it expects, and hands back the steps one
+    /// by one: those of a settling written out. Outcomes and views are as in the file.
+    ///
+    /// # Errors
+    /// As [`crate::replay`]; and where something is expected behind a settling that
+    /// has nothing to do, or that does not end.
+    pub fn taken_on<S: Settler>(&self, subject: &mut S, sides: Sides) -> Result<Trace, ReplayError> {
+        self.take(Replayer::begin(subject, &self.header, sides)?)
+    }
+
+    /// The same where nothing but whether a step can be taken is looked at.
+    ///
+    /// # Errors
+    /// Where a step cannot be taken, or a settling does not end.
+    pub fn written_out<S: Settler>(&self, subject: &mut S, sides: Sides) -> Result<Trace, ReplayError> {
+        self.take(Replayer::blind(subject, &self.header, sides)?)
+    }
+
+    fn take<S: Settler>(&self, mut replayer: Replayer<'_, S>) -> Result<Trace, ReplayError> {
+        let mut steps: Vec<Step> = Vec::new();
+        for Line { place, says } in &self.lines {
+            let placed = |error| placed(error, place);
+            match says {
+                Says::Step(step) => {
+                    let index = steps.len() as u64 + 1;
+                    let step = Step { index, ..(**step).clone() };
+                    replayer.step(&step).map_err(placed)?;
+                    steps.push(step);
+                }
+                Says::Settle(line) => {
+                    settle(&mut replayer, line, place, &mut steps).map_err(placed)?;
+                }
+            }
+        }
+        replayer.finish()?;
+        Ok(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
+    }
+}
+
+/// Takes the steps for which the line stands. Where nothing is left to do, what is
+/// expected is expected of the step before.
+fn settle<S: Settler>(
+    replayer: &mut Replayer<'_, S>,
+    line: &SettleLine,
+    place: &Place,
+    steps: &mut Vec<Step>,
+) -> Result<(), ReplayError> {
+    let malformed = |what: &str| TraceError::Malformed { at: place.clone(), what: what.into() };
+    let before = steps.len();
+    while let Some(action) = replayer.subject().next_to_settle(&line.settle) {
+        if steps.len() == before + LONGEST_SETTLING {
+            return Err(malformed("this does not settle").into());
+        }
+        let mut step = Step::new(steps.len() as u64 + 1, action);
+        if steps.len() == before {
+            step.note = line.note.clone();
+        }
+        replayer.step(&step)?;
+        steps.push(step);
+    }
+    if line.expect.is_some() {
+        let Some(last) = steps.last_mut().filter(|last| last.expect.is_none()) else {
+            let what =
+                "nothing is left to settle here, and the step before expects something: expect it there";
+            return Err(malformed(what).into());
+        };
+        last.expect = line.expect.clone();
+        replayer.check(last, Some(Outcome::DONE))?;
+    }
+    Ok(())
+}
+
+/// Adds the line to an action that cannot be taken.
+fn placed(mut error: ReplayError, place: &Place) -> ReplayError {
+    if let ReplayError::Refused { at, .. } = &mut error {
+        at.place = Some(place.clone());
+    }
+    error
+}
+
+/// Whether this is what [`Step::if_any`] lets pass.
+pub(crate) fn had_nothing_to_do(outcome: &Outcome) -> bool {
+    use Reason::{NoEffect, NoSnapshot, NothingHeld, NothingToApply, NothingToDo};
+    matches!(outcome, Outcome::Refused(NoEffect | NoSnapshot | NothingHeld | NothingToApply | NothingToDo))
+}
