@@ -101,6 +101,20 @@ impl Ranges {
         self.pending.iter().any(|(other, taken)| *other != region && taken.overlaps(range))
     }
 
+    /// The ranges of snapshots that wait to be applied, by region.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.pending.iter().map(|(region, range)| RangeEntry {
+            start: &range.start,
+            end: &range.end,
+            region: *region,
+        })
+    }
+
+    /// Whether a snapshot of the region waits to be applied.
+    pub(crate) fn is_pending(&self, region: RegionId) -> bool {
+        self.pending.contains_key(&region)
+    }
+
     /// The index, in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = RangeEntry<'_>> {
         self.ends.iter().map(|((start, region), end)| RangeEntry { start, end, region: *region })

@@ -201,6 +201,7 @@ pub struct Mark {
     size: Size,
     parked: usize,
     told_merged: bool,
+    range_pending: bool,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -224,13 +225,14 @@ impl<G: Guards, E: Engine> Store<G, E> {
         // generation: their number tells the rest.
         let parked = self.parking.count(region);
         let told_merged = self.ranges.merged_into(region).is_some();
+        let range_pending = self.ranges.is_pending(region);
         match self.slots.get(&region) {
-            None => Mark { parked, ..Mark::default() },
+            None => Mark { parked, range_pending, ..Mark::default() },
             Some(Slot { generation, resident: Resident::Tombstone { .. } }) => {
-                Mark { resident: Some((*generation, false)), parked, ..Mark::default() }
+                Mark { resident: Some((*generation, false)), parked, range_pending, ..Mark::default() }
             }
             Some(Slot { generation, resident: Resident::Live(peer) }) => {
-                Mark { parked, told_merged, ..mark(*generation, peer) }
+                Mark { parked, told_merged, range_pending, ..mark(*generation, peer) }
             }
         }
     }
@@ -264,5 +266,6 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         size: peer.size,
         parked: 0,
         told_merged: false,
+        range_pending: false,
     }
 }

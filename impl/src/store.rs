@@ -148,6 +148,11 @@ impl<G: Guards, E: Engine> Store<G, E> {
         self.ranges.iter()
     }
 
+    /// The ranges of snapshots that wait to be applied, by region. A crash forgets them.
+    pub fn pending_ranges(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.ranges.pending()
+    }
+
     /// The messages that wait for a split to bring their receiver, oldest
     /// first: at most one for each peer. A crash forgets them.
     pub fn parked(&self) -> &[Message] {

@@ -88,9 +88,10 @@ impl Seen<'_> {
         let store = |at: usize| {
             let place = self.parts.place(self.state, at);
             let Meta { ranges, parked } = self.parts.metas.get(place.meta).clone();
-            let peers = self.parts.peers_on(self.state, at);
-            let peers = peers.map(|(region, peer)| (region, peer.clone())).collect();
-            Store { status: place.status, peers, ranges, parked }
+            let peers = || self.parts.peers_on(self.state, at);
+            let pending_ranges = peers().filter_map(|(_, peer)| RangeEntry::pending(peer)).collect();
+            let peers = peers().map(|(region, peer)| (region, peer.clone())).collect();
+            Store { status: place.status, peers, ranges, pending_ranges, parked }
         };
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
         View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
@@ -203,6 +204,11 @@ impl Cluster for Seen<'_> {
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.meta_of(store).into_iter().flat_map(|meta| meta.ranges.iter().cloned())
+    }
+
+    /// Derived: the rules ask the peers themselves (`rules/ranges.rs`).
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
     }
 
     fn held(&self) -> &[Held] {

@@ -20,6 +20,8 @@ pub trait Cluster {
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer>;
     /// The store's index from key range to region, in key order.
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
+    /// The ranges of snapshots that wait to be applied on the store, by region.
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
     /// The messages held to arrive late, oldest first.
     fn held(&self) -> &[Held];
     /// The store's parked messages, oldest first.
@@ -105,6 +107,10 @@ impl Cluster for View {
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.stores.get(&store).into_iter().flat_map(|store| store.ranges.iter().cloned())
+    }
+
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.stores.get(&store).into_iter().flat_map(|store| store.pending_ranges.iter().cloned())
     }
 
     fn held(&self) -> &[Held] {

@@ -2,7 +2,7 @@
 //!
 //! The paths are a vocabulary of their own, made for people and kept stable:
 //! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
-//! `stores/2/regions/1/peers/3/role`, `stores/2/parked/0/term`,
+//! `stores/2/regions/1/peers/3/role`, `stores/2/pending_ranges/0/start`, `stores/2/parked/0/term`,
 //! `held/0/message/append/commit`, `pd/next_id`, `pd/regions/1/epoch/conf_ver`,
 //! `pd/operators/1/steps/0/add_learner/store`. A region's fields stand beside
 //! its peer's (whose own id is `peer_id`), log entries stand under their index,
@@ -110,6 +110,9 @@ fn readable(view: &View) -> Value {
         fields.remove("peers");
         insert(&mut fields, "regions", Value::Object(regions));
         number_objects(&mut fields, "ranges", 0);
+        if !store.pending_ranges.is_empty() {
+            number_objects(&mut fields, "pending_ranges", 0);
+        }
         if !store.parked.is_empty() {
             fields.insert("parked".into(), readable_messages(&store.parked));
         }

@@ -33,6 +33,10 @@ pub struct Store {
     /// The index from key range to region, in key order: initialised peers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<RangeEntry>,
+    /// The ranges of snapshots that were received and are not applied, by region
+    /// (TiKV `pending_snapshot_regions`). Volatile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_ranges: Vec<RangeEntry>,
     /// First messages for peers that a split will bring, oldest first. Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<Held>,
@@ -60,6 +64,14 @@ pub struct RangeEntry {
     pub end: Key,
     /// Whose range it is.
     pub region: RegionId,
+}
+
+impl RangeEntry {
+    /// The range that the region will have once the peer applies what it received.
+    pub fn pending(peer: &Peer) -> Option<Self> {
+        let Region { id, start, end, .. } = &peer.snapshot.as_ref()?.region;
+        Some(Self { start: start.clone(), end: end.clone(), region: *id })
+    }
 }
 
 /// One replica of one region on one store.

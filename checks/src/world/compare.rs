@@ -4,7 +4,7 @@
 //! Says yes or no. Who wants to know the difference builds both views.
 
 use rollcall_impl as imp;
-use rollcall_impl::{Guards, PeerStatus, Store};
+use rollcall_impl::{Guards, PeerStatus};
 use rollcall_traces as tr;
 use rollcall_traces::Cluster;
 
@@ -54,14 +54,17 @@ impl<G: Guards> World<G> {
             }
         }
         peers == store.regions().count()
-            && same_ranges(store, expected.ranges(node.id))
+            && same_ranges(store.ranges(), expected.ranges(node.id))
+            && same_ranges(store.pending_ranges(), expected.pending_ranges(node.id))
             && same_parked(store.parked(), expected.parked(node.id))
     }
 }
 
-/// Whether the store's index from range to region is the expected one.
-fn same_ranges<G: Guards>(store: &Store<G>, expected: impl Iterator<Item = tr::RangeEntry>) -> bool {
-    let mut ours = store.ranges();
+/// Whether the ranges are the expected ones, in the same order.
+fn same_ranges<'a>(
+    mut ours: impl Iterator<Item = imp::RangeEntry<'a>>,
+    expected: impl Iterator<Item = tr::RangeEntry>,
+) -> bool {
     for entry in expected {
         let same = ours.next().is_some_and(|own| {
             own.region == entry.region

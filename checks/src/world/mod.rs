@@ -483,6 +483,7 @@ impl<G: Guards> Subject for World<G> {
                 let peers = store.regions().filter_map(|region| Some((region, self.peer(node.id, region)?)));
                 seen.peers = peers.collect();
                 seen.ranges = store.ranges().map(convert::range_entry).collect();
+                seen.pending_ranges = store.pending_ranges().map(convert::range_entry).collect();
                 seen.parked = store.parked().iter().map(convert::held).collect();
             }
             (node.id, seen)

@@ -6,8 +6,8 @@ use crate::state::index_of;
 use rollcall_traces::{
     Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, Held, History,
     HistoryParts, Key, KeyRange, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole,
-    Message, Outcome, Peer, PeerId, PeerState, PlacementDriver, Region, RegionId, Role, Store, StoreId,
-    StoreState, StoreStatus, View,
+    Message, Outcome, Peer, PeerId, PeerState, PlacementDriver, RangeEntry, Region, RegionId, Role, Store,
+    StoreId, StoreState, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -79,6 +79,7 @@ pub(super) fn believe(view: &mut View, region: Region) {
 pub(super) fn reindex(view: &mut View) {
     for store in view.stores.values_mut() {
         store.ranges = index_of(store.peers.values());
+        store.pending_ranges = store.peers.values().filter_map(RangeEntry::pending).collect();
     }
 }
 

@@ -13,6 +13,9 @@ use super::{Few, Property, Violation, every_replica, is_initialised};
 /// - Its range index, in key order, has the range of every initialised peer and
 ///   nothing else: not of tombstones, nor of peers that are not initialised.
 ///   That of a store that is down is the one that it will come back with.
+/// - The ranges that wait for a snapshot are those of the snapshots that its peers
+///   have received and not applied: no more, or a peer that needs the range waits
+///   for nobody; no fewer, or two snapshots take one range.
 /// - Every key that a peer holds lies in the peer's range.
 /// - A message is parked only where its region has no live peer, one at most
 ///   for a peer, and on no store that is down.
@@ -27,6 +30,7 @@ pub fn meta_consistent<C: Cluster>(cluster: &C, _: &History) -> Result<(), Viola
     let regions = Few::of(cluster.regions());
     for (store, status) in cluster.stores() {
         index_agrees(cluster, &regions, store)?;
+        pending_agrees(cluster, &regions, store)?;
         parked_agrees(cluster, store, status)?;
     }
     every_replica(cluster, |region, (store, peer)| match stray_key(peer) {
@@ -65,6 +69,27 @@ fn index_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId
     let indexed = |region: &RegionId| cluster.ranges(store).any(|entry| entry.region == *region);
     let missing = regions.iter().find(|region| initialised(region) && !indexed(region)).unwrap_or_default();
     Err(wrong(missing, format!("the index of store {store} does not have its range")))
+}
+
+fn pending_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId) -> Result<(), Violation> {
+    let mut waiting = cluster.pending_ranges(store);
+    for region in regions.iter() {
+        let Some(needed) = cluster.peer(store, region).and_then(RangeEntry::pending) else { continue };
+        match waiting.next() {
+            Some(entry) if entry == needed => {}
+            Some(entry) if entry.region < needed.region => return Err(needless(store, &entry)),
+            _ => {
+                let RangeEntry { start, end, .. } = needed;
+                let what = format!("store {store} keeps no [{start}, {end}) free for its snapshot");
+                return Err(wrong(region, what));
+            }
+        }
+    }
+    waiting.next().map_or(Ok(()), |entry| Err(needless(store, &entry)))
+}
+
+fn needless(store: StoreId, RangeEntry { start, end, region }: &RangeEntry) -> Violation {
+    wrong(*region, format!("store {store} keeps [{start}, {end}) free for a snapshot that it does not have"))
 }
 
 fn parked_agrees<C: Cluster>(cluster: &C, store: StoreId, status: StoreStatus) -> Result<(), Violation> {
@@ -138,7 +163,7 @@ fn certainly_apart<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{MemberRole, Region, View};
+    use rollcall_traces::{LogPosition, MemberRole, Region, Snapshot, View};
 
     use super::super::forge::*;
     use super::*;
@@ -211,6 +236,61 @@ mod tests {
             },
             "not in key order",
         );
+    }
+
+    /// Store 3 has the child uninitialised, and its snapshot.
+    fn received(view: &mut View) {
+        let child = peer_of(view, 1, CHILD).clone();
+        let snapshot = Snapshot {
+            position: LogPosition { index: child.applied, term: child.term },
+            region: child.region,
+            data: child.data,
+        };
+        let peer = peer_of(view, 3, CHILD);
+        *peer = Peer {
+            snapshot: Some(snapshot),
+            ..Peer::blank(peer.id, PeerState::Uninitialised, Region::unknown(CHILD))
+        };
+        reindex(view);
+    }
+
+    #[test]
+    fn a_range_that_waits_for_its_snapshot() {
+        fine(received);
+        caught(
+            |view| {
+                received(view);
+                store(view, 3).pending_ranges.clear();
+            },
+            "store 3 keeps no [m, ",
+        );
+        caught(
+            |view| {
+                received(view);
+                store(view, 3).pending_ranges[0].start = Key::from("n");
+            },
+            "keeps no [m, ",
+        );
+    }
+
+    /// The snapshot was applied, or its peer has given way, and the range waits still.
+    #[test]
+    fn a_range_that_waits_for_nothing() {
+        let words = "free for a snapshot that it does not have";
+        for of in [1, CHILD, 20] {
+            let entry = RangeEntry { start: Key::from("m"), end: Key::empty(), region: of };
+            caught(|view| store(view, 3).pending_ranges.push(entry.clone()), words);
+            if of != CHILD {
+                caught(
+                    |view| {
+                        received(view);
+                        store(view, 3).pending_ranges.push(entry);
+                        store(view, 3).pending_ranges.sort_by_key(|entry| entry.region);
+                    },
+                    words,
+                );
+            }
+        }
     }
 
     #[test]

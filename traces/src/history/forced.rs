@@ -47,6 +47,10 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
         self.cluster.ranges(store).filter(move |_| !self.abandoned.contains(&store))
     }
 
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.cluster.pending_ranges(store).filter(move |_| !self.abandoned.contains(&store))
+    }
+
     fn held(&self) -> &[Held] {
         self.cluster.held()
     }

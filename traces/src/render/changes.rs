@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::diff::differences;
 use crate::history::BIRTH;
 use crate::region::{PeerId, Region, RegionId, StoreId};
-use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, Read, Role, StoreStatus, View};
+use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, RangeEntry, Read, Role, StoreStatus, View};
 use crate::words::joined;
 
 /// The changes from one view to the next, a line each; empty if nothing changed.
@@ -67,13 +67,28 @@ fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> 
         }
     }
     if several && was.ranges != is.ranges {
-        let ranges =
-            is.ranges.iter().map(|entry| format!("{} [{}, {})", entry.region, entry.start, entry.end));
-        lines.push(format!("store {store}: its ranges are {}", joined(ranges, ", ")));
+        lines.push(format!("store {store}: its ranges are {}", range_words(&is.ranges)));
+    }
+    // That a snapshot was received, or applied, is said of the peer.
+    let received = is.peers.values().filter_map(RangeEntry::pending);
+    if was.pending_ranges != is.pending_ranges && !received.eq(is.pending_ranges.iter().cloned()) {
+        lines.push(format!("store {store}: {}", pending_words(&is.pending_ranges)));
     }
     let parked = message_changes(&was.parked, &is.parked, "parked", "no longer parked");
     lines.extend(parked.into_iter().map(|words| format!("store {store}: {words}")));
     lines
+}
+
+fn range_words(ranges: &[RangeEntry]) -> String {
+    let words = ranges.iter().map(|entry| format!("{} [{}, {})", entry.region, entry.start, entry.end));
+    joined(words, ", ")
+}
+
+fn pending_words(ranges: &[RangeEntry]) -> String {
+    if ranges.is_empty() {
+        return "it keeps no range free for a snapshot".into();
+    }
+    format!("it keeps free for snapshots {}", range_words(ranges))
 }
 
 fn created(peer: &Peer) -> Vec<String> {

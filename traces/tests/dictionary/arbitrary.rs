@@ -411,9 +411,19 @@ fn driver() -> impl Strategy<Value = PlacementDriver> {
 
 pub(crate) fn view() -> impl Strategy<Value = View> {
     let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed]);
-    let range = (key(), key(), number()).prop_map(|(start, end, region)| RangeEntry { start, end, region });
-    let store = (status, btree_map(number(), peer(), 0..3), vec(range, 0..2), vec(held(), 0..2))
-        .prop_map(|(status, peers, ranges, parked)| Store { status, peers, ranges, parked });
+    let ranges = || {
+        let range = (key(), key(), number());
+        vec(range.prop_map(|(start, end, region)| RangeEntry { start, end, region }), 0..2)
+    };
+    let store = (status, btree_map(number(), peer(), 0..3), ranges(), ranges(), vec(held(), 0..2)).prop_map(
+        |(status, peers, ranges, pending_ranges, parked)| Store {
+            status,
+            peers,
+            ranges,
+            pending_ranges,
+            parked,
+        },
+    );
     (btree_map(number(), store, 0..3), vec(held(), 0..3), driver()).prop_map(|(stores, held, pd)| View {
         stores,
         held,

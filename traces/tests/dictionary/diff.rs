@@ -163,12 +163,18 @@ fn stores_ranges_and_held_messages_are_named() {
     let pd = toy::allotter(10);
     let mut base = View { held: vec![held.clone()], pd, ..seen(full()) };
     base.stores.get_mut(&2).unwrap().parked.push(held);
+    let waits = RangeEntry { start: "m".into(), end: "".into(), region: 10 };
+    base.stores.get_mut(&2).unwrap().pending_ranges.push(waits);
     type Case<'a> = (&'a str, &'a dyn Fn(&mut View));
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 14] = [
         ("stores/2/status", &|view| view.stores.get_mut(&2).unwrap().status = StoreStatus::Down),
         ("stores/2", &|view| view.stores.clear()),
         ("stores/2/regions/1", &|view| view.stores.get_mut(&2).unwrap().peers.clear()),
         ("stores/2/ranges/0/region", &|view| view.stores.get_mut(&2).unwrap().ranges[0].region = 2),
+        ("stores/2/pending_ranges", &|view| view.stores.get_mut(&2).unwrap().pending_ranges.clear()),
+        ("stores/2/pending_ranges/0/start", &|view| {
+            view.stores.get_mut(&2).unwrap().pending_ranges[0].start = "n".into();
+        }),
         ("stores/2/parked", &|view| view.stores.get_mut(&2).unwrap().parked.clear()),
         ("stores/2/parked/0/term", &|view| view.stores.get_mut(&2).unwrap().parked[0].term = 7),
         ("pd/next_id", &|view| view.pd.next_id = 14),

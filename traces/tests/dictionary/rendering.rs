@@ -90,6 +90,29 @@ fn a_split_is_told_part_by_part() {
     insta::assert_snapshot!(changes(&splitting(false), &splitting(true)).join("\n"));
 }
 
+/// A snapshot that a peer received is told of the peer; what its store keeps free
+/// beside that is not as it should be, and told.
+#[test]
+fn a_range_that_waits_is_told_where_no_peer_has_its_snapshot() {
+    let before = splitting(true);
+    let child = before.stores[&1].ranges[1].clone();
+    let mut kept = before.clone();
+    kept.stores.get_mut(&2).unwrap().pending_ranges.push(child.clone());
+    assert_eq!(changes(&before, &kept), ["store 2: it keeps free for snapshots 10 [m, \"\")"]);
+
+    let mut received = before.clone();
+    let store = received.stores.get_mut(&1).unwrap();
+    let (position, peer) = (LogPosition { index: 9, term: 6 }, store.peers.get_mut(&10).unwrap());
+    let (region, data) = (peer.region.clone(), peer.data.clone());
+    peer.snapshot = Some(Snapshot { position, region, data });
+    let told = changes(&before, &received);
+    received.stores.get_mut(&1).unwrap().pending_ranges.push(child);
+    assert_eq!(changes(&before, &received), told);
+    let mut lost = received.clone();
+    lost.stores.get_mut(&1).unwrap().pending_ranges.clear();
+    assert_eq!(changes(&received, &lost), ["store 1: it keeps no range free for a snapshot"]);
+}
+
 #[test]
 fn ids_for_a_split_are_asked_for_and_arrive_late() {
     let children = vec![Child { key: "m".into(), region: 10, peers: vec![11, 12] }];
