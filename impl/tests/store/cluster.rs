@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     Change, ChangeKind, Child, Command, Config, Derive, Epoch, Guards, Input, Key, Member, MemberRole,
-    MemoryEngine, Message, Output, PeerStatus, Refusal, Region, RegionId, Store, StoreId,
+    MemoryEngine, Message, Output, PeerStatus, RangeEntry, Refusal, Region, RegionId, Store, StoreId,
 };
 
 /// The region that these tests begin with.
@@ -189,10 +189,17 @@ impl<G: Guards> Cluster<G> {
 
     /// The range index of that store, written `[start,end)=region`.
     pub(crate) fn ranges(&self, store: StoreId) -> String {
-        let text = |key: &Key| String::from_utf8_lossy(key).into_owned();
-        let entries = self.stores[&store].ranges();
-        let words =
-            entries.map(|entry| format!("[{},{})={}", text(entry.start), text(entry.end), entry.region));
-        words.collect::<Vec<_>>().join(" ")
+        words_of(self.stores[&store].ranges())
     }
+
+    /// The ranges of snapshots that wait on that store, in the same words.
+    pub(crate) fn pending_ranges(&self, store: StoreId) -> String {
+        words_of(self.stores[&store].pending_ranges())
+    }
+}
+
+fn words_of<'a>(entries: impl Iterator<Item = RangeEntry<'a>>) -> String {
+    let text = |key: &Key| String::from_utf8_lossy(key).into_owned();
+    let words = entries.map(|entry| format!("[{},{})={}", text(entry.start), text(entry.end), entry.region));
+    words.collect::<Vec<_>>().join(" ")
 }

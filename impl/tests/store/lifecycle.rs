@@ -111,6 +111,28 @@ fn a_newer_peer_replaces_an_older_one() {
     assert_eq!((tombstone.id, tombstone.region.member_on(3).map(|member| member.id)), (30, Some(30)));
 }
 
+/// `TV fsm/peer.rs handle_gc_peer_msg` asks for both.
+#[test]
+fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
+    for (peer, conf_ver, ends) in [(3, 5, true), (2, 5, false), (4, 5, false), (3, 4, false), (3, 3, false)] {
+        let mut store = empty_store(Sound);
+        let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
+        store.bootstrap(last).unwrap();
+        let told = Region { epoch: Epoch { conf_ver, version: 1 }, ..region(&[1, 2]) };
+        let word = Message {
+            region: REGION,
+            from: member(1, 1),
+            to: member(peer, 3),
+            epoch: told.epoch,
+            range: KeyRange::whole(),
+            payload: MessagePayload::Tombstone(Box::new(told)),
+        };
+        let refused = refusal(&mut store, word);
+        assert_eq!(refused, (!ends).then_some(Refusal::NoEffect), "peer {peer}, conf_ver {conf_ver}");
+        assert_eq!(store.tombstone(REGION).is_some(), ends, "peer {peer}, conf_ver {conf_ver}");
+    }
+}
+
 /// A heartbeat to a peer's former self may carry a commit index that its empty
 /// log does not reach; raft-rs would panic.
 #[test]

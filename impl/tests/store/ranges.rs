@@ -40,7 +40,7 @@ fn the_index_follows_snapshot_split_removal_and_restart() {
 
 /// Regions 1 `[,m)` and 2 `[m,)` on stores 1 and 2; store 3 has region 1 as it
 /// was before the split, and was cut off since.
-fn late_store<G: Guards>(guards: G) -> Cluster<G> {
+pub(crate) fn late_store<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
     cluster.elect(1);
     cluster.propose(1, put("a")).unwrap();
@@ -51,7 +51,7 @@ fn late_store<G: Guards>(guards: G) -> Cluster<G> {
 }
 
 /// The snapshot that the leader of `region` on store 1 sends to its peer on store 3.
-fn snapshot<G: Guards>(cluster: &mut Cluster<G>, region: u64) -> Message {
+pub(crate) fn snapshot<G: Guards>(cluster: &mut Cluster<G>, region: u64) -> Message {
     let leader = cluster.of(1, region);
     let (to, index) = (leader.region().member_on(3).unwrap().id, leader.applied());
     // Nothing is left of the log that would reach back.
@@ -68,7 +68,7 @@ fn snapshot<G: Guards>(cluster: &mut Cluster<G>, region: u64) -> Message {
 }
 
 /// An uninitialised peer of the child on store 3, made while the range was free.
-fn uninitialised_child<G: Guards>(cluster: &mut Cluster<G>) {
+pub(crate) fn uninitialised_child<G: Guards>(cluster: &mut Cluster<G>) {
     let leader = cluster.of(1, CHILD);
     let mut raft = eraftpb::Message { from: 21, to: 23, term: 6, ..Default::default() };
     raft.set_msg_type(MessageType::MsgHeartbeat);

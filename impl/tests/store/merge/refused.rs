@@ -1,7 +1,7 @@
 //! What is refused about a merge, each for its own reason, with nothing changed.
 
 use rollcall_impl::eraftpb::MessageType;
-use rollcall_impl::{Change, ChangeKind, Derive, Sound};
+use rollcall_impl::{Change, ChangeKind, Derive, PeerState, Sound};
 
 use super::*;
 use crate::cluster::{bytes, change, child};
@@ -248,4 +248,20 @@ fn a_joint_source() {
     settle(&mut cluster);
     let right = cluster.of(1, RIGHT).region().clone();
     assert_refused(&mut cluster, 1, at(LEFT, Command::prepare_merge(right)), Refusal::AlreadyJoint);
+}
+
+/// `CompactLog` stands behind `PrepareMerge` in the log, as it may: what it would
+/// discard is what the target's replicas may need.
+#[test]
+fn a_merging_region_keeps_its_log() {
+    let mut cluster = two(Sound);
+    let (index, truncated) = (cluster.of(1, LEFT).applied(), cluster.of(1, LEFT).truncated());
+    prepare(&mut cluster, LEFT, RIGHT).unwrap();
+    propose(&mut cluster, 1, LEFT, Command::CompactLog { index }).unwrap();
+    settle(&mut cluster);
+    for store in 1..=3 {
+        let peer = cluster.of(store, LEFT);
+        assert_eq!((peer.state(), peer.applied()), (PeerState::Merging, index + 2));
+        assert_eq!(peer.truncated(), truncated);
+    }
 }
