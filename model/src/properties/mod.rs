@@ -217,7 +217,9 @@ impl Property {
             | Breach::EpochRaisedForNothing { .. } => Self::EpochComparable,
             Breach::QuorumsDisjoint { .. } => Self::SingleChange,
             Breach::Resurrected { .. } => Self::NoResurrection,
-            Breach::TombstoneBehind { .. } | Breach::Vanished { .. } => Self::CleanTombstone,
+            Breach::TombstoneBehind { .. } | Breach::Vanished { .. } | Breach::Supplanted { .. } => {
+                Self::CleanTombstone
+            }
             Breach::WrongPart { .. } => Self::SplitLineage,
             Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
                 Self::ReadSafety
@@ -367,6 +369,7 @@ mod tests {
             Breach::Resurrected { region, store, peer, by: epoch, destroyed: peer, at: epoch },
             Breach::TombstoneBehind { region, store, peer, peer_epoch: epoch, tombstone: epoch },
             Breach::Vanished { region, store, peer },
+            Breach::Supplanted { region, store, peer, by: 9 },
             Breach::WrongPart { region, store, parent: region, fault: PartFault::Unnamed },
             Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
             Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },

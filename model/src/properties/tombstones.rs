@@ -26,7 +26,9 @@ pub fn no_resurrection<C: Cluster>(_: &C, history: &History) -> Result<(), Viola
 /// one that removed the peer, of a higher conf_ver than the peer had, or, where
 /// a newer peer id took its place, its last one. A peer that is yet to be
 /// initialised finds nothing left either, and an initialised one lives only as
-/// long as its own region lists it.
+/// long as its own region lists it. Nor does a peer give its place to one of another
+/// id without an end of its own (`TV apply.rs exec_batch_split` spares whoever is not
+/// the child).
 ///
 /// # Errors
 /// What was left behind, or a tombstone that is missing or behind its removal.
@@ -339,5 +341,70 @@ mod tests {
         assert_eq!(no_resurrection(&after, &history), Ok(()));
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
         assert_eq!(epoch_monotone(&after, &history), Ok(()));
+    }
+
+    /// Store 3 takes the split; the child's place is taken by an uninitialised peer.
+    fn split_over(id: u64) -> (View, History) {
+        let (before, mut history) = split_beside(|view| {
+            let newer = Peer {
+                term: 6,
+                leader: 1,
+                ..Peer::blank(id, PeerState::Uninitialised, Region::unknown(CHILD))
+            };
+            store(view, 3).peers.insert(CHILD, newer);
+        });
+        let after = with(&before, |view| split(view, 3));
+        follow(&mut history, &before, APPLY, &after);
+        (after, history)
+    }
+
+    /// Every store is yet to take the split that is committed.
+    fn split_beside(change: impl FnOnce(&mut View)) -> (View, History) {
+        let before = with(&three(), |view| {
+            commit_split(view);
+            change(view);
+        });
+        let history = History::begin(HistoryParts::ALL, &before);
+        (before, history)
+    }
+
+    #[test]
+    fn a_split_takes_the_place_of_a_peer_of_another_id() {
+        for id in [9, 33] {
+            let (after, history) = split_over(id);
+            let violation = clean_tombstone(&after, &history).unwrap_err();
+            assert!(
+                violation.what.contains(&format!("peer {id} on store 3 gave its place to peer 13")),
+                "{violation}"
+            );
+            assert_eq!(violation.region, Some(CHILD));
+        }
+    }
+
+    #[test]
+    fn a_split_takes_the_place_of_the_child_itself() {
+        let (after, history) = split_over(13);
+        assert_eq!(clean_tombstone(&after, &history), Ok(()));
+    }
+
+    /// A message for a newer peer ends the one that is there, and makes the newer one,
+    /// in one step.
+    #[test]
+    fn a_newer_peer_takes_the_place_of_one_that_it_has_ended() {
+        let replaced = |over_tombstone| {
+            let before = with(&three(), |view| {
+                peer(view, 1).region = members(3, &[(1, 1), (2, 2), (4, 3)]);
+            });
+            let after = with(&before, |view| {
+                create(view, 3, 4);
+                peer(view, 3).over_tombstone = over_tombstone;
+                reindex(view);
+            });
+            let mut history = History::begin(HistoryParts::ALL, &before);
+            follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+            clean_tombstone(&after, &history)
+        };
+        assert_eq!(replaced(true), Ok(()));
+        assert!(replaced(false).unwrap_err().what.contains("peer 3 on store 3 gave its place to peer 4"));
     }
 }

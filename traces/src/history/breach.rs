@@ -142,6 +142,19 @@ pub enum Breach {
         /// The peer.
         peer: PeerId,
     },
+    /// A peer is another than it was, and the one that was there has no end: the place
+    /// knows nothing of a tombstone between the two.
+    #[error("peer {peer} on store {store} gave its place to peer {by} and left no tombstone")]
+    Supplanted {
+        /// The region.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// The peer that was there.
+        peer: PeerId,
+        /// The peer that is there.
+        by: PeerId,
+    },
     /// A part of a split has not what it inherits.
     #[error("it came out of the split of region {parent} on store {store} with {fault}")]
     WrongPart {
@@ -271,6 +284,7 @@ impl Breach {
             | Breach::Resurrected { region, .. }
             | Breach::TombstoneBehind { region, .. }
             | Breach::Vanished { region, .. }
+            | Breach::Supplanted { region, .. }
             | Breach::WrongPart { region, .. }
             | Breach::StaleRead { region, .. }
             | Breach::ReadBehindSplit { region, .. }

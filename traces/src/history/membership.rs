@@ -91,6 +91,7 @@ impl Fold<'_> {
             Some(after) => {
                 self.epoch_kept(step, after, last);
                 self.came_to_be(step, after, last);
+                self.place_kept(step, after);
                 self.tombstone_of(step, after);
                 last.filter(|_| !shows_epoch(after))
             }
@@ -135,6 +136,19 @@ impl Fold<'_> {
         };
         if !listed || by.conf_ver <= at.conf_ver {
             self.breach(Breach::Resurrected { region, store, peer, by, destroyed, at });
+        }
+    }
+
+    /// A live peer ends before another takes its place, and the other knows of that
+    /// end, though both happen in one step: a message for a newer peer of the region
+    /// buries the older one. A child that a split brings takes the place of nobody but
+    /// itself, uninitialised.
+    fn place_kept(&mut self, step: &Step<'_>, after: &Peer) {
+        let Some(before) = step.before.filter(|before| before.state != PeerState::Tombstone) else { return };
+        let is_other = after.id != before.id && after.state != PeerState::Tombstone;
+        if is_other && !after.over_tombstone {
+            let (region, store, peer, by) = (step.region, step.store, before.id, after.id);
+            self.breach(Breach::Supplanted { region, store, peer, by });
         }
     }
 
