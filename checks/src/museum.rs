@@ -117,6 +117,11 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::RemovedPeerSplitsNothing, Property::MetaConsistent, "split_against_a_remove"),
     safety(Guard::SplitSparesTheKnown, Property::NoResurrection, "child_removed_before_its_birth_smoke"),
     safety(Guard::SplitKeepsVote, Property::ElectionSafety, "child_snapshot_under_way_smoke"),
+    safety(
+        Guard::UninitialisedVoteSurvives,
+        Property::LeaderCompleteness,
+        "voter_restarts_before_its_snapshot_smoke",
+    ),
     safety(Guard::DataDivided, Property::MetaConsistent, "split_on_two_peers_smoke"),
     safety(Guard::SnapshotChecksOverlap, Property::RangeDisjoint, "child_snapshot_under_way_smoke"),
     safety(Guard::SnapshotUpdatesRanges, Property::MetaConsistent, "grow_and_shrink_smoke"),

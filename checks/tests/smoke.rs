@@ -98,7 +98,8 @@ scopes! {
         transfer_against_a_change
         leaders_disk_hangs
         old_term_entries
-        reads_across_leaders;
+        reads_across_leaders
+        voter_restarts_before_its_snapshot;
     split:
         split_against_an_add
         split_after_a_promotion

@@ -180,6 +180,8 @@ guards! {
     SplitSparesTheKnown "split_spares_the_known" Store,
     /// A child forgets the vote that its uninitialised predecessor gave, and votes twice in the term (our own rule).
     SplitKeepsVote "split_keeps_vote" Store,
+    /// The hard state of an uninitialised peer is not written; a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).
+    UninitialisedVoteSurvives "uninitialised_vote_survives" Store,
     /// A snapshot is taken although its range belongs to another region on the store (row 33).
     SnapshotChecksOverlap "snapshot_checks_overlap" Store,
     /// A snapshot brings a range that the store's index never learns of (row 21).

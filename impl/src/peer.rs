@@ -308,7 +308,8 @@ impl Peer {
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
         let storage = self.node.store();
         let now = (storage.hard, storage.apply_state());
-        if now.0 != self.written.0 {
+        let promised = storage.is_initialised() || step.guards.holds(Guard::UninitialisedVoteSurvives);
+        if now.0 != self.written.0 && promised {
             step.batch.push(Write::HardState(self.region, now.0));
         }
         if now.1 != self.written.1 {

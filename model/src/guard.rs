@@ -88,6 +88,8 @@ guards! {
     SplitSparesTheKnown = "split_spares_the_known",
     /// A child keeps the vote of the uninitialised peer that it replaces; else it votes twice in a term (found by this model).
     SplitKeepsVote = "split_keeps_vote",
+    /// What an uninitialised peer promised survives a crash; else it votes twice in a term, or follows a leader that it voted down (TiKV `peer_storage.rs`, read from the code).
+    UninitialisedVoteSurvives = "uninitialised_vote_survives",
     /// A split divides the data with the range; else both regions answer for a key (TiKV's split check).
     DataDivided = "data_divided",
     /// A snapshot waits until its range is free; else two regions own it (row 33).

@@ -183,6 +183,14 @@ reaches! {
                     })
             })
         }),
+    /// A peer that knows nothing yet has voted, and its store is down.
+    VoteBeforeSnapshot = "a vote before the snapshot, on a store that is down":
+        |seen| seen.stores().filter(|(_, status)| *status == StoreStatus::Down).any(|(store, _)| {
+            seen.regions().any(|region| {
+                seen.peer(store, region)
+                    .is_some_and(|peer| peer.state == PeerState::Uninitialised && peer.vote != 0)
+            })
+        }),
     /// A store of the first configuration holds a peer with another id.
     NewIdOnOldStore = "a store joined again with a new peer id":
         |seen| some(seen, |store, peer| {

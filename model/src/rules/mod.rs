@@ -21,11 +21,11 @@ mod split;
 mod transfer;
 
 use rollcall_traces::{
-    Action, Answer, Held, Message, Outcome, Reason, RegionId, Returned, StoreId, StoreStatus,
+    Action, Answer, Held, Message, Outcome, PeerState, Reason, RegionId, Returned, StoreId, StoreStatus,
 };
 
 use crate::draft::Draft;
-use crate::guard::GuardSet;
+use crate::guard::{Guard, GuardSet};
 use crate::state::{Parts, State};
 
 pub(crate) use driver::seems_full;
@@ -150,17 +150,21 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
 }
 
 /// What is volatile is gone at once: the peers are shown as they will come back.
+/// The term and the vote of an uninitialised peer are not; TiKV writes no hard
+/// state before the first snapshot (`TV peer_storage.rs handle_raft_ready`).
 fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     draft.up(store)?;
     draft.set_status(store, StoreStatus::Down);
+    let votes_survive = draft.holds(Guard::UninitialisedVoteSurvives);
     for region in draft.regions_on(store) {
         let peer = draft.peer_mut(store, region);
         peer.snapshot = None;
         peer.read = None;
-        if peer.state != rollcall_traces::PeerState::Tombstone {
+        if peer.state != PeerState::Tombstone {
             peer.merged_into = None;
         }
-        raft::become_follower(peer, peer.term, 0);
+        let forgets = peer.state == PeerState::Uninitialised && !votes_survive;
+        raft::become_follower(peer, if forgets { 0 } else { peer.term }, 0);
     }
     ranges::rebuild(draft, store);
     Ok(())

@@ -1,5 +1,7 @@
 //! `conf-change`: membership changes of one region.
 
+mod crashes;
+
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
 use super::{
@@ -29,6 +31,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         leaders_disk_hangs(standard),
         old_term_entries(standard),
         reads_across_leaders(standard),
+        crashes::voter_restarts_before_its_snapshot(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
