@@ -254,8 +254,10 @@ impl Peer {
         Ok(Some(rest))
     }
 
-    /// A leader that is no voter any more would stay leader in raft-rs, hold
-    /// off elections for ever, and panic at the next acknowledgement.
+    /// A leader that was demoted stays leader in raft-rs, takes proposals and
+    /// commits them, for ever; TiKV has it step down (`TV fsm/peer.rs
+    /// on_ready_change_peer`). One that was removed is gone before this: raft-rs
+    /// would have it drop proposals, and panic when a quorum acknowledges.
     fn step_down_if_no_voter(&mut self) {
         if self.is_leader() && !self.node.raft.promotable() {
             let term = self.node.raft.term;
