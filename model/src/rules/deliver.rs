@@ -150,6 +150,8 @@ impl Envelope {
                 }
                 return Err(self.tell_merged(draft, target, region.epoch, answer));
             }
+            // The version alone says nothing more here: whoever is behind it and not
+            // behind the conf_ver has the same members, and is refused for its id.
             if self.epoch.is_stale_against(&tombstone.region.epoch) {
                 if tombstone.region.member_on(self.from.store).is_some() {
                     return Err(Reason::StaleEpoch);

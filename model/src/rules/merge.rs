@@ -185,7 +185,8 @@ pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: 
     peer.read = None;
 }
 
-/// A committed `RollbackMerge` opens it again.
+/// A committed `RollbackMerge` opens it again. That it is the rollback of this very
+/// merge the epoch says as well: each prepare and each rollback raises the version.
 pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
     let Some(Command::RollbackMerge { commit }) = entry.command else { return };
     let is_this = peer.merge.as_ref().is_some_and(|merge| merge.commit == commit);
@@ -231,6 +232,8 @@ pub(super) fn apply_commit(
         return Ok(Taken::Stale);
     }
     let before = own.region.clone();
+    // Which merge it is the target's epoch says as well: a source that gives itself
+    // up once more does so behind a rollback, which needs that epoch to be past.
     let has_prepared = |peer: &Peer| {
         peer.snapshot.is_none() && peer.merge.as_ref().is_some_and(|merge| merge.commit == *commit)
     };
@@ -296,7 +299,8 @@ fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, en
     let before = log_end(peer);
     if let Some(last) = missed.last() {
         if last.term > peer.term {
-            // A leader's append would have brought the term with it.
+            // A leader's append would have brought the term with it. Only without
+            // `merge_gap_bounded` has the peer not heard from who wrote these.
             raft::become_follower(peer, last.term, 0);
         }
         let conflict =

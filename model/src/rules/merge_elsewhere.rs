@@ -43,6 +43,13 @@ fn will_never_take_in(draft: &Draft, store: StoreId, target: &Region) -> bool {
     }
 }
 
+/// Whether `source` was taken in by `target` before that came to `version`: at the
+/// very version that it had before, the target has not got the range yet.
+fn is_merged(source: Option<&Peer>, target: RegionId, version: u64) -> bool {
+    let into = source.filter(|peer| is_live(peer)).and_then(|peer| peer.merged_into.as_ref());
+    into.is_some_and(|then| then.id == target && then.epoch.version < version)
+}
+
 /// Whether the range belongs to a region here that `region` has not taken in
 /// elsewhere before it came to `version`.
 pub(super) fn taken_but_for_merged(
@@ -54,11 +61,6 @@ pub(super) fn taken_but_for_merged(
 ) -> bool {
     let owners = ranges::owners(draft, store, region, range);
     owners.into_iter().any(|other| !is_merged(draft.peer(store, other), region, version))
-}
-
-fn is_merged(source: Option<&Peer>, target: RegionId, version: u64) -> bool {
-    let into = source.filter(|peer| is_live(peer)).and_then(|peer| peer.merged_into.as_ref());
-    into.is_some_and(|then| then.id == target && then.epoch.version < version)
 }
 
 /// Ends the sources whose range a snapshot of `target` has just brought.
