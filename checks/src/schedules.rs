@@ -80,6 +80,7 @@ fn scope() -> Scope {
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        unsynced_commits: false,
         budgets: Budgets {
             elections: 6,
             crashes: 3,

@@ -99,7 +99,11 @@ scopes! {
         leaders_disk_hangs
         old_term_entries
         reads_across_leaders
-        voter_restarts_before_its_snapshot;
+        voter_restarts_before_its_snapshot
+        power_fails_between_changes
+        demoted_while_it_needs_a_snapshot
+        timeout_now_comes_late
+        compacted_behind_an_election;
     split:
         split_against_an_add
         split_after_a_promotion

@@ -36,6 +36,9 @@ pub struct Config {
     /// A region merges only if no replica is known to miss more entries than
     /// this (TiKV `merge-max-log-gap`).
     pub merge_max_log_gap: u64,
+    /// A batch that raises commit indexes alone is written and not synced (raft-rs
+    /// `Ready::must_sync`): it is durable with the next one.
+    pub unsynced_commits: bool,
     /// How many bytes the transport takes of one message; [`Config::NEVER`] for
     /// any number (TiKV `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
     pub max_message_size: u64,
@@ -88,6 +91,7 @@ impl Config {
         split_check_diff: Config::NEVER,
         split_derive: Derive::Right,
         merge_max_log_gap: 10,
+        unsynced_commits: false,
         max_message_size: Config::NEVER,
     };
 

@@ -3,7 +3,8 @@
 //! One batch a step covers all that the step changed: hard state, entries,
 //! apply state, the peer's record and its data, so a crash can part none of
 //! them (the catalogue's row 14: an applied index older than the region it
-//! belongs to). A batch is durable once `sync` returns, not before. Leaves out
+//! belongs to). A batch is durable once `sync` returns, not before; one that
+//! raises commit indexes alone may wait for the next ([`Write::Commit`]). Leaves out
 //! how bytes are laid out: that is the engine's own business.
 
 use std::collections::BTreeMap;
@@ -89,6 +90,9 @@ pub enum Write {
     Record(PeerRecord),
     /// Replaces the hard state.
     HardState(RegionId, HardState),
+    /// Raises the commit index of the hard state, and nothing else of it: raft-rs
+    /// does not ask for a sync (`Ready::must_sync`).
+    Commit(RegionId, u64),
     /// Replaces the apply state, and discards the entries that it says are truncated.
     ApplyState(RegionId, ApplyState),
     /// Writes entries, and discards all from the first one's index on.
@@ -109,6 +113,7 @@ impl Write {
         match self {
             Write::Record(record) => record.region.id,
             Write::HardState(region, _)
+            | Write::Commit(region, _)
             | Write::ApplyState(region, _)
             | Write::Append(region, _)
             | Write::Put(region, ..)
@@ -151,6 +156,7 @@ impl Persisted {
         match write {
             Write::Record(record) => self.record = record,
             Write::HardState(_, state) => self.hard_state = state,
+            Write::Commit(_, index) => self.hard_state.commit = index,
             Write::ApplyState(_, state) => {
                 let first = self.entries.first().map_or(0, |entry| entry.index);
                 if first != 0 && state.truncated.index >= first {
@@ -229,6 +235,11 @@ impl MemoryEngine {
     /// An empty disk.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What would be left of a region if the machine failed now.
+    pub fn synced(&self, region: RegionId) -> Option<&Persisted> {
+        self.synced.get(&region)
     }
 
     /// The machine fails: what was not synced is gone.

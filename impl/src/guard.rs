@@ -178,12 +178,16 @@ guards! {
     RemovedPeerSplitsNothing "removed_peer_splits_nothing" Store,
     /// A late split puts a child in place of what the store knows of its region already (tikv#5852).
     SplitSparesTheKnown "split_spares_the_known" Store,
+    /// The commit index is taken for volatile and comes back as what was applied; who forgot a change campaigns by the old configuration (Raft paper, Figure 2).
+    CommitIndexDurable "commit_index_durable" Store,
     /// A child forgets the vote that its uninitialised predecessor gave, and votes twice in the term (our own rule).
     SplitKeepsVote "split_keeps_vote" Store,
     /// The hard state of an uninitialised peer is not written; a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).
     UninitialisedVoteSurvives "uninitialised_vote_survives" Store,
     /// A snapshot is taken although its range belongs to another region on the store (row 33).
     SnapshotChecksOverlap "snapshot_checks_overlap" Store,
+    /// A voter that is being demoted finds itself neither among the voters nor the learners of a snapshot and drops it; its group stays joint (etcd#12631).
+    DemotedTakesSnapshots "demoted_takes_snapshots" Raft,
     /// A snapshot brings a range that the store's index never learns of (row 21).
     SnapshotUpdatesRanges "snapshot_updates_ranges" Store,
     /// The end of an uninitialised peer comes behind the split that replaced it and takes the child; its range stays (tikv#13311).

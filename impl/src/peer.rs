@@ -307,10 +307,18 @@ impl Peer {
     /// Writes what of hard and apply state has changed.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
         let storage = self.node.store();
-        let now = (storage.hard, storage.apply_state());
+        let mut now = (storage.hard, storage.apply_state());
+        if !step.guards.holds(Guard::CommitIndexDurable) {
+            now.0.commit = storage.applied;
+        }
         let promised = storage.is_initialised() || step.guards.holds(Guard::UninitialisedVoteSurvives);
         if now.0 != self.written.0 && promised {
-            step.batch.push(Write::HardState(self.region, now.0));
+            let raised = HardState { commit: now.0.commit, ..self.written.0 } == now.0;
+            step.batch.push(if raised {
+                Write::Commit(self.region, now.0.commit)
+            } else {
+                Write::HardState(self.region, now.0)
+            });
         }
         if now.1 != self.written.1 {
             step.batch.push(Write::ApplyState(self.region, now.1));

@@ -94,7 +94,7 @@ impl Peer {
             return Err(Refusal::StaleTerm.into());
         }
         let body = SnapshotBody::decode(message.get_snapshot())?;
-        if body.region.member(self.id).is_none() {
+        if body.region.member(self.id).is_none() || self.misses_itself_in(&body.region, step.guards) {
             return Err(Refusal::NotInConfig.into());
         }
         let (range, version) = (body.region.range(), body.region.epoch.version);

@@ -1,7 +1,7 @@
 //! A store: many regions' peers and tombstones, and one step at a time.
 //!
 //! `step` takes an input and returns what is to be sent and answered; whatever
-//! the step changed is durable by then. No clock, thread or randomness: ticks
+//! the step changed is durable by then, a commit index apart that may wait. No clock, thread or randomness: ticks
 //! are inputs. `input.rs` has what goes in and out, `lifecycle.rs` says how
 //! peers come and go, `children.rs` how a split brings some, `simulator.rs`
 //! what a simulator may do beside.
@@ -169,7 +169,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         self.engine
     }
 
-    /// Takes one input. What it changed is durable when this returns.
+    /// Takes one input. What it changed is durable when this returns, a commit
+    /// index apart that may wait ([`Config::unsynced_commits`]).
     ///
     /// # Errors
     /// [`Error::Refused`] and [`Error::Snapshot`] leave everything as it was.
@@ -215,8 +216,10 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     fn write_as_one(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        let may_wait =
+            self.config.unsynced_commits && batch.iter().all(|write| matches!(write, Write::Commit(..)));
         self.engine.write(batch)?;
-        self.engine.sync()
+        if may_wait { Ok(()) } else { self.engine.sync() }
     }
 
     /// Without `atomic_apply`: what raft keeps of the region first, its applied
@@ -225,7 +228,11 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let is_applied = |write: &Write| {
             let of_raft = matches!(
                 write,
-                Write::HardState(..) | Write::ApplyState(..) | Write::Append(..) | Write::Clear(_)
+                Write::HardState(..)
+                    | Write::Commit(..)
+                    | Write::ApplyState(..)
+                    | Write::Append(..)
+                    | Write::Clear(_)
             );
             !of_raft || write.region() != region
         };
@@ -333,6 +340,15 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// The live peer of `region`.
     pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer, Refusal> {
         live(&mut self.slots, region)
+    }
+}
+
+impl<G: Guards> Store<G, MemoryEngine> {
+    /// The commit index that a failure of the machine would leave to the live peer
+    /// of `region`, where that is not the one that it has.
+    pub fn synced_commit(&self, region: RegionId) -> Option<u64> {
+        let on_disk = self.engine.synced(region)?.hard_state.commit;
+        self.peer(region).filter(|peer| on_disk < peer.commit()).map(|_| on_disk)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::guard::{Guard, Guards};
 use crate::message::is_initial;
 use crate::peer::Peer;
 use crate::raft_storage::PeerStorage;
-use crate::region::Region;
+use crate::region::{MemberRole, Region};
 use crate::snapshot::SnapshotBody;
 use crate::step::{Failure, Step};
 
@@ -44,6 +44,13 @@ impl Peer {
             return Err(Refusal::NoEffect);
         }
         Ok(())
+    }
+
+    /// Whether a peer without a guard looks for itself among the voters and the
+    /// learners of a snapshot alone: raft keeps who is being demoted elsewhere.
+    pub(crate) fn misses_itself_in(&self, region: &Region, guards: impl Guards) -> bool {
+        !guards.holds(Guard::DemotedTakesSnapshots)
+            && region.member(self.id).is_some_and(|member| member.role == MemberRole::DemotingVoter)
     }
 
     /// What a peer without a guard sends instead.
@@ -159,8 +166,10 @@ impl Peer {
         Ok(())
     }
 
-    /// A leader that removed itself leads on. raft-rs would panic at the next
-    /// commit if it had no progress of its own, so it keeps it as a learner's.
+    /// A leader that removed itself leads on. raft-rs would drop its proposals and
+    /// panic at the next commit if it had no progress of its own
+    /// (`raft.rs maybe_commit`), so it keeps it as a learner's: as one that was
+    /// demoted it takes proposals and commits.
     pub(crate) fn lead_on<G: Guards>(
         &mut self,
         rest: Region,

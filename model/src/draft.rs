@@ -14,7 +14,7 @@ use rollcall_traces::{
 use crate::guard::{Guard, GuardSet};
 use crate::memo::{Noted, Side, Slot, Slots, note};
 use crate::report::Report;
-use crate::rules;
+use crate::rules::{self, raft};
 use crate::state::{Meta, Parts, Rest, State};
 
 pub(crate) struct Draft<'m> {
@@ -69,6 +69,9 @@ impl<'m> Draft<'m> {
     /// The state with everything that was written, and what was said beside.
     pub(crate) fn finish(&mut self) -> (State, Vec<Held>) {
         let mut after = self.before;
+        if self.parts.unsynced_commits {
+            self.note_synced_commits();
+        }
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
             self.finish_stores(&mut after);
         }
@@ -83,6 +86,16 @@ impl<'m> Draft<'m> {
             after.rest = self.parts.rest.intern(rest);
         }
         (after, std::mem::take(&mut self.said))
+    }
+
+    /// What of each written peer's commit index is on disk.
+    fn note_synced_commits(&mut self) {
+        let (parts, before, guards) = (self.parts, &self.before, self.guards);
+        for (at, region, peer) in &mut self.peers {
+            if let Some(peer) = peer {
+                peer.synced_commit = raft::synced_commit(parts.peer(before, *at, *region), peer, guards);
+            }
+        }
     }
 
     fn finish_stores(&self, after: &mut State) {

@@ -86,6 +86,8 @@ guards! {
     RemovedPeerSplitsNothing = "removed_peer_splits_nothing",
     /// A split spares whatever the store knows of a child's id; else it brings back a peer that was removed (tikv#5852).
     SplitSparesTheKnown = "split_spares_the_known",
+    /// A commit index survives a crash with the vote or the entries that it was written with; else who forgot a change campaigns by the old configuration (Raft paper, Figure 2).
+    CommitIndexDurable = "commit_index_durable",
     /// A child keeps the vote of the uninitialised peer that it replaces; else it votes twice in a term (found by this model).
     SplitKeepsVote = "split_keeps_vote",
     /// What an uninitialised peer promised survives a crash; else it votes twice in a term, or follows a leader that it voted down (TiKV `peer_storage.rs`, read from the code).
@@ -94,6 +96,8 @@ guards! {
     DataDivided = "data_divided",
     /// A snapshot waits until its range is free; else two regions own it (row 33).
     SnapshotChecksOverlap = "snapshot_checks_overlap",
+    /// A voter that is being demoted takes a snapshot; else a joint configuration that needs it is never left (etcd#12631).
+    DemotedTakesSnapshots = "demoted_takes_snapshots",
     /// An applied snapshot moves its region in the range index; else the index lies until the store panics (row 21).
     SnapshotUpdatesRanges = "snapshot_updates_ranges",
     /// The end of an uninitialised peer that a split has replaced leaves the child alone; else its range stays without a peer (tikv#13311).

@@ -298,6 +298,7 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
     let lives = seen.replicas(region).any(|(_, peer)| peer.is_initialised());
     lives
         && !is_merged_away(seen, region)
+        && !is_outrun(seen, region)
         && newest(seen, region).is_some_and(|meta| {
             let answers = |member: &Member| {
                 is_there(seen, member.store)
@@ -305,6 +306,25 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
             };
             meta.has_quorum(|id| meta.member(id).is_some_and(answers))
         })
+}
+
+/// Whether the only voter leads and a learner has heard of a newer term. The
+/// learner passes over what the leader sends, and nobody but the leader could
+/// campaign: without pre-vote and check-quorum raft-rs does not answer an older
+/// term (`raft.rs step`), so that the leader never hears of the newer one.
+fn is_outrun(seen: Seen<'_>, region: RegionId) -> bool {
+    let mut leaders = seen.replicas_of(region).filter(|(_, peer)| peer.role == Role::Leader);
+    leaders.any(|(_, leader)| {
+        let is_voter = |peer: &Peer, id| peer.region.is_voter(id);
+        let mut others = leader.region.peers.iter().filter(|member| member.id != leader.id);
+        is_voter(leader, leader.id)
+            && others.clone().all(|member| !is_voter(leader, member.id))
+            && seen.replicas_of(region).all(|(_, peer)| peer.id == leader.id || !is_voter(peer, peer.id))
+            && others.any(|member| {
+                let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
+                there.is_some_and(|peer| peer.term > leader.term)
+            })
+    })
 }
 
 /// Whether nothing is owed of the region for stores alone that were given up.

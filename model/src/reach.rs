@@ -191,6 +191,36 @@ reaches! {
                     .is_some_and(|peer| peer.state == PeerState::Uninitialised && peer.vote != 0)
             })
         }),
+    /// A peer has learnt of a commit index that its disk does not have yet.
+    CommitUnsynced = "a commit index that is not on disk":
+        |seen| some(seen, |_, peer| peer.synced_commit.is_some()),
+    /// A follower of a leader that is being demoted cannot be reached by the leader's log.
+    DemotedBehindTheLog = "a voter that is being demoted and needs a snapshot":
+        |seen| some(seen, |_, leader| {
+            leader.role == Role::Leader && leader.region.peers.iter().any(|member| {
+                member.role == MemberRole::DemotingVoter
+                    && seen.peer(member.store, leader.region.id).is_some_and(|peer| {
+                        peer.id == member.id && peer.log.last_index() < leader.log.truncated.index
+                    })
+            })
+        }),
+    /// A leader has discarded its log up to an entry of an older term.
+    OldTermDiscarded = "a leader whose last discarded entry is of an older term":
+        |seen| some(seen, |_, peer| {
+            peer.role == Role::Leader
+                && peer.log.truncated.index > FIRST.index
+                && peer.log.truncated.term < peer.term
+        }),
+    /// A TimeoutNow is under way to a peer that has a conf change committed and not applied.
+    LateTimeoutNow = "a late TimeoutNow for who has a conf change to apply":
+        |seen| seen.held().iter().any(|held| {
+            matches!(held.message, Message::TimeoutNow)
+                && seen.peer(held.to.store, held.region).is_some_and(|peer| {
+                    peer.log.iter().any(|(index, entry)| {
+                        entry.is_conf_change() && index > peer.applied && index <= peer.commit
+                    })
+                })
+        }),
     /// A store of the first configuration holds a peer with another id.
     NewIdOnOldStore = "a store joined again with a new peer id":
         |seen| some(seen, |store, peer| {

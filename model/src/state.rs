@@ -116,6 +116,8 @@ pub(crate) struct Parts {
     pub(crate) full: Vec<StoreId>,
     /// The stores that are full by their share alone.
     pub(crate) tight: Vec<StoreId>,
+    /// Whether a crash takes back commit indexes that need not be synced.
+    pub(crate) unsynced_commits: bool,
     /// How many operators the patrol may have under way.
     pub(crate) schedule_limit: usize,
     /// How many more may wait for their turn.
@@ -163,6 +165,7 @@ impl Parts {
             replicas: scope.max_replicas,
             full: scope.full.clone(),
             tight: scope.tight.clone(),
+            unsynced_commits: scope.unsynced_commits,
             schedule_limit: match scope.schedule_limit {
                 0 => usize::MAX,
                 limit => usize::try_from(limit).unwrap_or(usize::MAX),

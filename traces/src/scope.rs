@@ -84,6 +84,11 @@ pub struct Scope {
     /// effect there from the first state on, and all else goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hung: Vec<StoreId>,
+    /// Whether a crash is the machine's, and takes back what raft-rs lets a store
+    /// leave unsynced (`Ready::must_sync`): a commit index with which nothing else
+    /// was written. Of one region that does not divide, for a store has one disk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsynced_commits: bool,
     /// How often each thing may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
@@ -210,9 +215,9 @@ impl Scope {
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
     /// there is no region or round size, the placement driver would allot an id
     /// that is in use or has none to allot, the keys of a split are none, empty
-    /// or out of order, a disk hangs of no store, a store that is to join has a
-    /// peer, or an administrator is to type
-    /// what nobody can.
+    /// or out of order, a disk hangs of no store, commit indexes are to be lost of
+    /// several regions, a store that is to join has a peer, or an administrator is
+    /// to type what nobody can.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -261,6 +266,11 @@ impl Scope {
         }
         if has_repeats(&self.hung) {
             return Err(malformed("a store whose disk hangs is named twice"));
+        }
+        if self.unsynced_commits && (self.regions.len() > 1 || self.next_id > 0) {
+            return Err(malformed(
+                "commit indexes are to be lost, and there is more than one region, or ids for others",
+            ));
         }
         self.validate_splits().and_then(|()| self.validate_driver()).map_err(|what| malformed(&what))
     }

@@ -97,6 +97,10 @@ pub struct Peer {
     pub log: Log,
     /// The last index known to be committed.
     pub commit: u64,
+    /// The commit index on disk, where that is behind `commit` and a crash takes
+    /// `commit` back to it ([`crate::Scope::unsynced_commits`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_commit: Option<u64>,
     /// The last index that took effect.
     pub applied: u64,
     /// The region as of `applied`. A tombstone keeps the region as of its removal.
@@ -142,6 +146,7 @@ impl Peer {
             leader: 0,
             log: Log::default(),
             commit: 0,
+            synced_commit: None,
             applied: 0,
             region,
             merge: None,

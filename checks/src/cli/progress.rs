@@ -96,7 +96,7 @@ impl Rate {
         let (before, since) = *self.since.get_or_insert((states, now));
         let passed = now.duration_since(since);
         if passed >= RATE_OVER {
-            self.rate = (before > 0).then(|| (states - before) as f64 / passed.as_secs_f64());
+            self.rate = (before > 0).then(|| states.saturating_sub(before) as f64 / passed.as_secs_f64());
             self.since = Some((states, now));
         }
         self.rate

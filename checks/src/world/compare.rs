@@ -44,6 +44,7 @@ impl<G: Guards> World<G> {
             let same = match (store.peer(region), store.tombstone(region)) {
                 (Some(status), _) => {
                     same_optional(store.told_merged_into(region), peer.merged_into.as_ref())
+                        && self.synced_commit(store, region) == peer.synced_commit
                         && same_peer(status, peer, self.timeout_now(region, node.id).is_some())
                 }
                 (None, Some(tombstone)) => same_tombstone(tombstone, peer),
@@ -89,7 +90,7 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && tombstone.applied == peer.applied
         && same_region(tombstone.region, &peer.region)
         && same_optional(tombstone.merged_into, peer.merged_into.as_ref())
-        && (&peer.merge, peer.log_since) == (&None, None)
+        && (&peer.merge, peer.log_since, peer.synced_commit) == (&None, None, None)
         && peer.role == tr::Role::Follower
         && (peer.term, peer.vote, peer.leader, peer.commit) == (0, 0, 0, 0)
         && peer.log == tr::Log::default()

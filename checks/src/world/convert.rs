@@ -300,7 +300,7 @@ fn merge_state(merge: &imp::MergeState) -> tr::MergeState {
     tr::MergeState { min_index: *min_index, target: region(target), commit: *commit }
 }
 
-/// A live peer. `timeout_now` says whether its `TimeoutNow` is under way,
+/// A live peer, all of it on disk. `timeout_now` says whether its `TimeoutNow` is under way,
 /// `merged_into` what other stores have said of its region.
 pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Option<&imp::Region>) -> tr::Peer {
     let role = role(status.role());
@@ -318,6 +318,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
             entries: status.entries().map(|(raft, payload)| entry(raft, payload)).collect(),
         },
         commit: status.commit(),
+        synced_commit: None,
         applied: status.applied(),
         region: region(status.region()),
         merge: status.merge().map(merge_state),

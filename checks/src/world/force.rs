@@ -30,7 +30,7 @@ impl<G: Guards> World<G> {
         let stopped = self.nodes[at].store.take().expect("its disk is there");
         let mut engine = stopped.engine().clone();
         let done = ctl::tombstone_peer(&mut engine, self.guards, store, region, known.as_ref());
-        self.nodes[at].store = Some(Rc::new(open(store, self.guards, engine)));
+        self.nodes[at].store = Some(Rc::new(open(store, self.guards, self.config, engine)));
         done.map_err(|error| convert::reason(error.refusal().expect("a disk that can be read")))?;
         self.changed = true;
         Ok(())

@@ -77,6 +77,7 @@ pub struct World<G: Guards = Sound> {
     guards: G,
     /// What it was reset to.
     scope: Option<Arc<Scope>>,
+    config: Config,
     nodes: Vec<Noticed<Node<G>>>,
     requests: Vec<Requests>,
     /// Each leader's `TimeoutNow` that has not left.
@@ -97,6 +98,7 @@ impl<G: Guards> World<G> {
         Self {
             guards,
             scope: None,
+            config: Config::SIMULATOR,
             nodes: Vec::new(),
             requests: Vec::new(),
             timeouts: Vec::new(),
@@ -127,10 +129,16 @@ impl<G: Guards> World<G> {
         match stored.peer(region) {
             Some(status) => {
                 let told = stored.told_merged_into(region);
-                Some(convert::peer(status, self.timeout_now(region, store).is_some(), told))
+                let peer = convert::peer(status, self.timeout_now(region, store).is_some(), told);
+                Some(Peer { synced_commit: self.synced_commit(stored, region), ..peer })
             }
             None => stored.tombstone(region).map(convert::tombstone),
         }
+    }
+
+    /// What a crash would leave of the commit index, where it may take any of it.
+    fn synced_commit(&self, store: &Store<G>, region: RegionId) -> Option<u64> {
+        if self.config.unsynced_commits { store.synced_commit(region) } else { None }
     }
 
     /// Everything that is under way is lost.
@@ -376,8 +384,8 @@ impl<G: Guards> World<G> {
         Ok(returned.unwrap_or(Returned::Nothing))
     }
 
-    /// The process ends: the store is opened again from its engine at once, and
-    /// shown as it will come back.
+    /// The process ends, or the machine with what was not synced: the store is
+    /// opened again from its engine at once, and shown as it will come back.
     fn crash(&mut self, store: StoreId) -> Result<(), Reason> {
         let at = self.up(store)?;
         self.forget_what_it_sends(store);
@@ -385,7 +393,7 @@ impl<G: Guards> World<G> {
         node.status = StoreStatus::Down;
         let mut engine = node.store.take().expect("a running store is there").engine().clone();
         engine.lose_unsynced();
-        node.store = Some(Rc::new(open(store, self.guards, engine)));
+        node.store = Some(Rc::new(open(store, self.guards, self.config, engine)));
         self.changed = true;
         Ok(())
     }
@@ -428,20 +436,22 @@ fn is_word_of_end(message: &Message) -> bool {
     matches!(message.payload, MessagePayload::Tombstone(_) | MessagePayload::Merged(_))
 }
 
-fn open<G: Guards>(id: StoreId, guards: G, engine: MemoryEngine) -> Store<G> {
-    Store::open(id, Config::SIMULATOR, guards, engine).expect("what a store wrote it can read")
+fn open<G: Guards>(id: StoreId, guards: G, config: Config, engine: MemoryEngine) -> Store<G> {
+    Store::open(id, config, guards, engine).expect("what a store wrote it can read")
 }
 
 impl<G: Guards> Subject for World<G> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
+        let config = Config { unsynced_commits: scope.unsynced_commits, ..Config::SIMULATOR };
         *self = World {
             scope: Some(Arc::new(scope.clone())),
+            config,
             driver: Noticed::new(Driver::of(scope, self.guards)),
             ..World::new(self.guards)
         };
         for id in &scope.stores {
-            let mut store = open(*id, self.guards, MemoryEngine::new());
+            let mut store = open(*id, self.guards, config, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }

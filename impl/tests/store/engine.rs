@@ -41,6 +41,25 @@ fn what_is_not_synced_is_read_and_can_be_lost() {
     assert_eq!(engine.load(2).unwrap(), None);
 }
 
+/// raft-rs does not ask for a sync of it (`Ready::must_sync`).
+#[test]
+fn a_commit_index_that_was_raised_is_lost_until_something_is_synced() {
+    let mut engine = engine();
+    let hard_state = HardState { term: 7, vote: 1, commit: 6 };
+    engine.write(vec![Write::HardState(REGION, hard_state)]).unwrap();
+    engine.sync().unwrap();
+    engine.write(vec![Write::Commit(REGION, 8)]).unwrap();
+    let raised = HardState { commit: 8, ..hard_state };
+    assert_eq!(engine.load(REGION).unwrap().unwrap().hard_state, raised);
+    assert_eq!(engine.synced(REGION).unwrap().hard_state, hard_state);
+    let mut crashed = engine.clone();
+    crashed.lose_unsynced();
+    assert_eq!(crashed.load(REGION).unwrap().unwrap().hard_state, hard_state);
+    engine.write(vec![Write::Append(REGION, entries(10..=10, 7))]).unwrap();
+    engine.sync().unwrap();
+    assert_eq!(engine.synced(REGION).unwrap().hard_state, raised, "all that was written went with it");
+}
+
 #[test]
 fn an_append_replaces_what_is_behind_its_first_entry() {
     let mut engine = engine();

@@ -11,7 +11,8 @@ use rollcall_traces::{
 
 use super::driver::{runs, unheard_leader};
 use super::{
-    hangs, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, newest, refuses, strangers,
+    hangs, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there, newest, refuses,
+    strangers,
 };
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
@@ -38,6 +39,12 @@ pub enum Excuse {
     },
     /// A majority was made tombstones by hand (tikv-ctl `--force`; row 52).
     EndedByHand {
+        /// The region.
+        region: RegionId,
+    },
+    /// The only voter leads in an older term than a learner has heard of, and nobody
+    /// tells it: raft-rs answers an older term with pre-vote or check-quorum alone.
+    TermUnanswered {
         /// The region.
         region: RegionId,
     },
@@ -99,6 +106,9 @@ impl fmt::Display for Excuse {
                 write!(f, "nobody who is left of region {region} may lead it by force")
             }
             Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
+            Excuse::TermUnanswered { region } => {
+                write!(f, "the only voter of region {region} leads, and a learner has heard of a newer term")
+            }
             Excuse::DiskLost { region, store } => {
                 write!(
                     f,
@@ -135,6 +145,7 @@ impl Excuse {
             Excuse::MajorityLost { .. } => "majority_lost",
             Excuse::NotRecovered { .. } => "not_recovered",
             Excuse::EndedByHand { .. } => "ended_by_hand",
+            Excuse::TermUnanswered { .. } => "term_unanswered",
             Excuse::DiskLost { .. } => "disk_lost",
             Excuse::IdTakenAgain { .. } => "id_taken_again",
             Excuse::DiskHangs { .. } => "disk_hangs",
@@ -157,6 +168,7 @@ impl Excuse {
             Excuse::MajorityLost { region }
             | Excuse::NotRecovered { region }
             | Excuse::EndedByHand { region }
+            | Excuse::TermUnanswered { region }
             | Excuse::DiskLost { region, .. }
             | Excuse::IdTakenAgain { region, .. }
             | Excuse::DiskHangs { region, .. }
@@ -224,7 +236,9 @@ fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse>
     let goes_on = || rules::recover_once_more(model.parts(), model.guards(), state, region).is_some();
     let has_disk = |member: &Member| is_there(seen, member.store);
     let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
-    Some(if by_hand {
+    Some(if is_outrun(seen, region) {
+        Excuse::TermUnanswered { region }
+    } else if by_hand {
         Excuse::EndedByHand { region }
     } else if is_not_recovered(seen, region) && !goes_on() {
         Excuse::NotRecovered { region }

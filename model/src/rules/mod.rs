@@ -12,7 +12,7 @@ mod late;
 mod merge;
 mod merge_elsewhere;
 mod propose;
-mod raft;
+pub(crate) mod raft;
 mod ranges;
 mod read;
 mod recover;
@@ -157,7 +157,9 @@ fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
     draft.set_status(store, StoreStatus::Down);
     let votes_survive = draft.holds(Guard::UninitialisedVoteSurvives);
     for region in draft.regions_on(store) {
+        let guards = draft.guards();
         let peer = draft.peer_mut(store, region);
+        raft::lose_commit(peer, guards);
         peer.snapshot = None;
         peer.read = None;
         if peer.state != PeerState::Tombstone {

@@ -24,6 +24,54 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
     }
 }
 
+/// What of a peer's commit index is on disk behind a step, where that is not all:
+/// raft-rs need not sync a hard state of which the commit index alone advanced
+/// (`raw_node.rs`, `Ready::must_sync`), and what was written so is on disk with
+/// whatever is synced next.
+pub(crate) fn synced_commit(before: Option<&Peer>, after: &Peer, guards: GuardSet) -> Option<u64> {
+    if !guards.holds(Guard::CommitIndexDurable) {
+        return (after.applied < after.commit).then_some(after.applied);
+    }
+    let before = before?;
+    if is_synced(before, after) {
+        None
+    } else if after.commit > before.commit {
+        before.synced_commit.or(Some(before.commit))
+    } else {
+        after.synced_commit
+    }
+}
+
+/// Whether a step wrote anything that is on disk when it ends.
+fn is_synced(before: &Peer, after: &Peer) -> bool {
+    let written = Peer {
+        role: before.role,
+        leader: before.leader,
+        commit: before.commit,
+        synced_commit: before.synced_commit,
+        merged_into: before.merged_into.clone(),
+        snapshot: before.snapshot.clone(),
+        campaign: before.campaign.clone(),
+        leading: before.leading.clone(),
+        read: before.read.clone(),
+        ..after.clone()
+    };
+    written != *before
+}
+
+/// What a crash leaves of the commit index. Raft's paper has it as volatile
+/// (Figure 2), and there it may be: a configuration counts from its entry on.
+/// Where it counts from being applied on, as in raft-rs, an index that was
+/// forgotten lets a peer campaign by a configuration that is over.
+pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
+    let synced = peer.synced_commit.take();
+    if !guards.holds(Guard::CommitIndexDurable) && peer.is_initialised() {
+        peer.commit = peer.applied;
+    } else if let Some(synced) = synced {
+        peer.commit = synced;
+    }
+}
+
 /// Whether the peer is a voter of its own applied configuration.
 pub(crate) fn is_promotable(peer: &Peer) -> bool {
     peer.is_initialised() && peer.region.is_voter(peer.id)

@@ -4,8 +4,8 @@
 //! `restore`) with every round begun at the common prefix of the two logs.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Log, LogPosition, Member, Message, Peer, PeerState, Reason, RegionId, Snapshot,
-    StoreId,
+    Answer, Entries, Entry, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason, RegionId,
+    Snapshot, StoreId,
 };
 
 use super::deliver::{Envelope, Kind};
@@ -201,9 +201,14 @@ pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: Guard
     }
 }
 
-/// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`).
+/// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`),
+/// and who may take one at all (raft-rs `restore`).
 pub(crate) fn check_snapshot(draft: &Draft, envelope: &Envelope, snapshot: &Snapshot) -> Result<(), Reason> {
-    if snapshot.region.member(envelope.to.id).is_none() {
+    // raft-rs looks among the outgoing voters, too; etcd did not until 3.5.
+    let takes = |member: &Member| {
+        member.role != MemberRole::DemotingVoter || draft.holds(Guard::DemotedTakesSnapshots)
+    };
+    if !snapshot.region.member(envelope.to.id).is_some_and(takes) {
         return Err(Reason::NotInConfig);
     }
     let range = snapshot.region.range();

@@ -1,6 +1,7 @@
 //! `conf-change`: membership changes of one region.
 
 mod crashes;
+mod laggards;
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
@@ -32,6 +33,10 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         old_term_entries(standard),
         reads_across_leaders(standard),
         crashes::voter_restarts_before_its_snapshot(standard),
+        crashes::power_fails_between_changes(standard),
+        laggards::demoted_while_it_needs_a_snapshot(standard),
+        laggards::timeout_now_comes_late(standard),
+        laggards::compacted_behind_an_election(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {

@@ -11,6 +11,9 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
     match name {
         // Between the loss and the change that takes the member out.
         "replace_a_lost_store" => vec![Excuse::DiskLost { region, store: 3 }],
+        "demoted_while_it_needs_a_snapshot" => vec![Excuse::DiskLost { region, store: 2 }],
+        // Demoted while it was a candidate.
+        "timeout_now_comes_late" => vec![Excuse::TermUnanswered { region }],
         "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
         "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.

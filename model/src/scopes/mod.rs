@@ -370,6 +370,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        unsynced_commits: false,
         budgets: Budgets::default(),
     }
 }

@@ -144,6 +144,9 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
     words.extend(role_changes(was, is));
     words.extend(log_changes(&was.log, &is.log));
     words.extend(number("commit", was.commit, is.commit));
+    if let Some(synced) = is.synced_commit.filter(|_| was.synced_commit != is.synced_commit) {
+        words.push(format!("commit {synced} on disk"));
+    }
     words.extend(number("applied", was.applied, is.applied));
     words.extend(region_changes(was, is));
     words.extend(data_changes(was, is));

@@ -74,6 +74,9 @@ fn about(header: &Header) -> Vec<String> {
     if !scope.hung.is_empty() {
         lines.push(format!("nothing takes effect on store {}, whose disk hangs", joined(&scope.hung, " ")));
     }
+    if scope.unsynced_commits {
+        lines.push("a crash takes back a commit index with which nothing else was written".into());
+    }
     if !scope.question.is_empty() {
         lines.push(scope.question.clone());
     }

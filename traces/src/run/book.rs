@@ -21,6 +21,7 @@ pub fn factual(peer: &Peer) -> Peer {
         merge: None,
         merged_into: None,
         log_since: None,
+        synced_commit: None,
         ..peer.clone()
     }
 }
@@ -116,6 +117,7 @@ impl Book {
             leader: facts.leader,
             log: Log { truncated, entries },
             commit: facts.commit,
+            synced_commit: None,
             applied: facts.applied,
             region: facts.meta.clone(),
             merge: None,

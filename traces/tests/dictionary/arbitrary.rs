@@ -308,6 +308,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             leader,
             log,
             commit,
+            synced_commit: commit.checked_sub(1).filter(|_| commit % 3 == 1),
             applied,
             region,
             merge,

@@ -210,6 +210,14 @@ fn a_disk_that_hangs_of_no_store() {
 }
 
 #[test]
+fn commit_indexes_that_are_lost_of_several_regions() {
+    let fine = Scope { unsynced_commits: true, ..toy::scope("broken", &[1, 2]) };
+    assert_eq!(fine.validate(), Ok(()));
+    let several = Scope { next_id: 100, ..fine }.validate().expect_err("a driver gives ids to others");
+    assert!(several.to_string().contains("commit indexes are to be lost"), "{several}");
+}
+
+#[test]
 fn a_peer_id_that_raft_takes_for_nobody() {
     let change = r#"{"kind":"add_voter","peer":0,"store":1}"#;
     for command in

@@ -1,8 +1,8 @@
 //! What a crash takes with it, and what it must not.
 
-use rollcall_traces::{Budgets, Scope};
+use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
-use super::super::{Asked, add_voter, either, put, region, scope};
+use super::super::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
 use crate::reach::Reach;
 
 /// PD adds a learner first, which nobody asks for a vote; pd-ctl's `add-peer` of
@@ -31,5 +31,37 @@ pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
         scope,
         vec![Reach::VoteBeforeSnapshot, Reach::VoterWithoutLog, Reach::StoreDown, Reach::TwoLeaders],
         vec!["change peer", "campaign", "crash", "apply snapshot"],
+    )
+}
+
+/// What raft-rs lets a store leave unsynced is gone with the power: the commit
+/// index that came with nothing else. Who may campaign is judged by what is known
+/// to be committed; nothing that was promised leans on what can be lost.
+pub(super) fn power_fails_between_changes(standard: bool) -> Asked {
+    let demote = |store| change(ChangeKind::AddLearner, store, store);
+    let asked = scope(
+        "power_fails_between_changes",
+        "the power fails, and a commit index that came with nothing else is gone: who may campaign then?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let removals = if standard {
+        vec![remove(3, 3), enter_joint(&[demote(2)]), Command::LeaveJoint]
+    } else {
+        vec![enter_joint(&[demote(2), demote(3)]), Command::LeaveJoint]
+    };
+    let scope = Scope {
+        commands: removals,
+        rounds: vec![if standard { Entries::One } else { Entries::All }],
+        campaigners: vec![1, 2],
+        crashers: if standard { vec![1, 2] } else { vec![2] },
+        unsynced_commits: true,
+        budgets: Budgets { elections: 2, crashes: 1, changes: either(standard, 3, 2), ..Budgets::default() },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::CommitUnsynced, Reach::Joint, Reach::JointLeft, Reach::StoreDown, Reach::TwoLeaders],
+        vec!["campaign", "enter joint", "leave joint", "crash"],
     )
 }

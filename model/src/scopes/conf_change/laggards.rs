@@ -1,0 +1,106 @@
+//! Who lags behind a change: without its log, or without having applied it.
+
+use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
+
+use super::super::{Asked, REGION, behind, change, either, enter_joint, put, region, scope};
+use crate::reach::Reach;
+
+/// etcd#12631: a joint configuration needs the voters that it demotes, and one of
+/// them needs a snapshot. Where the other's disk is gone nothing is committed
+/// before it has taken that.
+pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
+    let demote = |store| change(ChangeKind::AddLearner, store, store);
+    let asked = scope(
+        "demoted_while_it_needs_a_snapshot",
+        "of two voters that are demoted one is lost and the other needs a snapshot: is the joint configuration left?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&[demote(2), demote(3)]), Command::LeaveJoint, put("a")],
+        rounds: vec![Entries::All],
+        campaigners: vec![1],
+        crashers: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 2,
+            compactions: 1,
+            destroys: 1,
+            writes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![
+            Reach::Joint,
+            Reach::JointLeft,
+            Reach::StoreLost,
+            Reach::DemotedBehindTheLog,
+            Reach::SnapshotPending,
+        ],
+        vec!["enter joint", "leave joint", "compact log", "apply snapshot", "destroy"],
+    )
+}
+
+/// etcd#12133 by the other door: nobody campaigns unasked here. The smaller size
+/// begins with the transfer given up and its message under way.
+pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
+    let demote = |store| change(ChangeKind::AddLearner, store, store);
+    let asked = scope(
+        "timeout_now_comes_late",
+        "a transfer was given up, and its TimeoutNow comes behind a change: does its receiver campaign by the old configuration?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let hand_over = Command::TransferLeader { to: 2 };
+    let given_up = [
+        Action::Propose { region: REGION, store: 1, command: hand_over.clone(), epoch: None },
+        Action::Hold { region: REGION, from: 1, to: 2, message: Outgoing::TimeoutNow },
+        Action::TransferTimeout { region: REGION, store: 1 },
+    ];
+    let scope = Scope {
+        commands: vec![enter_joint(&[demote(2), demote(3)]), Command::LeaveJoint, hand_over, put("a")],
+        rounds: vec![Entries::All],
+        budgets: Budgets {
+            changes: 2,
+            transfers: either(standard, 1, 0),
+            writes: 1,
+            late: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let scope = if standard { scope } else { behind(scope, given_up) };
+    (
+        scope,
+        vec![Reach::LateTimeoutNow, Reach::JointLeft, Reach::TwoLeaders],
+        vec!["late timeout now", "enter joint", "leave joint"],
+    )
+}
+
+/// A log tells the term of its last discarded entry, too: by that a follower is
+/// found to have what comes next.
+pub(super) fn compacted_behind_an_election(standard: bool) -> Asked {
+    let asked = scope(
+        "compacted_behind_an_election",
+        "what an older term wrote is discarded by a leader of a newer one: do logs still fit together there?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![put("a"), put("b")],
+        campaigners: if standard { vec![2, 3] } else { vec![2] },
+        budgets: Budgets {
+            elections: either(standard, 2, 1),
+            compactions: 1,
+            writes: 1,
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::OldTermDiscarded, Reach::TwoLeaders], vec!["compact log", "campaign", "put"])
+}
