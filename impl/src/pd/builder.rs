@@ -139,7 +139,8 @@ pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<Op
     Ok(vec![OperatorStep::TransferLeader { to }])
 }
 
-/// A joint configuration ends; a leader that it demotes hands over first.
+/// A joint configuration ends; a leader that it demotes hands over first, to whomever
+/// it can, for it may not end that itself.
 pub(crate) fn leave_joint<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -156,7 +157,7 @@ pub(crate) fn leave_joint<G: Guards>(
     };
     let mut steps = Vec::new();
     if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
-        let heir = sight.heir(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
+        let heir = sight.heir_anywhere(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
     let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));

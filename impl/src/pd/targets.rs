@@ -75,9 +75,16 @@ impl<G: Guards> Sight<'_, G> {
     /// on a store that is Up and heard from.
     pub(crate) fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
         let up = self.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up);
+        up && self.could_lead(known, member)
+    }
+
+    /// The same where its store may be leaving.
+    fn could_lead(&self, known: &KnownRegion, member: &Member) -> bool {
+        let removed =
+            self.stores.get(member.store).is_none_or(|info| info.record.state == StoreState::Tombstone);
         let connected = self.liveness(member.store) == Some(Liveness::Connected);
         matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
-            && up
+            && !removed
             && connected
             && known.is_well(member.id)
     }
@@ -87,6 +94,14 @@ impl<G: Guards> Sight<'_, G> {
     pub(crate) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
+    }
+
+    /// Who leads where the present leader cannot stay: where nobody may, somebody who could
+    /// were its store not leaving (`PD create_operator.go CreateLeaveJointStateOperator`,
+    /// which forces a target leader then, whoever it is).
+    pub(crate) fn heir_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+        let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
+        self.heir(known, leaving).or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
     /// Whether the member counts for a majority: it answers, needs no snapshot

@@ -61,7 +61,7 @@ fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Op
     };
     let mut steps = Vec::new();
     if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
-        let heir = sight.heir(known, leader.store).ok_or(Reason::NoNewLeader)?;
+        let heir = sight.heir_anywhere(known, leader.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
     let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));

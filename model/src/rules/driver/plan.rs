@@ -5,8 +5,8 @@
 //! `operator/builder.go`, `filter/filters.go`).
 
 use rollcall_traces::{
-    AdminOperator, Key, KnownRegion, Liveness, Member, MemberRole, Operator, OperatorStep, PlacementDriver,
-    Purpose, Reason, Seat, StoreId, StoreState,
+    AdminOperator, Key, KnownRegion, KnownStore, Liveness, Member, MemberRole, Operator, OperatorStep,
+    PlacementDriver, Purpose, Reason, Seat, StoreId, StoreState,
 };
 
 use crate::draft::Draft;
@@ -33,10 +33,17 @@ impl<'a> Sight<'a> {
     }
 
     fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
-        let store = self.pd.stores.get(&member.store);
+        let stays = self.pd.stores.get(&member.store).is_some_and(|store| store.state == StoreState::Up);
+        stays && self.could_lead(known, member)
+    }
+
+    /// It may, or might were its store not leaving.
+    fn could_lead(&self, known: &KnownRegion, member: &Member) -> bool {
+        let is_there = |store: &KnownStore| {
+            store.state != StoreState::Tombstone && store.liveness == Liveness::Connected
+        };
         matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
-            && store
-                .is_some_and(|store| store.state == StoreState::Up && store.liveness == Liveness::Connected)
+            && self.pd.stores.get(&member.store).is_some_and(is_there)
             && known.is_well(member.id)
     }
 
@@ -45,6 +52,14 @@ impl<'a> Sight<'a> {
     pub(super) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
+    }
+
+    /// Who leads where somebody else must: if all others' stores are leaving, too, one of
+    /// them (PD `CreateLeaveJointStateOperator`, `forceTargetLeader`, which takes anybody
+    /// then; here only who is heard from and well, for no other would take it).
+    pub(super) fn heir_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+        let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
+        self.heir(known, leaving).or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
     /// The store that gets the region's next peer: of those that may, the one
