@@ -41,7 +41,7 @@ pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
-pub use whole::{healed, how_it_ends};
+pub use whole::{LONGEST, endless, healed, how_it_ends};
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
