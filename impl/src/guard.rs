@@ -278,6 +278,14 @@ guards! {
     RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
     /// A peer leads by force without what another one left, a learner perhaps, has applied, and writes it over (PD `isRaftStale`, by its code).
     ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
+    /// The source of a merge that is to be committed is led by force as well, in a term of its own, and fits no more; what was merged is lost (tikv#12627).
+    ForceTargetFirst "force_target_first" PlacementDriver,
+    /// A merging region is led by force and may not take the merge back, nor demote anybody while it merges (tikv#15580).
+    ForceRollsBack "force_rolls_back" Store,
+    /// A voter that is being demoted leads by force beside one with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).
+    DemotingVoterRanksLast "demoting_voter_ranks_last" PlacementDriver,
+    /// After a recovery PD still believes what the lost stores reported, and takes no report of the others (PD `ResetRegionCache`).
+    RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
 }
 
 impl Guard {

@@ -6,6 +6,8 @@
 //! entry (`apply.rs` has both, `snapshot.rs` what raft restores). The caller
 //! writes the batch.
 
+use std::collections::BTreeSet;
+
 use raft::eraftpb::{self, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
 
@@ -42,6 +44,8 @@ pub(crate) struct Peer {
     /// Whose message is being taken: its answer goes back to where it came
     /// from, whether or not the region knows it.
     pub(crate) asker: Option<Member>,
+    /// Of one that leads by force, or asks to: the stores that it takes for gone.
+    pub(crate) failed_stores: BTreeSet<StoreId>,
     pub(crate) config: Config,
     /// What of both is on disk.
     pub(crate) written: (HardState, ApplyState),
@@ -75,6 +79,7 @@ impl Peer {
             reads_begun: 0,
             size: Size::default(),
             asker: None,
+            failed_stores: BTreeSet::new(),
             config: *config,
             written,
         })
@@ -122,6 +127,11 @@ impl Peer {
         if !self.node.raft.promotable() {
             return Err(Refusal::NotPromotable.into());
         }
+        self.ask_for_votes(step)
+    }
+
+    /// The same of one that may be no voter: raft-rs does not look.
+    pub(crate) fn ask_for_votes<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
         if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
             return self.campaign_unapplied_step(step, false);
         }
@@ -236,6 +246,7 @@ impl Peer {
     ) -> Result<(), Failure> {
         let (before, led) = (self.node.raft.term, self.is_leader());
         call(&mut self.node)?;
+        self.hear_of_the_lost()?;
         self.forget_pending_change(led, step.guards);
         let raft = &self.node.raft;
         if raft.state == StateRole::Candidate && raft.term != before {
@@ -272,6 +283,7 @@ impl Peer {
                 break;
             }
             self.commit_any_term(step.guards);
+            self.commit_by_force();
             if !self.node.has_ready() {
                 break;
             }

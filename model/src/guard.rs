@@ -178,6 +178,14 @@ guards! {
     RecordKeptWhileListed = "record_kept_while_listed",
     /// Who leads by force has all that anybody left knows to be committed; else that is written over (PD `isRaftStale`, by its code).
     ForceKeepsWhatIsCommitted = "force_keeps_what_is_committed",
+    /// By force a region that may have a merge to commit is led first; else its source, led in a term of its own, no longer fits, and what was merged is lost (tikv#12627).
+    ForceTargetFirst = "force_target_first",
+    /// Who leads by force may take back a merge that its target went on without; else it stays merging, and can demote nobody (tikv#15580).
+    ForceRollsBack = "force_rolls_back",
+    /// Of equal logs a voter leads by force rather than one that is being demoted; else it ends as the learner that the change made of it, and has to be promoted again (PD `isRaftStale`).
+    DemotingVoterRanksLast = "demoting_voter_ranks_last",
+    /// PD drops the regions that it knew at the end of a recovery by force; else what it knew from the lost stores is newer for ever than what the others report (PD `ResetRegionCache`).
+    RecoveryDropsRegions = "recovery_drops_regions",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }

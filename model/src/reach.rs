@@ -267,6 +267,9 @@ reaches! {
                     member.role == MemberRole::Learner && is_given_up(seen, member.store)
                 })
         }),
+    /// A recovery by force has come to its end, and PD has not heard of every key since.
+    RegionsDropped = "PD relearns its regions":
+        |seen| seen.pd().relearns,
     /// A region of which a majority was given up, and nobody goes on with it.
     LeftWithoutMajority = "a majority given up, and nobody who leads by force":
         |seen| some(seen, |store, peer| {

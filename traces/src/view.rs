@@ -125,6 +125,10 @@ pub struct Peer {
     /// Set while it leads. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leading: Option<Leading>,
+    /// Of one that leads by force, or asks to: the stores whose votes and
+    /// acknowledgements are made up (TiKV `ForceLeaderState`). Volatile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub failed_stores: BTreeSet<StoreId>,
     /// A read under way. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Read>,
@@ -155,9 +159,15 @@ impl Peer {
             snapshot: None,
             campaign: None,
             leading: None,
+            failed_stores: BTreeSet::new(),
             read: None,
             data: BTreeMap::new(),
         }
+    }
+
+    /// Whether it leads by force, or asks to.
+    pub fn is_by_force(&self) -> bool {
+        !self.failed_stores.is_empty()
     }
 
     /// Whether it has a region: it is neither new nor destroyed.

@@ -119,6 +119,7 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && same_snapshot(status.staged(), peer.snapshot.as_ref())
         && same_campaign(status, peer.campaign.as_ref())
         && same_leading(status, peer.leading.as_ref(), timeout_now)
+        && *status.failed_stores() == peer.failed_stores
         && same_read(status, peer.read.as_ref())
 }
 

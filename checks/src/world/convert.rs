@@ -336,6 +336,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
             pending_conf_index: status.pending_conf_index(),
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
         }),
+        failed_stores: status.failed_stores().clone(),
         read: status.read().map(|read| tr::Read {
             // A keyless read is not among the dictionary's.
             key: read.key.map_or_else(tr::Key::empty, key),

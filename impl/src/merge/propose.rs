@@ -113,7 +113,9 @@ impl Peer {
     /// propose_normal`, `ProposalInMergingMode`).
     pub(crate) fn check_not_merging(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
         let allowed = match command {
-            Command::RollbackMerge { .. } | Command::TransferLeader { .. } => true,
+            // `TV on_check_merge` asks a quorum, and of who leads by force nobody (tikv#15580).
+            Command::RollbackMerge { .. } => !self.is_by_force() || guards.holds(Guard::ForceRollsBack),
+            Command::TransferLeader { .. } => true,
             Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
             _ => false,
         };

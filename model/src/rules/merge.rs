@@ -30,7 +30,9 @@ const LOG_GAP: u64 = 10;
 /// `ProposalInMergingMode`).
 pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
     let allowed = match command {
-        Command::RollbackMerge { .. } | Command::TransferLeader { .. } => true,
+        // TiKV asks a quorum whether to, and of who leads by force nobody (tikv#15580).
+        Command::RollbackMerge { .. } => !peer.is_by_force() || guards.holds(Guard::ForceRollsBack),
+        Command::TransferLeader { .. } => true,
         Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
         _ => false,
     };

@@ -151,9 +151,10 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
 fn removes_leader(leader: &Peer, command: &Command) -> bool {
     match command {
         Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader.id,
+        // By force it may: nobody else is left to do it (`check_conf_change`, `ignore_safety`).
         Command::LeaveJoint => {
             let own = leader.region.member(leader.id).map(|member| member.role);
-            own == Some(MemberRole::DemotingVoter)
+            own == Some(MemberRole::DemotingVoter) && !leader.is_by_force()
         }
         _ => false,
     }

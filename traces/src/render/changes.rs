@@ -179,6 +179,7 @@ fn role_changes(was: &Peer, is: &Peer) -> Vec<String> {
     if was.role != is.role || (is.role != Role::Follower && is.term != was.term) {
         words.push(match is.role {
             Role::Follower => format!("{} no more, term {}", was.role, is.term),
+            role if is.is_by_force() => format!("{role} of term {}, by force", is.term),
             role => format!("{role} of term {}", is.term),
         });
     } else if is.term != was.term && follows(is).is_none() {

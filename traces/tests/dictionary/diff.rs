@@ -30,6 +30,7 @@ fn full() -> Peer {
         pending_conf_index: 5,
         transfer: Some(Transfer { to: 1, timeout_now: false }),
     });
+    peer.failed_stores = [1].into();
     peer.read = Some(Read { key: "a".into(), index: 6, acks: [2].into(), ready: false });
     peer.data = [("a".into(), "b".into())].into();
     peer
@@ -94,6 +95,7 @@ const ALTERATIONS: &[Alteration] = &[
     ("leading/transfer/timeout_now", |peer| {
         peer.leading.as_mut().unwrap().transfer.as_mut().unwrap().timeout_now = true;
     }),
+    ("failed_stores", |peer| peer.failed_stores.clear()),
     ("read", |peer| peer.read = None),
     ("read/key", |peer| peer.read.as_mut().unwrap().key = "b".into()),
     ("read/index", |peer| peer.read.as_mut().unwrap().index = 7),
@@ -229,6 +231,7 @@ fn whole_driver() -> PlacementDriver {
         regions: [(1, believed)].into(),
         operators: [(1, operator.clone())].into(),
         waiting: vec![WaitingOperator { region: 2, operator }],
+        relearns: true,
     }
 }
 
@@ -315,6 +318,7 @@ const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
     ("waiting/1", |pd| pd.waiting.push(pd.waiting[0].clone())),
     ("waiting/0/region", |pd| pd.waiting[0].region = 3),
     ("waiting/0/operator/done", |pd| pd.waiting[0].operator.done = 2),
+    ("relearns", |pd| pd.relearns = false),
 ];
 
 #[test]
