@@ -173,7 +173,10 @@ impl Excuse {
     pub fn name(self) -> &'static str {
         match self {
             Excuse::MajorityLost { .. } => "majority_lost",
-            Excuse::NotRecovered { .. } => "not_recovered",
+            Excuse::NobodyLeft { .. } => "nobody_left",
+            Excuse::NewerLogLeft { .. } => "newer_log_left",
+            Excuse::TargetNotRecovered { .. } => "target_not_recovered",
+            Excuse::RecoveryWaits { .. } => "recovery_waits",
             Excuse::EndedByHand { .. } => "ended_by_hand",
             Excuse::TermUnanswered { .. } => "term_unanswered",
             Excuse::DiskLost { .. } => "disk_lost",
