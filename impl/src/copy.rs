@@ -37,7 +37,8 @@ impl Clone for Peer {
             reads_begun: self.reads_begun,
             size: self.size,
             asker: self.asker,
-            failed_stores: self.failed_stores.clone(),
+            sent_snapshot: self.sent_snapshot,
+            unheard: self.unheard.clone(),
             config: self.config,
             written: self.written,
         };

@@ -25,8 +25,6 @@ pub enum PdWrite {
     ForgetRegion(RegionId),
     /// No id at or above this one was given out.
     IdLimit(u64),
-    /// Whether regions were dropped, and not every key was heard of since.
-    Relearns(bool),
 }
 
 /// All that is kept.
@@ -38,8 +36,6 @@ pub struct PdPersisted {
     pub regions: BTreeMap<RegionId, Region>,
     /// No id at or above this one was given out.
     pub id_limit: u64,
-    /// Whether regions were dropped, and not every key was heard of since.
-    pub relearns: bool,
 }
 
 impl PdPersisted {
@@ -58,7 +54,6 @@ impl PdPersisted {
                 self.regions.remove(&region);
             }
             PdWrite::IdLimit(limit) => self.id_limit = limit,
-            PdWrite::Relearns(relearns) => self.relearns = relearns,
         }
     }
 }

@@ -30,7 +30,6 @@ fn driver() -> PlacementDriver {
         regions: [(1, believed)].into(),
         operators: BTreeMap::new(),
         waiting: Vec::new(),
-        relearns: false,
     }
 }
 
