@@ -14,7 +14,7 @@ use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::{Lacking, Sound};
 use rollcall_model::properties::Property;
-use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, scopes};
+use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, heal, scopes};
 use rollcall_traces::{
     Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scenario, Scope,
     Sides, StoreState, Subject, Trace, record_again, render, replay,
@@ -79,6 +79,40 @@ fn scenarios_on_model_and_implementation() {
         follows(&mut World::new(Sound), &trace);
         insta::assert_snapshot!(scenario.header.scenario.clone(), render::terminal(&trace));
     }
+}
+
+/// Every recovery by force comes to a region that serves, and PD knows it.
+#[test]
+fn what_was_recovered_by_force_heals() {
+    let is_recovery = |scenario: &Trace| scenario.header.scenario.starts_with("unsafe-recovery");
+    let recoveries = traces("scenarios").into_iter().filter(|(_, scenario)| is_recovery(scenario));
+    // Of that one nobody may lead what is left, which its steps say.
+    let stays = "unsafe-recovery-and-an-old-terms-commit";
+    let mut healed = 0;
+    for (_, scenario) in recoveries.filter(|(_, scenario)| scenario.header.scenario != stays) {
+        let name = &scenario.header.scenario;
+        let model = Rollcall::new(&scenario.header.scope, GuardSet::ALL, &[], &[]).expect("a sound scope");
+        let mut world = World::new(Sound);
+        world.reset(&scenario.header.scope).expect("a sound scope");
+        let mut at = model.first();
+        let steps = scenario.steps.iter().map(|step| step.action.clone());
+        for action in steps.collect::<Vec<_>>() {
+            at = model.step(&at, &action).0;
+            world.apply(&action);
+        }
+        while let Some(action) = heal::next(&model, &at) {
+            let (next, outcome) = model.step(&at, &action);
+            assert_eq!(world.apply(&action), outcome, "{name}: {action}");
+            at = next;
+        }
+        assert_eq!(world.view(), model.seen(&at).view(), "{name}");
+        assert_eq!(heal::missed(&model, &at), [], "{name}");
+        let excuses = heal::excuses(&model, &at);
+        let only_target = excuses.iter().all(|excuse| matches!(excuse, heal::Excuse::NoTarget { .. }));
+        assert!(only_target, "{name}: {excuses:?}");
+        healed += 1;
+    }
+    assert!(healed >= 8, "{healed} recoveries are no more than there were");
 }
 
 /// What the test of that name looks at, beside keys and leaders.

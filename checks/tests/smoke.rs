@@ -141,6 +141,11 @@ scopes! {
         tombstone_by_hand
         forced_by_hand
         forced_behind_a_learner
+        forced_with_a_merge_to_commit
+        forced_with_a_merge_into_the_lower_id
+        forced_while_merging
+        forced_in_a_joint_state
+        forced_behind_a_split
         target_full_by_share
         patrol_limited
         operators_wait

@@ -258,8 +258,9 @@ impl Peer {
     /// commits them, for ever; TiKV has it step down (`TV fsm/peer.rs
     /// on_ready_change_peer`). One that was removed is gone before this: raft-rs
     /// would have it drop proposals, and panic when a quorum acknowledges.
+    /// By force a learner may lead (`demote_self`).
     fn step_down_if_no_voter(&mut self) {
-        if self.is_leader() && !self.node.raft.promotable() {
+        if self.is_leader() && !self.node.raft.promotable() && !self.is_by_force() {
             let term = self.node.raft.term;
             self.node.raft.become_follower(term, raft::INVALID_ID);
         }

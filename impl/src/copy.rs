@@ -37,8 +37,7 @@ impl Clone for Peer {
             reads_begun: self.reads_begun,
             size: self.size,
             asker: self.asker,
-            sent_snapshot: self.sent_snapshot,
-            unheard: self.unheard.clone(),
+            failed_stores: self.failed_stores.clone(),
             config: self.config,
             written: self.written,
         };

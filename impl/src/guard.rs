@@ -136,7 +136,7 @@ guards! {
     NoDuplicateChange "no_duplicate_change" Store,
     /// Region, data and applied index are written apart; a crash between parts them (row 14).
     AtomicApply "atomic_apply" Store,
-    /// One of two voters, or of any even number, is removed directly; the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
+    /// One of two voters is removed directly; the survivor can never win (row 15, tikv#10595).
     DemoteBeforeRemoval "demote_before_removal" Store,
     /// The tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
@@ -160,10 +160,6 @@ guards! {
     OneVoteATerm "one_vote_a_term" Raft,
     /// An entry is overwritten and what lies behind it stays, though it follows another entry now (Raft paper, Figure 2).
     ConflictTruncates "conflict_truncates" Raft,
-    /// A change is taken that leaves no majority whom the leader hears; a living voter goes, and the dead outvote the others (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
-    ChangeKeepsMajorityHeard "change_keeps_majority_heard" Store,
-    /// A change is taken whose new quorum needs a snapshot first; nothing commits until one has come (TiKV `check_conf_change`).
-    NewQuorumHasLog "new_quorum_has_log" Store,
     /// A joint quorum is counted over the union of both halves.
     JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
     /// A leader answers a read without asking whether it still leads (row 4).
@@ -226,8 +222,6 @@ guards! {
     MergeStopsWrites "merge_stops_writes" Store,
     /// A merge begins though a replica misses what the log no longer has; nobody can bring it there (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded "merge_gap_bounded" Store,
-    /// A merge begins though a replica is behind a snapshot that another took; who took it leads, and cannot hand on what is missed (TiKV `last_sent_snapshot_idx`).
-    MergeWaitsForSnapshot "merge_waits_for_snapshot" Store,
     /// A merge is taken back that another store has committed; both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause "rollback_needs_cause" Store,
     /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).
@@ -284,6 +278,14 @@ guards! {
     RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
     /// A peer leads by force without what another one left, a learner perhaps, has applied, and writes it over (PD `isRaftStale`, by its code).
     ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
+    /// The source of a merge that is to be committed is led by force as well, in a term of its own, and fits no more; what was merged is lost (tikv#12627).
+    ForceTargetFirst "force_target_first" PlacementDriver,
+    /// A merging region is led by force and may not take the merge back, nor demote anybody while it merges (tikv#15580).
+    ForceRollsBack "force_rolls_back" Store,
+    /// A voter that is being demoted leads by force beside one with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).
+    DemotingVoterRanksLast "demoting_voter_ranks_last" PlacementDriver,
+    /// After a recovery PD still believes what the lost stores reported, and takes no report of the others (PD `ResetRegionCache`).
+    RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
 }
 
 impl Guard {

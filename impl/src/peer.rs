@@ -6,6 +6,8 @@
 //! entry (`apply.rs` has both, `snapshot.rs` what raft restores). The caller
 //! writes the batch.
 
+use std::collections::BTreeSet;
+
 use raft::eraftpb::{self, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
 
@@ -42,11 +44,8 @@ pub(crate) struct Peer {
     /// Whose message is being taken: its answer goes back to where it came
     /// from, whether or not the region knows it.
     pub(crate) asker: Option<Member>,
-    /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
-    /// every member has reached it.
-    pub(crate) sent_snapshot: u64,
-    /// The stores that were not heard of lately.
-    pub(crate) unheard: Vec<StoreId>,
+    /// Of one that leads by force, or asks to: the stores that it takes for gone.
+    pub(crate) failed_stores: BTreeSet<StoreId>,
     pub(crate) config: Config,
     /// What of both is on disk.
     pub(crate) written: (HardState, ApplyState),
@@ -80,8 +79,7 @@ impl Peer {
             reads_begun: 0,
             size: Size::default(),
             asker: None,
-            sent_snapshot: 0,
-            unheard: Vec::new(),
+            failed_stores: BTreeSet::new(),
             config: *config,
             written,
         })
@@ -129,6 +127,11 @@ impl Peer {
         if !self.node.raft.promotable() {
             return Err(Refusal::NotPromotable.into());
         }
+        self.ask_for_votes(step)
+    }
+
+    /// The same of one that may be no voter: raft-rs does not look.
+    pub(crate) fn ask_for_votes<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
         if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
             return self.campaign_unapplied_step(step, false);
         }
@@ -243,6 +246,7 @@ impl Peer {
     ) -> Result<(), Failure> {
         let (before, led) = (self.node.raft.term, self.is_leader());
         call(&mut self.node)?;
+        self.hear_of_the_lost()?;
         self.forget_pending_change(led, step.guards);
         let raft = &self.node.raft;
         if raft.state == StateRole::Candidate && raft.term != before {
@@ -279,6 +283,7 @@ impl Peer {
                 break;
             }
             self.commit_any_term(step.guards);
+            self.commit_by_force();
             if !self.node.has_ready() {
                 break;
             }
@@ -304,9 +309,6 @@ impl Peer {
             messages.append(&mut light.take_messages());
             self.note_hard_state();
             for message in messages {
-                if message.get_msg_type() == MessageType::MsgSnapshot {
-                    self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
-                }
                 self.send(message, step);
             }
             self.apply_ordinary(step);
@@ -314,16 +316,8 @@ impl Peer {
         self.forget_lost_read();
     }
 
-    /// A snapshot up to `index` was sent.
-    pub(crate) fn note_sent_snapshot(&mut self, index: u64) {
-        self.sent_snapshot = self.sent_snapshot.max(index);
-    }
-
     /// Writes what of hard and apply state has changed.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
-        if !self.is_leader() || self.least_matched() >= self.sent_snapshot {
-            self.sent_snapshot = 0;
-        }
         let storage = self.node.store();
         let mut now = (storage.hard, storage.apply_state());
         if !step.guards.holds(Guard::CommitIndexDurable) {

@@ -1,6 +1,6 @@
 //! A peer as it can be looked at, and a cheap mark of all that it shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::StateRole;
 use raft::eraftpb::Entry;
@@ -10,7 +10,7 @@ use crate::engine::{Engine, PeerState, Position};
 use crate::guard::Guards;
 use crate::merge::MergeState;
 use crate::peer::Peer;
-use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, Value};
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 use crate::size::Size;
 use crate::snapshot::SnapshotBody;
 use crate::store::{Resident, Slot, Store};
@@ -155,10 +155,9 @@ impl<'a> PeerStatus<'a> {
         self.0.node.raft.pending_conf_index
     }
 
-    /// The index of the last snapshot that a leader sent; 0 for none, or once every
-    /// member has reached it.
-    pub fn sent_snapshot(&self) -> u64 {
-        self.0.sent_snapshot
+    /// Of one that leads by force, or asks to: the stores that it takes for gone.
+    pub fn failed_stores(&self) -> &'a BTreeSet<StoreId> {
+        &self.0.failed_stores
     }
 
     /// To whom a leader hands over.
@@ -202,8 +201,8 @@ pub struct Mark {
     votes: usize,
     matched: u64,
     pending_conf_index: u64,
-    sent_snapshot: u64,
     lead_transferee: Option<PeerId>,
+    failed_stores: usize,
     read: Option<(u64, usize, bool)>,
     size: Size,
     parked: usize,
@@ -268,8 +267,8 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         votes: if leads { 0 } else { raft.prs().votes().len() },
         matched,
         pending_conf_index: raft.pending_conf_index,
-        sent_snapshot: peer.sent_snapshot,
         lead_transferee: raft.lead_transferee,
+        failed_stores: peer.failed_stores.len(),
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
         size: peer.size,
         parked: 0,

@@ -23,6 +23,7 @@ mod excuse;
 mod faults;
 mod goal;
 mod missed;
+mod recovery;
 mod whole;
 
 use rollcall_traces::{
@@ -41,7 +42,7 @@ pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
-pub use whole::{healed, how_it_ends};
+pub use whole::{LONGEST, endless, healed, how_it_ends};
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
@@ -278,11 +279,13 @@ fn write_to(leader: &Peer) -> Command {
     Command::Put { key: key.clone(), value: key }
 }
 
-/// The newest meta of the region that anybody has, tombstones included.
+/// The newest meta of the region that anybody has, tombstones included. What only
+/// stores have that were given up counts where nobody else has any.
 fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
-    let epoch = |meta: &Region| (meta.epoch.version, meta.epoch.conf_ver);
-    let known = seen.replicas_of(region).map(|(_, peer)| &peer.region).filter(|meta| !meta.peers.is_empty());
-    known.max_by_key(|meta| epoch(meta))
+    let epoch = |store, meta: &Region| (!is_given_up(seen, store), meta.epoch.version, meta.epoch.conf_ver);
+    let known = seen.replicas_of(region).map(|(store, peer)| (store, &peer.region));
+    let known = known.filter(|(_, meta)| !meta.peers.is_empty());
+    known.max_by_key(|(store, meta)| epoch(*store, meta)).map(|(_, meta)| meta)
 }
 
 /// Whether the store's disk is there. One that was given up counts as gone, though
@@ -295,7 +298,7 @@ fn is_there(seen: Seen<'_>, store: StoreId) -> bool {
 /// Whether a majority of the newest configuration is on disks that are there,
 /// and not made tombstones behind the region's back (tikv-ctl `--force`).
 fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
-    let lives = seen.replicas(region).any(|(_, peer)| peer.is_initialised());
+    let lives = seen.replicas(region).any(|(store, peer)| peer.is_initialised() && !is_given_up(seen, store));
     lives
         && !is_merged_away(seen, region)
         && !is_outrun(seen, region)
@@ -338,9 +341,9 @@ fn is_not_recovered(seen: Seen<'_>, region: RegionId) -> bool {
         })
 }
 
-/// Whether somebody has taken the region in.
+/// Whether somebody has taken the region in, who was not given up.
 fn is_merged_away(seen: Seen<'_>, region: RegionId) -> bool {
-    seen.replicas(region).any(|(_, peer)| peer.is_merged_away())
+    seen.replicas(region).any(|(store, peer)| peer.is_merged_away() && !is_given_up(seen, store))
 }
 
 /// The leader of the region's highest term among its members, if there is one.

@@ -267,6 +267,9 @@ reaches! {
                     member.role == MemberRole::Learner && is_given_up(seen, member.store)
                 })
         }),
+    /// A recovery by force has come to its end, and PD has not heard of every key since.
+    RegionsDropped = "PD relearns its regions":
+        |seen| seen.pd().relearns,
     /// A region of which a majority was given up, and nobody goes on with it.
     LeftWithoutMajority = "a majority given up, and nobody who leads by force":
         |seen| some(seen, |store, peer| {
@@ -537,14 +540,6 @@ reaches! {
                 index <= peer.applied
                     && matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
             })
-        }),
-    /// A region that took a merge back gives itself up again (tikv#6460).
-    MergingAgain = "a merge begun again after it was rolled back":
-        |seen| some(seen, |_, peer| {
-            peer.state == PeerState::Merging
-                && peer.log.iter().any(|(_, entry)| {
-                    matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
-                })
         }),
     /// A peer was told that its region was taken in, and its target here was not.
     ToldOfMerge = "a source that was told of its merge":

@@ -30,6 +30,10 @@ pub struct PlacementDriver {
     /// What it will do once fewer are under way, first come first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingOperator>,
+    /// At the end of a recovery by force it dropped what it knew of regions, and it
+    /// has not heard of the whole key space since. It buries nobody meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relearns: bool,
 }
 
 /// An operator that waits for its turn.
@@ -57,6 +61,15 @@ impl PlacementDriver {
     pub fn all_operators(&self) -> impl Iterator<Item = (RegionId, &Operator)> {
         let running = self.operators.iter().map(|(region, operator)| (*region, operator));
         running.chain(self.waiting.iter().map(|waiting| (waiting.region, &waiting.operator)))
+    }
+
+    /// Whether the regions that it knows leave no key to nobody.
+    pub fn knows_every_key(&self) -> bool {
+        let mut regions: Vec<&Region> = self.regions.values().map(|known| &known.region).collect();
+        regions.sort_by(|a, b| a.start.cmp(&b.start));
+        let joined = regions.windows(2).all(|pair| !pair[0].end.is_empty() && pair[0].end >= pair[1].start);
+        let whole = |first: &&Region, last: &&Region| first.start.is_empty() && last.end.is_empty();
+        joined && regions.first().zip(regions.last()).is_some_and(|(first, last)| whole(first, last))
     }
 
     /// The regions that list a peer on the store.

@@ -35,7 +35,6 @@ mod lineage;
 mod membership;
 mod merges;
 mod remembered;
-mod removals;
 #[cfg(test)]
 mod tests;
 
@@ -484,7 +483,6 @@ impl<'a> Fold<'a> {
         }
         if parts.epochs {
             self.meta(step);
-            self.removal(step, after);
         }
         if parts.destroyed {
             let store_destroyed = step.after.is_none()

@@ -125,6 +125,10 @@ pub struct Peer {
     /// Set while it leads. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leading: Option<Leading>,
+    /// Of one that leads by force, or asks to: the stores whose votes and
+    /// acknowledgements are made up (TiKV `ForceLeaderState`). Volatile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub failed_stores: BTreeSet<StoreId>,
     /// A read under way. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Read>,
@@ -155,9 +159,15 @@ impl Peer {
             snapshot: None,
             campaign: None,
             leading: None,
+            failed_stores: BTreeSet::new(),
             read: None,
             data: BTreeMap::new(),
         }
+    }
+
+    /// Whether it leads by force, or asks to.
+    pub fn is_by_force(&self) -> bool {
+        !self.failed_stores.is_empty()
     }
 
     /// Whether it has a region: it is neither new nor destroyed.
@@ -278,10 +288,6 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-fn is_nothing(index: &u64) -> bool {
-    *index == 0
-}
-
 fn is_zero(epoch: &Epoch) -> bool {
     *epoch == Epoch::default()
 }
@@ -333,10 +339,6 @@ pub struct Leading {
     pub matched: BTreeMap<PeerId, u64>,
     /// Up to here a conf change may be under way.
     pub pending_conf_index: u64,
-    /// The index of the last snapshot that it sent; 0 for none, or once every
-    /// member is known to have reached it.
-    #[serde(default, skip_serializing_if = "is_nothing")]
-    pub sent_snapshot: u64,
     /// A transfer of leadership under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rollcall_impl::{Guard, Lacking};
 use rollcall_model::ModelSubject;
+use rollcall_model::heal::Goal;
 use rollcall_traces::{
-    Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Trace, Verdict, VerdictResult,
+    Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Subject, Trace, VerdictResult,
     record_again, replay,
 };
 
@@ -56,6 +57,8 @@ struct Agreed {
     replayed: Replayed,
     /// What it violated, and after which step first.
     violated: Option<(String, u64)>,
+    /// What it misses once faults stop, of a file whose verdict is a goal.
+    missed: Vec<String>,
     /// What the file states of violations that is not so.
     misstated: Vec<String>,
     /// The file says of some step what comes of it.
@@ -74,6 +77,9 @@ impl Agreed {
         if let Some((property, step)) = &self.violated {
             text += &format!("{}: {property} is violated at step {step}\n", file.display());
         }
+        for missed in &self.missed {
+            text += &format!("{}: once faults stop: {missed}\n", file.display());
+        }
         for wrong in &self.misstated {
             text += &format!("{}: {wrong}\n", file.display());
         }
@@ -87,7 +93,7 @@ impl Agreed {
     }
 
     fn end(&self) -> End {
-        let is_wrong = self.violated.is_some() || !self.misstated.is_empty();
+        let is_wrong = self.violated.is_some() || !self.missed.is_empty() || !self.misstated.is_empty();
         if is_wrong { End::Violated } else { End::Holds }
     }
 }
@@ -105,14 +111,16 @@ fn one(file: &Path, lacking: &[Guard], into: Option<&Path>) -> Result<Result<Agr
         expected.write(into)?;
     }
     let deciders = deciders(&expected.header.without, lacking, &sides);
-    let replayed = replay(&mut World::new(Lacking(lacking)), &expected, sides);
+    let mut world = World::new(Lacking(lacking));
+    let replayed = replay(&mut world, &expected, sides);
     // The views are equal to those expected, so those are judged.
     let agreed = |replayed| {
         let judged = judged(&expected, &named);
         let violated = judged.iter().find_map(|(step, names)| Some((names.first()?.clone(), *step)));
-        let misstated = misstated(&stated, &judged);
+        let missed = missed(&stated, &world);
+        let misstated = misstated(&stated, &judged, &missed);
         let (states, judges) = (scenario.checks() > 0, !named.properties.is_empty());
-        Agreed { replayed, violated, misstated, states, judges }
+        Agreed { replayed, violated, missed, misstated, states, judges }
     };
     let name_guards = |mut divergence: Box<Divergence>| {
         divergence.guards = deciders;
@@ -187,12 +195,26 @@ fn judged(trace: &Trace, named: &Named) -> Vec<(u64, Vec<String>)> {
     first.into_iter().chain(steps).collect()
 }
 
+/// What is missed by healing where the verdict is of a goal.
+fn missed(stated: &Trace, world: &World<Lacking<'_>>) -> Vec<String> {
+    match verdict_of_goal(stated) {
+        Some(_) => world.healed().map_or_else(Vec::new, |healed| healed.missed),
+        None => Vec::new(),
+    }
+}
+
+fn verdict_of_goal(stated: &Trace) -> Option<Goal> {
+    let property = stated.verdict.as_ref()?.property.as_ref()?;
+    Goal::ALL.iter().copied().find(|goal| goal.name() == property)
+}
+
 /// What the file states of violations that is not so.
-fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Vec<String> {
+fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)], missed: &[String]) -> Vec<String> {
     let at = |index: u64| judged.iter().find(|(step, _)| *step == index).map(|(_, names)| names);
     let mut wrong = Vec::new();
     for step in &stated.steps {
-        let holds = |name: &&String| at(step.index).is_none_or(|names| !names.contains(name));
+        let holds =
+            |name: &&String| at(step.index).is_none_or(|names| !names.contains(name)) && !is_goal(name);
         let holds = step.violated.iter().filter(holds);
         wrong.extend(
             holds.map(|name| {
@@ -200,26 +222,40 @@ fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Vec<String> {
             }),
         );
     }
-    let first = judged.iter().find_map(|(step, names)| Some((names.first()?, *step)));
-    match (&stated.verdict, first) {
-        (Some(Verdict { result: VerdictResult::Holds, .. }), Some((name, step))) => {
-            wrong.push(format!("its verdict is that all holds, and {name} is violated at step {step}"));
-        }
-        (Some(Verdict { result: VerdictResult::Violated, property, at: stated_at }), _) => {
-            let is = |name: &String, step: u64| {
-                property.as_ref().is_none_or(|stated| stated == name)
-                    && stated_at.is_none_or(|stated| stated == step)
-            };
-            let found = judged.iter().any(|(step, names)| names.iter().any(|name| is(name, *step)));
-            if !found {
-                let name = property.as_deref().unwrap_or("a property");
-                let where_it_is = stated_at.map_or(String::new(), |step| format!(" at step {step}"));
-                wrong.push(format!("its verdict is that {name} is violated{where_it_is}, where it holds"));
-            }
-        }
-        _ => {}
-    }
+    wrong.extend(match verdict_of_goal(stated) {
+        Some(goal) if missed.iter().any(|missed| missed.starts_with(goal.name())) => None,
+        Some(goal) => Some(format!("its verdict is that {goal} is missed once faults stop, and it is met")),
+        None => wrong_verdict(stated, judged),
+    });
     wrong
+}
+
+fn is_goal(name: &str) -> bool {
+    Goal::ALL.iter().any(|goal| goal.name() == name)
+}
+
+/// What is not so of a verdict on properties.
+fn wrong_verdict(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Option<String> {
+    let verdict = stated.verdict.as_ref()?;
+    match verdict.result {
+        VerdictResult::Holds => {
+            let (name, step) = judged.iter().find_map(|(step, names)| Some((names.first()?, *step)))?;
+            Some(format!("its verdict is that all holds, and {name} is violated at step {step}"))
+        }
+        VerdictResult::Violated => {
+            let is = |name: &String, step: u64| {
+                verdict.property.as_ref().is_none_or(|stated| stated == name)
+                    && verdict.at.is_none_or(|stated| stated == step)
+            };
+            if judged.iter().any(|(step, names)| names.iter().any(|name| is(name, *step))) {
+                return None;
+            }
+            let name = verdict.property.as_deref().unwrap_or("a property");
+            let place = verdict.at.map_or(String::new(), |step| format!(" at step {step}"));
+            Some(format!("its verdict is that {name} is violated{place}, where it holds"))
+        }
+        VerdictResult::Diverged => None,
+    }
 }
 
 /// The file itself, or every trace in the folder, by name.

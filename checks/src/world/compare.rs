@@ -119,6 +119,7 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && same_snapshot(status.staged(), peer.snapshot.as_ref())
         && same_campaign(status, peer.campaign.as_ref())
         && same_leading(status, peer.leading.as_ref(), timeout_now)
+        && *status.failed_stores() == peer.failed_stores
         && same_read(status, peer.read.as_ref())
 }
 
@@ -228,7 +229,6 @@ fn same_leading(status: PeerStatus<'_>, theirs: Option<&tr::Leading>, timeout_no
     let Some(leading) = theirs else { return convert::role(status.role()) != tr::Role::Leader };
     let transfer = status.lead_transferee().map(|to| tr::Transfer { to, timeout_now });
     status.pending_conf_index() == leading.pending_conf_index
-        && status.sent_snapshot() == leading.sent_snapshot
         && transfer == leading.transfer
         && status.matched().count() == leading.matched.len()
         && status.matched().all(|(id, index)| leading.matched.get(&id) == Some(&index))

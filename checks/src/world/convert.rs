@@ -46,9 +46,7 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotAppliedTerm => tr::Reason::NotAppliedTerm,
         R::TransferringLeader => tr::Reason::TransferringLeader,
         R::LeaderRemoval => tr::Reason::LeaderRemoval,
-        R::DemoteFirst => tr::Reason::DemoteFirst,
-        R::MajorityLost => tr::Reason::MajorityLost,
-        R::QuorumBehind => tr::Reason::QuorumBehind,
+        R::TwoVoters => tr::Reason::TwoVoters,
         R::VoterRemoval => tr::Reason::VoterRemoval,
         R::InvalidChange => tr::Reason::InvalidChange,
         R::AlreadyJoint => tr::Reason::AlreadyJoint,
@@ -336,9 +334,9 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
         leading: (role == tr::Role::Leader).then(|| tr::Leading {
             matched: status.matched().collect(),
             pending_conf_index: status.pending_conf_index(),
-            sent_snapshot: status.sent_snapshot(),
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
         }),
+        failed_stores: status.failed_stores().clone(),
         read: status.read().map(|read| tr::Read {
             // A keyless read is not among the dictionary's.
             key: read.key.map_or_else(tr::Key::empty, key),

@@ -198,7 +198,7 @@ impl<G: Guards> World<G> {
     }
 
     /// The driver is told something. What it orders is not sent yet.
-    fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
+    pub(super) fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
         let outputs = self.driver.step(input)?;
         self.changed |= self.driver.refresh();
         Ok(outputs.into_iter().filter_map(|output| match output {

@@ -77,3 +77,17 @@ fn a_settling_is_written_out() {
     assert!(again.contains("2 expectations met"), "{again}");
     folder.ends(&["show", "t.jsonl"], 0);
 }
+
+/// An exhibit whose verdict is a goal: without its guard the store misses that, too.
+#[test]
+fn a_goal_that_is_missed_once_faults_stop() {
+    let museum = crate::scenarios().join("../museum");
+    for (guard, goal) in
+        [("transfer_times_out", "transfer_ends"), ("step_down_on_higher_term", "leader_electable")]
+    {
+        let exhibit = museum.join(format!("{guard}.jsonl")).display().to_string();
+        let said = Folder::new().ends(&["replay", &exhibit, "--without", guard], 1).stdout;
+        assert!(said.contains(&format!("once faults stop: {goal}: ")), "{said}");
+        assert!(!said.contains("its verdict is"), "{said}");
+    }
+}

@@ -53,6 +53,8 @@ pub struct PlacementDriver<E, G: Guards = Sound> {
     pub(crate) regions: Regions,
     pub(crate) operators: Operators,
     pub(crate) ids: IdAllocator,
+    /// It dropped the regions that it knew, and has not heard of every key since.
+    pub(crate) relearns: bool,
     /// No id at or above this one may be given out before it is raised on disk.
     id_limit: u64,
     pub(crate) now: u64,
@@ -74,7 +76,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         let ids = IdAllocator { next_id: persisted.id_limit.max(1) };
         let id_limit = ids.next_id;
         let operators = Operators::default();
-        Ok(Self { config, guards, engine, stores, regions, operators, ids, id_limit, now: 0 })
+        let relearns = persisted.relearns;
+        Ok(Self { config, guards, engine, stores, regions, operators, ids, relearns, id_limit, now: 0 })
     }
 
     /// Begins a cluster: its stores, its first regions, whose ranges must not
@@ -215,6 +218,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.stores.iter().map(|info| (info.record.id, sight.unfit(info, known))).collect()
     }
 
+    /// Whether it dropped the regions that it knew (`RegionCache`) and has not heard of
+    /// every key since. It buries nobody meanwhile.
+    pub fn relearns(&self) -> bool {
+        self.relearns
+    }
+
     /// The next id that is given out.
     pub fn next_id(&self) -> u64 {
         self.ids.next_id
@@ -256,6 +265,8 @@ fn subject(input: &PdInput) -> Subject {
         | PdInput::OperatorTimeout { region }
         | PdInput::AddOperator { region, .. }
         | PdInput::RemoveOperator { region } => Subject::Region(*region),
-        PdInput::CheckStores | PdInput::AbandonStores { .. } | PdInput::Tick => Subject::Cluster,
+        PdInput::CheckStores | PdInput::AbandonStores { .. } | PdInput::DropRegions | PdInput::Tick => {
+            Subject::Cluster
+        }
     }
 }

@@ -25,6 +25,8 @@ pub enum PdWrite {
     ForgetRegion(RegionId),
     /// No id at or above this one was given out.
     IdLimit(u64),
+    /// Whether regions were dropped, and not every key was heard of since.
+    Relearns(bool),
 }
 
 /// All that is kept.
@@ -36,6 +38,8 @@ pub struct PdPersisted {
     pub regions: BTreeMap<RegionId, Region>,
     /// No id at or above this one was given out.
     pub id_limit: u64,
+    /// Whether regions were dropped, and not every key was heard of since.
+    pub relearns: bool,
 }
 
 impl PdPersisted {
@@ -54,6 +58,7 @@ impl PdPersisted {
                 self.regions.remove(&region);
             }
             PdWrite::IdLimit(limit) => self.id_limit = limit,
+            PdWrite::Relearns(relearns) => self.relearns = relearns,
         }
     }
 }

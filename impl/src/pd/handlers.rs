@@ -43,6 +43,10 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
             PdInput::SetTombstone { store } => self.set_tombstone(step, store),
             PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
             PdInput::AbandonStores { stores } => self.abandon(step, &stores),
+            PdInput::DropRegions => {
+                self.drop_regions(step);
+                Ok(())
+            }
             PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
             PdInput::RemoveOperator { region } => self.remove_operator(step, region),
         }
@@ -99,6 +103,27 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
+    /// `ResetRegionCache`; an operator whose region is gone is removed (`PushOperators`).
+    /// PD leaves on its disk what it knew, and a restart brings it back: here it goes.
+    fn drop_regions(&mut self, step: &mut PdStep) {
+        if !self.guards.holds(Guard::RecoveryDropsRegions) {
+            return;
+        }
+        for region in self.regions.drop_all() {
+            step.batch.push(PdWrite::ForgetRegion(region));
+            step.outputs.push(PdOutput::RegionDisplaced { region });
+        }
+        for operator in self.operators.drop_all() {
+            ended(step, &operator, OperatorEnd::RegionGone);
+        }
+        self.relearn(step, true);
+    }
+
+    fn relearn(&mut self, step: &mut PdStep, relearns: bool) {
+        self.relearns = relearns;
+        step.batch.push(PdWrite::Relearns(relearns));
+    }
+
     /// PD reads the state before it looks for the store (`server/api/store.go
     /// SetStoreState`), so this is refused of a store that nobody knows as well.
     fn set_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
@@ -113,7 +138,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
+    /// While PD relearns its regions no store looks empty. PD itself takes them all for
+    /// empty then, and buries whoever is leaving (read from `checkStore`).
     fn check_stores(&mut self, step: &mut PdStep) -> Decision {
+        if self.relearns {
+            return Err(PdRefusal::NothingToBury);
+        }
         let bury = |record: StoreRecord| record.buried(self.regions.holds(record.id, self.guards));
         let buried: Vec<StoreRecord> = self.stores.iter().filter_map(|info| bury(info.record)).collect();
         if buried.is_empty() {
@@ -124,7 +154,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn remove_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
-        self.stores.record(store)?.check_removable(self.regions.count_on(store), self.guards)?;
+        let listed = self.regions.count_on(store) > 0 || self.relearns;
+        self.stores.record(store)?.check_removable(listed, self.guards)?;
         self.stores.forget(store);
         step.batch.push(PdWrite::ForgetStore(store));
         step.outputs.push(PdOutput::StoreForgotten { store });
@@ -137,7 +168,13 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         if report.leader.id == 0 {
             return Err(PdRefusal::InvalidLeader);
         }
-        self.stores.record(report.leader.store)?;
+        let record = self.stores.record(report.leader.store)?;
+        // PD takes none from a Tombstone (`grpc_service.go RegionHeartbeat`). Here that is
+        // so of one that was given up: one that was buried too early may be the only one
+        // that tells of a child of which PD has not heard.
+        if record.state == StoreState::Tombstone && record.physically_destroyed {
+            return Err(PdRefusal::StoreRemoved);
+        }
         self.regions.check(&report, self.guards)?;
         let (id, region) = (report.region.id, report.region.clone());
         let accepted = self.regions.accept(report, self.guards);
@@ -150,6 +187,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
         if accepted.changed {
             step.batch.push(PdWrite::Region(region));
+        }
+        if self.relearns && self.regions.know_every_key() {
+            self.relearn(step, false);
         }
         self.dispatch(step, id, true);
         self.start_waiting(step);

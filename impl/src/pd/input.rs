@@ -88,6 +88,9 @@ pub enum PdInput {
         /// The stores.
         stores: BTreeSet<StoreId>,
     },
+    /// A recovery by force has come to its end: what is known of regions may be newer
+    /// than what is left of them, and is dropped (`PD ResetRegionCache`).
+    DropRegions,
     /// pd-ctl `operator add`.
     AddOperator {
         /// The region.

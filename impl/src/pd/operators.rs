@@ -121,6 +121,12 @@ impl Operators {
         Some(self.waiting.remove(at))
     }
 
+    /// Takes all away.
+    pub(crate) fn drop_all(&mut self) -> Vec<Operator> {
+        let Self { running, waiting } = std::mem::take(self);
+        running.into_values().chain(waiting).collect()
+    }
+
     /// Takes away what has waited or run for too long.
     pub(crate) fn remove_overdue(
         &mut self,

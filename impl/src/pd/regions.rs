@@ -168,6 +168,19 @@ impl Regions {
         self.on_store(store).map(KnownRegion::size).sum::<u64>() > 0
     }
 
+    /// Drops all, and says which there were.
+    pub(crate) fn drop_all(&mut self) -> Vec<RegionId> {
+        std::mem::take(self).by_id.into_keys().collect()
+    }
+
+    /// Whether no key is anybody's that is not known.
+    pub(crate) fn know_every_key(&self) -> bool {
+        let mut regions = self.by_start.values().filter_map(|id| self.get(*id)).map(|known| &known.region);
+        let Some(first) = regions.next().filter(|first| first.start.is_empty()) else { return false };
+        let end = regions.try_fold(&first.end, |end, next| (*end == next.start).then_some(&next.end));
+        end.is_some_and(|end| end.is_empty())
+    }
+
     /// All, by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &KnownRegion> {
         self.by_id.values()

@@ -131,11 +131,11 @@ impl StoreRecord {
     }
 
     /// Whether the record may be thrown away (row 45, pd#3664).
-    pub(crate) fn check_removable(self, region_count: usize, guards: impl Guards) -> Result<(), PdRefusal> {
+    pub(crate) fn check_removable(self, listed: bool, guards: impl Guards) -> Result<(), PdRefusal> {
         if self.state != StoreState::Tombstone {
             return Err(PdRefusal::NotTombstone);
         }
-        let is_kept = region_count > 0 && guards.holds(Guard::RecordKeptWhileListed);
+        let is_kept = listed && guards.holds(Guard::RecordKeptWhileListed);
         if is_kept { Err(PdRefusal::StoreHasRegions) } else { Ok(()) }
     }
 }

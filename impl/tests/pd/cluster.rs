@@ -131,9 +131,7 @@ impl Truth {
         match command {
             Command::TransferLeader { to } => self.leader = *to,
             Command::ChangePeer(change) => self.change(change, false),
-            Command::EnterJoint(changes) => {
-                changes.iter().for_each(|change| self.change(change, changes.len() > 1));
-            }
+            Command::EnterJoint(changes) => changes.iter().for_each(|change| self.change(change, true)),
             Command::LeaveJoint => {
                 for member in &mut self.region.peers {
                     member.role = match member.role {

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use rollcall_impl::pd::{
-    AdminOperator, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, StoreState,
+    AdminOperator, ForceStage, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, PeerReport, Purpose,
+    StoreState, force_leader, force_stages,
 };
-use rollcall_impl::{ChangeKind, Command, Decider, Dropped, Guard, Guards, Sound};
+use rollcall_impl::{ChangeKind, Command, Decider, Dropped, Guard, Guards, MemberRole, Position, Sound};
 
 use crate::cluster::{
     EMPTY, Pd, REGION, Truth, command, decommission, dispatched, hear, key, pd_of, region, report, reported,
@@ -256,4 +257,49 @@ fn record_kept_while_listed() {
     assert_eq!(patrol_after_removal(Sound), (Err(PdRefusal::StoreHasRegions), mended));
     let without = Dropped(Guard::RecordKeptWhileListed);
     assert_eq!(patrol_after_removal(without), (Ok(()), Err(PdRefusal::StoreLost)));
+}
+
+/// tikv#12627: the source of a merge is led in a term of its own before the target has
+/// committed it.
+#[test]
+fn force_target_first() {
+    assert_eq!(force_stages(Sound), [ForceStage::ForCommitMerge, ForceStage::Others]);
+    assert_eq!(force_stages(Dropped(Guard::ForceTargetFirst)), [ForceStage::Others]);
+}
+
+/// PD `TestJointState`: of two with the same log the lower store is being demoted.
+#[test]
+fn demoting_voter_ranks_last() {
+    let left = |store, role| {
+        let last = Position { index: 9, term: 6 };
+        PeerReport { store, role, last, commit: 8, has_committed: true }
+    };
+    let both = [left(1, MemberRole::DemotingVoter), left(2, MemberRole::IncomingVoter)];
+    assert_eq!(force_leader(&both, Sound), Some(2));
+    assert_eq!(force_leader(&both, Dropped(Guard::DemotingVoterRanksLast)), Some(1));
+    // A learner leads where nobody else is left, or where its log is the better one.
+    let learner = left(3, MemberRole::Learner);
+    assert_eq!(force_leader(&[learner], Sound), Some(3));
+    assert_eq!(force_leader(&[left(4, MemberRole::Voter), learner], Sound), Some(4));
+    let ahead = PeerReport { last: Position { index: 10, term: 6 }, ..learner };
+    assert_eq!(force_leader(&[left(4, MemberRole::Voter), ahead], Sound), Some(3));
+    // A voter with a newer entry in the place of what is committed grants nobody.
+    let newer = Position { index: 9, term: 7 };
+    let newer = PeerReport { last: newer, has_committed: false, ..left(4, MemberRole::Voter) };
+    assert_eq!(force_leader(&[newer, learner], Sound), None);
+    assert_eq!(force_leader(&[newer, learner], Dropped(Guard::ForceKeepsWhatIsCommitted)), Some(4));
+}
+
+/// What PD knew from the stores that are lost is newer than what the others report.
+#[test]
+fn recovery_drops_regions() {
+    fn after_a_recovery(guards: impl Guards) -> Result<(), PdRefusal> {
+        let mut pd = driver(guards, 3);
+        report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
+        told(&mut pd, PdInput::DropRegions).unwrap();
+        let left = reported(region(REGION, ("", ""), (5, 1), &[3]), 30, 7);
+        told(&mut pd, PdInput::RegionHeartbeat(left)).map(drop)
+    }
+    assert_eq!(after_a_recovery(Sound), Ok(()));
+    assert_eq!(after_a_recovery(Dropped(Guard::RecoveryDropsRegions)), Err(PdRefusal::RegionStale));
 }

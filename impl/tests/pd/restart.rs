@@ -7,7 +7,8 @@ use rollcall_impl::pd::{
 use rollcall_impl::{Derive, EngineError, Sound};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, pd_with, refused, region, report, schedule, state,
+    EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, pd_with, refused, region, report, reported,
+    schedule, state,
 };
 
 #[test]
@@ -171,4 +172,37 @@ fn a_disk_that_fails_is_an_error_and_no_refusal() {
     let error = pd.step(PdInput::AddStore { store: 1 }).unwrap_err();
     assert!(error.refusal().is_none() && matches!(error, PdError::Engine(_)), "{error}");
     assert!(error.to_string().contains("restart it from its engine"), "{error}");
+}
+
+/// At the end of a recovery by force what PD knew of regions is newer for ever than what
+/// the others report. It is dropped, on the disk too; and as long as PD has not heard of
+/// every key nobody is taken for empty, through a restart as well.
+#[test]
+fn regions_are_dropped_and_nobody_is_buried_before_they_are_heard_of_again() {
+    let mut pd = pd(3, &[1, 2, 3]);
+    report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
+    report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);
+    let lost = [2, 3];
+    for store in lost {
+        pd.step(PdInput::StoreSilent { store }).unwrap();
+    }
+    pd.step(PdInput::AbandonStores { stores: lost.into() }).unwrap();
+    pd.step(PdInput::Decommission { store: 1, force: true }).unwrap();
+    assert_eq!(pd.step(PdInput::DropRegions).unwrap().len(), 2);
+    assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
+    assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
+    assert_eq!(refused(&mut pd, PdInput::RemoveTombstone { store: 2 }), PdRefusal::StoreHasRegions);
+    let mut pd = pd.restart().unwrap();
+    assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
+    // Store 1 has not heard of the split.
+    report(&mut pd, region(REGION, ("", "m"), (3, 1), &[1]), 1);
+    assert!(pd.relearns(), "nothing is known from m on");
+    assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
+    report(&mut pd, region(REGION, ("", ""), (3, 1), &[1]), 1);
+    assert!(!pd.relearns());
+    let why = "region 1 has a peer there";
+    assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury, "{why}");
+    // Who was given up is not heard.
+    let given_up = reported(region(2, ("m", ""), (9, 9), &[2]), 20, 9);
+    assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(given_up)), PdRefusal::StoreRemoved);
 }

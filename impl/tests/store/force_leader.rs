@@ -1,9 +1,25 @@
 //! A peer that leads by force, by what is made up for voters that are gone.
 
+use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
-    Change, ChangeKind, Command, Config, Dropped, Epoch, Guard, Guards, INITIAL_POSITION, Input, Member,
-    MemberRole, MemoryEngine, Position, Refusal, Region, Sound, StateRole, Store,
+    Change, ChangeKind, Command, Config, Dropped, Epoch, Guard, Guards, INITIAL_POSITION, Input, KeyRange,
+    Member, MemberRole, MemoryEngine, Message, MessagePayload, Position, Refusal, Region, Sound, StateRole,
+    Store, StoreId,
 };
+
+/// The stores of the other two voters.
+const LOST: [StoreId; 2] = [2, 3];
+
+/// An answer of peer 12 on store 2.
+fn answer(kind: MessageType, term: u64, index: u64, reject: bool) -> Message {
+    let mut raft = eraftpb::Message::default();
+    raft.set_msg_type(kind);
+    (raft.from, raft.to, raft.term, raft.index, raft.reject) = (12, 11, term, index, reject);
+    let member = |id| Member { id, store: id - 10, role: MemberRole::Voter };
+    let epoch = Epoch { conf_ver: 1, version: 1 };
+    let payload = MessagePayload::Raft(Box::new(raft));
+    Message { region: 7, from: member(12), to: member(11), epoch, range: KeyRange::whole(), payload }
+}
 
 /// Store 1 with peer 11; 12 and 13 are elsewhere.
 fn one_of_three<G: Guards>(guards: G) -> Store<G> {
@@ -18,22 +34,20 @@ fn one_of_three<G: Guards>(guards: G) -> Store<G> {
 #[test]
 fn it_leads_commits_and_changes_the_members_alone() {
     let mut store = one_of_three(Sound);
-    store.force_campaign(7, 9, INITIAL_POSITION).expect("a voter");
+    store.force_campaign(7, &LOST.into(), 9, INITIAL_POSITION).expect("a voter");
+    // Nobody is left to be asked: what the others would have said is made up.
     let peer = store.peer(7).expect("it lives");
-    assert_eq!((peer.role(), peer.term()), (StateRole::Candidate, 10));
-    store.force_votes(7, &[12, 13]).expect("made up");
-    assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.commit())), Some((StateRole::Leader, 5)));
-    let failed = [12, 13];
-    store.force_acknowledgements(7, &failed).expect("made up");
+    assert_eq!((peer.role(), peer.term(), peer.commit()), (StateRole::Leader, 10, 6));
+    assert_eq!(*peer.failed_stores(), LOST.into());
     let demote = |peer| Change { kind: ChangeKind::AddLearner, peer, store: peer - 10 };
-    for command in [Command::EnterJoint(failed.map(demote).into()), Command::LeaveJoint] {
+    for command in [Command::EnterJoint([12, 13].map(demote).into()), Command::LeaveJoint] {
         store.step(Input::Propose { region: 7, command, epoch: None }).expect("a leader by force proposes");
-        store.force_acknowledgements(7, &failed).expect("made up");
         store.step(Input::Apply { region: 7 }).expect("it is committed");
     }
     store.exit_force_leader(7).expect("it lives");
     let peer = store.peer(7).expect("it lives");
     assert_eq!((peer.role(), peer.term(), peer.commit()), (StateRole::Follower, 10, 8));
+    assert!(peer.failed_stores().is_empty());
     let voters = peer.region().peers.iter().filter(|member| member.role == MemberRole::Voter).count();
     assert_eq!((peer.region().epoch.conf_ver, voters), (5, 1));
     // What it came to is on its disk.
@@ -42,11 +56,38 @@ fn it_leads_commits_and_changes_the_members_alone() {
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.commit())), Some((StateRole::Leader, 9)));
 }
 
-/// raft-rs does not let it campaign: nothing is led by force then.
+/// Store 2 is left as well: nothing is made up before it has granted, and nothing is
+/// committed before it has the log.
 #[test]
-fn who_may_not_campaign_is_a_follower_of_the_term() {
+fn a_voter_that_is_left_must_grant_and_have_the_log() {
     let mut store = one_of_three(Sound);
-    let refused = store.force_campaign(8, 9, INITIAL_POSITION).expect_err("no such region");
+    store.force_campaign(7, &[3].into(), 9, INITIAL_POSITION).expect("a voter");
+    let role = |store: &Store<Sound>| store.peer(7).map(|peer| (peer.role(), peer.failed_stores().len()));
+    assert_eq!(role(&store), Some((StateRole::Candidate, 1)));
+    // A majority of three has granted by then, and raft elects it as any other.
+    store.step(Input::Message(answer(MessageType::MsgRequestVoteResponse, 10, 0, false))).expect("a vote");
+    assert_eq!(role(&store), Some((StateRole::Leader, 1)));
+    assert_eq!(store.peer(7).map(|peer| peer.commit()), Some(5));
+    store.step(Input::Message(answer(MessageType::MsgAppendResponse, 10, 6, false))).expect("an answer");
+    assert_eq!(store.peer(7).map(|peer| peer.commit()), Some(6));
+}
+
+/// One that rejects, and it is a candidate as others are.
+#[test]
+fn a_voter_that_rejects_ends_it() {
+    let mut store = one_of_three(Sound);
+    store.force_campaign(7, &[3].into(), 9, INITIAL_POSITION).expect("a voter");
+    store
+        .step(Input::Message(answer(MessageType::MsgRequestVoteResponse, 10, 0, true)))
+        .expect("a rejection");
+    let peer = store.peer(7).expect("it lives");
+    assert_eq!((peer.role(), peer.failed_stores().len()), (StateRole::Candidate, 0));
+}
+
+#[test]
+fn who_has_no_peer_leads_nothing() {
+    let mut store = one_of_three(Sound);
+    let refused = store.force_campaign(8, &LOST.into(), 9, INITIAL_POSITION).expect_err("no such region");
     assert_eq!(refused.refusal(), Some(Refusal::RegionNotFound));
     store.exit_force_leader(7).expect("who does not lead stays what it is");
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.term())), Some((StateRole::Follower, 5)));
@@ -59,15 +100,16 @@ fn force_keeps_what_is_committed() {
     let lacking = [Position { index: 6, term: 5 }, Position { term: 4, ..INITIAL_POSITION }];
     for committed in lacking {
         let mut store = one_of_three(Sound);
-        let refused = store.force_campaign(7, 9, committed).expect_err("it would be written over");
+        let refused =
+            store.force_campaign(7, &LOST.into(), 9, committed).expect_err("it would be written over");
         assert_eq!(refused.refusal(), Some(Refusal::NotPromotable));
         let peer = store.peer(7).expect("it lives");
         assert_eq!((peer.role(), peer.term(), peer.vote()), (StateRole::Follower, 5, 0));
         let mut unsound = one_of_three(Dropped(Guard::ForceKeepsWhatIsCommitted));
-        unsound.force_campaign(7, 9, committed).expect("nobody asks");
-        assert_eq!(unsound.peer(7).map(|peer| peer.role()), Some(StateRole::Candidate));
+        unsound.force_campaign(7, &LOST.into(), 9, committed).expect("nobody asks");
+        assert_eq!(unsound.peer(7).map(|peer| peer.role()), Some(StateRole::Leader));
     }
     // What it has discarded it had applied.
     let mut store = one_of_three(Sound);
-    store.force_campaign(7, 9, Position { index: 4, term: 4 }).expect("it has that");
+    store.force_campaign(7, &LOST.into(), 9, Position { index: 4, term: 4 }).expect("it has that");
 }

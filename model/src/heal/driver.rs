@@ -13,6 +13,7 @@ use rollcall_traces::{
 
 use super::{Goal, Missed, in_charge, is_owed};
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::rules;
 use crate::seen::Seen;
 use crate::state::State;
@@ -89,10 +90,12 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     missed.into_iter().flatten().collect()
 }
 
-/// The store of the region's leader, if a PD that places replicas has no record of it.
+/// The store of the region's leader, if a PD that places replicas has no record of it,
+/// or gave it up.
 pub(super) fn unheard_leader(seen: Seen<'_>, region: RegionId) -> Option<StoreId> {
     let (store, _) = in_charge(seen, region)?;
-    (seen.replicas_wanted() > 0 && !seen.pd().stores.contains_key(&store)).then_some(store)
+    let is_heard = seen.pd().stores.contains_key(&store) && !is_given_up(seen, store);
+    (seen.replicas_wanted() > 0 && !is_heard).then_some(store)
 }
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and

@@ -11,12 +11,11 @@ use rollcall_traces::{
 
 use super::driver::{runs, unheard_leader};
 use super::{
-    hangs, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there, newest, refuses,
-    strangers,
+    hangs, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there, newest, recovery,
+    refuses, strangers,
 };
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
-use crate::rules;
 use crate::seen::Seen;
 use crate::state::State;
 
@@ -24,18 +23,39 @@ use crate::state::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Excuse {
     /// The disks of a majority of the region's newest configuration are gone (rows
-    /// 16, 41, 44), if not all were given up; and where all were, but PD waits for a
-    /// store that is gone and was not named.
+    /// 16, 41, 44), and not all were given up.
     MajorityLost {
         /// The region.
         region: RegionId,
     },
-    /// All who are gone of a majority were given up by force, and nobody who is left may
-    /// lead by force: what one of them knows to be committed the best voter lacks, there
-    /// is no voter left, or it was ended by hand.
-    NotRecovered {
+    /// All who are gone of a majority were given up by force, and on no store that
+    /// reports is a peer left that has the region.
+    NobodyLeft {
         /// The region.
         region: RegionId,
+    },
+    /// The same, and a voter that is left grants nobody who has what is known to be
+    /// committed, for its log is better: it has a newer entry in the place of that.
+    NewerLogLeft {
+        /// The region.
+        region: RegionId,
+        /// The voter's store.
+        store: StoreId,
+    },
+    /// The same, and the region is to be taken in by one that is not recovered: led on
+    /// its own it would fit no more (tikv#12627).
+    TargetNotRecovered {
+        /// The region.
+        region: RegionId,
+        /// What may have to take it in.
+        target: RegionId,
+    },
+    /// The same, and PD waits for the report of a store that is gone and was not named.
+    RecoveryWaits {
+        /// The region.
+        region: RegionId,
+        /// The store that is waited for.
+        store: StoreId,
     },
     /// A majority was made tombstones by hand (tikv-ctl `--force`; row 52).
     EndedByHand {
@@ -88,8 +108,8 @@ pub enum Excuse {
         /// The region.
         region: RegionId,
     },
-    /// It is led on a store of which PD has no record any more: PD takes no report from
-    /// there (`invalid store ID`), and learns of the region when another leads.
+    /// It is led on a store of which PD has no record any more, or which was given up: PD
+    /// takes no report from there, and learns of the region when another leads.
     LeaderForgotten {
         /// The region.
         region: RegionId,
@@ -102,8 +122,18 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Excuse::MajorityLost { region } => write!(f, "majority lost in region {region}"),
-            Excuse::NotRecovered { region } => {
-                write!(f, "nobody who is left of region {region} may lead it by force")
+            Excuse::NobodyLeft { region } => {
+                write!(f, "nobody is left of region {region} on a store that reports")
+            }
+            Excuse::NewerLogLeft { region, store } => write!(
+                f,
+                "the voter of region {region} on store {store} has a newer entry in the place of what is committed"
+            ),
+            Excuse::TargetNotRecovered { region, target } => {
+                write!(f, "region {region} is to be taken in by region {target}, which is not recovered")
+            }
+            Excuse::RecoveryWaits { region, store } => {
+                write!(f, "for region {region} PD waits for the report of store {store}, which is gone")
             }
             Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
             Excuse::TermUnanswered { region } => {
@@ -132,7 +162,7 @@ impl fmt::Display for Excuse {
                 write!(f, "region {region} has a member on a store that PD forgot")
             }
             Excuse::LeaderForgotten { region, store } => {
-                write!(f, "region {region} is led on store {store}, which PD forgot")
+                write!(f, "region {region} is led on store {store}, which PD forgot or gave up")
             }
         }
     }
@@ -143,7 +173,10 @@ impl Excuse {
     pub fn name(self) -> &'static str {
         match self {
             Excuse::MajorityLost { .. } => "majority_lost",
-            Excuse::NotRecovered { .. } => "not_recovered",
+            Excuse::NobodyLeft { .. } => "nobody_left",
+            Excuse::NewerLogLeft { .. } => "newer_log_left",
+            Excuse::TargetNotRecovered { .. } => "target_not_recovered",
+            Excuse::RecoveryWaits { .. } => "recovery_waits",
             Excuse::EndedByHand { .. } => "ended_by_hand",
             Excuse::TermUnanswered { .. } => "term_unanswered",
             Excuse::DiskLost { .. } => "disk_lost",
@@ -166,7 +199,10 @@ impl Excuse {
     fn region(self) -> RegionId {
         match self {
             Excuse::MajorityLost { region }
-            | Excuse::NotRecovered { region }
+            | Excuse::NobodyLeft { region }
+            | Excuse::NewerLogLeft { region, .. }
+            | Excuse::TargetNotRecovered { region, .. }
+            | Excuse::RecoveryWaits { region, .. }
             | Excuse::EndedByHand { region }
             | Excuse::TermUnanswered { region }
             | Excuse::DiskLost { region, .. }
@@ -233,18 +269,18 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
 fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
     let seen = model.seen(state);
     let meta = newest(seen, region)?;
-    let goes_on = || rules::recover_once_more(model.parts(), model.guards(), state, region).is_some();
     let has_disk = |member: &Member| is_there(seen, member.store);
     let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
-    Some(if is_outrun(seen, region) {
-        Excuse::TermUnanswered { region }
+    if is_outrun(seen, region) {
+        Some(Excuse::TermUnanswered { region })
     } else if by_hand {
-        Excuse::EndedByHand { region }
-    } else if is_not_recovered(seen, region) && !goes_on() {
-        Excuse::NotRecovered { region }
+        Some(Excuse::EndedByHand { region })
+    } else if is_not_recovered(seen, region) {
+        // Where nothing keeps it from going on that is missed.
+        recovery::obstacle(seen, region)
     } else {
-        Excuse::MajorityLost { region }
-    })
+        Some(Excuse::MajorityLost { region })
+    }
 }
 
 fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {

@@ -6,7 +6,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Goal, Missed, driver, hangs, in_charge, is_merged_away, is_owed, is_there, refuses, strangers, write_to,
+    Goal, Missed, driver, hangs, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, recovery,
+    refuses, strangers, write_to,
 };
 use crate::draft::is_live;
 use crate::model::Rollcall;
@@ -21,6 +22,8 @@ pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
     let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
     let left = merged.filter_map(|region| merged_and_lives(seen, region));
+    let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
+    let left = left.chain(given_up);
     regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
 }
 
@@ -29,6 +32,14 @@ fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
     let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
     let what = format!("peer {} on store {store} was merged and lives", peer.id);
     Some(Missed { goal: Goal::RemovedGone, region, what })
+}
+
+/// A region that was given up with the majority of its stores, and that somebody who is
+/// left could lead by force.
+fn could_go_on(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+    let stays = is_not_recovered(seen, region) && recovery::obstacle(seen, region).is_none();
+    let what = || format!("it could be led by force; {}", without_leader(seen, region));
+    stays.then(|| Missed { goal: Goal::LeaderElectable, region, what: what() })
 }
 
 fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {

@@ -2,7 +2,8 @@
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Key, Outcome, Peer, Read, Reason, Scope, StoreId, StoreState, StoreStatus, View,
+    Answer, Entries, Entry, Key, Liveness, MemberRole, Outcome, Peer, Read, Reason, Scope, StoreId,
+    StoreState, StoreStatus, View,
 };
 
 use super::*;
@@ -180,10 +181,11 @@ fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     assert!(!gone.contains(&stays), "{gone:?}");
 }
 
-/// The learner knows a write to be committed that the voter that is left lacks: that
-/// one may not lead by force until it has the write, and then it does.
+/// The learner knows a write to be committed. It leads by force where the voter that is
+/// left is behind it; where that one has a newer entry in the place of the write nobody
+/// may, until it has the write.
 #[test]
-fn a_region_that_was_given_up_goes_on_once_the_best_voter_may_lead() {
+fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     let model = model("forced_behind_a_learner_smoke");
     let round = |follower| {
         let (region, leader) = (1, 1);
@@ -195,17 +197,76 @@ fn a_region_that_was_given_up_goes_on_once_the_best_voter_may_lead() {
         next
     };
     let give_up = || Action::UnsafeRecover { stores: vec![1, 2] };
+    let newer = Excuse::NewerLogLeft { region: 1, store: 3 };
     let stuck = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(model.first(), take);
-    assert_eq!(ends_with(&model, stuck), [Excuse::NotRecovered { region: 1 }]);
+    assert_eq!(ends_with(&model, stuck), [newer]);
     // To type it once more is of no use there.
     assert_eq!(model.step(&stuck, &give_up()).1, Outcome::Refused(Reason::NoEffect));
     // Store 1 was given up and runs on.
     let caught_up = take(stuck, round(3));
     let ends = ends_with(&model, caught_up);
-    assert!(!ends.iter().any(|excuse| matches!(excuse, Excuse::NotRecovered { .. })), "{ends:?}");
+    assert!(!ends.contains(&newer), "{ends:?}");
     let mut healing =
         std::iter::successors(Some(caught_up), |at| next(&model, at).map(|action| model.step(at, &action).0));
     assert!(healing.any(|at| next(&model, &at) == Some(give_up())), "nobody tries it again");
+    // The voter's log is shorter than the learner's.
+    let behind = changed(&model, |view| {
+        let voter = peer(view, 3);
+        voter.log.entries.truncate((voter.commit - voter.log.truncated.index) as usize);
+    });
+    let led = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(behind, take);
+    let members = model.seen(&led).view().stores[&4].peers[&1].region.peers.clone();
+    assert!(
+        members.iter().any(|member| member.store == 4 && member.role == MemberRole::Voter),
+        "{members:?}"
+    );
+}
+
+/// What keeps a region that was given up as it is, each by its name; and nothing does
+/// where one who is left could lead.
+#[test]
+fn what_keeps_a_region_from_going_on_by_force() {
+    let model = model("forced_by_hand_smoke");
+    let given_up = |view: &mut View| {
+        for store in [1, 2] {
+            let known = view.pd.stores.get_mut(&store).expect("a store of the scope");
+            (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
+            let gone = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
+            view.stores.insert(store, gone);
+        }
+    };
+    let could = changed(&model, given_up);
+    assert_eq!(excuses(&model, &could), []);
+    assert_eq!(goals(&model, &could), [Goal::LeaderElectable]);
+    let ended = changed(&model, |view| {
+        given_up(view);
+        let left = peer(view, 3);
+        *left = Peer::blank(left.id, PeerState::Tombstone, left.region.clone());
+        let index = crate::state::index_of(view.stores[&3].peers.values());
+        view.stores.get_mut(&3).expect("a store of the scope").ranges = index;
+    });
+    assert_eq!(excuses(&model, &ended), [Excuse::NobodyLeft { region: 1 }]);
+}
+
+/// Store 4, which is none of the region's, is gone, and was not named.
+#[test]
+fn pd_waits_for_the_report_of_a_store_that_is_gone() {
+    let model = model("no_legal_target_smoke");
+    let lost = |liveness| {
+        changed(&model, |view| {
+            for (store, known) in view.pd.stores.iter_mut().filter(|(store, _)| **store != 2) {
+                known.liveness = liveness;
+                if *store == 1 {
+                    (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
+                }
+            }
+            let gone = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
+            view.stores.insert(1, gone);
+        })
+    };
+    let waits = Excuse::RecoveryWaits { region: 1, store: 4 };
+    assert_eq!(excuses(&model, &lost(Liveness::Down)), [waits]);
+    assert_eq!(excuses(&model, &lost(Liveness::Connected)), [], "nobody has missed it yet");
 }
 
 /// Without the guard nobody ever leads but the store whose disk hangs

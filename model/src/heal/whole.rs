@@ -1,22 +1,21 @@
 //! The whole of a healing, from a state to where it ends.
 
-use std::collections::HashSet;
-
 use rollcall_traces::Healed;
 
 use super::{Goal, excuses, missed, next};
 use crate::model::Rollcall;
 use crate::state::State;
 
+/// A healing that takes more steps does not end.
+pub const LONGEST: u64 = 1_000;
+
 /// Heals from `state`, all that is under way being lost first, and says how that ends.
 pub fn healed(model: &Rollcall, state: &State) -> Healed {
     let mut at = model.at_rest(state);
-    let (mut steps, mut met) = (0, HashSet::new());
+    let mut steps = 0;
     while let Some(action) = next(model, &at) {
-        if !met.insert(at) {
-            let missed =
-                vec![format!("{}: step {steps} of healing comes back to a state before it", Goal::Settles)];
-            return Healed { steps, missed, ..Healed::default() };
+        if steps == LONGEST {
+            return endless(model, &at);
         }
         at = model.step(&at, &action).0;
         steps += 1;
@@ -31,4 +30,13 @@ pub fn how_it_ends(model: &Rollcall, state: &State, steps: u64) -> Healed {
         (excuse.name().to_owned(), format!("{excuse} ({})", excuse.because(model, state)))
     };
     Healed { steps, missed, excuses: excuses(model, state).into_iter().map(because).collect() }
+}
+
+/// What is missed where healing does not end, seen in one of its states: a leader,
+/// if that is still the matter.
+pub fn endless(model: &Rollcall, state: &State) -> Healed {
+    let leader = missed(model, state).into_iter().find(|missed| missed.goal == Goal::LeaderElectable);
+    let settles = || format!("{}: healing does not end within {LONGEST} steps", Goal::Settles);
+    let missed = vec![leader.map_or_else(settles, |missed| missed.to_string())];
+    Healed { steps: LONGEST, missed, ..Healed::default() }
 }

@@ -110,14 +110,15 @@ fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
 /// The new configuration takes effect on a peer that is still in it.
 fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
     peer.region = after;
+    let by_force = peer.is_by_force();
     let Some(leading) = &mut peer.leading else { return };
     let members: Vec<PeerId> = peer.region.peers.iter().map(|member| member.id).collect();
     leading.matched.retain(|id, _| members.contains(id));
     for id in members {
         leading.matched.entry(id).or_insert(0);
     }
-    raft::forget_sent_snapshot(leading);
-    if !peer.region.is_voter(peer.id) {
+    // By force a learner may lead (TiKV `on_ready_change_peer`, `demote_self`).
+    if !peer.region.is_voter(peer.id) && !by_force {
         if guards.holds(Guard::LeaderStepsDownOnRemoval) {
             raft::become_follower(peer, peer.term, 0);
         }

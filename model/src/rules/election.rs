@@ -3,6 +3,8 @@
 //! Follows raft-rs 0.7 `raft.rs` (`hup`, `campaign`, `step` of `MsgRequestVote`,
 //! `step_candidate`) and TiKV's order of checks on a message.
 
+use std::collections::BTreeSet;
+
 use rollcall_traces::{
     Answer, Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Role, StoreId,
 };
@@ -31,6 +33,34 @@ pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Re
     if !raft::is_promotable(peer) {
         return Err(Reason::NotPromotable);
     }
+    has_applied_changes(peer, guards)
+}
+
+/// It campaigns for what is left without those stores, in a term that nobody knows.
+/// It may be a learner: raft-rs does not look (TiKV "self may be a learner").
+pub(crate) fn campaign_by_force(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    failed: &BTreeSet<StoreId>,
+    highest: u64,
+) -> Result<(), Reason> {
+    let guards = draft.guards();
+    let peer = draft.live(store, region)?;
+    if peer.snapshot.is_some() {
+        return Err(Reason::ApplyingSnapshot);
+    }
+    if !peer.is_initialised() {
+        return Err(Reason::NotPromotable);
+    }
+    has_applied_changes(peer, guards)?;
+    let peer = draft.peer_mut(store, region);
+    raft::become_follower(peer, highest.max(peer.term), 0);
+    raft::campaign_by_force(peer, failed.clone(), guards);
+    Ok(())
+}
+
+fn has_applied_changes(peer: &rollcall_traces::Peer, guards: GuardSet) -> Result<(), Reason> {
     if guards.holds(Guard::CampaignAppliesFirst) && raft::has_unapplied_conf_change(peer) {
         return Err(Reason::UnappliedConfChange);
     }

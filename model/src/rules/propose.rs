@@ -4,11 +4,8 @@
 //! and `util.rs` (`admin_cmd_epoch_lookup`, `check_conf_change`), and one rule
 //! more: `demote_before_removal`. A transfer is `transfer.rs`.
 
-use std::collections::BTreeSet;
-
 use rollcall_traces::{
-    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, PeerId, Reason, RegionId, StoreId,
-    StoreStatus,
+    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId,
 };
 
 use super::{conf_change, merge, raft, split, transfer};
@@ -22,19 +19,6 @@ pub(crate) fn propose(
     command: &Command,
     epoch: Option<Epoch>,
 ) -> Result<(), Reason> {
-    propose_without(draft, region, store, command, epoch, &BTreeSet::new())
-}
-
-/// The same by a leader that hears nothing of these stores, whether they run or not: they
-/// were given up by force.
-pub(crate) fn propose_without(
-    draft: &mut Draft,
-    region: RegionId,
-    store: StoreId,
-    command: &Command,
-    epoch: Option<Epoch>,
-    given_up: &BTreeSet<StoreId>,
-) -> Result<(), Reason> {
     let guards = draft.guards();
     let peer = draft.leader(store, region)?;
     let epoch = epoch.unwrap_or(peer.region.epoch);
@@ -43,7 +27,7 @@ pub(crate) fn propose_without(
     if let Command::TransferLeader { to } = command {
         return transfer::hand_over(draft, region, store, *to);
     }
-    let mut command = check_command(draft, store, peer, command, given_up)?;
+    let mut command = check_command(draft, store, peer, command)?;
     if let Command::PrepareMerge { min_index, .. } = &mut command {
         *min_index = merge::first_index_missed(peer, guards)?;
     }
@@ -80,13 +64,7 @@ pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Resu
 }
 
 /// Whether the leader takes the command, and what its store makes of it.
-fn check_command(
-    draft: &Draft,
-    store: StoreId,
-    peer: &Peer,
-    command: &Command,
-    given_up: &BTreeSet<StoreId>,
-) -> Result<Command, Reason> {
+fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) -> Result<Command, Reason> {
     let guards = draft.guards();
     match command {
         Command::Put { key, .. } | Command::Delete { key } if !peer.region.contains(key) => {
@@ -114,10 +92,6 @@ fn check_command(
     }
     if command.is_conf_change() {
         check_conf_change(peer, command, guards)?;
-        check_availability(draft, peer, command, given_up)?;
-        if guards.holds(Guard::NewQuorumHasLog) && !new_quorum_has_log(peer, command, guards) {
-            return Err(Reason::QuorumBehind);
-        }
     }
     if command.is_merge() && peer.log.term(peer.applied) != Some(peer.term) {
         return Err(Reason::NotAppliedTerm);
@@ -161,66 +135,13 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     if guards.holds(Guard::LeaderNotRemoved) && removes_leader(peer, command) {
         return Err(Reason::LeaderRemoval);
     }
-    if let Some(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command.single_change() {
+    if let Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command {
         let voters = peer.region.incoming_voters().count();
-        if guards.holds(Guard::DemoteBeforeRemoval) && voters % 2 == 0 && peer.region.is_voter(*removed) {
-            return Err(Reason::DemoteFirst);
+        if guards.holds(Guard::DemoteBeforeRemoval) && voters == 2 && peer.region.is_voter(*removed) {
+            return Err(Reason::TwoVoters);
         }
     }
     Ok(())
-}
-
-/// A change that leaves no majority of voters who are heard of, where there is one, is
-/// refused (TiKV `check_availability_by_last_heartbeats`). Time is not modelled: a
-/// member is heard of while its store runs, for heartbeats are answered between
-/// rounds. As in TiKV whoever is new will be heard of, and a voter that is silent
-/// counts even if it is the one that goes.
-fn check_availability(
-    draft: &Draft,
-    leader: &Peer,
-    command: &Command,
-    given_up: &BTreeSet<StoreId>,
-) -> Result<(), Reason> {
-    if command.changes().is_empty() || !draft.holds(Guard::ChangeKeepsMajorityHeard) {
-        return Ok(());
-    }
-    let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
-    let is_heard =
-        |store: StoreId| !given_up.contains(&store) && draft.status(store) == Some(StoreStatus::Up);
-    let (mut heard, mut silent) = (0, 0);
-    for member in leader.region.peers.iter().filter(|member| votes(member.role)) {
-        *(if is_heard(member.store) { &mut heard } else { &mut silent }) += 1;
-    }
-    if heard <= silent {
-        return Ok(());
-    }
-    for change in command.changes() {
-        let member = leader.region.member(change.peer);
-        match (change.kind, member.is_some_and(|member| votes(member.role))) {
-            (ChangeKind::AddVoter, false) if member.is_some() && !is_heard(change.store) => silent += 1,
-            (ChangeKind::AddVoter, false) => heard += 1,
-            (ChangeKind::Remove | ChangeKind::AddLearner, true) if is_heard(change.store) => heard -= 1,
-            _ => {}
-        }
-    }
-    if silent >= heard { Err(Reason::MajorityLost) } else { Ok(()) }
-}
-
-/// Whether a quorum of the new configuration has all that the leader's log has discarded
-/// (TiKV `check_conf_change`, `promoted_commit_index`); who is alone loses nothing.
-fn new_quorum_has_log(leader: &Peer, command: &Command, guards: GuardSet) -> bool {
-    let is_alone =
-        leader.region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() == 1;
-    let matched = |id| leading_matched(leader, id);
-    command.changes().is_empty()
-        || is_alone
-        || raft::has_quorum(guards, &conf_change::changed(&leader.region, command), |id| {
-            matched(id) >= leader.log.truncated.index
-        })
-}
-
-fn leading_matched(leader: &Peer, id: PeerId) -> u64 {
-    leader.leading.as_ref().and_then(|leading| leading.matched.get(&id)).copied().unwrap_or(0)
 }
 
 /// Whether the change removes or demotes the leader that is asked.
@@ -228,13 +149,12 @@ fn leading_matched(leader: &Peer, id: PeerId) -> u64 {
 /// before that ends (TiKV `check_conf_change`: "In Joint confchange, the leader
 /// is allowed to be DemotingVoter").
 fn removes_leader(leader: &Peer, command: &Command) -> bool {
-    if let Some(change) = command.single_change() {
-        return change.kind != ChangeKind::AddVoter && change.peer == leader.id;
-    }
     match command {
+        Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader.id,
+        // By force it may: nobody else is left to do it (`check_conf_change`, `ignore_safety`).
         Command::LeaveJoint => {
             let own = leader.region.member(leader.id).map(|member| member.role);
-            own == Some(MemberRole::DemotingVoter)
+            own == Some(MemberRole::DemotingVoter) && !leader.is_by_force()
         }
         _ => false,
     }

@@ -1,11 +1,15 @@
 //! What Raft itself says of one peer: terms, roles, quorums, commit.
 //!
 //! Follows raft-rs 0.7 `raft.rs` (`reset`, `become_*`, `maybe_commit`,
-//! `maybe_commit_by_vote`, `poll`), with `check_quorum` and `pre_vote` off.
+//! `maybe_commit_by_vote`, `poll`), with `check_quorum` and `pre_vote` off. Who leads
+//! by force is told what its failed voters never said (TiKV `fsm/peer.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_traces::{Campaign, Command, Entry, Epoch, Leading, LogPosition, Peer, PeerId, Region, Role};
+use rollcall_traces::{
+    Campaign, Command, Entry, Epoch, Leading, LogPosition, Member, MemberRole, Peer, PeerId, Region, Role,
+    StoreId,
+};
 
 use crate::guard::{Guard, GuardSet};
 
@@ -19,6 +23,7 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
     peer.leader = leader;
     peer.campaign = None;
     peer.leading = None;
+    peer.failed_stores.clear();
     if peer.read.as_ref().is_some_and(|read| !read.ready) {
         peer.read = None;
     }
@@ -111,10 +116,16 @@ pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerI
 
 /// term+1, the peer's own vote, and leadership at once where that is a quorum.
 pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
+    campaign_by_force(peer, BTreeSet::new(), guards);
+}
+
+/// The same of one that takes those stores for gone (TiKV `on_enter_pre_force_leader`).
+pub(crate) fn campaign_by_force(peer: &mut Peer, failed: BTreeSet<StoreId>, guards: GuardSet) {
     let commit = commit_position(peer);
     become_follower(peer, peer.term + 1, 0);
     peer.role = Role::Candidate;
     peer.vote = peer.id;
+    peer.failed_stores = failed;
     peer.campaign = Some(Campaign { commit, last: None, granted: [peer.id].into(), rejected: [].into() });
     count_votes(peer, guards);
 }
@@ -127,11 +138,28 @@ pub(crate) fn commit_position(peer: &Peer) -> LogPosition {
 /// Wins, loses or goes on, by what a candidate knows of its election.
 pub(crate) fn count_votes(peer: &mut Peer, guards: GuardSet) {
     let Some(campaign) = &peer.campaign else { return };
+    if peer.is_by_force() {
+        // TiKV `check_force_leader`: one rejection, and it is a candidate like others.
+        if voters_left(peer).all(|id| campaign.granted.contains(&id)) {
+            return become_leader(peer, guards);
+        }
+        if voters_left(peer).any(|id| campaign.rejected.contains(&id)) {
+            peer.failed_stores.clear();
+        }
+    }
+    let Some(campaign) = &peer.campaign else { return };
     if has_quorum(guards, &peer.region, |id| campaign.granted.contains(&id)) {
         become_leader(peer, guards);
     } else if !has_quorum(guards, &peer.region, |id| !campaign.rejected.contains(&id)) {
         become_follower(peer, peer.term, 0);
     }
+}
+
+/// The voters that are not on a failed store.
+fn voters_left(peer: &Peer) -> impl Iterator<Item = PeerId> {
+    let left =
+        |member: &&Member| member.role != MemberRole::Learner && !peer.failed_stores.contains(&member.store);
+    peer.region.peers.iter().filter(left).map(|member| member.id)
 }
 
 fn become_leader(peer: &mut Peer, guards: GuardSet) {
@@ -143,12 +171,26 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
     matched.insert(peer.id, last + 1);
     let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) { last } else { 0 };
-    peer.leading = Some(Leading { matched, pending_conf_index, sent_snapshot: 0, transfer: None });
+    peer.leading = Some(Leading { matched, pending_conf_index, transfer: None });
     leader_commit(peer, guards);
+}
+
+/// What everybody who is left has, if the leader wrote the last of it itself (TiKV
+/// `maybe_force_forward_commit_index`). Learners are not waited for.
+fn commit_by_force(peer: &mut Peer, guards: GuardSet) {
+    let Some(leading) = &peer.leading else { return };
+    let matched = |id: PeerId| leading.matched.get(&id).copied().unwrap_or(0);
+    let reached = voters_left(peer).map(matched).fold(matched(peer.id), u64::min);
+    if peer.log.term(reached).is_some_and(|term| term >= peer.term) {
+        commit_to(peer, reached, guards);
+    }
 }
 
 /// raft-rs `maybe_commit`: what a quorum has, if the leader wrote it itself.
 pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
+    if peer.is_by_force() {
+        commit_by_force(peer, guards);
+    }
     let Some(leading) = &peer.leading else { return };
     let matched = |id: PeerId| leading.matched.get(&id).copied().unwrap_or(0);
     let highest = leading.matched.values().copied().max().unwrap_or(0).min(peer.log.last_index());
@@ -159,13 +201,6 @@ pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
     if peer.log.term(index) == Some(peer.term) || !guards.holds(Guard::CommitOwnTerm) {
         peer.commit = index;
         apply_ordinary(peer, guards);
-    }
-}
-
-/// The last snapshot that was sent is of no interest once everybody has reached it.
-pub(crate) fn forget_sent_snapshot(leading: &mut Leading) {
-    if leading.matched.values().all(|matched| *matched >= leading.sent_snapshot) {
-        leading.sent_snapshot = 0;
     }
 }
 

@@ -6,6 +6,7 @@
 //! from every store and, once, from the leader.
 
 mod arrivals;
+mod by_force;
 mod by_hand;
 mod limits;
 mod merges;
@@ -41,12 +42,16 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         by_hand::tombstone_by_hand(standard),
         by_hand::forced_by_hand(standard),
         by_hand::forced_behind_a_learner(standard),
+        by_force::forced_with_a_merge_to_commit(standard),
+        by_force::forced_with_a_merge_into_the_lower_id(standard),
+        by_force::forced_while_merging(standard),
+        by_force::forced_in_a_joint_state(standard),
+        by_force::forced_behind_a_split(standard),
         limits::target_full_by_share(standard),
         limits::patrol_limited(standard),
         limits::operators_wait(standard),
         limits::operator_outrun_while_it_waits(standard),
         limits::two_of_three_replicas_leave(standard),
-        limits::two_of_five_die_unnoticed(standard),
         limits::stopped_while_two_stores_leave(standard),
         limits::crash_and_election_while_a_store_leaves(standard),
         arrivals::new_store_joins(standard),

@@ -1,7 +1,7 @@
 //! In which scopes it is right to end short of the goals, and why: the
 //! exceptions, in one place.
 
-use super::{REGION, Size};
+use super::{NEIGHBOUR, REGION, Size};
 use crate::heal::Excuse;
 
 /// The reasons of the scope of that name, without the mark of its size.
@@ -14,7 +14,6 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "demoted_while_it_needs_a_snapshot" => vec![Excuse::DiskLost { region, store: 2 }],
         // Demoted while it was a candidate.
         "timeout_now_comes_late" => vec![Excuse::TermUnanswered { region }],
-        "one_of_four_goes" => vec![Excuse::DiskLost { region, store: 1 }],
         "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
         "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.
@@ -39,7 +38,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "forced_by_hand" => {
             let stuck = [
                 Excuse::MajorityLost { region },
-                Excuse::NotRecovered { region },
+                Excuse::NobodyLeft { region },
                 Excuse::EndedByHand { region },
                 Excuse::NoTarget { region },
             ];
@@ -49,14 +48,42 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "forced_behind_a_learner" => {
             let given_up = if smoke { 1..=1 } else { 1..=2 };
             let given_up = given_up.map(|store| Excuse::GivenUp { region, store });
-            // Between the loss and the recovery; where the best voter lacks what the
-            // learner knows, or has a newer entry in its place; no store for a third voter.
+            // Between the loss and the recovery; where the voter has a newer entry in the
+            // place of what the learner knows; no store for a third voter.
             let stuck = [
                 Excuse::MajorityLost { region },
-                Excuse::NotRecovered { region },
+                Excuse::NewerLogLeft { region, store: 3 },
                 Excuse::NoTarget { region },
             ];
             stuck.into_iter().chain(given_up).collect()
+        }
+        // A store that is given up and runs on has what the others were to forget.
+        "forced_in_a_joint_state" => {
+            let given_up = if smoke { 3..=3 } else { 2..=3 };
+            let given_up = given_up.map(|store| Excuse::GivenUp { region, store });
+            let stuck = [Excuse::MajorityLost { region }, Excuse::NoTarget { region }];
+            stuck.into_iter().chain(given_up).collect()
+        }
+        "forced_behind_a_split" => {
+            let regions = || [region, 10].into_iter();
+            let given_up = if smoke { 1..=1 } else { 1..=2 };
+            let given_up = regions()
+                .flat_map(|region| given_up.clone().map(move |store| Excuse::GivenUp { region, store }));
+            let lost = regions().map(|region| Excuse::MajorityLost { region });
+            let stuck = regions().map(|region| Excuse::NoTarget { region });
+            let stuck = stuck.chain([Excuse::NobodyLeft { region: 10 }]);
+            lost.chain(stuck).chain(given_up).collect()
+        }
+        "forced_with_a_merge_to_commit"
+        | "forced_with_a_merge_into_the_lower_id"
+        | "forced_while_merging" => {
+            let both = || [REGION, NEIGHBOUR].into_iter();
+            let given_up = if smoke { 1..=1 } else { 1..=2 };
+            let given_up = both()
+                .flat_map(|region| given_up.clone().map(move |store| Excuse::GivenUp { region, store }));
+            let lost = both().map(|region| Excuse::MajorityLost { region });
+            let stuck = both().map(|region| Excuse::NoTarget { region });
+            lost.chain(stuck).chain(given_up).collect()
         }
         _ => Vec::new(),
     }

@@ -147,6 +147,7 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::PeerStillListed,
     Reason::StoreConnected,
     Reason::LastVoter,
+    Reason::MajorityLost,
     Reason::NoNewLeader,
     Reason::InvalidSplitKey,
     Reason::NothingToDo,
@@ -420,15 +421,10 @@ fn apply(region: RegionId, store: StoreId) -> Action {
 /// Two neighbours on the same stores, one leader for both: region 1 before `m`
 /// with peer n on store n, and region 2 from there on with peer n + 3.
 fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
-    neighbours_with(scope, voters, &[], 3)
-}
-
-/// The same with learners, and peer n + `apart` in region 2.
-fn neighbours_with(scope: Scope, voters: &[StoreId], learners: &[StoreId], apart: u64) -> Scope {
-    let whole = region(voters, learners);
+    let whole = region(voters, &[]);
     let left = Region { end: Key::from("m"), ..whole.clone() };
     let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
-    right.peers.iter_mut().for_each(|member| member.id += apart);
+    right.peers.iter_mut().for_each(|member| member.id += 3);
     let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
     Scope { prelude, regions: vec![left, right], ..scope }
 }

@@ -255,17 +255,6 @@ pub enum Breach {
         /// The voter.
         peer: PeerId,
     },
-    /// A leader takes a change that removes or demotes a live voter, and with it the
-    /// majority of live ones.
-    #[error("its leader takes the live voter {peer} from store {store}, which leaves no live majority")]
-    UnsafeRemoval {
-        /// The region.
-        region: RegionId,
-        /// The store of the voter.
-        store: StoreId,
-        /// The voter.
-        peer: PeerId,
-    },
     /// An unfinished operator gave way to one that is not above it, or to none.
     #[error("its operator was given up unfinished, and not for one of a higher priority")]
     OperatorDisplaced {
@@ -303,7 +292,6 @@ impl Breach {
             | Breach::DriverWentBack { region, .. }
             | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }
-            | Breach::UnsafeRemoval { region, .. }
             | Breach::OperatorDisplaced { region }
             | Breach::OperatorOutrun { region } => Some(region),
         }

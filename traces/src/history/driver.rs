@@ -35,7 +35,10 @@ impl Fold<'_> {
         if before.operators != after.operators || before.waiting != after.waiting {
             self.plans(action, before, after);
         }
-        if (&before.stores, &before.regions) != (&after.stores, &after.regions) {
+        if !before.relearns && after.relearns {
+            // What it promised by what it knew it promises no more.
+            self.past_mut().buried.clear();
+        } else if (&before.stores, &before.regions) != (&after.stores, &after.regions) {
             self.promises(before, after);
         }
     }

@@ -179,6 +179,7 @@ fn role_changes(was: &Peer, is: &Peer) -> Vec<String> {
     if was.role != is.role || (is.role != Role::Follower && is.term != was.term) {
         words.push(match is.role {
             Role::Follower => format!("{} no more, term {}", was.role, is.term),
+            role if is.is_by_force() => format!("{role} of term {}, by force", is.term),
             role => format!("{role} of term {}", is.term),
         });
     } else if is.term != was.term && follows(is).is_none() {
@@ -277,9 +278,6 @@ fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> 
                 words.push(format!("knows peer {peer} at {index}"));
             }
         }
-    }
-    if was.sent_snapshot < is.sent_snapshot {
-        words.push(format!("sent a snapshot up to {}", is.sent_snapshot));
     }
     if was.transfer != is.transfer {
         words.push(match is.transfer {

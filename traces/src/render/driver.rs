@@ -30,6 +30,11 @@ pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec
             _ => {}
         }
     }
+    match (was.relearns, is.relearns) {
+        (false, true) => lines.push("PD: drops the regions that it knew".into()),
+        (true, false) => lines.push("PD: knows of every key again".into()),
+        _ => {}
+    }
     let planned = was.all_operators().chain(is.all_operators());
     for region in planned.map(|(region, _)| region).collect::<BTreeSet<_>>() {
         let (started, starts) = (was.operators.contains_key(&region), is.operators.contains_key(&region));
@@ -58,6 +63,7 @@ pub(super) fn driver_words(pd: &PlacementDriver) -> String {
         let turn = its_turn(pd.operators.contains_key(&region));
         format!("operator of region {region}: {operator}{turn}")
     }));
+    lines.extend(pd.relearns.then(|| "does not know of every key again yet".to_string()));
     lines.join("\n")
 }
 

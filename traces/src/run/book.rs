@@ -1,6 +1,6 @@
 //! What was told of every place so far: facts are changes against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, LogFacts, PeerFacts};
 use crate::region::{Key, Region, RegionId, StoreId, Value};
@@ -17,6 +17,7 @@ pub fn factual(peer: &Peer) -> Peer {
         snapshot,
         campaign: None,
         leading: None,
+        failed_stores: BTreeSet::new(),
         read: None,
         merge: None,
         merged_into: None,
@@ -130,6 +131,7 @@ impl Book {
             }),
             campaign: None,
             leading: None,
+            failed_stores: BTreeSet::new(),
             read: None,
             data,
         };

@@ -270,14 +270,8 @@ fn held() -> impl Strategy<Value = Held> {
 
 fn leading() -> impl Strategy<Value = Leading> {
     let transfer = (number(), any::<bool>()).prop_map(|(to, timeout_now)| Transfer { to, timeout_now });
-    (btree_map(number(), number(), 0..3), number(), number(), option::of(transfer)).prop_map(
-        |(matched, pending_conf_index, sent_snapshot, transfer)| Leading {
-            matched,
-            pending_conf_index,
-            sent_snapshot,
-            transfer,
-        },
-    )
+    (btree_map(number(), number(), 0..3), number(), option::of(transfer))
+        .prop_map(|(matched, pending_conf_index, transfer)| Leading { matched, pending_conf_index, transfer })
 }
 
 pub(crate) fn peer() -> impl Strategy<Value = Peer> {
@@ -297,12 +291,13 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         option::of(snapshot()),
         option::of(campaign),
         option::of(leading()),
+        btree_set(number(), 0..2),
         option::of(read),
     );
     (durable, volatile, merging).prop_map(
         |(
             (id, state, term, vote, log, commit, applied, region, data),
-            (role, leader, snapshot, campaign, leading, read),
+            (role, leader, snapshot, campaign, leading, failed_stores, read),
             (merge, merged_into, log_since),
         )| Peer {
             id,
@@ -323,6 +318,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             snapshot,
             campaign,
             leading,
+            failed_stores,
             read,
             data,
         },
@@ -402,16 +398,18 @@ fn driver() -> impl Strategy<Value = PlacementDriver> {
         btree_map(number(), known_region(), 0..3),
         btree_map(number(), operator(), 0..3),
         vec((number(), operator()), 0..3),
+        any::<bool>(),
     );
     prop_oneof![
         1 => Just(PlacementDriver::default()),
         1 => next_id().prop_map(toy::allotter),
-        3 => whole.prop_map(|(next_id, stores, regions, operators, waiting)| PlacementDriver {
+        3 => whole.prop_map(|(next_id, stores, regions, operators, waiting, relearns)| PlacementDriver {
             next_id,
             stores,
             regions,
             operators,
             waiting: waiting.into_iter().map(|(region, operator)| WaitingOperator { region, operator }).collect(),
+            relearns,
         }),
     ]
 }

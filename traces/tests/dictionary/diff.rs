@@ -28,9 +28,9 @@ fn full() -> Peer {
     peer.leading = Some(Leading {
         matched: [(1, 5), (2, 7)].into(),
         pending_conf_index: 5,
-        sent_snapshot: 3,
         transfer: Some(Transfer { to: 1, timeout_now: false }),
     });
+    peer.failed_stores = [1].into();
     peer.read = Some(Read { key: "a".into(), index: 6, acks: [2].into(), ready: false });
     peer.data = [("a".into(), "b".into())].into();
     peer
@@ -90,12 +90,12 @@ const ALTERATIONS: &[Alteration] = &[
     ("leading/matched/1", |peer| {
         peer.leading.as_mut().unwrap().matched.insert(1, 6);
     }),
-    ("leading/sent_snapshot", |peer| peer.leading.as_mut().unwrap().sent_snapshot = 4),
     ("leading/pending_conf_index", |peer| peer.leading.as_mut().unwrap().pending_conf_index = 6),
     ("leading/transfer", |peer| peer.leading.as_mut().unwrap().transfer = None),
     ("leading/transfer/timeout_now", |peer| {
         peer.leading.as_mut().unwrap().transfer.as_mut().unwrap().timeout_now = true;
     }),
+    ("failed_stores", |peer| peer.failed_stores.clear()),
     ("read", |peer| peer.read = None),
     ("read/key", |peer| peer.read.as_mut().unwrap().key = "b".into()),
     ("read/index", |peer| peer.read.as_mut().unwrap().index = 7),
@@ -231,6 +231,7 @@ fn whole_driver() -> PlacementDriver {
         regions: [(1, believed)].into(),
         operators: [(1, operator.clone())].into(),
         waiting: vec![WaitingOperator { region: 2, operator }],
+        relearns: true,
     }
 }
 
@@ -317,6 +318,7 @@ const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
     ("waiting/1", |pd| pd.waiting.push(pd.waiting[0].clone())),
     ("waiting/0/region", |pd| pd.waiting[0].region = 3),
     ("waiting/0/operator/done", |pd| pd.waiting[0].operator.done = 2),
+    ("relearns", |pd| pd.relearns = false),
 ];
 
 #[test]

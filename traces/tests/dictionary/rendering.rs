@@ -166,6 +166,7 @@ fn decommissioning() -> View {
         regions: [(1, believed)].into(),
         operators: Default::default(),
         waiting: Vec::new(),
+        relearns: false,
     };
     View { stores: (1..=4).map(store).collect(), held: Vec::new(), pd }
 }

@@ -86,6 +86,7 @@ pub(crate) fn shown<E: pd::PdEngine, G: Guards>(driver: &pd::PlacementDriver<E, 
         waiting: waits
             .map(|waits| tr::WaitingOperator { region: waits.region, operator: operator(waits) })
             .collect(),
+        relearns: driver.relearns(),
     }
 }
 

@@ -14,13 +14,13 @@ mod waiting;
 
 use rollcall_traces::{
     AdminOperator, Answer, Derive, Epoch, Held, KnownRegion, Liveness, Message, Operator, Order, Reason,
-    Region, RegionId, Returned, StoreId, WaitingOperator,
+    Region, RegionId, Returned, StoreId, StoreState, WaitingOperator,
 };
 
 pub(crate) use records::seems_full;
 pub(super) use records::{
-    abandon, add_silence, add_store, cancel_decommission, check_stores, decommission, hear, remove_tombstone,
-    reporting, restart, set_tombstone,
+    abandon, add_silence, add_store, cancel_decommission, check_stores, decommission, drop_regions, hear,
+    remove_tombstone, reporting, restart, set_tombstone,
 };
 
 use super::{propose::propose, split};
@@ -67,8 +67,12 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
     let Message::RegionReport { region, pending, down } = &report.message else {
         unreachable!("only reports go to the driver")
     };
-    if !draft.pd().stores.contains_key(&report.from.store) {
-        return Err(Reason::UnknownStore);
+    let known = draft.pd().stores.get(&report.from.store).ok_or(Reason::UnknownStore)?;
+    // PD takes none from a Tombstone ("skip region heartbeat from tombstone store"). Here
+    // that is so of one that was given up: one that was buried too early may be the only
+    // one that tells of a child of which PD has not heard.
+    if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
+        return Err(Reason::StoreRemoved);
     }
     if is_stale(draft, region, report.term) && draft.holds(Guard::StaleReportRefused) {
         return Err(Reason::RegionStale);
@@ -90,6 +94,7 @@ fn take_report(draft: &mut Draft, report: &Held) -> Result<Option<Held>, Reason>
     let known =
         KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
     pd.regions.insert(region.id, known);
+    pd.relearns &= !pd.knows_every_key();
     let order = operator::compare(draft, region.id, true);
     let started = waiting::start(draft);
     Ok(order.or_else(|| waiting::first_order(started, region.id)))

@@ -129,7 +129,8 @@ pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), 
     if record(draft, store)?.state != StoreState::Tombstone {
         return Err(Reason::NotTombstone);
     }
-    if draft.pd().regions_on(store).next().is_some() && draft.holds(Guard::RecordKeptWhileListed) {
+    let listed = draft.pd().regions_on(store).next().is_some() || draft.pd().relearns;
+    if listed && draft.holds(Guard::RecordKeptWhileListed) {
         return Err(Reason::StoreHasRegions);
     }
     draft.pd_mut().stores.remove(&store);
@@ -140,9 +141,14 @@ pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), 
 /// its regions' size a store looks empty while nobody reports them (row 42): what
 /// PD only loaded counts nothing there, and what was reported since it started
 /// 1 MiB at least (`EmptyRegionApproximateSize`), so that whether the size is 0 is
-/// whether no region is known to be led.
+/// whether no region is known to be led. While PD relearns its regions no store looks
+/// empty; PD itself takes them all for empty then, and buries whoever is leaving (read
+/// from its code).
 pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
     present(draft)?;
+    if draft.pd().relearns {
+        return Err(Reason::NothingToBury);
+    }
     let by_count = draft.holds(Guard::BuriedByCount);
     let counts = |known: &KnownRegion| by_count || known.leader != 0;
     let pd = draft.pd();
@@ -186,6 +192,18 @@ pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// At the end of a recovery by force PD drops the regions that it knew, and their
+/// operators with them: who is left may be behind what the lost stores had reported (PD
+/// `ResetRegionCache`; an operator whose region is gone it removes, `PushOperators`).
+/// What is on PD's disk it leaves there, and a restart brings it back; here it goes, too.
+pub(crate) fn drop_regions(draft: &mut Draft) {
+    let pd = draft.pd_mut();
+    pd.regions.clear();
+    pd.operators.clear();
+    pd.waiting.clear();
+    pd.relearns = true;
 }
 
 /// The stores that PD waits for: not given up, not gone.

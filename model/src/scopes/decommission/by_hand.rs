@@ -47,7 +47,7 @@ pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
 }
 
 /// Its disk, and PD hears no more from it.
-fn gone(store: StoreId) -> [Action; 2] {
+pub(super) fn gone(store: StoreId) -> [Action; 2] {
     [Action::Destroy { store }, Action::StoreSilent { store }]
 }
 

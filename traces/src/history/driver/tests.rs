@@ -30,6 +30,7 @@ fn driver() -> PlacementDriver {
         regions: [(1, believed)].into(),
         operators: BTreeMap::new(),
         waiting: Vec::new(),
+        relearns: false,
     }
 }
 

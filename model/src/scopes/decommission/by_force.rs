@@ -1,0 +1,148 @@
+//! A majority is lost in the middle of something else, and unsafe recovery begins: a
+//! merge, a joint configuration, a split of which PD knows more than who is left.
+//!
+//! Stores 1 and 2 are lost, each with its disk, and store 3 is left, with a fourth in
+//! some. Of the smaller size store 2 is lost from the beginning.
+
+use rollcall_traces::{Action, Answer, Budgets, ChangeKind, Command, Derive, Key, Scope, SplitKeys, StoreId};
+
+use super::super::{
+    Asked, NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, put, region, round,
+    taken_by,
+};
+use super::by_hand::gone;
+use super::{placed, reported};
+use crate::reach::Reach;
+
+const LOST: [StoreId; 2] = [1, 2];
+
+/// Store 1 is lost and given up with store 2, and who is left may campaign.
+fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
+    let scope = if standard { scope } else { behind(scope, gone(2)) };
+    Scope {
+        admin: vec![Action::UnsafeRecover { stores: LOST.to_vec() }],
+        campaigners: vec![left],
+        crashers: if standard { LOST.to_vec() } else { vec![1] },
+        budgets: Budgets {
+            admin: 1,
+            silences: either(standard, 2, 1),
+            destroys: either(standard, 2, 1),
+            elections: 1,
+            ..scope.budgets
+        },
+        ..scope
+    }
+}
+
+/// Two neighbours on three stores that PD has heard of.
+fn two_regions(name: &str, question: &str) -> Scope {
+    let asked = neighbours(placed(name, question, &[1, 2, 3], &[1, 2, 3]), &[1, 2, 3]);
+    behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1)])
+}
+
+/// `source` has given itself up to `target` on stores 1 and 2, of which store 3 has not
+/// heard, nor of a write before it, if it has not `heard` of that.
+fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, standard: bool) -> Asked {
+    let key = if source == REGION { "k" } else { "z" };
+    let write = Command::Put { key: Key::from(key), value: Key::from("v") };
+    let write = Action::Propose { region: source, store: 1, command: write, epoch: None };
+    let into = asked.regions.iter().find(|region| region.id == target).expect("one of the two").clone();
+    let written = behind(asked, [write]);
+    let written = if heard { behind(written, [round(source, 3)]) } else { written };
+    let asked = behind(written, taken_by(source, Command::prepare_merge(into), &[2]));
+    let asked = Scope { merges: vec![(source, target)], ..asked };
+    let scope = given_up(asked, standard, 3);
+    let budgets = Budgets { elections: either(standard, 1, 0), ..scope.budgets };
+    let scope = Scope { budgets, ..scope };
+    let reachable = vec![Reach::StoreLost, Reach::MergedAway, Reach::RegionsDropped];
+    (scope, reachable, vec!["unsafe recover", "commit merge", "replicate", "destroy"])
+}
+
+pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
+    let asked = two_regions(
+        "forced_with_a_merge_to_commit",
+        "who is left of two regions has their merge in the target's log, and may miss that the source gave itself up: is what was merged kept, though the source has the lower id?",
+    );
+    merge_to_commit(asked, (REGION, NEIGHBOUR), true, standard)
+}
+
+pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
+    let asked = two_regions(
+        "forced_with_a_merge_into_the_lower_id",
+        "the same, where the target has the lower id, and who is left misses a write of the source as well",
+    );
+    merge_to_commit(asked, (NEIGHBOUR, REGION), false, standard)
+}
+
+/// The source's `PrepareMerge` is on its way to store 3.
+pub(super) fn forced_while_merging(standard: bool) -> Asked {
+    let asked = two_regions(
+        "forced_while_merging",
+        "a region has given itself up, its target has not taken it in, and a majority of both is lost: do both go on?",
+    );
+    let begin = Command::prepare_merge(asked.regions[1].clone());
+    let begin = Action::Propose { region: REGION, store: 1, command: begin, epoch: None };
+    let asked = behind(asked, [begin, round(REGION, 2), apply(REGION, 1)]);
+    let scope = given_up(asked, standard, 3);
+    let reachable = vec![Reach::StoreLost, Reach::RolledBack, Reach::DemotedByForce];
+    (scope, reachable, vec!["unsafe recover", "apply", "replicate", "destroy"])
+}
+
+/// Peer 4 takes the place of peer 1, which leads; then stores 2 and 3 are lost, and
+/// of who is left one is demoted and one promoted.
+pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
+    let asked = Scope {
+        max_replicas: 3,
+        next_id: 10,
+        ..super::super::scope(
+            "forced_in_a_joint_state",
+            "who is left of a joint configuration is demoted by it or promoted: does it end, and who leads?",
+            &[1, 2, 3, 4],
+            region(&[1, 2, 3], &[4]),
+        )
+    };
+    let swap = [change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 1, 1)];
+    let enter = Action::Propose { region: REGION, store: 1, command: enter_joint(&swap), epoch: None };
+    let asked = behind(asked, [reported(REGION, 1), enter, round(REGION, 2), round(REGION, 3)]);
+    let asked = behind(asked, [apply(REGION, 1)]);
+    let scope = if standard { asked } else { behind(asked, gone(2)) };
+    let scope = Scope {
+        admin: vec![Action::UnsafeRecover { stores: vec![2, 3] }],
+        campaigners: vec![1],
+        crashers: if standard { vec![2, 3] } else { vec![3] },
+        budgets: Budgets {
+            admin: 1,
+            silences: either(standard, 2, 1),
+            destroys: either(standard, 2, 1),
+            elections: 1,
+            ..Budgets::default()
+        },
+        ..scope
+    };
+    let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
+    (scope, reachable, vec!["unsafe recover", "replicate", "destroy"])
+}
+
+/// Store 1 divides the region and tells PD; store 3 may hear of it or not.
+pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
+    let asked = placed(
+        "forced_behind_a_split",
+        "two stores divide a region, tell PD, and are lost, and the third has not heard of it: does PD take its word after a recovery by force?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+    );
+    let keys = vec![Key::from("m")];
+    let asks = Action::AskSplit {
+        region: REGION,
+        store: 1,
+        keys: keys.clone(),
+        derive: Derive::Left,
+        answer: Answer::Given,
+    };
+    let write = Action::Propose { region: REGION, store: 1, command: put("w"), epoch: None };
+    let asked = behind(asked, [write, asks, round(REGION, 2)]);
+    let scope = given_up(asked, standard, 3);
+    let scope = Scope { splits: vec![SplitKeys { keys, derive: Derive::Left }], ..scope };
+    let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
+    (scope, reachable, vec!["unsafe recover", "replicate", "apply", "destroy", "region heartbeat"])
+}
