@@ -81,6 +81,7 @@ fn scope() -> Scope {
         crashers: Vec::new(),
         hung: Vec::new(),
         unsynced_commits: false,
+        heartbeats: false,
         budgets: Budgets {
             elections: 6,
             crashes: 3,

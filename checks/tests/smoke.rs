@@ -103,7 +103,9 @@ scopes! {
         power_fails_between_changes
         demoted_while_it_needs_a_snapshot
         timeout_now_comes_late
-        compacted_behind_an_election;
+        compacted_behind_an_election
+        learner_removed_while_cut_off
+        heartbeats_without_entries;
     split:
         split_against_an_add
         split_after_a_promotion
@@ -121,7 +123,10 @@ scopes! {
         merge_and_leader_change
         merge_behind_a_compaction
         merges_crossed
-        store_sleeps_through_a_merge;
+        store_sleeps_through_a_merge
+        removed_learner_blocks_a_child
+        learner_of_a_child_removed_before_it_is_born
+        uninitialised_peer_behind_a_merge;
     decommission:
         one_store_leaves
         process_ends_while_a_store_leaves
@@ -157,7 +162,8 @@ scopes! {
         voter_added_at_once
         order_repeated
         merge_racing_a_decommission
-        target_led_by_who_lags;
+        target_led_by_who_lags
+        stale_peer_asks_pd;
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Clone for Peer {
             size: self.size,
             asker: self.asker,
             failed_stores: self.failed_stores.clone(),
+            stale_check: self.stale_check.clone(),
             config: self.config,
             written: self.written,
         };

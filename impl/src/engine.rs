@@ -13,7 +13,7 @@ use raft::eraftpb::Entry;
 use thiserror::Error;
 
 use crate::merge::MergeState;
-use crate::region::{Epoch, Key, KeyRange, PeerId, Region, RegionId, Value};
+use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, Value};
 
 /// The index and term of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -57,6 +57,15 @@ pub enum PeerState {
     Tombstone,
 }
 
+/// Who sent the message that created a peer, and knew that it is a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creator {
+    /// The sender.
+    pub member: Member,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+}
+
 /// Who a peer is (kvproto `RegionLocalState`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRecord {
@@ -68,6 +77,9 @@ pub struct PeerRecord {
     pub region: Region,
     /// Of an uninitialised peer: a tombstone stood in its place.
     pub over_tombstone: bool,
+    /// Of an uninitialised peer: by whose message it is there (TiKV `create_by_peer`,
+    /// which a restart forgets with the peer).
+    pub created_by: Option<Creator>,
     /// Of a merging peer: into what and since when. Of a tombstone: what took
     /// it in, if a merge did.
     pub merge: Option<Box<MergeState>>,
@@ -79,7 +91,7 @@ pub struct PeerRecord {
 impl PeerRecord {
     /// A peer of `region` as of now.
     pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
-        Self { id, state, region, over_tombstone: false, merge: None, log_since: None }
+        Self { id, state, region, over_tombstone: false, created_by: None, merge: None, log_since: None }
     }
 }
 

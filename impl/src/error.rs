@@ -104,6 +104,12 @@ pub enum Refusal {
     /// The tombstone here still lists this peer, or a newer one.
     #[error("the tombstone here still lists this peer or a newer one")]
     Tombstone,
+    /// Who was asked does not know that the asking peer is no member any more.
+    #[error("the peer is a member still, as far as is known here")]
+    StillMember,
+    /// What the placement driver knows of the region is behind what its peer knows.
+    #[error("the placement driver is behind the peer; ask again")]
+    RegionStale,
     /// A newer peer of the region is here.
     #[error("the message is for a peer that a newer one has replaced")]
     StalePeerId,

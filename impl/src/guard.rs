@@ -142,6 +142,12 @@ guards! {
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
     /// A removed peer that missed its removal campaigns for ever (row 18).
     StalePeerTold "stale_peer_told" Store,
+    /// A removed learner that nobody speaks to keeps its range for ever (tikv#7386, tikv#5852).
+    StalePeerAsks "stale_peer_asks" Store,
+    /// An uninitialised peer has nobody to ask, and stays for ever behind a merge (tikv#15919).
+    CreatorRemembered "creator_remembered" Store,
+    /// A new peer asks the placement driver, which has not heard of it, and is destroyed (TiKV `handle_validate_peer`, by its code).
+    OldViewEndsNoNewPeer "old_view_ends_no_new_peer" Store,
     /// A leader is asked to remove itself, and the group is without one until an election (row 19).
     LeaderNotRemoved "leader_not_removed" Store,
     /// A leader that applied its own removal or demotion stays leader for ever (row 19).

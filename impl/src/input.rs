@@ -32,6 +32,19 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
+    /// The peer has heard from no leader for long: it shall ask the members that it knows,
+    /// and the placement driver, whether it is a member still.
+    CheckStalePeer {
+        /// The region.
+        region: RegionId,
+    },
+    /// What the placement driver knows of the region whose peer asked for it.
+    ValidatePeer {
+        /// The region.
+        region: RegionId,
+        /// As it knows it.
+        known: Region,
+    },
     /// A command is proposed. Those of a merge name the other region, and the
     /// store fills in the rest.
     Propose {
@@ -106,6 +119,8 @@ impl Input {
             Input::Tick { region }
             | Input::ReportSnapshot { region, .. }
             | Input::Campaign { region }
+            | Input::CheckStalePeer { region }
+            | Input::ValidatePeer { region, .. }
             | Input::Propose { region, .. }
             | Input::AskSplit { region, .. }
             | Input::SplitAnswer { region, .. }
@@ -151,6 +166,12 @@ pub enum Output {
         derive: Derive,
         /// The leader that asks, to whom the answer goes.
         to: Member,
+    },
+    /// Ask the placement driver for the region; what it knows comes back as
+    /// [`Input::ValidatePeer`], if it knows any.
+    ValidatePeer {
+        /// The region.
+        region: RegionId,
     },
     /// Tell the placement driver what the region is now.
     RegionHeartbeat {

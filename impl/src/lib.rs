@@ -63,6 +63,7 @@ mod simulator;
 mod size;
 mod snapshot;
 mod split;
+mod stale;
 mod status;
 mod step;
 mod store;
@@ -73,8 +74,8 @@ pub use codec::DecodeError;
 pub use command::{Change, ChangeKind, Child, Command, Derive, Payload, Request};
 pub use config::{Config, ConfigError};
 pub use engine::{
-    ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
-    Write,
+    ApplyState, Creator, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted,
+    Position, Write,
 };
 pub use error::{Error, Refusal};
 pub use guard::{Decider, Dropped, Guard, Guards, Lacking, Sound};
@@ -88,5 +89,6 @@ pub use ranges::RangeEntry;
 pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use simulator::AppendLimit;
 pub use snapshot::SnapshotBody;
+pub use stale::StaleCheck;
 pub use status::{Mark, PeerStatus, ReadStatus};
 pub use store::{INITIAL_POSITION, Store};

@@ -13,7 +13,7 @@
 use raft::eraftpb;
 
 use crate::apply::Removed;
-use crate::engine::{ApplyState, Engine, PeerRecord, PeerState, Persisted, Write};
+use crate::engine::{ApplyState, Creator, Engine, PeerRecord, PeerState, Persisted, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
@@ -21,6 +21,7 @@ use crate::merge::MergeState;
 use crate::message::{Message, MessagePayload, is_first, is_initial};
 use crate::peer::Peer;
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
+use crate::stale::Judged;
 use crate::step::{Failure, Step};
 use crate::store::{Resident, Slot, Store, live};
 
@@ -40,12 +41,12 @@ pub struct Tombstone<'a> {
 
 /// The parts of a message by which a store judges it.
 #[derive(Clone)]
-struct Envelope {
-    region: RegionId,
-    from: Member,
-    to: Member,
-    epoch: Epoch,
-    range: KeyRange,
+pub(crate) struct Envelope {
+    pub(crate) region: RegionId,
+    pub(crate) from: Member,
+    pub(crate) to: Member,
+    pub(crate) epoch: Epoch,
+    pub(crate) range: KeyRange,
 }
 
 /// What becomes of a message for a peer that is not here.
@@ -68,6 +69,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         match payload {
             MessagePayload::Tombstone(told) => self.receive_tombstone(&envelope, *told, step),
             MessagePayload::Merged(target) => self.receive_merged(region, &target, step),
+            MessagePayload::CheckStalePeer => self.receive_question(&envelope, step),
+            MessagePayload::CheckStalePeerResponse(peers) => self.receive_members(&envelope, peers),
             MessagePayload::Raft(message) => self.receive_raft(&envelope, *message, step),
         }
     }
@@ -78,23 +81,12 @@ impl<G: Guards, E: Engine> Store<G, E> {
         message: eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
-        let mut replaced = false;
-        if let Ok(peer) = self.live(envelope.region) {
-            let region = peer.storage().region();
-            if sender_is_gone(envelope, region) {
-                let (myself, region) = (peer.myself(), region.clone());
-                return tell_gone(envelope, myself, region, step);
-            }
-            if envelope.to.id < peer.id {
-                return Err(Refusal::StalePeerId.into());
-            }
-            if envelope.to.id == peer.id {
-                return self.hear(envelope, message, step);
-            }
-            let rest = region.clone();
-            self.bury(envelope.region, rest, step);
-            replaced = true;
-        }
+        let replaced = match self.judge(envelope, step)? {
+            Judged::Told => return Ok(()),
+            Judged::ForPeer => return self.hear(envelope, message, step),
+            Judged::Superseded => true,
+            Judged::Absent => false,
+        };
         match self.create(envelope, &message, step) {
             Ok(Creation::SenderTold | Creation::Parked) => Ok(()),
             Ok(Creation::Created) => self.hear(envelope, message, step),
@@ -102,6 +94,26 @@ impl<G: Guards, E: Engine> Store<G, E> {
             Err(Failure::Refused(_)) if replaced => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// What the live peer here, if there is one, means to a message: one that a newer is to
+    /// take the place of is destroyed by it.
+    pub(crate) fn judge(&mut self, envelope: &Envelope, step: &mut Step<'_, G>) -> Result<Judged, Failure> {
+        let Ok(peer) = self.live(envelope.region) else { return Ok(Judged::Absent) };
+        let region = peer.storage().region();
+        if sender_is_gone(envelope, region) {
+            let (myself, region) = (peer.myself(), region.clone());
+            return tell_gone(envelope, myself, region, step).map(|()| Judged::Told);
+        }
+        if envelope.to.id < peer.id {
+            return Err(Refusal::StalePeerId.into());
+        }
+        if envelope.to.id == peer.id {
+            return Ok(Judged::ForPeer);
+        }
+        let rest = region.clone();
+        self.bury(envelope.region, rest, step);
+        Ok(Judged::Superseded)
     }
 
     /// The message reaches the peer that it is for.
@@ -126,31 +138,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         message: &eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<Creation, Failure> {
-        if let Some(Slot { resident: Resident::Tombstone { id, region, merged, .. }, .. }) =
-            self.slots.get(&envelope.region)
-            && step.guards.holds(Guard::TombstoneRefusesStale)
-        {
-            let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
-            // A merged region comes back nowhere.
-            if let Some(target) = merged
-                && region.member_on(envelope.from.store).is_some()
-            {
-                let payload = MessagePayload::Merged(target.clone());
-                step.out.push(answer(envelope, myself, region.epoch, payload));
-                return Ok(Creation::SenderTold);
-            }
-            if merged.is_some() || sender_is_gone(envelope, region) {
-                tell_gone(envelope, myself, region.clone(), step)?;
-                return Ok(Creation::SenderTold);
-            }
-            if envelope.epoch.is_stale_against(&region.epoch) {
-                return Err(Refusal::StaleEpoch.into());
-            }
-            if region.member_on(self.id).is_some_and(|member| member.id >= envelope.to.id)
-                && step.guards.holds(Guard::TombstoneRefusesItself)
-            {
-                return Err(Refusal::Tombstone.into());
-            }
+        if self.refuses_by_tombstone(envelope, false, step)? {
+            return Ok(Creation::SenderTold);
         }
         if !is_initial(message) {
             return self.park(envelope, message, Refusal::NotInitialMessage, step.guards);
@@ -159,8 +148,10 @@ impl<G: Guards, E: Engine> Store<G, E> {
             return self.park(envelope, message, Refusal::RangeOverlap, step.guards);
         }
         let unknown = Region::unknown(envelope.region);
+        let creator = Creator { member: envelope.from, epoch: envelope.epoch };
         let record = PeerRecord {
             over_tombstone: self.slots.contains_key(&envelope.region),
+            created_by: step.guards.holds(Guard::CreatorRemembered).then_some(creator),
             ..PeerRecord::new(envelope.to.id, PeerState::Uninitialised, unknown)
         };
         step.batch.push(Write::Record(record.clone()));
@@ -168,6 +159,50 @@ impl<G: Guards, E: Engine> Store<G, E> {
         self.settle(envelope.region, Resident::Live(Box::new(peer)));
         self.parking.forget(envelope.region);
         Ok(Creation::Created)
+    }
+
+    /// Whether a tombstone here has answered the message. Whoever `asks` is told whom to ask
+    /// where the tombstone itself does not know better.
+    pub(crate) fn refuses_by_tombstone(
+        &self,
+        envelope: &Envelope,
+        asks: bool,
+        step: &mut Step<'_, G>,
+    ) -> Result<bool, Failure> {
+        let Some(Slot { resident: Resident::Tombstone { id, region, merged, .. }, .. }) =
+            self.slots.get(&envelope.region)
+        else {
+            return Ok(false);
+        };
+        if !step.guards.holds(Guard::TombstoneRefusesStale) {
+            return Ok(false);
+        }
+        let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
+        // A merged region comes back nowhere.
+        if let Some(target) = merged
+            && region.member_on(envelope.from.store).is_some()
+        {
+            let payload = MessagePayload::Merged(target.clone());
+            step.out.push(answer(envelope, myself, region.epoch, payload));
+            return Ok(true);
+        }
+        if merged.is_some() || sender_is_gone(envelope, region) {
+            return tell_gone(envelope, myself, region.clone(), step).map(|()| true);
+        }
+        if envelope.epoch.is_stale_against(&region.epoch) {
+            if !asks {
+                return Err(Refusal::StaleEpoch.into());
+            }
+            let payload = MessagePayload::CheckStalePeerResponse(region.peers.clone());
+            step.out.push(answer(envelope, myself, region.epoch, payload));
+            return Ok(true);
+        }
+        if region.member_on(self.id).is_some_and(|member| member.id >= envelope.to.id)
+            && step.guards.holds(Guard::TombstoneRefusesItself)
+        {
+            return Err(Refusal::Tombstone.into());
+        }
+        Ok(false)
     }
 
     /// Keeps a first message until a split brings its receiver; any other is refused.

@@ -39,6 +39,11 @@ pub enum MessagePayload {
     /// "Your region was merged": into this one, as it was before (kvproto
     /// `merge_target`).
     Merged(Box<Region>),
+    /// "Am I a member still?" (kvproto `MsgCheckStalePeer`).
+    CheckStalePeer,
+    /// "I am gone, and these were members with me": of the epoch of this message (kvproto
+    /// `MsgCheckStalePeerResponse`).
+    CheckStalePeerResponse(Vec<Member>),
 }
 
 /// What ids, roles and epoch around raft's message take at most on the wire.
@@ -64,6 +69,10 @@ impl Message {
         let region = match &self.payload {
             MessagePayload::Raft(message) => return whole_size(message, &self.range),
             MessagePayload::Tombstone(region) | MessagePayload::Merged(region) => region,
+            MessagePayload::CheckStalePeer => {
+                return ENVELOPE + (self.range.start.len() + self.range.end.len()) as u64;
+            }
+            MessagePayload::CheckStalePeerResponse(peers) => return (1 + peers.len() as u64) * ENVELOPE,
         };
         let keys = [&self.range.start, &self.range.end, &region.start, &region.end];
         let members = region.peers.len() as u64 * ENVELOPE;
@@ -74,7 +83,10 @@ impl Message {
     pub fn raft(&self) -> Option<&eraftpb::Message> {
         match &self.payload {
             MessagePayload::Raft(message) => Some(message),
-            MessagePayload::Tombstone(_) | MessagePayload::Merged(_) => None,
+            MessagePayload::Tombstone(_)
+            | MessagePayload::Merged(_)
+            | MessagePayload::CheckStalePeer
+            | MessagePayload::CheckStalePeerResponse(_) => None,
         }
     }
 

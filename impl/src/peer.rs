@@ -24,6 +24,7 @@ use crate::read::ReadRequest;
 use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
 use crate::size::Size;
 use crate::snapshot::{SnapshotBody, Staged};
+use crate::stale::StaleCheck;
 use crate::step::{Failure, Step};
 use crate::unsound;
 
@@ -46,6 +47,8 @@ pub(crate) struct Peer {
     pub(crate) asker: Option<Member>,
     /// Of one that leads by force, or asks to: the stores that it takes for gone.
     pub(crate) failed_stores: BTreeSet<StoreId>,
+    /// Whom it asks whether it is a member still, if a tombstone named others than it knows.
+    pub(crate) stale_check: Option<StaleCheck>,
     pub(crate) config: Config,
     /// What of both is on disk.
     pub(crate) written: (HardState, ApplyState),
@@ -80,6 +83,7 @@ impl Peer {
             size: Size::default(),
             asker: None,
             failed_stores: BTreeSet::new(),
+            stale_check: None,
             config: *config,
             written,
         })
@@ -360,6 +364,11 @@ impl Peer {
 
     /// A raft message as it leaves for `to`.
     pub(crate) fn addressed(&self, to: Member, message: eraftpb::Message) -> Message {
+        self.addressed_as(to, MessagePayload::Raft(Box::new(message)))
+    }
+
+    /// Anything as it leaves for `to`.
+    pub(crate) fn addressed_as(&self, to: Member, payload: MessagePayload) -> Message {
         let region = self.storage().region();
         Message {
             region: self.region,
@@ -367,7 +376,7 @@ impl Peer {
             to,
             epoch: region.epoch,
             range: region.range(),
-            payload: MessagePayload::Raft(Box::new(message)),
+            payload,
         }
     }
 }

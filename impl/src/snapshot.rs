@@ -145,6 +145,7 @@ impl Peer {
         storage.record.merge = None;
         storage.record.log_since = Some(body.region.epoch);
         storage.record.over_tombstone = false;
+        storage.record.created_by = None;
         storage.record.region = body.region;
         storage.log = Log::new(position, Vec::new());
         storage.applied = position.index;

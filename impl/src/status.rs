@@ -6,13 +6,14 @@ use raft::StateRole;
 use raft::eraftpb::Entry;
 
 use crate::command::Payload;
-use crate::engine::{Engine, PeerState, Position};
+use crate::engine::{Creator, Engine, PeerState, Position};
 use crate::guard::Guards;
 use crate::merge::MergeState;
 use crate::peer::Peer;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 use crate::size::Size;
 use crate::snapshot::SnapshotBody;
+use crate::stale::StaleCheck;
 use crate::store::{Resident, Slot, Store};
 
 /// A live peer, to look at.
@@ -46,6 +47,16 @@ impl<'a> PeerStatus<'a> {
     /// Of an uninitialised peer: a tombstone stood in its place.
     pub fn over_tombstone(&self) -> bool {
         self.0.storage().record.over_tombstone
+    }
+
+    /// Of an uninitialised peer: by whose message it is there.
+    pub fn created_by(&self) -> Option<Creator> {
+        self.0.storage().record.created_by
+    }
+
+    /// The members of a newer configuration, if a tombstone named them.
+    pub fn stale_check(&self) -> Option<&'a StaleCheck> {
+        self.0.stale_check.as_ref()
     }
 
     /// The peer as it names itself.
@@ -208,6 +219,8 @@ pub struct Mark {
     parked: usize,
     told_merged: bool,
     range_pending: bool,
+    /// It only rises.
+    stale_check: u64,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -274,5 +287,6 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         parked: 0,
         told_merged: false,
         range_pending: false,
+        stale_check: peer.stale_check.as_ref().map_or(0, |check| check.conf_ver),
     }
 }

@@ -258,6 +258,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
                 self.live(region)?.report_snapshot(to, arrived, step)
             }
             Input::Campaign { region } => self.live(region)?.campaign(step),
+            Input::CheckStalePeer { region } => self.live(region)?.check_stale(step),
+            Input::ValidatePeer { region, known } => self.validate_peer(region, known, step),
             Input::Propose { region, command, epoch } => {
                 let (command, beside) = self.look_beside(region, command, step.guards);
                 self.live(region)?.propose(command, epoch, beside, step)

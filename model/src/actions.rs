@@ -1,11 +1,12 @@
 //! Which actions a state offers within its scope, and what they cost.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, OperatorStep, Order,
-    Outcome, Outgoing, Peer, PeerState, RegionId, Returned, Role, Scope, SplitKeys, StoreId, StoreState,
-    StoreStatus,
+    Action, Answer, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness,
+    OperatorStep, Order, Outcome, Outgoing, Peer, PeerState, RegionId, Returned, Role, Scope, SplitKeys,
+    StoreId, StoreState, StoreStatus,
 };
 
+use crate::rules;
 use crate::seen::Seen;
 
 /// The budget that an action draws on.
@@ -30,6 +31,7 @@ enum Cost {
     Timeout,
     Push,
     PdRestart,
+    StaleCheck,
 }
 
 fn cost(action: &Action) -> Cost {
@@ -39,11 +41,14 @@ fn cost(action: &Action) -> Cost {
         Action::Destroy { .. } => Cost::Destroy,
         Action::Vote { answer, .. }
         | Action::Replicate { answer, .. }
+        | Action::Heartbeat { answer, .. }
         | Action::RegionHeartbeat { answer, .. } => match answer {
             Answer::Given => Cost::Nothing,
             Answer::Lost => Cost::Lost,
             Answer::Held => Cost::Late,
         },
+        Action::CheckStalePeer { answer: Answer::Held, .. } => Cost::Late,
+        Action::CheckStalePeer { .. } => Cost::StaleCheck,
         Action::Hold { .. } => Cost::Late,
         Action::Propose { command, .. } => match command {
             Command::Put { .. } | Command::Delete { .. } => Cost::Write,
@@ -105,6 +110,7 @@ fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> 
         Cost::Timeout => &mut budgets.timeouts,
         Cost::Push => &mut budgets.pushes,
         Cost::PdRestart => &mut budgets.pd_restarts,
+        Cost::StaleCheck => &mut budgets.stale_checks,
     })
 }
 
@@ -157,6 +163,7 @@ fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         timeouts: all.timeouts.saturating_sub(spent.timeouts),
         pushes: all.pushes.saturating_sub(spent.pushes),
         pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
+        stale_checks: all.stale_checks.saturating_sub(spent.stale_checks),
     }
 }
 
@@ -327,9 +334,32 @@ impl Offer<'_> {
             }
             Role::Follower => {}
         }
+        if peer.role != Role::Leader && self.left.stale_checks > 0 {
+            self.stale_checks(store, region, peer);
+        }
         let may_campaign = self.scope.campaigners.is_empty() || self.scope.campaigners.contains(&store);
         if peer.role != Role::Leader && self.left.elections > 0 && may_campaign {
             self.actions.push(Action::Campaign { region, store });
+        }
+    }
+
+    /// Whoever does not lead may have heard of no leader for long. A question whose answer is
+    /// lost was not asked.
+    fn stale_checks(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
+        let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
+        let driver = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
+        for asks in members.chain(driver) {
+            let answers = self.answers().filter(|answer| *answer != Answer::Lost);
+            let check = |answer| Action::CheckStalePeer { region, store, asks, answer };
+            self.actions.extend(answers.map(check));
+        }
+    }
+
+    /// A heartbeat to a follower that is there. Its answer matters to a read alone.
+    fn heartbeat(&mut self, region: RegionId, leader: StoreId, follower: StoreId, reads: bool) {
+        let lost = (reads && self.left.lost > 0).then_some(Answer::Lost);
+        for answer in [Answer::Given].into_iter().chain(lost) {
+            self.actions.push(Action::Heartbeat { region, leader, follower, answer });
         }
     }
 
@@ -346,20 +376,19 @@ impl Offer<'_> {
                     });
                 }
             }
+            let (from, to) = (store, member.store);
+            let there = self
+                .seen
+                .peer(to, region)
+                .is_some_and(|peer| peer.state != PeerState::Tombstone && peer.id == member.id);
+            if there && self.scope.heartbeats {
+                self.heartbeat(region, from, to, peer.read.is_some());
+            }
             if self.left.late > 0 {
-                self.actions.push(Action::Hold {
-                    region,
-                    from: store,
-                    to: member.store,
-                    message: Outgoing::Append,
-                });
-                // To one that is there an append says as much.
-                let (from, to) = (store, member.store);
-                let there = self
-                    .seen
-                    .peer(to, region)
-                    .is_some_and(|peer| peer.state != PeerState::Tombstone && peer.id == member.id);
-                if !there {
+                self.actions.push(Action::Hold { region, from, to, message: Outgoing::Append });
+                // To one that is there it says other things than an append, which are looked at
+                // where a scope asks for them: it brings no entry, and commits what is known to match.
+                if !there || self.scope.heartbeats {
                     self.actions.push(Action::Hold { region, from, to, message: Outgoing::Heartbeat });
                 }
             }

@@ -62,6 +62,12 @@ guards! {
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
     /// Who was removed and does not know is told; else it campaigns for ever (row 18).
     StalePeerTold = "stale_peer_told",
+    /// A peer that hears from no leader asks the others and PD whether it is a member still; else a removed learner keeps its range for ever (tikv#7386, tikv#5852).
+    StalePeerAsks = "stale_peer_asks",
+    /// An uninitialised peer knows who created it, whom it may ask; else it stays for ever behind a merge, of which PD knows nothing (tikv#15919).
+    CreatorRemembered = "creator_remembered",
+    /// What PD knew of a region before a peer was created does not end that peer; else a member is gone that PD has not heard of (TiKV `handle_validate_peer`, by its code).
+    OldViewEndsNoNewPeer = "old_view_ends_no_new_peer",
     /// A leader is not asked to remove or demote itself; else the group is without a leader until an election (row 19).
     LeaderNotRemoved = "leader_not_removed",
     /// A leader that applies its own removal is destroyed, and one that is demoted steps down, at once (row 19).

@@ -16,7 +16,8 @@
 //! And one is assumed who ends merges, by either end, and one who moves leaders
 //! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
 //! recovery again where it would succeed by now. A region that was merged
-//! away is owed nothing but that its last peers are told.
+//! away is owed nothing but that its last peers are told. Whoever was removed and lives
+//! makes itself heard or asks, and is told.
 
 mod driver;
 mod excuse;
@@ -27,8 +28,8 @@ mod recovery;
 mod whole;
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId, Role, StoreId,
-    StoreStatus,
+    Action, Answer, Authority, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId,
+    Role, StoreId, StoreStatus,
 };
 
 use crate::draft::is_live;
@@ -210,27 +211,32 @@ impl Schedule<'_> {
         self.first_done([Action::UnsafeRecover { stores }])
     }
 
-    /// Who is left of a merged region asks, and is told.
+    /// Who is left of a merged region is told.
     fn tell_of_merge(&self) -> Option<Action> {
         let region = self.region;
         let left = self.seen.replicas(region).filter(|(_, peer)| is_live(peer) && peer.merged_into.is_none());
-        left.into_iter().find_map(|(store, peer)| match peer.role {
-            Role::Leader => self.rounds(store, peer),
-            Role::Candidate => self.votes(store, peer),
-            Role::Follower => self.first_done([Action::Campaign { region, store }]),
-        })
+        left.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
-    /// A voter that was removed and does not know makes itself heard, as leader
-    /// or as candidate, and is told.
+    /// Who was removed and does not know is told.
     fn remind(&self, leader: &Peer) -> Option<Action> {
-        let region = self.region;
         let told = strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.model, *store));
-        told.into_iter().find_map(|(store, peer)| match peer.role {
-            Role::Leader => self.rounds(store, peer),
+        told.into_iter().find_map(|(store, peer)| self.ask(store, peer))
+    }
+
+    /// A voter makes itself heard, as leader or as candidate. Whoever does not lead asks the
+    /// members that it knows, and PD, whether it is one still.
+    fn ask(&self, store: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
+        let heard = match peer.role {
+            Role::Leader => return self.rounds(store, peer),
             Role::Candidate => self.votes(store, peer),
             Role::Follower => self.first_done([Action::Campaign { region, store }]),
-        })
+        };
+        let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
+        let asked = members.chain(self.placed.then_some(Authority::PlacementDriver));
+        let check = |asks| Action::CheckStalePeer { region, store, asks, answer: Answer::Given };
+        heard.or_else(|| self.first_done(asked.map(check)))
     }
 
     /// Clients do not wait for a transfer of leadership: before the heir is
@@ -362,14 +368,28 @@ fn hangs(model: &Rollcall, store: StoreId) -> bool {
     model.scope().hung.contains(&store)
 }
 
-/// Initialised voters that the region does not list any more.
+/// Who lives and is not listed by the region any more: voters, learners, and peers that were
+/// never initialised.
 fn strangers<'a>(seen: Seen<'a>, region: &'a Region) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
     seen.replicas_of(region.id).filter(|(_, peer)| {
-        peer.is_initialised()
-            && peer.region.is_voter(peer.id)
-            && region.member(peer.id).is_none()
-            && peer.region.epoch.is_stale_against(&region.epoch)
+        is_live(peer) && region.member(peer.id).is_none() && peer.region.epoch.is_stale_against(&region.epoch)
     })
+}
+
+/// Whether nobody can tell the peer on `store` that it was removed: there is no PD, and of those
+/// whom it knows nobody is a member, nor gone with a newer region than its own. One that was
+/// never initialised is told by a tombstone only of its end, and not whom to ask.
+fn has_nobody_to_ask(model: &Rollcall, seen: Seen<'_>, region: &Region, store: StoreId, peer: &Peer) -> bool {
+    let knows_better = |member: &Member| {
+        seen.peer(member.store, region.id).is_some_and(|asked| match asked.state {
+            PeerState::Tombstone => {
+                let asks_on = peer.is_initialised() || asked.region.member_on(store).is_none();
+                asks_on && peer.region.epoch.is_stale_against(&asked.region.epoch)
+            }
+            _ => region.member(asked.id).is_some(),
+        })
+    };
+    model.scope().max_replicas == 0 && !rules::known_to(peer).any(knows_better)
 }
 
 /// Whether a tombstone lists this member, or a newer one on its store.

@@ -1,6 +1,6 @@
 //! The kinds of action that reports count, held messages by what they say.
 
-use rollcall_traces::{Action, Answer, Cluster, Command, Message, Outgoing};
+use rollcall_traces::{Action, Answer, Authority, Cluster, Command, Message, Outgoing};
 
 use crate::seen::Seen;
 
@@ -18,6 +18,8 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
             unreachable!("who may hold a message has no part in a transfer's question")
         }
         Message::Removed { .. } => "late removed",
+        Message::CheckStalePeer => unreachable!("a question is never held apart from its answer"),
+        Message::CheckStalePeerResponse { .. } => "late check stale peer response",
         Message::Merged { .. } => "late merged",
         Message::SplitAnswer { .. } => "late ids for a split",
         Message::Order(_) => "late order",
@@ -34,6 +36,11 @@ pub const ACTION_KINDS: &[&str] = &[
     "replicate",
     "replicate, answer lost",
     "replicate, answer held",
+    "heartbeat",
+    "check stale peer",
+    "check stale peer, answer held",
+    "validate peer",
+    "validate peer, answer held",
     "apply snapshot",
     "apply",
     "put",
@@ -69,6 +76,7 @@ pub const ACTION_KINDS: &[&str] = &[
     "late snapshot",
     "late timeout now",
     "late removed",
+    "late check stale peer response",
     "late merged",
     "late ids for a split",
     "region heartbeat",
@@ -109,6 +117,15 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::Replicate { answer: Answer::Given, .. } => "replicate",
         Action::Replicate { answer: Answer::Lost, .. } => "replicate, answer lost",
         Action::Replicate { answer: Answer::Held, .. } => "replicate, answer held",
+        Action::Heartbeat { .. } => "heartbeat",
+        Action::CheckStalePeer { asks: Authority::Member(_), answer, .. } => match answer {
+            Answer::Given | Answer::Lost => "check stale peer",
+            Answer::Held => "check stale peer, answer held",
+        },
+        Action::CheckStalePeer { asks: Authority::PlacementDriver, answer, .. } => match answer {
+            Answer::Given | Answer::Lost => "validate peer",
+            Answer::Held => "validate peer, answer held",
+        },
         Action::ApplySnapshot { .. } => "apply snapshot",
         Action::Apply { .. } => "apply",
         Action::Propose { command, .. } => match command {

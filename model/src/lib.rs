@@ -37,7 +37,7 @@ pub use kinds::ACTION_KINDS;
 pub use model::{EXPLORED, FIRST, ModelSubject, Offered, Rollcall, first_peer};
 pub use reach::Reach;
 pub use seen::Seen;
-pub use sending::may_send;
+pub use sending::{may_ask, may_send};
 pub use settle::next_to_settle;
 pub use state::{STORES, State};
 pub use tried::{LookedAt, Tried};

@@ -3,8 +3,8 @@
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch, Key, Outgoing,
-    Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
+    Action, AdminOperator, Answer, Authority, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch,
+    Key, Outgoing, Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::actions::Section;
@@ -40,12 +40,15 @@ impl Group {
         match *action {
             Action::Vote { voter: to, .. }
             | Action::Replicate { follower: to, .. }
+            | Action::Heartbeat { follower: to, .. }
+            | Action::CheckStalePeer { asks: Authority::Member(to), .. }
             | Action::Propose { command: Command::TransferLeader { to }, .. } => Self::To(to),
             Action::Hold { from, message: Outgoing::RegionReport, .. } => Self::Hears(from),
             Action::Hold { to, .. } => Self::To(to),
             Action::AskSplit { .. } => Self::Asks,
             Action::TombstonePeer { store, .. } => Self::Disk(store),
             Action::StoreHeartbeat { store }
+            | Action::CheckStalePeer { store, asks: Authority::PlacementDriver, .. }
             | Action::AddStore { store }
             | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
             Action::AddOperator { region, .. }
@@ -80,6 +83,10 @@ fn of_store(scope: &Scope, seen: Seen<'_>, store: StoreId, stores: &[StoreId], a
         actions.push(Action::TransferTimeout { region, store });
         for key in &scope.keys {
             actions.push(Action::Read { region, store, key: key.clone() });
+        }
+        if scope.max_replicas > 0 {
+            let (asks, answer) = (Authority::PlacementDriver, Answer::Given);
+            actions.push(Action::CheckStalePeer { region, store, asks, answer });
         }
         pairs(scope, region, store, stores, actions);
         propositions(scope, seen, region, store, actions);
@@ -173,6 +180,10 @@ fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], act
                 actions.push(Action::Replicate { region, leader: from, follower: to, entries, answer });
             }
         }
+        let (leader, answer) = (from, Answer::Given);
+        actions.push(Action::Heartbeat { region, leader, follower: to, answer });
+        let (store, asks) = (from, Authority::Member(to));
+        actions.push(Action::CheckStalePeer { region, store, asks, answer });
         for message in [Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest] {
             actions.push(Action::Hold { region, from, to, message });
         }

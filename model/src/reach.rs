@@ -52,6 +52,20 @@ fn some_child(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) 
     some(seen, |store, peer| !seen.is_founded(peer.region.id) && is(store, peer))
 }
 
+/// Any live peer for which `is` holds that its region's leader does not list.
+fn some_stray(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+    let leads = |peer: &rollcall_traces::Peer| peer.role == Role::Leader;
+    some(seen, |store, peer| {
+        let leaders = || seen.replicas(peer.region.id).filter(|(_, leader)| leads(leader));
+        peer.state != PeerState::Tombstone
+            && is(store, peer)
+            && leaders().any(|(_, leader)| {
+                leader.region.member(peer.id).is_none()
+                    && peer.region.epoch.is_stale_against(&leader.region.epoch)
+            })
+    })
+}
+
 /// How many initialised regions a store has at most.
 fn most_regions(seen: Seen<'_>) -> usize {
     seen.stores().map(|(store, _)| seen.ranges(store).count()).max().unwrap_or(0)
@@ -548,6 +562,58 @@ reaches! {
     MergeBesideAMove = "a merge while a peer is being moved":
         |seen| some(seen, |_, peer| peer.state == PeerState::Merging)
             && seen.pd().operators.values().any(|operator| !operator.purpose.is_admin()),
+    /// A learner lives that its region's leader does not list any more.
+    LearnerStrays = "a learner that was removed and does not know":
+        |seen| some_stray(seen, |_, peer| peer.is_initialised() && !peer.region.is_voter(peer.id)),
+    /// A child's peer lives that its leader does not list any more.
+    ChildStrays = "a child's peer that was removed and does not know":
+        |seen| some_stray(seen, |_, peer| peer.is_initialised() && !seen.is_founded(peer.region.id)),
+    /// A peer that was never initialised lives, and its region's leader does not list it.
+    UninitialisedStrays = "an uninitialised peer that was removed and does not know":
+        |seen| some_stray(seen, |_, peer| peer.state == PeerState::Uninitialised),
+    /// A learner ended that had not applied its removal.
+    LearnerEndedByWord = "a learner that ended by the word of another":
+        |seen| some(seen, |_, peer| {
+            peer.state == PeerState::Tombstone && peer.merged_into.is_none()
+                && peer.region.epoch.conf_ver > 0
+                && peer.region.member(peer.id).is_some_and(|known| known.role == MemberRole::Learner)
+        }),
+    /// A peer ended that was never initialised.
+    UninitialisedEnded = "an uninitialised peer that ended":
+        |seen| some(seen, |_, peer| {
+            peer.state == PeerState::Tombstone && peer.region.epoch == rollcall_traces::Epoch::default()
+        }),
+    /// One that was never initialised lives, and its region was merged away elsewhere.
+    UninitialisedBehindAMerge = "an uninitialised peer of a region that was merged away":
+        |seen| seen.regions().any(|region| {
+            seen.replicas(region).any(|(_, peer)| peer.is_merged_away())
+                && seen.replicas(region).any(|(_, peer)| peer.state == PeerState::Uninitialised)
+        }),
+    /// A tombstone has named members to a peer that asked.
+    MembersNamed = "a peer that was told whom to ask":
+        |seen| some(seen, |_, peer| peer.stale_check.is_some()),
+    /// A child's leader lists a peer on a store where a peer that was removed has its range.
+    ChildBesideAStray = "a child's member where a removed peer has its range":
+        |seen| some_child(seen, |_, leader| {
+            leader.role == Role::Leader && leader.region.peers.iter().any(|member| {
+                let on_it = |store, region| store == member.store && region != leader.region.id;
+                some_stray(seen, |store, peer| on_it(store, peer.region.id) && peer.region.overlaps(&leader.region))
+            })
+        }),
+    /// A follower follows a leader of which it has no entry, and for which it did not vote.
+    FollowsWithoutEntry = "a follower that a heartbeat alone made one":
+        |seen| some(seen, |_, peer| {
+            peer.role == Role::Follower && peer.leader != 0 && peer.leader != peer.vote
+                && peer.log.last_term() < peer.term
+        }),
+    /// A heartbeat is under way that commits something.
+    CommitByHeartbeat = "a heartbeat under way whose receiver knows less to be committed":
+        |seen| seen.held().iter().any(|held| match held.message {
+            Message::Heartbeat { commit } => {
+                seen.peer(held.to.store, held.region).is_some_and(|peer| peer.commit < commit)
+            }
+            _ => false,
+        }),
     /// A child is asked for a value and may answer.
     ReadOfChild = "a read of a child ready to be answered":
         |seen| some_child(seen, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),

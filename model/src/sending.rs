@@ -10,6 +10,7 @@
 use rollcall_traces::{Entry, Held, LogPosition, Message, Peer, PeerState, StoreId};
 
 use crate::draft::{member_of_own_region, snapshot_of};
+use crate::rules;
 
 /// Whether `peer` on `store` may send `held` now; `Err` says what forbids it.
 ///
@@ -70,12 +71,30 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         | Message::TransferQuestion
         | Message::TransferAnswer { .. }
         | Message::Removed { .. }
+        | Message::CheckStalePeer
+        | Message::CheckStalePeerResponse { .. }
         | Message::Merged { .. } => Err("nothing was asked".into()),
         Message::SplitAnswer { .. } | Message::Order(_) => {
             Err("the placement driver says it, no peer".into())
         }
         Message::RegionReport { .. } => Err("it is said to the placement driver, and to no peer".into()),
     }
+}
+
+/// Whether `peer` on `store`, which has heard from nobody for long, may ask so whether it is
+/// a member still.
+///
+/// # Errors
+/// The first field that the peer would not write, in words.
+pub fn may_ask(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
+    let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
+    demand(held.message == Message::CheckStalePeer, "it is more than a question")?;
+    demand(peer.state != PeerState::Tombstone && peer.leading.is_none(), "its sender need not ask")?;
+    demand(held.from == member_of_own_region(peer, store), "its sender is another member")?;
+    demand(held.term == 0, "raft says it")?;
+    demand(held.epoch == peer.region.epoch, &format!("its sender has epoch {}", peer.region.epoch))?;
+    demand(held.range == peer.region.range(), "its sender has another range")?;
+    demand(rules::known_to(peer).any(|known| *known == held.to), "its sender knows no such other member")
 }
 
 fn has(peer: &Peer, previous: u64, entries: &[Entry]) -> bool {

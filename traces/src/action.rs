@@ -48,6 +48,31 @@ pub enum Action {
         /// What becomes of the answer.
         answer: Answer,
     },
+    /// A leader's heartbeat reaches a follower and brings no entry: it makes the
+    /// receiver follow, and tells it how much of what it has is committed. A rejected
+    /// probe of raft-rs does the first and not the second.
+    Heartbeat {
+        /// The region.
+        region: RegionId,
+        /// The store of the leader.
+        leader: StoreId,
+        /// The store of the follower.
+        follower: StoreId,
+        /// What becomes of the answer.
+        answer: Answer,
+    },
+    /// A peer that has heard from no leader for long asks whether it is a member still
+    /// (TiKV `check_stale_state`); who knows that it is none says so, and it ends.
+    CheckStalePeer {
+        /// The region.
+        region: RegionId,
+        /// The store of the peer that asks.
+        store: StoreId,
+        /// Whom it asks.
+        asks: Authority,
+        /// What becomes of the answer.
+        answer: Answer,
+    },
     /// A received snapshot becomes the peer's state.
     ApplySnapshot {
         /// The region.
@@ -286,7 +311,11 @@ impl Action {
             Action::TimeoutNow { leader, .. } => vec![*leader],
             Action::UnsafeRecover { stores } => stores.clone(),
             Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
-            Action::Replicate { leader, follower, .. } => vec![*leader, *follower],
+            Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
+                vec![*leader, *follower]
+            }
+            Action::CheckStalePeer { store, asks: Authority::Member(asked), .. } => vec![*store, *asked],
+            Action::CheckStalePeer { store, asks: Authority::PlacementDriver, .. } => vec![*store],
             Action::Hold { from, message: Outgoing::RegionReport, .. } => vec![*from],
             Action::Hold { from, to, .. } => vec![*from, *to],
             Action::AddOperator { operator, .. } => operator.store().into_iter().collect(),
@@ -350,6 +379,16 @@ pub enum Answer {
     Lost,
     /// It stays under way, and may arrive late.
     Held,
+}
+
+/// Whom a peer asks whether it is a member still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// Another member, on that store (TiKV `MsgCheckStalePeer`).
+    Member(StoreId),
+    /// The placement driver (TiKV `PdTask::ValidatePeer`).
+    PlacementDriver,
 }
 
 /// How far one round brings a follower's log.

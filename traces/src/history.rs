@@ -417,9 +417,9 @@ impl<'a> Creator<'a> {
     fn of(action: &Action, before: &'a impl Cluster) -> Option<Self> {
         let (region, sender) = match *action {
             Action::Vote { region, candidate, .. } => (region, candidate),
-            Action::Replicate { region, leader, .. } | Action::TimeoutNow { region, leader } => {
-                (region, leader)
-            }
+            Action::Replicate { region, leader, .. }
+            | Action::Heartbeat { region, leader, .. }
+            | Action::TimeoutNow { region, leader } => (region, leader),
             Action::Late { slot } => return Some(Creator::Held(before.held().get(slot)?.epoch)),
             _ => return None,
         };

@@ -30,7 +30,7 @@ mod touched;
 mod view;
 mod words;
 
-pub use action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
+pub use action::{Action, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, Sides};
@@ -65,6 +65,6 @@ pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};
 pub use touched::Touched;
 pub use view::{
-    Campaign, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState, RangeEntry, Read,
-    Role, Snapshot, Store, StoreStatus, Transfer, View,
+    Campaign, Creator, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState,
+    RangeEntry, Read, Role, Snapshot, StaleCheck, Store, StoreStatus, Transfer, View,
 };

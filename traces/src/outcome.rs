@@ -165,6 +165,8 @@ pub enum Reason {
     SenderRemoved,
     /// The tombstone on the store still lists this peer, or a newer one.
     Tombstone,
+    /// Who was asked does not know that the asking peer is no member any more.
+    StillMember,
     /// The store has a newer peer of this region.
     StalePeerId,
     /// The store has no peer, and this message may not create one.
@@ -355,6 +357,7 @@ impl Reason {
         Reason::StaleEpoch,
         Reason::SenderRemoved,
         Reason::Tombstone,
+        Reason::StillMember,
         Reason::StalePeerId,
         Reason::NotInitialMessage,
         Reason::RangeOverlap,

@@ -15,7 +15,7 @@ use crate::action::{Command, Derive};
 use crate::outcome::Outcome;
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::scope::Scope;
-use crate::view::{Entry, Held, LogPosition, PeerState, Role};
+use crate::view::{Creator, Entry, Held, LogPosition, PeerState, Role};
 
 mod book;
 
@@ -150,8 +150,7 @@ pub enum Happening {
         derive: Derive,
     },
     /// A peer that heard nothing for long asks the members that it knows whether
-    /// it is still one of them (TiKV `check_stale_peer`). The question is an
-    /// answer that acknowledges nothing.
+    /// it is still one of them (TiKV `bcast_check_stale_peer_message`).
     AskMembers {
         /// The region.
         region: RegionId,
@@ -321,6 +320,9 @@ pub struct PeerFacts {
     /// Whether a message made it where a tombstone was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub over_tombstone: bool,
+    /// Of an uninitialised peer: who sent the message that created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Creator>,
     /// What it is in its term.
     pub role: Role,
     /// Its term.

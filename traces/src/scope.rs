@@ -89,6 +89,9 @@ pub struct Scope {
     /// was written. Of one region that does not divide, for a store has one disk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsynced_commits: bool,
+    /// Whether leaders send heartbeats to followers that are there, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heartbeats: bool,
     /// How often each thing may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
@@ -166,6 +169,9 @@ pub struct Budgets {
     pub pushes: u8,
     /// Ends of the placement driver's process.
     pub pd_restarts: u8,
+    /// How often a peer that asks whether it is a member still learns something.
+    #[serde(skip_serializing_if = "is_none")]
+    pub stale_checks: u8,
 }
 
 impl Budgets {

@@ -5,7 +5,7 @@
 //! an action looks there and nowhere else. An entry that splits a region or
 //! commits a merge reaches other regions on the same store.
 
-use crate::action::{Action, Command, Outgoing};
+use crate::action::{Action, Authority, Command, Outgoing};
 use crate::cluster::Cluster;
 use crate::region::{RegionId, StoreId};
 
@@ -61,8 +61,15 @@ impl Action {
         match *self {
             Action::UnsafeRecover { ref stores } => Touched::but(before, stores),
             Action::Vote { region, candidate, voter, .. } => Touched::two(region, candidate, Some(voter)),
-            Action::Replicate { region, leader, follower, .. } => {
+            Action::Replicate { region, leader, follower, .. }
+            | Action::Heartbeat { region, leader, follower, .. } => {
                 Touched::two(region, leader, Some(follower))
+            }
+            Action::CheckStalePeer { region, store, asks: Authority::Member(asked), .. } => {
+                Touched::two(region, store, Some(asked))
+            }
+            Action::CheckStalePeer { region, store, asks: Authority::PlacementDriver, .. } => {
+                Touched::one(region, store)
             }
             Action::TimeoutNow { region, leader } => {
                 let target = before.peer(leader, region).and_then(|peer| {

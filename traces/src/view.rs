@@ -112,6 +112,13 @@ pub struct Peer {
     /// its own store knew; of a live peer by what another store said, volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<Region>,
+    /// Of an uninitialised peer: by whose message it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Creator>,
+    /// Whom it asks whether it is a member still, if a tombstone told it of members that
+    /// it does not know itself. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_check: Option<StaleCheck>,
     /// From which epoch on it has followed its region entry by entry: that of its
     /// last snapshot, or every one of them. What it left before it never saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,6 +162,8 @@ impl Peer {
             region,
             merge: None,
             merged_into: None,
+            created_by: None,
+            stale_check: None,
             log_since: None,
             snapshot: None,
             campaign: None,
@@ -179,6 +188,26 @@ impl Peer {
     pub fn is_merged_away(&self) -> bool {
         self.state == PeerState::Tombstone && self.merged_into.is_some()
     }
+}
+
+/// Who sent the message that created a peer (TiKV `create_by_peer`), and knew that it is a
+/// member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Creator {
+    /// The sender.
+    pub member: Member,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+}
+
+/// The members of a newer configuration, as a tombstone named them (TiKV
+/// `check_stale_conf_ver`, `check_stale_peers`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StaleCheck {
+    /// That configuration's.
+    pub conf_ver: u64,
+    /// Its members.
+    pub peers: Vec<Member>,
 }
 
 /// What a merging region waits for (kvproto `MergeState`).
@@ -435,6 +464,14 @@ impl Held {
         Self { region, from, to, term, epoch, range: KeyRange::default(), message }
     }
 
+    /// What the placement driver knows of a region, as it reaches a peer that is no member
+    /// of it any more: to itself, as the peer's own store passes it on (TiKV
+    /// `send_destroy_peer_message`).
+    pub fn removed(peer: Member, known: Region) -> Self {
+        let (id, epoch) = (known.id, known.epoch);
+        Self::of_driver(id, peer, peer, 0, epoch, Message::Removed { region: known })
+    }
+
     /// Whether the placement driver sent it.
     pub fn is_from_driver(&self) -> bool {
         matches!(self.message, Message::SplitAnswer { .. } | Message::Order(_))
@@ -522,6 +559,14 @@ pub enum Message {
     Removed {
         /// The region as the teller knows it.
         region: Region,
+    },
+    /// A peer asks whether it is a member still. It is its store that asks, of term 0.
+    CheckStalePeer,
+    /// The one that was asked is gone, and knows of the asking peer nothing but that it was
+    /// a member: these may know more.
+    CheckStalePeerResponse {
+        /// The members of the region as the tombstone has it.
+        peers: Vec<Member>,
     },
     /// The receiver's region was taken in by another. A store says so, of term 0.
     Merged {

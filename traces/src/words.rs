@@ -5,7 +5,9 @@ mod driver;
 
 use std::fmt;
 
-use crate::action::{Action, Answer, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
+use crate::action::{
+    Action, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing,
+};
 use crate::face::Claim;
 use crate::outcome::{Outcome, Reason, Returned};
 use crate::region::{KeyRange, Member, MemberRole, Region};
@@ -20,6 +22,12 @@ impl fmt::Display for Action {
             }
             Action::Replicate { region, leader, follower, entries, answer } => {
                 write!(f, "Replicate region {region}: store {leader} -> store {follower} ({entries}){answer}")
+            }
+            Action::Heartbeat { region, leader, follower, answer } => {
+                write!(f, "Heartbeat region {region}: store {leader} -> store {follower}{answer}")
+            }
+            Action::CheckStalePeer { region, store, asks, answer } => {
+                write!(f, "CheckStalePeer region {region}: store {store} asks {asks}{answer}")
             }
             Action::ApplySnapshot { region, store } => {
                 write!(f, "ApplySnapshot region {region}: store {store}")
@@ -107,6 +115,15 @@ impl fmt::Display for Answer {
             Answer::Lost => ", answer lost",
             Answer::Held => ", answer held",
         })
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Authority::Member(store) => write!(f, "store {store}"),
+            Authority::PlacementDriver => f.write_str("the placement driver"),
+        }
     }
 }
 
@@ -328,6 +345,10 @@ impl fmt::Display for Message {
             Message::RegionReport { region, .. } => write!(f, "report of {region}"),
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
             Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),
+            Message::CheckStalePeer => f.write_str("question whether it is a member still"),
+            Message::CheckStalePeerResponse { peers } => {
+                write!(f, "word to ask the members {{{}}}", joined(peers, " "))
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //! after it, as the answer to what it took, or by the placement driver that was
 //! asked.
 
-use rollcall_model::{State, may_send};
-use rollcall_traces::{Cluster, Event, Happening, Held, Message, Peer, Sent};
+use rollcall_model::{State, may_ask, may_send};
+use rollcall_traces::{Cluster, Event, Happening, Held, Message, Sent};
 
 use super::{Acceptor, Fault};
 
@@ -36,7 +36,7 @@ impl Acceptor {
                 let seen = self.model.seen(state);
                 match seen.peer(message.from.store, message.region) {
                     _ if message.is_from_driver() => self.may_allot(event, state, message),
-                    Some(peer) if asks => may_ask(peer, message),
+                    Some(peer) if asks => may_ask(peer, message.from.store, message),
                     _ if is_answer => Err("nothing was asked".to_string()),
                     Some(peer) => may_send(peer, message.from.store, message),
                     None => Err("its sender is not there".into()),
@@ -88,14 +88,4 @@ impl Acceptor {
         }
         Ok(())
     }
-}
-
-/// Whether the peer may ask another member so: with its own term, epoch and
-/// range, and without acknowledging anything.
-fn may_ask(peer: &Peer, held: &Held) -> Result<(), String> {
-    if held.message != (Message::AppendAnswer { index: 0 }) {
-        return Err("it is more than a question".into());
-    }
-    let index = peer.log.last_index();
-    may_send(peer, held.from.store, &Held { message: Message::AppendAnswer { index }, ..held.clone() })
 }

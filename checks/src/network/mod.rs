@@ -254,7 +254,10 @@ impl Network {
                     let reply = Input::SplitAnswer { region, epoch, children, derive };
                     sent.push(self.send(held, Parcel::Ids { to: to.store, region, reply }));
                 }
-                Output::Value { .. } | Output::Snap { .. } | Output::Destroyed { .. } => {}
+                Output::Value { .. }
+                | Output::Snap { .. }
+                | Output::ValidatePeer { .. }
+                | Output::Destroyed { .. } => {}
             }
         }
         let (place, regions) = match told {

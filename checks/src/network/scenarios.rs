@@ -173,6 +173,7 @@ impl Scenario {
             crashers: Vec::new(),
             hung: Vec::new(),
             unsynced_commits: false,
+            heartbeats: false,
             budgets: Budgets::default(),
         }
     }

@@ -2,14 +2,11 @@
 //! sends to it, and its range stays taken on its store. Found by a run in which
 //! such a range kept a split-off region from a new peer for ever.
 //!
-//! TiKV's remedy: a peer that hears no leader for long asks the members that it
-//! knows whether it is still one of them (`bcast_check_stale_peer_message`).
-//! The question says nothing; a store that knows better answers as it answers
-//! any message of a removed peer. Here the question is an empty answer to a
-//! heartbeat. Voters need none of this: they campaign.
+//! A peer that hears from nobody for long asks whom it knows whether it is a member still
+//! (TiKV `bcast_check_stale_peer_message`). Voters need none of this: they campaign. There is
+//! no placement driver here that could be asked.
 
-use rollcall_impl::eraftpb::{self, MessageType};
-use rollcall_impl::{Message, MessagePayload, Output, StateRole};
+use rollcall_impl::{Input, Output, StateRole};
 use rollcall_traces::{Happening, RegionId};
 
 use super::{CLOCK, Network, Told};
@@ -32,24 +29,10 @@ impl Network {
             if votes || self.now < last + SILENCE {
                 continue;
             }
-            let known = peer.region();
-            let others = known.peers.iter().filter(|member| member.id != peer.id());
-            let questions = others.map(|to| {
-                let mut raft = eraftpb::Message::default();
-                raft.set_msg_type(MessageType::MsgHeartbeatResponse);
-                (raft.from, raft.to, raft.term) = (peer.id(), to.id, peer.term());
-                Output::Message(Message {
-                    region,
-                    from: peer.member(),
-                    to: *to,
-                    epoch: known.epoch,
-                    range: known.range(),
-                    payload: MessagePayload::Raft(Box::new(raft)),
-                })
-            });
-            let questions: Vec<_> = questions.collect();
+            // One with a snapshot in hand has heard enough.
+            let questions = self.step(at, Input::CheckStalePeer { region }).unwrap_or_default();
             self.heard(at, region);
-            if !questions.is_empty() {
+            if questions.iter().any(|output| matches!(output, Output::Message(_))) {
                 let store = self.nodes[at].id;
                 self.happened(Told::Peer(at, region), Happening::AskMembers { region, store }, questions);
             }

@@ -91,6 +91,7 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && same_region(tombstone.region, &peer.region)
         && same_optional(tombstone.merged_into, peer.merged_into.as_ref())
         && (&peer.merge, peer.log_since, peer.synced_commit) == (&None, None, None)
+        && (peer.created_by, &peer.stale_check) == (None, &None)
         && peer.role == tr::Role::Follower
         && (peer.term, peer.vote, peer.leader, peer.commit) == (0, 0, 0, 0)
         && peer.log == tr::Log::default()
@@ -110,6 +111,8 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && status.applied() == peer.applied
         && convert::state(status.state()) == peer.state
         && status.over_tombstone() == peer.over_tombstone
+        && status.created_by().map(convert::creator) == peer.created_by
+        && status.stale_check().map(convert::stale_check) == peer.stale_check
         && convert::role(status.role()) == peer.role
         && same_log(status, &peer.log)
         && same_region(status.region(), &peer.region)

@@ -26,6 +26,8 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::StaleEpoch => tr::Reason::StaleEpoch,
         R::SenderRemoved => tr::Reason::SenderRemoved,
         R::Tombstone => tr::Reason::Tombstone,
+        R::StillMember => tr::Reason::StillMember,
+        R::RegionStale => tr::Reason::RegionStale,
         R::StalePeerId => tr::Reason::StalePeerId,
         R::NotInitialMessage => tr::Reason::NotInitialMessage,
         R::RangeOverlap => tr::Reason::RangeOverlap,
@@ -300,6 +302,18 @@ fn merge_state(merge: &imp::MergeState) -> tr::MergeState {
     tr::MergeState { min_index: *min_index, target: region(target), commit: *commit }
 }
 
+pub(crate) fn creator(creator: imp::Creator) -> tr::Creator {
+    tr::Creator { member: member(&creator.member), epoch: epoch(creator.epoch) }
+}
+
+pub(crate) fn stale_check(check: &imp::StaleCheck) -> tr::StaleCheck {
+    tr::StaleCheck { conf_ver: check.conf_ver, peers: members(&check.peers) }
+}
+
+fn members(peers: &[imp::Member]) -> Vec<tr::Member> {
+    peers.iter().map(member).collect()
+}
+
 /// A live peer, all of it on disk. `timeout_now` says whether its `TimeoutNow` is under way,
 /// `merged_into` what other stores have said of its region.
 pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Option<&imp::Region>) -> tr::Peer {
@@ -323,6 +337,8 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
         region: region(status.region()),
         merge: status.merge().map(merge_state),
         merged_into: merged_into.map(region),
+        created_by: status.created_by().map(creator),
+        stale_check: status.stale_check().map(stale_check),
         log_since: status.log_since().map(epoch),
         snapshot: status.staged().map(|(at, body)| snapshot(at, body)),
         campaign: (role == tr::Role::Candidate).then(|| tr::Campaign {
@@ -363,6 +379,10 @@ pub(crate) fn held(message: &imp::Message) -> tr::Held {
         imp::MessagePayload::Raft(raft) => (raft.term, said(raft)),
         imp::MessagePayload::Tombstone(known) => (0, tr::Message::Removed { region: region(known) }),
         imp::MessagePayload::Merged(target) => (0, tr::Message::Merged { target: region(target) }),
+        imp::MessagePayload::CheckStalePeer => (0, tr::Message::CheckStalePeer),
+        imp::MessagePayload::CheckStalePeerResponse(peers) => {
+            (0, tr::Message::CheckStalePeerResponse { peers: members(peers) })
+        }
     };
     tr::Held {
         region: message.region,

@@ -77,7 +77,7 @@ impl<G: Guards> World<G> {
         };
         let receiver = self.up(message.to.store)?;
         let region = message.region;
-        if super::is_word_of_end(&message) {
+        if super::is_word_of_store(&message) {
             match self.step(receiver, region, Input::Message(message)) {
                 // It is not meant, or knows better: the message is gone.
                 Ok(_) | Err(Reason::NoEffect) => {}

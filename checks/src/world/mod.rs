@@ -32,6 +32,7 @@ mod noticed;
 mod recover;
 mod rounds;
 mod split;
+mod stale;
 #[cfg(test)]
 mod tests;
 
@@ -265,16 +266,16 @@ impl<G: Guards> World<G> {
         self.timeouts = fresh;
     }
 
-    /// A message reaches its receiver. `Err` where the store refuses it, or
-    /// answers that the sender was removed: that answer has the fate of `answer`.
+    /// A message reaches its receiver. `Err` where the store refuses it, or answers by a
+    /// word that no raft hears, as that the sender was removed: it has the fate of `answer`.
     fn deliver(&mut self, node: usize, message: Message, answer: Answer) -> Result<Vec<Output>, Reason> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
-        let gone = outputs.iter().find_map(|output| match output {
-            Output::Message(answer) if is_word_of_end(answer) => Some(answer),
+        let word = outputs.iter().find_map(|output| match output {
+            Output::Message(answer) if is_word_of_store(answer) => Some(answer),
             _ => None,
         });
-        let Some(told) = gone else { return Ok(outputs) };
+        let Some(told) = word else { return Ok(outputs) };
         match answer {
             Answer::Given => {
                 if let Ok(back) = self.up(sender) {
@@ -285,7 +286,10 @@ impl<G: Guards> World<G> {
             Answer::Held => self.hold(told.clone()),
             Answer::Lost => {}
         }
-        Err(Reason::SenderRemoved)
+        match told.payload {
+            MessagePayload::CheckStalePeerResponse(_) => Err(Reason::StaleEpoch),
+            _ => Err(Reason::SenderRemoved),
+        }
     }
 
     fn hold(&mut self, message: Message) {
@@ -319,6 +323,12 @@ impl<G: Guards> World<G> {
             }
             Action::Replicate { region, leader, follower, entries, answer } => {
                 self.replicate(region, leader, follower, entries, answer).map(|()| Returned::Nothing)
+            }
+            Action::Heartbeat { region, leader, follower, answer } => {
+                self.heartbeat_round(region, leader, follower, answer).map(|()| Returned::Nothing)
+            }
+            Action::CheckStalePeer { region, store, asks, answer } => {
+                self.check_stale_peer(region, store, asks, answer).map(|()| Returned::Nothing)
             }
             Action::TimeoutNow { region, leader } => {
                 self.take_timeout_now(region, leader).map(|()| Returned::Nothing)
@@ -431,9 +441,12 @@ impl<G: Guards> World<G> {
     }
 }
 
-/// Tells its receiver that it was removed, or its region merged.
-fn is_word_of_end(message: &Message) -> bool {
-    matches!(message.payload, MessagePayload::Tombstone(_) | MessagePayload::Merged(_))
+/// Tells its receiver that it was removed, or its region merged, or whom to ask about that.
+fn is_word_of_store(message: &Message) -> bool {
+    matches!(
+        message.payload,
+        MessagePayload::Tombstone(_) | MessagePayload::Merged(_) | MessagePayload::CheckStalePeerResponse(_)
+    )
 }
 
 fn open<G: Guards>(id: StoreId, guards: G, config: Config, engine: MemoryEngine) -> Store<G> {

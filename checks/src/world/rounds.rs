@@ -155,6 +155,25 @@ impl<G: Guards> World<G> {
         self.deliver(following, heartbeat, Answer::Given).map(drop)
     }
 
+    /// A heartbeat and its answer. It carries the leader's read under way if the answer comes
+    /// back: a late one says nothing.
+    pub(super) fn heartbeat_round(
+        &mut self,
+        region: RegionId,
+        leader: StoreId,
+        follower: StoreId,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        let leading = self.up(leader)?;
+        let to = self.other_member(leading, region, follower)?;
+        let following = self.up(follower)?;
+        let reads = self.leader(leading, region)?.read().is_some_and(|read| !read.ready);
+        let heartbeat = self.heartbeat(leading, region, to.id, reads && answer == Answer::Given)?;
+        let outputs = self.deliver(following, heartbeat, answer)?;
+        self.reached_raft(following, region, to.id, &outputs)?;
+        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, answer)
+    }
+
     fn send_snapshot(
         &mut self,
         leading: usize,

@@ -54,6 +54,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         crashers: Vec::new(),
         hung: Vec::new(),
         unsynced_commits: false,
+        heartbeats: false,
         budgets: Budgets::default(),
     }
 }

@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Command, Event, Happening, Held, Message, Outcome, Run, Sent};
 
-use super::{RUN, SPLIT, verdict};
+use super::{SPLIT, judged, verdict};
 
 fn is_question(sent: &Sent) -> bool {
     sent.message.message == Message::TransferQuestion
@@ -75,8 +75,9 @@ fn late(run: &Run) -> usize {
 }
 
 /// The model takes the exchange as one step; here it takes its time, and the
-/// runs are explained all the same (`the_runs_to_be_altered_are_accepted`).
+/// runs are explained all the same. It does so in one run of a few.
 #[test]
 fn answers_come_late() {
-    assert!(late(&RUN) + late(&SPLIT) > 0);
+    let is_late = |seed| late(&judged("split-conf-change-snapshot-unreliable-recover", seed).0.run) > 0;
+    assert!((1..=12).any(is_late), "no answer comes late in any run");
 }

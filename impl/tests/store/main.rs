@@ -17,5 +17,6 @@ mod size;
 mod snapshot;
 mod split;
 mod split_guards;
+mod stale;
 mod storm;
 mod transfer;

@@ -11,8 +11,8 @@ use rollcall_traces::{
 
 use super::driver::{runs, unheard_leader};
 use super::{
-    hangs, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there, newest, recovery,
-    refuses, strangers,
+    hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there,
+    newest, recovery, refuses, strangers,
 };
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
@@ -89,6 +89,14 @@ pub enum Excuse {
         /// The peer's store.
         store: StoreId,
     },
+    /// Somebody who was removed knows nobody any more who could tell it, and there is no
+    /// placement driver to be asked.
+    NobodyToAsk {
+        /// The region.
+        region: RegionId,
+        /// The peer's store.
+        store: StoreId,
+    },
     /// A member is on a store that is Tombstone for it was given up, and runs on:
     /// nobody waits for it, and whoever leads has still to be rid of it.
     GivenUp {
@@ -154,6 +162,9 @@ impl fmt::Display for Excuse {
             Excuse::DiskHangs { region, store } => {
                 write!(f, "the disk hangs of the peer of region {region} on store {store}")
             }
+            Excuse::NobodyToAsk { region, store } => {
+                write!(f, "who was removed from region {region} on store {store} knows nobody to ask")
+            }
             Excuse::GivenUp { region, store } => {
                 write!(f, "a member of region {region} is on store {store}, which was given up and runs on")
             }
@@ -182,6 +193,7 @@ impl Excuse {
             Excuse::DiskLost { .. } => "disk_lost",
             Excuse::IdTakenAgain { .. } => "id_taken_again",
             Excuse::DiskHangs { .. } => "disk_hangs",
+            Excuse::NobodyToAsk { .. } => "nobody_to_ask",
             Excuse::GivenUp { .. } => "given_up",
             Excuse::NoTarget { .. } => "no_target",
             Excuse::StoreForgotten { .. } => "store_forgotten",
@@ -208,6 +220,7 @@ impl Excuse {
             | Excuse::DiskLost { region, .. }
             | Excuse::IdTakenAgain { region, .. }
             | Excuse::DiskHangs { region, .. }
+            | Excuse::NobodyToAsk { region, .. }
             | Excuse::GivenUp { region, .. }
             | Excuse::NoTarget { region }
             | Excuse::StoreForgotten { region }
@@ -299,8 +312,14 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
             excuses.push(Excuse::DiskHangs { region, store });
         }
     }
-    let stay = strangers(seen, &leader.region).map(|(store, _)| store).filter(|store| hangs(model, *store));
-    excuses.extend(stay.map(|store| Excuse::DiskHangs { region, store }));
+    excuses.extend(strangers(seen, &leader.region).filter_map(|(store, peer)| {
+        if hangs(model, store) {
+            Some(Excuse::DiskHangs { region, store })
+        } else {
+            let alone = has_nobody_to_ask(model, seen, &leader.region, store, peer);
+            alone.then_some(Excuse::NobodyToAsk { region, store })
+        }
+    }));
 }
 
 fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {

@@ -19,6 +19,8 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
     match action {
         Action::Vote { answer, .. }
         | Action::Replicate { answer, .. }
+        | Action::Heartbeat { answer, .. }
+        | Action::CheckStalePeer { answer, .. }
         | Action::RegionHeartbeat { answer, .. }
         | Action::Schedule { answer, .. }
         | Action::PushOperator { answer, .. } => *answer == Answer::Given,

@@ -5,7 +5,7 @@
 //! | L1 | a leader | `leader_electable` | while a majority of the newest configuration is left |
 //! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
 //! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
-//! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang; of a merged region always |
+//! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
 //! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there, does not hang and was not given up, and whose id was not told of its end |
 //! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and one may take each peer |
 //! | L7 | PD knows epoch and leader | `driver_true` | as L1 |
@@ -58,7 +58,7 @@ goals! {
     RequestsEnd = "requests_end", "L2 L3 L8",
     /// Every member is there, initialised, and has applied what the leader has, if its disk is there and does not hang, and its id was not told of its end.
     MembersCaughtUp = "members_caught_up", "L5",
-    /// No voter is left that the newest configuration does not list, if its disk does not hang, and nobody of a merged region.
+    /// Nobody is left that the newest configuration does not list, learner or uninitialised, if its disk does not hang and it knows whom to ask, and nobody of a merged region.
     RemovedGone = "removed_gone", "L4",
     /// No transfer of leadership is under way.
     TransferEnds = "transfer_ends", "L9",

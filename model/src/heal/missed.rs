@@ -6,8 +6,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Goal, Missed, driver, hangs, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, recovery,
-    refuses, strangers, write_to,
+    Goal, Missed, driver, hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed,
+    is_there, recovery, refuses, strangers, write_to,
 };
 use crate::draft::is_live;
 use crate::model::Rollcall;
@@ -76,7 +76,9 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    let told = |(store, _): &(StoreId, &Peer)| !hangs(model, *store);
+    let told = |(store, peer): &(StoreId, &Peer)| {
+        !hangs(model, *store) && !has_nobody_to_ask(model, seen, &leader.region, *store, peer)
+    };
     if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
         return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
     }

@@ -161,6 +161,29 @@ fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
     assert_eq!(ends_with(&well, left), []);
 }
 
+/// A learner that was removed asks the members that it knows: one that lives is enough.
+#[test]
+fn who_was_removed_and_knows_nobody_excuses_and_with_one_member_known_it_is_told() {
+    let model = model("learner_removed_while_cut_off_smoke");
+    // Both learners are removed and know it not, nor, of those, any member.
+    let removed = |unknowing: &[StoreId]| {
+        changed(&model, |view| {
+            let leader = peer(view, 1);
+            leader.region.peers.retain(|member| member.id == 1);
+            leader.region.epoch.conf_ver += 2;
+            leader.leading.as_mut().expect("it leads").matched.retain(|id, _| *id == 1);
+            for store in unknowing {
+                peer(view, *store).region.peers.retain(|member| member.id != 1);
+            }
+        })
+    };
+    let alone = |store| Excuse::NobodyToAsk { region: 1, store };
+    assert_eq!(ends_with(&model, removed(&[2, 3])), [alone(2), alone(3)]);
+    assert_eq!(ends_with(&model, removed(&[3])), [alone(3)]);
+    assert_eq!(goals(&model, &removed(&[])), [Goal::RemovedGone]);
+    assert_eq!(ends_with(&model, removed(&[])), []);
+}
+
 /// Nobody waits for the peer on a store that was given up and runs on; of a disk
 /// that is gone nothing need be said where PD replaces it.
 #[test]

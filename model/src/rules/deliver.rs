@@ -6,12 +6,13 @@
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
 
 use rollcall_traces::{
-    Answer, Entry, Epoch, Held, KeyRange, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason,
-    Region, RegionId, StoreId,
+    Answer, Creator, Entry, Epoch, Held, KeyRange, LogPosition, Member, MemberRole, Message, Peer, PeerState,
+    Reason, Region, RegionId, StoreId,
 };
 
 use super::merge_elsewhere;
 use super::ranges;
+use super::stale;
 
 use crate::draft::{Draft, is_live, member_of_own_region};
 use crate::guard::Guard;
@@ -36,6 +37,8 @@ pub(crate) enum Kind {
     Ordinary,
     /// It may not; and it is a snapshot.
     Snapshot,
+    /// It may not, and raft never sees it: a peer asks whether it is a member still.
+    Question,
 }
 
 /// Who has the message after the receiving store did its part.
@@ -114,6 +117,9 @@ impl Envelope {
         if self.to.id < peer.id {
             return Err(Reason::StalePeerId);
         }
+        if self.to.id == peer.id && kind == Kind::Question {
+            return Err(Reason::StillMember);
+        }
         if self.to.id > peer.id {
             bury(draft, self.to.store, self.region);
             return self.create(draft, kind, first, answer);
@@ -128,6 +134,12 @@ impl Envelope {
             return Err(Reason::NotPromotable);
         }
         Ok(Received::ByPeer)
+    }
+
+    /// The receiving store's part in a question whether the sender is a member still. Who
+    /// knows better answers; whatever else it does, it refuses.
+    pub(crate) fn receive_question(&self, draft: &mut Draft, answer: Answer) -> Result<(), Reason> {
+        self.receive(draft, Kind::Question, None, answer).map(drop)
     }
 
     /// Creates the peer, uninitialised, unless the store's tombstone, the
@@ -153,10 +165,13 @@ impl Envelope {
             // The version alone says nothing more here: whoever is behind it and not
             // behind the conf_ver has the same members, and is refused for its id.
             if self.epoch.is_stale_against(&tombstone.region.epoch) {
-                if tombstone.region.member_on(self.from.store).is_some() {
+                let region = tombstone.region.clone();
+                if region.member_on(self.from.store).is_some() {
+                    if kind == Kind::Question {
+                        self.name_members(draft, region, answer);
+                    }
                     return Err(Reason::StaleEpoch);
                 }
-                let region = tombstone.region.clone();
                 return Err(self.tell_removed(draft, region, answer));
             }
             if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
@@ -180,7 +195,10 @@ impl Envelope {
         }
         let over_tombstone = draft.peer(self.to.store, self.region).is_some();
         let unknown = Region::unknown(self.region);
-        let peer = Peer { over_tombstone, ..Peer::blank(self.to.id, PeerState::Uninitialised, unknown) };
+        let created_by = Some(Creator { member: self.from, epoch: self.epoch });
+        let created_by = created_by.filter(|_| draft.holds(Guard::CreatorRemembered));
+        let blank = Peer::blank(self.to.id, PeerState::Uninitialised, unknown);
+        let peer = Peer { over_tombstone, created_by, ..blank };
         draft.put_peer(self.to.store, self.region, Some(peer));
         let is_for_it = |held: &Held| held.region == self.region;
         if draft.meta(self.to.store).parked.iter().any(is_for_it) {
@@ -234,6 +252,21 @@ impl Envelope {
             Answer::Given | Answer::Lost => {}
         }
         Reason::SenderRemoved
+    }
+
+    /// Answers that others are to be asked: the members of this tombstone's region.
+    fn name_members(&self, draft: &mut Draft, known: Region, answer: Answer) {
+        let Region { epoch, peers, id, .. } = known;
+        match answer {
+            Answer::Held => {
+                let held = self.word(draft, epoch, Message::CheckStalePeerResponse { peers });
+                draft.hold(held);
+            }
+            Answer::Given if draft.up(self.from.store).is_ok() => {
+                stale::named(draft, self.from, id, epoch.conf_ver, peers);
+            }
+            Answer::Given | Answer::Lost => {}
+        }
     }
 
     /// The word of its removal, from the receiving store to the sender.

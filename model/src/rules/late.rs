@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
-use super::{driver, election, merge_elsewhere, raft, replicate, split, transfer};
+use super::{driver, election, merge_elsewhere, raft, replicate, split, stale, transfer};
 use crate::draft::{Draft, is_live};
 use crate::model::FIRST;
 
@@ -95,6 +95,16 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         draft.held_mut().remove(slot);
         return Ok(None);
     }
+    if let Message::CheckStalePeerResponse { peers } = &held.message {
+        let receiver = draft.peer(held.to.store, held.region).filter(|peer| is_live(peer));
+        receiver.ok_or(Reason::NotInitialMessage)?;
+        stale::named(draft, held.to, held.region, held.epoch.conf_ver, peers.clone());
+        draft.held_mut().remove(slot);
+        return Ok(None);
+    }
+    if held.message == Message::CheckStalePeer {
+        return envelope.receive_question(draft, answer).map(|()| None);
+    }
     if let Message::SplitAnswer { children, derive } = &held.message {
         split::answered(draft, &held, children, *derive)?;
         draft.held_mut().remove(slot);
@@ -145,7 +155,10 @@ pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, 
 }
 
 fn is_word_of_end(message: &Message) -> bool {
-    matches!(message, Message::Removed { .. } | Message::Merged { .. })
+    matches!(
+        message,
+        Message::Removed { .. } | Message::Merged { .. } | Message::CheckStalePeerResponse { .. }
+    )
 }
 
 /// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it
@@ -217,6 +230,8 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
         }
         Message::Removed { .. }
         | Message::Merged { .. }
+        | Message::CheckStalePeer
+        | Message::CheckStalePeerResponse { .. }
         | Message::SplitAnswer { .. }
         | Message::Order(_)
         | Message::RegionReport { .. } => unreachable!("raft never sees it"),

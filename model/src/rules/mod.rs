@@ -18,6 +18,7 @@ mod read;
 mod recover;
 mod replicate;
 mod split;
+mod stale;
 mod transfer;
 
 use rollcall_traces::{
@@ -30,6 +31,7 @@ use crate::state::{Parts, State};
 
 pub(crate) use driver::seems_full;
 pub(crate) use merge::has_left;
+pub(crate) use stale::known_to;
 
 /// Takes one action. Refused exactly when the cluster is unchanged and nothing
 /// is returned; a step that is cut short after something changed is done.
@@ -107,6 +109,12 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::Replicate { region, leader, follower, entries, answer } => {
             replicate::replicate(draft, region, leader, follower, entries, answer)
         }
+        Action::Heartbeat { region, leader, follower, answer } => {
+            replicate::heartbeat_round(draft, region, leader, follower, answer)
+        }
+        Action::CheckStalePeer { region, store, asks, answer } => {
+            stale::check_stale_peer(draft, region, store, asks, answer)
+        }
         Action::ApplySnapshot { region, store } => replicate::apply_snapshot(draft, region, store),
         Action::Apply { region, store } => apply::apply(draft, region, store),
         Action::Propose { region, store, ref command, epoch } => {
@@ -162,6 +170,7 @@ fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         raft::lose_commit(peer, guards);
         peer.snapshot = None;
         peer.read = None;
+        peer.stale_check = None;
         if peer.state != PeerState::Tombstone {
             peer.merged_into = None;
         }

@@ -85,6 +85,39 @@ pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64
     if guards.holds(Guard::HeartbeatCommitBounded) { matched.min(leading.commit) } else { leading.commit }
 }
 
+/// A heartbeat and its answer, which acknowledges the leader's read under way (raft-rs
+/// `send_heartbeat`, `handle_heartbeat_response`). One that is late says nothing.
+pub(crate) fn heartbeat_round(
+    draft: &mut Draft,
+    region: RegionId,
+    leader: StoreId,
+    follower: StoreId,
+    answer: Answer,
+) -> Result<(), Reason> {
+    let leading = draft.leader(leader, region)?;
+    let to = other_member(leading, follower)?;
+    draft.up(follower)?;
+    let leading = draft.leader(leader, region)?;
+    let envelope = Envelope::from_peer(leading, leader, to);
+    let commit = heartbeat_commit(leading, to.id, draft.guards());
+    let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
+    envelope.receive(draft, kind, None, answer)?;
+    refuse_stale_term(draft, &envelope)?;
+    heartbeat(draft, &envelope, commit);
+    match answer {
+        Answer::Given => {
+            let guards = draft.guards();
+            read::acknowledged(draft.peer_mut(leader, region), to.id, guards);
+        }
+        Answer::Held => {
+            let held = election::answer_of(draft, &envelope, Message::AppendAnswer { index: 0 });
+            draft.hold(held);
+        }
+        Answer::Lost => {}
+    }
+    Ok(())
+}
+
 /// The receiver's side of a heartbeat (raft-rs `handle_heartbeat`).
 pub(crate) fn heartbeat(draft: &mut Draft, envelope: &Envelope, commit: u64) {
     let guards = draft.guards();
@@ -272,6 +305,7 @@ pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId
         peer.merge = None;
         peer.log_since = Some(snapshot.region.epoch);
         peer.over_tombstone = false;
+        peer.created_by = None;
         peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
         peer.commit = snapshot.position.index;
         peer.applied = snapshot.position.index;

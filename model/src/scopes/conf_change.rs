@@ -7,7 +7,7 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region
 
 use super::{
     Asked, Family, Plan, Size, add_learner, add_voter, change, either, enter_joint, excuses, named_for, put,
-    region, remove, scope,
+    region, remove, scope, stale,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -37,6 +37,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         laggards::demoted_while_it_needs_a_snapshot(standard),
         laggards::timeout_now_comes_late(standard),
         laggards::compacted_behind_an_election(standard),
+        stale::learner_removed_while_cut_off(standard),
+        stale::heartbeats_without_entries(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {

@@ -17,6 +17,7 @@ use rollcall_traces::{
 
 use super::{
     Asked, Family, Plan, REGION, Size, apply, behind, either, excuses, named_for, put, region, round, scope,
+    stale,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -59,6 +60,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         arrivals::order_repeated(standard),
         merges::merge_racing_a_decommission(standard),
         merges::target_led_by_who_lags(standard),
+        stale::stale_peer_asks_pd(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -91,7 +93,7 @@ pub(super) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[S
     behind(heard, [reported(REGION, voters[0])])
 }
 
-fn reported(region: RegionId, store: StoreId) -> Action {
+pub(super) fn reported(region: RegionId, store: StoreId) -> Action {
     Action::RegionHeartbeat { region, store, answer: Answer::Given }
 }
 

@@ -8,6 +8,7 @@ mod decommission;
 mod deep;
 mod excuses;
 mod split;
+mod stale;
 
 use std::fmt;
 
@@ -119,6 +120,8 @@ const DRIVER_KINDS: &[&str] = &[
     "hold region report",
     "late region report",
     "late order",
+    "validate peer",
+    "validate peer, answer held",
 ];
 
 /// What is refused only where somebody places peers.
@@ -187,8 +190,15 @@ const SPLIT_REASONS: &[Reason] = &[
 ];
 
 /// What the scopes of conf change ask about and those of split do not.
-const NOT_OF_SPLIT: &[&str] =
-    &["compact log", "destroy", "hold timeout now", "late timeout now", "late removed"];
+const NOT_OF_SPLIT: &[&str] = &[
+    "compact log",
+    "destroy",
+    "hold timeout now",
+    "late timeout now",
+    "late removed",
+    "heartbeat",
+    "late check stale peer response",
+];
 
 /// The same of reasons.
 const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
@@ -274,7 +284,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 18] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 19] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -294,6 +304,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 18] {
         (budgets.timeouts, "operator given up", "operators given up"),
         (budgets.pushes, "order sent once more", "orders sent once more"),
         (budgets.pd_restarts, "restart of the placement driver", "restarts of the placement driver"),
+        (budgets.stale_checks, "check of a stale peer", "checks of stale peers"),
     ]
 }
 
@@ -371,6 +382,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         crashers: Vec::new(),
         hung: Vec::new(),
         unsynced_commits: false,
+        heartbeats: false,
         budgets: Budgets::default(),
     }
 }

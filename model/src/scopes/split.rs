@@ -10,7 +10,8 @@ use rollcall_traces::{
 
 use super::{
     Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either,
-    enter_joint, excuses, merged, named_for, neighbours, put_at, region, remove, round, scope, taken_by,
+    enter_joint, excuses, merged, named_for, neighbours, put_at, region, remove, round, scope, stale,
+    taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -38,6 +39,9 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         merge_behind_a_compaction(standard),
         merges_crossed(standard),
         store_sleeps_through_a_merge(standard),
+        stale::removed_learner_blocks_a_child(standard),
+        stale::learner_of_a_child_removed_before_it_is_born(standard),
+        stale::uninitialised_peer_behind_a_merge(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {

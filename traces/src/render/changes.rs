@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::driver::driver_changes;
-use crate::action::Action;
+use crate::action::{Action, Authority};
 use crate::diff::differences;
 use crate::history::BIRTH;
 use crate::region::{PeerId, Region, RegionId, StoreId};
@@ -140,6 +140,9 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
     }
     if let Some(target) = is.merged_into.as_ref().filter(|_| was.merged_into != is.merged_into) {
         words.push(format!("hears that region {} has taken it in", target.id));
+    }
+    if let Some(check) = is.stale_check.as_ref().filter(|_| was.stale_check != is.stale_check) {
+        words.push(format!("hears of members {{{}}}, whom it may ask", joined(&check.peers, " ")));
     }
     words.extend(role_changes(was, is));
     words.extend(log_changes(&was.log, &is.log));
@@ -336,7 +339,16 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Op
     use Place::{Driver, Store};
     match action {
         Action::Vote { candidate, voter, .. } => (Some(Store(*candidate)), Some(Store(*voter))),
-        Action::Replicate { leader, follower, .. } => (Some(Store(*leader)), Some(Store(*follower))),
+        Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
+            (Some(Store(*leader)), Some(Store(*follower)))
+        }
+        Action::CheckStalePeer { store, asks, .. } => {
+            let asked = match asks {
+                Authority::Member(asked) => Store(*asked),
+                Authority::PlacementDriver => Driver,
+            };
+            (Some(Store(*store)), Some(asked))
+        }
         Action::Hold { from, .. } => (Some(Store(*from)), None),
         Action::TimeoutNow { region, leader } => {
             let target = before.and_then(|view| {

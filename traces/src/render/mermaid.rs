@@ -63,6 +63,8 @@ fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Pl
             let arrow = match step.action {
                 _ if refused => "-x",
                 Action::Replicate { answer: Answer::Lost | Answer::Held, .. }
+                | Action::Heartbeat { answer: Answer::Lost | Answer::Held, .. }
+                | Action::CheckStalePeer { answer: Answer::Lost | Answer::Held, .. }
                 | Action::Vote { answer: Answer::Lost | Answer::Held, .. }
                 | Action::AskSplit { answer: Answer::Lost | Answer::Held, .. }
                 | Action::RegionHeartbeat { answer: Answer::Lost | Answer::Held, .. } => "-)",

@@ -114,6 +114,13 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
                 answer
             }
         ),
+        (number(), number(), number(), answer()).prop_map(|(region, leader, follower, answer)| {
+            Action::Heartbeat { region, leader, follower, answer }
+        }),
+        (number(), number(), option::of(number()), answer()).prop_map(|(region, store, asked, answer)| {
+            let asks = asked.map_or(Authority::PlacementDriver, Authority::Member);
+            Action::CheckStalePeer { region, store, asks, answer }
+        }),
         place().prop_map(|(region, store)| Action::ApplySnapshot { region, store }),
         place().prop_map(|(region, store)| Action::Apply { region, store }),
         (number(), number(), command(), option::of(epoch()))
@@ -242,6 +249,8 @@ fn message() -> impl Strategy<Value = Message> {
         number().prop_map(|commit| Message::Heartbeat { commit }),
         region().prop_map(|region| Message::Removed { region }),
         region().prop_map(|target| Message::Merged { target }),
+        Just(Message::CheckStalePeer),
+        vec(member(), 0..4).prop_map(|peers| Message::CheckStalePeerResponse { peers }),
         (vec(child(), 0..3), derive())
             .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
         order().prop_map(Message::Order),
@@ -284,7 +293,15 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
     let read = (key(), number(), btree_set(number(), 0..3), any::<bool>())
         .prop_map(|(key, index, acks, ready)| Read { key, index, acks, ready });
     let durable = (number(), state, number(), number(), log, number(), number(), region(), data());
-    let merging = (option::of(merge()), option::of(region()), option::of(epoch()));
+    let stale_check =
+        (number(), vec(member(), 0..4)).prop_map(|(conf_ver, peers)| StaleCheck { conf_ver, peers });
+    let merging = (
+        option::of(merge()),
+        option::of(region()),
+        option::of(epoch()),
+        option::of((member(), epoch()).prop_map(|(member, epoch)| Creator { member, epoch })),
+        option::of(stale_check),
+    );
     let volatile = (
         role,
         number(),
@@ -298,7 +315,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         |(
             (id, state, term, vote, log, commit, applied, region, data),
             (role, leader, snapshot, campaign, leading, failed_stores, read),
-            (merge, merged_into, log_since),
+            (merge, merged_into, log_since, created_by, stale_check),
         )| Peer {
             id,
             state,
@@ -314,6 +331,8 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             region,
             merge,
             merged_into,
+            created_by,
+            stale_check,
             log_since,
             snapshot,
             campaign,

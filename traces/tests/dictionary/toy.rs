@@ -41,6 +41,7 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         crashers: Vec::new(),
         hung: Vec::new(),
         unsynced_commits: false,
+        heartbeats: false,
         budgets: Budgets::default(),
     }
 }

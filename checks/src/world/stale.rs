@@ -1,0 +1,50 @@
+//! `CheckStalePeer`: a store asks all whom it knows and the placement driver at once, and the
+//! world brings one question to its end; the others are lost.
+
+use rollcall_impl::{Guards, Input, Output};
+use rollcall_traces::{Answer, Authority, Reason, RegionId, StoreId};
+
+use super::World;
+
+impl<G: Guards> World<G> {
+    pub(super) fn check_stale_peer(
+        &mut self,
+        region: RegionId,
+        store: StoreId,
+        asks: Authority,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        let asking = self.up(store)?;
+        let outputs = self.step(asking, region, Input::CheckStalePeer { region })?;
+        match asks {
+            Authority::Member(asked) => {
+                let question = outputs.into_iter().find_map(|output| match output {
+                    Output::Message(message) if message.to.store == asked => Some(message),
+                    _ => None,
+                });
+                let question = question.ok_or(Reason::NotInConfig)?;
+                let receiver = self.up(asked)?;
+                self.deliver(receiver, question, answer)?;
+                // All that can have happened beside is the end of an older peer.
+                Err(Reason::NotInitialMessage)
+            }
+            Authority::PlacementDriver => {
+                let asks_driver = outputs.contains(&Output::ValidatePeer { region });
+                debug_assert!(asks_driver, "a store asks the driver as well");
+                let known = self.known(region)?.clone();
+                let outputs = self.step(asking, region, Input::ValidatePeer { region, known })?;
+                for output in outputs {
+                    let Output::Message(word) = output else { continue };
+                    match answer {
+                        Answer::Given => {
+                            self.step(asking, region, Input::Message(word))?;
+                        }
+                        Answer::Held => self.hold(word),
+                        Answer::Lost => {}
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `CheckStalePeer`: a peer that has heard from no leader for long asks whether it is a
+//! member still.
+//!
+//! How long that is is not known here: who does not lead may ask at any time, and only who
+//! is no member any more comes to any harm. Members are asked by a message that says
+//! nothing. A store that knows better answers as it does to whatever a removed peer sends
+//! (`deliver.rs`), for which learners and uninitialised peers have nothing else; the
+//! tombstone of one who went first names its members, who are asked next. PD is asked for
+//! the region. Follows TiKV `fsm/peer.rs` (`on_check_peer_stale_state_tick`), `peer.rs`
+//! (`check_stale_state`, `bcast_check_stale_peer_message`, `on_check_stale_peer_response`),
+//! `fsm/store.rs` (`check_msg`), `worker/pd.rs` (`handle_validate_peer`).
+//!
+//! A peer that was never initialised knows no epoch, so everything is newer. It asks its
+//! creator alone, who knew it to be a member: whoever lags behind that does not know it yet
+//! (TiKV's begins each time with its creator, too, while its `conf_ver` is 0). PD may lag as
+//! well, and TiKV's would believe it; here PD's view counts from the creator's epoch on.
+
+use rollcall_traces::{Answer, Authority, Held, Member, Peer, Reason, RegionId, StaleCheck, StoreId};
+
+use super::deliver::{Envelope, bury};
+use super::driver;
+use crate::draft::{Draft, is_live, member_of_own_region};
+use crate::guard::Guard;
+
+pub(super) fn check_stale_peer(
+    draft: &mut Draft,
+    region: RegionId,
+    store: StoreId,
+    asks: Authority,
+    answer: Answer,
+) -> Result<(), Reason> {
+    let peer = draft.live(store, region)?;
+    if peer.leading.is_some() {
+        return Err(Reason::AlreadyLeader);
+    }
+    if peer.snapshot.is_some() {
+        return Err(Reason::ApplyingSnapshot);
+    }
+    if !draft.holds(Guard::StalePeerAsks) {
+        return Err(Reason::NoEffect);
+    }
+    match asks {
+        Authority::Member(asked) => {
+            let to = *known_to(peer).find(|member| member.store == asked).ok_or(Reason::NotInConfig)?;
+            let envelope = Envelope::from_peer(peer, store, to);
+            draft.up(asked)?;
+            envelope.receive_question(draft, answer)
+        }
+        Authority::PlacementDriver => ask_driver(draft, region, store, answer),
+    }
+}
+
+/// Whom a peer asks: the members that it knows, or those of a newer configuration that a
+/// tombstone named; who created it, if it was never initialised.
+pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
+    let newer = peer.stale_check.as_ref().filter(|check| check.conf_ver > peer.region.epoch.conf_ver);
+    let (known, creator) = match newer {
+        Some(check) => (&check.peers, None),
+        None => (&peer.region.peers, peer.created_by.as_ref().map(|creator| &creator.member)),
+    };
+    known.iter().chain(creator).filter(|member| member.id != peer.id)
+}
+
+/// A tombstone names the members of its region. What is no newer than what the peer knows is
+/// no news. Who is gone, or lives again, was not meant; and who was never initialised asks
+/// nobody else.
+pub(super) fn named(draft: &mut Draft, to: Member, region: RegionId, conf_ver: u64, peers: Vec<Member>) {
+    let Some(peer) = draft.peer(to.store, region).filter(|peer| is_live(peer) && peer.id == to.id) else {
+        return;
+    };
+    let known = peer.stale_check.as_ref().map_or(0, |check| check.conf_ver);
+    if peer.is_initialised() && conf_ver > known.max(peer.region.epoch.conf_ver) {
+        draft.peer_mut(to.store, region).stale_check = Some(StaleCheck { conf_ver, peers });
+    }
+}
+
+/// PD's region is newer and does not list the peer, then it ends. Of a region that PD does not know
+/// nothing follows: it may have been split off, or merged.
+fn ask_driver(draft: &mut Draft, region: RegionId, store: StoreId, answer: Answer) -> Result<(), Reason> {
+    driver::present(draft)?;
+    let known = draft.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
+    let peer = draft.live(store, region)?;
+    let created = peer.created_by.filter(|_| draft.holds(Guard::OldViewEndsNoNewPeer));
+    let own = created.map_or(peer.region.epoch, |creator| creator.epoch);
+    if known.epoch.is_stale_against(&own) {
+        return Err(Reason::RegionStale);
+    }
+    if known.member(peer.id).is_some() {
+        return Err(Reason::StillMember);
+    }
+    let behind = peer.region.epoch.is_stale_against(&known.epoch);
+    match answer {
+        Answer::Given if behind => bury(draft, store, region),
+        Answer::Held => {
+            let word = Held::removed(member_of_own_region(peer, store), known);
+            draft.hold(word);
+        }
+        Answer::Given | Answer::Lost => {}
+    }
+    Ok(())
+}

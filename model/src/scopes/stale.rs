@@ -1,0 +1,222 @@
+//! Peers that were removed and do not know, and heartbeats to peers that are there: of all
+//! three families what happens where nobody speaks to somebody, or says next to nothing.
+
+use rollcall_traces::{Action, Budgets, ChildCommand, Command, Entries, Scope};
+
+use super::split::{CHILD, splitting};
+use super::{
+    Asked, NEIGHBOUR, REGION, add_learner, apply, behind, decommission, either, neighbours, put, region,
+    remove, round, scope,
+};
+use crate::reach::Reach;
+
+/// tikv#7386: learners hear of their removal by asking.
+pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
+    let (stores, learners): (&[u64], &[u64]) =
+        if standard { (&[1, 2, 3, 4], &[3, 4]) } else { (&[1, 2, 3], &[2, 3]) };
+    let voters: &[u64] = if standard { &[1, 2] } else { &[1] };
+    let asked = scope(
+        "learner_removed_while_cut_off",
+        "two learners are removed, and one of them hears of it from nobody: does it learn from the other, who went first, whom to ask?",
+        stores,
+        region(voters, learners),
+    );
+    let scope = Scope {
+        commands: learners.iter().map(|store| remove(*store, *store)).collect(),
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            changes: 2,
+            late: 1,
+            stale_checks: 2,
+            crashes: either(standard, 0, 1),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::LearnerStrays, Reach::LearnerEndedByWord, Reach::MembersNamed],
+        vec!["check stale peer", "check stale peer, answer held", "late check stale peer response"],
+    )
+}
+
+pub(super) fn heartbeats_without_entries(standard: bool) -> Asked {
+    let asked = scope(
+        "heartbeats_without_entries",
+        "leaders say that they lead and bring no entry: does a term or a commit index that comes so ever say more than the log has?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        heartbeats: true,
+        commands: vec![put("1"), put("2"), remove(3, 3)],
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 2, 1),
+            writes: 1,
+            late: 1,
+            changes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::FollowsWithoutEntry, Reach::CommitByHeartbeat, Reach::TwoLeaders],
+        vec!["heartbeat", "hold heartbeat", "late heartbeat"],
+    )
+}
+
+/// A learner that nobody tells keeps the range from the next peer there.
+pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
+    let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
+    let asked = splitting(
+        "removed_learner_blocks_a_child",
+        "a learner is removed while its store is cut off, and a peer of the child is to come there: does it find the range free in the end?",
+        stores,
+        voters,
+        &[2],
+    );
+    let scope = Scope {
+        commands: vec![remove(2, 2)],
+        child_commands: vec![ChildCommand { region: CHILD, command: add_learner(30, 2) }],
+        rounds: vec![Entries::All],
+        campaigners: vec![1],
+        budgets: Budgets {
+            changes: 2,
+            splits: 1,
+            stale_checks: 1,
+            late: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::LearnerStrays, Reach::LearnerEndedByWord, Reach::ChildBesideAStray, Reach::PeerAdded],
+        vec!["check stale peer", "ask split", "change peer", "apply snapshot"],
+    )
+}
+
+/// The split is taken last where the child's learner is no member any more
+/// (cockroach#163566, tikv#5852).
+pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> Asked {
+    let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
+    let asked = splitting(
+        "learner_of_a_child_removed_before_it_is_born",
+        "a region with a learner divides, the child's learner is removed, and only then its store takes the split: does the peer go?",
+        stores,
+        voters,
+        &[2],
+    );
+    // Of three members the child's peers are 11, 12 and 13, the learner's the last.
+    let learner = if standard { 13 } else { 12 };
+    let scope = Scope {
+        child_commands: vec![ChildCommand { region: CHILD, command: remove(learner, 2) }],
+        rounds: vec![Entries::All],
+        campaigners: if standard { vec![3] } else { vec![1] },
+        crashers: vec![2],
+        budgets: Budgets {
+            changes: 1,
+            splits: 1,
+            stale_checks: 1,
+            elections: either(standard, 1, 0),
+            crashes: 1,
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::ChildStrays, Reach::LearnerEndedByWord, Reach::ChildSkipped],
+        vec!["check stale peer", "ask split", "change peer"],
+    )
+}
+
+/// tikv#15919: PD knows nothing of a region that was merged, and a peer that was never
+/// initialised no member.
+pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
+    let voters: &[u64] = if standard { &[1, 3] } else { &[1] };
+    let asked = scope(
+        "uninitialised_peer_behind_a_merge",
+        "a peer is created, gets no snapshot, is removed, and its region merges: who tells it that it may go?",
+        if standard { &[1, 2, 3] } else { &[1, 2] },
+        region(voters, &[]),
+    );
+    let asked = Scope { rounds: vec![Entries::All], ..neighbours(asked, voters) };
+    let learner = add_learner(9, 2);
+    let propose = Action::Propose { region: REGION, store: 1, command: learner, epoch: None };
+    let others = &voters[1..];
+    let committed: Vec<Action> = others.iter().chain(others).map(|store| round(REGION, *store)).collect();
+    let applied = voters.iter().map(|store| apply(REGION, *store));
+    let asked = behind(behind(behind(asked, [propose]), committed), applied);
+    let scope = Scope {
+        commands: vec![remove(9, 2)],
+        merges: vec![(REGION, NEIGHBOUR)],
+        campaigners: vec![1],
+        crashers: vec![2],
+        budgets: Budgets { changes: 1, merges: 1, stale_checks: 1, crashes: 1, ..Budgets::default() },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::UninitialisedBehindAMerge, Reach::UninitialisedEnded, Reach::MergedAway],
+        vec!["check stale peer", "change peer", "prepare merge", "commit merge", "crash"],
+    )
+}
+
+/// All whom the peer knows are gone for good, so PD alone can tell it
+/// (TiKV `test_stale_peer_out_of_region`); in the smaller size the others can, too.
+pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
+    let question = "a learner is removed while its store is cut off, and asks PD: does it end by PD's word, and only when that is behind no change?";
+    let (stores, voters): (&[u64], &[u64]) =
+        if standard { (&[1, 2, 3, 4], &[1, 3, 4]) } else { (&[1, 2], &[1]) };
+    let placed = decommission::placed("stale_peer_asks_pd", question, stores, voters);
+    let propose = |command: Command| Action::Propose { region: REGION, store: 1, command, epoch: None };
+    let others = &voters[1..];
+    // Who had it before it was committed hears of that, too.
+    let heard = others.iter().take(voters.len() / 2);
+    let rounds = others.iter().chain(heard).map(|store| round(REGION, *store));
+    // A learner that nobody asked for is created by the leader and gets no snapshot.
+    let joined = behind(behind(placed, [propose(add_learner(9, 2))]), rounds);
+    let applied = voters.iter().map(|store| apply(REGION, *store));
+    // PD has not heard of it.
+    let joined = behind(behind(joined, applied), [round(REGION, 2)]);
+    let asked = if standard { behind(joined, leadership_lost(3, 4)) } else { joined };
+    let scope = Scope {
+        crashers: vec![2],
+        campaigners: vec![voters[0]],
+        budgets: Budgets {
+            schedules: 1,
+            stale_checks: 1,
+            late: 1,
+            crashes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::UninitialisedStrays, Reach::UninitialisedEnded],
+        vec!["validate peer", "validate peer, answer held", "schedule"],
+    )
+}
+
+/// Store 1 is lost for good, and another voter leads.
+fn leadership_lost(heir: u64, voter: u64) -> [Action; 6] {
+    use rollcall_traces::Answer::Given;
+    let (region, leader, answer) = (REGION, heir, Given);
+    let round = Action::Replicate { region, leader, follower: voter, entries: Entries::All, answer };
+    [
+        Action::Destroy { store: 1 },
+        Action::Campaign { region, store: heir },
+        Action::Vote { region, candidate: heir, voter, answer },
+        round.clone(),
+        round,
+        decommission::reported(region, heir),
+    ]
+}
