@@ -153,6 +153,8 @@ pub const PIECES: &[Piece] = &[
     recovery(Guard::EnoughStoresLeft, Goal::StoreLeaves, "administrator_against_the_patrol_smoke"),
     recovery(Guard::OwnChangesCounted, Goal::Settles, "leaders_store_leaves_smoke"),
     recovery(Guard::OrphansLeave, Goal::ReplicasWhole, "decommission_cancelled_smoke"),
+    delay(Guard::PendingLearnerCounts, "learner_waits_for_its_snapshot_smoke"),
+    recovery(Guard::PromotionNeedsNoTarget, Goal::ReplicasWhole, "learner_beside_a_spare_one_smoke"),
     recovery(Guard::OrphanMayFill, Goal::ReplicasWhole, "down_peer_and_a_learner_smoke"),
     recovery(Guard::JointEndedByPatrol, Goal::ChangesPossible, "crash_while_a_store_leaves_smoke"),
     recovery(Guard::JointHandsOverFirst, Goal::Settles, "crash_while_a_store_leaves_smoke"),

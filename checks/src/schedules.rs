@@ -231,7 +231,10 @@ fn runner() -> TestRunner {
 fn offered(model: &Rollcall, reached: &Reached) -> BoxedStrategy<Action> {
     let mut offered = Vec::new();
     model.actions(&reached.state, &mut offered);
-    let is_done = |action: &Action| model.step(&reached.state, action).1.is_done();
+    let is_done = |action: &Action| {
+        let outcome = model.step(&reached.state, action).1;
+        outcome.is_done() && model.affords(&reached.state, action, &outcome)
+    };
     let (done, refused): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_done);
     let forbidden: Vec<Action> = model.probes(&reached.state).into_iter().map(|(action, _)| action).collect();
     let choices = [(8, done), (1, refused), (1, forbidden)].into_iter();

@@ -227,7 +227,8 @@ impl Follower<'_> {
         let Some(action) = (self.schedule)(self.model, &self.model.at_rest(state)) else { return End::Torn };
         let mut offered = Vec::new();
         self.model.actions(state, &mut offered);
-        if offered.contains(&action) {
+        let outcome = self.model.step(state, &action).1;
+        if offered.contains(&action) && self.model.affords(state, &action, &outcome) {
             return End::Torn;
         }
         End::Outside(self.model.kind_of(state, &action) as u8)

@@ -30,7 +30,8 @@ mod report;
 pub use owed::family_failures;
 pub use report::{ScopeReport, covered};
 use report::{
-    judge_conformance, judge_excuses, judge_healing, judge_recovery, judge_second_answer, report_of,
+    judge_budgets, judge_conformance, judge_excuses, judge_healing, judge_recovery, judge_second_answer,
+    report_of,
 };
 
 /// A scope that cannot be verified at all.
@@ -133,6 +134,7 @@ pub fn verify_begun(
     *watch.explored.lock().expect("nobody panics while it looks") = None;
     let mut report = report_of(plan, &explored, explore_seconds);
     report.resumed_states = resumed;
+    judge_budgets(&mut report, &model, &explored);
     let violations = explored.violations().filter_map(|verdict| Some((verdict.property, verdict.first?)));
     let violations: Vec<Trace> =
         violations.map(|(property, state)| violation_trace(&model, &explored, property, state)).collect();

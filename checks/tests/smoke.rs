@@ -161,6 +161,8 @@ scopes! {
         new_store_joins
         voter_added_at_once
         order_repeated
+        learner_waits_for_its_snapshot
+        learner_beside_a_spare_one
         merge_racing_a_decommission
         target_led_by_who_lags
         stale_peer_asks_pd;

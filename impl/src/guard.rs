@@ -254,6 +254,10 @@ guards! {
     OwnChangesCounted "own_changes_counted" PlacementDriver,
     /// A learner that no rule asks for stays for ever, and its store with it (row 51).
     OrphansLeave "orphans_leave" PlacementDriver,
+    /// A learner that waits for its snapshot does not count, and another is added beside it.
+    PendingLearnerCounts "pending_learner_counts" PlacementDriver,
+    /// While a peer should come and no store is free, nobody is promoted (PD `fixRulePeer`).
+    PromotionNeedsNoTarget "promotion_needs_no_target" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
     /// Nobody looks after a region that was left joint, which it then stays (etcd#12136, pd#2952).

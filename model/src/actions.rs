@@ -1,171 +1,13 @@
-//! Which actions a state offers within its scope, and what they cost.
+//! Which actions a state offers within its scope. What they cost is in `costs.rs`.
 
 use rollcall_traces::{
-    Action, Answer, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness,
-    OperatorStep, Order, Outcome, Outgoing, Peer, PeerState, RegionId, Returned, Role, Scope, SplitKeys,
-    StoreId, StoreState, StoreStatus,
+    Action, Answer, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, Outgoing,
+    Peer, PeerState, RegionId, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
 };
 
+use crate::costs::left;
 use crate::rules;
 use crate::seen::Seen;
-
-/// The budget that an action draws on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cost {
-    Nothing,
-    Election,
-    Crash,
-    Destroy,
-    Lost,
-    Late,
-    Write,
-    Change,
-    Split,
-    Merge,
-    Transfer,
-    Compaction,
-    Read,
-    Admin,
-    Schedule,
-    Silence,
-    Timeout,
-    Push,
-    PdRestart,
-    StaleCheck,
-}
-
-fn cost(action: &Action) -> Cost {
-    match action {
-        Action::Campaign { .. } => Cost::Election,
-        Action::Crash { .. } => Cost::Crash,
-        Action::Destroy { .. } => Cost::Destroy,
-        Action::Vote { answer, .. }
-        | Action::Replicate { answer, .. }
-        | Action::Heartbeat { answer, .. }
-        | Action::RegionHeartbeat { answer, .. } => match answer {
-            Answer::Given => Cost::Nothing,
-            Answer::Lost => Cost::Lost,
-            Answer::Held => Cost::Late,
-        },
-        Action::CheckStalePeer { answer: Answer::Held, .. } => Cost::Late,
-        Action::CheckStalePeer { .. } => Cost::StaleCheck,
-        Action::Hold { .. } => Cost::Late,
-        Action::Propose { command, .. } => match command {
-            Command::Put { .. } | Command::Delete { .. } => Cost::Write,
-            Command::Split { .. } => Cost::Split,
-            Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Cost::Change,
-            Command::TransferLeader { .. } => Cost::Transfer,
-            Command::CompactLog { .. } => Cost::Compaction,
-            Command::PrepareMerge { .. } => Cost::Merge,
-            Command::CommitMerge { .. } | Command::RollbackMerge { .. } => Cost::Nothing,
-        },
-        Action::AskSplit { .. } => Cost::Split,
-        Action::Read { .. } => Cost::Read,
-        Action::AddStore { .. }
-        | Action::Decommission { .. }
-        | Action::CancelDecommission { .. }
-        | Action::SetTombstone { .. }
-        | Action::RemoveTombstone { .. }
-        | Action::AddOperator { .. }
-        | Action::RemoveOperator { .. }
-        | Action::TombstonePeer { .. }
-        | Action::UnsafeRecover { .. } => Cost::Admin,
-        Action::Schedule { .. } => Cost::Schedule,
-        Action::StoreSilent { .. } => Cost::Silence,
-        Action::OperatorTimeout { .. } => Cost::Timeout,
-        Action::PushOperator { answer: Answer::Held, .. } => Cost::Late,
-        Action::PushOperator { .. } => Cost::Push,
-        Action::PdRestart => Cost::PdRestart,
-        Action::StoreHeartbeat { .. }
-        | Action::CheckStores
-        | Action::ApplySnapshot { .. }
-        | Action::Apply { .. }
-        | Action::AnswerRead { .. }
-        | Action::TimeoutNow { .. }
-        | Action::TransferTimeout { .. }
-        | Action::Restart { .. }
-        | Action::Late { .. } => Cost::Nothing,
-    }
-}
-
-/// The counter in `budgets` that an action counts against, if any.
-fn counter<'a>(budgets: &'a mut Budgets, action: &Action) -> Option<&'a mut u8> {
-    Some(match cost(action) {
-        Cost::Nothing => return None,
-        Cost::Election => &mut budgets.elections,
-        Cost::Crash => &mut budgets.crashes,
-        Cost::Destroy => &mut budgets.destroys,
-        Cost::Lost => &mut budgets.lost,
-        Cost::Late => &mut budgets.late,
-        Cost::Write => &mut budgets.writes,
-        Cost::Change => &mut budgets.changes,
-        Cost::Split => &mut budgets.splits,
-        Cost::Merge => &mut budgets.merges,
-        Cost::Transfer => &mut budgets.transfers,
-        Cost::Compaction => &mut budgets.compactions,
-        Cost::Read => &mut budgets.reads,
-        Cost::Admin => &mut budgets.admin,
-        Cost::Schedule => &mut budgets.schedules,
-        Cost::Silence => &mut budgets.silences,
-        Cost::Timeout => &mut budgets.timeouts,
-        Cost::Push => &mut budgets.pushes,
-        Cost::PdRestart => &mut budgets.pd_restarts,
-        Cost::StaleCheck => &mut budgets.stale_checks,
-    })
-}
-
-/// Counts an action that was done. What a report is answered costs nothing, but an
-/// order to hand over counts as a transfer if it is taken, for it raises the term like any other, and costs nothing if it
-/// is lost: the leader that takes it may give it up as well.
-pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> bool {
-    let count = match (action, outcome) {
-        (
-            Action::RegionHeartbeat { answer, .. },
-            Outcome::Done(Returned::Ordered {
-                order: Order::Propose(Command::TransferLeader { .. }),
-                refused,
-            }),
-        ) => match answer {
-            Answer::Given => refused.is_none().then_some(&mut spent.transfers),
-            Answer::Lost => None,
-            Answer::Held => Some(&mut spent.late),
-        },
-        _ => counter(spent, action),
-    };
-    match count {
-        Some(count) => {
-            *count = count.saturating_add(1);
-            true
-        }
-        None => false,
-    }
-}
-
-/// What is left of each budget.
-fn left(scope: &Scope, spent: &Budgets) -> Budgets {
-    let (all, spent) = (&scope.budgets, spent);
-    Budgets {
-        elections: all.elections.saturating_sub(spent.elections),
-        crashes: all.crashes.saturating_sub(spent.crashes),
-        destroys: all.destroys.saturating_sub(spent.destroys),
-        lost: all.lost.saturating_sub(spent.lost),
-        late: all.late.saturating_sub(spent.late),
-        writes: all.writes.saturating_sub(spent.writes),
-        changes: all.changes.saturating_sub(spent.changes),
-        splits: all.splits.saturating_sub(spent.splits),
-        merges: all.merges.saturating_sub(spent.merges),
-        transfers: all.transfers.saturating_sub(spent.transfers),
-        compactions: all.compactions.saturating_sub(spent.compactions),
-        reads: all.reads.saturating_sub(spent.reads),
-        admin: all.admin.saturating_sub(spent.admin),
-        schedules: all.schedules.saturating_sub(spent.schedules),
-        silences: all.silences.saturating_sub(spent.silences),
-        timeouts: all.timeouts.saturating_sub(spent.timeouts),
-        pushes: all.pushes.saturating_sub(spent.pushes),
-        pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
-        stale_checks: all.stale_checks.saturating_sub(spent.stale_checks),
-    }
-}
 
 /// Who offers actions: a store, by its place in the scope, or everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +105,7 @@ impl Offer<'_> {
                     self.actions.extend(answers.map(|answer| Action::PushOperator { region, answer }));
                 }
             } else if self.left.schedules > 0 {
-                for answer in self.answers() {
+                for answer in self.fates() {
                     self.actions.push(Action::Schedule { region, answer });
                 }
             }
@@ -279,18 +121,12 @@ impl Offer<'_> {
         }
     }
 
-    /// A leader reports. What is ordered may get lost or be late; an order to
-    /// hand over is lost, at no cost, once no transfer is left.
+    /// A leader reports. What is ordered may get lost or be late; which of these are
+    /// allowed [`affords`] says once the step shows what was ordered.
     fn reports(&mut self, store: StoreId, region: RegionId) {
         let pd = self.seen.pd();
-        let running = pd.operators.get(&region).and_then(|running| running.step());
-        let transfers = matches!(running, Some(OperatorStep::TransferLeader { .. }));
-        let spent = transfers && self.left.transfers == 0;
-        let answers: Vec<Answer> = match running {
-            None => vec![Answer::Given],
-            Some(_) if spent => vec![Answer::Lost],
-            Some(_) => self.answers().collect(),
-        };
+        let may_order = pd.operator(region).is_some();
+        let answers: Vec<Answer> = if may_order { self.fates().collect() } else { vec![Answer::Given] };
         for answer in answers {
             self.actions.push(Action::RegionHeartbeat { region, store, answer });
         }
@@ -510,6 +346,15 @@ impl Offer<'_> {
             })
         };
         self.seen.regions().any(|other| self.seen.replicas(other).any(|(_, peer)| brings(peer)))
+    }
+
+    /// What may become of an order. One to hand over is lost, at no cost, once no
+    /// transfer is left.
+    fn fates(&self) -> impl Iterator<Item = Answer> + use<> {
+        let (lost, late) = (self.left.lost > 0 || self.left.transfers == 0, self.left.late > 0);
+        [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
+            .into_iter()
+            .filter_map(|(answer, allowed)| allowed.then_some(answer))
     }
 
     fn answers(&self) -> impl Iterator<Item = Answer> + use<> {

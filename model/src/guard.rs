@@ -154,6 +154,10 @@ guards! {
     OwnChangesCounted = "own_changes_counted",
     /// Learners that nobody asked for are removed; else they keep a leaving store from ever being empty (row 51).
     OrphansLeave = "orphans_leave",
+    /// A learner that waits for its snapshot counts as the peer that is missing; else learners come and go until one is quick enough (PD `fixLooseMatchPeer`).
+    PendingLearnerCounts = "pending_learner_counts",
+    /// A learner that holds a place is promoted though no store is free for another peer; else it waits for ever beside a spare one that has the last store (found by this model, read from PD's `fixRulePeer`).
+    PromotionNeedsNoTarget = "promotion_needs_no_target",
     /// A healthy learner may take a dead voter's place; else the region stays short for days (pd#6559).
     OrphanMayFill = "orphan_may_fill",
     /// A joint configuration that nobody ends any more, be it by an operator that is gone or by a leader that was to, is ended by the patrol; else it stays for ever (etcd#12136, pd#2952).

@@ -10,6 +10,7 @@
 mod actions;
 mod apart;
 mod checkpoint;
+mod costs;
 mod draft;
 mod guard;
 pub mod heal;

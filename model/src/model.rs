@@ -11,6 +11,7 @@ use rollcall_traces::{
 use stateright::Model;
 
 use crate::actions;
+use crate::costs;
 use crate::guard::GuardSet;
 use crate::heal;
 use crate::judged::Judged;
@@ -200,11 +201,28 @@ impl Rollcall {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
         for (place, action) in actions.iter().enumerate() {
-            let (after, outcome) = self.take(state, action);
-            if outcome.is_done() {
+            if let Some(after) = self.taken_within(state, action) {
                 each(place, action, after);
             }
         }
+    }
+
+    /// The same, if it is done and within what is left of the scope's budgets.
+    fn taken_within(&self, state: &State, action: &Action) -> Option<State> {
+        let (after, outcome) = self.take(state, action);
+        (outcome.is_done() && self.affords(state, action, &outcome)).then_some(after)
+    }
+
+    /// Whether what is left of the scope's budgets allows an action that comes to this.
+    pub fn affords(&self, state: &State, action: &Action, outcome: &Outcome) -> bool {
+        let left = costs::left(&self.scope, self.seen(state).spent());
+        costs::affords(&left, action, outcome)
+    }
+
+    /// Whether more was spent than the scope's budgets allow. No state that is explored is
+    /// so; a schedule that somebody else chose may lead to one.
+    pub fn is_overdrawn(&self, state: &State) -> bool {
+        costs::is_overdrawn(&self.scope, self.seen(state).spent())
     }
 
     fn remember(&self, before: &State, action: &Action, outcome: &Outcome, mut after: State) -> State {
@@ -446,8 +464,7 @@ impl Model for Rollcall {
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        let (after, outcome) = self.take(state, &action);
-        outcome.is_done().then_some(after)
+        self.taken_within(state, &action)
     }
 
     /// The properties as `always`, what must be reachable as `sometimes`, and

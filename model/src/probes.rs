@@ -149,6 +149,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
                 AdminOperator::AddVoter { store },
                 AdminOperator::RemovePeer { store },
                 AdminOperator::TransferLeader { store },
+                AdminOperator::EvictLeader { store },
             ] {
                 actions.push(Action::AddOperator { region, operator, answer });
             }

@@ -520,6 +520,21 @@ reaches! {
     /// PD knows a region that nobody leads.
     DriverKnowsNoLeader = "a region that nobody leads, as far as PD knows":
         |seen| seen.pd().regions.values().any(|known| known.leader().is_none()),
+    /// A learner needs a snapshot, and no operator is there for it.
+    LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up":
+        |seen| seen.pd().regions.values().any(|known| {
+            let mut waiting = known.region.peers.iter().filter(|member| {
+                member.role == MemberRole::Learner && known.pending.contains(&member.id)
+            });
+            waiting.next().is_some() && seen.pd().operator(known.region.id).is_none()
+        }),
+    /// A region has two learners, and nobody works on it.
+    SpareLearner = "a learner beside another, and no operator":
+        |seen| seen.pd().regions.values().any(|known| {
+            let learners =
+                known.region.peers.iter().filter(|member| member.role == MemberRole::Learner);
+            learners.count() > 1 && seen.pd().operator(known.region.id).is_none()
+        }),
     /// A learner takes the place of a dead voter.
     OrphanFills = "a learner about to take a dead voter's place":
         |seen| seen.pd().operators.values().any(|operator| {

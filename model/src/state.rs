@@ -14,8 +14,8 @@ use rollcall_traces::{
 };
 use smallvec::SmallVec;
 
-use crate::actions;
 use crate::apart::Apart;
+use crate::costs;
 use crate::intern::{Column, Interner};
 use crate::memo::{Noted, Numbered, REGIONS, Side, Slot, Values};
 use crate::report::Report;
@@ -345,7 +345,7 @@ impl Parts {
     /// The number of a rest, with what a step costs that was done.
     pub(crate) fn spend(&self, rest: u32, action: &Action, outcome: &Outcome) -> u32 {
         let mut spent = *self.spent.get(self.rest.get(rest).spent);
-        if !actions::spend(&mut spent, action, outcome) {
+        if !costs::spend(&mut spent, action, outcome) {
             return rest;
         }
         self.replace(rest, Slot::Spent, self.spent.intern(spent))

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
 use crate::actions::{Section, offered, sections};
+use crate::costs::{affords, left};
 use crate::draft::Draft;
 use crate::guard::GuardSet;
 use crate::intern::{Interner, entry};
@@ -140,6 +141,7 @@ impl Steps {
         mut each: impl FnMut(usize, &Action, State),
     ) {
         let (values, is_ordinary) = (parts.values(state), self.is_ordinary(parts, state));
+        let left = left(scope, parts.seen(state).spent());
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
             let known = self.effect(parts, guards, state, &values, number);
             let (mut after, outcome) = match &known {
@@ -147,14 +149,14 @@ impl Steps {
                 Err((after, outcome)) => (*after, *outcome),
             };
             let done = self.outcomes.get(outcome);
-            if !done.is_done() {
+            let action = self.actions.get(number);
+            if !done.is_done() || !affords(&left, action, done) {
                 continue;
             }
             after.history = match known {
                 Ok(effect) => self.recollect(parts, (state, is_ordinary), number, effect, &after),
                 Err(_) => self.remember(parts, state, (number, outcome), &after),
             };
-            let action = self.actions.get(number);
             after.rest = parts.spend(after.rest, action, done);
             each(place, action, after);
         }

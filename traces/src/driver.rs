@@ -175,6 +175,10 @@ pub enum Purpose {
     LeaveJoint,
     /// A peer that no rule asks for.
     RemoveOrphanPeer,
+    /// One of several such peers, which is behind or does not answer (pd#4045).
+    RemoveUnhealthyOrphanPeer,
+    /// A voter on a silent store, where a voter that no rule asks for stands in.
+    RemoveReplacedOrphanPeer,
     /// A down voter is replaced by a learner that is there (pd#6559).
     ReplaceDownPeerWithOrphanPeer,
     /// A learner fills the place of a missing voter.
@@ -185,7 +189,8 @@ pub enum Purpose {
     ReplaceRuleDownPeer,
     /// A voter's store is leaving.
     ReplaceRuleOfflinePeer,
-    /// The leader's store is leaving, and its peer cannot be moved.
+    /// Leadership leaves a store, by the scheduler that pd-ctl or TiUP adds for that
+    /// (`evict-leader-scheduler`, PD `schedulers/evict_leader.go`).
     EvictLeader,
     /// pd-ctl `operator add add-peer`.
     AdminAddPeer,
@@ -200,11 +205,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// An administrator made it: its priority is above that of the patrol's.
+    /// An administrator made it, or had it made: its priority is above that of the
+    /// patrol's.
     pub fn is_admin(self) -> bool {
         matches!(
             self,
-            Purpose::AdminAddPeer
+            Purpose::EvictLeader
+                | Purpose::AdminAddPeer
                 | Purpose::AdminAddVoter
                 | Purpose::AdminRemovePeer
                 | Purpose::AdminTransferLeader
@@ -217,6 +224,8 @@ impl Purpose {
         match self {
             Purpose::LeaveJoint => "leave-joint-state",
             Purpose::RemoveOrphanPeer => "remove-orphan-peer",
+            Purpose::RemoveUnhealthyOrphanPeer => "remove-unhealthy-orphan-peer",
+            Purpose::RemoveReplacedOrphanPeer => "remove-replaced-orphan-peer",
             Purpose::ReplaceDownPeerWithOrphanPeer => "replace-down-peer-with-orphan-peer",
             Purpose::FixPeerRole => "fix-peer-role",
             Purpose::AddRulePeer => "add-rule-peer",
@@ -302,7 +311,7 @@ pub enum Order {
     },
 }
 
-/// What an administrator can ask of a region (pd-ctl `operator add`).
+/// What an administrator can ask of a region (pd-ctl `operator add`, and one scheduler).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdminOperator {
@@ -326,6 +335,13 @@ pub enum AdminOperator {
         /// The store.
         store: StoreId,
     },
+    /// Leadership leaves the store, for whoever may lead. The scheduler that does it
+    /// (pd-ctl `scheduler add evict-leader-scheduler`; TiUP adds it before a store is
+    /// stopped or leaves) comes by the region once.
+    EvictLeader {
+        /// The store.
+        store: StoreId,
+    },
     /// The region is divided.
     Split {
         /// Where, in order.
@@ -340,7 +356,8 @@ impl AdminOperator {
             AdminOperator::AddPeer { store }
             | AdminOperator::AddVoter { store }
             | AdminOperator::RemovePeer { store }
-            | AdminOperator::TransferLeader { store } => Some(*store),
+            | AdminOperator::TransferLeader { store }
+            | AdminOperator::EvictLeader { store } => Some(*store),
             AdminOperator::Split { .. } => None,
         }
     }

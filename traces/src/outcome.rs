@@ -321,8 +321,6 @@ pub enum Reason {
     NoTarget,
     /// As many operators of the patrol as may be are under way (row 49).
     ScheduleLimit,
-    /// A peer is on a store that PD has no record of, and PD cannot judge it (row 45, pd#3664).
-    StoreLost,
     // Of what an administrator forces.
     /// PD's `conf_ver` of the region is not beyond the peer's own: "please make
     /// sure you have removed the peer by PD" (row 37).
@@ -432,7 +430,6 @@ impl Reason {
         Reason::NothingToDo,
         Reason::NoTarget,
         Reason::ScheduleLimit,
-        Reason::StoreLost,
         Reason::InvalidConfVer,
         Reason::PeerStillListed,
         Reason::StoreConnected,

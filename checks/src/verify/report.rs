@@ -234,6 +234,17 @@ pub(super) fn judge_second_answer(
     Some(violation_trace(model, explored, "second_answer", disagreement.state))
 }
 
+/// Fails where a state has spent more than its scope allows: then the scope is larger
+/// than its budgets say.
+pub(super) fn judge_budgets(report: &mut ScopeReport, model: &Rollcall, explored: &Exploration<State>) {
+    let states = 0..explored.states.len() as u32;
+    let mut overdrawn = states.filter(|state| model.is_overdrawn(&explored.states.get(*state)));
+    if let Some(first) = overdrawn.next() {
+        let spent = model.seen(&explored.states.get(first)).spent().to_owned();
+        report.failures.push(format!("state {first} has overdrawn its budgets: it has spent {spent:?}"));
+    }
+}
+
 /// Enters what was replayed, and fails where nothing was.
 pub(super) fn judge_conformance(
     report: &mut ScopeReport,

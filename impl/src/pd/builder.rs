@@ -41,7 +41,8 @@ pub(crate) fn promote(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorSte
     Ok(vec![OperatorStep::PromoteLearner(seat)])
 }
 
-/// The voter `from` gives way to `to`, who may be a learner already.
+/// The peer `from` gives way to `to`, who may be a learner already. A learner is
+/// not demoted: the new voter comes, and it goes.
 pub(crate) fn replace<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -63,6 +64,11 @@ pub(crate) fn replace<G: Guards>(
     }
     if known.region.member(to.peer).is_none() {
         steps.push(OperatorStep::AddLearner(to));
+    }
+    if from.role == MemberRole::Learner {
+        steps.push(OperatorStep::PromoteLearner(to));
+        steps.push(OperatorStep::RemovePeer(from.into()));
+        return Ok(steps);
     }
     if hands_over && let Some(heir) = heir {
         steps.push(OperatorStep::TransferLeader { to: heir.store });
@@ -137,6 +143,20 @@ pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<Op
         return Err(PdRefusal::AlreadyLeader);
     }
     Ok(vec![OperatorStep::TransferLeader { to }])
+}
+
+/// Leadership leaves the store `from` for the first that may lead (`PD
+/// schedulers/evict_leader.go`).
+pub(crate) fn evict_leader<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    from: StoreId,
+) -> Result<Vec<OperatorStep>, PdRefusal> {
+    if check_leader(known)?.store != from {
+        return Err(PdRefusal::LedElsewhere);
+    }
+    let heir = sight.heir(known, from).ok_or(PdRefusal::NoNewLeader)?;
+    transfer_leader(known, heir.store)
 }
 
 /// A joint configuration ends; a leader that it demotes hands over first, to whomever

@@ -1,11 +1,10 @@
 //! The patrol: what a region lacks, in the order in which PD looks.
 //!
-//! Joint left over, orphans, missing voters, down voters, voters on a store
-//! that is leaving; the first that is found is mended. Follows `PD
-//! checker/joint_state_checker.go, rule_checker.go` with one rule, so many
-//! voters anywhere. A learner that can fill a missing place is promoted before
-//! anything is added. Where a peer should move and no store can take it, at
-//! least leadership leaves the store that is leaving.
+//! Joint left over, orphans, a place that is empty, a peer in one that is dead or
+//! on a store that leaves, a learner in one; the first that is found is mended.
+//! Follows `PD checker/joint_state_checker.go, rule_checker.go, placement/fit.go`
+//! with one rule, so many voters anywhere. Leaves out witnesses, learners that a
+//! rule asks for, and locations.
 
 use super::allocator::IdAllocator;
 use super::builder;
@@ -16,7 +15,7 @@ use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreState};
 use super::targets::Sight;
 use crate::guard::{Guard, Guards};
-use crate::region::{Member, MemberRole, StoreId};
+use crate::region::{Member, MemberRole, PeerId, StoreId};
 
 /// What is to be done, and why.
 pub(crate) struct Plan {
@@ -24,10 +23,45 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<OperatorStep>,
 }
 
-/// The region's members: who fills the rule's places, and who has none.
+/// The region's members: who fills the rule's places, and who has none; the well
+/// before those that wait for a snapshot, and last those that do not answer.
 struct Fit {
-    voters: Vec<Member>,
+    places: Vec<Member>,
     orphans: Vec<Member>,
+}
+
+impl Fit {
+    /// As many as the rule asks for get a place: voters, and learners if there are
+    /// too few of them. PD does not look whether a store leaves or who leads, and has
+    /// no place for a peer on a store that it does not know.
+    fn of<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Self {
+        let waiting_counts = sight.guards.holds(Guard::PendingLearnerCounts);
+        let is_learner = |peer: &Member| peer.role == MemberRole::Learner;
+        let rank = |peer: &Member| {
+            let score = if known.down.contains(&peer.id) { 2 } else { u8::from(!known.is_well(peer.id)) };
+            (score, peer.id)
+        };
+        let fits = |peer: &&Member| {
+            let waits = is_learner(peer) && !known.is_well(peer.id);
+            sight.stores.get(peer.store).is_some() && (waiting_counts || !waits)
+        };
+        let mut peers = known.region.peers.clone();
+        peers.sort_by_key(rank);
+        let mut placed: Vec<&Member> = peers.iter().filter(fits).collect();
+        placed.sort_by_key(|peer| (is_learner(peer), rank(peer)));
+        placed.truncate(sight.config.max_replicas);
+        let placed: Vec<PeerId> = placed.iter().map(|peer| peer.id).collect();
+        let mut fit = Self { places: Vec::new(), orphans: Vec::new() };
+        for peer in peers {
+            let goes = !is_learner(&peer) || sight.guards.holds(Guard::OrphansLeave);
+            if placed.contains(&peer.id) {
+                fit.places.push(peer);
+            } else if goes {
+                fit.orphans.push(peer);
+            }
+        }
+        fit
+    }
 }
 
 /// What the region lacks; refused with the reason if it is nothing, or cannot
@@ -45,27 +79,65 @@ pub(crate) fn check<G: Guards>(
         let steps = builder::leave_joint(sight, known)?;
         return Ok(Plan { purpose: Purpose::LeaveJoint, steps });
     }
-    let fit = fit(sight, known);
+    let fit = Fit::of(sight, known);
     // PD logs what cannot be done about an orphan, and goes on.
-    let left = match fix_orphans(sight, known, &fit) {
+    let refusal = match fix_orphans(sight, known, &fit) {
         Ok(Some(plan)) => return Ok(plan),
-        Ok(None) => None,
-        Err(refusal) => Some(refusal),
+        Ok(None) => PdRefusal::NothingToDo,
+        Err(refusal) => refusal,
     };
-    if fit.voters.len() < sight.config.max_replicas {
-        return make_up(sight, known, &fit, ids);
+    let refusal = match bring_peer(sight, known, &fit, ids) {
+        Ok(Some(plan)) => return Ok(plan),
+        Ok(None) => refusal,
+        // PD ends here: a learner that could vote waits until a store is free.
+        Err(PdRefusal::NoTarget) if sight.guards.holds(Guard::PromotionNeedsNoTarget) => PdRefusal::NoTarget,
+        Err(refusal) => return Err(refusal),
+    };
+    // The builder promotes nobody who is not well: somebody is waited for.
+    let state = |store| sight.stores.get(store).map(|info| info.record.state);
+    let may_vote = |peer: &&Member| {
+        let is_well = known.is_well(peer.id);
+        peer.role == MemberRole::Learner && is_well && state(peer.store) != Some(StoreState::Tombstone)
+    };
+    let learner = fit.places.iter().find(may_vote).ok_or(refusal)?;
+    let steps = builder::promote(known, (*learner).into())?;
+    Ok(Plan { purpose: Purpose::PromoteLearner, steps })
+}
+
+/// A place is empty, or who is in one is dead or has to leave: a peer comes.
+fn bring_peer<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    fit: &Fit,
+    ids: &mut IdAllocator,
+) -> Result<Option<Plan>, PdRefusal> {
+    if fit.places.len() < sight.config.max_replicas {
+        let to = new_seat(sight, known, ids)?;
+        return Ok(Some(Plan { purpose: Purpose::AddMissingPeer, steps: builder::add_peer(known, to)? }));
     }
-    for voter in &fit.voters {
-        if is_dead(sight, known, voter) {
-            return replace(sight, known, *voter, Purpose::ReplaceDownPeer, ids);
-        }
-        if is_leaving(sight, voter.store) {
-            return replace(sight, known, *voter, Purpose::ReplaceOfflinePeer, ids);
-        }
+    for peer in &fit.places {
+        let purpose = if is_dead(sight, known, peer) {
+            Purpose::ReplaceDownPeer
+        } else if is_leaving(sight, peer.store) {
+            Purpose::ReplaceOfflinePeer
+        } else {
+            continue;
+        };
+        let to = new_seat(sight, known, ids)?;
+        return Ok(Some(Plan { purpose, steps: builder::replace(sight, known, *peer, to)? }));
     }
-    // PD cannot judge a peer on a store that it does not know (row 45).
-    let lost = fit.voters.iter().any(|voter| sight.stores.get(voter.store).is_none());
-    Err(left.unwrap_or(if lost { PdRefusal::StoreLost } else { PdRefusal::NothingToDo }))
+    Ok(None)
+}
+
+/// Where the region's next peer goes. PD makes nothing without such a store, and
+/// moves no leader instead.
+fn new_seat<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    ids: &mut IdAllocator,
+) -> Result<Seat, PdRefusal> {
+    let store = sight.target(known).ok_or(PdRefusal::NoTarget)?;
+    Ok(Seat { store, peer: ids.next() })
 }
 
 /// The leader misses it, and so does PD.
@@ -78,114 +150,84 @@ fn is_leaving<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.stores.get(store).is_some_and(|info| info.record.state != StoreState::Up)
 }
 
-/// Of more voters than the rule asks for, the worst are orphans: the dead, then
-/// those on a leaving store, then those behind, then the last to have joined;
-/// never the leader.
-fn fit<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Fit {
-    let rank = |voter: &Member| {
-        let leads = known.leader == Some(voter.id);
-        let (dead, leaving) = (is_dead(sight, known, voter), is_leaving(sight, voter.store));
-        (!leads, dead, leaving, !known.is_well(voter.id))
-    };
-    let mut voters: Vec<Member> = known.voters().collect();
-    voters.sort_by_key(rank);
-    let surplus = voters.split_off(voters.len().min(sight.config.max_replicas));
-    let joined = |member: &Member| known.region.peers.iter().position(|other| other.id == member.id);
-    voters.sort_by_key(joined);
-    let mut learners: Vec<Member> = Vec::new();
-    if sight.guards.holds(Guard::OrphansLeave) {
-        let of_region = known.region.peers.iter();
-        learners.extend(of_region.filter(|member| member.role == MemberRole::Learner));
-    }
-    Fit { voters, orphans: surplus.into_iter().rev().chain(learners).collect() }
+/// PD hears nothing from the store, or does not know it.
+fn is_disconnected<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
+    sight.liveness(store) != Some(Liveness::Connected)
 }
 
 /// The leader finds the peer well, and PD hears from its store.
 fn is_healthy<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
-    known.is_well(member.id) && sight.liveness(member.store) == Some(Liveness::Connected)
+    known.is_well(member.id) && !is_disconnected(sight, member.store)
 }
 
-/// The leader misses it, and PD does not hear from its store; that it is Down
-/// is not waited for where a learner can take the place at once.
-fn is_missing<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
-    known.down.contains(&member.id) && sight.liveness(member.store) != Some(Liveness::Connected)
-}
-
-/// A learner that could vote: it has caught up, and its store stays and is heard from.
-fn can_be_promoted<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
-    member.role == MemberRole::Learner
-        && is_healthy(sight, known, member)
-        && sight.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up)
-}
-
-/// An orphan leaves once every place is filled by a voter that is well; until
-/// then a dead voter may be replaced by it (pd#6559), and of several a sick
-/// one leaves.
+/// The first orphan leaves once all places are filled by healthy voters; until
+/// then see [`stand_in`] and [`thin_out`].
 fn fix_orphans<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
 ) -> Result<Option<Plan>, PdRefusal> {
     let Some(first) = fit.orphans.first() else { return Ok(None) };
-    let full = fit.voters.len() == sight.config.max_replicas;
-    let remove = |orphan: &Member| {
-        let steps = builder::remove_peer(sight, known, *orphan)?;
-        Ok(Some(Plan { purpose: Purpose::RemoveOrphanPeer, steps }))
-    };
-    if full && fit.voters.iter().all(|voter| is_healthy(sight, known, voter)) {
-        return remove(first);
-    }
-    let missing = fit.voters.iter().find(|voter| is_missing(sight, known, voter));
-    let mut able = fit.orphans.iter().find(|orphan| can_be_promoted(sight, known, orphan));
-    if !sight.guards.holds(Guard::OrphanMayFill) {
-        able = None;
-    }
-    if let (true, Some(missing), Some(able)) = (full, missing, able) {
-        let steps = builder::replace(sight, known, *missing, (*able).into())?;
-        return Ok(Some(Plan { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }));
-    }
-    match fit.orphans.iter().find(|orphan| !known.is_well(orphan.id)) {
-        Some(sick) if fit.orphans.len() > 1 => remove(sick),
-        _ => Ok(None),
+    let votes = |peer: &Member| peer.role != MemberRole::Learner;
+    let satisfied = fit.places.len() == sight.config.max_replicas && fit.places.iter().all(votes);
+    let unhealthy = fit.places.iter().find(|peer| !is_healthy(sight, known, peer));
+    match unhealthy {
+        None if satisfied => remove(sight, known, Purpose::RemoveOrphanPeer, first).map(Some),
+        Some(missing) if satisfied && is_disconnected(sight, missing.store) => {
+            match stand_in(sight, known, fit, missing)? {
+                None => thin_out(sight, known, fit),
+                plan => Ok(plan),
+            }
+        }
+        _ => thin_out(sight, known, fit),
     }
 }
 
-/// A voter is missing: a learner takes the place, or a new peer.
-fn make_up<G: Guards>(
+fn remove<G: Guards>(
+    sight: Sight<'_, G>,
+    known: &KnownRegion,
+    purpose: Purpose,
+    peer: &Member,
+) -> Result<Plan, PdRefusal> {
+    Ok(Plan { purpose, steps: builder::remove_peer(sight, known, *peer)? })
+}
+
+/// A healthy orphan stands in for a voter that PD does not hear from (pd#6559): a
+/// learner takes its place, beside a voter it can simply go.
+fn stand_in<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
-    ids: &mut IdAllocator,
-) -> Result<Plan, PdRefusal> {
-    if let Some(learner) = fit.orphans.iter().find(|orphan| can_be_promoted(sight, known, orphan)) {
-        let steps = builder::promote(known, (*learner).into())?;
-        return Ok(Plan { purpose: Purpose::PromoteLearner, steps });
+    missing: &Member,
+) -> Result<Option<Plan>, PdRefusal> {
+    let able = fit.orphans.iter().find(|orphan| is_healthy(sight, known, orphan));
+    let Some(able) = able.filter(|_| sight.guards.holds(Guard::OrphanMayFill)) else { return Ok(None) };
+    if able.role != MemberRole::Learner {
+        return remove(sight, known, Purpose::RemoveReplacedOrphan, missing).map(Some);
     }
-    let Some(store) = sight.target(known) else { return evict_leader(sight, known) };
-    let steps = builder::add_peer(known, Seat { store, peer: ids.next() })?;
-    Ok(Plan { purpose: Purpose::AddMissingPeer, steps })
+    let steps = builder::replace(sight, known, *missing, (*able).into())?;
+    Ok(Some(Plan { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }))
 }
 
-fn replace<G: Guards>(
+/// Of several orphans the first that is not well leaves, else the second, or one on
+/// a silent store in its place, if the region has more peers than it should.
+fn thin_out<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
-    voter: Member,
-    purpose: Purpose,
-    ids: &mut IdAllocator,
-) -> Result<Plan, PdRefusal> {
-    let Some(store) = sight.target(known) else { return evict_leader(sight, known) };
-    let to = Seat { store, peer: ids.next() };
-    Ok(Plan { purpose, steps: builder::replace(sight, known, voter, to)? })
-}
-
-/// No peer can be moved; leadership can, away from a store that is leaving.
-fn evict_leader<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Result<Plan, PdRefusal> {
-    let leader = builder::check_leader(known)?;
-    match sight.heir(known, leader.store) {
-        Some(heir) if is_leaving(sight, leader.store) => {
-            let steps = builder::transfer_leader(known, heir.store)?;
-            Ok(Plan { purpose: Purpose::EvictLeader, steps })
-        }
-        _ => Err(PdRefusal::NoTarget),
+    fit: &Fit,
+) -> Result<Option<Plan>, PdRefusal> {
+    let [first, second, ..] = &fit.orphans[..] else { return Ok(None) };
+    let on_known = known.region.peers.iter().filter(|peer| sight.stores.get(peer.store).is_some()).count();
+    let is_unwell = |peer: &&Member| !known.is_well(peer.id);
+    let may_go = on_known > sight.config.max_replicas;
+    let early = [first, second].into_iter().find(is_unwell);
+    let unwell = if may_go { early } else { fit.orphans.iter().find(is_unwell) };
+    if let Some(unwell) = unwell {
+        return remove(sight, known, Purpose::RemoveUnhealthyOrphan, unwell).map(Some);
     }
+    if !may_go {
+        return Ok(None);
+    }
+    let silent = fit.orphans.iter().find(|orphan| is_disconnected(sight, orphan.store));
+    remove(sight, known, Purpose::RemoveOrphanPeer, silent.unwrap_or(second)).map(Some)
 }

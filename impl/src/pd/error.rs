@@ -139,6 +139,9 @@ pub enum PdRefusal {
     /// The region has no voter on that store.
     #[error("the region has no voter on the store; choose a store with a voter")]
     NoVoterThere,
+    /// Another store leads the region.
+    #[error("another store leads the region")]
+    LedElsewhere,
     /// The store leads already.
     #[error("the store leads the region already")]
     AlreadyLeader,
@@ -167,8 +170,4 @@ pub enum PdRefusal {
     /// As many operators of the checkers as may be are under way (row 49).
     #[error("the schedule limit is reached; wait for an operator's end, or raise the limit")]
     ScheduleLimit,
-    /// A peer's store is not known, and PD cannot judge it (row 45, pd#3664); its log
-    /// has "lost the store, maybe you are recovering the PD cluster".
-    #[error("a peer's store is not known; remove that peer by hand")]
-    StoreLost,
 }

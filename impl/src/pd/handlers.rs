@@ -265,6 +265,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 }
                 (Purpose::AdminTransferLeader, steps)
             }
+            AdminOperator::EvictLeader { store } => {
+                (Purpose::EvictLeader, builder::evict_leader(self.sight(), known, store)?)
+            }
             AdminOperator::Split { keys } => (Purpose::AdminSplit, builder::split(known, &keys)?),
         })
     }

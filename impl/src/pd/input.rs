@@ -128,6 +128,11 @@ pub enum AdminOperator {
         /// The store.
         store: StoreId,
     },
+    /// Leadership leaves the store: the scheduler that was added for that comes by.
+    EvictLeader {
+        /// The store.
+        store: StoreId,
+    },
     /// The region is divided.
     Split {
         /// Where, in order.

@@ -20,6 +20,10 @@ pub enum Purpose {
     LeaveJoint,
     /// A peer that no rule asks for.
     RemoveOrphanPeer,
+    /// One of several such peers, that is not well (pd#4045).
+    RemoveUnhealthyOrphan,
+    /// A voter on a silent store, beside a voter that no rule asks for.
+    RemoveReplacedOrphan,
     /// A down voter is replaced by a learner that is there (pd#6559).
     ReplaceDownPeerWithOrphan,
     /// A learner fills the place of a missing voter.
@@ -30,7 +34,7 @@ pub enum Purpose {
     ReplaceDownPeer,
     /// A voter's store is leaving.
     ReplaceOfflinePeer,
-    /// The leader's store is leaving, and its peer cannot be moved.
+    /// Leadership leaves a store, by the scheduler that somebody adds for that.
     EvictLeader,
     /// pd-ctl `operator add add-peer`.
     AdminAddPeer,
@@ -49,7 +53,7 @@ pub enum Purpose {
 pub enum Priority {
     /// The checkers'.
     High,
-    /// The administrator's.
+    /// The administrator's, and that of the schedulers that evict leaders.
     Urgent,
 }
 
@@ -57,19 +61,21 @@ impl Purpose {
     /// Who made it.
     pub fn priority(self) -> Priority {
         match self {
-            Purpose::AdminAddPeer
+            Purpose::EvictLeader
+            | Purpose::AdminAddPeer
             | Purpose::AdminAddVoter
             | Purpose::AdminRemovePeer
             | Purpose::AdminTransferLeader
             | Purpose::AdminSplit => Priority::Urgent,
             Purpose::LeaveJoint
             | Purpose::RemoveOrphanPeer
+            | Purpose::RemoveUnhealthyOrphan
+            | Purpose::RemoveReplacedOrphan
             | Purpose::ReplaceDownPeerWithOrphan
             | Purpose::PromoteLearner
             | Purpose::AddMissingPeer
             | Purpose::ReplaceDownPeer
-            | Purpose::ReplaceOfflinePeer
-            | Purpose::EvictLeader => Priority::High,
+            | Purpose::ReplaceOfflinePeer => Priority::High,
         }
     }
 
@@ -78,6 +84,8 @@ impl Purpose {
         match self {
             Purpose::LeaveJoint => "leave-joint-state",
             Purpose::RemoveOrphanPeer => "remove-orphan-peer",
+            Purpose::RemoveUnhealthyOrphan => "remove-unhealthy-orphan-peer",
+            Purpose::RemoveReplacedOrphan => "remove-replaced-orphan-peer",
             Purpose::ReplaceDownPeerWithOrphan => "replace-down-peer-with-orphan-peer",
             Purpose::PromoteLearner => "fix-peer-role",
             Purpose::AddMissingPeer => "add-rule-peer",

@@ -2,8 +2,8 @@
 //! finds nobody to take a peer.
 
 use rollcall_impl::pd::{
-    OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StaleOperator, StoreState,
-    StoreStats, Unfit,
+    AdminOperator, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StaleOperator,
+    StoreState, StoreStats, Unfit,
 };
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, StoreId};
 
@@ -163,11 +163,17 @@ fn a_target_is_up_and_heard_from_and_has_the_fewest_regions() {
     assert_eq!(command(&schedule(&mut pd)), Some(to_five));
 }
 
+/// PD `replaceUnexpectedRulePeer`: without a target no operator is made, not even for
+/// the leader. Seed 003: TiUP adds the scheduler that evicts leaders.
 #[test]
-fn where_no_peer_can_move_leadership_at_least_leaves() {
+fn where_no_peer_can_move_leadership_leaves_by_hand() {
     let mut pd = pd(3, &[1, 2, 3]);
     pd.step(PdInput::Decommission { store: 1, force: true }).unwrap();
-    let outputs = schedule(&mut pd);
+    assert_eq!(why_not(&mut pd), PdRefusal::NoTarget);
+    let evict =
+        |store| PdInput::AddOperator { region: REGION, operator: AdminOperator::EvictLeader { store } };
+    assert_eq!(refused(&mut pd, evict(2)), PdRefusal::LedElsewhere);
+    let outputs = pd.step(evict(1)).unwrap();
     assert_eq!(purpose(&outputs), Purpose::EvictLeader);
     let mut truth = Truth::of(&pd);
     assert_eq!(truth.settle(&mut pd, outputs), [Command::TransferLeader { to: 2 }]);
@@ -229,14 +235,18 @@ fn learners_on_forgotten_stores_are_orphans() {
     assert_eq!(Truth::of(&pd).settle(&mut pd, outputs), [Command::ChangePeer(gone)]);
 }
 
+/// PD `placement/fit.go newFitWorker`: by health and id; whose store leaves is asked
+/// later, and so store 3 is left by a second operator.
 #[test]
-fn of_too_many_voters_the_one_on_the_leaving_store_goes() {
+fn of_too_many_voters_the_one_with_the_highest_id_goes() {
     let mut pd = pd(4, &[2, 1, 3, 4]);
-    // The leader's own store leaves, and so does store 3: the leader stays.
     pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
     let outputs = schedule(&mut pd);
-    assert_eq!(command(&outputs), Some(Command::ChangePeer(change(ChangeKind::Remove, 30, 3))));
+    assert_eq!(command(&outputs), Some(Command::ChangePeer(change(ChangeKind::Remove, 40, 4))));
     let mut truth = Truth::of(&pd);
+    truth.settle(&mut pd, outputs);
+    assert_eq!(truth.voters(), [2, 1, 3]);
+    let outputs = schedule(&mut pd);
     truth.settle(&mut pd, outputs);
     assert_eq!(truth.voters(), [2, 1, 4]);
 }
@@ -304,12 +314,20 @@ fn a_region_left_joint_is_led_out() {
     assert_eq!(purpose(&schedule(&mut pd)), Purpose::RemoveOrphanPeer);
 }
 
-/// Row 45: PD does not judge a voter on a store that it does not know.
+/// Row 45: a voter on a store that PD does not know fits no rule (PD
+/// `MatchLabelConstraints`); another takes the place, and it goes.
 #[test]
-fn a_voter_on_an_unknown_store_is_a_matter_for_people() {
+fn a_voter_on_an_unknown_store_is_replaced() {
     let mut pd = pd(4, &[1, 2, 3]);
     report(&mut pd, region(REGION, ("", ""), (5, 1), &[1, 2, 9]), 1);
-    assert_eq!(why_not(&mut pd), PdRefusal::StoreLost);
+    let outputs = schedule(&mut pd);
+    assert_eq!(purpose(&outputs), Purpose::AddMissingPeer);
+    let mut truth = Truth::of(&pd);
+    truth.settle(&mut pd, outputs);
+    let outputs = schedule(&mut pd);
+    assert_eq!(purpose(&outputs), Purpose::RemoveOrphanPeer);
+    truth.settle(&mut pd, outputs);
+    assert_eq!(truth.voters(), [1, 2, 3]);
 }
 
 /// Row 47: the move is half way when the store is taken back; it goes on.

@@ -96,6 +96,38 @@ fn orphans_leave() {
     assert_eq!(leaves(Dropped(Guard::OrphansLeave)), Err(PdRefusal::NothingToDo));
 }
 
+/// Two voters of three, and a learner that waits for its snapshot: another is added.
+#[test]
+fn pending_learner_counts() {
+    fn made(guards: impl Guards) -> Result<Purpose, PdRefusal> {
+        let mut pd = pd_of(guards, Default::default(), 4, &[1, 2]);
+        let waits = RegionReport { pending: vec![30], ..reported(with_learner(&pd, 3), 10, 6) };
+        pd.step(PdInput::RegionHeartbeat(waits)).unwrap();
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(made(Sound), Err(PdRefusal::NothingToDo));
+    assert_eq!(made(Dropped(Guard::PendingLearnerCounts)), Ok(Purpose::AddMissingPeer));
+}
+
+/// Two voters of three, a learner in the third place on a store that leaves, and
+/// another on the last store.
+#[test]
+fn promotion_needs_no_target() {
+    fn made(guards: impl Guards) -> Result<Purpose, PdRefusal> {
+        let mut pd = pd_of(guards, Default::default(), 4, &[1, 2]);
+        for store in [3, 4] {
+            let region = with_learner(&pd, store);
+            report(&mut pd, region, 1);
+        }
+        decommission(&mut pd, 3);
+        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        Ok(pd.operator(REGION).unwrap().purpose)
+    }
+    assert_eq!(made(Sound), Ok(Purpose::PromoteLearner));
+    assert_eq!(made(Dropped(Guard::PromotionNeedsNoTarget)), Err(PdRefusal::NoTarget));
+}
+
 /// pd#6559: two voters, one that is down, a healthy learner, and no other store.
 #[test]
 fn orphan_may_fill() {

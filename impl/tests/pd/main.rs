@@ -7,6 +7,7 @@ mod decommission;
 mod guards;
 mod guards_of_plans;
 mod operator;
+mod orphans;
 mod real;
 mod regions;
 mod restart;

@@ -7,8 +7,8 @@
 //! themselves, and not of what PD knows of them.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep,
-    Outcome, Peer, PeerState, Reason, Region, RegionId, StoreId, StoreState, StoreStatus,
+    Action, Answer, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep, Outcome, Peer,
+    PeerState, Reason, Region, RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use super::{Goal, Missed, in_charge, is_owed};
@@ -134,20 +134,6 @@ fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
         Outcome::Refused(Reason::NoTarget) => {
             let store = legal_target(model, seen, &leader.region)?;
             words(format!("PD finds no target, and store {store} could take a peer"))
-        }
-        // PD cannot judge a peer on a store that it forgot (pd#3664); an
-        // administrator can take it away.
-        Outcome::Refused(Reason::StoreLost) => {
-            let lost =
-                leader.region.peers.iter().find(|member| !seen.pd().stores.contains_key(&member.store))?;
-            let operator = AdminOperator::RemovePeer { store: lost.store };
-            let remedy = Action::AddOperator { region, operator, answer: Answer::Given };
-            let done = model.step(state, &remedy).1.is_done();
-            if done {
-                None
-            } else {
-                words(format!("{lost} is on a store that PD forgot, and cannot be removed"))
-            }
         }
         other => words(format!("the patrol comes to no end: {other}")),
     }

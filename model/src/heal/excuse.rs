@@ -110,12 +110,6 @@ pub enum Excuse {
         /// The region.
         region: RegionId,
     },
-    /// A member is on a store of which PD has no record any more; an
-    /// administrator can remove it (row 45, pd#3664).
-    StoreForgotten {
-        /// The region.
-        region: RegionId,
-    },
     /// It is led on a store of which PD has no record any more, or which was given up: PD
     /// takes no report from there, and learns of the region when another leads.
     LeaderForgotten {
@@ -169,9 +163,6 @@ impl fmt::Display for Excuse {
                 write!(f, "a member of region {region} is on store {store}, which was given up and runs on")
             }
             Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
-            Excuse::StoreForgotten { region } => {
-                write!(f, "region {region} has a member on a store that PD forgot")
-            }
             Excuse::LeaderForgotten { region, store } => {
                 write!(f, "region {region} is led on store {store}, which PD forgot or gave up")
             }
@@ -196,7 +187,6 @@ impl Excuse {
             Excuse::NobodyToAsk { .. } => "nobody_to_ask",
             Excuse::GivenUp { .. } => "given_up",
             Excuse::NoTarget { .. } => "no_target",
-            Excuse::StoreForgotten { .. } => "store_forgotten",
             Excuse::LeaderForgotten { .. } => "leader_forgotten",
         }
     }
@@ -223,7 +213,6 @@ impl Excuse {
             | Excuse::NobodyToAsk { region, .. }
             | Excuse::GivenUp { region, .. }
             | Excuse::NoTarget { region }
-            | Excuse::StoreForgotten { region }
             | Excuse::LeaderForgotten { region, .. } => region,
         }
     }
@@ -325,7 +314,6 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
 fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
     match model.step(state, &Action::Schedule { region, answer: Answer::Given }).1 {
         Outcome::Refused(Reason::NoTarget) => Some(Excuse::NoTarget { region }),
-        Outcome::Refused(Reason::StoreLost) => Some(Excuse::StoreForgotten { region }),
         _ => None,
     }
 }

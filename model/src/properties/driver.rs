@@ -121,7 +121,8 @@ pub fn no_unsafe_removal<C: Cluster>(_: &C, history: &History) -> Result<(), Vio
 /// `checkAddOperator`, at its turn once more).
 ///
 /// That there is one a region says the type; what could be lost is the one that
-/// was there (the seed of row 38 has two stores of one region leaving).
+/// was there (the seed of row 38 has two stores of one region leaving). And it is for
+/// a region that PD knows: one that another has displaced takes its operator with it.
 ///
 /// # Errors
 /// An operator that was displaced, or one that began too late; latched by the history.
@@ -150,7 +151,7 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
 /// line.
 ///
 /// PD's epoch of a region does not go back as long as PD knows the region,
-/// unless it was recreated.
+/// unless it was recreated, and neither does the term of the leader that it knows.
 ///
 /// # Errors
 /// An epoch that nobody has, one beside the line, or one that went back.
@@ -367,8 +368,8 @@ mod tests {
                 view.pd.operators.insert(1, operator(purpose, step));
             })
         };
-        let patrol = transfer(2, Purpose::EvictLeader);
-        let other = transfer(3, Purpose::EvictLeader);
+        let patrol = transfer(2, Purpose::LeaveJoint);
+        let other = transfer(3, Purpose::LeaveJoint);
         let admin = transfer(3, Purpose::AdminTransferLeader);
         let action = Action::Schedule { region: 1, answer: Answer::Lost };
         assert_eq!(after_step(action.clone(), &patrol, &other), [Property::OneOperator]);
@@ -410,6 +411,37 @@ mod tests {
         let back = with(&replaced(), |view| believe(view, three_voters()));
         assert_eq!(after_step(REPORT, &replaced(), &back), [Property::DriverView]);
         assert_eq!(after_step(REPORT, &back, &replaced()), []);
+    }
+
+    /// The same members and range, reported by who led in an older term.
+    #[test]
+    fn a_leader_of_an_older_term_that_is_believed() {
+        let led = |leader, term| {
+            with(&governed(3), |view| {
+                let known = view.pd.regions.get_mut(&1).expect("PD knows it");
+                (known.leader, known.term) = (leader, term);
+            })
+        };
+        assert_eq!(after_step(REPORT, &led(2, 7), &led(1, 6)), [Property::DriverView]);
+        assert_eq!(after_step(REPORT, &led(1, 6), &led(2, 7)), []);
+        assert_eq!(after_step(Action::PdRestart, &led(2, 7), &led(0, 0)), [], "it knows of none");
+        assert_eq!(after_step(REPORT, &led(0, 0), &led(1, 6)), [], "and takes the first that reports");
+    }
+
+    /// A region goes, and its operator with it, or not.
+    #[test]
+    fn an_operator_that_outlives_its_region() {
+        let has = |region: bool, operators: bool| {
+            with(&governed(3), |view| {
+                let step = OperatorStep::TransferLeader { to: 2 };
+                view.pd.operators.insert(1, operator(Purpose::LeaveJoint, step));
+                view.pd.regions.retain(|_, _| region);
+                view.pd.operators.retain(|_, _| operators);
+            })
+        };
+        assert_eq!(after_step(REPORT, &has(true, true), &has(false, true)), [Property::OneOperator]);
+        assert_eq!(after_step(REPORT, &has(true, true), &has(false, false)), []);
+        assert_eq!(after_step(REPORT, &has(true, false), &has(true, true)), []);
     }
 
     fn judged(view: &View) -> Result<(), Violation> {

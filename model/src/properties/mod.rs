@@ -224,11 +224,13 @@ impl Property {
             Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
                 Self::ReadSafety
             }
-            Breach::DriverWentBack { .. } => Self::DriverView,
+            Breach::DriverWentBack { .. } | Breach::DriverTermWentBack { .. } => Self::DriverView,
             Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => Self::TombstoneAbsorbing,
             Breach::RecordRemoved { .. } => Self::TombstoneStoreEmpty,
             Breach::UnsafePlan { .. } => Self::NoUnsafeRemoval,
-            Breach::OperatorDisplaced { .. } | Breach::OperatorOutrun { .. } => Self::OneOperator,
+            Breach::OperatorDisplaced { .. }
+            | Breach::OperatorOutrun { .. }
+            | Breach::OperatorWithoutRegion { .. } => Self::OneOperator,
         }
     }
 
@@ -375,12 +377,14 @@ mod tests {
             Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },
             Breach::WrongAnswer { region, store, key },
             Breach::DriverWentBack { region, from: epoch, to: epoch },
+            Breach::DriverTermWentBack { region, from: 7, to: 6 },
             Breach::TombstoneRose { store },
             Breach::DestroyedReturned { store },
             Breach::RecordRemoved { region, store },
             Breach::UnsafePlan { region, store, peer },
             Breach::OperatorDisplaced { region },
             Breach::OperatorOutrun { region },
+            Breach::OperatorWithoutRegion { region },
         ];
         for breach in breaches {
             let history = forge::history_with(&breach);

@@ -18,18 +18,9 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.
         "joins_again_with_the_same_id" => vec![Excuse::IdTakenAgain { region, store: 3 }],
-        // The store's record is removed while a child of which PD did not know is on it.
-        "split_racing_a_decommission" => {
-            // In the larger size the patrol may have taken id 10 before the child was named.
-            let children = if smoke { 10..=10 } else { 10..=11 };
-            let regions = [region].into_iter().chain(children);
-            regions.map(|region| Excuse::StoreForgotten { region }).collect()
-        }
-        // The same, and it may lead what PD has yet to hear of.
+        // The store's record is removed while it leads a child of which PD did not know.
         "divided_and_led_by_the_leaving_store" => {
-            let regions = || [region, 10, 11].into_iter();
-            let forgotten = regions().map(|region| Excuse::StoreForgotten { region });
-            forgotten.chain(regions().map(|region| Excuse::LeaderForgotten { region, store: 2 })).collect()
+            [region, 10, 11].map(|region| Excuse::LeaderForgotten { region, store: 2 }).into()
         }
         "no_legal_target" if smoke => vec![Excuse::NoTarget { region }],
         // Half-way to the store that is lost then, both are needed.

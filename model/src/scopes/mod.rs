@@ -156,7 +156,6 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::NothingToDo,
     Reason::NoTarget,
     Reason::ScheduleLimit,
-    Reason::StoreLost,
 ];
 
 /// What is refused only where regions divide or merge.

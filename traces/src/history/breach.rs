@@ -223,6 +223,16 @@ pub enum Breach {
         /// The epoch that it knows.
         to: Epoch,
     },
+    /// PD believes who led a region in an older term than it knew of.
+    #[error("the placement driver knew a leader of term {from}, and believes one of term {to} now")]
+    DriverTermWentBack {
+        /// The region.
+        region: RegionId,
+        /// The term that it knew.
+        from: u64,
+        /// The term that it knows.
+        to: u64,
+    },
     /// A store that had left for good is there again.
     #[error("store {store} was Tombstone, and is it no more")]
     TombstoneRose {
@@ -261,6 +271,12 @@ pub enum Breach {
         /// The region.
         region: RegionId,
     },
+    /// There is an operator for a region that PD does not know.
+    #[error("there is an operator for it, and the placement driver does not know it")]
+    OperatorWithoutRegion {
+        /// The region.
+        region: RegionId,
+    },
     /// An operator had waited for its turn, and began for a region that had moved on.
     #[error("an operator that waited began, though the region has moved on since it was made")]
     OperatorOutrun {
@@ -290,6 +306,8 @@ impl Breach {
             | Breach::ReadBehindSplit { region, .. }
             | Breach::WrongAnswer { region, .. }
             | Breach::DriverWentBack { region, .. }
+            | Breach::DriverTermWentBack { region, .. }
+            | Breach::OperatorWithoutRegion { region }
             | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }
             | Breach::OperatorDisplaced { region }

@@ -35,6 +35,12 @@ impl Fold<'_> {
         if before.operators != after.operators || before.waiting != after.waiting {
             self.plans(action, before, after);
         }
+        // What PD drops once it has recovered it is to learn anew.
+        let known = (&before.regions, &before.operators, &before.waiting)
+            != (&after.regions, &after.operators, &after.waiting);
+        if known && !after.relearns {
+            self.operators_have_regions(after);
+        }
         if !before.relearns && after.relearns {
             // What it promised by what it knew it promises no more.
             self.past_mut().buried.clear();
@@ -107,14 +113,28 @@ impl Fold<'_> {
         }
     }
 
-    /// PD's epoch of a region never goes back, but for a region that was
-    /// recreated: unsafe recovery gives it the first epoch, and part of the keys.
+    /// Who displaces a region ends its operator: what it orders would go to nobody, and
+    /// its place in the limit would be taken for ever (PD `checkOperatorLightly`).
+    fn operators_have_regions(&mut self, after: &PlacementDriver) {
+        let lost = |(region, _): &(RegionId, &Operator)| !after.regions.contains_key(region);
+        if let Some((region, _)) = after.all_operators().find(lost) {
+            self.breach(Breach::OperatorWithoutRegion { region });
+        }
+    }
+
+    /// PD's epoch of a region never goes back, and neither does the term of who leads it
+    /// (PD `core/region.go`), but for a region that was recreated: unsafe recovery gives
+    /// it the first epoch, and part of the keys. A term that PD does not know is none.
     fn belief_goes_on(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for (&region, was) in &before.regions {
             let Some(is) = after.regions.get(&region) else { continue };
             let (from, to) = (was.region.epoch, is.region.epoch);
             if to.is_stale_against(&from) && !is_recreated(&is.region) {
                 self.breach(Breach::DriverWentBack { region, from, to });
+            }
+            let (from, to) = (was.term, is.term);
+            if 0 < to && to < from && !is_recreated(&is.region) {
+                self.breach(Breach::DriverTermWentBack { region, from, to });
             }
         }
     }

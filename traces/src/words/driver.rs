@@ -101,6 +101,7 @@ impl fmt::Display for AdminOperator {
             AdminOperator::AddVoter { store } => write!(f, "add-peer on store {store}, at once"),
             AdminOperator::RemovePeer { store } => write!(f, "remove-peer on store {store}"),
             AdminOperator::TransferLeader { store } => write!(f, "transfer-leader to store {store}"),
+            AdminOperator::EvictLeader { store } => write!(f, "evict-leader from store {store}"),
             AdminOperator::Split { keys } => write!(f, "split-region at {}", joined(keys, ", ")),
         }
     }

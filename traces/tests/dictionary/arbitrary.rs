@@ -83,6 +83,7 @@ fn admin_operator() -> impl Strategy<Value = AdminOperator> {
         number().prop_map(|store| AdminOperator::AddVoter { store }),
         number().prop_map(|store| AdminOperator::RemovePeer { store }),
         number().prop_map(|store| AdminOperator::TransferLeader { store }),
+        number().prop_map(|store| AdminOperator::EvictLeader { store }),
         vec(key(), 0..3).prop_map(|keys| AdminOperator::Split { keys }),
     ]
 }
@@ -366,6 +367,8 @@ pub(crate) fn purpose() -> impl Strategy<Value = Purpose> {
     select(vec![
         Purpose::LeaveJoint,
         Purpose::RemoveOrphanPeer,
+        Purpose::RemoveUnhealthyOrphanPeer,
+        Purpose::RemoveReplacedOrphanPeer,
         Purpose::ReplaceDownPeerWithOrphanPeer,
         Purpose::FixPeerRole,
         Purpose::AddRulePeer,

@@ -41,7 +41,7 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::NothingToDo => tr::Reason::NothingToDo,
         R::NoTarget => tr::Reason::NoTarget,
         R::ScheduleLimit => tr::Reason::ScheduleLimit,
-        R::StoreLost => tr::Reason::StoreLost,
+        R::LedElsewhere => tr::Reason::NotLeader,
         R::Bootstrapped | R::StoreExists | R::InvalidLeader | R::EpochNotMatch => {
             unreachable!("no action of the dictionary comes to this: {refusal}")
         }
@@ -56,6 +56,7 @@ pub(crate) fn to_admin_operator(operator: &tr::AdminOperator) -> pd::AdminOperat
         tr::AdminOperator::AddVoter { store } => pd::AdminOperator::AddVoter { store: *store },
         tr::AdminOperator::RemovePeer { store } => pd::AdminOperator::RemovePeer { store: *store },
         tr::AdminOperator::TransferLeader { store } => pd::AdminOperator::TransferLeader { store: *store },
+        tr::AdminOperator::EvictLeader { store } => pd::AdminOperator::EvictLeader { store: *store },
         tr::AdminOperator::Split { keys } => {
             pd::AdminOperator::Split { keys: keys.iter().map(to_key).collect() }
         }
@@ -129,6 +130,8 @@ fn purpose(purpose: pd::Purpose) -> tr::Purpose {
     match purpose {
         pd::Purpose::LeaveJoint => tr::Purpose::LeaveJoint,
         pd::Purpose::RemoveOrphanPeer => tr::Purpose::RemoveOrphanPeer,
+        pd::Purpose::RemoveUnhealthyOrphan => tr::Purpose::RemoveUnhealthyOrphanPeer,
+        pd::Purpose::RemoveReplacedOrphan => tr::Purpose::RemoveReplacedOrphanPeer,
         pd::Purpose::ReplaceDownPeerWithOrphan => tr::Purpose::ReplaceDownPeerWithOrphanPeer,
         pd::Purpose::PromoteLearner => tr::Purpose::FixPeerRole,
         pd::Purpose::AddMissingPeer => tr::Purpose::AddRulePeer,

@@ -1,8 +1,11 @@
 //! The patrol: what a region lacks, in the order in which PD looks.
 //!
 //! A joint configuration that was left over, peers that nobody asked for,
-//! missing voters, dead ones, those on a store that is leaving; the first that
-//! is found is mended (PD `checker/joint_state_checker.go, rule_checker.go`).
+//! missing ones, dead ones, those on a store that is leaving, learners that
+//! should vote; the first that is found is mended. One rule: so many voters, on
+//! any store (PD `checker/joint_state_checker.go, rule_checker.go`,
+//! `placement/fit.go`). Left out: witnesses, TiFlash learners, labels, and with
+//! them better locations.
 
 use rollcall_traces::{
     KnownRegion, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose, Reason, Seat, StoreId,
@@ -23,31 +26,68 @@ pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result
     }
     let (places, orphans) = fit(sight, known);
     // What cannot be done about an orphan keeps nobody from the rest.
-    let left = match orphan(sight, known, &places, &orphans) {
+    let left = match fix_orphans(sight, known, &places, &orphans) {
         Ok(Some(made)) => return Ok(made),
         Ok(None) => None,
         Err(reason) => Some(reason),
     };
+    fix_places(sight, known, &places, ids)?.ok_or(left.unwrap_or(Reason::NothingToDo))
+}
+
+/// Brings a peer, or promotes one that is there. In PD nobody is promoted while a
+/// peer should come and no store is free: where a second learner has the last store,
+/// both wait for ever (`fixRulePeer` ends at `ErrNoStoreToReplace`).
+fn fix_places(
+    sight: &Sight,
+    known: &KnownRegion,
+    places: &[Member],
+    ids: &mut u64,
+) -> Result<Option<Operator>, Reason> {
+    let brought = bring_peer(sight, known, places, ids);
+    match brought {
+        Err(Reason::NoTarget) if sight.guards.holds(Guard::PromotionNeedsNoTarget) => {}
+        Ok(None) => {}
+        made => return made,
+    }
+    promote(sight, known, places).map_or(brought, |made| Ok(Some(made)))
+}
+
+/// The first learner that holds a place becomes a voter; while none is well one is
+/// waited for (PD `fixLooseMatchPeer`, `Builder.PromoteLearner`). Nobody comes to
+/// vote on a store that has left.
+fn promote(sight: &Sight, known: &KnownRegion, places: &[Member]) -> Option<Operator> {
+    let has_left = |store| sight.pd.stores.get(&store).is_some_and(|of| of.state == StoreState::Tombstone);
+    let learner = places
+        .iter()
+        .find(|peer| peer.role == MemberRole::Learner && known.is_well(peer.id) && !has_left(peer.store))?;
+    let steps = vec![OperatorStep::PromoteLearner((*learner).into())];
+    Some(plan::operator(known, Purpose::FixPeerRole, steps))
+}
+
+/// Fills an empty place, or replaces who cannot stay in one. With no target nothing
+/// is made, not even for a leader: leaders are moved by hand (PD `addRulePeer,
+/// replaceUnexpectedRulePeer`).
+fn bring_peer(
+    sight: &Sight,
+    known: &KnownRegion,
+    places: &[Member],
+    ids: &mut u64,
+) -> Result<Option<Operator>, Reason> {
     if places.len() < sight.replicas {
-        if let Some(learner) = orphans.iter().find(|orphan| may_be_promoted(sight, known, orphan)) {
-            let steps = vec![OperatorStep::PromoteLearner((*learner).into())];
-            return Ok(plan::operator(known, Purpose::FixPeerRole, steps));
-        }
-        let Some(store) = sight.target(known) else { return evict(sight, known, &leader) };
-        return Ok(plan::operator(known, Purpose::AddRulePeer, plan::add_peer(known, store, ids)?));
+        let store = sight.target(known).ok_or(Reason::NoTarget)?;
+        return Ok(Some(plan::operator(known, Purpose::AddRulePeer, plan::add_peer(known, store, ids)?)));
     }
-    let wrong = places.iter().find_map(|voter| {
-        let leaving = is_leaving(sight, voter.store).then_some(Purpose::ReplaceRuleOfflinePeer);
-        let purpose = is_dead(sight, known, voter).then_some(Purpose::ReplaceRuleDownPeer).or(leaving)?;
-        Some((voter, purpose))
+    let wrong = places.iter().find_map(|peer| {
+        let leaving = is_leaving(sight, peer.store).then_some(Purpose::ReplaceRuleOfflinePeer);
+        let purpose = is_dead(sight, known, peer).then_some(Purpose::ReplaceRuleDownPeer).or(leaving)?;
+        Some((peer, purpose))
     });
-    if let Some((voter, purpose)) = wrong {
-        let Some(store) = sight.target(known) else { return evict(sight, known, &leader) };
+    if let Some((peer, purpose)) = wrong {
+        let store = sight.target(known).ok_or(Reason::NoTarget)?;
         let to = Seat { store, peer: plan::take_id(ids) };
-        return Ok(plan::operator(known, purpose, plan::replace(sight, known, voter, to)?));
+        return Ok(Some(plan::operator(known, purpose, plan::replace(sight, known, peer, to)?)));
     }
-    let lost = places.iter().any(|voter| !sight.pd.stores.contains_key(&voter.store));
-    Err(left.unwrap_or(if lost { Reason::StoreLost } else { Reason::NothingToDo }))
+    Ok(None)
 }
 
 /// Nobody else will end it (tikv#17602).
@@ -79,86 +119,81 @@ fn is_leaving(sight: &Sight, store: StoreId) -> bool {
     sight.pd.stores.get(&store).is_some_and(|record| record.state != StoreState::Up)
 }
 
-/// The voters that fill the region's places, in member order, and who has
-/// none: surplus voters, the worst first, then learners.
+/// Who fills the region's places, and who has none, both as PD goes through
+/// them: the well, those that wait for a snapshot, those that do not answer, and
+/// of the same the lower id first. Voters come before learners into a place; a
+/// learner in one fits loosely. A peer on a store that PD does not know fits
+/// nowhere. Whose store leaves, and who leads, is not asked.
 fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
-    let mut ranked: Vec<Member> = plan::voters(known).collect();
-    ranked.sort_by_key(|voter| {
-        let follows = known.leader != voter.id;
-        let (dead, leaving) = (is_dead(sight, known, voter), is_leaving(sight, voter.store));
-        (follows, dead, leaving, !known.is_well(voter.id))
+    let mut peers = known.region.peers.clone();
+    peers.sort_by_key(|peer| {
+        let (down, pending) = (known.down.contains(&peer.id), known.pending.contains(&peer.id));
+        (down, pending, peer.id)
     });
-    let surplus = ranked.split_off(ranked.len().min(sight.replicas));
-    let filled = |voter: &Member| ranked.iter().any(|other| other.id == voter.id);
-    let places = plan::voters(known).filter(filled).collect();
-    let learners = known
-        .region
-        .peers
-        .iter()
-        .copied()
-        .filter(|member| member.role == MemberRole::Learner && sight.guards.holds(Guard::OrphansLeave));
-    (places, surplus.into_iter().rev().chain(learners).collect())
+    let is_learner = |peer: &Member| peer.role == MemberRole::Learner;
+    let counts = |peer: &&Member| {
+        let waits = is_learner(peer) && !known.is_well(peer.id);
+        sight.pd.stores.contains_key(&peer.store)
+            && (!waits || sight.guards.holds(Guard::PendingLearnerCounts))
+    };
+    let (learners, voters): (Vec<&Member>, Vec<&Member>) =
+        peers.iter().filter(counts).partition(|peer| is_learner(peer));
+    let placed: Vec<u64> =
+        voters.into_iter().chain(learners).take(sight.replicas).map(|peer| peer.id).collect();
+    let (places, mut orphans): (Vec<Member>, Vec<Member>) =
+        peers.into_iter().partition(|peer| placed.contains(&peer.id));
+    orphans.retain(|orphan| !is_learner(orphan) || sight.guards.holds(Guard::OrphansLeave));
+    (places, orphans)
 }
 
-/// A learner that has caught up and whose store stays and is heard from.
-fn may_be_promoted(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
-    let up = sight.pd.stores.get(&member.store).is_some_and(|store| store.state == StoreState::Up);
-    member.role == MemberRole::Learner && up && is_healthy(sight, known, member)
+/// PD does not hear from the store, or does not know it.
+fn is_silent(sight: &Sight, store: StoreId) -> bool {
+    sight.pd.stores.get(&store).is_none_or(|known| known.liveness != Liveness::Connected)
 }
 
-/// The leader finds the peer well, and PD hears from its store.
-fn is_healthy(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
-    let store = sight.pd.stores.get(&member.store);
-    known.is_well(member.id) && store.is_some_and(|store| store.liveness == Liveness::Connected)
-}
-
-/// The leader misses the voter, and PD does not hear from its store: a learner
-/// that is there takes its place at once, without waiting until it is Down.
-fn is_missing(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
-    let heard = |store: &rollcall_traces::KnownStore| store.liveness == Liveness::Connected;
-    known.down.contains(&member.id) && !sight.pd.stores.get(&member.store).is_some_and(heard)
-}
-
-/// An orphan leaves once every place is filled by a healthy voter; until then a
-/// voter that is missing is replaced by it (pd#6559), and of several a sick one
-/// leaves.
-fn orphan(
+/// An orphan leaves once every place is filled by a voter that is well and whose
+/// store is heard from. Until then one that could take the place of a voter on a
+/// silent store does (pd#6559), or, voting already, frees it; of several the sick
+/// leave, and all the healthy but one (PD `fixOrphanPeers`).
+fn fix_orphans(
     sight: &Sight,
     known: &KnownRegion,
     places: &[Member],
     orphans: &[Member],
 ) -> Result<Option<Operator>, Reason> {
     let Some(first) = orphans.first() else { return Ok(None) };
-    let full = places.len() == sight.replicas;
-    let remove = |orphan: &Member| {
-        let steps = plan::remove_peer(sight, known, orphan)?;
-        Ok(Some(plan::operator(known, Purpose::RemoveOrphanPeer, steps)))
+    let remove = |purpose, gone: &Member| {
+        let steps = plan::remove_peer(sight, known, gone)?;
+        Ok(Some(plan::operator(known, purpose, steps)))
     };
-    if full && places.iter().all(|voter| is_healthy(sight, known, voter)) {
-        return remove(first);
+    let is_healthy = |peer: &Member| known.is_well(peer.id) && !is_silent(sight, peer.store);
+    let full = places.len() == sight.replicas && places.iter().all(|peer| peer.role != MemberRole::Learner);
+    let sick = places.iter().find(|peer| !is_healthy(peer));
+    if full && sick.is_none() {
+        return remove(Purpose::RemoveOrphanPeer, first);
     }
-    let missing = places.iter().find(|voter| is_missing(sight, known, voter));
-    let able = orphans.iter().find(|orphan| may_be_promoted(sight, known, orphan));
+    // The first that is not healthy, and no other, is asked for.
+    let missing = sick.filter(|peer| full && is_silent(sight, peer.store));
+    let able = orphans.iter().find(|orphan| is_healthy(orphan));
     if let (Some(missing), Some(able)) = (missing, able)
-        && full
         && sight.guards.holds(Guard::OrphanMayFill)
     {
+        if able.role != MemberRole::Learner {
+            return remove(Purpose::RemoveReplacedOrphanPeer, missing);
+        }
         let steps = plan::replace(sight, known, missing, (*able).into())?;
         return Ok(Some(plan::operator(known, Purpose::ReplaceDownPeerWithOrphanPeer, steps)));
     }
-    match orphans.iter().find(|orphan| !known.is_well(orphan.id)) {
-        Some(sick) if orphans.len() > 1 => remove(sick),
-        _ => Ok(None),
-    }
-}
-
-/// No peer can be moved; leadership can, away from a store that is leaving.
-fn evict(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Operator, Reason> {
-    match sight.heir(known, leader.store) {
-        Some(heir) if is_leaving(sight, leader.store) => {
-            let steps = vec![OperatorStep::TransferLeader { to: heir.store }];
-            Ok(plan::operator(known, Purpose::EvictLeader, steps))
+    let stores = known.region.peers.iter().filter(|peer| sight.pd.stores.contains_key(&peer.store));
+    let surplus = stores.count() > sight.replicas;
+    let silent = orphans.iter().find(|orphan| is_silent(sight, orphan.store));
+    for (nth, orphan) in orphans.iter().enumerate().filter(|_| orphans.len() > 1) {
+        if !known.is_well(orphan.id) {
+            return remove(Purpose::RemoveUnhealthyOrphanPeer, orphan);
         }
-        _ => Err(Reason::NoTarget),
+        if nth > 0 && surplus {
+            return remove(Purpose::RemoveOrphanPeer, silent.unwrap_or(orphan));
+        }
     }
+    Ok(None)
 }

@@ -134,6 +134,13 @@ pub(super) fn of_admin(
             }
             (Purpose::AdminTransferLeader, vec![OperatorStep::TransferLeader { to: *store }])
         }
+        AdminOperator::EvictLeader { store } => {
+            if leader_of(known)?.store != *store {
+                return Err(Reason::NotLeader);
+            }
+            let heir = sight.heir(known, *store).ok_or(Reason::NoNewLeader)?;
+            (Purpose::EvictLeader, vec![OperatorStep::TransferLeader { to: heir.store }])
+        }
         AdminOperator::Split { keys } => (Purpose::AdminSplitRegion, split(known, keys)?),
     };
     Ok(operator(known, purpose, steps))
@@ -211,9 +218,10 @@ pub(super) fn remove_peer(
     Ok(steps)
 }
 
-/// The voter `from` gives way to `to`, who may be a learner already. A leader
+/// The peer `from` gives way to `to`, who may be a learner already. A leader
 /// hands over before it is demoted: to another voter at once, or, if no other
-/// may lead, to the new one within the joint configuration.
+/// may lead, to the new one within the joint configuration. Where `from` is a
+/// learner, one voter comes and nobody is demoted.
 pub(super) fn replace(
     sight: &Sight,
     known: &KnownRegion,
@@ -235,6 +243,10 @@ pub(super) fn replace(
     }
     if known.region.member(to.peer).is_none() {
         steps.push(OperatorStep::AddLearner(to));
+    }
+    if from.role == MemberRole::Learner {
+        steps.extend([OperatorStep::PromoteLearner(to), OperatorStep::RemovePeer((*from).into())]);
+        return Ok(steps);
     }
     if hands_over && let Some(heir) = heir {
         steps.push(OperatorStep::TransferLeader { to: heir.store });

@@ -351,7 +351,7 @@ fn an_operator_gives_way_to_a_higher_one_alone() {
         answer: Answer::Given,
     };
     let displaced = vec![Breach::OperatorDisplaced { region: 1 }];
-    let (patrol, admin) = (Purpose::EvictLeader, Purpose::AdminTransferLeader);
+    let (patrol, admin) = (Purpose::LeaveJoint, Purpose::AdminTransferLeader);
     for (first, second, expected) in [
         (patrol, admin, vec![]),
         (patrol, patrol, displaced.clone()),
@@ -413,7 +413,8 @@ fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
     let forgotten = with(&begun, |pd| {
         pd.regions.remove(&1);
     });
-    assert_eq!(breaches(&REPORT, &waits, &forgotten), outrun);
+    let [outrun] = outrun;
+    assert_eq!(breaches(&REPORT, &waits, &forgotten), [Breach::OperatorWithoutRegion { region: 1 }, outrun]);
     // It waits on, it is thrown away, or it was under way before.
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&waits)), []);
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&driver())), []);

@@ -1,0 +1,221 @@
+//! Which peer that no rule asks for leaves, and when; what a learner that is there is
+//! good for. The cases of PD's `rule_checker_test.go` with one rule, told anew; what
+//! they lack is asked of every branch of `fixOrphanPeers`.
+
+use rollcall_impl::pd::{PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
+use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, Region, StoreId};
+
+use crate::cluster::{
+    EMPTY, Pd, REGION, Truth, command, decommission, hear, pd, pd_with, region, report, reported, schedule,
+    state, wait,
+};
+
+/// Three voters, and learners on some more of six stores; store 1 leads.
+fn with_learners(learners: &[StoreId]) -> (Pd, Region) {
+    let mut pd = pd(6, &[1, 2, 3]);
+    let mut region = region(REGION, ("", ""), (9, 1), &[1, 2, 3]);
+    let learner = |store: &StoreId| Member { id: store * 10, store: *store, role: MemberRole::Learner };
+    region.peers.extend(learners.iter().map(learner));
+    report(&mut pd, region.clone(), 1);
+    (pd, region)
+}
+
+/// The leader reports these peers as down and those as pending, by their stores.
+fn unwell(pd: &mut Pd, region: &Region, down: &[StoreId], pending: &[StoreId]) {
+    let ids = |stores: &[StoreId]| stores.iter().map(|store| store * 10).collect();
+    let report = RegionReport { down: ids(down), pending: ids(pending), ..reported(region.clone(), 10, 6) };
+    pd.step(PdInput::RegionHeartbeat(report)).unwrap();
+}
+
+/// PD hears from all stores but these, for as long as makes them Disconnected.
+fn silent(pd: &mut Pd, stores: &[StoreId]) {
+    let known = pd.stores().map(|info| info.record.id);
+    let heard: Vec<StoreId> = known.filter(|store| !stores.contains(store)).collect();
+    wait(pd, 3, &heard);
+}
+
+/// What the patrol makes, and whose peer it removes first.
+fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
+    let mut pd = pd.clone();
+    let outputs = match pd.step(PdInput::Schedule { region: REGION }) {
+        Ok(outputs) => outputs,
+        Err(error) => return Err(error.refusal().expect("is refused")),
+    };
+    let removed = command(&outputs).and_then(|command| match command {
+        Command::ChangePeer(Change { kind: ChangeKind::Remove, store, .. }) => Some(store),
+        _ => None,
+    });
+    Ok((pd.operator(REGION).unwrap().purpose.name(), removed))
+}
+
+/// `TestFixToManyOrphanPeers`: a voter is down, its store is heard from.
+#[test]
+fn of_several_healthy_orphans_one_stays_while_a_voter_is_down() {
+    let (mut pd, region) = with_learners(&[4, 5, 6]);
+    unwell(&mut pd, &region, &[3], &[3]);
+    assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(5))));
+    for store in 4..=6 {
+        let mut pd = pd.clone();
+        silent(&mut pd, &[store]);
+        assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(store))), "store {store} is silent");
+    }
+    silent(&mut pd, &[4, 5, 6]);
+    assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(4))));
+}
+
+/// The same, its second case: the healthy come first, and behind them the sick by id.
+#[test]
+fn of_several_orphans_the_sick_go_while_a_voter_is_down() {
+    let (mut pd, region) = with_learners(&[4, 5, 6]);
+    unwell(&mut pd, &region, &[3], &[4, 5]);
+    assert_eq!(made(&pd), Ok(("remove-unhealthy-orphan-peer", Some(4))));
+    unwell(&mut pd, &region, &[3, 4], &[5]);
+    assert_eq!(made(&pd), Ok(("remove-unhealthy-orphan-peer", Some(5))), "who answers, before who does not");
+    let (mut one, region) = with_learners(&[4]);
+    unwell(&mut one, &region, &[3], &[4]);
+    assert_eq!(made(&one), Err(PdRefusal::NothingToDo), "a single one is kept");
+}
+
+/// `TestSkipFixOrphanPeerIfSelectedPeerIsPendingOrDown`, and behind it.
+#[test]
+fn a_fourth_voter_stays_until_three_are_well() {
+    let mut pd = pd(4, &[1, 2, 3, 4]);
+    let region = pd.region(REGION).unwrap().region.clone();
+    unwell(&mut pd, &region, &[], &[3, 4]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+    unwell(&mut pd, &region, &[3], &[4]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+    unwell(&mut pd, &region, &[], &[4]);
+    assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(4))));
+}
+
+/// `TestPriorityFitHealthPeers`: who is not well has no place while a fourth is.
+#[test]
+fn of_four_voters_the_one_that_is_not_well_goes() {
+    let mut pd = pd(4, &[1, 2, 3, 4]);
+    let region = pd.region(REGION).unwrap().region.clone();
+    for (down, pending) in [(&[3][..], &[][..]), (&[], &[3])] {
+        unwell(&mut pd, &region, down, pending);
+        assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(3))));
+    }
+}
+
+/// A healthy learner takes the place of a voter that PD does not hear from, though
+/// its leader has not missed it yet, and of none that the leader alone misses.
+#[test]
+fn an_orphan_takes_the_place_of_who_is_silent_and_not_of_who_is_only_missed() {
+    let (mut pd, region) = with_learners(&[4]);
+    unwell(&mut pd, &region, &[3], &[]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+    unwell(&mut pd, &region, &[], &[]);
+    silent(&mut pd, &[3]);
+    assert_eq!(made(&pd), Ok(("replace-down-peer-with-orphan-peer", None)));
+    unwell(&mut pd, &region, &[], &[4]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo), "it is not well itself");
+    unwell(&mut pd, &region, &[], &[]);
+    silent(&mut pd, &[3, 4]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo), "its own store is silent");
+}
+
+/// PD asks about the first place that is not healthy: behind one that waits for its
+/// snapshot nobody is looked for.
+#[test]
+fn a_voter_that_waits_keeps_an_orphan_from_another_s_place() {
+    let (mut pd, region) = with_learners(&[4]);
+    unwell(&mut pd, &region, &[3], &[2]);
+    silent(&mut pd, &[3]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+}
+
+/// pd#7249, tikv#15799 (`TestFixOrphanPeerWithDisconnectedStoreAndRuleChanged`): of
+/// five replicas three are wanted, and two stores are silent, whoever leads.
+#[test]
+fn of_five_replicas_the_silent_two_go() {
+    for leader in 1..=5_u64 {
+        for first in 1..=5_u64 {
+            for second in first + 1..=5 {
+                let followers = (1..=5).filter(|store| *store != leader);
+                let voters: Vec<StoreId> = [leader].into_iter().chain(followers).collect();
+                let mut pd = pd_with(PdConfig { max_replicas: 3, ..PdConfig::DEFAULT }, 6, &voters);
+                silent(&mut pd, &[first, second]);
+                let mut truth = Truth::of(&pd);
+                for left in [4, 3] {
+                    let outputs = schedule(&mut pd);
+                    assert!(pd.operator(REGION).unwrap().purpose.name().contains("orphan"));
+                    truth.settle(&mut pd, outputs);
+                    assert_eq!(truth.region.peers.len(), left);
+                }
+                let mut stores = truth.voters();
+                stores.sort_unstable();
+                assert!(!stores.contains(&first) && !stores.contains(&second), "{leader}: {stores:?}");
+            }
+        }
+    }
+}
+
+/// `TestPriorityFixOrphanPeer`: the learner goes before the voter is replaced.
+#[test]
+fn an_orphan_goes_before_a_voter_on_a_leaving_store_is_replaced() {
+    let (mut pd, region) = with_learners(&[4]);
+    decommission(&mut pd, 2);
+    assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(4))));
+    unwell(&mut pd, &region, &[], &[2]);
+    assert_eq!(made(&pd), Ok(("replace-rule-offline-peer", None)), "store 2 leaves and is behind");
+}
+
+/// `TestPromoteLearner`, `TestCheckRegion`: a learner that holds a place is waited for
+/// and promoted; on a store that leaves another replaces it.
+#[test]
+fn a_learner_that_holds_a_place_is_waited_for() {
+    let mut pd = pd(4, &[1, 2]);
+    let mut region = pd.region(REGION).unwrap().region.clone();
+    region.peers.push(Member { id: 30, store: 3, role: MemberRole::Learner });
+    region.epoch.conf_ver += 1;
+    for (down, pending) in [(&[][..], &[3][..]), (&[3], &[])] {
+        unwell(&mut pd, &region, down, pending);
+        assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+    }
+    unwell(&mut pd, &region, &[], &[]);
+    assert_eq!(made(&pd), Ok(("fix-peer-role", None)));
+    decommission(&mut pd, 3);
+    let outputs = schedule(&mut pd);
+    assert_eq!(pd.operator(REGION).unwrap().purpose, Purpose::ReplaceOfflinePeer);
+    let mut truth = Truth::of(&pd);
+    let change = |kind, peer, store| Command::ChangePeer(Change { kind, peer, store });
+    let commands = truth.settle(&mut pd, outputs);
+    let [learner, voter, gone] = [
+        change(ChangeKind::AddLearner, 1000, 4),
+        change(ChangeKind::AddVoter, 1000, 4),
+        change(ChangeKind::Remove, 30, 3),
+    ];
+    assert_eq!(commands, [learner, voter, gone]);
+    pd.step(PdInput::CheckStores).unwrap();
+    assert_eq!(state(&pd, 3), StoreState::Tombstone);
+}
+
+/// No place is free: a second learner beside the first that waits is one too many.
+#[test]
+fn two_learners_for_one_place() {
+    let mut pd = pd(4, &[1, 2]);
+    let mut region = pd.region(REGION).unwrap().region.clone();
+    region.peers.extend([3, 4].map(|store| Member { id: store * 10, store, role: MemberRole::Learner }));
+    region.epoch.conf_ver += 2;
+    // The well one has the place, whatever its id.
+    unwell(&mut pd, &region, &[], &[3]);
+    let mut promoted = pd.clone();
+    assert_eq!(
+        command(&schedule(&mut promoted)).map(|command| format!("{command:?}").contains("peer: 40")),
+        Some(true)
+    );
+    unwell(&mut pd, &region, &[], &[3, 4]);
+    assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
+}
+
+/// A voter on a silent store, and a fourth voter that is well.
+#[test]
+fn beside_a_fourth_voter_who_is_silent_goes() {
+    let mut pd = pd(5, &[1, 2, 3, 4]);
+    hear(&mut pd, 5, EMPTY);
+    silent(&mut pd, &[2]);
+    assert_eq!(made(&pd), Ok(("remove-replaced-orphan-peer", Some(2))));
+}

@@ -1,0 +1,66 @@
+//! `decommission`: learners that are left behind by an operator that was given up, or
+//! by an administrator in the middle of one.
+
+use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+
+use super::super::{REGION, apply, behind, either, round};
+use super::{Asked, leaves, operator, placed, scheduled, successor_joined};
+use crate::reach::Reach;
+
+/// PD counts a learner that waits for its snapshot as the peer that its rule asks for
+/// (`rule_checker.go fixLooseMatchPeer`): given up, its operator is not made again for
+/// another store.
+pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
+    let asked = placed(
+        "learner_waits_for_its_snapshot",
+        "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait for it, or do learners come and go?",
+        &[1, 2, 3, 4],
+        &[1, 2],
+    );
+    let asked = Scope { max_replicas: 3, ..asked };
+    let asked = behind(asked, [scheduled(), round(REGION, 2), apply(REGION, 1)]);
+    let scope = Scope {
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            schedules: 2,
+            timeouts: either(standard, 2, 1),
+            elections: either(standard, 1, 0),
+            silences: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::LearnerWaitedFor, Reach::Promoted];
+    (scope, reachable, vec!["schedule", "operator timeout", "apply snapshot"])
+}
+
+/// An administrator demotes the peer on the leaving store in the middle of its move, so
+/// that one voter, and two learners, are left of two. Where the learner there has the
+/// free place, no store is left for another in its stead: PD finds no target, for ever.
+pub(super) fn learner_beside_a_spare_one(standard: bool) -> Asked {
+    let asked = placed(
+        "learner_beside_a_spare_one",
+        "a peer that is being moved is removed by hand, half-way: of two learners, of which one has the last store, does one become a voter?",
+        &[1, 2, 3],
+        &[1, 2],
+    );
+    let asked = successor_joined(behind(asked, [leaves(2)]), 3);
+    // The order to let it take the place is lost.
+    let report = Action::RegionHeartbeat { region: REGION, store: 1, answer: Answer::Lost };
+    let asked = behind(asked, [report]);
+    let scope = Scope {
+        admin: vec![operator(REGION, AdminOperator::RemovePeer { store: 2 })],
+        campaigners: vec![1],
+        budgets: Budgets {
+            admin: 1,
+            schedules: either(standard, 2, 1),
+            timeouts: 1,
+            elections: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::SpareLearner, Reach::StoreTombstone];
+    (scope, reachable, vec!["add operator", "operator timeout", "schedule"])
+}
