@@ -60,6 +60,7 @@ fn scope() -> Scope {
             simple(ChangeKind::AddVoter, 13, 3),
             joint(&[change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 2, 2)]),
             joint(&[change(ChangeKind::AddLearner, 3, 3), change(ChangeKind::AddLearner, 2, 2)]),
+            joint(&[change(ChangeKind::AddLearner, 4, 4)]),
             Command::LeaveJoint,
             Command::TransferLeader { to: 2 },
             Command::TransferLeader { to: 4 },

@@ -75,7 +75,7 @@ fn a_transition_that_differs_is_found() {
 fn a_probe_that_is_not_refused_is_found() {
     let divergence = toured(Dropped(Guard::DemoteBeforeRemoval), "two_voters_to_one_smoke").divergence;
     let divergence = divergence.expect("one of two voters is removed at once");
-    assert_eq!(divergence.expected, Some(Outcome::Refused(Reason::TwoVoters)));
+    assert_eq!(divergence.expected, Some(Outcome::Refused(Reason::DemoteFirst)));
     assert_eq!(divergence.actual, Some(Outcome::DONE));
 }
 

@@ -97,6 +97,28 @@ impl Command {
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint)
     }
+
+    /// The changes of members that the command names.
+    pub(crate) fn changes(&self) -> &[Change] {
+        match self {
+            Command::ChangePeer(change) => std::slice::from_ref(change),
+            Command::EnterJoint(changes) => changes,
+            _ => &[],
+        }
+    }
+
+    /// The change that the command makes without a joint configuration. Where a joint
+    /// change has one member it is a simple one (`TV util.rs to_confchange`).
+    pub(crate) fn single_change(&self) -> Option<&Change> {
+        match self {
+            Command::ChangePeer(change) => Some(change),
+            Command::EnterJoint(changes) => match &changes[..] {
+                [change] => Some(change),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A new region of a split.
@@ -354,7 +376,12 @@ impl RaftChange {
             }
             Command::EnterJoint(changes) => {
                 let mut joint = ConfChangeV2::default();
-                joint.set_transition(ConfChangeTransition::Explicit);
+                let alone = changes.len() <= 1;
+                joint.set_transition(if alone {
+                    ConfChangeTransition::Auto
+                } else {
+                    ConfChangeTransition::Explicit
+                });
                 for change in changes {
                     let mut single = ConfChangeSingle::default();
                     single.set_change_type(raft_kind(change.kind));

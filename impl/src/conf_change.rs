@@ -2,14 +2,14 @@
 //!
 //! Follows `TV apply.rs exec_change_peer(_v2)` for the effect and `TV peer.rs
 //! check_conf_change` for what is refused at propose. One rule is our own: one
-//! of two voters is not removed directly (tikv#10595). Validity is checked at
+//! of an even number of voters is not removed directly (tikv#10595, etcd#10563). Validity is checked at
 //! propose and again at apply; the rules that protect the leader only at
 //! propose, because at apply everybody must come to the same result.
 
 use crate::command::{Change, ChangeKind, Command};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::region::{Member, MemberRole, PeerId, Region};
+use crate::region::{Member, MemberRole, PeerId, Region, StoreId};
 
 /// What `leader` may propose. Epoch and pending changes are checked before.
 pub(crate) fn check_propose(
@@ -21,9 +21,9 @@ pub(crate) fn check_propose(
     check(guards, region, command)?;
     // A leader may enter a joint configuration that demotes it, and hands over
     // before that ends.
-    let removes_leader = match command {
-        Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader,
-        Command::LeaveJoint => {
+    let removes_leader = match (command, command.single_change()) {
+        (_, Some(change)) => change.kind != ChangeKind::AddVoter && change.peer == leader,
+        (Command::LeaveJoint, None) => {
             region.member(leader).is_some_and(|member| member.role == MemberRole::DemotingVoter)
         }
         _ => false,
@@ -31,15 +31,78 @@ pub(crate) fn check_propose(
     if removes_leader && guards.holds(Guard::LeaderNotRemoved) {
         return Err(Refusal::LeaderRemoval);
     }
-    if let Command::ChangePeer(change) = command
+    if let Some(change) = command.single_change()
         && change.kind == ChangeKind::Remove
         && region.is_voter(change.peer)
-        && region.voter_count() == 2
+        && region.voter_count() % 2 == 0
         && guards.holds(Guard::DemoteBeforeRemoval)
     {
-        return Err(Refusal::TwoVoters);
+        return Err(Refusal::DemoteFirst);
     }
     Ok(())
+}
+
+/// Whether whom the leader hears will outvote whom it does not, if they do now
+/// (`TV util.rs check_availability_by_last_heartbeats`). As there, somebody new is
+/// taken for heard, and who is silent counts even where the change removes it. Here a
+/// leader hears itself; there its own heartbeat grows old, and its demotion is not
+/// counted.
+pub(crate) fn check_availability(
+    guards: impl Guards,
+    region: &Region,
+    command: &Command,
+    unheard: &[StoreId],
+) -> Result<(), Refusal> {
+    if !guards.holds(Guard::ChangeKeepsMajorityHeard) {
+        return Ok(());
+    }
+    let votes = |member: &&Member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter);
+    let (silent, heard): (Vec<&Member>, Vec<&Member>) =
+        region.peers.iter().filter(votes).partition(|member| unheard.contains(&member.store));
+    let (mut silent, mut heard) = (silent.len(), heard.len());
+    if heard <= silent {
+        return Ok(());
+    }
+    for change in command.changes() {
+        let member = region.member(change.peer);
+        let is_silent = unheard.contains(&change.store);
+        match (change.kind, member.filter(votes)) {
+            (ChangeKind::AddVoter, None) if member.is_some() && is_silent => silent += 1,
+            (ChangeKind::AddVoter, None) => heard += 1,
+            (ChangeKind::Remove | ChangeKind::AddLearner, Some(_)) if !is_silent => heard -= 1,
+            _ => {}
+        }
+    }
+    if silent >= heard { Err(Refusal::MajorityLost) } else { Ok(()) }
+}
+
+/// Whether a quorum of the new configuration has what the leader's log no longer has
+/// (`TV util.rs check_conf_change`, `promoted_commit_index`). A voter that is alone may
+/// do as it likes.
+pub(crate) fn check_new_quorum(
+    guards: impl Guards,
+    region: &Region,
+    command: &Command,
+    has_log: impl Fn(PeerId) -> bool,
+) -> Result<(), Refusal> {
+    if command.changes().is_empty() || region.voter_count() == 1 || !guards.holds(Guard::NewQuorumHasLog) {
+        return Ok(());
+    }
+    let next = apply_unchecked(region, command);
+    let majority = |votes: fn(MemberRole) -> bool| {
+        let voters = next.peers.iter().filter(|member| votes(member.role));
+        let (all, yes) =
+            voters.fold((0, 0), |(all, yes), voter| (all + 1, yes + usize::from(has_log(voter.id))));
+        yes > all / 2
+    };
+    let incoming = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
+    let outgoing = |role| matches!(role, MemberRole::Voter | MemberRole::DemotingVoter);
+    let reached = if guards.holds(Guard::JointNeedsBothMajorities) {
+        majority(incoming) && (!next.is_joint() || majority(outgoing))
+    } else {
+        majority(|role| role != MemberRole::Learner)
+    };
+    if reached { Ok(()) } else { Err(Refusal::QuorumBehind) }
 }
 
 /// The region after `command`, if it is valid.
@@ -51,11 +114,12 @@ pub(crate) fn apply(guards: impl Guards, region: &Region, command: &Command) -> 
 /// The region after `command`, whatever it is.
 pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
     let mut next = region.clone();
+    if let Some(change) = command.single_change() {
+        set_member(&mut next, change, MemberRole::Voter, MemberRole::Learner);
+        next.epoch.conf_ver += 1;
+        return next;
+    }
     match command {
-        Command::ChangePeer(change) => {
-            set_member(&mut next, change, MemberRole::Voter, MemberRole::Learner);
-            next.epoch.conf_ver += 1;
-        }
         Command::EnterJoint(changes) => {
             for change in changes {
                 set_member(&mut next, change, MemberRole::IncomingVoter, MemberRole::DemotingVoter);
@@ -73,7 +137,8 @@ pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
                 next.epoch.conf_ver += 1;
             }
         }
-        Command::Put { .. }
+        Command::ChangePeer(_)
+        | Command::Put { .. }
         | Command::Delete { .. }
         | Command::Split { .. }
         | Command::TransferLeader { .. }
@@ -124,7 +189,10 @@ fn check(guards: impl Guards, region: &Region, command: &Command) -> Result<(), 
         }
         Command::ChangePeer(_) | Command::EnterJoint(_) if region.is_joint() => Err(Refusal::AlreadyJoint),
         Command::ChangePeer(change) => check_simple(region, change),
-        Command::EnterJoint(changes) => check_joint(region, changes),
+        Command::EnterJoint(changes) => match &changes[..] {
+            [change] => check_alone(region, change),
+            _ => check_joint(region, changes),
+        },
         Command::LeaveJoint if !region.is_joint() => Err(Refusal::NotJoint),
         _ => Ok(()),
     }
@@ -165,6 +233,14 @@ fn check_simple(region: &Region, change: &Change) -> Result<(), Refusal> {
         _ => false,
     };
     if fits { Ok(()) } else { Err(Refusal::InvalidChange) }
+}
+
+/// One member changes by what would be a joint change of several. Such a change may
+/// demote a voter, which `ChangePeer` may not (tikv#11463).
+fn check_alone(region: &Region, change: &Change) -> Result<(), Refusal> {
+    let demotes = change.kind == ChangeKind::AddLearner
+        && matches!(target(region, change), Target::Member(MemberRole::Voter));
+    if demotes && region.voter_count() > 1 { Ok(()) } else { check_simple(region, change) }
 }
 
 fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {

@@ -39,6 +39,8 @@ impl Clone for Peer {
             asker: self.asker,
             failed_stores: self.failed_stores.clone(),
             stale_check: self.stale_check.clone(),
+            sent_snapshot: self.sent_snapshot,
+            unheard: self.unheard.clone(),
             config: self.config,
             written: self.written,
         };

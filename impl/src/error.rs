@@ -146,9 +146,15 @@ pub enum Refusal {
     /// The change would remove or demote the leader.
     #[error("the change would remove or demote the leader; transfer leadership first")]
     LeaderRemoval,
-    /// The change would remove one of two voters.
-    #[error("the change would remove one of two voters; demote it through a joint change first")]
-    TwoVoters,
+    /// The change would remove one of an even number of voters.
+    #[error("the change would remove one of an even number of voters; demote it first")]
+    DemoteFirst,
+    /// Too few voters of the new configuration were heard of lately.
+    #[error("too few voters of the new configuration were heard of lately; bring them back first")]
+    MajorityLost,
+    /// A quorum of the new configuration would need a snapshot first.
+    #[error("a quorum of the new configuration is behind the truncated log; wait for its snapshots")]
+    QuorumBehind,
     /// A joint change would remove a voter.
     #[error("a joint change would remove a voter; demote it instead and remove the learner")]
     VoterRemoval,

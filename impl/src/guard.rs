@@ -136,7 +136,7 @@ guards! {
     NoDuplicateChange "no_duplicate_change" Store,
     /// Region, data and applied index are written apart; a crash between parts them (row 14).
     AtomicApply "atomic_apply" Store,
-    /// One of two voters is removed directly; the survivor can never win (row 15, tikv#10595).
+    /// One of two voters, or of any even number, is removed directly; the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval "demote_before_removal" Store,
     /// The tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
@@ -166,6 +166,10 @@ guards! {
     OneVoteATerm "one_vote_a_term" Raft,
     /// An entry is overwritten and what lies behind it stays, though it follows another entry now (Raft paper, Figure 2).
     ConflictTruncates "conflict_truncates" Raft,
+    /// A change is taken that leaves no majority whom the leader hears; a living voter goes, and the dead outvote the others (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    ChangeKeepsMajorityHeard "change_keeps_majority_heard" Store,
+    /// A change is taken whose new quorum needs a snapshot first; nothing commits until one has come (TiKV `check_conf_change`).
+    NewQuorumHasLog "new_quorum_has_log" Store,
     /// A joint quorum is counted over the union of both halves.
     JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
     /// A leader answers a read without asking whether it still leads (row 4).
@@ -228,6 +232,8 @@ guards! {
     MergeStopsWrites "merge_stops_writes" Store,
     /// A merge begins though a replica misses what the log no longer has; nobody can bring it there (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded "merge_gap_bounded" Store,
+    /// A merge begins though a replica is behind a snapshot that another took; who took it leads, and cannot hand on what is missed (TiKV `last_sent_snapshot_idx`).
+    MergeWaitsForSnapshot "merge_waits_for_snapshot" Store,
     /// A merge is taken back that another store has committed; both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause "rollback_needs_cause" Store,
     /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).

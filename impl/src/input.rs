@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::command::{Child, Command, Derive};
 use crate::message::Message;
-use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, Value};
+use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 
 /// What a store is told.
 #[derive(Clone, Debug)]
@@ -54,6 +54,15 @@ pub enum Input {
         command: Command,
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
+    },
+    /// Which stores the leader has not heard of lately, until the next such word. How
+    /// long that is, whoever has a clock decides (`TV util.rs
+    /// check_availability_by_last_heartbeats`: two election timeouts).
+    Unheard {
+        /// The region.
+        region: RegionId,
+        /// The stores.
+        stores: Vec<StoreId>,
     },
     /// The leader shall ask the placement driver for the ids of a split.
     AskSplit {
@@ -122,6 +131,7 @@ impl Input {
             | Input::CheckStalePeer { region }
             | Input::ValidatePeer { region, .. }
             | Input::Propose { region, .. }
+            | Input::Unheard { region, .. }
             | Input::AskSplit { region, .. }
             | Input::SplitAnswer { region, .. }
             | Input::SplitCheck { region }

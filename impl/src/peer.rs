@@ -49,6 +49,11 @@ pub(crate) struct Peer {
     pub(crate) failed_stores: BTreeSet<StoreId>,
     /// Whom it asks whether it is a member still, if a tombstone named others than it knows.
     pub(crate) stale_check: Option<StaleCheck>,
+    /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
+    /// every member has reached it.
+    pub(crate) sent_snapshot: u64,
+    /// The stores that were not heard of lately.
+    pub(crate) unheard: Vec<StoreId>,
     pub(crate) config: Config,
     /// What of both is on disk.
     pub(crate) written: (HardState, ApplyState),
@@ -84,6 +89,8 @@ impl Peer {
             asker: None,
             failed_stores: BTreeSet::new(),
             stale_check: None,
+            sent_snapshot: 0,
+            unheard: Vec::new(),
             config: *config,
             written,
         })
@@ -313,6 +320,9 @@ impl Peer {
             messages.append(&mut light.take_messages());
             self.note_hard_state();
             for message in messages {
+                if message.get_msg_type() == MessageType::MsgSnapshot {
+                    self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
+                }
                 self.send(message, step);
             }
             self.apply_ordinary(step);
@@ -320,8 +330,16 @@ impl Peer {
         self.forget_lost_read();
     }
 
+    /// A snapshot up to `index` was sent.
+    pub(crate) fn note_sent_snapshot(&mut self, index: u64) {
+        self.sent_snapshot = self.sent_snapshot.max(index);
+    }
+
     /// Writes what of hard and apply state has changed.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+        if !self.is_leader() || self.least_matched() >= self.sent_snapshot {
+            self.sent_snapshot = 0;
+        }
         let storage = self.node.store();
         let mut now = (storage.hard, storage.apply_state());
         if !step.guards.holds(Guard::CommitIndexDurable) {

@@ -47,7 +47,7 @@ impl Peer {
             return Err(Refusal::EpochChanging.into());
         }
         if conf_change {
-            self.check_conf_change(&command, step)?;
+            self.check_conf_change(&command, step.guards)?;
         }
         if command.is_merge() && !self.node.raft.apply_to_current_term() {
             return Err(Refusal::NotAppliedTerm.into());
@@ -124,17 +124,26 @@ impl Peer {
             .any(|request| EpochParts::changed_by(&request.command, guards).meet(checked))
     }
 
-    fn check_conf_change<G: Guards>(&self, command: &Command, step: &Step<'_, G>) -> Result<(), Refusal> {
-        if !self.node.raft.apply_to_current_term() && step.guards.holds(Guard::ChangeWaitsForOwnElection) {
+    fn check_conf_change(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
+        if !self.node.raft.apply_to_current_term() && guards.holds(Guard::ChangeWaitsForOwnElection) {
             return Err(Refusal::NotAppliedTerm);
         }
         let region = self.storage().region();
         if self.is_by_force() && matches!(command, Command::LeaveJoint) {
             // Though it demotes itself (`TV util.rs check_conf_change`, `ignore_safety`):
             // nobody else is left to do it.
-            return conf_change::apply(step.guards, region, command).map(drop);
+            return conf_change::apply(guards, region, command).map(drop);
         }
-        conf_change::check_propose(step.guards, region, self.id, command)
+        conf_change::check_propose(guards, region, self.id, command)?;
+        let silent: Vec<_> = self.unheard.iter().chain(&self.failed_stores).copied().collect();
+        conf_change::check_availability(guards, region, command, &silent)?;
+        if self.is_by_force() {
+            return Ok(());
+        }
+        let truncated = self.storage().log.truncated().index;
+        let progress = self.node.raft.prs();
+        let has_log = |id| progress.get(id).is_some_and(|known| known.matched >= truncated);
+        conf_change::check_new_quorum(guards, region, command, has_log)
     }
 
     /// Asks the placement driver for the ids of a split (`TV fsm/peer.rs

@@ -40,6 +40,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         limit: AppendLimit,
     ) -> Result<Vec<Output>, Error> {
         self.as_leader(region, to, |peer, step| {
+            let sent = peer.sent_snapshot;
             let raft = &mut peer.node.raft;
             let progress = raft.mut_prs().get_mut(to).expect("was looked up");
             progress.state = ProgressState::Probe;
@@ -55,8 +56,22 @@ impl<G: Guards, E: Engine> Store<G, E> {
             raft.send_append(to);
             raft.max_msg_size = NO_LIMIT;
             peer.handle_ready(step, None);
+            // A round may come to nothing, and then nothing was sent.
+            peer.sent_snapshot = sent;
             Ok(())
         })
+    }
+
+    /// Simulator only: the snapshot up to `index` that a probe of `to` made is under way.
+    ///
+    /// # Errors
+    /// Where the peer is not here, does not lead, or does not know `to`.
+    pub fn sent_snapshot(&mut self, region: RegionId, to: PeerId, index: u64) -> Result<(), Error> {
+        let noted = self.as_leader(region, to, |peer, _| {
+            peer.note_sent_snapshot(index);
+            Ok(())
+        });
+        noted.map(drop)
     }
 
     /// Simulator only: the heartbeat that the leader of `region` would send to

@@ -171,6 +171,12 @@ impl<'a> PeerStatus<'a> {
         &self.0.failed_stores
     }
 
+    /// The index of the last snapshot that a leader sent; 0 for none, or once every
+    /// member has reached it.
+    pub fn sent_snapshot(&self) -> u64 {
+        self.0.sent_snapshot
+    }
+
     /// To whom a leader hands over.
     pub fn lead_transferee(&self) -> Option<PeerId> {
         self.0.node.raft.lead_transferee
@@ -212,6 +218,7 @@ pub struct Mark {
     votes: usize,
     matched: u64,
     pending_conf_index: u64,
+    sent_snapshot: u64,
     lead_transferee: Option<PeerId>,
     failed_stores: usize,
     read: Option<(u64, usize, bool)>,
@@ -280,6 +287,7 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         votes: if leads { 0 } else { raft.prs().votes().len() },
         matched,
         pending_conf_index: raft.pending_conf_index,
+        sent_snapshot: peer.sent_snapshot,
         lead_transferee: raft.lead_transferee,
         failed_stores: peer.failed_stores.len(),
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),

@@ -264,6 +264,10 @@ impl<G: Guards, E: Engine> Store<G, E> {
                 let (command, beside) = self.look_beside(region, command, step.guards);
                 self.live(region)?.propose(command, epoch, beside, step)
             }
+            Input::Unheard { region, stores } => {
+                self.live(region)?.unheard = stores;
+                Ok(())
+            }
             Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
             Input::SplitAnswer { region, epoch, children, derive } => {
                 let epoch = step.guards.holds(Guard::SplitIdsFitMembers).then_some(epoch);

@@ -56,7 +56,7 @@ guards! {
     ApplyNeedsNoClient = "apply_needs_no_client",
     /// A change that is there already is refused; else it raises the epoch for nothing (row 13).
     NoDuplicateChange = "no_duplicate_change",
-    /// One of two voters is demoted jointly before it is removed; else a lost notice strands the survivor (row 15, tikv#10595).
+    /// One of two voters, or of any even number, is demoted before it is removed; else it goes first, and with one disk more the majority of the others is none of those that they know (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval = "demote_before_removal",
     /// The tombstone carries the epoch of the removal; else it protects one epoch too little (row 17).
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
@@ -128,6 +128,8 @@ guards! {
     MergeStopsWrites = "merge_stops_writes",
     /// A merge begins only where what some replica misses can be carried; else nobody brings it there (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded = "merge_gap_bounded",
+    /// A merge begins only once every replica has reached the last snapshot that was sent; else who took it leads and cannot hand on what another misses (TiKV `last_sent_snapshot_idx`).
+    MergeWaitsForSnapshot = "merge_waits_for_snapshot",
     /// A merge is taken back only once its target went on without it; else both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause = "rollback_needs_cause",
     /// A merged region's version is above both; else the driver takes its reports for old ones (TiKV `exec_commit_merge`).
@@ -142,7 +144,7 @@ guards! {
     OneOperatorARegion = "one_operator_a_region",
     /// No live voter is told to go if the dead would then outvote the living; else a script of remove-peer ends a majority (row 46).
     RemovalKeepsMajority = "removal_keeps_majority",
-    /// A plan demotes one of two voters before it removes it; else the store refuses the removal again and again (row 15, pd#4411).
+    /// A plan demotes one of an even number of voters before it removes it; else the store refuses the removal again and again (row 15, pd#4411).
     PlanDemotesFirst = "plan_demotes_first",
     /// Tombstone is absorbing; else a store that has left serves again (row 47).
     TombstoneAbsorbs = "tombstone_absorbs",
@@ -196,6 +198,10 @@ guards! {
     DemotingVoterRanksLast = "demoting_voter_ranks_last",
     /// PD drops the regions that it knew at the end of a recovery by force; else what it knew from the lost stores is newer for ever than what the others report (PD `ResetRegionCache`).
     RecoveryDropsRegions = "recovery_drops_regions",
+    /// A leader refuses a change that leaves no majority whom it hears; else PD, which has not missed the dead yet, has it remove the living (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    ChangeKeepsMajorityHeard = "change_keeps_majority_heard",
+    /// A leader refuses a change whose new quorum would need a snapshot first; else nothing commits until one has come (TiKV `check_conf_change`).
+    NewQuorumHasLog = "new_quorum_has_log",
     /// A joint quorum is a majority of each half, not of their union (Raft dissertation, 4.3).
     JointNeedsBothMajorities = "joint_needs_both_majorities",
 }

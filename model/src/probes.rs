@@ -232,6 +232,12 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
             propose(Command::EnterJoint { changes: vec![change] }, None);
         }
     }
+    // Of two changes it is a joint one, which removes no voter.
+    for (member, next) in peer.region.peers.iter().zip(peer.region.peers.iter().skip(1)) {
+        let remove = Change { kind: ChangeKind::Remove, peer: member.id, store: member.store };
+        let demote = Change { kind: ChangeKind::AddLearner, peer: next.id, store: next.store };
+        propose(Command::EnterJoint { changes: vec![remove, demote] }, None);
+    }
     let epoch = peer.region.epoch;
     for stale in [
         Epoch { conf_ver: epoch.conf_ver.saturating_sub(1), ..epoch },

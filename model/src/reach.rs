@@ -570,6 +570,14 @@ reaches! {
                     && matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
             })
         }),
+    /// A region that took a merge back gives itself up again (tikv#6460).
+    MergingAgain = "a merge begun again after it was rolled back":
+        |seen| some(seen, |_, peer| {
+            peer.state == PeerState::Merging
+                && peer.log.iter().any(|(_, entry)| {
+                    matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
+                })
+        }),
     /// A peer was told that its region was taken in, and its target here was not.
     ToldOfMerge = "a source that was told of its merge":
         |seen| some(seen, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),

@@ -548,6 +548,25 @@ impl Command {
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint)
     }
+
+    /// The changes of members that it names.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Command::ChangePeer(change) => std::slice::from_ref(change),
+            Command::EnterJoint { changes } => changes,
+            _ => &[],
+        }
+    }
+
+    /// The one change that it makes at once: that of a simple change, or of a joint one of
+    /// a single member, which enters no joint configuration (TiKV `to_confchange`).
+    pub fn single_change(&self) -> Option<&Change> {
+        match self {
+            Command::ChangePeer(change) => Some(change),
+            Command::EnterJoint { changes } if changes.len() == 1 => changes.first(),
+            _ => None,
+        }
+    }
 }
 
 /// A new region of a split.

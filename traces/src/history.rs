@@ -35,6 +35,7 @@ mod lineage;
 mod membership;
 mod merges;
 mod remembered;
+mod removals;
 #[cfg(test)]
 mod tests;
 
@@ -483,6 +484,7 @@ impl<'a> Fold<'a> {
         }
         if parts.epochs {
             self.meta(step);
+            self.removal(step, after);
         }
         if parts.destroyed {
             let store_destroyed = step.after.is_none()

@@ -193,8 +193,10 @@ pub enum Reason {
     TransferringLeader,
     /// The change would remove or demote the leader.
     LeaderRemoval,
-    /// The change would remove one of two voters: demote it jointly first.
-    TwoVoters,
+    /// The change would remove one of an even number of voters: demote it first.
+    DemoteFirst,
+    /// A quorum of the new configuration would need a snapshot before it could commit.
+    QuorumBehind,
     /// A joint change would remove a voter: demote it instead.
     VoterRemoval,
     /// The change adds what is there, removes what is not, repeats itself, or leaves no voter.
@@ -368,7 +370,8 @@ impl Reason {
         Reason::NotAppliedTerm,
         Reason::TransferringLeader,
         Reason::LeaderRemoval,
-        Reason::TwoVoters,
+        Reason::DemoteFirst,
+        Reason::QuorumBehind,
         Reason::VoterRemoval,
         Reason::InvalidChange,
         Reason::AlreadyJoint,

@@ -317,6 +317,10 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn is_nothing(index: &u64) -> bool {
+    *index == 0
+}
+
 fn is_zero(epoch: &Epoch) -> bool {
     *epoch == Epoch::default()
 }
@@ -368,6 +372,10 @@ pub struct Leading {
     pub matched: BTreeMap<PeerId, u64>,
     /// Up to here a conf change may be under way.
     pub pending_conf_index: u64,
+    /// The index of the last snapshot that it sent; 0 for none, or once every
+    /// member is known to have reached it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub sent_snapshot: u64,
     /// A transfer of leadership under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,

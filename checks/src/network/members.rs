@@ -2,8 +2,8 @@
 //!
 //! In a random region a random store is emptied if it has a peer and is not the
 //! last, and given a peer with a fresh id if it has none. Where TinyKV removes a
-//! leader or one of two voters, leadership moves first, and the voter is demoted
-//! jointly.
+//! leader or one of an even number of voters, leadership moves first, and the voter is
+//! demoted first.
 
 use rollcall_impl::{MemberRole, Region};
 use rollcall_traces::{Change, ChangeKind, Command, RegionId, StoreId};
@@ -88,7 +88,7 @@ fn next_step(region: &Region, own: StoreId, goal: Goal) -> Option<Command> {
             if store == own {
                 return away_from(own);
             }
-            if member.role == MemberRole::Voter && voters().count() == 2 {
+            if member.role == MemberRole::Voter && voters().count() % 2 == 0 {
                 return Some(Command::EnterJoint { changes: vec![change(ChangeKind::AddLearner)] });
             }
             Some(Command::ChangePeer(change(ChangeKind::Remove)))

@@ -232,6 +232,7 @@ fn same_leading(status: PeerStatus<'_>, theirs: Option<&tr::Leading>, timeout_no
     let Some(leading) = theirs else { return convert::role(status.role()) != tr::Role::Leader };
     let transfer = status.lead_transferee().map(|to| tr::Transfer { to, timeout_now });
     status.pending_conf_index() == leading.pending_conf_index
+        && status.sent_snapshot() == leading.sent_snapshot
         && transfer == leading.transfer
         && status.matched().count() == leading.matched.len()
         && status.matched().all(|(id, index)| leading.matched.get(&id) == Some(&index))

@@ -48,7 +48,9 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotAppliedTerm => tr::Reason::NotAppliedTerm,
         R::TransferringLeader => tr::Reason::TransferringLeader,
         R::LeaderRemoval => tr::Reason::LeaderRemoval,
-        R::TwoVoters => tr::Reason::TwoVoters,
+        R::DemoteFirst => tr::Reason::DemoteFirst,
+        R::MajorityLost => tr::Reason::MajorityLost,
+        R::QuorumBehind => tr::Reason::QuorumBehind,
         R::VoterRemoval => tr::Reason::VoterRemoval,
         R::InvalidChange => tr::Reason::InvalidChange,
         R::AlreadyJoint => tr::Reason::AlreadyJoint,
@@ -350,6 +352,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
         leading: (role == tr::Role::Leader).then(|| tr::Leading {
             matched: status.matched().collect(),
             pending_conf_index: status.pending_conf_index(),
+            sent_snapshot: status.sent_snapshot(),
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
         }),
         failed_stores: status.failed_stores().clone(),

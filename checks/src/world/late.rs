@@ -4,7 +4,7 @@
 use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
-use super::rounds::{address, common_prefix};
+use super::rounds::{address, common_prefix, snapshot_index};
 use super::{Waiting, World};
 
 impl<G: Guards> World<G> {
@@ -37,7 +37,9 @@ impl<G: Guards> World<G> {
                     None if leader.truncated() == INITIAL_POSITION => INITIAL_POSITION.index + 1,
                     None => return Err(Reason::NotInitialMessage),
                 };
-                self.probe(leading, region, member.id, next, Entries::One)?
+                let append = self.probe(leading, region, member.id, next, Entries::One)?;
+                self.sent_snapshot(leading, region, member.id, snapshot_index(&append));
+                append
             }
             Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
             Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),

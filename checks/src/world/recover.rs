@@ -237,6 +237,7 @@ impl Recovery<'_> {
             }
             Command::EnterJoint(changes)
         };
+        world.tell_unheard(at, region, &command)?;
         world.step(at, region, Input::Propose { region, command, epoch: None })?;
         self.bring_forward(world, region, at);
         Ok(())

@@ -9,7 +9,7 @@ use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     Command, Epoch, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
 };
-use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId};
+use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId, StoreStatus};
 
 use super::{World, convert};
 
@@ -88,6 +88,7 @@ impl<G: Guards> World<G> {
         command: Command,
         epoch: Option<Epoch>,
     ) -> Result<(), Reason> {
+        self.tell_unheard(node, region, &command)?;
         let outputs = self.step(node, region, Input::Propose { region, command, epoch })?;
         let is_question = |message: &Message| message.raft_type() == Some(MessageType::MsgTransferLeader);
         let question = outputs.into_iter().find_map(|output| match output {
@@ -99,6 +100,24 @@ impl<G: Guards> World<G> {
         let outputs = self.deliver(transferee, question, Answer::Lost)?;
         self.reached_raft(transferee, region, to, &outputs)?;
         self.return_answer(node, outputs, MessageType::MsgTransferLeader, Answer::Given)
+    }
+
+    /// A leader that is to change members is told of which stores it hears nothing: those
+    /// that do not run, for heartbeats are answered between rounds.
+    pub(super) fn tell_unheard(
+        &mut self,
+        node: usize,
+        region: RegionId,
+        command: &Command,
+    ) -> Result<(), Reason> {
+        if !matches!(command, Command::ChangePeer(_) | Command::EnterJoint(_))
+            || self.leader(node, region).is_err()
+        {
+            return Ok(());
+        }
+        let silent = self.nodes.iter().filter(|node| node.status != StoreStatus::Up);
+        let stores = silent.map(|node| node.id).collect();
+        self.step(node, region, Input::Unheard { region, stores }).map(drop)
     }
 
     pub(super) fn replicate(
@@ -187,7 +206,19 @@ impl<G: Guards> World<G> {
         }
         // Below its first index a leader sends a snapshot.
         let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
-        self.deliver(following, snapshot, answer).map(drop)
+        let index = snapshot_index(&snapshot);
+        self.deliver(following, snapshot, answer)?;
+        self.sent_snapshot(leading, region, to, index);
+        Ok(())
+    }
+
+    /// The leader in that place has sent a snapshot up to `index`, if it was one.
+    pub(super) fn sent_snapshot(&mut self, leading: usize, region: RegionId, to: u64, index: Option<u64>) {
+        if let Some(index) = index {
+            // Who took it may have deposed nobody: its sender leads still.
+            let noted = self.touch(leading, region).sent_snapshot(region, to, index);
+            noted.expect("a leader has just sent it");
+        }
     }
 
     /// The heartbeat that carries the leader's read under way, and its answer.
@@ -238,6 +269,16 @@ impl<G: Guards> World<G> {
         let message = sent.ok_or(Reason::Merging)?;
         debug_assert!(matches!(message.payload, MessagePayload::Raft(_)));
         Ok(message)
+    }
+}
+
+/// Up to where the snapshot reaches, if the message is one.
+pub(super) fn snapshot_index(message: &Message) -> Option<u64> {
+    match &message.payload {
+        MessagePayload::Raft(raft) if raft.get_msg_type() == MessageType::MsgSnapshot => {
+            Some(raft.get_snapshot().get_metadata().index)
+        }
+        _ => None,
     }
 }
 

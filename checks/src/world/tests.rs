@@ -157,7 +157,7 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     world.refused(all(1, 3), Reason::NotInConfig);
     world.refused(apply(3), Reason::NothingToApply);
     world.done([apply(2)]);
-    world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::TwoVoters);
+    world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::DemoteFirst);
 
     // It campaigns and is told.
     world.done([campaign(3), vote(3, 2, Answer::Given)]);

@@ -30,7 +30,7 @@ fn a_museum_scenario_diverges_where_the_guard_bites() {
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("impl:  refused: two_voters"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("impl:  refused: demote_first"), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("rollcall replay {file}")), "the command that shows it again");
     folder.ends(&["replay", &file, "--without", "demote_before_removal"], 0);
     let shown = folder.ends(&["show", &file], 0).stdout;

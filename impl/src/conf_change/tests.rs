@@ -1,4 +1,4 @@
-use super::{apply, check_propose};
+use super::{apply, check_availability, check_new_quorum, check_propose};
 use crate::command::{Change, ChangeKind, Command};
 use crate::error::Refusal::{self, *};
 use crate::guard::{Dropped, Guard, Sound};
@@ -60,7 +60,7 @@ fn simple_changes_at_propose() {
     assert_propose(
         &region(&[(1, Voter), (2, Voter), (3, Learner)]),
         &[
-            (simple(Remove, 20, 2), Err(TwoVoters)),
+            (simple(Remove, 20, 2), Err(DemoteFirst)),
             (simple(Remove, 10, 1), Err(LeaderRemoval)),
             (simple(Remove, 30, 3), Ok(())),
         ],
@@ -80,8 +80,7 @@ fn joint_changes_at_propose() {
             (joint(&[]), Err(InvalidChange)),
             (joint(&[(AddVoter, 5), (AddVoter, 5)]), Err(InvalidChange)),
             (joint(&[(AddVoter, 2)]), Err(InvalidChange)),
-            (joint(&[(AddLearner, 5)]), Err(InvalidChange)),
-            (joint(&[(Remove, 4)]), Err(InvalidChange)),
+            (joint(&[(AddLearner, 5), (Remove, 4)]), Err(InvalidChange)),
             (joint(&[(Remove, 3), (AddVoter, 5)]), Err(VoterRemoval)),
             // The first fault wins.
             (joint(&[(Remove, 3), (AddVoter, 2)]), Err(VoterRemoval)),
@@ -101,6 +100,30 @@ fn joint_changes_at_propose() {
             (Command::LeaveJoint, Err(LeaderRemoval)),
         ],
     );
+}
+
+/// A joint change of one member is a simple one, and may do what `ChangePeer` may not.
+#[test]
+fn joint_changes_of_one_at_propose() {
+    assert_propose(
+        &region(&[(1, Voter), (2, Voter), (3, Voter), (4, Learner)]),
+        &[
+            (joint(&[(AddVoter, 4)]), Ok(())),
+            (joint(&[(AddLearner, 5)]), Ok(())),
+            (joint(&[(AddLearner, 2)]), Ok(())),
+            (joint(&[(Remove, 3)]), Ok(())),
+            (joint(&[(Remove, 4)]), Ok(())),
+            (joint(&[(AddLearner, 4)]), Err(InvalidChange)),
+            // Nothing comes afterwards that would wait for another leader.
+            (joint(&[(AddLearner, 1)]), Err(LeaderRemoval)),
+            (joint(&[(Remove, 1)]), Err(LeaderRemoval)),
+        ],
+    );
+    let two = region(&[(1, Voter), (2, Voter)]);
+    assert_propose(&two, &[(joint(&[(Remove, 2)]), Err(DemoteFirst)), (joint(&[(AddLearner, 2)]), Ok(()))]);
+    let demoted = apply(Sound, &two, &joint(&[(AddLearner, 2)])).unwrap();
+    assert_eq!((demoted.epoch.conf_ver, demoted.member(20).unwrap().role), (2, Learner));
+    assert_eq!(apply(Sound, &demoted, &joint(&[(AddLearner, 1)])), Err(InvalidChange));
 }
 
 #[test]
@@ -139,4 +162,42 @@ fn without_no_duplicate_change_the_epoch_rises_for_nothing() {
     let again = apply(dropped, &three, &simple(AddVoter, 20, 2)).unwrap();
     assert_eq!((again.epoch.conf_ver, &again.peers), (2, &three.peers));
     assert_eq!(apply(dropped, &three, &simple(AddVoter, 20, 5)), Err(InvalidChange));
+}
+
+#[test]
+fn who_is_heard_outvotes_who_is_not() {
+    let three = region(&[(1, Voter), (2, Voter), (3, Voter), (4, Learner)]);
+    let check = |command: &Command, silent: &[u64]| check_availability(Sound, &three, command, silent);
+    assert_eq!(check(&simple(Remove, 20, 2), &[3]), Err(MajorityLost));
+    assert_eq!(check(&joint(&[(AddLearner, 2)]), &[3]), Err(MajorityLost));
+    assert_eq!(check(&simple(Remove, 30, 3), &[3]), Ok(()));
+    assert_eq!(check(&simple(Remove, 20, 2), &[]), Ok(()));
+    // There is nothing left to lose.
+    assert_eq!(check(&simple(Remove, 20, 2), &[2, 3]), Ok(()));
+    // A learner that is silent is no help, one that is new is.
+    assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[3, 4]), Err(MajorityLost));
+    assert_eq!(check(&joint(&[(AddVoter, 5), (AddLearner, 2)]), &[3, 5]), Ok(()));
+    assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 3)]), &[3]), Ok(()));
+    let dropped = Dropped(Guard::ChangeKeepsMajorityHeard);
+    assert_eq!(check_availability(dropped, &three, &simple(Remove, 20, 2), &[3]), Ok(()));
+}
+
+#[test]
+fn a_new_quorum_has_the_log() {
+    let three = region(&[(1, Voter), (2, Voter), (3, Voter), (4, Learner)]);
+    let check = |command: &Command, have: &[u64]| {
+        check_new_quorum(Sound, &three, command, |peer| have.contains(&(peer / 10)))
+    };
+    assert_eq!(check(&simple(Remove, 20, 2), &[1, 2]), Err(QuorumBehind));
+    assert_eq!(check(&simple(Remove, 30, 3), &[1, 2]), Ok(()));
+    assert_eq!(check(&simple(AddVoter, 50, 5), &[1, 2]), Err(QuorumBehind));
+    assert_eq!(check(&simple(AddLearner, 50, 5), &[1, 2]), Ok(()));
+    // Each half of a joint configuration.
+    assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 4]), Err(QuorumBehind));
+    assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 2]), Err(QuorumBehind));
+    assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 2, 4]), Ok(()));
+    let one = region(&[(1, Voter)]);
+    assert_eq!(check_new_quorum(Sound, &one, &simple(AddVoter, 20, 2), |peer| peer == 10), Ok(()));
+    let dropped = Dropped(Guard::NewQuorumHasLog);
+    assert_eq!(check_new_quorum(dropped, &three, &simple(Remove, 20, 2), |peer| peer < 30), Ok(()));
 }

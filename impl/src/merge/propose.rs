@@ -148,6 +148,9 @@ impl Peer {
         {
             return Err(Refusal::LogGapTooLarge);
         }
+        if matched < self.last_snapshot() && guards.holds(Guard::MergeWaitsForSnapshot) {
+            return Err(Refusal::LogGapTooLarge);
+        }
         let is_admin = |index| storage.log.payload(index).is_some_and(Payload::is_admin);
         if (matched + 1..=last).any(is_admin) {
             return Err(Refusal::AdminInLogGap);
@@ -155,8 +158,19 @@ impl Peer {
         Ok(matched + 1)
     }
 
+    /// How far some replica may have been brought by a snapshot: by this leader's, or
+    /// before its own first entry by another's. Who leads next may be that one, and
+    /// has nothing before it to carry (`TV peer.rs last_sent_snapshot_idx`).
+    fn last_snapshot(&self) -> u64 {
+        let (log, term) = (&self.storage().log, self.node.raft.term);
+        // Its first entry may be among the discarded, which everybody has.
+        let mut known = log.truncated().index..=log.last_index();
+        let begun = known.find(|index| log.term(*index) == Some(term));
+        self.sent_snapshot.max(begun.unwrap_or(0))
+    }
+
     /// How far every log is known to match a leader's.
-    fn least_matched(&self) -> u64 {
+    pub(crate) fn least_matched(&self) -> u64 {
         self.node.raft.prs().iter().map(|(_, progress)| progress.matched).min().unwrap_or(0)
     }
 

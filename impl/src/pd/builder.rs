@@ -83,10 +83,11 @@ pub(crate) fn replace<G: Guards>(
     Ok(steps)
 }
 
-/// One of two voters becomes a learner first: removed directly it could take
-/// the survivor's only quorum with it (row 15, tikv#10595, pd#4411).
+/// One of an even number of voters becomes a learner first, for its leader demands it:
+/// removed directly it could take the others' quorum with it (row 15, tikv#10595,
+/// etcd#10563; of two peers PD does so as well, pd#4411).
 fn must_be_demoted(voters: usize, guards: impl Guards) -> bool {
-    voters == 2 && guards.holds(Guard::PlanDemotesFirst)
+    voters % 2 == 0 && guards.holds(Guard::PlanDemotesFirst)
 }
 
 /// The peer leaves, and nobody comes.
@@ -111,9 +112,9 @@ pub(crate) fn remove_peer<G: Guards>(
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
     if must_be_demoted(voters, sight.guards) {
-        let (promote, demote) = (Vec::new(), vec![seat]);
-        steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
-        steps.push(OperatorStep::LeaveJoint { promote, demote });
+        // The store makes a simple change of it: there is no joint configuration to
+        // leave (`PD builder.go execChangePeerV2`).
+        steps.push(OperatorStep::EnterJoint { promote: Vec::new(), demote: vec![seat] });
     }
     steps.push(OperatorStep::RemovePeer(seat));
     Ok(steps)

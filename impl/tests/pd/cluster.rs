@@ -131,7 +131,9 @@ impl Truth {
         match command {
             Command::TransferLeader { to } => self.leader = *to,
             Command::ChangePeer(change) => self.change(change, false),
-            Command::EnterJoint(changes) => changes.iter().for_each(|change| self.change(change, true)),
+            Command::EnterJoint(changes) => {
+                changes.iter().for_each(|change| self.change(change, changes.len() > 1));
+            }
             Command::LeaveJoint => {
                 for member in &mut self.region.peers {
                     member.role = match member.role {

@@ -14,8 +14,6 @@ fn demote(cluster: &mut Cluster<Sound>, store: StoreId, peer: u64) {
     let change = Change { kind: ChangeKind::AddLearner, peer, store };
     cluster.propose(1, Command::EnterJoint(vec![change])).unwrap();
     cluster.settle(1);
-    cluster.propose(1, Command::LeaveJoint).unwrap();
-    cluster.settle(1);
 }
 
 fn put(cluster: &mut Cluster<Sound>, key: &str) {

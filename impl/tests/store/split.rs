@@ -144,6 +144,9 @@ fn joint_roles_and_learners_are_inherited() {
     cluster.elect(1);
     cluster.propose(1, change(ChangeKind::AddLearner, 4)).unwrap();
     cluster.settle(1);
+    // Half of the new configuration: without a log of its own it would be refused.
+    cluster.propose(1, change(ChangeKind::AddLearner, 3)).unwrap();
+    cluster.settle(1);
     let change = |kind, store| Change { kind, peer: store, store };
     let joint = vec![change(ChangeKind::AddLearner, 2), change(ChangeKind::AddVoter, 3)];
     cluster.propose(1, Command::EnterJoint(joint)).unwrap();

@@ -100,7 +100,8 @@ fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) 
 }
 
 /// No plan takes a live voter, and with it the live majority of its region,
-/// where there is one (S12).
+/// where there is one (S12): what PD alone can promise. `no_unsafe_removal` says what
+/// it and the leaders promise together.
 ///
 /// It is judged when an operator comes to be, by what PD knows then: a voter
 /// lives if its store has a record that is neither Down nor physically
@@ -111,8 +112,8 @@ fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) 
 ///
 /// # Errors
 /// Such a plan; latched by the history.
-pub fn no_unsafe_removal<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
-    Property::NoUnsafeRemoval.not_latched(history)
+pub fn no_unsafe_plan<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
+    Property::NoUnsafePlan.not_latched(history)
 }
 
 /// An operator that is under way gives way to none but one of a higher
@@ -355,7 +356,7 @@ mod tests {
             });
             after_step(Action::CheckStores, before, &after)
         };
-        assert_eq!(plan(&silent, 2), [Property::NoUnsafeRemoval]);
+        assert_eq!(plan(&silent, 2), [Property::NoUnsafePlan]);
         assert_eq!(plan(&silent, 3), []);
         assert_eq!(plan(&governed(3), 2), []);
     }

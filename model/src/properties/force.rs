@@ -6,7 +6,7 @@
 
 use rollcall_traces::{
     Action, Answer, Epoch, History, HistoryParts, Key, Liveness, Member, Operator, OperatorStep, Outcome,
-    Purpose, Read, Region, Returned, Seat, StoreId, StoreState, View,
+    Purpose, Read, Region, Returned, Seat, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::Property;
@@ -102,7 +102,8 @@ fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
             (Nobody, member_in_what_is_older),
             (Everybody, record_thrown_away),
         ],
-        Property::NoUnsafeRemoval => &[(WhoIsLeft, removal_beside_a_silent_store)],
+        Property::NoUnsafeRemoval => &[(WhoIsLeft, removal_beside_a_store_that_is_down)],
+        Property::NoUnsafePlan => &[(WhoIsLeft, removal_beside_a_silent_store)],
         Property::OneOperator => &[(Everybody, displaced_operator)],
         Property::TombstoneAbsorbing => &[(Everybody, risen_tombstone), (Everybody, returned_disk)],
         Property::DriverView => &[
@@ -316,6 +317,14 @@ fn remove_peer(view: &mut View, on: StoreId) {
     plan(view, Purpose::AdminRemovePeer, OperatorStep::RemovePeer(Seat { store: on, peer: on }));
 }
 
+/// Of the other two stores only the first runs, and the leader removes its peer.
+fn removal_beside_a_store_that_is_down(run: &mut Run, on: StoreId) {
+    let other = LEFT + GONE - on;
+    run.by(Action::Crash { store: other }, |view| store(view, other).status = StoreStatus::Down);
+    run.then(1, |view| lead(view, 1, 6));
+    run.then(1, |view| append(view, 1, removal(6, on)));
+}
+
 /// Of the other two stores only the first answers.
 fn removal_beside_a_silent_store(run: &mut Run, on: StoreId) {
     let other = LEFT + GONE - on;
@@ -463,5 +472,5 @@ fn the_record_of_who_was_given_up() {
     let forgotten = |view: &mut View| forget(view, GONE);
     assert_eq!(after(Action::RemoveTombstone { store: GONE }, forgotten), [Property::TombstoneStoreEmpty]);
     assert_eq!(after(Action::CheckStores, |view| remove_peer(view, GONE)), []);
-    assert_eq!(after(Action::CheckStores, |view| remove_peer(view, LEFT)), [Property::NoUnsafeRemoval]);
+    assert_eq!(after(Action::CheckStores, |view| remove_peer(view, LEFT)), [Property::NoUnsafePlan]);
 }

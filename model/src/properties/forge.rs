@@ -160,6 +160,21 @@ pub(super) fn add_voter(term: u64, peer: u64) -> Entry {
     Entry { term, command: Some(Command::ChangePeer(change)), epoch: three_voters().epoch }
 }
 
+/// The peer on the store of its number is removed.
+pub(super) fn removal(term: u64, peer: u64) -> Entry {
+    changing(term, Command::ChangePeer(Change { kind: ChangeKind::Remove, peer, store: peer }))
+}
+
+/// It becomes a learner, by a joint change of one.
+pub(super) fn demotion(term: u64, peer: u64) -> Entry {
+    let change = Change { kind: ChangeKind::AddLearner, peer, store: peer };
+    changing(term, Command::EnterJoint { changes: vec![change] })
+}
+
+fn changing(term: u64, command: Command) -> Entry {
+    Entry { term, command: Some(command), epoch: three_voters().epoch }
+}
+
 pub(super) fn append(view: &mut View, store: StoreId, entry: Entry) {
     peer(view, store).log.entries.push(entry);
 }

@@ -16,7 +16,7 @@
 //! the recovery; what only the others knew is lost, and if they come back they
 //! may lead, commit and answer beside. `tombstone_store_empty` says nothing of
 //! such a store but that its record stays while a region lists it, and to
-//! `no_unsafe_removal` its voters are dead. What the lost disk may have disproved
+//! `no_unsafe_removal` and `no_unsafe_plan` its voters are dead. What the lost disk may have disproved
 //! is not judged any more: `range_cover`, and in `driver_view` that somebody has
 //! applied what PD believes. PD's own conduct binds as before, of such a store,
 //! too: `one_operator`, `tombstone_absorbing`, a belief that goes back (`force.rs`
@@ -42,6 +42,7 @@ mod epochs;
 mod lineage;
 mod logs;
 mod ranges;
+mod removals;
 mod stores;
 mod tombstones;
 
@@ -51,12 +52,13 @@ mod force;
 mod forge;
 
 pub use clients::{no_lost_write, read_safety};
-pub use driver::{driver_view, no_unsafe_removal, one_operator, tombstone_absorbing, tombstone_store_empty};
+pub use driver::{driver_view, no_unsafe_plan, one_operator, tombstone_absorbing, tombstone_store_empty};
 pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
 pub use lineage::split_lineage;
 pub use logs::{applied_agreement, log_matching, state_machine_safety};
 pub use ranges::{range_cover, range_disjoint};
+pub use removals::no_unsafe_removal;
 pub use stores::meta_consistent;
 pub use tombstones::{clean_tombstone, no_resurrection};
 
@@ -181,8 +183,10 @@ properties! {
         "a write that a client knows of is on every replica that applied it and on every later leader";
     TombstoneStoreEmpty tombstone_store_empty [driver epochs]
         "no configuration that the placement driver knew when it buried a store, or threw away its record, has a member on it, believed or applied";
-    NoUnsafeRemoval no_unsafe_removal [driver]
-        "no operator is made that takes a live voter and leaves no live majority where there was one";
+    NoUnsafeRemoval no_unsafe_removal [epochs]
+        "no leader takes a change that removes or demotes a live voter and leaves no live majority where there was one";
+    NoUnsafePlan no_unsafe_plan [driver]
+        "no operator is made that takes a voter whom PD knows to be alive and leaves no majority of such where there was one";
     OneOperator one_operator [driver]
         "an operator under way gives way only to one of a higher priority";
     TombstoneAbsorbing tombstone_absorbing [driver]
@@ -227,7 +231,8 @@ impl Property {
             Breach::DriverWentBack { .. } | Breach::DriverTermWentBack { .. } => Self::DriverView,
             Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => Self::TombstoneAbsorbing,
             Breach::RecordRemoved { .. } => Self::TombstoneStoreEmpty,
-            Breach::UnsafePlan { .. } => Self::NoUnsafeRemoval,
+            Breach::UnsafePlan { .. } => Self::NoUnsafePlan,
+            Breach::UnsafeRemoval { .. } => Self::NoUnsafeRemoval,
             Breach::OperatorDisplaced { .. }
             | Breach::OperatorOutrun { .. }
             | Breach::OperatorWithoutRegion { .. } => Self::OneOperator,
@@ -382,6 +387,7 @@ mod tests {
             Breach::DestroyedReturned { store },
             Breach::RecordRemoved { region, store },
             Breach::UnsafePlan { region, store, peer },
+            Breach::UnsafeRemoval { region, store, peer },
             Breach::OperatorDisplaced { region },
             Breach::OperatorOutrun { region },
             Breach::OperatorWithoutRegion { region },

@@ -117,6 +117,7 @@ fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
     for id in members {
         leading.matched.entry(id).or_insert(0);
     }
+    raft::forget_sent_snapshot(leading);
     // By force a learner may lead (TiKV `on_ready_change_peer`, `demote_self`).
     if !peer.region.is_voter(peer.id) && !by_force {
         if guards.holds(Guard::LeaderStepsDownOnRemoval) {

@@ -18,7 +18,10 @@ pub(crate) fn validate(region: &Region, command: &Command) -> Result<(), Reason>
             if region.is_joint() {
                 return Err(Reason::AlreadyJoint);
             }
-            validate_joint(region, changes)
+            match changes[..] {
+                [change] => validate_alone(region, &change),
+                _ => validate_joint(region, changes),
+            }
         }
         Command::LeaveJoint if !region.is_joint() => Err(Reason::NotJoint),
         _ => Ok(()),
@@ -34,6 +37,16 @@ fn validate_simple(region: &Region, change: &Change) -> Result<(), Reason> {
         }
         (ChangeKind::Remove, Some(_)) => Ok(()),
         _ => Err(Reason::InvalidChange),
+    }
+}
+
+/// A joint change of one member is a simple one (TiKV `to_confchange`,
+/// `ConfChangeKind`), and unlike others it may demote a voter (tikv#11463).
+fn validate_alone(region: &Region, change: &Change) -> Result<(), Reason> {
+    let demotes = change.kind == ChangeKind::AddLearner;
+    match role_before(region, change)? {
+        Some(MemberRole::Voter) if demotes && region.incoming_voters().count() > 1 => Ok(()),
+        _ => validate_simple(region, change),
     }
 }
 
@@ -74,11 +87,12 @@ fn role_before(region: &Region, change: &Change) -> Result<Option<MemberRole>, R
 /// The region behind a valid conf change.
 pub(crate) fn changed(region: &Region, command: &Command) -> Region {
     let mut after = region.clone();
+    if let Some(change) = command.single_change() {
+        change_one(&mut after, change);
+        after.epoch.conf_ver += 1;
+        return after;
+    }
     match command {
-        Command::ChangePeer(change) => {
-            change_one(&mut after, change);
-            after.epoch.conf_ver += 1;
-        }
         Command::EnterJoint { changes } => {
             changes.iter().for_each(|change| enter_one(&mut after, change));
             after.epoch.conf_ver += changes.len() as u64;

@@ -61,8 +61,9 @@ pub(crate) fn hold(
         }
         Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
     };
-    if let Message::Snapshot(_) = message {
+    if let Message::Snapshot(snapshot) = &message {
         replicate::sends_snapshots(draft.leader(from, region)?)?;
+        replicate::sent_snapshot(draft, from, region, snapshot.position.index);
     }
     draft.hold(envelope.holding(message));
     Ok(())

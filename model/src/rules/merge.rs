@@ -149,6 +149,9 @@ pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, R
     if matched == 0 || matched < peer.log.truncated.index || last.saturating_sub(matched) > LOG_GAP {
         return Err(Reason::LogGapTooLarge);
     }
+    if matched < last_snapshot(peer) && guards.holds(Guard::MergeWaitsForSnapshot) {
+        return Err(Reason::LogGapTooLarge);
+    }
     if peer.log.iter().any(|(index, entry)| index > matched && entry.is_admin()) {
         return Err(Reason::AdminInLogGap);
     }
@@ -158,6 +161,17 @@ pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, R
 /// How far every log is known to match a leader's; 0 of who does not lead.
 fn least_matched(peer: &Peer) -> u64 {
     peer.leading.as_ref().and_then(|leading| leading.matched.values().copied().min()).unwrap_or(0)
+}
+
+/// Up to where some replica may have been brought by a snapshot, and has nothing
+/// before it to hand on should it lead: what the leader sent, and what others may have
+/// sent before its own first entry (TiKV `last_sent_snapshot_idx`).
+fn last_snapshot(peer: &Peer) -> u64 {
+    let sent = peer.leading.as_ref().map_or(0, |leading| leading.sent_snapshot);
+    // Its first entry may be among the discarded, which everybody has.
+    let mut known = peer.log.truncated.index..=peer.log.last_index();
+    let begun = known.find(|index| peer.log.term(*index) == Some(peer.term));
+    sent.max(begun.unwrap_or(0))
 }
 
 /// The entries up to the `PrepareMerge` that a replica may miss.

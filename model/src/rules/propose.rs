@@ -5,7 +5,8 @@
 //! more: `demote_before_removal`. A transfer is `transfer.rs`.
 
 use rollcall_traces::{
-    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, Reason, RegionId, StoreId,
+    Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, PeerId, Reason, RegionId, StoreId,
+    StoreStatus,
 };
 
 use super::{conf_change, merge, raft, split, transfer};
@@ -92,6 +93,13 @@ fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) 
     }
     if command.is_conf_change() {
         check_conf_change(peer, command, guards)?;
+        check_availability(draft, peer, command)?;
+        if guards.holds(Guard::NewQuorumHasLog)
+            && !peer.is_by_force()
+            && !new_quorum_has_log(peer, command, guards)
+        {
+            return Err(Reason::QuorumBehind);
+        }
     }
     if command.is_merge() && peer.log.term(peer.applied) != Some(peer.term) {
         return Err(Reason::NotAppliedTerm);
@@ -135,13 +143,62 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     if guards.holds(Guard::LeaderNotRemoved) && removes_leader(peer, command) {
         return Err(Reason::LeaderRemoval);
     }
-    if let Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command {
+    if let Some(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command.single_change() {
         let voters = peer.region.incoming_voters().count();
-        if guards.holds(Guard::DemoteBeforeRemoval) && voters == 2 && peer.region.is_voter(*removed) {
-            return Err(Reason::TwoVoters);
+        if guards.holds(Guard::DemoteBeforeRemoval) && voters % 2 == 0 && peer.region.is_voter(*removed) {
+            return Err(Reason::DemoteFirst);
         }
     }
     Ok(())
+}
+
+/// A change that leaves no majority of voters who are heard of, where there is one, is
+/// refused (TiKV `check_availability_by_last_heartbeats`). Time is not modelled: a
+/// member is heard of while its store runs, for heartbeats are answered between
+/// rounds. As in TiKV whoever is new will be heard of, and a voter that is silent
+/// counts even if it is the one that goes.
+fn check_availability(draft: &Draft, leader: &Peer, command: &Command) -> Result<(), Reason> {
+    if command.changes().is_empty() || !draft.holds(Guard::ChangeKeepsMajorityHeard) {
+        return Ok(());
+    }
+    let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
+    let is_heard = |store: StoreId| {
+        !leader.failed_stores.contains(&store) && draft.status(store) == Some(StoreStatus::Up)
+    };
+    let (mut heard, mut silent) = (0, 0);
+    for member in leader.region.peers.iter().filter(|member| votes(member.role)) {
+        *(if is_heard(member.store) { &mut heard } else { &mut silent }) += 1;
+    }
+    if heard <= silent {
+        return Ok(());
+    }
+    for change in command.changes() {
+        let member = leader.region.member(change.peer);
+        match (change.kind, member.is_some_and(|member| votes(member.role))) {
+            (ChangeKind::AddVoter, false) if member.is_some() && !is_heard(change.store) => silent += 1,
+            (ChangeKind::AddVoter, false) => heard += 1,
+            (ChangeKind::Remove | ChangeKind::AddLearner, true) if is_heard(change.store) => heard -= 1,
+            _ => {}
+        }
+    }
+    if silent >= heard { Err(Reason::MajorityLost) } else { Ok(()) }
+}
+
+/// Whether a quorum of the new configuration has all that the leader's log has discarded
+/// (TiKV `check_conf_change`, `promoted_commit_index`); who is alone loses nothing.
+fn new_quorum_has_log(leader: &Peer, command: &Command, guards: GuardSet) -> bool {
+    let is_alone =
+        leader.region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() == 1;
+    let matched = |id| leading_matched(leader, id);
+    command.changes().is_empty()
+        || is_alone
+        || raft::has_quorum(guards, &conf_change::changed(&leader.region, command), |id| {
+            matched(id) >= leader.log.truncated.index
+        })
+}
+
+fn leading_matched(leader: &Peer, id: PeerId) -> u64 {
+    leader.leading.as_ref().and_then(|leading| leading.matched.get(&id)).copied().unwrap_or(0)
 }
 
 /// Whether the change removes or demotes the leader that is asked.
@@ -149,8 +206,10 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
 /// before that ends (TiKV `check_conf_change`: "In Joint confchange, the leader
 /// is allowed to be DemotingVoter").
 fn removes_leader(leader: &Peer, command: &Command) -> bool {
+    if let Some(change) = command.single_change() {
+        return change.kind != ChangeKind::AddVoter && change.peer == leader.id;
+    }
     match command {
-        Command::ChangePeer(change) => change.kind == ChangeKind::Remove && change.peer == leader.id,
         // By force it may: nobody else is left to do it (`check_conf_change`, `ignore_safety`).
         Command::LeaveJoint => {
             let own = leader.region.member(leader.id).map(|member| member.role);

@@ -171,7 +171,7 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
     matched.insert(peer.id, last + 1);
     let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) { last } else { 0 };
-    peer.leading = Some(Leading { matched, pending_conf_index, transfer: None });
+    peer.leading = Some(Leading { matched, pending_conf_index, sent_snapshot: 0, transfer: None });
     leader_commit(peer, guards);
 }
 
@@ -201,6 +201,13 @@ pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
     if peer.log.term(index) == Some(peer.term) || !guards.holds(Guard::CommitOwnTerm) {
         peer.commit = index;
         apply_ordinary(peer, guards);
+    }
+}
+
+/// The last snapshot that was sent is of no interest once everybody has reached it.
+pub(crate) fn forget_sent_snapshot(leading: &mut Leading) {
+    if leading.matched.values().all(|matched| *matched >= leading.sent_snapshot) {
+        leading.sent_snapshot = 0;
     }
 }
 

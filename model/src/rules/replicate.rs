@@ -35,10 +35,13 @@ pub(crate) fn replicate(
                 return Err(Reason::NoAnswer);
             }
             sends_snapshots(leading)?;
+            let index = snapshot.position.index;
             envelope.receive(draft, Kind::Snapshot, None, answer)?;
             refuse_stale_term(draft, &envelope)?;
             check_snapshot(draft, &envelope, &snapshot)?;
-            take_snapshot(draft, &envelope, snapshot)
+            take_snapshot(draft, &envelope, snapshot)?;
+            sent_snapshot(draft, leader, region, index);
+            Ok(())
         }
         Message::Append { previous, entries, commit } => {
             envelope.receive(draft, Kind::Ordinary, None, answer)?;
@@ -154,6 +157,15 @@ pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
     if leading.state == PeerState::Merging { Err(Reason::Merging) } else { Ok(()) }
 }
 
+/// A leader remembers up to where the last snapshot that it sent reaches (TiKV
+/// `send_raft_messages`): whoever took it has no entry before that to give.
+pub(crate) fn sent_snapshot(draft: &mut Draft, leader: StoreId, region: RegionId, index: u64) {
+    if let Some(leading) = &mut draft.peer_mut(leader, region).leading {
+        leading.sent_snapshot = leading.sent_snapshot.max(index);
+        raft::forget_sent_snapshot(leading);
+    }
+}
+
 /// The last index at which both logs have an entry of the same term.
 fn common_prefix(leader: &Log, follower: &Log) -> Option<u64> {
     let last = leader.last_index().min(follower.last_index());
@@ -225,6 +237,9 @@ pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: Guard
         return;
     }
     *known = index;
+    if let Some(state) = &mut leading.leading {
+        raft::forget_sent_snapshot(state);
+    }
     raft::leader_commit(leading, guards);
     if let Some(transfer) = leading.leading.as_mut().and_then(|state| state.transfer.as_mut())
         && transfer.to == member

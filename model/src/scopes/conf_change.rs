@@ -2,6 +2,7 @@
 
 mod crashes;
 mod laggards;
+mod quorums;
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
@@ -39,6 +40,9 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         laggards::compacted_behind_an_election(standard),
         stale::learner_removed_while_cut_off(standard),
         stale::heartbeats_without_entries(standard),
+        quorums::removed_while_a_voter_is_down(standard),
+        quorums::one_of_four_goes(standard),
+        quorums::new_quorum_needs_a_snapshot(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -61,10 +65,11 @@ fn grow_and_shrink(standard: bool) -> Asked {
         region(&[1, 2, 3], &[]),
     );
     let scope = Scope {
-        commands: vec![add_voter(4, 4), remove(4, 4)],
+        commands: vec![add_voter(4, 4), enter_joint(&[change(ChangeKind::AddLearner, 4, 4)]), remove(4, 4)],
         campaigners: vec![2],
         crashers: if standard { vec![1, 4] } else { vec![4] },
-        budgets: Budgets { elections: either(standard, 1, 0), crashes: 1, changes: 2, ..Budgets::default() },
+        rounds: vec![if standard { Entries::One } else { Entries::All }],
+        budgets: Budgets { elections: either(standard, 1, 0), crashes: 1, changes: 3, ..Budgets::default() },
         ..asked
     };
     let mut reachable = vec![
@@ -84,14 +89,23 @@ fn grow_and_shrink(standard: bool) -> Asked {
 fn replace_one_by_one(standard: bool) -> Asked {
     let asked = scope(
         "replace_one_by_one",
-        "a learner joins, is promoted, and an old voter leaves: what if leadership moves in between?",
+        "a learner joins, is promoted, and an old voter is demoted and leaves: what if leadership moves in between?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
     let scope = Scope {
-        commands: vec![add_learner(4, 4), add_voter(4, 4), remove(3, 3)],
+        commands: vec![
+            add_learner(4, 4),
+            add_voter(4, 4),
+            enter_joint(&[change(ChangeKind::AddLearner, 3, 3)]),
+            remove(3, 3),
+        ],
         campaigners: vec![2],
-        budgets: Budgets { elections: either(standard, 1, 0), changes: 3, ..Budgets::default() },
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: either(standard, 4, 3),
+            ..Budgets::default()
+        },
         ..asked
     };
     (
@@ -199,16 +213,16 @@ fn two_voters_to_one(standard: bool) -> Asked {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "two_voters_to_one",
-        "one of two voters is demoted jointly and removed: do lost answers ever strand the survivor?",
+        "one of two voters is demoted and removed: do lost answers ever strand the survivor?",
         &[1, 2],
         region(&[1, 2], &[]),
     );
     let scope = Scope {
-        commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2)],
+        commands: vec![enter_joint(&demote), remove(2, 2)],
         budgets: Budgets {
             elections: either(standard, 3, 1),
             crashes: 1,
-            changes: 3,
+            changes: 2,
             lost: 2,
             ..Budgets::default()
         },
@@ -216,7 +230,7 @@ fn two_voters_to_one(standard: bool) -> Asked {
     };
     (
         scope,
-        vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
+        vec![Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
         vec!["vote, answer lost", "replicate, answer lost"],
     )
 }
@@ -230,7 +244,7 @@ fn three_voters_to_one(standard: bool) -> Asked {
         region(&[1, 2, 3], &[]),
     );
     let removals = if standard {
-        vec![remove(3, 3), enter_joint(&[demote(2)]), Command::LeaveJoint]
+        vec![remove(3, 3), enter_joint(&[demote(2)])]
     } else {
         vec![enter_joint(&[demote(2), demote(3)]), Command::LeaveJoint]
     };
@@ -239,14 +253,16 @@ fn three_voters_to_one(standard: bool) -> Asked {
         rounds: vec![if standard { Entries::One } else { Entries::All }],
         campaigners: vec![1, 2],
         crashers: vec![1],
-        budgets: Budgets { elections: 2, crashes: 1, changes: either(standard, 3, 2), ..Budgets::default() },
+        budgets: Budgets { elections: 2, crashes: 1, changes: 2, ..Budgets::default() },
         ..asked
     };
-    (
-        scope,
-        vec![Reach::Joint, Reach::JointLeft, Reach::OneVoterLeft, Reach::StoreDown],
-        vec!["campaign", "enter joint", "leave joint", "crash"],
-    )
+    let (mut reachable, mut fires) =
+        (vec![Reach::OneVoterLeft, Reach::StoreDown], vec!["campaign", "enter joint", "crash"]);
+    if !standard {
+        reachable.extend([Reach::Joint, Reach::JointLeft]);
+        fires.push("leave joint");
+    }
+    (scope, reachable, fires)
 }
 
 /// Row 16: nothing that needs the dead one's acknowledgement commits any more,
@@ -260,11 +276,11 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
         region(&[1, 2], &[]),
     );
     let scope = Scope {
-        commands: vec![enter_joint(&demote), Command::LeaveJoint, remove(2, 2), put("a")],
+        commands: vec![enter_joint(&demote), remove(2, 2), put("a")],
         campaigners: vec![1],
         crashers: vec![2],
         budgets: Budgets {
-            changes: either(standard, 3, 2),
+            changes: either(standard, 2, 1),
             elections: either(standard, 1, 0),
             lost: either(standard, 1, 0),
             writes: either(standard, 1, 0),
@@ -273,7 +289,7 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
         },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::JointLeft], vec!["destroy", "enter joint", "leave joint"])
+    (scope, vec![Reach::StoreLost, Reach::OneVoterLeft], vec!["destroy", "enter joint"])
 }
 
 fn old_term_leader(standard: bool) -> Asked {

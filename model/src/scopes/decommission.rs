@@ -54,6 +54,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         limits::operators_wait(standard),
         limits::operator_outrun_while_it_waits(standard),
         limits::two_of_three_replicas_leave(standard),
+        limits::two_of_five_die_unnoticed(standard),
         limits::stopped_while_two_stores_leave(standard),
         limits::crash_and_election_while_a_store_leaves(standard),
         arrivals::new_store_joins(standard),

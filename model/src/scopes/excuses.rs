@@ -14,6 +14,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "demoted_while_it_needs_a_snapshot" => vec![Excuse::DiskLost { region, store: 2 }],
         // Demoted while it was a candidate.
         "timeout_now_comes_late" => vec![Excuse::TermUnanswered { region }],
+        "one_of_four_goes" => vec![Excuse::DiskLost { region, store: 1 }],
         "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
         "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.

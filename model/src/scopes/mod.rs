@@ -150,7 +150,6 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::PeerStillListed,
     Reason::StoreConnected,
     Reason::LastVoter,
-    Reason::MajorityLost,
     Reason::NoNewLeader,
     Reason::InvalidSplitKey,
     Reason::NothingToDo,
@@ -432,10 +431,15 @@ fn apply(region: RegionId, store: StoreId) -> Action {
 /// Two neighbours on the same stores, one leader for both: region 1 before `m`
 /// with peer n on store n, and region 2 from there on with peer n + 3.
 fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
-    let whole = region(voters, &[]);
+    neighbours_with(scope, voters, &[], 3)
+}
+
+/// The same with learners, and peer n + `apart` in region 2.
+fn neighbours_with(scope: Scope, voters: &[StoreId], learners: &[StoreId], apart: u64) -> Scope {
+    let whole = region(voters, learners);
     let left = Region { end: Key::from("m"), ..whole.clone() };
     let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
-    right.peers.iter_mut().for_each(|member| member.id += 3);
+    right.peers.iter_mut().for_each(|member| member.id += apart);
     let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
     Scope { prelude, regions: vec![left, right], ..scope }
 }

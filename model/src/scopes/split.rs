@@ -4,14 +4,14 @@
 //! the first child of three members is region 10 with the peers 11, 12 and 13.
 
 use rollcall_traces::{
-    Action, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing, RegionId,
-    Scope, SplitKeys, StoreId,
+    Action, Answer, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing,
+    RegionId, Scope, SplitKeys, StoreId,
 };
 
 use super::{
     Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either,
-    enter_joint, excuses, merged, named_for, neighbours, put_at, region, remove, round, scope, stale,
-    taken_by,
+    enter_joint, excuses, merged, named_for, neighbours, neighbours_with, put_at, region, remove, round,
+    scope, stale, taken_by,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -42,6 +42,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         stale::removed_learner_blocks_a_child(standard),
         stale::learner_of_a_child_removed_before_it_is_born(standard),
         stale::uninitialised_peer_behind_a_merge(standard),
+        merge_behind_a_snapshot(standard),
+        merged_twice(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -531,4 +533,71 @@ fn store_sleeps_through_a_merge(standard: bool) -> Asked {
         reachable.push(Reach::SourceMissesEntries);
     }
     (scope, reachable, vec!["vote, answer held", "late merged", "apply snapshot"])
+}
+
+fn merge_behind_a_snapshot(standard: bool) -> Asked {
+    let name = "merge_behind_a_snapshot";
+    let question = "a replica was brought forward by a snapshot, another is behind where that begins, and the region gives itself up: can whoever leads the target hand on what is missed?";
+    let stores = [1, 2, 3, 4];
+    let asked = scope(name, question, &stores, region(&stores[..3], &stores[3..]));
+    let asked = neighbours_with(asked, &stores[..3], &stores[3..], 10);
+    let merges = vec![(REGION, NEIGHBOUR)];
+    let asked = Scope { merges, rounds: vec![Entries::All], ..asked };
+    // Store 3 has nothing of the discarded log, store 4 all but the last write.
+    let mut before = written_on(&asked, 2);
+    before.push(round(REGION, 4));
+    before.extend(taken_by(REGION, Command::CompactLog { index: 7 }, &[2]));
+    before.extend([round(REGION, 4), apply(REGION, 4)]);
+    before.extend(written_on(&asked, 2));
+    before.extend([round(REGION, 3), Action::ApplySnapshot { region: REGION, store: 3 }, round(REGION, 3)]);
+    before.extend(handed_over(NEIGHBOUR, 3, &[1, 2, 4, 1]));
+    let asked = behind(asked, before);
+    let scope =
+        Scope { budgets: Budgets { merges: 1, lost: either(standard, 1, 0), ..Budgets::default() }, ..asked };
+    (scope, vec![Reach::MergedEverywhere, Reach::TargetWaits], vec!["prepare merge", "commit merge"])
+}
+
+/// Store 1 hands over to `store`, which then brings the others forward.
+fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Action> {
+    let transfer = Command::TransferLeader { to: store };
+    let round = |follower: &StoreId| Action::Replicate {
+        region,
+        leader: store,
+        follower: *follower,
+        entries: Entries::All,
+        answer: Answer::Given,
+    };
+    let begun = [
+        Action::Propose { region, store: 1, command: transfer, epoch: None },
+        Action::TimeoutNow { region, leader: 1 },
+        Action::Vote { region, candidate: store, voter: 1, answer: Answer::Given },
+    ];
+    begun.into_iter().chain(others.iter().map(round)).collect()
+}
+
+fn merged_twice(standard: bool) -> Asked {
+    let asked = merging(
+        "merged_twice",
+        "a region gives itself up, takes that back because its target divides, and gives itself up again: does the target take in the second time what the first one left?",
+        &[1, 2],
+    );
+    let scope = Scope {
+        splits: vec![at(&["t"], Derive::Left)],
+        next_id: CHILD,
+        commands: vec![put_at("c", "1")],
+        campaigners: vec![2],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            merges: 2,
+            splits: 1,
+            writes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::RolledBack, Reach::MergingAgain, Reach::MergedEverywhere],
+        vec!["prepare merge", "commit merge", "rollback merge", "ask split"],
+    )
 }

@@ -265,6 +265,17 @@ pub enum Breach {
         /// The voter.
         peer: PeerId,
     },
+    /// A leader takes a change that removes or demotes a live voter, and with it the
+    /// majority of live ones.
+    #[error("its leader takes the live voter {peer} from store {store}, which leaves no live majority")]
+    UnsafeRemoval {
+        /// The region.
+        region: RegionId,
+        /// The store of the voter.
+        store: StoreId,
+        /// The voter.
+        peer: PeerId,
+    },
     /// An unfinished operator gave way to one that is not above it, or to none.
     #[error("its operator was given up unfinished, and not for one of a higher priority")]
     OperatorDisplaced {
@@ -310,6 +321,7 @@ impl Breach {
             | Breach::OperatorWithoutRegion { region }
             | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }
+            | Breach::UnsafeRemoval { region, .. }
             | Breach::OperatorDisplaced { region }
             | Breach::OperatorOutrun { region } => Some(region),
         }

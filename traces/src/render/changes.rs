@@ -282,6 +282,9 @@ fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> 
             }
         }
     }
+    if was.sent_snapshot < is.sent_snapshot {
+        words.push(format!("sent a snapshot up to {}", is.sent_snapshot));
+    }
     if was.transfer != is.transfer {
         words.push(match is.transfer {
             None => "no longer hands over".into(),

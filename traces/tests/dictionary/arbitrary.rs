@@ -280,8 +280,14 @@ fn held() -> impl Strategy<Value = Held> {
 
 fn leading() -> impl Strategy<Value = Leading> {
     let transfer = (number(), any::<bool>()).prop_map(|(to, timeout_now)| Transfer { to, timeout_now });
-    (btree_map(number(), number(), 0..3), number(), option::of(transfer))
-        .prop_map(|(matched, pending_conf_index, transfer)| Leading { matched, pending_conf_index, transfer })
+    (btree_map(number(), number(), 0..3), number(), number(), option::of(transfer)).prop_map(
+        |(matched, pending_conf_index, sent_snapshot, transfer)| Leading {
+            matched,
+            pending_conf_index,
+            sent_snapshot,
+            transfer,
+        },
+    )
 }
 
 pub(crate) fn peer() -> impl Strategy<Value = Peer> {

@@ -243,8 +243,8 @@ fn rollback_merge_of_nothing() {
 #[test]
 fn a_joint_source() {
     let mut cluster = two(Sound);
-    let demote = Change { kind: ChangeKind::AddLearner, peer: 3, store: 3 };
-    propose(&mut cluster, 1, LEFT, Command::EnterJoint(vec![demote])).unwrap();
+    let demote = |peer| Change { kind: ChangeKind::AddLearner, peer, store: peer };
+    propose(&mut cluster, 1, LEFT, Command::EnterJoint(vec![demote(2), demote(3)])).unwrap();
     settle(&mut cluster);
     let right = cluster.of(1, RIGHT).region().clone();
     assert_refused(&mut cluster, 1, at(LEFT, Command::prepare_merge(right)), Refusal::AlreadyJoint);

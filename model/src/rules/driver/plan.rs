@@ -182,9 +182,10 @@ fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, Reason>
 }
 
 /// The peer leaves, and nobody comes. A live voter stays if the dead would then
-/// outvote the living (row 46; in TiKV the leader asks that). One of two voters
-/// is demoted first; PD (pd#4411) asks whether one of two *peers* goes, so that
-/// beside a learner its hole is still there.
+/// outvote the living (row 46; in TiKV the leader asks that). One of an even
+/// number of voters is demoted first, for the leader demands it; PD (pd#4411) asks
+/// whether one of two *peers* goes, so that beside a learner, and with four voters, its
+/// hole is still there.
 pub(super) fn remove_peer(
     sight: &Sight,
     known: &KnownRegion,
@@ -209,10 +210,10 @@ pub(super) fn remove_peer(
         let heir = sight.heir(known, gone.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: heir.store });
     }
-    if others.len() == 1 && sight.guards.holds(Guard::PlanDemotesFirst) {
-        let (promote, demote) = (Vec::new(), vec![seat]);
-        steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
-        steps.push(OperatorStep::LeaveJoint { promote, demote });
+    if others.len() % 2 == 1 && sight.guards.holds(Guard::PlanDemotesFirst) {
+        // Of one member that is a simple change, and nothing is left afterwards (PD
+        // `execChangePeerV2`: "TiKV will handle leave step").
+        steps.push(OperatorStep::EnterJoint { promote: Vec::new(), demote: vec![seat] });
     }
     steps.push(OperatorStep::RemovePeer(seat));
     Ok(steps)

@@ -130,6 +130,29 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
+/// omicron#8239: more voters than are wanted, and PD has not missed the dead ones yet.
+pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
+    let asked = placed(
+        "two_of_five_die_unnoticed",
+        "of five voters three are wanted, and two are down before PD has missed them: does the patrol's removal of a living one end the majority?",
+        &[1, 2, 3, 4, 5],
+        &[1, 2, 3, 4, 5],
+    );
+    let scope = Scope {
+        max_replicas: 3,
+        crashers: vec![2, 3],
+        budgets: Budgets {
+            crashes: 2,
+            schedules: 1,
+            silences: either(standard, 2, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreDown, Reach::PeerRemoved], vec!["schedule", "crash", "restart"])
+}
+
 /// The same with a process that is stopped and may come back at any moment, and
 /// one of the two moves.
 pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {

@@ -1,0 +1,78 @@
+//! Changes that would leave the new configuration without a quorum that can go on:
+//! what a leader refuses, by what it hears and by what its log still has.
+
+use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
+
+use crate::reach::Reach;
+use crate::scopes::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
+
+pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
+    let asked = scope(
+        "removed_while_a_voter_is_down",
+        "a voter is down and nobody has missed it: does the leader give up a living one, and with it its majority?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![remove(2, 2), remove(3, 3), put("a")],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            crashes: 1,
+            changes: 1,
+            writes: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreDown, Reach::PeerRemoved], vec!["change peer", "crash", "restart"])
+}
+
+/// cockroach#42251, etcd#10563: who goes takes that first.
+pub(super) fn one_of_four_goes(standard: bool) -> Asked {
+    let asked = scope(
+        "one_of_four_goes",
+        "of four voters one goes, whoever hears of it first, and a disk is lost: can the majority that is left elect?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3, 4], &[]),
+    );
+    let scope = Scope {
+        commands: vec![enter_joint(&[change(ChangeKind::AddLearner, 2, 2)]), remove(2, 2)],
+        rounds: vec![Entries::All],
+        campaigners: vec![3],
+        crashers: vec![1],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 2,
+            destroys: 1,
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::StoreLost, Reach::PeerRemoved], vec!["destroy", "enter joint", "change peer"])
+}
+
+pub(super) fn new_quorum_needs_a_snapshot(standard: bool) -> Asked {
+    let asked = scope(
+        "new_quorum_needs_a_snapshot",
+        "a voter has joined and waits for its snapshot, another goes: is there a quorum that has the log?",
+        &[1, 2, 3],
+        region(&[1, 2], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_voter(3, 3), remove(2, 2)],
+        campaigners: vec![2],
+        crashers: vec![3],
+        budgets: Budgets {
+            elections: either(standard, 1, 0),
+            changes: 2,
+            crashes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (scope, vec![Reach::PeerAdded, Reach::SnapshotPending], vec!["change peer", "apply snapshot"])
+}

@@ -1,0 +1,77 @@
+//! What a leader's change takes from its region, judged by who is really alive.
+//!
+//! PD plans by what it knows, and a leader refuses by what it hears. Here it is the
+//! truth that counts: a voter lives if its store runs and was not given up. Judged
+//! is the proposal: who dies afterwards is nobody's fault.
+
+use super::{Breach, Fold, Step};
+use crate::action::{ChangeKind, Command};
+use crate::cluster::Cluster;
+use crate::region::{MemberRole, PeerId, StoreId};
+use crate::view::{Peer, Role, StoreStatus};
+
+impl Fold<'_> {
+    /// A leader took a change into its log that takes a live voter and leaves no live
+    /// majority where there was one. Of a joint configuration it is the new half that
+    /// counts, for that is what remains.
+    pub(super) fn removal(&mut self, step: &Step<'_>, cluster: &impl Cluster) {
+        let Some((store, peer)) = proposed(step).and_then(|(leader, command)| {
+            let runs = |store: StoreId| {
+                cluster.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
+            };
+            takes_the_majority(leader, command, runs)
+        }) else {
+            return;
+        };
+        self.breach(Breach::UnsafeRemoval { region: step.region, store, peer });
+    }
+}
+
+/// The leader, and the change that it has just taken into its log.
+fn proposed<'a>(step: &Step<'a>) -> Option<(&'a Peer, &'a Command)> {
+    let (before, after) = (step.same_replica()?, step.after?);
+    let leads = |peer: &Peer| peer.role == Role::Leader;
+    let last = after.log.last_index();
+    if !leads(before) || !leads(after) || before.term != after.term || last != before.log.last_index() + 1 {
+        return None;
+    }
+    let command = after.log.entry(last)?.command.as_ref()?;
+    (!command.changes().is_empty()).then_some((before, command))
+}
+
+/// The first live voter that goes, if those who stay and those who come are no living
+/// majority, and those who are there were. Who is new will live.
+fn takes_the_majority(
+    leader: &Peer,
+    command: &Command,
+    runs: impl Fn(StoreId) -> bool,
+) -> Option<(StoreId, PeerId)> {
+    let region = &leader.region;
+    let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
+    let mut voters: Vec<(PeerId, bool)> = Vec::with_capacity(region.peers.len() + 1);
+    let there = region.peers.iter().filter(|member| votes(member.role));
+    voters.extend(there.map(|member| (member.id, runs(member.store))));
+    if !has_live_majority(&voters) {
+        return None;
+    }
+    let mut taken = None;
+    for change in command.changes() {
+        let place = voters.iter().position(|(peer, _)| *peer == change.peer);
+        match (change.kind, place) {
+            (ChangeKind::AddVoter, None) => {
+                let is_new = region.member(change.peer).is_none();
+                voters.push((change.peer, is_new || runs(change.store)));
+            }
+            (ChangeKind::Remove | ChangeKind::AddLearner, Some(at)) => {
+                let (peer, lives) = voters.remove(at);
+                taken = taken.or(lives.then_some((change.store, peer)));
+            }
+            _ => {}
+        }
+    }
+    taken.filter(|_| !has_live_majority(&voters))
+}
+
+fn has_live_majority(voters: &[(PeerId, bool)]) -> bool {
+    voters.iter().filter(|(_, lives)| *lives).count() > voters.len() / 2
+}
