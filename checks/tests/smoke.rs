@@ -44,6 +44,7 @@ const GOAL_BEYOND_THE_BUDGET: &[&str] = &[
     "hung_leaders_store_leaves_smoke",
     "operator_outrun_while_it_waits_smoke",
     "patrol_limited_smoke",
+    "split_racing_a_decommission_smoke",
     "stopped_while_two_stores_leave_smoke",
 ];
 
@@ -105,7 +106,10 @@ scopes! {
         timeout_now_comes_late
         compacted_behind_an_election
         learner_removed_while_cut_off
-        heartbeats_without_entries;
+        heartbeats_without_entries
+        removed_while_a_voter_is_down
+        one_of_four_goes
+        new_quorum_needs_a_snapshot;
     split:
         split_against_an_add
         split_after_a_promotion
@@ -126,7 +130,9 @@ scopes! {
         store_sleeps_through_a_merge
         removed_learner_blocks_a_child
         learner_of_a_child_removed_before_it_is_born
-        uninitialised_peer_behind_a_merge;
+        uninitialised_peer_behind_a_merge
+        merge_behind_a_snapshot
+        merged_twice;
     decommission:
         one_store_leaves
         process_ends_while_a_store_leaves
@@ -156,6 +162,7 @@ scopes! {
         operators_wait
         operator_outrun_while_it_waits
         two_of_three_replicas_leave
+        two_of_five_die_unnoticed
         stopped_while_two_stores_leave
         crash_and_election_while_a_store_leaves
         new_store_joins

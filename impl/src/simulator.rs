@@ -86,6 +86,15 @@ impl<G: Guards, E: Engine> Store<G, E> {
         with_read_context: bool,
     ) -> Result<Message, Error> {
         let outputs = self.as_leader(region, to, |peer, step| {
+            // raft-rs would answer the answer with what the receiver lacks, a snapshot among
+            // it; that belongs to a round of its own, and was not sent.
+            let raft = &mut peer.node.raft;
+            let next = raft.raft_log.last_index() + 1;
+            let progress = raft.mut_prs().get_mut(to).expect("was looked up");
+            progress.state = ProgressState::Probe;
+            progress.pending_snapshot = 0;
+            progress.next_idx = next;
+            progress.ins.reset();
             peer.node.ping();
             peer.handle_ready(step, None);
             Ok(())

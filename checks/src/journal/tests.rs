@@ -88,7 +88,7 @@ fn it_goes_on_from_wherever_its_writer_was_killed() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("whole.journal");
     let whole = whole();
-    assert_eq!(go_on(&path, 150, u32::MAX, 2), (0, whole.clone()));
+    assert_eq!(go_on(&path, 60, u32::MAX, 2), (0, whole.clone()));
     let (bytes, ends) = (std::fs::read(&path).expect("the journal"), ends(&path));
     assert!(ends.len() > 8, "{} records are too few", ends.len());
     assert_eq!(ends.last(), Some(&bytes.len()));

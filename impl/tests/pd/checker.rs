@@ -242,7 +242,8 @@ fn of_too_many_voters_the_one_with_the_highest_id_goes() {
     let mut pd = pd(4, &[2, 1, 3, 4]);
     pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
     let outputs = schedule(&mut pd);
-    assert_eq!(command(&outputs), Some(Command::ChangePeer(change(ChangeKind::Remove, 40, 4))));
+    let demotion = change(ChangeKind::AddLearner, 40, 4);
+    assert_eq!(command(&outputs), Some(Command::EnterJoint(vec![demotion])));
     let mut truth = Truth::of(&pd);
     truth.settle(&mut pd, outputs);
     assert_eq!(truth.voters(), [2, 1, 3]);

@@ -34,7 +34,7 @@ fn silent(pd: &mut Pd, stores: &[StoreId]) {
     wait(pd, 3, &heard);
 }
 
-/// What the patrol makes, and whose peer it removes first.
+/// What the patrol makes, and whose peer it removes first, or demotes before it removes it.
 fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
     let mut pd = pd.clone();
     let outputs = match pd.step(PdInput::Schedule { region: REGION }) {
@@ -43,6 +43,10 @@ fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
     };
     let removed = command(&outputs).and_then(|command| match command {
         Command::ChangePeer(Change { kind: ChangeKind::Remove, store, .. }) => Some(store),
+        Command::EnterJoint(changes) => match changes[..] {
+            [Change { kind: ChangeKind::AddLearner, store, .. }] => Some(store),
+            _ => None,
+        },
         _ => None,
     });
     Ok((pd.operator(REGION).unwrap().purpose.name(), removed))

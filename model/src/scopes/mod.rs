@@ -189,6 +189,7 @@ const SPLIT_REASONS: &[Reason] = &[
 
 /// What the scopes of conf change ask about and those of split do not.
 const NOT_OF_SPLIT: &[&str] = &[
+    "check stale peer, answer held",
     "compact log",
     "destroy",
     "hold timeout now",

@@ -69,7 +69,7 @@ pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
 pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
     let asked = two_regions(
         "forced_with_a_merge_into_the_lower_id",
-        "the same, where the target has the lower id, and who is left misses a write of the source as well",
+        "the target has the lower id, and who is left misses a write of the source as well: is a merge that was begun kept?",
     );
     merge_to_commit(asked, (NEIGHBOUR, REGION), false, standard)
 }
