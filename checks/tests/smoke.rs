@@ -46,6 +46,7 @@ const GOAL_BEYOND_THE_BUDGET: &[&str] = &[
     "patrol_limited_smoke",
     "split_racing_a_decommission_smoke",
     "stopped_while_two_stores_leave_smoke",
+    "two_of_five_die_unnoticed_smoke",
 ];
 
 fn holds(name: &str) {
