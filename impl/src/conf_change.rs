@@ -34,7 +34,7 @@ pub(crate) fn check_propose(
     if let Some(change) = command.single_change()
         && change.kind == ChangeKind::Remove
         && region.is_voter(change.peer)
-        && region.voter_count() % 2 == 0
+        && region.voter_count().is_multiple_of(2)
         && guards.holds(Guard::DemoteBeforeRemoval)
     {
         return Err(Refusal::DemoteFirst);

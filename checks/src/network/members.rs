@@ -88,7 +88,7 @@ fn next_step(region: &Region, own: StoreId, goal: Goal) -> Option<Command> {
             if store == own {
                 return away_from(own);
             }
-            if member.role == MemberRole::Voter && voters().count() % 2 == 0 {
+            if member.role == MemberRole::Voter && voters().count().is_multiple_of(2) {
                 return Some(Command::EnterJoint { changes: vec![change(ChangeKind::AddLearner)] });
             }
             Some(Command::ChangePeer(change(ChangeKind::Remove)))

@@ -87,7 +87,7 @@ pub(crate) fn replace<G: Guards>(
 /// removed directly it could take the others' quorum with it (row 15, tikv#10595,
 /// etcd#10563; of two peers PD does so as well, pd#4411).
 fn must_be_demoted(voters: usize, guards: impl Guards) -> bool {
-    voters % 2 == 0 && guards.holds(Guard::PlanDemotesFirst)
+    voters.is_multiple_of(2) && guards.holds(Guard::PlanDemotesFirst)
 }
 
 /// The peer leaves, and nobody comes.

@@ -145,7 +145,10 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     }
     if let Some(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command.single_change() {
         let voters = peer.region.incoming_voters().count();
-        if guards.holds(Guard::DemoteBeforeRemoval) && voters % 2 == 0 && peer.region.is_voter(*removed) {
+        if guards.holds(Guard::DemoteBeforeRemoval)
+            && voters.is_multiple_of(2)
+            && peer.region.is_voter(*removed)
+        {
             return Err(Reason::DemoteFirst);
         }
     }
