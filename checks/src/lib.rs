@@ -6,6 +6,7 @@ pub mod accept;
 pub mod cli;
 pub mod conformance;
 mod copies;
+pub mod decides;
 pub mod explorer;
 pub mod healing;
 pub mod journal;

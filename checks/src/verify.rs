@@ -29,10 +29,8 @@ mod report;
 
 pub use owed::family_failures;
 pub use report::{ScopeReport, covered};
-use report::{
-    judge_budgets, judge_conformance, judge_excuses, judge_healing, judge_recovery, judge_second_answer,
-    report_of,
-};
+use report::{judge_budgets, judge_conformance, judge_healing, judge_second_answer};
+pub(crate) use report::{judge_excuses, judge_recovery, report_of};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -98,6 +96,9 @@ pub struct Watch {
     pub healed: Option<Sample>,
     /// The most actions of a healing, if not [`BOUND`].
     pub heal_bound: Option<usize>,
+    /// Why a state may end short of its goals, by name, where it is not the plan that says
+    /// so: of a scope that begins behind a file's steps. None named allows any.
+    pub may_end: Option<Vec<String>>,
     /// Every probe is tried in every state, though it was refused on the same parts before.
     pub every_probe: bool,
     /// Set to end it soon.
@@ -160,7 +161,7 @@ pub fn verify_begun(
     }
     let mut violations = violations;
     if explored.is_exhausted() && violations.is_empty() {
-        let mut unwritten = None;
+        let mut unwritten: Option<std::io::Error> = None;
         let note = |up_to: u32| {
             watch.recovered.store(up_to.into(), Ordering::Relaxed);
             let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
@@ -171,13 +172,20 @@ pub fn verify_begun(
         let recovery = recover_from(how, &model, &explored, begun.healed, note, threads, &watch.interrupt);
         report.heal_seconds = Some(started.elapsed().as_secs_f64());
         if let Some(error) = unwritten {
-            eprintln!("{}: the journal does not say what was healed: {error}", plan.scope.name);
+            report.notes.push(format!("the journal does not say what was healed: {error}"));
         }
-        check_recoverable(plan, how.bound, &recovery)?;
+        check_recoverable(plan, how.bound, &recovery, watch.may_end.is_some())?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
         // Of states that an earlier run healed the ways are not known any more.
         if recovery.finished && begun.healed == 0 {
-            violations.extend(judge_excuses(&mut report, plan, &model, &explored, &recovery)?);
+            violations.extend(judge_excuses(
+                &mut report,
+                plan,
+                watch.may_end.as_deref(),
+                &model,
+                &explored,
+                &recovery,
+            )?);
             let started = Instant::now();
             let faultless = FaultFree::of(&model, &explored, threads);
             let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery, threads);
@@ -255,13 +263,18 @@ pub fn begin(plan: &Plan, watch: &Watch) -> Result<Begun, VerifyError> {
 }
 
 /// A scope that asks for what cannot be, or heals longer than it may, is no
-/// fault of the rules.
-fn check_recoverable(plan: &Plan, bound: usize, recovery: &Recovery) -> Result<(), VerifyError> {
+/// fault of the rules. Where a file's steps lead is a finding.
+fn check_recoverable(
+    plan: &Plan,
+    bound: usize,
+    recovery: &Recovery,
+    of_file: bool,
+) -> Result<(), VerifyError> {
     let Some(stuck) = &recovery.stuck else { return Ok(()) };
     let scope = plan.scope.name.clone();
     match stuck.needs {
         Some(needs) => Err(VerifyError::BoundTooSmall { scope, bound, state: stuck.state, needs }),
-        None if stuck.state == 0 => {
+        None if stuck.state == 0 && !of_file => {
             Err(VerifyError::GoalUnreachable { scope, missed: stuck.first().to_string() })
         }
         None => Ok(()),

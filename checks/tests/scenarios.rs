@@ -48,10 +48,10 @@ fn on_both_sides(text: &str) -> Replayed {
 #[test]
 fn every_example_is_taken_on_both_sides() {
     let examples = examples();
-    assert_eq!(examples.len(), 2);
-    for text in examples {
+    assert_eq!(examples.len(), 3);
+    for (text, least) in examples.into_iter().zip([11, 11, 2]) {
         let replayed = on_both_sides(&text);
-        assert!(replayed.expectations > 10, "{replayed:?}");
+        assert!(replayed.expectations >= least, "{replayed:?}");
     }
 }
 

@@ -43,7 +43,7 @@ pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
-pub use whole::{LONGEST, endless, healed, how_it_ends};
+pub use whole::{LONGEST, endless, healed, how_it_ends, refused};
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next(model: &Rollcall, state: &State) -> Option<Action> {

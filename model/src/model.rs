@@ -1,7 +1,7 @@
 //! The rules within a scope, as a stateright `Model`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rollcall_traces::{
     Action, Budgets, Cluster, Healed, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness,
@@ -43,8 +43,12 @@ pub struct Rollcall {
     parts: Arc<Parts>,
     /// What was worked out before; `None` where everything is worked out each time.
     known: Option<Arc<Known>>,
+    /// What was refused, for who asks why nothing more is done.
+    refused: Option<Refused>,
     first: State,
 }
+
+type Refused = Arc<Mutex<Vec<(Action, Reason)>>>;
 
 impl Rollcall {
     /// The model of `scope`, its prelude taken.
@@ -74,6 +78,7 @@ impl Rollcall {
             reachable: reachable.to_vec(),
             parts: Arc::new(parts),
             known: None,
+            refused: None,
             first,
         };
         model.known = Some(Arc::new(Known::new(
@@ -105,6 +110,21 @@ impl Rollcall {
     #[must_use]
     pub fn forgetful(&self) -> Self {
         Self { known: None, ..self.clone() }
+    }
+
+    /// The actions that are refused while `look` looks for one that is not, each once.
+    pub(crate) fn refused_in<T>(&self, look: impl FnOnce(&Self) -> T) -> (T, Vec<(Action, Reason)>) {
+        let refused = Refused::default();
+        let found = look(&Self { refused: Some(Arc::clone(&refused)), ..self.clone() });
+        let mut refused = std::mem::take(&mut *refused.lock().expect("nobody panics while it notes"));
+        let mut met = Vec::new();
+        refused.retain(|one| {
+            !met.contains(one) && {
+                met.push(one.clone());
+                true
+            }
+        });
+        (found, refused)
     }
 
     /// The scope.
@@ -145,10 +165,16 @@ impl Rollcall {
 
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
-        if let Some(known) = &self.known {
-            return known.steps.step(&self.parts, self.guards, state, action);
+        let (after, outcome) = match &self.known {
+            Some(known) => known.steps.step(&self.parts, self.guards, state, action),
+            None => {
+                let (after, outcome, _) = self.step_aloud(state, action);
+                (after, outcome)
+            }
+        };
+        if let (Some(refused), Outcome::Refused(reason)) = (&self.refused, &outcome) {
+            refused.lock().expect("nobody panics while it notes").push((action.clone(), *reason));
         }
-        let (after, outcome, _) = self.step_aloud(state, action);
         (after, outcome)
     }
 

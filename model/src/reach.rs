@@ -25,6 +25,11 @@ macro_rules! reaches {
                 match self { $(Reach::$variant => $name,)+ }
             }
 
+            /// The situation of that name.
+            pub fn from_name(name: &str) -> Option<Reach> {
+                Reach::ALL.iter().copied().find(|reach| reach.name() == name)
+            }
+
             /// Whether the state shows it.
             pub fn holds(self, seen: Seen<'_>) -> bool {
                 match self { $(Reach::$variant => { let holds: fn(Seen<'_>) -> bool = $holds; holds(seen) })+ }

@@ -44,8 +44,8 @@ pub use expect::{
 };
 pub use face::{Claim, Claimant, Extent, Face};
 pub use file::{
-    FileWriter, Header, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Settle, SettleLine, Step, Trace,
-    TraceError, Verdict, VerdictResult, Writer,
+    FILE_LIMIT, FileWriter, Header, Input, LINE_LIMIT, NUMBER_LIMIT, Place, Reader, Record, SCHEMA, Settle,
+    SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::divergence::Sides;
 use crate::expect::Expect;
-use crate::file::{Header, Place, Reader, Record, SettleLine, Step, Trace, TraceError, Verdict};
+use crate::file::{Header, Place, PlacedLine, Reader, Record, SettleLine, Step, Trace, TraceError, Verdict};
 use crate::outcome::{Outcome, Reason};
 use crate::replay::{ReplayError, Replayer};
 use crate::subject::Settler;
@@ -18,6 +18,7 @@ const LONGEST_SETTLING: usize = 10_000;
 pub struct Scenario {
     /// What it is about.
     pub header: Header,
+    first: PlacedLine,
     lines: Vec<Line>,
     /// How it ended; who writes a scenario has none.
     pub verdict: Option<Verdict>,
@@ -37,7 +38,7 @@ enum Says {
 }
 
 impl Scenario {
-    /// Reads a scenario or trace file.
+    /// Reads a scenario or trace file; `-` is standard input.
     ///
     /// # Errors
     /// As [`Trace::read`].
@@ -54,7 +55,7 @@ impl Scenario {
     }
 
     fn collect<R: BufRead>(mut reader: Reader<R>) -> Result<Self, TraceError> {
-        let (mut lines, mut verdict) = (Vec::new(), None);
+        let (mut lines, mut verdict, first) = (Vec::new(), None, reader.line());
         while let Some(record) = reader.next() {
             match record? {
                 Record::Step(step) => {
@@ -66,7 +67,12 @@ impl Scenario {
                 Record::Verdict(reached) => verdict = Some(reached),
             }
         }
-        Ok(Self { header: reader.into_header(), lines, verdict })
+        Ok(Self { header: reader.into_header(), first, lines, verdict })
+    }
+
+    /// Where the header says `field`.
+    pub fn place_of(&self, field: &str) -> Place {
+        self.first.place_of(field)
     }
 
     /// Whether it has neither a step nor anything that stands for steps.
@@ -130,24 +136,44 @@ impl Scenario {
         self.take(Replayer::blind(subject, &self.header, sides)?)
     }
 
-    fn take<S: Settler>(&self, mut replayer: Replayer<'_, S>) -> Result<Trace, ReplayError> {
-        let mut steps: Vec<Step> = Vec::new();
+    /// As [`Scenario::taken_on`]; where it ends early, the steps up to there, that of
+    /// the end among them, and why.
+    ///
+    /// # Errors
+    /// Where it cannot be begun.
+    pub fn taken_as_far<S: Settler>(
+        &self,
+        subject: &mut S,
+        sides: Sides,
+    ) -> Result<(Trace, Option<ReplayError>), ReplayError> {
+        let mut steps = Vec::new();
+        let error = self.steps_on(Replayer::begin(subject, &self.header, sides)?, &mut steps).err();
+        Ok((Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() }, error))
+    }
+
+    fn take<S: Settler>(&self, replayer: Replayer<'_, S>) -> Result<Trace, ReplayError> {
+        let mut steps = Vec::new();
+        self.steps_on(replayer, &mut steps)?;
+        Ok(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
+    }
+
+    fn steps_on<S: Settler>(
+        &self,
+        mut replayer: Replayer<'_, S>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), ReplayError> {
         for Line { place, says } in &self.lines {
             let placed = |error| placed(error, place);
             match says {
                 Says::Step(step) => {
                     let index = steps.len() as u64 + 1;
-                    let step = Step { index, ..(**step).clone() };
-                    replayer.step(&step).map_err(placed)?;
-                    steps.push(step);
+                    steps.push(Step { index, ..(**step).clone() });
+                    replayer.step(&steps[steps.len() - 1]).map_err(placed)?;
                 }
-                Says::Settle(line) => {
-                    settle(&mut replayer, line, place, &mut steps).map_err(placed)?;
-                }
+                Says::Settle(line) => settle(&mut replayer, line, place, steps).map_err(placed)?,
             }
         }
-        replayer.finish()?;
-        Ok(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
+        replayer.finish().map(|_| ())
     }
 }
 

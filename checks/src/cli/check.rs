@@ -1,128 +1,415 @@
-//! `check`: one scope, model only.
+//! `check`: one scope, or a file's own behind its steps, model only: explored, and healed
+//! from every state.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::Result;
-use rollcall_model::GuardSet;
-use rollcall_model::Rollcall;
+use rollcall_model::heal::Goal;
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::Size;
+use rollcall_model::{GuardSet, Rollcall, State};
+use rollcall_traces::{Divergence, Trace};
 use serde::Serialize;
 
+use super::asked::Asked;
+use super::lookup::Owed;
+use super::out::{errln, grouped, outln};
 use super::{End, INTERRUPTED, Lasting, lookup, out};
-use crate::explorer::{self, Ended, Keep, Kept, Options};
+use crate::decides::decides;
+use crate::explorer::{self, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
-use crate::verify::covered;
-use crate::walk::violation_trace;
+use crate::museum::PIECES;
+use crate::recover::{How, Recovery, Stuck, first_that_misses, recover_from};
+use crate::verify::{ScopeReport, covered, judge_excuses, judge_recovery, report_of};
+use crate::walk::{stuck_trace, violation_trace};
 
-/// What `check --json` prints.
-#[derive(Serialize)]
+/// What `check` is asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) scope: &'a str,
+    pub(super) without: Option<&'a str>,
+    pub(super) properties: &'a [String],
+    pub(super) out: Option<&'a Path>,
+    pub(super) json: bool,
+    /// Heals or does not, whatever the size.
+    pub(super) heal: Option<bool>,
+    pub(super) lasting: &'a Lasting,
+}
+
+/// What `check --json` prints. A figure that was not measured is `None`.
+#[derive(Default, Serialize)]
 struct Checked {
     scope: String,
     without: Option<String>,
+    /// `holds`, `violated` (a property or a goal), `fails` (something else that is asked of the
+    /// scope), `diverged` (a file's own steps) or `not conclusive`.
+    verdict: &'static str,
     distinct_states: u64,
     transitions: u64,
     depth: u32,
     exhausted: bool,
     resumed_states: Option<u64>,
+    /// The properties that were judged in every state.
+    judged: Vec<&'static str>,
+    /// Those of the scope that nothing in it could break.
+    idle: Vec<&'static str>,
+    /// The goals that were judged of every state's healing; none where nothing was healed.
+    goals: Vec<&'static str>,
+    healed_states: Option<u64>,
+    /// Why states end, rightly, short of something, and how many do.
+    excused: BTreeMap<String, u64>,
+    /// Whether the dropped guard decides anything here.
+    guard_decides: Option<bool>,
+    /// The property or goal.
     violation: Option<String>,
+    /// Everything that is wrong, in words.
+    failures: Vec<String>,
     trace_steps: Option<usize>,
     trace: Option<String>,
 }
 
-pub(super) fn run(
-    scope: &str,
-    without: Option<&str>,
-    properties: &[String],
-    into: Option<&Path>,
-    json: bool,
-    lasting: &Lasting,
-) -> Result<End> {
-    let mut plan = lookup::plan(scope)?;
-    let guards = without.map(lookup::guard).transpose()?.map_or(GuardSet::ALL, GuardSet::without);
-    if !properties.is_empty() {
-        plan.properties = properties.iter().map(|name| lookup::property(name)).collect::<Result<_>>()?;
+pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
+    let asked = match Asked::of(wanted.scope, wanted.without)? {
+        Ok(asked) => asked,
+        Err(divergence) => return diverged(wanted, &divergence),
+    };
+    Check::new(wanted, asked)?.run()
+}
+
+/// The file says what the model does not do.
+fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
+    if wanted.json {
+        let without = wanted.without.map(Into::into);
+        let failures = vec![divergence.to_string()];
+        let scope = wanted.scope.into();
+        let told = Checked { scope, without, verdict: "diverged", failures, ..Checked::default() };
+        outln!("{}", serde_json::to_string(&told)?);
+    } else {
+        outln!("{}:\n{divergence}  its scope was not explored: it begins behind its steps", wanted.scope);
     }
-    let model = plan.model(guards)?;
-    let path = lasting.journal_of(&plan);
-    let opened = path.as_ref().map(|path| Journal::open(path, &model, false, lasting.pace())).transpose()?;
-    let (journal, kept) = match opened {
-        Some(Opened { journal, kept, .. }) => (Some(Mutex::new(journal)), kept),
-        None => (None, Kept::default()),
-    };
-    let resumed = journal.as_ref().map(|_| kept.states());
-    let interrupt = Arc::clone(&INTERRUPTED);
-    let options = Options {
-        stop_at_first_violation: true,
-        keep_edges: false,
-        interrupt: Some(&interrupt),
-        memory: Some(lasting.memory()),
-        keep: journal.as_ref().map(|journal| journal as &Mutex<dyn Keep>),
-        threads: super::default_threads(),
-        ..Options::default()
-    };
-    let explored = explorer::resume(&model, &options, |state, action| model.kind_of(state, action), kept)?;
-    let found = explored.violations().filter_map(|verdict| Some((verdict.first?, verdict.property))).min();
-    let mut checked = Checked {
-        scope: scope.into(),
-        without: without.map(Into::into),
-        distinct_states: explored.distinct(),
-        transitions: explored.transitions,
-        depth: explored.depth(),
-        exhausted: explored.is_exhausted(),
-        resumed_states: resumed,
-        violation: found.map(|(_, property)| property.into()),
-        trace_steps: None,
-        trace: None,
-    };
-    if let Some((state, property)) = found {
-        let trace = violation_trace(&model, &explored, property, state);
-        let default = default_name(&model, property);
-        let path = into.unwrap_or(Path::new(&default));
-        trace.write(path)?;
-        checked.trace_steps = Some(trace.steps.len());
-        checked.trace = Some(path.display().to_string());
-        if !json {
-            out::say(&rollcall_traces::render::terminal(&trace))?;
+    Ok(End::Violated)
+}
+
+struct Check<'a> {
+    wanted: &'a Wanted<'a>,
+    asked: Asked,
+    /// The goals that are asked for; all if there is no choice.
+    goals: Option<Vec<Goal>>,
+    heals: bool,
+    model: Rollcall,
+    told: Checked,
+}
+
+/// What is wrong, and the way there.
+struct Found {
+    name: String,
+    trace: Trace,
+}
+
+impl<'a> Check<'a> {
+    fn new(wanted: &'a Wanted<'a>, mut asked: Asked) -> Result<Self> {
+        let goals = choose(&mut asked, wanted.properties)?;
+        let model = asked.plan.model(asked.guards)?;
+        let chosen = goals.as_ref().is_some_and(|goals| !goals.is_empty());
+        let by_itself = goals.is_none() && asked.plan.size != Size::Deep;
+        let heals = wanted.heal.unwrap_or(chosen || by_itself);
+        let (idle, judged): (Vec<Property>, Vec<Property>) =
+            asked.plan.properties.iter().partition(|property| property.idle_in(&asked.plan.scope).is_some());
+        let names = |of: Vec<Property>| of.iter().map(|property| property.name()).collect();
+        let told = Checked {
+            scope: asked.name(),
+            without: wanted.without.map(Into::into),
+            judged: names(judged),
+            idle: names(idle),
+            ..Checked::default()
+        };
+        Ok(Self { wanted, asked, goals, heals, model, told })
+    }
+
+    fn run(mut self) -> Result<End> {
+        if let Some((property, step)) = self.asked.violated_on_the_way() {
+            let (name, step) = (property.to_owned(), step as usize);
+            let taken = self.asked.steps.as_ref().map(|steps| steps.taken.clone());
+            let mut trace = taken.expect("there are steps on the way");
+            trace.steps.truncate(step);
+            self.told.failures.push(format!("{name} is violated by its own steps already"));
+            return self.conclude(Some(Found { name, trace }));
+        }
+        let journal = self.wanted.lasting.journal_of(&self.asked.plan);
+        let begin =
+            |path: &std::path::PathBuf| Journal::open(path, &self.model, false, self.wanted.lasting.pace());
+        let (opened, kept) = match journal.as_ref().map(begin).transpose()? {
+            Some(Opened { journal, kept, .. }) => (Some(Mutex::new(journal)), kept),
+            None => (None, Kept::default()),
+        };
+        self.told.resumed_states = opened.as_ref().map(|_| kept.states());
+        let started = Instant::now();
+        let explored = self.explore(opened.as_ref(), kept)?;
+        let mut report = report_of(&self.asked.plan, &explored, started.elapsed().as_secs_f64());
+        self.told.distinct_states = explored.distinct();
+        self.told.transitions = explored.transitions;
+        self.told.depth = explored.depth();
+        self.told.exhausted = explored.is_exhausted();
+        let found = self.judge(&explored, &mut report)?;
+        if let Ended::Stopped(bound) = explored.ended
+            && found.is_none()
+        {
+            errln!("not conclusive: {bound}; {}", covered(&explored));
+            self.wanted.lasting.say_how_to_go_on(&[journal]);
+        } else {
+            self.wanted.lasting.remove(&[journal])?;
+        }
+        self.conclude(found)
+    }
+
+    fn explore(&self, journal: Option<&Mutex<Journal>>, kept: Kept) -> Result<Exploration<State>> {
+        let interrupt = Arc::clone(&INTERRUPTED);
+        let options = Options {
+            stop_at_first_violation: true,
+            keep_edges: false,
+            interrupt: Some(&interrupt),
+            memory: Some(self.wanted.lasting.memory()),
+            keep: journal.map(|journal| journal as &Mutex<dyn Keep>),
+            threads: super::default_threads(),
+            ..Options::default()
+        };
+        let kind = |state: &State, action: &_| self.model.kind_of(state, action);
+        Ok(explorer::resume(&self.model, &options, kind, kept)?)
+    }
+
+    /// A violation, or a state that does not heal; what else is wrong is noted.
+    fn judge(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
+        let first =
+            explored.violations().filter_map(|verdict| Some((verdict.first?, verdict.property))).min();
+        if let Some((state, property)) = first {
+            self.told.failures.push(format!("{property} is violated"));
+            let trace = violation_trace(&self.model, explored, property, state);
+            return Ok(Some(Found { name: property.into(), trace }));
+        }
+        if !explored.is_exhausted() {
+            return Ok(None);
+        }
+        // What must be reached and fire is asked of the whole question, and of sound rules.
+        let asks_all = self.wanted.without.is_none() && self.goals.is_none();
+        if asks_all {
+            self.told.failures.append(&mut report.failures);
+        }
+        let found = if self.heals { self.heal(explored, report)? } else { None };
+        if found.is_none() && self.wanted.without.is_some() {
+            let sound = self.sound();
+            let threads = super::default_threads();
+            let begins = self.asked.plan.model(sound).is_ok_and(|sound| {
+                sound.seen(&sound.first()).view() == self.model.seen(&self.model.first()).view()
+            });
+            self.told.guard_decides = if begins {
+                decides(sound, &self.model, explored, threads, &INTERRUPTED)
+            } else {
+                Some(true)
+            };
+        }
+        Ok(found)
+    }
+
+    /// The guards with the one that was dropped on the command line.
+    fn sound(&self) -> GuardSet {
+        let own = self.asked.steps.iter().flat_map(|steps| &steps.taken.header.without);
+        let own = own.filter_map(|name| rollcall_model::Guard::from_name(name));
+        own.fold(GuardSet::ALL, GuardSet::and_without)
+    }
+
+    fn heal(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
+        let threads = super::default_threads();
+        let recovery = recover_from(How::default(), &self.model, explored, 0, |_| {}, threads, &INTERRUPTED);
+        let owed = |goal: &&Goal| goal.idle_in(&self.asked.plan.scope).is_none();
+        let owed = || Goal::ALL.iter().filter(owed).copied().collect();
+        let goals = self.goals.clone().unwrap_or_else(owed);
+        self.told.goals = goals.iter().map(|goal| goal.name()).collect();
+        let Recovery { recovered, stuck, finished, .. } = &recovery;
+        if !finished && stuck.is_none() {
+            self.told.exhausted = false;
+            errln!("not conclusive: interrupted after {} states were healed", grouped(*recovered));
+            return Ok(None);
+        }
+        self.told.healed_states = Some(*recovered);
+        if let Some(stuck) = stuck {
+            return Ok(self.stuck(explored, report, stuck, &goals));
+        }
+        if self.goals.is_some() {
+            return Ok(None);
+        }
+        let (plan, may_end) = (&self.asked.plan, self.asked.may_end.as_deref());
+        let other = judge_excuses(report, plan, may_end, &self.model, explored, &recovery);
+        self.told.excused = std::mem::take(&mut report.excused);
+        if self.wanted.without.is_none() {
+            self.told.failures.append(&mut report.failures);
+        }
+        let other = other?.filter(|_| self.wanted.without.is_none());
+        Ok(other.map(|trace| Found { name: "excuse".into(), trace }))
+    }
+
+    fn stuck(
+        &mut self,
+        explored: &Exploration<State>,
+        report: &mut ScopeReport,
+        first: &Stuck,
+        goals: &[Goal],
+    ) -> Option<Found> {
+        // Something else may be missed before.
+        let is_asked = first.missed.iter().any(|missed| goals.contains(&missed.goal));
+        let later = || {
+            let of = |goal: &Goal| first_that_misses(&self.model, explored, *goal, &INTERRUPTED);
+            goals.iter().filter_map(of).min_by_key(|stuck| stuck.state)
+        };
+        let mut stuck = if is_asked { first.clone() } else { later()? };
+        stuck.missed.retain(|missed| goals.contains(&missed.goal));
+        let recovery = Recovery { stuck: Some(stuck.clone()), ..Recovery::default() };
+        report.failures.clear();
+        judge_recovery(report, &self.model, explored, &recovery);
+        self.told.failures.append(&mut report.failures);
+        let name = stuck.first().goal.name().into();
+        Some(Found { name, trace: stuck_trace(&self.model, explored, &stuck) })
+    }
+
+    /// Tells it, then writes the trace down.
+    fn conclude(mut self, found: Option<Found>) -> Result<End> {
+        let is_over = INTERRUPTED.load(Ordering::SeqCst) && found.is_none();
+        let (verdict, end) = match (&found, self.told.failures.is_empty(), self.told.exhausted && !is_over) {
+            (Some(_), _, _) => ("violated", End::Violated),
+            (None, false, true) => ("fails", End::Violated),
+            (None, true, true) => ("holds", End::Holds),
+            (None, _, false) => ("not conclusive", End::NotConclusive),
+        };
+        self.told.verdict = verdict;
+        let (mut trace, mut path) = (None, None);
+        if let Some(Found { name, trace: found }) = found {
+            let whole = if self.asked.violated_on_the_way().is_some() {
+                found
+            } else {
+                self.asked.with_steps(found)?
+            };
+            self.told.trace_steps = Some(whole.steps.len());
+            path = Some(
+                self.wanted.out.map_or_else(|| default_name(&self.model, &name).into(), Path::to_path_buf),
+            );
+            self.told.violation = Some(name);
+            trace = Some(whole);
+        }
+        if self.wanted.json {
+            if let (Some(trace), Some(path)) = (&trace, &path) {
+                self.told.trace = out::keep(trace, path).then(|| path.display().to_string());
+            }
+            outln!("{}", serde_json::to_string(&self.told)?);
+            return Ok(end);
+        }
+        if let (Some(trace), Some(path)) = (&trace, &path) {
+            out::say(&rollcall_traces::render::terminal(trace))?;
+            self.say_violation();
+            if out::keep(trace, path) {
+                outln!("  the trace is in {0}; to see it again: rollcall show {0}", path.display());
+            }
+        } else {
+            self.say_what_holds();
+        }
+        outln!("{}: {verdict}", self.told.scope);
+        Ok(end)
+    }
+
+    fn say_violation(&self) {
+        let Checked { scope, violation, trace_steps, distinct_states, failures, .. } = &self.told;
+        let name = violation.as_deref().unwrap_or_default();
+        let steps = trace_steps.unwrap_or(0);
+        let how = match () {
+            () if Goal::from_name(name).is_some() => "is missed once faults stop",
+            () if Property::from_name(name).is_some() => "is violated",
+            () => "is not what the scope names",
+        };
+        outln!("{scope}: {name} {how} after {steps} steps, found among {distinct_states} states");
+        failures.iter().for_each(|failure| outln!("  {failure}"));
+    }
+
+    fn say_what_holds(&self) {
+        let Checked { scope, distinct_states, transitions, depth, exhausted, .. } = &self.told;
+        if !exhausted {
+            outln!("{scope}: broken off after {distinct_states} states at depth {depth}");
+            return;
+        }
+        self.told.failures.iter().for_each(|failure| outln!("  fails: {failure}"));
+        let what = match self.told.judged.len() {
+            0 => "nothing is judged",
+            1 => "the property holds",
+            _ => "every property holds",
+        };
+        outln!("{scope}: {what} in {distinct_states} states and {transitions} transitions, to depth {depth}");
+        let listed = |what: &str, names: &[&str]| {
+            if !names.is_empty() {
+                outln!("{}", out::wrapped(&format!("  {what}: {}", names.join(", "))));
+            }
+        };
+        listed("judged in every state", &self.told.judged);
+        listed("nothing here could break", &self.told.idle);
+        match self.told.healed_states {
+            Some(healed) => listed(&format!("met once faults stop, from {healed} states"), &self.told.goals),
+            None => outln!("  not judged: what comes once faults stop (`--heal`)"),
+        }
+        for (excuse, states) in &self.told.excused {
+            outln!("  {} states end, rightly, with: {excuse}", grouped(*states));
+        }
+        let (covered, not_covered) = (self.asked.plan.covered(), self.asked.plan.not_covered());
+        let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
+        outln!("{}", out::wrapped(&format!("  it allows {covered}; no {not_covered}")));
+        self.say_of_the_guard();
+    }
+
+    fn say_of_the_guard(&self) {
+        let (Some(guard), Some(decides)) = (self.wanted.without, self.told.guard_decides) else { return };
+        if decides {
+            outln!("  {guard} decides something here, and nothing that is judged breaks without it");
+            return;
+        }
+        outln!("  {guard} decided nothing in this scope: that it holds says nothing of the guard");
+        let elsewhere: Vec<&str> =
+            PIECES.iter().filter(|piece| piece.guard.name() == guard).map(|piece| piece.scope).collect();
+        if !elsewhere.is_empty() {
+            outln!(
+                "  it does in: {0} (rollcall check {1} --without {guard})",
+                elsewhere.join(", "),
+                elsewhere[0]
+            );
         }
     }
-    say(&checked, json)?;
-    if let Ended::Stopped(bound) = explored.ended
-        && found.is_none()
-    {
-        eprintln!("not conclusive: {bound}; {}", covered(&explored));
-        lasting.say_how_to_go_on(&[path]);
-    } else {
-        lasting.remove(&[path])?;
+}
+
+/// Narrows the plan to the properties that are named, and says which goals are; `None`
+/// where nothing is named and everything is judged.
+fn choose(asked: &mut Asked, names: &[String]) -> Result<Option<Vec<Goal>>> {
+    if names.is_empty() {
+        return Ok(None);
     }
-    Ok(match (&checked.violation, checked.exhausted) {
-        (Some(_), _) => End::Violated,
-        (None, true) => End::Holds,
-        (None, false) => End::NotConclusive,
-    })
+    let (mut properties, mut goals) = (Vec::new(), Vec::new());
+    for name in names {
+        match lookup::owed(name)? {
+            Owed::Property(property) => {
+                if let Some(why) = property.idle_in(&asked.plan.scope) {
+                    anyhow::bail!("{name} has nothing to look at in {}: {why}", asked.name());
+                }
+                properties.push(property);
+            }
+            Owed::Goal(goal) => {
+                if let Some(why) = goal.idle_in(&asked.plan.scope) {
+                    anyhow::bail!("{name} has nothing to look at in {}: {why}", asked.name());
+                }
+                goals.push(goal);
+            }
+        }
+    }
+    asked.plan.properties = properties;
+    Ok(Some(goals))
 }
 
 fn default_name(model: &Rollcall, property: &str) -> String {
     let dropped: String = model.guards().dropped().map(|guard| format!("-without-{guard}")).collect();
     format!("{}{dropped}-{property}.jsonl", model.scope().name)
-}
-
-fn say(checked: &Checked, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string(checked)?);
-        return Ok(());
-    }
-    let Checked { scope, distinct_states, transitions, depth, .. } = checked;
-    match (&checked.violation, &checked.trace) {
-        (Some(property), Some(trace)) => println!(
-            "{scope}: {property} is violated after {} steps, found among {distinct_states} states; the trace is in {trace}",
-            checked.trace_steps.unwrap_or(0)
-        ),
-        _ if checked.exhausted => {
-            println!(
-                "{scope}: every property holds in {distinct_states} states and {transitions} transitions, to depth {depth}"
-            );
-        }
-        _ => println!("{scope}: broken off after {distinct_states} states at depth {depth}; not conclusive"),
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use rollcall_model::scopes::{Plan, Size};
 
+use super::out::errln;
 use crate::explorer::Memory;
 use crate::journal::Pace;
 use crate::memory;
@@ -83,7 +84,7 @@ impl Lasting {
     pub(super) fn say_how_to_go_on(&self, journals: &[Option<PathBuf>]) {
         if journals.iter().flatten().any(|path| path.exists()) {
             let place = self.resume.clone().unwrap_or_else(|| FOLDER.into());
-            eprintln!("  the same command with `--resume {}` goes on from there", place.display());
+            errln!("  the same command with `--resume {}` goes on from there", place.display());
         }
     }
 

@@ -1,10 +1,10 @@
 //! `scopes`, `guards`, `properties` (safety, then what is owed once faults
-//! stop): what there is, with a line each.
+//! stop), `situations`: what there is, with a line each.
 
 use anyhow::Result;
-use rollcall_model::heal::Goal;
+use rollcall_model::heal::{Excuse, Goal};
 use rollcall_model::properties::Property;
-use rollcall_model::{Guard, scopes};
+use rollcall_model::{Guard, Reach, scopes};
 
 use super::{End, out};
 
@@ -31,4 +31,11 @@ pub(super) fn properties() -> Result<End> {
     };
     let goals = Goal::ALL.iter().map(goal);
     out::say(&Property::ALL.iter().map(line).chain(goals).collect::<String>())
+}
+
+/// What a scenario's header may demand to be reached, and why it may end short of its goals.
+pub(super) fn situations() -> Result<End> {
+    let reached = Reach::ALL.iter().map(|reach| format!("must_reach  {}\n", reach.name()));
+    let excuses = Excuse::NAMES.iter().map(|name| format!("may_end     {name}\n"));
+    out::say(&reached.chain(excuses).collect::<String>())
 }

@@ -1,9 +1,10 @@
 //! Names from the command line, with the nearest one suggested where there is none.
 
 use anyhow::{Result, bail};
-use rollcall_model::Guard;
+use rollcall_model::heal::{Excuse, Goal};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Plan, Size};
+use rollcall_model::scopes::{self, Family, Plan, Size};
+use rollcall_model::{Guard, Reach};
 
 /// The scope of that name.
 pub(super) fn plan(name: &str) -> Result<Plan> {
@@ -14,11 +15,15 @@ pub(super) fn plan(name: &str) -> Result<Plan> {
     unknown("scope", name, plans.iter().map(|plan| plan.scope.name.as_str()), "rollcall scopes")
 }
 
-/// Refuses where no scope of that size has `part` in its name.
-pub(super) fn no_scope(part: &str, size: Size) -> Result<()> {
-    let plans = scopes::all();
-    let names = plans.iter().filter(|plan| plan.size == size).map(|plan| plan.scope.name.as_str());
-    unknown(&format!("{size} scope"), part, names, "rollcall scopes")
+/// Refuses where no scope of these families and that size has `part` in its name.
+pub(super) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()> {
+    let plans: Vec<Plan> = families.iter().flat_map(|family| scopes::plans(*family, size)).collect();
+    let names = plans.iter().map(|plan| plan.scope.name.as_str());
+    let family = match families {
+        [only] => format!(" of {only}"),
+        _ => String::new(),
+    };
+    unknown(&format!("{size} scope{family}"), part, names, "rollcall scopes")
 }
 
 /// The guard of that name in the model.
@@ -52,6 +57,42 @@ pub(super) fn property(name: &str) -> Result<Property> {
             Property::ALL.iter().map(|property| property.name()),
             "rollcall properties",
         ),
+    }
+}
+
+/// A property, or what is owed once faults stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// In every state.
+    Property(Property),
+    /// Once faults stop.
+    Goal(Goal),
+}
+
+/// The property or goal of that name.
+pub(super) fn owed(name: &str) -> Result<Owed> {
+    if let Some(property) = Property::from_name(name) {
+        return Ok(Owed::Property(property));
+    }
+    if let Some(goal) = Goal::from_name(name) {
+        return Ok(Owed::Goal(goal));
+    }
+    let goals = Goal::ALL.iter().map(|goal| goal.name());
+    let names = Property::ALL.iter().map(|property| property.name()).chain(goals);
+    unknown("property", name, names, "rollcall properties")
+}
+
+/// The situation of that name.
+pub(super) fn reach(name: &str) -> Result<Reach> {
+    let names = || Reach::ALL.iter().map(|reach| reach.name());
+    Reach::from_name(name).map_or_else(|| unknown("situation", name, names(), "rollcall situations"), Ok)
+}
+
+/// The name of a reason for which something is not owed.
+pub(super) fn excuse(name: &str) -> Result<String> {
+    match Excuse::NAMES.contains(&name) {
+        true => Ok(name.into()),
+        false => unknown("excuse", name, Excuse::NAMES.iter().copied(), "rollcall situations"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 
+use super::out::errln;
 use super::{End, INTERRUPTED, out};
 use crate::museum::checks::Check;
 use crate::museum::matrix::{CASES, Kill, Matrix, Row, STATES, below_the_grain, idle, unnoticed};
@@ -37,7 +38,7 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
         if !json {
             out::say(&table(&rows))?;
         }
-        eprintln!("not conclusive: interrupted after {} guards, the last of them cut short", rows.len());
+        errln!("not conclusive: interrupted after {} guards, the last of them cut short", rows.len());
         return Ok(End::NotConclusive);
     }
     for guard in below.filter(|guard| wanted(guard.name())) {
@@ -50,7 +51,7 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
     if guard.is_none() {
         failures.extend(idle(&rows));
     }
-    failures.iter().for_each(|failure| eprintln!("{failure}"));
+    failures.iter().for_each(|failure| errln!("{failure}"));
     Ok(if failures.is_empty() { End::Holds } else { End::Violated })
 }
 
@@ -59,7 +60,7 @@ fn done(rows: &mut Vec<Row>, row: Row, json: bool) -> Result<()> {
         out::say(&format!("{}\n", serde_json::to_string(&row)?))?;
     } else {
         let checks: Vec<&str> = row.kills.keys().map(|check| check.name()).collect();
-        eprintln!("{}: {}", row.guard, if checks.is_empty() { "nobody".into() } else { checks.join(", ") });
+        errln!("{}: {}", row.guard, if checks.is_empty() { "nobody".into() } else { checks.join(", ") });
     }
     rows.push(row);
     Ok(())

@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how it ends.
 
+mod asked;
 mod check;
+mod heal;
 mod lasting;
 mod list;
 mod lookup;
@@ -12,6 +14,7 @@ mod progress;
 mod record;
 mod replay;
 mod show;
+mod stated;
 mod verify;
 
 use std::path::PathBuf;
@@ -22,6 +25,7 @@ use std::sync::{Arc, LazyLock};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use lasting::Lasting;
+use out::errln;
 
 /// How a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +38,7 @@ pub enum End {
     NotConclusive = 3,
 }
 
-/// Set by Ctrl-C: what runs ends soon and says what it had covered.
+/// Set by Ctrl-C and SIGTERM: what runs ends soon and says what it had covered.
 pub(crate) static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 #[derive(Parser)]
@@ -53,6 +57,9 @@ struct Arguments {
 enum Ask {
     /// The main job: every scope exhausted, and every transition replayed on the implementation
     Verify {
+        /// A scenario's own scope instead, from the end of its steps on
+        #[arg(value_name = "FILE", conflicts_with_all = ["family", "size", "scope"])]
+        file: Option<PathBuf>,
         /// Only this subject
         #[arg(long)]
         family: Option<FamilyArgument>,
@@ -77,39 +84,60 @@ enum Ask {
         #[arg(long)]
         every_probe: bool,
     },
-    /// One scope, model only; a violation is written as a trace
+    /// One scope, model only, explored and healed; a violation is written as a trace
     Check {
-        /// The scope; `rollcall scopes` lists them
+        /// The scope (`rollcall scopes` lists them), or a file: its own scope, from the end of its steps on
+        #[arg(value_name = "SCOPE|FILE")]
         scope: String,
         /// A guard to drop; `rollcall guards` lists them
         #[arg(long)]
         without: Option<String>,
-        /// Only these properties (all of the scope's by default)
+        /// Only these properties or goals (all of the scope's by default)
         #[arg(long)]
         property: Vec<String>,
         /// Where a violation is written
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// Heals every state of a deep scope, too
+        #[arg(long, conflicts_with = "no_heal")]
+        heal: bool,
+        /// Does not ask what comes once faults stop
+        #[arg(long)]
+        no_heal: bool,
         /// One JSON object instead of words
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         lasting: Lasting,
     },
+    /// What comes of a file's last state once faults stop, step by step, on both sides
+    Heal {
+        /// The trace or scenario; `-` is standard input
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+        /// A guard to drop on the implementation, beside those that the file drops
+        #[arg(long, value_name = "GUARD")]
+        without: Vec<String>,
+    },
     /// A trace or scenario, or a folder of them, on the implementation and on the model
     Replay {
-        /// The file or folder
+        /// The file (`-` is standard input), or the folder with all that are below it
+        #[arg(value_name = "FILE|FOLDER")]
         path: PathBuf,
         /// A guard to drop on the implementation; may be given more than once
         #[arg(long, value_name = "GUARD")]
         without: Vec<String>,
+        /// Says how it heals from its end, too
+        #[arg(long)]
+        heal: bool,
         /// Where the trace is written, with every outcome and view (one file only)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
     /// A trace for people
     Show {
-        /// The file
+        /// The file; `-` is standard input
+        #[arg(value_name = "FILE")]
         path: PathBuf,
         /// As a Mermaid sequence diagram
         #[arg(long, conflicts_with = "html")]
@@ -152,7 +180,8 @@ enum Ask {
     },
     /// The model's verdict on a recorded run
     Accept {
-        /// The run
+        /// The run; `-` is standard input
+        #[arg(value_name = "FILE")]
         path: PathBuf,
     },
     /// The scopes, with the question that each asks
@@ -161,6 +190,8 @@ enum Ask {
     Guards,
     /// The properties, with what each states
     Properties,
+    /// What a scenario's header may name under `must_reach` and `may_end`
+    Situations,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -210,14 +241,25 @@ pub fn run() -> ExitCode {
             std::process::exit(130);
         }
     });
-    match dispatch(arguments.command) {
-        Ok(end) => ExitCode::from(end as u8),
+    let ended = dispatch(arguments.command);
+    let code = match ended {
+        Ok(end) => end as u8,
         Err(error) => {
-            eprintln!("rollcall: {}", in_a_line(&error));
-            ExitCode::from(2)
+            errln!("rollcall: {}", in_a_line(&error));
+            USAGE
         }
+    };
+    match out::unsaid() {
+        Some(error) => {
+            errln!("rollcall: standard output: {error}: not everything was said");
+            ExitCode::from(if code == End::Holds as u8 { USAGE } else { code })
+        }
+        None => ExitCode::from(code),
     }
 }
+
+/// The exit code of usage and of bad input.
+const USAGE: u8 = 2;
 
 /// The error with its causes, each said once.
 fn in_a_line(error: &anyhow::Error) -> String {
@@ -233,8 +275,9 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { family, size, scope, json, threads, lasting, heal_bound, every_probe } => {
+        Ask::Verify { file, family, size, scope, json, threads, lasting, heal_bound, every_probe } => {
             verify::run(&verify::Wanted {
+                file,
                 family: family.map(Into::into),
                 size: size.into(),
                 scope,
@@ -245,10 +288,28 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 every_probe,
             })
         }
-        Ask::Check { scope, without, property, out, json, lasting } => {
-            check::run(&scope, without.as_deref(), &property, out.as_deref(), json, &lasting)
+        Ask::Check { scope, without, property, out, heal, no_heal, json, lasting } => {
+            let heal = if no_heal { Some(false) } else { heal.then_some(true) };
+            check::run(&check::Wanted {
+                scope: &scope,
+                without: without.as_deref(),
+                properties: &property,
+                out: out.as_deref(),
+                json,
+                heal,
+                lasting: &lasting,
+            })
         }
-        Ask::Replay { path, without, out } => replay::run(&path, &without, out.as_deref()),
+        Ask::Heal { path, without } => replay::run(&replay::Wanted {
+            path: &path,
+            without: &without,
+            out: None,
+            heal: replay::Heal::Steps,
+        }),
+        Ask::Replay { path, without, heal, out } => {
+            let heal = if heal { replay::Heal::End } else { replay::Heal::No };
+            replay::run(&replay::Wanted { path: &path, without: &without, out: out.as_deref(), heal })
+        }
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),
         Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),
@@ -257,5 +318,6 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Scopes => list::scopes(),
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),
+        Ask::Situations => list::situations(),
     }
 }

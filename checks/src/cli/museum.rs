@@ -6,16 +6,17 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::out::{errln, outln};
 use super::{End, INTERRUPTED};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
 
 pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result<End> {
     guard.map(super::lookup::any_guard).transpose()?;
-    if let Some(folder) = out
-        && !folder.is_dir()
-    {
-        bail!("{} is not a folder; the traces are written into one", folder.display());
+    if let Some(folder) = out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: the traces are written into a folder", folder.display()))?;
     }
+    let mut unwritten = Vec::new();
     let mut exhibits = Vec::new();
     for piece in PIECES.iter().filter(|piece| guard.is_none_or(|name| piece.guard.name() == name)) {
         if INTERRUPTED.load(Ordering::SeqCst) {
@@ -24,10 +25,13 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
         let shown = show(piece, super::default_threads(), &INTERRUPTED)?;
         if let (Some(folder), Some(trace)) = (out, &shown.trace) {
             let path = folder.join(format!("{}.jsonl", piece.name()));
-            trace.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            if let Err(error) = trace.write(&path) {
+                errln!("rollcall: {error}");
+                unwritten.push(path);
+            }
         }
         if json {
-            println!("{}", serde_json::to_string(&shown.exhibit)?);
+            outln!("{}", serde_json::to_string(&shown.exhibit)?);
         }
         exhibits.push(shown.exhibit);
     }
@@ -35,26 +39,31 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
     for guard in below.filter(|known| guard.is_none_or(|name| known.name() == name)) {
         let exhibit = below_the_grain(*guard);
         if json {
-            println!("{}", serde_json::to_string(&exhibit)?);
+            outln!("{}", serde_json::to_string(&exhibit)?);
         }
         exhibits.push(exhibit);
     }
     if !json {
-        println!("{}", table(&exhibits));
+        outln!("{}", table(&exhibits));
     }
     if INTERRUPTED.load(Ordering::SeqCst) {
-        eprintln!(
-            "not conclusive: interrupted after {} exhibits, the last of them cut short",
-            exhibits.len()
-        );
+        errln!("not conclusive: interrupted after {} exhibits, the last of them cut short", exhibits.len());
         return Ok(End::NotConclusive);
     }
     let mut end = End::Holds;
     for exhibit in &exhibits {
         for failure in &exhibit.failures {
-            eprintln!("{}: {failure}", exhibit.guard);
+            errln!("{}: {failure}", exhibit.guard);
             end = End::Violated;
         }
+    }
+    if let (Some(path), End::Holds) = (unwritten.first(), end) {
+        bail!(
+            "{} of {} traces are not written, {} among them",
+            unwritten.len(),
+            exhibits.len(),
+            path.display()
+        );
     }
     Ok(end)
 }

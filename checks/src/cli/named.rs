@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use rollcall_model::GuardSet;
 use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
-use rollcall_traces::{Reader, Scenario};
+use rollcall_model::{GuardSet, Reach};
+use rollcall_traces::Scenario;
 
 use super::lookup;
 
@@ -19,6 +19,8 @@ pub(super) struct Named {
     /// What is judged after each step: what the header names, and what the file
     /// states to be violated.
     pub(super) properties: Vec<Property>,
+    /// What must be reached behind its steps.
+    pub(super) must_reach: Vec<Reach>,
 }
 
 /// Reads a trace or scenario that has steps and names only what there is.
@@ -27,17 +29,28 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
     if trace.is_empty() {
         bail!("{}: it has no steps; a trace without steps shows nothing", path.display());
     }
-    let mut named = Named { guards: GuardSet::ALL, properties: Vec::new() };
+    let mut named = Named { guards: GuardSet::ALL, properties: Vec::new(), must_reach: Vec::new() };
     for name in &trace.header.without {
         match lookup::any_guard(name) {
             Ok(guard) => named.guards = guard.map_or(named.guards, |guard| named.guards.and_without(guard)),
-            Err(unknown) => bail!("{}: {unknown}", Reader::open(path)?.place_of("without")),
+            Err(unknown) => bail!("{}: {unknown}", trace.place_of("without")),
         }
     }
     for name in &trace.header.properties {
         match lookup::property(name) {
             Ok(property) => named.properties.push(property),
-            Err(unknown) => bail!("{}: {unknown}", Reader::open(path)?.place_of("properties")),
+            Err(unknown) => bail!("{}: {unknown}", trace.place_of("properties")),
+        }
+    }
+    for name in &trace.header.must_reach {
+        match lookup::reach(name) {
+            Ok(reach) => named.must_reach.push(reach),
+            Err(unknown) => bail!("{}: {unknown}", trace.place_of("must_reach")),
+        }
+    }
+    for name in &trace.header.may_end {
+        if let Err(unknown) = lookup::excuse(name) {
+            bail!("{}: {unknown}", trace.place_of("may_end"));
         }
     }
     for name in trace.stated() {

@@ -1,18 +1,97 @@
-//! Where text goes: to standard output, or into a file that is whole or not there.
+//! Where text goes: to standard output, to standard error, or into a file that is whole
+//! or not there.
+//!
+//! Nothing that is printed may end a run: a reader who has seen enough (`| head`) is no
+//! fault, and of a full disk the end of the run tells ([`unsaid`]).
 
+use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
+use rollcall_traces::Trace;
 
 use super::End;
 
-/// Prints it. A reader who has seen enough (`| head`) is no fault.
+/// Why standard output did not take everything.
+static UNSAID: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// Prints a line.
+macro_rules! outln {
+    ($($words:tt)*) => { $crate::cli::out::say_line(format_args!($($words)*)) };
+}
+
+/// Prints a line on standard error.
+macro_rules! errln {
+    ($($words:tt)*) => { $crate::cli::out::tell_line(format_args!($($words)*)) };
+}
+
+pub(super) use {errln, outln};
+
+pub(super) fn say_line(words: fmt::Arguments<'_>) {
+    print(format!("{words}\n").as_bytes());
+}
+
+/// Whoever reads it or not, there is nobody else to tell.
+pub(super) fn tell_line(words: fmt::Arguments<'_>) {
+    let _ = std::io::stderr().lock().write_all(format!("{words}\n").as_bytes());
+}
+
+/// Prints it.
 pub(super) fn say(text: &str) -> Result<End> {
+    print(text.as_bytes());
+    Ok(End::Holds)
+}
+
+fn print(bytes: &[u8]) {
     let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
-        _ => Ok(End::Holds),
+    if let Err(error) = output.write_all(bytes).and_then(|()| output.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        UNSAID.lock().expect("nobody panics while it prints").get_or_insert(error);
+    }
+}
+
+/// Why standard output did not take everything, if it did not.
+pub(super) fn unsaid() -> Option<std::io::Error> {
+    UNSAID.lock().expect("nobody panics while it prints").take()
+}
+
+/// How many columns a table may have: `COLUMNS`, or those of the terminal; as many as it
+/// likes in a file.
+pub(super) fn columns() -> Option<usize> {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    asked.filter(|columns| *columns > 0).or_else(|| comfy_table::Table::new().width().map(usize::from))
+}
+
+/// A long line, broken where it would not fit the terminal; what follows is indented more.
+pub(super) fn wrapped(line: &str) -> String {
+    let width = columns().unwrap_or(120).max(40);
+    let indent = line.len() - line.trim_start().len() + 2;
+    let (mut text, mut used) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        if used > indent && used + word.trim_end().chars().count() > width {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        text.push_str(word);
+        used += word.chars().count();
+    }
+    text
+}
+
+/// Writes a finding down; whether it is there. That it cannot be written takes nothing
+/// from the finding, nor from its exit code.
+pub(super) fn keep(trace: &Trace, path: &Path) -> bool {
+    match trace.write(path) {
+        Ok(()) => true,
+        Err(error) => {
+            errln!("rollcall: the finding stands, and is not written down: {error}");
+            false
+        }
     }
 }
 
@@ -42,4 +121,18 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn a_long_line_is_broken_between_words() {
+        let words = "  judged: ".to_owned() + &"leader_completeness, ".repeat(12);
+        let text = wrapped(words.trim_end());
+        assert!(text.lines().count() > 1 && text.lines().all(|line| line.len() <= 120), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with("    leader")), "{text}");
+        assert_eq!(text.split_whitespace().count(), 13);
+    }
 }

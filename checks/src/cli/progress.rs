@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::out::grouped;
+use super::out::{errln, grouped};
 use crate::explorer;
 use crate::verify::Watch;
 
@@ -39,7 +39,7 @@ impl Progress {
             bar
         });
         if bar.is_none() {
-            eprintln!("{name}: begun");
+            errln!("{name}: begun");
         }
         let (over, shown, watch, name) =
             (Arc::clone(&is_over), bar.clone(), Arc::clone(watch), name.to_string());
@@ -62,7 +62,7 @@ impl Progress {
                     }
                     (None, Some(said)) if written.elapsed() >= LINE_EVERY => {
                         written = Instant::now();
-                        eprintln!("{said}");
+                        errln!("{said}");
                     }
                     _ => {}
                 }

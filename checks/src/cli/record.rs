@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use rollcall_traces::Run;
 
 use super::End;
+use super::out::{errln, outln};
 use crate::accept::{HIDDEN, accept};
 use crate::network::{self, SCENARIOS, Scenario};
 
@@ -18,8 +19,7 @@ pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> 
         bail!("a run without events shows nothing: give --events a number above 0");
     }
     let recorded = network::record(scenario, seed, events);
-    recorded.run.write(out)?;
-    println!(
+    outln!(
         "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} scans, {} members came or went, \
          {} regions",
         out.display(),
@@ -29,13 +29,20 @@ pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> 
         recorded.changes,
         recorded.regions
     );
-    match recorded.kept {
-        Ok(()) => Ok(End::Holds),
+    let end = match &recorded.kept {
+        Ok(()) => End::Holds,
         Err(lost) => {
-            println!("{}: {lost}", out.display());
-            Ok(End::Violated)
+            outln!("{}: {lost}", out.display());
+            End::Violated
         }
+    };
+    match recorded.run.write(out) {
+        Err(error) if end == End::Violated => {
+            errln!("rollcall: the finding stands, and is not written down: {error}")
+        }
+        written => written?,
     }
+    Ok(end)
 }
 
 fn find(name: &str) -> Result<&'static Scenario> {
@@ -60,7 +67,7 @@ pub(super) fn judge(path: &Path) -> Result<End> {
     }
     match accept(&run).with_context(|| format!("{}", path.display()))? {
         Ok(accepted) => {
-            println!(
+            outln!(
                 "{}: the model accepts: {} events, {} messages sent, {} delivered, {} facts compared, \
                  {} hidden actions, at most {} (of {HIDDEN} allowed) for an event",
                 path.display(),
@@ -74,8 +81,8 @@ pub(super) fn judge(path: &Path) -> Result<End> {
             Ok(End::Holds)
         }
         Err(refusal) => {
-            print!("{}:\n{refusal}", path.display());
-            println!("  to see it again: rollcall accept {}", path.display());
+            outln!("{}:\n{}", path.display(), refusal.to_string().trim_end());
+            outln!("  to see it again: rollcall accept {}", path.display());
             Ok(End::Violated)
         }
     }

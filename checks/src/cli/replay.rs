@@ -1,46 +1,121 @@
-//! `replay`: a trace or scenario, or a folder of them, on the implementation.
+//! `replay`: a trace or scenario, or a folder of them, on the implementation; `heal`, which
+//! asks what comes of its end.
 //!
 //! A scenario that says nothing of outcomes and views is replayed against the
 //! model: what the model makes of it, by the rules that the scenario is about,
 //! is what the implementation must show.
+//!
+//! A file of a folder is asked whether it shows what it states: by the rules that its
+//! header names, on both sides, with the violation that it states.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rollcall_impl::{Guard, Lacking};
 use rollcall_model::ModelSubject;
-use rollcall_model::heal::Goal;
 use rollcall_traces::{
-    Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Subject, Trace, VerdictResult,
-    record_again, replay,
+    Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Subject, Trace, record_again, replay,
 };
 
+use super::heal::{Healing, Side};
 use super::named::Named;
+use super::out::errln;
+use super::stated::{judged, missed, misstated, states};
 use super::{End, lookup, named, out};
 use crate::judge::Judge;
 use crate::world::World;
 
-pub(super) fn run(path: &Path, without: &[String], into: Option<&Path>) -> Result<End> {
-    let files = files_of(path)?;
-    if into.is_some() && files.len() > 1 {
-        bail!("--out takes one file, and {} holds {}", path.display(), files.len());
-    }
+/// What is asked of a file.
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a Path,
+    /// The guards that the implementation lacks.
+    pub(super) without: &'a [String],
+    pub(super) out: Option<&'a Path>,
+    pub(super) heal: Heal,
+}
+
+/// Whether the last state is healed, and how much is told of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heal {
+    /// It is not.
+    No,
+    /// How it ends.
+    End,
+    /// The steps, too; and the implementation lacks the guards that the file drops.
+    Steps,
+}
+
+pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
+    let Wanted { path, without, out, heal } = wanted;
     let lacking = without.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
-    let mut end = End::Holds;
-    for file in &files {
-        let (text, ended) = match one(file, &lacking, into)? {
-            Ok(agreed) => (agreed.words(file), agreed.end()),
-            Err(mut divergence) => {
-                let without: String = without.iter().map(|guard| format!(" --without {guard}")).collect();
-                divergence.command = Some(format!("rollcall replay {}{without}", file.display()));
-                let words = divergence.to_string();
-                (format!("{}:\n{}\n", file.display(), words.trim_end()), End::Violated)
-            }
-        };
-        out::say(&text)?;
-        end = end.max(ended);
+    if path.is_dir() {
+        if out.is_some() {
+            bail!("--out takes one file, and {} is a folder", path.display());
+        }
+        return all(path, &lacking, *heal);
+    }
+    let by = By { lacking, own_rules: *heal == Heal::Steps, heal: *heal };
+    let mut seen = one(path, &by)?;
+    if let Found::Diverged(divergence) = &mut seen.found {
+        let without: String = without.iter().map(|guard| format!(" --without {guard}")).collect();
+        let command = if *heal == Heal::Steps { "heal" } else { "replay" };
+        divergence.command = Some(format!("rollcall {command} {}{without}", path.display()));
+    }
+    out::say(&seen.words(path))?;
+    let end = seen.end();
+    match (out, &seen.trace) {
+        (Some(into), Some(trace)) if end == End::Holds => trace.write(into)?,
+        (Some(into), Some(trace)) => {
+            out::keep(trace, into);
+        }
+        _ => {}
     }
     Ok(end)
+}
+
+/// Every file of a folder and of those in it, and in the end how many show what they state.
+fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
+    let files = files_of(folder)?;
+    let by = By { lacking: lacking.to_vec(), own_rules: true, heal };
+    let (mut good, mut failing, mut unread) = (0, Vec::new(), Vec::new());
+    for file in &files {
+        match one(file, &by) {
+            Ok(seen) => {
+                out::say(&seen.words(file))?;
+                if seen.shows_what_it_states() { good += 1 } else { failing.push(file) }
+            }
+            Err(error) => {
+                errln!("rollcall: {}", super::in_a_line(&error));
+                unread.push(file);
+            }
+        }
+    }
+    let listed = |files: &[&PathBuf]| {
+        files.iter().map(|file| format!("\n  rollcall replay {}", file.display())).collect::<String>()
+    };
+    let mut text = format!("{}: {good} of {} files show what they state\n", folder.display(), files.len());
+    if !failing.is_empty() {
+        text = format!(
+            "{} of {} files do not show what they state:{}\n{text}",
+            failing.len(),
+            files.len(),
+            listed(&failing)
+        );
+    }
+    if !unread.is_empty() {
+        text = format!(
+            "{} of {} files cannot be replayed:{}\n{text}",
+            unread.len(),
+            files.len(),
+            listed(&unread)
+        );
+    }
+    out::say(&text)?;
+    match (failing.is_empty(), unread.is_empty()) {
+        (false, _) => Ok(End::Violated),
+        (true, false) => bail!("{} of {} files cannot be replayed", unread.len(), files.len()),
+        (true, true) => Ok(End::Holds),
+    }
 }
 
 /// The guard of that name on the implementation.
@@ -52,11 +127,40 @@ fn guard_of(name: &str) -> Result<Guard> {
     }
 }
 
+/// How a file is replayed.
+struct By {
+    /// What the implementation lacks.
+    lacking: Vec<Guard>,
+    /// And what the file drops.
+    own_rules: bool,
+    heal: Heal,
+}
+
+/// What came of a file.
+struct Seen {
+    found: Found,
+    /// Every step with its outcome and view, as far as it came.
+    trace: Option<Trace>,
+    /// How it heals from its end, and whether the steps of that are told.
+    healed: Option<(Healing, Side, bool)>,
+}
+
+enum Found {
+    Agreed(Agreed),
+    Diverged(Box<Divergence>),
+    /// A step of it is refused.
+    Refused(String),
+}
+
 /// The implementation showed what the trace says.
 struct Agreed {
     replayed: Replayed,
+    /// The guard for which the implementation was not asked.
+    only_model: Option<String>,
     /// What it violated, and after which step first.
     violated: Option<(String, u64)>,
+    /// The file says so itself.
+    is_stated: bool,
     /// What it misses once faults stop, of a file whose verdict is a goal.
     missed: Vec<String>,
     /// What the file states of violations that is not so.
@@ -67,15 +171,64 @@ struct Agreed {
     judges: bool,
 }
 
-impl Agreed {
+impl Seen {
     fn words(&self, file: &Path) -> String {
+        let mut text = match &self.found {
+            Found::Agreed(agreed) => agreed.words(file, self.healed.is_some()),
+            Found::Diverged(divergence) => {
+                format!("{}:\n{}\n", file.display(), divergence.to_string().trim_end())
+            }
+            Found::Refused(why) => format!("{why}\n"),
+        };
+        if let Some((healing, side, told)) = &self.healed {
+            if *told {
+                text += &healing.schedule();
+            }
+            text += &healing.words(file, side);
+        }
+        text
+    }
+
+    fn end(&self) -> End {
+        let is_good = match &self.found {
+            Found::Agreed(agreed) => {
+                agreed.violated.is_none() && agreed.missed.is_empty() && agreed.misstated.is_empty()
+            }
+            Found::Diverged(_) | Found::Refused(_) => false,
+        };
+        if is_good && self.heals() { End::Holds } else { End::Violated }
+    }
+
+    fn heals(&self) -> bool {
+        self.healed.as_ref().is_none_or(|(healing, side, _)| healing.is_good() && side.is_good())
+    }
+
+    fn shows_what_it_states(&self) -> bool {
+        match &self.found {
+            Found::Agreed(agreed) => {
+                let is_stated = agreed.violated.is_none() || agreed.is_stated;
+                is_stated && agreed.misstated.is_empty() && (self.heals() || !agreed.missed.is_empty())
+            }
+            Found::Diverged(_) | Found::Refused(_) => false,
+        }
+    }
+}
+
+impl Agreed {
+    fn words(&self, file: &Path, heals: bool) -> String {
         let Replayed { steps, views, expectations, .. } = self.replayed;
+        let side = if self.only_model.is_some() { "model" } else { "implementation" };
         let mut text = format!(
-            "{}: the implementation agrees: {steps} steps, {views} views compared, {expectations} expectations met\n",
+            "{}: the {side} agrees: {steps} steps, {views} views compared, {expectations} expectations met\n",
             file.display()
         );
+        if let Some(guard) = &self.only_model {
+            text +=
+                &format!("{}: the implementation was not asked: it cannot drop {guard}\n", file.display());
+        }
         if let Some((property, step)) = &self.violated {
-            text += &format!("{}: {property} is violated at step {step}\n", file.display());
+            let states = if self.is_stated { ", as it states" } else { "" };
+            text += &format!("{}: {property} is violated at step {step}{states}\n", file.display());
         }
         for missed in &self.missed {
             text += &format!("{}: once faults stop: {missed}\n", file.display());
@@ -83,7 +236,7 @@ impl Agreed {
         for wrong in &self.misstated {
             text += &format!("{}: {wrong}\n", file.display());
         }
-        if !self.states && !self.judges {
+        if !self.states && !self.judges && !heals {
             text += &format!(
                 "{}: it states nothing (`expect`, `outcome`) and judges nothing (`properties`): all that was seen is that its steps can be taken\n",
                 file.display()
@@ -91,42 +244,82 @@ impl Agreed {
         }
         text
     }
-
-    fn end(&self) -> End {
-        let is_wrong = self.violated.is_some() || !self.missed.is_empty() || !self.misstated.is_empty();
-        if is_wrong { End::Violated } else { End::Holds }
-    }
 }
 
-fn one(file: &Path, lacking: &[Guard], into: Option<&Path>) -> Result<Result<Agreed, Box<Divergence>>> {
+fn one(file: &Path, by: &By) -> Result<Seen> {
     let (scenario, named) = named::read(file)?;
     let (stated, expected, sides) = match scenario.recorded() {
         Some(trace) => (trace.clone(), trace, Sides::TRACE_AND_IMPL),
-        None => match filled_in(file, &scenario, &named)? {
+        None => match taken(file, &scenario, &named)? {
             Ok((stated, filled)) => (stated, filled, Sides::MODEL_AND_IMPL),
-            Err(divergence) => return Ok(Err(divergence)),
+            Err(seen) => return Ok(*seen),
         },
     };
-    if let Some(into) = into {
-        expected.write(into)?;
+    let mut lacking = by.lacking.clone();
+    if by.own_rules {
+        let own = expected.header.without.iter().filter_map(|name| Guard::from_name(name));
+        lacking.extend(own.collect::<Vec<_>>());
     }
-    let deciders = deciders(&expected.header.without, lacking, &sides);
-    let mut world = World::new(Lacking(lacking));
-    let replayed = replay(&mut world, &expected, sides);
-    // The views are equal to those expected, so those are judged.
-    let agreed = |replayed| {
-        let judged = judged(&expected, &named);
-        let violated = judged.iter().find_map(|(step, names)| Some((names.first()?.clone(), *step)));
-        let missed = missed(&stated, &world);
-        let misstated = misstated(&stated, &judged, &missed);
-        let (states, judges) = (scenario.checks() > 0, !named.properties.is_empty());
-        Agreed { replayed, violated, missed, misstated, states, judges }
+    let not_here = expected.header.without.iter().find(|name| Guard::from_name(name).is_none());
+    if let Some(guard) = not_here.filter(|_| by.own_rules) {
+        return on_the_model(file, &scenario, &named, by, guard);
+    }
+    let deciders = deciders(&expected.header.without, &lacking, &sides);
+    let mut world = World::new(Lacking(&lacking));
+    let replayed = match diverged_or_error(file, replay(&mut world, &expected, sides))? {
+        Ok(replayed) => replayed,
+        Err(mut divergence) => {
+            divergence.guards = deciders;
+            return Ok(Seen { found: Found::Diverged(divergence), trace: Some(expected), healed: None });
+        }
     };
-    let name_guards = |mut divergence: Box<Divergence>| {
-        divergence.guards = deciders;
-        divergence
+    let healed = match by.heal {
+        Heal::No => None,
+        heal => {
+            let side = world.healed().map_or_else(|| Side::NotAsked("it cannot say".into()), Side::Healed);
+            Some((Healing::of(&expected, named.guards)?, side, heal == Heal::Steps))
+        }
     };
-    Ok(diverged_or_error(file, replayed)?.map(agreed).map_err(name_guards))
+    let missed = missed(&stated, &world);
+    let found = agreed(&scenario, &named, &stated, &expected, replayed, missed);
+    Ok(Seen { found: Found::Agreed(found), trace: Some(expected), healed })
+}
+
+/// The views are equal to those expected, so those are judged.
+fn agreed(
+    scenario: &Scenario,
+    named: &Named,
+    stated: &Trace,
+    expected: &Trace,
+    replayed: Replayed,
+    missed: Vec<String>,
+) -> Agreed {
+    let judged = judged(expected, named);
+    let violated = judged.iter().find_map(|(step, names)| Some((names.first()?.clone(), *step)));
+    let is_stated = violated.as_ref().is_some_and(|violated| states(stated, violated));
+    let misstated = misstated(stated, &judged, &missed);
+    let (states, judges) = (scenario.checks() > 0, !named.properties.is_empty());
+    Agreed { replayed, only_model: None, violated, is_stated, missed, misstated, states, judges }
+}
+
+/// A file of rules that raft-rs does not let anybody drop.
+fn on_the_model(file: &Path, scenario: &Scenario, named: &Named, by: &By, guard: &str) -> Result<Seen> {
+    let (stated, expected) = match taken(file, scenario, named)? {
+        Ok(both) => both,
+        Err(seen) => return Ok(*seen),
+    };
+    let mut model = ModelSubject::new(named.guards, &[]);
+    let replayed = match diverged_or_error(file, replay(&mut model, &expected, Sides::TRACE_AND_MODEL))? {
+        Ok(replayed) => replayed,
+        Err(divergence) => return Ok(Seen { found: Found::Diverged(divergence), trace: None, healed: None }),
+    };
+    let healing = Healing::of(&expected, named.guards)?;
+    let missed = super::stated::missed_of(&stated, || healing.missed());
+    let found = agreed(scenario, named, &stated, &expected, replayed, missed);
+    let found = Found::Agreed(Agreed { only_model: Some(guard.to_owned()), ..found });
+    let side = Side::NotAsked(format!("it cannot drop {guard}: raft-rs decides it"));
+    let healed = (by.heal != Heal::No).then_some((healing, side, by.heal == Heal::Steps));
+    Ok(Seen { found, trace: Some(expected), healed })
 }
 
 /// The guards that one side has and the other lacks: they decide where the sides part.
@@ -149,22 +342,38 @@ fn deciders(trace_lacks: &[String], implementation_lacks: &[Guard], sides: &Side
     only_trace.chain(only_implementation).collect()
 }
 
-/// A scenario with its steps written out, and with what the model makes of it.
-fn filled_in(
+/// A scenario with its steps written out, and with what the model makes of it; what came of
+/// it where that is a finding.
+fn taken(file: &Path, scenario: &Scenario, named: &Named) -> Result<Result<(Trace, Trace), Box<Seen>>> {
+    let mut model = ModelSubject::new(named.guards, &[]);
+    let (stated, error) =
+        scenario.taken_as_far(&mut model, Sides::TRACE_AND_MODEL).map_err(|error| placed(file, error))?;
+    let mut judge = Judge::new(&named.properties);
+    let filled = record_again(&mut model, &stated, |view, taken| judge.names(view, taken));
+    let filled = filled.with_context(|| file.display().to_string())?;
+    let found = match error {
+        None => return Ok(Ok((stated, filled))),
+        Some(ReplayError::Diverged(divergence)) => Found::Diverged(divergence),
+        Some(refused @ ReplayError::Refused { .. }) => Found::Refused(refused.to_string()),
+        Some(error) => return Err(placed(file, error)),
+    };
+    Ok(Err(Box::new(Seen { found, trace: Some(filled), healed: None })))
+}
+
+/// The same for who begins behind the steps of a file: there a refused step is bad input.
+pub(super) fn filled_in(
     file: &Path,
     scenario: &Scenario,
     named: &Named,
 ) -> Result<Result<(Trace, Trace), Box<Divergence>>> {
-    let mut model = ModelSubject::new(named.guards, &[]);
-    let taken = scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL);
-    let stated = match diverged_or_error(file, taken)? {
-        Ok(stated) => stated,
-        Err(divergence) => return Ok(Err(divergence)),
-    };
-    let mut judge = Judge::new(&named.properties);
-    let filled = record_again(&mut model, &stated, |view, taken| judge.names(view, taken));
-    let filled = filled.with_context(|| file.display().to_string())?;
-    Ok(Ok((stated, filled)))
+    match taken(file, scenario, named)? {
+        Ok(both) => Ok(Ok(both)),
+        Err(seen) => match seen.found {
+            Found::Diverged(divergence) => Ok(Err(divergence)),
+            Found::Refused(why) => bail!("{why}"),
+            Found::Agreed(_) => unreachable!("what agrees is handed back"),
+        },
+    }
 }
 
 /// A divergence is a finding; everything else is bad input, with its file.
@@ -184,95 +393,23 @@ pub(super) fn placed(file: &Path, error: ReplayError) -> anyhow::Error {
     }
 }
 
-/// What is violated in the first state (step 0) and after each step.
-fn judged(trace: &Trace, named: &Named) -> Vec<(u64, Vec<String>)> {
-    let mut judge = Judge::new(&named.properties);
-    let first = trace.header.view.iter().map(|view| (0, judge.names(view, None))).collect::<Vec<_>>();
-    let steps = trace.steps.iter().filter_map(|step| {
-        let taken = Some(&step.action).zip(step.outcome.as_ref());
-        Some((step.index, judge.names(step.view.as_ref()?, taken)))
-    });
-    first.into_iter().chain(steps).collect()
-}
-
-/// What is missed by healing where the verdict is of a goal.
-fn missed(stated: &Trace, world: &World<Lacking<'_>>) -> Vec<String> {
-    match verdict_of_goal(stated) {
-        Some(_) => world.healed().map_or_else(Vec::new, |healed| healed.missed),
-        None => Vec::new(),
-    }
-}
-
-fn verdict_of_goal(stated: &Trace) -> Option<Goal> {
-    let property = stated.verdict.as_ref()?.property.as_ref()?;
-    Goal::ALL.iter().copied().find(|goal| goal.name() == property)
-}
-
-/// What the file states of violations that is not so.
-fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)], missed: &[String]) -> Vec<String> {
-    let at = |index: u64| judged.iter().find(|(step, _)| *step == index).map(|(_, names)| names);
-    let mut wrong = Vec::new();
-    for step in &stated.steps {
-        let holds =
-            |name: &&String| at(step.index).is_none_or(|names| !names.contains(name)) && !is_goal(name);
-        let holds = step.violated.iter().filter(holds);
-        wrong.extend(
-            holds.map(|name| {
-                format!("it states that {name} is violated at step {}, where it holds", step.index)
-            }),
-        );
-    }
-    wrong.extend(match verdict_of_goal(stated) {
-        Some(goal) if missed.iter().any(|missed| missed.starts_with(goal.name())) => None,
-        Some(goal) => Some(format!("its verdict is that {goal} is missed once faults stop, and it is met")),
-        None => wrong_verdict(stated, judged),
-    });
-    wrong
-}
-
-fn is_goal(name: &str) -> bool {
-    Goal::ALL.iter().any(|goal| goal.name() == name)
-}
-
-/// What is not so of a verdict on properties.
-fn wrong_verdict(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Option<String> {
-    let verdict = stated.verdict.as_ref()?;
-    match verdict.result {
-        VerdictResult::Holds => {
-            let (name, step) = judged.iter().find_map(|(step, names)| Some((names.first()?, *step)))?;
-            Some(format!("its verdict is that all holds, and {name} is violated at step {step}"))
-        }
-        VerdictResult::Violated => {
-            let is = |name: &String, step: u64| {
-                verdict.property.as_ref().is_none_or(|stated| stated == name)
-                    && verdict.at.is_none_or(|stated| stated == step)
-            };
-            if judged.iter().any(|(step, names)| names.iter().any(|name| is(name, *step))) {
-                return None;
+/// Every trace in the folder and in those below it, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        let unreadable = || format!("{}: cannot be read", folder.display());
+        for entry in std::fs::read_dir(&folder).with_context(unreadable)? {
+            let entry = entry.with_context(unreadable)?;
+            // A link to a folder is not followed: it may lead round.
+            if entry.file_type().with_context(unreadable)?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.path().extension().is_some_and(|extension| extension == "jsonl") {
+                files.push(entry.path());
             }
-            let name = verdict.property.as_deref().unwrap_or("a property");
-            let place = verdict.at.map_or(String::new(), |step| format!(" at step {step}"));
-            Some(format!("its verdict is that {name} is violated{place}, where it holds"))
-        }
-        VerdictResult::Diverged => None,
-    }
-}
-
-/// The file itself, or every trace in the folder, by name.
-fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let unreadable = || format!("{}: cannot be read", path.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).with_context(unreadable)? {
-        let found = entry.with_context(unreadable)?.path();
-        if found.extension().is_some_and(|extension| extension == "jsonl") {
-            files.push(found);
         }
     }
     if files.is_empty() {
-        bail!("{}: no trace in this folder (files that end in .jsonl)", path.display());
+        bail!("{}: no trace in this folder or below it (files that end in .jsonl)", folder.display());
     }
     files.sort();
     Ok(files)

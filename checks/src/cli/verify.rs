@@ -1,23 +1,29 @@
 //! `verify`: the main job.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
-use rollcall_model::scopes::{self, Family, Size};
+use rollcall_impl::Sound;
+use rollcall_model::scopes::{self, Family, Plan, Size};
 use rollcall_model::{GuardSet, ModelSubject};
-use rollcall_traces::{Divergence, record};
+use rollcall_traces::{Divergence, ReplayError, Sides, Verdict, record, replay};
 
-use super::out::grouped;
+use super::asked::Asked;
+use super::out::{errln, grouped, outln};
 use super::progress::Progress;
-use super::{End, INTERRUPTED, Lasting, lookup};
+use super::replay::placed;
+use super::{End, INTERRUPTED, Lasting, lookup, out};
 use crate::verify::{ScopeReport, Verified, Watch, begin, family_failures, verify_begun};
+use crate::world::World;
 
 pub(super) struct Wanted {
+    /// A file's own scope, and no other.
+    pub(super) file: Option<PathBuf>,
     pub(super) family: Option<Family>,
     pub(super) size: Size,
     pub(super) scope: Option<String>,
@@ -28,20 +34,31 @@ pub(super) struct Wanted {
     pub(super) every_probe: bool,
 }
 
+/// A scope that is verified, and the file whose scope it is.
+struct Job {
+    plan: Plan,
+    file: Option<Asked>,
+}
+
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
-    let families = Family::ALL.iter().filter(|family| wanted.family.is_none_or(|only| only == **family));
-    let plans: Vec<_> = families.flat_map(|family| scopes::plans(*family, wanted.size)).collect();
-    let all = plans.len();
-    let plans: Vec<_> = plans
-        .into_iter()
-        .filter(|plan| wanted.scope.as_ref().is_none_or(|part| plan.scope.name.contains(part)))
-        .collect();
-    if plans.is_empty() {
-        lookup::no_scope(wanted.scope.as_deref().unwrap_or_default(), wanted.size)?;
-    }
-    let journals = wanted.lasting.journals(&plans, wanted.size)?;
+    let jobs = match &wanted.file {
+        None => of_plans(wanted)?,
+        Some(path) => match of_file(path)? {
+            Ok(job) => vec![job],
+            Err(divergence) => {
+                outln!(
+                    "{}:\n{divergence}  its scope was not explored: it begins behind its steps",
+                    path.display()
+                );
+                return Ok(End::Violated);
+            }
+        },
+    };
+    let plans: Vec<Plan> = jobs.iter().map(|job| job.plan.clone()).collect();
+    let size = if wanted.file.is_some() { Size::Smoke } else { wanted.size };
+    let journals = wanted.lasting.journals(&plans, size)?;
     let mut reports: Vec<ScopeReport> = Vec::new();
-    for (plan, journal) in plans.iter().zip(&journals) {
+    for (job, journal) in jobs.iter().zip(&journals) {
         if INTERRUPTED.load(Ordering::SeqCst) {
             break;
         }
@@ -51,25 +68,29 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             every_probe: wanted.every_probe,
             memory: Some(wanted.lasting.memory()),
             journal: journal.clone().map(|path| (path, wanted.lasting.pace())),
+            may_end: job.file.as_ref().and_then(|file| file.may_end.clone()),
             ..Watch::default()
         });
-        let begun = begin(plan, &watch)?;
-        let progress = Progress::start(&plan.scope.name, &watch, wanted.json);
-        let verified = verify_begun(plan, begun, wanted.threads, &watch);
+        let begun = begin(&job.plan, &watch)?;
+        let progress = Progress::start(&job.plan.scope.name, &watch, wanted.json);
+        let verified = verify_begun(&job.plan, begun, wanted.threads, &watch);
         progress.end();
-        let verified = verified?;
-        say(&verified, wanted.json)?;
+        let mut verified = verified?;
+        if job.file.is_some() {
+            verified.report.size = "scenario".into();
+        }
+        say(job, &verified, wanted.json)?;
         reports.push(verified.report);
     }
-    let whole = reports.len() == all;
+    let whole = wanted.file.is_none() && wanted.scope.is_none() && reports.len() == plans.len();
     let failures = if whole { owed(wanted, &reports) } else { Vec::new() };
     if !wanted.json {
-        println!("{}", table(&reports));
+        outln!("{}", table(&reports));
         totals(&reports);
         how_often(&reports);
     }
     for failure in &failures {
-        eprintln!("  fails: {failure}");
+        errln!("  fails: {failure}");
     }
     let end = conclude(&reports, plans.len(), &failures);
     if end == End::NotConclusive {
@@ -78,6 +99,49 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         wanted.lasting.remove(&journals)?;
     }
     Ok(end)
+}
+
+/// The scopes of the families and the size, by a part of their names.
+fn of_plans(wanted: &Wanted) -> Result<Vec<Job>> {
+    let families: Vec<Family> = Family::ALL
+        .iter()
+        .copied()
+        .filter(|family| wanted.family.is_none_or(|only| only == *family))
+        .collect();
+    let plans = families.iter().flat_map(|family| scopes::plans(*family, wanted.size));
+    let is_asked = |plan: &Plan| wanted.scope.as_ref().is_none_or(|part| plan.scope.name.contains(part));
+    let jobs: Vec<Job> = plans.filter(is_asked).map(|plan| Job { plan, file: None }).collect();
+    if jobs.is_empty() {
+        lookup::no_scope(wanted.scope.as_deref().unwrap_or_default(), &families, wanted.size)?;
+    }
+    Ok(jobs)
+}
+
+/// A file's own scope, if both sides take the file's steps.
+fn of_file(path: &Path) -> Result<std::result::Result<Job, Box<Divergence>>> {
+    let asked = match Asked::of_file(path, None)? {
+        Ok(asked) => asked,
+        Err(divergence) => return Ok(Err(divergence)),
+    };
+    if asked.guards != GuardSet::ALL {
+        let dropped = asked.guards.dropped().map(|guard| guard.name()).collect::<Vec<_>>().join(", ");
+        bail!(
+            "{0}: it drops {dropped}, and verify is of rules that drop nothing; `rollcall check {0}` asks of others",
+            path.display()
+        );
+    }
+    if let Some(steps) = &asked.steps {
+        let mut world = World::new(Sound);
+        match replay(&mut world, &steps.taken, Sides::MODEL_AND_IMPL) {
+            Ok(_) => {}
+            Err(ReplayError::Diverged(mut divergence)) => {
+                divergence.command = Some(format!("rollcall replay {}", path.display()));
+                return Ok(Err(divergence));
+            }
+            Err(error) => return Err(placed(path, error)),
+        }
+    }
+    Ok(Ok(Job { plan: asked.plan.clone(), file: Some(asked) }))
 }
 
 fn owed(wanted: &Wanted, reports: &[ScopeReport]) -> Vec<String> {
@@ -92,7 +156,7 @@ fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String]) -> End {
         let finished = reports.iter().filter(|report| report.unfinished.is_empty()).count();
         let states: u64 = reports.iter().map(|report| report.distinct_states).sum();
         let replayed: u64 = reports.iter().filter_map(|report| report.transitions_replayed).sum();
-        eprintln!(
+        errln!(
             "not conclusive: {finished} of {asked} scopes were finished; covered so far: {} distinct states, {} transitions replayed",
             grouped(states),
             grouped(replayed)
@@ -106,13 +170,13 @@ fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String]) -> End {
 }
 
 /// What one scope came to, as soon as it is known.
-fn say(verified: &Verified, json: bool) -> Result<()> {
+fn say(job: &Job, verified: &Verified, json: bool) -> Result<()> {
     let report = &verified.report;
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        outln!("{}", serde_json::to_string(report)?);
     } else {
         let verdict = verdict_of(report);
-        eprintln!(
+        errln!(
             "{}: {verdict}, {} states{}, {} transitions, {} replayed",
             report.scope,
             report.distinct_states,
@@ -124,31 +188,39 @@ fn say(verified: &Verified, json: bool) -> Result<()> {
         );
     }
     for failure in report.failures.iter().chain(&report.unfinished) {
-        eprintln!("  {}: {failure}", report.scope);
+        errln!("  {}: {failure}", report.scope);
     }
     for trace in &verified.violations {
         let property = trace.verdict.as_ref().and_then(|verdict| verdict.property.as_deref());
         let path = PathBuf::from(format!("{}-{}.jsonl", report.scope, property.unwrap_or("violation")));
-        trace.write(&path)?;
-        eprintln!("  a shortest trace of {} steps is in {}", trace.steps.len(), path.display());
+        let trace = match &job.file {
+            Some(file) => file.with_steps(trace.clone())?,
+            None => trace.clone(),
+        };
+        if out::keep(&trace, &path) {
+            errln!("  a shortest trace of {} steps is in {}", trace.steps.len(), path.display());
+        }
     }
     if let Some(divergence) = &verified.divergence {
-        say_divergence(report, divergence)?;
+        say_divergence(job, divergence)?;
     }
     Ok(())
 }
 
 /// Writes the schedule down, so that the command that shows it again works.
-fn say_divergence(report: &ScopeReport, divergence: &Divergence) -> Result<()> {
-    let plan = scopes::named(&report.scope);
-    let mut divergence = divergence.clone();
-    if let Some(plan) = plan {
-        let path = PathBuf::from(format!("{}-divergence.jsonl", report.scope));
-        let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-        record(&mut model, &plan.scope, divergence.prefix.iter().cloned())?.write(&path)?;
-        divergence.command = Some(format!("rollcall replay {}", path.display()));
+fn say_divergence(job: &Job, divergence: &Divergence) -> Result<()> {
+    let scope = &job.plan.scope;
+    let path = PathBuf::from(format!("{}-divergence.jsonl", scope.name));
+    let mut model = ModelSubject::new(GuardSet::ALL, &[]);
+    let mut trace = record(&mut model, scope, divergence.prefix.iter().cloned())?;
+    trace.verdict = Some(Verdict::diverged(divergence.step));
+    if let Some(file) = &job.file {
+        trace = file.with_steps(trace)?;
     }
-    eprintln!("{divergence}");
+    let mut divergence = divergence.clone();
+    divergence.command = Some(format!("rollcall replay {}", path.display()));
+    errln!("{}", divergence.to_string().trim_end());
+    out::keep(&trace, &path);
     Ok(())
 }
 
@@ -206,7 +278,7 @@ fn totals(reports: &[ScopeReport]) {
     let explore: f64 = reports.iter().map(|report| report.explore_seconds).sum();
     let replay: f64 = reports.iter().filter_map(|report| report.replay_seconds).sum();
     let bytes = sum(|report| report.peak_bytes);
-    println!(
+    outln!(
         "{} distinct states, {} of them healed, {} on the implementation too; {} transitions, {} of them replayed; {} probes refused, {} of them tried and the others refused before on the same parts; stateright's checker agrees on {} of {} scopes",
         grouped(states),
         grouped(sum(|report| report.recovered_states.unwrap_or(0))),
@@ -218,7 +290,7 @@ fn totals(reports: &[ScopeReport]) {
         reports.iter().filter(|report| report.stateright_agrees == Some(true)).count(),
         reports.len(),
     );
-    println!(
+    outln!(
         "by the graph {} states reach the goal over faultless steps, {} of them as they heal; the others heal by steps that their scopes do not offer any more: {}",
         grouped(sum(|report| report.reaching_states.unwrap_or(0))),
         grouped(sum(|report| report.healed_within_scope.unwrap_or(0))),
@@ -226,12 +298,12 @@ fn totals(reports: &[ScopeReport]) {
     );
     for report in reports {
         for (excuse, states) in &report.excused {
-            println!("{}: {} states end, rightly, with: {excuse}", report.scope, grouped(*states));
+            outln!("{}: {} states end, rightly, with: {excuse}", report.scope, grouped(*states));
         }
     }
     if states > 0 && explore > 0.0 {
         let resumed = sum(|report| report.resumed_states.unwrap_or(0));
-        println!(
+        outln!(
             "explored {} distinct states a second, {} bytes per distinct state in the explorer's tables",
             grouped(((states - resumed) as f64 / explore) as u64),
             bytes / states
@@ -241,21 +313,21 @@ fn totals(reports: &[ScopeReport]) {
         || reports.iter().filter_map(|report| Some((report.explore_seconds, report.stateright_seconds?)));
     let (own, others): (f64, f64) = both().fold((0.0, 0.0), |sum, both| (sum.0 + both.0, sum.1 + both.1));
     if own > 0.0 && others > 0.0 {
-        println!(
+        outln!(
             "stateright's checker took {:.1} times as long for the same states, of the model that remembers nothing",
             others / own
         );
     }
     if let Some(resident) = reports.iter().filter_map(|report| report.peak_resident_bytes).max() {
-        println!("the process held at most {} while it explored", ByteSize(resident));
+        outln!("the process held at most {} while it explored", ByteSize(resident));
     }
     if replay > 0.0 {
-        println!(
+        outln!(
             "replayed {} steps a second on the implementation, probes included in the time",
             grouped((steps as f64 / replay) as u64)
         );
     }
-    println!("seconds: {}", seconds_of_each_part(reports));
+    outln!("seconds: {}", seconds_of_each_part(reports));
 }
 
 /// Where the time went, over all scopes; parts that nobody ran are left out.
@@ -303,6 +375,6 @@ fn how_often(reports: &[ScopeReport]) {
     }
     for (what, counts) in [("actions that fired", actions), ("probes refused for", reasons)] {
         let counts = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
-        println!("{what}: {}", counts.collect::<Vec<_>>().join("; "));
+        outln!("{what}: {}", counts.collect::<Vec<_>>().join("; "));
     }
 }

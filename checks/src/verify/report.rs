@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rollcall_model::heal::Excuse;
 use rollcall_model::scopes::Plan;
 use rollcall_model::{ACTION_KINDS, EXPLORED, Rollcall, State};
 use rollcall_traces::{Divergence, Reason, Trace};
@@ -93,6 +94,9 @@ pub struct ScopeReport {
     /// What was not finished, in words.
     #[serde(skip)]
     pub unfinished: Vec<String>,
+    /// What is worth knowing beside, in words.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 impl ScopeReport {
@@ -102,7 +106,7 @@ impl ScopeReport {
     }
 }
 
-pub(super) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
+pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
     let names = |found: &str| (found != EXPLORED).then(|| found.to_string());
     let violations: Vec<String> =
         explored.violations().filter_map(|verdict| names(verdict.property)).collect();
@@ -159,6 +163,7 @@ pub(super) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
         reasons: BTreeMap::new(),
         failures,
         unfinished,
+        notes: Vec::new(),
     }
 }
 
@@ -172,7 +177,7 @@ pub fn covered<S>(explored: &Exploration<S>) -> String {
 }
 
 /// Enters from how many states the scope heals; the way to the first that does not.
-pub(super) fn judge_recovery(
+pub(crate) fn judge_recovery(
     report: &mut ScopeReport,
     model: &Rollcall,
     explored: &Exploration<State>,
@@ -190,10 +195,12 @@ pub(super) fn judge_recovery(
 }
 
 /// Enters why states end short of something; fails for a reason that the scope
-/// does not name, by a shortest way, and for one that is never met.
-pub(super) fn judge_excuses(
+/// does not name, by a shortest way, and for one that is never met. Of a file's scope
+/// `may_end` says what it names, if it names any.
+pub(crate) fn judge_excuses(
     report: &mut ScopeReport,
     plan: &Plan,
+    may_end: Option<&[String]>,
     model: &Rollcall,
     explored: &Exploration<State>,
     recovery: &Recovery,
@@ -201,17 +208,29 @@ pub(super) fn judge_excuses(
     if recovery.stuck.is_some() {
         return Ok(None);
     }
-    let named = &plan.excuses;
     let (excused, any) = recovery.ways.excused();
     report.excused_states = Some(any);
     report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
-    let unmet = named.iter().filter(|excuse| !excused.contains_key(excuse));
-    report.failures.extend(unmet.map(|excuse| format!("may end so, and never does: {excuse}")));
-    let other = excused.iter().filter(|(excuse, _)| !named.contains(excuse));
+    let is_met = |name: &str| excused.keys().any(|excuse| excuse.name() == name);
+    let unmet: Vec<String> = match may_end {
+        None => plan
+            .excuses
+            .iter()
+            .filter(|excuse| !excused.contains_key(excuse))
+            .map(ToString::to_string)
+            .collect(),
+        Some(names) => names.iter().filter(|name| !is_met(name)).cloned().collect(),
+    };
+    report.failures.extend(unmet.iter().map(|excuse| format!("may end so, and never does: {excuse}")));
+    let is_named = |excuse: &Excuse| match may_end {
+        None => plan.excuses.contains(excuse),
+        Some(names) => names.is_empty() || names.iter().any(|name| name == excuse.name()),
+    };
+    let other = excused.iter().filter(|(excuse, _)| !is_named(excuse));
     let Some((excuse, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
     let because = excuse.because(model, &end_of(model, &explored.states.get(of.first)));
     let missed = format!("{excuse} ({because})");
-    if of.first == 0 {
+    if of.first == 0 && may_end.is_none() {
         return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
     }
     report.failures.push(format!("state {} ends short of its goals: {missed}", of.first));

@@ -74,10 +74,23 @@ fn a_trace_that_names_an_unknown_store() {
     refused_file(&with_line(3, line), ":3:37: store 9", "not among the scope's stores [1, 2, 3, 4, 5]");
 }
 
+/// Replayed, that is a finding, and what happened up to there is written down; nothing
+/// can be shown of it, and nothing begins at its end.
 #[test]
 fn a_trace_whose_action_cannot_be_taken() {
+    let folder = Folder::new();
     let line = r#"{"record":"step","index":2,"action":{"restart":{"store":4}}}"#;
-    refused_file(&with_line(3, line), ":3:37: step 2: `Restart store 4`", "cannot be taken: store_up");
+    folder.write("t.jsonl", &with_line(3, line));
+    let says = "t.jsonl:3:37: step 2: `Restart store 4` cannot be taken: store_up";
+    let ran = folder.ends(&["replay", "t.jsonl", "--out", "o.jsonl"], 1);
+    assert!(ran.stdout.starts_with(says), "{}", ran.stdout);
+    let written = std::fs::read_to_string(folder.path().join("o.jsonl")).expect("it was written");
+    assert_eq!(written.matches("\"record\":\"step\"").count(), 2);
+    assert!(written.contains(r#""outcome":{"refused":"store_up"}"#), "{written}");
+    for command in ["show", "check", "verify"] {
+        refused(&folder, &[command, "t.jsonl"], says, "");
+    }
+    assert!(folder.ends(&["heal", "t.jsonl"], 1).stdout.starts_with(says));
 }
 
 #[test]
@@ -131,6 +144,8 @@ fn unknown_names_on_the_command_line() {
         "unknown smoke scope `tow_voters_to_one`; did you mean `two_voters_to_one_smoke`?",
         "",
     );
+    let family = ["verify", "--family", "split", "--size", "smoke", "--scope", "two_voters"];
+    refused(&folder, &family, "unknown smoke scope of split `two_voters`; ", "lists them all");
     let guard = "unknown guard `commit_own_terms`; did you mean `commit_own_term`?";
     refused(
         &folder,
@@ -175,18 +190,32 @@ fn an_unwritable_target() {
     let file = scenario("transfer-leader.jsonl");
     let out = "nowhere/o.jsonl";
     let says = "No such file or directory (os error 2); nothing was left behind";
-    refused(&folder, &["replay", &file, "--out", out], "nowhere/o.jsonl: cannot be written: ", says);
+    // What was found is told first.
+    let told = |arguments: &[&str], code, begins: &str, says: &str| {
+        let before = folder.files();
+        let ran = folder.ends(arguments, code);
+        let error = ran.stderr.strip_prefix("rollcall: ").expect("it says who speaks");
+        assert!(error.starts_with(begins) && error.contains(says), "{error}");
+        assert_eq!(folder.files(), before, "nothing is left behind");
+        ran.stdout
+    };
+    let agrees = told(&["replay", &file, "--out", out], 2, "nowhere/o.jsonl: cannot be written: ", says);
+    assert!(agrees.contains(": the implementation agrees: "), "{agrees}");
     // A folder is no target either, and stays what it was.
     std::fs::create_dir(folder.path().join("taken")).expect("a folder");
-    refused(&folder, &["replay", &file, "--out", "taken"], "taken: cannot be written", "is a directory");
+    told(&["replay", &file, "--out", "taken"], 2, "taken: cannot be written", "is a directory");
     for form in ["--mermaid", "--html"] {
         let arguments = ["show", &file, form, "--out", "nowhere/o.txt"];
         refused(&folder, &arguments, "nowhere/o.txt: cannot be written", "No such file");
         let arguments = ["show", &file, form, "--out", "taken"];
         refused(&folder, &arguments, "taken: cannot be written", "irectory");
     }
-    let without = ["check", "old_term_entries_smoke", "--without", "commit_own_term", "--json"];
-    refused(&folder, &[&without[..], &["--out", out]].concat(), "nowhere/o.jsonl: cannot be written", says);
+    let without = ["check", "old_term_entries_smoke", "--without", "commit_own_term"];
+    let stands = "the finding stands, and is not written down: nowhere/o.jsonl: cannot be written";
+    let found = told(&[&without[..], &["--out", out]].concat(), 1, stands, says);
+    assert!(found.contains("is violated after") && found.ends_with(": violated\n"), "{found}");
+    let found = told(&[&without[..], &["--json", "--out", out]].concat(), 1, stands, says);
+    assert!(found.contains(r#""verdict":"violated""#) && found.contains(r#""trace":null"#), "{found}");
     let folder_of_traces = crate::scenarios().display().to_string();
     refused(&folder, &["replay", &folder_of_traces, "--out", "o.jsonl"], "--out takes one file", "");
 }
@@ -195,7 +224,13 @@ fn an_unwritable_target() {
 fn runs_that_cannot_be_recorded_or_judged() {
     let folder = Folder::new();
     let says = "No such file or directory (os error 2); nothing was left behind";
-    refused(&folder, &["record", "--out", "nowhere/r.jsonl"], "nowhere/r.jsonl: cannot be written", says);
+    let ran = folder.ends(&["record", "--events", "50", "--out", "nowhere/r.jsonl"], 2);
+    assert!(
+        ran.stderr.contains("nowhere/r.jsonl: cannot be written") && ran.stderr.contains(says),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("seed 1: "), "what came of it is told: {}", ran.stdout);
     let unknown = ["record", "--scenario", "conf-chang", "--out", "r.jsonl"];
     refused(&folder, &unknown, "unknown scenario `conf-chang`; did you mean `conf-change", "");
     refused(&folder, &["accept", "nowhere.jsonl"], "nowhere.jsonl:1:1: cannot be read", "No such file");
@@ -215,7 +250,11 @@ fn a_museum_without_that_piece_or_without_a_place() {
     let folder = Folder::new();
     let says = "did you mean `snapshot_once`?";
     refused(&folder, &["museum", "snapshot_onc"], "unknown guard `snapshot_onc`", says);
-    refused(&folder, &["museum", "snapshot_once", "--out", "nowhere"], "nowhere is not a folder", "");
+    folder.write("taken", "a file");
+    let begins = "taken: the traces are written into a folder";
+    refused(&folder, &["museum", "snapshot_once", "--out", "taken"], begins, "File exists");
+    folder.ends(&["museum", "transfer_times_out", "--out", "made/for/it"], 0);
+    assert!(folder.path().join("made/for/it/transfer_times_out.jsonl").is_file());
     refused(&folder, &["museum", "--matrix", "snapshot_onc"], "unknown guard `snapshot_onc`", says);
     folder.ends(&["museum", "--matrix", "--out", "."], 2);
 }

@@ -1,8 +1,10 @@
 //! The binary as people meet it: exit codes, what is printed where, and what
 //! is left behind. Every run has an empty folder of its own.
 
+mod asking;
 mod bad_input;
 mod good_input;
+mod input;
 mod lasting;
 mod stated;
 

@@ -171,6 +171,24 @@ impl fmt::Display for Excuse {
 }
 
 impl Excuse {
+    /// Every name that there is.
+    pub const NAMES: &'static [&'static str] = &[
+        "majority_lost",
+        "nobody_left",
+        "newer_log_left",
+        "target_not_recovered",
+        "recovery_waits",
+        "ended_by_hand",
+        "term_unanswered",
+        "disk_lost",
+        "id_taken_again",
+        "disk_hangs",
+        "nobody_to_ask",
+        "given_up",
+        "no_target",
+        "leader_forgotten",
+    ];
+
     /// Its name in a scenario's `stuck`, without region and store.
     pub fn name(self) -> &'static str {
         match self {

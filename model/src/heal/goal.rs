@@ -38,6 +38,11 @@ macro_rules! goals {
                 match self { $(Goal::$variant => $name,)+ }
             }
 
+            /// The goal of that name.
+            pub fn from_name(name: &str) -> Option<Goal> {
+                Goal::ALL.iter().copied().find(|goal| goal.name() == name)
+            }
+
             /// What it asks for, and when that is owed, in a line.
             pub fn statement(self) -> &'static str {
                 match self { $(Goal::$variant => concat!($($doc,)+).trim_ascii_start(),)+ }

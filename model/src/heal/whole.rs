@@ -1,6 +1,6 @@
 //! The whole of a healing, from a state to where it ends.
 
-use rollcall_traces::Healed;
+use rollcall_traces::{Action, Healed, Reason};
 
 use super::{Goal, excuses, missed, next};
 use crate::model::Rollcall;
@@ -39,4 +39,9 @@ pub fn endless(model: &Rollcall, state: &State) -> Healed {
     let settles = || format!("{}: healing does not end within {LONGEST} steps", Goal::Settles);
     let missed = vec![leader.map_or_else(settles, |missed| missed.to_string())];
     Healed { steps: LONGEST, missed, ..Healed::default() }
+}
+
+/// Where healing has ended: what the schedule would do next, and why that is refused.
+pub fn refused(model: &Rollcall, state: &State) -> Vec<(Action, Reason)> {
+    model.refused_in(|model| (next(model, state), missed(model, state))).1
 }

@@ -39,6 +39,7 @@ mod clients;
 mod driver;
 mod elections;
 mod epochs;
+mod idle;
 mod lineage;
 mod logs;
 mod ranges;

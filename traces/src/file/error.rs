@@ -50,6 +50,16 @@ pub enum TraceError {
         /// The place.
         at: Place,
     },
+    /// It goes on beyond what is read.
+    #[error("{at}: the {what} goes on beyond {limit} bytes, and no more is read; is it a trace?")]
+    TooLong {
+        /// The place.
+        at: Place,
+        /// The line or the file.
+        what: &'static str,
+        /// The most that is read.
+        limit: u64,
+    },
     /// A line is not JSON.
     #[error("{at}: not JSON: {what}")]
     NotJson {
@@ -167,6 +177,7 @@ impl TraceError {
             TraceError::Unwritable { .. } => None,
             TraceError::Unreadable { at, .. }
             | TraceError::Empty { at }
+            | TraceError::TooLong { at, .. }
             | TraceError::NotJson { at, .. }
             | TraceError::CutShort { at, .. }
             | TraceError::Malformed { at, .. }

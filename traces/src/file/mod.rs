@@ -8,6 +8,8 @@
 
 mod error;
 mod fields;
+mod input;
+mod lines;
 mod reader;
 mod run;
 mod writer;
@@ -24,6 +26,8 @@ use crate::scope::Scope;
 use crate::view::View;
 
 pub use error::{Place, TraceError};
+pub use input::{FILE_LIMIT, Input, LINE_LIMIT};
+pub(crate) use lines::PlacedLine;
 pub use reader::Reader;
 pub use writer::{FileWriter, Writer};
 
@@ -58,6 +62,13 @@ pub struct Header {
     /// The properties that are judged.
     #[serde(default)]
     pub properties: Vec<String>,
+    /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_reach: Vec<String>,
+    /// Why a state behind the steps may, rightly, end short of its goals; any reason where
+    /// none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_end: Vec<String>,
     /// The first state, the scope's prelude taken. Compared like a step's view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
@@ -75,6 +86,8 @@ impl Header {
             scope,
             without: Vec::new(),
             properties: Vec::new(),
+            must_reach: Vec::new(),
+            may_end: Vec::new(),
             view: None,
         }
     }

@@ -3,19 +3,17 @@
 //! Every fault is found at the first line that shows it, and reading ends there.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
-use super::fields::{self, Unknown};
-use super::{Header, NUMBER_LIMIT, Place, Record, SCHEMA, SettleLine, Step, TraceError, Verdict};
-use crate::action::{Action, Command};
+use super::input::Input;
+use super::lines::{Lines, PlacedLine};
+use super::{Header, Place, Record, SCHEMA, SettleLine, Step, TraceError, Verdict};
+use crate::action::Action;
 use crate::expect::Expect;
-use crate::region::StoreId;
 
 /// A trace file that is being read: the header at once, then an iterator over
 /// the steps and the verdict.
@@ -49,17 +47,14 @@ pub(super) struct Tag<'a> {
     settle: Option<IgnoredAny>,
 }
 
-impl Reader<BufReader<File>> {
-    /// Opens a trace file and reads its header.
+impl Reader<Input> {
+    /// Opens a trace file (`-` is standard input) and reads its header.
     ///
     /// # Errors
     /// Where the file cannot be read or does not begin with a valid header.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
-        let file = path.display().to_string();
-        match File::open(path) {
-            Ok(input) => Self::new(BufReader::new(input), &file),
-            Err(source) => Err(TraceError::Unreadable { at: Place { file, line: 1, column: 1 }, source }),
-        }
+        let (input, name) = Input::open(path)?;
+        Self::new(input, &name)
     }
 }
 
@@ -115,6 +110,11 @@ impl<R: BufRead> Reader<R> {
     /// The header, when the records are read.
     pub fn into_header(self) -> Header {
         self.header
+    }
+
+    /// The line that was read last.
+    pub(crate) fn line(&self) -> PlacedLine {
+        PlacedLine { text: self.lines.text.clone(), at: self.lines.here(1) }
     }
 
     /// The place of the record that was read last, the column at `field` if it
@@ -245,183 +245,4 @@ pub(super) fn known_schema(schema: &str, found: Option<&str>) -> Option<bool> {
         None if rest.is_empty() => Some(false),
         _ => None,
     }
-}
-
-/// The input line by line, blank lines left out, and where we are in it.
-#[derive(Debug)]
-pub(super) struct Lines<R> {
-    input: R,
-    file: String,
-    number: u64,
-    text: Vec<u8>,
-    /// The line ended with a line feed: what is missing in it was never there.
-    terminated: bool,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Before the first line of `input`, which errors call `name`.
-    pub(super) fn new(input: R, name: &str) -> Self {
-        Self { input, file: name.into(), number: 0, text: Vec::new(), terminated: true }
-    }
-
-    /// Goes to the next line that is not blank; `false` at the end.
-    pub(super) fn advance(&mut self) -> Result<bool, TraceError> {
-        loop {
-            self.text.clear();
-            let read = self.input.read_until(b'\n', &mut self.text);
-            let read =
-                read.map_err(|source| TraceError::Unreadable { at: self.place(self.number + 1, 1), source })?;
-            if read == 0 {
-                return Ok(false);
-            }
-            self.number += 1;
-            self.terminated = self.text.last() == Some(&b'\n');
-            while self.text.last().is_some_and(u8::is_ascii_whitespace) {
-                self.text.pop();
-            }
-            if !self.text.is_empty() {
-                return Ok(true);
-            }
-        }
-    }
-}
-
-impl<R> Lines<R> {
-    fn place(&self, line: u64, column: u64) -> Place {
-        Place { file: self.file.clone(), line, column }
-    }
-
-    /// The line that is not there.
-    pub(super) fn after(&self) -> Place {
-        self.place(self.number + 1, 1)
-    }
-
-    pub(super) fn here(&self, column: usize) -> Place {
-        self.place(self.number, column.max(1) as u64)
-    }
-
-    /// Where the value of `field` stands, or the line's begin.
-    pub(super) fn column_of(&self, field: &str) -> Place {
-        let quoted = format!("\"{field}\"");
-        let text = String::from_utf8_lossy(&self.text);
-        let column = text.match_indices(&quoted).find_map(|(at, _)| {
-            let rest = text[at + quoted.len()..].trim_start().strip_prefix(':')?.trim_start();
-            Some(text.len() - rest.len() + 1)
-        });
-        self.here(column.unwrap_or(1))
-    }
-
-    pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TraceError> {
-        if !self.text.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice::<IgnoredAny>(&self.text).map_err(|error| self.fault(&error))?;
-            let what = "a record is a JSON object".into();
-            return Err(TraceError::Malformed { at: self.here(1), what });
-        }
-        serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))
-    }
-
-    /// Refuses a field that `T` does not read.
-    pub(super) fn check_fields<T: for<'a> Deserialize<'a>>(&self) -> Result<(), TraceError> {
-        let json = serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))?;
-        let Some(Unknown { path, known }) = fields::unknown::<T>(&json) else { return Ok(()) };
-        let at = self.here(fields::offset_of(&self.text, &path).unwrap_or_default() + 1);
-        let field = path.last().map(ToString::to_string).unwrap_or_default();
-        let hint = fields::hint(&field, known);
-        Err(TraceError::UnknownField { at, field, hint })
-    }
-
-    fn fault(&self, error: &serde_json::Error) -> TraceError {
-        let at = self.here(error.column());
-        let with_place = error.to_string();
-        let what = with_place
-            .strip_suffix(&format!(" at line {} column {}", error.line(), error.column()))
-            .unwrap_or(&with_place)
-            .to_owned();
-        match error.classify() {
-            Category::Eof if !self.terminated => {
-                TraceError::CutShort { at, what: "the last line is not complete".into() }
-            }
-            Category::Eof | Category::Syntax | Category::Io => TraceError::NotJson { at, what },
-            Category::Data => TraceError::Malformed { at, what },
-        }
-    }
-
-    /// Refuses what a reader that knows only floating point would round.
-    pub(super) fn check_numbers(&self) -> Result<(), TraceError> {
-        match too_large(&self.text) {
-            None => Ok(()),
-            Some((at, number)) => Err(TraceError::NumberTooLarge { at: self.here(at + 1), number }),
-        }
-    }
-
-    /// Raft takes the id 0 for nobody.
-    fn check_peers(&self, command: &Command, field: &str) -> Result<(), TraceError> {
-        let zero = match command {
-            Command::ChangePeer(change) => (change.peer == 0).then_some("peer"),
-            Command::EnterJoint { changes } => {
-                changes.iter().any(|change| change.peer == 0).then_some("peer")
-            }
-            Command::Split { children, .. } => {
-                let region = children.iter().any(|child| child.region == 0).then_some("region");
-                region.or(children.iter().any(|child| child.peers.contains(&0)).then_some("peer"))
-            }
-            _ => None,
-        };
-        match zero {
-            None => Ok(()),
-            Some(kind) => {
-                let what = format!("a {kind} id is 0, and ids begin at 1");
-                Err(TraceError::Malformed { at: self.column_of(field), what })
-            }
-        }
-    }
-
-    pub(super) fn check_stores(
-        &self,
-        named: &[StoreId],
-        known: &[StoreId],
-        field: &str,
-    ) -> Result<(), TraceError> {
-        match named.iter().find(|store| !known.contains(store)) {
-            None => Ok(()),
-            Some(&store) => {
-                Err(TraceError::UnknownStore { at: self.column_of(field), store, known: known.to_vec() })
-            }
-        }
-    }
-}
-
-/// The first number of a JSON text that is not below [`NUMBER_LIMIT`], with its place.
-pub(super) fn too_large(json: &[u8]) -> Option<(usize, String)> {
-    let mut at = 0;
-    while at < json.len() {
-        match json[at] {
-            b'"' => {
-                at += 1;
-                while at < json.len() && json[at] != b'"' {
-                    at += if json[at] == b'\\' { 2 } else { 1 };
-                }
-                at += 1;
-            }
-            b'-' | b'0'..=b'9' => {
-                let rest = &json[at..];
-                let length = rest
-                    .iter()
-                    .position(|byte| !matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
-                    .unwrap_or(rest.len());
-                let number = String::from_utf8_lossy(&rest[..length]);
-                let digits = number.trim_start_matches('-');
-                let large = match digits.parse::<u64>() {
-                    Ok(number) => number >= NUMBER_LIMIT,
-                    Err(_) => digits.parse::<f64>().is_ok_and(|number| number >= NUMBER_LIMIT as f64),
-                };
-                if large {
-                    return Some((at, number.into_owned()));
-                }
-                at += length;
-            }
-            _ => at += 1,
-        }
-    }
-    None
 }

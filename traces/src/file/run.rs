@@ -1,14 +1,15 @@
 //! The run file: JSON Lines like the trace file, with events for steps, and an
 //! end that counts them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Place, TraceError};
-use super::reader::{Lines, Tag, known_schema};
+use super::error::TraceError;
+use super::input::Input;
+use super::lines::Lines;
+use super::reader::{Tag, known_schema};
 use super::writer::{FileWriter, Writer};
 use crate::region::StoreId;
 use crate::run::{Event, RUN_SCHEMA, Run, RunHeader, Sent};
@@ -20,16 +21,13 @@ struct End {
 }
 
 impl Run {
-    /// Reads a run file.
+    /// Reads a run file; `-` is standard input.
     ///
     /// # Errors
     /// Where the file cannot be read or is no run; with its line and column.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
-        let file = path.display().to_string();
-        match File::open(path) {
-            Ok(input) => Self::from(BufReader::new(input), &file),
-            Err(source) => Err(TraceError::Unreadable { at: Place { file, line: 1, column: 1 }, source }),
-        }
+        let (input, name) = Input::open(path)?;
+        Self::from(input, &name)
     }
 
     /// Reads a run from memory; `name` is what errors call it.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::reader::too_large;
+use super::lines::too_large;
 use super::{Header, Place, Step, TraceError, Verdict};
 
 /// A trace that is being written to anything.

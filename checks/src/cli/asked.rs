@@ -1,0 +1,159 @@
+//! What is asked about: a scope by its name, or a scenario's own scope, behind its steps.
+//!
+//! The steps of a file cost no budget, as the prelude of a scope costs none: what the
+//! scope allows is spent from the end of the steps on.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::{Family, Plan, Size};
+use rollcall_model::{GuardSet, ModelSubject, Rollcall, scopes};
+use rollcall_traces::{Action, Divergence, Subject, Trace};
+
+use super::replay::filled_in;
+use super::{lookup, named};
+use crate::walk::walk;
+
+/// A scope to look at.
+pub(super) struct Asked {
+    /// Where it begins: behind the steps, if it is a file's.
+    pub(super) plan: Plan,
+    /// The guards that are dropped.
+    pub(super) guards: GuardSet,
+    /// Why a state may end short of its goals, by name: what the file names. Of a scope
+    /// by name the plan says it.
+    pub(super) may_end: Option<Vec<String>>,
+    /// The file's steps, as the model takes them.
+    pub(super) steps: Option<Steps>,
+}
+
+/// A file, taken on the model.
+pub(super) struct Steps {
+    /// The file.
+    pub(super) file: PathBuf,
+    /// Every step with its outcome and view, and what is violated.
+    pub(super) taken: Trace,
+}
+
+/// Whether a word names a file and no scope.
+pub(super) fn is_file(word: &str) -> bool {
+    let path = Path::new(word);
+    let looks_like_one = word == "-" || word.contains(['/', '\\']) || word.ends_with(".jsonl");
+    scopes::named(word).is_none() && (looks_like_one || path.is_file())
+}
+
+impl Asked {
+    /// The scope of that name, or of that file; a file may part from the model.
+    pub(super) fn of(word: &str, without: Option<&str>) -> Result<Result<Self, Box<Divergence>>> {
+        if is_file(word) {
+            return Self::of_file(Path::new(word), without);
+        }
+        let guards = without.map(lookup::guard).transpose()?.map_or(GuardSet::ALL, GuardSet::without);
+        Ok(Ok(Self { plan: lookup::plan(word)?, guards, may_end: None, steps: None }))
+    }
+
+    /// The scope of a file, behind its steps.
+    pub(super) fn of_file(path: &Path, without: Option<&str>) -> Result<Result<Self, Box<Divergence>>> {
+        let (scenario, mut named) = named::read(path)?;
+        if let Some(guard) = without {
+            named.guards = named.guards.and_without(lookup::guard(guard)?);
+        }
+        if named.properties.is_empty() {
+            named.properties = Property::ALL.to_vec();
+        }
+        let taken = match filled_in(path, &scenario, &named)? {
+            Ok((_, taken)) => taken,
+            Err(divergence) => return Ok(Err(divergence)),
+        };
+        let mut scope = taken.header.scope.clone();
+        let done =
+            taken.steps.iter().filter(|step| step.outcome.as_ref().is_some_and(|outcome| outcome.is_done()));
+        scope.prelude.extend(done.map(|step| step.action.clone()));
+        let plan = Plan {
+            family: family_of(&scope),
+            size: Size::Smoke,
+            scope,
+            properties: named.properties,
+            reachable: named.must_reach,
+            fires: Vec::new(),
+            excuses: Vec::new(),
+        };
+        begins_at_its_end(path, &plan, named.guards, &taken)?;
+        let may_end = Some(taken.header.may_end.clone());
+        let steps = Some(Steps { file: path.into(), taken });
+        Ok(Ok(Self { plan, guards: named.guards, may_end, steps }))
+    }
+
+    /// What it is called in reports.
+    pub(super) fn name(&self) -> String {
+        match &self.steps {
+            Some(steps) => steps.file.display().to_string(),
+            None => self.plan.scope.name.clone(),
+        }
+    }
+
+    /// A trace that begins where the scope begins, with the file's steps before it.
+    pub(super) fn with_steps(&self, trace: Trace) -> Result<Trace> {
+        let Some(Steps { file, taken }) = &self.steps else { return Ok(trace) };
+        let whole = Rollcall::new(&taken.header.scope, self.guards, &self.plan.properties, &[]);
+        let whole = whole.with_context(|| file.display().to_string())?;
+        let mut longer = walk(&whole, self.way(trace.actions().cloned()));
+        let before = taken.steps.len();
+        for (step, old) in longer.steps.iter_mut().zip(&taken.steps) {
+            step.note.clone_from(&old.note);
+        }
+        for (step, old) in longer.steps[before..].iter_mut().zip(&trace.steps) {
+            step.note.clone_from(&old.note);
+        }
+        longer.verdict = trace.verdict.map(|verdict| rollcall_traces::Verdict {
+            at: verdict.at.map(|at| at + before as u64),
+            ..verdict
+        });
+        let header = &taken.header;
+        longer.header.title.clone_from(&header.title);
+        longer.header.source.clone_from(&header.source);
+        longer.header.assumptions.clone_from(&header.assumptions);
+        Ok(longer)
+    }
+
+    /// Actions behind the file's steps.
+    pub(super) fn way(&self, actions: impl IntoIterator<Item = Action>) -> Vec<Action> {
+        let before = self.steps.iter().flat_map(|steps| steps.taken.actions().cloned());
+        before.chain(actions).collect()
+    }
+
+    /// What of its own steps is violated first, and behind which.
+    pub(super) fn violated_on_the_way(&self) -> Option<(&str, u64)> {
+        let verdict = self.steps.as_ref()?.taken.verdict.as_ref()?;
+        Some((verdict.property.as_deref()?, verdict.at?))
+    }
+}
+
+/// By what is in it.
+fn family_of(scope: &rollcall_traces::Scope) -> Family {
+    if scope.max_replicas > 0 {
+        Family::Decommission
+    } else if scope.next_id > 0 || scope.regions.len() > 1 || !scope.splits.is_empty() {
+        Family::Split
+    } else {
+        Family::ConfChange
+    }
+}
+
+/// What is refused changes nothing, so the steps that were done lead to the end of all.
+fn begins_at_its_end(path: &Path, plan: &Plan, guards: GuardSet, taken: &Trace) -> Result<()> {
+    let model = plan.model(guards).with_context(|| path.display().to_string())?;
+    let mut subject = ModelSubject::new(guards, &[]);
+    subject.reset(&taken.header.scope).with_context(|| path.display().to_string())?;
+    for action in taken.actions() {
+        subject.apply(action);
+    }
+    if model.seen(&model.first()).view() != subject.view() {
+        bail!(
+            "{}: a step of it is refused and changes something all the same, so nothing can begin at its end",
+            path.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! `heal`, and `replay --heal`: what comes of the last state of a file once faults stop,
+//! on the model and on the implementation.
+
+use std::path::Path;
+
+use rollcall_model::heal::{self, Excuse, Missed};
+use rollcall_model::{GuardSet, ModelSubject};
+use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
+
+/// The most refused steps that are told of a goal.
+const SHOWN: usize = 6;
+
+/// How the model heals from the end of a file.
+pub(super) struct Healing {
+    /// The steps that it takes.
+    steps: Vec<Action>,
+    /// It goes on without end.
+    endless: bool,
+    /// What is missed where it ends.
+    missed: Vec<Missed>,
+    /// Why something is not owed.
+    excuses: Vec<String>,
+    /// What would be done next, and why it is refused.
+    refused: Vec<(Action, Reason)>,
+}
+
+impl Healing {
+    /// Heals from the end of the trace by these rules.
+    ///
+    /// # Errors
+    /// Where the trace cannot be begun.
+    pub(super) fn of(trace: &Trace, guards: GuardSet) -> anyhow::Result<Self> {
+        let mut subject = ModelSubject::new(guards, &[]);
+        subject.reset(&trace.header.scope)?;
+        for action in trace.actions() {
+            subject.apply(action);
+        }
+        let (model, state) = subject.current().expect("it was reset");
+        let (mut at, mut steps) = (model.at_rest(state), Vec::new());
+        let endless = loop {
+            let Some(action) = heal::next(model, &at) else { break false };
+            if steps.len() as u64 == heal::LONGEST {
+                break true;
+            }
+            at = model.step(&at, &action).0;
+            steps.push(action);
+        };
+        let because = |excuse: Excuse| format!("{excuse} ({})", excuse.because(model, &at));
+        let excuses = heal::excuses(model, &at).into_iter().map(because).collect();
+        let (missed, refused) = (heal::missed(model, &at), heal::refused(model, &at));
+        Ok(Self { steps, endless, missed, excuses, refused })
+    }
+
+    /// Whether everything that is owed comes.
+    pub(super) fn is_good(&self) -> bool {
+        !self.endless && self.missed.is_empty()
+    }
+
+    /// What is missed, in words.
+    pub(super) fn missed(&self) -> Vec<String> {
+        self.missed.iter().map(ToString::to_string).collect()
+    }
+
+    /// The steps, one a line.
+    pub(super) fn schedule(&self) -> String {
+        let line = |(at, action): (usize, &Action)| format!("  {at:>4} {action}\n");
+        (1..).zip(&self.steps).map(line).collect()
+    }
+
+    /// How it ends, on both sides.
+    pub(super) fn words(&self, file: &Path, implementation: &Side) -> String {
+        let (file, steps) = (file.display(), self.steps.len());
+        let mut text = match (self.endless, self.missed.is_empty(), self.excuses.is_empty()) {
+            (true, _, _) => {
+                format!("{file}: once faults stop it does not come to rest within {} steps\n", heal::LONGEST)
+            }
+            (_, false, _) => {
+                format!("{file}: once faults stop it does not heal: it ends after {steps} steps\n")
+            }
+            (_, _, true) => {
+                format!("{file}: once faults stop it heals in {steps} steps: every goal is met\n")
+            }
+            (_, _, false) => {
+                format!(
+                    "{file}: once faults stop all that is owed comes in {steps} steps, and no more is owed\n"
+                )
+            }
+        };
+        for missed in &self.missed {
+            text += &format!("  missed: {missed}\n");
+            text += &self.refusals(missed);
+        }
+        for excuse in &self.excuses {
+            text += &format!("  not owed: {excuse}\n");
+        }
+        text + &implementation.words(self)
+    }
+
+    /// What would be next in the region of the goal, and is refused.
+    fn refusals(&self, missed: &Missed) -> String {
+        let about = |(action, reason): &&(Action, Reason)| {
+            !is_nothing(*reason)
+                && (missed.region == 0 || region_of(action).is_none_or(|of| of == missed.region))
+        };
+        let told: Vec<_> = self.refused.iter().filter(about).collect();
+        let mut text: String = told
+            .iter()
+            .take(SHOWN)
+            .map(|(action, reason)| format!("    refused: {action}: {reason}\n"))
+            .collect();
+        match told.len() {
+            0 => text += "    nothing that could help is refused: nobody takes the step that is missing\n",
+            more if more > SHOWN => text += &format!("    and {} steps more\n", more - SHOWN),
+            _ => {}
+        }
+        text
+    }
+}
+
+/// The region that an action is about, if it is about one.
+fn region_of(action: &Action) -> Option<RegionId> {
+    let json = serde_json::to_value(action).ok()?;
+    json.as_object()?.values().next()?.get("region")?.as_u64()
+}
+
+/// What is refused since there is nothing to do.
+fn is_nothing(reason: Reason) -> bool {
+    use Reason::{NoEffect, NoSnapshot, NothingHeld, NothingToApply, NothingToDo};
+    matches!(reason, NoEffect | NoSnapshot | NothingHeld | NothingToApply | NothingToDo)
+}
+
+/// What came of it on the implementation.
+pub(super) enum Side {
+    /// It healed, or did not.
+    Healed(Healed),
+    /// It was not asked, and why.
+    NotAsked(String),
+}
+
+impl Side {
+    /// Whether all that is owed comes there, too.
+    pub(super) fn is_good(&self) -> bool {
+        match self {
+            Side::Healed(healed) => healed.missed.is_empty(),
+            Side::NotAsked(_) => true,
+        }
+    }
+
+    fn words(&self, model: &Healing) -> String {
+        match self {
+            Side::NotAsked(why) => format!("  the implementation was not asked: {why}\n"),
+            Side::Healed(healed) if healed.missed.is_empty() == model.is_good() => {
+                let shows = if healed.missed.is_empty() { "shows" } else { "misses" };
+                format!(
+                    "  the implementation takes the same {} steps and {shows} the same\n",
+                    model.steps.len()
+                )
+            }
+            Side::Healed(healed) => {
+                let missed =
+                    healed.missed.iter().map(|missed| format!("  on the implementation: {missed}\n"));
+                let none = || "  on the implementation every goal that is owed is met\n".into();
+                if healed.missed.is_empty() { none() } else { missed.collect() }
+            }
+        }
+    }
+}
