@@ -142,6 +142,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::MergeStopsWrites, Property::NoLostWrite, "merge_and_leader_change"),
     recovery(Guard::MergeGapBounded, Goal::MembersCaughtUp, "merge_behind_a_compaction_smoke"),
     recovery(Guard::MergeWaitsForSnapshot, Goal::MembersCaughtUp, "merge_behind_a_snapshot_smoke"),
+    delay(Guard::MergeWaitsForCommits, "merge_behind_a_compaction_smoke"),
     safety(Guard::RollbackNeedsCause, Property::RangeCover, "merge_and_leader_change_smoke"),
     safety(Guard::MergeVersionAboveBoth, Property::EpochComparable, "merge_and_leader_change_smoke"),
     safety(Guard::BuriedByCount, Property::TombstoneStoreEmpty, "driver_restarted_smoke"),

@@ -234,6 +234,8 @@ guards! {
     MergeGapBounded "merge_gap_bounded" Store,
     /// A merge begins though a replica is behind a snapshot that another took; who took it leads, and cannot hand on what is missed (TiKV `last_sent_snapshot_idx`).
     MergeWaitsForSnapshot "merge_waits_for_snapshot" Store,
+    /// A merge begins though a replica has a split, a change or a compaction of its source and is not known to have it committed; it meets them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
+    MergeWaitsForCommits "merge_waits_for_commits" Store,
     /// A merge is taken back that another store has committed; both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause "rollback_needs_cause" Store,
     /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).

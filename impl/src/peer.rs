@@ -335,10 +335,25 @@ impl Peer {
         self.sent_snapshot = self.sent_snapshot.max(index);
     }
 
+    /// What was heard in an earlier term of others' commit indexes is forgotten. It would
+    /// be true still, and raft-rs keeps it (`Progress::reset`); that a merge waits for
+    /// less is not worth that every follower differs by it.
+    fn forget_known_commits(&mut self) {
+        let own = self.id;
+        for (id, progress) in self.node.raft.mut_prs().iter_mut() {
+            if *id != own {
+                progress.committed_index = 0;
+            }
+        }
+    }
+
     /// Writes what of hard and apply state has changed.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
         if !self.is_leader() || self.least_matched() >= self.sent_snapshot {
             self.sent_snapshot = 0;
+        }
+        if self.storage().hard.term != self.written.0.term {
+            self.forget_known_commits();
         }
         let storage = self.node.store();
         let mut now = (storage.hard, storage.apply_state());

@@ -161,6 +161,13 @@ impl<'a> PeerStatus<'a> {
         self.0.node.raft.prs().iter().map(|(id, progress)| (*id, progress.matched))
     }
 
+    /// The commit index that each other member is known to have, as (member, index).
+    pub fn committed(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a> {
+        let (own, progress) = (self.0.id, self.0.node.raft.prs());
+        let others = progress.iter().filter(move |(id, _)| **id != own);
+        others.map(|(id, progress)| (*id, progress.committed_index))
+    }
+
     /// Up to here a leader may have a conf change under way.
     pub fn pending_conf_index(&self) -> u64 {
         self.0.node.raft.pending_conf_index

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use rollcall_traces::{
-    Held, Member, MemberRole, Peer, PeerState, PlacementDriver, Reason, RegionId, Snapshot, StoreId,
+    Held, Member, MemberRole, Message, Peer, PeerState, PlacementDriver, Reason, RegionId, Snapshot, StoreId,
     StoreStatus,
 };
 
@@ -72,6 +72,9 @@ impl<'m> Draft<'m> {
         if self.parts.unsynced_commits {
             self.note_synced_commits();
         }
+        if !self.parts.tells_commits {
+            self.leave_out_commits();
+        }
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
             self.finish_stores(&mut after);
         }
@@ -94,6 +97,20 @@ impl<'m> Draft<'m> {
         for (at, region, peer) in &mut self.peers {
             if let Some(peer) = peer {
                 peer.synced_commit = raft::synced_commit(parts.peer(before, *at, *region), peer, guards);
+            }
+        }
+    }
+
+    /// Nobody can ask for the commit indexes that leaders know of others.
+    fn leave_out_commits(&mut self) {
+        for (_, _, peer) in &mut self.peers {
+            if let Some(leading) = peer.as_mut().and_then(|peer| peer.leading.as_mut()) {
+                leading.committed.clear();
+            }
+        }
+        for message in self.held.iter_mut().flatten() {
+            if let Message::AppendAnswer { commit, .. } = &mut message.message {
+                *commit = 0;
             }
         }
     }

@@ -130,6 +130,8 @@ guards! {
     MergeGapBounded = "merge_gap_bounded",
     /// A merge begins only once every replica has reached the last snapshot that was sent; else who took it leads and cannot hand on what another misses (TiKV `last_sent_snapshot_idx`).
     MergeWaitsForSnapshot = "merge_waits_for_snapshot",
+    /// A merge begins only once every replica is known to have committed each split, change and compaction of its source; without it one may meet them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
+    MergeWaitsForCommits = "merge_waits_for_commits",
     /// A merge is taken back only once its target went on without it; else both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause = "rollback_needs_cause",
     /// A merged region's version is above both; else the driver takes its reports for old ones (TiKV `exec_commit_merge`).

@@ -63,8 +63,10 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
                 "its sender does not hand over to it",
             )
         }
-        Message::AppendAnswer { index } => {
-            demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")
+        // Of a snapshot that was applied. It does not say what is committed.
+        Message::AppendAnswer { index, commit } => {
+            demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")?;
+            demand(*commit == 0, "its sender says nothing of commits")
         }
         // Of a transfer the question belongs to the proposal, and is nobody's whim.
         Message::VoteAnswer { .. }

@@ -118,6 +118,8 @@ pub(crate) struct Parts {
     pub(crate) tight: Vec<StoreId>,
     /// Whether a crash takes back commit indexes that need not be synced.
     pub(crate) unsynced_commits: bool,
+    /// Whether leaders tell which commit indexes they know of others.
+    pub(crate) tells_commits: bool,
     /// How many operators the patrol may have under way.
     pub(crate) schedule_limit: usize,
     /// How many more may wait for their turn.
@@ -166,6 +168,7 @@ impl Parts {
             full: scope.full.clone(),
             tight: scope.tight.clone(),
             unsynced_commits: scope.unsynced_commits,
+            tells_commits: scope.tells_commits(),
             schedule_limit: match scope.schedule_limit {
                 0 => usize::MAX,
                 limit => usize::try_from(limit).unwrap_or(usize::MAX),

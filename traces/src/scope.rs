@@ -281,6 +281,12 @@ impl Scope {
         self.validate_splits().and_then(|()| self.validate_driver()).map_err(|what| malformed(&what))
     }
 
+    /// Whether a view shows which commit indexes a leader knows of others. Only who begins
+    /// a merge asks, and where nobody can the states need not differ by it.
+    pub fn tells_commits(&self) -> bool {
+        !self.merges.is_empty() || self.budgets.is_none()
+    }
+
     /// What the placement driver is given to do with.
     fn validate_driver(&self) -> Result<(), String> {
         let Scope { stores, max_replicas, full, tight, .. } = self;

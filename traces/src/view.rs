@@ -370,6 +370,11 @@ pub struct Campaign {
 pub struct Leading {
     /// The last index known to be on each member, itself among them.
     pub matched: BTreeMap<PeerId, u64>,
+    /// The commit index that each other member is known to have (raft-rs
+    /// `Progress::committed_index`), where anybody asks for it
+    /// ([`crate::Scope::tells_commits`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub committed: BTreeMap<PeerId, u64>,
     /// Up to here a conf change may be under way.
     pub pending_conf_index: u64,
     /// The index of the last snapshot that it sent; 0 for none, or once every
@@ -523,6 +528,11 @@ pub enum Message {
         /// The index; 0 where nothing is acknowledged (a rejection, the answer
         /// to a heartbeat).
         index: u64,
+        /// The follower's commit index, where anybody asks for it
+        /// ([`crate::Scope::tells_commits`]); 0 where it is not said (the answer to a
+        /// snapshot).
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        commit: u64,
     },
     /// A leader says that it leads.
     Heartbeat {

@@ -331,8 +331,8 @@ impl fmt::Display for Message {
             Message::Append { previous, entries, commit } => {
                 write!(f, "append of {} entries behind {}, commit {commit}", entries.len(), previous.index)
             }
-            Message::AppendAnswer { index: 0 } => f.write_str("answer that acknowledges nothing"),
-            Message::AppendAnswer { index } => write!(f, "append answer {index}"),
+            Message::AppendAnswer { index: 0, .. } => f.write_str("answer that acknowledges nothing"),
+            Message::AppendAnswer { index, .. } => write!(f, "append answer {index}"),
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
             Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),

@@ -45,6 +45,7 @@ impl<G: Guards> World<G> {
                 (Some(status), _) => {
                     same_optional(store.told_merged_into(region), peer.merged_into.as_ref())
                         && self.synced_commit(store, region) == peer.synced_commit
+                        && self.same_commits(status, peer.leading.as_ref())
                         && same_peer(status, peer, self.timeout_now(region, node.id).is_some())
                 }
                 (None, Some(tombstone)) => same_tombstone(tombstone, peer),
@@ -58,6 +59,15 @@ impl<G: Guards> World<G> {
             && same_ranges(store.ranges(), expected.ranges(node.id))
             && same_ranges(store.pending_ranges(), expected.pending_ranges(node.id))
             && same_parked(store.parked(), expected.parked(node.id))
+    }
+
+    fn same_commits(&self, status: PeerStatus<'_>, theirs: Option<&tr::Leading>) -> bool {
+        let Some(leading) = theirs else { return true };
+        if !self.tells_commits() {
+            return leading.committed.is_empty();
+        }
+        status.committed().count() == leading.committed.len()
+            && status.committed().all(|(id, index)| leading.committed.get(&id) == Some(&index))
     }
 }
 

@@ -351,6 +351,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
         }),
         leading: (role == tr::Role::Leader).then(|| tr::Leading {
             matched: status.matched().collect(),
+            committed: status.committed().collect(),
             pending_conf_index: status.pending_conf_index(),
             sent_snapshot: status.sent_snapshot(),
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
@@ -401,6 +402,7 @@ pub(crate) fn held(message: &imp::Message) -> tr::Held {
 fn said(raft: &eraftpb::Message) -> tr::Message {
     let commit = tr::LogPosition { index: raft.commit, term: raft.commit_term };
     let before = tr::LogPosition { index: raft.index, term: raft.log_term };
+    let answer = |index| tr::Message::AppendAnswer { index, commit: raft.commit };
     match raft.get_msg_type() {
         MessageType::MsgRequestVote => tr::Message::VoteRequest { last: before, commit },
         MessageType::MsgRequestVoteResponse => tr::Message::VoteAnswer { granted: !raft.reject, commit },
@@ -409,10 +411,10 @@ fn said(raft: &eraftpb::Message) -> tr::Message {
             entries: raft.entries.iter().map(|raft| entry(raft, &imp::Payload::of(raft))).collect(),
             commit: raft.commit,
         },
-        MessageType::MsgAppendResponse if raft.reject => tr::Message::AppendAnswer { index: 0 },
-        MessageType::MsgAppendResponse => tr::Message::AppendAnswer { index: raft.index },
+        MessageType::MsgAppendResponse if raft.reject => answer(0),
+        MessageType::MsgAppendResponse => answer(raft.index),
         MessageType::MsgHeartbeat => tr::Message::Heartbeat { commit: raft.commit },
-        MessageType::MsgHeartbeatResponse => tr::Message::AppendAnswer { index: 0 },
+        MessageType::MsgHeartbeatResponse => answer(0),
         MessageType::MsgSnapshot => {
             let metadata = raft.get_snapshot().get_metadata();
             let body = imp::SnapshotBody::decode(raft.get_snapshot()).expect("was encoded by a store");

@@ -87,8 +87,9 @@ pub struct World<G: Guards = Sound> {
     /// The very messages of `held`.
     messages: Noticed<Vec<Waiting>>,
     driver: Noticed<Driver<G>>,
-    /// What the touched peers looked like before the action.
-    before: Vec<(usize, RegionId, Mark)>,
+    /// What the touched peers looked like before the action, and which commit indexes
+    /// they knew of others.
+    before: Vec<(usize, RegionId, Mark, u64)>,
     /// Something beside peers has changed.
     changed: bool,
 }
@@ -131,7 +132,11 @@ impl<G: Guards> World<G> {
             Some(status) => {
                 let told = stored.told_merged_into(region);
                 let peer = convert::peer(status, self.timeout_now(region, store).is_some(), told);
-                Some(Peer { synced_commit: self.synced_commit(stored, region), ..peer })
+                let mut peer = Peer { synced_commit: self.synced_commit(stored, region), ..peer };
+                if let Some(leading) = peer.leading.as_mut().filter(|_| !self.tells_commits()) {
+                    leading.committed.clear();
+                }
+                Some(peer)
             }
             None => stored.tombstone(region).map(convert::tombstone),
         }
@@ -140,6 +145,19 @@ impl<G: Guards> World<G> {
     /// What a crash would leave of the commit index, where it may take any of it.
     fn synced_commit(&self, store: &Store<G>, region: RegionId) -> Option<u64> {
         if self.config.unsynced_commits { store.synced_commit(region) } else { None }
+    }
+
+    /// Whether a view shows which commit indexes a leader knows of others.
+    fn tells_commits(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.tells_commits())
+    }
+
+    /// The commit indexes that the peer of `region` knows of others, in one number: while
+    /// its mark is the same each of them only rises.
+    fn known_commits(&self, node: usize, region: RegionId) -> u64 {
+        let leader = self.status(node, region).filter(|status| status.role() == StateRole::Leader);
+        let told = leader.filter(|_| self.tells_commits());
+        told.map_or(0, |status| status.committed().map(|(_, index)| index).sum())
     }
 
     /// Everything that is under way is lost.
@@ -174,10 +192,12 @@ impl<G: Guards> World<G> {
 
     /// The store in that place, whose peer of `region` may change now.
     fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G> {
+        let is_first = !self.before.iter().any(|(at, of, ..)| (*at, *of) == (node, region));
+        let known = if is_first { self.known_commits(node, region) } else { 0 };
         let store = self.nodes[node].store.as_mut().expect("only stores that are there are touched");
         let store = Rc::make_mut(store);
-        if !self.before.iter().any(|(at, of, _)| (*at, *of) == (node, region)) {
-            self.before.push((node, region, store.mark(region)));
+        if is_first {
+            self.before.push((node, region, store.mark(region), known));
         }
         store
     }
@@ -185,8 +205,9 @@ impl<G: Guards> World<G> {
     /// Whether anything that a view shows has changed since the action began.
     fn has_changed(&self) -> bool {
         self.changed
-            || self.before.iter().any(|(node, region, mark)| {
+            || self.before.iter().any(|(node, region, mark, known)| {
                 self.nodes[*node].store.as_ref().is_none_or(|store| store.mark(*region) != *mark)
+                    || self.known_commits(*node, *region) != *known
             })
     }
 
@@ -293,7 +314,13 @@ impl<G: Guards> World<G> {
     }
 
     fn hold(&mut self, message: Message) {
-        self.held.push(convert::held(&message));
+        let mut shown = convert::held(&message);
+        if let rollcall_traces::Message::AppendAnswer { commit, .. } = &mut shown.message
+            && !self.tells_commits()
+        {
+            *commit = 0;
+        }
+        self.held.push(shown);
         self.messages.push(Waiting::Message(message));
         self.changed = true;
     }

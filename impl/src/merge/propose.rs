@@ -135,24 +135,28 @@ impl Peer {
 
     /// The first index that some replica is not known to have. What follows it
     /// is carried by the target's log, so there may not be much of it, nothing of
-    /// it may be gone, and none of it may change what the merge relies on.
+    /// it may be gone, and none of it may change what the merge relies on. Nor may
+    /// anything that some replica has and is not known to have committed.
     pub(crate) fn first_index_missed(&self, guards: impl Guards) -> Result<u64, Refusal> {
         let (storage, matched) = (self.storage(), self.least_matched());
         if !guards.holds(Guard::MergeGapBounded) {
             return Ok(matched + 1);
         }
         let last = storage.log.last_index();
-        if matched == 0
-            || matched < storage.log.truncated().index
-            || last.saturating_sub(matched) > self.config.merge_max_log_gap
-        {
+        let committed =
+            if guards.holds(Guard::MergeWaitsForCommits) { self.least_committed() } else { matched };
+        let is_too_far = |index: u64, gap| {
+            index == 0 || index < storage.log.truncated().index || last.saturating_sub(index) > gap
+        };
+        let gap = self.config.merge_max_log_gap;
+        if is_too_far(matched, gap) || is_too_far(committed, 2 * gap) {
             return Err(Refusal::LogGapTooLarge);
         }
         if matched < self.last_snapshot() && guards.holds(Guard::MergeWaitsForSnapshot) {
             return Err(Refusal::LogGapTooLarge);
         }
         let is_admin = |index| storage.log.payload(index).is_some_and(Payload::is_admin);
-        if (matched + 1..=last).any(is_admin) {
+        if (matched.min(committed) + 1..=last).any(is_admin) {
             return Err(Refusal::AdminInLogGap);
         }
         Ok(matched + 1)
@@ -172,6 +176,12 @@ impl Peer {
     /// How far every log is known to match a leader's.
     pub(crate) fn least_matched(&self) -> u64 {
         self.node.raft.prs().iter().map(|(_, progress)| progress.matched).min().unwrap_or(0)
+    }
+
+    /// How far every replica is known to know the log to be committed (raft-rs
+    /// `Progress::committed_index`, the leader's own among them).
+    fn least_committed(&self) -> u64 {
+        self.node.raft.prs().iter().map(|(_, progress)| progress.committed_index).min().unwrap_or(0)
     }
 
     /// The entries up to the `PrepareMerge` that a replica may miss. A leader

@@ -114,8 +114,12 @@ fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
     let Some(leading) = &mut peer.leading else { return };
     let members: Vec<PeerId> = peer.region.peers.iter().map(|member| member.id).collect();
     leading.matched.retain(|id, _| members.contains(id));
+    leading.committed.retain(|id, _| members.contains(id));
     for id in members {
         leading.matched.entry(id).or_insert(0);
+        if id != peer.id {
+            leading.committed.entry(id).or_insert(0);
+        }
     }
     raft::forget_sent_snapshot(leading);
     // By force a learner may lead (TiKV `on_ready_change_peer`, `demote_self`).

@@ -187,7 +187,6 @@ fn check_membership(draft: &Draft, held: &Held) -> Result<(), Reason> {
 
 fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Option<Message>, Reason> {
     let guards = draft.guards();
-    let acknowledged = |index| Message::AppendAnswer { index };
     match message {
         Message::VoteRequest { last, commit } => {
             let (granted, commit) = election::decide(draft, envelope, last, commit)?;
@@ -200,26 +199,28 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
             }
             election::answered(peer, envelope.from.id, granted, commit, guards);
         }
-        Message::AppendAnswer { index } => {
+        Message::AppendAnswer { index, commit } => {
             let peer = draft.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
             }
+            raft::heard_commit(peer, envelope.from.id, commit);
             replicate::matched(peer, envelope.from.id, index, guards);
         }
         Message::Append { previous, entries, commit } => {
             let index = replicate::append(draft, envelope, previous, &entries, commit);
-            return Ok(Some(acknowledged(index.unwrap_or(0))));
+            return Ok(Some(replicate::append_answer(draft, envelope, index.unwrap_or(0))));
         }
         Message::Heartbeat { commit } => {
             replicate::heartbeat(draft, envelope, commit);
-            return Ok(Some(acknowledged(0)));
+            return Ok(Some(replicate::append_answer(draft, envelope, 0)));
         }
         Message::Snapshot(snapshot) => {
             replicate::take_snapshot(draft, envelope, snapshot)?;
             let peer = draft.live(envelope.to.store, envelope.region)?;
             // One that is kept is acknowledged when it is applied.
-            return Ok(peer.snapshot.is_none().then(|| acknowledged(peer.commit)));
+            let answer = Message::AppendAnswer { index: peer.commit, commit: 0 };
+            return Ok(peer.snapshot.is_none().then_some(answer));
         }
         Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
         Message::TransferQuestion => {

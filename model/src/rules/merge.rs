@@ -140,19 +140,23 @@ fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), R
 
 /// The first index that some replica is not known to have. What follows it is
 /// carried by the target's log, so there may not be much of it, nothing of it
-/// gone, and no admin entry in it.
+/// gone, and no admin entry in it, nor in what some replica has and is not known
+/// to know to be committed.
 pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, Reason> {
     let (matched, last) = (least_matched(peer), peer.log.last_index());
     if !guards.holds(Guard::MergeGapBounded) {
         return Ok(matched + 1);
     }
-    if matched == 0 || matched < peer.log.truncated.index || last.saturating_sub(matched) > LOG_GAP {
+    let known = if guards.holds(Guard::MergeWaitsForCommits) { least_committed(peer) } else { matched };
+    let is_too_far =
+        |index: u64, gap| index == 0 || index < peer.log.truncated.index || last.saturating_sub(index) > gap;
+    if is_too_far(matched, LOG_GAP) || is_too_far(known, 2 * LOG_GAP) {
         return Err(Reason::LogGapTooLarge);
     }
     if matched < last_snapshot(peer) && guards.holds(Guard::MergeWaitsForSnapshot) {
         return Err(Reason::LogGapTooLarge);
     }
-    if peer.log.iter().any(|(index, entry)| index > matched && entry.is_admin()) {
+    if peer.log.iter().any(|(index, entry)| index > matched.min(known) && entry.is_admin()) {
         return Err(Reason::AdminInLogGap);
     }
     Ok(matched + 1)
@@ -161,6 +165,12 @@ pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, R
 /// How far every log is known to match a leader's; 0 of who does not lead.
 fn least_matched(peer: &Peer) -> u64 {
     peer.leading.as_ref().and_then(|leading| leading.matched.values().copied().min()).unwrap_or(0)
+}
+
+/// How far every replica is known to know the log to be committed, the leader among them.
+fn least_committed(peer: &Peer) -> u64 {
+    let others = peer.leading.iter().flat_map(|leading| leading.committed.values());
+    others.fold(peer.commit, |least, known| least.min(*known))
 }
 
 /// Up to where some replica may have been brought by a snapshot, and has nothing

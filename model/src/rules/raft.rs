@@ -170,9 +170,25 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     peer.log.entries.push(Entry { term: peer.term, command: None, epoch: Epoch::default() });
     let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
     matched.insert(peer.id, last + 1);
+    let committed = others_at_0(peer);
     let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) { last } else { 0 };
-    peer.leading = Some(Leading { matched, pending_conf_index, sent_snapshot: 0, transfer: None });
+    peer.leading = Some(Leading { matched, committed, pending_conf_index, sent_snapshot: 0, transfer: None });
     leader_commit(peer, guards);
+}
+
+/// Nothing is known yet to be committed by any other member.
+fn others_at_0(peer: &Peer) -> BTreeMap<PeerId, u64> {
+    let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
+    others.map(|member| (member.id, 0)).collect()
+}
+
+/// What a member answers tells how far it knows the log to be committed (raft-rs
+/// `update_committed`).
+pub(crate) fn heard_commit(peer: &mut Peer, member: PeerId, commit: u64) {
+    let known = peer.leading.as_mut().and_then(|leading| leading.committed.get_mut(&member));
+    if let Some(known) = known {
+        *known = commit.max(*known);
+    }
 }
 
 /// What everybody who is left has, if the leader wrote the last of it itself (TiKV

@@ -109,11 +109,13 @@ pub(crate) fn heartbeat_round(
     heartbeat(draft, &envelope, commit);
     match answer {
         Answer::Given => {
-            let guards = draft.guards();
-            read::acknowledged(draft.peer_mut(leader, region), to.id, guards);
+            let (guards, commit) = (draft.guards(), commit_of_receiver(draft, &envelope));
+            let leading = draft.peer_mut(leader, region);
+            raft::heard_commit(leading, to.id, commit);
+            read::acknowledged(leading, to.id, guards);
         }
         Answer::Held => {
-            let held = election::answer_of(draft, &envelope, Message::AppendAnswer { index: 0 });
+            let held = election::answer_of(draft, &envelope, append_answer(draft, &envelope, 0));
             draft.hold(held);
         }
         Answer::Lost => {}
@@ -215,16 +217,28 @@ fn acknowledge(draft: &mut Draft, envelope: &Envelope, index: u64, answer: Answe
     let guards = draft.guards();
     match answer {
         Answer::Given => {
+            let commit = commit_of_receiver(draft, envelope);
             let leading = draft.peer_mut(envelope.from.store, envelope.region);
+            raft::heard_commit(leading, envelope.to.id, commit);
             read::acknowledged(leading, envelope.to.id, guards);
             matched(leading, envelope.to.id, index, guards);
         }
         Answer::Held => {
-            let held = election::answer_of(draft, envelope, Message::AppendAnswer { index });
+            let held = election::answer_of(draft, envelope, append_answer(draft, envelope, index));
             draft.hold(held);
         }
         Answer::Lost => {}
     }
+}
+
+/// The answer of who took an append or a heartbeat.
+pub(crate) fn append_answer(draft: &Draft, envelope: &Envelope, index: u64) -> Message {
+    Message::AppendAnswer { index, commit: commit_of_receiver(draft, envelope) }
+}
+
+/// What the receiver of a message, which it has taken, knows to be committed.
+fn commit_of_receiver(draft: &Draft, envelope: &Envelope) -> u64 {
+    draft.peer(envelope.to.store, envelope.region).map_or(0, |receiver| receiver.commit)
 }
 
 /// raft-rs `handle_append_response`: match, commit, and the hand-over of a transfer.

@@ -241,7 +241,7 @@ fn message() -> impl Strategy<Value = Message> {
             entries,
             commit
         }),
-        number().prop_map(|index| Message::AppendAnswer { index }),
+        (number(), number()).prop_map(|(index, commit)| Message::AppendAnswer { index, commit }),
         Just(Message::TransferQuestion),
         number().prop_map(|applied| Message::TransferAnswer { applied }),
         snapshot().prop_map(Message::Snapshot),
@@ -280,9 +280,11 @@ fn held() -> impl Strategy<Value = Held> {
 
 fn leading() -> impl Strategy<Value = Leading> {
     let transfer = (number(), any::<bool>()).prop_map(|(to, timeout_now)| Transfer { to, timeout_now });
-    (btree_map(number(), number(), 0..3), number(), number(), option::of(transfer)).prop_map(
-        |(matched, pending_conf_index, sent_snapshot, transfer)| Leading {
+    let indexes = || btree_map(number(), number(), 0..3);
+    (indexes(), indexes(), number(), number(), option::of(transfer)).prop_map(
+        |(matched, committed, pending_conf_index, sent_snapshot, transfer)| Leading {
             matched,
+            committed,
             pending_conf_index,
             sent_snapshot,
             transfer,

@@ -28,6 +28,7 @@ fn full() -> Peer {
     peer.leading = Some(Leading {
         matched: [(1, 5), (2, 7)].into(),
         pending_conf_index: 5,
+        committed: [(1, 4)].into(),
         sent_snapshot: 3,
         transfer: Some(Transfer { to: 1, timeout_now: false }),
     });
@@ -90,6 +91,9 @@ const ALTERATIONS: &[Alteration] = &[
     ("leading", |peer| peer.leading = None),
     ("leading/matched/1", |peer| {
         peer.leading.as_mut().unwrap().matched.insert(1, 6);
+    }),
+    ("leading/committed/1", |peer| {
+        peer.leading.as_mut().unwrap().committed.insert(1, 5);
     }),
     ("leading/sent_snapshot", |peer| peer.leading.as_mut().unwrap().sent_snapshot = 4),
     ("leading/pending_conf_index", |peer| peer.leading.as_mut().unwrap().pending_conf_index = 6),

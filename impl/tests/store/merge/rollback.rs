@@ -1,13 +1,14 @@
 //! A merge that is taken back, and when it may not be.
 
-use rollcall_impl::{Derive, PeerState, Sound};
+use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::{Derive, Dropped, Guard, PeerState, Sound, StateRole};
 
 use super::*;
 use crate::cluster::child;
 
 /// The source is merging; its target was split before it could take it in.
-fn overtaken() -> Cluster<Sound> {
-    let mut cluster = two(Sound);
+fn overtaken<G: Guards>(guards: G) -> Cluster<G> {
+    let mut cluster = two(guards);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     let third = Command::Split { children: vec![child("t", 3, &[31, 32, 33])], derive: Derive::Left };
     propose(&mut cluster, 1, RIGHT, third).unwrap();
@@ -18,7 +19,7 @@ fn overtaken() -> Cluster<Sound> {
 
 #[test]
 fn the_region_serves_again_at_a_new_version() {
-    let mut cluster = overtaken();
+    let mut cluster = overtaken(Sound);
     assert_eq!(propose(&mut cluster, 2, LEFT, Command::rollback_merge()), Err(Refusal::NotLeader));
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     settle(&mut cluster);
@@ -37,7 +38,7 @@ fn the_region_serves_again_at_a_new_version() {
 
 #[test]
 fn the_next_merge_is_another_one() {
-    let mut cluster = overtaken();
+    let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     settle(&mut cluster);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
@@ -52,8 +53,36 @@ fn the_next_merge_is_another_one() {
 }
 
 #[test]
+fn a_merge_waits_until_everybody_has_heard_of_the_rollback() {
+    let mut cluster = overtaken(Sound);
+    propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
+    // Store 3 gets the entry and does not hear that it is committed.
+    settle_where(&mut cluster, one_append_to_3(LEFT));
+    assert_eq!(prepare(&mut cluster, LEFT, RIGHT), Err(Refusal::AdminInLogGap));
+    settle(&mut cluster);
+    prepare(&mut cluster, LEFT, RIGHT).unwrap();
+}
+
+#[test]
+fn who_is_elected_knows_of_no_commit_of_others() {
+    let mut cluster = overtaken(Sound);
+    propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
+    settle(&mut cluster);
+    // It has led before, and everybody told it then.
+    let known = |cluster: &Cluster<Sound>| -> Vec<_> { cluster.of(1, LEFT).committed().collect() };
+    assert!(known(&cluster).iter().all(|(_, index)| *index > 0));
+    campaign(&mut cluster, 2, LEFT);
+    settle(&mut cluster);
+    cluster.step(1, Input::Campaign { region: LEFT }).unwrap();
+    deliver_where(&mut cluster, |message| message.raft_type() != Some(MessageType::MsgAppend));
+    assert_eq!(cluster.of(1, LEFT).role(), StateRole::Leader);
+    assert!(known(&cluster).iter().all(|(_, index)| *index == 0));
+}
+
+/// Only without `merge_waits_for_commits` does the next merge begin so early.
+#[test]
 fn a_replica_in_the_first_merge_is_brought_to_the_second() {
-    let mut cluster = overtaken();
+    let mut cluster = overtaken(Dropped(Guard::MergeWaitsForCommits));
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     // Store 3 gets the entry and never hears that it is committed.
     settle_where(&mut cluster, one_append_to_3(LEFT));
