@@ -211,11 +211,14 @@ impl Schedule<'_> {
         self.first_done([Action::UnsafeRecover { stores }])
     }
 
-    /// Who is left of a merged region is told.
+    /// Who is left of a merged region is told. Who was told, and waits for its target
+    /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
     fn tell_of_merge(&self) -> Option<Action> {
-        let region = self.region;
-        let left = self.seen.replicas(region).filter(|(_, peer)| is_live(peer) && peer.merged_into.is_none());
-        left.into_iter().find_map(|(store, peer)| self.ask(store, peer))
+        let left = || self.seen.replicas(self.region).filter(|(_, peer)| is_live(peer));
+        let (mut told, mut waits) = (left(), left());
+        let told = told
+            .find_map(|(store, peer)| peer.merged_into.is_none().then(|| self.ask(store, peer)).flatten());
+        told.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
     }
 
     /// Who was removed and does not know is told.
@@ -233,10 +236,15 @@ impl Schedule<'_> {
             Role::Candidate => self.votes(store, peer),
             Role::Follower => self.first_done([Action::Campaign { region, store }]),
         };
+        heard.or_else(|| self.ask_whether_stale(store, peer))
+    }
+
+    fn ask_whether_stale(&self, store: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
         let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
         let asked = members.chain(self.placed.then_some(Authority::PlacementDriver));
         let check = |asks| Action::CheckStalePeer { region, store, asks, answer: Answer::Given };
-        heard.or_else(|| self.first_done(asked.map(check)))
+        self.first_done(asked.map(check))
     }
 
     /// Clients do not wait for a transfer of leadership: before the heir is
