@@ -23,6 +23,7 @@ use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Su
 
 use crate::copies::Copies;
 use crate::explorer::Exploration;
+use crate::parting;
 use crate::tour::{self, Batch, Tour};
 use crate::world::World;
 
@@ -44,7 +45,7 @@ pub struct Conformance {
     pub tried: u64,
     /// How often each reason was given, by both sides alike.
     pub reasons: BTreeMap<Reason, u64>,
-    /// The first disagreement of any thread.
+    /// The shortest disagreement that was found.
     pub divergence: Option<Box<Divergence>>,
     /// Whether the tour came to its end.
     pub finished: bool,
@@ -129,13 +130,26 @@ pub fn conform<G: Guards + Send>(
                     Err(divergence) => {
                         stop.store(true, Ordering::Relaxed);
                         total.finished = false;
-                        total.divergence.get_or_insert(divergence);
+                        keep_shorter(&mut total.divergence, divergence);
                     }
                 }
             });
         }
     });
-    total.into_inner().expect("a replay panicked")
+    let mut total = total.into_inner().expect("a replay panicked");
+    if let Some(found) = total.divergence.as_ref().filter(|_| touring.look == Look::Everything)
+        && let Some(shortest) = parting::shortest(guards, model, exploration, found.step, interrupt)
+    {
+        total.divergence = Some(shortest);
+    }
+    total
+}
+
+/// Of two disagreements the one with the shorter way.
+pub(crate) fn keep_shorter(kept: &mut Option<Box<Divergence>>, other: Box<Divergence>) {
+    if kept.as_ref().is_none_or(|kept| other.step < kept.step) {
+        *kept = Some(other);
+    }
 }
 
 /// Puts the world where the model begins.
@@ -171,6 +185,7 @@ pub(crate) fn panicked(scope: &str, path: &[Action], words: &str) -> Box<Diverge
         actual: None,
         differences: vec![difference],
         guards: Vec::new(),
+        places: Vec::new(),
         prefix: path.to_vec(),
         command: None,
     })
@@ -272,7 +287,13 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {
-        take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
+        take(&mut self.world, action).map_err(|words| self.panicked(&words))
+    }
+
+    /// It panicked, or had parted before.
+    fn panicked(&mut self, words: &str) -> Box<Divergence> {
+        let before = parting::first_on(&mut self.world, self.model, &self.path);
+        before.unwrap_or_else(|| panicked(&self.model.scope().name, &self.path, words))
     }
 
     fn offered(&self, state: u32, ordinal: u16) -> Offered<'a> {
@@ -345,7 +366,7 @@ impl<'a, G: Guards> Guide<'a, G> {
             Ok(outcome) => outcome,
             Err(words) => {
                 self.path.push(action.clone());
-                return Err(panicked(&self.model.scope().name, &self.path, &words));
+                return Err(self.panicked(&words));
             }
         };
         if outcome != Outcome::Refused(reason) {
@@ -382,11 +403,12 @@ impl<'a, G: Guards> Guide<'a, G> {
         actual: Outcome,
     ) -> Box<Divergence> {
         let (seen, view) = (self.world.view(), self.model.seen(&self.exploration.states.get(to)).view());
-        let shows_again = self.shorten(from, to, &expected);
-        let differences = match shows_again {
-            true => differences(&view, &self.world.view()),
-            false => differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect(),
-        };
+        let (short, long) = (self.shortest_way(from.unwrap_or(to)), self.path.clone());
+        let again =
+            [short, long].into_iter().filter_map(|way| parting::first_on(&mut self.world, self.model, &way));
+        if let Some(parting) = again.min_by_key(|parting| parting.step) {
+            return parting;
+        }
         Box::new(Divergence {
             scenario: self.model.scope().name.clone(),
             sides: Sides::MODEL_AND_IMPL,
@@ -394,43 +416,18 @@ impl<'a, G: Guards> Guide<'a, G> {
             action: self.path.last().cloned(),
             expected: Some(expected),
             actual: Some(actual),
-            differences,
+            differences: differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect(),
             guards: Vec::new(),
+            places: Vec::new(),
             prefix: self.path.clone(),
             command: None,
         })
     }
 
-    /// Replaces the path by the shortest way to the same disagreement, if that diverges
-    /// too; whether the path shows it from the beginning, as the world does then.
-    fn shorten(&mut self, from: Option<u32>, to: u32, expected: &Outcome) -> bool {
-        let Some(last) = self.path.last().cloned() else { return true };
-        let origin = from.unwrap_or(to);
-        let mut shortest: Vec<Action> =
-            self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action).collect();
-        shortest.push(last);
-        let long = std::mem::take(&mut self.path);
-        let is_shorter = shortest.len() < long.len();
-        if is_shorter && self.diverges(&shortest, to, expected) {
-            self.path = shortest;
-            return true;
-        }
-        let shows_again = self.diverges(&long, to, expected);
-        self.path = long;
-        shows_again
-    }
-
-    /// Goes `path` from the beginning; whether there is the disagreement.
-    fn diverges(&mut self, path: &[Action], to: u32, expected: &Outcome) -> bool {
-        begin(&mut self.world, self.model);
-        let mut outcome = Outcome::DONE;
-        for action in path {
-            match take(&mut self.world, action) {
-                Ok(taken) => outcome = taken,
-                Err(_) => return true,
-            }
-        }
-        outcome != *expected || !self.same_view(to)
+    /// The shortest way to the last action of the path, which is taken in `origin`.
+    fn shortest_way(&self, origin: u32) -> Vec<Action> {
+        let way = self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action);
+        way.chain(self.path.last().cloned()).collect()
     }
 }
 
@@ -446,38 +443,56 @@ pub(crate) fn not_from_the_beginning() -> Difference {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_impl::Sound;
+    use rollcall_impl::{Dropped, Sound};
     use rollcall_model::{GuardSet, scopes};
 
     use super::*;
     use crate::verify::{Watch, explore};
 
+    fn explored(name: &str) -> (Rollcall, Exploration<State>) {
+        let plan = scopes::named(name).expect("a scope of that name");
+        let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+        let explored = explore(&model, 1, &Watch::default()).expect("the scope can be explored");
+        (model, explored)
+    }
+
     /// Of a world that is not where its path leads, the divergence says so.
     #[test]
     fn a_divergence_that_only_a_copy_shows_is_told_as_one() {
-        let plan = scopes::named("two_voters_to_one_smoke").expect("a scope of that name");
-        let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
-        let explored = explore(&model, 1, &Watch::default()).expect("the scope can be explored");
+        let (model, explored) = explored("two_voters_to_one_smoke");
         let graph = &explored.graph;
         let edge = graph.row(0).start;
-        let (next, elsewhere) = (graph.target(edge), graph.target(edge + 1));
-        for (led_astray, told) in [(true, true), (false, false)] {
-            let mut guide = Guide::new(Touring::by(1), Sound, &model, &explored);
-            begin(&mut guide.world, &model);
-            let action = guide.offered(0, graph.ordinal(edge)).action;
-            if led_astray {
-                let other = guide.offered(0, graph.ordinal(edge + 1));
-                guide.world.apply(&other.action);
-            }
-            guide.path.push(action.clone().into_owned());
-            let outcome = guide.take(&action).expect("no panic");
-            // Of a sound world another state is demanded, so that it diverges as well.
-            let to = if led_astray { next } else { elsewhere };
-            let expected = model.step(&explored.states.get(0), &action).1;
-            let divergence = guide.divergence(Some(0), to, expected, outcome);
-            let says = divergence.differences.iter().any(|said| said.path == "gone from the beginning");
-            assert_eq!(says, told, "{divergence}");
-            assert!(divergence.differences.len() > usize::from(told), "what differs is told, too");
-        }
+        let mut guide = Guide::new(Touring::by(1), Sound, &model, &explored);
+        begin(&mut guide.world, &model);
+        let action = guide.offered(0, graph.ordinal(edge)).action;
+        let other = guide.offered(0, graph.ordinal(edge + 1));
+        guide.world.apply(&other.action);
+        guide.path.push(action.clone().into_owned());
+        let outcome = guide.take(&action).expect("no panic");
+        let expected = model.step(&explored.states.get(0), &action).1;
+        let divergence = guide.divergence(Some(0), graph.target(edge), expected, outcome);
+        let says = divergence.differences.iter().any(|said| said.path == "gone from the beginning");
+        assert!(says, "{divergence}");
+        assert!(divergence.differences.len() > 1, "what differs is told, too");
+    }
+
+    /// However many threads look, the same step is blamed, and it is the first that
+    /// differs on its way.
+    #[test]
+    fn the_first_step_that_differs_is_blamed_whoever_finds_it() {
+        let (model, explored) = explored("promoted_while_it_needs_a_snapshot_smoke");
+        let guard = Dropped(rollcall_impl::Guard::SnapshotUpdatesRanges);
+        let found: Vec<Box<Divergence>> = [1, 2, 4, 2, 4]
+            .into_iter()
+            .map(|threads| {
+                let (go_on, covered) = (AtomicBool::new(false), AtomicU64::new(0));
+                let toured = conform(Touring::by(threads), guard, &model, &explored, &go_on, &covered);
+                toured.divergence.expect("the guard is missed")
+            })
+            .collect();
+        assert!(found.iter().all(|other| *other == found[0]), "{}", found[0]);
+        let again = parting::first_on(&mut World::new(guard), &model, &found[0].prefix).expect("it parts");
+        assert_eq!((again.step, again.prefix.len() as u64), (found[0].step, found[0].step));
+        assert!(matches!(found[0].action, Some(Action::ApplySnapshot { .. })), "{}", found[0]);
     }
 }

@@ -18,7 +18,7 @@ use rollcall_impl::Guards;
 use rollcall_model::{Rollcall, State, heal};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, Subject, differences};
 
-use crate::conformance::{begin, not_from_the_beginning, panicked, take};
+use crate::conformance::{begin, keep_shorter, not_from_the_beginning, panicked, take};
 use crate::copies::Copies;
 use crate::explorer::Exploration;
 use crate::tour::{Batch, Parting, Path};
@@ -75,7 +75,7 @@ pub struct Healing {
     pub states: u64,
     /// The steps of healing that were taken and compared.
     pub steps: u64,
-    /// The first disagreement of any thread.
+    /// The shortest disagreement that a thread met.
     pub divergence: Option<Box<Divergence>>,
     /// Whether every state was looked at.
     pub finished: bool,
@@ -106,7 +106,7 @@ pub fn heal_implementation<G: Guards + Sync>(
                 });
                 if let Err(divergence) = healed {
                     stop.store(true, Ordering::Relaxed);
-                    total.lock().expect("a healing panicked").divergence.get_or_insert(divergence);
+                    keep_shorter(&mut total.lock().expect("a healing panicked").divergence, divergence);
                 }
             });
         }
@@ -256,6 +256,7 @@ impl<'a, G: Guards> Healer<'a, G> {
             actual: Some(outcome),
             differences,
             guards: Vec::new(),
+            places: Vec::new(),
             prefix: self.path.clone(),
             command: None,
         }))

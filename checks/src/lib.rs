@@ -14,6 +14,8 @@ pub mod judge;
 pub mod memory;
 pub mod museum;
 pub mod network;
+mod parting;
+pub mod places;
 pub mod recover;
 pub mod schedules;
 pub mod second_answer;

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use rollcall_impl::Sound;
+use rollcall_impl::{Lacking, Sound};
 use rollcall_model::scopes::{Plan, Size};
 use rollcall_model::{GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Divergence, ScopeError, Trace};
 use thiserror::Error;
 
 use crate::conformance::{Touring, conform};
-use crate::explorer::{self, Exploration, ExploreError, Keep, Kept, Memory, Options};
+use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Sample, heal_implementation};
 use crate::journal::{Journal, JournalError, Opened, Pace};
 use crate::recover::{BOUND, How, Recovery, recover_from};
@@ -99,6 +99,9 @@ pub struct Watch {
     /// Why a state may end short of its goals, by name, where it is not the plan that says
     /// so: of a scope that begins behind a file's steps. None named allows any.
     pub may_end: Option<Vec<String>>,
+    /// The guards that the implementation lacks: nobody is fit to be asked for without a look
+    /// at how that is told.
+    pub lacking: Vec<rollcall_impl::Guard>,
     /// Every probe is tried in every state, though it was refused on the same parts before.
     pub every_probe: bool,
     /// Set to end it soon.
@@ -135,6 +138,10 @@ pub fn verify_begun(
     *watch.explored.lock().expect("nobody panics while it looks") = None;
     let mut report = report_of(plan, &explored, explore_seconds);
     report.resumed_states = resumed;
+    if let (Ended::Stopped(Bound::NotKept(_)), Some(journal)) = (explored.ended, &begun.journal) {
+        let kept = journal.lock().expect("nobody panics while it keeps").states();
+        report.unfinished.push(format!("the journal holds {kept} of these states to go on from"));
+    }
     judge_budgets(&mut report, &model, &explored);
     let violations = explored.violations().filter_map(|verdict| Some((verdict.property, verdict.first?)));
     let violations: Vec<Trace> =
@@ -197,7 +204,11 @@ pub fn verify_begun(
     if explored.is_exhausted() && violations.is_empty() && !is_deep {
         let started = Instant::now();
         let touring = Touring { every_probe: watch.every_probe, ..Touring::by(threads) };
-        let conformance = conform(touring, Sound, &model, &explored, &watch.interrupt, &watch.replayed);
+        let (interrupt, replayed) = (&watch.interrupt, &watch.replayed);
+        let conformance = match watch.lacking.as_slice() {
+            [] => conform(touring, Sound, &model, &explored, interrupt, replayed),
+            lacking => conform(touring, Lacking(lacking), &model, &explored, interrupt, replayed),
+        };
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_conformance(&mut report, conformance);
     }
@@ -207,7 +218,11 @@ pub fn verify_begun(
             Size::Standard | Size::Deep => Sample::Drawn { count: 10_000, seed: 1 },
         });
         let started = Instant::now();
-        let healing = heal_implementation(Sound, &model, &explored, sample, threads, &watch.interrupt);
+        let interrupt = &watch.interrupt;
+        let healing = match watch.lacking.as_slice() {
+            [] => heal_implementation(Sound, &model, &explored, sample, threads, interrupt),
+            lacking => heal_implementation(Lacking(lacking), &model, &explored, sample, threads, interrupt),
+        };
         report.implementation_heal_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_healing(&mut report, sample, healing);
     }

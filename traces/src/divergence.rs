@@ -47,6 +47,25 @@ pub struct GuardNote {
     pub decider: String,
 }
 
+/// Where in the code to look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlaceNote {
+    /// `model` or `impl`.
+    pub side: String,
+    /// The file, and the function if it is known.
+    pub place: String,
+    /// The guards that are asked for there.
+    pub guards: Vec<String>,
+}
+
+impl fmt::Display for PlaceNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PlaceNote { place, guards, .. } = self;
+        f.write_str(place)?;
+        if guards.is_empty() { Ok(()) } else { write!(f, ", which asks for {}", guards.join(", ")) }
+    }
+}
+
 /// The first step at which two sides differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Divergence {
@@ -66,6 +85,8 @@ pub struct Divergence {
     pub differences: Vec<Difference>,
     /// The guards that decided. Added by the caller.
     pub guards: Vec<GuardNote>,
+    /// Where in the code to look. Added by the caller.
+    pub places: Vec<PlaceNote>,
     /// The shortest prefix that diverges: every action up to and with this one.
     pub prefix: Vec<Action>,
     /// The command that shows it again. Added by the caller.
@@ -82,6 +103,7 @@ impl Divergence {
 /// Lines of differences and of the schedule that fit a terminal together.
 const SHOWN_DIFFERENCES: usize = 8;
 const SHOWN_ACTIONS: usize = 5;
+const SHOWN_PLACES: usize = 4;
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,6 +126,9 @@ impl fmt::Display for Divergence {
         }
         for GuardNote { side, guard, decider } in self.guards.iter().take(2) {
             writeln!(f, "  decided by: {guard} ({decider}) on {side}")?;
+        }
+        for place in self.places.iter().take(SHOWN_PLACES) {
+            writeln!(f, "  look at: {place}")?;
         }
         let hidden = self.prefix.len().saturating_sub(SHOWN_ACTIONS);
         if !self.prefix.is_empty() {

@@ -33,7 +33,7 @@ mod words;
 pub use action::{Action, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
-pub use divergence::{Divergence, GuardNote, Sides};
+pub use divergence::{Divergence, GuardNote, PlaceNote, Sides};
 pub use driver::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
     Purpose, Seat, StoreState, WaitingOperator,

@@ -209,6 +209,7 @@ impl<'s, S: Subject> Replayer<'s, S> {
             actual,
             differences,
             guards: Vec::new(),
+            places: Vec::new(),
             prefix: std::mem::take(&mut self.prefix),
             command: None,
         }))

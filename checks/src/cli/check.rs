@@ -20,7 +20,7 @@ use super::lookup::Owed;
 use super::out::{errln, grouped, outln};
 use super::{End, INTERRUPTED, Lasting, lookup, out};
 use crate::decides::decides;
-use crate::explorer::{self, Ended, Exploration, Keep, Kept, Options};
+use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
 use crate::museum::PIECES;
 use crate::recover::{How, Recovery, Stuck, first_that_misses, recover_from};
@@ -158,6 +158,10 @@ impl<'a> Check<'a> {
             && found.is_none()
         {
             errln!("not conclusive: {bound}; {}", covered(&explored));
+            if let (Bound::NotKept(_), Some(journal)) = (bound, &opened) {
+                let kept = journal.lock().expect("nobody panics while it keeps").states();
+                errln!("  the journal holds {kept} of these states to go on from");
+            }
             self.wanted.lasting.say_how_to_go_on(&[journal]);
         } else {
             self.wanted.lasting.remove(&[journal])?;

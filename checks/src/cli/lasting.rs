@@ -81,6 +81,11 @@ impl Lasting {
         Ok(plans.iter().map(|plan| Some(in_folder(&folder, plan))).collect())
     }
 
+    /// Removes the folder of deep runs when what is returned is dropped, if nothing is in it.
+    pub(super) fn tidy(&self) -> Tidy {
+        Tidy(self.resume.is_none())
+    }
+
     pub(super) fn say_how_to_go_on(&self, journals: &[Option<PathBuf>]) {
         if journals.iter().flatten().any(|path| path.exists()) {
             let place = self.resume.clone().unwrap_or_else(|| FOLDER.into());
@@ -93,11 +98,19 @@ impl Lasting {
         for path in journals.iter().flatten().filter(|path| path.exists()) {
             std::fs::remove_file(path).with_context(|| path.display().to_string())?;
         }
+        Ok(())
+    }
+}
+
+/// Leaves no empty folder behind, however a run ends.
+pub(super) struct Tidy(bool);
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
         // Whose folder it is knows what else is in it.
-        if self.resume.is_none() {
+        if self.0 {
             let _ = std::fs::remove_dir(FOLDER);
         }
-        Ok(())
     }
 }
 

@@ -80,6 +80,16 @@ enum Ask {
         /// The most actions that healing may take (400 by default)
         #[arg(long, value_name = "ACTIONS")]
         heal_bound: Option<usize>,
+        /// A guard that the implementation is to lack, to see how that is told; may be given more
+        /// than once
+        #[arg(long, value_name = "GUARD")]
+        impl_without: Vec<String>,
+        /// Ends at the first scope that fails
+        #[arg(long)]
+        fail_fast: bool,
+        /// Says how often each action fired and each reason was given, and where the time went
+        #[arg(long)]
+        details: bool,
         /// Tries every probe in every state, though it was refused on the same parts before
         #[arg(long)]
         every_probe: bool,
@@ -275,19 +285,33 @@ fn in_a_line(error: &anyhow::Error) -> String {
 
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
-        Ask::Verify { file, family, size, scope, json, threads, lasting, heal_bound, every_probe } => {
-            verify::run(&verify::Wanted {
-                file,
-                family: family.map(Into::into),
-                size: size.into(),
-                scope,
-                json,
-                threads: threads.max(1),
-                lasting,
-                heal_bound,
-                every_probe,
-            })
-        }
+        Ask::Verify {
+            file,
+            family,
+            size,
+            scope,
+            json,
+            threads,
+            lasting,
+            heal_bound,
+            every_probe,
+            impl_without,
+            fail_fast,
+            details,
+        } => verify::run(&verify::Wanted {
+            file,
+            family: family.map(Into::into),
+            size: size.into(),
+            scope,
+            json,
+            threads: threads.max(1),
+            lasting,
+            heal_bound,
+            every_probe,
+            lacking: impl_without,
+            fail_fast,
+            details,
+        }),
         Ask::Check { scope, without, property, out, heal, no_heal, json, lasting } => {
             let heal = if no_heal { Some(false) } else { heal.then_some(true) };
             check::run(&check::Wanted {

@@ -23,6 +23,7 @@ use super::out::errln;
 use super::stated::{judged, missed, misstated, states};
 use super::{End, lookup, named, out};
 use crate::judge::Judge;
+use crate::places;
 use crate::world::World;
 
 /// What is asked of a file.
@@ -59,6 +60,7 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
     if let Found::Diverged(divergence) = &mut seen.found {
         let without: String = without.iter().map(|guard| format!(" --without {guard}")).collect();
         let command = if *heal == Heal::Steps { "heal" } else { "replay" };
+        divergence.places = places::of_divergence(divergence);
         divergence.command = Some(format!("rollcall {command} {}{without}", path.display()));
     }
     out::say(&seen.words(path))?;
@@ -119,7 +121,7 @@ fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
 }
 
 /// The guard of that name on the implementation.
-fn guard_of(name: &str) -> Result<Guard> {
+pub(super) fn guard_of(name: &str) -> Result<Guard> {
     lookup::any_guard(name)?;
     match Guard::from_name(name) {
         Some(guard) => Ok(guard),
@@ -323,7 +325,11 @@ fn on_the_model(file: &Path, scenario: &Scenario, named: &Named, by: &By, guard:
 }
 
 /// The guards that one side has and the other lacks: they decide where the sides part.
-fn deciders(trace_lacks: &[String], implementation_lacks: &[Guard], sides: &Sides) -> Vec<GuardNote> {
+pub(super) fn deciders(
+    trace_lacks: &[String],
+    implementation_lacks: &[Guard],
+    sides: &Sides,
+) -> Vec<GuardNote> {
     let note = |guard: Guard, side: &str| GuardNote {
         side: side.into(),
         guard: guard.name().into(),

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rollcall_model::ModelSubject;
-use rollcall_traces::{Sides, record_again, render};
+use rollcall_traces::{Run, Sides, TraceError, record_again, render};
 
 use super::replay::placed;
 use super::{End, named, out};
 use crate::judge::Judge;
 
 pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -> Result<End> {
-    let (scenario, named) = named::read(path)?;
+    let (scenario, named) = match named::read(path) {
+        Err(error) if error.downcast_ref::<TraceError>().is_some_and(TraceError::is_a_run) => {
+            return a_run(path, mermaid || html, into, error);
+        }
+        read => read?,
+    };
     // A scenario says only what happens; the model fills in what comes of it,
     // by the rules that the scenario is about.
     let trace = match scenario.recorded() {
@@ -37,8 +42,23 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -
     } else {
         render::terminal(&trace)
     };
+    said(&text, into)
+}
+
+fn said(text: &str, into: Option<&Path>) -> Result<End> {
     match into {
-        Some(into) => out::write(into, &text).map(|()| End::Holds),
-        None => out::say(&text),
+        Some(into) => out::write(into, text).map(|()| End::Holds),
+        None => out::say(text),
     }
+}
+
+/// A recorded run, as a list of events. What came through a pipe is gone.
+fn a_run(path: &Path, drawn: bool, into: Option<&Path>, error: anyhow::Error) -> Result<End> {
+    if drawn {
+        bail!("{}: a recorded run is shown as a list; leave out --mermaid and --html", path.display());
+    }
+    if !path.is_file() {
+        return Err(error.context("give the run as a file, not through a pipe"));
+    }
+    said(&render::run(&Run::read(path)?), into)
 }

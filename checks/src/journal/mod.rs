@@ -191,6 +191,11 @@ pub struct Opened {
 }
 
 impl Journal {
+    /// The states that it holds: from as many another run goes on.
+    pub fn states(&self) -> u64 {
+        self.states
+    }
+
     /// Opens the journal of exploring `model`, which has made no state yet: with
     /// what is in the file, or new where there is no file. A last record that is
     /// not whole is cut off.

@@ -91,8 +91,13 @@ pub(super) fn stuck(
         trace = walk(&without, actions.chain(other).collect::<Vec<_>>());
         trace.verdict = Some(Verdict::violated(goal.name(), trace.steps.len() as u64));
         if let Some(last) = trace.steps.last_mut() {
-            let here = if would { "what the sound rules would do here" } else { "here the guard bites" };
-            last.note = format!("{here}; without {guard} {stuck}");
+            let refused = last.outcome.as_ref().is_some_and(|outcome| !outcome.is_done());
+            let here = match (would, refused) {
+                (true, true) => format!("the sound rules do this here; without {guard} it is refused, and"),
+                (true, false) => format!("the sound rules do this here, with another end; without {guard}"),
+                (false, _) => format!("here the guard bites; without {guard}"),
+            };
+            last.note = format!("{here} {stuck}");
         }
     }
     Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))

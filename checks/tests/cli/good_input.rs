@@ -131,6 +131,34 @@ fn a_run_of_the_implementation_is_accepted_and_the_same_again() {
 }
 
 #[test]
+fn a_recorded_run_is_shown_event_by_event() {
+    let folder = Folder::new();
+    folder.ends(&["record", "--seed", "7", "--events", "300", "--out", "run.jsonl"], 0);
+    let shown = folder.ends(&["show", "run.jsonl"], 0).stdout;
+    for words in
+        ["recorded of the implementation from seed 7", "sends 1: ", "is delivered", ", region 1: peer "]
+    {
+        assert!(shown.contains(words), "`{words}` is not shown: {shown}");
+    }
+    let events = shown.lines().filter(|line| line.trim_start().starts_with(|is: char| is.is_ascii_digit()));
+    assert!(events.count() > 300);
+    assert!(folder.ends(&["show", "run.jsonl", "--html"], 2).stderr.contains("shown as a list"));
+    let replayed = folder.ends(&["replay", "run.jsonl"], 2).stderr;
+    assert!(replayed.contains("it is a recorded run: `rollcall accept` judges it"), "{replayed}");
+}
+
+/// The last line of an exhibit whose guard lets something go on says that the step is refused without it.
+#[test]
+fn an_exhibit_tells_a_refusal_of_its_own_rules_from_the_sound_ones() {
+    let shown = Folder::new().ends(&["show", &scenario("../museum/stale_peer_told.jsonl")], 0).stdout;
+    let told =
+        "# the sound rules do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
+    assert!(shown.contains("refused: sender_removed\n") && shown.contains(told), "{shown}");
+    let joint = Folder::new().ends(&["show", &scenario("../museum/joint_ended_by_patrol.jsonl")], 0).stdout;
+    assert!(joint.contains("(2@3 is peer 2 on store 3; behind it L is a learner, I an incoming"), "{joint}");
+}
+
+#[test]
 fn lists_name_everything() {
     let folder = Folder::new();
     let first = |command: &str| -> BTreeSet<String> {
@@ -179,6 +207,13 @@ const FIELDS: &[&str] = &[
     "peak_resident_bytes",
     "resumed_states",
     "stateright_seconds",
+    "verdict",
+    "failures",
+    "unfinished",
+    "traces",
+    "divergence",
+    "covered",
+    "not_covered",
 ];
 
 #[test]
@@ -192,6 +227,17 @@ fn one_scope_verified_for_people_and_for_machines() {
         ran.stderr
     );
     assert!(ran.stdout.contains("stateright's checker agrees on 1 of 1 scopes"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("\n1 of 1 scopes hold\n"), "the end is the verdict: {}", ran.stdout);
+    assert!(!ran.stdout.contains("actions that fired"), "{}", ran.stdout);
+    let detailed = folder.ends(&[&verify[..], &["--details"]].concat(), 0).stdout;
+    assert!(
+        detailed.contains("\nactions that fired: ") && detailed.contains("\nprobes refused for: "),
+        "{detailed}"
+    );
+    let narrow = folder.command(&verify).env("COLUMNS", "60").output().expect("it starts");
+    let narrow = String::from_utf8(narrow.stdout).expect("text");
+    let table: Vec<&str> = narrow.lines().take(2).collect();
+    assert!(table.iter().all(|line| line.len() <= 60) && table[1].ends_with("holds"), "{narrow}");
 
     let ran = folder.ends(&[&verify[..], &["--json"]].concat(), 0);
     let objects: Vec<Json> =
@@ -202,6 +248,7 @@ fn one_scope_verified_for_people_and_for_machines() {
     assert_eq!(fields, FIELDS.iter().copied().collect());
     assert_eq!(objects[0]["scope"], "two_voters_to_one_smoke");
     assert_eq!(objects[0]["transitions_replayed"], objects[0]["transitions"]);
+    assert_eq!((&objects[0]["verdict"], &objects[0]["divergence"]), (&Json::from("holds"), &Json::Null));
     assert_eq!(ran.stderr, "", "a machine is told on standard output alone");
     assert_eq!(folder.files(), Vec::<String>::new());
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 mod bad_input;
+mod findings;
 mod good_input;
 mod input;
 mod lasting;

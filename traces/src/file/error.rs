@@ -101,7 +101,7 @@ pub enum TraceError {
         at: Place,
     },
     /// The header names another schema or major version, or none.
-    #[error("{at}: schema is {found}, and this reads `{reads}`; use the version that wrote it")]
+    #[error("{at}: schema is {found}, and this reads `{reads}`; {}", what_to_do(found, reads))]
     WrongSchema {
         /// The place.
         at: Place,
@@ -170,7 +170,24 @@ pub enum TraceError {
     },
 }
 
+/// A run is no trace, and a trace no run; else it is another version's.
+fn what_to_do(found: &str, reads: &str) -> &'static str {
+    let is = |schema: &str| found.trim_matches('`').split('.').next() == Some(schema) && reads != schema;
+    if is(crate::run::RUN_SCHEMA) {
+        "it is a recorded run: `rollcall accept` judges it, `rollcall show` shows it"
+    } else if is(super::SCHEMA) {
+        "it is a trace: `rollcall replay` takes it on the implementation"
+    } else {
+        "use the version that wrote it"
+    }
+}
+
 impl TraceError {
+    /// Whether it is a recorded run, and was read for a trace.
+    pub fn is_a_run(&self) -> bool {
+        matches!(self, TraceError::WrongSchema { found, .. } if what_to_do(found, super::SCHEMA).contains("run"))
+    }
+
     /// Where it is; `None` for a file that cannot be written.
     pub fn place(&self) -> Option<&Place> {
         match self {

@@ -7,11 +7,13 @@ mod changes;
 mod driver;
 mod html;
 mod mermaid;
+mod run;
 mod terminal;
 
 pub use changes::changes;
 pub use html::html;
 pub use mermaid::mermaid;
+pub use run::run;
 pub use terminal::terminal;
 
 use crate::action::Action;
@@ -45,6 +47,23 @@ fn outcome_words(step: &Step) -> String {
 /// The title, or the scenario's name if it has none.
 fn title(header: &Header) -> &str {
     if header.title.is_empty() { &header.scenario } else { &header.title }
+}
+
+/// The stores and the regions in a line.
+fn title_line(scope: &crate::scope::Scope) -> String {
+    format!("stores {}; {}", joined(&scope.stores, " "), joined(&scope.regions, "; "))
+}
+
+/// What the letters behind a peer say, if any is there.
+fn legend(text: &str) -> Option<&'static str> {
+    let is_marked = |word: &str| {
+        let word = word.trim_matches(|other: char| !other.is_alphanumeric());
+        let rest = word.trim_end_matches(['L', 'I', 'D']);
+        word.len() == rest.len() + 1 && rest.ends_with(|last: char| last.is_ascii_digit())
+    };
+    text.split([' ', '\n', ',', '(', ')', '[', ']']).any(is_marked).then_some(
+        "2@3 is peer 2 on store 3; behind it L is a learner, I an incoming and D a demoting voter of a joint configuration",
+    )
 }
 
 /// The scope and the rules in words, a line each.

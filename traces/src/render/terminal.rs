@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{about, action_words, changes, outcome_words, title, verdict_words, with_views};
+use super::{about, action_words, changes, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::Trace;
 
 /// The column in which outcomes begin, unless an action is longer.
@@ -40,6 +40,9 @@ fn write_trace(text: &mut String, trace: &Trace) -> std::fmt::Result {
         if !step.note.is_empty() {
             writeln!(text, "{:indent$}# {}", "", step.note)?;
         }
+    }
+    if let Some(legend) = legend(text) {
+        writeln!(text, "\n({legend})")?;
     }
     if let Some(verdict) = &trace.verdict {
         writeln!(text, "\nverdict: {}", verdict_words(verdict))?;

@@ -136,6 +136,7 @@ fn a_divergence_tells_what_was_answered_to_what_was_typed() {
             actual: Some(Outcome::Refused(Reason::StoresNotEnough)),
             differences: Vec::new(),
             guards: Vec::new(),
+            places: Vec::new(),
             prefix: Vec::new(),
             command: None,
         };

@@ -1,0 +1,105 @@
+//! Where the rules are: of every guard and every reason, the files and functions of the
+//! model and of the implementation that name it, read from their source. So what a report
+//! says of places is never older than the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let reasons = reasons_of_refusals(&root);
+    let mut places: BTreeSet<(String, String, String)> = BTreeSet::new();
+    for folder in ["model/src/rules", "model/src/heal", "impl/src"] {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+        for file in sources(&root.join(folder)) {
+            let name = file.strip_prefix(&root).expect("it is below the root").display().to_string();
+            let text = fs::read_to_string(&file).expect("a source file can be read");
+            scan(&text, |token, function| {
+                let token = match token.split_once("Refusal::") {
+                    Some((of, refusal)) => match reasons.get(&(of.to_string(), refusal.to_string())) {
+                        Some(reason) => format!("Reason::{reason}"),
+                        None => return,
+                    },
+                    None => token.to_string(),
+                };
+                places.insert((token, name.clone(), function.to_string()));
+            });
+        }
+    }
+    let mut text = String::from("&[\n");
+    for (token, file, function) in places {
+        let _ = writeln!(text, "    ({token:?}, {file:?}, {function:?}),");
+    }
+    text.push(']');
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("places.rs"), text).expect("the build's folder can be written");
+}
+
+/// The Rust files below a folder that are no tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the sources are there") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|is| is == "rs")
+            && !["tests.rs", "guard.rs"].iter().any(|other| path.ends_with(other))
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What the implementation calls a reason, by the one place that says so.
+fn reasons_of_refusals(root: &Path) -> BTreeMap<(String, String), String> {
+    let mut reasons = BTreeMap::new();
+    for (file, of) in [("checks/src/world/convert.rs", ""), ("checks/src/world/convert/driver.rs", "Pd")] {
+        println!("cargo::rerun-if-changed={}", root.join(file).display());
+        let text = fs::read_to_string(root.join(file)).expect("a source file can be read");
+        for line in text.lines() {
+            let Some((left, right)) = line.split_once("=>") else { continue };
+            let Some((_, reason)) = right.split_once("Reason::") else { continue };
+            for refusal in left.split('|').filter_map(|one| one.rsplit("::").next()) {
+                reasons.insert((of.to_string(), word(refusal)), word(reason));
+            }
+        }
+    }
+    reasons
+}
+
+fn word(text: &str) -> String {
+    text.trim().chars().take_while(|is| is.is_alphanumeric() || *is == '_').collect()
+}
+
+/// Every guard and reason that is named in code, with the function around it.
+fn scan(text: &str, mut each: impl FnMut(&str, &str)) {
+    let mut function = String::new();
+    for line in text.lines() {
+        let code = line.trim_start();
+        if code.starts_with("#[cfg(test)]") {
+            break;
+        }
+        if code.starts_with("//") {
+            continue;
+        }
+        if let Some((before, rest)) = code.split_once("fn ")
+            && before.chars().all(|is| is.is_alphanumeric() || " ()_\"".contains(is))
+        {
+            function = word(rest);
+        }
+        for kind in ["Guard::", "Reason::", "Refusal::"] {
+            for (at, _) in code.match_indices(kind) {
+                let name = word(&code[at + kind.len()..]);
+                let is_pd = code[..at].ends_with("Pd");
+                if name.starts_with(|is: char| is.is_uppercase()) {
+                    let of = if is_pd { "Pd" } else { "" };
+                    each(&format!("{of}{kind}{name}"), &function);
+                }
+            }
+        }
+    }
+}

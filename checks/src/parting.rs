@@ -1,0 +1,138 @@
+//! Where the two sides first part on a way, and the shortest way to part.
+//!
+//! Who tours compares what is new to the tour, and whoever of several threads is first
+//! decides: the step at which it stumbles may be long behind the one that is wrong. So the
+//! way is gone again from its beginning with every step compared, and cut at the first
+//! that differs. Then the states nearer to the beginning are looked through, in
+//! breadth-first order, for one that parts earlier: within [`STEPS`] the answer does not
+//! depend on who was first.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rollcall_impl::Guards;
+use rollcall_model::{Rollcall, State};
+use rollcall_traces::{Action, Divergence, Outcome, Sides, differences};
+
+use crate::conformance::{begin, panicked, take};
+use crate::explorer::Exploration;
+use crate::world::World;
+
+/// So many steps of the implementation are spent on a shorter way.
+const STEPS: u64 = 300_000;
+
+/// The first step of `way` after which the sides differ, the way cut there; `None` where
+/// they agree to its end.
+pub(crate) fn first_on<G: Guards>(
+    world: &mut World<G>,
+    model: &Rollcall,
+    way: &[Action],
+) -> Option<Box<Divergence>> {
+    begin(world, model);
+    let mut state = model.first();
+    if !world.shows(&model.seen(&state)) {
+        return Some(parted(world, model, &state, &[], None));
+    }
+    for (taken, action) in (1..).zip(way) {
+        let (after, expected) = model.step(&state, action);
+        state = after;
+        let outcome = match take(world, action) {
+            Ok(outcome) => outcome,
+            Err(words) => return Some(panicked(&model.scope().name, &way[..taken], &words)),
+        };
+        if outcome != expected || !world.shows(&model.seen(&state)) {
+            return Some(parted(world, model, &state, &way[..taken], Some((expected, outcome))));
+        }
+    }
+    None
+}
+
+fn parted<G: Guards>(
+    world: &World<G>,
+    model: &Rollcall,
+    state: &State,
+    way: &[Action],
+    outcomes: Option<(Outcome, Outcome)>,
+) -> Box<Divergence> {
+    let (expected, actual) =
+        outcomes.map_or((None, None), |(expected, actual)| (Some(expected), Some(actual)));
+    Box::new(Divergence {
+        scenario: model.scope().name.clone(),
+        sides: Sides::MODEL_AND_IMPL,
+        step: way.len() as u64,
+        action: way.last().cloned(),
+        expected,
+        actual,
+        differences: differences(&model.seen(state).view(), &rollcall_traces::Subject::view(world)),
+        guards: Vec::new(),
+        places: Vec::new(),
+        prefix: way.to_vec(),
+        command: None,
+    })
+}
+
+/// The first parting in breadth-first order with at most `most` steps.
+pub(crate) fn shortest<G: Guards>(
+    guards: G,
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    most: u64,
+    interrupt: &AtomicBool,
+) -> Option<Box<Divergence>> {
+    let mut world = World::new(guards);
+    if let Some(first) = first_on(&mut world, model, &[]) {
+        return Some(first);
+    }
+    let mut steps = 0;
+    for index in 0..exploration.states.len() as u32 {
+        let way = exploration.trace(model, index).steps.into_iter().map(|(action, _)| action);
+        let mut way: Vec<Action> = way.collect();
+        if way.len() as u64 >= most || steps >= STEPS || interrupt.load(Ordering::Relaxed) {
+            return None;
+        }
+        // Every edge on it was compared from a state before.
+        begin(&mut world, model);
+        way.iter().for_each(|action| drop(take(&mut world, action)));
+        let (next, spent) = first_from(&world, model, exploration, index);
+        steps += spent + way.len() as u64;
+        if let Some(action) = next {
+            way.push(action);
+            if let Some(parting) = first_on(&mut world, model, &way) {
+                return Some(parting);
+            }
+        }
+    }
+    None
+}
+
+/// An action that the sides take otherwise in a state, or refuse otherwise; and how many
+/// steps it took to know.
+fn first_from<G: Guards>(
+    world: &World<G>,
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    index: u32,
+) -> (Option<Action>, u64) {
+    let (state, graph) = (exploration.states.get(index), &exploration.graph);
+    let mut steps = 0;
+    for edge in graph.row(index) {
+        let offered = model.offered_at(&state, usize::from(graph.ordinal(edge)));
+        let action = offered.expect("an edge has an action that was offered").action.into_owned();
+        if parts(&mut world.clone(), model, &state, &action) {
+            return (Some(action), steps);
+        }
+        steps += 1;
+    }
+    let mut copy = world.clone();
+    for (action, _) in model.probes(&state) {
+        if parts(&mut copy, model, &state, &action) {
+            return (Some(action), steps);
+        }
+        steps += 1;
+    }
+    (None, steps)
+}
+
+fn parts<G: Guards>(world: &mut World<G>, model: &Rollcall, state: &State, action: &Action) -> bool {
+    let (after, expected) = model.step(state, action);
+    !take(world, action).is_ok_and(|outcome| outcome == expected) || !world.shows(&model.seen(&after))
+}

@@ -1,0 +1,214 @@
+//! The place in the code: which file of the model and which function of the implementation
+//! decide, by action, by reason and by guard.
+//!
+//! Guards and reasons are looked up in what the build read from the sources (`build.rs`);
+//! what takes an action is told here, and a test looks whether it is there.
+
+use rollcall_model::Guard;
+use rollcall_traces::{Action, Command, Divergence, Outcome, PlaceNote, Reason};
+
+/// A token of the sources, the file, and the function around it.
+const PLACES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/places.rs"));
+
+/// A file and a function in it; of a whole file none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, from the repository's root.
+    pub file: &'static str,
+    /// The function.
+    pub function: &'static str,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.function {
+            "" => f.write_str(self.file),
+            function => write!(f, "{}: {function}", self.file),
+        }
+    }
+}
+
+impl Place {
+    /// Whether it is one of the model's.
+    pub fn is_of_model(&self) -> bool {
+        self.file.starts_with("model/")
+    }
+}
+
+fn of_token(token: &str) -> Vec<Place> {
+    let is = |(of, _, _): &&(&str, &str, &str)| *of == token;
+    PLACES.iter().filter(is).map(|(_, file, function)| Place { file, function }).collect()
+}
+
+/// Where a guard is asked for: the model's first.
+pub fn of_guard(name: &str) -> Vec<Place> {
+    let mut places = of_token(&format!("Guard::{}", variant(name)));
+    places.sort_by_key(|place| !place.is_of_model());
+    places
+}
+
+/// Where something is refused for a reason: the model's first.
+pub fn of_reason(reason: Reason) -> Vec<Place> {
+    let mut places = of_token(&format!("Reason::{reason:?}"));
+    places.sort_by_key(|place| !place.is_of_model());
+    places
+}
+
+/// The variant of a name in the file's spelling: `snapshot_once` is `SnapshotOnce`.
+fn variant(name: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    };
+    name.split('_').map(capital).collect()
+}
+
+/// The rule's file in the model and what takes the action in the implementation.
+pub fn of_action(action: &Action) -> [Place; 2] {
+    let place = |file, function| Place { file, function };
+    let both = |model, file, function| [place(model, ""), place(file, function)];
+    let rules = "model/src/rules/mod.rs";
+    match action {
+        Action::Campaign { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "campaign"),
+        Action::Vote { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "receive"),
+        Action::Replicate { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "handle_ready"),
+        Action::Heartbeat { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "receive"),
+        Action::CheckStalePeer { .. } => both("model/src/rules/stale.rs", "impl/src/stale.rs", ""),
+        Action::ApplySnapshot { .. } => both("model/src/rules/replicate.rs", "impl/src/snapshot.rs", ""),
+        Action::Apply { .. } => both("model/src/rules/apply.rs", "impl/src/apply.rs", ""),
+        Action::Propose { command, .. } => of_proposal(command),
+        Action::AskSplit { .. } => both("model/src/rules/split.rs", "impl/src/split.rs", ""),
+        Action::Read { .. } | Action::AnswerRead { .. } => {
+            both("model/src/rules/read.rs", "impl/src/read.rs", "")
+        }
+        Action::TimeoutNow { .. } | Action::TransferTimeout { .. } => {
+            both("model/src/rules/transfer.rs", "impl/src/transfer.rs", "")
+        }
+        Action::Crash { .. } | Action::Restart { .. } => both(rules, "impl/src/store.rs", "open"),
+        Action::Destroy { .. } => both(rules, "impl/src/store.rs", "into_engine"),
+        Action::Hold { .. } | Action::Late { .. } => {
+            both("model/src/rules/deliver.rs", "impl/src/lifecycle.rs", "receive")
+        }
+        Action::RegionHeartbeat { .. } => {
+            both("model/src/rules/driver/mod.rs", "impl/src/pd/handlers.rs", "")
+        }
+        Action::Schedule { .. } => {
+            both("model/src/rules/driver/patrol.rs", "impl/src/pd/checker.rs", "check")
+        }
+        Action::PushOperator { .. } | Action::OperatorTimeout { .. } => {
+            both("model/src/rules/driver/waiting.rs", "impl/src/pd/operators.rs", "")
+        }
+        Action::AddOperator { .. } | Action::RemoveOperator { .. } => {
+            both("model/src/rules/driver/plan.rs", "impl/src/pd/builder.rs", "")
+        }
+        Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/ctl.rs", ""),
+        Action::UnsafeRecover { .. } => both("model/src/rules/recover.rs", "impl/src/pd/recovery.rs", ""),
+        Action::StoreHeartbeat { .. }
+        | Action::StoreSilent { .. }
+        | Action::CheckStores
+        | Action::PdRestart
+        | Action::AddStore { .. }
+        | Action::Decommission { .. }
+        | Action::CancelDecommission { .. }
+        | Action::SetTombstone { .. }
+        | Action::RemoveTombstone { .. } => {
+            both("model/src/rules/driver/records.rs", "impl/src/pd/store.rs", "")
+        }
+    }
+}
+
+fn of_proposal(command: &Command) -> [Place; 2] {
+    let (model, file) = match command {
+        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
+            ("model/src/rules/conf_change.rs", "impl/src/conf_change.rs")
+        }
+        Command::Split { .. } => ("model/src/rules/split.rs", "impl/src/split.rs"),
+        Command::TransferLeader { .. } => ("model/src/rules/transfer.rs", "impl/src/transfer.rs"),
+        Command::PrepareMerge { .. } | Command::CommitMerge { .. } | Command::RollbackMerge { .. } => {
+            ("model/src/rules/merge.rs", "impl/src/merge")
+        }
+        Command::Put { .. } | Command::Delete { .. } | Command::CompactLog { .. } => {
+            ("model/src/rules/propose.rs", "impl/src/propose.rs")
+        }
+    };
+    [Place { file: model, function: "" }, Place { file, function: "" }]
+}
+
+/// Where to look for why two sides part: by the reasons that they give, if they give any,
+/// and by the action.
+pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
+    let mut notes: Vec<PlaceNote> = Vec::new();
+    let mut add = |place: Place, with_guards: bool| {
+        let guards = if with_guards { guards_at(place) } else { Vec::new() };
+        let side = if place.is_of_model() { "model" } else { "impl" };
+        let note = PlaceNote { side: side.into(), place: place.to_string(), guards };
+        if !notes.iter().any(|other| other.place == note.place) {
+            notes.push(note);
+        }
+    };
+    if divergence.outcomes_differ() {
+        for (of_model, outcome) in [(true, &divergence.expected), (false, &divergence.actual)] {
+            if let Some(Outcome::Refused(reason)) = outcome {
+                let here = of_reason(*reason).into_iter().filter(|place| place.is_of_model() == of_model);
+                here.take(2).for_each(|place| add(place, true));
+            }
+        }
+    }
+    if let Some(action) = &divergence.action {
+        let [model, implementation] = of_action(action);
+        add(model, false);
+        add(implementation, false);
+    }
+    notes
+}
+
+/// The guards that a function asks for.
+fn guards_at(place: Place) -> Vec<String> {
+    let here = PLACES.iter().filter(|(_, file, function)| *file == place.file && *function == place.function);
+    let names = here.filter_map(|(token, _, _)| token.strip_prefix("Guard::"));
+    let snake = |name: &str| {
+        let is = |guard: &&Guard| variant(guard.name()) == name;
+        Guard::ALL.iter().find(is).map(|guard| guard.name().to_string())
+    };
+    names.filter_map(snake).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every guard of the model is found in its rules, and every reason somewhere.
+    #[test]
+    fn guards_and_reasons_have_places() {
+        for guard in Guard::ALL {
+            let places = of_guard(guard.name());
+            assert!(places.iter().any(Place::is_of_model), "{guard}: {places:?}");
+        }
+        let nowhere: Vec<_> = Reason::ALL.iter().filter(|reason| of_reason(**reason).is_empty()).collect();
+        assert!(nowhere.is_empty(), "{nowhere:?}");
+        let places = of_reason(Reason::DemoteFirst);
+        assert!(places.iter().any(|place| place.file == "impl/src/conf_change.rs"), "{places:?}");
+    }
+
+    #[test]
+    fn what_takes_an_action_is_there() {
+        let text = include_str!("places.rs");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let named: Vec<&str> = text
+            .split('"')
+            .filter(|word| {
+                (word.starts_with("model/src/") || word.starts_with("impl/src/")) && !word.contains(' ')
+            })
+            .collect();
+        assert!(named.len() > 30);
+        for file in named {
+            assert!(root.join(file).exists(), "{file}");
+        }
+        let store = std::fs::read_to_string(root.join("impl/src/peer.rs")).expect("it is there");
+        for function in ["campaign", "receive", "handle_ready"] {
+            assert!(store.contains(&format!("fn {function}<")), "{function}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What `verify` says where the implementation is not sound.
+
+use serde_json::Value as Json;
+
+use crate::Folder;
+
+const LACKS: &[&str] = &["verify", "--size", "smoke", "--impl-without", "snapshot_updates_ranges"];
+
+fn lacking(more: &[&'static str]) -> Vec<&'static str> {
+    [LACKS, more].concat()
+}
+
+#[test]
+fn a_divergence_is_told_with_its_place_and_written_down() {
+    let folder = Folder::new();
+    let verify = lacking(&["--scope", "new_quorum"]);
+    let ran = folder.ends(&verify, 1);
+    for words in [
+        "new_quorum_needs_a_snapshot_smoke: FAILS",
+        "diverges at step ",
+        "decided by: snapshot_updates_ranges (Store) on model",
+        "look at: model/src/rules/replicate.rs\n",
+        "look at: impl/src/snapshot.rs\n",
+        "to see it again: rollcall replay new_quorum_needs_a_snapshot_smoke-divergence.jsonl",
+    ] {
+        assert!(ran.stderr.contains(words), "`{words}` is not said: {}", ran.stderr);
+    }
+    assert!(ran.stdout.ends_with("0 of 1 scopes hold, 1 fails\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("  rollcall show new_quorum_needs_a_snapshot_smoke-divergence.jsonl\n"),
+        "{}",
+        ran.stdout
+    );
+
+    // What it wrote tells the truth, and parts at the step that was blamed, the last one.
+    let file = "new_quorum_needs_a_snapshot_smoke-divergence.jsonl";
+    assert_eq!(folder.files(), [file]);
+    let shown = folder.ends(&["show", file], 0).stdout;
+    let steps =
+        shown.lines().rev().find_map(|line| line.strip_prefix("verdict: the two sides differ at step "));
+    let steps = steps.unwrap_or_else(|| panic!("{shown}"));
+    let parts = format!("new_quorum_needs_a_snapshot_smoke diverges at step {steps}: ApplySnapshot");
+    assert!(ran.stderr.contains(&parts), "`{parts}` is not said: {}", ran.stderr);
+    let again = folder.ends(&["replay", file, "--without", "snapshot_updates_ranges"], 1).stdout;
+    assert!(again.contains(&parts) && again.contains("look at: "), "{again}");
+    folder.ends(&["replay", file], 0);
+
+    let told: Json =
+        serde_json::from_str(&folder.ends(&[&verify[..], &["--json"]].concat(), 1).stdout).expect("JSON");
+    assert_eq!(
+        (&told["verdict"], &told["violations"]),
+        (&Json::from("fails"), &Json::from(Vec::<Json>::new()))
+    );
+    let divergence = &told["divergence"];
+    assert_eq!(divergence["step"].to_string(), steps);
+    assert!(divergence["action"]["apply_snapshot"].is_object() && divergence["file"] == file, "{divergence}");
+    assert!(divergence["fields"].as_array().is_some_and(|fields| !fields.is_empty()), "{divergence}");
+    let decided = divergence["decided_by"].to_string();
+    assert!(
+        decided.contains("snapshot_updates_ranges") && decided.contains("impl/src/snapshot.rs"),
+        "{decided}"
+    );
+}
+
+/// One cause is told once, with the shortest way; and nobody has to wait for the others.
+#[test]
+fn scopes_that_diverge_alike_are_told_together() {
+    let folder = Folder::new();
+    let family = lacking(&["--family", "conf-change", "--scope", "needs_a_snapshot"]);
+    let ran = folder.ends(&family, 1);
+    assert_eq!(ran.stderr.matches(" diverges at step ").count(), 1, "{}", ran.stderr);
+    let alike = "  it diverges as promoted_while_it_needs_a_snapshot_smoke does, after ";
+    assert!(ran.stderr.contains(alike), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("2 scopes diverge alike (apply_snapshot: ranges); the shortest way has "),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.ends_with("1 of 3 scopes hold, 2 fail\n"), "{}", ran.stdout);
+
+    let fast = folder.ends(&[&family[..], &["--fail-fast"]].concat(), 1);
+    let end = "0 of 3 scopes hold, 1 fails, 2 were not asked: it ended at the first that fails\n";
+    assert!(fast.stdout.ends_with(end), "{}", fast.stdout);
+}
+
+/// Where nothing can be written, what was found is told all the same.
+#[test]
+fn a_divergence_that_cannot_be_written_down_is_told() {
+    let folder = Folder::new();
+    let verify = lacking(&["--scope", "new_quorum"]);
+    // A folder stands where the file would.
+    std::fs::create_dir(folder.path().join("new_quorum_needs_a_snapshot_smoke-divergence.jsonl"))
+        .expect("a folder");
+    let ran = folder.ends(&verify, 1);
+    assert!(
+        ran.stderr.contains(" diverges at step ") && ran.stderr.contains("the finding stands"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.ends_with("0 of 1 scopes hold, 1 fails\n"), "{}", ran.stdout);
+    let told = folder.ends(&[&verify[..], &["--json"]].concat(), 1).stdout;
+    let told: Json = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["verdict"], &told["divergence"]["file"]), (&Json::from("fails"), &Json::Null));
+}
