@@ -28,6 +28,14 @@ fn main() {
             });
         }
     }
+    let properties = root.join("model/src/properties");
+    println!("cargo::rerun-if-changed={}", properties.display());
+    for file in sources(&properties) {
+        let name = file.strip_prefix(&root).expect("it is below the root").display().to_string();
+        let text = fs::read_to_string(&file).expect("a source file can be read");
+        let functions = text.lines().filter_map(|line| line.strip_prefix("pub fn ")).map(word);
+        places.extend(functions.map(|function| (format!("fn::{function}"), name.clone(), function)));
+    }
     let mut text = String::from("&[\n");
     for (token, file, function) in places {
         let _ = writeln!(text, "    ({token:?}, {file:?}, {function:?}),");
@@ -35,6 +43,44 @@ fn main() {
     text.push(']');
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("places.rs"), text).expect("the build's folder can be written");
+    let mut text = String::from("&[\n");
+    for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/heal/excuse.rs", "Excuse")] {
+        println!("cargo::rerun-if-changed={}", root.join(file).display());
+        let source = fs::read_to_string(root.join(file)).expect("a source file can be read");
+        for (name, words) in variants(&source, of) {
+            let _ = writeln!(text, "    ({of:?}, {name:?}, {words:?}),");
+        }
+    }
+    text.push(']');
+    fs::write(out.join("meanings.rs"), text).expect("the build's folder can be written");
+}
+
+/// The variants of an enum, in lower case, with what its comments say of them.
+fn variants(source: &str, of: &str) -> Vec<(String, String)> {
+    let (mut found, mut words) = (Vec::new(), String::new());
+    let lines = source.lines().skip_while(|line| *line != format!("pub enum {of} {{")).skip(1);
+    for line in lines.take_while(|line| *line != "}") {
+        // What belongs to a variant stands one step in.
+        let Some(line) = line.strip_prefix("    ").filter(|line| !line.starts_with(' ')) else { continue };
+        if let Some(more) = line.strip_prefix("/// ") {
+            words += if words.is_empty() { "" } else { " " };
+            words += more;
+        } else if line.starts_with(|is: char| is.is_uppercase()) {
+            found.push((snake(&word(line)), std::mem::take(&mut words)));
+        }
+    }
+    found
+}
+
+fn snake(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 /// The Rust files below a folder that are no tests.

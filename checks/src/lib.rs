@@ -19,6 +19,7 @@ pub mod places;
 pub mod recover;
 pub mod schedules;
 pub mod second_answer;
+pub mod symptoms;
 pub mod tour;
 pub mod verify;
 pub mod walk;

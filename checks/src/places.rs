@@ -10,6 +10,29 @@ use rollcall_traces::{Action, Command, Divergence, Outcome, PlaceNote, Reason};
 /// A token of the sources, the file, and the function around it.
 const PLACES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/places.rs"));
 
+/// What the sources say of a `Reason` or an `Excuse`: the type, the name, the words.
+const MEANINGS: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/meanings.rs"));
+
+fn meaning(of: &str, name: &str) -> &'static str {
+    let is = |(kind, named, _): &&(&str, &str, &str)| *kind == of && *named == name;
+    MEANINGS.iter().find(is).map_or("", |(_, _, words)| words)
+}
+
+/// What a reason means, in the words of its source.
+pub fn meaning_of_reason(reason: Reason) -> &'static str {
+    meaning("Reason", &reason.to_string())
+}
+
+/// What the excuse of that name means.
+pub fn meaning_of_excuse(name: &str) -> &'static str {
+    meaning("Excuse", name)
+}
+
+/// Where the property of that name is stated in full.
+pub fn of_property(name: &str) -> Vec<Place> {
+    of_token(&format!("fn::{name}"))
+}
+
 /// A file and a function in it; of a whole file none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -186,6 +209,12 @@ mod tests {
             let places = of_guard(guard.name());
             assert!(places.iter().any(Place::is_of_model), "{guard}: {places:?}");
         }
+        for property in rollcall_model::properties::Property::ALL {
+            assert_eq!(of_property(property.name()).len(), 1, "{property:?}");
+        }
+        assert!(Reason::ALL.iter().all(|reason| !meaning_of_reason(*reason).is_empty()));
+        let excuses = rollcall_model::heal::Excuse::NAMES;
+        assert!(excuses.iter().all(|name| !meaning_of_excuse(name).is_empty()));
         let nowhere: Vec<_> = Reason::ALL.iter().filter(|reason| of_reason(**reason).is_empty()).collect();
         assert!(nowhere.is_empty(), "{nowhere:?}");
         let places = of_reason(Reason::DemoteFirst);

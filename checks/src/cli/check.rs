@@ -332,6 +332,8 @@ impl<'a> Check<'a> {
         };
         outln!("{scope}: {name} {how} after {steps} steps, found among {distinct_states} states");
         failures.iter().for_each(|failure| outln!("  {failure}"));
+        let of = self.wanted.without.unwrap_or(name);
+        outln!("  more of it: rollcall explain {of}");
     }
 
     fn say_what_holds(&self) {

@@ -89,6 +89,7 @@ impl Healing {
         for missed in &self.missed {
             text += &format!("  missed: {missed}\n");
             text += &self.refusals(missed);
+            text += &format!("    more of it: rollcall explain {}\n", missed.goal);
         }
         for excuse in &self.excuses {
             text += &format!("  not owed: {excuse}\n");

@@ -2,6 +2,7 @@
 
 mod asked;
 mod check;
+mod explain;
 mod heal;
 mod lasting;
 mod list;
@@ -194,6 +195,13 @@ enum Ask {
         #[arg(value_name = "FILE")]
         path: PathBuf,
     },
+    /// What is known of a guard, reason, property, goal, scope or row, or of a message that
+    /// somebody pastes
+    Explain {
+        /// A name, `row 15`, `tikv#10595`, or what was seen: `meta corruption detected`, `缩容不掉`
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
     /// The scopes, with the question that each asks
     Scopes,
     /// The guards, with the incident behind each
@@ -339,6 +347,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
+        Ask::Explain { words } => explain::run(&words),
         Ask::Scopes => list::scopes(),
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),

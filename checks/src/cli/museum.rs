@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::out::{errln, outln};
-use super::{End, INTERRUPTED};
+use super::{End, INTERRUPTED, out};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
 
-pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result<End> {
+pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Result<End> {
     guard.map(super::lookup::any_guard).transpose()?;
-    if let Some(folder) = out {
+    if let Some(folder) = into {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{}: the traces are written into a folder", folder.display()))?;
     }
@@ -23,7 +23,7 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
             break;
         }
         let shown = show(piece, super::default_threads(), &INTERRUPTED)?;
-        if let (Some(folder), Some(trace)) = (out, &shown.trace) {
+        if let (Some(folder), Some(trace)) = (into, &shown.trace) {
             let path = folder.join(format!("{}.jsonl", piece.name()));
             if let Err(error) = trace.write(&path) {
                 errln!("rollcall: {error}");
@@ -45,6 +45,14 @@ pub(super) fn run(guard: Option<&str>, out: Option<&Path>, json: bool) -> Result
     }
     if !json {
         outln!("{}", table(&exhibits));
+        if let Some(name) = guard {
+            for piece in PIECES.iter().filter(|piece| piece.guard.name() == name) {
+                outln!("scope {}, trace traces/museum/{}.jsonl", piece.scope, piece.name());
+                outln!("  rollcall check {} --without {name}", piece.scope);
+                outln!("  rollcall show traces/museum/{}.jsonl", piece.name());
+            }
+            outln!("  rollcall explain {name}");
+        }
     }
     if INTERRUPTED.load(Ordering::SeqCst) {
         errln!("not conclusive: interrupted after {} exhibits, the last of them cut short", exhibits.len());
@@ -88,7 +96,14 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
 fn table(exhibits: &[Exhibit]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
+    match out::columns() {
+        Some(columns) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns as u16);
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
     table.set_header([
         "guard",
         "incident",

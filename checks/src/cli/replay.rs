@@ -21,7 +21,7 @@ use super::heal::{Healing, Side};
 use super::named::Named;
 use super::out::errln;
 use super::stated::{judged, missed, misstated, states};
-use super::{End, lookup, named, out};
+use super::{End, explain, lookup, named, out};
 use crate::judge::Judge;
 use crate::places;
 use crate::world::World;
@@ -178,7 +178,8 @@ impl Seen {
         let mut text = match &self.found {
             Found::Agreed(agreed) => agreed.words(file, self.healed.is_some()),
             Found::Diverged(divergence) => {
-                format!("{}:\n{}\n", file.display(), divergence.to_string().trim_end())
+                let more = explain::pointer(divergence).map_or(String::new(), |more| more + "\n");
+                format!("{}:\n{}\n{more}", file.display(), divergence.to_string().trim_end())
             }
             Found::Refused(why) => format!("{why}\n"),
         };

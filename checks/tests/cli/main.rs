@@ -3,6 +3,7 @@
 
 mod asking;
 mod bad_input;
+mod explaining;
 mod findings;
 mod good_input;
 mod input;

@@ -10,6 +10,7 @@ use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Action, Divergence, Trace, Verdict, record};
 use serde::Serialize;
 
+use super::super::explain;
 use super::super::out::{self, errln, outln};
 use super::super::replay::deciders;
 use super::{Job, verdict_of};
@@ -109,7 +110,10 @@ impl Findings {
             let alike = self.causes.entry(cause(divergence)).or_default();
             if !json {
                 match alike.first() {
-                    None => errln!("{}", divergence.to_string().trim_end()),
+                    None => {
+                        errln!("{}", divergence.to_string().trim_end());
+                        explain::pointer(divergence).iter().for_each(|more| errln!("{more}"));
+                    }
                     Some(first) => {
                         errln!("  it diverges as {} does, after {} steps", first.scope, divergence.step)
                     }
