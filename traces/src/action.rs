@@ -5,6 +5,7 @@
 //! explicitly and delivered by [`Action::Late`]. A partition needs no action:
 //! a round not taken is a partition.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::AdminOperator;
@@ -12,7 +13,7 @@ use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::view::Entry;
 
 /// One thing that happens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// The peer asks to become leader: term+1 and its own vote.
@@ -370,7 +371,7 @@ impl Action {
 }
 
 /// What becomes of the answer of a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It arrives.
@@ -382,7 +383,7 @@ pub enum Answer {
 }
 
 /// Whom a peer asks whether it is a member still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Authority {
     /// Another member, on that store (TiKV `MsgCheckStalePeer`).
@@ -392,7 +393,7 @@ pub enum Authority {
 }
 
 /// How far one round brings a follower's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Entries {
     /// One entry beyond the common prefix.
@@ -402,7 +403,7 @@ pub enum Entries {
 }
 
 /// A message that a leader or candidate may send and the world may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
     /// One entry beyond the common prefix (or none), with the leader's commit
@@ -422,7 +423,7 @@ pub enum Outgoing {
 ///
 /// Who proposes a command of a merge names the other region; the asked store
 /// fills in what is left zero or empty here, and the log has it whole.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Writes a value.
@@ -575,7 +576,7 @@ impl Command {
 /// first. [`Derive::Left`] leaves the first part to the parent, and each child
 /// begins at its key; [`Derive::Right`] leaves it the last, and each child ends
 /// at its key (TiKV `exec_batch_split`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Child {
     /// The split key.
     pub key: Key,
@@ -586,7 +587,7 @@ pub struct Child {
 }
 
 /// Which part of a split keeps the region's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Derive {
     /// The first (TinyKV).
@@ -596,7 +597,7 @@ pub enum Derive {
 }
 
 /// One change of one member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// What happens to it.
     pub kind: ChangeKind,
@@ -607,7 +608,7 @@ pub struct Change {
 }
 
 /// What happens to a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// Joins as a voter; a learner is promoted.

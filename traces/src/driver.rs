@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Command;
@@ -14,7 +15,7 @@ use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
 
 /// The placement driver. Where a scope has none but somebody who allots ids,
 /// only `next_id` is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PlacementDriver {
     /// The next id that it gives to a region or a peer; 0 where there is no driver.
     pub next_id: u64,
@@ -37,7 +38,7 @@ pub struct PlacementDriver {
 }
 
 /// An operator that waits for its turn.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct WaitingOperator {
     /// The region.
     pub region: RegionId,
@@ -79,7 +80,7 @@ impl PlacementDriver {
 }
 
 /// A store as PD knows it (kvproto `metapb.Store`, and what its heartbeats said).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct KnownStore {
     /// Where it stands in its life.
     pub state: StoreState,
@@ -94,7 +95,7 @@ pub struct KnownStore {
 }
 
 /// Where a store stands in its life (kvproto `StoreState`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreState {
     /// It serves.
@@ -106,7 +107,7 @@ pub enum StoreState {
 }
 
 /// What follows from a store's heartbeats that did not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
     /// It was heard from lately.
@@ -118,7 +119,7 @@ pub enum Liveness {
 }
 
 /// A region as PD believes it to be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct KnownRegion {
     /// Range, epoch and members, as a leader reported them.
     pub region: Region,
@@ -147,7 +148,7 @@ impl KnownRegion {
 }
 
 /// A plan for one region: it never acts, it is compared with each report.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Operator {
     /// Why it was made.
     pub purpose: Purpose,
@@ -167,7 +168,7 @@ impl Operator {
 }
 
 /// Why an operator was made, by PD's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// A region is left joint with no operator (tikv#17602).
@@ -242,7 +243,7 @@ impl Purpose {
 }
 
 /// A peer and the store that it lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Seat {
     /// The store.
     pub store: StoreId,
@@ -257,7 +258,7 @@ impl From<Member> for Seat {
 }
 
 /// One step of an operator.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperatorStep {
     /// Leadership goes to the peer on this store.
@@ -299,7 +300,7 @@ pub enum OperatorStep {
 }
 
 /// What a leader is told to do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Propose this.
@@ -312,7 +313,7 @@ pub enum Order {
 }
 
 /// What an administrator can ask of a region (pd-ctl `operator add`, and one scheduler).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdminOperator {
     /// A new voter on the store, by way of a learner.

@@ -8,6 +8,7 @@ mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
@@ -16,7 +17,7 @@ use crate::region::{Key, MemberRole, PeerId, RegionId, StoreId, Value};
 use crate::view::{RangeEntry, Role, StoreStatus};
 
 /// A check of a part of what is seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expect {
     /// What each store holds of a key; `None` for nothing. A store without an
     /// initialised peer for the key holds nothing.
@@ -52,6 +53,7 @@ pub struct Expect {
     /// Once faults stop, every goal that is owed is met, and these excuses, and no
     /// others, say why something is not owed. By name (`majority_lost`).
     #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(with = "crate::schema::OneOrMore")]
     pub stuck: BTreeSet<String>,
     /// Any value of the view, by its JSON pointer (`/stores/1/peers/1/vote`): the
     /// last resort. `null` for what is not there, though what it would be part of is.
@@ -60,7 +62,7 @@ pub struct Expect {
 }
 
 /// A part of an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectEpoch {
     /// How often the members have changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +73,7 @@ pub struct ExpectEpoch {
 }
 
 /// A part of a region's meta.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectRegion {
     /// The epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +90,7 @@ pub struct ExpectRegion {
 }
 
 /// Where a peer stands in its life, and that it may not be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectState {
     /// The store has neither a peer of the region nor the tombstone of one.
@@ -104,7 +106,7 @@ pub enum ExpectState {
 }
 
 /// A part of a peer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectPeer {
     /// Where it stands in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +145,7 @@ pub struct ExpectPeer {
 
 /// A part of the placement driver. `None` for a region, operator or store that
 /// it does not have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectDriver {
     /// Regions as it believes them to be.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -157,7 +159,7 @@ pub struct ExpectDriver {
 }
 
 /// A part of a region as the placement driver believes it to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectKnownRegion {
     /// The region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,7 +176,7 @@ pub struct ExpectKnownRegion {
 }
 
 /// A part of an operator.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectOperator {
     /// Why it was made, by PD's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,7 +193,7 @@ pub struct ExpectOperator {
 }
 
 /// A step of an operator, peers named by their stores.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedStep {
     /// Leadership goes to this store.
@@ -220,7 +222,7 @@ pub enum PlannedStep {
 }
 
 /// A part of the placement driver's record of a store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectKnownStore {
     /// Where it stands in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,7 @@ pub mod render;
 mod replay;
 mod run;
 mod scenario;
+mod schema;
 mod scope;
 mod shrink;
 mod subject;
@@ -60,6 +61,7 @@ pub use run::{
     SplitSizes, factual,
 };
 pub use scenario::Scenario;
+pub use schema::{ActionForm, actions, commands, schema};
 pub use scope::{Budgets, ChildCommand, Scope, ScopeError, SplitKeys};
 pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Identifies a store, for its lifetime.
@@ -100,7 +101,9 @@ impl<'de> Deserialize<'de> for Key {
 }
 
 /// How often a region's members (`conf_ver`) and range (`version`) have changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Epoch {
     /// Raised by every conf change; by the number of changes when joint.
     pub conf_ver: u64,
@@ -122,7 +125,7 @@ impl fmt::Display for Epoch {
 }
 
 /// What a member may do in its region (kvproto `PeerRole`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRole {
     /// Votes and is counted.
@@ -136,7 +139,7 @@ pub enum MemberRole {
 }
 
 /// One member of a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// The peer's id.
     pub id: PeerId,
@@ -147,7 +150,7 @@ pub struct Member {
 }
 
 /// A range of keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct KeyRange {
     /// The first key.
     pub start: Key,
@@ -184,7 +187,7 @@ fn overlap((start, end): (&Key, &Key), (other_start, other_end): (&Key, &Key)) -
 }
 
 /// A region as one replica knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Region {
     /// The region's id.
     pub id: RegionId,

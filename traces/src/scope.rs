@@ -1,5 +1,6 @@
 //! Bounds, apart from rules: which cluster, which budgets, which commands.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -12,7 +13,7 @@ use crate::region::{Key, Region, RegionId, StoreId};
 /// Every replica of `regions` begins as a follower of term 5 that has
 /// truncated, committed and applied index 5 of term 5 (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`); then `prelude` is taken.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
     /// Its name: the situation.
     pub name: String,
@@ -98,7 +99,7 @@ pub struct Scope {
 }
 
 /// A command for one region that does not exist yet.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ChildCommand {
     /// The region.
     pub region: RegionId,
@@ -107,7 +108,7 @@ pub struct ChildCommand {
 }
 
 /// A split that may be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SplitKeys {
     /// Where, in order.
     pub keys: Vec<Key>,
@@ -128,7 +129,7 @@ fn one_entry_rounds() -> Vec<Entries> {
 }
 
 /// How often each thing may happen after the prelude.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Budgets {
     /// Campaigns unasked (`TimeoutNow` is not counted: the transfer is).

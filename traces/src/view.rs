@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
@@ -9,7 +10,7 @@ use crate::driver::{Order, PlacementDriver};
 use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// The stores.
     pub stores: BTreeMap<StoreId, Store>,
@@ -22,7 +23,7 @@ pub struct View {
 }
 
 /// A store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Store {
     /// Whether it runs.
     pub status: StoreStatus,
@@ -43,7 +44,9 @@ pub struct Store {
 }
 
 /// Whether a store runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreStatus {
     /// Its process runs.
@@ -56,7 +59,7 @@ pub enum StoreStatus {
 }
 
 /// One entry of a store's range index.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct RangeEntry {
     /// The first key of the range.
     pub start: Key,
@@ -75,7 +78,7 @@ impl RangeEntry {
 }
 
 /// One replica of one region on one store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Peer {
     /// Its id.
     pub id: PeerId,
@@ -192,7 +195,7 @@ impl Peer {
 
 /// Who sent the message that created a peer (TiKV `create_by_peer`), and knew that it is a
 /// member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Creator {
     /// The sender.
     pub member: Member,
@@ -202,7 +205,7 @@ pub struct Creator {
 
 /// The members of a newer configuration, as a tombstone named them (TiKV
 /// `check_stale_conf_ver`, `check_stale_peers`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct StaleCheck {
     /// That configuration's.
     pub conf_ver: u64,
@@ -211,7 +214,7 @@ pub struct StaleCheck {
 }
 
 /// What a merging region waits for (kvproto `MergeState`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct MergeState {
     /// Every replica has the entries before this one.
     pub min_index: u64,
@@ -223,7 +226,7 @@ pub struct MergeState {
 }
 
 /// Where a peer stands in its life (kvproto `PeerState`, and what comes before it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
     /// Created by a message; it knows neither range nor members and needs a snapshot.
@@ -237,7 +240,9 @@ pub enum PeerState {
 }
 
 /// What a peer is in its term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Follows, or waits.
@@ -250,7 +255,9 @@ pub enum Role {
 }
 
 /// The index and term of one log entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct LogPosition {
     /// The index.
     pub index: u64,
@@ -259,7 +266,7 @@ pub struct LogPosition {
 }
 
 /// A raft log: what was discarded, and the entries behind it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
     /// The last discarded entry; index 0 for an empty log that discarded nothing.
     pub truncated: LogPosition,
@@ -301,7 +308,7 @@ impl Log {
 }
 
 /// One log entry.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// The term in which it was proposed.
     pub term: u64,
@@ -338,7 +345,7 @@ impl Entry {
 }
 
 /// The state of a region at one index, to be sent to a replica.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshot {
     /// The index and term that it stands for.
     pub position: LogPosition,
@@ -350,7 +357,7 @@ pub struct Snapshot {
 }
 
 /// What a candidate knows of its election.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Campaign {
     /// Its commit index and that entry's term when it asked: its requests carry them.
     pub commit: LogPosition,
@@ -366,7 +373,7 @@ pub struct Campaign {
 }
 
 /// What only a leader has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Leading {
     /// The last index known to be on each member, itself among them.
     pub matched: BTreeMap<PeerId, u64>,
@@ -387,7 +394,7 @@ pub struct Leading {
 }
 
 /// A transfer of leadership.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Transfer {
     /// Who shall lead.
     pub to: PeerId,
@@ -396,7 +403,7 @@ pub struct Transfer {
 }
 
 /// A read under way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Read {
     /// The key.
     pub key: Key,
@@ -415,7 +422,7 @@ const DRIVER: Member = Member { id: 0, store: 0, role: MemberRole::Learner };
 /// A message that is under way and may arrive at any time. One from the
 /// placement driver has peer and store 0 for its sender, and the epoch that it
 /// was asked under or knows; one to it has them for its receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// The region.
     pub region: RegionId,
@@ -497,7 +504,7 @@ impl Held {
 }
 
 /// What a held message says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     /// A candidate asks for a vote.

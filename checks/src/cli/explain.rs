@@ -255,6 +255,7 @@ fn of_reason(reason: Reason) -> Answer {
     let family = families.first().copied().unwrap_or("conf-change");
     let next = vec![
         format!("rollcall verify --family {family} --size smoke --details"),
+        "rollcall actions".into(),
         "rollcall replay traces/scenarios".into(),
     ];
     Answer { title: format!("refused: {reason}"), lines, next }

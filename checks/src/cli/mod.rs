@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how it ends.
 
+mod actions;
 mod asked;
 mod check;
 mod explain;
@@ -202,6 +203,16 @@ enum Ask {
         #[arg(required = true)]
         words: Vec<String>,
     },
+    /// What a step may be: every action with its fields and an example
+    Actions {
+        /// Only those with this in their names or words
+        part: Option<String>,
+        /// As the page `docs/actions.md`
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// The JSON Schema of a line of a trace or scenario
+    Schema,
     /// The scopes, with the question that each asks
     Scopes,
     /// The guards, with the incident behind each
@@ -348,6 +359,8 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
         Ask::Explain { words } => explain::run(&words),
+        Ask::Actions { part, markdown } => actions::run(part.as_deref(), markdown),
+        Ask::Schema => actions::say_schema(),
         Ask::Scopes => list::scopes(),
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),

@@ -90,3 +90,17 @@ fn reports_say_where_to_read_on() {
         "{exhibit}"
     );
 }
+
+#[test]
+fn actions_are_listed_with_fields_and_an_example() {
+    let folder = Folder::new();
+    let all = folder.ends(&["actions"], 0).stdout;
+    assert!(all.contains("\n    candidate (number): The store of the candidate.\n"), "{all}");
+    assert!(all.contains("\n    entries (one | all): How far the log is brought.\n"), "{all}");
+    let crash = folder.ends(&["actions", "crash"], 0).stdout;
+    assert!(crash.contains("crash: ") && crash.contains("    {\"crash\":{\"store\":3}}\n"), "{crash}");
+    assert!(!crash.contains("campaign: "), "{crash}");
+    folder.ends(&["actions", "nonsense"], 2);
+    let schema: serde_json::Value = serde_json::from_str(&folder.ends(&["schema"], 0).stdout).expect("JSON");
+    assert!(schema["$defs"]["Action"].is_object());
+}

@@ -16,6 +16,7 @@ mod writer;
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
@@ -39,7 +40,7 @@ pub const SCHEMA: &str = "rollcall-trace/1";
 pub const NUMBER_LIMIT: u64 = 1 << 53;
 
 /// What a trace is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// The version of the file, [`SCHEMA`].
     pub schema: String,
@@ -94,7 +95,7 @@ impl Header {
 }
 
 /// One action, and what is known of what it came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its place, from 1. A scenario may leave it out.
     #[serde(default)]
@@ -132,7 +133,7 @@ impl Step {
 
 /// In a scenario, a step of many: the leaders replicate, and everybody applies,
 /// until nothing moves. Written out it is the steps that it stands for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settle {
     /// One region; every region where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +144,7 @@ pub struct Settle {
 }
 
 /// The line of a scenario that says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettleLine {
     /// What settles.
     pub settle: Settle,
@@ -156,7 +157,7 @@ pub struct SettleLine {
 }
 
 /// How it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The result.
     pub result: VerdictResult,
@@ -184,7 +185,7 @@ impl Verdict {
 }
 
 /// The kinds of verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictResult {
     /// Every property holds.

@@ -8,6 +8,7 @@ mod rendering;
 mod replaying;
 mod round_trip;
 mod scenarios;
+mod schema;
 mod shrinking;
 mod toy;
 mod writing;
