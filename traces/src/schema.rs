@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::action::Action;
 use crate::file::{Header, SCHEMA, SettleLine, Step, Verdict};
 use crate::outcome::{Outcome, Reason, Returned};
-use crate::region::Key;
+use crate::region::{Key, Region};
 
 impl JsonSchema for Key {
     fn schema_name() -> Cow<'static, str> {
@@ -52,6 +52,42 @@ impl JsonSchema for Outcome {
 pub(crate) enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+/// A store of a scope.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum StoreForm {
+    /// Its id.
+    Id(u64),
+    /// What pd-ctl prints of it (`store N`).
+    PdCtl(serde_json::Map<String, Json>),
+}
+
+/// A region of a scope.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum RegionForm {
+    /// In the words of a trace.
+    Region(Region),
+    /// What pd-ctl prints of it (`region N`), or of several (`region store N`).
+    PdCtl(PdCtlRegion),
+}
+
+/// A region as pd-ctl prints it, told by its keys; what else pd-ctl prints is looked at by
+/// the reader.
+pub(crate) struct PdCtlRegion;
+
+impl JsonSchema for PdCtlRegion {
+    fn schema_name() -> Cow<'static, str> {
+        "PdCtlRegion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "anyOf": [{ "required": ["start_key"] }, { "required": ["regions"] }] })
+    }
 }
 
 /// The JSON Schema (draft 2020-12) of one line of a trace or scenario. A header comes

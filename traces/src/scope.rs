@@ -20,9 +20,11 @@ pub struct Scope {
     /// The question that it answers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub question: String,
-    /// The stores.
+    /// The stores. In a file also as pd-ctl prints them (`store N`).
+    #[schemars(with = "Vec<crate::schema::StoreForm>")]
     pub stores: Vec<StoreId>,
-    /// The regions as first configured.
+    /// The regions as first configured. In a file also as pd-ctl prints them (`region N`).
+    #[schemars(with = "Vec<crate::schema::RegionForm>")]
     pub regions: Vec<Region>,
     /// What happened before the first state. Costs no budget, and must be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

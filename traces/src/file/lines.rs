@@ -8,6 +8,7 @@ use serde_json::error::Category;
 
 use super::fields::{self, Unknown};
 use super::input::{FILE_LIMIT, LINE_LIMIT};
+use super::pd_json;
 use super::{NUMBER_LIMIT, Place, TraceError};
 use crate::action::Command;
 use crate::region::StoreId;
@@ -18,8 +19,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// A line that was read, for who finds a fault in it later.
 #[derive(Clone, Debug)]
 pub(crate) struct PlacedLine {
-    pub(super) text: Vec<u8>,
-    pub(super) at: Place,
+    text: Vec<u8>,
+    at: Place,
 }
 
 impl PlacedLine {
@@ -49,6 +50,8 @@ pub(super) struct Lines<R> {
     /// The bytes that were read so far.
     bytes: u64,
     pub(super) text: Vec<u8>,
+    /// The text is not as the file has it: of its columns nothing can be said.
+    rewritten: bool,
     /// The line ended with a line feed: what is missing in it was never there.
     terminated: bool,
 }
@@ -56,13 +59,22 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// Before the first line of `input`, which errors call `name`.
     pub(super) fn new(input: R, name: &str) -> Self {
-        Self { input, file: name.into(), number: 0, bytes: 0, text: Vec::new(), terminated: true }
+        Self {
+            input,
+            file: name.into(),
+            number: 0,
+            bytes: 0,
+            text: Vec::new(),
+            rewritten: false,
+            terminated: true,
+        }
     }
 
     /// Goes to the next line that is not blank; `false` at the end.
     pub(super) fn advance(&mut self) -> Result<bool, TraceError> {
         loop {
             self.text.clear();
+            self.rewritten = false;
             let number = self.number + 1;
             let read = (&mut self.input).take(LINE_LIMIT + 1).read_until(b'\n', &mut self.text);
             let read = read.map_err(|source| TraceError::Unreadable { at: self.place(number, 1), source })?;
@@ -115,7 +127,7 @@ impl<R> Lines<R> {
 
     /// Where the value of `field` stands, or the line's begin.
     pub(super) fn column_of(&self, field: &str) -> Place {
-        self.here(column_of(&self.text, field) as usize)
+        self.here(if self.rewritten { 1 } else { column_of(&self.text, field) as usize })
     }
 
     pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TraceError> {
@@ -127,11 +139,29 @@ impl<R> Lines<R> {
         serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))
     }
 
+    /// The line, for who finds a fault in it later.
+    pub(super) fn placed(&self) -> PlacedLine {
+        let text = if self.rewritten { Vec::new() } else { self.text.clone() };
+        PlacedLine { text, at: self.here(1) }
+    }
+
+    /// Puts what a header has from pd-ctl into the words of a scope.
+    pub(super) fn rewrite_pd_json(&mut self) -> Result<(), TraceError> {
+        let Ok(mut header) = serde_json::from_slice(&self.text) else { return Ok(()) };
+        let malformed = |what| TraceError::Malformed { at: self.column_of("scope"), what };
+        if pd_json::rewrite(&mut header).map_err(malformed)? {
+            self.text = header.to_string().into_bytes();
+            self.rewritten = true;
+        }
+        Ok(())
+    }
+
     /// Refuses a field that `T` does not read.
     pub(super) fn check_fields<T: for<'a> Deserialize<'a>>(&self) -> Result<(), TraceError> {
         let json = serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))?;
         let Some(Unknown { path, known }) = fields::unknown::<T>(&json) else { return Ok(()) };
-        let at = self.here(fields::offset_of(&self.text, &path).unwrap_or_default() + 1);
+        let at = fields::offset_of(&self.text, &path).filter(|_| !self.rewritten).unwrap_or_default();
+        let at = self.here(at + 1);
         let field = path.last().map(ToString::to_string).unwrap_or_default();
         let hint = fields::hint(&field, known);
         Err(TraceError::UnknownField { at, field, hint })

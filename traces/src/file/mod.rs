@@ -10,6 +10,7 @@ mod error;
 mod fields;
 mod input;
 mod lines;
+mod pd_json;
 mod reader;
 mod run;
 mod writer;

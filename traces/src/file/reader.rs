@@ -78,6 +78,7 @@ impl<R: BufRead> Reader<R> {
                 found: tag.schema.as_deref().map_or("not given".into(), |found| format!("`{found}`")),
                 reads: SCHEMA,
             })?;
+        lines.rewrite_pd_json()?;
         lines.check_numbers()?;
         let header: Header = lines.parse()?;
         if !newer_minor {
@@ -114,7 +115,7 @@ impl<R: BufRead> Reader<R> {
 
     /// The line that was read last.
     pub(crate) fn line(&self) -> PlacedLine {
-        PlacedLine { text: self.lines.text.clone(), at: self.lines.here(1) }
+        self.lines.placed()
     }
 
     /// The place of the record that was read last, the column at `field` if it

@@ -4,6 +4,7 @@ mod arbitrary;
 mod bad_input;
 mod diff;
 mod pd_ctl;
+mod pd_json;
 mod rendering;
 mod replaying;
 mod round_trip;
