@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use rollcall_model::properties::{Property, Violation};
-use rollcall_traces::{Action, History, HistoryParts, Outcome, View};
+use rollcall_traces::{ALL_PROPERTIES, Action, History, HistoryParts, Outcome, View};
 
 /// Judges the views of one run.
 pub struct Judge {
@@ -22,6 +22,9 @@ impl Judge {
     /// # Errors
     /// Where it names one that there is not.
     pub fn named(names: &[String]) -> Result<Self> {
+        if names.iter().any(|name| name == ALL_PROPERTIES) {
+            return Ok(Self::new(Property::ALL));
+        }
         let mut properties = Vec::new();
         for name in names {
             match Property::from_name(name) {

@@ -295,9 +295,12 @@ impl<'a> Check<'a> {
                 self.asked.with_steps(found)?
             };
             self.told.trace_steps = Some(whole.steps.len());
-            path = Some(
-                self.wanted.out.map_or_else(|| default_name(&self.model, &name).into(), Path::to_path_buf),
-            );
+            // Of its own steps the file itself is the trace.
+            path = match (self.wanted.out, self.asked.violated_on_the_way()) {
+                (Some(path), _) => Some(path.to_path_buf()),
+                (None, Some(_)) => None,
+                (None, None) => Some(default_name(&self.model, &name).into()),
+            };
             self.told.violation = Some(name);
             trace = Some(whole);
         }
@@ -308,14 +311,15 @@ impl<'a> Check<'a> {
             outln!("{}", serde_json::to_string(&self.told)?);
             return Ok(end);
         }
-        if let (Some(trace), Some(path)) = (&trace, &path) {
-            out::say(&rollcall_traces::render::terminal(trace))?;
-            self.say_violation();
-            if out::keep(trace, path) {
-                outln!("  the trace is in {0}; to see it again: rollcall show {0}", path.display());
+        match &trace {
+            Some(trace) => {
+                out::say(&rollcall_traces::render::terminal(trace))?;
+                self.say_violation();
+                if let Some(path) = path.filter(|path| out::keep(trace, path)) {
+                    outln!("  the trace is in {0}; to see it again: rollcall show {0}", path.display());
+                }
             }
-        } else {
-            self.say_what_holds();
+            None => self.say_what_holds(),
         }
         outln!("{}: {verdict}", self.told.scope);
         Ok(end)
@@ -330,7 +334,11 @@ impl<'a> Check<'a> {
             () if Property::from_name(name).is_some() => "is violated",
             () => "is not what the scope names",
         };
-        outln!("{scope}: {name} {how} after {steps} steps, found among {distinct_states} states");
+        let found = match distinct_states {
+            0 => "before anything was explored".into(),
+            states => format!("found among {states} states"),
+        };
+        outln!("{scope}: {name} {how} after {steps} steps, {found}");
         failures.iter().for_each(|failure| outln!("  {failure}"));
         let of = self.wanted.without.unwrap_or(name);
         outln!("  more of it: rollcall explain {of}");
@@ -366,6 +374,11 @@ impl<'a> Check<'a> {
         let (covered, not_covered) = (self.asked.plan.covered(), self.asked.plan.not_covered());
         let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
         outln!("{}", out::wrapped(&format!("  it allows {covered}; no {not_covered}")));
+        if self.asked.steps.is_some() && self.told.transitions == 0 {
+            outln!(
+                "  nothing may happen behind the steps: only their end was looked at; give the scope budgets"
+            );
+        }
         self.say_of_the_guard();
     }
 

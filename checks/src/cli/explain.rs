@@ -28,6 +28,9 @@ struct Answer {
 pub(super) fn run(words: &[String]) -> Result<End> {
     let words = words.join(" ");
     let words = words.trim();
+    if words.is_empty() {
+        bail!("explain what? Name a guard, reason, property, goal, scope or row, or paste a message");
+    }
     let mut answers = by_name(words);
     if answers.is_empty() {
         answers = by_row(words);

@@ -10,14 +10,14 @@ use super::{End, out};
 
 pub(super) fn scopes() -> Result<End> {
     let line = |plan: scopes::Plan| {
-        format!("{:<44} {:<12} {}\n", plan.scope.name, plan.size.name(), plan.scope.question)
+        out::fitted(&format!("{:<44} {:<12} {}", plan.scope.name, plan.size.name(), plan.scope.question))
     };
     out::say(&scopes::all().into_iter().map(line).collect::<String>())
 }
 
 /// The guards of both sides; what the model's grain cannot show stands behind.
 pub(super) fn guards() -> Result<End> {
-    let line = |name: &str, incident: &str| format!("{name:<36} {incident}\n");
+    let line = |name: &str, incident: &str| out::fitted(&format!("{name:<36} {incident}"));
     let mut text: String = Guard::ALL.iter().map(|guard| line(guard.name(), guard.incident())).collect();
     let below = rollcall_impl::Guard::ALL.iter().filter(|guard| Guard::from_name(guard.name()).is_none());
     text.extend(below.map(|guard| line(guard.name(), guard.incident())));
@@ -25,9 +25,15 @@ pub(super) fn guards() -> Result<End> {
 }
 
 pub(super) fn properties() -> Result<End> {
-    let line = |property: &Property| format!("{:<24} {}\n", property.name(), property.statement());
+    let line =
+        |property: &Property| out::fitted(&format!("{:<24} {}", property.name(), property.statement()));
     let goal = |goal: &Goal| {
-        format!("{:<24} once faults stop ({}): {}\n", goal.name(), goal.liveness(), goal.statement())
+        out::fitted(&format!(
+            "{:<24} once faults stop ({}): {}",
+            goal.name(),
+            goal.liveness(),
+            goal.statement()
+        ))
     };
     let goals = Goal::ALL.iter().map(goal);
     out::say(&Property::ALL.iter().map(line).chain(goals).collect::<String>())

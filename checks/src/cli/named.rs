@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::{GuardSet, Reach};
-use rollcall_traces::Scenario;
+use rollcall_traces::{ALL_PROPERTIES, Scenario};
 
 use super::lookup;
 
@@ -36,7 +36,11 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
             Err(unknown) => bail!("{}: {unknown}", trace.place_of("without")),
         }
     }
-    for name in &trace.header.properties {
+    let all = trace.header.properties.iter().any(|name| name == ALL_PROPERTIES);
+    if all {
+        named.properties = Property::ALL.to_vec();
+    }
+    for name in trace.header.properties.iter().filter(|_| !all) {
         match lookup::property(name) {
             Ok(property) => named.properties.push(property),
             Err(unknown) => bail!("{}: {unknown}", trace.place_of("properties")),

@@ -83,6 +83,11 @@ pub(super) fn wrapped(line: &str) -> String {
     text
 }
 
+/// A line of a list: broken where a terminal is too narrow, and whole in a file.
+pub(super) fn fitted(line: &str) -> String {
+    if columns().is_some() { wrapped(line) + "\n" } else { format!("{line}\n") }
+}
+
 /// Writes a finding down; whether it is there. That it cannot be written takes nothing
 /// from the finding, nor from its exit code.
 pub(super) fn keep(trace: &Trace, path: &Path) -> bool {

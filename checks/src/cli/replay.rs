@@ -49,6 +49,10 @@ pub(super) enum Heal {
 pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
     let Wanted { path, without, out, heal } = wanted;
     let lacking = without.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
+    let name = path.to_string_lossy();
+    if !path.exists() && rollcall_model::scopes::named(&name).is_some() {
+        bail!("{name} is a scope, and no file: `rollcall check {name}` explores it and heals every state");
+    }
     if path.is_dir() {
         if out.is_some() {
             bail!("--out takes one file, and {} is a folder", path.display());

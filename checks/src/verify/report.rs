@@ -284,7 +284,10 @@ pub(super) fn judge_conformance(
             conformance.transitions, report.transitions, conformance.states, report.distinct_states
         ));
     } else if conformance.steps == 0 || conformance.probes == 0 {
-        report.failures.push("zero steps or zero probes: nothing was shown".into());
+        report.failures.push(match report.transitions {
+            0 => "nothing may happen in it, so that nothing was shown; give the scope budgets".into(),
+            _ => "zero steps or zero probes: nothing was shown".into(),
+        });
     }
     conformance.divergence
 }

@@ -162,6 +162,30 @@ fn unknown_names_on_the_command_line() {
 }
 
 #[test]
+fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
+    let folder = Folder::new();
+    for command in ["heal", "replay"] {
+        let begins =
+            "two_voters_to_one_smoke is a scope, and no file: `rollcall check two_voters_to_one_smoke`";
+        refused(&folder, &[command, "two_voters_to_one_smoke"], begins, "heals every state");
+    }
+    refused(&folder, &["explain", " "], "explain what?", "paste a message");
+    // Where nothing may happen nothing is shown.
+    let file = scenario("transfer-leader.jsonl");
+    let checked = folder.ends(&["check", &file], 0).stdout;
+    assert!(
+        checked.contains("nothing may happen behind the steps: only their end was looked at"),
+        "{checked}"
+    );
+    let verified = folder.ends(&["verify", &file], 1).stdout;
+    assert!(verified.contains("nothing may happen in it, so that nothing was shown"), "{verified}");
+    let exhibit = scenario("../museum/snapshot_once.jsonl");
+    let checked = folder.ends(&["check", &exhibit], 1).stdout;
+    assert!(checked.contains("is violated after 10 steps, before anything was explored"), "{checked}");
+    assert_eq!(folder.files(), Vec::<String>::new(), "the exhibit is its own trace");
+}
+
+#[test]
 fn a_guard_below_the_models_grain() {
     let below = rollcall_impl::Guard::ALL.iter().find(|guard| guard.is_implementation_only());
     let name = below.expect("there is one").name();

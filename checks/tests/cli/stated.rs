@@ -1,6 +1,6 @@
 //! What a file states is compared, and a file that states and judges nothing is told so.
 
-use crate::Folder;
+use crate::{Folder, text_of};
 
 const HEADER: &str = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"x","properties":PROPERTIES,"scope":{"name":"x","stores":[1,2,3],"regions":[{"id":1,"start":"","end":"","epoch":{"conf_ver":1,"version":1},"peers":[{"id":1,"store":1,"role":"voter"},{"id":2,"store":2,"role":"voter"}]}]}}"#;
 
@@ -27,6 +27,26 @@ fn nothing_is_stated_and_nothing_judged() {
     assert!(!said.contains("states nothing"), "{said}");
     let said = replayed("[]", &[&campaign(r#","expect":{"leader":{"1":null}}"#)], 0);
     assert!(!said.contains("states nothing"), "{said}");
+}
+
+/// Without a list of properties every one is judged.
+#[test]
+fn what_names_no_properties_is_judged_by_all() {
+    let folder = Folder::new();
+    let header = HEADER.replace(r#""properties":PROPERTIES,"#, "");
+    folder.write("t.jsonl", &format!("{header}\n{}\n", campaign("")));
+    let said = folder.ends(&["replay", "t.jsonl"], 0).stdout;
+    assert!(!said.contains("states nothing"), "{said}");
+    let shown = folder.ends(&["show", "t.jsonl"], 0).stdout;
+    assert!(shown.contains("judged by every property\n") && shown.contains("verdict: holds"), "{shown}");
+    // By the rules without a guard it shows what breaks.
+    let museum = text_of("museum/seed-003-tombstone-by-hand.jsonl");
+    let (header, steps) = museum.split_once('\n').expect("a header and steps");
+    let mut header: serde_json::Value = serde_json::from_str(header).expect("JSON");
+    header.as_object_mut().and_then(|header| header.remove("properties")).expect("it names some");
+    folder.write("u.jsonl", &format!("{header}\n{steps}"));
+    let said = folder.ends(&["show", "u.jsonl"], 0).stdout;
+    assert!(said.contains("VIOLATED: tombstone_store_empty"), "{said}");
 }
 
 #[test]

@@ -40,6 +40,13 @@ pub const SCHEMA: &str = "rollcall-trace/1";
 /// only floating point would round.
 pub const NUMBER_LIMIT: u64 = 1 << 53;
 
+/// What stands for every property among those that a header names.
+pub const ALL_PROPERTIES: &str = "all";
+
+fn all_properties() -> Vec<String> {
+    vec![ALL_PROPERTIES.into()]
+}
+
 /// What a trace is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
@@ -61,8 +68,9 @@ pub struct Header {
     /// The guards that are dropped.
     #[serde(default)]
     pub without: Vec<String>,
-    /// The properties that are judged.
-    #[serde(default)]
+    /// The properties that are judged; every one ([`ALL_PROPERTIES`]) where a file says nothing of
+    /// them, none where its list is empty.
+    #[serde(default = "all_properties")]
     pub properties: Vec<String>,
     /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

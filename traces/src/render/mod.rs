@@ -17,7 +17,7 @@ pub use run::run;
 pub use terminal::terminal;
 
 use crate::action::Action;
-use crate::file::{Header, Step, Trace, Verdict, VerdictResult};
+use crate::file::{ALL_PROPERTIES, Header, Step, Trace, Verdict, VerdictResult};
 use crate::view::View;
 use crate::words::joined;
 
@@ -106,7 +106,9 @@ fn about(header: &Header) -> Vec<String> {
     if !header.without.is_empty() {
         lines.push(format!("without the guards {}", header.without.join(", ")));
     }
-    if !header.properties.is_empty() {
+    if header.properties.iter().any(|name| name == ALL_PROPERTIES) {
+        lines.push("judged by every property".into());
+    } else if !header.properties.is_empty() {
         lines.push(format!("judged by {}", header.properties.join(", ")));
     }
     if !scope.prelude.is_empty() {
