@@ -254,7 +254,7 @@ mod tests {
         let (written, _) = one.parts_since(counts);
         let other = model("grow_and_shrink_smoke");
         other.take_parts(&written).expect("the prelude's parts are there");
-        let again = model("two_voters_to_one_smoke").take_parts(&written).unwrap_err();
+        let again = model("three_voters_to_one_smoke").take_parts(&written).unwrap_err();
         assert!(matches!(again, PartsError::Renumbered { .. } | PartsError::Incomplete { .. }), "{again}");
         assert!(matches!(one.take_parts(b"[]").unwrap_err(), PartsError::Unreadable(_)));
         assert!(!other.knows(&[0, 0]) && !other.knows(&[]));

@@ -72,7 +72,7 @@ fn budgets_bound_what_is_offered_and_nothing_else() {
     let checker = model.clone().checker().spawn_bfs().join();
     // Nothing may be proposed, lost, held or elected: all is quiet behind the prelude.
     assert_eq!(checker.unique_state_count(), 1);
-    let add = Change { kind: ChangeKind::AddVoter, peer: 4, store: 4 };
+    let add = Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 };
     let propose = Action::Propose { region: 1, store: 1, command: Command::ChangePeer(add), epoch: None };
     assert!(model.step(&model.first(), &propose).1.is_done(), "the rules know no budget");
 }

@@ -185,13 +185,13 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     let applied = voters.iter().map(|store| apply(REGION, *store));
     // PD has not heard of it.
     let joined = behind(behind(joined, applied), [round(REGION, 2)]);
-    let asked = if standard { behind(joined, leadership_lost(3, 4)) } else { joined };
+    let asked = if standard { behind(joined, removed_by_who_is_lost(9, [3, 4])) } else { joined };
     let scope = Scope {
         crashers: vec![2],
         campaigners: vec![voters[0]],
         budgets: Budgets {
             schedules: 1,
-            stale_checks: 1,
+            stale_checks: either(standard, 2, 1),
             late: 1,
             crashes: either(standard, 1, 0),
             lost: either(standard, 1, 0),
@@ -206,17 +206,20 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     )
 }
 
-/// Store 1 is lost for good, and another voter leads.
-fn leadership_lost(heir: u64, voter: u64) -> [Action; 6] {
+/// Somebody has the learner removed. Whom it was created by has committed that with another
+/// voter, and is lost for good; the other leads, and has told PD nothing yet.
+fn removed_by_who_is_lost(learner: u64, [heir, voter]: [u64; 2]) -> Vec<Action> {
     use rollcall_traces::Answer::Given;
-    let (region, leader, answer) = (REGION, heir, Given);
-    let round = Action::Replicate { region, leader, follower: voter, entries: Entries::All, answer };
-    [
+    let (region, answer) = (REGION, Given);
+    let led = Action::Replicate { region, leader: heir, follower: voter, entries: Entries::All, answer };
+    vec![
+        decommission::reported(region, 1),
+        Action::Propose { region, store: 1, command: remove(learner, 2), epoch: None },
+        round(region, heir),
         Action::Destroy { store: 1 },
         Action::Campaign { region, store: heir },
         Action::Vote { region, candidate: heir, voter, answer },
-        round.clone(),
-        round,
-        decommission::reported(region, heir),
+        led.clone(),
+        led,
     ]
 }
