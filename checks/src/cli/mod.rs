@@ -142,6 +142,9 @@ enum Ask {
         /// Says how it heals from its end, too
         #[arg(long)]
         heal: bool,
+        /// Asks whether it shows what it states, by the rules that it names, as of a folder's files
+        #[arg(long)]
+        as_stated: bool,
         /// Where the trace is written, with every outcome and view (one file only)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -348,10 +351,12 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             without: &without,
             out: None,
             heal: replay::Heal::Steps,
+            as_stated: false,
         }),
-        Ask::Replay { path, without, heal, out } => {
+        Ask::Replay { path, without, heal, as_stated, out } => {
             let heal = if heal { replay::Heal::End } else { replay::Heal::No };
-            replay::run(&replay::Wanted { path: &path, without: &without, out: out.as_deref(), heal })
+            let out = out.as_deref();
+            replay::run(&replay::Wanted { path: &path, without: &without, out, heal, as_stated })
         }
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),

@@ -82,7 +82,10 @@ pub(super) fn judge(path: &Path) -> Result<End> {
         }
         Err(refusal) => {
             outln!("{}:\n{}", path.display(), refusal.to_string().trim_end());
-            outln!("  to see it again: rollcall accept {}", path.display());
+            outln!(
+                "  to see it again: rollcall accept {0}; event by event: rollcall show {0}",
+                path.display()
+            );
             Ok(End::Violated)
         }
     }

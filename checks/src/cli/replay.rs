@@ -33,6 +33,8 @@ pub(super) struct Wanted<'a> {
     pub(super) without: &'a [String],
     pub(super) out: Option<&'a Path>,
     pub(super) heal: Heal,
+    /// Whether a file shows what it states, by the rules that it names.
+    pub(super) as_stated: bool,
 }
 
 /// Whether the last state is healed, and how much is told of that.
@@ -47,7 +49,7 @@ pub(super) enum Heal {
 }
 
 pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
-    let Wanted { path, without, out, heal } = wanted;
+    let Wanted { path, without, out, heal, as_stated } = wanted;
     let lacking = without.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
     let name = path.to_string_lossy();
     if !path.exists() && rollcall_model::scopes::named(&name).is_some() {
@@ -59,16 +61,21 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
         }
         return all(path, &lacking, *heal);
     }
-    let by = By { lacking, own_rules: *heal == Heal::Steps, heal: *heal };
+    let by = By { lacking, own_rules: *as_stated || *heal == Heal::Steps, heal: *heal };
     let mut seen = one(path, &by)?;
     if let Found::Diverged(divergence) = &mut seen.found {
         let without: String = without.iter().map(|guard| format!(" --without {guard}")).collect();
-        let command = if *heal == Heal::Steps { "heal" } else { "replay" };
+        let command = match (heal, as_stated) {
+            (Heal::Steps, _) => "heal",
+            (_, true) => "replay --as-stated",
+            (_, false) => "replay",
+        };
         divergence.places = places::of_divergence(divergence);
         divergence.command = Some(format!("rollcall {command} {}{without}", path.display()));
     }
     out::say(&seen.words(path))?;
-    let end = seen.end();
+    let shows = *as_stated && seen.shows_what_it_states();
+    let end = if shows { End::Holds } else { seen.end() };
     match (out, &seen.trace) {
         (Some(into), Some(trace)) if end == End::Holds => trace.write(into)?,
         (Some(into), Some(trace)) => {
@@ -97,7 +104,10 @@ fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
         }
     }
     let listed = |files: &[&PathBuf]| {
-        files.iter().map(|file| format!("\n  rollcall replay {}", file.display())).collect::<String>()
+        files
+            .iter()
+            .map(|file| format!("\n  rollcall replay --as-stated {}", file.display()))
+            .collect::<String>()
     };
     let mut text = format!("{}: {good} of {} files show what they state\n", folder.display(), files.len());
     if !failing.is_empty() {
