@@ -81,6 +81,7 @@ fn scope() -> Scope {
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
         budgets: Budgets {

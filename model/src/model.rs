@@ -459,7 +459,7 @@ fn first_driver(scope: &Scope) -> PlacementDriver {
             pending: Default::default(),
             down: Default::default(),
         };
-        pd.regions = scope.regions.iter().map(|region| (region.id, known(region))).collect();
+        pd.regions = scope.believed_regions().map(|region| (region.id, known(region))).collect();
     }
     pd
 }

@@ -26,6 +26,11 @@ pub struct Scope {
     /// The regions as first configured. In a file also as pd-ctl prints them (`region N`).
     #[schemars(with = "Vec<crate::schema::RegionForm>")]
     pub regions: Vec<Region>,
+    /// What the placement driver believes of regions at first, where that differs from what
+    /// is true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<crate::schema::RegionForm>")]
+    pub believed: Vec<Region>,
     /// What happened before the first state. Costs no budget, and must be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prelude: Vec<Action>,
@@ -281,13 +286,42 @@ impl Scope {
                 "commit indexes are to be lost, and there is more than one region, or ids for others",
             ));
         }
-        self.validate_splits().and_then(|()| self.validate_driver()).map_err(|what| malformed(&what))
+        let of_driver = self.validate_driver().and_then(|()| self.validate_beliefs());
+        self.validate_splits().and(of_driver).map_err(|what| malformed(&what))
     }
 
     /// Whether a view shows which commit indexes a leader knows of others. Only who begins
     /// a merge asks, and where nobody can the states need not differ by it.
     pub fn tells_commits(&self) -> bool {
         !self.merges.is_empty() || self.budgets.is_none()
+    }
+
+    /// The regions as the placement driver believes them to be at first.
+    pub fn believed_regions(&self) -> impl Iterator<Item = &Region> {
+        let believed = |region: &&Region| self.believed.iter().find(|believed| believed.id == region.id);
+        self.regions.iter().map(move |region| believed(&region).unwrap_or(region))
+    }
+
+    fn validate_beliefs(&self) -> Result<(), String> {
+        if !self.believed.is_empty() && self.max_replicas == 0 {
+            return Err("something is believed of regions, and nobody places peers: set max_replicas".into());
+        }
+        for believed in &self.believed {
+            let id = believed.id;
+            if !self.regions.iter().any(|region| region.id == id) {
+                return Err(format!("something is believed of region {id}, which is not among the regions"));
+            }
+            if let Some(peer) = believed.peers.iter().find(|peer| !self.stores.contains(&peer.store)) {
+                let store = peer.store;
+                return Err(format!(
+                    "region {id} is believed to have a peer on store {store}, which is not among the stores"
+                ));
+            }
+        }
+        if has_repeats(&self.believed.iter().map(|region| region.id).collect::<Vec<_>>()) {
+            return Err("of a region two things are believed".into());
+        }
+        Ok(())
     }
 
     /// What the placement driver is given to do with.

@@ -163,6 +163,9 @@ impl<'a> Check<'a> {
                 errln!("  the journal holds {kept} of these states to go on from");
             }
             self.wanted.lasting.say_how_to_go_on(&[journal]);
+        } else if found.is_none() && !self.told.exhausted {
+            // It was explored, and not all of it healed.
+            self.wanted.lasting.say_how_to_go_on(&[journal]);
         } else {
             self.wanted.lasting.remove(&[journal])?;
         }

@@ -172,6 +172,7 @@ impl Scenario {
             campaigners: Vec::new(),
             crashers: Vec::new(),
             hung: Vec::new(),
+            believed: Vec::new(),
             unsynced_commits: false,
             heartbeats: false,
             budgets: Budgets::default(),

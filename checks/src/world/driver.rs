@@ -84,7 +84,7 @@ impl<G: Guards> Driver<G> {
         let pd = PlacementDriver::open(config, guards, PdMemoryEngine::new());
         let pd = pd.expect("a sound configuration");
         let mut whole = Whole { pd, full: scope.full.clone(), tight: Vec::new() };
-        let regions: Vec<Region> = scope.regions.iter().map(convert::to_region).collect();
+        let regions: Vec<Region> = scope.believed_regions().map(convert::to_region).collect();
         let known: Vec<StoreId> =
             scope.stores.iter().copied().filter(|store| !scope.joining.contains(store)).collect();
         whole.pd.bootstrap(&known, &regions, scope.next_id).expect("an empty driver begins");

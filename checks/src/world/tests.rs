@@ -53,6 +53,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
         budgets: Budgets::default(),

@@ -380,6 +380,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
         budgets: Budgets::default(),

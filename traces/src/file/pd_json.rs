@@ -1,5 +1,5 @@
 //! Regions and stores as pd-ctl prints them (`region N`, `region store N`, `store N`) in a
-//! scope's `regions` and `stores`.
+//! scope's `regions`, `believed` and `stores`.
 //!
 //! A cluster as PD describes it is one that has lived: somebody leads, somebody is down or
 //! behind, a store was told to leave. So the region becomes the scope's, and what else is
@@ -63,18 +63,25 @@ pub(super) fn rewrite(header: &mut Json) -> Result<bool, String> {
     let Some(scope) = header.get_mut("scope").and_then(Json::as_object_mut) else { return Ok(false) };
     let listed = |key: &str| scope.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
     let (stores, regions) = (listed("stores"), flattened(listed("regions")));
-    if !stores.iter().any(Json::is_object) && !regions.iter().any(is_of_pd) {
+    let believed = flattened(listed("believed"));
+    if !stores.iter().any(Json::is_object) && !regions.iter().chain(&believed).any(is_of_pd) {
         return Ok(false);
     }
     let placed = scope.get("max_replicas").and_then(Json::as_u64).is_some_and(|wanted| wanted > 0);
     let mut told = Told { placed, ..Told::default() };
     let stores: Vec<Json> = stores.into_iter().map(|one| told.store(one)).collect::<Result<_, _>>()?;
     let regions: Vec<Json> = regions.into_iter().map(|one| told.region(one)).collect::<Result<_, _>>()?;
+    // What is only believed makes nobody lead or crash.
+    let mut of_pd = Told::default();
+    let believed: Vec<Json> = believed.into_iter().map(|one| of_pd.region(one)).collect::<Result<_, _>>()?;
     let mut prelude = told.prelude()?;
     prelude.extend(scope.get("prelude").and_then(Json::as_array).cloned().unwrap_or_default());
     scope.insert("stores".into(), stores.into());
     scope.insert("regions".into(), regions.into());
     scope.insert("prelude".into(), prelude.into());
+    if !believed.is_empty() {
+        scope.insert("believed".into(), believed.into());
+    }
     Ok(true)
 }
 

@@ -89,6 +89,7 @@ fn about(header: &Header) -> Vec<String> {
             driver.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
         }
         lines.push(driver);
+        lines.extend(scope.believed.iter().map(|region| format!("it believes in {region}")));
     }
     if !scope.hung.is_empty() {
         lines.push(format!("nothing takes effect on store {}, whose disk hangs", joined(&scope.hung, " ")));

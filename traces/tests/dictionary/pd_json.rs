@@ -77,3 +77,30 @@ fn what_pd_ctl_does_not_print_or_cannot_be_is_refused() {
         assert!(error.starts_with("x.jsonl:1:") && error.contains(says), "`{says}` is not said: {error}");
     }
 }
+
+/// What PD believes beside the truth makes nobody lead, and is of the scope's regions.
+#[test]
+fn what_is_believed_is_apart_from_what_is_true() {
+    let truth = r#"{"id":9,"start":"","end":"","epoch":{"conf_ver":2,"version":3},"peers":[{"id":1,"store":1,"role":"voter"}]}"#;
+    let believed = JOINT.replace('\n', "").replace("6D", "");
+    let of =
+        |believed: &str, more: &str| read("1,2,3,4", truth, &format!(r#","believed":[{believed}]{more}"#));
+    let placed = r#","next_id":100,"max_replicas":1"#;
+    let scope = of(&believed, placed).expect("it is a scope");
+    assert_eq!((scope.believed.len(), scope.prelude.len()), (1, 0));
+    assert_eq!(scope.believed_regions().map(|region| region.peers.len()).collect::<Vec<_>>(), [4]);
+    assert_eq!(scope.regions[0].peers.len(), 1);
+    for (believed, more, says) in [
+        (believed.clone(), "", "nobody places peers: set max_replicas"),
+        (believed.replace("\"id\":9", "\"id\":8"), placed, "region 8, which is not among the regions"),
+        (
+            believed.replace("\"store_id\":4", "\"store_id\":7"),
+            placed,
+            "a peer on store 7, which is not among the stores",
+        ),
+        (format!("{believed},{believed}"), placed, "of a region two things are believed"),
+    ] {
+        let error = of(&believed, more).expect_err(says);
+        assert!(error.contains(says), "`{says}` is not said: {error}");
+    }
+}

@@ -40,6 +40,7 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         campaigners: Vec::new(),
         crashers: Vec::new(),
         hung: Vec::new(),
+        believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
         budgets: Budgets::default(),

@@ -97,6 +97,9 @@ impl Findings {
         if !json {
             say(report);
         }
+        for words in report.failures.iter().chain(&report.unfinished).chain(&report.notes) {
+            errln!("  {}: {words}", report.scope);
+        }
         for (trace, path) in &traces {
             if out::keep(trace, path) {
                 if !json {
@@ -196,9 +199,6 @@ fn say(report: &ScopeReport) {
         report.transitions,
         report.transitions_replayed.map_or("none".into(), |replayed| replayed.to_string())
     );
-    for words in report.failures.iter().chain(&report.unfinished).chain(&report.notes) {
-        errln!("  {}: {words}", report.scope);
-    }
 }
 
 /// The violations, a file's steps before them, and where each is written.
