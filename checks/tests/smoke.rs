@@ -133,7 +133,8 @@ scopes! {
         learner_of_a_child_removed_before_it_is_born
         uninitialised_peer_behind_a_merge
         merge_behind_a_snapshot
-        merged_twice;
+        merged_twice
+        child_takes_its_parent_in;
     decommission:
         one_store_leaves
         process_ends_while_a_store_leaves

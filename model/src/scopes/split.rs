@@ -44,6 +44,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         stale::uninitialised_peer_behind_a_merge(standard),
         merge_behind_a_snapshot(standard),
         merged_twice(standard),
+        stale::child_takes_its_parent_in(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {

@@ -1,7 +1,7 @@
 //! Peers that were removed and do not know, and heartbeats to peers that are there: of all
 //! three families what happens where nobody speaks to somebody, or says next to nothing.
 
-use rollcall_traces::{Action, Budgets, ChildCommand, Command, Entries, Scope};
+use rollcall_traces::{Action, Budgets, ChildCommand, Command, Derive, Entries, Scope};
 
 use super::split::{CHILD, splitting};
 use super::{
@@ -165,6 +165,48 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
         scope,
         vec![Reach::UninitialisedBehindAMerge, Reach::UninitialisedEnded, Reach::MergedAway],
         vec!["check stale peer", "change peer", "prepare merge", "commit merge", "crash"],
+    )
+}
+
+/// Store 3 knows that the split is committed and has not divided. A child of the version
+/// before the merge has not got the parent's range, whoever has heard of the merge (TiKV
+/// `maybe_destroy_source`).
+pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
+    use rollcall_traces::Answer::Given;
+    let asked = splitting(
+        "child_takes_its_parent_in",
+        "a child takes its parent in again, and a store that has not divided yet is told: does the parent there wait for its child?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+        &[],
+    );
+    let (keys, derive) = (vec!["m".into()], Derive::Left);
+    let divided = [
+        Action::AskSplit { region: REGION, store: 1, keys, derive, answer: Given },
+        round(REGION, 2),
+        round(REGION, 3),
+        round(REGION, 2),
+        apply(REGION, 1),
+        apply(REGION, 2),
+        Action::Vote { region: CHILD, candidate: 1, voter: 2, answer: Given },
+        round(CHILD, 2),
+    ];
+    let scope = Scope {
+        merges: vec![(REGION, CHILD)],
+        rounds: vec![Entries::All],
+        campaigners: vec![2],
+        budgets: Budgets {
+            merges: 1,
+            stale_checks: 1,
+            elections: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..behind(asked, divided)
+    };
+    (
+        scope,
+        vec![Reach::ToldOfMerge, Reach::MergedAway, Reach::MergedEverywhere],
+        vec!["check stale peer", "prepare merge", "commit merge"],
     )
 }
 
