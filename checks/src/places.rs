@@ -125,9 +125,13 @@ pub fn of_action(action: &Action) -> [Place; 2] {
             both("model/src/rules/driver/plan.rs", "impl/src/pd/builder.rs", "")
         }
         Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/ctl.rs", ""),
-        Action::UnsafeRecover { .. } => both("model/src/rules/recover.rs", "impl/src/pd/recovery.rs", ""),
-        Action::StoreHeartbeat { .. }
-        | Action::StoreSilent { .. }
+        Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::StoreHeartbeat { .. } => {
+            both("model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs", "")
+        }
+        Action::ForceLeaderTimeout { .. } => {
+            both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "")
+        }
+        Action::StoreSilent { .. }
         | Action::CheckStores
         | Action::PdRestart
         | Action::AddStore { .. }

@@ -159,6 +159,10 @@ scopes! {
         forced_while_merging
         forced_in_a_joint_state
         forced_behind_a_split
+        forced_and_interrupted
+        broken_off_behind_a_split
+        given_up_once_more
+        forced_with_two_left
         target_full_by_share
         patrol_limited
         operators_wait

@@ -103,7 +103,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
         Some((id, HardState { commit: index, ..kept.unwrap_or(HardState { term, ..HardState::default() }) }))
     }
 
-    fn create_child(
+    /// Enters a peer that begins where every log does.
+    pub(crate) fn create_child(
         &mut self,
         id: PeerId,
         child: Region,

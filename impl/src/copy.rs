@@ -38,6 +38,7 @@ impl Clone for Peer {
             size: self.size,
             asker: self.asker,
             failed_stores: self.failed_stores.clone(),
+            recovery: self.recovery.clone(),
             stale_check: self.stale_check.clone(),
             sent_snapshot: self.sent_snapshot,
             unheard: self.unheard.clone(),

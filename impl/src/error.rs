@@ -212,6 +212,15 @@ pub enum Refusal {
     /// PD's region lists this very peer on the store (row 37).
     #[error("the peer is still in the placement driver's region; remove it there first")]
     PeerStillListed,
+    /// The region is led by force: nothing but its members may change.
+    #[error("the region is led by force; wait for the end of the recovery")]
+    RecoveryInProgress,
+    /// The peer neither leads by force nor asks to.
+    #[error("the peer does not lead by force")]
+    NotByForce,
+    /// Those who are left are a majority.
+    #[error("those who are left are a majority; let them elect")]
+    MajorityLeft,
     /// The region is merging, or about to.
     #[error("the region is merging; wait for the merge or its end")]
     Merging,

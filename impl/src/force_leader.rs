@@ -5,98 +5,84 @@
 //! check_force_leader, on_enter_force_leader, on_exit_force_leader`; `TV peer.rs
 //! maybe_force_forward_commit_index`): every voter that is left has to grant, and to
 //! have the log, before anything is made up. It may be a learner, and stays leader
-//! though a change makes it one. Whatever makes it a follower ends it. Leaves out the
-//! timers, and that a force leader serves nobody.
+//! though a change makes it one. Whatever makes it a follower ends it. What it
+//! has to do for a plan, and when it steps down, is in `unsafe_recovery.rs`; that it serves
+//! nobody, where proposals and reads are checked.
 
 use std::collections::BTreeSet;
 
 use raft::StateRole;
 use raft::eraftpb::{self, MessageType};
 
-use crate::engine::{Engine, Position};
-use crate::error::{Error, Refusal};
+use crate::engine::Position;
+use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::input::Output;
 use crate::peer::Peer;
-use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
+use crate::region::{Member, MemberRole, PeerId, StoreId};
 use crate::step::{Failure, Step};
-use crate::store::Store;
-
-impl<G: Guards, E: Engine> Store<G, E> {
-    /// The peer of `region` campaigns in a term above `highest`, the highest that anybody
-    /// who is left knows, for what is left without the `failed` stores. `committed` is
-    /// the last entry that any of those, voter or not, knows to be committed.
-    ///
-    /// # Errors
-    /// Where the peer is not here, has no region yet, has a snapshot or a committed
-    /// conf change to take in, or lacks what is `committed`: it would write over what was
-    /// applied elsewhere, and no vote keeps it from that.
-    pub fn force_campaign(
-        &mut self,
-        region: RegionId,
-        failed: &BTreeSet<StoreId>,
-        highest: u64,
-        committed: Position,
-    ) -> Result<Vec<Output>, Error> {
-        self.by_force(region, |peer, step| {
-            let log = &peer.storage().log;
-            let has =
-                committed.index < log.truncated().index || log.term(committed.index) == Some(committed.term);
-            if !has && step.guards.holds(Guard::ForceKeepsWhatIsCommitted) {
-                return Err(Refusal::NotPromotable.into());
-            }
-            if peer.staged.is_some() {
-                return Err(Refusal::ApplyingSnapshot.into());
-            }
-            if !peer.storage().is_initialised() {
-                return Err(Refusal::NotPromotable.into());
-            }
-            if peer.has_unapplied_conf_change() && step.guards.holds(Guard::CampaignAppliesFirst) {
-                return Err(Refusal::UnappliedConfChange.into());
-            }
-            let term = highest.max(peer.node.raft.term);
-            peer.with_raft(step, None, |node| {
-                node.raft.become_follower(term, raft::INVALID_ID);
-                Ok(())
-            })?;
-            peer.failed_stores.clone_from(failed);
-            peer.ask_for_votes(step)
-        })
-    }
-
-    /// Whoever led `region` by force, or asked to, is a follower of its term.
-    ///
-    /// # Errors
-    /// Where the peer is not here.
-    pub fn exit_force_leader(&mut self, region: RegionId) -> Result<Vec<Output>, Error> {
-        self.by_force(region, |peer, step| {
-            peer.with_raft(step, None, |node| {
-                let term = node.raft.term;
-                node.raft.become_follower(term, raft::INVALID_ID);
-                Ok(())
-            })
-        })
-    }
-
-    fn by_force(
-        &mut self,
-        region: RegionId,
-        act: impl FnOnce(&mut Peer, &mut Step<'_, G>) -> Result<(), Failure>,
-    ) -> Result<Vec<Output>, Error> {
-        let (mut batch, mut out) = (Vec::new(), Vec::new());
-        let mut step = Step { guards: self.guards, batch: &mut batch, out: &mut out };
-        let result = match self.live(region) {
-            Ok(peer) => act(peer, &mut step),
-            Err(refusal) => Err(refusal.into()),
-        };
-        self.finish(region, result, batch, out)
-    }
-}
 
 impl Peer {
     /// Whether it leads by force, or asks to.
     pub(crate) fn is_by_force(&self) -> bool {
         !self.failed_stores.is_empty()
+    }
+
+    /// Asks in a term above `highest`, if it has what is `committed`.
+    pub(crate) fn campaign_by_force<G: Guards>(
+        &mut self,
+        failed: &BTreeSet<StoreId>,
+        highest: u64,
+        committed: Position,
+        step: &mut Step<'_, G>,
+    ) -> Result<(), Failure> {
+        let log = &self.storage().log;
+        let has =
+            committed.index < log.truncated().index || log.term(committed.index) == Some(committed.term);
+        if !has && step.guards.holds(Guard::ForceKeepsWhatIsCommitted) {
+            return Err(Refusal::NotPromotable.into());
+        }
+        if self.staged.is_some() {
+            return Err(Refusal::ApplyingSnapshot.into());
+        }
+        if !self.storage().is_initialised() {
+            return Err(Refusal::NotPromotable.into());
+        }
+        if self.has_unapplied_conf_change() && step.guards.holds(Guard::CampaignAppliesFirst) {
+            return Err(Refusal::UnappliedConfChange.into());
+        }
+        let term = highest.max(self.node.raft.term);
+        self.with_raft(step, None, |node| {
+            node.raft.become_follower(term, raft::INVALID_ID);
+            Ok(())
+        })?;
+        self.failed_stores.clone_from(failed);
+        self.ask_for_votes(step)
+    }
+
+    /// Is a follower of its term.
+    pub(crate) fn exit_force_leader<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        self.with_raft(step, None, |node| {
+            let term = node.raft.term;
+            node.raft.become_follower(term, raft::INVALID_ID);
+            Ok(())
+        })
+    }
+
+    /// Nobody has told it to stop, and it stops by itself.
+    pub(crate) fn time_out_force_leader<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+        if self.is_by_force() { self.exit_force_leader(step) } else { Err(Refusal::NotByForce.into()) }
+    }
+
+    /// A follower neither leads by force nor asks to.
+    pub(crate) fn forget_force_as_follower(&mut self) {
+        if self.node.raft.state == StateRole::Follower {
+            self.forget_force();
+        }
+    }
+
+    fn forget_force(&mut self) {
+        self.failed_stores.clear();
+        self.recovery = None;
     }
 
     /// The voters, those on failed stores apart from the others.
@@ -115,13 +101,13 @@ impl Peer {
             return Ok(());
         }
         if self.node.raft.state != StateRole::Candidate {
-            self.failed_stores.clear();
+            self.forget_force();
             return Ok(());
         }
         let (failed, left) = self.voters_failed_and_left();
         let votes = self.node.raft.prs().votes();
         if left.iter().any(|id| votes.get(id) == Some(&false)) {
-            self.failed_stores.clear();
+            self.forget_force();
             return Ok(());
         }
         if !left.iter().all(|id| votes.get(id) == Some(&true)) {

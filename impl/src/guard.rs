@@ -304,6 +304,8 @@ guards! {
     DemotingVoterRanksLast "demoting_voter_ranks_last" PlacementDriver,
     /// After a recovery PD still believes what the lost stores reported, and takes no report of the others (PD `ResetRegionCache`).
     RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
+    /// A recovery takes too long, or PD restarts, after regions were changed by force, and PD believes for ever what they were (PD `changeStage`, by its code).
+    RecoveryDropsRegionsFirst "recovery_drops_regions_first" PlacementDriver,
 }
 
 impl Guard {

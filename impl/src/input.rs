@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::command::{Child, Command, Derive};
 use crate::message::Message;
+use crate::recovery::{RecoveryPlan, StoreReport};
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 
 /// What a store is told.
@@ -119,9 +120,21 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
+    /// What the placement driver has the store do for an unsafe recovery.
+    RecoveryPlan(RecoveryPlan),
+    /// The store is about to tell the placement driver that it lives: if it has carried
+    /// out a plan, what has come of it goes along ([`Output::StoreReport`]).
+    StoreHeartbeat,
+    /// The peer has led by force for long, or asked to, and nobody has told it to stop
+    /// (TiKV `UNSAFE_RECOVERY_STATE_TIMEOUT`).
+    ForceLeaderTimeout {
+        /// The region.
+        region: RegionId,
+    },
 }
 
 impl Input {
+    /// Of which region it is; 0 for one that is of the whole store.
     pub(crate) fn region(&self) -> RegionId {
         match self {
             Input::Message(message) => message.region,
@@ -139,7 +152,9 @@ impl Input {
             | Input::Snap { region }
             | Input::AnswerRead { region }
             | Input::Apply { region }
+            | Input::ForceLeaderTimeout { region }
             | Input::ApplySnapshot { region } => *region,
+            Input::RecoveryPlan(_) | Input::StoreHeartbeat => 0,
         }
     }
 }
@@ -188,6 +203,8 @@ pub enum Output {
         /// The region.
         region: Region,
     },
+    /// Tell the placement driver what has come of a plan, with the next heartbeat.
+    StoreReport(StoreReport),
     /// A peer was destroyed.
     Destroyed {
         /// The region.

@@ -6,8 +6,9 @@
 //! all that it knows of a region is what somebody who called himself leader
 //! reported, and what it orders is carried out only if that leader is one.
 //! Follows tikv/pd as it is since v6.1 with placement rules: one rule, so many
-//! voters. Of unsafe recovery it has who leads by force, and what becomes of its
-//! regions. Leaves out merging, balancing, labels and witnesses, and `Preparing`, which a store of this size leaves at once.
+//! voters. Online unsafe recovery is in
+//! `pd/recovery`. Leaves out merging, balancing, labels and witnesses, and `Preparing`,
+//! which a store of this size leaves at once.
 
 mod allocator;
 mod builder;
@@ -33,7 +34,7 @@ pub use engine::{PdEngine, PdMemoryEngine, PdPersisted, PdWrite};
 pub use error::{PdError, PdRefusal, Subject};
 pub use input::{AdminOperator, Dispatch, Order, PdInput, PdOutput};
 pub use operator::{Operator, OperatorEnd, Priority, Purpose, StaleOperator};
-pub use recovery::{ForceStage, PeerReport, force_leader, force_stages};
+pub use recovery::{Recovery, RecoveryStage, Standing, force_leader};
 pub use regions::{KnownRegion, RegionReport};
 pub use step::{OperatorStep, Seat};
 pub use store::{Liveness, NodeState, StoreInfo, StoreRecord, StoreState, StoreStats};

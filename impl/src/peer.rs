@@ -26,6 +26,7 @@ use crate::size::Size;
 use crate::snapshot::{SnapshotBody, Staged};
 use crate::stale::StaleCheck;
 use crate::step::{Failure, Step};
+use crate::unsafe_recovery::PeerRecovery;
 use crate::unsound;
 
 /// One replica of one region.
@@ -47,6 +48,8 @@ pub(crate) struct Peer {
     pub(crate) asker: Option<Member>,
     /// Of one that leads by force, or asks to: the stores that it takes for gone.
     pub(crate) failed_stores: BTreeSet<StoreId>,
+    /// Of one that leads by force: what it has still to do for its store's plan.
+    pub(crate) recovery: Option<PeerRecovery>,
     /// Whom it asks whether it is a member still, if a tombstone named others than it knows.
     pub(crate) stale_check: Option<StaleCheck>,
     /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
@@ -88,6 +91,7 @@ impl Peer {
             size: Size::default(),
             asker: None,
             failed_stores: BTreeSet::new(),
+            recovery: None,
             stale_check: None,
             sent_snapshot: 0,
             unheard: Vec::new(),

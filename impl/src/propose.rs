@@ -29,6 +29,7 @@ impl Peer {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
         }
+        self.check_not_recovering(&command)?;
         self.check_epoch(&command, epoch)?;
         self.check_not_merging(&command, step.guards)?;
         self.check_content(&command, beside, step.guards)?;
@@ -79,6 +80,13 @@ impl Peer {
             node.raft.lead_transferee = transferee;
             proposed
         })
+    }
+
+    /// Who leads by force changes members, takes a merge back, and nothing else (`TV
+    /// fsm/peer.rs pre_propose_raft_command`).
+    fn check_not_recovering(&self, command: &Command) -> Result<(), Refusal> {
+        let recovers = command.is_conf_change() || matches!(command, Command::RollbackMerge { .. });
+        if self.is_by_force() && !recovers { Err(Refusal::RecoveryInProgress) } else { Ok(()) }
     }
 
     /// Whether the region has what the command means.
@@ -158,6 +166,9 @@ impl Peer {
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
+        }
+        if self.is_by_force() {
+            return Err(Refusal::RecoveryInProgress.into());
         }
         if self.storage().is_merging() {
             return Err(Refusal::Merging.into());

@@ -38,6 +38,9 @@ impl Peer {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
         }
+        if self.is_by_force() {
+            return Err(Refusal::RecoveryInProgress.into());
+        }
         let asked = match &key {
             Some(key) => Some(&**key),
             None if step.guards.holds(Guard::KeylessReadUnchecked) => None,

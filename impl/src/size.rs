@@ -58,7 +58,10 @@ impl Peer {
     /// Looks whether the region is too big, if enough was written since the
     /// last time, and asks for a split where it is.
     pub(crate) fn check_size<G: Guards>(&mut self, step: &mut Step<'_, G>) {
-        if !self.is_leader() || self.storage().is_merging() || !self.size.is_due(&self.config) {
+        if !self.is_leader() || self.is_by_force() || self.storage().is_merging() {
+            return;
+        }
+        if !self.size.is_due(&self.config) {
             return;
         }
         let (total, key) = scan(&self.node.store().data, self.config.split_size);

@@ -15,6 +15,7 @@ use crate::size::Size;
 use crate::snapshot::SnapshotBody;
 use crate::stale::StaleCheck;
 use crate::store::{Resident, Slot, Store};
+use crate::unsafe_recovery::PeerRecovery;
 
 /// A live peer, to look at.
 #[derive(Clone, Copy)]
@@ -178,6 +179,11 @@ impl<'a> PeerStatus<'a> {
         &self.0.failed_stores
     }
 
+    /// Of one that leads by force: what it has still to do for its store's plan.
+    pub fn recovery(&self) -> Option<&'a PeerRecovery> {
+        self.0.recovery.as_ref()
+    }
+
     /// The index of the last snapshot that a leader sent; 0 for none, or once every
     /// member has reached it.
     pub fn sent_snapshot(&self) -> u64 {
@@ -228,6 +234,8 @@ pub struct Mark {
     sent_snapshot: u64,
     lead_transferee: Option<PeerId>,
     failed_stores: usize,
+    /// Whom a demotion means does not change while it is under way, but for nobody any more.
+    recovery: Option<Option<usize>>,
     read: Option<(u64, usize, bool)>,
     size: Size,
     parked: usize,
@@ -297,6 +305,10 @@ fn mark(generation: u64, peer: &Peer) -> Mark {
         sent_snapshot: peer.sent_snapshot,
         lead_transferee: raft.lead_transferee,
         failed_stores: peer.failed_stores.len(),
+        recovery: peer.recovery.as_ref().map(|recovery| match recovery {
+            PeerRecovery::Demotes(failed) => Some(failed.len()),
+            PeerRecovery::Failed => None,
+        }),
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
         size: peer.size,
         parked: 0,

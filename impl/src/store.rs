@@ -24,6 +24,7 @@ use crate::peer::Peer;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{PeerId, Region, RegionId, StoreId};
 use crate::step::{Failure, Step};
+use crate::unsafe_recovery::PlanUnderWay;
 
 /// The log of a bootstrapped replica begins behind this entry (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
@@ -54,6 +55,8 @@ pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine> {
     pub(crate) slots: BTreeMap<RegionId, Slot>,
     pub(crate) ranges: Ranges,
     pub(crate) parking: Parking,
+    /// The plan of an unsafe recovery that is carried out.
+    pub(crate) plan: Option<PlanUnderWay>,
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
@@ -83,7 +86,8 @@ impl<G: Guards, E: Engine> Store<G, E> {
             };
             slots.insert(region, Slot { generation: 0, resident });
         }
-        Ok(Self { id, config, guards, engine, slots, ranges, parking: Parking::default() })
+        let parking = Parking::default();
+        Ok(Self { id, config, guards, engine, slots, ranges, parking, plan: None })
     }
 
     /// Writes the first replica of `region` on this store: term 5, and index 5
@@ -283,7 +287,16 @@ impl<G: Guards, E: Engine> Store<G, E> {
             Input::Snap { region } => self.live(region)?.read(None, step),
             Input::AnswerRead { region } => self.live(region)?.answer_read(step),
             Input::ApplySnapshot { region } => self.apply_snapshot(region, step),
-            Input::Apply { region } => self.apply_next(region, step),
+            Input::Apply { region } => {
+                let applied = self.live(region)?.storage().applied;
+                self.apply_next(region, step)?;
+                // Perhaps another region was helped on, or the peer is gone.
+                let moved = self.live(region).is_ok_and(|peer| peer.storage().applied > applied);
+                if moved { self.go_on_demoting(region, step) } else { Ok(()) }
+            }
+            Input::RecoveryPlan(plan) => self.take_plan(plan, step),
+            Input::StoreHeartbeat => self.report_plan(step),
+            Input::ForceLeaderTimeout { region } => self.live(region)?.time_out_force_leader(step),
         }
     }
 
@@ -320,7 +333,12 @@ impl<G: Guards, E: Engine> Store<G, E> {
 
     /// `command` with what the rest of the store adds to it, and what the rest of
     /// the store has against it.
-    fn look_beside(&self, region: RegionId, command: Command, guards: G) -> (Command, Result<(), Refusal>) {
+    pub(crate) fn look_beside(
+        &self,
+        region: RegionId,
+        command: Command,
+        guards: G,
+    ) -> (Command, Result<(), Refusal>) {
         match command {
             Command::Split { .. } if self.has_id_of(&command) => (command, Err(Refusal::IdInUse)),
             command if command.is_merge() => self.look_beside_merge(region, command, guards),

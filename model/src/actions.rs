@@ -6,6 +6,7 @@ use rollcall_traces::{
 };
 
 use crate::costs::left;
+use crate::reach::is_given_up;
 use crate::rules;
 use crate::seen::Seen;
 
@@ -25,11 +26,47 @@ pub(crate) fn sections(stores: usize) -> impl Iterator<Item = Section> {
 /// plainly disabled. Some may still be refused by the rules.
 pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, section: Section, actions: &mut Vec<Action>) {
     let spent = *seen.spent();
+    let first = actions.len();
     let mut offer = Offer { scope, seen, left: left(scope, &spent), spent, actions };
     match section {
         Section::Store(at) => offer.of_store(at),
         Section::Beside => offer.beside(),
     }
+    // Asked of scopes alone where it can be otherwise: it looks at the driver.
+    if scope.admin.iter().any(|action| matches!(action, Action::RemoveFailedStores { .. })) {
+        let reached = actions.split_off(first);
+        actions.extend(reached.into_iter().filter(|action| !is_across(seen, action)));
+    }
+}
+
+/// Whether the action brings a message from a store that was given up to one that is
+/// left, or back. Whoever names a store to PD says that it is gone: one that runs and
+/// still reaches others is nothing that PD or TiKV could make safe
+/// (`traces/scenarios/given-up-and-still-heard.jsonl`). What it sent before is cut off, too.
+pub(crate) fn is_across(seen: Seen<'_>, action: &Action) -> bool {
+    if seen.pd().recovery_step == 0 {
+        return false;
+    }
+    let is_failed = |store: &StoreId| is_given_up(seen, *store);
+    let ends = match action {
+        Action::Vote { candidate, voter, .. } => [*candidate, *voter],
+        Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
+            [*leader, *follower]
+        }
+        Action::CheckStalePeer { store, asks: Authority::Member(asked), .. } => [*store, *asked],
+        Action::TimeoutNow { leader, region } => {
+            let target = seen
+                .peer(*leader, *region)
+                .and_then(|peer| Some(peer.region.member(peer.leading.as_ref()?.transfer?.to)?.store));
+            [*leader, target.unwrap_or(*leader)]
+        }
+        Action::Late { slot } => match seen.held().get(*slot) {
+            Some(held) if !held.is_from_driver() && !held.is_to_driver() => [held.from.store, held.to.store],
+            _ => return false,
+        },
+        _ => return false,
+    };
+    is_failed(&ends[0]) != is_failed(&ends[1])
 }
 
 struct Offer<'a> {
@@ -77,7 +114,8 @@ impl Offer<'_> {
 
     /// What the placement driver is told, does by itself, and is asked to do.
     fn of_driver(&mut self) {
-        let pd = self.seen.pd();
+        let seen = self.seen;
+        let pd = seen.pd();
         for (&store, known) in &pd.stores {
             let runs = self.seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up);
             let told = KnownStore {
@@ -86,8 +124,9 @@ impl Offer<'_> {
                 ..*known
             };
             // What PD makes of one that is nearly full the rules say.
-            if runs && (told != *known || self.scope.tight.contains(&store)) {
-                self.actions.push(Action::StoreHeartbeat { store });
+            let is_new = told != *known || self.scope.tight.contains(&store);
+            if runs && known.state != StoreState::Tombstone {
+                self.store_heartbeats(store, is_new);
             }
             let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
             if self.left.silences > 0 && may_fail && known.liveness != Liveness::Down {
@@ -113,11 +152,27 @@ impl Offer<'_> {
         if pd.stores.values().any(|known| known.state == StoreState::Offline) {
             self.actions.push(Action::CheckStores);
         }
+        if pd.recovery.is_some() && self.left.timeouts > 0 {
+            self.actions.push(Action::RecoveryTimeout);
+        }
         if self.left.pd_restarts > 0 {
             self.actions.push(Action::PdRestart);
         }
         if self.left.admin > 0 {
             self.actions.extend(self.scope.admin.iter().cloned());
+        }
+    }
+
+    /// A heartbeat that says something new, or belongs to an unsafe recovery. Its answer
+    /// may get lost or be late where it brings a plan.
+    fn store_heartbeats(&mut self, store: StoreId, is_new: bool) {
+        let recovery = self.seen.pd().recovery.as_deref();
+        let waits = recovery.is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)));
+        if waits {
+            let answers = self.answers().map(|answer| Action::StoreHeartbeat { store, answer });
+            self.actions.extend(answers);
+        } else if is_new || self.seen.plan(store).is_some() {
+            self.actions.push(Action::StoreHeartbeat { store, answer: Answer::Given });
         }
     }
 
@@ -149,6 +204,9 @@ impl Offer<'_> {
         }
         if peer.read.as_ref().is_some_and(|read| read.ready) {
             self.actions.push(Action::AnswerRead { region, store });
+        }
+        if peer.is_by_force() && self.left.timeouts > 0 {
+            self.actions.push(Action::ForceLeaderTimeout { region, store });
         }
         match peer.role {
             Role::Leader => self.of_leader(store, region, peer),
@@ -268,7 +326,11 @@ impl Offer<'_> {
                 Command::TransferLeader { .. } => self.left.transfers > 0,
                 Command::CompactLog { .. } => self.left.compactions > 0,
                 Command::Split { .. } => own && self.left.splits > 0,
-                _ => own && self.left.changes > 0 && !self.reuses_a_living_id(region, peer, command),
+                _ => {
+                    own && self.left.changes > 0
+                        && !demotes_a_stranger(peer, command)
+                        && !self.reuses_a_living_id(region, peer, command)
+                }
             };
             if allowed {
                 self.propose(store, region, command.clone());
@@ -375,4 +437,14 @@ pub(crate) fn divides(scope: &Scope) -> bool {
     };
     let mut commands = scope.commands.iter().chain(scope.child_commands.iter().map(|child| &child.command));
     !scope.splits.is_empty() || commands.any(splits) || scope.prelude.iter().any(by_prelude)
+}
+
+/// Whether a change that demotes voters names somebody who is no member: it would come
+/// again as a learner with an id that was removed, and PD gives no id twice.
+fn demotes_a_stranger(leader: &Peer, command: &Command) -> bool {
+    let Command::EnterJoint { changes } = command else { return false };
+    let joins = |change: &Change| {
+        change.kind == ChangeKind::AddLearner && leader.region.member(change.peer).is_none()
+    };
+    changes.iter().all(|change| change.kind == ChangeKind::AddLearner) && changes.iter().any(joins)
 }

@@ -10,7 +10,9 @@
 
 use std::hash::Hash;
 
-use rollcall_traces::{Budgets, Held, History, Peer, PlacementDriver, RangeEntry, RegionId, StoreStatus};
+use rollcall_traces::{
+    Budgets, Held, History, Peer, PlacementDriver, PlanUnderWay, RangeEntry, RegionId, StoreStatus,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -63,7 +65,7 @@ type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
 struct Written {
     from: PartCounts,
     peers: Vec<Peer>,
-    metas: Vec<(Vec<RangeEntry>, Vec<Held>)>,
+    metas: Vec<(Vec<RangeEntry>, Vec<Held>, Option<PlanUnderWay>)>,
     places: Vec<WrittenPlace>,
     drivers: Vec<PlacementDriver>,
     held: Vec<Vec<Held>>,
@@ -89,7 +91,7 @@ impl Rollcall {
             from,
             peers: some(&parts.peers, from.peers, now.peers, Peer::clone),
             metas: some(&parts.metas, from.metas, now.metas, |meta| {
-                (meta.ranges.clone(), meta.parked.clone())
+                (meta.ranges.clone(), meta.parked.clone(), meta.plan)
             }),
             places: some(&parts.places, from.places, now.places, |place| {
                 (place.status, place.meta, place.peers.to_vec())
@@ -113,7 +115,7 @@ impl Rollcall {
         let Written { from, peers, metas, places, drivers, held, spent, rests, histories } =
             serde_json::from_slice(written)?;
         again(&parts.peers, "peer", from.peers, peers)?;
-        let metas = metas.into_iter().map(|(ranges, parked)| Meta { ranges, parked });
+        let metas = metas.into_iter().map(|(ranges, parked, plan)| Meta { ranges, parked, plan });
         again(&parts.metas, "meta", from.metas, metas)?;
         again(&parts.drivers, "placement driver", from.drivers, drivers)?;
         again(&parts.held, "set of messages", from.held, held)?;

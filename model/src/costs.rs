@@ -26,6 +26,7 @@ enum Cost {
     Push,
     PdRestart,
     StaleCheck,
+    Stage,
 }
 
 fn cost(action: &Action) -> Cost {
@@ -62,16 +63,20 @@ fn cost(action: &Action) -> Cost {
         | Action::AddOperator { .. }
         | Action::RemoveOperator { .. }
         | Action::TombstonePeer { .. }
-        | Action::UnsafeRecover { .. } => Cost::Admin,
+        | Action::RemoveFailedStores { .. } => Cost::Admin,
         Action::Schedule { .. } => Cost::Schedule,
         Action::StoreSilent { .. } => Cost::Silence,
-        Action::OperatorTimeout { .. } => Cost::Timeout,
+        Action::OperatorTimeout { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
+            Cost::Timeout
+        }
+        Action::StoreHeartbeat { answer: Answer::Lost, .. } => Cost::Lost,
+        Action::StoreHeartbeat { answer: Answer::Held, .. } => Cost::Late,
         // One that comes late was not pushed.
         Action::PushOperator { answer: Answer::Held, .. } => Cost::Nothing,
         Action::PushOperator { .. } => Cost::Push,
         Action::PdRestart => Cost::PdRestart,
         Action::RegionHeartbeat { .. }
-        | Action::StoreHeartbeat { .. }
+        | Action::StoreHeartbeat { answer: Answer::Given, .. }
         | Action::CheckStores
         | Action::ApplySnapshot { .. }
         | Action::Apply { .. }
@@ -106,6 +111,7 @@ fn counter(budgets: &mut Budgets, cost: Cost) -> Option<&mut u8> {
         Cost::Push => &mut budgets.pushes,
         Cost::PdRestart => &mut budgets.pd_restarts,
         Cost::StaleCheck => &mut budgets.stale_checks,
+        Cost::Stage => &mut budgets.stages,
     })
 }
 
@@ -127,6 +133,9 @@ fn fate(action: &Action) -> Option<Answer> {
 /// takes it may give it up as well.
 fn costs(action: &Action, outcome: &Outcome) -> [Cost; 3] {
     let own = cost(action);
+    if let Outcome::Done(Returned::Entered(_)) = outcome {
+        return [own, Cost::Stage, Cost::Nothing];
+    }
     let (Some(fate), Outcome::Done(Returned::Ordered { order, refused })) = (fate(action), outcome) else {
         return [own, Cost::Nothing, Cost::Nothing];
     };
@@ -176,7 +185,7 @@ pub(crate) fn is_overdrawn(scope: &Scope, spent: &Budgets) -> bool {
     EVERY_COST.into_iter().any(|cost| counter(&mut spent, cost) > counter(&mut all, cost))
 }
 
-const EVERY_COST: [Cost; 19] = [
+const EVERY_COST: [Cost; 20] = [
     Cost::Election,
     Cost::Crash,
     Cost::Destroy,
@@ -196,6 +205,7 @@ const EVERY_COST: [Cost; 19] = [
     Cost::Push,
     Cost::PdRestart,
     Cost::StaleCheck,
+    Cost::Stage,
 ];
 
 /// What is left of each budget.
@@ -221,6 +231,7 @@ pub(crate) fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         pushes: all.pushes.saturating_sub(spent.pushes),
         pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
         stale_checks: all.stale_checks.saturating_sub(spent.stale_checks),
+        stages: all.stages.saturating_sub(spent.stages),
     }
 }
 
@@ -268,6 +279,7 @@ mod tests {
         pushes: 1,
         pd_restarts: 1,
         stale_checks: 1,
+        stages: 1,
     };
 
     #[test]

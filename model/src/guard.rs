@@ -198,8 +198,10 @@ guards! {
     ForceRollsBack = "force_rolls_back",
     /// Of equal logs a voter leads by force rather than one that is being demoted; else it ends as the learner that the change made of it, and has to be promoted again (PD `isRaftStale`).
     DemotingVoterRanksLast = "demoting_voter_ranks_last",
-    /// PD drops the regions that it knew at the end of a recovery by force; else what it knew from the lost stores is newer for ever than what the others report (PD `ResetRegionCache`).
+    /// PD drops the regions that it knew in a recovery by force; else what it knew from the lost stores is newer for ever than what the others report (PD `ResetRegionCache`).
     RecoveryDropsRegions = "recovery_drops_regions",
+    /// PD drops the regions that it knew before it has a leader forced; else a recovery that is broken off, by its time or by a restart of PD, leaves it with what the lost stores reported (PD `changeStage`, which drops them at the end).
+    RecoveryDropsRegionsFirst = "recovery_drops_regions_first",
     /// A leader refuses a change that leaves no majority whom it hears; else PD, which has not missed the dead yet, has it remove the living (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard = "change_keeps_majority_heard",
     /// A leader refuses a change whose new quorum would need a snapshot first; else nothing commits until one has come (TiKV `check_conf_change`).

@@ -32,6 +32,7 @@ use rollcall_traces::{
     Role, StoreId, StoreStatus,
 };
 
+use crate::actions::is_across;
 use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
@@ -43,6 +44,7 @@ pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
+pub(crate) use recovery::conversation;
 pub use whole::{LONGEST, endless, healed, how_it_ends, refused};
 
 /// The next action of the schedule; `None` where nothing is left to do.
@@ -71,14 +73,42 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
             }
         }
     }
-    let of_region = |region| Schedule { model, state, seen, region, placed }.next();
+    let schedule = |region| Schedule { model, state, seen, region, placed };
+    if let Some(action) = regions.iter().find_map(|region| schedule(*region).by_an_old_configuration()) {
+        return Some(action);
+    }
+    if placed && let Some(action) = recovery::next(model, state) {
+        return Some(action);
+    }
+    let of_region = |region| schedule(region).next();
     let action = regions.into_iter().find_map(of_region);
-    action.or_else(|| if placed { driver::patrol(model, state) } else { None })
+    let fills = || recovery::hole(seen).map(|_| recovery::of_all_who_are_gone(seen));
+    action
+        .or_else(|| first_done(model, state, fills().filter(|_| placed)))
+        .or_else(|| if placed { driver::patrol(model, state) } else { None })
 }
 
 /// The first of the actions that the rules take.
 fn first_done(model: &Rollcall, state: &State, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
-    actions.into_iter().find(|action| model.step(state, action).1.is_done())
+    let seen = model.seen(state);
+    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(seen, action));
+    actions.find(|action| model.step(state, action).1.is_done())
+}
+
+/// Whoever gave up a store by force said that it is gone: nothing is heard of it any more,
+/// and nothing reaches it.
+fn is_out(seen: Seen<'_>, store: StoreId) -> bool {
+    seen.pd().recovery_step > 0 && is_given_up(seen, store)
+}
+
+fn is_of_the_gone(seen: Seen<'_>, action: &Action) -> bool {
+    if action.is_of_driver() || action.is_typed() {
+        return false;
+    }
+    // Members that a command names may well be gone.
+    let who_takes_part =
+        if let Action::Propose { store, .. } = action { vec![*store] } else { action.stores() };
+    is_across(seen, action) || who_takes_part.into_iter().any(|store| is_out(seen, store))
 }
 
 /// One region's part.
@@ -107,6 +137,27 @@ impl Schedule<'_> {
 
     fn first_done(&self, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
         first_done(self.model, self.state, actions)
+    }
+
+    /// Of a region that has lost the majority of its newest configuration, and is not led by
+    /// force: who knows an older one, of which a majority is left, leads by that until it
+    /// knows better. No store forces such a peer (TiKV `on_enter_pre_force_leader`).
+    fn by_an_old_configuration(&self) -> Option<Action> {
+        if !is_not_recovered(self.seen, self.region) {
+            return None;
+        }
+        let knows_older = |(store, peer): &(StoreId, &Peer)| {
+            let lives = |id| peer.region.member(id).is_some_and(|member| is_there(self.seen, member.store));
+            is_there(self.seen, *store)
+                && peer.is_initialised()
+                && peer.region.is_voter(peer.id)
+                && peer.region.has_quorum(lives)
+        };
+        let peers: Vec<(StoreId, &Peer)> = self.seen.replicas_of(self.region).filter(knows_older).collect();
+        match peers.iter().find(|(_, peer)| peer.role == Role::Leader) {
+            Some((store, peer)) => self.rounds(*store, peer),
+            None => peers.first().and_then(|_| self.elect()),
+        }
     }
 
     /// A round with everybody whom the leader on `leader` knows, as long as the
@@ -192,7 +243,7 @@ impl Schedule<'_> {
         let merge = leader.merge.as_ref()?;
         let knows = |member: &&Member| {
             let target = self.seen.peer(member.store, merge.target.id);
-            target.is_some_and(|target| target.is_initialised() && rules::has_left(merge, target))
+            target.is_some_and(|target| rules::has_left(merge, target, member.store))
         };
         let rolled_back = self.propose(store, Command::RollbackMerge { commit: 0 });
         rolled_back.or_else(|| {
@@ -203,12 +254,13 @@ impl Schedule<'_> {
 
     /// Who was left without what is known to be committed may have it by now.
     fn recover_once_more(&self) -> Option<Action> {
-        if !self.placed || !is_not_recovered(self.seen, self.region) {
+        if !self.placed
+            || !is_not_recovered(self.seen, self.region)
+            || recovery::obstacle(self.seen, self.region).is_some()
+        {
             return None;
         }
-        let (parts, guards) = (self.model.parts(), self.model.guards());
-        let stores = rules::recover_once_more(parts, guards, self.state, self.region)?;
-        self.first_done([Action::UnsafeRecover { stores }])
+        self.first_done([recovery::of_all_who_are_gone(self.seen)])
     }
 
     /// Who is left of a merged region is told. Who was told, and waits for its target
@@ -261,7 +313,7 @@ impl Schedule<'_> {
     }
 
     /// Who asks already in the highest term is answered; then the peer with the
-    /// best log campaigns until its term is beyond all others.
+    /// best log, of those whose voters are there, campaigns until its term is beyond all others.
     fn elect(&self) -> Option<Action> {
         let region = self.region;
         let mut candidates: Vec<(StoreId, &Peer)> = self
@@ -280,8 +332,14 @@ impl Schedule<'_> {
         if let Some(vote) = asking.into_iter().find_map(|(store, peer)| self.votes(*store, peer)) {
             return Some(vote);
         }
+        // Who knows of a joint configuration alone may lack half of it, and others know more.
+        let could_win = |peer: &Peer| {
+            let lives = |member: &Member| is_there(self.seen, member.store);
+            peer.region.has_quorum(|id| peer.region.member(id).is_some_and(lives))
+        };
         candidates.sort_by_key(|(store, peer)| {
-            (std::cmp::Reverse((peer.log.last_term(), peer.log.last_index())), *store)
+            let end = (peer.log.last_term(), peer.log.last_index());
+            (!could_win(peer), std::cmp::Reverse(end), *store)
         });
         self.first_done(candidates.into_iter().map(|(store, _)| Action::Campaign { region, store }))
     }
@@ -351,7 +409,10 @@ fn is_not_recovered(seen: Seen<'_>, region: RegionId) -> bool {
         && !is_merged_away(seen, region)
         && newest(seen, region).is_some_and(|meta| {
             let mut gone = meta.peers.iter().filter(gone).peekable();
-            gone.peek().is_some() && gone.all(|member| is_given_up(seen, member.store))
+            let lives = |id| meta.member(id).is_some_and(|member| is_there(seen, member.store));
+            gone.peek().is_some()
+                && gone.all(|member| is_given_up(seen, member.store))
+                && !meta.has_quorum(lives)
         })
 }
 
@@ -363,8 +424,9 @@ fn is_merged_away(seen: Seen<'_>, region: RegionId) -> bool {
 /// The leader of the region's highest term among its members, if there is one.
 fn in_charge<'a>(seen: Seen<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)> {
     let leaders = seen.replicas_of(region).filter(|(_, peer)| peer.role == Role::Leader);
+    let leaders = leaders.filter(|(store, _)| !is_out(seen, *store));
     let (store, leader) = leaders.max_by_key(|(_, peer)| peer.term)?;
-    let members = leader.region.peers.iter();
+    let members = leader.region.peers.iter().filter(|member| !is_out(seen, member.store));
     let ahead =
         members.filter_map(|member| seen.peer(member.store, region)).any(|peer| peer.term > leader.term);
     (!ahead).then_some((store, leader))

@@ -203,7 +203,7 @@ impl Judged {
 /// The number of a store that has this peer alone, and its index.
 fn lone_peer(parts: &Parts, region: RegionId, peer: u32) -> u32 {
     let ranges = index_of([parts.peers.get(peer)].into_iter());
-    let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
+    let meta = parts.metas.intern(Meta { ranges, ..Meta::default() });
     parts.places.intern(Place { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 

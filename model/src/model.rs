@@ -429,7 +429,7 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
         let peers: Vec<_> = regions.iter().filter_map(here).collect();
         let ranges = index_of(peers.iter().map(|(_, peer)| peer));
         let peers = peers.into_iter().map(|(region, peer)| (region, parts.peers.intern(peer))).collect();
-        let meta = parts.metas.intern(Meta { ranges, parked: Vec::new() });
+        let meta = parts.metas.intern(Meta { ranges, ..Meta::default() });
         *number = parts.places.intern(Place { status: StoreStatus::Up, meta, peers });
     }
     let rest = parts.rest_of(&Vec::new(), &first_driver(scope), Budgets::default());

@@ -30,8 +30,6 @@ pub(crate) enum Group {
     Region(RegionId),
     /// What arrives late.
     Late(usize),
-    /// What looks at everything.
-    Everything,
 }
 
 impl Group {
@@ -47,7 +45,7 @@ impl Group {
             Action::Hold { to, .. } => Self::To(to),
             Action::AskSplit { .. } => Self::Asks,
             Action::TombstonePeer { store, .. } => Self::Disk(store),
-            Action::StoreHeartbeat { store }
+            Action::StoreHeartbeat { store, .. }
             | Action::CheckStalePeer { store, asks: Authority::PlacementDriver, .. }
             | Action::AddStore { store }
             | Action::RegionHeartbeat { store, .. } => Self::Hears(store),
@@ -55,7 +53,7 @@ impl Group {
             | Action::PushOperator { region, .. }
             | Action::Schedule { region, .. } => Self::Region(region),
             Action::Late { slot } => Self::Late(slot),
-            Action::UnsafeRecover { .. } => Self::Everything,
+            Action::RemoveFailedStores { .. } => Self::Driver,
             _ if action.is_of_driver() => Self::Driver,
             _ => Self::Alone,
         }
@@ -81,6 +79,9 @@ fn of_store(scope: &Scope, seen: Seen<'_>, store: StoreId, stores: &[StoreId], a
         actions.push(Action::AnswerRead { region, store });
         actions.push(Action::TimeoutNow { region, leader: store });
         actions.push(Action::TransferTimeout { region, store });
+        if scope.max_replicas > 0 {
+            actions.push(Action::ForceLeaderTimeout { region, store });
+        }
         for key in &scope.keys {
             actions.push(Action::Read { region, store, key: key.clone() });
         }
@@ -113,9 +114,9 @@ fn by_force(seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
         return;
     }
     let unknown = seen.pd().next_id + 100;
-    actions.push(Action::UnsafeRecover { stores: Vec::new() });
+    actions.push(Action::RemoveFailedStores { stores: Vec::new() });
     for store in stores.iter().copied().chain([unknown]) {
-        actions.push(Action::UnsafeRecover { stores: vec![store] });
+        actions.push(Action::RemoveFailedStores { stores: vec![store] });
         for region in seen.regions().chain([unknown]) {
             actions.push(Action::TombstonePeer { region, store, force: false });
             actions.push(Action::TombstonePeer { region, store, force: true });
@@ -129,7 +130,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
     let unknown = seen.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {
-        actions.push(Action::StoreHeartbeat { store });
+        actions.push(Action::StoreHeartbeat { store, answer: Answer::Given });
         actions.push(Action::StoreSilent { store });
         actions.push(Action::AddStore { store });
         actions.push(Action::Decommission { store, force: false });
@@ -171,6 +172,7 @@ fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Ve
     }
     actions.push(Action::CheckStores);
     actions.push(Action::PdRestart);
+    actions.push(Action::RecoveryTimeout);
 }
 
 fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use rollcall_traces::{
-    Budgets, Claim, Cluster, Face, Held, History, Member, Peer, PlacementDriver, RangeEntry, Region,
-    RegionId, Store, StoreId, StoreState, StoreStatus, View,
+    Budgets, Claim, Cluster, Face, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry,
+    Region, RegionId, Store, StoreId, StoreState, StoreStatus, View,
 };
 
 use crate::memo::{Noted, Side, Slot, note};
@@ -73,6 +73,11 @@ impl<'a> Seen<'a> {
         Some(self.parts.meta(self.state, at))
     }
 
+    /// The plan of an unsafe recovery that the store carries out.
+    pub(crate) fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.meta_of(store)?.plan
+    }
+
     fn driver(&self) -> &'a PlacementDriver {
         self.parts.drivers.get(self.rest().pd)
     }
@@ -87,11 +92,11 @@ impl Seen<'_> {
     pub fn view(&self) -> View {
         let store = |at: usize| {
             let place = self.parts.place(self.state, at);
-            let Meta { ranges, parked } = self.parts.metas.get(place.meta).clone();
+            let Meta { ranges, parked, plan } = self.parts.metas.get(place.meta).clone();
             let peers = || self.parts.peers_on(self.state, at);
             let pending_ranges = peers().filter_map(|(_, peer)| RangeEntry::pending(peer)).collect();
             let peers = peers().map(|(region, peer)| (region, peer.clone())).collect();
-            Store { status: place.status, peers, ranges, pending_ranges, parked }
+            Store { status: place.status, peers, ranges, pending_ranges, parked, plan }
         };
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
         View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
@@ -218,6 +223,10 @@ impl Cluster for Seen<'_> {
 
     fn parked(&self, store: StoreId) -> &[Held] {
         self.meta_of(store).map_or(&[], |meta| &meta.parked)
+    }
+
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.meta_of(store)?.plan
     }
 
     fn pd(&self) -> &PlacementDriver {

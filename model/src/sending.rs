@@ -76,7 +76,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }
         | Message::Merged { .. } => Err("nothing was asked".into()),
-        Message::SplitAnswer { .. } | Message::Order(_) => {
+        Message::SplitAnswer { .. } | Message::Order(_) | Message::RecoveryPlan(_) => {
             Err("the placement driver says it, no peer".into())
         }
         Message::RegionReport { .. } => Err("it is said to the placement driver, and to no peer".into()),

@@ -3,7 +3,8 @@
 //! The plumbing of a scenario, so that it need not be written step by step. Like
 //! healing it is a deterministic schedule that looks at the present state alone;
 //! unlike healing it starts no election, restarts nobody, loses nothing that is
-//! under way and reports to nobody.
+//! under way and reports to nobody but for an unsafe recovery that is under way: its
+//! candidates are answered, and its stores report until it has come to its end.
 //!
 //! A leader applies last: as in TiKV, who is removed has heard by then that the
 //! removal is committed.
@@ -11,6 +12,7 @@
 use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
 
 use crate::draft::is_live;
+use crate::heal::conversation;
 use crate::model::Rollcall;
 use crate::state::State;
 
@@ -18,7 +20,10 @@ use crate::state::State;
 pub fn next_to_settle(model: &Rollcall, state: &State, settle: &Settle) -> Option<Action> {
     let seen = model.seen(state);
     let mut regions = seen.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
-    regions.find_map(|region| next_of(model, state, settle, region))
+    let next = regions.find_map(|region| next_of(model, state, settle, region));
+    // An unsafe recovery is of no region.
+    let recovers = || conversation(model, state, &settle.except).filter(|_| settle.region.is_none());
+    next.or_else(recovers)
 }
 
 fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -> Option<Action> {

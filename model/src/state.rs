@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 
 use rollcall_traces::{
-    Action, Budgets, Claim, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver, RangeEntry,
-    Reason, Region, RegionId, Scope, StoreId, StoreStatus, View,
+    Action, Budgets, Claim, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver,
+    PlanUnderWay, RangeEntry, Reason, Region, RegionId, Scope, StoreId, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
@@ -92,6 +92,8 @@ pub(crate) struct Meta {
     /// In key order.
     pub(crate) ranges: Vec<RangeEntry>,
     pub(crate) parked: Vec<Held>,
+    /// The plan of an unsafe recovery that it carries out.
+    pub(crate) plan: Option<PlanUnderWay>,
 }
 
 /// What a state holds beside its stores: the numbers of the messages under way,
@@ -257,7 +259,7 @@ impl Parts {
             seen.peers.keys().for_each(|region| self.apart.add(*region));
             let peers =
                 seen.peers.into_iter().map(|(region, peer)| (region, self.peers.intern(peer))).collect();
-            let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked });
+            let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked, plan: seen.plan });
             *number = self.places.intern(Place { status: seen.status, meta, peers });
         }
         let rest = self.rest_of(&view.held, &view.pd, Budgets::default());

@@ -169,10 +169,15 @@ pub enum Action {
         /// What becomes of the driver's order.
         answer: Answer,
     },
-    /// A store tells the placement driver that it lives, and how full it is.
+    /// A store tells the placement driver that it lives, and how full it is. While an
+    /// unsafe recovery is under way it reports what it has done for it, and the answer
+    /// says what it is to do next.
     StoreHeartbeat {
         /// The store.
         store: StoreId,
+        /// What becomes of the plan that the driver answers with.
+        #[serde(default = "given", skip_serializing_if = "is_given")]
+        answer: Answer,
     },
     /// The placement driver has not heard from the store for long: it counts
     /// as Disconnected, and the next time as Down.
@@ -261,12 +266,22 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         force: bool,
     },
-    /// pd-ctl `unsafe remove-failed-stores`, from the command to its end: the
-    /// stores are buried, and each region that has lost its majority with them
-    /// is led by force until it can do without them.
-    UnsafeRecover {
+    /// pd-ctl `unsafe remove-failed-stores`: the stores are buried, and the placement
+    /// driver begins to ask the others what is left (PD `RemoveFailedStores`).
+    RemoveFailedStores {
         /// The stores that are given up.
         stores: Vec<StoreId>,
+    },
+    /// The recovery that is under way has taken too long, or somebody aborts it: leaders
+    /// by force are told to step down, and if they were already, it is over.
+    RecoveryTimeout,
+    /// A peer has led by force for long, and nobody has told it to stop
+    /// (TiKV `UNSAFE_RECOVERY_STATE_TIMEOUT`).
+    ForceLeaderTimeout {
+        /// The region.
+        region: RegionId,
+        /// Its store.
+        store: StoreId,
     },
     /// A message leaves its sender and stays under way.
     Hold {
@@ -298,7 +313,7 @@ impl Action {
             | Action::AnswerRead { store, .. }
             | Action::TransferTimeout { store, .. }
             | Action::RegionHeartbeat { store, .. }
-            | Action::StoreHeartbeat { store }
+            | Action::StoreHeartbeat { store, .. }
             | Action::StoreSilent { store }
             | Action::AddStore { store }
             | Action::Decommission { store, .. }
@@ -306,11 +321,12 @@ impl Action {
             | Action::SetTombstone { store }
             | Action::RemoveTombstone { store }
             | Action::TombstonePeer { store, .. }
+            | Action::ForceLeaderTimeout { store, .. }
             | Action::Crash { store }
             | Action::Restart { store }
             | Action::Destroy { store } => vec![*store],
             Action::TimeoutNow { leader, .. } => vec![*leader],
-            Action::UnsafeRecover { stores } => stores.clone(),
+            Action::RemoveFailedStores { stores } => stores.clone(),
             Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
             Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
                 vec![*leader, *follower]
@@ -331,6 +347,7 @@ impl Action {
             | Action::RemoveOperator { .. }
             | Action::CheckStores
             | Action::PdRestart
+            | Action::RecoveryTimeout
             | Action::Late { .. } => Vec::new(),
         }
     }
@@ -347,7 +364,7 @@ impl Action {
                 | Action::AddOperator { .. }
                 | Action::RemoveOperator { .. }
                 | Action::TombstonePeer { .. }
-                | Action::UnsafeRecover { .. }
+                | Action::RemoveFailedStores { .. }
         )
     }
 
@@ -360,6 +377,8 @@ impl Action {
                 | Action::OperatorTimeout { .. }
                 | Action::CheckStores
                 | Action::PdRestart
+                | Action::RecoveryTimeout
+                | Action::RemoveFailedStores { .. }
                 | Action::AddStore { .. }
                 | Action::Decommission { .. }
                 | Action::CancelDecommission { .. }
@@ -368,6 +387,14 @@ impl Action {
                 | Action::RemoveOperator { .. }
         )
     }
+}
+
+fn given() -> Answer {
+    Answer::Given
+}
+
+fn is_given(answer: &Answer) -> bool {
+    *answer == Answer::Given
 }
 
 /// What becomes of the answer of a round.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::driver::{PlacementDriver, StoreState};
 use crate::face::{Claim, Face};
+use crate::recovery::PlanUnderWay;
 use crate::region::{Region, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 
@@ -26,6 +27,8 @@ pub trait Cluster {
     fn held(&self) -> &[Held];
     /// The store's parked messages, oldest first.
     fn parked(&self, store: StoreId) -> &[Held];
+    /// The plan of an unsafe recovery that the store carries out.
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay>;
     /// The placement driver.
     fn pd(&self) -> &PlacementDriver;
 
@@ -119,6 +122,10 @@ impl Cluster for View {
 
     fn parked(&self, store: StoreId) -> &[Held] {
         self.stores.get(&store).map_or(&[], |store| &store.parked)
+    }
+
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.stores.get(&store)?.plan
     }
 
     fn pd(&self) -> &PlacementDriver {

@@ -4,7 +4,8 @@
 //! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
 //! `stores/2/regions/1/peers/3/role`, `stores/2/pending_ranges/0/start`, `stores/2/parked/0/term`,
 //! `held/0/message/append/commit`, `pd/next_id`, `pd/regions/1/epoch/conf_ver`,
-//! `pd/operators/1/steps/0/add_learner/store`. A region's fields stand beside
+//! `pd/operators/1/steps/0/add_learner/store`, `pd/recovery/reports/1/0/region/epoch/version`.
+//! A region's fields stand beside
 //! its peer's (whose own id is `peer_id`), log entries stand under their index,
 //! members under their peer id (and `peers/order`). What is there on one side
 //! only is one difference, not one for each of its fields.
@@ -145,7 +146,30 @@ fn readable_driver(pd: &PlacementDriver) -> Value {
         }
     }
     number_objects(&mut fields, "waiting", 0);
+    if let Some(Value::Object(recovery)) = fields.get_mut("recovery") {
+        readable_recovery(recovery);
+    }
     Value::Object(fields)
+}
+
+/// A recovery, its reports by their places and the regions in it by their members.
+fn readable_recovery(recovery: &mut Map<String, Value>) {
+    if let Some(Value::Object(reports)) = recovery.get_mut("reports") {
+        let stores: Vec<String> = reports.keys().cloned().collect();
+        stores.iter().for_each(|store| number_objects(reports, store, 0));
+        let peers = reports.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+        peers.for_each(|peer| readable_members(&mut peer["region"]));
+    }
+    if let Some(Value::Object(plans)) = recovery.get_mut("plans") {
+        plans.values_mut().filter_map(Value::as_object_mut).for_each(readable_plan);
+    }
+}
+
+fn readable_plan(plan: &mut Map<String, Value>) {
+    number_objects(plan, "creates", 0);
+    if let Some(Value::Object(creates)) = plan.get_mut("creates") {
+        creates.values_mut().for_each(readable_members);
+    }
 }
 
 /// Messages under their places, oldest first.
@@ -161,6 +185,9 @@ fn readable_messages(messages: &[Held]) -> Value {
             if let Some(Value::Object(carried)) = fields["message"].get_mut(kind) {
                 readable_members(&mut carried["region"]);
             }
+        }
+        if let Some(Value::Object(plan)) = fields["message"].get_mut("recovery_plan") {
+            readable_plan(plan);
         }
         if let Some(merged) = fields["message"].get_mut("merged") {
             readable_members(&mut merged["target"]);

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Command;
+use crate::recovery::Recovery;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
 
 /// The placement driver. Where a scope has none but somebody who allots ids,
@@ -35,6 +36,17 @@ pub struct PlacementDriver {
     /// has not heard of the whole key space since. It buries nobody meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relearns: bool,
+    /// The unsafe recovery that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Box<Recovery>>,
+    /// The last step of any recovery: plans and reports of another are not of now. It
+    /// goes on from there when PD begins again, for PD counts by the clock.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recovery_step: u64,
+}
+
+fn is_zero(step: &u64) -> bool {
+    *step == 0
 }
 
 /// An operator that waits for its turn.

@@ -271,18 +271,21 @@ impl History {
         if self.parts == HistoryParts::NONE || !outcome.is_done() {
             return Told { history: Cow::Borrowed(self), moved: Vec::new(), regardless: true };
         }
-        if let Action::UnsafeRecover { stores } = action {
-            return Told {
-                history: self.forced(stores, before, after),
-                moved: Vec::new(),
-                regardless: false,
-            };
+        if let Action::RemoveFailedStores { stores } = action {
+            let history = self.without(stores, action, before, after);
+            return Told { history, moved: Vec::new(), regardless: false };
         }
         if self.abandoned.is_empty() {
             return self.told_of(before, action, outcome, after);
         }
         let (before, after) = (Remaining::of(before, &self.abandoned), Remaining::of(after, &self.abandoned));
-        Told { regardless: false, ..self.told_of(&before, action, outcome, &after) }
+        let forced = forced::begins(&self.abandoned, &before, action, &after);
+        if forced.is_empty() {
+            return Told { regardless: false, ..self.told_of(&before, action, outcome, &after) };
+        }
+        let anew = self.begun_anew(&forced, &before);
+        let Told { history, moved, .. } = anew.told_of(&before, action, outcome, &after);
+        Told { history: Cow::Owned(history.into_owned()), moved, regardless: false }
     }
 
     /// The second half: what can no longer matter of these regions is forgotten.

@@ -18,6 +18,7 @@ mod history;
 mod outcome;
 mod pd_ctl;
 mod record;
+mod recovery;
 mod region;
 pub mod render;
 mod replay;
@@ -54,6 +55,9 @@ pub use history::{
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
+pub use recovery::{
+    ForceLeader, ForceLeaders, PeerRecovery, PeerReport, PlanUnderWay, Recovery, RecoveryPlan, RecoveryStage,
+};
 pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file};
 pub use run::{

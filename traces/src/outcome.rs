@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::action::Child;
 use crate::driver::Order;
+use crate::recovery::RecoveryStage;
 use crate::region::{Key, Region, Value};
 
 /// The result of one action.
@@ -120,6 +121,8 @@ pub enum Returned {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Reason>,
     },
+    /// An unsafe recovery has come to this stage.
+    Entered(RecoveryStage),
 }
 
 /// Why nothing happened. What pd-ctl says instead is [`Action::pd_ctl`](crate::Action::pd_ctl).
@@ -332,6 +335,18 @@ pub enum Reason {
     PeerStillListed,
     /// The store is Up and heard from: nobody gives up such a store.
     StoreConnected,
+    /// An unsafe recovery is under way: no other begins, the patrol pauses, and no split
+    /// gets ids (PD `ErrUnsafeRecoveryIsRunning`).
+    RecoveryRunning,
+    /// No unsafe recovery is under way.
+    NoRecovery,
+    /// The region is led by force: nothing but its members may change (TiKV
+    /// `RecoveryInProgress`).
+    RecoveryInProgress,
+    /// The peer does not lead by force.
+    NotByForce,
+    /// Those whom it takes to be left are a majority: it need not be forced.
+    MajorityLeft,
     // Of all.
     /// Everything was in order and nothing was left to do.
     NoEffect,
@@ -437,6 +452,11 @@ impl Reason {
         Reason::InvalidConfVer,
         Reason::PeerStillListed,
         Reason::StoreConnected,
+        Reason::RecoveryRunning,
+        Reason::NoRecovery,
+        Reason::RecoveryInProgress,
+        Reason::NotByForce,
+        Reason::MajorityLeft,
         Reason::NoEffect,
     ];
 }

@@ -67,7 +67,13 @@ impl Action {
             Action::RemoveOperator { .. } => {
                 (reason == Reason::NoOperator).then(|| "operator not found".into())
             }
-            Action::UnsafeRecover { stores } => match stores[..] {
+            Action::RemoveFailedStores { .. } if reason == Reason::RecoveryRunning => {
+                Some("unsafe recovery is running".into())
+            }
+            Action::RemoveFailedStores { stores } if stores.is_empty() => {
+                (reason == Reason::NoEffect).then(|| "invalid input no store specified".into())
+            }
+            Action::RemoveFailedStores { stores } => match stores[..] {
                 [store] => to_give_up(store, reason),
                 // Which of them PD names is chance: it goes through a Go map.
                 _ => None,

@@ -180,6 +180,9 @@ pub struct Budgets {
     /// How often a peer that asks whether it is a member still learns something.
     #[serde(skip_serializing_if = "is_none")]
     pub stale_checks: u8,
+    /// How often an unsafe recovery comes to a stage, its end included.
+    #[serde(skip_serializing_if = "is_none")]
+    pub stages: u8,
 }
 
 impl Budgets {

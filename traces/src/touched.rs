@@ -1,5 +1,4 @@
-//! Which peers an action can change: one region and at most two stores, but for
-//! a recovery by force.
+//! Which peers an action can change: one region and at most two stores.
 //!
 //! A round has two ends, everything else has one. What folds or compares after
 //! an action looks there and nowhere else. An entry that splits a region or
@@ -8,6 +7,7 @@
 use crate::action::{Action, Authority, Command, Outgoing};
 use crate::cluster::Cluster;
 use crate::region::{RegionId, StoreId};
+use crate::view::Message;
 
 /// The peers that an action can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Touched {
     stores: [Option<StoreId>; MOST],
 }
 
-/// The most stores that one action can reach: as many as a cluster may have here.
-const MOST: usize = 8;
+/// The most stores that one action can reach.
+const MOST: usize = 2;
 
 fn with(first: &[Option<StoreId>]) -> [Option<StoreId>; MOST] {
     std::array::from_fn(|at| first.get(at).copied().flatten())
@@ -46,12 +46,6 @@ impl Touched {
     fn store(store: StoreId) -> Self {
         Self { region: None, stores: with(&[Some(store)]) }
     }
-
-    /// Every region on every store but those.
-    fn but(before: &impl Cluster, left_out: &[StoreId]) -> Self {
-        let stores = before.stores().map(|(store, _)| store).filter(|store| !left_out.contains(store));
-        Self { region: None, stores: with(&stores.map(Some).take(MOST).collect::<Vec<_>>()) }
-    }
 }
 
 impl Action {
@@ -59,7 +53,6 @@ impl Action {
     /// the receiver of a held message and the target of a transfer stand there.
     pub fn touched(&self, before: &impl Cluster) -> Touched {
         match *self {
-            Action::UnsafeRecover { ref stores } => Touched::but(before, stores),
             Action::Vote { region, candidate, voter, .. } => Touched::two(region, candidate, Some(voter)),
             Action::Replicate { region, leader, follower, .. }
             | Action::Heartbeat { region, leader, follower, .. } => {
@@ -79,6 +72,9 @@ impl Action {
                 Touched::two(region, leader, target)
             }
             Action::Late { slot } => match before.held().get(slot) {
+                Some(held) if matches!(held.message, Message::RecoveryPlan(_)) => {
+                    Touched::store(held.to.store)
+                }
                 Some(held) if !held.is_to_driver() => Touched::one(held.region, held.to.store),
                 _ => Touched::none(),
             },
@@ -110,11 +106,15 @@ impl Action {
             | Action::Propose { region, store, .. }
             | Action::Read { region, store, .. }
             | Action::AnswerRead { region, store }
+            | Action::ForceLeaderTimeout { region, store }
             | Action::TransferTimeout { region, store } => Touched::one(region, store),
             Action::Crash { store } | Action::Restart { store } | Action::Destroy { store } => {
                 Touched::store(store)
             }
+            Action::StoreHeartbeat { store, .. } if before.pd().recovery_step > 0 => Touched::store(store),
             Action::StoreHeartbeat { .. }
+            | Action::RecoveryTimeout
+            | Action::RemoveFailedStores { .. }
             | Action::StoreSilent { .. }
             | Action::OperatorTimeout { .. }
             | Action::CheckStores

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
 use crate::driver::{Order, PlacementDriver};
+use crate::recovery::{PeerRecovery, PlanUnderWay, RecoveryPlan};
 use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
@@ -41,6 +42,9 @@ pub struct Store {
     /// First messages for peers that a split will bring, oldest first. Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<Held>,
+    /// The plan of an unsafe recovery that it carries out. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanUnderWay>,
 }
 
 /// Whether a store runs.
@@ -139,6 +143,9 @@ pub struct Peer {
     /// acknowledgements are made up (TiKV `ForceLeaderState`). Volatile.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub failed_stores: BTreeSet<StoreId>,
+    /// Of one that leads by force: what it has still to do for its store's plan. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<PeerRecovery>,
     /// A read under way. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Read>,
@@ -172,6 +179,7 @@ impl Peer {
             campaign: None,
             leading: None,
             failed_stores: BTreeSet::new(),
+            recovery: None,
             read: None,
             data: BTreeMap::new(),
         }
@@ -460,6 +468,12 @@ impl Held {
         Self::of_driver(region, DRIVER, to, 0, epoch, Message::Order(order))
     }
 
+    /// What the placement driver has `store` do for an unsafe recovery. It is of no region.
+    pub fn recovery_plan(store: StoreId, plan: RecoveryPlan) -> Self {
+        let to = Member { store, ..DRIVER };
+        Self::of_driver(0, DRIVER, to, 0, Epoch::default(), Message::RecoveryPlan(plan))
+    }
+
     /// What the leader `from` reports of its region.
     pub fn region_report(
         from: Member,
@@ -494,7 +508,7 @@ impl Held {
 
     /// Whether the placement driver sent it.
     pub fn is_from_driver(&self) -> bool {
-        matches!(self.message, Message::SplitAnswer { .. } | Message::Order(_))
+        matches!(self.message, Message::SplitAnswer { .. } | Message::Order(_) | Message::RecoveryPlan(_))
     }
 
     /// Whether it goes to the placement driver.
@@ -568,6 +582,8 @@ pub enum Message {
     },
     /// The placement driver tells whom it takes for the leader what to do.
     Order(Order),
+    /// The placement driver tells a store what to do for an unsafe recovery.
+    RecoveryPlan(RecoveryPlan),
     /// A leader reports its region to the placement driver.
     RegionReport {
         /// The region as the leader has applied it.

@@ -2,6 +2,7 @@
 //! error or a divergence. Machines read the serde forms; nothing parses these.
 
 mod driver;
+mod recovery;
 
 use std::fmt;
 
@@ -57,7 +58,9 @@ impl fmt::Display for Action {
             Action::RegionHeartbeat { region, store, answer } => {
                 write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*answer))
             }
-            Action::StoreHeartbeat { store } => write!(f, "StoreHeartbeat store {store}"),
+            Action::StoreHeartbeat { store, answer } => {
+                write!(f, "StoreHeartbeat store {store}{answer}")
+            }
             Action::StoreSilent { store } => write!(f, "StoreSilent store {store}"),
             Action::Schedule { region, answer } => write!(f, "Schedule region {region}{}", fate(*answer)),
             Action::PushOperator { region, answer } => {
@@ -84,8 +87,12 @@ impl fmt::Display for Action {
                     if *force { ", by force" } else { "" }
                 )
             }
-            Action::UnsafeRecover { stores } => {
-                write!(f, "UnsafeRecover without stores {}", joined(stores, ", "))
+            Action::RemoveFailedStores { stores } => {
+                write!(f, "RemoveFailedStores stores {}", joined(stores, ", "))
+            }
+            Action::RecoveryTimeout => f.write_str("RecoveryTimeout"),
+            Action::ForceLeaderTimeout { region, store } => {
+                write!(f, "ForceLeaderTimeout region {region}: store {store}")
             }
             Action::Hold { region, from, message: Outgoing::RegionReport, .. } => {
                 write!(f, "Hold region {region}: store {from} -> placement driver, region report")
@@ -209,6 +216,7 @@ impl fmt::Display for Outcome {
                 write!(f, "done: allotted {}", joined(children, ", "))?;
                 refused.map_or(Ok(()), |reason| write!(f, ", not proposed: {reason}"))
             }
+            Outcome::Done(Returned::Entered(stage)) => write!(f, "done, PD's recovery: {stage}"),
             Outcome::Done(Returned::Ordered { order, refused }) => {
                 write!(f, "done: ordered {order}")?;
                 refused.map_or(Ok(()), |reason| write!(f, ", not taken: {reason}"))
@@ -342,6 +350,7 @@ impl fmt::Display for Message {
                 write!(f, "ids for a split ({})", joined(children, ", "))
             }
             Message::Order(order) => write!(f, "order to {order}"),
+            Message::RecoveryPlan(plan) => write!(f, "recovery plan of step {}: {plan}", plan.step),
             Message::RegionReport { region, .. } => write!(f, "report of {region}"),
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
             Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),

@@ -40,7 +40,9 @@ const ACTIONS: &[&str] = &[
     r#"{"add_operator":{"region":1,"operator":{"remove_peer":{"store":3}},"answer":"given"}}"#,
     r#"{"remove_operator":{"region":1}}"#,
     r#"{"tombstone_peer":{"region":1,"store":3,"force":true}}"#,
-    r#"{"unsafe_recover":{"stores":[2,3]}}"#,
+    r#"{"remove_failed_stores":{"stores":[2,3]}}"#,
+    r#""recovery_timeout""#,
+    r#"{"force_leader_timeout":{"region":1,"store":1}}"#,
     r#"{"hold":{"region":1,"from":1,"to":2,"message":"timeout_now"}}"#,
     r#"{"late":{"slot":0}}"#,
 ];

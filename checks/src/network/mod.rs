@@ -257,6 +257,7 @@ impl Network {
                 Output::Value { .. }
                 | Output::Snap { .. }
                 | Output::ValidatePeer { .. }
+                | Output::StoreReport(_)
                 | Output::Destroyed { .. } => {}
             }
         }

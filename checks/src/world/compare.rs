@@ -59,6 +59,7 @@ impl<G: Guards> World<G> {
             && same_ranges(store.ranges(), expected.ranges(node.id))
             && same_ranges(store.pending_ranges(), expected.pending_ranges(node.id))
             && same_parked(store.parked(), expected.parked(node.id))
+            && store.plan().map(convert::recovery::under_way) == expected.plan(node.id)
     }
 
     fn same_commits(&self, status: PeerStatus<'_>, theirs: Option<&tr::Leading>) -> bool {
@@ -108,6 +109,7 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && peer.snapshot.is_none()
         && peer.campaign.is_none()
         && peer.leading.is_none()
+        && peer.recovery.is_none()
         && peer.read.is_none()
         && peer.data.is_empty()
 }
@@ -133,6 +135,7 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && same_campaign(status, peer.campaign.as_ref())
         && same_leading(status, peer.leading.as_ref(), timeout_now)
         && *status.failed_stores() == peer.failed_stores
+        && same_recovery(status.recovery(), peer.recovery.as_ref())
         && same_read(status, peer.read.as_ref())
 }
 
@@ -246,6 +249,14 @@ fn same_leading(status: PeerStatus<'_>, theirs: Option<&tr::Leading>, timeout_no
         && transfer == leading.transfer
         && status.matched().count() == leading.matched.len()
         && status.matched().all(|(id, index)| leading.matched.get(&id) == Some(&index))
+}
+
+fn same_recovery(ours: Option<&imp::PeerRecovery>, theirs: Option<&tr::PeerRecovery>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => convert::recovery::peer_recovery(ours) == *theirs,
+        _ => false,
+    }
 }
 
 fn same_read(status: PeerStatus<'_>, theirs: Option<&tr::Read>) -> bool {

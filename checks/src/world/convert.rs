@@ -8,6 +8,7 @@ use rollcall_impl::{PeerStatus, StateRole};
 use rollcall_traces as tr;
 
 pub(crate) mod driver;
+pub(crate) mod recovery;
 
 /// The store's refusal, as a reason. (Exhaustive on purpose.)
 pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
@@ -57,6 +58,9 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotJoint => tr::Reason::NotJoint,
         R::TransfereeNotVoter => tr::Reason::TransfereeNotVoter,
         R::InvalidCompactIndex => tr::Reason::InvalidCompactIndex,
+        R::RecoveryInProgress => tr::Reason::RecoveryInProgress,
+        R::NotByForce => tr::Reason::NotByForce,
+        R::MajorityLeft => tr::Reason::MajorityLeft,
         R::Merging => tr::Reason::Merging,
         R::NotMerging => tr::Reason::NotMerging,
         R::MergeTargetNotFound => tr::Reason::MergeTargetNotFound,
@@ -357,6 +361,7 @@ pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Optio
             transfer: status.lead_transferee().map(|to| tr::Transfer { to, timeout_now }),
         }),
         failed_stores: status.failed_stores().clone(),
+        recovery: status.recovery().map(recovery::peer_recovery),
         read: status.read().map(|read| tr::Read {
             // A keyless read is not among the dictionary's.
             key: read.key.map_or_else(tr::Key::empty, key),

@@ -6,14 +6,12 @@
 //! operator took too long, are actions. A leader reports as down whoever's
 //! store does not run: it has waited long enough.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rollcall_impl::pd::{
-    Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreInfo,
-    StoreState, StoreStats,
+    Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreStats,
 };
-use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region};
+use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region, StoreReport};
 use rollcall_traces as tr;
 use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId};
 
@@ -50,13 +48,13 @@ struct Whole<G: Guards> {
 }
 
 impl<G: Guards> Whole<G> {
-    fn heartbeat(&self, store: StoreId) -> PdInput {
+    fn heartbeat(&self, store: StoreId, report: Option<StoreReport>) -> PdInput {
         let used = match store {
             full if self.full.contains(&full) => CAPACITY,
             tight if self.tight.contains(&tight) => CAPACITY - LITTLE,
             _ => 0,
         };
-        PdInput::StoreHeartbeat { store, stats: StoreStats { capacity: CAPACITY, used } }
+        PdInput::StoreHeartbeat { store, stats: StoreStats { capacity: CAPACITY, used }, report }
     }
 }
 
@@ -89,7 +87,7 @@ impl<G: Guards> Driver<G> {
             scope.stores.iter().copied().filter(|store| !scope.joining.contains(store)).collect();
         whole.pd.bootstrap(&known, &regions, scope.next_id).expect("an empty driver begins");
         for store in &known {
-            whole.pd.step(whole.heartbeat(*store)).expect("a store of the scope is known");
+            whole.pd.step(whole.heartbeat(*store, None)).expect("a store of the scope is known");
         }
         whole.tight = scope.tight.clone();
         Self::showing(Kind::Whole(Rc::new(whole)))
@@ -125,7 +123,12 @@ impl<G: Guards> Driver<G> {
         }
     }
 
-    fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
+    /// What a store that lives tells the driver.
+    pub(super) fn heartbeat(&self, store: StoreId, report: Option<StoreReport>) -> Result<PdInput, Reason> {
+        Ok(self.whole()?.heartbeat(store, report))
+    }
+
+    pub(super) fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
         Rc::make_mut(whole).pd.step(input).map_err(|error| match error.refusal() {
             Some(refusal) => convert::driver::reason(refusal),
@@ -175,9 +178,8 @@ impl<G: Guards> World<G> {
                 let operator = convert::driver::to_admin_operator(operator);
                 return self.order(region, PdInput::AddOperator { region, operator }, answer);
             }
-            Action::StoreHeartbeat { store } => {
-                self.up(store)?;
-                self.driver.whole()?.heartbeat(store)
+            Action::RemoveFailedStores { ref stores } => {
+                PdInput::RemoveFailedStores { stores: stores.iter().copied().collect() }
             }
             Action::AddStore { store } => {
                 self.up(store)?;
@@ -197,34 +199,19 @@ impl<G: Guards> World<G> {
         self.tell(told).map(|_| Returned::Nothing)
     }
 
-    /// The driver is told something. What it orders is not sent yet.
-    pub(super) fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
+    /// The driver is told something.
+    pub(super) fn told(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let outputs = self.driver.step(input)?;
         self.changed |= self.driver.refresh();
-        Ok(outputs.into_iter().filter_map(|output| match output {
+        Ok(outputs)
+    }
+
+    /// The same; what it orders is not sent yet.
+    pub(super) fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
+        Ok(self.told(input)?.into_iter().filter_map(|output| match output {
             PdOutput::Dispatch(dispatch) => Some(dispatch),
             _ => None,
         }))
-    }
-
-    /// Stores are given up by force. The driver waits for a report of every
-    /// other one that is not gone; these are returned.
-    pub(super) fn abandon(&mut self, failed: &BTreeSet<StoreId>) -> Result<Vec<StoreId>, Reason> {
-        let pd = &self.driver.whole()?.pd;
-        let there = |info: &&StoreInfo| {
-            let record = info.record;
-            let gone = record.state == StoreState::Tombstone || record.physically_destroyed;
-            !gone && !failed.contains(&record.id)
-        };
-        let reporting: Vec<StoreId> = pd.stores().filter(there).map(|info| info.record.id).collect();
-        let abandon = || PdInput::AbandonStores { stores: failed.clone() };
-        if let Some(down) = reporting.iter().find_map(|store| self.up(*store).err()) {
-            // It would wait for ever. What it refuses it refuses before.
-            let refused = pd.clone().step(abandon()).err().and_then(|error| error.refusal());
-            return Err(refused.map_or(down, convert::driver::reason));
-        }
-        self.tell(abandon()).map(drop)?;
-        Ok(reporting)
     }
 
     /// The region as the driver knows it.

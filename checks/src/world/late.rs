@@ -70,6 +70,12 @@ impl<G: Guards> World<G> {
                 self.arrived(slot);
                 return Ok(());
             }
+            Waiting::RecoveryPlan(store, plan) => {
+                let node = self.up(store)?;
+                self.take_plan(node, *plan)?;
+                self.arrived(slot);
+                return Ok(());
+            }
             Waiting::SplitAnswer(store, reply) => {
                 let leader = self.up(store)?;
                 self.step(leader, self.held[slot].region, reply)?;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
-    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, Sound, StateRole,
-    Store,
+    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RecoveryPlan,
+    Sound, StateRole, Store,
 };
 use rollcall_model::{LookedAt, Rollcall};
 use rollcall_traces::{
@@ -29,7 +29,7 @@ mod force;
 mod heal;
 mod late;
 mod noticed;
-mod recover;
+mod recovery;
 mod rounds;
 mod split;
 mod stale;
@@ -60,6 +60,8 @@ enum Waiting {
     Order(Box<Dispatch>),
     /// To the placement driver.
     Report(Box<RegionReport>),
+    /// From the placement driver, for that store.
+    RecoveryPlan(StoreId, Box<RecoveryPlan>),
 }
 
 /// The vote requests of one campaign.
@@ -373,16 +375,20 @@ impl<G: Guards> World<G> {
             Action::TombstonePeer { region, store, force } => {
                 self.tombstone_peer(region, store, force).map(|()| Returned::Nothing)
             }
-            Action::UnsafeRecover { ref stores } => self.unsafe_recover(stores).map(|()| Returned::Nothing),
+            Action::StoreHeartbeat { store, answer } => self.store_heartbeat(store, answer),
+            Action::RecoveryTimeout => self.recovery_timeout(),
+            Action::ForceLeaderTimeout { region, store } => {
+                self.one(store, region, Input::ForceLeaderTimeout { region })
+            }
             Action::RegionHeartbeat { .. }
             | Action::Schedule { .. }
             | Action::AddOperator { .. }
-            | Action::StoreHeartbeat { .. }
             | Action::StoreSilent { .. }
             | Action::PushOperator { .. }
             | Action::OperatorTimeout { .. }
             | Action::CheckStores
             | Action::PdRestart
+            | Action::RemoveFailedStores { .. }
             | Action::AddStore { .. }
             | Action::Decommission { .. }
             | Action::CancelDecommission { .. }
@@ -403,6 +409,10 @@ impl<G: Guards> World<G> {
         let beside: Vec<RegionId> = self.nodes[node].store.iter().flat_map(|store| store.regions()).collect();
         for other in beside {
             self.touch(node, other);
+        }
+        if self.status(node, region).is_some_and(|peer| peer.recovery().is_some()) {
+            // It may go on to change members.
+            self.tell_silence(node, region)?;
         }
         self.step(node, region, Input::Apply { region }).map(|_| Returned::Nothing)
     }
@@ -535,6 +545,7 @@ impl<G: Guards> Subject for World<G> {
                 seen.ranges = store.ranges().map(convert::range_entry).collect();
                 seen.pending_ranges = store.pending_ranges().map(convert::range_entry).collect();
                 seen.parked = store.parked().iter().map(convert::held).collect();
+                seen.plan = store.plan().map(convert::recovery::under_way);
             }
             (node.id, seen)
         });

@@ -110,9 +110,15 @@ impl<G: Guards> World<G> {
         region: RegionId,
         command: &Command,
     ) -> Result<(), Reason> {
-        if !matches!(command, Command::ChangePeer(_) | Command::EnterJoint(_))
-            || self.leader(node, region).is_err()
-        {
+        if !matches!(command, Command::ChangePeer(_) | Command::EnterJoint(_)) {
+            return Ok(());
+        }
+        self.tell_silence(node, region)
+    }
+
+    /// The same of one that may change members by itself.
+    pub(super) fn tell_silence(&mut self, node: usize, region: RegionId) -> Result<(), Reason> {
+        if self.leader(node, region).is_err() {
             return Ok(());
         }
         let silent = self.nodes.iter().filter(|node| node.status != StoreStatus::Up);

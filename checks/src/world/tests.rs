@@ -13,6 +13,7 @@ use rollcall_traces::{
 use super::World;
 
 mod driver;
+mod recovery;
 
 const REGION: u64 = 1;
 

@@ -60,6 +60,8 @@ impl Peer {
             // A leader's append would have brought the term with it.
             raft.become_follower(last.term, raft::INVALID_ID);
         }
-        raft.raft_log.maybe_append(before, term, commit, entries).is_some()
+        let appended = raft.raft_log.maybe_append(before, term, commit, entries).is_some();
+        self.forget_force_as_follower();
+        appended
     }
 }

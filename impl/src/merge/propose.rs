@@ -78,18 +78,32 @@ impl<G: Guards, E: Engine> Store<G, E> {
     /// The merge of `own` that can no longer be committed anywhere.
     fn merge_to_roll_back<'a>(&self, own: &'a Peer, guards: G) -> Result<&'a MergeState, Refusal> {
         let merge = own.merge_state().ok_or(Refusal::NotMerging)?;
-        let expected = merge.target.epoch;
-        // The target left the expected epoch by an entry that this store
-        // applied. Had that been the merge, the source would not be here.
-        let has_left = self.initialised(merge.target.id).is_some_and(|target| {
-            let record = &target.storage().record;
-            record.log_since.is_none_or(|since| !expected.is_stale_against(&since))
-                && expected.is_stale_against(&record.region.epoch)
-        });
-        if has_left || !guards.holds(Guard::RollbackNeedsCause) {
+        if self.has_left(merge) || !guards.holds(Guard::RollbackNeedsCause) {
             Ok(merge)
         } else {
             Err(Refusal::MergeTargetUnchanged)
+        }
+    }
+
+    /// Whether the target has left the epoch that the source expects by an entry that this
+    /// store applied: had that been the merge, the source would not be here. That may have
+    /// been its own removal (TiKV `is_merge_target_region_stale`); one that ended by the
+    /// word of others may have missed that the source was taken in.
+    fn has_left(&self, merge: &MergeState) -> bool {
+        let expected = merge.target.epoch;
+        match self.slots.get(&merge.target.id).map(|slot| &slot.resident) {
+            Some(Resident::Live(target)) => {
+                let record = &target.storage().record;
+                let followed = record.log_since.is_none_or(|since| !expected.is_stale_against(&since));
+                target.storage().is_initialised()
+                    && followed
+                    && expected.is_stale_against(&record.region.epoch)
+            }
+            Some(Resident::Tombstone { region, merged, .. }) => {
+                let removed = merged.is_none() && region.member_on(self.id).is_none();
+                removed && expected.is_stale_against(&region.epoch)
+            }
+            None => false,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! What a step changes is written as one batch and synced before its outputs
 //! are handed out. A refused step changes nothing. A restart brings back what
-//! is on disk: stores, regions and the end of the reserved ids; nobody leads,
-//! no operator runs, no store was heard from, and the clock begins anew.
+//! is on disk: stores, regions, the end of the reserved ids and the last step of a
+//! recovery; nobody leads, no operator runs, no recovery is under way, no store was heard
+//! from, and the clock begins anew.
 
 use super::allocator::IdAllocator;
 use super::config::PdConfig;
@@ -12,6 +13,7 @@ use super::error::{PdError, PdRefusal, Subject};
 use super::input::{PdInput, PdOutput};
 use super::operator::Operator;
 use super::operators::Operators;
+use super::recovery::Recovery;
 use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreRecord, Stores};
 use super::targets::{Sight, Unfit};
@@ -55,6 +57,9 @@ pub struct PlacementDriver<E, G: Guards = Sound> {
     pub(crate) ids: IdAllocator,
     /// It dropped the regions that it knew, and has not heard of every key since.
     pub(crate) relearns: bool,
+    pub(crate) recovery: Option<Recovery>,
+    /// The last step of any recovery.
+    pub(crate) recovery_step: u64,
     /// No id at or above this one may be given out before it is raised on disk.
     id_limit: u64,
     pub(crate) now: u64,
@@ -75,9 +80,20 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         // What was reserved and not given out is lost; nobody can tell which.
         let ids = IdAllocator { next_id: persisted.id_limit.max(1) };
         let id_limit = ids.next_id;
-        let operators = Operators::default();
-        let relearns = persisted.relearns;
-        Ok(Self { config, guards, engine, stores, regions, operators, ids, relearns, id_limit, now: 0 })
+        Ok(Self {
+            config,
+            guards,
+            engine,
+            stores,
+            regions,
+            operators: Operators::default(),
+            ids,
+            relearns: persisted.relearns,
+            recovery: None,
+            recovery_step: persisted.recovery_step,
+            id_limit,
+            now: 0,
+        })
     }
 
     /// Begins a cluster: its stores, its first regions, whose ranges must not
@@ -265,8 +281,9 @@ fn subject(input: &PdInput) -> Subject {
         | PdInput::OperatorTimeout { region }
         | PdInput::AddOperator { region, .. }
         | PdInput::RemoveOperator { region } => Subject::Region(*region),
-        PdInput::CheckStores | PdInput::AbandonStores { .. } | PdInput::DropRegions | PdInput::Tick => {
-            Subject::Cluster
-        }
+        PdInput::CheckStores
+        | PdInput::RemoveFailedStores { .. }
+        | PdInput::RecoveryTimeout
+        | PdInput::Tick => Subject::Cluster,
     }
 }

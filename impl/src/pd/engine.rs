@@ -27,6 +27,8 @@ pub enum PdWrite {
     IdLimit(u64),
     /// Whether regions were dropped, and not every key was heard of since.
     Relearns(bool),
+    /// The last step of any recovery.
+    RecoveryStep(u64),
 }
 
 /// All that is kept.
@@ -40,6 +42,8 @@ pub struct PdPersisted {
     pub id_limit: u64,
     /// Whether regions were dropped, and not every key was heard of since.
     pub relearns: bool,
+    /// The last step of any recovery.
+    pub recovery_step: u64,
 }
 
 impl PdPersisted {
@@ -59,6 +63,7 @@ impl PdPersisted {
             }
             PdWrite::IdLimit(limit) => self.id_limit = limit,
             PdWrite::Relearns(relearns) => self.relearns = relearns,
+            PdWrite::RecoveryStep(step) => self.recovery_step = step,
         }
     }
 }

@@ -76,6 +76,15 @@ pub enum PdRefusal {
     /// The store is Up and heard from.
     #[error("the store is Up and connected; stop it first, or tell it to leave")]
     StoreConnected,
+    /// A recovery is to be begun, and no store was named.
+    #[error("no store specified")]
+    NoStoreSpecified,
+    /// An unsafe recovery is under way.
+    #[error("unsafe recovery is running; wait for its end, or abort it")]
+    RecoveryRunning,
+    /// None is.
+    #[error("no unsafe recovery is under way")]
+    NoRecovery,
     /// The store is Tombstone, for good.
     #[error("the store is Tombstone (Removed) and stays so; add a new store")]
     StoreRemoved,

@@ -26,7 +26,11 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     pub(crate) fn handle(&mut self, step: &mut PdStep, input: PdInput) -> Decision {
         match input {
             PdInput::AddStore { store } => self.add_store(step, store),
-            PdInput::StoreHeartbeat { store, stats } => self.stores.hear(store, stats, self.now),
+            PdInput::StoreHeartbeat { store, stats, report } => {
+                self.stores.hear(store, stats, self.now)?;
+                self.hear_report(step, store, report);
+                Ok(())
+            }
             PdInput::StoreSilent { store } => self.stores.silence(store, self.now, &self.config),
             PdInput::RegionHeartbeat(report) => self.region_heartbeat(step, report),
             PdInput::AskSplit { region, keys, derive } => self.ask_split(step, &region, &keys, derive),
@@ -42,11 +46,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
             PdInput::CancelDecommission { store } => self.cancel(step, store),
             PdInput::SetTombstone { store } => self.set_tombstone(step, store),
             PdInput::RemoveTombstone { store } => self.remove_tombstone(step, store),
-            PdInput::AbandonStores { stores } => self.abandon(step, &stores),
-            PdInput::DropRegions => {
-                self.drop_regions(step);
-                Ok(())
-            }
+            PdInput::RemoveFailedStores { stores } => self.remove_failed_stores(step, stores),
+            PdInput::RecoveryTimeout => self.time_out_recovery(step),
             PdInput::AddOperator { region, operator } => self.add_operator(step, region, operator),
             PdInput::RemoveOperator { region } => self.remove_operator(step, region),
         }
@@ -91,7 +92,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     /// Nobody asks what is on a store that is given up by force (`PD
     /// unsafe_recovery_controller.go RemoveFailedStores`, `BuryStore`).
-    fn abandon(&mut self, step: &mut PdStep, stores: &BTreeSet<StoreId>) -> Decision {
+    pub(crate) fn abandon(&mut self, step: &mut PdStep, stores: &BTreeSet<StoreId>) -> Decision {
         let mut buried = Vec::with_capacity(stores.len());
         for &store in stores {
             let info = self.stores.get(store).ok_or(PdRefusal::StoreNotFound)?;
@@ -105,7 +106,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
 
     /// `ResetRegionCache`; an operator whose region is gone is removed (`PushOperators`).
     /// PD leaves on its disk what it knew, and a restart brings it back: here it goes.
-    fn drop_regions(&mut self, step: &mut PdStep) {
+    pub(crate) fn drop_regions(&mut self, step: &mut PdStep) {
         if !self.guards.holds(Guard::RecoveryDropsRegions) {
             return;
         }
@@ -197,6 +198,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn ask_split(&mut self, step: &mut PdStep, region: &Region, keys: &[Key], derive: Derive) -> Decision {
+        self.check_no_recovery()?;
         let known = self.regions.by_key(&region.start).ok_or(PdRefusal::RegionNotFound)?;
         if region.epoch.is_stale_against(&known.region.epoch) {
             return Err(PdRefusal::RegionStale);
@@ -214,6 +216,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     fn schedule(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
+        self.check_no_recovery()?;
         let known = self.known(region)?;
         self.operators.check_vacant(region, Priority::High, self.guards)?;
         let mut ids = self.ids;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::operator::{OperatorEnd, Purpose};
+use super::recovery::RecoveryStage;
 use super::regions::RegionReport;
 use super::store::{StoreRecord, StoreStats};
 use crate::command::{Child, Command, Derive};
+use crate::recovery::{RecoveryPlan, StoreReport};
 use crate::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 
 /// What the placement driver is told.
@@ -22,6 +24,8 @@ pub enum PdInput {
         store: StoreId,
         /// Its space.
         stats: StoreStats,
+        /// What it has done for an unsafe recovery.
+        report: Option<StoreReport>,
     },
     /// So much time passes without a heartbeat of this store that it counts as
     /// Disconnected, and the next time as Down.
@@ -82,15 +86,14 @@ pub enum PdInput {
         /// The store.
         store: StoreId,
     },
-    /// pd-ctl `unsafe remove-failed-stores`: the stores are given up. What
-    /// becomes of their regions is up to the stores that are left.
-    AbandonStores {
+    /// pd-ctl `unsafe remove-failed-stores`: the stores are given up, and what is left is
+    /// brought to go on without them.
+    RemoveFailedStores {
         /// The stores.
         stores: BTreeSet<StoreId>,
     },
-    /// A recovery by force has come to its end: what is known of regions may be newer
-    /// than what is left of them, and is dropped (`PD ResetRegionCache`).
-    DropRegions,
+    /// So much time passes that the recovery is given up, or somebody aborts it.
+    RecoveryTimeout,
     /// pd-ctl `operator add`.
     AddOperator {
         /// The region.
@@ -203,6 +206,15 @@ pub enum PdOutput {
     StoreForgotten {
         /// The store.
         store: StoreId,
+    },
+    /// A recovery has come to this stage.
+    RecoveryStage(RecoveryStage),
+    /// Answer the store's heartbeat with this.
+    RecoveryPlan {
+        /// The store.
+        store: StoreId,
+        /// What it is to do.
+        plan: RecoveryPlan,
     },
     /// A region is not known any more: a newer one has its range.
     RegionDisplaced {

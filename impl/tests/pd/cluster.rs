@@ -55,7 +55,7 @@ pub(crate) fn pd_of<G: Guards>(guards: G, config: PdConfig, stores: u64, voters:
 }
 
 pub(crate) fn hear<G: Guards>(pd: &mut Pd<G>, store: StoreId, stats: StoreStats) {
-    assert_eq!(pd.step(PdInput::StoreHeartbeat { store, stats }).unwrap(), []);
+    assert_eq!(pd.step(PdInput::StoreHeartbeat { store, stats, report: None }).unwrap(), []);
 }
 
 /// So much time passes; who is named goes on reporting.

@@ -5,15 +5,18 @@
 use std::collections::BTreeSet;
 
 use rollcall_impl::pd::{
-    AdminOperator, ForceStage, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, PeerReport, Purpose,
-    StoreState, force_leader, force_stages,
+    AdminOperator, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RecoveryStage, Standing,
+    StoreState, force_leader,
 };
-use rollcall_impl::{ChangeKind, Command, Decider, Dropped, Guard, Guards, MemberRole, Position, Sound};
+use rollcall_impl::{
+    ChangeKind, Command, Decider, Dropped, Guard, Guards, MemberRole, PeerReport, Position, RegionId, Sound,
+};
 
 use crate::cluster::{
     EMPTY, Pd, REGION, Truth, command, decommission, dispatched, hear, key, pd_of, region, report, reported,
     schedule, state,
 };
+use crate::recovery::{begun, peer, reports};
 
 /// A driver with so many stores, and a region on the first three.
 pub(crate) fn driver<G: Guards>(guards: G, stores: u64) -> Pd<G> {
@@ -248,7 +251,12 @@ fn record_kept_while_listed() {
         let mut pd = driver(guards, 4);
         hear(&mut pd, 4, EMPTY);
         crate::cluster::wait(&mut pd, 3, &[1, 2, 4]);
-        pd.step(PdInput::AbandonStores { stores: [3].into() }).unwrap();
+        pd.step(PdInput::RemoveFailedStores { stores: [3].into() }).unwrap();
+        let whole = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);
+        for store in [1, 2] {
+            reports(&mut pd, store, vec![peer(&whole, store, (8, 7))]);
+        }
+        assert_eq!(reports(&mut pd, 4, vec![]), Some(RecoveryStage::Finished), "a majority is left");
         let removed = told(&mut pd, PdInput::RemoveTombstone { store: 3 }).map(drop);
         let made = told(&mut pd, PdInput::Schedule { region: REGION });
         (removed, made.map(|_| pd.operator(REGION).unwrap().purpose))
@@ -263,8 +271,17 @@ fn record_kept_while_listed() {
 /// committed it.
 #[test]
 fn force_target_first() {
-    assert_eq!(force_stages(Sound), [ForceStage::ForCommitMerge, ForceStage::Others]);
-    assert_eq!(force_stages(Dropped(Guard::ForceTargetFirst)), [ForceStage::Others]);
+    fn first_led(guards: impl Guards) -> Vec<RegionId> {
+        let mut pd = begun(guards, 3, &[2, 3]);
+        let target = region(7, ("", "m"), (3, 4), &[1, 2, 3]);
+        let source = region(8, ("m", ""), (3, 4), &[1, 2, 3]);
+        let takes = PeerReport { sources: [8].into(), ..peer(&target, 1, (8, 7)) };
+        reports(&mut pd, 1, vec![takes, peer(&source, 1, (8, 7))]);
+        let plan = &pd.recovery().expect("is under way").plans[&1];
+        plan.force_leaders.as_ref().expect("forces some").regions.keys().copied().collect()
+    }
+    assert_eq!(first_led(Sound), [7]);
+    assert_eq!(first_led(Dropped(Guard::ForceTargetFirst)), [7, 8]);
 }
 
 /// PD `TestJointState`: of two with the same log the lower store is being demoted.
@@ -272,7 +289,7 @@ fn force_target_first() {
 fn demoting_voter_ranks_last() {
     let left = |store, role| {
         let last = Position { index: 9, term: 6 };
-        PeerReport { store, role, last, commit: 8, has_committed: true }
+        Standing { store, role, last, commit: 8, has_committed: true }
     };
     let both = [left(1, MemberRole::DemotingVoter), left(2, MemberRole::IncomingVoter)];
     assert_eq!(force_leader(&both, Sound), Some(2));
@@ -281,11 +298,11 @@ fn demoting_voter_ranks_last() {
     let learner = left(3, MemberRole::Learner);
     assert_eq!(force_leader(&[learner], Sound), Some(3));
     assert_eq!(force_leader(&[left(4, MemberRole::Voter), learner], Sound), Some(4));
-    let ahead = PeerReport { last: Position { index: 10, term: 6 }, ..learner };
+    let ahead = Standing { last: Position { index: 10, term: 6 }, ..learner };
     assert_eq!(force_leader(&[left(4, MemberRole::Voter), ahead], Sound), Some(3));
     // A voter with a newer entry in the place of what is committed grants nobody.
     let newer = Position { index: 9, term: 7 };
-    let newer = PeerReport { last: newer, has_committed: false, ..left(4, MemberRole::Voter) };
+    let newer = Standing { last: newer, has_committed: false, ..left(4, MemberRole::Voter) };
     assert_eq!(force_leader(&[newer, learner], Sound), None);
     assert_eq!(force_leader(&[newer, learner], Dropped(Guard::ForceKeepsWhatIsCommitted)), Some(4));
 }
@@ -294,12 +311,30 @@ fn demoting_voter_ranks_last() {
 #[test]
 fn recovery_drops_regions() {
     fn after_a_recovery(guards: impl Guards) -> Result<(), PdRefusal> {
-        let mut pd = driver(guards, 3);
-        report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
-        told(&mut pd, PdInput::DropRegions).unwrap();
+        let mut pd = begun(guards, 3, &[1, 2]);
+        report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 3);
+        let behind = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);
+        reports(&mut pd, 3, vec![peer(&behind, 3, (8, 7))]);
         let left = reported(region(REGION, ("", ""), (5, 1), &[3]), 30, 7);
         told(&mut pd, PdInput::RegionHeartbeat(left)).map(drop)
     }
     assert_eq!(after_a_recovery(Sound), Ok(()));
     assert_eq!(after_a_recovery(Dropped(Guard::RecoveryDropsRegions)), Err(PdRefusal::RegionStale));
+}
+
+/// A recovery that is given up half way has changed regions all the same.
+#[test]
+fn recovery_drops_regions_first() {
+    fn after_one_that_failed(guards: impl Guards) -> (usize, bool) {
+        let mut pd = begun(guards, 3, &[2, 3]);
+        let left = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);
+        let stage = reports(&mut pd, 1, vec![peer(&left, 1, (8, 7))]);
+        assert_eq!(stage, Some(RecoveryStage::ForceLeader));
+        for _ in 0..2 {
+            told(&mut pd, PdInput::RecoveryTimeout).unwrap();
+        }
+        (pd.regions().count(), pd.relearns())
+    }
+    assert_eq!(after_one_that_failed(Sound), (0, true));
+    assert_eq!(after_one_that_failed(Dropped(Guard::RecoveryDropsRegionsFirst)), (1, false));
 }

@@ -9,6 +9,7 @@ mod guards_of_plans;
 mod operator;
 mod orphans;
 mod real;
+mod recovery;
 mod regions;
 mod restart;
 mod store;

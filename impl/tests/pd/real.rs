@@ -148,7 +148,7 @@ impl<G: Guards> Real<G> {
 
     pub(crate) fn store_heartbeats(&mut self) {
         for store in self.stores.keys().copied().collect::<Vec<_>>() {
-            let _ = self.tell(PdInput::StoreHeartbeat { store, stats: EMPTY });
+            let _ = self.tell(PdInput::StoreHeartbeat { store, stats: EMPTY, report: None });
         }
     }
 

@@ -10,6 +10,7 @@ use crate::cluster::{
     EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, pd_with, refused, region, report, reported,
     schedule, state,
 };
+use crate::recovery::{peer, reports};
 
 #[test]
 fn stores_and_regions_come_back_and_leaders_operators_and_counters_do_not() {
@@ -174,9 +175,9 @@ fn a_disk_that_fails_is_an_error_and_no_refusal() {
     assert!(error.to_string().contains("restart it from its engine"), "{error}");
 }
 
-/// At the end of a recovery by force what PD knew of regions is newer for ever than what
-/// the others report. It is dropped, on the disk too; and as long as PD has not heard of
-/// every key nobody is taken for empty, through a restart as well.
+/// After a recovery by force what PD knew of regions is newer for ever than what the others
+/// report. It is dropped, on the disk too; and as long as PD has not heard of every key
+/// nobody is taken for empty, through a restart as well.
 #[test]
 fn regions_are_dropped_and_nobody_is_buried_before_they_are_heard_of_again() {
     let mut pd = pd(3, &[1, 2, 3]);
@@ -186,9 +187,10 @@ fn regions_are_dropped_and_nobody_is_buried_before_they_are_heard_of_again() {
     for store in lost {
         pd.step(PdInput::StoreSilent { store }).unwrap();
     }
-    pd.step(PdInput::AbandonStores { stores: lost.into() }).unwrap();
+    pd.step(PdInput::RemoveFailedStores { stores: lost.into() }).unwrap();
     pd.step(PdInput::Decommission { store: 1, force: true }).unwrap();
-    assert_eq!(pd.step(PdInput::DropRegions).unwrap().len(), 2);
+    let left = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);
+    reports(&mut pd, 1, vec![peer(&left, 1, (8, 7))]);
     assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
     assert_eq!(refused(&mut pd, PdInput::RemoveTombstone { store: 2 }), PdRefusal::StoreHasRegions);

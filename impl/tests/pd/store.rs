@@ -57,7 +57,7 @@ fn a_decommission_is_cancelled_until_the_store_is_tombstone() {
     assert_eq!(refused(&mut pd, cancel(4)), PdRefusal::StoreRemoved);
     let again = PdInput::Decommission { store: 4, force: true };
     assert_eq!(refused(&mut pd, again), PdRefusal::StoreRemoved);
-    let heartbeat = PdInput::StoreHeartbeat { store: 4, stats: EMPTY };
+    let heartbeat = PdInput::StoreHeartbeat { store: 4, stats: EMPTY, report: None };
     assert_eq!(refused(&mut pd, heartbeat), PdRefusal::StoreRemoved);
     assert_eq!(refused(&mut pd, PdInput::AddStore { store: 4 }), PdRefusal::StoreRemoved);
     assert_eq!(pd.step(PdInput::AddStore { store: 3 }).unwrap(), [], "it registers at each start");
@@ -172,7 +172,7 @@ fn a_store_nobody_knows_is_refused_everywhere() {
     let mut pd = pd(3, &[1, 2, 3]);
     let stats = StoreStats { capacity: 1, used: 0 };
     for input in [
-        PdInput::StoreHeartbeat { store: 9, stats },
+        PdInput::StoreHeartbeat { store: 9, stats, report: None },
         PdInput::Decommission { store: 9, force: true },
         PdInput::CancelDecommission { store: 9 },
         PdInput::RegionHeartbeat(reported(region(7, ("", ""), (9, 9), &[9]), 90, 6)),

@@ -2,9 +2,9 @@
 
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
-    Change, ChangeKind, Command, Config, Dropped, Epoch, Guard, Guards, INITIAL_POSITION, Input, KeyRange,
-    Member, MemberRole, MemoryEngine, Message, MessagePayload, Position, Refusal, Region, Sound, StateRole,
-    Store, StoreId,
+    Change, ChangeKind, Command, Config, Dropped, Epoch, ForceLeader, ForceLeaders, Guard, Guards,
+    INITIAL_POSITION, Input, KeyRange, Member, MemberRole, MemoryEngine, Message, MessagePayload, Position,
+    RecoveryPlan, Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
 };
 
 /// The stores of the other two voters.
@@ -23,18 +23,31 @@ fn answer(kind: MessageType, term: u64, index: u64, reject: bool) -> Message {
 
 /// Store 1 with peer 11; 12 and 13 are elsewhere.
 fn one_of_three<G: Guards>(guards: G) -> Store<G> {
+    one_of(guards, &[1, 2, 3])
+}
+
+/// Store 1 with peer 11 of a region with voters on those stores.
+fn one_of<G: Guards>(guards: G, voters: &[StoreId]) -> Store<G> {
     let mut store = Store::open(1, Config::SIMULATOR, guards, MemoryEngine::new()).expect("an empty disk");
-    let member = |store| Member { id: 10 + store, store, role: MemberRole::Voter };
+    let member = |store: &StoreId| Member { id: 10 + store, store: *store, role: MemberRole::Voter };
     let epoch = Epoch { conf_ver: 1, version: 1 };
-    let region = Region { epoch, peers: [1, 2, 3].map(member).into(), ..Region::unknown(7) };
+    let region = Region { epoch, peers: voters.iter().map(member).collect(), ..Region::unknown(7) };
     store.bootstrap(region).expect("a first region");
     store
+}
+
+/// The peer is to lead without those stores, in a term above 9.
+fn force<G: Guards>(store: &mut Store<G>, region: RegionId, failed: &[StoreId], committed: Position) {
+    let regions = [(region, ForceLeader { above: 9, committed })].into();
+    let forces = ForceLeaders { failed_stores: failed.iter().copied().collect(), regions };
+    let plan = RecoveryPlan { step: 1, force_leaders: Some(forces), ..RecoveryPlan::default() };
+    store.step(Input::RecoveryPlan(plan)).expect("the first plan");
 }
 
 #[test]
 fn it_leads_commits_and_changes_the_members_alone() {
     let mut store = one_of_three(Sound);
-    store.force_campaign(7, &LOST.into(), 9, INITIAL_POSITION).expect("a voter");
+    force(&mut store, 7, &LOST, INITIAL_POSITION);
     // Nobody is left to be asked: what the others would have said is made up.
     let peer = store.peer(7).expect("it lives");
     assert_eq!((peer.role(), peer.term(), peer.commit()), (StateRole::Leader, 10, 6));
@@ -44,7 +57,7 @@ fn it_leads_commits_and_changes_the_members_alone() {
         store.step(Input::Propose { region: 7, command, epoch: None }).expect("a leader by force proposes");
         store.step(Input::Apply { region: 7 }).expect("it is committed");
     }
-    store.exit_force_leader(7).expect("it lives");
+    store.step(Input::ForceLeaderTimeout { region: 7 }).expect("it leads by force");
     let peer = store.peer(7).expect("it lives");
     assert_eq!((peer.role(), peer.term(), peer.commit()), (StateRole::Follower, 10, 8));
     assert!(peer.failed_stores().is_empty());
@@ -60,13 +73,12 @@ fn it_leads_commits_and_changes_the_members_alone() {
 /// committed before it has the log.
 #[test]
 fn a_voter_that_is_left_must_grant_and_have_the_log() {
-    let mut store = one_of_three(Sound);
-    store.force_campaign(7, &[3].into(), 9, INITIAL_POSITION).expect("a voter");
+    let mut store = one_of(Sound, &[1, 2, 3, 4]);
+    force(&mut store, 7, &[3, 4], INITIAL_POSITION);
     let role = |store: &Store<Sound>| store.peer(7).map(|peer| (peer.role(), peer.failed_stores().len()));
-    assert_eq!(role(&store), Some((StateRole::Candidate, 1)));
-    // A majority of three has granted by then, and raft elects it as any other.
+    assert_eq!(role(&store), Some((StateRole::Candidate, 2)));
     store.step(Input::Message(answer(MessageType::MsgRequestVoteResponse, 10, 0, false))).expect("a vote");
-    assert_eq!(role(&store), Some((StateRole::Leader, 1)));
+    assert_eq!(role(&store), Some((StateRole::Leader, 2)));
     assert_eq!(store.peer(7).map(|peer| peer.commit()), Some(5));
     store.step(Input::Message(answer(MessageType::MsgAppendResponse, 10, 6, false))).expect("an answer");
     assert_eq!(store.peer(7).map(|peer| peer.commit()), Some(6));
@@ -75,8 +87,8 @@ fn a_voter_that_is_left_must_grant_and_have_the_log() {
 /// One that rejects, and it is a candidate as others are.
 #[test]
 fn a_voter_that_rejects_ends_it() {
-    let mut store = one_of_three(Sound);
-    store.force_campaign(7, &[3].into(), 9, INITIAL_POSITION).expect("a voter");
+    let mut store = one_of(Sound, &[1, 2, 3, 4]);
+    force(&mut store, 7, &[3, 4], INITIAL_POSITION);
     store
         .step(Input::Message(answer(MessageType::MsgRequestVoteResponse, 10, 0, true)))
         .expect("a rejection");
@@ -87,9 +99,10 @@ fn a_voter_that_rejects_ends_it() {
 #[test]
 fn who_has_no_peer_leads_nothing() {
     let mut store = one_of_three(Sound);
-    let refused = store.force_campaign(8, &LOST.into(), 9, INITIAL_POSITION).expect_err("no such region");
-    assert_eq!(refused.refusal(), Some(Refusal::RegionNotFound));
-    store.exit_force_leader(7).expect("who does not lead stays what it is");
+    force(&mut store, 8, &LOST, INITIAL_POSITION);
+    assert_eq!(store.regions().collect::<Vec<_>>(), [7]);
+    let refused = store.step(Input::ForceLeaderTimeout { region: 7 }).expect_err("it does not lead");
+    assert_eq!(refused.refusal(), Some(Refusal::NotByForce));
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.term())), Some((StateRole::Follower, 5)));
 }
 
@@ -100,16 +113,15 @@ fn force_keeps_what_is_committed() {
     let lacking = [Position { index: 6, term: 5 }, Position { term: 4, ..INITIAL_POSITION }];
     for committed in lacking {
         let mut store = one_of_three(Sound);
-        let refused =
-            store.force_campaign(7, &LOST.into(), 9, committed).expect_err("it would be written over");
-        assert_eq!(refused.refusal(), Some(Refusal::NotPromotable));
+        force(&mut store, 7, &LOST, committed);
         let peer = store.peer(7).expect("it lives");
         assert_eq!((peer.role(), peer.term(), peer.vote()), (StateRole::Follower, 5, 0));
         let mut unsound = one_of_three(Dropped(Guard::ForceKeepsWhatIsCommitted));
-        unsound.force_campaign(7, &LOST.into(), 9, committed).expect("nobody asks");
+        force(&mut unsound, 7, &LOST, committed);
         assert_eq!(unsound.peer(7).map(|peer| peer.role()), Some(StateRole::Leader));
     }
     // What it has discarded it had applied.
     let mut store = one_of_three(Sound);
-    store.force_campaign(7, &LOST.into(), 9, Position { index: 4, term: 4 }).expect("it has that");
+    force(&mut store, 7, &LOST, Position { index: 4, term: 4 });
+    assert_eq!(store.peer(7).map(|peer| peer.role()), Some(StateRole::Leader));
 }

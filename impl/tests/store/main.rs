@@ -20,3 +20,4 @@ mod split_guards;
 mod stale;
 mod storm;
 mod transfer;
+mod unsafe_recovery;

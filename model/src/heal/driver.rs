@@ -33,7 +33,7 @@ fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Act
     let scope = model.scope();
     let full = rules::seems_full(&scope.full, &scope.tight, store, model.guards());
     let told = known.liveness == Liveness::Connected && known.full == full;
-    (!told).then_some(Action::StoreHeartbeat { store })
+    (!told).then_some(Action::StoreHeartbeat { store, answer: Answer::Given })
 }
 
 fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
@@ -62,9 +62,13 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     actions.into_iter().find(|action| model.step(state, action).0 != *state)
 }
 
-/// The peer that the operator added was ended by hand (tikv-ctl): its store
-/// refuses it for ever, and PD waits until the operator has taken too long.
+/// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
+/// it for ever; or the store of one that it promotes is gone, and the leader refuses to
+/// do without a majority that it hears. PD waits until the operator has taken too long.
 fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool {
+    if let Some(OperatorStep::EnterJoint { promote, .. }) = operator.step() {
+        return promote.iter().any(|seat| !runs(seen, seat.store));
+    }
     let Some(OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)) = operator.step() else {
         return false;
     };

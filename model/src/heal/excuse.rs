@@ -50,13 +50,6 @@ pub enum Excuse {
         /// What may have to take it in.
         target: RegionId,
     },
-    /// The same, and PD waits for the report of a store that is gone and was not named.
-    RecoveryWaits {
-        /// The region.
-        region: RegionId,
-        /// The store that is waited for.
-        store: StoreId,
-    },
     /// A majority was made tombstones by hand (tikv-ctl `--force`; row 52).
     EndedByHand {
         /// The region.
@@ -134,9 +127,6 @@ impl fmt::Display for Excuse {
             Excuse::TargetNotRecovered { region, target } => {
                 write!(f, "region {region} is to be taken in by region {target}, which is not recovered")
             }
-            Excuse::RecoveryWaits { region, store } => {
-                write!(f, "for region {region} PD waits for the report of store {store}, which is gone")
-            }
             Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
             Excuse::TermUnanswered { region } => {
                 write!(f, "the only voter of region {region} leads, and a learner has heard of a newer term")
@@ -177,7 +167,6 @@ impl Excuse {
         "nobody_left",
         "newer_log_left",
         "target_not_recovered",
-        "recovery_waits",
         "ended_by_hand",
         "term_unanswered",
         "disk_lost",
@@ -196,7 +185,6 @@ impl Excuse {
             Excuse::NobodyLeft { .. } => "nobody_left",
             Excuse::NewerLogLeft { .. } => "newer_log_left",
             Excuse::TargetNotRecovered { .. } => "target_not_recovered",
-            Excuse::RecoveryWaits { .. } => "recovery_waits",
             Excuse::EndedByHand { .. } => "ended_by_hand",
             Excuse::TermUnanswered { .. } => "term_unanswered",
             Excuse::DiskLost { .. } => "disk_lost",
@@ -222,7 +210,6 @@ impl Excuse {
             | Excuse::NobodyLeft { region }
             | Excuse::NewerLogLeft { region, .. }
             | Excuse::TargetNotRecovered { region, .. }
-            | Excuse::RecoveryWaits { region, .. }
             | Excuse::EndedByHand { region }
             | Excuse::TermUnanswered { region }
             | Excuse::DiskLost { region, .. }

@@ -31,7 +31,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::TimeoutNow { .. }
         | Action::TransferTimeout { .. }
         | Action::Restart { .. }
-        | Action::StoreHeartbeat { .. }
+        | Action::StoreHeartbeat { answer: Answer::Given, .. }
         | Action::OperatorTimeout { .. }
         | Action::CheckStores => true,
         // Silence is what PD makes of a store that is gone.
@@ -39,10 +39,14 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
             !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
         // Once more.
-        Action::UnsafeRecover { stores } => stores.iter().all(|store| is_given_up(model.seen(state), *store)),
+        Action::RemoveFailedStores { stores } => {
+            stores.iter().all(|store| is_given_up(model.seen(state), *store))
+        }
         Action::Propose { command, .. } => ends_what_was_begun(command),
+        Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => true,
         Action::Crash { .. }
         | Action::Destroy { .. }
+        | Action::StoreHeartbeat { .. }
         | Action::Hold { .. }
         | Action::Late { .. }
         | Action::PdRestart

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::draft::is_live;
 use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::seen::Seen;
 use crate::state::State;
 
@@ -23,13 +24,24 @@ pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
     let left = merged.filter_map(|region| merged_and_lives(seen, region));
     let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
-    let left = left.chain(given_up);
+    let left = left.chain(given_up).chain(hole(seen));
     regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
+}
+
+/// Keys that were lost with the stores that were given up, and that nobody serves anew.
+fn hole(seen: Seen<'_>) -> Option<Missed> {
+    let (start, end) = recovery::hole(seen)?;
+    Some(Missed {
+        goal: Goal::KeysCovered,
+        region: 0,
+        what: format!("no store has the keys [{start}, {end})"),
+    })
 }
 
 /// Who is left of a region that was merged away.
 fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
-    let (store, peer) = seen.replicas(region).find(|(_, peer)| is_live(peer))?;
+    let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(seen, *store);
+    let (store, peer) = seen.replicas(region).find(lives)?;
     let what = format!("peer {} on store {store} was merged and lives", peer.id);
     Some(Missed { goal: Goal::RemovedGone, region, what })
 }

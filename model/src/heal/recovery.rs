@@ -5,19 +5,106 @@
 //! make of it: a region of which nothing here says why it stays is missed.
 
 use rollcall_traces::{
-    Cluster, Command, KnownStore, Liveness, LogPosition, MemberRole, Peer, RegionId, StoreId, StoreState,
-    StoreStatus,
+    Action, Answer, Cluster, Command, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer,
+    RegionId, Role, StoreId, StoreState, StoreStatus,
 };
 
 use super::excuse::Excuse;
-use super::is_not_recovered;
+use super::{is_not_recovered, is_of_the_gone};
+use crate::model::Rollcall;
+use crate::reach::is_given_up;
 use crate::seen::Seen;
+use crate::state::State;
+
+/// What goes on of a recovery that is under way. If nothing leads on its time is over, and
+/// so is that of a leader whom nobody tells to stop.
+pub(super) fn next(model: &Rollcall, state: &State) -> Option<Action> {
+    let timeouts =
+        by_force(model.seen(state)).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
+    let timeouts: Vec<Action> = [Action::RecoveryTimeout].into_iter().chain(timeouts).collect();
+    conversation(model, state, &[])
+        .or_else(|| timeouts.into_iter().find(|action| model.step(state, action).0 != *state))
+}
+
+/// Whoever asks to lead by force is answered, who leads brings the others forward, stores
+/// report and are told what to do.
+pub(crate) fn conversation(model: &Rollcall, state: &State, except: &[StoreId]) -> Option<Action> {
+    let seen = model.seen(state);
+    let takes_part = |store: &StoreId| !except.contains(store);
+    let whole = model.scope().rounds.contains(&Entries::All);
+    let entries = if whole { Entries::All } else { Entries::One };
+    let answer = Answer::Given;
+    let mut actions = Vec::new();
+    for (region, store, peer) in by_force(seen).filter(|(_, store, _)| takes_part(store)) {
+        let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
+        let others = others.map(|member| member.store).filter(takes_part);
+        actions.extend(others.map(|other| match peer.role {
+            Role::Leader => Action::Replicate { region, leader: store, follower: other, entries, answer },
+            _ => Action::Vote { region, candidate: store, voter: other, answer },
+        }));
+    }
+    if seen.pd().recovery.is_some() || seen.stores().any(|(store, _)| seen.plan(store).is_some()) {
+        let reports = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone);
+        let reports = reports.map(|(store, _)| *store).filter(takes_part);
+        actions.extend(reports.map(|store| Action::StoreHeartbeat { store, answer }));
+    }
+    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(seen, action));
+    actions.find(|action| model.step(state, action).0 != *state)
+}
+
+/// Who leads by force, or asks to.
+fn by_force(seen: Seen<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
+    let of_region = move |region| {
+        let peers = seen.replicas_of(region).filter(|(_, peer)| peer.is_by_force());
+        peers.map(move |(store, peer)| (region, store, peer))
+    };
+    let regions: Vec<RegionId> = seen.regions().collect();
+    regions.into_iter().flat_map(of_region)
+}
+
+/// The command for the stores that were given up, and those that PD would wait for and
+/// that are gone.
+pub(super) fn of_all_who_are_gone(seen: Seen<'_>) -> Action {
+    let status = |store: StoreId| seen.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
+    let is_gone = |store: &StoreId, known: &KnownStore| {
+        is_given_up(seen, *store)
+            || known.liveness != Liveness::Connected && status(*store) == Some(StoreStatus::Destroyed)
+    };
+    let gone = seen.pd().stores.iter().filter(|(store, known)| is_gone(store, known));
+    Action::RemoveFailedStores { stores: gone.map(|(store, _)| *store).collect() }
+}
+
+/// A range of keys that no peer has on a store that is left, once stores were given up
+/// and while one is left that could serve it.
+pub(super) fn hole(seen: Seen<'_>) -> Option<(Key, Key)> {
+    let is_left = |store: StoreId| !is_given_up(seen, store);
+    let reports = |store: StoreId| reporting(seen).contains(&store);
+    let serves = seen.stores().any(|(store, status)| status != StoreStatus::Destroyed && reports(store));
+    if seen.pd().recovery_step == 0 || !serves {
+        return None;
+    }
+    let mut ranges: Vec<(Key, Key)> = seen
+        .regions()
+        .flat_map(|region| seen.replicas_of(region))
+        .filter(|(store, peer)| peer.is_initialised() && is_left(*store))
+        .map(|(_, peer)| (peer.region.start.clone(), peer.region.end.clone()))
+        .collect();
+    ranges.sort();
+    let mut end = Key::empty();
+    for (start, until) in ranges {
+        if start > end {
+            return Some((end, start));
+        }
+        if until.is_empty() {
+            return None;
+        }
+        end = end.max(until);
+    }
+    Some((end, Key::empty()))
+}
 
 /// Why nobody leads the region by force; none where somebody could.
 pub(super) fn obstacle(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
-    if let Some(store) = silent(seen) {
-        return Some(Excuse::RecoveryWaits { region, store });
-    }
     let peers: Vec<(StoreId, &Peer)> = left(seen, region).collect();
     if peers.is_empty() {
         return Some(Excuse::NobodyLeft { region });
@@ -31,14 +118,6 @@ pub(super) fn obstacle(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
 fn reporting(seen: Seen<'_>) -> Vec<StoreId> {
     let waits = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
     seen.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
-}
-
-/// A store that PD waits for and that is gone.
-fn silent(seen: Seen<'_>) -> Option<StoreId> {
-    let gone =
-        |store: &StoreId| seen.stores().any(|(id, status)| id == *store && status == StoreStatus::Destroyed);
-    let missed = |store: &StoreId| seen.pd().stores[store].liveness != Liveness::Connected;
-    reporting(seen).into_iter().find(|store| gone(store) && missed(store))
 }
 
 /// The region's peers that are left, on stores that report.

@@ -2,8 +2,7 @@
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Key, Liveness, MemberRole, Outcome, Peer, Read, Reason, Scope, StoreId,
-    StoreState, StoreStatus, View,
+    Answer, Entries, Entry, Key, MemberRole, Peer, Read, Scope, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::*;
@@ -189,7 +188,7 @@ fn who_was_removed_and_knows_nobody_excuses_and_with_one_member_known_it_is_told
 #[test]
 fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     let model = model("forced_behind_a_learner_smoke");
-    let given_up = Action::UnsafeRecover { stores: vec![1, 2] };
+    let given_up = Action::RemoveFailedStores { stores: vec![1, 2] };
     let silent = Action::StoreSilent { store: 1 };
     let after = |actions: &[&Action]| {
         actions.iter().fold(model.first(), |at, action| {
@@ -219,14 +218,16 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
         assert!(outcome.is_done(), "{action}: {outcome}");
         next
     };
-    let give_up = || Action::UnsafeRecover { stores: vec![1, 2] };
+    let give_up = || Action::RemoveFailedStores { stores: vec![1, 2] };
     let newer = Excuse::NewerLogLeft { region: 1, store: 3 };
     let stuck = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(model.first(), take);
     assert_eq!(ends_with(&model, stuck), [newer]);
     // To type it once more is of no use there.
-    assert_eq!(model.step(&stuck, &give_up()).1, Outcome::Refused(Reason::NoEffect));
+    let left = healed(&model, stuck);
+    assert!(model.seen(&left).pd().recovery.is_none());
+    assert_eq!(ends_with(&model, take(left, give_up())), [newer]);
     // Store 1 was given up and runs on.
-    let caught_up = take(stuck, round(3));
+    let caught_up = take(left, round(3));
     let ends = ends_with(&model, caught_up);
     assert!(!ends.contains(&newer), "{ends:?}");
     let mut healing =
@@ -238,6 +239,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
         voter.log.entries.truncate((voter.commit - voter.log.truncated.index) as usize);
     });
     let led = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(behind, take);
+    let led = healed(&model, led);
     let members = model.seen(&led).view().stores[&4].peers[&1].region.peers.clone();
     assert!(
         members.iter().any(|member| member.store == 4 && member.role == MemberRole::Voter),
@@ -272,26 +274,6 @@ fn what_keeps_a_region_from_going_on_by_force() {
 }
 
 /// Store 4, which is none of the region's, is gone, and was not named.
-#[test]
-fn pd_waits_for_the_report_of_a_store_that_is_gone() {
-    let model = model("no_legal_target_smoke");
-    let lost = |liveness| {
-        changed(&model, |view| {
-            for (store, known) in view.pd.stores.iter_mut().filter(|(store, _)| **store != 2) {
-                known.liveness = liveness;
-                if *store == 1 {
-                    (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
-                }
-            }
-            let gone = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
-            view.stores.insert(1, gone);
-        })
-    };
-    let waits = Excuse::RecoveryWaits { region: 1, store: 4 };
-    assert_eq!(excuses(&model, &lost(Liveness::Down)), [waits]);
-    assert_eq!(excuses(&model, &lost(Liveness::Connected)), [], "nobody has missed it yet");
-}
-
 /// Without the guard nobody ever leads but the store whose disk hangs
 /// (tikv#17363), and PD's move ends where it began: with a learner.
 #[test]

@@ -33,13 +33,27 @@ impl Run {
     /// Store 3 was.
     fn given_up() -> Self {
         let mut run = Self::begun();
-        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| {
-            let known = known(view, GONE);
-            (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
-        });
+        run.gives_up();
         assert_eq!(run.history.abandoned().iter().copied().collect::<Vec<_>>(), [GONE]);
         assert_eq!(run.history.buried(GONE).count(), 0, "who is given up is not said to be empty");
         run
+    }
+
+    fn gives_up(&mut self) {
+        self.by(Action::RemoveFailedStores { stores: vec![GONE] }, |view| {
+            let known = known(view, GONE);
+            (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
+        });
+    }
+
+    /// Store 3 is given up, and the peer on another leads by force, in a term of its own.
+    fn led_by_force(&mut self, on: StoreId, change: impl FnOnce(&mut View)) {
+        self.gives_up();
+        self.then(on, |view| {
+            lead(view, on, 7);
+            peer(view, on).failed_stores = [GONE].into();
+            change(view);
+        });
     }
 
     fn by(&mut self, action: Action, change: impl FnOnce(&mut View)) {
@@ -382,8 +396,7 @@ fn a_commit_that_only_the_lost_store_knew() {
     let known_to = |store| {
         let mut run = Run::begun();
         run.then(LEFT, |view| write(view, store, put(6, "a", "1")));
-        // A leader by force is in a term of its own.
-        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| lead(view, LEFT, 7));
+        run.led_by_force(LEFT, |_| {});
         Property::LeaderCompleteness.check(&run.view, &run.history)
     };
     assert_eq!(known_to(GONE), Ok(()));
@@ -400,7 +413,7 @@ fn a_write_that_only_the_lost_store_had_applied() {
             lead(view, applied_on, 6);
             write(view, applied_on, put(6, "a", "1"));
         });
-        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| write(view, LEFT, put(7, "a", "2")));
+        run.led_by_force(LEFT, |view| write(view, LEFT, put(7, "a", "2")));
         Property::NoLostWrite.check(&run.view, &run.history)
     };
     let violation = written_over(1).unwrap_err();
@@ -421,7 +434,7 @@ fn a_write_that_who_is_left_knew_to_be_committed() {
             append(view, 1, put(6, "a", "1"));
             peer(view, 1).commit = commit;
         });
-        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| lead(view, LEFT, 7));
+        run.led_by_force(LEFT, |_| {});
         Property::NoLostWrite.check(&run.view, &run.history)
     };
     assert!(led_without(6).unwrap_err().what.contains("the leader of term 7 on store 2"));
@@ -444,10 +457,7 @@ fn a_write_that_who_is_left_has_discarded() {
             write(view, GONE, put(6, "a", "1"));
             write(view, GONE, put(6, "a", "2"));
         });
-        run.by(Action::UnsafeRecover { stores: vec![GONE] }, |view| {
-            lead(view, 1, 7);
-            change(view);
-        });
+        run.led_by_force(1, change);
         Property::NoLostWrite.check(&run.view, &run.history)
     };
     assert_eq!(recovered(|_| {}), Ok(()));

@@ -9,7 +9,7 @@ use rollcall_traces::{
 
 use super::deliver::entomb;
 use super::propose::{check_epoch, is_duplicate};
-use super::{conf_change, merge, raft, read, split};
+use super::{conf_change, merge, raft, read, recovery, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -52,6 +52,7 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     let peer = draft.peer_mut(store, region);
     peer.applied = index;
     raft::apply_ordinary(peer, guards);
+    recovery::go_on(draft, region, store);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
-use super::{driver, election, merge_elsewhere, raft, replicate, split, stale, transfer};
+use super::{driver, election, merge_elsewhere, raft, recovery, replicate, split, stale, transfer};
 use crate::draft::{Draft, is_live};
 use crate::model::FIRST;
 
@@ -80,6 +80,11 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         return Ok(None);
     }
     draft.up(held.to.store)?;
+    if let Message::RecoveryPlan(plan) = &held.message {
+        recovery::take_plan(draft, held.to.store, plan)?;
+        draft.held_mut().remove(slot);
+        return Ok(None);
+    }
     if let Message::Order(_) = &held.message {
         // Ids that were given for nothing are gone, and so is the order.
         driver::carry_out(draft, &held)?;
@@ -236,6 +241,7 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
         | Message::CheckStalePeerResponse { .. }
         | Message::SplitAnswer { .. }
         | Message::Order(_)
+        | Message::RecoveryPlan(_)
         | Message::RegionReport { .. } => unreachable!("raft never sees it"),
     }
     Ok(None)

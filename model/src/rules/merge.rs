@@ -105,7 +105,7 @@ fn commit_of(draft: &Draft, store: StoreId, target: &Peer, source: RegionId) -> 
 /// merge, the source would not be here.
 fn merge_to_roll_back<'a>(draft: &Draft, store: StoreId, own: &'a Peer) -> Result<&'a MergeState, Reason> {
     let merge = own.merge.as_ref().ok_or(Reason::NotMerging)?;
-    let has_left = initialised(draft, store, merge.target.id).is_some_and(|target| has_left(merge, target));
+    let has_left = draft.peer(store, merge.target.id).is_some_and(|target| has_left(merge, target, store));
     if has_left || !draft.holds(Guard::RollbackNeedsCause) {
         Ok(merge)
     } else {
@@ -114,11 +114,19 @@ fn merge_to_roll_back<'a>(draft: &Draft, store: StoreId, own: &'a Peer) -> Resul
 }
 
 /// Whether this peer of the target has seen the target leave the epoch that the
-/// source expects.
-pub(crate) fn has_left(merge: &MergeState, target: &Peer) -> bool {
+/// source expects. So has one that applied its own removal (TiKV
+/// `is_merge_target_region_stale`); one that ended by the word of others may have missed
+/// that the source was taken in.
+pub(crate) fn has_left(merge: &MergeState, target: &Peer, store: StoreId) -> bool {
     let expected = merge.target.epoch;
-    target.log_since.is_none_or(|since| !expected.is_stale_against(&since))
-        && expected.is_stale_against(&target.region.epoch)
+    let followed = match target.state {
+        PeerState::Normal | PeerState::Merging => {
+            target.log_since.is_none_or(|since| !expected.is_stale_against(&since))
+        }
+        PeerState::Tombstone => target.merged_into.is_none() && target.region.member_on(store).is_none(),
+        PeerState::Uninitialised => false,
+    };
+    followed && expected.is_stale_against(&target.region.epoch)
 }
 
 /// One begins where the other ends, and each store that has a peer of one has a

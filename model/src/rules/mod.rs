@@ -15,7 +15,7 @@ mod propose;
 pub(crate) mod raft;
 mod ranges;
 mod read;
-mod recover;
+mod recovery;
 mod replicate;
 mod split;
 mod stale;
@@ -89,17 +89,6 @@ pub(crate) fn transfer_question(
     Ok(question.holding(Message::TransferQuestion))
 }
 
-/// The stores that were given up by force, if the region would go on without them
-/// were they given up once more.
-pub(crate) fn recover_once_more(
-    parts: &Parts,
-    guards: GuardSet,
-    state: &State,
-    region: RegionId,
-) -> Option<Vec<StoreId>> {
-    recover::once_more(&mut Draft::new(parts, guards, *state), region)
-}
-
 fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
     match *action {
         Action::Campaign { region, store } => election::campaign(draft, region, store),
@@ -134,7 +123,7 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
         Action::RegionHeartbeat { region, store, answer } => {
             return driver::region_heartbeat(draft, region, store, answer);
         }
-        Action::StoreHeartbeat { store } => driver::hear(draft, store),
+        Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(draft, store, answer),
         Action::StoreSilent { store } => driver::add_silence(draft, store),
         Action::Schedule { region, answer } => return driver::schedule(draft, region, answer),
         Action::PushOperator { region, answer } => return driver::push_operator(draft, region, answer),
@@ -151,7 +140,9 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
             return driver::add_operator(draft, region, operator, answer);
         }
         Action::TombstonePeer { region, store, force } => force::tombstone_peer(draft, region, store, force),
-        Action::UnsafeRecover { ref stores } => recover::unsafe_recover(draft, stores),
+        Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(draft, stores),
+        Action::RecoveryTimeout => return recovery::time_out(draft),
+        Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(draft, region, store),
         Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)
@@ -178,7 +169,15 @@ fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         raft::become_follower(peer, if forgets { 0 } else { peer.term }, 0);
     }
     ranges::rebuild(draft, store);
+    end_plan(draft, store);
     Ok(())
+}
+
+/// Nobody carries out a plan on a store that does not run.
+fn end_plan(draft: &mut Draft, store: StoreId) {
+    if draft.meta(store).plan.is_some() {
+        draft.meta_mut(store).plan = None;
+    }
 }
 
 fn restart(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
@@ -200,5 +199,6 @@ fn destroy(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         draft.put_peer(store, region, None);
     }
     ranges::rebuild(draft, store);
+    end_plan(draft, store);
     Ok(())
 }

@@ -9,7 +9,7 @@ use rollcall_traces::{
     StoreStatus,
 };
 
-use super::{conf_change, merge, raft, split, transfer};
+use super::{conf_change, merge, raft, recovery, split, transfer};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
@@ -22,6 +22,7 @@ pub(crate) fn propose(
 ) -> Result<(), Reason> {
     let guards = draft.guards();
     let peer = draft.leader(store, region)?;
+    recovery::check_command(peer, Some(command))?;
     let epoch = epoch.unwrap_or(peer.region.epoch);
     check_epoch(&peer.region.epoch, &epoch, command)?;
     merge::check_not_merging(peer, command, guards)?;

@@ -24,6 +24,7 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
     peer.campaign = None;
     peer.leading = None;
     peer.failed_stores.clear();
+    peer.recovery = None;
     if peer.read.as_ref().is_some_and(|read| !read.ready) {
         peer.read = None;
     }
@@ -59,6 +60,7 @@ fn is_synced(before: &Peer, after: &Peer) -> bool {
         campaign: before.campaign.clone(),
         leading: before.leading.clone(),
         read: before.read.clone(),
+        recovery: before.recovery.clone(),
         ..after.clone()
     };
     written != *before
@@ -115,8 +117,10 @@ pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerI
 }
 
 /// term+1, the peer's own vote, and leadership at once where that is a quorum.
+/// Who asks by force asks again by force (TiKV leaves `PreForceLeader` as it is).
 pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
-    campaign_by_force(peer, BTreeSet::new(), guards);
+    let failed = if peer.role == Role::Candidate { peer.failed_stores.clone() } else { BTreeSet::new() };
+    campaign_by_force(peer, failed, guards);
 }
 
 /// The same of one that takes those stores for gone (TiKV `on_enter_pre_force_leader`).

@@ -2,12 +2,13 @@
 
 use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, StoreId};
 
-use super::{merge, raft, split};
+use super::{merge, raft, recovery, split};
 use crate::draft::Draft;
 use crate::guard::{Guard, GuardSet};
 
 pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Key) -> Result<(), Reason> {
     let peer = draft.leader(store, region)?;
+    recovery::check_command(peer, None)?;
     if !peer.region.contains(key) {
         return Err(Reason::KeyNotInRegion);
     }

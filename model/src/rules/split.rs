@@ -14,7 +14,7 @@ use rollcall_traces::{
 };
 
 use super::propose::{check_epoch, propose};
-use super::{driver, late, raft, ranges};
+use super::{driver, late, raft, ranges, recovery};
 use crate::draft::{Draft, is_live, member_of_own_region};
 use crate::guard::{Guard, GuardSet};
 use crate::model::{FIRST, first_peer};
@@ -30,6 +30,7 @@ pub(crate) fn ask(
     answer: Answer,
 ) -> Result<Returned, Reason> {
     let leader = draft.leader(store, region)?;
+    recovery::check_command(leader, None)?;
     let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
     let members = leader.region.peers.len();
     if leader.state == PeerState::Merging {

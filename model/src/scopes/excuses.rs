@@ -33,6 +33,8 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
                 Excuse::NobodyLeft { region },
                 Excuse::EndedByHand { region },
                 Excuse::NoTarget { region },
+                // The region that is made anew, on the one store that is left.
+                Excuse::NoTarget { region: 10 },
             ];
             let given_up = (!smoke).then_some(Excuse::GivenUp { region, store: 2 });
             stuck.into_iter().chain(given_up).collect()
@@ -55,6 +57,13 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
             let given_up = given_up.map(|store| Excuse::GivenUp { region, store });
             let stuck = [Excuse::MajorityLost { region }, Excuse::NoTarget { region }];
             stuck.into_iter().chain(given_up).collect()
+        }
+        // Nobody has given up the lost stores yet; no store for two more voters.
+        "broken_off_behind_a_split"
+        | "forced_and_interrupted"
+        | "forced_with_two_left"
+        | "given_up_once_more" => {
+            vec![Excuse::MajorityLost { region }, Excuse::NoTarget { region }]
         }
         "forced_behind_a_split" => {
             let regions = || [region, 10].into_iter();

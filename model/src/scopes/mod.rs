@@ -116,7 +116,12 @@ const DRIVER_KINDS: &[&str] = &[
     "remove operator",
     "tombstone peer",
     "tombstone peer by force",
-    "unsafe recover",
+    "remove failed stores",
+    "recovery timeout",
+    "force leader timeout",
+    "store heartbeat, plan lost",
+    "store heartbeat, plan held",
+    "late recovery plan",
     "hold region report",
     "late region report",
     "late order",
@@ -149,6 +154,11 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::InvalidConfVer,
     Reason::PeerStillListed,
     Reason::StoreConnected,
+    Reason::RecoveryRunning,
+    Reason::NoRecovery,
+    Reason::RecoveryInProgress,
+    Reason::NotByForce,
+    Reason::MajorityLeft,
     Reason::LastVoter,
     Reason::NoNewLeader,
     Reason::InvalidSplitKey,
@@ -283,7 +293,7 @@ impl Plan {
 }
 
 /// Each budget with its word for one and for many.
-fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 19] {
+fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 20] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
@@ -304,6 +314,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 19] {
         (budgets.pushes, "order sent once more", "orders sent once more"),
         (budgets.pd_restarts, "restart of the placement driver", "restarts of the placement driver"),
         (budgets.stale_checks, "check of a stale peer", "checks of stale peers"),
+        (budgets.stages, "stage of a recovery", "stages of a recovery"),
     ]
 }
 

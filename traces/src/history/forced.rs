@@ -9,10 +9,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
+use crate::action::{Action, Command};
 use crate::cluster::Cluster;
 use crate::driver::{PlacementDriver, StoreState};
+use crate::recovery::PlanUnderWay;
 use crate::region::{Key, Region, RegionId, StoreId};
-use crate::view::{Held, Peer, RangeEntry, StoreStatus};
+use crate::view::{Held, Peer, RangeEntry, Role, StoreStatus};
 
 /// A cluster without the peers of some stores, whose disks it takes for gone.
 pub struct Remaining<'a, C> {
@@ -59,6 +61,10 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
         if self.abandoned.contains(&store) { &[] } else { self.cluster.parked(store) }
     }
 
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.cluster.plan(store).filter(|_| !self.abandoned.contains(&store))
+    }
+
     fn pd(&self) -> &PlacementDriver {
         self.cluster.pd()
     }
@@ -80,51 +86,97 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
     }
 }
 
+/// The regions that begin anew with a step: those that somebody leads by force from now
+/// on, and what they may have to take in. What was known of them before may have been known
+/// to those alone that were given up; but not where a majority is left, and there everything
+/// is judged as before.
+pub(super) fn begins(
+    abandoned: &BTreeSet<StoreId>,
+    before: &impl Cluster,
+    action: &Action,
+    after: &impl Cluster,
+) -> BTreeSet<RegionId> {
+    let touched = action.touched(before);
+    let leads = |peer: &&Peer| peer.is_by_force() && peer.role == Role::Leader;
+    let mut begins = BTreeSet::new();
+    for store in touched.stores() {
+        let regions = touched.region.into_iter().chain(after.regions_on(store));
+        for region in regions {
+            let was = before.peer(store, region);
+            let Some(is) = after.peer(store, region).filter(leads) else { continue };
+            if was.is_some_and(|was| leads(&was) && was.term == is.term) {
+                continue;
+            }
+            let commit = was.map_or(0, |was| was.commit);
+            let uncommitted = is.log.iter().filter(|(index, _)| *index > commit);
+            begins.extend(uncommitted.filter_map(|(_, entry)| match &entry.command {
+                Some(Command::CommitMerge { source, .. }) => Some(source.id),
+                _ => None,
+            }));
+            begins.insert(region);
+        }
+    }
+    begins.retain(|region| !has_majority_left(abandoned, before, *region));
+    begins
+}
+
+/// Whether a majority of the newest configuration that is known to who is left is left.
+fn has_majority_left(abandoned: &BTreeSet<StoreId>, left: &impl Cluster, region: RegionId) -> bool {
+    let metas = left.replicas(region).map(|(_, peer)| &peer.region).filter(|meta| !meta.peers.is_empty());
+    let newest = metas.max_by_key(|meta| (meta.epoch.version, meta.epoch.conf_ver));
+    newest.is_some_and(|meta| {
+        meta.has_quorum(|id| meta.member(id).is_some_and(|member| !abandoned.contains(&member.store)))
+    })
+}
+
 impl History {
-    /// Takes in a recovery by force. A region of which a remaining peer has
-    /// moved was led by force, or nearly so: what was known of it before may
-    /// have been known to those alone that were given up. Its history begins anew
-    /// with what the others knew.
-    pub(super) fn forced(
+    /// The history of a cluster of which these stores are given up: nothing of what they
+    /// do from now on is looked at.
+    pub(super) fn without(
         &self,
         stores: &[StoreId],
+        action: &Action,
         before: &impl Cluster,
         after: &impl Cluster,
     ) -> Cow<'_, Self> {
         let mut next = self.clone();
-        // One that is Tombstone has left, or was given up before.
-        let has_left = |store: &&StoreId| {
-            before.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Tombstone)
-        };
-        next.abandoned.extend(stores.iter().filter(|store| !has_left(store)));
-        let abandoned = next.abandoned.clone();
+        next.abandoned.extend(stores.iter().filter(|store| !has_left(before, **store)));
         let mut fold = Fold::of(Cow::Owned(next));
         if self.parts.driver {
-            fold.driver(
-                &crate::action::Action::UnsafeRecover { stores: stores.to_vec() },
-                before.pd(),
-                after.pd(),
-            );
-        }
-        let (were_left, left) = (Remaining::of(before, &abandoned), Remaining::of(after, &abandoned));
-        for region in left.regions() {
-            let moved = left.replicas(region).any(|(store, peer)| before.peer(store, region) != Some(peer));
-            if moved {
-                let past = fold.past_mut().regions.remove(&region).unwrap_or_default();
-                for (store, peer) in were_left.replicas(region) {
-                    fold.peer(&Step::born(region, store, peer), &were_left);
-                }
-                if self.parts.writes {
-                    fold.still_owed(region, &past, &were_left);
-                }
-                for (store, peer) in left.replicas(region) {
-                    fold.peer(&Step::born(region, store, peer), &left);
-                }
-            }
-            fold.forget(region, &left);
+            fold.driver(action, before.pd(), after.pd());
         }
         fold.finish()
     }
+
+    /// This history, but of these regions: theirs begins with what is known to those who
+    /// are left.
+    pub(super) fn begun_anew(&self, regions: &BTreeSet<RegionId>, left: &impl Cluster) -> Self {
+        let mut fold = Fold::of(Cow::Borrowed(self));
+        for &region in regions {
+            let past = fold.past_mut().regions.remove(&region).unwrap_or_default();
+            for (store, peer) in left.replicas(region) {
+                fold.peer(&Step::born(region, store, peer), left);
+            }
+            // What those who are left did themselves was not lost with the others.
+            let is_left = |store: StoreId| !self.abandoned.contains(&store);
+            let known = fold.region_mut(region);
+            for (store, ended) in past.destroyed.iter().filter(|(store, _)| is_left(**store)) {
+                known.destroyed.entry(*store).or_insert(*ended);
+            }
+            for (term, winner) in past.leaders.iter().filter(|(_, winner)| is_left(winner.store)) {
+                known.leaders.entry(*term).or_insert(*winner);
+            }
+            if self.parts.writes {
+                fold.still_owed(region, &past, left);
+            }
+        }
+        fold.finish().into_owned()
+    }
+}
+
+/// One that is Tombstone has left, or was given up before.
+fn has_left(before: &impl Cluster, store: StoreId) -> bool {
+    before.pd().stores.get(&store).is_some_and(|known| known.state == StoreState::Tombstone)
 }
 
 impl Fold<'_> {

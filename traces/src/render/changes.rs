@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::driver::driver_changes;
 use crate::action::{Action, Authority};
 use crate::diff::differences;
-use crate::history::BIRTH;
+use crate::recovery::PeerRecovery;
 use crate::region::{PeerId, Region, RegionId, StoreId};
 use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, RangeEntry, Read, Role, StoreStatus, View};
 use crate::words::joined;
@@ -69,6 +69,13 @@ fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> 
     if several && was.ranges != is.ranges {
         lines.push(format!("store {store}: its ranges are {}", range_words(&is.ranges)));
     }
+    match (&was.plan, &is.plan) {
+        (old, Some(new)) if old.as_ref() != Some(new) => {
+            lines.push(format!("store {store}: carries out the recovery plan of step {}", new.step));
+        }
+        (Some(_), None) => lines.push(format!("store {store}: carries out no recovery plan")),
+        _ => {}
+    }
     // That a snapshot was received, or applied, is said of the peer.
     let received = is.peers.values().filter_map(RangeEntry::pending);
     if was.pending_ranges != is.pending_ranges && !received.eq(is.pending_ranges.iter().cloned()) {
@@ -101,11 +108,11 @@ fn created(peer: &Peer) -> Vec<String> {
             words.extend(follows(peer));
             words
         }
-        // With a region and data from the first: a split brings that, and unsafe
-        // recovery, which is one action and sends a snapshot.
+        // With a region from the first: a split brings that, at a version beyond the
+        // first, and an unsafe recovery, where nobody had the keys.
         PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
-            let comes = if peer.log.truncated == BIRTH { "is split off" } else { "comes by a snapshot" };
+            let comes = if epoch.version == 1 { "is made anew" } else { "is split off" };
             let mut words = vec![
                 format!("peer {} {comes} with range [{start}, {end})", peer.id),
                 format!("epoch {epoch}"),
@@ -164,6 +171,16 @@ fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
     }
     words.extend(leading_changes(is.id, was.leading.as_ref(), is.leading.as_ref()));
     words.extend(read_changes(was.read.as_ref(), is.read.as_ref()));
+    if was.recovery != is.recovery {
+        words.push(match &is.recovery {
+            Some(PeerRecovery::Demotes(failed)) if failed.is_empty() => {
+                "has proposed to be rid of them".into()
+            }
+            Some(PeerRecovery::Demotes(failed)) => format!("is to be rid of peers {}", joined(failed, ", ")),
+            Some(PeerRecovery::Failed) => "cannot do what it was told, and goes on leading".into(),
+            None => "has no more to do for the recovery plan".into(),
+        });
+    }
     words
 }
 
@@ -367,7 +384,7 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Op
             None => (None, None),
         },
         Action::RegionHeartbeat { store, .. }
-        | Action::StoreHeartbeat { store }
+        | Action::StoreHeartbeat { store, .. }
         | Action::AddStore { store }
         | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Driver)),
         Action::Schedule { .. } | Action::PushOperator { .. } | Action::AddOperator { .. } => {

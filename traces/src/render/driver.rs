@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::driver::{KnownRegion, PlacementDriver, StoreState};
+use crate::recovery::Recovery;
+use crate::region::StoreId;
 use crate::words::joined;
 
 /// The changes, a line for each store, region and operator that changed.
@@ -35,6 +37,7 @@ pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec
         (true, false) => lines.push("PD: knows of every key again".into()),
         _ => {}
     }
+    lines.extend(recovery_changes(was.recovery.as_deref(), is.recovery.as_deref()));
     let planned = was.all_operators().chain(is.all_operators());
     for region in planned.map(|(region, _)| region).collect::<BTreeSet<_>>() {
         let (started, starts) = (was.operators.contains_key(&region), is.operators.contains_key(&region));
@@ -51,6 +54,29 @@ pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec
     lines
 }
 
+/// A new stage with its plans, and who has reported.
+fn recovery_changes(was: Option<&Recovery>, is: Option<&Recovery>) -> Vec<String> {
+    let Some(new) = is else {
+        return was.map(|_| "PD: no recovery is under way".into()).into_iter().collect();
+    };
+    let begins = was.is_none_or(|old| (old.stage, &old.plans) != (new.stage, &new.plans));
+    let mut lines = Vec::new();
+    if begins {
+        let aborted = if new.aborted { ", for it was aborted" } else { "" };
+        lines.push(format!("PD: recovery: {}{aborted}", new.stage));
+        lines.extend(new.plans.iter().map(|(store, plan)| format!("PD: plan for store {store}: {plan}")));
+    }
+    let reported = |of: &Recovery, store: &StoreId| of.reports.get(store).is_some_and(Option::is_some);
+    let newly =
+        |store: &&StoreId| reported(new, store) && was.is_none_or(|old| begins || !reported(old, store));
+    let newly: Vec<&StoreId> = new.reports.keys().filter(newly).collect();
+    if !newly.is_empty() {
+        let waits = new.reports.values().filter(|report| report.is_none()).count();
+        lines.push(format!("PD: store {} has reported, {waits} to come", joined(newly, ", ")));
+    }
+    lines
+}
+
 /// All that it knows, a line each.
 pub(super) fn driver_words(pd: &PlacementDriver) -> String {
     let mut lines = vec![format!("next id {}", pd.next_id)];
@@ -63,6 +89,7 @@ pub(super) fn driver_words(pd: &PlacementDriver) -> String {
         let turn = its_turn(pd.operators.contains_key(&region));
         format!("operator of region {region}: {operator}{turn}")
     }));
+    lines.extend(pd.recovery.iter().map(|recovery| format!("recovery: {}", recovery.stage)));
     lines.extend(pd.relearns.then(|| "does not know of every key again yet".to_string()));
     lines.join("\n")
 }

@@ -18,6 +18,7 @@ pub fn factual(peer: &Peer) -> Peer {
         campaign: None,
         leading: None,
         failed_stores: BTreeSet::new(),
+        recovery: None,
         read: None,
         merge: None,
         merged_into: None,
@@ -136,6 +137,7 @@ impl Book {
             campaign: None,
             leading: None,
             failed_stores: BTreeSet::new(),
+            recovery: None,
             read: None,
             data,
         };

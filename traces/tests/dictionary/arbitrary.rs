@@ -154,7 +154,7 @@ fn driver_action() -> impl Strategy<Value = Action> {
             store,
             answer
         }),
-        number().prop_map(|store| Action::StoreHeartbeat { store }),
+        (number(), answer()).prop_map(|(store, answer)| Action::StoreHeartbeat { store, answer }),
         number().prop_map(|store| Action::StoreSilent { store }),
         (number(), answer()).prop_map(|(region, answer)| Action::Schedule { region, answer }),
         number().prop_map(|region| Action::OperatorTimeout { region }),
@@ -172,7 +172,9 @@ fn driver_action() -> impl Strategy<Value = Action> {
             answer
         }),
         number().prop_map(|region| Action::RemoveOperator { region }),
-        vec(number(), 0..3).prop_map(|stores| Action::UnsafeRecover { stores }),
+        vec(number(), 0..3).prop_map(|stores| Action::RemoveFailedStores { stores }),
+        Just(Action::RecoveryTimeout),
+        (number(), number()).prop_map(|(region, store)| Action::ForceLeaderTimeout { region, store }),
         (number(), number(), any::<bool>()).prop_map(|(region, store, force)| Action::TombstonePeer {
             region,
             store,
@@ -255,6 +257,7 @@ fn message() -> impl Strategy<Value = Message> {
         (vec(child(), 0..3), derive())
             .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
         order().prop_map(Message::Order),
+        recovery_plan().prop_map(Message::RecoveryPlan),
         (region(), btree_set(number(), 0..3), btree_set(number(), 0..3))
             .prop_map(|(region, pending, down)| Message::RegionReport { region, pending, down }),
     ]
@@ -318,12 +321,16 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         option::of(campaign),
         option::of(leading()),
         btree_set(number(), 0..2),
+        option::of(prop_oneof![
+            vec(number(), 0..2).prop_map(PeerRecovery::Demotes),
+            Just(PeerRecovery::Failed)
+        ]),
         option::of(read),
     );
     (durable, volatile, merging).prop_map(
         |(
             (id, state, term, vote, log, commit, applied, region, data),
-            (role, leader, snapshot, campaign, leading, failed_stores, read),
+            (role, leader, snapshot, campaign, leading, failed_stores, recovery, read),
             (merge, merged_into, log_since, created_by, stale_check),
         )| Peer {
             id,
@@ -347,6 +354,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             campaign,
             leading,
             failed_stores,
+            recovery,
             read,
             data,
         },
@@ -429,19 +437,77 @@ fn driver() -> impl Strategy<Value = PlacementDriver> {
         btree_map(number(), operator(), 0..3),
         vec((number(), operator()), 0..3),
         any::<bool>(),
+        option::of(recovery().prop_map(Box::new)),
+        number(),
     );
     prop_oneof![
         1 => Just(PlacementDriver::default()),
         1 => next_id().prop_map(toy::allotter),
-        3 => whole.prop_map(|(next_id, stores, regions, operators, waiting, relearns)| PlacementDriver {
+        3 => whole.prop_map(|(next_id, stores, regions, operators, waiting, relearns, recovery, step)| PlacementDriver {
             next_id,
             stores,
             regions,
             operators,
             waiting: waiting.into_iter().map(|(region, operator)| WaitingOperator { region, operator }).collect(),
             relearns,
+            recovery,
+            recovery_step: step,
         }),
     ]
+}
+
+fn recovery_plan() -> impl Strategy<Value = RecoveryPlan> {
+    let leader = (number(), position()).prop_map(|(above, committed)| ForceLeader { above, committed });
+    let forces = (btree_set(number(), 0..3), btree_map(number(), leader, 0..3))
+        .prop_map(|(failed_stores, regions)| ForceLeaders { failed_stores, regions });
+    let demotes = btree_map(number(), vec(number(), 0..3), 0..3);
+    (number(), option::of(forces), demotes, btree_set(number(), 0..3), vec(region(), 0..2)).prop_map(
+        |(step, force_leaders, demotes, tombstones, creates)| RecoveryPlan {
+            step,
+            force_leaders,
+            demotes,
+            tombstones,
+            creates,
+        },
+    )
+}
+
+fn peer_report() -> impl Strategy<Value = PeerReport> {
+    let log = vec(position(), 0..3);
+    (number(), region(), number(), log, number(), any::<bool>(), btree_set(number(), 0..2)).prop_map(
+        |(peer, region, term, log, commit, by_force, sources)| PeerReport {
+            peer,
+            region,
+            term,
+            log,
+            commit,
+            by_force,
+            sources,
+        },
+    )
+}
+
+fn recovery() -> impl Strategy<Value = Recovery> {
+    let stage = select(vec![
+        RecoveryStage::CollectReport,
+        RecoveryStage::ForceLeaderForCommitMerge,
+        RecoveryStage::ForceLeader,
+        RecoveryStage::DemoteFailedVoter,
+        RecoveryStage::CreateEmptyRegion,
+        RecoveryStage::ExitForceLeader,
+    ]);
+    let reports = btree_map(number(), option::of(vec(peer_report(), 0..2)), 0..3);
+    let plans = btree_map(number(), recovery_plan(), 0..2);
+    (btree_set(number(), 0..3), stage, number(), reports, plans, any::<bool>()).prop_map(
+        |(failed_stores, stage, began, reports, plans, aborted)| Recovery {
+            failed_stores,
+            stage,
+            began,
+            reports,
+            plans,
+            aborted,
+        },
+    )
 }
 
 pub(crate) fn view() -> impl Strategy<Value = View> {
@@ -450,13 +516,16 @@ pub(crate) fn view() -> impl Strategy<Value = View> {
         let range = (key(), key(), number());
         vec(range.prop_map(|(start, end, region)| RangeEntry { start, end, region }), 0..2)
     };
-    let store = (status, btree_map(number(), peer(), 0..3), ranges(), ranges(), vec(held(), 0..2)).prop_map(
-        |(status, peers, ranges, pending_ranges, parked)| Store {
+    let plan = (number(), any::<bool>()).prop_map(|(step, exits)| PlanUnderWay { step, exits });
+    let peers = btree_map(number(), peer(), 0..3);
+    let store = (status, peers, ranges(), ranges(), vec(held(), 0..2), option::of(plan)).prop_map(
+        |(status, peers, ranges, pending_ranges, parked, plan)| Store {
             status,
             peers,
             ranges,
             pending_ranges,
             parked,
+            plan,
         },
     );
     (btree_map(number(), store, 0..3), vec(held(), 0..3), driver()).prop_map(|(stores, held, pd)| View {

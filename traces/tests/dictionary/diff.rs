@@ -8,6 +8,10 @@ use rollcall_traces::*;
 use crate::arbitrary::view;
 use crate::toy;
 
+mod driver;
+
+use driver::whole_plan;
+
 /// A peer in which every optional part is there.
 fn full() -> Peer {
     let region = toy::region(&[1, 2, 3]);
@@ -33,6 +37,7 @@ fn full() -> Peer {
         transfer: Some(Transfer { to: 1, timeout_now: false }),
     });
     peer.failed_stores = [1].into();
+    peer.recovery = Some(PeerRecovery::Demotes(vec![1]));
     peer.read = Some(Read { key: "a".into(), index: 6, acks: [2].into(), ready: false });
     peer.data = [("a".into(), "b".into())].into();
     peer
@@ -102,6 +107,8 @@ const ALTERATIONS: &[Alteration] = &[
         peer.leading.as_mut().unwrap().transfer.as_mut().unwrap().timeout_now = true;
     }),
     ("failed_stores", |peer| peer.failed_stores.clear()),
+    ("recovery", |peer| peer.recovery = None),
+    ("recovery/demotes", |peer| peer.recovery = Some(PeerRecovery::Demotes(vec![]))),
     ("read", |peer| peer.read = None),
     ("read/key", |peer| peer.read.as_mut().unwrap().key = "b".into()),
     ("read/index", |peer| peer.read.as_mut().unwrap().index = 7),
@@ -173,8 +180,13 @@ fn stores_ranges_and_held_messages_are_named() {
     base.stores.get_mut(&2).unwrap().parked.push(held);
     let waits = RangeEntry { start: "m".into(), end: "".into(), region: 10 };
     base.stores.get_mut(&2).unwrap().pending_ranges.push(waits);
+    base.stores.get_mut(&2).unwrap().plan = Some(PlanUnderWay { step: 3, exits: true });
     type Case<'a> = (&'a str, &'a dyn Fn(&mut View));
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 16] = [
+        ("stores/2/plan", &|view| view.stores.get_mut(&2).unwrap().plan = None),
+        ("stores/2/plan/step", &|view| {
+            view.stores.get_mut(&2).unwrap().plan = Some(PlanUnderWay { step: 4, exits: true });
+        }),
         ("stores/2/status", &|view| view.stores.get_mut(&2).unwrap().status = StoreStatus::Down),
         ("stores/2", &|view| view.stores.clear()),
         ("stores/2/regions/1", &|view| view.stores.get_mut(&2).unwrap().peers.clear()),
@@ -203,178 +215,28 @@ fn stores_ranges_and_held_messages_are_named() {
     }
 }
 
-/// A placement driver in which every optional part is there.
-fn whole_driver() -> PlacementDriver {
-    let seat = |id| Seat { store: id, peer: id };
-    let known = KnownStore {
-        state: StoreState::Offline,
-        physically_destroyed: true,
-        liveness: Liveness::Disconnected,
-        full: true,
-    };
-    let believed = KnownRegion {
-        region: toy::region(&[1, 2, 3]),
-        leader: 1,
-        term: 6,
-        pending: [2].into(),
-        down: [3].into(),
-    };
-    let steps = vec![
-        OperatorStep::TransferLeader { to: 1 },
-        OperatorStep::AddLearner(seat(4)),
-        OperatorStep::PromoteLearner(seat(4)),
-        OperatorStep::EnterJoint { promote: vec![seat(4)], demote: vec![seat(3)] },
-        OperatorStep::LeaveJoint { promote: vec![seat(4)], demote: vec![seat(3)] },
-        OperatorStep::RemovePeer(seat(3)),
-        OperatorStep::Split { keys: vec!["m".into()], start: "a".into(), end: "z".into() },
-        OperatorStep::AddPeer(seat(5)),
-    ];
-    let epoch = Epoch { conf_ver: 1, version: 1 };
-    let operator = Operator { purpose: Purpose::ReplaceRuleOfflinePeer, epoch, steps, done: 1 };
-    PlacementDriver {
-        next_id: 10,
-        stores: [(3, known)].into(),
-        regions: [(1, believed)].into(),
-        operators: [(1, operator.clone())].into(),
-        waiting: vec![WaitingOperator { region: 2, operator }],
-        relearns: true,
-    }
-}
-
-type DriverAlteration = (&'static str, fn(&mut PlacementDriver));
-
-fn known(pd: &mut PlacementDriver) -> &mut KnownStore {
-    pd.stores.get_mut(&3).unwrap()
-}
-
-fn believed(pd: &mut PlacementDriver) -> &mut KnownRegion {
-    pd.regions.get_mut(&1).unwrap()
-}
-
-fn operator(pd: &mut PlacementDriver) -> &mut Operator {
-    pd.operators.get_mut(&1).unwrap()
-}
-
-/// One alteration for each field of `PlacementDriver` and of what is in it, with its path.
-const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
-    ("next_id", |pd| pd.next_id = 11),
-    ("stores", |pd| pd.stores.clear()),
-    ("stores/4", |pd| pd.stores.extend([(4, pd.stores[&3])])),
-    ("stores/3/state", |pd| known(pd).state = StoreState::Tombstone),
-    ("stores/3/physically_destroyed", |pd| known(pd).physically_destroyed = false),
-    ("stores/3/liveness", |pd| known(pd).liveness = Liveness::Down),
-    ("stores/3/full", |pd| known(pd).full = false),
-    ("regions", |pd| pd.regions.clear()),
-    ("regions/2", |pd| drop(pd.regions.insert(2, pd.regions[&1].clone()))),
-    ("regions/1/id", |pd| believed(pd).region.id = 9),
-    ("regions/1/start", |pd| believed(pd).region.start = "x".into()),
-    ("regions/1/end", |pd| believed(pd).region.end = "x".into()),
-    ("regions/1/epoch/conf_ver", |pd| believed(pd).region.epoch.conf_ver = 9),
-    ("regions/1/epoch/version", |pd| believed(pd).region.epoch.version = 9),
-    ("regions/1/peers/3", |pd| believed(pd).region.peers.truncate(2)),
-    ("regions/1/peers/3/role", |pd| believed(pd).region.peers[2].role = MemberRole::DemotingVoter),
-    ("regions/1/peers/order", |pd| believed(pd).region.peers.swap(0, 1)),
-    ("regions/1/leader", |pd| believed(pd).leader = 0),
-    ("regions/1/term", |pd| believed(pd).term = 7),
-    ("regions/1/pending", |pd| believed(pd).pending = [1].into()),
-    ("regions/1/down", |pd| believed(pd).down.clear()),
-    ("operators", |pd| pd.operators.clear()),
-    ("operators/2", |pd| drop(pd.operators.insert(2, pd.operators[&1].clone()))),
-    ("operators/1/purpose", |pd| operator(pd).purpose = Purpose::AdminRemovePeer),
-    ("operators/1/epoch/conf_ver", |pd| operator(pd).epoch.conf_ver = 2),
-    ("operators/1/epoch/version", |pd| operator(pd).epoch.version = 2),
-    ("operators/1/done", |pd| operator(pd).done = 2),
-    ("operators/1/steps/7", |pd| drop(operator(pd).steps.pop())),
-    ("operators/1/steps/0/transfer_leader/to", |pd| {
-        operator(pd).steps[0] = OperatorStep::TransferLeader { to: 2 };
-    }),
-    ("operators/1/steps/1/add_learner/store", |pd| {
-        operator(pd).steps[1] = OperatorStep::AddLearner(Seat { store: 5, peer: 4 });
-    }),
-    ("operators/1/steps/2/promote_learner/peer", |pd| {
-        operator(pd).steps[2] = OperatorStep::PromoteLearner(Seat { store: 4, peer: 5 });
-    }),
-    ("operators/1/steps/3/enter_joint/promote", |pd| {
-        let OperatorStep::EnterJoint { promote, .. } = &mut operator(pd).steps[3] else { unreachable!() };
-        promote.clear();
-    }),
-    ("operators/1/steps/4/leave_joint/demote", |pd| {
-        let OperatorStep::LeaveJoint { demote, .. } = &mut operator(pd).steps[4] else { unreachable!() };
-        demote[0].store = 1;
-    }),
-    ("operators/1/steps/5/remove_peer/store", |pd| {
-        operator(pd).steps[5] = OperatorStep::RemovePeer(Seat { store: 1, peer: 3 });
-    }),
-    ("operators/1/steps/6/split/keys", |pd| {
-        let OperatorStep::Split { keys, .. } = &mut operator(pd).steps[6] else { unreachable!() };
-        keys.push("n".into());
-    }),
-    ("operators/1/steps/6/split/start", |pd| {
-        let OperatorStep::Split { start, .. } = &mut operator(pd).steps[6] else { unreachable!() };
-        *start = "b".into();
-    }),
-    ("operators/1/steps/6/split/end", |pd| {
-        let OperatorStep::Split { end, .. } = &mut operator(pd).steps[6] else { unreachable!() };
-        *end = Key::empty();
-    }),
-    ("operators/1/steps/7/add_peer/store", |pd| {
-        operator(pd).steps[7] = OperatorStep::AddPeer(Seat { store: 4, peer: 5 });
-    }),
-    ("waiting", |pd| pd.waiting.clear()),
-    ("waiting/1", |pd| pd.waiting.push(pd.waiting[0].clone())),
-    ("waiting/0/region", |pd| pd.waiting[0].region = 3),
-    ("waiting/0/operator/done", |pd| pd.waiting[0].operator.done = 2),
-    ("relearns", |pd| pd.relearns = false),
-];
-
-#[test]
-fn every_field_of_the_placement_driver_is_named() {
-    let seen = |pd| View { pd, ..seen(full()) };
-    for (path, alter) in DRIVER_ALTERATIONS {
-        let mut pd = whole_driver();
-        alter(&mut pd);
-        let found = differences(&seen(whole_driver()), &seen(pd));
-        let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
-        assert_eq!(paths, [format!("pd/{path}")], "{found:?}");
-    }
-}
-
-#[test]
-fn no_field_of_the_placement_driver_is_left_out_of_the_test() {
-    let altered = |path: String| {
-        let begins = |(altered, _): &DriverAlteration| {
-            altered.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        assert!(DRIVER_ALTERATIONS.iter().any(begins), "{path} is not altered");
-    };
-    let written = serde_json::to_value(whole_driver()).unwrap();
-    let names = |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    names(&written).into_iter().for_each(altered);
-    for (part, id) in [("stores", "3"), ("regions", "1"), ("operators", "1")] {
-        let fields = names(&written[part][id]);
-        for name in fields.into_iter().filter(|name| *name != "region") {
-            altered(format!("{part}/{id}/{name}"));
-        }
-    }
-    for name in names(&written["regions"]["1"]["region"]) {
-        altered(format!("regions/1/{name}"));
-    }
-}
-
 #[test]
 fn messages_of_the_placement_driver_are_named() {
     let region = toy::region(&[1, 2]);
     let leader = region.peers[0];
     let order = Order::Propose(Command::TransferLeader { to: 2 });
     let report = Held::region_report(leader, 6, region.clone(), [2].into(), [2].into());
-    let held = vec![Held::order(1, leader, region.epoch, order), report];
+    let plan = Held::recovery_plan(1, whole_plan());
+    let held = vec![Held::order(1, leader, region.epoch, order), report, plan];
     let base = View { held, ..View::default() };
     fn reported(view: &mut View) -> (&mut Region, &mut std::collections::BTreeSet<PeerId>) {
         let Message::RegionReport { region, down, .. } = &mut view.held[1].message else { unreachable!() };
         (region, down)
     }
     type Case<'a> = (&'a str, &'a dyn Fn(&mut View));
-    let cases: [Case<'_>; 6] = [
+    fn planned(view: &mut View) -> &mut RecoveryPlan {
+        let Message::RecoveryPlan(plan) = &mut view.held[2].message else { unreachable!() };
+        plan
+    }
+    let cases: [Case<'_>; 9] = [
+        ("held/2/to/store", &|view| view.held[2].to.store = 2),
+        ("held/2/message/recovery_plan/step", &|view| planned(view).step = 6),
+        ("held/2/message/recovery_plan/creates/0/peers/1", &|view| planned(view).creates[0].peers.clear()),
         ("held/0/epoch/conf_ver", &|view| view.held[0].epoch.conf_ver = 2),
         ("held/0/message/order/propose/transfer_leader/to", &|view| {
             view.held[0].message = Message::Order(Order::Propose(Command::TransferLeader { to: 1 }));

@@ -90,14 +90,16 @@ fn operator_add_and_remove() {
 
 #[test]
 fn unsafe_recovery_of_one_store_and_of_several() {
-    assert_eq!(
-        said(&Action::UnsafeRecover { stores: vec![STORE] }),
-        [
-            "unknown_store: invalid input store 4 doesn't exist",
-            "store_connected: invalid input store 4 is up and connected",
-        ]
-    );
-    assert_eq!(said(&Action::UnsafeRecover { stores: vec![STORE, 5] }), Vec::<String>::new());
+    let said = |stores: &[StoreId]| said(&Action::RemoveFailedStores { stores: stores.to_vec() });
+    let running = "recovery_running: unsafe recovery is running";
+    assert_eq!(said(&[]), [running, "no_effect: invalid input no store specified"]);
+    assert_eq!(said(&[STORE, 5]), [running]);
+    let one = [
+        "unknown_store: invalid input store 4 doesn't exist",
+        "store_connected: invalid input store 4 is up and connected",
+        running,
+    ];
+    assert_eq!(said(&[STORE]), one);
 }
 
 /// The same reason, typed and not: on a terminal, in a diagram, on a page.

@@ -167,6 +167,8 @@ fn decommissioning() -> View {
         operators: Default::default(),
         waiting: Vec::new(),
         relearns: false,
+        recovery: None,
+        recovery_step: 0,
     };
     View { stores: (1..=4).map(store).collect(), held: Vec::new(), pd }
 }
@@ -235,7 +237,7 @@ fn decommission() -> Trace {
     let operator = AdminOperator::Split { keys: vec!["m".into()] };
     let typed = Action::AddOperator { region: 1, operator, answer };
     take(typed, Outcome::Refused(Reason::InvalidSplitKey), &|_| {});
-    take(Action::StoreHeartbeat { store: 4 }, Outcome::DONE, &|view| {
+    take(Action::StoreHeartbeat { store: 4, answer: Answer::Given }, Outcome::DONE, &|view| {
         view.pd.stores.get_mut(&4).unwrap().full = true;
     });
     take(Action::PdRestart, Outcome::DONE, &|view| {
@@ -274,6 +276,83 @@ fn a_decommission_as_a_page() {
     insta::assert_snapshot!(rows.join("\n"));
 }
 
+/// Stores 2 and 3 are given up: what PD, the store that is left and its peer say of it.
+#[test]
+fn a_recovery_is_told_stage_by_stage() {
+    let before = decommissioning();
+    let stage = |stage, plans: &[(StoreId, RecoveryPlan)]| {
+        let reports = [(1, None), (4, None)].into();
+        let plans = plans.iter().cloned().collect();
+        Recovery { failed_stores: [2, 3].into(), stage, began: 1, reports, plans, aborted: false }
+    };
+    let recovering = |recovery: &Recovery| {
+        let mut view = decommissioning();
+        view.pd.recovery = Some(Box::new(recovery.clone()));
+        view
+    };
+    let collects = stage(RecoveryStage::CollectReport, &[]);
+    assert_eq!(changes(&before, &recovering(&collects)), ["PD: recovery: collect report"]);
+    let mut reported = collects.clone();
+    reported.reports.insert(4, Some(Vec::new()));
+    let told = changes(&recovering(&collects), &recovering(&reported));
+    assert_eq!(told, ["PD: store 4 has reported, 1 to come"]);
+
+    let forced = ForceLeader { above: 6, committed: LogPosition { index: 5, term: 5 } };
+    let forces = ForceLeaders { failed_stores: [2, 3].into(), regions: [(1, forced)].into() };
+    let force = RecoveryPlan { step: 3, force_leaders: Some(forces), ..RecoveryPlan::default() };
+    let nothing = ForceLeaders::default();
+    let stays = RecoveryPlan { force_leaders: Some(nothing), ..force.clone() };
+    let leads = stage(RecoveryStage::ForceLeader, &[(1, force), (4, stays)]);
+    assert_eq!(
+        changes(&recovering(&reported), &recovering(&leads)),
+        [
+            "PD: recovery: force leader",
+            "PD: plan for store 1: force leader on regions 1",
+            "PD: plan for store 4: nothing",
+        ]
+    );
+    let exits = RecoveryPlan { step: 4, ..RecoveryPlan::default() };
+    let made = Region { id: 10, ..region(&[1]) };
+    let (demotes, tombstones, creates) = ([(1, vec![2, 3])].into(), [7].into(), vec![made]);
+    let much = RecoveryPlan { demotes, tombstones, creates, ..exits.clone() };
+    let demotes = stage(RecoveryStage::DemoteFailedVoter, &[(1, much), (4, exits)]);
+    let aborted = Recovery { aborted: true, ..stage(RecoveryStage::ExitForceLeader, &[]) };
+    let told = changes(&recovering(&leads), &recovering(&demotes));
+    assert_eq!(told[0], "PD: recovery: demote failed voter");
+    let plan = "PD: plan for store 1: region 1 demotes peers 2, 3, tombstone the peer of region 7, create ";
+    assert!(told[1].starts_with(plan), "{}", told[1]);
+    assert_eq!(told[2], "PD: plan for store 4: exit force leader");
+    let told = changes(&recovering(&demotes), &recovering(&aborted));
+    assert_eq!(told, ["PD: recovery: exit force leader, for it was aborted"]);
+    assert_eq!(changes(&recovering(&aborted), &before), ["PD: no recovery is under way"]);
+}
+
+/// What a store carries out, and what its peer has still to do for it.
+#[test]
+fn a_recovery_is_told_of_the_stores() {
+    let with = |plan: Option<PlanUnderWay>, recovery: Option<PeerRecovery>| {
+        let mut view = decommissioning();
+        let store = view.stores.get_mut(&1).unwrap();
+        store.plan = plan;
+        store.peers.get_mut(&1).unwrap().recovery = recovery;
+        view
+    };
+    let (old, new) = ([3, 4]).map(|step| PlanUnderWay { step, exits: true }).into();
+    let told = |before: &View, after: &View| changes(before, after).join("; ");
+    let none = with(None, None);
+    assert_eq!(told(&none, &with(Some(old), None)), "store 1: carries out the recovery plan of step 3");
+    let taken = told(&with(Some(old), None), &with(Some(new), None));
+    assert_eq!(taken, "store 1: carries out the recovery plan of step 4");
+    assert_eq!(told(&with(Some(old), None), &none), "store 1: carries out no recovery plan");
+    let demotes = with(None, Some(PeerRecovery::Demotes(vec![2, 3])));
+    assert!(told(&none, &demotes).ends_with("is to be rid of peers 2, 3"));
+    let proposed = with(None, Some(PeerRecovery::Demotes(Vec::new())));
+    assert!(told(&demotes, &proposed).ends_with("has proposed to be rid of them"));
+    assert!(told(&proposed, &none).ends_with("has no more to do for the recovery plan"));
+    let failed = with(None, Some(PeerRecovery::Failed));
+    assert!(told(&demotes, &failed).ends_with("cannot do what it was told, and goes on leading"));
+}
+
 /// An administrator's commands act on PD, whichever store they name.
 #[test]
 fn what_is_typed_is_drawn_at_the_placement_driver() {
@@ -282,6 +361,8 @@ fn what_is_typed_is_drawn_at_the_placement_driver() {
         (Action::SetTombstone { store: 2 }, "SetTombstone store 2"),
         (Action::CancelDecommission { store: 2 }, "CancelDecommission store 2"),
         (Action::RemoveOperator { region: 1 }, "RemoveOperator region 1"),
+        (Action::RemoveFailedStores { stores: vec![2, 3] }, "RemoveFailedStores stores 2, 3"),
+        (Action::RecoveryTimeout, "RecoveryTimeout"),
         (Action::OperatorTimeout { region: 1 }, "OperatorTimeout region 1"),
         (Action::PushOperator { region: 1, answer: Answer::Held }, "PushOperator region 1, order held"),
         (

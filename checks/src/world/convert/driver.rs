@@ -41,6 +41,9 @@ pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
         R::NothingToDo => tr::Reason::NothingToDo,
         R::NoTarget => tr::Reason::NoTarget,
         R::ScheduleLimit => tr::Reason::ScheduleLimit,
+        R::NoStoreSpecified => tr::Reason::NoEffect,
+        R::RecoveryRunning => tr::Reason::RecoveryRunning,
+        R::NoRecovery => tr::Reason::NoRecovery,
         R::LedElsewhere => tr::Reason::NotLeader,
         R::Bootstrapped | R::StoreExists | R::InvalidLeader | R::EpochNotMatch => {
             unreachable!("no action of the dictionary comes to this: {refusal}")
@@ -80,6 +83,8 @@ pub(crate) fn shown<E: pd::PdEngine, G: Guards>(driver: &pd::PlacementDriver<E, 
     let running = driver.operators().filter(|operator| !operator.is_waiting());
     let waits = driver.operators().filter(|operator| operator.is_waiting());
     tr::PlacementDriver {
+        recovery: driver.recovery().map(|recovery| Box::new(super::recovery::recovery(recovery))),
+        recovery_step: driver.recovery_step(),
         next_id: driver.next_id(),
         stores: driver.stores().map(store).collect(),
         regions: driver.regions().map(|known| (known.region.id, known_region(known))).collect(),

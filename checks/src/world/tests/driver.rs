@@ -115,7 +115,7 @@ fn a_store_leaves() {
     world.done([Action::CheckStores]);
     assert_eq!(world.state(3), StoreState::Tombstone);
     world.refused(Action::CancelDecommission { store: 3 }, Reason::StoreRemoved);
-    world.refused(Action::StoreHeartbeat { store: 3 }, Reason::StoreRemoved);
+    world.refused(Action::StoreHeartbeat { store: 3, answer: Answer::Given }, Reason::StoreRemoved);
     world.refused(Action::CheckStores, Reason::NothingToBury);
     world.done([Action::RemoveTombstone { store: 3 }]);
     world.refused(decommission(3), Reason::UnknownStore);
@@ -223,8 +223,8 @@ fn a_driver_that_restarts_knows_no_leader_no_operator_and_every_id() {
     world.refused(admin(AdminOperator::AddPeer { store: 4 }, Answer::Given), Reason::NoLeader);
     world.done([heartbeat(1, Answer::Given)]);
     world.refused(schedule(Answer::Given), Reason::NoTarget);
-    world.done([Action::StoreHeartbeat { store: 4 }]);
-    world.refused(Action::StoreHeartbeat { store: 4 }, Reason::NoEffect);
+    world.done([Action::StoreHeartbeat { store: 4, answer: Answer::Given }]);
+    world.refused(Action::StoreHeartbeat { store: 4, answer: Answer::Given }, Reason::NoEffect);
     let second = Order::Propose(Command::ChangePeer(change(ChangeKind::AddLearner, 11, 4)));
     world.orders(schedule(Answer::Given), second);
 }
@@ -235,7 +235,7 @@ fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
     let silent = Action::StoreSilent { store: 3 };
     world.done([Action::Crash { store: 3 }, silent.clone(), silent.clone()]);
     world.refused(silent, Reason::NoEffect);
-    world.refused(Action::StoreHeartbeat { store: 3 }, Reason::StoreDown);
+    world.refused(Action::StoreHeartbeat { store: 3, answer: Answer::Given }, Reason::StoreDown);
     assert_eq!(world.view().pd.stores[&3].liveness, Liveness::Down);
     // The leader has to miss it too.
     world.refused(schedule(Answer::Given), Reason::NothingToDo);
@@ -255,7 +255,7 @@ fn a_full_store_is_no_target_and_says_so() {
     // Who was not heard from is not known to be full.
     world.done([Action::PdRestart]);
     assert!(!world.view().pd.stores[&4].full);
-    world.done([Action::StoreHeartbeat { store: 4 }]);
+    world.done([Action::StoreHeartbeat { store: 4, answer: Answer::Given }]);
     assert!(world.view().pd.stores[&4].full);
 }
 
@@ -311,7 +311,7 @@ fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
     world.refused(Action::Schedule { region: 77, answer: Answer::Given }, Reason::UnknownRegion);
     world.refused(Action::SetTombstone { store: 4 }, Reason::StateNotAllowed);
     world.refused(Action::SetTombstone { store: 9 }, Reason::StateNotAllowed);
-    world.refused(Action::StoreHeartbeat { store: 9 }, Reason::StoreDown);
+    world.refused(Action::StoreHeartbeat { store: 9, answer: Answer::Given }, Reason::StoreDown);
     world.refused(Action::StoreSilent { store: 9 }, Reason::UnknownStore);
     world.refused(Action::RemoveTombstone { store: 4 }, Reason::NotTombstone);
     world.refused(Action::CancelDecommission { store: 4 }, Reason::NotLeaving);
@@ -344,7 +344,7 @@ fn without_replicas_to_place_there_is_no_driver() {
         schedule(Answer::Given),
         decommission(1),
         admin(AdminOperator::AddPeer { store: 4 }, Answer::Given),
-        Action::StoreHeartbeat { store: 1 },
+        Action::StoreHeartbeat { store: 1, answer: Answer::Given },
         Action::StoreSilent { store: 1 },
         Action::CheckStores,
         Action::PdRestart,
@@ -393,67 +393,4 @@ fn a_tombstone_by_hand_is_refused_in_the_order_of_the_checks() {
     world.done([heartbeat(1, Answer::Given), by_hand(REGION, 3, false)]);
     assert_eq!(world.view().stores[&3].peers[&REGION].region, world.at(1).region, "as PD knows it");
     world.refused(by_hand(REGION, 3, true), Reason::RegionNotFound);
-}
-
-fn gives_up(stores: &[StoreId]) -> Action {
-    Action::UnsafeRecover { stores: stores.to_vec() }
-}
-
-/// Stores 2 and 3 are gone with their disks; store 1 has an entry that it could
-/// not commit.
-#[test]
-fn what_is_left_of_a_region_goes_on_alone() {
-    let mut world = known(5, &[1, 2, 3]);
-    world.done([put(1, "a"), Action::Destroy { store: 2 }, Action::Destroy { store: 3 }]);
-    world.refused(gives_up(&[]), Reason::StoreDown);
-    world.refused(gives_up(&[9]), Reason::UnknownStore);
-    world.refused(gives_up(&[2, 3]), Reason::StoreConnected);
-    world.done([Action::StoreSilent { store: 2 }, Action::StoreSilent { store: 3 }]);
-    world.refused(gives_up(&[2]), Reason::StoreDown);
-    world.done([gives_up(&[3, 2])]);
-    let left = world.at(1);
-    assert_eq!(
-        (left.role, left.commit),
-        (Role::Follower, left.log.last_index()),
-        "it led, and leads no more"
-    );
-    assert_eq!(left.applied, left.commit);
-    assert_eq!((left.region.epoch.conf_ver, left.data.len()), (5, 1), "two are demoted, in and out");
-    assert_eq!(left.region.incoming_voters().count(), 1);
-    for store in [2, 3] {
-        assert_eq!(world.state(store), StoreState::Tombstone);
-        assert!(world.view().pd.stores[&store].physically_destroyed);
-    }
-    world.refused(gives_up(&[2]), Reason::NoEffect);
-    world.done([campaign(1), heartbeat(1, Answer::Given)]);
-    assert_eq!(world.at(1).role, Role::Leader);
-}
-
-/// Of five voters three are given up: the other two must both grant and have
-/// the log, and only then is anything made up.
-#[test]
-fn everybody_who_is_left_takes_part() {
-    let mut world = placed(5, &[1, 2, 3, 4, 5]);
-    world.done([campaign(1), vote(1, 2, Answer::Given), vote(1, 3, Answer::Given)]);
-    world.done([2, 3, 4, 5].map(|follower| all(1, follower)));
-    world.done([put(1, "a"), all(1, 2), campaign(4)]);
-    world.done([1, 3, 5].map(|store| Action::Destroy { store }));
-    world.done([1, 3, 5].map(|store| Action::StoreSilent { store }));
-    world.done([gives_up(&[1, 3, 5])]);
-    let (view, led) = (world.view(), 2);
-    let (best, other) = (&view.stores[&led].peers[&REGION], &view.stores[&4].peers[&REGION]);
-    assert_eq!(best.term, 8, "above the term that store 4 campaigned in");
-    assert_eq!((best.vote, other.vote, other.term), (2, 2, 8));
-    assert_eq!(best.log, other.log);
-    assert_eq!(best.data.len(), 1, "the longer log was on store 2");
-    assert_eq!(best.region.incoming_voters().collect::<Vec<_>>(), [2, 4]);
-}
-
-#[test]
-fn a_region_that_keeps_its_majority_is_left_alone() {
-    let mut world = known(4, &[1, 2, 3]);
-    let before = world.view().stores;
-    world.done([Action::StoreSilent { store: 3 }, gives_up(&[3])]);
-    assert_eq!(world.view().stores, before);
-    assert_eq!(world.state(3), StoreState::Tombstone);
 }

@@ -113,3 +113,38 @@ fn a_committed_merge_is_not_taken_back() {
     settle(&mut cluster);
     assert_eq!(cluster.ranges(1), "[,)=2");
 }
+
+/// The target's peer beside the source's leader was removed (TiKV
+/// `test_unsafe_recovery_rollback_merge`). If it applied that, it went past the merge; if it
+/// was told, somebody may have merged before.
+#[test]
+fn a_target_that_was_removed_here_takes_nothing_in() {
+    let removed = |told: bool| {
+        let mut cluster = two(Sound);
+        prepare(&mut cluster, LEFT, RIGHT).unwrap();
+        settle(&mut cluster);
+        campaign(&mut cluster, 3, LEFT);
+        settle(&mut cluster);
+        assert_eq!(
+            propose(&mut cluster, 3, LEFT, Command::rollback_merge()),
+            Err(Refusal::MergeTargetUnchanged)
+        );
+        propose(&mut cluster, 1, RIGHT, remove(23)).unwrap();
+        if told {
+            deliver_where(&mut cluster, |message| message.to.store != 3);
+            apply_all(&mut cluster, 1);
+            apply_all(&mut cluster, 2);
+            cluster.step(3, Input::Campaign { region: RIGHT }).unwrap();
+        } else {
+            cluster.deliver();
+            cluster.step(1, Input::Tick { region: RIGHT }).unwrap();
+        }
+        cluster.deliver();
+        apply_all(&mut cluster, 3);
+        let gone = cluster.stores[&3].tombstone(RIGHT).expect("it was removed");
+        assert_eq!(gone.region.member_on(3).is_some(), told);
+        propose(&mut cluster, 3, LEFT, Command::rollback_merge())
+    };
+    assert_eq!(removed(false), Ok(()));
+    assert_eq!(removed(true), Err(Refusal::MergeTargetUnchanged));
+}

@@ -19,11 +19,11 @@ use rollcall_traces::{
 
 pub(crate) use records::seems_full;
 pub(super) use records::{
-    abandon, add_silence, add_store, cancel_decommission, check_stores, decommission, drop_regions, hear,
-    remove_tombstone, reporting, restart, set_tombstone,
+    add_silence, add_store, cancel_decommission, check_given_up, check_stores, decommission, drop_regions,
+    give_up, hear, remove_tombstone, reporting, restart, set_tombstone,
 };
 
-use super::{propose::propose, split};
+use super::{propose::propose, recovery, split};
 use crate::draft::Draft;
 use crate::guard::Guard;
 use crate::report::Report;
@@ -160,6 +160,7 @@ pub(super) fn check_asking(draft: &Draft, region: &Region) -> Result<(), Reason>
     if present(draft).is_err() {
         return Ok(());
     }
+    recovery::check_none(draft)?;
     let known = draft.pd().regions.values().find(|known| known.region.contains(&region.start));
     let known = known.ok_or(Reason::UnknownRegion)?;
     if region.epoch.is_stale_against(&known.region.epoch) { Err(Reason::RegionStale) } else { Ok(()) }
@@ -168,6 +169,7 @@ pub(super) fn check_asking(draft: &Draft, region: &Region) -> Result<(), Reason>
 /// The patrol comes by the region.
 pub(super) fn schedule(draft: &mut Draft, region: RegionId, answer: Answer) -> Result<Returned, Reason> {
     present(draft)?;
+    recovery::check_none(draft)?;
     let known = draft.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
     check_vacant(draft, region, false)?;
     let mut ids = draft.pd().next_id;

@@ -165,12 +165,8 @@ pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Stores are given up by force, and buried whatever is on them (PD
-/// `RemoveFailedStores`, `BuryStore`). Of one that is Tombstone already nothing
-/// changes, and it counts as failed again. PD waits for a report of every other one.
-/// Here the record says `physically_destroyed`, which PD does not set: with Tombstone
-/// it tells who was given up, by force now or by `store delete` before, from who left.
-pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
+/// Nobody gives up a store that is Up and heard from.
+pub(crate) fn check_given_up(draft: &Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     present(draft)?;
     for &store in stores {
         let known = record(draft, store)?;
@@ -178,9 +174,15 @@ pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
             return Err(Reason::StoreConnected);
         }
     }
-    for store in reporting(draft, stores) {
-        draft.up(store)?;
-    }
+    Ok(())
+}
+
+/// Stores are given up by force, and buried whatever is on them (PD
+/// `RemoveFailedStores`, `BuryStore`). Of one that is Tombstone already nothing
+/// changes, and it counts as failed again.
+/// Here the record says `physically_destroyed`, which PD does not set: with Tombstone
+/// it tells who was given up, by force now or by `store delete` before, from who left.
+pub(crate) fn give_up(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     for &store in stores {
         let known = record(draft, store)?;
         if known.state != StoreState::Tombstone {
@@ -194,7 +196,7 @@ pub(crate) fn abandon(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
     Ok(())
 }
 
-/// At the end of a recovery by force PD drops the regions that it knew, and their
+/// In a recovery by force PD drops the regions that it knew, and their
 /// operators with them: who is left may be behind what the lost stores had reported (PD
 /// `ResetRegionCache`; an operator whose region is gone it removes, `PushOperators`).
 /// What is on PD's disk it leaves there, and a restart brings it back; here it goes, too.
@@ -229,5 +231,6 @@ pub(crate) fn restart(draft: &mut Draft) -> Result<(), Reason> {
     }
     pd.operators.clear();
     pd.waiting.clear();
+    pd.recovery = None;
     Ok(())
 }

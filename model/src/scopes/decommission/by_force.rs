@@ -20,14 +20,15 @@ const LOST: [StoreId; 2] = [1, 2];
 fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
     let scope = if standard { scope } else { behind(scope, gone(2)) };
     Scope {
-        admin: vec![Action::UnsafeRecover { stores: LOST.to_vec() }],
+        admin: vec![Action::RemoveFailedStores { stores: LOST.to_vec() }],
         campaigners: vec![left],
         crashers: if standard { LOST.to_vec() } else { vec![1] },
         budgets: Budgets {
             admin: 1,
+            stages: 5,
             silences: either(standard, 2, 1),
             destroys: either(standard, 2, 1),
-            elections: 1,
+            elections: either(standard, 0, 1),
             ..scope.budgets
         },
         ..scope
@@ -55,7 +56,7 @@ fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, stan
     let budgets = Budgets { elections: either(standard, 1, 0), ..scope.budgets };
     let scope = Scope { budgets, ..scope };
     let reachable = vec![Reach::StoreLost, Reach::MergedAway, Reach::RegionsDropped];
-    (scope, reachable, vec!["unsafe recover", "commit merge", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "commit merge", "replicate", "destroy"])
 }
 
 pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
@@ -85,7 +86,7 @@ pub(super) fn forced_while_merging(standard: bool) -> Asked {
     let asked = behind(asked, [begin, round(REGION, 2), apply(REGION, 1)]);
     let scope = given_up(asked, standard, 3);
     let reachable = vec![Reach::StoreLost, Reach::RolledBack, Reach::DemotedByForce];
-    (scope, reachable, vec!["unsafe recover", "apply", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "apply", "replicate", "destroy"])
 }
 
 /// Peer 4 takes the place of peer 1, which leads; then stores 2 and 3 are lost, and
@@ -107,11 +108,12 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
     let asked = behind(asked, [apply(REGION, 1)]);
     let scope = if standard { asked } else { behind(asked, gone(2)) };
     let scope = Scope {
-        admin: vec![Action::UnsafeRecover { stores: vec![2, 3] }],
+        admin: vec![Action::RemoveFailedStores { stores: vec![2, 3] }],
         campaigners: vec![1],
         crashers: if standard { vec![2, 3] } else { vec![3] },
         budgets: Budgets {
             admin: 1,
+            stages: 5,
             silences: either(standard, 2, 1),
             destroys: either(standard, 2, 1),
             elections: 1,
@@ -120,7 +122,7 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
         ..scope
     };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
-    (scope, reachable, vec!["unsafe recover", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "destroy"])
 }
 
 /// Store 1 divides the region and tells PD; store 3 may hear of it or not.
@@ -144,5 +146,128 @@ pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     let scope = given_up(asked, standard, 3);
     let scope = Scope { splits: vec![SplitKeys { keys, derive: Derive::Left }], ..scope };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
-    (scope, reachable, vec!["unsafe recover", "replicate", "apply", "destroy", "region heartbeat"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "apply", "destroy", "region heartbeat"])
+}
+
+/// Stores 1 and 2 are gone before anything else.
+fn lost(name: &str, question: &str) -> Scope {
+    let asked = placed(name, question, &[1, 2, 3], &[1, 2, 3]);
+    Scope {
+        admin: vec![Action::RemoveFailedStores { stores: LOST.to_vec() }],
+        campaigners: vec![3],
+        crashers: vec![3],
+        ..behind(behind(asked, gone(1)), gone(2))
+    }
+}
+
+pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
+    let asked = lost(
+        "forced_and_interrupted",
+        "the store that is left restarts between the stages of a recovery, which takes too long or not, and a plan comes late: does the region go on?",
+    );
+    let budgets = Budgets {
+        admin: 1,
+        stages: either(standard, 7, 6),
+        crashes: either(standard, 2, 1),
+        timeouts: either(standard, 2, 1),
+        late: 1,
+        lost: either(standard, 1, 0),
+        ..Budgets::default()
+    };
+    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped, Reach::StoreDown];
+    let fires = vec![
+        "remove failed stores",
+        "recovery timeout",
+        "force leader timeout",
+        "store heartbeat, plan held",
+        "late recovery plan",
+        "crash",
+    ];
+    (Scope { budgets, ..asked }, reachable, fires)
+}
+
+pub(super) fn given_up_once_more(standard: bool) -> Asked {
+    let asked = lost(
+        "given_up_once_more",
+        "PD restarts in the middle of a recovery or gives it up, a plan is lost, and the same stores are given up once more: does the region go on, and does PD know what it is?",
+    );
+    let budgets = Budgets {
+        admin: 2,
+        stages: either(standard, 9, 6),
+        timeouts: either(standard, 2, 1),
+        pd_restarts: 1,
+        lost: 1,
+        crashes: either(standard, 1, 0),
+        ..Budgets::default()
+    };
+    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped];
+    let fires = vec!["remove failed stores", "recovery timeout", "store heartbeat, plan lost", "pd restart"];
+    (Scope { budgets, ..asked }, reachable, fires)
+}
+
+/// Of five voters stores 1, 3 and 4 are gone, which have committed a write; of those that
+/// are left store 2 has it and does not know that, and store 5 has not.
+pub(super) fn forced_with_two_left(standard: bool) -> Asked {
+    let failed = [1, 3, 4];
+    let asked = placed(
+        "forced_with_two_left",
+        "two of five voters are left, one behind the other, and one restarts between the stages of a recovery: does the one that has more lead, and does the other follow?",
+        &[1, 2, 3, 4, 5],
+        &[1, 2, 3, 4, 5],
+    );
+    let write = Action::Propose { region: REGION, store: 1, command: put("w"), epoch: None };
+    let asked = behind(asked, [write, round(REGION, 2), round(REGION, 3)]);
+    let asked = failed.into_iter().fold(asked, |asked, store| behind(asked, gone(store)));
+    let scope = Scope {
+        admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }],
+        campaigners: vec![2],
+        crashers: vec![2, 5],
+        budgets: Budgets {
+            admin: 1,
+            stages: either(standard, 5, 4),
+            crashes: 1,
+            lost: either(standard, 1, 0),
+            elections: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped, Reach::StoreDown];
+    (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
+}
+
+/// Store 1 has divided the region and told PD, store 3 has not heard of it, and the
+/// recovery is broken off.
+pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
+    let asked = placed(
+        "broken_off_behind_a_split",
+        "PD knows of a split that no store that is left has heard of, and a recovery takes too long, or PD restarts: does PD believe the store that is left?",
+        &[1, 2, 3],
+        &[1, 2, 3],
+    );
+    let asks = Action::AskSplit {
+        region: REGION,
+        store: 1,
+        keys: vec![Key::from("m")],
+        derive: Derive::Left,
+        answer: Answer::Given,
+    };
+    let divided = behind(asked, [asks, round(REGION, 2), apply(REGION, 1), reported(REGION, 1)]);
+    let scope = Scope {
+        admin: vec![Action::RemoveFailedStores { stores: LOST.to_vec() }],
+        campaigners: vec![3],
+        crashers: vec![3],
+        budgets: Budgets {
+            admin: either(standard, 2, 1),
+            stages: either(standard, 8, 5),
+            timeouts: 1,
+            pd_restarts: 1,
+            crashes: either(standard, 1, 0),
+            elections: 1,
+            ..Budgets::default()
+        },
+        ..behind(behind(divided, gone(1)), gone(2))
+    };
+    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped];
+    (scope, reachable, vec!["remove failed stores", "recovery timeout", "pd restart", "region heartbeat"])
 }

@@ -62,7 +62,7 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
     let asked = if standard { asked } else { behind(asked, gone(2)) };
     let scope = Scope {
         admin: vec![
-            Action::UnsafeRecover { stores: vec![1, 2] },
+            Action::RemoveFailedStores { stores: vec![1, 2] },
             by_hand(3, true),
             by_hand(3, false),
             leaves(3),
@@ -71,6 +71,7 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
         crashers: if standard { vec![2, 3] } else { vec![3] },
         budgets: Budgets {
             admin: 2,
+            stages: 5,
             schedules: 1,
             silences: either(standard, 2, 1),
             crashes: 1,
@@ -81,7 +82,7 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::StoreDown, Reach::StoreLost];
-    (scope, reachable, vec!["unsafe recover", "tombstone peer by force", "crash"])
+    (scope, reachable, vec!["remove failed stores", "tombstone peer by force", "crash"])
 }
 
 /// Store 1 has written what nobody else has yet, and store 3 has won an election
@@ -116,18 +117,19 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
     let asked =
         if standard { asked } else { behind(behind(asked, [to_the_other.clone(), to_the_other]), gone(2)) };
     let scope = Scope {
-        admin: vec![Action::UnsafeRecover { stores: vec![1, 2] }],
+        admin: vec![Action::RemoveFailedStores { stores: vec![1, 2] }],
         campaigners: vec![3],
         crashers: vec![1, 2],
         budgets: Budgets {
             admin: 1,
+            stages: 5,
             silences: either(standard, 2, 1),
             destroys: either(standard, 2, 1),
-            elections: 1,
+            elections: either(standard, 0, 1),
             ..Budgets::default()
         },
         ..asked
     };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::LeftWithoutMajority];
-    (scope, reachable, vec!["unsafe recover", "replicate", "destroy", "campaign"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "destroy"])
 }

@@ -31,6 +31,8 @@ fn driver() -> PlacementDriver {
         operators: BTreeMap::new(),
         waiting: Vec::new(),
         relearns: false,
+        recovery: None,
+        recovery_step: 0,
     }
 }
 

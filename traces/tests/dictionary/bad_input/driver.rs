@@ -31,7 +31,7 @@ fn what_a_placement_driver_is_not_given() {
         (admin(Action::CancelDecommission { store: 7 }), "names store 7"),
         (admin(Action::SetTombstone { store: 7 }), "names store 7"),
         (admin(Action::RemoveTombstone { store: 7 }), "names store 7"),
-        (admin(Action::UnsafeRecover { stores: vec![1, 7] }), "names store 7"),
+        (admin(Action::RemoveFailedStores { stores: vec![1, 7] }), "names store 7"),
         (admin(Action::TombstonePeer { region: 1, store: 7, force: true }), "names store 7"),
         (add(AdminOperator::AddPeer { store: 7 }), "names store 7"),
     ] {
@@ -51,7 +51,7 @@ fn what_an_administrator_cannot_type() {
         Action::SetTombstone { store: 1 },
         Action::RemoveTombstone { store: 1 },
         Action::TombstonePeer { region: 1, store: 1, force: false },
-        Action::UnsafeRecover { stores: vec![2] },
+        Action::RemoveFailedStores { stores: vec![2] },
         Action::AddOperator {
             region: 1,
             operator: AdminOperator::Split { keys: vec!["m".into()] },
@@ -65,7 +65,7 @@ fn what_an_administrator_cannot_type() {
         (Action::CheckStores, "`CheckStores` is nothing that an administrator can type"),
         (Action::PdRestart, "`PdRestart`"),
         (Action::StoreSilent { store: 1 }, "`StoreSilent store 1`"),
-        (Action::StoreHeartbeat { store: 1 }, "`StoreHeartbeat store 1`"),
+        (Action::StoreHeartbeat { store: 1, answer: Answer::Given }, "`StoreHeartbeat store 1`"),
         (Action::OperatorTimeout { region: 1 }, "`OperatorTimeout region 1`"),
         (Action::Schedule { region: 1, answer: Answer::Given }, "`Schedule region 1`"),
         (Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Given }, "`RegionHeartbeat region 1"),

@@ -1,0 +1,105 @@
+//! An unsafe recovery in stages: what goes between the driver and the stores.
+//!
+//! A store's heartbeat carries what it has done for its plan, and the answer the next
+//! plan, which has the fate of an answer.
+
+use rollcall_impl::pd::{PdInput, PdOutput};
+use rollcall_impl::{Guards, Input, Output, RecoveryPlan, StoreReport};
+use rollcall_traces::{Answer, Held, Reason, RecoveryStage, RegionId, Returned, StoreId};
+
+use super::{Waiting, World, convert};
+
+/// What the driver makes of a heartbeat for its recovery.
+struct Heard {
+    entered: Option<RecoveryStage>,
+    plan: Option<RecoveryPlan>,
+}
+
+impl Heard {
+    fn of(outputs: Vec<PdOutput>) -> Self {
+        let mut heard = Self { entered: None, plan: None };
+        for output in outputs {
+            match output {
+                PdOutput::RecoveryStage(stage) => heard.entered = Some(convert::recovery::stage(stage)),
+                PdOutput::RecoveryPlan { plan, .. } => heard.plan = Some(plan),
+                _ => {}
+            }
+        }
+        heard
+    }
+
+    fn returned(&self) -> Returned {
+        self.entered.map_or(Returned::Nothing, Returned::Entered)
+    }
+}
+
+impl<G: Guards> World<G> {
+    /// A store says that it lives, with what it has done, and is told what to do next.
+    pub(super) fn store_heartbeat(&mut self, store: StoreId, answer: Answer) -> Result<Returned, Reason> {
+        let node = self.up(store)?;
+        let carries_out = self.nodes[node].store.as_ref().is_some_and(|store| store.plan().is_some());
+        if carries_out {
+            // Who is not heard has done nothing.
+            self.rehearse(node, store)?;
+        }
+        let report =
+            if carries_out { report(self.step_store(node, Input::StoreHeartbeat, &[])?) } else { None };
+        let heartbeat = self.driver.heartbeat(store, report)?;
+        let heard = Heard::of(self.told(heartbeat)?);
+        let returned = heard.returned();
+        match (heard.plan, answer) {
+            // What is passed over the next heartbeat asks for again.
+            (Some(plan), Answer::Given) => drop(self.take_plan(node, plan)),
+            (Some(plan), Answer::Held) => {
+                self.held.push(Held::recovery_plan(store, convert::recovery::plan(&plan)));
+                self.messages.push(Waiting::RecoveryPlan(store, Box::new(plan)));
+                self.changed = true;
+            }
+            (_, Answer::Lost) | (None, _) => {}
+        }
+        Ok(returned)
+    }
+
+    /// The same on copies: whether it would be heard.
+    fn rehearse(&self, node: usize, store: StoreId) -> Result<(), Reason> {
+        let stored = self.nodes[node].store.as_ref().expect("a running store is there");
+        let outputs = (**stored).clone().step(Input::StoreHeartbeat);
+        let heartbeat = self.driver.heartbeat(store, report(outputs.expect("a store may report")))?;
+        self.driver.clone().step(heartbeat).map(drop)
+    }
+
+    /// The store in that place is given a plan.
+    pub(super) fn take_plan(&mut self, node: usize, plan: RecoveryPlan) -> Result<(), Reason> {
+        for region in plan.demotes.keys() {
+            self.tell_silence(node, *region)?;
+        }
+        let created: Vec<RegionId> = plan.creates.iter().map(|region| region.id).collect();
+        self.step_store(node, Input::RecoveryPlan(plan), &created).map(drop)
+    }
+
+    /// A step of the whole store in that place, which may bring it those regions.
+    fn step_store(&mut self, node: usize, input: Input, created: &[RegionId]) -> Result<Vec<Output>, Reason> {
+        let stored = self.nodes[node].store.as_ref().expect("a running store is there");
+        let before = stored.plan();
+        let regions: Vec<RegionId> = stored.regions().chain(created.iter().copied()).collect();
+        for region in regions {
+            self.touch(node, region);
+        }
+        let outputs = self.step(node, 0, input)?;
+        let now = self.nodes[node].store.as_ref().and_then(|store| store.plan());
+        self.changed |= now != before;
+        Ok(outputs)
+    }
+
+    /// The recovery is given up.
+    pub(super) fn recovery_timeout(&mut self) -> Result<Returned, Reason> {
+        Ok(Heard::of(self.told(PdInput::RecoveryTimeout)?).returned())
+    }
+}
+
+fn report(outputs: Vec<Output>) -> Option<StoreReport> {
+    outputs.into_iter().find_map(|output| match output {
+        Output::StoreReport(report) => Some(report),
+        _ => None,
+    })
+}

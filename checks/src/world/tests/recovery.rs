@@ -1,0 +1,329 @@
+//! An unsafe recovery in stages: each heartbeat of a store that is left brings its report
+//! and takes its next plan.
+
+use rollcall_traces::{
+    Action, Answer, ChangeKind, Command, Derive, Held, Key, PeerRecovery, PlanUnderWay, Reason, Recovery,
+    RecoveryPlan, RecoveryStage, Region, Returned, Role, StoreId, StoreState, Subject,
+};
+use rollcall_traces::{MemberRole, Outcome, PeerState, Scope, StoreStatus};
+
+use super::{REGION, World, all, apply, begun, campaign, propose, put, region, roles, scope, simple, vote};
+
+/// Stores with voters on all of them, of which some are gone, and PD has noticed.
+fn without(stores: u64, gone: &[StoreId], happens: impl FnOnce(&mut World)) -> World {
+    let voters: Vec<StoreId> = (1..=stores).collect();
+    without_some(&placing(stores, &voters), gone, happens)
+}
+
+fn without_some(scope: &Scope, gone: &[StoreId], happens: impl FnOnce(&mut World)) -> World {
+    let mut world = begun(scope);
+    happens(&mut world);
+    world.done(gone.iter().map(|store| Action::Crash { store: *store }));
+    world.done(gone.iter().map(|store| Action::StoreSilent { store: *store }));
+    world
+}
+
+fn placing(stores: u64, voters: &[StoreId]) -> Scope {
+    let whole = Region { end: Key::empty(), ..region(voters) };
+    Scope { regions: vec![whole], max_replicas: voters.len() as u64, ..scope(stores, voters) }
+}
+
+/// The peer on store 1 leads, and all others know what is committed.
+fn leads(world: &mut World, others: &[StoreId]) {
+    world.done([campaign(1)]);
+    for voter in others {
+        world.apply(&vote(1, *voter, Answer::Given));
+    }
+    for follower in [others, others].concat() {
+        world.apply(&all(1, follower));
+    }
+}
+
+fn gives_up(stores: &[StoreId]) -> Action {
+    Action::RemoveFailedStores { stores: stores.to_vec() }
+}
+
+fn lives(store: StoreId, answer: Answer) -> Action {
+    Action::StoreHeartbeat { store, answer }
+}
+
+fn demoting(world: &World, store: StoreId) -> Option<PeerRecovery> {
+    world.at(store).recovery
+}
+
+impl World {
+    /// The store says that it lives, and the recovery comes to that stage.
+    #[track_caller]
+    fn enters(&mut self, store: StoreId, stage: RecoveryStage) {
+        let outcome = self.apply(&lives(store, Answer::Given));
+        assert_eq!(outcome, Outcome::Done(Returned::Entered(stage)));
+        let recovery = self.view().pd.recovery;
+        let ended = matches!(stage, RecoveryStage::Finished | RecoveryStage::Failed);
+        assert_eq!(recovery.map(|recovery| recovery.stage), (!ended).then_some(stage));
+    }
+
+    /// It says that it lives, and nothing comes of it but that it takes a plan, or reports.
+    #[track_caller]
+    fn hears(&mut self, store: StoreId) {
+        self.done([lives(store, Answer::Given)]);
+    }
+
+    fn recovery(&self) -> Recovery {
+        *self.view().pd.recovery.expect("is under way")
+    }
+
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.view().stores[&store].plan
+    }
+}
+
+/// Stores 2 and 3 are gone; store 1 has an entry that it could not commit.
+#[test]
+fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
+    let mut world = without(3, &[2, 3], |world| {
+        world.elect(1, &[2, 3]);
+        world.done([put(1, "a")]);
+    });
+    world.refused(gives_up(&[]), Reason::NoEffect);
+    world.refused(gives_up(&[2, 9]), Reason::UnknownStore);
+    world.refused(gives_up(&[1, 2]), Reason::StoreConnected);
+    world.refused(Action::RecoveryTimeout, Reason::NoRecovery);
+    world.done([gives_up(&[3, 2])]);
+    assert_eq!(world.view().pd.stores[&2].state, StoreState::Tombstone);
+    let recovery = world.recovery();
+    assert_eq!((recovery.began, world.view().pd.recovery_step), (1, 2));
+    assert_eq!((recovery.stage, recovery.reports), (RecoveryStage::CollectReport, [(1, None)].into()));
+    world.refused(gives_up(&[2]), Reason::RecoveryRunning);
+    world.refused(Action::Schedule { region: REGION, answer: Answer::Given }, Reason::RecoveryRunning);
+
+    world.hears(1);
+    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 2, exits: true }));
+    // It led in the ordinary way; now it asks, and whom it would ask is gone.
+    world.enters(1, RecoveryStage::ForceLeader);
+    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 3, exits: false }));
+    let leader = world.at(1);
+    assert_eq!((leader.role, leader.failed_stores.clone()), (Role::Leader, [2, 3].into()));
+    assert_eq!((leader.commit, leader.applied), (leader.log.last_index(), leader.log.last_index()));
+    world.enters(1, RecoveryStage::DemoteFailedVoter);
+    assert_eq!(demoting(&world, 1), Some(PeerRecovery::Demotes(vec![])));
+    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.done([apply(1)]);
+    assert!(world.at(1).region.is_joint());
+    world.done([apply(1)]);
+    assert_eq!((demoting(&world, 1), world.at(1).role), (None, Role::Leader));
+    world.enters(1, RecoveryStage::Finished);
+    let left = world.at(1);
+    assert_eq!((left.role, left.data.len(), left.failed_stores.len()), (Role::Follower, 1, 0));
+    assert_eq!(left.region.incoming_voters().collect::<Vec<_>>(), [1]);
+    let pd = world.view().pd;
+    assert_eq!((pd.regions.len(), pd.relearns, pd.recovery_step), (0, true, 5));
+    assert_eq!(world.plan(1), None);
+    world.done([campaign(1)]);
+    assert_eq!(world.at(1).role, Role::Leader);
+}
+
+/// Nothing but members may change, and nobody is served.
+#[test]
+fn a_leader_by_force_serves_nobody() {
+    let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
+    world.done([gives_up(&[3, 4])]);
+    world.hears(1);
+    world.hears(2);
+    world.hears(1);
+    world.enters(2, RecoveryStage::ForceLeader);
+    world.refused(Action::ForceLeaderTimeout { region: REGION, store: 1 }, Reason::NotByForce);
+    // The best that is left is on store 1, and hears of it by its own heartbeat.
+    world.hears(1);
+    assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Candidate, 2));
+    world.refused(put(1, "a"), Reason::NotLeader);
+    world.done([vote(1, 2, Answer::Given)]);
+    assert_eq!(world.at(1).role, Role::Leader);
+    world.refused(put(1, "a"), Reason::RecoveryInProgress);
+    world.refused(propose(1, Command::TransferLeader { to: 2 }), Reason::RecoveryInProgress);
+    let read = Action::Read { region: REGION, store: 1, key: Key::from("a") };
+    world.refused(read, Reason::RecoveryInProgress);
+    let (keys, derive, answer) = (vec![Key::from("c")], Derive::Left, Answer::Given);
+    let split = Action::AskSplit { region: REGION, store: 1, keys, derive, answer };
+    world.refused(split, Reason::RecoveryInProgress);
+    // Of the members it speaks as others do.
+    world.refused(simple(1, ChangeKind::AddLearner, 9, 9), Reason::NotAppliedTerm);
+    world.done([all(1, 2), Action::ForceLeaderTimeout { region: REGION, store: 1 }]);
+    assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Follower, 0));
+    world.refused(Action::ForceLeaderTimeout { region: 7, store: 1 }, Reason::RegionNotFound);
+    world.refused(Action::ForceLeaderTimeout { region: REGION, store: 3 }, Reason::StoreDown);
+    world.refused(put(1, "a"), Reason::NotLeader);
+}
+
+/// Both that are left have to grant, to have the log, and to have applied it before the
+/// stage is over.
+#[test]
+fn a_plan_is_over_when_all_of_it_has_taken_effect() {
+    let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
+    world.done([gives_up(&[3, 4])]);
+    for store in [1, 2, 1] {
+        world.hears(store);
+    }
+    world.enters(2, RecoveryStage::ForceLeader);
+    world.hears(1);
+    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.done([lives(2, Answer::Given), vote(1, 2, Answer::Given)]);
+    assert_eq!(world.recovery().reports[&1], None);
+    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.done([all(1, 2)]);
+    world.enters(1, RecoveryStage::DemoteFailedVoter);
+    // Two of four are left: both go on once the others are demoted.
+    world.done([all(1, 2), apply(1), all(1, 2), apply(1)]);
+    assert_eq!(demoting(&world, 1), None);
+    // Store 2 has not heard that all is committed; it reports what it knows.
+    world.hears(1);
+    world.hears(2);
+    world.refused(lives(2, Answer::Given), Reason::NoEffect);
+    world.done([apply(2)]);
+    world.enters(2, RecoveryStage::Finished);
+    let voter = [(1, MemberRole::Voter), (2, MemberRole::Voter)];
+    let learner = [(3, MemberRole::Learner), (4, MemberRole::Learner)];
+    assert_eq!(roles(&world.at(1)), voter.into_iter().chain(learner).collect());
+}
+
+/// A plan that is lost is sent again, and one that is late is passed over or carried out.
+#[test]
+fn what_becomes_of_plans_on_their_way() {
+    let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
+    world.refused(lives(1, Answer::Lost), Reason::NoEffect);
+    world.refused(lives(1, Answer::Held), Reason::NoEffect);
+    world.refused(lives(2, Answer::Held), Reason::StoreDown);
+    world.done([gives_up(&[2, 3])]);
+    world.refused(lives(1, Answer::Lost), Reason::NoEffect);
+    world.done([lives(1, Answer::Held)]);
+    let plan = RecoveryPlan { step: 2, ..RecoveryPlan::default() };
+    assert_eq!(world.view().held, [Held::recovery_plan(1, plan)]);
+    world.hears(1);
+    world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
+    // It is answered with the next stage's plan, which is lost, and asks again.
+    let entered = Outcome::Done(Returned::Entered(RecoveryStage::ForceLeader));
+    assert_eq!(world.apply(&lives(1, Answer::Lost)), entered);
+    assert_eq!((world.plan(1), world.at(1).failed_stores.len()), (None, 0));
+    world.hears(1);
+    assert_eq!(world.at(1).failed_stores.len(), 2);
+    // An old plan takes the place of the new one; nobody wants its report.
+    world.done([Action::Late { slot: 0 }]);
+    assert_eq!((world.plan(1), world.view().held.len()), (Some(PlanUnderWay { step: 2, exits: true }), 0));
+    world.hears(1);
+    assert_eq!(world.recovery().reports[&1], None);
+    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 3, exits: false }), "asked once more");
+    assert_eq!(world.at(1).failed_stores.len(), 2);
+    world.enters(1, RecoveryStage::DemoteFailedVoter);
+    world.done([lives(1, Answer::Held)]);
+    world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
+}
+
+/// While members are demoted no other plan is taken.
+#[test]
+fn a_plan_waits_for_a_demotion() {
+    let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
+    world.done([gives_up(&[2, 3])]);
+    world.done([lives(1, Answer::Held)]);
+    world.hears(1);
+    world.enters(1, RecoveryStage::ForceLeader);
+    world.enters(1, RecoveryStage::DemoteFailedVoter);
+    world.refused(Action::Late { slot: 0 }, Reason::RecoveryInProgress);
+    // The recovery is aborted, and the store is told so in vain.
+    let entered = Outcome::Done(Returned::Entered(RecoveryStage::ExitForceLeader));
+    assert_eq!(world.apply(&Action::RecoveryTimeout), entered);
+    assert!(world.recovery().aborted && world.recovery().plans.is_empty());
+    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.done([apply(1), apply(1), lives(1, Answer::Given)]);
+    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 5, exits: true }));
+    world.enters(1, RecoveryStage::Failed);
+    assert_eq!(world.at(1).role, Role::Follower);
+    // Regions were dropped before anything was done to them.
+    assert_eq!((world.view().pd.regions.len(), world.view().pd.relearns), (0, true));
+    world.refused(Action::RecoveryTimeout, Reason::NoRecovery);
+}
+
+/// A store forgets its plan, and PD its recovery; each is begun again.
+#[test]
+fn what_is_volatile_is_begun_again() {
+    let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
+    world.done([gives_up(&[2, 3])]);
+    world.hears(1);
+    world.enters(1, RecoveryStage::ForceLeader);
+    world.done([Action::Crash { store: 1 }]);
+    assert_eq!((world.plan(1), world.at(1).failed_stores.len()), (None, 0));
+    world.done([Action::Restart { store: 1 }]);
+    world.hears(1);
+    assert_eq!((world.at(1).failed_stores.len(), world.recovery().stage), (2, RecoveryStage::ForceLeader));
+    world.enters(1, RecoveryStage::DemoteFailedVoter);
+    world.done([apply(1), Action::PdRestart]);
+    assert_eq!((world.view().pd.recovery, world.view().pd.recovery_step), (None, 4));
+    // The store ends what it was told to.
+    world.done([apply(1), lives(1, Answer::Given)]);
+    assert_eq!((world.plan(1), world.at(1).role), (None, Role::Follower));
+    // Nobody is left to be given up, and nothing to be done.
+    let answer = Answer::Given;
+    world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, answer }]);
+    world.done([gives_up(&[2, 3])]);
+    assert_eq!((world.recovery().began, world.view().pd.recovery_step), (5, 6));
+    world.hears(1);
+    world.enters(1, RecoveryStage::Finished);
+    assert_eq!((world.view().pd.regions.len(), world.view().pd.recovery_step), (1, 7), "nothing was done");
+    assert_eq!(world.view().stores[&2].status, StoreStatus::Down);
+}
+
+/// All that had the region is gone: another takes its place, empty.
+#[test]
+fn a_hole_is_filled_by_an_empty_region() {
+    let scope = placing(2, &[2]);
+    let mut world = without_some(&scope, &[2], |world| world.done([campaign(2)]));
+    world.done([gives_up(&[2])]);
+    world.hears(1);
+    world.enters(1, RecoveryStage::CreateEmptyRegion);
+    let created = &world.view().stores[&1].peers[&10];
+    assert_eq!((created.state, created.id, created.commit), (PeerState::Normal, 11, 5));
+    assert_eq!(world.view().pd.next_id, 12);
+    world.enters(1, RecoveryStage::Finished);
+    world.done([Action::Campaign { region: 10, store: 1 }]);
+    let answer = Answer::Given;
+    world.done([Action::RegionHeartbeat { region: 10, store: 1, answer }]);
+    assert!(!world.view().pd.relearns);
+}
+
+/// Of five voters three are given up. The longer log is on store 2; store 4 has asked in a
+/// term that nobody else knows, and is asked in one above that.
+#[test]
+fn the_best_log_leads_in_a_term_above_all_others() {
+    let mut world = without(5, &[1, 3, 5], |world| {
+        world.done([campaign(1), vote(1, 2, Answer::Given), vote(1, 3, Answer::Given)]);
+        world.done([2, 3, 4, 5].map(|follower| all(1, follower)));
+        world.done([put(1, "a"), all(1, 2), campaign(4)]);
+    });
+    world.done([gives_up(&[1, 3, 5])]);
+    for store in [2, 4, 2] {
+        world.hears(store);
+    }
+    world.enters(4, RecoveryStage::ForceLeader);
+    world.hears(2);
+    assert_eq!((world.at(2).role, world.at(2).term, world.at(4).term), (Role::Candidate, 8, 7));
+    world.done([vote(2, 4, Answer::Given), all(2, 4), all(2, 4)]);
+    let (best, other) = (world.at(2), world.at(4));
+    assert_eq!((best.vote, other.vote, other.term), (2, 2, 8));
+    assert_eq!((&best.log, best.data.len(), other.data.len()), (&other.log, 1, 1));
+    world.hears(2);
+    world.enters(4, RecoveryStage::DemoteFailedVoter);
+    world.hears(2);
+    world.done([all(2, 4), apply(2), all(2, 4), apply(2)]);
+    assert_eq!(world.at(2).region.incoming_voters().collect::<Vec<_>>(), [2, 4]);
+}
+
+#[test]
+fn a_region_that_keeps_its_majority_is_left_alone() {
+    let mut world = without(3, &[3], |world| world.elect(1, &[2, 3]));
+    let before = world.view().stores;
+    world.done([gives_up(&[3])]);
+    for store in [1, 2, 1] {
+        world.hears(store);
+    }
+    world.enters(2, RecoveryStage::Finished);
+    assert_eq!(world.view().stores, before);
+    assert_eq!((world.view().pd.regions.len(), world.view().pd.relearns), (1, false));
+}

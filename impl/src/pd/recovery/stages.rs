@@ -1,0 +1,100 @@
+//! Which stage comes next.
+//!
+//! What PD knows of regions is newer than what is left of them once anything is done by
+//! force. It drops that before the first of it, and at the end once more; PD itself at the
+//! end alone, and a recovery that is given up, or forgotten, has none.
+
+use super::plan::{self, Overlap, Plans};
+use super::reports::Reports;
+use super::{Recovery, RecoveryStage};
+use crate::guard::{Guard, Guards};
+use crate::pd::driver::{PdStep, PlacementDriver};
+use crate::pd::engine::PdEngine;
+use crate::pd::input::PdOutput;
+
+impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
+    /// Every store has reported.
+    pub(super) fn go_on(&mut self, step: &mut PdStep) {
+        let Some(recovery) = self.recovery.take() else { return };
+        match self.next_stage(&recovery) {
+            Ok(Some((stage, plans))) => {
+                let is_first = recovery.stage == RecoveryStage::CollectReport;
+                if is_first && self.guards.holds(Guard::RecoveryDropsRegionsFirst) {
+                    self.drop_regions(step);
+                }
+                self.enter_stage(step, Recovery { stage, plans, ..recovery });
+            }
+            Ok(None) if recovery.aborted => self.end_recovery(step, &recovery, RecoveryStage::Failed),
+            Ok(None) => self.end_recovery(step, &recovery, RecoveryStage::Finished),
+            Err(Overlap) => self.abort(step, recovery),
+        }
+    }
+
+    /// The first stage from the present one on in which there is something to do. Before
+    /// regions are made anew it is looked once more whether any could be led.
+    fn next_stage(&mut self, recovery: &Recovery) -> Result<Option<(RecoveryStage, Plans)>, Overlap> {
+        use RecoveryStage::{
+            CollectReport, CreateEmptyRegion, DemoteFailedVoter, ExitForceLeader, Failed, Finished,
+            ForceLeader, ForceLeaderForCommitMerge,
+        };
+        let (failed, stores, guards) = (&recovery.failed_stores, &recovery.reports, self.guards);
+        let reports = Reports::new(failed, stores);
+        let (mut stage, mut looked_again) = (recovery.stage, false);
+        loop {
+            let plans = match stage {
+                ForceLeaderForCommitMerge if guards.holds(Guard::ForceTargetFirst) => {
+                    plan::force_for_commit_merge(&reports, failed, stores, guards)
+                }
+                ForceLeader => plan::force_others(&reports, failed, stores, guards),
+                DemoteFailedVoter => plan::demote(&reports),
+                CreateEmptyRegion => plan::create(&reports, stores, &mut self.ids)?,
+                ExitForceLeader => plan::exit(&reports),
+                CollectReport | ForceLeaderForCommitMerge | Finished | Failed => Plans::new(),
+            };
+            if !plans.is_empty() {
+                return Ok(Some((stage, plans)));
+            }
+            stage = match stage {
+                CollectReport => ForceLeaderForCommitMerge,
+                ForceLeaderForCommitMerge => ForceLeader,
+                ForceLeader => DemoteFailedVoter,
+                DemoteFailedVoter if !looked_again => {
+                    looked_again = true;
+                    ForceLeaderForCommitMerge
+                }
+                DemoteFailedVoter => CreateEmptyRegion,
+                CreateEmptyRegion => ExitForceLeader,
+                ExitForceLeader | Finished | Failed => return Ok(None),
+            };
+        }
+    }
+
+    /// What was reported so far is over, and everybody is waited for again.
+    fn enter_stage(&mut self, step: &mut PdStep, mut recovery: Recovery) {
+        let number = self.take_step(step);
+        recovery.reports.values_mut().for_each(|report| *report = None);
+        recovery.plans.values_mut().for_each(|plan| plan.step = number);
+        step.outputs.push(PdOutput::RecoveryStage(recovery.stage));
+        self.recovery = Some(recovery);
+    }
+
+    /// Nothing more is tried; whoever leads by force is to step down. Where that was what
+    /// was waited for, they will do so by themselves.
+    pub(super) fn abort(&mut self, step: &mut PdStep, recovery: Recovery) {
+        if recovery.stage == RecoveryStage::ExitForceLeader {
+            return self.end_recovery(step, &recovery, RecoveryStage::Failed);
+        }
+        let (stage, plans) = (RecoveryStage::ExitForceLeader, Plans::new());
+        self.enter_stage(step, Recovery { stage, plans, aborted: true, ..recovery });
+    }
+
+    /// What PD was told meanwhile it drops as well, if anything was done beside collecting
+    /// reports.
+    fn end_recovery(&mut self, step: &mut PdStep, recovery: &Recovery, end: RecoveryStage) {
+        if end == RecoveryStage::Finished && self.recovery_step > recovery.began + 1 {
+            self.drop_regions(step);
+        }
+        self.take_step(step);
+        step.outputs.push(PdOutput::RecoveryStage(end));
+    }
+}
