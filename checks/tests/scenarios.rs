@@ -58,7 +58,9 @@ fn every_example_is_taken_on_both_sides() {
 /// An expectation that is turned round is noticed: what the page shows is looked at.
 #[test]
 fn every_kind_of_expectation_bites() {
-    let all = examples().concat();
+    // The third is a question, and expects what the others do.
+    let examples = &examples()[..2];
+    let all = examples.concat();
     for (is, wrong, path) in [
         (r#""3":{"6b":null}"#, r#""3":{"6b":"76"}"#, "stores/3/holds/k"),
         (r#""leader":{"1":1}"#, r#""leader":{"1":null}"#, "regions/1/leader"),
@@ -89,7 +91,7 @@ fn every_kind_of_expectation_bites() {
         (r#""waiting":false"#, r#""waiting":true"#, "pd/operators/1/waiting"),
     ] {
         assert_eq!(all.matches(is).count(), 1, "{is}");
-        let text = examples().into_iter().find(|text| text.contains(is)).expect("it is in one of them");
+        let text = examples.iter().find(|text| text.contains(is)).expect("it is in one of them");
         let scenario = Scenario::parse("wrong.jsonl", &text.replace(is, wrong)).expect("it can be read");
         let mut model = ModelSubject::new(GuardSet::ALL, &[]);
         let error = scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL).expect_err(wrong).to_string();
