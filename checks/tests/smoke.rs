@@ -134,7 +134,8 @@ scopes! {
         uninitialised_peer_behind_a_merge
         merge_behind_a_snapshot
         merged_twice
-        child_takes_its_parent_in;
+        child_takes_its_parent_in
+        snapshot_behind_a_rollback;
     decommission:
         one_store_leaves
         process_ends_while_a_store_leaves

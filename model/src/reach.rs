@@ -583,6 +583,9 @@ reaches! {
                     matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
                 })
         }),
+    /// A peer that gave its region up gets a snapshot.
+    SnapshotWhileMerging = "a snapshot for a peer that is merging":
+        |seen| some(seen, |_, peer| peer.state == PeerState::Merging && peer.snapshot.is_some()),
     /// A peer was told that its region was taken in, and its target here was not.
     ToldOfMerge = "a source that was told of its merge":
         |seen| some(seen, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),

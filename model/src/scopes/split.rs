@@ -45,6 +45,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         merge_behind_a_snapshot(standard),
         merged_twice(standard),
         stale::child_takes_its_parent_in(standard),
+        snapshot_behind_a_rollback(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -574,6 +575,43 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
         Action::Vote { region, candidate: store, voter: 1, answer: Answer::Given },
     ];
     begun.into_iter().chain(others.iter().map(round)).collect()
+}
+
+/// Store 3 gave the region up with the others, and has not heard that they took that back
+/// when the neighbour had left store 3.
+fn snapshot_behind_a_rollback(standard: bool) -> Asked {
+    let asked = merging(
+        "snapshot_behind_a_rollback",
+        "a replica that is merging gets a snapshot from after the merge was taken back: does it serve again, and lead?",
+        &[1, 2, 3],
+    );
+    let begin = Command::prepare_merge(asked.regions[1].clone());
+    let by_all = |region, command| {
+        let propose = Action::Propose { region, store: 1, command, epoch: None };
+        let rounds = [2, 3, 2].map(|store| round(region, store));
+        let applies = [1, 2, 3].map(|store| apply(region, store));
+        [propose].into_iter().chain(rounds).chain(applies)
+    };
+    let begun = by_all(REGION, begin);
+    let left = by_all(NEIGHBOUR, remove(6, 3));
+    let back = taken_by(REGION, Command::RollbackMerge { commit: 0 }, &[2]);
+    let scope = Scope {
+        commands: vec![put_at("c", "1")],
+        campaigners: vec![3],
+        budgets: Budgets {
+            compactions: 1,
+            elections: 1,
+            writes: 1,
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..behind(behind(behind(asked, begun), left), back)
+    };
+    (
+        scope,
+        vec![Reach::SnapshotWhileMerging, Reach::RolledBack],
+        vec!["compact log", "apply snapshot", "campaign", "put"],
+    )
 }
 
 fn merged_twice(standard: bool) -> Asked {
