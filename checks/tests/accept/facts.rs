@@ -163,6 +163,27 @@ fn an_append_that_commits_too_much_is_refused() {
     assert_eq!(Some(refusal.event), sent, "{refusal}");
 }
 
+/// A merge waits for what followers are known to have committed.
+#[test]
+fn an_answer_that_knows_of_another_commit_is_refused() {
+    for knows in [|commit: u64| commit - 1, |commit: u64| commit + 1] {
+        let mut run = RUN.clone();
+        let half = run.events.len() / 2;
+        let sent = run.events.iter_mut().skip(half).find_map(|event| {
+            let index = event.index;
+            event.sent.iter_mut().find_map(|sent| match &mut sent.message.message {
+                Message::AppendAnswer { commit, .. } if *commit > 0 => {
+                    *commit = knows(*commit);
+                    Some(index)
+                }
+                _ => None,
+            })
+        });
+        let refusal = verdict(&run).expect_err("a message was altered");
+        assert_eq!(Some(refusal.event), sent, "{refusal}");
+    }
+}
+
 #[test]
 fn an_altered_start_of_a_range_is_refused() {
     let behind = |peer: &PeerFacts| is_normal(peer) && !peer.meta.start.is_empty();
