@@ -161,8 +161,31 @@ fn of_proposal(command: &Command) -> [Place; 2] {
     [Place { file: model, function: "" }, Place { file, function: "" }]
 }
 
+/// Who writes a field that a view shows, by a part of its path: in the model and in the
+/// implementation. The first that fits.
+const FIELDS: &[(&str, &str, &str)] = &[
+    ("pd/operators", "model/src/rules/driver/operator.rs", "impl/src/pd/operators.rs"),
+    ("pd/regions", "model/src/rules/driver/mod.rs", "impl/src/pd/regions.rs"),
+    ("pd/stores", "model/src/rules/driver/records.rs", "impl/src/pd/store.rs"),
+    ("pd/recovery", "model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs"),
+    ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),
+    ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/conf_change.rs"),
+    ("/version", "model/src/rules/split.rs", "impl/src/split.rs"),
+    ("/parked", "model/src/rules/deliver.rs", "impl/src/parking.rs"),
+    ("/merge", "model/src/rules/merge.rs", "impl/src/merge"),
+    ("/read", "model/src/rules/read.rs", "impl/src/read.rs"),
+    ("/snapshot", "model/src/rules/replicate.rs", "impl/src/snapshot.rs"),
+    ("/vote", "model/src/rules/election.rs", "impl/src/peer.rs"),
+];
+
+/// Where the first field that differs is written.
+fn of_field(path: &str) -> Option<[Place; 2]> {
+    let (_, model, implementation) = FIELDS.iter().find(|(part, _, _)| path.contains(part))?;
+    Some([Place { file: model, function: "" }, Place { file: implementation, function: "" }])
+}
+
 /// Where to look for why two sides part: by the reasons that they give, if they give any,
-/// and by the action.
+/// by the first field that differs, and by the action.
 pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
     let mut notes: Vec<PlaceNote> = Vec::new();
     let mut add = |place: Place, with_guards: bool| {
@@ -180,6 +203,10 @@ pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
                 here.take(2).for_each(|place| add(place, true));
             }
         }
+    }
+    let field = divergence.differences.first().filter(|_| !divergence.outcomes_differ());
+    for place in field.and_then(|difference| of_field(&difference.path)).into_iter().flatten() {
+        add(place, false);
     }
     if let Some(action) = &divergence.action {
         let [model, implementation] = of_action(action);

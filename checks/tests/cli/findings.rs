@@ -19,6 +19,7 @@ fn a_divergence_is_told_with_its_place_and_written_down() {
         "new_quorum_needs_a_snapshot_smoke: FAILS",
         "diverges at step ",
         "decided by: snapshot_updates_ranges (Store) on model",
+        "look at: impl/src/ranges.rs\n",
         "look at: model/src/rules/replicate.rs\n",
         "look at: impl/src/snapshot.rs\n",
         "to see it again: rollcall replay new_quorum_needs_a_snapshot_smoke-divergence.jsonl",
