@@ -3,15 +3,16 @@
 //! Region 1 is the whole key space. The placement driver allots from 10 on, so
 //! the first child of three members is region 10 with the peers 11, 12 and 13.
 
+mod merges;
+
 use rollcall_traces::{
-    Action, Answer, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing,
-    RegionId, Scope, SplitKeys, StoreId,
+    Action, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing, RegionId,
+    Scope, SplitKeys, StoreId,
 };
 
 use super::{
-    Asked, Family, NEIGHBOUR, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either,
-    enter_joint, excuses, merged, named_for, neighbours, neighbours_with, put_at, region, remove, round,
-    scope, stale, taken_by,
+    Asked, Family, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either, enter_joint,
+    excuses, named_for, put_at, region, remove, round, scope, stale,
 };
 use crate::properties::Property;
 use crate::reach::Reach;
@@ -35,17 +36,17 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         child_split_again(standard),
         first_messages_parked(standard),
         reads_across_a_split(standard),
-        merge_and_leader_change(standard),
-        merge_behind_a_compaction(standard),
-        merges_crossed(standard),
-        store_sleeps_through_a_merge(standard),
+        merges::merge_and_leader_change(standard),
+        merges::merge_behind_a_compaction(standard),
+        merges::merges_crossed(standard),
+        merges::store_sleeps_through_a_merge(standard),
         stale::removed_learner_blocks_a_child(standard),
         stale::learner_of_a_child_removed_before_it_is_born(standard),
         stale::uninitialised_peer_behind_a_merge(standard),
-        merge_behind_a_snapshot(standard),
-        merged_twice(standard),
+        merges::merge_behind_a_snapshot(standard),
+        merges::merged_twice(standard),
         stale::child_takes_its_parent_in(standard),
-        snapshot_behind_a_rollback(standard),
+        merges::snapshot_behind_a_rollback(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {
@@ -432,211 +433,4 @@ fn reads_across_a_split(standard: bool) -> Asked {
         reachable.push(Reach::ReadBehindTheSplit);
     }
     (scope, reachable, vec!["read", "answer read"])
-}
-
-/// Two neighbours, of which the first may give itself up to the second.
-fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
-    let asked = scope(name, question, stores, region(stores, &[]));
-    let merges = vec![(REGION, NEIGHBOUR)];
-    Scope { merges, rounds: vec![Entries::All], ..neighbours(asked, stores) }
-}
-
-fn merge_and_leader_change(standard: bool) -> Asked {
-    let asked = merging(
-        "merge_and_leader_change",
-        "a region merges into its neighbour while a replica of it lags and leadership of either moves: does every replica end in the same region, with every write?",
-        &[1, 2, 3],
-    );
-    let scope = Scope {
-        commands: vec![put_at("c", "1")],
-        campaigners: vec![2],
-        budgets: Budgets { elections: 1, merges: 1, writes: either(standard, 1, 0), ..Budgets::default() },
-        ..asked
-    };
-    let reachable = vec![
-        Reach::MergedAway,
-        Reach::MergedEverywhere,
-        Reach::TargetWaits,
-        Reach::SourceMissesEntries,
-        Reach::SourceMissesCommit,
-    ];
-    (scope, reachable, vec!["prepare merge", "commit merge"])
-}
-
-fn merges_crossed(standard: bool) -> Asked {
-    let asked = merging(
-        "merges_crossed",
-        "two neighbours give themselves up to each other at once: is one taken back, and never both taken in?",
-        &[1, 2],
-    );
-    let scope = Scope {
-        merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, REGION)],
-        commands: vec![put_at("x", "1")],
-        campaigners: vec![2],
-        budgets: Budgets {
-            elections: 1,
-            merges: 2,
-            writes: either(standard, 1, 0),
-            lost: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    (
-        scope,
-        vec![Reach::RolledBack, Reach::MergedAway],
-        vec!["prepare merge", "commit merge", "rollback merge"],
-    )
-}
-
-/// Store 1 writes to the first region, and one other hears of it.
-fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
-    let region = scope.regions[0].id;
-    let mut taken = taken_by(region, put_at("c", "1"), &[other]);
-    // A write needs no step of its own.
-    taken.retain(|action| !matches!(action, Action::Apply { .. }));
-    taken
-}
-
-fn merge_behind_a_compaction(standard: bool) -> Asked {
-    let asked = merging(
-        "merge_behind_a_compaction",
-        "a region compacts its log and gives itself up while a replica of it lags: can that replica be brought what it misses?",
-        &[1, 2, 3],
-    );
-    // A write that store 3 has not.
-    let write = written_on(&asked, 2);
-    let asked = behind(asked, write);
-    let scope = Scope {
-        campaigners: vec![2],
-        budgets: Budgets { merges: 1, compactions: 1, lost: either(standard, 1, 0), ..Budgets::default() },
-        ..asked
-    };
-    (scope, vec![Reach::MergedEverywhere, Reach::SourceMissesEntries], vec!["prepare merge", "compact log"])
-}
-
-fn store_sleeps_through_a_merge(standard: bool) -> Asked {
-    let asked = merging(
-        "store_sleeps_through_a_merge",
-        "a store comes back behind a merge and a compaction of the target's log: does the source on it hear of its end, and give its range to the snapshot?",
-        &[1, 2, 3],
-    );
-    let merge = merged(&asked, &[2]);
-    let asked = behind(asked, merge);
-    let compaction = taken_by(NEIGHBOUR, Command::CompactLog { index: 7 }, &[2]);
-    let asked = if standard { asked } else { behind(asked, compaction) };
-    let scope = Scope {
-        campaigners: vec![3],
-        budgets: Budgets { elections: 1, compactions: either(standard, 1, 0), late: 1, ..Budgets::default() },
-        ..asked
-    };
-    let mut reachable = vec![Reach::ToldOfMerge, Reach::SnapshotPending, Reach::MergedEverywhere];
-    if standard {
-        reachable.push(Reach::SourceMissesEntries);
-    }
-    (scope, reachable, vec!["vote, answer held", "late merged", "apply snapshot"])
-}
-
-fn merge_behind_a_snapshot(standard: bool) -> Asked {
-    let name = "merge_behind_a_snapshot";
-    let question = "a replica was brought forward by a snapshot, another is behind where that begins, and the region gives itself up: can whoever leads the target hand on what is missed?";
-    let stores = [1, 2, 3, 4];
-    let asked = scope(name, question, &stores, region(&stores[..3], &stores[3..]));
-    let asked = neighbours_with(asked, &stores[..3], &stores[3..], 10);
-    let merges = vec![(REGION, NEIGHBOUR)];
-    let asked = Scope { merges, rounds: vec![Entries::All], ..asked };
-    // Store 3 has nothing of the discarded log, store 4 all but the last write.
-    let mut before = written_on(&asked, 2);
-    before.push(round(REGION, 4));
-    before.extend(taken_by(REGION, Command::CompactLog { index: 7 }, &[2]));
-    before.extend([round(REGION, 4), apply(REGION, 4)]);
-    before.extend(written_on(&asked, 2));
-    before.extend([round(REGION, 3), Action::ApplySnapshot { region: REGION, store: 3 }, round(REGION, 3)]);
-    before.extend(handed_over(NEIGHBOUR, 3, &[1, 2, 4, 1]));
-    let asked = behind(asked, before);
-    let scope =
-        Scope { budgets: Budgets { merges: 1, lost: either(standard, 1, 0), ..Budgets::default() }, ..asked };
-    (scope, vec![Reach::MergedEverywhere, Reach::TargetWaits], vec!["prepare merge", "commit merge"])
-}
-
-/// Store 1 hands over to `store`, which then brings the others forward.
-fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Action> {
-    let transfer = Command::TransferLeader { to: store };
-    let round = |follower: &StoreId| Action::Replicate {
-        region,
-        leader: store,
-        follower: *follower,
-        entries: Entries::All,
-        answer: Answer::Given,
-    };
-    let begun = [
-        Action::Propose { region, store: 1, command: transfer, epoch: None },
-        Action::TimeoutNow { region, leader: 1 },
-        Action::Vote { region, candidate: store, voter: 1, answer: Answer::Given },
-    ];
-    begun.into_iter().chain(others.iter().map(round)).collect()
-}
-
-/// Store 3 gave the region up with the others, and has not heard that they took that back
-/// when the neighbour had left store 3.
-fn snapshot_behind_a_rollback(standard: bool) -> Asked {
-    let asked = merging(
-        "snapshot_behind_a_rollback",
-        "a replica that is merging gets a snapshot from after the merge was taken back: does it serve again, and lead?",
-        &[1, 2, 3],
-    );
-    let begin = Command::prepare_merge(asked.regions[1].clone());
-    let by_all = |region, command| {
-        let propose = Action::Propose { region, store: 1, command, epoch: None };
-        let rounds = [2, 3, 2].map(|store| round(region, store));
-        let applies = [1, 2, 3].map(|store| apply(region, store));
-        [propose].into_iter().chain(rounds).chain(applies)
-    };
-    let begun = by_all(REGION, begin);
-    let left = by_all(NEIGHBOUR, remove(6, 3));
-    let back = taken_by(REGION, Command::RollbackMerge { commit: 0 }, &[2]);
-    let scope = Scope {
-        commands: vec![put_at("c", "1")],
-        campaigners: vec![3],
-        budgets: Budgets {
-            compactions: 1,
-            elections: 1,
-            writes: 1,
-            lost: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..behind(behind(behind(asked, begun), left), back)
-    };
-    (
-        scope,
-        vec![Reach::SnapshotWhileMerging, Reach::RolledBack],
-        vec!["compact log", "apply snapshot", "campaign", "put"],
-    )
-}
-
-fn merged_twice(standard: bool) -> Asked {
-    let asked = merging(
-        "merged_twice",
-        "a region gives itself up, takes that back because its target divides, and gives itself up again: does the target take in the second time what the first one left?",
-        &[1, 2],
-    );
-    let scope = Scope {
-        splits: vec![at(&["t"], Derive::Left)],
-        next_id: CHILD,
-        commands: vec![put_at("c", "1")],
-        campaigners: vec![2],
-        budgets: Budgets {
-            elections: either(standard, 1, 0),
-            merges: 2,
-            splits: 1,
-            writes: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    (
-        scope,
-        vec![Reach::RolledBack, Reach::MergingAgain, Reach::MergedEverywhere],
-        vec!["prepare merge", "commit merge", "rollback merge", "ask split"],
-    )
 }
