@@ -174,6 +174,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::RecordKeptWhileListed, Property::TombstoneStoreEmpty, "split_racing_a_decommission_smoke"),
     safety(Guard::ForceKeepsWhatIsCommitted, Property::NoLostWrite, "forced_behind_a_learner_smoke"),
     recovery(Guard::ForceTargetFirst, Goal::LeaderElectable, "forced_with_a_merge_to_commit_smoke"),
+    recovery(Guard::ForceSparesSources, Goal::MembersCaughtUp, "forced_with_a_merge_and_two_left_smoke"),
     recovery(Guard::ForceRollsBack, Goal::LeaderElectable, "forced_while_merging_smoke"),
     delay(Guard::DemotingVoterRanksLast, "forced_in_a_joint_state_smoke"),
     safety(Guard::RecoveryDropsRegions, Property::DriverView, "forced_behind_a_split_smoke"),

@@ -298,6 +298,8 @@ guards! {
     ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
     /// The source of a merge that is to be committed is led by force as well, in a term of its own, and fits no more; what was merged is lost (tikv#12627).
     ForceTargetFirst "force_target_first" PlacementDriver,
+    /// A peer is destroyed by force on a store that has yet to come to the merge that takes it in, and the target's peer there waits for it for ever (PD `generateDemoteFailedVoterPlan`, by its code).
+    ForceSparesSources "force_spares_sources" PlacementDriver,
     /// A merging region is led by force and may not take the merge back, nor demote anybody while it merges (tikv#15580).
     ForceRollsBack "force_rolls_back" Store,
     /// A voter that is being demoted leads by force beside one with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).

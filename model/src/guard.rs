@@ -194,6 +194,8 @@ guards! {
     ForceKeepsWhatIsCommitted = "force_keeps_what_is_committed",
     /// By force a region that may have a merge to commit is led first; else its source, led in a term of its own, no longer fits, and what was merged is lost (tikv#12627).
     ForceTargetFirst = "force_target_first",
+    /// By force no peer is destroyed on a store that has yet to come to the merge that takes it in; else the target's peer there waits for it for ever (PD `generateDemoteFailedVoterPlan`, by its code).
+    ForceSparesSources = "force_spares_sources",
     /// Who leads by force may take back a merge that its target went on without; else it stays merging, and can demote nobody (tikv#15580).
     ForceRollsBack = "force_rolls_back",
     /// Of equal logs a voter leads by force rather than one that is being demoted; else it ends as the learner that the change made of it, and has to be promoted again (PD `isRaftStale`).

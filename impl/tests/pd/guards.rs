@@ -284,6 +284,24 @@ fn force_target_first() {
     assert_eq!(first_led(Dropped(Guard::ForceTargetFirst)), [7, 8]);
 }
 
+/// PD `generateDemoteFailedVoterPlan`, by its code: the source is destroyed on a store whose
+/// target has yet to take it in.
+#[test]
+fn force_spares_sources() {
+    fn destroyed(guards: impl Guards) -> Option<Vec<RegionId>> {
+        let mut pd = begun(guards, 5, &[3, 4, 5]);
+        let merged = region(7, ("", ""), (1, 5), &[1, 2, 3, 4, 5]);
+        let target = region(7, ("", "m"), (1, 3), &[1, 2, 3, 4, 5]);
+        let source = region(8, ("m", ""), (2, 4), &[1, 2, 3, 4, 5]);
+        reports(&mut pd, 1, vec![PeerReport { by_force: true, ..peer(&merged, 1, (9, 8)) }]);
+        reports(&mut pd, 2, vec![peer(&target, 2, (9, 8)), peer(&source, 2, (8, 7))]);
+        let plan = pd.recovery().expect("is under way").plans.get(&2)?;
+        Some(plan.tombstones.iter().copied().collect())
+    }
+    assert_eq!(destroyed(Sound), None);
+    assert_eq!(destroyed(Dropped(Guard::ForceSparesSources)), Some(vec![8]));
+}
+
 /// PD `TestJointState`: of two with the same log the lower store is being demoted.
 #[test]
 fn demoting_voter_ranks_last() {

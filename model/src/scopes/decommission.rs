@@ -11,6 +11,7 @@ mod by_hand;
 mod learners;
 mod limits;
 mod merges;
+mod two_left;
 
 use rollcall_traces::{
     Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
@@ -53,6 +54,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         by_force::broken_off_behind_a_split(standard),
         by_force::given_up_once_more(standard),
         by_force::forced_with_two_left(standard),
+        two_left::forced_with_a_merge_and_two_left(standard),
+        two_left::change_known_to_the_other_who_is_left(standard),
         limits::target_full_by_share(standard),
         limits::patrol_limited(standard),
         limits::operators_wait(standard),

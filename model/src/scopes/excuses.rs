@@ -86,6 +86,12 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
             let stuck = both().map(|region| Excuse::NoTarget { region });
             lost.chain(stuck).chain(given_up).collect()
         }
+        "change_known_to_the_other_who_is_left" => vec![Excuse::MajorityLost { region }],
+        "forced_with_a_merge_and_two_left" => {
+            let both = [REGION, NEIGHBOUR].into_iter();
+            let lost = both.map(|region| Excuse::MajorityLost { region });
+            lost.chain([Excuse::NoTarget { region: NEIGHBOUR }]).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -76,7 +76,7 @@ fn force(
 
 /// Who leads by force is to be rid of the failed, and a peer whose range others have
 /// taken is destroyed.
-pub(super) fn demote(reports: &Reports<'_>) -> Plans {
+pub(super) fn demote(reports: &Reports<'_>, guards: impl Guards) -> Plans {
     let mut plans = Plans::new();
     for (_, region) in reports.regions().filter(|(_, region)| !reports.is_electable(region)) {
         // Perhaps it was split off since.
@@ -87,7 +87,8 @@ pub(super) fn demote(reports: &Reports<'_>) -> Plans {
     for (store, peer) in reports.reported() {
         let region = &peer.region;
         let is_displaced = !reports.is_newest(region.id) && !reports.is_electable(region);
-        if is_displaced && !reports.may_be_taken_in(store, region) {
+        let is_spared = || guards.holds(Guard::ForceSparesSources) && reports.may_be_taken_in(store, region);
+        if is_displaced && !is_spared() {
             plans.entry(store).or_default().tombstones.insert(region.id);
         }
     }

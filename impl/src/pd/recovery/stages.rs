@@ -46,7 +46,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                     plan::force_for_commit_merge(&reports, failed, stores, guards)
                 }
                 ForceLeader => plan::force_others(&reports, failed, stores, guards),
-                DemoteFailedVoter => plan::demote(&reports),
+                DemoteFailedVoter => plan::demote(&reports, guards),
                 CreateEmptyRegion => plan::create(&reports, stores, &mut self.ids)?,
                 ExitForceLeader => plan::exit(&reports),
                 CollectReport | ForceLeaderForCommitMerge | Finished | Failed => Plans::new(),

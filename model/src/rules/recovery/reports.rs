@@ -184,7 +184,7 @@ impl<'a> Reports<'a> {
         }
         for (store, PeerReport { region, .. }) in self.reported() {
             let is_displaced = !self.tree.iter().any(|(_, newest)| newest.id == region.id);
-            if is_displaced && !self.can_elect(region) && !self.may_be_taken_in(store, region) {
+            if is_displaced && !self.can_elect(region) && !self.is_spared(store, region) {
                 plans.entry(store).or_default().tombstones.insert(region.id);
             }
         }
@@ -194,7 +194,10 @@ impl<'a> Reports<'a> {
     /// Whether the store has yet to come to what has displaced the region: it may be a
     /// merge, which needs the source's peer there. PD has that peer destroyed, and the
     /// target's waits for it for ever.
-    fn may_be_taken_in(&self, store: StoreId, region: &Region) -> bool {
+    fn is_spared(&self, store: StoreId, region: &Region) -> bool {
+        if !self.guards.holds(Guard::ForceSparesSources) {
+            return false;
+        }
         let newer = self.tree.iter().filter(|(_, newest)| newest.overlaps(region));
         newer.into_iter().any(|(_, newest)| {
             let is_behind = |(of, report): &(StoreId, &PeerReport)| {

@@ -1,0 +1,94 @@
+//! Two stores are left, and do not know the same: what is done by force has to hold for
+//! both.
+
+use rollcall_traces::{Action, Answer, Budgets, Command, Entries, Scope, StoreId};
+
+use super::super::{
+    Asked, NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
+};
+use super::by_hand::gone;
+use super::{placed, reported};
+use crate::reach::Reach;
+
+/// The stores are gone, and are to be given up.
+fn lost(asked: Scope, failed: &[StoreId]) -> Scope {
+    let asked = failed.iter().fold(asked, |asked, store| behind(asked, gone(*store)));
+    Scope { admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }], ..asked }
+}
+
+/// Stores 4 and 5 have the target's `CommitMerge` and do not know that it is committed.
+pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
+    let all = [1, 2, 3, 4, 5];
+    let asked = placed(
+        "forced_with_a_merge_and_two_left",
+        "two of five stores are left, with a merge in the target's log on both: does the one that hears of it last still have the source that it is to take in?",
+        &all,
+        &all,
+    );
+    let asked = Scope { next_id: 20, ..neighbours_with(asked, &all, &[], 5) };
+    let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1)]);
+    let begin = Command::prepare_merge(asked.regions[1].clone());
+    let begun = behind(asked, taken_by(REGION, begin, &[4, 5]));
+    let commit = Command::commit_merge(REGION);
+    let commit = Action::Propose { region: NEIGHBOUR, store: 1, command: commit, epoch: None };
+    let asked = lost(behind(begun, [commit, round(NEIGHBOUR, 4), round(NEIGHBOUR, 5)]), &[1, 2, 3]);
+    let scope = Scope {
+        campaigners: vec![4],
+        crashers: vec![4, 5],
+        merges: vec![(REGION, NEIGHBOUR)],
+        budgets: Budgets {
+            admin: 1,
+            stages: either(standard, 5, 4),
+            crashes: 1,
+            lost: either(standard, 1, 0),
+            elections: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::MergedAway, Reach::DemotedByForce, Reach::RegionsDropped];
+    (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
+}
+
+/// Peer 4 becomes a voter on stores 1 and 3; store 2 has that entry, does not know that it
+/// is committed, and has a write behind it. Of four voters stores 1 and 4 are gone then, of
+/// the three that store 2 knows store 1 alone.
+pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
+    let asked = Scope {
+        max_replicas: 2,
+        next_id: 10,
+        rounds: vec![Entries::All],
+        ..super::super::scope(
+            "change_known_to_the_other_who_is_left",
+            "two are left of four voters; who has the longer log knows of three, of whom they are a majority, and the other knows better: does PD's recovery come to an end?",
+            &[1, 2, 3, 4],
+            region(&[1, 2, 3], &[4]),
+        )
+    };
+    let propose = |command| Action::Propose { region: REGION, store: 1, command, epoch: None };
+    let one_entry = Action::Replicate {
+        region: REGION,
+        leader: 1,
+        follower: 3,
+        entries: Entries::One,
+        answer: Answer::Given,
+    };
+    let changed = [reported(REGION, 1), propose(add_voter(4, 4)), propose(put("w"))];
+    let known = [round(REGION, 2), one_entry, apply(REGION, 1), apply(REGION, 3)];
+    let asked = lost(behind(behind(asked, changed), known), &[1, 4]);
+    let scope = Scope {
+        campaigners: if standard { vec![2, 3] } else { vec![2] },
+        crashers: vec![3],
+        budgets: Budgets {
+            admin: 1,
+            stages: either(standard, 4, 2),
+            timeouts: 1,
+            elections: 1,
+            crashes: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::LeftWithoutMajority, Reach::DemotedByForce, Reach::RegionsDropped];
+    (scope, reachable, vec!["remove failed stores", "recovery timeout", "campaign", "vote", "replicate"])
+}
