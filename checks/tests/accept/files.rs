@@ -37,7 +37,7 @@ fn a_foreign_file_is_an_error() {
     let trace = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"s"}"#;
     let error = Run::parse("trace.jsonl", trace).expect_err("it is a trace");
     let words = "trace.jsonl:1:29: schema is `rollcall-trace/1`, and this reads `rollcall-run/1`; \
-                 use the version that wrote it";
+                 it is a trace: `rollcall replay` takes it on the implementation";
     assert_eq!(error.to_string(), words);
     assert!(Run::parse("empty.jsonl", "").is_err());
     assert!(Run::parse("words.jsonl", "once upon a time\n").is_err());

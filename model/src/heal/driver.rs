@@ -66,8 +66,12 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
 /// it for ever; or the store of one that it promotes is gone, and the leader refuses to
 /// do without a majority that it hears. PD waits until the operator has taken too long.
 fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool {
-    if let Some(OperatorStep::EnterJoint { promote, .. }) = operator.step() {
-        return promote.iter().any(|seat| !runs(seen, seat.store));
+    match operator.step() {
+        Some(OperatorStep::EnterJoint { promote, .. }) => {
+            return promote.iter().any(|seat| !runs(seen, seat.store));
+        }
+        Some(OperatorStep::PromoteLearner(seat)) => return !runs(seen, seat.store),
+        _ => {}
     }
     let Some(OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)) = operator.step() else {
         return false;

@@ -294,12 +294,12 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
     let Some((_, leader)) = in_charge(seen, region) else { return };
     for member in &leader.region.peers {
         let store = member.store;
-        if seen.peer(store, region).is_some_and(|peer| refuses(peer, member)) {
+        if is_given_up(seen, store) && runs(seen, store) {
+            excuses.push(Excuse::GivenUp { region, store });
+        } else if seen.peer(store, region).is_some_and(|peer| refuses(peer, member)) {
             excuses.push(Excuse::IdTakenAgain { region, store });
         } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
             excuses.push(Excuse::DiskLost { region, store });
-        } else if is_given_up(seen, store) && runs(seen, store) {
-            excuses.push(Excuse::GivenUp { region, store });
         } else if hangs(model, store)
             && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
         {

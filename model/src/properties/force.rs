@@ -5,8 +5,8 @@
 //! own conduct, bind as before; what the lost disk may have disproved binds nobody.
 
 use rollcall_traces::{
-    Action, Answer, Epoch, History, HistoryParts, Key, Liveness, Member, Operator, OperatorStep, Outcome,
-    Purpose, Read, Region, Returned, Seat, StoreId, StoreState, StoreStatus, View,
+    Action, Answer, Epoch, History, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep,
+    Outcome, Purpose, Read, Region, Returned, Seat, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::Property;
@@ -46,12 +46,31 @@ impl Run {
         });
     }
 
-    /// Store 3 is given up, and the peer on another leads by force, in a term of its own.
+    /// Five voters, of whom nobody was given up.
+    fn of_five() -> Self {
+        let voter = |id| Member { id, store: id, role: MemberRole::Voter };
+        let region = Region { peers: (1..=5).map(voter).collect(), ..three_voters() };
+        let view = with(&governed(5), |view| {
+            (1..=5).for_each(|store| peer(view, store).region = region.clone());
+            believe(view, region.clone());
+        });
+        let history = History::begin(HistoryParts::ALL, &view);
+        Self { view, history }
+    }
+
+    /// Three of five stores are given up, the third among them, and a peer that is left
+    /// leads by force, in a term of its own.
     fn led_by_force(&mut self, on: StoreId, change: impl FnOnce(&mut View)) {
-        self.gives_up();
+        let lost: Vec<StoreId> = (GONE..=5).collect();
+        self.by(Action::RemoveFailedStores { stores: lost.clone() }, |view| {
+            for store in GONE..=5 {
+                let known = known(view, store);
+                (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
+            }
+        });
         self.then(on, |view| {
             lead(view, on, 7);
-            peer(view, on).failed_stores = [GONE].into();
+            peer(view, on).failed_stores = lost.into_iter().collect();
             change(view);
         });
     }
@@ -394,7 +413,7 @@ fn belief_gone_back(run: &mut Run, on: StoreId) {
 #[test]
 fn a_commit_that_only_the_lost_store_knew() {
     let known_to = |store| {
-        let mut run = Run::begun();
+        let mut run = Run::of_five();
         run.then(LEFT, |view| write(view, store, put(6, "a", "1")));
         run.led_by_force(LEFT, |_| {});
         Property::LeaderCompleteness.check(&run.view, &run.history)
@@ -408,7 +427,7 @@ fn a_commit_that_only_the_lost_store_knew() {
 #[test]
 fn a_write_that_only_the_lost_store_had_applied() {
     let written_over = |applied_on| {
-        let mut run = Run::begun();
+        let mut run = Run::of_five();
         run.then(applied_on, |view| {
             lead(view, applied_on, 6);
             write(view, applied_on, put(6, "a", "1"));
@@ -421,11 +440,24 @@ fn a_write_that_only_the_lost_store_had_applied() {
     assert_eq!(written_over(GONE), Ok(()));
 }
 
+/// Where a majority is left nobody need lead by force, and who does is judged like others.
+#[test]
+fn a_commit_of_a_majority_that_is_left() {
+    let mut run = Run::begun();
+    run.then(LEFT, |view| write(view, GONE, put(6, "a", "1")));
+    run.gives_up();
+    run.then(LEFT, |view| {
+        lead(view, LEFT, 7);
+        peer(view, LEFT).failed_stores = [GONE].into();
+    });
+    assert!(Property::LeaderCompleteness.check(&run.view, &run.history).is_err());
+}
+
 /// It had not applied it yet, and a client was told by the store that is lost.
 #[test]
 fn a_write_that_who_is_left_knew_to_be_committed() {
     let led_without = |commit| {
-        let mut run = Run::begun();
+        let mut run = Run::of_five();
         run.then(GONE, |view| {
             lead(view, GONE, 6);
             write(view, GONE, put(6, "a", "1"));
@@ -446,7 +478,7 @@ fn a_write_that_who_is_left_knew_to_be_committed() {
 #[test]
 fn a_write_that_who_is_left_has_discarded() {
     let recovered = |change: fn(&mut View)| {
-        let mut run = Run::begun();
+        let mut run = Run::of_five();
         run.then(1, |view| {
             let peer = peer(view, 1);
             (peer.log, peer.commit, peer.applied) = (log_from(6, 6), 6, 6);
