@@ -6,7 +6,8 @@
 use std::fmt;
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Member, Outcome, PeerState, Reason, RegionId, StoreId, StoreState, StoreStatus,
+    Action, Answer, Cluster, Member, Outcome, PeerState, Reason, Region, RegionId, StoreId, StoreState,
+    StoreStatus,
 };
 
 use super::driver::{runs, unheard_leader};
@@ -273,6 +274,15 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
     excuses
 }
 
+/// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
+/// every disk that is gone was given up.
+fn is_known_by_tombstones_alone(seen: Seen<'_>, meta: &Region) -> bool {
+    let is_gone = |status| status == StoreStatus::Destroyed;
+    let mut gone = seen.stores().filter(|(_, status)| is_gone(*status)).peekable();
+    let voters = meta.peers.iter().any(|member| meta.is_voter(member.id));
+    !voters && gone.peek().is_some() && gone.all(|(store, _)| is_given_up(seen, store))
+}
+
 fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
     let seen = model.seen(state);
     let meta = newest(seen, region)?;
@@ -282,7 +292,7 @@ fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse>
         Some(Excuse::TermUnanswered { region })
     } else if by_hand {
         Some(Excuse::EndedByHand { region })
-    } else if is_not_recovered(seen, region) {
+    } else if is_not_recovered(seen, region) || is_known_by_tombstones_alone(seen, meta) {
         // Where nothing keeps it from going on that is missed.
         recovery::obstacle(seen, region)
     } else {
