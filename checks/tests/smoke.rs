@@ -163,9 +163,9 @@ scopes! {
         forced_and_interrupted
         broken_off_behind_a_split
         given_up_once_more
+        forced_with_two_left
         forced_with_a_merge_and_two_left
         change_known_to_the_other_who_is_left
-        forced_with_two_left
         target_full_by_share
         patrol_limited
         operators_wait

@@ -218,9 +218,6 @@ pub enum Refusal {
     /// The peer neither leads by force nor asks to.
     #[error("the peer does not lead by force")]
     NotByForce,
-    /// Those who are left are a majority.
-    #[error("those who are left are a majority; let them elect")]
-    MajorityLeft,
     /// The region is merging, or about to.
     #[error("the region is merging; wait for the merge or its end")]
     Merging,

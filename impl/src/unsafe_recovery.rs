@@ -216,7 +216,7 @@ impl Peer {
             .iter()
             .filter(|member| member.role != MemberRole::Learner && !failed.contains(&member.store));
         if self.node.raft.prs().has_quorum(&left.map(|member| member.id).collect()) {
-            return Err(Refusal::MajorityLeft.into());
+            return Err(Refusal::NotPromotable.into());
         }
         self.campaign_by_force(failed, told.above, told.committed, step)
     }

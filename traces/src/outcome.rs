@@ -345,8 +345,6 @@ pub enum Reason {
     RecoveryInProgress,
     /// The peer does not lead by force.
     NotByForce,
-    /// Those whom it takes to be left are a majority: it need not be forced.
-    MajorityLeft,
     // Of all.
     /// Everything was in order and nothing was left to do.
     NoEffect,
@@ -456,7 +454,6 @@ impl Reason {
         Reason::NoRecovery,
         Reason::RecoveryInProgress,
         Reason::NotByForce,
-        Reason::MajorityLeft,
         Reason::NoEffect,
     ];
 }

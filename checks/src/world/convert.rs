@@ -60,7 +60,6 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::InvalidCompactIndex => tr::Reason::InvalidCompactIndex,
         R::RecoveryInProgress => tr::Reason::RecoveryInProgress,
         R::NotByForce => tr::Reason::NotByForce,
-        R::MajorityLeft => tr::Reason::MajorityLeft,
         R::Merging => tr::Reason::Merging,
         R::NotMerging => tr::Reason::NotMerging,
         R::MergeTargetNotFound => tr::Reason::MergeTargetNotFound,

@@ -158,7 +158,6 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::NoRecovery,
     Reason::RecoveryInProgress,
     Reason::NotByForce,
-    Reason::MajorityLeft,
     Reason::LastVoter,
     Reason::NoNewLeader,
     Reason::InvalidSplitKey,

@@ -71,7 +71,7 @@ fn force_leader(
     }
     let is_left = |id| peer.region.member(id).is_some_and(|member| !failed.contains(&member.store));
     if peer.is_initialised() && peer.region.has_quorum(is_left) {
-        return Err(Reason::MajorityLeft);
+        return Err(Reason::NothingToDo);
     }
     election::campaign_by_force(draft, region, store, failed, leader.above)
 }
