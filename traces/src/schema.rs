@@ -104,14 +104,10 @@ pub fn schema() -> Json {
         ("step", generator.subschema_for::<SettleLine>(), None),
         ("verdict", generator.subschema_for::<Verdict>(), None),
     ];
-    let lines: Vec<(&str, String, Option<(&str, Json)>)> = lines
-        .into_iter()
-        .map(|(record, line, more)| {
-            let at =
-                line.as_value()["$ref"].as_str().and_then(|at| at.rsplit('/').next()).unwrap_or_default();
-            (record, at.to_string(), more)
-        })
-        .collect();
+    let lines = lines.map(|(record, line, more)| {
+        let at = line.as_value()["$ref"].as_str().and_then(|at| at.rsplit('/').next()).unwrap_or_default();
+        (record, at.to_string(), more)
+    });
     let mut definitions = Json::Object(generator.take_definitions(true));
     for (record, name, more) in &lines {
         let line = &mut definitions[name];

@@ -9,9 +9,12 @@ use super::super::out::{self, grouped, outln};
 use super::verdict_of;
 use crate::verify::ScopeReport;
 
+/// How a column of the table is called, and what stands in it.
+type Figure = (&'static str, fn(&ScopeReport) -> String);
+
 /// The columns between the scope and its verdict: the first is given up last where the
 /// terminal is narrow.
-const FIGURES: [(&str, fn(&ScopeReport) -> String); 8] = [
+const FIGURES: [Figure; 8] = [
     ("states", |report| grouped(report.distinct_states)),
     ("replayed", |report| number(report.transitions_replayed)),
     ("transitions", |report| grouped(report.transitions)),
