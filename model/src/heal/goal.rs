@@ -2,7 +2,7 @@
 //!
 //! | | asks for | goal | owed |
 //! |---|---|---|---|
-//! | L1 | a leader | `leader_electable`; for keys whose regions are gone with stores that were given up, `keys_covered` | while a majority of the newest configuration is left |
+//! | L1 | a leader | `leader_electable`, also of keys whose regions are gone with stores that were given up by force | while a majority of the newest configuration is left |
 //! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
 //! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
 //! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
@@ -73,8 +73,6 @@ goals! {
     Settles = "settles", "L1 L9",
     /// PD knows the region's leader, and the region as its leader has it.
     DriverTrue = "driver_true", "L7",
-    /// Once stores were given up by force, every key belongs to a region on a store that is left.
-    KeysCovered = "keys_covered", "L1",
     /// No operator is under way.
     OperatorsEnd = "operators_end", "L2 L9",
     /// The region has as many voters as PD wants, on stores that stay, and nobody else, if some store may take a peer.
