@@ -440,19 +440,6 @@ fn a_write_that_only_the_lost_store_had_applied() {
     assert_eq!(written_over(GONE), Ok(()));
 }
 
-/// Where a majority is left nobody need lead by force, and who does is judged like others.
-#[test]
-fn a_commit_of_a_majority_that_is_left() {
-    let mut run = Run::begun();
-    run.then(LEFT, |view| write(view, GONE, put(6, "a", "1")));
-    run.gives_up();
-    run.then(LEFT, |view| {
-        lead(view, LEFT, 7);
-        peer(view, LEFT).failed_stores = [GONE].into();
-    });
-    assert!(Property::LeaderCompleteness.check(&run.view, &run.history).is_err());
-}
-
 /// It had not applied it yet, and a client was told by the store that is lost.
 #[test]
 fn a_write_that_who_is_left_knew_to_be_committed() {
