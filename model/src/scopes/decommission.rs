@@ -53,7 +53,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         by_force::forced_and_interrupted(standard),
         by_force::broken_off_behind_a_split(standard),
         by_force::given_up_once_more(standard),
-        by_force::forced_with_two_left(standard),
+        two_left::forced_with_two_left(standard),
         two_left::forced_with_a_merge_and_two_left(standard),
         two_left::change_known_to_the_other_who_is_left(standard),
         limits::target_full_by_share(standard),

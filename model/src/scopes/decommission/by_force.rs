@@ -125,6 +125,12 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "replicate", "destroy"])
 }
 
+/// Store 1 asks for the ids of a split at `m`.
+fn asks_to_divide() -> Action {
+    let (keys, derive, answer) = (vec![Key::from("m")], Derive::Left, Answer::Given);
+    Action::AskSplit { region: REGION, store: 1, keys, derive, answer }
+}
+
 /// Store 1 divides the region and tells PD; store 3 may hear of it or not.
 pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     let asked = placed(
@@ -134,34 +140,28 @@ pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
         &[1, 2, 3],
     );
     let keys = vec![Key::from("m")];
-    let asks = Action::AskSplit {
-        region: REGION,
-        store: 1,
-        keys: keys.clone(),
-        derive: Derive::Left,
-        answer: Answer::Given,
-    };
     let write = Action::Propose { region: REGION, store: 1, command: put("w"), epoch: None };
-    let asked = behind(asked, [write, asks, round(REGION, 2)]);
+    let asked = behind(asked, [write, asks_to_divide(), round(REGION, 2)]);
     let scope = given_up(asked, standard, 3);
     let scope = Scope { splits: vec![SplitKeys { keys, derive: Derive::Left }], ..scope };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
     (scope, reachable, vec!["remove failed stores", "replicate", "apply", "destroy", "region heartbeat"])
 }
 
-/// Stores 1 and 2 are gone before anything else.
-fn lost(name: &str, question: &str) -> Scope {
-    let asked = placed(name, question, &[1, 2, 3], &[1, 2, 3]);
-    Scope {
-        admin: vec![Action::RemoveFailedStores { stores: LOST.to_vec() }],
-        campaigners: vec![3],
-        crashers: vec![3],
-        ..behind(behind(asked, gone(1)), gone(2))
-    }
+/// The stores are gone before anything else, and are to be given up.
+pub(super) fn lost(asked: Scope, failed: &[StoreId]) -> Scope {
+    let asked = failed.iter().fold(asked, |asked, store| behind(asked, gone(*store)));
+    Scope { admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }], ..asked }
+}
+
+/// Three stores, of which store 3 alone is left.
+fn one_left(name: &str, question: &str) -> Scope {
+    let asked = lost(placed(name, question, &[1, 2, 3], &[1, 2, 3]), &LOST);
+    Scope { campaigners: vec![3], crashers: vec![3], ..asked }
 }
 
 pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
-    let asked = lost(
+    let asked = one_left(
         "forced_and_interrupted",
         "the store that is left restarts between the stages of a recovery, which takes too long or not, and a plan comes late: does the region go on?",
     );
@@ -187,7 +187,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
 }
 
 pub(super) fn given_up_once_more(standard: bool) -> Asked {
-    let asked = lost(
+    let asked = one_left(
         "given_up_once_more",
         "PD restarts in the middle of a recovery or gives it up, a plan is lost, and the same stores are given up once more: does the region go on, and does PD know what it is?",
     );
@@ -205,37 +205,6 @@ pub(super) fn given_up_once_more(standard: bool) -> Asked {
     (Scope { budgets, ..asked }, reachable, fires)
 }
 
-/// Of five voters stores 1, 3 and 4 are gone, which have committed a write; of those that
-/// are left store 2 has it and does not know that, and store 5 has not.
-pub(super) fn forced_with_two_left(standard: bool) -> Asked {
-    let failed = [1, 3, 4];
-    let asked = placed(
-        "forced_with_two_left",
-        "two of five voters are left, one behind the other, and one restarts between the stages of a recovery: does the one that has more lead, and does the other follow?",
-        &[1, 2, 3, 4, 5],
-        &[1, 2, 3, 4, 5],
-    );
-    let write = Action::Propose { region: REGION, store: 1, command: put("w"), epoch: None };
-    let asked = behind(asked, [write, round(REGION, 2), round(REGION, 3)]);
-    let asked = failed.into_iter().fold(asked, |asked, store| behind(asked, gone(store)));
-    let scope = Scope {
-        admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }],
-        campaigners: vec![2],
-        crashers: vec![2, 5],
-        budgets: Budgets {
-            admin: 1,
-            stages: either(standard, 5, 4),
-            crashes: 1,
-            lost: either(standard, 1, 0),
-            elections: either(standard, 1, 0),
-            ..Budgets::default()
-        },
-        ..asked
-    };
-    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped, Reach::StoreDown];
-    (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
-}
-
 /// Store 1 has divided the region and told PD, store 3 has not heard of it, and the
 /// recovery is broken off.
 pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
@@ -245,16 +214,8 @@ pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
         &[1, 2, 3],
         &[1, 2, 3],
     );
-    let asks = Action::AskSplit {
-        region: REGION,
-        store: 1,
-        keys: vec![Key::from("m")],
-        derive: Derive::Left,
-        answer: Answer::Given,
-    };
-    let divided = behind(asked, [asks, round(REGION, 2), apply(REGION, 1), reported(REGION, 1)]);
+    let divided = behind(asked, [asks_to_divide(), round(REGION, 2), apply(REGION, 1), reported(REGION, 1)]);
     let scope = Scope {
-        admin: vec![Action::RemoveFailedStores { stores: LOST.to_vec() }],
         campaigners: vec![3],
         crashers: vec![3],
         budgets: Budgets {
@@ -266,7 +227,7 @@ pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
             elections: 1,
             ..Budgets::default()
         },
-        ..behind(behind(divided, gone(1)), gone(2))
+        ..lost(divided, &LOST)
     };
     let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped];
     (scope, reachable, vec!["remove failed stores", "recovery timeout", "pd restart", "region heartbeat"])

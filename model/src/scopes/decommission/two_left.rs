@@ -1,19 +1,46 @@
 //! Two stores are left, and do not know the same: what is done by force has to hold for
 //! both.
 
-use rollcall_traces::{Action, Answer, Budgets, Command, Entries, Scope, StoreId};
+use rollcall_traces::{Action, Answer, Budgets, Command, Entries, Scope};
 
 use super::super::{
     Asked, NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
 };
-use super::by_hand::gone;
+use super::by_force::lost;
 use super::{placed, reported};
 use crate::reach::Reach;
 
-/// The stores are gone, and are to be given up.
-fn lost(asked: Scope, failed: &[StoreId]) -> Scope {
-    let asked = failed.iter().fold(asked, |asked, store| behind(asked, gone(*store)));
-    Scope { admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }], ..asked }
+/// One of the two restarts between the stages.
+fn one_restarts(standard: bool) -> Budgets {
+    Budgets {
+        admin: 1,
+        stages: either(standard, 5, 4),
+        crashes: 1,
+        lost: either(standard, 1, 0),
+        elections: either(standard, 1, 0),
+        ..Budgets::default()
+    }
+}
+
+/// Of five voters stores 1, 3 and 4 are gone, which have committed a write; of those that
+/// are left store 2 has it and does not know that, and store 5 has not.
+pub(super) fn forced_with_two_left(standard: bool) -> Asked {
+    let asked = placed(
+        "forced_with_two_left",
+        "two of five voters are left, one behind the other, and one restarts between the stages of a recovery: does the one that has more lead, and does the other follow?",
+        &[1, 2, 3, 4, 5],
+        &[1, 2, 3, 4, 5],
+    );
+    let write = Action::Propose { region: REGION, store: 1, command: put("w"), epoch: None };
+    let asked = behind(asked, [write, round(REGION, 2), round(REGION, 3)]);
+    let scope = Scope {
+        campaigners: vec![2],
+        crashers: vec![2, 5],
+        budgets: one_restarts(standard),
+        ..lost(asked, &[1, 3, 4])
+    };
+    let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped, Reach::StoreDown];
+    (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
 }
 
 /// Stores 4 and 5 have the target's `CommitMerge` and do not know that it is committed.
@@ -36,14 +63,7 @@ pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
         campaigners: vec![4],
         crashers: vec![4, 5],
         merges: vec![(REGION, NEIGHBOUR)],
-        budgets: Budgets {
-            admin: 1,
-            stages: either(standard, 5, 4),
-            crashes: 1,
-            lost: either(standard, 1, 0),
-            elections: either(standard, 1, 0),
-            ..Budgets::default()
-        },
+        budgets: one_restarts(standard),
         ..asked
     };
     let reachable = vec![Reach::MergedAway, Reach::DemotedByForce, Reach::RegionsDropped];
