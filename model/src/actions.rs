@@ -32,7 +32,7 @@ pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, section: Section, actions: 
         Section::Store(at) => offer.of_store(at),
         Section::Beside => offer.beside(),
     }
-    // Asked of scopes alone where it can be otherwise: it looks at the driver.
+    // Only where it can happen: the question reads the placement driver.
     if scope.admin.iter().any(|action| matches!(action, Action::RemoveFailedStores { .. })) {
         let reached = actions.split_off(first);
         actions.extend(reached.into_iter().filter(|action| !is_across(seen, action)));

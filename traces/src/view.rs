@@ -313,6 +313,15 @@ impl Log {
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
         (self.truncated.index + 1..).zip(&self.entries)
     }
+
+    /// The regions that the entries behind `index` take in by a `CommitMerge`.
+    pub fn merged_after(&self, index: u64) -> impl Iterator<Item = RegionId> {
+        let entries = self.iter().filter(move |(at, _)| *at > index);
+        entries.filter_map(|(_, entry)| match &entry.command {
+            Some(Command::CommitMerge { source, .. }) => Some(source.id),
+            _ => None,
+        })
+    }
 }
 
 /// One log entry.

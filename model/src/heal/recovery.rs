@@ -5,8 +5,8 @@
 //! make of it: a region of which nothing here says why it stays is missed.
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Command, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer,
-    RegionId, Role, StoreId, StoreState, StoreStatus,
+    Action, Answer, Cluster, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer, RegionId,
+    Role, StoreId, StoreState, StoreStatus,
 };
 
 use super::excuse::Excuse;
@@ -146,12 +146,7 @@ fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
 
 /// A region that is not recovered either and may have to take this one in.
 fn target(seen: Seen<'_>, region: RegionId) -> Option<RegionId> {
-    let takes_in = |peer: &Peer| {
-        let uncommitted = peer.log.iter().filter(|(index, _)| *index > peer.commit);
-        uncommitted.into_iter().any(|(_, entry)| {
-            matches!(&entry.command, Some(Command::CommitMerge { source, .. }) if source.id == region)
-        })
-    };
+    let takes_in = |peer: &Peer| peer.log.merged_after(peer.commit).any(|source| source == region);
     seen.regions().find(|target| {
         *target != region
             && is_not_recovered(seen, *target)

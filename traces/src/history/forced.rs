@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
-use crate::action::{Action, Command};
+use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::driver::{PlacementDriver, StoreState};
 use crate::recovery::PlanUnderWay;
@@ -107,12 +107,7 @@ pub(super) fn begins(
             if was.is_some_and(|was| leads(&was) && was.term == is.term) {
                 continue;
             }
-            let commit = was.map_or(0, |was| was.commit);
-            let uncommitted = is.log.iter().filter(|(index, _)| *index > commit);
-            begins.extend(uncommitted.filter_map(|(_, entry)| match &entry.command {
-                Some(Command::CommitMerge { source, .. }) => Some(source.id),
-                _ => None,
-            }));
+            begins.extend(is.log.merged_after(was.map_or(0, |was| was.commit)));
             begins.insert(region);
         }
     }

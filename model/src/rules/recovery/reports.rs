@@ -30,11 +30,8 @@ pub(super) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     pub(super) fn of(recovery: &'a Recovery, guards: GuardSet) -> Self {
-        let reported = recovery
-            .reports
-            .iter()
-            .flat_map(|(store, report)| report.iter().flatten().map(move |report| (*store, report)));
-        let peers: Vec<_> = reported.filter(|(_, report)| !report.region.peers.is_empty()).collect();
+        let peers: Vec<_> =
+            reported(recovery).filter(|(_, report)| !report.region.peers.is_empty()).collect();
         let mut newest: BTreeMap<RegionId, (StoreId, &Region)> = BTreeMap::new();
         for (store, PeerReport { region, .. }) in &peers {
             let known = newest.entry(region.id).or_insert((*store, region));
@@ -163,11 +160,10 @@ impl<'a> Reports<'a> {
             return Plans::new();
         }
         // Who forces nobody must not take it for a plan that leaders step down for.
-        let plan = |store: &StoreId| RecoveryPlan {
+        let mut plan = |store: &StoreId| RecoveryPlan {
             force_leaders: Some(leaders.remove(store).unwrap_or_default()),
             ..RecoveryPlan::default()
         };
-        let mut plan = plan;
         self.recovery.reports.keys().map(|store| (*store, plan(store))).collect()
     }
 
@@ -182,7 +178,7 @@ impl<'a> Reports<'a> {
                 plan.demotes.insert(region.id, self.failed_members(&leader.region));
             }
         }
-        for (store, PeerReport { region, .. }) in self.reported() {
+        for (store, PeerReport { region, .. }) in reported(self.recovery) {
             let is_displaced = !self.tree.iter().any(|(_, newest)| newest.id == region.id);
             if is_displaced && !self.can_elect(region) && !self.is_spared(store, region) {
                 plans.entry(store).or_default().tombstones.insert(region.id);
@@ -207,13 +203,6 @@ impl<'a> Reports<'a> {
         })
     }
 
-    /// Every peer that is reported, those without a region among them, for which there is
-    /// nobody once the region is not in the tree.
-    fn reported(&self) -> impl Iterator<Item = (StoreId, &'a PeerReport)> {
-        let reports = self.recovery.reports.iter();
-        reports.flat_map(|(store, report)| report.iter().flatten().map(move |report| (*store, report)))
-    }
-
     /// Who is lost of the leader's members, and who was to be there and is not (PD
     /// `getFailedPeers`, `orphanedPeers`); nobody where the living are a majority once a
     /// joint configuration is left.
@@ -223,8 +212,7 @@ impl<'a> Reports<'a> {
         }
         let is_missed = |member: &Member| {
             self.recovery.reports.contains_key(&member.store)
-                && !self
-                    .reported()
+                && !reported(self.recovery)
                     .any(|(store, report)| store == member.store && report.region.id == region.id)
         };
         let failed = region.peers.iter().filter(|member| self.is_failed(member) || is_missed(member));
@@ -273,6 +261,12 @@ impl<'a> Reports<'a> {
         let led = self.peers.iter().filter(|(_, report)| report.by_force);
         led.map(|(store, _)| (*store, RecoveryPlan::default())).collect()
     }
+}
+
+/// Every peer that is reported, those without a region among them.
+fn reported(recovery: &Recovery) -> impl Iterator<Item = (StoreId, &PeerReport)> {
+    let reports = recovery.reports.iter();
+    reports.flat_map(|(store, report)| report.iter().flatten().map(move |report| (*store, report)))
 }
 
 fn age(region: &Region) -> (u64, u64) {

@@ -183,16 +183,11 @@ fn report(peer: &Peer) -> PeerReport {
             None => log.push(LogPosition { index, term: entry.term }),
         }
     }
-    let uncommitted = peer.log.iter().filter(|(index, _)| *index > peer.commit);
-    let sources = uncommitted.filter_map(|(_, entry)| match &entry.command {
-        Some(Command::CommitMerge { source, .. }) => Some(source.id),
-        _ => None,
-    });
     PeerReport {
         peer: peer.id,
         region: peer.region.clone(),
         term: peer.term,
-        sources: sources.collect(),
+        sources: peer.log.merged_after(peer.commit).collect(),
         log,
         commit: peer.commit,
         by_force: peer.is_by_force(),
