@@ -5,13 +5,15 @@
 //! noted: on the same parts it does the same again (`memo.rs`).
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Held, Member, MemberRole, Message, Peer, PeerState, PlacementDriver, Reason, RegionId, Snapshot, StoreId,
-    StoreStatus,
+    Action, Cluster, Held, Message, Outcome, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason,
+    RegionId, StoreId, StoreStatus,
 };
 
-use crate::guard::{Guard, GuardSet};
+use crate::cluster::ClusterMut;
+use crate::guard::GuardSet;
 use crate::memo::{Noted, Side, Slot, Slots, note};
 use crate::report::Report;
 use crate::rules::{self, raft};
@@ -46,19 +48,6 @@ impl<'m> Draft<'m> {
             said: Vec::new(),
             looked_at: Cell::new(Slots::NONE),
         }
-    }
-
-    pub(crate) fn holds(&self, guard: Guard) -> bool {
-        self.guards.holds(guard)
-    }
-
-    pub(crate) fn guards(&self) -> GuardSet {
-        self.guards
-    }
-
-    /// The state that it began with.
-    pub(crate) fn before(&self) -> State {
-        self.before
     }
 
     /// The parts that were looked at so far, those that were written among them.
@@ -138,115 +127,18 @@ impl<'m> Draft<'m> {
         }
     }
 
-    /// What is under way, oldest first.
-    pub(crate) fn held(&self) -> &Vec<Held> {
-        note(&self.looked_at, Slot::Held(Side::Before));
-        self.held.as_ref().unwrap_or_else(|| self.parts.held.get(self.rest().held))
-    }
-
-    pub(crate) fn held_mut(&mut self) -> &mut Vec<Held> {
-        if self.held.is_none() {
-            self.held = Some(self.held().clone());
-        }
-        self.held.as_mut().expect("a copy to write to")
-    }
-
     fn rest(&self) -> &'m Rest {
         self.parts.rest.get(self.before.rest)
     }
 
-    /// The placement driver.
-    pub(crate) fn pd(&self) -> &PlacementDriver {
-        note(&self.looked_at, Slot::Pd(Side::Before));
-        self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
-    }
-
-    pub(crate) fn pd_mut(&mut self) -> &mut PlacementDriver {
-        if self.pd.is_none() {
-            self.pd = Some(self.pd().clone());
-        }
-        self.pd.as_mut().expect("a copy to write to")
-    }
-
-    /// How many voters the placement driver wants of a region; 0 if it only
-    /// allots ids.
-    pub(crate) fn replicas_wanted(&self) -> u64 {
-        self.parts.replicas
-    }
-
-    /// How many operators the patrol may have under way.
-    pub(crate) fn schedule_limit(&self) -> usize {
-        self.parts.schedule_limit
-    }
-
-    /// How many more may wait for their turn.
-    pub(crate) fn waiting_limit(&self) -> usize {
-        self.parts.waiting_limit
-    }
-
-    /// Whether the driver takes the store to have too little space for another peer.
-    pub(crate) fn is_full(&self, store: StoreId) -> bool {
-        rules::seems_full(&self.parts.full, &self.parts.tight, store, self.guards())
-    }
-
-    /// The peer or tombstone in that place.
-    pub(crate) fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        let at = self.parts.store_place(store)?;
-        self.note_peer(at, region);
-        match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
-            Some((_, _, peer)) => peer.as_ref(),
-            None => self.parts.peer(&self.before, at, region),
-        }
-    }
-
-    /// The same, to be written to.
-    ///
-    /// # Panics
-    /// Where there is none: look before.
-    pub(crate) fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
-        let at = self.place(store);
-        self.note_peer(at, region);
-        let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
-            Some(written) => written,
-            None => {
-                self.peers.push((at, region, self.parts.peer(&self.before, at, region).cloned()));
-                self.peers.len() - 1
-            }
-        };
-        self.peers[written].2.as_mut().expect("a peer to write to")
-    }
-
-    /// Replaces whatever is in that place.
-    pub(crate) fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
-        let at = self.place(store);
-        self.note_peer(at, region);
-        match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
-            Some(entry) => entry.2 = peer,
-            None => self.peers.push((at, region, peer)),
-        }
-    }
-
-    /// The regions of which the store has a peer or a tombstone.
-    pub(crate) fn regions_on(&self, store: StoreId) -> Vec<RegionId> {
-        let at = self.place(store);
-        note(&self.looked_at, Slot::Store(Side::Before, at));
-        let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
-        let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
-        let mut regions: Vec<_> =
-            before.chain(written).filter(|region| self.peer(store, *region).is_some()).collect();
-        regions.sort_unstable();
-        regions.dedup();
-        regions
-    }
-
-    pub(crate) fn meta(&self, store: StoreId) -> &Meta {
+    fn meta(&self, store: StoreId) -> &Meta {
         let at = self.place(store);
         self.note_beside(at);
         let written = self.metas.iter().find(|(of, _)| *of == at).map(|(_, meta)| meta);
         written.unwrap_or_else(|| self.parts.meta(&self.before, at))
     }
 
-    pub(crate) fn meta_mut(&mut self, store: StoreId) -> &mut Meta {
+    fn meta_mut(&mut self, store: StoreId) -> &mut Meta {
         let at = self.place(store);
         self.note_beside(at);
         let written = match self.metas.iter().position(|(of, _)| *of == at) {
@@ -257,19 +149,6 @@ impl<'m> Draft<'m> {
             }
         };
         &mut self.metas[written].1
-    }
-
-    pub(crate) fn status(&self, store: StoreId) -> Option<StoreStatus> {
-        let at = self.parts.store_place(store)?;
-        self.note_beside(at);
-        let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
-        Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
-    }
-
-    pub(crate) fn set_status(&mut self, store: StoreId, status: StoreStatus) {
-        let at = self.place(store);
-        self.note_beside(at);
-        self.status = Some((at, status));
     }
 
     fn place(&self, store: StoreId) -> usize {
@@ -283,73 +162,215 @@ impl<'m> Draft<'m> {
     fn note_peer(&self, at: usize, region: RegionId) {
         note(&self.looked_at, self.parts.apart.peer(at, region));
     }
+}
 
-    /// Refuses unless the store runs.
-    pub(crate) fn up(&self, store: StoreId) -> Result<(), Reason> {
-        match self.status(store) {
-            Some(StoreStatus::Up) => Ok(()),
-            _ => Err(Reason::StoreDown),
+impl Cluster for Draft<'_> {
+    fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
+        self.parts.stores.iter().map(|store| (*store, self.status(*store).expect("a store of the scope")))
+    }
+
+    fn status(&self, store: StoreId) -> Option<StoreStatus> {
+        let at = self.parts.store_place(store)?;
+        self.note_beside(at);
+        let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
+        Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
+    }
+
+    fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
+        let regions: BTreeSet<_> =
+            self.parts.stores.iter().flat_map(|store| self.regions_on(*store)).collect();
+        regions.into_iter()
+    }
+
+    fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
+        let at = self.place(store);
+        note(&self.looked_at, Slot::Store(Side::Before, at));
+        let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
+        let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
+        let mut regions: Vec<_> =
+            before.chain(written).filter(|region| self.peer(store, *region).is_some()).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions.into_iter()
+    }
+
+    fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
+        let at = self.parts.store_place(store)?;
+        self.note_peer(at, region);
+        match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some((_, _, peer)) => peer.as_ref(),
+            None => self.parts.peer(&self.before, at, region),
         }
     }
 
-    /// Whether the store runs: of all that a store is, this alone is looked at.
-    pub(crate) fn runs(&self, store: StoreId) -> bool {
+    fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.meta(store).ranges.iter().cloned()
+    }
+
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
+    }
+
+    fn held(&self) -> &[Held] {
+        note(&self.looked_at, Slot::Held(Side::Before));
+        self.held.as_ref().unwrap_or_else(|| self.parts.held.get(self.rest().held))
+    }
+
+    fn parked(&self, store: StoreId) -> &[Held] {
+        &self.meta(store).parked
+    }
+
+    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.meta(store).plan
+    }
+
+    fn pd(&self) -> &PlacementDriver {
+        note(&self.looked_at, Slot::Pd(Side::Before));
+        self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
+    }
+}
+
+impl ClusterMut for Draft<'_> {
+    fn guards(&self) -> GuardSet {
+        self.guards
+    }
+
+    fn replicas_wanted(&self) -> u64 {
+        self.parts.replicas
+    }
+
+    fn schedule_limit(&self) -> usize {
+        self.parts.schedule_limit
+    }
+
+    fn waiting_limit(&self) -> usize {
+        self.parts.waiting_limit
+    }
+
+    fn is_full(&self, store: StoreId) -> bool {
+        rules::seems_full(&self.parts.full, &self.parts.tight, store, self.guards)
+    }
+
+    fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
+        let at = self.place(store);
+        self.note_peer(at, region);
+        let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some(written) => written,
+            None => {
+                self.peers.push((at, region, self.parts.peer(&self.before, at, region).cloned()));
+                self.peers.len() - 1
+            }
+        };
+        self.peers[written].2.as_mut().expect("a peer to write to")
+    }
+
+    fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
+        let at = self.place(store);
+        self.note_peer(at, region);
+        match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
+            Some(entry) => entry.2 = peer,
+            None => self.peers.push((at, region, peer)),
+        }
+    }
+
+    fn set_status(&mut self, store: StoreId, status: StoreStatus) {
+        let at = self.place(store);
+        self.note_beside(at);
+        self.status = Some((at, status));
+    }
+
+    fn ranges_mut(&mut self, store: StoreId) -> &mut Vec<RangeEntry> {
+        &mut self.meta_mut(store).ranges
+    }
+
+    fn parked_mut(&mut self, store: StoreId) -> &mut Vec<Held> {
+        &mut self.meta_mut(store).parked
+    }
+
+    fn set_plan(&mut self, store: StoreId, plan: Option<PlanUnderWay>) {
+        self.meta_mut(store).plan = plan;
+    }
+
+    fn pd_mut(&mut self) -> &mut PlacementDriver {
+        if self.pd.is_none() {
+            self.pd = Some(self.pd().clone());
+        }
+        self.pd.as_mut().expect("a copy to write to")
+    }
+
+    fn held_mut(&mut self) -> &mut Vec<Held> {
+        if self.held.is_none() {
+            self.held = Some(self.held().to_vec());
+        }
+        self.held.as_mut().expect("a copy to write to")
+    }
+
+    fn say(&mut self, answer: Held) {
+        self.said.push(answer);
+    }
+
+    /// Of all that a store is, this alone is looked at.
+    fn runs(&self, store: StoreId) -> bool {
         let Some(at) = self.parts.store_place(store) else { return false };
         debug_assert!(self.status.is_none(), "asked before any status is written");
         note(&self.looked_at, Slot::Statuses(Side::Before));
         self.parts.place(&self.before, at).status == StoreStatus::Up
     }
 
-    /// What the store's peer of `region` reports, as it was before the step.
-    pub(crate) fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
+    /// Of the peer, what it reports alone is looked at.
+    fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
         let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
         debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
         note(&self.looked_at, self.parts.apart.report(at, region));
         self.parts.report(&self.before, at, region)
     }
+}
 
-    /// The live peer of `region` on a store that runs.
-    pub(crate) fn live(&self, store: StoreId, region: RegionId) -> Result<&Peer, Reason> {
-        self.up(store)?;
-        self.peer(store, region).filter(|peer| is_live(peer)).ok_or(Reason::RegionNotFound)
-    }
+/// Takes one action by the rules. What a store answers to messages that belong to no
+/// round is returned beside.
+pub(crate) fn step(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    action: &Action,
+) -> (State, Outcome, Vec<Held>) {
+    step_in(&mut Draft::new(parts, guards, *state), action)
+}
 
-    /// The peer that leads `region` on a store that runs.
-    pub(crate) fn leader(&self, store: StoreId, region: RegionId) -> Result<&Peer, Reason> {
-        let peer = self.live(store, region)?;
-        if peer.leading.is_some() { Ok(peer) } else { Err(Reason::NotLeader) }
-    }
+/// The same in a draft that is still empty.
+pub(crate) fn step_in(draft: &mut Draft, action: &Action) -> (State, Outcome, Vec<Held>) {
+    let taken = rules::step(draft, action);
+    let (after, said) = draft.finish();
+    (after, rules::outcome(taken, after != draft.before), said)
+}
 
-    /// Leaves a message under way.
-    pub(crate) fn hold(&mut self, held: Held) {
-        self.held_mut().push(held);
-    }
-
-    /// Says something that belongs to no round.
-    pub(crate) fn say(&mut self, answer: Held) {
-        self.said.push(answer);
+/// A single message arrives, outside every round and budget.
+pub(crate) fn deliver(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    message: Held,
+) -> (State, Outcome, Option<Held>) {
+    let mut draft = Draft::new(parts, guards, *state);
+    let (result, answer) = rules::deliver(&mut draft, message);
+    let (after, _) = draft.finish();
+    match result {
+        Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
+        _ => (after, Outcome::DONE, answer),
     }
 }
 
-/// Neither a tombstone nor nothing.
-pub(crate) fn is_live(peer: &Peer) -> bool {
-    peer.state != PeerState::Tombstone
-}
-
-/// The peer as a member of its own region; one that its region does not list
-/// (an uninitialised peer) is taken for a learner.
-pub(crate) fn member_of_own_region(peer: &Peer, store: StoreId) -> Member {
-    peer.region.member(peer.id).copied().unwrap_or(Member { id: peer.id, store, role: MemberRole::Learner })
-}
-
-/// The snapshot that a peer would send now.
-pub(crate) fn snapshot_of(peer: &Peer) -> Snapshot {
-    Snapshot {
-        position: rollcall_traces::LogPosition {
-            index: peer.applied,
-            term: peer.log.term(peer.applied).unwrap_or_default(),
-        },
-        region: peer.region.clone(),
-        data: peer.data.clone(),
-    }
+/// What a leader asks whom it is to hand over to: a transfer of leadership
+/// message by message begins with that.
+pub(crate) fn transfer_question(
+    parts: &Parts,
+    guards: GuardSet,
+    state: &State,
+    region: RegionId,
+    store: StoreId,
+    to: StoreId,
+) -> Result<Held, Reason> {
+    let draft = Draft::new(parts, guards, *state);
+    let question = rules::transfer_question(&draft, region, store, to)?;
+    Ok(question.holding(Message::TransferQuestion))
 }

@@ -33,10 +33,10 @@ use rollcall_traces::{
 };
 
 use crate::actions::is_across;
-use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
 use crate::rules;
+use crate::rules::is_live;
 use crate::seen::Seen;
 use crate::state::State;
 

@@ -13,7 +13,8 @@ use smallvec::smallvec;
 use crate::intern::{Column, Interner};
 use crate::memo::{Memo, Noted, Numbers, Side, Slot, Slots, Values};
 use crate::properties::Property;
-use crate::state::{Meta, Parts, Place, STORES, State, index_of};
+use crate::rules::index_of;
+use crate::state::{Meta, Parts, Place, STORES, State};
 
 /// Which properties broke where, bit n for the nth of the model's.
 pub(crate) struct Judged {

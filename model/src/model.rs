@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use rollcall_traces::{
     Action, Budgets, Cluster, Healed, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness,
-    LogPosition, Outcome, Peer, PeerState, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError,
-    Settle, Settler, StoreId, StoreState, StoreStatus, Subject, View,
+    Outcome, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, Settle, Settler, StoreId,
+    StoreState, StoreStatus, Subject, View,
 };
 use stateright::Model;
 
 use crate::actions;
 use crate::costs;
+use crate::draft;
 use crate::guard::GuardSet;
 use crate::heal;
 use crate::judged::Judged;
@@ -19,16 +20,12 @@ use crate::kinds;
 use crate::probes;
 use crate::properties::Property;
 use crate::reach::Reach;
-use crate::rules;
+use crate::rules::{first_peer, index_of};
 use crate::seen::Seen;
 use crate::settle::next_to_settle;
-use crate::state::{Meta, Parts, Place, STORES, State, UNUSED, index_of};
+use crate::state::{Meta, Parts, Place, STORES, State, UNUSED};
 use crate::steps::Steps;
 use crate::tried::{LookedAt, Tried};
-
-/// The term and index at which every replica's log begins (TiKV
-/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
-pub const FIRST: LogPosition = LogPosition { index: 5, term: 5 };
 
 /// The name of the property that is always true.
 pub const EXPLORED: &str = "explored";
@@ -181,13 +178,13 @@ impl Rollcall {
     /// The same, with what a store says beside: its answer to a message that
     /// was parked. In the world of rounds nobody hears it.
     pub fn step_aloud(&self, state: &State, action: &Action) -> (State, Outcome, Vec<Held>) {
-        rules::step(&self.parts, self.guards, state, action)
+        draft::step(&self.parts, self.guards, state, action)
     }
 
     /// A single message arrives, outside every round and budget; what its
     /// receiver answers is returned. Refused or not, the message is gone.
     pub fn deliver(&self, state: &State, message: &Held) -> (State, Outcome, Option<Held>) {
-        rules::deliver(&self.parts, self.guards, state, message.clone())
+        draft::deliver(&self.parts, self.guards, state, message.clone())
     }
 
     /// What the leader on `store` asks of whom it is to hand over to, on
@@ -204,7 +201,7 @@ impl Rollcall {
         store: StoreId,
         to: StoreId,
     ) -> Result<Held, Reason> {
-        rules::transfer_question(&self.parts, self.guards, state, region, store, to)
+        draft::transfer_question(&self.parts, self.guards, state, region, store, to)
     }
 
     /// Takes one action, counts it and folds the history, whatever the budgets say.
@@ -462,17 +459,6 @@ fn first_driver(scope: &Scope) -> PlacementDriver {
         pd.regions = scope.believed_regions().map(|region| (region.id, known(region))).collect();
     }
     pd
-}
-
-/// A replica that the region began with.
-pub fn first_peer(region: &Region, id: u64) -> Peer {
-    Peer {
-        term: FIRST.term,
-        log: rollcall_traces::Log { truncated: FIRST, entries: Vec::new() },
-        commit: FIRST.index,
-        applied: FIRST.index,
-        ..Peer::blank(id, PeerState::Normal, region.clone())
-    }
 }
 
 impl Model for Rollcall {

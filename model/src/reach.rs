@@ -5,7 +5,8 @@ use rollcall_traces::{
     Cluster, Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus,
 };
 
-use crate::model::{FIRST, Rollcall};
+use crate::model::Rollcall;
+use crate::rules::FIRST;
 use crate::seen::Seen;
 
 macro_rules! reaches {

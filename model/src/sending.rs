@@ -9,8 +9,8 @@
 
 use rollcall_traces::{Entry, Held, LogPosition, Message, Peer, PeerState, StoreId};
 
-use crate::draft::{member_of_own_region, snapshot_of};
 use crate::rules;
+use crate::rules::{member_of_own_region, snapshot_of};
 
 /// Whether `peer` on `store` may send `held` now; `Err` says what forbids it.
 ///

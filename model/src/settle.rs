@@ -11,9 +11,9 @@
 
 use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
 
-use crate::draft::is_live;
 use crate::heal::conversation;
 use crate::model::Rollcall;
+use crate::rules::is_live;
 use crate::state::State;
 
 /// The next step of the settling; `None` where nothing moves.

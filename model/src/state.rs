@@ -19,6 +19,7 @@ use crate::costs;
 use crate::intern::{Column, Interner};
 use crate::memo::{Noted, Numbered, REGIONS, Side, Slot, Values};
 use crate::report::Report;
+use crate::rules;
 use crate::seen::Seen;
 
 /// The most stores that a scope may have.
@@ -171,10 +172,7 @@ impl Parts {
             tight: scope.tight.clone(),
             unsynced_commits: scope.unsynced_commits,
             tells_commits: scope.tells_commits(),
-            schedule_limit: match scope.schedule_limit {
-                0 => usize::MAX,
-                limit => usize::try_from(limit).unwrap_or(usize::MAX),
-            },
+            schedule_limit: rules::limit(scope.schedule_limit),
             waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),
             peers: Interner::new(),
             metas: Interner::new(),
@@ -381,17 +379,4 @@ impl Parts {
             self.claims.intern(peers.iter().flat_map(|(_, id)| Claim::of(self.peers.get(*id))).collect())
         })
     }
-}
-
-/// The index from key range to region of these peers: initialised ones, in key order.
-pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
-    let initialised = peers.filter(|peer| peer.is_initialised());
-    let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();
-    ranges.sort_by(|a, b| (&a.start, a.region).cmp(&(&b.start, b.region)));
-    ranges
-}
-
-/// A region's entry in a range index.
-pub(crate) fn entry_of(region: &Region) -> RangeEntry {
-    RangeEntry { start: region.start.clone(), end: region.end.clone(), region: region.id }
 }

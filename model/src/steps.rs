@@ -9,12 +9,11 @@ use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
 use crate::actions::{Section, offered, sections};
 use crate::costs::{affords, left};
-use crate::draft::Draft;
+use crate::draft::{self, Draft};
 use crate::guard::GuardSet;
 use crate::intern::{Interner, entry};
 use crate::memo::{Memo, Noted, REGIONS, Side, Slot, Slots, Values};
 use crate::probes::{Group, universe};
-use crate::rules;
 use crate::seen::Seen;
 use crate::state::{Parts, STORES, State};
 use crate::tried::{LookedAt, Tried};
@@ -83,7 +82,7 @@ impl Steps {
         }
     }
 
-    /// The same as [`rules::step`], without what is said beside.
+    /// The same as [`draft::step`], without what is said beside.
     pub(crate) fn step(
         &self,
         parts: &Parts,
@@ -114,7 +113,7 @@ impl Steps {
             return Ok((Some(at), effect));
         }
         let mut draft = Draft::new(parts, guards, *state);
-        let (after, outcome, _) = rules::step_in(&mut draft, self.actions.get(number));
+        let (after, outcome, _) = draft::step_in(&mut draft, self.actions.get(number));
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
         let looked_at = draft.looked_at();
         let changes = Changes::of(parts, state, &after, looked_at).ok_or((after, number_of_outcome))?;

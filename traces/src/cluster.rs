@@ -15,6 +15,10 @@ use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
 pub trait Cluster {
     /// The stores with their status, by id.
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_;
+    /// What the store is doing.
+    fn status(&self, store: StoreId) -> Option<StoreStatus> {
+        self.stores().find(|(id, _)| *id == store).map(|(_, status)| status)
+    }
     /// The regions of which any store has a peer or a tombstone, by id.
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_;
     /// The peer or tombstone of `region` on `store`.
@@ -96,6 +100,10 @@ pub trait Cluster {
 impl Cluster for View {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
         self.stores.iter().map(|(id, store)| (*id, store.status))
+    }
+
+    fn status(&self, store: StoreId) -> Option<StoreStatus> {
+        self.stores.get(&store).map(|store| store.status)
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {

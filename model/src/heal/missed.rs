@@ -9,9 +9,9 @@ use super::{
     Goal, Missed, driver, hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed,
     is_there, recovery, refuses, strangers, write_to,
 };
-use crate::draft::is_live;
 use crate::model::Rollcall;
 use crate::reach::is_given_up;
+use crate::rules::is_live;
 use crate::seen::Seen;
 use crate::state::State;
 

@@ -108,7 +108,7 @@ fn a_majority_that_was_ended_by_hand_excuses_and_one_peer_less_does_not() {
                 *ended = Peer::blank(ended.id, PeerState::Tombstone, ended.region.clone());
             }
             for store in view.stores.values_mut() {
-                store.ranges = crate::state::index_of(store.peers.values());
+                store.ranges = crate::rules::index_of(store.peers.values());
             }
         })
     };
@@ -267,7 +267,7 @@ fn what_keeps_a_region_from_going_on_by_force() {
         given_up(view);
         let left = peer(view, 3);
         *left = Peer::blank(left.id, PeerState::Tombstone, left.region.clone());
-        let index = crate::state::index_of(view.stores[&3].peers.values());
+        let index = crate::rules::index_of(view.stores[&3].peers.values());
         view.stores.get_mut(&3).expect("a store of the scope").ranges = index;
     });
     assert_eq!(excuses(&model, &ended), [Excuse::NobodyLeft { region: 1 }]);

@@ -2,7 +2,7 @@
 //! that have just begun, and small changes of them, up to the split that brings
 //! region 10, with or without a placement driver. Whether a real run could come to such a view does not matter here.
 
-use crate::state::index_of;
+use crate::rules::index_of;
 use rollcall_traces::{
     Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, Held, History,
     HistoryParts, Key, KeyRange, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole,

@@ -10,12 +10,12 @@ use rollcall_traces::{
 use super::deliver::entomb;
 use super::propose::{check_epoch, is_duplicate};
 use super::{conf_change, merge, raft, read, recovery, split};
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
-pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
-    let guards = draft.guards();
-    let peer = draft.live(store, region)?;
+pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) -> Result<(), Reason> {
+    let guards = cluster.guards();
+    let peer = cluster.live(store, region)?;
     if peer.snapshot.is_some() {
         return Err(Reason::ApplyingSnapshot);
     }
@@ -26,11 +26,11 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     let entry = peer.log.entry(index).cloned().ok_or(Reason::NothingToApply)?;
     let Some(command) = &entry.command else { return Err(Reason::NothingToApply) };
     if let Command::CommitMerge { .. } = command
-        && let merge::Taken::Helped = merge::apply_commit(draft, region, store, &entry)?
+        && let merge::Taken::Helped = merge::apply_commit(cluster, region, store, &entry)?
     {
         return Ok(());
     }
-    let peer = draft.peer_mut(store, region);
+    let peer = cluster.peer_mut(store, region);
     if let Command::CompactLog { index: to } = command {
         compact(peer, *to);
     } else if let Command::PrepareMerge { .. } = command {
@@ -40,19 +40,19 @@ pub(crate) fn apply(draft: &mut Draft, region: RegionId, store: StoreId) -> Resu
     } else if command.is_merge() {
         // Taken in, or too late.
     } else if matches!(command, Command::Split { .. }) {
-        split::apply(draft, region, store, &entry);
+        split::apply(cluster, region, store, &entry);
     } else if is_valid(peer, &entry, command, guards) {
         let after = conf_change::changed(&peer.region, command);
         if after.member(peer.id).is_none() && peer.region.member(peer.id).is_some() {
-            removed(draft, store, after, index);
+            removed(cluster, store, after, index);
             return Ok(());
         }
         take_configuration(peer, after, guards);
     }
-    let peer = draft.peer_mut(store, region);
+    let peer = cluster.peer_mut(store, region);
     peer.applied = index;
     raft::apply_ordinary(peer, guards);
-    recovery::go_on(draft, region, store);
+    recovery::go_on(cluster, region, store);
     Ok(())
 }
 
@@ -79,16 +79,16 @@ fn compact(peer: &mut Peer, to: u64) {
 }
 
 /// The peer applied its own removal.
-fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
+fn removed(cluster: &mut impl ClusterMut, store: StoreId, after: Region, index: u64) {
     let region = after.id;
-    let before = draft.peer(store, region).map(|peer| (peer.region.clone(), peer.role, peer.commit));
+    let before = cluster.peer(store, region).map(|peer| (peer.region.clone(), peer.role, peer.commit));
     let Some((old, role, commit)) = before else { return };
-    let guards = draft.guards();
+    let guards = cluster.guards();
     let has_client = role == rollcall_traces::Role::Leader;
-    let stays = !draft.holds(Guard::ApplyNeedsNoClient) && !has_client
-        || !draft.holds(Guard::LeaderStepsDownOnRemoval) && has_client;
+    let stays = !cluster.holds(Guard::ApplyNeedsNoClient) && !has_client
+        || !cluster.holds(Guard::LeaderStepsDownOnRemoval) && has_client;
     if stays {
-        let peer = draft.peer_mut(store, region);
+        let peer = cluster.peer_mut(store, region);
         if has_client {
             peer.region = after;
         }
@@ -96,15 +96,15 @@ fn removed(draft: &mut Draft, store: StoreId, after: Region, index: u64) {
         raft::apply_ordinary(peer, guards);
         return;
     }
-    if !draft.holds(Guard::RemovedPeerSplitsNothing) {
-        split::apply_without_self(draft, store, &after, index);
+    if !cluster.holds(Guard::RemovedPeerSplitsNothing) {
+        split::apply_without_self(cluster, store, &after, index);
     }
     let known =
-        if draft.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };
-    entomb(draft, store, known);
-    if !draft.holds(Guard::StopAfterDestroy) && commit > index {
+        if cluster.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };
+    entomb(cluster, store, known);
+    if !cluster.holds(Guard::StopAfterDestroy) && commit > index {
         // The ready loop goes on and writes the apply state of the next entry.
-        draft.peer_mut(store, region).applied = index + 1;
+        cluster.peer_mut(store, region).applied = index + 1;
     }
 }
 

@@ -14,9 +14,10 @@ use super::merge_elsewhere;
 use super::ranges;
 use super::stale;
 
-use crate::draft::{Draft, is_live, member_of_own_region};
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::model::FIRST;
+use crate::rules::FIRST;
+use crate::rules::{is_live, member_of_own_region};
 
 /// The outside of a message.
 pub(crate) struct Envelope {
@@ -101,18 +102,18 @@ impl Envelope {
     /// first of a region that a split brings.
     pub(crate) fn receive(
         &self,
-        draft: &mut Draft,
+        cluster: &mut impl ClusterMut,
         kind: Kind,
         first: Option<Message>,
         answer: Answer,
     ) -> Result<Received, Reason> {
-        let Some(peer) = draft.peer(self.to.store, self.region).filter(|peer| is_live(peer)) else {
-            return self.create(draft, kind, first, answer);
+        let Some(peer) = cluster.peer(self.to.store, self.region).filter(|peer| is_live(peer)) else {
+            return self.create(cluster, kind, first, answer);
         };
         if self.epoch.is_stale_against(&peer.region.epoch) && peer.region.member_on(self.from.store).is_none()
         {
             let region = peer.region.clone();
-            return Err(self.tell_removed(draft, region, answer));
+            return Err(self.tell_removed(cluster, region, answer));
         }
         if self.to.id < peer.id {
             return Err(Reason::StalePeerId);
@@ -121,15 +122,15 @@ impl Envelope {
             return Err(Reason::StillMember);
         }
         if self.to.id > peer.id {
-            bury(draft, self.to.store, self.region);
-            return self.create(draft, kind, first, answer);
+            bury(cluster, self.to.store, self.region);
+            return self.create(cluster, kind, first, answer);
         }
-        if peer.snapshot.is_some() && (kind != Kind::Snapshot || draft.holds(Guard::SnapshotOnce)) {
+        if peer.snapshot.is_some() && (kind != Kind::Snapshot || cluster.holds(Guard::SnapshotOnce)) {
             return Err(Reason::ApplyingSnapshot);
         }
         if peer.state == PeerState::Uninitialised
             && kind != Kind::Initial
-            && !draft.holds(Guard::UninitialisedPeerListens)
+            && !cluster.holds(Guard::UninitialisedPeerListens)
         {
             return Err(Reason::NotPromotable);
         }
@@ -138,29 +139,33 @@ impl Envelope {
 
     /// The receiving store's part in a question whether the sender is a member still. Who
     /// knows better answers; whatever else it does, it refuses.
-    pub(crate) fn receive_question(&self, draft: &mut Draft, answer: Answer) -> Result<(), Reason> {
-        self.receive(draft, Kind::Question, None, answer).map(drop)
+    pub(crate) fn receive_question(
+        &self,
+        cluster: &mut impl ClusterMut,
+        answer: Answer,
+    ) -> Result<(), Reason> {
+        self.receive(cluster, Kind::Question, None, answer).map(drop)
     }
 
     /// Creates the peer, uninitialised, unless the store's tombstone, the
     /// message, or another region in its range forbids it.
     fn create(
         &self,
-        draft: &mut Draft,
+        cluster: &mut impl ClusterMut,
         kind: Kind,
         first: Option<Message>,
         answer: Answer,
     ) -> Result<Received, Reason> {
-        if let Some(tombstone) = draft.peer(self.to.store, self.region)
-            && draft.holds(Guard::TombstoneRefusesStale)
+        if let Some(tombstone) = cluster.peer(self.to.store, self.region)
+            && cluster.holds(Guard::TombstoneRefusesStale)
         {
             // A merged region comes back nowhere.
             if let Some(target) = &tombstone.merged_into {
                 let (region, target) = (tombstone.region.clone(), target.clone());
                 if region.member_on(self.from.store).is_none() {
-                    return Err(self.tell_removed(draft, region, answer));
+                    return Err(self.tell_removed(cluster, region, answer));
                 }
-                return Err(self.tell_merged(draft, target, region.epoch, answer));
+                return Err(self.tell_merged(cluster, target, region.epoch, answer));
             }
             // The version alone says nothing more here: whoever is behind it and not
             // behind the conf_ver has the same members, and is refused for its id.
@@ -168,14 +173,14 @@ impl Envelope {
                 let region = tombstone.region.clone();
                 if region.member_on(self.from.store).is_some() {
                     if kind == Kind::Question {
-                        self.name_members(draft, region, answer);
+                        self.name_members(cluster, region, answer);
                     }
                     return Err(Reason::StaleEpoch);
                 }
-                return Err(self.tell_removed(draft, region, answer));
+                return Err(self.tell_removed(cluster, region, answer));
             }
             if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
-                && draft.holds(Guard::TombstoneRefusesItself)
+                && cluster.holds(Guard::TombstoneRefusesItself)
             {
                 return Err(Reason::Tombstone);
             }
@@ -185,69 +190,75 @@ impl Envelope {
         } else {
             let (store, version) = (self.to.store, self.epoch.version);
             let taken =
-                merge_elsewhere::taken_but_for_merged(draft, store, self.region, version, &self.range);
+                merge_elsewhere::taken_but_for_merged(cluster, store, self.region, version, &self.range);
             taken.then_some(Reason::RangeOverlap)
         };
         match (refused, first) {
-            (Some(_), Some(message)) => return self.park(draft, message),
+            (Some(_), Some(message)) => return self.park(cluster, message),
             (Some(reason), None) => return Err(reason),
             (None, _) => {}
         }
-        let over_tombstone = draft.peer(self.to.store, self.region).is_some();
+        let over_tombstone = cluster.peer(self.to.store, self.region).is_some();
         let unknown = Region::unknown(self.region);
         let created_by = Some(Creator { member: self.from, epoch: self.epoch });
-        let created_by = created_by.filter(|_| draft.holds(Guard::CreatorRemembered));
+        let created_by = created_by.filter(|_| cluster.holds(Guard::CreatorRemembered));
         let blank = Peer::blank(self.to.id, PeerState::Uninitialised, unknown);
         let peer = Peer { over_tombstone, created_by, ..blank };
-        draft.put_peer(self.to.store, self.region, Some(peer));
+        cluster.put_peer(self.to.store, self.region, Some(peer));
         let is_for_it = |held: &Held| held.region == self.region;
-        if draft.meta(self.to.store).parked.iter().any(is_for_it) {
-            draft.meta_mut(self.to.store).parked.retain(|held| !is_for_it(held));
+        if cluster.parked(self.to.store).iter().any(is_for_it) {
+            cluster.parked_mut(self.to.store).retain(|held| !is_for_it(held));
         }
         Ok(Received::ByPeer)
     }
 
     /// Keeps a first message until a split brings its peer (TiKV
     /// `pending_msgs`, of which a split delivers the oldest alone).
-    fn park(&self, draft: &mut Draft, message: Message) -> Result<Received, Reason> {
+    fn park(&self, cluster: &mut impl ClusterMut, message: Message) -> Result<Received, Reason> {
         let waits = |held: &Held| held.region == self.region && held.to.id == self.to.id;
-        if draft.meta(self.to.store).parked.iter().any(waits) {
+        if cluster.parked(self.to.store).iter().any(waits) {
             return Err(Reason::AlreadyParked);
         }
         let held = self.holding(message);
-        draft.meta_mut(self.to.store).parked.push(held);
+        cluster.parked_mut(self.to.store).push(held);
         Ok(Received::Parked)
     }
 
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
-    fn tell_removed(&self, draft: &mut Draft, known: Region, answer: Answer) -> Reason {
-        if answer == Answer::Held && draft.holds(Guard::StalePeerTold) {
-            let held = self.removal(draft, known);
-            draft.hold(held);
+    fn tell_removed(&self, cluster: &mut impl ClusterMut, known: Region, answer: Answer) -> Reason {
+        if answer == Answer::Held && cluster.holds(Guard::StalePeerTold) {
+            let held = self.removal(cluster, known);
+            cluster.hold(held);
             return Reason::SenderRemoved;
         }
         let told = answer == Answer::Given
-            && draft.holds(Guard::StalePeerTold)
-            && draft.live(self.from.store, self.region).is_ok_and(|sender| {
+            && cluster.holds(Guard::StalePeerTold)
+            && cluster.live(self.from.store, self.region).is_ok_and(|sender| {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
             });
         if told {
-            bury(draft, self.from.store, self.region);
+            bury(cluster, self.from.store, self.region);
         }
         Reason::SenderRemoved
     }
 
     /// Answers that the sender's region was taken in by another.
-    fn tell_merged(&self, draft: &mut Draft, target: Region, epoch: Epoch, answer: Answer) -> Reason {
+    fn tell_merged(
+        &self,
+        cluster: &mut impl ClusterMut,
+        target: Region,
+        epoch: Epoch,
+        answer: Answer,
+    ) -> Reason {
         match answer {
             Answer::Held => {
-                let held = self.word(draft, epoch, Message::Merged { target });
-                draft.hold(held);
+                let held = self.word(cluster, epoch, Message::Merged { target });
+                cluster.hold(held);
             }
-            Answer::Given if draft.up(self.from.store).is_ok() => {
+            Answer::Given if cluster.up(self.from.store).is_ok() => {
                 // Whether it minds is its own affair: the message was refused.
-                let _ = merge_elsewhere::told(draft, self.region, self.from.store, &target);
+                let _ = merge_elsewhere::told(cluster, self.region, self.from.store, &target);
             }
             Answer::Given | Answer::Lost => {}
         }
@@ -255,27 +266,27 @@ impl Envelope {
     }
 
     /// Answers that others are to be asked: the members of this tombstone's region.
-    fn name_members(&self, draft: &mut Draft, known: Region, answer: Answer) {
+    fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, answer: Answer) {
         let Region { epoch, peers, id, .. } = known;
         match answer {
             Answer::Held => {
-                let held = self.word(draft, epoch, Message::CheckStalePeerResponse { peers });
-                draft.hold(held);
+                let held = self.word(cluster, epoch, Message::CheckStalePeerResponse { peers });
+                cluster.hold(held);
             }
-            Answer::Given if draft.up(self.from.store).is_ok() => {
-                stale::named(draft, self.from, id, epoch.conf_ver, peers);
+            Answer::Given if cluster.up(self.from.store).is_ok() => {
+                stale::named(cluster, self.from, id, epoch.conf_ver, peers);
             }
             Answer::Given | Answer::Lost => {}
         }
     }
 
     /// The word of its removal, from the receiving store to the sender.
-    fn removal(&self, draft: &Draft, known: Region) -> Held {
-        self.word(draft, known.epoch, Message::Removed { region: known })
+    fn removal(&self, cluster: &impl ClusterMut, known: Region) -> Held {
+        self.word(cluster, known.epoch, Message::Removed { region: known })
     }
 
-    fn word(&self, draft: &Draft, epoch: Epoch, message: Message) -> Held {
-        let teller = draft.peer(self.to.store, self.region).expect("who tells is there");
+    fn word(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {
+        let teller = cluster.peer(self.to.store, self.region).expect("who tells is there");
         let from = match teller.state {
             PeerState::Tombstone => Member { id: teller.id, store: self.to.store, role: MemberRole::Learner },
             _ => member_of_own_region(teller, self.to.store),
@@ -285,32 +296,37 @@ impl Envelope {
 }
 
 /// Destroys a peer that `target` has taken in; its tombstone keeps `region`.
-pub(super) fn bury_merged(draft: &mut Draft, store: StoreId, mut region: Region, target: Option<Region>) {
-    let peer = draft.peer(store, region.id).expect("who is destroyed is there");
+pub(super) fn bury_merged(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    mut region: Region,
+    target: Option<Region>,
+) {
+    let peer = cluster.peer(store, region.id).expect("who is destroyed is there");
     let at = region.id;
     if peer.state == PeerState::Uninitialised {
         region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
-    entomb(draft, store, region);
-    draft.peer_mut(store, at).merged_into = target;
+    entomb(cluster, store, region);
+    cluster.peer_mut(store, at).merged_into = target;
 }
 
 /// Destroys the peer; its tombstone keeps `region`.
-pub(crate) fn entomb(draft: &mut Draft, store: StoreId, region: Region) {
-    let id = draft.peer(store, region.id).expect("who is destroyed is there").id;
+pub(crate) fn entomb(cluster: &mut impl ClusterMut, store: StoreId, region: Region) {
+    let id = cluster.peer(store, region.id).expect("who is destroyed is there").id;
     let region_id = region.id;
-    ranges::end(draft, store, region_id);
-    draft.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
+    ranges::end(cluster, store, region_id);
+    cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
 /// Destroys a peer that did not apply its removal: because it was told of it,
 /// or because a newer peer of the region is to live on its store. The tombstone
 /// keeps the region as the peer knew it, which lists the peer itself.
-pub(crate) fn bury(draft: &mut Draft, store: StoreId, region: RegionId) {
-    let peer = draft.peer(store, region).expect("who is destroyed is there");
+pub(crate) fn bury(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
+    let peer = cluster.peer(store, region).expect("who is destroyed is there");
     let mut last = peer.region.clone();
     if peer.state == PeerState::Uninitialised {
         last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
-    entomb(draft, store, last);
+    entomb(cluster, store, last);
 }

@@ -11,20 +11,24 @@ use rollcall_traces::{
 
 use super::deliver::{Envelope, Kind, Received, first_vote};
 use super::raft;
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
-pub(crate) fn campaign(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
-    let peer = draft.live(store, region)?;
+pub(crate) fn campaign(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+) -> Result<(), Reason> {
+    let peer = cluster.live(store, region)?;
     if peer.snapshot.is_some() {
         return Err(Reason::ApplyingSnapshot);
     }
     if peer.role == Role::Leader {
         return Err(Reason::AlreadyLeader);
     }
-    may_campaign(peer, draft.guards())?;
-    let guards = draft.guards();
-    raft::campaign(draft.peer_mut(store, region), guards);
+    may_campaign(peer, cluster.guards())?;
+    let guards = cluster.guards();
+    raft::campaign(cluster.peer_mut(store, region), guards);
     Ok(())
 }
 
@@ -39,14 +43,14 @@ pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Re
 /// It campaigns for what is left without those stores, in a term that nobody knows.
 /// It may be a learner: raft-rs does not look (TiKV "self may be a learner").
 pub(crate) fn campaign_by_force(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     failed: &BTreeSet<StoreId>,
     highest: u64,
 ) -> Result<(), Reason> {
-    let guards = draft.guards();
-    let peer = draft.live(store, region)?;
+    let guards = cluster.guards();
+    let peer = cluster.live(store, region)?;
     if peer.snapshot.is_some() {
         return Err(Reason::ApplyingSnapshot);
     }
@@ -54,7 +58,7 @@ pub(crate) fn campaign_by_force(
         return Err(Reason::NotPromotable);
     }
     has_applied_changes(peer, guards)?;
-    let peer = draft.peer_mut(store, region);
+    let peer = cluster.peer_mut(store, region);
     raft::become_follower(peer, highest.max(peer.term), 0);
     raft::campaign_by_force(peer, failed.clone(), guards);
     Ok(())
@@ -68,27 +72,27 @@ fn has_applied_changes(peer: &rollcall_traces::Peer, guards: GuardSet) -> Result
 }
 
 pub(crate) fn vote(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     candidate: StoreId,
     voter: StoreId,
     answer: Answer,
 ) -> Result<(), Reason> {
-    let (envelope, last, told) = request(draft, region, candidate, voter)?;
-    draft.up(voter)?;
+    let (envelope, last, told) = request(cluster, region, candidate, voter)?;
+    cluster.up(voter)?;
     let first = first_vote(envelope.term, last, told);
-    if envelope.receive(draft, Kind::Initial, first, answer)? == Received::Parked {
+    if envelope.receive(cluster, Kind::Initial, first, answer)? == Received::Parked {
         return Ok(());
     }
-    let (granted, commit) = decide(draft, &envelope, last, told)?;
+    let (granted, commit) = decide(cluster, &envelope, last, told)?;
     match answer {
         Answer::Given => {
-            let guards = draft.guards();
-            answered(draft.peer_mut(candidate, region), envelope.to.id, granted, commit, guards);
+            let guards = cluster.guards();
+            answered(cluster.peer_mut(candidate, region), envelope.to.id, granted, commit, guards);
         }
         Answer::Held => {
-            let held = answer_of(draft, &envelope, Message::VoteAnswer { granted, commit });
-            draft.hold(held);
+            let held = answer_of(cluster, &envelope, Message::VoteAnswer { granted, commit });
+            cluster.hold(held);
         }
         Answer::Lost => {}
     }
@@ -98,12 +102,12 @@ pub(crate) fn vote(
 /// A candidate's request to a voter: its outside, the end of its log, and what
 /// it knew to be committed when it asked.
 pub(crate) fn request(
-    draft: &Draft,
+    cluster: &impl ClusterMut,
     region: RegionId,
     candidate: StoreId,
     voter: StoreId,
 ) -> Result<(Envelope, LogPosition, LogPosition), Reason> {
-    let asking = draft.live(candidate, region)?;
+    let asking = cluster.live(candidate, region)?;
     let Some(campaign) = &asking.campaign else { return Err(Reason::NotCandidate) };
     let to = asking
         .region
@@ -119,20 +123,20 @@ pub(crate) fn request(
 
 /// The voter's side: grants or rejects; a rejection carries what it knows to be committed.
 pub(crate) fn decide(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     envelope: &Envelope,
     last: LogPosition,
     told: LogPosition,
 ) -> Result<(bool, LogPosition), Reason> {
-    let (term, guards) = (envelope.term, draft.guards());
-    let voter = draft.live(envelope.to.store, envelope.region)?;
+    let (term, guards) = (envelope.term, cluster.guards());
+    let voter = cluster.live(envelope.to.store, envelope.region)?;
     if term < voter.term {
         return Err(Reason::StaleTerm);
     }
-    if voter.role == Role::Leader && term > voter.term && !draft.holds(Guard::StepDownOnHigherTerm) {
+    if voter.role == Role::Leader && term > voter.term && !cluster.holds(Guard::StepDownOnHigherTerm) {
         return Err(Reason::StaleTerm);
     }
-    let voter = draft.peer_mut(envelope.to.store, envelope.region);
+    let voter = cluster.peer_mut(envelope.to.store, envelope.region);
     if term > voter.term {
         raft::become_follower(voter, term, 0);
     }
@@ -151,8 +155,8 @@ pub(crate) fn decide(
 }
 
 /// The answer, as a message from the receiver of `envelope` to its sender.
-pub(crate) fn answer_of(draft: &Draft, envelope: &Envelope, message: Message) -> Held {
-    let receiver = draft.peer(envelope.to.store, envelope.region).expect("who answers is there");
+pub(crate) fn answer_of(cluster: &impl ClusterMut, envelope: &Envelope, message: Message) -> Held {
+    let receiver = cluster.peer(envelope.to.store, envelope.region).expect("who answers is there");
     let back = Envelope::from_peer(receiver, envelope.to.store, envelope.from);
     back.holding(message)
 }

@@ -8,36 +8,41 @@ use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 
 use super::deliver::entomb;
 use super::driver::present;
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 
 /// The peer becomes a tombstone: with the region as PD knows it, or by force as
 /// the peer itself does. Of a peer that was never initialised TiKV keeps no
 /// state by which this could find it.
 pub(super) fn tombstone_peer(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     force: bool,
 ) -> Result<(), Reason> {
-    match draft.status(store) {
+    match cluster.status(store) {
         Some(StoreStatus::Down) => {}
         Some(StoreStatus::Up) => return Err(Reason::StoreUp),
         _ => return Err(Reason::StoreDown),
     }
-    let peer = draft.peer(store, region).filter(|peer| peer.is_initialised());
+    let peer = cluster.peer(store, region).filter(|peer| peer.is_initialised());
     let peer = peer.ok_or(Reason::RegionNotFound)?;
     let last =
-        if force { peer.region.clone() } else { removed_by_driver(draft, store, &peer.region, peer.id)? };
-    entomb(draft, store, last);
+        if force { peer.region.clone() } else { removed_by_driver(cluster, store, &peer.region, peer.id)? };
+    entomb(cluster, store, last);
     Ok(())
 }
 
 /// The region as PD knows it, if PD knows that the peer was removed (row 37).
-fn removed_by_driver(draft: &Draft, store: StoreId, own: &Region, peer: u64) -> Result<Region, Reason> {
-    present(draft)?;
-    let known = &draft.pd().regions.get(&own.id).ok_or(Reason::UnknownRegion)?.region;
-    if known.epoch.conf_ver <= own.epoch.conf_ver && draft.holds(Guard::TombstoneNeedsConfVerAdvance) {
+fn removed_by_driver(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    own: &Region,
+    peer: u64,
+) -> Result<Region, Reason> {
+    present(cluster)?;
+    let known = &cluster.pd().regions.get(&own.id).ok_or(Reason::UnknownRegion)?.region;
+    if known.epoch.conf_ver <= own.epoch.conf_ver && cluster.holds(Guard::TombstoneNeedsConfVerAdvance) {
         return Err(Reason::InvalidConfVer);
     }
     if known.member_on(store).is_some_and(|member| member.id == peer) {

@@ -10,35 +10,36 @@ use rollcall_traces::{
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
 use super::{driver, election, merge_elsewhere, raft, recovery, replicate, split, stale, transfer};
-use crate::draft::{Draft, is_live};
-use crate::model::FIRST;
+use crate::cluster::ClusterMut;
+use crate::rules::FIRST;
+use crate::rules::is_live;
 
 pub(crate) fn hold(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     from: StoreId,
     to: StoreId,
     message: Outgoing,
 ) -> Result<(), Reason> {
     if message == Outgoing::RegionReport {
-        let report = driver::report(draft, region, from)?;
+        let report = driver::report(cluster, region, from)?;
         if to != report.to.store {
             return Err(Reason::NotInConfig);
         }
-        draft.hold(report);
+        cluster.hold(report);
         return Ok(());
     }
     if message == Outgoing::VoteRequest {
-        let (envelope, last, commit) = election::request(draft, region, from, to)?;
-        draft.hold(envelope.holding(Message::VoteRequest { last, commit }));
+        let (envelope, last, commit) = election::request(cluster, region, from, to)?;
+        cluster.hold(envelope.holding(Message::VoteRequest { last, commit }));
         return Ok(());
     }
-    let leading = draft.leader(from, region)?;
+    let leading = cluster.leader(from, region)?;
     let member = replicate::other_member(leading, to)?;
     let envelope = Envelope::from_peer(leading, from, member);
     let message = match message {
         Outgoing::Append => {
-            let receiver = draft.peer(to, region).filter(|peer| is_live(peer) && peer.id == member.id);
+            let receiver = cluster.peer(to, region).filter(|peer| is_live(peer) && peer.id == member.id);
             match receiver {
                 Some(receiver) => replicate::next_message(leading, &receiver.log, Entries::One),
                 // To one that a split will bring: its log begins where every log does.
@@ -50,70 +51,74 @@ pub(crate) fn hold(
             }
         }
         Outgoing::Heartbeat => {
-            Message::Heartbeat { commit: replicate::heartbeat_commit(leading, member.id, draft.guards()) }
+            Message::Heartbeat { commit: replicate::heartbeat_commit(leading, member.id, cluster.guards()) }
         }
         Outgoing::TimeoutNow => {
             if transfer::target(leading)?.store != to {
                 return Err(Reason::NoTimeoutNow);
             }
-            transfer::sent(draft, from, region);
+            transfer::sent(cluster, from, region);
             Message::TimeoutNow
         }
         Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
     };
     if let Message::Snapshot(snapshot) = &message {
-        replicate::sends_snapshots(draft.leader(from, region)?)?;
-        replicate::sent_snapshot(draft, from, region, snapshot.position.index);
+        replicate::sends_snapshots(cluster.leader(from, region)?)?;
+        replicate::sent_snapshot(cluster, from, region, snapshot.position.index);
     }
-    draft.hold(envelope.holding(message));
+    cluster.hold(envelope.holding(message));
     Ok(())
 }
 
 /// A held message arrives. What raft answers is returned; `answer` is what
 /// becomes of the word that its sender was removed.
-pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Option<Message>, Reason> {
-    let held = draft.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
+pub(crate) fn late(
+    cluster: &mut impl ClusterMut,
+    slot: usize,
+    answer: Answer,
+) -> Result<Option<Message>, Reason> {
+    let held = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
     if held.is_to_driver() {
-        driver::late_report(draft, &held)?;
-        draft.held_mut().remove(slot);
+        driver::late_report(cluster, &held)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
-    draft.up(held.to.store)?;
+    cluster.up(held.to.store)?;
     if let Message::RecoveryPlan(plan) = &held.message {
-        recovery::take_plan(draft, held.to.store, plan)?;
-        draft.held_mut().remove(slot);
+        recovery::take_plan(cluster, held.to.store, plan)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::Order(_) = &held.message {
         // Ids that were given for nothing are gone, and so is the order.
-        driver::carry_out(draft, &held)?;
-        draft.held_mut().remove(slot);
+        driver::carry_out(cluster, &held)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::Removed { region } = &held.message {
-        take_removal(draft, &held, region)?;
-        draft.held_mut().remove(slot);
+        take_removal(cluster, &held, region)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::Merged { target } = &held.message {
-        merge_elsewhere::told(draft, held.region, held.to.store, target)?;
-        draft.held_mut().remove(slot);
+        merge_elsewhere::told(cluster, held.region, held.to.store, target)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     if let Message::CheckStalePeerResponse { peers } = &held.message {
-        let receiver = draft.peer(held.to.store, held.region).filter(|peer| is_live(peer));
+        let receiver = cluster.peer(held.to.store, held.region).filter(|peer| is_live(peer));
         receiver.ok_or(Reason::NotInitialMessage)?;
-        stale::named(draft, held.to, held.region, held.epoch.conf_ver, peers.clone());
-        draft.held_mut().remove(slot);
+        stale::named(cluster, held.to, held.region, held.epoch.conf_ver, peers.clone());
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     if held.message == Message::CheckStalePeer {
-        return envelope.receive_question(draft, answer).map(|()| None);
+        return envelope.receive_question(cluster, answer).map(|()| None);
     }
     if let Message::SplitAnswer { children, derive } = &held.message {
-        split::answered(draft, &held, children, *derive)?;
-        draft.held_mut().remove(slot);
+        split::answered(cluster, &held, children, *derive)?;
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
     let kind = match held.message {
@@ -125,36 +130,36 @@ pub(crate) fn late(draft: &mut Draft, slot: usize, answer: Answer) -> Result<Opt
         Message::VoteRequest { last, commit } => first_vote(held.term, last, commit),
         ref other => first_append(other),
     };
-    if envelope.receive(draft, kind, first, answer)? == Received::Parked {
-        draft.held_mut().remove(slot);
+    if envelope.receive(cluster, kind, first, answer)? == Received::Parked {
+        cluster.held_mut().remove(slot);
         return Ok(None);
     }
-    check_membership(draft, &held)?;
-    let receiver = draft.live(held.to.store, held.region)?;
+    check_membership(cluster, &held)?;
+    let receiver = cluster.live(held.to.store, held.region)?;
     if held.term < receiver.term {
         return Err(Reason::StaleTerm);
     }
     if let Message::Snapshot(snapshot) = &held.message {
-        replicate::check_snapshot(draft, &envelope, snapshot)?;
+        replicate::check_snapshot(cluster, &envelope, snapshot)?;
     }
-    let answer = arrive(draft, &envelope, held.message)?;
-    draft.held_mut().remove(slot);
+    let answer = arrive(cluster, &envelope, held.message)?;
+    cluster.held_mut().remove(slot);
     Ok(answer)
 }
 
 /// A message that is under way arrives: what its receiver answers, if anything.
 /// Refused or not, the message is gone; a copy of it is another message.
-pub(crate) fn deliver(draft: &mut Draft, message: Held) -> (Result<(), Reason>, Option<Held>) {
+pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(), Reason>, Option<Held>) {
     let envelope = Envelope::of_held(&message);
-    let slot = draft.held().len();
-    draft.hold(message);
-    let result = late(draft, slot, Answer::Held);
-    let told = draft.held_mut().drain(slot..).next_back();
+    let slot = cluster.held().len();
+    cluster.hold(message);
+    let result = late(cluster, slot, Answer::Held);
+    let told = cluster.held_mut().drain(slot..).next_back();
     let (result, answer) = match result {
         Ok(Some(Message::TransferAnswer { applied })) => {
-            (Ok(()), Some(transfer::answer(draft, &envelope, applied)))
+            (Ok(()), Some(transfer::answer(cluster, &envelope, applied)))
         }
-        Ok(said) => (Ok(()), said.map(|said| election::answer_of(draft, &envelope, said))),
+        Ok(said) => (Ok(()), said.map(|said| election::answer_of(cluster, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
     (result, answer.or(told.filter(|told| is_word_of_end(&told.message) && told.to == envelope.from)))
@@ -169,18 +174,19 @@ fn is_word_of_end(message: &Message) -> bool {
 
 /// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it
 /// believes that only of itself and of an epoch beyond its own.
-fn take_removal(draft: &mut Draft, held: &Held, known: &Region) -> Result<(), Reason> {
+fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> Result<(), Reason> {
     let (store, region) = (held.to.store, held.region);
-    let receiver = draft.peer(store, region).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
+    let receiver =
+        cluster.peer(store, region).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
     if receiver.id == held.to.id && receiver.region.epoch.is_stale_against(&known.epoch) {
-        bury(draft, store, region);
+        bury(cluster, store, region);
     }
     Ok(())
 }
 
 /// raft-rs takes an answer only from a member.
-fn check_membership(draft: &Draft, held: &Held) -> Result<(), Reason> {
-    let receiver = draft.live(held.to.store, held.region)?;
+fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason> {
+    let receiver = cluster.live(held.to.store, held.region)?;
     let known = match &held.message {
         Message::VoteAnswer { .. } | Message::AppendAnswer { .. } => {
             receiver.state != PeerState::Uninitialised && receiver.region.member(held.from.id).is_some()
@@ -190,22 +196,26 @@ fn check_membership(draft: &Draft, held: &Held) -> Result<(), Reason> {
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
 }
 
-fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Option<Message>, Reason> {
-    let guards = draft.guards();
+fn arrive(
+    cluster: &mut impl ClusterMut,
+    envelope: &Envelope,
+    message: Message,
+) -> Result<Option<Message>, Reason> {
+    let guards = cluster.guards();
     match message {
         Message::VoteRequest { last, commit } => {
-            let (granted, commit) = election::decide(draft, envelope, last, commit)?;
+            let (granted, commit) = election::decide(cluster, envelope, last, commit)?;
             return Ok(Some(Message::VoteAnswer { granted, commit }));
         }
         Message::VoteAnswer { granted, commit } => {
-            let peer = draft.peer_mut(envelope.to.store, envelope.region);
+            let peer = cluster.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
             }
             election::answered(peer, envelope.from.id, granted, commit, guards);
         }
         Message::AppendAnswer { index, commit } => {
-            let peer = draft.peer_mut(envelope.to.store, envelope.region);
+            let peer = cluster.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
             }
@@ -213,27 +223,27 @@ fn arrive(draft: &mut Draft, envelope: &Envelope, message: Message) -> Result<Op
             replicate::matched(peer, envelope.from.id, index, guards);
         }
         Message::Append { previous, entries, commit } => {
-            let index = replicate::append(draft, envelope, previous, &entries, commit);
-            return Ok(Some(replicate::append_answer(draft, envelope, index.unwrap_or(0))));
+            let index = replicate::append(cluster, envelope, previous, &entries, commit);
+            return Ok(Some(replicate::append_answer(cluster, envelope, index.unwrap_or(0))));
         }
         Message::Heartbeat { commit } => {
-            replicate::heartbeat(draft, envelope, commit);
-            return Ok(Some(replicate::append_answer(draft, envelope, 0)));
+            replicate::heartbeat(cluster, envelope, commit);
+            return Ok(Some(replicate::append_answer(cluster, envelope, 0)));
         }
         Message::Snapshot(snapshot) => {
-            replicate::take_snapshot(draft, envelope, snapshot)?;
-            let peer = draft.live(envelope.to.store, envelope.region)?;
+            replicate::take_snapshot(cluster, envelope, snapshot)?;
+            let peer = cluster.live(envelope.to.store, envelope.region)?;
             // One that is kept is acknowledged when it is applied.
             let answer = Message::AppendAnswer { index: peer.commit, commit: 0 };
             return Ok(peer.snapshot.is_none().then_some(answer));
         }
-        Message::TimeoutNow => transfer::campaign_at_once(draft, envelope),
+        Message::TimeoutNow => transfer::campaign_at_once(cluster, envelope),
         Message::TransferQuestion => {
-            let applied = transfer::applied(draft, envelope)?;
+            let applied = transfer::applied(cluster, envelope)?;
             return Ok(Some(Message::TransferAnswer { applied }));
         }
         Message::TransferAnswer { applied } => {
-            transfer::answered(draft, envelope.region, envelope.to.store, envelope.from.id, applied)?;
+            transfer::answered(cluster, envelope.region, envelope.to.store, envelope.from.id, applied)?;
         }
         Message::Removed { .. }
         | Message::Merged { .. }

@@ -20,8 +20,9 @@ use rollcall_traces::{
 use super::deliver::bury_merged;
 use super::propose::check_epoch;
 use super::{raft, ranges};
-use crate::draft::{Draft, is_live};
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::rules::is_live;
 
 /// How many entries a replica may miss when a merge begins (TiKV `merge_max_log_gap`).
 const LOG_GAP: u64 = 10;
@@ -51,41 +52,50 @@ pub(super) fn is_near(peer: &Peer) -> bool {
 /// The command as the asked store completes it from the other region's peer;
 /// any other command as it is.
 pub(super) fn look_beside(
-    draft: &Draft,
+    cluster: &impl ClusterMut,
     store: StoreId,
     own: &Peer,
     command: &Command,
 ) -> Result<Command, Reason> {
     match command {
         Command::PrepareMerge { target, .. } => {
-            check_target(draft, store, own, target).map(|()| command.clone())
+            check_target(cluster, store, own, target).map(|()| command.clone())
         }
-        Command::CommitMerge { source, .. } => commit_of(draft, store, own, source.id),
-        Command::RollbackMerge { .. } => {
-            merge_to_roll_back(draft, store, own).map(|merge| Command::RollbackMerge { commit: merge.commit })
-        }
+        Command::CommitMerge { source, .. } => commit_of(cluster, store, own, source.id),
+        Command::RollbackMerge { .. } => merge_to_roll_back(cluster, store, own)
+            .map(|merge| Command::RollbackMerge { commit: merge.commit }),
         other => Ok(other.clone()),
     }
 }
 
-fn initialised<'a>(draft: &'a Draft, store: StoreId, region: RegionId) -> Option<&'a Peer> {
-    draft.peer(store, region).filter(|peer| peer.is_initialised())
+fn initialised(cluster: &impl ClusterMut, store: StoreId, region: RegionId) -> Option<&Peer> {
+    cluster.peer(store, region).filter(|peer| peer.is_initialised())
 }
 
-fn check_target(draft: &Draft, store: StoreId, own: &Peer, target: &Region) -> Result<(), Reason> {
+fn check_target(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    own: &Peer,
+    target: &Region,
+) -> Result<(), Reason> {
     if own.region.is_joint() {
         return Err(Reason::AlreadyJoint);
     }
-    let known = initialised(draft, store, target.id).ok_or(Reason::MergeTargetNotFound)?;
+    let known = initialised(cluster, store, target.id).ok_or(Reason::MergeTargetNotFound)?;
     if known.region != *target {
         return Err(Reason::MergeTargetNotMatch);
     }
-    check_fit(draft.guards(), &own.region, target)
+    check_fit(cluster.guards(), &own.region, target)
 }
 
 /// What `target` is to take in, from the peer of `source` on its store.
-fn commit_of(draft: &Draft, store: StoreId, target: &Peer, source: RegionId) -> Result<Command, Reason> {
-    let source = initialised(draft, store, source).ok_or(Reason::MergeSourceNotFound)?;
+fn commit_of(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    target: &Peer,
+    source: RegionId,
+) -> Result<Command, Reason> {
+    let source = initialised(cluster, store, source).ok_or(Reason::MergeSourceNotFound)?;
     let merge = source.merge.as_ref().filter(|merge| merge.target.id == target.region.id);
     let merge = merge.ok_or(Reason::SourceNotMerging)?;
     let (expected, now) = (merge.target.epoch, target.region.epoch);
@@ -95,7 +105,7 @@ fn commit_of(draft: &Draft, store: StoreId, target: &Peer, source: RegionId) -> 
     if now.is_stale_against(&expected) {
         return Err(Reason::MergeTargetBehind);
     }
-    check_fit(draft.guards(), &source.region, &target.region)?;
+    check_fit(cluster.guards(), &source.region, &target.region)?;
     let entries = entries_to_carry(source, merge);
     Ok(Command::CommitMerge { source: Box::new(source.region.clone()), commit: merge.commit, entries })
 }
@@ -103,10 +113,14 @@ fn commit_of(draft: &Draft, store: StoreId, target: &Peer, source: RegionId) -> 
 /// The merge of `own` that can no longer be committed anywhere: the target left
 /// the expected epoch by an entry that this store applied, and had that been the
 /// merge, the source would not be here.
-fn merge_to_roll_back<'a>(draft: &Draft, store: StoreId, own: &'a Peer) -> Result<&'a MergeState, Reason> {
+fn merge_to_roll_back<'a>(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    own: &'a Peer,
+) -> Result<&'a MergeState, Reason> {
     let merge = own.merge.as_ref().ok_or(Reason::NotMerging)?;
-    let has_left = draft.peer(store, merge.target.id).is_some_and(|target| has_left(merge, target, store));
-    if has_left || !draft.holds(Guard::RollbackNeedsCause) {
+    let has_left = cluster.peer(store, merge.target.id).is_some_and(|target| has_left(merge, target, store));
+    if has_left || !cluster.holds(Guard::RollbackNeedsCause) {
         Ok(merge)
     } else {
         Err(Reason::MergeTargetUnchanged)
@@ -252,7 +266,7 @@ pub(super) enum Taken {
 /// A committed `CommitMerge` takes the source in, if its peer here is ready;
 /// if not, the source is helped on.
 pub(super) fn apply_commit(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     target: RegionId,
     store: StoreId,
     entry: &Entry,
@@ -260,8 +274,8 @@ pub(super) fn apply_commit(
     let Some(Command::CommitMerge { source, commit, entries }) = &entry.command else {
         return Ok(Taken::Stale);
     };
-    let guards = draft.guards();
-    let own = draft.live(store, target)?;
+    let guards = cluster.guards();
+    let own = cluster.live(store, target)?;
     if !fits(own, entry, guards) {
         return Ok(Taken::Stale);
     }
@@ -271,31 +285,37 @@ pub(super) fn apply_commit(
     let has_prepared = |peer: &Peer| {
         peer.snapshot.is_none() && peer.merge.as_ref().is_some_and(|merge| merge.commit == *commit)
     };
-    let ready = initialised(draft, store, source.id).is_some_and(has_prepared);
+    let ready = initialised(cluster, store, source.id).is_some_and(has_prepared);
     if !ready && guards.holds(Guard::MergeWaitsForSource) {
-        let helped = catch_up(draft, source.id, store, *commit, entries);
+        let helped = catch_up(cluster, source.id, store, *commit, entries);
         return if helped { Ok(Taken::Helped) } else { Err(Reason::WaitsForSource) };
     }
     let mut data = BTreeMap::new();
-    if let Some(peer) = draft.peer(store, source.id).filter(|peer| is_live(peer)) {
+    if let Some(peer) = cluster.peer(store, source.id).filter(|peer| is_live(peer)) {
         data = peer.data.clone();
-        bury_merged(draft, store, (**source).clone(), Some(before));
+        bury_merged(cluster, store, (**source).clone(), Some(before));
     }
-    take_in(draft, target, store, source, data);
+    take_in(cluster, target, store, source, data);
     Ok(Taken::In)
 }
 
 /// The target's part: the source and its data become its own.
-fn take_in(draft: &mut Draft, target: RegionId, store: StoreId, source: &Region, data: BTreeMap<Key, Value>) {
-    let guards = draft.guards();
-    let peer = draft.peer_mut(store, target);
+fn take_in(
+    cluster: &mut impl ClusterMut,
+    target: RegionId,
+    store: StoreId,
+    source: &Region,
+    data: BTreeMap<Key, Value>,
+) {
+    let guards = cluster.guards();
+    let peer = cluster.peer_mut(store, target);
     peer.region = merged(guards, source, &peer.region);
     peer.state = PeerState::Normal;
     peer.merge = None;
     peer.read = None;
     peer.data.extend(data);
     let region = peer.region.clone();
-    ranges::set(draft, store, &region);
+    ranges::set(cluster, store, &region);
 }
 
 /// `target` with `source` in it. Its version is above both, so that whoever
@@ -315,10 +335,16 @@ fn merged(guards: GuardSet, source: &Region, target: &Region) -> Region {
 /// Brings a source that is behind what the target's log has of it: its entries
 /// up to the `PrepareMerge`, and that they are committed, also where none are
 /// carried because everybody has them (tikv#5512). Whether there was anything.
-fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, entries: &[Entry]) -> bool {
-    let guards = draft.guards();
+fn catch_up(
+    cluster: &mut impl ClusterMut,
+    source: RegionId,
+    store: StoreId,
+    commit: u64,
+    entries: &[Entry],
+) -> bool {
+    let guards = cluster.guards();
     let behind = |peer: &&Peer| peer.snapshot.is_none() && peer.commit < commit;
-    let Some(peer) = initialised(draft, store, source).filter(behind) else { return false };
+    let Some(peer) = initialised(cluster, store, source).filter(behind) else { return false };
     if entries.is_empty() && !guards.holds(Guard::MergeForwardsCommit) {
         return false;
     }
@@ -328,7 +354,7 @@ fn catch_up(draft: &mut Draft, source: RegionId, store: StoreId, commit: u64, en
     if peer.log.last_index() < reaches {
         return false;
     }
-    let peer = draft.peer_mut(store, source);
+    let peer = cluster.peer_mut(store, source);
     let log_end = |peer: &Peer| LogPosition { index: peer.log.last_index(), term: peer.log.last_term() };
     let before = log_end(peer);
     if let Some(last) = missed.last() {

@@ -11,30 +11,31 @@ use rollcall_traces::{KeyRange, Peer, PeerState, Reason, Region, RegionId, Store
 
 use super::deliver::bury_merged;
 use super::ranges;
-use crate::draft::{Draft, is_live};
+use crate::cluster::ClusterMut;
+use crate::rules::is_live;
 
 /// Another store says that `source` was taken in by `target`, which was then as
 /// it stands there.
 pub(super) fn told(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     source: RegionId,
     store: StoreId,
     target: &Region,
 ) -> Result<(), Reason> {
-    let peer = draft.peer(store, source).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
+    let peer = cluster.peer(store, source).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
     let known = peer.merged_into.as_ref() == Some(target);
     let rest = peer.region.clone();
-    if will_never_take_in(draft, store, target) {
-        bury_merged(draft, store, rest, Some(target.clone()));
+    if will_never_take_in(cluster, store, target) {
+        bury_merged(cluster, store, rest, Some(target.clone()));
     } else if !known {
-        draft.peer_mut(store, source).merged_into = Some(target.clone());
+        cluster.peer_mut(store, source).merged_into = Some(target.clone());
     }
     Ok(())
 }
 
 /// The peer of `target` here went past the merge without it, or is gone.
-fn will_never_take_in(draft: &Draft, store: StoreId, target: &Region) -> bool {
-    let Some(peer) = draft.peer(store, target.id) else { return false };
+fn will_never_take_in(cluster: &impl ClusterMut, store: StoreId, target: &Region) -> bool {
+    let Some(peer) = cluster.peer(store, target.id) else { return false };
     let is_past = target.epoch.is_stale_against(&peer.region.epoch);
     match peer.state {
         PeerState::Uninitialised => false,
@@ -53,24 +54,24 @@ fn is_merged(source: Option<&Peer>, target: RegionId, version: u64) -> bool {
 /// Whether the range belongs to a region here that `region` has not taken in
 /// elsewhere before it came to `version`.
 pub(super) fn taken_but_for_merged(
-    draft: &Draft,
+    cluster: &impl ClusterMut,
     store: StoreId,
     region: RegionId,
     version: u64,
     range: &KeyRange,
 ) -> bool {
-    let owners = ranges::owners(draft, store, region, range);
-    owners.into_iter().any(|other| !is_merged(draft.peer(store, other), region, version))
+    let owners = ranges::owners(cluster, store, region, range);
+    owners.into_iter().any(|other| !is_merged(cluster.peer(store, other), region, version))
 }
 
 /// Ends the sources whose range a snapshot of `target` has just brought.
-pub(super) fn bury_brought(draft: &mut Draft, store: StoreId, target: &Region) {
-    for source in ranges::owners(draft, store, target.id, &target.range()) {
-        let peer = draft.peer(store, source).filter(|peer| peer.is_initialised());
+pub(super) fn bury_brought(cluster: &mut impl ClusterMut, store: StoreId, target: &Region) {
+    for source in ranges::owners(cluster, store, target.id, &target.range()) {
+        let peer = cluster.peer(store, source).filter(|peer| peer.is_initialised());
         let Some(peer) = peer.filter(|peer| is_merged(Some(peer), target.id, target.epoch.version)) else {
             continue;
         };
         let (rest, then) = (peer.region.clone(), peer.merged_into.clone());
-        bury_merged(draft, store, rest, then);
+        bury_merged(cluster, store, rest, then);
     }
 }

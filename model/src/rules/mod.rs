@@ -11,6 +11,7 @@ mod force;
 mod late;
 mod merge;
 mod merge_elsewhere;
+mod peer;
 mod propose;
 pub(crate) mod raft;
 mod ranges;
@@ -21,129 +22,89 @@ mod split;
 mod stale;
 mod transfer;
 
-use rollcall_traces::{
-    Action, Answer, Held, Message, Outcome, PeerState, Reason, RegionId, Returned, StoreId, StoreStatus,
-};
+use rollcall_traces::{Action, Answer, Outcome, PeerState, Reason, Returned, StoreId, StoreStatus};
 
-use crate::draft::Draft;
-use crate::guard::{Guard, GuardSet};
-use crate::state::{Parts, State};
+use crate::cluster::ClusterMut;
+use crate::guard::Guard;
 
-pub(crate) use driver::seems_full;
+pub(crate) use driver::{limit, seems_full};
+pub(crate) use late::deliver;
 pub(crate) use merge::has_left;
+pub use peer::{FIRST, first_peer};
+pub(crate) use peer::{is_live, member_of_own_region, snapshot_of};
+pub(crate) use ranges::index_of;
 pub(crate) use stale::known_to;
+pub(crate) use transfer::question as transfer_question;
 
-/// Takes one action. Refused exactly when the cluster is unchanged and nothing
-/// is returned; a step that is cut short after something changed is done.
-/// What a store answers to messages that belong to no round is returned beside.
-pub(crate) fn step(
-    parts: &Parts,
-    guards: GuardSet,
-    state: &State,
-    action: &Action,
-) -> (State, Outcome, Vec<Held>) {
-    step_in(&mut Draft::new(parts, guards, *state), action)
-}
-
-/// The same in a draft that is still empty.
-pub(crate) fn step_in(draft: &mut Draft, action: &Action) -> (State, Outcome, Vec<Held>) {
-    let result = take(draft, action);
-    let (before, (after, said)) = (draft.before(), draft.finish());
-    let outcome = match result {
-        Ok(returned) if after != before || returned != Returned::Nothing => Outcome::Done(returned),
+/// What an action comes to. It is refused exactly when the cluster is unchanged and
+/// nothing is returned; a step that is cut short after something changed is done.
+pub(crate) fn outcome(taken: Result<Returned, Reason>, is_changed: bool) -> Outcome {
+    match taken {
+        Ok(returned) if is_changed || returned != Returned::Nothing => Outcome::Done(returned),
         Ok(_) => Outcome::Refused(Reason::NoEffect),
-        Err(_) if after != before => Outcome::DONE,
+        Err(_) if is_changed => Outcome::DONE,
         Err(reason) => Outcome::Refused(reason),
-    };
-    (after, outcome, said)
-}
-
-/// A single message arrives, outside every round and budget.
-pub(crate) fn deliver(
-    parts: &Parts,
-    guards: GuardSet,
-    state: &State,
-    message: Held,
-) -> (State, Outcome, Option<Held>) {
-    let mut draft = Draft::new(parts, guards, *state);
-    let (result, answer) = late::deliver(&mut draft, message);
-    let (after, _) = draft.finish();
-    match result {
-        Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
-        _ => (after, Outcome::DONE, answer),
     }
 }
 
-/// What a leader asks whom it is to hand over to: a transfer of leadership
-/// message by message begins with that.
-pub(crate) fn transfer_question(
-    parts: &Parts,
-    guards: GuardSet,
-    state: &State,
-    region: RegionId,
-    store: StoreId,
-    to: StoreId,
-) -> Result<Held, Reason> {
-    let draft = Draft::new(parts, guards, *state);
-    let question = transfer::question(&draft, region, store, to)?;
-    Ok(question.holding(Message::TransferQuestion))
-}
-
-fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
+/// Takes one action: the rule that decides it.
+pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Returned, Reason> {
     match *action {
-        Action::Campaign { region, store } => election::campaign(draft, region, store),
+        Action::Campaign { region, store } => election::campaign(cluster, region, store),
         Action::Vote { region, candidate, voter, answer } => {
-            election::vote(draft, region, candidate, voter, answer)
+            election::vote(cluster, region, candidate, voter, answer)
         }
         Action::Replicate { region, leader, follower, entries, answer } => {
-            replicate::replicate(draft, region, leader, follower, entries, answer)
+            replicate::replicate(cluster, region, leader, follower, entries, answer)
         }
         Action::Heartbeat { region, leader, follower, answer } => {
-            replicate::heartbeat_round(draft, region, leader, follower, answer)
+            replicate::heartbeat_round(cluster, region, leader, follower, answer)
         }
         Action::CheckStalePeer { region, store, asks, answer } => {
-            stale::check_stale_peer(draft, region, store, asks, answer)
+            stale::check_stale_peer(cluster, region, store, asks, answer)
         }
-        Action::ApplySnapshot { region, store } => replicate::apply_snapshot(draft, region, store),
-        Action::Apply { region, store } => apply::apply(draft, region, store),
+        Action::ApplySnapshot { region, store } => replicate::apply_snapshot(cluster, region, store),
+        Action::Apply { region, store } => apply::apply(cluster, region, store),
         Action::Propose { region, store, ref command, epoch } => {
-            propose::propose(draft, region, store, command, epoch)
+            propose::propose(cluster, region, store, command, epoch)
         }
         Action::AskSplit { region, store, ref keys, derive, answer } => {
-            return split::ask(draft, region, store, keys, derive, answer);
+            return split::ask(cluster, region, store, keys, derive, answer);
         }
-        Action::Read { region, store, ref key } => read::read(draft, region, store, key),
-        Action::AnswerRead { region, store } => return read::answer(draft, region, store),
-        Action::TimeoutNow { region, leader } => transfer::timeout_now(draft, region, leader),
-        Action::TransferTimeout { region, store } => transfer::transfer_timeout(draft, region, store),
-        Action::Crash { store } => crash(draft, store),
-        Action::Restart { store } => restart(draft, store),
-        Action::Destroy { store } => destroy(draft, store),
-        Action::Hold { region, from, to, message } => late::hold(draft, region, from, to, message),
+        Action::Read { region, store, ref key } => read::read(cluster, region, store, key),
+        Action::AnswerRead { region, store } => return read::answer(cluster, region, store),
+        Action::TimeoutNow { region, leader } => transfer::timeout_now(cluster, region, leader),
+        Action::TransferTimeout { region, store } => transfer::transfer_timeout(cluster, region, store),
+        Action::Crash { store } => crash(cluster, store),
+        Action::Restart { store } => restart(cluster, store),
+        Action::Destroy { store } => destroy(cluster, store),
+        Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
         Action::RegionHeartbeat { region, store, answer } => {
-            return driver::region_heartbeat(draft, region, store, answer);
+            return driver::region_heartbeat(cluster, region, store, answer);
         }
-        Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(draft, store, answer),
-        Action::StoreSilent { store } => driver::add_silence(draft, store),
-        Action::Schedule { region, answer } => return driver::schedule(draft, region, answer),
-        Action::PushOperator { region, answer } => return driver::push_operator(draft, region, answer),
-        Action::OperatorTimeout { region } => driver::time_out_operator(draft, region),
-        Action::RemoveOperator { region } => driver::remove_operator(draft, region),
-        Action::CheckStores => driver::check_stores(draft),
-        Action::PdRestart => driver::restart(draft),
-        Action::AddStore { store } => driver::add_store(draft, store),
-        Action::Decommission { store, force } => driver::decommission(draft, store, force),
-        Action::CancelDecommission { store } => driver::cancel_decommission(draft, store),
-        Action::SetTombstone { store } => driver::set_tombstone(draft, store),
-        Action::RemoveTombstone { store } => driver::remove_tombstone(draft, store),
+        Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(cluster, store, answer),
+        Action::StoreSilent { store } => driver::add_silence(cluster, store),
+        Action::Schedule { region, answer } => return driver::schedule(cluster, region, answer),
+        Action::PushOperator { region, answer } => return driver::push_operator(cluster, region, answer),
+        Action::OperatorTimeout { region } => driver::time_out_operator(cluster, region),
+        Action::RemoveOperator { region } => driver::remove_operator(cluster, region),
+        Action::CheckStores => driver::check_stores(cluster),
+        Action::PdRestart => driver::restart(cluster),
+        Action::AddStore { store } => driver::add_store(cluster, store),
+        Action::Decommission { store, force } => driver::decommission(cluster, store, force),
+        Action::CancelDecommission { store } => driver::cancel_decommission(cluster, store),
+        Action::SetTombstone { store } => driver::set_tombstone(cluster, store),
+        Action::RemoveTombstone { store } => driver::remove_tombstone(cluster, store),
         Action::AddOperator { region, ref operator, answer } => {
-            return driver::add_operator(draft, region, operator, answer);
+            return driver::add_operator(cluster, region, operator, answer);
         }
-        Action::TombstonePeer { region, store, force } => force::tombstone_peer(draft, region, store, force),
-        Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(draft, stores),
-        Action::RecoveryTimeout => return recovery::time_out(draft),
-        Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(draft, region, store),
-        Action::Late { slot } => late::late(draft, slot, Answer::Lost).map(drop),
+        Action::TombstonePeer { region, store, force } => {
+            force::tombstone_peer(cluster, region, store, force)
+        }
+        Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(cluster, stores),
+        Action::RecoveryTimeout => return recovery::time_out(cluster),
+        Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(cluster, region, store),
+        Action::Late { slot } => late::late(cluster, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)
 }
@@ -151,13 +112,13 @@ fn take(draft: &mut Draft, action: &Action) -> Result<Returned, Reason> {
 /// What is volatile is gone at once: the peers are shown as they will come back.
 /// The term and the vote of an uninitialised peer are not; TiKV writes no hard
 /// state before the first snapshot (`TV peer_storage.rs handle_raft_ready`).
-fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    draft.up(store)?;
-    draft.set_status(store, StoreStatus::Down);
-    let votes_survive = draft.holds(Guard::UninitialisedVoteSurvives);
-    for region in draft.regions_on(store) {
-        let guards = draft.guards();
-        let peer = draft.peer_mut(store, region);
+fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    cluster.up(store)?;
+    cluster.set_status(store, StoreStatus::Down);
+    let votes_survive = cluster.holds(Guard::UninitialisedVoteSurvives);
+    for region in cluster.regions_on(store).collect::<Vec<_>>() {
+        let guards = cluster.guards();
+        let peer = cluster.peer_mut(store, region);
         raft::lose_commit(peer, guards);
         peer.snapshot = None;
         peer.read = None;
@@ -168,37 +129,37 @@ fn crash(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
         let forgets = peer.state == PeerState::Uninitialised && !votes_survive;
         raft::become_follower(peer, if forgets { 0 } else { peer.term }, 0);
     }
-    ranges::rebuild(draft, store);
-    end_plan(draft, store);
+    ranges::rebuild(cluster, store);
+    end_plan(cluster, store);
     Ok(())
 }
 
 /// Nobody carries out a plan on a store that does not run.
-fn end_plan(draft: &mut Draft, store: StoreId) {
-    if draft.meta(store).plan.is_some() {
-        draft.meta_mut(store).plan = None;
+fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) {
+    if cluster.plan(store).is_some() {
+        cluster.set_plan(store, None);
     }
 }
 
-fn restart(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    match draft.status(store) {
-        Some(StoreStatus::Down) => draft.set_status(store, StoreStatus::Up),
+fn restart(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    match cluster.status(store) {
+        Some(StoreStatus::Down) => cluster.set_status(store, StoreStatus::Up),
         Some(StoreStatus::Up) => return Err(Reason::StoreUp),
         _ => return Err(Reason::StoreDown),
     }
     Ok(())
 }
 
-fn destroy(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    match draft.status(store) {
+fn destroy(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    match cluster.status(store) {
         Some(StoreStatus::Up | StoreStatus::Down) => {}
         _ => return Err(Reason::StoreDown),
     }
-    draft.set_status(store, StoreStatus::Destroyed);
-    for region in draft.regions_on(store) {
-        draft.put_peer(store, region, None);
+    cluster.set_status(store, StoreStatus::Destroyed);
+    for region in cluster.regions_on(store).collect::<Vec<_>>() {
+        cluster.put_peer(store, region, None);
     }
-    ranges::rebuild(draft, store);
-    end_plan(draft, store);
+    ranges::rebuild(cluster, store);
+    end_plan(cluster, store);
     Ok(())
 }

@@ -10,31 +10,31 @@ use rollcall_traces::{
 };
 
 use super::{conf_change, merge, raft, recovery, split, transfer};
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
 pub(crate) fn propose(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     command: &Command,
     epoch: Option<Epoch>,
 ) -> Result<(), Reason> {
-    let guards = draft.guards();
-    let peer = draft.leader(store, region)?;
+    let guards = cluster.guards();
+    let peer = cluster.leader(store, region)?;
     recovery::check_command(peer, Some(command))?;
     let epoch = epoch.unwrap_or(peer.region.epoch);
     check_epoch(&peer.region.epoch, &epoch, command)?;
     merge::check_not_merging(peer, command, guards)?;
     if let Command::TransferLeader { to } = command {
-        return transfer::hand_over(draft, region, store, *to);
+        return transfer::hand_over(cluster, region, store, *to);
     }
-    let mut command = check_command(draft, store, peer, command)?;
+    let mut command = check_command(cluster, store, peer, command)?;
     if let Command::PrepareMerge { min_index, .. } = &mut command {
         *min_index = merge::first_index_missed(peer, guards)?;
     }
     let epoch = if matches!(command, Command::CompactLog { .. }) { Epoch::default() } else { epoch };
-    let peer = draft.peer_mut(store, region);
+    let peer = cluster.peer_mut(store, region);
     let is_change = command.is_conf_change();
     peer.log.entries.push(Entry { term: peer.term, command: Some(command), epoch });
     let last = peer.log.last_index();
@@ -66,22 +66,27 @@ pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Resu
 }
 
 /// Whether the leader takes the command, and what its store makes of it.
-fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) -> Result<Command, Reason> {
-    let guards = draft.guards();
+fn check_command(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    peer: &Peer,
+    command: &Command,
+) -> Result<Command, Reason> {
+    let guards = cluster.guards();
     match command {
         Command::Put { key, .. } | Command::Delete { key } if !peer.region.contains(key) => {
             return Err(Reason::KeyNotInRegion);
         }
         Command::Split { children, .. } => {
             split::validate(&peer.region, children, guards)?;
-            split::check_unknown(draft, store, children)?;
+            split::check_unknown(cluster, store, children)?;
         }
         Command::CompactLog { index } if *index <= peer.log.truncated.index || *index > peer.applied => {
             return Err(Reason::InvalidCompactIndex);
         }
         _ => {}
     }
-    let whole = merge::look_beside(draft, store, peer, command)?;
+    let whole = merge::look_beside(cluster, store, peer, command)?;
     let transferring = peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
     if transferring && guards.holds(Guard::NoProposalsWhileTransferring) {
         return Err(Reason::TransferringLeader);
@@ -94,7 +99,7 @@ fn check_command(draft: &Draft, store: StoreId, peer: &Peer, command: &Command) 
     }
     if command.is_conf_change() {
         check_conf_change(peer, command, guards)?;
-        check_availability(draft, peer, command)?;
+        check_availability(cluster, peer, command)?;
         if guards.holds(Guard::NewQuorumHasLog)
             && !peer.is_by_force()
             && !new_quorum_has_log(peer, command, guards)
@@ -161,13 +166,13 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
 /// member is heard of while its store runs, for heartbeats are answered between
 /// rounds. As in TiKV whoever is new will be heard of, and a voter that is silent
 /// counts even if it is the one that goes.
-fn check_availability(draft: &Draft, leader: &Peer, command: &Command) -> Result<(), Reason> {
-    if command.changes().is_empty() || !draft.holds(Guard::ChangeKeepsMajorityHeard) {
+fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Command) -> Result<(), Reason> {
+    if command.changes().is_empty() || !cluster.holds(Guard::ChangeKeepsMajorityHeard) {
         return Ok(());
     }
     let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
     let is_heard = |store: StoreId| {
-        !leader.failed_stores.contains(&store) && draft.status(store) == Some(StoreStatus::Up)
+        !leader.failed_stores.contains(&store) && cluster.status(store) == Some(StoreStatus::Up)
     };
     let (mut heard, mut silent) = (0, 0);
     for member in leader.region.peers.iter().filter(|member| votes(member.role)) {

@@ -6,12 +6,11 @@
 
 use rollcall_traces::{KeyRange, Peer, RangeEntry, Region, RegionId, StoreId};
 
-use crate::draft::Draft;
-use crate::state::{entry_of, index_of};
+use crate::cluster::ClusterMut;
 
 /// The region has this range from now on, and no other.
-pub(super) fn set(draft: &mut Draft, store: StoreId, region: &Region) {
-    let ranges = &mut draft.meta_mut(store).ranges;
+pub(super) fn set(cluster: &mut impl ClusterMut, store: StoreId, region: &Region) {
+    let ranges = cluster.ranges_mut(store);
     ranges.retain(|entry| entry.region != region.id);
     let key = (&region.start, region.id);
     let at = ranges.partition_point(|entry| (&entry.start, entry.region) < key);
@@ -19,34 +18,51 @@ pub(super) fn set(draft: &mut Draft, store: StoreId, region: &Region) {
 }
 
 /// The peer ends, and with it its range.
-pub(super) fn end(draft: &mut Draft, store: StoreId, region: RegionId) {
-    if draft.peer(store, region).is_some_and(Peer::is_initialised) {
-        draft.meta_mut(store).ranges.retain(|entry| entry.region != region);
+pub(super) fn end(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
+    if cluster.peer(store, region).is_some_and(Peer::is_initialised) {
+        cluster.ranges_mut(store).retain(|entry| entry.region != region);
     }
 }
 
 /// As it is after a restart: read from the peers. Nothing waits there.
-pub(super) fn rebuild(draft: &mut Draft, store: StoreId) {
-    let regions = draft.regions_on(store);
-    let peers = regions.iter().filter_map(|region| draft.peer(store, *region));
+pub(super) fn rebuild(cluster: &mut impl ClusterMut, store: StoreId) {
+    let regions: Vec<RegionId> = cluster.regions_on(store).collect();
+    let peers = regions.iter().filter_map(|region| cluster.peer(store, *region));
     let ranges = index_of(peers);
-    let meta = draft.meta_mut(store);
-    meta.ranges = ranges;
-    meta.parked.clear();
+    *cluster.ranges_mut(store) = ranges;
+    cluster.parked_mut(store).clear();
 }
 
 /// The other regions here that own a part of the range, by the index.
-pub(super) fn owners(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> Vec<RegionId> {
+pub(super) fn owners(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    region: RegionId,
+    range: &KeyRange,
+) -> Vec<RegionId> {
     let owned =
-        |entry: &&RangeEntry| entry.region != region && range.overlaps_between(&entry.start, &entry.end);
-    draft.meta(store).ranges.iter().filter(owned).map(|entry| entry.region).collect()
+        |entry: &RangeEntry| entry.region != region && range.overlaps_between(&entry.start, &entry.end);
+    cluster.ranges(store).filter(owned).map(|entry| entry.region).collect()
 }
 
 /// Whether the range will be taken by a snapshot that waits here.
-pub(super) fn awaited(draft: &Draft, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
+pub(super) fn awaited(cluster: &impl ClusterMut, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
     let awaited = |other: RegionId| {
-        let snapshot = draft.peer(store, other).and_then(|peer| peer.snapshot.as_ref());
+        let snapshot = cluster.peer(store, other).and_then(|peer| peer.snapshot.as_ref());
         snapshot.is_some_and(|snapshot| snapshot.region.range().overlaps(range))
     };
-    draft.regions_on(store).into_iter().any(|other| other != region && awaited(other))
+    cluster.regions_on(store).any(|other| other != region && awaited(other))
+}
+
+/// The index from key range to region of these peers: initialised ones, in key order.
+pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
+    let initialised = peers.filter(|peer| peer.is_initialised());
+    let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();
+    ranges.sort_by(|a, b| (&a.start, a.region).cmp(&(&b.start, b.region)));
+    ranges
+}
+
+/// A region's entry in a range index.
+pub(crate) fn entry_of(region: &Region) -> RangeEntry {
+    RangeEntry { start: region.start.clone(), end: region.end.clone(), region: region.id }
 }

@@ -3,11 +3,16 @@
 use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, StoreId};
 
 use super::{merge, raft, recovery, split};
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
-pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Key) -> Result<(), Reason> {
-    let peer = draft.leader(store, region)?;
+pub(crate) fn read(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+    key: &Key,
+) -> Result<(), Reason> {
+    let peer = cluster.leader(store, region)?;
     recovery::check_command(peer, None)?;
     if !peer.region.contains(key) {
         return Err(Reason::KeyNotInRegion);
@@ -22,10 +27,10 @@ pub(crate) fn read(draft: &mut Draft, region: RegionId, store: StoreId, key: &Ke
         return Err(Reason::NotCommittedTerm);
     }
     let alone = !peer.region.is_joint() && peer.region.incoming_voters().count() == 1
-        || !draft.holds(Guard::ReadNeedsQuorum);
+        || !cluster.holds(Guard::ReadNeedsQuorum);
     let acks = if alone { [].into() } else { [peer.id].into() };
     let read = Read { key: key.clone(), index: peer.commit, acks, ready: alone };
-    draft.peer_mut(store, region).read = Some(read);
+    cluster.peer_mut(store, region).read = Some(read);
     Ok(())
 }
 
@@ -39,20 +44,24 @@ pub(crate) fn acknowledged(peer: &mut Peer, member: PeerId, guards: GuardSet) {
     }
 }
 
-pub(crate) fn answer(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
-    let peer = draft.live(store, region)?;
+pub(crate) fn answer(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+) -> Result<Returned, Reason> {
+    let peer = cluster.live(store, region)?;
     let read = peer
         .read
         .as_ref()
-        .filter(|read| read.ready && (!draft.holds(Guard::ReadWaitsForApply) || read.index <= peer.applied))
+        .filter(|read| read.ready && (!cluster.holds(Guard::ReadWaitsForApply) || read.index <= peer.applied))
         .ok_or(Reason::NoReadReady)?;
-    let answered = if draft.holds(Guard::AnswerCopiesRegion) {
+    let answered = if cluster.holds(Guard::AnswerCopiesRegion) {
         peer.region.clone()
     } else {
-        split::next_region(peer, draft.guards())
+        split::next_region(peer, cluster.guards())
     };
     let returned =
         Returned::Value { key: read.key.clone(), value: peer.data.get(&read.key).cloned(), region: answered };
-    draft.peer_mut(store, region).read = None;
+    cluster.peer_mut(store, region).read = None;
     Ok(returned)
 }

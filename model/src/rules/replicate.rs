@@ -10,24 +10,25 @@ use rollcall_traces::{
 
 use super::deliver::{Envelope, Kind};
 use super::{election, merge_elsewhere, raft, ranges, read};
-use crate::draft::{Draft, is_live, snapshot_of};
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::rules::{is_live, snapshot_of};
 
 pub(crate) fn replicate(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     leader: StoreId,
     follower: StoreId,
     entries: Entries,
     answer: Answer,
 ) -> Result<(), Reason> {
-    let leading = draft.leader(leader, region)?;
+    let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
-    draft.up(follower)?;
+    cluster.up(follower)?;
     let envelope = Envelope::from_peer(leading, leader, to);
-    let receiver = draft.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
+    let receiver = cluster.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
     let Some(receiver) = receiver else {
-        return create_by_heartbeat(draft, &envelope, answer);
+        return create_by_heartbeat(cluster, &envelope, answer);
     };
     match next_message(leading, &receiver.log, entries) {
         Message::Snapshot(snapshot) => {
@@ -36,19 +37,19 @@ pub(crate) fn replicate(
             }
             sends_snapshots(leading)?;
             let index = snapshot.position.index;
-            envelope.receive(draft, Kind::Snapshot, None, answer)?;
-            refuse_stale_term(draft, &envelope)?;
-            check_snapshot(draft, &envelope, &snapshot)?;
-            take_snapshot(draft, &envelope, snapshot)?;
-            sent_snapshot(draft, leader, region, index);
+            envelope.receive(cluster, Kind::Snapshot, None, answer)?;
+            refuse_stale_term(cluster, &envelope)?;
+            check_snapshot(cluster, &envelope, &snapshot)?;
+            take_snapshot(cluster, &envelope, snapshot)?;
+            sent_snapshot(cluster, leader, region, index);
             Ok(())
         }
         Message::Append { previous, entries, commit } => {
-            envelope.receive(draft, Kind::Ordinary, None, answer)?;
-            refuse_stale_term(draft, &envelope)?;
-            let index = append(draft, &envelope, previous, &entries, commit)
+            envelope.receive(cluster, Kind::Ordinary, None, answer)?;
+            refuse_stale_term(cluster, &envelope)?;
+            let index = append(cluster, &envelope, previous, &entries, commit)
                 .expect("a round begins at the common prefix");
-            acknowledge(draft, &envelope, index, answer);
+            acknowledge(cluster, &envelope, index, answer);
             Ok(())
         }
         _ => unreachable!("a leader sends an append or a snapshot"),
@@ -67,16 +68,20 @@ pub(crate) fn other_member(leading: &Peer, store: StoreId) -> Result<Member, Rea
 
 /// A store without the peer gets a heartbeat, whose commit index is what the
 /// leader knows to be matched there: 0 makes it an initial message.
-fn create_by_heartbeat(draft: &mut Draft, envelope: &Envelope, answer: Answer) -> Result<(), Reason> {
+fn create_by_heartbeat(
+    cluster: &mut impl ClusterMut,
+    envelope: &Envelope,
+    answer: Answer,
+) -> Result<(), Reason> {
     if answer != Answer::Given {
         return Err(Reason::NoAnswer);
     }
-    let leading = draft.leader(envelope.from.store, envelope.region)?;
-    let commit = heartbeat_commit(leading, envelope.to.id, draft.guards());
+    let leading = cluster.leader(envelope.from.store, envelope.region)?;
+    let commit = heartbeat_commit(leading, envelope.to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
-    envelope.receive(draft, kind, None, answer)?;
-    refuse_stale_term(draft, envelope)?;
-    let created = draft.peer_mut(envelope.to.store, envelope.region);
+    envelope.receive(cluster, kind, None, answer)?;
+    refuse_stale_term(cluster, envelope)?;
+    let created = cluster.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(created, envelope.term, envelope.from.id);
     Ok(())
 }
@@ -91,32 +96,32 @@ pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64
 /// A heartbeat and its answer, which acknowledges the leader's read under way (raft-rs
 /// `send_heartbeat`, `handle_heartbeat_response`). One that is late says nothing.
 pub(crate) fn heartbeat_round(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     leader: StoreId,
     follower: StoreId,
     answer: Answer,
 ) -> Result<(), Reason> {
-    let leading = draft.leader(leader, region)?;
+    let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
-    draft.up(follower)?;
-    let leading = draft.leader(leader, region)?;
+    cluster.up(follower)?;
+    let leading = cluster.leader(leader, region)?;
     let envelope = Envelope::from_peer(leading, leader, to);
-    let commit = heartbeat_commit(leading, to.id, draft.guards());
+    let commit = heartbeat_commit(leading, to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
-    envelope.receive(draft, kind, None, answer)?;
-    refuse_stale_term(draft, &envelope)?;
-    heartbeat(draft, &envelope, commit);
+    envelope.receive(cluster, kind, None, answer)?;
+    refuse_stale_term(cluster, &envelope)?;
+    heartbeat(cluster, &envelope, commit);
     match answer {
         Answer::Given => {
-            let (guards, commit) = (draft.guards(), commit_of_receiver(draft, &envelope));
-            let leading = draft.peer_mut(leader, region);
+            let (guards, commit) = (cluster.guards(), commit_of_receiver(cluster, &envelope));
+            let leading = cluster.peer_mut(leader, region);
             raft::heard_commit(leading, to.id, commit);
             read::acknowledged(leading, to.id, guards);
         }
         Answer::Held => {
-            let held = election::answer_of(draft, &envelope, append_answer(draft, &envelope, 0));
-            draft.hold(held);
+            let held = election::answer_of(cluster, &envelope, append_answer(cluster, &envelope, 0));
+            cluster.hold(held);
         }
         Answer::Lost => {}
     }
@@ -124,15 +129,15 @@ pub(crate) fn heartbeat_round(
 }
 
 /// The receiver's side of a heartbeat (raft-rs `handle_heartbeat`).
-pub(crate) fn heartbeat(draft: &mut Draft, envelope: &Envelope, commit: u64) {
-    let guards = draft.guards();
-    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+pub(crate) fn heartbeat(cluster: &mut impl ClusterMut, envelope: &Envelope, commit: u64) {
+    let guards = cluster.guards();
+    let follower = cluster.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
     raft::commit_to(follower, commit.min(follower.log.last_index()), guards);
 }
 
-fn refuse_stale_term(draft: &Draft, envelope: &Envelope) -> Result<(), Reason> {
-    let receiver = draft.live(envelope.to.store, envelope.region)?;
+fn refuse_stale_term(cluster: &impl ClusterMut, envelope: &Envelope) -> Result<(), Reason> {
+    let receiver = cluster.live(envelope.to.store, envelope.region)?;
     if envelope.term < receiver.term { Err(Reason::StaleTerm) } else { Ok(()) }
 }
 
@@ -161,8 +166,8 @@ pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
 
 /// A leader remembers up to where the last snapshot that it sent reaches (TiKV
 /// `send_raft_messages`): whoever took it has no entry before that to give.
-pub(crate) fn sent_snapshot(draft: &mut Draft, leader: StoreId, region: RegionId, index: u64) {
-    if let Some(leading) = &mut draft.peer_mut(leader, region).leading {
+pub(crate) fn sent_snapshot(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId, index: u64) {
+    if let Some(leading) = &mut cluster.peer_mut(leader, region).leading {
         leading.sent_snapshot = leading.sent_snapshot.max(index);
         raft::forget_sent_snapshot(leading);
     }
@@ -179,14 +184,14 @@ fn common_prefix(leader: &Log, follower: &Log) -> Option<u64> {
 /// The follower's side of an append. The index that it acknowledges, or `None`
 /// where it does not have the entry before the first.
 pub(crate) fn append(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     envelope: &Envelope,
     previous: LogPosition,
     entries: &[Entry],
     commit: u64,
 ) -> Option<u64> {
-    let guards = draft.guards();
-    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+    let guards = cluster.guards();
+    let follower = cluster.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
     if previous.index < follower.commit {
         return Some(follower.commit);
@@ -213,32 +218,32 @@ pub(crate) fn append(
 }
 
 /// The leader's side of an answered round, reads included.
-fn acknowledge(draft: &mut Draft, envelope: &Envelope, index: u64, answer: Answer) {
-    let guards = draft.guards();
+fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, answer: Answer) {
+    let guards = cluster.guards();
     match answer {
         Answer::Given => {
-            let commit = commit_of_receiver(draft, envelope);
-            let leading = draft.peer_mut(envelope.from.store, envelope.region);
+            let commit = commit_of_receiver(cluster, envelope);
+            let leading = cluster.peer_mut(envelope.from.store, envelope.region);
             raft::heard_commit(leading, envelope.to.id, commit);
             read::acknowledged(leading, envelope.to.id, guards);
             matched(leading, envelope.to.id, index, guards);
         }
         Answer::Held => {
-            let held = election::answer_of(draft, envelope, append_answer(draft, envelope, index));
-            draft.hold(held);
+            let held = election::answer_of(cluster, envelope, append_answer(cluster, envelope, index));
+            cluster.hold(held);
         }
         Answer::Lost => {}
     }
 }
 
 /// The answer of who took an append or a heartbeat.
-pub(crate) fn append_answer(draft: &Draft, envelope: &Envelope, index: u64) -> Message {
-    Message::AppendAnswer { index, commit: commit_of_receiver(draft, envelope) }
+pub(crate) fn append_answer(cluster: &impl ClusterMut, envelope: &Envelope, index: u64) -> Message {
+    Message::AppendAnswer { index, commit: commit_of_receiver(cluster, envelope) }
 }
 
 /// What the receiver of a message, which it has taken, knows to be committed.
-fn commit_of_receiver(draft: &Draft, envelope: &Envelope) -> u64 {
-    draft.peer(envelope.to.store, envelope.region).map_or(0, |receiver| receiver.commit)
+fn commit_of_receiver(cluster: &impl ClusterMut, envelope: &Envelope) -> u64 {
+    cluster.peer(envelope.to.store, envelope.region).map_or(0, |receiver| receiver.commit)
 }
 
 /// raft-rs `handle_append_response`: match, commit, and the hand-over of a transfer.
@@ -265,26 +270,32 @@ pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: Guard
 
 /// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`),
 /// and who may take one at all (raft-rs `restore`).
-pub(crate) fn check_snapshot(draft: &Draft, envelope: &Envelope, snapshot: &Snapshot) -> Result<(), Reason> {
+pub(crate) fn check_snapshot(
+    cluster: &impl ClusterMut,
+    envelope: &Envelope,
+    snapshot: &Snapshot,
+) -> Result<(), Reason> {
     // raft-rs looks among the outgoing voters, too; etcd did not until 3.5.
     let takes = |member: &Member| {
-        member.role != MemberRole::DemotingVoter || draft.holds(Guard::DemotedTakesSnapshots)
+        member.role != MemberRole::DemotingVoter || cluster.holds(Guard::DemotedTakesSnapshots)
     };
     if !snapshot.region.member(envelope.to.id).is_some_and(takes) {
         return Err(Reason::NotInConfig);
     }
     let range = snapshot.region.range();
     let (store, region) = (envelope.to.store, envelope.region);
-    let receiver = draft.live(store, region)?;
+    let receiver = cluster.live(store, region)?;
     // A source that is still here goes with the range that comes, but not if an
     // entry that waits here is the one to take it in.
     let taken = if receiver.applied == receiver.commit {
         let version = snapshot.region.epoch.version;
-        merge_elsewhere::taken_but_for_merged(draft, store, region, version, &range)
+        merge_elsewhere::taken_but_for_merged(cluster, store, region, version, &range)
     } else {
-        !ranges::owners(draft, store, region, &range).is_empty()
+        !ranges::owners(cluster, store, region, &range).is_empty()
     };
-    if draft.holds(Guard::SnapshotChecksOverlap) && (taken || ranges::awaited(draft, store, region, &range)) {
+    if cluster.holds(Guard::SnapshotChecksOverlap)
+        && (taken || ranges::awaited(cluster, store, region, &range))
+    {
         return Err(Reason::SnapshotOverlap);
     }
     Ok(())
@@ -294,12 +305,12 @@ pub(crate) fn check_snapshot(draft: &Draft, envelope: &Envelope, snapshot: &Snap
 /// older than what is committed, a commit index if the log has it, else kept
 /// until it is applied.
 pub(crate) fn take_snapshot(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     envelope: &Envelope,
     mut snapshot: Snapshot,
 ) -> Result<(), Reason> {
-    let guards = draft.guards();
-    let follower = draft.peer_mut(envelope.to.store, envelope.region);
+    let guards = cluster.guards();
+    let follower = cluster.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(follower, envelope.term, envelope.from.id);
     let position = snapshot.position;
     if position.index < follower.commit {
@@ -319,13 +330,17 @@ pub(crate) fn take_snapshot(
     Ok(())
 }
 
-pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
-    let peer = draft.live(store, region)?;
+pub(crate) fn apply_snapshot(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+) -> Result<(), Reason> {
+    let peer = cluster.live(store, region)?;
     if peer.snapshot.is_none() {
         return Err(Reason::NoSnapshot);
     }
-    let moves = draft.holds(Guard::SnapshotUpdatesRanges);
-    let peer = draft.peer_mut(store, region);
+    let moves = cluster.holds(Guard::SnapshotUpdatesRanges);
+    let peer = cluster.peer_mut(store, region);
     if let Some(snapshot) = peer.snapshot.take() {
         if snapshot.region.epoch.version != peer.region.epoch.version {
             peer.read = None;
@@ -341,9 +356,9 @@ pub(crate) fn apply_snapshot(draft: &mut Draft, region: RegionId, store: StoreId
         peer.region = snapshot.region;
         peer.data = snapshot.data;
         let region = peer.region.clone();
-        merge_elsewhere::bury_brought(draft, store, &region);
+        merge_elsewhere::bury_brought(cluster, store, &region);
         if moves {
-            ranges::set(draft, store, &region);
+            ranges::set(cluster, store, &region);
         }
     }
     Ok(())

@@ -15,21 +15,22 @@ use rollcall_traces::{
 
 use super::propose::{check_epoch, propose};
 use super::{driver, late, raft, ranges, recovery};
-use crate::draft::{Draft, is_live, member_of_own_region};
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
-use crate::model::{FIRST, first_peer};
+use crate::rules::{FIRST, first_peer};
+use crate::rules::{is_live, member_of_own_region};
 
 /// The leader asks the placement driver for ids. What comes back is proposed
 /// under the epoch of the asking; if that is refused the ids are gone.
 pub(crate) fn ask(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     keys: &[Key],
     derive: Derive,
     answer: Answer,
 ) -> Result<Returned, Reason> {
-    let leader = draft.leader(store, region)?;
+    let leader = cluster.leader(store, region)?;
     recovery::check_command(leader, None)?;
     let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
     let members = leader.region.peers.len();
@@ -42,18 +43,18 @@ pub(crate) fn ask(
     if keys.iter().any(Key::is_empty) {
         return Err(Reason::SplitKeyEmpty);
     }
-    if draft.pd().is_absent() {
+    if cluster.pd().is_absent() {
         return Err(Reason::NoPlacementDriver);
     }
-    driver::check_asking(draft, &leader.region)?;
-    let children = allot(&mut draft.pd_mut().next_id, keys, members);
+    driver::check_asking(cluster, &leader.region)?;
+    let children = allot(&mut cluster.pd_mut().next_id, keys, members);
     let mut refused = None;
     match answer {
         Answer::Given => {
             let command = Command::Split { children: children.clone(), derive };
-            refused = propose(draft, region, store, &command, Some(epoch)).err();
+            refused = propose(cluster, region, store, &command, Some(epoch)).err();
         }
-        Answer::Held => draft.hold(Held::split_answer(region, to, epoch, children.clone(), derive)),
+        Answer::Held => cluster.hold(Held::split_answer(region, to, epoch, children.clone(), derive)),
         Answer::Lost => {}
     }
     Ok(Returned::Allotted { children, refused })
@@ -69,14 +70,14 @@ fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
 
 /// The placement driver's answer reaches the store late.
 pub(crate) fn answered(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     held: &Held,
     children: &[Child],
     derive: Derive,
 ) -> Result<(), Reason> {
     let command = Command::Split { children: children.to_vec(), derive };
-    let epoch = draft.holds(Guard::SplitIdsFitMembers).then_some(held.epoch);
-    propose(draft, held.region, held.to.store, &command, epoch)
+    let epoch = cluster.holds(Guard::SplitIdsFitMembers).then_some(held.epoch);
+    propose(cluster, held.region, held.to.store, &command, epoch)
 }
 
 /// Whether the split fits the region. Says the same on every replica.
@@ -121,9 +122,13 @@ pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) ->
 
 /// Whether the asked store has never heard of the ids. Asked at propose alone:
 /// another store knows other regions.
-pub(crate) fn check_unknown(draft: &Draft, store: StoreId, children: &[Child]) -> Result<(), Reason> {
-    let known = draft.regions_on(store).into_iter().any(|region| {
-        draft.peer(store, region).is_some_and(|peer| {
+pub(crate) fn check_unknown(
+    cluster: &impl ClusterMut,
+    store: StoreId,
+    children: &[Child],
+) -> Result<(), Reason> {
+    let known = cluster.regions_on(store).any(|region| {
+        cluster.peer(store, region).is_some_and(|peer| {
             children.iter().any(|child| {
                 child.region == region
                     || child.peers.contains(&peer.id)
@@ -177,47 +182,47 @@ pub(crate) fn next_region(peer: &Peer, guards: GuardSet) -> Region {
 /// goes on behind the peer's own removal, up to a split, which TinyKV checked
 /// against nothing. The children's ranges are known to the store then, their
 /// peers are not.
-pub(super) fn apply_without_self(draft: &mut Draft, store: StoreId, rest: &Region, behind: u64) {
-    let Some(peer) = draft.peer(store, rest.id) else { return };
+pub(super) fn apply_without_self(cluster: &mut impl ClusterMut, store: StoreId, rest: &Region, behind: u64) {
+    let Some(peer) = cluster.peer(store, rest.id) else { return };
     let committed = (behind + 1..=peer.commit).filter_map(|index| peer.log.entry(index)?.command.as_ref());
     let split = committed.into_iter().find_map(|command| match command {
         Command::Split { children, derive } => Some(divide(rest, children, *derive)),
         _ => None,
     });
     for child in split.into_iter().flat_map(|(_, children)| children) {
-        ranges::set(draft, store, &child);
+        ranges::set(cluster, store, &child);
     }
 }
 
 /// A committed split takes effect.
-pub(super) fn apply(draft: &mut Draft, region: RegionId, store: StoreId, entry: &Entry) {
-    let guards = draft.guards();
-    let Some(peer) = draft.peer(store, region) else { return };
+pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId, entry: &Entry) {
+    let guards = cluster.guards();
+    let Some(peer) = cluster.peer(store, region) else { return };
     let leads = peer.leading.is_some();
     if was_promoted(peer) && !leads && !guards.holds(Guard::SplitTakenByEveryReplica) {
         return;
     }
     let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
-    ranges::set(draft, store, &after);
-    let peer = draft.peer_mut(store, region);
+    ranges::set(cluster, store, &after);
+    let peer = cluster.peer_mut(store, region);
     let data = peer.data.clone();
     peer.data = share(&data, &after, guards);
     peer.region = after;
     // Who asked is answered `EpochNotMatch`.
     peer.read = None;
-    let born: Vec<&Region> = children.iter().filter(|child| bring(draft, store, child, &data)).collect();
+    let born: Vec<&Region> = children.iter().filter(|child| bring(cluster, store, child, &data)).collect();
     for child in &born {
         // One that knows of an election has no need of another.
-        let fresh = draft.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
+        let fresh = cluster.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
         if leads && fresh {
-            raft::campaign(draft.peer_mut(store, child.id), guards);
+            raft::campaign(cluster.peer_mut(store, child.id), guards);
         } else {
-            unpark(draft, store, child);
+            unpark(cluster, store, child);
         }
     }
     let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
-    if draft.meta(store).parked.iter().any(is_known) {
-        draft.meta_mut(store).parked.retain(|held| !is_known(held));
+    if cluster.parked(store).iter().any(is_known) {
+        cluster.parked_mut(store).retain(|held| !is_known(held));
     }
 }
 
@@ -239,41 +244,41 @@ fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTre
 /// uninitialised peer of the same id gives way, everything else stays. One that
 /// stands where a tombstone stood stays too: it belongs to a later life of the
 /// region here (TiKV asks `pending_create_peers`, and then the disk).
-fn bring(draft: &mut Draft, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
+fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
     let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
-    let known = draft.peer(store, child.id);
+    let known = cluster.peer(store, child.id);
     let gives_way = known.is_none_or(|known| {
         known.state == PeerState::Uninitialised && known.id == id && !known.over_tombstone
     });
-    if !gives_way && draft.holds(Guard::SplitSparesTheKnown) {
+    if !gives_way && cluster.holds(Guard::SplitSparesTheKnown) {
         return false;
     }
     // A tombstone has neither; it gives way only without `split_spares_the_known`.
     let kept = known.map(|known| (known.term, known.vote));
     let (term, vote) = kept
-        .filter(|(term, _)| *term >= FIRST.term && draft.holds(Guard::SplitKeepsVote))
+        .filter(|(term, _)| *term >= FIRST.term && cluster.holds(Guard::SplitKeepsVote))
         .unwrap_or((FIRST.term, 0));
-    let data = share(data, child, draft.guards());
+    let data = share(data, child, cluster.guards());
     let peer = Peer { term, vote, data, ..first_peer(child, id) };
     let replaces = known.is_some();
-    draft.put_peer(store, child.id, Some(peer));
-    ranges::set(draft, store, child);
-    if replaces && !draft.holds(Guard::DestroySparesTheReplaced) {
+    cluster.put_peer(store, child.id, Some(peer));
+    ranges::set(cluster, store, child);
+    if replaces && !cluster.holds(Guard::DestroySparesTheReplaced) {
         // The end of the uninitialised peer was under way, and takes its place for its own.
-        draft.put_peer(store, child.id, None);
+        cluster.put_peer(store, child.id, None);
         return false;
     }
     true
 }
 
 /// The first message that waited for the child reaches it.
-fn unpark(draft: &mut Draft, store: StoreId, child: &Region) {
+fn unpark(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
     let Some(id) = child.member_on(store).map(|member| member.id) else { return };
     let waits = |held: &Held| held.region == child.id && held.to.id == id;
-    let Some(at) = draft.meta(store).parked.iter().position(waits) else { return };
-    let message = draft.meta_mut(store).parked.remove(at);
+    let Some(at) = cluster.parked(store).iter().position(waits) else { return };
+    let message = cluster.parked_mut(store).remove(at);
     // If it is refused it is gone, as a message is that comes in time.
-    if let (_, Some(answer)) = late::deliver(draft, message) {
-        draft.say(answer);
+    if let (_, Some(answer)) = late::deliver(cluster, message) {
+        cluster.say(answer);
     }
 }

@@ -19,34 +19,35 @@ use rollcall_traces::{Answer, Authority, Held, Member, Peer, Reason, RegionId, S
 
 use super::deliver::{Envelope, bury};
 use super::driver;
-use crate::draft::{Draft, is_live, member_of_own_region};
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
+use crate::rules::{is_live, member_of_own_region};
 
 pub(super) fn check_stale_peer(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     asks: Authority,
     answer: Answer,
 ) -> Result<(), Reason> {
-    let peer = draft.live(store, region)?;
+    let peer = cluster.live(store, region)?;
     if peer.leading.is_some() {
         return Err(Reason::AlreadyLeader);
     }
     if peer.snapshot.is_some() {
         return Err(Reason::ApplyingSnapshot);
     }
-    if !draft.holds(Guard::StalePeerAsks) {
+    if !cluster.holds(Guard::StalePeerAsks) {
         return Err(Reason::NoEffect);
     }
     match asks {
         Authority::Member(asked) => {
             let to = *known_to(peer).find(|member| member.store == asked).ok_or(Reason::NotInConfig)?;
             let envelope = Envelope::from_peer(peer, store, to);
-            draft.up(asked)?;
-            envelope.receive_question(draft, answer)
+            cluster.up(asked)?;
+            envelope.receive_question(cluster, answer)
         }
-        Authority::PlacementDriver => ask_driver(draft, region, store, answer),
+        Authority::PlacementDriver => ask_driver(cluster, region, store, answer),
     }
 }
 
@@ -64,23 +65,34 @@ pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
 /// A tombstone names the members of its region. What is no newer than what the peer knows is
 /// no news. Who is gone, or lives again, was not meant; and who was never initialised asks
 /// nobody else.
-pub(super) fn named(draft: &mut Draft, to: Member, region: RegionId, conf_ver: u64, peers: Vec<Member>) {
-    let Some(peer) = draft.peer(to.store, region).filter(|peer| is_live(peer) && peer.id == to.id) else {
+pub(super) fn named(
+    cluster: &mut impl ClusterMut,
+    to: Member,
+    region: RegionId,
+    conf_ver: u64,
+    peers: Vec<Member>,
+) {
+    let Some(peer) = cluster.peer(to.store, region).filter(|peer| is_live(peer) && peer.id == to.id) else {
         return;
     };
     let known = peer.stale_check.as_ref().map_or(0, |check| check.conf_ver);
     if peer.is_initialised() && conf_ver > known.max(peer.region.epoch.conf_ver) {
-        draft.peer_mut(to.store, region).stale_check = Some(StaleCheck { conf_ver, peers });
+        cluster.peer_mut(to.store, region).stale_check = Some(StaleCheck { conf_ver, peers });
     }
 }
 
 /// PD's region is newer and does not list the peer, then it ends. Of a region that PD does not know
 /// nothing follows: it may have been split off, or merged.
-fn ask_driver(draft: &mut Draft, region: RegionId, store: StoreId, answer: Answer) -> Result<(), Reason> {
-    driver::present(draft)?;
-    let known = draft.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
-    let peer = draft.live(store, region)?;
-    let created = peer.created_by.filter(|_| draft.holds(Guard::OldViewEndsNoNewPeer));
+fn ask_driver(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+    answer: Answer,
+) -> Result<(), Reason> {
+    driver::present(cluster)?;
+    let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
+    let peer = cluster.live(store, region)?;
+    let created = peer.created_by.filter(|_| cluster.holds(Guard::OldViewEndsNoNewPeer));
     let own = created.map_or(peer.region.epoch, |creator| creator.epoch);
     if known.epoch.is_stale_against(&own) {
         return Err(Reason::RegionStale);
@@ -90,10 +102,10 @@ fn ask_driver(draft: &mut Draft, region: RegionId, store: StoreId, answer: Answe
     }
     let behind = peer.region.epoch.is_stale_against(&known.epoch);
     match answer {
-        Answer::Given if behind => bury(draft, store, region),
+        Answer::Given if behind => bury(cluster, store, region),
         Answer::Held => {
             let word = Held::removed(member_of_own_region(peer, store), known);
-            draft.hold(word);
+            cluster.hold(word);
         }
         Answer::Given | Answer::Lost => {}
     }

@@ -12,7 +12,7 @@ use rollcall_traces::{
 
 use super::deliver::{Envelope, Kind};
 use super::{election, raft};
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 
 /// `Propose` of a transfer: the leader asks the transferee how far it has
@@ -27,27 +27,27 @@ use crate::guard::Guard;
 /// meanwhile it sees when the answer comes. And whoever is asked in vain, or
 /// answers a leader whose term is over, has begun no transfer.
 pub(crate) fn hand_over(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     to: StoreId,
 ) -> Result<(), Reason> {
-    let question = question(draft, region, store, to)?;
-    draft.up(to)?;
-    question.receive(draft, Kind::Ordinary, None, Answer::Lost)?;
-    let applied = applied(draft, &question)?;
-    answered(draft, region, store, question.to.id, applied)
+    let question = question(cluster, region, store, to)?;
+    cluster.up(to)?;
+    question.receive(cluster, Kind::Ordinary, None, Answer::Lost)?;
+    let applied = applied(cluster, &question)?;
+    answered(cluster, region, store, question.to.id, applied)
 }
 
 /// What a leader asks, if it might hand over.
 pub(crate) fn question(
-    draft: &Draft,
+    cluster: &impl ClusterMut,
     region: RegionId,
     store: StoreId,
     to: StoreId,
 ) -> Result<Envelope, Reason> {
-    let guards = draft.guards();
-    let peer = draft.leader(store, region)?;
+    let guards = cluster.guards();
+    let peer = cluster.leader(store, region)?;
     let member = *peer.region.member_on(to).ok_or(Reason::TransfereeNotVoter)?;
     check_heir(peer, member.id)?;
     if !guards.holds(Guard::LaggingLeaderHandsOver) && raft::has_pending_conf(peer, peer.applied, guards) {
@@ -59,8 +59,8 @@ pub(crate) fn question(
 /// What the transferee answers: how far it has applied. It takes no term from
 /// the question; TiKV's comes behind a heartbeat, so that a peer which has not
 /// heard of the leader yet answers, too.
-pub(crate) fn applied(draft: &Draft, question: &Envelope) -> Result<u64, Reason> {
-    let peer = draft.live(question.to.store, question.region)?;
+pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<u64, Reason> {
+    let peer = cluster.live(question.to.store, question.region)?;
     if question.term < peer.term {
         return Err(Reason::StaleTerm);
     }
@@ -69,27 +69,27 @@ pub(crate) fn applied(draft: &Draft, question: &Envelope) -> Result<u64, Reason>
 }
 
 /// The answer as a message: of the term in which it was asked for.
-pub(crate) fn answer(draft: &Draft, question: &Envelope, applied: u64) -> Held {
-    let answer = election::answer_of(draft, question, Message::TransferAnswer { applied });
+pub(crate) fn answer(cluster: &impl ClusterMut, question: &Envelope, applied: u64) -> Held {
+    let answer = election::answer_of(cluster, question, Message::TransferAnswer { applied });
     Held { term: question.term, ..answer }
 }
 
 /// The leader has the answer. Time may have passed: it looks at everything again.
 pub(crate) fn answered(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     to: PeerId,
     applied: u64,
 ) -> Result<(), Reason> {
-    let guards = draft.guards();
-    let peer = draft.leader(store, region)?;
+    let guards = cluster.guards();
+    let peer = cluster.leader(store, region)?;
     check_heir(peer, to)?;
     if guards.holds(Guard::TransferWaitsForChange) && raft::has_pending_conf(peer, applied, guards) {
         return Err(Reason::PendingConfChange);
     }
     let last = peer.log.last_index();
-    if let Some(leading) = &mut draft.peer_mut(store, region).leading {
+    if let Some(leading) = &mut cluster.peer_mut(store, region).leading {
         let timeout_now = leading.matched.get(&to) == Some(&last);
         leading.transfer = Some(Transfer { to, timeout_now });
     }
@@ -109,18 +109,22 @@ fn check_heir(leader: &Peer, to: PeerId) -> Result<(), Reason> {
     Ok(())
 }
 
-pub(crate) fn timeout_now(draft: &mut Draft, region: RegionId, leader: StoreId) -> Result<(), Reason> {
-    let peer = draft.leader(leader, region)?;
+pub(crate) fn timeout_now(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    leader: StoreId,
+) -> Result<(), Reason> {
+    let peer = cluster.leader(leader, region)?;
     let to = target(peer)?;
     let envelope = Envelope::from_peer(peer, leader, to);
-    draft.up(to.store)?;
-    envelope.receive(draft, Kind::Ordinary, None, Answer::Lost)?;
-    let receiver = draft.live(to.store, region)?;
+    cluster.up(to.store)?;
+    envelope.receive(cluster, Kind::Ordinary, None, Answer::Lost)?;
+    let receiver = cluster.live(to.store, region)?;
     if envelope.term < receiver.term {
         return Err(Reason::StaleTerm);
     }
-    sent(draft, leader, region);
-    campaign_at_once(draft, &envelope);
+    sent(cluster, leader, region);
+    campaign_at_once(cluster, &envelope);
     Ok(())
 }
 
@@ -136,18 +140,18 @@ pub(crate) fn target(leading: &Peer) -> Result<Member, Reason> {
 }
 
 /// The message is no longer under way from its sender.
-pub(crate) fn sent(draft: &mut Draft, leader: StoreId, region: RegionId) {
+pub(crate) fn sent(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId) {
     if let Some(transfer) =
-        draft.peer_mut(leader, region).leading.as_mut().and_then(|leading| leading.transfer.as_mut())
+        cluster.peer_mut(leader, region).leading.as_mut().and_then(|leading| leading.transfer.as_mut())
     {
         transfer.timeout_now = false;
     }
 }
 
 /// The receiver's side: a follower that may campaign does so.
-pub(crate) fn campaign_at_once(draft: &mut Draft, envelope: &Envelope) {
-    let guards = draft.guards();
-    let peer = draft.peer_mut(envelope.to.store, envelope.region);
+pub(crate) fn campaign_at_once(cluster: &mut impl ClusterMut, envelope: &Envelope) {
+    let guards = cluster.guards();
+    let peer = cluster.peer_mut(envelope.to.store, envelope.region);
     if envelope.term > peer.term {
         raft::become_follower(peer, envelope.term, 0);
     }
@@ -156,13 +160,17 @@ pub(crate) fn campaign_at_once(draft: &mut Draft, envelope: &Envelope) {
     }
 }
 
-pub(crate) fn transfer_timeout(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
-    let peer = draft.leader(store, region)?;
+pub(crate) fn transfer_timeout(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+) -> Result<(), Reason> {
+    let peer = cluster.leader(store, region)?;
     if peer.leading.as_ref().is_none_or(|leading| leading.transfer.is_none()) {
         return Err(Reason::NoTransfer);
     }
-    if draft.holds(Guard::TransferTimesOut)
-        && let Some(leading) = &mut draft.peer_mut(store, region).leading
+    if cluster.holds(Guard::TransferTimesOut)
+        && let Some(leading) = &mut cluster.peer_mut(store, region).leading
     {
         leading.transfer = None;
     }

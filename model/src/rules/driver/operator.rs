@@ -9,15 +9,15 @@ use rollcall_traces::{
     PlacementDriver, RegionId, Seat,
 };
 
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
 /// Looks how far the region's operator has got: it ends, goes on to its next
 /// step, or waits. What its step orders is returned. Only after a report is
 /// it asked whether it still makes sense: between reports nothing new is known.
-pub(super) fn compare(draft: &mut Draft, region: RegionId, after_report: bool) -> Option<Held> {
-    let guards = draft.guards();
-    let pd = draft.pd();
+pub(super) fn compare(cluster: &mut impl ClusterMut, region: RegionId, after_report: bool) -> Option<Held> {
+    let guards = cluster.guards();
+    let pd = cluster.pd();
     let known = pd.regions.get(&region)?;
     let running = pd.operators.get(&region)?;
     let finished = |step: &&OperatorStep| is_finished(step, known);
@@ -33,9 +33,9 @@ pub(super) fn compare(draft: &mut Draft, region: RegionId, after_report: bool) -
         Some(Held::order(region, to, known.region.epoch, order))
     });
     if over {
-        draft.pd_mut().operators.remove(&region);
+        cluster.pd_mut().operators.remove(&region);
     } else if done != running.done
-        && let Some(running) = draft.pd_mut().operators.get_mut(&region)
+        && let Some(running) = cluster.pd_mut().operators.get_mut(&region)
     {
         running.done = done;
     }

@@ -9,7 +9,7 @@ use rollcall_traces::{
     PlacementDriver, Purpose, Reason, Seat, StoreId, StoreState,
 };
 
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
 /// All that a plan is made by.
@@ -21,8 +21,8 @@ pub(super) struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn of(draft: &'a Draft) -> Self {
-        Self { pd: draft.pd(), guards: draft.guards(), replicas: draft.replicas_wanted() as usize }
+    pub(super) fn of(cluster: &'a impl ClusterMut) -> Self {
+        Self { pd: cluster.pd(), guards: cluster.guards(), replicas: cluster.replicas_wanted() as usize }
     }
 
     /// It answers, needs no snapshot, and its store is neither Down nor destroyed.

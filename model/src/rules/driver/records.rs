@@ -8,16 +8,16 @@ use std::collections::BTreeSet;
 use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreState};
 
 use super::present;
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
-fn record(draft: &Draft, store: StoreId) -> Result<KnownStore, Reason> {
-    present(draft)?;
-    draft.pd().stores.get(&store).copied().ok_or(Reason::UnknownStore)
+fn record(cluster: &impl ClusterMut, store: StoreId) -> Result<KnownStore, Reason> {
+    present(cluster)?;
+    cluster.pd().stores.get(&store).copied().ok_or(Reason::UnknownStore)
 }
 
-fn put(draft: &mut Draft, store: StoreId, record: KnownStore) {
-    draft.pd_mut().stores.insert(store, record);
+fn put(cluster: &mut impl ClusterMut, store: StoreId, record: KnownStore) {
+    cluster.pd_mut().stores.insert(store, record);
 }
 
 /// What the driver makes of a store's space: one that is full by its share
@@ -27,42 +27,47 @@ pub(crate) fn seems_full(full: &[StoreId], tight: &[StoreId], store: StoreId, gu
     full.contains(&store) || by_share()
 }
 
+/// A limit of a scope, of which 0 is none.
+pub(crate) fn limit(of: u64) -> usize {
+    if of == 0 { usize::MAX } else { usize::try_from(of).unwrap_or(usize::MAX) }
+}
+
 /// Only a store that runs says anything.
-fn speaks(draft: &Draft, store: StoreId) -> Result<(), Reason> {
-    if draft.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
+fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    if cluster.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
 }
 
 /// The store lives, and says how full it is.
-pub(crate) fn hear(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    speaks(draft, store)?;
-    let known = record(draft, store)?;
+pub(crate) fn hear(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    speaks(cluster, store)?;
+    let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);
     }
-    let full = draft.is_full(store);
-    put(draft, store, KnownStore { liveness: Liveness::Connected, full, ..known });
+    let full = cluster.is_full(store);
+    put(cluster, store, KnownStore { liveness: Liveness::Connected, full, ..known });
     Ok(())
 }
 
 /// A store registers, as it does at each start; of one that is new a record is
 /// made, and it is heard from later. That an address is taken is left out.
-pub(crate) fn add_store(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    speaks(draft, store)?;
-    present(draft)?;
-    match draft.pd().stores.get(&store).map(|known| known.state) {
+pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    speaks(cluster, store)?;
+    present(cluster)?;
+    match cluster.pd().stores.get(&store).map(|known| known.state) {
         Some(StoreState::Tombstone) => return Err(Reason::StoreRemoved),
         Some(StoreState::Up | StoreState::Offline) => {}
         None => {
             let (state, liveness) = (StoreState::Up, Liveness::Disconnected);
-            put(draft, store, KnownStore { state, physically_destroyed: false, liveness, full: false });
+            put(cluster, store, KnownStore { state, physically_destroyed: false, liveness, full: false });
         }
     }
     Ok(())
 }
 
 /// The store was silent for long, and for longer.
-pub(crate) fn add_silence(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    let known = record(draft, store)?;
+pub(crate) fn add_silence(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);
     }
@@ -70,70 +75,70 @@ pub(crate) fn add_silence(draft: &mut Draft, store: StoreId) -> Result<(), Reaso
         Liveness::Connected => Liveness::Disconnected,
         Liveness::Disconnected | Liveness::Down => Liveness::Down,
     };
-    put(draft, store, KnownStore { liveness, ..known });
+    put(cluster, store, KnownStore { liveness, ..known });
     Ok(())
 }
 
 /// The store is told to leave.
-pub(crate) fn decommission(draft: &mut Draft, store: StoreId, force: bool) -> Result<(), Reason> {
-    let known = record(draft, store)?;
+pub(crate) fn decommission(cluster: &mut impl ClusterMut, store: StoreId, force: bool) -> Result<(), Reason> {
+    let known = record(cluster, store)?;
     match known.state {
         StoreState::Tombstone => return Err(Reason::StoreRemoved),
         StoreState::Offline if known.physically_destroyed == force => return Err(Reason::AlreadyLeaving),
-        StoreState::Offline if known.physically_destroyed && draft.holds(Guard::DestroyedStaysGone) => {
+        StoreState::Offline if known.physically_destroyed && cluster.holds(Guard::DestroyedStaysGone) => {
             return Err(Reason::PhysicallyDestroyed);
         }
-        StoreState::Up if !force && draft.holds(Guard::EnoughStoresLeft) => {
-            let others = draft.pd().stores.iter().filter(|(other, _)| **other != store);
+        StoreState::Up if !force && cluster.holds(Guard::EnoughStoresLeft) => {
+            let others = cluster.pd().stores.iter().filter(|(other, _)| **other != store);
             let left = others.filter(|(_, other)| other.state == StoreState::Up).count() as u64;
-            if left < draft.replicas_wanted() {
+            if left < cluster.replicas_wanted() {
                 return Err(Reason::StoresNotEnough);
             }
         }
         StoreState::Up | StoreState::Offline => {}
     }
-    put(draft, store, KnownStore { state: StoreState::Offline, physically_destroyed: force, ..known });
+    put(cluster, store, KnownStore { state: StoreState::Offline, physically_destroyed: force, ..known });
     Ok(())
 }
 
 /// The store stays after all; operators that move its peers go on (row 47).
-pub(crate) fn cancel_decommission(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    let known = record(draft, store)?;
-    if known.state == StoreState::Tombstone && draft.holds(Guard::TombstoneAbsorbs) {
+pub(crate) fn cancel_decommission(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    let known = record(cluster, store)?;
+    if known.state == StoreState::Tombstone && cluster.holds(Guard::TombstoneAbsorbs) {
         return Err(Reason::StoreRemoved);
     }
-    if known.physically_destroyed && draft.holds(Guard::DestroyedStaysGone) {
+    if known.physically_destroyed && cluster.holds(Guard::DestroyedStaysGone) {
         return Err(Reason::PhysicallyDestroyed);
     }
     if known.state == StoreState::Up {
         return Err(Reason::NotLeaving);
     }
-    put(draft, store, KnownStore { state: StoreState::Up, physically_destroyed: false, ..known });
+    put(cluster, store, KnownStore { state: StoreState::Up, physically_destroyed: false, ..known });
     Ok(())
 }
 
 /// Until 4.x the state could be set to anything (row 45). PD reads the state
 /// before it looks for the store (PD `server/api/store.go SetStoreState`).
-pub(crate) fn set_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    present(draft)?;
-    if draft.holds(Guard::TombstoneByPatrolAlone) {
+pub(crate) fn set_tombstone(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    present(cluster)?;
+    if cluster.holds(Guard::TombstoneByPatrolAlone) {
         return Err(Reason::StateNotAllowed);
     }
-    let known = record(draft, store)?;
-    put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
+    let known = record(cluster, store)?;
+    put(cluster, store, KnownStore { state: StoreState::Tombstone, ..known });
     Ok(())
 }
 
 /// The record of a store that has left is thrown away.
-pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), Reason> {
-    if record(draft, store)?.state != StoreState::Tombstone {
+pub(crate) fn remove_tombstone(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    if record(cluster, store)?.state != StoreState::Tombstone {
         return Err(Reason::NotTombstone);
     }
-    let listed = draft.pd().regions_on(store).next().is_some() || draft.pd().relearns;
-    if listed && draft.holds(Guard::RecordKeptWhileListed) {
+    let listed = cluster.pd().regions_on(store).next().is_some() || cluster.pd().relearns;
+    if listed && cluster.holds(Guard::RecordKeptWhileListed) {
         return Err(Reason::StoreHasRegions);
     }
-    draft.pd_mut().stores.remove(&store);
+    cluster.pd_mut().stores.remove(&store);
     Ok(())
 }
 
@@ -144,14 +149,14 @@ pub(crate) fn remove_tombstone(draft: &mut Draft, store: StoreId) -> Result<(), 
 /// whether no region is known to be led. While PD relearns its regions no store looks
 /// empty; PD itself takes them all for empty then, and buries whoever is leaving (read
 /// from its code).
-pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
-    present(draft)?;
-    if draft.pd().relearns {
+pub(crate) fn check_stores(cluster: &mut impl ClusterMut) -> Result<(), Reason> {
+    present(cluster)?;
+    if cluster.pd().relearns {
         return Err(Reason::NothingToBury);
     }
-    let by_count = draft.holds(Guard::BuriedByCount);
+    let by_count = cluster.holds(Guard::BuriedByCount);
     let counts = |known: &KnownRegion| by_count || known.leader != 0;
-    let pd = draft.pd();
+    let pd = cluster.pd();
     let leaving = pd.stores.iter().filter(|(_, known)| known.state == StoreState::Offline);
     let empty = leaving.filter(|(store, _)| !pd.regions_on(**store).any(counts));
     let empty: Vec<StoreId> = empty.map(|(store, _)| *store).collect();
@@ -159,17 +164,17 @@ pub(crate) fn check_stores(draft: &mut Draft) -> Result<(), Reason> {
         return Err(Reason::NothingToBury);
     }
     for store in empty {
-        let known = record(draft, store)?;
-        put(draft, store, KnownStore { state: StoreState::Tombstone, ..known });
+        let known = record(cluster, store)?;
+        put(cluster, store, KnownStore { state: StoreState::Tombstone, ..known });
     }
     Ok(())
 }
 
 /// Nobody gives up a store that is Up and heard from.
-pub(crate) fn check_given_up(draft: &Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
-    present(draft)?;
+pub(crate) fn check_given_up(cluster: &impl ClusterMut, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
+    present(cluster)?;
     for &store in stores {
-        let known = record(draft, store)?;
+        let known = record(cluster, store)?;
         if (known.state, known.liveness) == (StoreState::Up, Liveness::Connected) {
             return Err(Reason::StoreConnected);
         }
@@ -182,12 +187,12 @@ pub(crate) fn check_given_up(draft: &Draft, stores: &BTreeSet<StoreId>) -> Resul
 /// changes, and it counts as failed again.
 /// Here the record says `physically_destroyed`, which PD does not set: with Tombstone
 /// it tells who was given up, by force now or by `store delete` before, from who left.
-pub(crate) fn give_up(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
+pub(crate) fn give_up(cluster: &mut impl ClusterMut, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     for &store in stores {
-        let known = record(draft, store)?;
+        let known = record(cluster, store)?;
         if known.state != StoreState::Tombstone {
             put(
-                draft,
+                cluster,
                 store,
                 KnownStore { state: StoreState::Tombstone, physically_destroyed: true, ..known },
             );
@@ -200,8 +205,8 @@ pub(crate) fn give_up(draft: &mut Draft, stores: &BTreeSet<StoreId>) -> Result<(
 /// operators with them: who is left may be behind what the lost stores had reported (PD
 /// `ResetRegionCache`; an operator whose region is gone it removes, `PushOperators`).
 /// What is on PD's disk it leaves there, and a restart brings it back; here it goes, too.
-pub(crate) fn drop_regions(draft: &mut Draft) {
-    let pd = draft.pd_mut();
+pub(crate) fn drop_regions(cluster: &mut impl ClusterMut) {
+    let pd = cluster.pd_mut();
     pd.regions.clear();
     pd.operators.clear();
     pd.waiting.clear();
@@ -209,16 +214,17 @@ pub(crate) fn drop_regions(draft: &mut Draft) {
 }
 
 /// The stores that PD waits for: not given up, not gone.
-pub(crate) fn reporting(draft: &Draft, abandoned: &BTreeSet<StoreId>) -> Vec<StoreId> {
+pub(crate) fn reporting(cluster: &impl ClusterMut, abandoned: &BTreeSet<StoreId>) -> Vec<StoreId> {
     let there = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
-    let stores = draft.pd().stores.iter().filter(|(store, known)| !abandoned.contains(store) && there(known));
+    let stores =
+        cluster.pd().stores.iter().filter(|(store, known)| !abandoned.contains(store) && there(known));
     stores.map(|(store, _)| *store).collect()
 }
 
 /// What is on disk comes back: records and regions, and which ids were given.
-pub(crate) fn restart(draft: &mut Draft) -> Result<(), Reason> {
-    present(draft)?;
-    let pd = draft.pd_mut();
+pub(crate) fn restart(cluster: &mut impl ClusterMut) -> Result<(), Reason> {
+    present(cluster)?;
+    let pd = cluster.pd_mut();
     for known in pd.stores.values_mut() {
         known.liveness = Liveness::Disconnected;
         known.full = false;

@@ -25,7 +25,7 @@
 use rollcall_traces::{Held, Operator, PlacementDriver, Purpose, Reason, RegionId, WaitingOperator};
 
 use super::operator;
-use crate::draft::Draft;
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 
 /// Takes away the region's operator, under way or waiting.
@@ -36,10 +36,10 @@ pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
 
 /// Whether the patrol has as many operators under way as it may (PD
 /// `replica-schedule-limit`); what an administrator typed is none of them.
-fn is_busy(draft: &Draft) -> bool {
-    let all = !draft.holds(Guard::LimitCountsOwnKind);
+fn is_busy(cluster: &impl ClusterMut) -> bool {
+    let all = !cluster.holds(Guard::LimitCountsOwnKind);
     let counts = |running: &&Operator| all || is_limited(running.purpose);
-    draft.pd().operators.values().filter(counts).count() >= draft.schedule_limit()
+    cluster.pd().operators.values().filter(counts).count() >= cluster.schedule_limit()
 }
 
 /// Whether the limit is for such operators.
@@ -48,20 +48,21 @@ fn is_limited(purpose: Purpose) -> bool {
 }
 
 /// One beyond the limit is made only if it may wait.
-pub(super) fn check_limit(draft: &Draft, purpose: Purpose) -> Result<(), Reason> {
-    let full = is_limited(purpose) && is_busy(draft) && draft.pd().waiting.len() >= draft.waiting_limit();
+pub(super) fn check_limit(cluster: &impl ClusterMut, purpose: Purpose) -> Result<(), Reason> {
+    let full =
+        is_limited(purpose) && is_busy(cluster) && cluster.pd().waiting.len() >= cluster.waiting_limit();
     if full { Err(Reason::ScheduleLimit) } else { Ok(()) }
 }
 
 /// Starts whose turn has come; of each the region, and its first order.
-pub(super) fn start(draft: &mut Draft) -> Vec<(RegionId, Option<Held>)> {
+pub(super) fn start(cluster: &mut impl ClusterMut) -> Vec<(RegionId, Option<Held>)> {
     let mut started = Vec::new();
-    while let Some(at) = next(draft) {
-        let pd = draft.pd_mut();
+    while let Some(at) = next(cluster) {
+        let pd = cluster.pd_mut();
         let WaitingOperator { region, operator } = pd.waiting.remove(at);
         if pd.regions.get(&region).is_some_and(|known| known.region.epoch == operator.epoch) {
             pd.operators.insert(region, operator);
-            started.push((region, operator::compare(draft, region, false)));
+            started.push((region, operator::compare(cluster, region, false)));
         }
     }
     started
@@ -69,12 +70,12 @@ pub(super) fn start(draft: &mut Draft) -> Vec<(RegionId, Option<Held>)> {
 
 /// The place of whose turn it is: one that is not limited at once, the others
 /// while the limit allows.
-fn next(draft: &Draft) -> Option<usize> {
-    let waiting = &draft.pd().waiting;
+fn next(cluster: &impl ClusterMut) -> Option<usize> {
+    let waiting = &cluster.pd().waiting;
     if waiting.is_empty() {
         return None;
     }
-    let busy = is_busy(draft);
+    let busy = is_busy(cluster);
     waiting.iter().position(|waiting| !is_limited(waiting.operator.purpose) || !busy)
 }
 

@@ -10,42 +10,47 @@ use rollcall_traces::{
     PeerReport, PeerState, PlanUnderWay, Reason, RecoveryPlan, Region, RegionId, Role, StoreId,
 };
 
-use crate::draft::{Draft, is_live};
+use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::model::first_peer;
+use crate::rules::first_peer;
+use crate::rules::is_live;
 use crate::rules::{deliver, election, propose, raft, ranges};
 
 /// The store begins to carry out a plan. A region that is not as the plan has it is
 /// passed over, and the report will tell.
-pub(crate) fn take_plan(draft: &mut Draft, store: StoreId, plan: &RecoveryPlan) -> Result<(), Reason> {
-    draft.up(store)?;
+pub(crate) fn take_plan(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    plan: &RecoveryPlan,
+) -> Result<(), Reason> {
+    cluster.up(store)?;
     let step = plan.step;
-    if draft.meta(store).plan.is_some_and(|under_way| under_way.step == step) {
+    if cluster.plan(store).is_some_and(|under_way| under_way.step == step) {
         return Err(Reason::NoEffect);
     }
-    let regions = draft.regions_on(store);
-    let recovery = |region: &RegionId| draft.peer(store, *region).and_then(|peer| peer.recovery.as_ref());
+    let regions: Vec<RegionId> = cluster.regions_on(store).collect();
+    let recovery = |region: &RegionId| cluster.peer(store, *region).and_then(|peer| peer.recovery.as_ref());
     if regions.iter().any(|region| matches!(recovery(region), Some(PeerRecovery::Demotes(_)))) {
         return Err(Reason::RecoveryInProgress);
     }
     let failed: Vec<RegionId> = regions.into_iter().filter(|region| recovery(region).is_some()).collect();
-    failed.into_iter().for_each(|region| draft.peer_mut(store, region).recovery = None);
-    draft.meta_mut(store).plan = Some(PlanUnderWay { step, exits: plan.force_leaders.is_none() });
+    failed.into_iter().for_each(|region| cluster.peer_mut(store, region).recovery = None);
+    cluster.set_plan(store, Some(PlanUnderWay { step, exits: plan.force_leaders.is_none() }));
     if let Some(forces) = &plan.force_leaders {
         for (region, leader) in &forces.regions {
-            let _ = force_leader(draft, *region, store, &forces.failed_stores, leader);
+            let _ = force_leader(cluster, *region, store, &forces.failed_stores, leader);
         }
     }
-    plan.creates.iter().for_each(|region| create(draft, store, region));
+    plan.creates.iter().for_each(|region| create(cluster, store, region));
     for region in &plan.tombstones {
-        if draft.peer(store, *region).is_some_and(is_live) {
-            deliver::bury(draft, store, *region);
+        if cluster.peer(store, *region).is_some_and(is_live) {
+            deliver::bury(cluster, store, *region);
         }
     }
     for (region, failed) in &plan.demotes {
-        if draft.leader(store, *region).is_ok_and(Peer::is_by_force) {
-            draft.peer_mut(store, *region).recovery = Some(PeerRecovery::Demotes(failed.clone()));
-            next_step(draft, *region, store);
+        if cluster.leader(store, *region).is_ok_and(Peer::is_by_force) {
+            cluster.peer_mut(store, *region).recovery = Some(PeerRecovery::Demotes(failed.clone()));
+            next_step(cluster, *region, store);
         }
     }
     Ok(())
@@ -54,58 +59,58 @@ pub(crate) fn take_plan(draft: &mut Draft, store: StoreId, plan: &RecoveryPlan) 
 /// The peer asks for what is left without the failed stores, unless that is a majority,
 /// or it lacks what somebody knows to be committed.
 fn force_leader(
-    draft: &mut Draft,
+    cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     failed: &BTreeSet<StoreId>,
     leader: &ForceLeader,
 ) -> Result<(), Reason> {
-    let peer = draft.live(store, region)?;
+    let peer = cluster.live(store, region)?;
     if peer.leading.is_some() && peer.is_by_force() {
         return Err(Reason::AlreadyLeader);
     }
     let LogPosition { index, term } = leader.committed;
     let has = index < peer.log.truncated.index || peer.log.term(index) == Some(term);
-    if !has && draft.holds(Guard::ForceKeepsWhatIsCommitted) {
+    if !has && cluster.holds(Guard::ForceKeepsWhatIsCommitted) {
         return Err(Reason::NotPromotable);
     }
     let is_left = |id| peer.region.member(id).is_some_and(|member| !failed.contains(&member.store));
     if peer.is_initialised() && peer.region.has_quorum(is_left) {
         return Err(Reason::NothingToDo);
     }
-    election::campaign_by_force(draft, region, store, failed, leader.above)
+    election::campaign_by_force(cluster, region, store, failed, leader.above)
 }
 
 /// A region made anew, empty, for keys that nobody has (TiKV
 /// `on_unsafe_recovery_create_peer`).
-fn create(draft: &mut Draft, store: StoreId, region: &Region) {
+fn create(cluster: &mut impl ClusterMut, store: StoreId, region: &Region) {
     let Some(own) = region.member_on(store).map(|member| member.id) else { return };
     let range = region.range();
-    let taken = !ranges::owners(draft, store, region.id, &range).is_empty()
-        || ranges::awaited(draft, store, region.id, &range)
-        || draft.peer(store, region.id).is_some();
+    let taken = !ranges::owners(cluster, store, region.id, &range).is_empty()
+        || ranges::awaited(cluster, store, region.id, &range)
+        || cluster.peer(store, region.id).is_some();
     if !taken {
-        draft.put_peer(store, region.id, Some(first_peer(region, own)));
-        ranges::set(draft, store, region);
+        cluster.put_peer(store, region.id, Some(first_peer(region, own)));
+        ranges::set(cluster, store, region);
     }
 }
 
 /// The next step once the one before has taken effect.
-pub(crate) fn go_on(draft: &mut Draft, region: RegionId, store: StoreId) {
-    let Ok(peer) = draft.leader(store, region) else { return };
+pub(crate) fn go_on(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
+    let Ok(peer) = cluster.leader(store, region) else { return };
     if peer.recovery.is_none() {
         return;
     }
-    if !raft::has_pending_conf(peer, peer.applied, draft.guards()) && !rolls_back(peer) {
-        next_step(draft, region, store);
+    if !raft::has_pending_conf(peer, peer.applied, cluster.guards()) && !rolls_back(peer) {
+        next_step(cluster, region, store);
     }
 }
 
 /// The next step of a leader by force that is to be rid of the failed: a merge is rolled
 /// back, a joint configuration left, failed voters become learners and failed learners go,
 /// and a learner that leads becomes a voter (TiKV `demote_failed_voters_request`).
-fn next_step(draft: &mut Draft, region: RegionId, store: StoreId) {
-    let Ok(peer) = draft.leader(store, region) else { return };
+fn next_step(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
+    let Ok(peer) = cluster.leader(store, region) else { return };
     let Some(PeerRecovery::Demotes(failed)) = &peer.recovery else { return };
     let (command, left) = if peer.state == PeerState::Merging {
         (Command::RollbackMerge { commit: 0 }, failed.clone())
@@ -117,12 +122,12 @@ fn next_step(draft: &mut Draft, region: RegionId, store: StoreId) {
     let is_done = matches!(&command, Command::EnterJoint { changes } if changes.is_empty());
     let recovery = if is_done {
         None
-    } else if propose::propose(draft, region, store, &command, None).is_ok() {
+    } else if propose::propose(cluster, region, store, &command, None).is_ok() {
         Some(PeerRecovery::Demotes(left))
     } else {
         Some(PeerRecovery::Failed)
     };
-    draft.peer_mut(store, region).recovery = recovery;
+    cluster.peer_mut(store, region).recovery = recovery;
 }
 
 fn rolls_back(peer: &Peer) -> bool {
@@ -147,19 +152,19 @@ fn changes(leader: &Peer, failed: &[PeerId]) -> Vec<Change> {
 
 /// Where the store's plan is carried out, leaders by force step down if it was not to
 /// force any, and the store reports: the step and its peers.
-pub(super) fn end_plan(draft: &mut Draft, store: StoreId) -> Option<(u64, Vec<PeerReport>)> {
-    let plan = draft.meta(store).plan?;
-    let regions = draft.regions_on(store);
-    let live = |region: &RegionId| draft.peer(store, *region).filter(|peer| is_live(peer));
+pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<(u64, Vec<PeerReport>)> {
+    let plan = cluster.plan(store)?;
+    let regions: Vec<RegionId> = cluster.regions_on(store).collect();
+    let live = |region: &RegionId| cluster.peer(store, *region).filter(|peer| is_live(peer));
     if !regions.iter().filter_map(live).all(|peer| is_done(peer, plan.exits)) {
         return None;
     }
     let steps_down = |peer: &Peer| peer.is_by_force() && peer.recovery != Some(PeerRecovery::Failed);
     let by_force = regions.iter().filter(|region| live(region).is_some_and(steps_down));
     let by_force: Vec<RegionId> = by_force.copied().filter(|_| plan.exits).collect();
-    by_force.into_iter().for_each(|region| step_down(draft, region, store));
-    draft.meta_mut(store).plan = None;
-    let live = |region: &RegionId| draft.peer(store, *region).filter(|peer| is_live(peer));
+    by_force.into_iter().for_each(|region| step_down(cluster, region, store));
+    cluster.set_plan(store, None);
+    let live = |region: &RegionId| cluster.peer(store, *region).filter(|peer| is_live(peer));
     Some((plan.step, regions.iter().filter_map(live).map(report).collect()))
 }
 
@@ -195,18 +200,22 @@ fn report(peer: &Peer) -> PeerReport {
 }
 
 /// A leader by force, or who asks to be one, is a follower of its term.
-fn step_down(draft: &mut Draft, region: RegionId, store: StoreId) {
-    let peer = draft.peer_mut(store, region);
+fn step_down(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
+    let peer = cluster.peer_mut(store, region);
     raft::become_follower(peer, peer.term, 0);
 }
 
 /// Nobody has told it to stop, and it stops by itself; one that asks does, too, which TiKV's
 /// does not.
-pub(crate) fn lead_no_longer(draft: &mut Draft, region: RegionId, store: StoreId) -> Result<(), Reason> {
-    if !draft.live(store, region)?.is_by_force() {
+pub(crate) fn lead_no_longer(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+) -> Result<(), Reason> {
+    if !cluster.live(store, region)?.is_by_force() {
         return Err(Reason::NotByForce);
     }
-    step_down(draft, region, store);
+    step_down(cluster, region, store);
     Ok(())
 }
 

@@ -1,0 +1,99 @@
+//! The compact state takes every step as the reference semantics does: to the same
+//! view, outcome and reason.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use rollcall_model::scopes::{self, Family, Size};
+use rollcall_model::{Guard, GuardSet, Rollcall, Seen, State, reference};
+use rollcall_traces::{Action, Cluster, View};
+use stateright::Model;
+
+/// Takes one action both ways.
+fn step_both_ways(model: &Rollcall, before: &View, state: &State, action: &Action) {
+    let (after, outcome) = model.step(state, action);
+    let (plain, plain_outcome) = reference::step(model.scope(), model.guards(), before, action);
+    let said = || format!("{action} in {}, from\n{before:#?}", model.scope().name);
+    assert_eq!(outcome, plain_outcome, "{}", said());
+    assert!(is_same(&model.seen(&after), &plain), "{}: {plain:#?}", said());
+}
+
+/// Whether the compact state stands for this view.
+fn is_same(seen: &Seen<'_>, view: &View) -> bool {
+    let stores = || view.stores.iter();
+    let is_same_store = |store, of: &rollcall_traces::Store| {
+        let peers = || seen.regions_on(store).map(|region| (region, seen.peer(store, region)));
+        peers().eq(of.peers.iter().map(|(region, peer)| (*region, Some(peer))))
+            && seen.ranges(store).eq(of.ranges.iter().cloned())
+            && seen.pending_ranges(store).eq(of.pending_ranges.iter().cloned())
+            && (seen.parked(store), Cluster::plan(seen, store)) == (&of.parked, of.plan)
+    };
+    seen.stores().eq(stores().map(|(store, of)| (*store, of.status)))
+        && stores().all(|(store, of)| is_same_store(*store, of))
+        && (seen.held(), seen.pd()) == (&view.held, &view.pd)
+}
+
+/// Takes every action that is offered in every state of the family's smoke scopes.
+fn take_all(family: Family) {
+    for plan in scopes::plans(family, Size::Smoke) {
+        let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
+        let (mut seen, mut left) = (HashSet::from([model.first()]), vec![model.first()]);
+        let mut steps = 0;
+        while let Some(state) = left.pop() {
+            let before = model.seen(&state).view();
+            model.each_offered(&state, |action| {
+                step_both_ways(&model, &before, &state, action);
+                steps += 1;
+            });
+            model.expand(&state, |_, _, after| {
+                if seen.insert(after) {
+                    left.push(after);
+                }
+            });
+        }
+        println!("{}: {} states, {steps} steps", plan.scope.name, seen.len());
+        assert!(steps > seen.len() - 1, "every state but the first was stepped into");
+    }
+}
+
+#[test]
+fn every_step_of_conf_change_is_the_references() {
+    take_all(Family::ConfChange);
+}
+
+#[test]
+fn every_step_of_split_is_the_references() {
+    take_all(Family::Split);
+}
+
+#[test]
+fn every_step_of_decommission_is_the_references() {
+    take_all(Family::Decommission);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Guards are dropped here, and scopes of the standard size walked.
+    #[test]
+    fn a_walk_without_a_guard_is_the_references(
+        scope in any::<prop::sample::Index>(),
+        guard in any::<prop::sample::Index>(),
+        choices in prop::collection::vec(any::<u16>(), 0..60),
+    ) {
+        let plans: Vec<_> = Family::ALL.iter().flat_map(|family| scopes::plans(*family, Size::Standard)).collect();
+        let guards = GuardSet::without(Guard::ALL[guard.index(Guard::ALL.len())]);
+        // Some scopes begin with what only the guard makes possible.
+        let Ok(model) = plans[scope.index(plans.len())].model(guards) else { return Ok(()) };
+        let mut state = model.first();
+        for choice in choices {
+            let before = model.seen(&state).view();
+            model.each_offered(&state, |action| step_both_ways(&model, &before, &state, action));
+            let steps = model.next_states(&state);
+            match steps.get(usize::from(choice) % steps.len().max(1)) {
+                Some(next) => state = *next,
+                None => break,
+            }
+        }
+    }
+}
