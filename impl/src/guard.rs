@@ -108,67 +108,67 @@ macro_rules! guards {
 guards! {
     /// A second snapshot overwrites the first while that is being applied (row 1).
     SnapshotOnce "snapshot_once" Store,
-    /// An append from below the compacted log goes unanswered; the leader's match never moves (row 2).
+    /// An append from below the compacted log gets no answer, and the leader's matched index never moves (row 2).
     AckCompactedAppend "ack_compacted_append" Raft,
-    /// A deposed leader ignores answers of a higher term and keeps serving (row 4).
+    /// A deposed leader ignores messages of a higher term and keeps serving (row 4).
     StepDownOnHigherTerm "step_down_on_higher_term" Raft,
-    /// A leader proposes after it sent TimeoutNow; the target's log is behind and it loses (row 5).
+    /// A leader proposes after it sent TimeoutNow. The target's log falls behind and it loses the election (row 5).
     NoProposalsWhileTransferring "no_proposals_while_transferring" Raft,
-    /// The transfer target is dead and proposals are dropped for ever (row 6).
+    /// The transfer target is dead, and the leader drops proposals for ever (row 6).
     TransferTimesOut "transfer_times_out" Raft,
-    /// Leadership is handed to a peer that may not campaign yet (row 7).
+    /// Leadership goes to a peer that may not campaign yet (row 7).
     TransferWaitsForChange "transfer_waits_for_change" Store,
-    /// A leader whose disk hangs never applies its own conf change, may not hand over for it, and serves nobody (tikv#17363, tikv#9041).
+    /// A leader whose disk hangs never applies its own conf change, may not hand over because of it, and serves nobody (tikv#17363, tikv#9041).
     LaggingLeaderHandsOver "lagging_leader_hands_over" Store,
-    /// A peer campaigns with a committed, unapplied conf change: two leaders in a term (etcd#12133, raft-rs#221).
+    /// A peer campaigns with a committed, unapplied conf change, and one term has two leaders (etcd#12133, raft-rs#221).
     CampaignAppliesFirst "campaign_applies_first" Raft,
-    /// A conf change is proposed without the request that names the store; it cannot be applied (row 8).
+    /// A conf change is proposed without the request that names the store, and cannot be applied (row 8).
     ContextCarried "context_carried" Store,
     /// A peer that is not in its own configuration drops heartbeats and snapshots and never initialises (row 9).
     UninitialisedPeerListens "uninitialised_peer_listens" Raft,
-    /// A heartbeat carries the full commit index, so it never creates a peer, and commits what is not there (row 10).
+    /// A heartbeat carries the full commit index. It creates no peer, and it commits entries that are not there (row 10).
     HeartbeatCommitBounded "heartbeat_commit_bounded" Raft,
-    /// An applied conf change still counts as under way and blocks all others (row 11).
+    /// An applied conf change still counts as pending and blocks all others (row 11).
     PendingChangeExpires "pending_change_expires" Raft,
     /// A replica without a waiting client skips the effect of an entry (row 12).
     ApplyNeedsNoClient "apply_needs_no_client" Store,
-    /// A change that is done already raises the epoch once more (row 13).
+    /// A change that is already in effect raises the epoch once more (row 13).
     NoDuplicateChange "no_duplicate_change" Store,
-    /// Region, data and applied index are written apart; a crash between parts them (row 14).
+    /// Region, data and applied index are written separately, and a crash in between tears them apart (row 14).
     AtomicApply "atomic_apply" Store,
-    /// One of two voters, or of any even number, is removed directly; the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
+    /// One of an even number of voters is removed directly, and the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval "demote_before_removal" Store,
-    /// The tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
+    /// A tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
     /// A removed peer that missed its removal campaigns for ever (row 18).
     StalePeerTold "stale_peer_told" Store,
-    /// A removed learner that nobody speaks to keeps its range for ever (tikv#7386, tikv#5852).
+    /// A removed learner that nobody talks to keeps its range for ever (tikv#7386, tikv#5852).
     StalePeerAsks "stale_peer_asks" Store,
     /// An uninitialised peer has nobody to ask, and stays for ever behind a merge (tikv#15919).
     CreatorRemembered "creator_remembered" Store,
     /// A new peer asks the placement driver, which has not heard of it, and is destroyed (TiKV `handle_validate_peer`, by its code).
     OldViewEndsNoNewPeer "old_view_ends_no_new_peer" Store,
-    /// A leader is asked to remove itself, and the group is without one until an election (row 19).
+    /// A leader is told to remove itself, and the region has no leader until an election (row 19).
     LeaderNotRemoved "leader_not_removed" Store,
     /// A leader that applied its own removal or demotion stays leader for ever (row 19).
     LeaderStepsDownOnRemoval "leader_steps_down_on_removal" Store,
-    /// Writing goes on after the peer is destroyed; its successor reads the leftovers (row 20).
+    /// Writes go on after the peer is destroyed, and its successor reads the leftovers (row 20).
     StopAfterDestroy "stop_after_destroy" Store,
-    /// A tombstone lets a message from before the removal create the peer again (row 26, tikv#1262).
+    /// A message from before the removal creates the removed peer again (row 26, tikv#1262).
     TombstoneRefusesStale "tombstone_refuses_stale" Store,
     /// The log is sliced below its first index after a compaction (row 27).
     LogBoundsChecked "log_bounds_checked" Store,
-    /// A leader proposes a change before it applied everything up to its own election.
+    /// A leader proposes a conf change before it has applied an entry of its own term.
     ChangeWaitsForOwnElection "change_waits_for_own_election" Raft,
     /// An entry of an old term is committed by counting replicas (Raft, Figure 8).
     CommitOwnTerm "commit_own_term" Raft,
-    /// A voter forgets whom it voted for, and a term has two leaders (Raft paper, 5.2).
+    /// A voter forgets its vote, and one term has two leaders (Raft paper, 5.2).
     OneVoteATerm "one_vote_a_term" Raft,
-    /// An entry is overwritten and what lies behind it stays, though it follows another entry now (Raft paper, Figure 2).
+    /// An entry is overwritten and the entries behind it stay, though they follow another entry now (Raft paper, Figure 2).
     ConflictTruncates "conflict_truncates" Raft,
-    /// A change is taken that leaves no majority whom the leader hears; a living voter goes, and the dead outvote the others (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    /// A change is accepted that leaves no majority that the leader hears. A live voter goes, and the dead outvote the rest (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard "change_keeps_majority_heard" Store,
-    /// A change is taken whose new quorum needs a snapshot first; nothing commits until one has come (TiKV `check_conf_change`).
+    /// A change is accepted whose new quorum needs a snapshot first, and nothing commits until it arrives (TiKV `check_conf_change`).
     NewQuorumHasLog "new_quorum_has_log" Store,
     /// A joint quorum is counted over the union of both halves.
     JointNeedsBothMajorities "joint_needs_both_majorities" Raft,
@@ -178,135 +178,135 @@ guards! {
     ReadWaitsForApply "read_waits_for_apply" Store,
     /// The tombstone of an uninitialised peer is empty and lets a removed peer come back (tikv#10533).
     TombstoneListsItself "tombstone_lists_itself" Store,
-    /// A proposal takes effect under an epoch that a change or split before it has ended (row 34).
+    /// A proposal takes effect under an epoch that an earlier change or split has ended (row 34).
     EpochCheckedAtApply "epoch_checked_at_apply" Store,
-    /// Ids allotted for the peers of one epoch are proposed under the next, however many they are (row 23).
+    /// Ids that were allotted for the peers of one epoch are proposed under the next, whatever their number (row 23).
     SplitIdsFitMembers "split_ids_fit_members" Store,
-    /// A replica that was promoted skips a split without a word, and its epoch stays behind (row 24, tikv#8967).
+    /// A promoted replica skips a split in silence, and its epoch stays behind (row 24, tikv#8967).
     SplitTakenByEveryReplica "split_taken_by_every_replica" Store,
-    /// A peer that applied its own removal goes on to a split and registers regions without a peer (row 25).
+    /// A peer that applied its own removal applies a split as well and registers regions without a peer (row 25).
     RemovedPeerSplitsNothing "removed_peer_splits_nothing" Store,
-    /// A late split puts a child in place of what the store knows of its region already (tikv#5852).
+    /// A late split replaces what the store already knows of the child's region (tikv#5852).
     SplitSparesTheKnown "split_spares_the_known" Store,
-    /// The commit index is taken for volatile and comes back as what was applied; who forgot a change campaigns by the old configuration (Raft paper, Figure 2).
+    /// The commit index is treated as volatile and restarts at the applied index. A peer that forgot a change campaigns by the old configuration (Raft paper, Figure 2).
     CommitIndexDurable "commit_index_durable" Store,
-    /// A child forgets the vote that its uninitialised predecessor gave, and votes twice in the term (our own rule).
+    /// A child forgets the vote of the uninitialised peer that it replaces, and votes twice in the term (our own rule).
     SplitKeepsVote "split_keeps_vote" Store,
-    /// The hard state of an uninitialised peer is not written; a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).
+    /// The hard state of an uninitialised peer is not written, and a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).
     UninitialisedVoteSurvives "uninitialised_vote_survives" Store,
-    /// A snapshot is taken although its range belongs to another region on the store (row 33).
+    /// A snapshot is accepted although its range belongs to another region on the store (row 33).
     SnapshotChecksOverlap "snapshot_checks_overlap" Store,
-    /// A voter that is being demoted finds itself neither among the voters nor the learners of a snapshot and drops it; its group stays joint (etcd#12631).
+    /// A voter that is being demoted finds itself among neither the voters nor the learners of a snapshot and drops it, and its group stays joint (etcd#12631).
     DemotedTakesSnapshots "demoted_takes_snapshots" Raft,
     /// A snapshot brings a range that the store's index never learns of (row 21).
     SnapshotUpdatesRanges "snapshot_updates_ranges" Store,
-    /// The end of an uninitialised peer comes behind the split that replaced it and takes the child; its range stays (tikv#13311).
+    /// The destroy of an uninitialised peer comes after the split that replaced it, and takes the child. The child's range stays (tikv#13311).
     DestroySparesTheReplaced "destroy_spares_the_replaced" Store,
     /// An answer points at the live region, and a split in the same batch changes it under the reader (row 30).
     AnswerCopiesRegion "answer_copies_region" Store,
-    /// A split divides the range and not the data; what it gives away is kept twice (S4).
+    /// A split divides the range and not the data, and two regions hold one key (S4).
     DataDivided "data_divided" Store,
-    /// The removal of any peer takes the region of the same number out of the index (row 22).
+    /// The removal of any peer deletes the region of the same number from the index (row 22).
     OnlyDestroyClearsRanges "only_destroy_clears_ranges" Store,
     /// A read without a key is refused wherever the empty key is outside the region (row 29).
     KeylessReadUnchecked "keyless_read_unchecked" Store,
-    /// Writing leaves the size hint as it is; a region grows for ever and is never split (row 31).
+    /// Writes leave the size hint unchanged, and a region grows without ever splitting (row 31).
     SizeCountsWrites "size_counts_writes" Store,
-    /// Deletes take the unsigned size hint below zero; every check looks through all data (row 31).
+    /// Deletes take the unsigned size hint below zero, and every check scans all data (row 31).
     SizeDeltaSaturates "size_delta_saturates" Store,
-    /// A split is not reported; clients find no region where the new one is (row 32).
+    /// A split is not reported, and clients find no region where the new one is (row 32).
     SplitReported "split_reported" Store,
-    /// A first vote request that comes before the split is refused, and its region waits for an election (row 33).
+    /// A first vote request that arrives before the split is refused, and its region waits for another election (row 33).
     FirstMessageParked "first_message_parked" Store,
-    /// A message's size is taken for that of its entries; with what is around them the transport does not take it, and it is sent again as it is (row 50, tikv#9714).
+    /// A message's size counts only its entries. With its envelope it is above the transport's limit and is sent again unchanged (row 50, tikv#9714).
     MessageSizeBounded "message_size_bounded" Store,
-    /// A merge that carries no entries forwards no commit index either; a target waits for its source for ever (row 35, tikv#5512).
+    /// A merge without entries forwards no commit index, and a target waits for its source for ever (row 35, tikv#5512).
     MergeForwardsCommit "merge_forwards_commit" Store,
-    /// The source's conf_ver stays, and a conf change that is under way takes effect in the middle of a merge (TiKV `exec_prepare_merge`).
+    /// The source's conf_ver stays, and a pending conf change takes effect in the middle of a merge (TiKV `exec_prepare_merge`).
     MergeStopsChanges "merge_stops_changes" Store,
-    /// A region is merged into one that is on other stores; who has only one of both waits or stays for ever (TiKV `check_merge_proposal`).
+    /// A region is merged into one on other stores, and a store with a peer of only one of them waits for ever (TiKV `check_merge_proposal`).
     MergeNeedsSameStores "merge_needs_same_stores" Store,
-    /// A target takes in what its source has here, whether or not that is all; replicas of one region differ (TiKV `exec_commit_merge`).
+    /// A target takes in its source's data before the source has applied everything, and replicas of one region differ (TiKV `exec_commit_merge`).
     MergeWaitsForSource "merge_waits_for_source" Store,
-    /// A source that is being merged takes a write, and its target goes on without it (TiKV `ProposalInMergingMode`).
+    /// A merging source takes a write, and its target goes on without it (TiKV `ProposalInMergingMode`).
     MergeStopsWrites "merge_stops_writes" Store,
-    /// A merge begins though a replica misses what the log no longer has; nobody can bring it there (TiKV `pre_propose_prepare_merge`).
+    /// A merge begins although a replica misses entries that the log no longer has, and nothing brings them there (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded "merge_gap_bounded" Store,
-    /// A merge begins though a replica is behind a snapshot that another took; who took it leads, and cannot hand on what is missed (TiKV `last_sent_snapshot_idx`).
+    /// A merge begins although a replica is behind a snapshot that another took. The other leads, and cannot pass on what is missing (TiKV `last_sent_snapshot_idx`).
     MergeWaitsForSnapshot "merge_waits_for_snapshot" Store,
-    /// A merge begins though a replica has a split, a change or a compaction of its source and is not known to have it committed; it meets them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
+    /// A merge begins although a replica is not known to have committed a split, a change or a compaction of its source, and meets them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
     MergeWaitsForCommits "merge_waits_for_commits" Store,
-    /// A merge is taken back that another store has committed; both regions serve the range (TiKV `want_rollback_merge`).
+    /// A merge is rolled back that another store has committed, and both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause "rollback_needs_cause" Store,
-    /// A merged region's version stays below that of what it took in, and the driver takes its reports for old ones (TiKV `exec_commit_merge`).
+    /// A merged region's version stays below its source's, and PD takes its reports for stale (TiKV `exec_commit_merge`).
     MergeVersionAboveBoth "merge_version_above_both" Store,
-    /// A leaving store counts as empty by the size of its regions, which after a restart of the driver is 0 (row 42, pd#9333; inferred from the code).
+    /// A leaving store counts as empty by the size of its regions, which is 0 after a PD restart (row 42, pd#9333; inferred from the code).
     BuriedByCount "buried_by_count" PlacementDriver,
-    /// A report that is behind is believed, and the key space turns back (row 35, tikv#3868).
+    /// A stale report is believed, and PD's view of the key space goes back (row 35, tikv#3868).
     StaleReportRefused "stale_report_refused" PlacementDriver,
-    /// A report whose only news is a new leader changes nothing, and orders go to who led before (PD `region.go`, `RegionGuide`).
+    /// A report whose only news is a new leader changes nothing, and orders go to the previous leader (PD `region.go`, `RegionGuide`).
     LeaderChangeBelieved "leader_change_believed" PlacementDriver,
-    /// A second operator takes the place of one that is half done (row 38).
+    /// A second operator replaces one that is half done (row 38).
     OneOperatorARegion "one_operator_a_region" PlacementDriver,
-    /// A live voter is removed and the dead outvote the living (row 46).
+    /// A live voter is removed, and the dead outvote the living (row 46).
     RemovalKeepsMajority "removal_keeps_majority" PlacementDriver,
-    /// One of two voters is told to go directly; the survivor can never win (row 15 by the driver, pd#4411).
+    /// One of two voters is removed directly by PD, and the survivor can never win (row 15, pd#4411).
     PlanDemotesFirst "plan_demotes_first" PlacementDriver,
     /// A store that has left serves again under its old id (row 47).
     TombstoneAbsorbs "tombstone_absorbs" PlacementDriver,
-    /// A store with peers is declared Tombstone by hand, as PD took it until 4.x (row 45).
+    /// A store with peers is set to Tombstone by hand, as PD allowed until 4.x (row 45).
     TombstoneByPatrolAlone "tombstone_by_patrol_alone" PlacementDriver,
-    /// So many stores leave that no region can have all of its replicas (row 39).
+    /// So many stores leave that no region can have all its replicas (row 39).
     EnoughStoresLeft "enough_stores_left" PlacementDriver,
-    /// An operator takes the learner that it added for somebody else's change and is cancelled (pd#1714).
+    /// An operator takes its own new learner for somebody else's change and is cancelled (pd#1714).
     OwnChangesCounted "own_changes_counted" PlacementDriver,
     /// A learner that no rule asks for stays for ever, and its store with it (row 51).
     OrphansLeave "orphans_leave" PlacementDriver,
     /// A learner that waits for its snapshot does not count, and another is added beside it.
     PendingLearnerCounts "pending_learner_counts" PlacementDriver,
-    /// While a peer should come and no store is free, nobody is promoted (PD `fixRulePeer`).
+    /// While a peer is missing and no store is free, nobody is promoted (PD `fixRulePeer`).
     PromotionNeedsNoTarget "promotion_needs_no_target" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
-    /// Nobody looks after a region that was left joint, which it then stays (etcd#12136, pd#2952).
+    /// Nobody ends a region's joint configuration, and it stays joint (etcd#12136, pd#2952).
     JointEndedByPatrol "joint_ended_by_patrol" PlacementDriver,
-    /// A joint configuration is to be ended by a leader that it demotes, which refuses (pd#3499, pd#3494).
+    /// A leader that a joint configuration demotes is told to leave it, and refuses (pd#3499, pd#3494).
     JointHandsOverFirst "joint_hands_over_first" PlacementDriver,
-    /// A peer is sent to a store that nobody has heard from (row 48).
+    /// A peer is added on a store that sends no heartbeats (row 48).
     TargetConnected "target_connected" PlacementDriver,
-    /// A leader enters a joint configuration that demotes it; it may not end that, and the region stays joint (pd#1923 and its like).
+    /// A leader enters a joint configuration that demotes it. It may not leave it, and the region stays joint (pd#1923 and similar).
     LeaderHandsOverFirst "leader_hands_over_first" PlacementDriver,
-    /// A peer that PD does not know of yet is made a tombstone by hand, at an epoch that it had left behind (row 37).
+    /// A peer that PD does not know yet is made a tombstone by hand, at an epoch that it had left behind (row 37).
     TombstoneNeedsConfVerAdvance "tombstone_needs_conf_ver_advance" Store,
     /// A peer that was made a tombstone by force is created again by the next heartbeat, without its log and its vote (row 52, TiKV `check_msg`).
     TombstoneRefusesItself "tombstone_refuses_itself" Store,
-    /// The only voter of a region must hand over before it is replaced, and there is nobody; its store never leaves (pd#1923).
+    /// The only voter of a region must hand over before it is replaced, and there is nobody. Its store never leaves (pd#1923).
     LoneLeaderMoves "lone_leader_moves" PlacementDriver,
     /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x).
     ReplacementJoinsFirst "replacement_joins_first" PlacementDriver,
     /// An operator that nobody can carry out stays, and its region gets no other (row 36).
     OperatorsTimeOut "operators_time_out" PlacementDriver,
-    /// What is typed by hand takes up the patrol's limit, and the patrol's work waits for it (row 49, pd#3820).
+    /// A command typed by hand uses up the patrol's limit, and the patrol's work waits (row 49, pd#3820).
     LimitCountsOwnKind "limit_counts_own_kind" PlacementDriver,
     /// A store counts as full by its share of space, though there is room for a small cluster (row 40, pd#3444).
     SmallStoreMayFill "small_store_may_fill" PlacementDriver,
-    /// A store whose disk is gone is taken for there again (row 44, PD `ErrStoreDestroyed`).
+    /// A store whose disk is gone counts as back (row 44, PD `ErrStoreDestroyed`).
     DestroyedStaysGone "destroyed_stays_gone" PlacementDriver,
-    /// A Tombstone's record is thrown away with peers on it, and PD can judge them no more (pd#3664, pd#3343).
+    /// A Tombstone's record is removed with peers on it, and PD can no longer judge them (pd#3664, pd#3343).
     RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
-    /// A peer leads by force without what another one left, a learner perhaps, has applied, and writes it over (PD `isRaftStale`, by its code).
+    /// A forced leader lacks what another remaining peer, possibly a learner, has applied, and overwrites it (PD `isRaftStale`, by its code).
     ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
-    /// The source of a merge that is to be committed is led by force as well, in a term of its own, and fits no more; what was merged is lost (tikv#12627).
+    /// The source of a merge that is yet to be committed gets a forced leader too, in a term of its own, and no longer fits. The merged data is lost (tikv#12627).
     ForceTargetFirst "force_target_first" PlacementDriver,
-    /// A peer is destroyed by force on a store that has yet to come to the merge that takes it in, and the target's peer there waits for it for ever (PD `generateDemoteFailedVoterPlan`, by its code).
+    /// A peer is destroyed on a store whose merge target has yet to take it in, and the target's peer there waits for ever (PD `generateDemoteFailedVoterPlan`, by its code).
     ForceSparesSources "force_spares_sources" PlacementDriver,
-    /// A merging region is led by force and may not take the merge back, nor demote anybody while it merges (tikv#15580).
+    /// A forced leader of a merging region may neither roll back the merge nor demote anybody (tikv#15580).
     ForceRollsBack "force_rolls_back" Store,
-    /// A voter that is being demoted leads by force beside one with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).
+    /// A demoting voter becomes the forced leader beside a voter with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).
     DemotingVoterRanksLast "demoting_voter_ranks_last" PlacementDriver,
-    /// After a recovery PD still believes what the lost stores reported, and takes no report of the others (PD `ResetRegionCache`).
+    /// After a recovery PD still believes the reports of the lost stores and refuses those of the others (PD `ResetRegionCache`).
     RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
-    /// A recovery takes too long, or PD restarts, after regions were changed by force, and PD believes for ever what they were (PD `changeStage`, by its code).
+    /// A recovery times out, or PD restarts, after regions were changed by force, and PD believes the old regions for ever (PD `changeStage`, by its code).
     RecoveryDropsRegionsFirst "recovery_drops_regions_first" PlacementDriver,
 }
 

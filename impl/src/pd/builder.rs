@@ -4,7 +4,7 @@
 //! learner and voter change roles at once, and only the learner that is left
 //! of the old one is removed. No step takes a voter away before another is
 //! there, and none asks the leader to remove or demote itself. Follows `PD
-//! operator/builder.go` (B10).
+//! operator/builder.go`.
 
 use super::error::PdRefusal;
 use super::regions::KnownRegion;
