@@ -6,6 +6,7 @@
 //! more than one pass. The states are looked at in breadth-first order and the
 //! first that does not heal is reported: its way is a shortest one.
 
+mod repeats;
 mod ways;
 
 use std::collections::{BTreeMap, HashSet};
@@ -20,6 +21,7 @@ use rollcall_traces::Action;
 
 use crate::explorer::Exploration;
 
+pub use repeats::{Repeats, in_a_line};
 pub use ways::{Excused, Ways};
 use ways::{Known, UNKNOWN};
 

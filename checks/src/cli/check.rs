@@ -12,7 +12,7 @@ use rollcall_model::heal::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::Size;
 use rollcall_model::{GuardSet, Rollcall, State};
-use rollcall_traces::{Divergence, Trace};
+use rollcall_traces::{Action, Divergence, Trace};
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -23,9 +23,9 @@ use crate::decides::decides;
 use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
 use crate::museum::PIECES;
-use crate::recover::{How, Recovery, Stuck, first_that_misses, recover_from};
+use crate::recover::{How, Recovery, Stuck, first_that_misses, in_a_line, recover_from};
 use crate::verify::{ScopeReport, covered, judge_excuses, judge_recovery, report_of};
-use crate::walk::{stuck_trace, violation_trace};
+use crate::walk::{SHOWN, stuck_trace, violation_trace};
 
 /// What `check` is asked for.
 pub(super) struct Wanted<'a> {
@@ -107,6 +107,9 @@ struct Check<'a> {
 struct Found {
     name: String,
     trace: Trace,
+    /// Of a state that does not heal, all that healing tries from there; the trace ends with
+    /// the beginning of it.
+    healing: Option<Vec<Action>>,
 }
 
 impl<'a> Check<'a> {
@@ -136,7 +139,7 @@ impl<'a> Check<'a> {
             let mut trace = taken.expect("there are steps on the way");
             trace.steps.truncate(step);
             self.told.failures.push(format!("{name} is violated by its own steps already"));
-            return self.conclude(Some(Found { name, trace }));
+            return self.conclude(Some(Found { name, trace, healing: None }));
         }
         let journal = self.wanted.lasting.journal_of(&self.asked.plan);
         let begin =
@@ -194,7 +197,7 @@ impl<'a> Check<'a> {
         if let Some((state, property)) = first {
             self.told.failures.push(format!("{property} is violated"));
             let trace = violation_trace(&self.model, explored, property, state);
-            return Ok(Some(Found { name: property.into(), trace }));
+            return Ok(Some(Found { name: property.into(), trace, healing: None }));
         }
         if !explored.is_exhausted() {
             return Ok(None);
@@ -254,7 +257,7 @@ impl<'a> Check<'a> {
             self.told.failures.append(&mut report.failures);
         }
         let other = other?.filter(|_| self.wanted.without.is_none());
-        Ok(other.map(|trace| Found { name: "excuse".into(), trace }))
+        Ok(other.map(|trace| Found { name: "excuse".into(), trace, healing: None }))
     }
 
     fn stuck(
@@ -277,7 +280,8 @@ impl<'a> Check<'a> {
         judge_recovery(report, &self.model, explored, &recovery);
         self.told.failures.append(&mut report.failures);
         let name = stuck.first().goal.name().into();
-        Some(Found { name, trace: stuck_trace(&self.model, explored, &stuck) })
+        let trace = stuck_trace(&self.model, explored, &stuck);
+        Some(Found { name, trace, healing: Some(stuck.healing) })
     }
 
     /// Tells it, then writes the trace down.
@@ -290,8 +294,9 @@ impl<'a> Check<'a> {
             (None, _, false) => ("not conclusive", End::NotConclusive),
         };
         self.told.verdict = verdict;
-        let (mut trace, mut path) = (None, None);
-        if let Some(Found { name, trace: found }) = found {
+        let (mut trace, mut path, mut healing) = (None, None, None);
+        if let Some(Found { name, trace: found, healing: tried }) = found {
+            healing = tried;
             let whole = if self.asked.violated_on_the_way().is_some() {
                 found
             } else {
@@ -316,7 +321,7 @@ impl<'a> Check<'a> {
         }
         match &trace {
             Some(trace) => {
-                out::say(&rollcall_traces::render::terminal(trace))?;
+                say_trace(trace, healing.as_deref())?;
                 self.say_violation();
                 if let Some(path) = path.filter(|path| out::keep(trace, path)) {
                     outln!("  the trace is in {0}; to see it again: rollcall show {0}", path.display());
@@ -335,7 +340,7 @@ impl<'a> Check<'a> {
         let how = match () {
             () if Goal::from_name(name).is_some() => "is missed once faults stop",
             () if Property::from_name(name).is_some() => "is violated",
-            () => "is not what the scope names",
+            () => "is no reason that the scope lists",
         };
         let found = match distinct_states {
             0 => "before anything was explored".into(),
@@ -402,6 +407,21 @@ impl<'a> Check<'a> {
             );
         }
     }
+}
+
+/// The way into what is wrong. Where nothing heals any more the attempt is one line: its steps
+/// repeat, and the file has them.
+fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
+    let mut way = trace.clone();
+    if let Some(healing) = healing {
+        way.steps.truncate(trace.steps.len() - healing.len().min(SHOWN));
+        way.verdict = None;
+    }
+    out::say(&rollcall_traces::render::terminal(&way))?;
+    if let Some(healing) = healing {
+        outln!("{}", out::wrapped(&format!("  {}", in_a_line(healing))));
+    }
+    Ok(())
 }
 
 /// Narrows the plan to the properties that are named, and says which goals are; `None`

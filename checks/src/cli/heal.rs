@@ -7,6 +7,8 @@ use rollcall_model::heal::{self, Excuse, Missed};
 use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
 
+use crate::recover::Repeats;
+
 /// The most refused steps that are told of a goal.
 const SHOWN: usize = 6;
 
@@ -61,10 +63,14 @@ impl Healing {
         self.missed.iter().map(ToString::to_string).collect()
     }
 
-    /// The steps, one a line.
+    /// The steps, one a line. Of those that repeat for ever the first round is enough.
     pub(super) fn schedule(&self) -> String {
         let line = |(at, action): (usize, &Action)| format!("  {at:>4} {action}\n");
-        (1..).zip(&self.steps).map(line).collect()
+        let round = Repeats::of(&self.steps).filter(|_| self.endless).map(|found| found.round);
+        let shown = round.as_ref().map_or(self.steps.len(), |round| round.end);
+        let steps: String = (1..).zip(&self.steps[..shown]).map(line).collect();
+        let more = round.map(|round| format!("       steps {} to {} repeat\n", round.start + 1, round.end));
+        steps + &more.unwrap_or_default()
     }
 
     /// How it ends, on both sides.

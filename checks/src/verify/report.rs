@@ -77,16 +77,13 @@ pub struct ScopeReport {
     /// The most bytes that the process held while it explored, the parts of states among them.
     pub peak_resident_bytes: Option<u64>,
     /// How often each kind of action fired.
-    #[serde(skip)]
     pub actions: BTreeMap<&'static str, u64>,
     /// Of the states whose healing leaves the scope: by which kind of action.
     #[serde(skip)]
     pub outside: BTreeMap<&'static str, u64>,
     /// Why states end short of something, and how many do.
-    #[serde(skip)]
     pub excused: BTreeMap<String, u64>,
     /// How often each reason was given, by model and implementation alike.
-    #[serde(skip)]
     pub reasons: BTreeMap<Reason, u64>,
     /// What went wrong, in words.
     #[serde(skip)]

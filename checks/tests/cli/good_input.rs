@@ -195,6 +195,9 @@ const FIELDS: &[&str] = &[
     "reaching_states",
     "healed_within_scope",
     "excused_states",
+    "excused",
+    "actions",
+    "reasons",
     "violations",
     "unreached",
     "healed_on_implementation",
@@ -228,12 +231,14 @@ fn one_scope_verified_for_people_and_for_machines() {
     );
     assert!(ran.stdout.contains("stateright's checker agrees on 1 of 1 scopes"), "{}", ran.stdout);
     assert!(ran.stdout.ends_with("\n1 of 1 scopes hold\n"), "the end is the verdict: {}", ran.stdout);
-    assert!(!ran.stdout.contains("actions that fired"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("transitions by action"), "{}", ran.stdout);
     let detailed = folder.ends(&[&verify[..], &["--details"]].concat(), 0).stdout;
     assert!(
-        detailed.contains("\nactions that fired: ") && detailed.contains("\nprobes refused for: "),
+        detailed.contains("\ntransitions by action:\n")
+            && detailed.contains("\nrefused actions by reason:\n"),
         "{detailed}"
     );
+    assert!(detailed.lines().all(|line| line.chars().count() < 300), "a count a line: {detailed}");
     let narrow = folder.command(&verify).env("COLUMNS", "60").output().expect("it starts");
     let narrow = String::from_utf8(narrow.stdout).expect("text");
     let table: Vec<&str> = narrow.lines().take(2).collect();
@@ -248,6 +253,10 @@ fn one_scope_verified_for_people_and_for_machines() {
     assert_eq!(fields, FIELDS.iter().copied().collect());
     assert_eq!(objects[0]["scope"], "two_voters_to_one_smoke");
     assert_eq!(objects[0]["transitions_replayed"], objects[0]["transitions"]);
+    let fired = objects[0]["actions"].as_object().expect("counts").values();
+    let fired: u64 = fired.map(|count| count.as_u64().expect("a count")).sum();
+    assert_eq!(Json::from(fired), objects[0]["transitions"], "each transition is of one action");
+    assert!(objects[0]["reasons"]["not_leader"].as_u64().is_some_and(|count| count > 0));
     assert_eq!((&objects[0]["verdict"], &objects[0]["divergence"]), (&Json::from("holds"), &Json::Null));
     assert_eq!(ran.stderr, "", "a machine is told on standard output alone");
     assert_eq!(folder.files(), Vec::<String>::new());

@@ -96,15 +96,20 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
         let agrees = reports.iter().filter(|report| report.stateright_agrees == Some(true)).count();
         outln!("stateright's checker agrees on {agrees} of {asked} scopes");
     }
-    for report in reports {
-        for (excuse, states) in &report.excused {
-            outln!("{}: {} states end, rightly, with: {excuse}", report.scope, grouped(*states));
-        }
+    let excused = reports.iter().filter(|report| report.excused_states.is_some_and(|states| states > 0));
+    let (scopes, states_excused) =
+        excused.fold((0, 0), |(n, sum), report| (n + 1, sum + report.excused_states.unwrap_or(0)));
+    if scopes > 0 {
+        outln!(
+            "{} states of {scopes} scopes miss a goal for a reason that their scope lists",
+            grouped(states_excused)
+        );
     }
     if !details {
         return;
     }
-    how_often(reports);
+    outln!("{}", excuses(reports));
+    outln!("{}", how_often(reports));
     if let Some(tried) = any(|report| report.probes_tried) {
         outln!("{} of the probes were tried, the others refused before on the same parts", grouped(tried));
     }
@@ -176,8 +181,30 @@ fn steps_outside(reports: &[ScopeReport]) -> String {
     if words.is_empty() { "none".into() } else { words }
 }
 
+/// A table of counts under a heading; nothing where there is nothing to count.
+fn counted(heading: &str, counts: impl Iterator<Item = (String, u64)>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    for (name, count) in counts {
+        table.add_row([format!("  {name}"), grouped(count)]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let rows = table.lines().map(|line| format!("\n{}", line.trim_end()));
+    format!("{heading}:{}", rows.collect::<String>())
+}
+
+/// Why states of each scope miss a goal, and how many do.
+fn excuses(reports: &[ScopeReport]) -> String {
+    let each = reports.iter().flat_map(|report| {
+        report.excused.iter().map(|(excuse, states)| (format!("{}: {excuse}", report.scope), *states))
+    });
+    counted("states that miss a goal, by reason", each)
+}
+
 /// How often each kind of action fired, and each reason was given on both sides.
-fn how_often(reports: &[ScopeReport]) {
+fn how_often(reports: &[ScopeReport]) -> String {
     let mut actions = BTreeMap::<String, u64>::new();
     let mut reasons = BTreeMap::<String, u64>::new();
     for report in reports {
@@ -188,8 +215,6 @@ fn how_often(reports: &[ScopeReport]) {
             *reasons.entry(reason.to_string()).or_default() += given;
         }
     }
-    for (what, counts) in [("actions that fired", actions), ("probes refused for", reasons)] {
-        let counts = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
-        outln!("{what}: {}", counts.collect::<Vec<_>>().join("; "));
-    }
+    let actions = counted("transitions by action", actions.into_iter());
+    actions + "\n" + &counted("refused actions by reason", reasons.into_iter())
 }
