@@ -17,6 +17,7 @@ pub mod network;
 mod parting;
 pub mod places;
 pub mod recover;
+pub mod results;
 pub mod schedules;
 pub mod second_answer;
 pub mod symptoms;

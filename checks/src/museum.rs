@@ -13,6 +13,7 @@ pub mod checks;
 mod find;
 mod implementation;
 pub mod matrix;
+mod page;
 
 use std::sync::atomic::AtomicBool;
 
@@ -27,6 +28,8 @@ use thiserror::Error;
 use crate::explorer::ExploreError;
 use find::{counterexample, more_than_delay, options, stuck, trap};
 use implementation::on_implementation;
+pub use page::page;
+pub(crate) use page::parts;
 
 /// What a dropped guard does harm to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

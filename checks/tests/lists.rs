@@ -1,5 +1,5 @@
-//! Lists that stand in two places: the guards of model and implementation, the
-//! named tests of what lies below the model's grain, and the paths in prose.
+//! Lists that stand in two places: the guards of model and implementation, and the
+//! named tests of what lies below the model's grain.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -87,58 +87,4 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// The folders of the project, by which a path in prose is known.
-const FOLDERS: &[&str] = &["traces/", "model/", "impl/", "checks/", ".ci/"];
-
-/// What in a text looks like a path of the project: begins with one of its
-/// folders, or is a link to something that is neither on the web nor an item of
-/// Rust. A pattern ends where its placeholder begins.
-fn paths_in(text: &str) -> BTreeSet<String> {
-    let is_part = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
-    let words = text
-        .split(|letter| !is_part(letter))
-        .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)));
-    let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link));
-    let links = links.filter(|link| !link.contains("::") && !link.contains("://") && !link.starts_with('#'));
-    let links = links.map(|link| link.split_once('#').map_or(link, |(path, _)| path));
-    words.chain(links).map(|path| path.trim_end_matches(['.', '/']).to_string()).collect()
-}
-
-#[test]
-fn paths_in_prose_are_found() {
-    let text = "See `traces/src/lib.rs`, impl/src/. And [this](model/src/guard.rs#L3), [that](https://x.org/a), \
-                [here](#there), [item](Self::encode); traces/museum/<guard>.jsonl and not/ours.";
-    let expected = ["impl/src", "model/src/guard.rs", "traces/museum", "traces/src/lib.rs"];
-    assert_eq!(paths_in(text), expected.map(str::to_string).into());
-}
-
-#[test]
-fn paths_in_the_readme_exist() {
-    let readme =
-        std::fs::read_to_string(root().join("README.md")).expect("a README at the top of the project");
-    let paths = paths_in(&readme);
-    assert!(!paths.is_empty(), "the README names no path");
-    let gone: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();
-    assert!(gone.is_empty(), "the README names what is not there: {gone:?}");
-}
-
-#[test]
-fn paths_in_comments_exist() {
-    let mut gone = Vec::new();
-    for crate_folder in ["traces", "model", "impl", "checks"] {
-        for file in files(&root().join(crate_folder), "rs") {
-            let text = std::fs::read_to_string(&file).expect("a source file");
-            let comments: String = text
-                .lines()
-                .filter_map(|line| line.trim_start().strip_prefix("//"))
-                .filter(|comment| !comment.contains('<'))
-                .map(|comment| format!("{comment}\n"))
-                .collect();
-            let missing = paths_in(&comments).into_iter().filter(|path| !root().join(path).exists());
-            gone.extend(missing.map(|path| format!("{}: {path}", file.display())));
-        }
-    }
-    assert!(gone.is_empty(), "comments name what is not there:\n{}", gone.join("\n"));
 }

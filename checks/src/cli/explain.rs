@@ -110,8 +110,30 @@ fn by_row(words: &str) -> Vec<Answer> {
         true => rows_of(incident).contains(number),
         false => incident.split([' ', ',', ';', '(', ')', '.']).any(|part| part == words),
     };
-    let guards = all_guards().into_iter().filter(|(_, incident)| names(incident));
-    guards.map(|(name, _)| of_guard(name)).collect()
+    let guards: Vec<&str> =
+        all_guards().into_iter().filter(|(_, incident)| names(incident)).map(|(name, _)| name).collect();
+    let row = if is_row { of_row(number, &guards) } else { None };
+    row.into_iter().chain(guards.iter().map(|name| of_guard(name))).collect()
+}
+
+/// The page with the rows.
+const CATALOGUE: &str = include_str!("../../../docs/incidents.md");
+
+/// A row of the catalogue, whether or not a guard belongs to it.
+fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
+    let row = CATALOGUE.lines().find_map(|line| line.strip_prefix(&format!("| {number} | ")))?;
+    let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+    let [what, rule, report, checked] = cells[..] else { return None };
+    Some(Answer {
+        title: format!("row {number} of docs/incidents.md"),
+        lines: vec![
+            what.into(),
+            format!("rule: {rule}"),
+            format!("report: {report}"),
+            format!("checked by: {checked}"),
+        ],
+        next: guards.iter().map(|guard| format!("rollcall explain {guard}")).collect(),
+    })
 }
 
 /// The rows of the catalogue that an incident names: `(row 15, tikv#10595)`, `rows 17, 26`.

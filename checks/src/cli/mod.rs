@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use lasting::Lasting;
 use out::errln;
+pub(crate) use out::grouped;
 
 /// How a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +93,9 @@ enum Ask {
         /// Says how often each action fired and each reason was given, and where the time went
         #[arg(long)]
         details: bool,
+        /// The page whose tables get the figures of this run (`docs/results.md`)
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        results: Option<PathBuf>,
         /// Tries every probe in every state, though it was refused on the same parts before
         #[arg(long)]
         every_probe: bool,
@@ -177,6 +181,9 @@ enum Ask {
         /// One JSON object an exhibit instead of a table
         #[arg(long)]
         json: bool,
+        /// As the page `docs/museum.md`, from the traces under `traces/museum`
+        #[arg(long, conflicts_with_all = ["guard", "matrix", "out", "json"])]
+        markdown: bool,
     },
     /// A seeded message-level run of the implementation, written down
     Record {
@@ -264,6 +271,15 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Whether the words behind the program's name are a command line.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn parses(words: &[&str]) -> Result<(), String> {
+    let words = std::iter::once(&"rollcall").chain(words);
+    Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())
+}
+
 /// Parses the command line, does what it says, and reports errors in a line.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -320,6 +336,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             impl_without,
             fail_fast,
             details,
+            results,
         } => verify::run(&verify::Wanted {
             file,
             family: family.map(Into::into),
@@ -333,6 +350,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             lacking: impl_without,
             fail_fast,
             details,
+            results,
         }),
         Ask::Check { scope, without, property, out, heal, no_heal, json, lasting } => {
             let heal = if no_heal { Some(false) } else { heal.then_some(true) };
@@ -359,6 +377,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             replay::run(&replay::Wanted { path: &path, without: &without, out, heal, as_stated })
         }
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
+        Ask::Museum { markdown: true, .. } => museum::say_page(),
         Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),
         Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),

@@ -8,7 +8,12 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::out::{errln, outln};
 use super::{End, INTERRUPTED, out};
-use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, show};
+use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, page, parts, show};
+
+/// The page `docs/museum.md`, with the lengths of the traces that are kept.
+pub(super) fn say_page() -> Result<End> {
+    out::say(&page(Path::new("traces/museum"))?)
+}
 
 pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Result<End> {
     guard.map(super::lookup::any_guard).transpose()?;
@@ -133,8 +138,6 @@ fn table(exhibits: &[Exhibit]) -> Table {
 
 /// The reference at the end of an incident, which tells it in a table.
 fn row_of(incident: &str) -> String {
-    match (incident.rfind('('), incident.rfind(')')) {
-        (Some(from), Some(to)) if from < to => incident[from + 1..to].into(),
-        _ => incident.into(),
-    }
+    let (words, reference) = parts(incident);
+    if reference.is_empty() { words } else { reference }.into()
 }

@@ -116,7 +116,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// A number as people read it: `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rollcall_impl::Sound;
 use rollcall_model::GuardSet;
 use rollcall_model::scopes::{self, Family, Plan, Size};
@@ -18,6 +18,7 @@ use super::out::{errln, grouped, outln};
 use super::progress::Progress;
 use super::replay::{guard_of, placed};
 use super::{End, INTERRUPTED, Lasting, lookup, out};
+use crate::results;
 use crate::verify::{ScopeReport, Watch, begin, family_failures, verify_begun};
 use crate::world::World;
 use findings::Findings;
@@ -39,6 +40,8 @@ pub(super) struct Wanted {
     pub(super) fail_fast: bool,
     /// Says how often everything happened, and where the time went.
     pub(super) details: bool,
+    /// The page whose tables get the figures.
+    pub(super) results: Option<PathBuf>,
 }
 
 /// A scope that is verified, and the file whose scope it is.
@@ -64,6 +67,10 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     let plans: Vec<Plan> = jobs.iter().map(|job| job.plan.clone()).collect();
     let size = if wanted.file.is_some() { Size::Smoke } else { wanted.size };
     let lacking = wanted.lacking.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
+    if let Some(path) = &wanted.results {
+        // Not at the end of a run of minutes.
+        results::rows(&page_of(path)?, size).with_context(|| path.display().to_string())?;
+    }
     let _tidy = wanted.lasting.tidy();
     let journals = wanted.lasting.journals(&plans, size)?;
     let mut reports: Vec<ScopeReport> = Vec::new();
@@ -113,12 +120,19 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         words::totals(&reports, wanted.details);
         findings.conclude(plans.len(), &failures, ended_early);
     }
+    if let Some(path) = &wanted.results {
+        out::write(path, &results::updated(&page_of(path)?, size, &reports)?)?;
+    }
     if end == End::NotConclusive {
         wanted.lasting.say_how_to_go_on(&journals);
     } else {
         wanted.lasting.remove(&journals)?;
     }
     Ok(end)
+}
+
+fn page_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// The scopes of the families and the size, by a part of their names.

@@ -42,7 +42,14 @@ fn every_kind_of_name_is_explained_with_what_to_do_next() {
 
 #[test]
 fn a_row_an_issue_and_a_few_words_find_their_guards() {
-    assert!(explained(&["row", "15"]).starts_with("guard demote_before_removal\n"));
+    let row = explained(&["row", "15"]);
+    assert!(row.starts_with("row 15 of docs/incidents.md\n"), "{row}");
+    assert!(row.contains("\nguard demote_before_removal\n"), "{row}");
+    let alone = explained(&["row", "3"]);
+    assert!(
+        alone.starts_with("row 3 of docs/incidents.md\n") && alone.contains("  report: seed 004\n"),
+        "{alone}"
+    );
     assert_eq!(explained(&["15"]), explained(&["row 15"]));
     assert!(explained(&["row", "26"]).contains("guard tombstone_refuses_stale\n"));
     assert!(explained(&["pd#3407"]).starts_with("guard tombstone_by_patrol_alone\n"));

@@ -1,0 +1,95 @@
+//! The prose: what README, `docs/` and comments name must be there, and what code cites must
+//! be in `docs/incidents.md`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rollcall_model::heal::Goal;
+use rollcall_model::properties::Property;
+use rollcall_model::scopes;
+
+mod incidents;
+mod museum;
+mod paths;
+mod results;
+mod rules;
+mod vocabulary;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A page of `docs/`.
+fn page(name: &str) -> String {
+    read(&root().join("docs").join(name))
+}
+
+/// Every file below `folder` that ends so, sorted.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|is| is == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The README and every page of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files(&root().join("docs"), "md");
+    pages.push(root().join("README.md"));
+    pages
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Everything that can notice a wrong rule: guards, properties, goals, scopes, traces, tests.
+fn those_who_notice() -> BTreeSet<String> {
+    let guards = rollcall_model::Guard::ALL.iter().map(|guard| guard.name().to_string());
+    let below = rollcall_impl::Guard::ALL.iter().map(|guard| guard.name().to_string());
+    let properties = Property::ALL.iter().map(|property| property.name().to_string());
+    let goals = Goal::ALL.iter().map(|goal| goal.name().to_string());
+    let scopes = scopes::all().into_iter().map(|plan| plan.scope.name);
+    let scopes = scopes.map(|name| name.trim_end_matches("_smoke").to_string());
+    let traces = files(&root().join("traces"), "jsonl");
+    let traces = traces
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect::<Vec<_>>();
+    let mut named: BTreeSet<String> =
+        guards.chain(below).chain(properties).chain(goals).chain(scopes).chain(traces).collect();
+    for folder in ["impl/src", "impl/tests", "model/src", "checks/src", "checks/tests"] {
+        for file in files(&root().join(folder), "rs") {
+            let text = read(&file);
+            let tests = text
+                .split("#[test]")
+                .skip(1)
+                .filter_map(|after| after.split_once("fn ")?.1.split('(').next());
+            named.extend(tests.map(str::to_string));
+        }
+    }
+    named
+}
+
+/// The cells of a row of a Markdown table.
+fn cells(row: &str) -> Vec<&str> {
+    row.trim().trim_start_matches('|').trim_end_matches('|').split(" | ").map(str::trim).collect()
+}
+
+#[test]
+fn cells_and_quotes_are_found() {
+    assert_eq!(cells("| A. | TV | b | guard `c`, `d` |"), ["A.", "TV", "b", "guard `c`, `d`"]);
+    assert_eq!(quoted("guard `c`, `d` and e").collect::<Vec<_>>(), ["c", "d"]);
+}

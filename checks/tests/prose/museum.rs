@@ -1,0 +1,11 @@
+//! `docs/museum.md` is what the guards, the exhibits and their traces say.
+
+use rollcall_checks::museum;
+
+use super::{page, root};
+
+#[test]
+fn the_page_of_the_museum_is_as_it_is_written() {
+    let written = museum::page(&root().join("traces/museum")).expect("the traces are there");
+    assert!(page("museum.md") == written, "write it again: rollcall museum --markdown > docs/museum.md");
+}
