@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::Guards;
-use rollcall_model::{LookedAt, Offered, Rollcall, State, Tried};
+use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
 use crate::copies::Copies;
@@ -118,7 +118,7 @@ pub fn conform<G: Guards + Send>(
             let (tour, total, stop) = (&tour, &total, &stop);
             scope.spawn(move || {
                 let mut guide = Guide::new(touring, guards, model, exploration);
-                let mut tried = Tried::default();
+                let mut tried = RefusalCache::default();
                 let result = guide.follow(tour, &mut tried, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
                     !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
@@ -210,7 +210,7 @@ impl<'a, G: Guards> Guide<'a, G> {
     }
 
     /// What was done, the probes counted.
-    fn done(self, tried: &Tried) -> Conformance {
+    fn done(self, tried: &RefusalCache) -> Conformance {
         let mut done = self.done;
         done.tried = tried.tried();
         for (reason, count) in tried.refused() {
@@ -224,7 +224,7 @@ impl<'a, G: Guards> Guide<'a, G> {
     fn follow(
         &mut self,
         tour: &Mutex<Tour<'_>>,
-        tried: &mut Tried,
+        tried: &mut RefusalCache,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, Box<Divergence>> {
         let mut batch = Batch::default();
@@ -255,7 +255,7 @@ impl<'a, G: Guards> Guide<'a, G> {
         path: &tour::Path,
         begin: usize,
         kept: &[usize],
-        tried: &mut Tried,
+        tried: &mut RefusalCache,
     ) -> Result<(), Box<Divergence>> {
         if path.new_start {
             self.compare_view(path.start, None)?;
@@ -331,7 +331,7 @@ impl<'a, G: Guards> Guide<'a, G> {
         self.world.shows(&self.model.seen(state))
     }
 
-    fn probe(&mut self, state: u32, tried: &mut Tried) -> Result<(), Box<Divergence>> {
+    fn probe(&mut self, state: u32, tried: &mut RefusalCache) -> Result<(), Box<Divergence>> {
         if self.touring.look == Look::Transitions
             || (self.touring.look == Look::Probes && !self.same_view(state))
         {
@@ -353,12 +353,12 @@ impl<'a, G: Guards> Guide<'a, G> {
         &mut self,
         state: u32,
         probes: &[(&Action, Reason)],
-    ) -> Result<LookedAt, Box<Divergence>> {
+    ) -> Result<ReadSet, Box<Divergence>> {
         self.world.notice_afresh();
         for (action, reason) in probes {
             self.probe_with(state, action, *reason)?;
         }
-        Ok(self.world.looked_at(self.model))
+        Ok(self.world.read_set(self.model))
     }
 
     fn probe_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {

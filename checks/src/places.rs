@@ -112,17 +112,13 @@ pub fn of_action(action: &Action) -> [Place; 2] {
         Action::Hold { .. } | Action::Late { .. } => {
             both("model/src/rules/deliver.rs", "impl/src/lifecycle.rs", "receive")
         }
-        Action::RegionHeartbeat { .. } => {
-            both("model/src/rules/driver/mod.rs", "impl/src/pd/handlers.rs", "")
-        }
-        Action::Schedule { .. } => {
-            both("model/src/rules/driver/patrol.rs", "impl/src/pd/checker.rs", "check")
-        }
+        Action::RegionHeartbeat { .. } => both("model/src/rules/pd/mod.rs", "impl/src/pd/handlers.rs", ""),
+        Action::Schedule { .. } => both("model/src/rules/pd/patrol.rs", "impl/src/pd/checker.rs", "check"),
         Action::PushOperator { .. } | Action::OperatorTimeout { .. } => {
-            both("model/src/rules/driver/waiting.rs", "impl/src/pd/operators.rs", "")
+            both("model/src/rules/pd/waiting.rs", "impl/src/pd/operators.rs", "")
         }
         Action::AddOperator { .. } | Action::RemoveOperator { .. } => {
-            both("model/src/rules/driver/plan.rs", "impl/src/pd/builder.rs", "")
+            both("model/src/rules/pd/plan.rs", "impl/src/pd/builder.rs", "")
         }
         Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/ctl.rs", ""),
         Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::StoreHeartbeat { .. } => {
@@ -138,9 +134,7 @@ pub fn of_action(action: &Action) -> [Place; 2] {
         | Action::Decommission { .. }
         | Action::CancelDecommission { .. }
         | Action::SetTombstone { .. }
-        | Action::RemoveTombstone { .. } => {
-            both("model/src/rules/driver/records.rs", "impl/src/pd/store.rs", "")
-        }
+        | Action::RemoveTombstone { .. } => both("model/src/rules/pd/records.rs", "impl/src/pd/store.rs", ""),
     }
 }
 
@@ -164,9 +158,9 @@ fn of_proposal(command: &Command) -> [Place; 2] {
 /// Who writes a field that a view shows, by a part of its path: in the model and in the
 /// implementation. The first that fits.
 const FIELDS: &[(&str, &str, &str)] = &[
-    ("pd/operators", "model/src/rules/driver/operator.rs", "impl/src/pd/operators.rs"),
-    ("pd/regions", "model/src/rules/driver/mod.rs", "impl/src/pd/regions.rs"),
-    ("pd/stores", "model/src/rules/driver/records.rs", "impl/src/pd/store.rs"),
+    ("pd/operators", "model/src/rules/pd/operator.rs", "impl/src/pd/operators.rs"),
+    ("pd/regions", "model/src/rules/pd/mod.rs", "impl/src/pd/regions.rs"),
+    ("pd/stores", "model/src/rules/pd/records.rs", "impl/src/pd/store.rs"),
     ("pd/recovery", "model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs"),
     ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),
     ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/conf_change.rs"),

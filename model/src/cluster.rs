@@ -3,14 +3,14 @@
 //! Reading is [`Cluster`], by which properties read, too. Writing is the little that
 //! rules need beside. Two things implement it: a plain view (`reference.rs`),
 //! which is the reference semantics, and the transaction of the compact state
-//! (`draft.rs`), which exploration uses.
+//! (`engine::txn`), which exploration uses.
 
 use rollcall_traces::{
     Cluster, Held, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason, RegionId, StoreId, StoreStatus,
 };
 
 use crate::guard::{Guard, GuardSet};
-use crate::report::Report;
+use crate::rules::Report;
 use crate::rules::is_live;
 
 /// A cluster that a rule may change.

@@ -19,11 +19,11 @@
 //! away is owed nothing but that its last peers are told. Whoever was removed and lives
 //! makes itself heard or asks, and is told.
 
-mod driver;
 mod excuse;
 mod faults;
 mod goal;
 mod missed;
+mod pd;
 mod recovery;
 mod whole;
 
@@ -32,13 +32,13 @@ use rollcall_traces::{
     Role, StoreId, StoreStatus,
 };
 
-use crate::actions::is_across;
+use crate::bounds::actions::is_across;
+use crate::bounds::reach::is_given_up;
+use crate::engine::state::State;
+use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
-use crate::reach::is_given_up;
 use crate::rules;
 use crate::rules::is_live;
-use crate::seen::Seen;
-use crate::state::State;
 
 pub use excuse::{Excuse, excuses};
 pub use faults::is_fault_free;
@@ -54,7 +54,7 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
         return Some(Action::Restart { store });
     }
     let placed = model.scope().max_replicas > 0;
-    if placed && let Some(action) = driver::store_reports(model, state) {
+    if placed && let Some(action) = pd::store_reports(model, state) {
         return Some(action);
     }
     let regions: Vec<RegionId> = seen.regions().collect();
@@ -85,7 +85,7 @@ pub fn next(model: &Rollcall, state: &State) -> Option<Action> {
     let fills = || recovery::hole(seen).map(|_| recovery::of_all_who_are_gone(seen));
     action
         .or_else(|| first_done(model, state, fills().filter(|_| placed)))
-        .or_else(|| if placed { driver::patrol(model, state) } else { None })
+        .or_else(|| if placed { pd::patrol(model, state) } else { None })
 }
 
 /// The first of the actions that the rules take.

@@ -7,41 +7,25 @@
 //! reachable in [`Reach`], what must come once faults stop in [`heal`], what can
 //! be left out in [`Guard`].
 
-mod actions;
-mod apart;
-mod checkpoint;
+mod bounds;
 mod cluster;
-mod costs;
-mod draft;
+mod engine;
 mod guard;
 pub mod heal;
-mod intern;
-mod judged;
-mod kinds;
-mod memo;
 mod model;
-mod probes;
 pub mod properties;
-mod reach;
 pub mod reference;
-mod report;
 mod rules;
 pub mod scopes;
-mod seen;
-mod sending;
-mod settle;
-mod state;
-mod steps;
-mod tried;
 
-pub use checkpoint::{PartCounts, PartsError};
+pub use bounds::kinds::ACTION_KINDS;
+pub use bounds::reach::Reach;
+pub use bounds::sending::{may_ask, may_send};
+pub use bounds::settle::next_to_settle;
+pub use engine::checkpoint::{PartCounts, PartsError};
+pub use engine::refusals::{ReadSet, RefusalCache};
+pub use engine::state::{STORES, State};
+pub use engine::state_ref::Seen;
 pub use guard::{Guard, GuardSet};
-pub use kinds::ACTION_KINDS;
 pub use model::{EXPLORED, ModelSubject, Offered, Rollcall};
-pub use reach::Reach;
 pub use rules::{FIRST, first_peer};
-pub use seen::Seen;
-pub use sending::{may_ask, may_send};
-pub use settle::next_to_settle;
-pub use state::{STORES, State};
-pub use tried::{LookedAt, Tried};

@@ -10,22 +10,22 @@ use rollcall_traces::{
 };
 use stateright::Model;
 
-use crate::actions;
-use crate::costs;
-use crate::draft;
+use crate::bounds::actions;
+use crate::bounds::costs;
+use crate::bounds::kinds;
+use crate::bounds::probes;
+use crate::bounds::reach::Reach;
+use crate::bounds::settle::next_to_settle;
+use crate::engine::property_cache::PropertyCache;
+use crate::engine::refusals::{ReadSet, RefusalCache};
+use crate::engine::state::{InternTables, STORES, State, StoreMeta, StorePart, UNUSED};
+use crate::engine::state_ref::Seen;
+use crate::engine::steps::Steps;
+use crate::engine::txn;
 use crate::guard::GuardSet;
 use crate::heal;
-use crate::judged::Judged;
-use crate::kinds;
-use crate::probes;
 use crate::properties::Property;
-use crate::reach::Reach;
 use crate::rules::{first_peer, index_of};
-use crate::seen::Seen;
-use crate::settle::next_to_settle;
-use crate::state::{Meta, Parts, Place, STORES, State, UNUSED};
-use crate::steps::Steps;
-use crate::tried::{LookedAt, Tried};
 
 /// The name of the property that is always true.
 pub const EXPLORED: &str = "explored";
@@ -37,7 +37,7 @@ pub struct Rollcall {
     guards: GuardSet,
     properties: Vec<Property>,
     reachable: Vec<Reach>,
-    parts: Arc<Parts>,
+    parts: Arc<InternTables>,
     /// What was worked out before; `None` where everything is worked out each time.
     known: Option<Arc<Known>>,
     /// What was refused, for who asks why nothing more is done.
@@ -59,7 +59,7 @@ impl Rollcall {
         reachable: &[Reach],
     ) -> Result<Self, ScopeError> {
         scope.validate()?;
-        let parts = Parts::new(scope);
+        let parts = InternTables::new(scope);
         if parts.stores.len() > STORES {
             return Err(ScopeError::Malformed {
                 scope: scope.name.clone(),
@@ -178,13 +178,13 @@ impl Rollcall {
     /// The same, with what a store says beside: its answer to a message that
     /// was parked. In the world of rounds nobody hears it.
     pub fn step_aloud(&self, state: &State, action: &Action) -> (State, Outcome, Vec<Held>) {
-        draft::step(&self.parts, self.guards, state, action)
+        txn::step(&self.parts, self.guards, state, action)
     }
 
     /// A single message arrives, outside every round and budget; what its
     /// receiver answers is returned. Refused or not, the message is gone.
     pub fn deliver(&self, state: &State, message: &Held) -> (State, Outcome, Option<Held>) {
-        draft::deliver(&self.parts, self.guards, state, message.clone())
+        txn::deliver(&self.parts, self.guards, state, message.clone())
     }
 
     /// What the leader on `store` asks of whom it is to hand over to, on
@@ -201,7 +201,7 @@ impl Rollcall {
         store: StoreId,
         to: StoreId,
     ) -> Result<Held, Reason> {
-        draft::transfer_question(&self.parts, self.guards, state, region, store, to)
+        txn::transfer_question(&self.parts, self.guards, state, region, store, to)
     }
 
     /// Takes one action, counts it and folds the history, whatever the budgets say.
@@ -263,7 +263,7 @@ impl Rollcall {
     }
 
     /// The state with nothing spent, remembered or under way: what healing
-    /// looks at, and what tells states apart for it.
+    /// looks at, and what tells states region_slots for it.
     pub fn at_rest(&self, state: &State) -> State {
         State {
             rest: self.parts.rest_of(&Vec::new(), self.seen(state).pd(), Budgets::default()),
@@ -320,16 +320,16 @@ impl Rollcall {
 
     /// Calls `each` for every group of probes that `tried` does not know from
     /// another state with the same parts, or for every group if `anew`. It says
-    /// at what the implementation looked ([`Rollcall::looked_at`]).
+    /// at what the implementation looked ([`Rollcall::read_set`]).
     ///
     /// # Errors
     /// The first of `each`, behind which nothing is tried.
     pub fn each_untried<E>(
         &self,
         state: &State,
-        tried: &mut Tried,
+        tried: &mut RefusalCache,
         anew: bool,
-        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<LookedAt, E>,
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
     ) -> Result<(), E> {
         match &self.known {
             Some(known) => {
@@ -347,8 +347,8 @@ impl Rollcall {
     }
 
     /// The parts of a state that are these stores, the messages under way, the placement driver.
-    pub fn looked_at(&self, stores: impl Iterator<Item = StoreId>, messages: bool, driver: bool) -> LookedAt {
-        LookedAt::of(&self.parts, stores, messages, driver)
+    pub fn read_set(&self, stores: impl Iterator<Item = StoreId>, messages: bool, driver: bool) -> ReadSet {
+        ReadSet::of(&self.parts, stores, messages, driver)
     }
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
@@ -385,7 +385,7 @@ impl Rollcall {
         self.properties.iter().filter(violated).copied().collect()
     }
 
-    pub(crate) fn parts(&self) -> &Parts {
+    pub(crate) fn parts(&self) -> &InternTables {
         &self.parts
     }
 
@@ -407,17 +407,17 @@ pub struct Offered<'m> {
 /// What a model has worked out under its guards.
 struct Known {
     steps: Steps,
-    judged: Judged,
+    judged: PropertyCache,
 }
 
 impl Known {
-    fn new(parts: &Parts, properties: &[Property], carried: HistoryParts) -> Self {
-        Self { steps: Steps::new(carried), judged: Judged::new(parts, properties) }
+    fn new(parts: &InternTables, properties: &[Property], carried: HistoryParts) -> Self {
+        Self { steps: Steps::new(carried), judged: PropertyCache::new(parts, properties) }
     }
 }
 
 /// Every replica as first configured, nothing begun.
-fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
+fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryParts) -> State {
     let mut stores = [UNUSED; STORES];
     let mut regions: Vec<&Region> = scope.regions.iter().collect();
     regions.sort_by_key(|region| region.id);
@@ -426,8 +426,8 @@ fn first_state(scope: &Scope, parts: &Parts, carried: HistoryParts) -> State {
         let peers: Vec<_> = regions.iter().filter_map(here).collect();
         let ranges = index_of(peers.iter().map(|(_, peer)| peer));
         let peers = peers.into_iter().map(|(region, peer)| (region, parts.peers.intern(peer))).collect();
-        let meta = parts.metas.intern(Meta { ranges, ..Meta::default() });
-        *number = parts.places.intern(Place { status: StoreStatus::Up, meta, peers });
+        let meta = parts.metas.intern(StoreMeta { ranges, ..StoreMeta::default() });
+        *number = parts.store_parts.intern(StorePart { status: StoreStatus::Up, meta, peers });
     }
     let rest = parts.rest_of(&Vec::new(), &first_driver(scope), Budgets::default());
     let mut state = State { stores, rest, history: parts.history.intern(History::default()) };

@@ -2,7 +2,7 @@
 //!
 //! A [`View`] has no numbers, slots or tables and no bound on how many stores or
 //! regions it may have. Exploration takes the same rules over the compact state
-//! (`draft.rs`); `tests/reference.rs` holds the two against each other.
+//! (`engine::txn`); `tests/reference.rs` holds the two against each other.
 
 use rollcall_traces::{
     Action, Cluster, Held, Message, Outcome, Peer, PlacementDriver, PlanUnderWay, RangeEntry, RegionId,

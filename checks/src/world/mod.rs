@@ -16,7 +16,7 @@ use rollcall_impl::{
     Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RecoveryPlan,
     Sound, StateRole, Store,
 };
-use rollcall_model::{LookedAt, Rollcall};
+use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
     Action, Answer, Healed, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
     StoreStatus, Subject, View,
@@ -122,9 +122,9 @@ impl<G: Guards> World<G> {
     }
 
     /// At which parts of a state somebody has looked since then.
-    pub(crate) fn looked_at(&self, model: &Rollcall) -> LookedAt {
+    pub(crate) fn read_set(&self, model: &Rollcall) -> ReadSet {
         let stores = self.nodes.iter().filter(|node| node.is_looked_at()).map(|node| node.unnoticed().id);
-        model.looked_at(stores, self.messages.is_looked_at(), self.driver.is_looked_at())
+        model.read_set(stores, self.messages.is_looked_at(), self.driver.is_looked_at())
     }
 
     /// The peer or tombstone of `region` on `store`.

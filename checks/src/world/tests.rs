@@ -456,16 +456,16 @@ fn a_step_has_looked_at_the_stores_that_it_reached() {
     let looked = |world: &mut World, action: Action, reason: Reason| {
         world.notice_afresh();
         assert_eq!(world.apply(&action), Outcome::Refused(reason), "{action}");
-        world.looked_at(&model)
+        world.read_set(&model)
     };
-    let at = |stores: &[StoreId], driver: bool| model.looked_at(stores.iter().copied(), false, driver);
+    let at = |stores: &[StoreId], driver: bool| model.read_set(stores.iter().copied(), false, driver);
     let vote = |voter| Action::Vote { region: REGION, candidate: 1, voter, answer: Answer::Given };
     assert_eq!(looked(&mut world, vote(2), Reason::NotCandidate), at(&[1], false));
     world.apply(&Action::Campaign { region: REGION, store: 1 });
     world.apply(&Action::Crash { store: 2 });
     assert_eq!(looked(&mut world, vote(2), Reason::StoreDown), at(&[1, 2], false));
     assert_eq!(looked(&mut world, Action::Late { slot: 0 }, Reason::NothingHeld), {
-        model.looked_at([].into_iter(), true, false)
+        model.read_set([].into_iter(), true, false)
     });
     assert_eq!(looked(&mut world, Action::CheckStores, Reason::NoPlacementDriver), at(&[], true));
 }

@@ -10,15 +10,15 @@ use rollcall_traces::{
     StoreStatus,
 };
 
-use super::driver::{runs, unheard_leader};
+use super::pd::{runs, unheard_leader};
 use super::{
     hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there,
     newest, recovery, refuses, strangers,
 };
+use crate::bounds::reach::is_given_up;
+use crate::engine::state::State;
+use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
-use crate::reach::is_given_up;
-use crate::seen::Seen;
-use crate::state::State;
 
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,21 +6,21 @@ use rollcall_traces::{
 };
 
 use super::{
-    Goal, Missed, driver, hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed,
-    is_there, recovery, refuses, strangers, write_to,
+    Goal, Missed, hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed, is_there,
+    pd, recovery, refuses, strangers, write_to,
 };
+use crate::bounds::reach::is_given_up;
+use crate::engine::state::State;
+use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
-use crate::reach::is_given_up;
 use crate::rules::is_live;
-use crate::seen::Seen;
-use crate::state::State;
 
 /// The goals that are owed in a state and not met, at most one of a region.
 pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
     let of_driver = model.scope().max_replicas > 0;
-    let of_driver = if of_driver { driver::missed(model, state) } else { Vec::new() };
+    let of_driver = if of_driver { pd::missed(model, state) } else { Vec::new() };
     let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
     let left = merged.filter_map(|region| merged_and_lives(seen, region));
     let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
@@ -102,7 +102,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         Outcome::Refused(Reason::NotJoint) => {}
         // A demoted leader hands over before its region leaves the joint configuration,
         // if PD tells it to; PD does not hear of one on a store that it forgot.
-        Outcome::Refused(Reason::LeaderRemoval) if driver::unheard_leader(seen, region).is_some() => {}
+        Outcome::Refused(Reason::LeaderRemoval) if pd::unheard_leader(seen, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
     }
     match model.step(state, &change(write_to(leader))).1 {

@@ -36,12 +36,12 @@ use rollcall_traces::{
 use crate::model::Rollcall;
 
 mod clients;
-mod driver;
 mod elections;
 mod epochs;
 mod idle;
 mod lineage;
 mod logs;
+mod pd;
 mod ranges;
 mod removals;
 mod stores;
@@ -53,11 +53,11 @@ mod force;
 mod forge;
 
 pub use clients::{no_lost_write, read_safety};
-pub use driver::{driver_view, no_unsafe_plan, one_operator, tombstone_absorbing, tombstone_store_empty};
 pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
 pub use lineage::split_lineage;
 pub use logs::{applied_agreement, log_matching, state_machine_safety};
+pub use pd::{driver_view, no_unsafe_plan, one_operator, tombstone_absorbing, tombstone_store_empty};
 pub use ranges::{range_cover, range_disjoint};
 pub use removals::no_unsafe_removal;
 pub use stores::meta_consistent;

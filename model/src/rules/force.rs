@@ -7,7 +7,7 @@
 use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 
 use super::deliver::entomb;
-use super::driver::present;
+use super::pd::present;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 

@@ -9,7 +9,7 @@ use rollcall_traces::{
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
-use super::{driver, election, merge_elsewhere, raft, recovery, replicate, split, stale, transfer};
+use super::{election, merge_elsewhere, pd, raft, recovery, replicate, split, stale, transfer};
 use crate::cluster::ClusterMut;
 use crate::rules::FIRST;
 use crate::rules::is_live;
@@ -22,7 +22,7 @@ pub(crate) fn hold(
     message: Outgoing,
 ) -> Result<(), Reason> {
     if message == Outgoing::RegionReport {
-        let report = driver::report(cluster, region, from)?;
+        let report = pd::report(cluster, region, from)?;
         if to != report.to.store {
             return Err(Reason::NotInConfig);
         }
@@ -80,7 +80,7 @@ pub(crate) fn late(
     let held = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
     if held.is_to_driver() {
-        driver::late_report(cluster, &held)?;
+        pd::late_report(cluster, &held)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -92,7 +92,7 @@ pub(crate) fn late(
     }
     if let Message::Order(_) = &held.message {
         // Ids that were given for nothing are gone, and so is the order.
-        driver::carry_out(cluster, &held)?;
+        pd::carry_out(cluster, &held)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
     }

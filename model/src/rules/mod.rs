@@ -1,16 +1,16 @@
 //! The rules: what each action does to a cluster, or why it is refused.
 //!
-//! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`actions.rs`).
+//! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`bounds`).
 
 mod apply;
 mod conf_change;
 mod deliver;
-mod driver;
 mod election;
 mod force;
 mod late;
 mod merge;
 mod merge_elsewhere;
+mod pd;
 mod peer;
 mod propose;
 pub(crate) mod raft;
@@ -27,9 +27,9 @@ use rollcall_traces::{Action, Answer, Outcome, PeerState, Reason, Returned, Stor
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 
-pub(crate) use driver::{limit, seems_full};
 pub(crate) use late::deliver;
 pub(crate) use merge::has_left;
+pub(crate) use pd::{Report, limit, seems_full};
 pub use peer::{FIRST, first_peer};
 pub(crate) use peer::{is_live, member_of_own_region, snapshot_of};
 pub(crate) use ranges::index_of;
@@ -80,23 +80,23 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::Destroy { store } => destroy(cluster, store),
         Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
         Action::RegionHeartbeat { region, store, answer } => {
-            return driver::region_heartbeat(cluster, region, store, answer);
+            return pd::region_heartbeat(cluster, region, store, answer);
         }
         Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(cluster, store, answer),
-        Action::StoreSilent { store } => driver::add_silence(cluster, store),
-        Action::Schedule { region, answer } => return driver::schedule(cluster, region, answer),
-        Action::PushOperator { region, answer } => return driver::push_operator(cluster, region, answer),
-        Action::OperatorTimeout { region } => driver::time_out_operator(cluster, region),
-        Action::RemoveOperator { region } => driver::remove_operator(cluster, region),
-        Action::CheckStores => driver::check_stores(cluster),
-        Action::PdRestart => driver::restart(cluster),
-        Action::AddStore { store } => driver::add_store(cluster, store),
-        Action::Decommission { store, force } => driver::decommission(cluster, store, force),
-        Action::CancelDecommission { store } => driver::cancel_decommission(cluster, store),
-        Action::SetTombstone { store } => driver::set_tombstone(cluster, store),
-        Action::RemoveTombstone { store } => driver::remove_tombstone(cluster, store),
+        Action::StoreSilent { store } => pd::add_silence(cluster, store),
+        Action::Schedule { region, answer } => return pd::schedule(cluster, region, answer),
+        Action::PushOperator { region, answer } => return pd::push_operator(cluster, region, answer),
+        Action::OperatorTimeout { region } => pd::time_out_operator(cluster, region),
+        Action::RemoveOperator { region } => pd::remove_operator(cluster, region),
+        Action::CheckStores => pd::check_stores(cluster),
+        Action::PdRestart => pd::restart(cluster),
+        Action::AddStore { store } => pd::add_store(cluster, store),
+        Action::Decommission { store, force } => pd::decommission(cluster, store, force),
+        Action::CancelDecommission { store } => pd::cancel_decommission(cluster, store),
+        Action::SetTombstone { store } => pd::set_tombstone(cluster, store),
+        Action::RemoveTombstone { store } => pd::remove_tombstone(cluster, store),
         Action::AddOperator { region, ref operator, answer } => {
-            return driver::add_operator(cluster, region, operator, answer);
+            return pd::add_operator(cluster, region, operator, answer);
         }
         Action::TombstonePeer { region, store, force } => {
             force::tombstone_peer(cluster, region, store, force)

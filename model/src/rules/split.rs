@@ -14,7 +14,7 @@ use rollcall_traces::{
 };
 
 use super::propose::{check_epoch, propose};
-use super::{driver, late, raft, ranges, recovery};
+use super::{late, pd, raft, ranges, recovery};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::{FIRST, first_peer};
@@ -46,7 +46,7 @@ pub(crate) fn ask(
     if cluster.pd().is_absent() {
         return Err(Reason::NoPlacementDriver);
     }
-    driver::check_asking(cluster, &leader.region)?;
+    pd::check_asking(cluster, &leader.region)?;
     let children = allot(&mut cluster.pd_mut().next_id, keys, members);
     let mut refused = None;
     match answer {

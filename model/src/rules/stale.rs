@@ -18,7 +18,7 @@
 use rollcall_traces::{Answer, Authority, Held, Member, Peer, Reason, RegionId, StaleCheck, StoreId};
 
 use super::deliver::{Envelope, bury};
-use super::driver;
+use super::pd;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::{is_live, member_of_own_region};
@@ -89,7 +89,7 @@ fn ask_driver(
     store: StoreId,
     answer: Answer,
 ) -> Result<(), Reason> {
-    driver::present(cluster)?;
+    pd::present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
     let peer = cluster.live(store, region)?;
     let created = peer.created_by.filter(|_| cluster.holds(Guard::OldViewEndsNoNewPeer));

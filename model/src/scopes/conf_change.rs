@@ -10,8 +10,8 @@ use super::{
     Asked, Family, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either, enter_joint,
     excuses, named_for, put, region, remove, round, scope, stale,
 };
+use crate::bounds::reach::Reach;
 use crate::properties::Property;
-use crate::reach::Reach;
 
 pub(super) fn plans(size: Size) -> Vec<Plan> {
     let standard = size == Size::Standard;

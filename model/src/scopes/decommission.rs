@@ -21,8 +21,8 @@ use super::{
     Asked, Family, Plan, REGION, Size, apply, behind, either, excuses, named_for, put, region, round, scope,
     stale,
 };
+use crate::bounds::reach::Reach;
 use crate::properties::Property;
-use crate::reach::Reach;
 
 pub(super) fn plans(size: Size) -> Vec<Plan> {
     let standard = size == Size::Standard;

@@ -11,8 +11,8 @@ use super::split::{CHILD, at, splitting};
 use super::{
     Asked, Family, Plan, REGION, Size, behind, change, enter_joint, excuses, put, put_at, region, scope,
 };
+use crate::bounds::reach::Reach;
 use crate::properties::Property;
-use crate::reach::Reach;
 
 pub(super) fn plans(family: Family) -> Vec<Plan> {
     let asked = match family {

@@ -17,11 +17,11 @@ use rollcall_traces::{
     Region, RegionId, Scope, ScopeError, StoreId,
 };
 
+use crate::bounds::reach::Reach;
 use crate::guard::GuardSet;
 use crate::heal::Excuse;
 use crate::model::Rollcall;
 use crate::properties::Property;
-use crate::reach::Reach;
 
 /// One of the three subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

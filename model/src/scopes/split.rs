@@ -14,8 +14,8 @@ use super::{
     Asked, Family, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either, enter_joint,
     excuses, named_for, put_at, region, remove, round, scope, stale,
 };
+use crate::bounds::reach::Reach;
 use crate::properties::Property;
-use crate::reach::Reach;
 
 /// The first id that the placement driver allots: the first child's.
 pub(super) const CHILD: RegionId = 10;

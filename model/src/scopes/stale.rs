@@ -8,7 +8,7 @@ use super::{
     Asked, NEIGHBOUR, REGION, add_learner, apply, behind, decommission, either, neighbours, put, region,
     remove, round, scope,
 };
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// tikv#7386: learners hear of their removal by asking.
 pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {

@@ -10,20 +10,20 @@ use super::reports::{Plans, Reports};
 use super::store;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::rules::driver;
+use crate::rules::pd;
 
 /// The stores are given up, and PD asks the others for their peers (PD
 /// `RemoveFailedStores`).
 pub(crate) fn remove_failed_stores(cluster: &mut impl ClusterMut, stores: &[StoreId]) -> Result<(), Reason> {
-    driver::present(cluster)?;
+    pd::present(cluster)?;
     check_none(cluster)?;
     if stores.is_empty() {
         return Err(Reason::NoEffect);
     }
     let failed: BTreeSet<StoreId> = stores.iter().copied().collect();
-    driver::check_given_up(cluster, &failed)?;
-    driver::give_up(cluster, &failed)?;
-    let reports = driver::reporting(cluster, &failed).into_iter().map(|store| (store, None)).collect();
+    pd::check_given_up(cluster, &failed)?;
+    pd::give_up(cluster, &failed)?;
+    let reports = pd::reporting(cluster, &failed).into_iter().map(|store| (store, None)).collect();
     let pd = cluster.pd_mut();
     let began = pd.recovery_step + 1;
     pd.recovery_step = began + 1;
@@ -47,7 +47,7 @@ pub(crate) fn heartbeat(
     from: StoreId,
     answer: Answer,
 ) -> Result<Returned, Reason> {
-    driver::hear(cluster, from)?;
+    pd::hear(cluster, from)?;
     let report = store::end_plan(cluster, from);
     let entered = report.and_then(|(step, peers)| collect(cluster, from, step, peers));
     if let Some(plan) = plan_for(cluster, from) {
@@ -106,7 +106,7 @@ fn plan_for(cluster: &impl ClusterMut, store: StoreId) -> Option<RecoveryPlan> {
 fn enter(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) -> RecoveryStage {
     let drops = cluster.holds(Guard::RecoveryDropsRegions) && cluster.holds(Guard::RecoveryDropsRegionsFirst);
     if drops && is_first_to_act(cluster) {
-        driver::drop_regions(cluster);
+        pd::drop_regions(cluster);
     }
     let pd = cluster.pd_mut();
     pd.recovery_step += 1;
@@ -132,7 +132,7 @@ fn end(cluster: &mut impl ClusterMut, stage: RecoveryStage) -> RecoveryStage {
     cluster.pd_mut().recovery_step += 1;
     let has_acted = stage == RecoveryStage::Finished && step > began + 1;
     if has_acted && cluster.holds(Guard::RecoveryDropsRegions) {
-        driver::drop_regions(cluster);
+        pd::drop_regions(cluster);
     }
     stage
 }
@@ -152,7 +152,7 @@ fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
 
 /// It has taken too long (PD `checkTimeout`), or somebody aborts it.
 pub(crate) fn time_out(cluster: &mut impl ClusterMut) -> Result<Returned, Reason> {
-    driver::present(cluster)?;
+    pd::present(cluster)?;
     if cluster.pd().recovery.is_none() {
         return Err(Reason::NoRecovery);
     }

@@ -3,7 +3,7 @@
 use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
 use super::super::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// PD adds a learner first, which nobody asks for a vote; pd-ctl's `add-peer` of
 /// old and a script of its own may add a voter.

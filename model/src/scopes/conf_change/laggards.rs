@@ -3,7 +3,7 @@
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
 
 use super::super::{Asked, REGION, behind, change, either, enter_joint, put, region, scope};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// etcd#12631: a joint configuration needs the voters that it demotes, and one of
 /// them needs a snapshot. Where the other's disk is gone nothing is committed

@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 use crate::scopes::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
 
 pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {

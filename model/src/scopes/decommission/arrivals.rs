@@ -5,7 +5,7 @@ use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
 
 use super::super::{Asked, REGION, behind, either};
 use super::{joint_entered, leaves, placed};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// No store may leave before another has come (row 39).
 pub(super) fn new_store_joins(standard: bool) -> Asked {

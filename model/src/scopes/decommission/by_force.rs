@@ -12,7 +12,7 @@ use super::super::{
 };
 use super::by_hand::gone;
 use super::{placed, reported};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 const LOST: [StoreId; 2] = [1, 2];
 

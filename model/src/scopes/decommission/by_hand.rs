@@ -5,7 +5,7 @@ use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Entries, Scope, St
 
 use super::super::{Asked, REGION, behind, either, put, region, scope};
 use super::{leaves, operator, placed, reported};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 fn by_hand(store: StoreId, force: bool) -> Action {
     Action::TombstonePeer { region: REGION, store, force }

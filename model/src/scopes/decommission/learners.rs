@@ -5,7 +5,7 @@ use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
 
 use super::super::{REGION, apply, behind, either, round};
 use super::{Asked, leaves, operator, placed, scheduled, successor_joined};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// PD counts a learner that waits for its snapshot as the peer that its rule asks for
 /// (`rule_checker.go fixLooseMatchPeer`): given up, its operator is not made again for

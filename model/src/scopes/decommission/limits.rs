@@ -5,7 +5,7 @@ use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Change, ChangeKind
 
 use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
 use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// Row 40: of the only target PD hears that it is nearly full.
 pub(super) fn target_full_by_share(standard: bool) -> Asked {

@@ -4,7 +4,7 @@ use rollcall_traces::{Action, Budgets, Command, Scope};
 
 use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
 use super::{leaves, placed, reported};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
     let asked = placed(

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::by_force::lost;
 use super::{placed, reported};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// One of the two restarts between the stages.
 fn one_restarts(standard: bool) -> Budgets {

@@ -7,7 +7,7 @@ use super::super::{
     remove, round, scope, taken_by,
 };
 use super::{CHILD, at};
-use crate::reach::Reach;
+use crate::bounds::reach::Reach;
 
 /// Two neighbours, of which the first may give itself up to the second.
 fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {

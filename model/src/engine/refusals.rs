@@ -14,26 +14,26 @@
 use rollcall_traces::{Reason, StoreId};
 use smallvec::SmallVec;
 
-use crate::intern::Interner;
-use crate::memo::{Memo, Side, Slot, Slots, Values};
-use crate::state::Parts;
+use crate::engine::intern::Interner;
+use crate::engine::memo::{Memo, Side, Slot, Slots, Values};
+use crate::engine::state::InternTables;
 
 /// The parts at which somebody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LookedAt(Slots);
+pub struct ReadSet(Slots);
 
-impl LookedAt {
+impl ReadSet {
     pub(crate) fn of(
-        parts: &Parts,
+        parts: &InternTables,
         stores: impl Iterator<Item = StoreId>,
         held: bool,
         driver: bool,
-    ) -> LookedAt {
-        let places = stores.filter_map(|store| parts.store_place(store));
+    ) -> ReadSet {
+        let store_parts = stores.filter_map(|store| parts.store_place(store));
         let beside = [(held, Slot::Held(Side::Before)), (driver, Slot::Pd(Side::Before))];
-        let slots = places.map(|at| Slot::Store(Side::Before, at));
+        let slots = store_parts.map(|at| Slot::Store(Side::Before, at));
         let beside = beside.into_iter().filter_map(|(looked, slot)| looked.then_some(slot));
-        LookedAt(slots.chain(beside).fold(Slots::NONE, Slots::with))
+        ReadSet(slots.chain(beside).fold(Slots::NONE, Slots::with))
     }
 
     pub(crate) fn union(self, slots: Slots) -> Slots {
@@ -45,7 +45,7 @@ impl LookedAt {
 type Reasons = SmallVec<[(Reason, u32); 6]>;
 
 /// The groups that one implementation has refused.
-pub struct Tried {
+pub struct RefusalCache {
     groups: Memo<u32>,
     reasons: Interner<Reasons>,
     /// In how many states, by the number of the reasons.
@@ -53,13 +53,13 @@ pub struct Tried {
     tried: u64,
 }
 
-impl Default for Tried {
+impl Default for RefusalCache {
     fn default() -> Self {
         Self { groups: Memo::new(), reasons: Interner::new(), states: Vec::new(), tried: 0 }
     }
 }
 
-impl Tried {
+impl RefusalCache {
     /// How often the implementation was tried.
     pub fn tried(&self) -> u64 {
         self.tried
@@ -85,12 +85,12 @@ impl Tried {
         known.is_some()
     }
 
-    /// The group was refused; kept for the parts that `looked_at` names, if it names them all.
+    /// The group was refused; kept for the parts that `read_set` names, if it names them all.
     pub(crate) fn refuse(
         &mut self,
         group: u32,
         probes: impl Iterator<Item = Reason>,
-        looked_at: Option<Slots>,
+        read_set: Option<Slots>,
         values: &Values<impl Fn(Slot) -> u32>,
     ) {
         let mut reasons = Reasons::new();
@@ -103,8 +103,8 @@ impl Tried {
         }
         let reasons = self.reasons.intern(reasons);
         self.count(reasons);
-        if let Some(looked_at) = looked_at {
-            self.groups.learn(group, &[], looked_at, values, reasons);
+        if let Some(read_set) = read_set {
+            self.groups.learn(group, &[], read_set, values, reasons);
         }
     }
 

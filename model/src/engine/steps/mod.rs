@@ -1,23 +1,23 @@
 //! What a model has worked out: the steps it took, what a history makes of
-//! them ([`recall`]), and what it offers ([`Memo`]).
+//! them ([`history`]), and what it offers ([`Memo`]).
 
-mod recall;
+mod history;
 
 use std::sync::OnceLock;
 
 use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
-use crate::actions::{Section, offered, sections};
-use crate::costs::{affords, left};
-use crate::draft::{self, Draft};
+use crate::bounds::actions::{Section, offered, sections};
+use crate::bounds::costs::{affords, left};
+use crate::bounds::probes::{Group, universe};
+use crate::engine::intern::{Interner, entry};
+use crate::engine::memo::{Memo, REGIONS, ReadTracker, Side, Slot, Slots, Values};
+use crate::engine::refusals::{ReadSet, RefusalCache};
+use crate::engine::state::{InternTables, STORES, State};
+use crate::engine::state_ref::Seen;
+use crate::engine::txn::{self, StepTxn};
 use crate::guard::GuardSet;
-use crate::intern::{Interner, entry};
-use crate::memo::{Memo, Noted, REGIONS, Side, Slot, Slots, Values};
-use crate::probes::{Group, universe};
-use crate::seen::Seen;
-use crate::state::{Parts, STORES, State};
-use crate::tried::{LookedAt, Tried};
-use recall::{Recall, Told};
+use history::{HistoryDelta, HistoryUpdate};
 
 /// A step that changes more parts is worked out each time.
 const CHANGES: usize = 4;
@@ -28,7 +28,7 @@ struct Effect {
     /// The number of the outcome.
     outcome: u32,
     changes: Changes,
-    recall: Recall,
+    history_update: HistoryUpdate,
 }
 
 /// The parts that a step changes, and what stands there afterwards.
@@ -55,9 +55,9 @@ pub(crate) struct Steps {
     /// The numbers of the lists into which such a list falls, by its number.
     groups: boxcar::Vec<OnceLock<Vec<u32>>>,
     effects: Memo<Effect>,
-    told: Memo<Told>,
-    /// The same, by the numbers of effect and history: for [`Recall::LooksBack`].
-    retold: Memo<Told>,
+    told: Memo<HistoryDelta>,
+    /// The same, by the numbers of effect and history: for [`HistoryUpdate::LooksBack`].
+    retold: Memo<HistoryDelta>,
     /// Lists of regions.
     moved: Interner<Vec<RegionId>>,
     /// The number of the history that is left.
@@ -82,10 +82,10 @@ impl Steps {
         }
     }
 
-    /// The same as [`draft::step`], without what is said beside.
+    /// The same as [`txn::step`], without what is said beside.
     pub(crate) fn step(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         guards: GuardSet,
         state: &State,
         action: &Action,
@@ -103,7 +103,7 @@ impl Steps {
     /// of the outcome.
     fn effect(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         guards: GuardSet,
         state: &State,
         values: &Values<impl Fn(Slot) -> u32>,
@@ -112,18 +112,19 @@ impl Steps {
         if let Some((at, effect)) = self.effects.found(number, &[], values) {
             return Ok((Some(at), effect));
         }
-        let mut draft = Draft::new(parts, guards, *state);
-        let (after, outcome, _) = draft::step_in(&mut draft, self.actions.get(number));
+        let mut txn = StepTxn::new(parts, guards, *state);
+        let (after, outcome, _) = txn::step_in(&mut txn, self.actions.get(number));
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
-        let looked_at = draft.looked_at();
-        let changes = Changes::of(parts, state, &after, looked_at).ok_or((after, number_of_outcome))?;
+        let read_set = txn.read_set();
+        let changes = Changes::of(parts, state, &after, read_set).ok_or((after, number_of_outcome))?;
         let told = outcome
             .is_done()
-            .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, looked_at));
-        let recall = told.map_or(Recall::Open, |told| self.recall(parts, state, told, &after));
-        let effect = Effect { outcome: number_of_outcome, changes, recall };
-        let at = self.effects.learn(number, &[], looked_at, values, effect);
-        if let (Recall::LooksBack { .. }, Some(at), Some((told, _))) = (recall, at, told) {
+            .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, read_set));
+        let history_update =
+            told.map_or(HistoryUpdate::Open, |told| self.history_update(parts, state, told, &after));
+        let effect = Effect { outcome: number_of_outcome, changes, history_update };
+        let at = self.effects.learn(number, &[], read_set, values, effect);
+        if let (HistoryUpdate::LooksBack { .. }, Some(at), Some((told, _))) = (history_update, at, told) {
             self.retold.learn(0, &[at, state.history], Slots::NONE, values, told);
         }
         Ok((at, effect))
@@ -133,7 +134,7 @@ impl Steps {
     /// that are offered, and the action.
     pub(crate) fn expand(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         scope: &Scope,
         guards: GuardSet,
         state: &State,
@@ -164,7 +165,7 @@ impl Steps {
     /// The actions that are offered.
     pub(crate) fn each_offered(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         scope: &Scope,
         state: &State,
         each: impl FnMut(&Action),
@@ -176,7 +177,7 @@ impl Steps {
     /// The number of the action with this place among those that are offered.
     pub(crate) fn offered_at(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         scope: &Scope,
         state: &State,
         place: usize,
@@ -190,7 +191,13 @@ impl Steps {
     }
 
     /// What comes of it.
-    pub(crate) fn outcome(&self, parts: &Parts, guards: GuardSet, state: &State, number: u32) -> &Outcome {
+    pub(crate) fn outcome(
+        &self,
+        parts: &InternTables,
+        guards: GuardSet,
+        state: &State,
+        number: u32,
+    ) -> &Outcome {
         let effect = self.effect(parts, guards, state, &parts.values(state), number);
         self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |(_, effect)| effect.outcome))
     }
@@ -198,7 +205,7 @@ impl Steps {
     /// The numbers of the actions that are offered, section by section.
     fn offered<'a>(
         &'a self,
-        parts: &'a Parts,
+        parts: &'a InternTables,
         scope: &'a Scope,
         state: &'a State,
         values: &'a Values<impl Fn(Slot) -> u32>,
@@ -214,7 +221,7 @@ impl Steps {
     fn list(
         &self,
         known: &Memo<u32>,
-        parts: &Parts,
+        parts: &InternTables,
         (state, values): (&State, &Values<impl Fn(Slot) -> u32>),
         section: Section,
         make: impl FnOnce(Seen<'_>, &mut Vec<Action>),
@@ -226,9 +233,9 @@ impl Steps {
         if let Some(list) = known.known(question, &[], values) {
             return list;
         }
-        let noted = Noted::new(Slots::NONE);
+        let noted = ReadTracker::new(Slots::NONE);
         let mut actions = Vec::new();
-        make(parts.noted(state, &noted, Side::Before), &mut actions);
+        make(parts.tracked(state, &noted, Side::Before), &mut actions);
         let list = self.lists.intern(actions.into_iter().map(|action| self.actions.intern(action)).collect());
         known.learn(question, &[], noted.get(), values, list);
         list
@@ -236,7 +243,7 @@ impl Steps {
 
     fn universe(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         scope: &Scope,
         state: &State,
         values: &Values<impl Fn(Slot) -> u32>,
@@ -251,11 +258,11 @@ impl Steps {
     /// implementation looked, or why nothing is tried any more.
     pub(crate) fn probe_in_groups<E>(
         &self,
-        (parts, scope, guards): (&Parts, &Scope, GuardSet),
+        (parts, scope, guards): (&InternTables, &Scope, GuardSet),
         state: &State,
-        tried: &mut Tried,
+        tried: &mut RefusalCache,
         anew: bool,
-        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<LookedAt, E>,
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
     ) -> Result<(), E> {
         let values = parts.values(state);
         let mut probes = Vec::new();
@@ -265,20 +272,20 @@ impl Steps {
                     continue;
                 }
                 probes.clear();
-                let mut looked_at = Some(Slots::NONE);
+                let mut read_set = Some(Slots::NONE);
                 for &number in self.lists.get(group) {
                     let (outcome, slots) = match self.effect(parts, guards, state, &values, number) {
-                        Ok((at, effect)) => (effect.outcome, at.map(|at| self.effects.looked_at(at))),
+                        Ok((at, effect)) => (effect.outcome, at.map(|at| self.effects.read_set(at))),
                         Err((_, outcome)) => (outcome, None),
                     };
-                    looked_at = looked_at.zip(slots).map(|(all, slots)| all.union(slots));
+                    read_set = read_set.zip(slots).map(|(all, slots)| all.union(slots));
                     if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
                         probes.push((self.actions.get(number), reason));
                     }
                 }
                 let looked = each(&probes)?;
-                let looked_at = looked_at.map(|slots| looked.union(slots));
-                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), looked_at, &values);
+                let read_set = read_set.map(|slots| looked.union(slots));
+                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), read_set, &values);
             }
         }
         Ok(())
@@ -303,25 +310,25 @@ impl Steps {
 impl Changes {
     /// Where two states differ; nothing if that is in too many parts. Of a store of
     /// which all was looked at all is written, of others what was looked at.
-    fn of(parts: &Parts, before: &State, after: &State, looked_at: Slots) -> Option<Self> {
+    fn of(parts: &InternTables, before: &State, after: &State, read_set: Slots) -> Option<Self> {
         let mut changes = Self::default();
         for at in (0..STORES).filter(|at| before.stores[*at] != after.stores[*at]) {
             let whole = Slot::Store(Side::Before, at);
             let peers = (0..REGIONS).map(|nth| Slot::Peer(at, nth));
-            let some = peers.chain([Slot::Beside(at)]).filter(|part| looked_at.has(*part));
-            let all = looked_at.has(whole).then_some(whole);
+            let some = peers.chain([Slot::Beside(at)]).filter(|part| read_set.has(*part));
+            let all = read_set.has(whole).then_some(whole);
             for part in all.into_iter().chain(some) {
-                changes.note(parts, before, after, part)?;
+                changes.track(parts, before, after, part)?;
             }
         }
         for part in [Slot::Held(Side::Before), Slot::Pd(Side::Before)] {
-            changes.note(parts, before, after, part)?;
+            changes.track(parts, before, after, part)?;
         }
         Some(changes)
     }
 
     /// Notes what stands in a part afterwards, if that is something else.
-    fn note(&mut self, parts: &Parts, before: &State, after: &State, part: Slot) -> Option<()> {
+    fn track(&mut self, parts: &InternTables, before: &State, after: &State, part: Slot) -> Option<()> {
         let value = parts.value(after, after, part);
         if value != parts.value(before, before, part) {
             let at = usize::from(self.count);
@@ -339,7 +346,7 @@ impl Changes {
 }
 
 impl Effect {
-    fn on(&self, parts: &Parts, state: &State) -> State {
+    fn on(&self, parts: &InternTables, state: &State) -> State {
         let mut after = *state;
         for (part, value) in self.changes.iter() {
             match part {

@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Action, Answer, Authority, Cluster, Command, Message, Outgoing};
 
-use crate::seen::Seen;
+use crate::engine::state_ref::Seen;
 
 /// Which kind of held message an action delivers late, for the report.
 pub(crate) fn late_kind(message: &Message) -> &'static str {

@@ -5,10 +5,10 @@ use rollcall_traces::{
     Peer, PeerState, RegionId, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
 };
 
-use crate::costs::left;
-use crate::reach::is_given_up;
+use crate::bounds::costs::left;
+use crate::bounds::reach::is_given_up;
+use crate::engine::state_ref::Seen;
 use crate::rules;
-use crate::seen::Seen;
 
 /// Who offers actions: a store, by its place in the scope, or everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

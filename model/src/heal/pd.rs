@@ -12,11 +12,11 @@ use rollcall_traces::{
 };
 
 use super::{Goal, Missed, in_charge, is_owed};
+use crate::bounds::reach::is_given_up;
+use crate::engine::state::State;
+use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
-use crate::reach::is_given_up;
 use crate::rules;
-use crate::seen::Seen;
-use crate::state::State;
 
 /// Every store that runs is heard from; of the others time tells.
 pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {

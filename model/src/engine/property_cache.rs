@@ -10,14 +10,14 @@
 use rollcall_traces::{History, HistoryParts, RegionId, StoreStatus};
 use smallvec::smallvec;
 
-use crate::intern::{Column, Interner};
-use crate::memo::{Memo, Noted, Numbers, Side, Slot, Slots, Values};
+use crate::engine::intern::{Column, Interner};
+use crate::engine::memo::{Memo, Numbers, ReadTracker, Side, Slot, Slots, Values};
+use crate::engine::state::{InternTables, STORES, State, StoreMeta, StorePart};
 use crate::properties::Property;
 use crate::rules::index_of;
-use crate::state::{Meta, Parts, Place, STORES, State};
 
 /// Which properties broke where, bit n for the nth of the model's.
-pub(crate) struct Judged {
+pub(crate) struct PropertyCache {
     /// A cluster with nothing in it.
     nothing: State,
     /// The number of a store whose disk is gone.
@@ -47,8 +47,8 @@ enum Pair {
     PeerInTime,
 }
 
-impl Judged {
-    pub(crate) fn new(parts: &Parts, properties: &[Property]) -> Self {
+impl PropertyCache {
+    pub(crate) fn new(parts: &InternTables, properties: &[Property]) -> Self {
         let others = properties.iter().filter(|property| !property.is_of_two_peers());
         Self {
             nothing: parts.nothing(),
@@ -62,7 +62,7 @@ impl Judged {
     }
 
     /// The properties that a state breaks.
-    pub(crate) fn broken(&self, parts: &Parts, properties: &[Property], state: &State) -> u64 {
+    pub(crate) fn broken(&self, parts: &InternTables, properties: &[Property], state: &State) -> u64 {
         let state = &self.remaining(parts, state);
         let stores = parts.stores.len();
         let mut broken = 0;
@@ -88,7 +88,7 @@ impl Judged {
     }
 
     /// The number of what the other properties read of a state's history.
-    fn past(&self, parts: &Parts, state: &State) -> u32 {
+    fn past(&self, parts: &InternTables, state: &State) -> u32 {
         self.pasts_of.get_or(state.history, || {
             let read = self.others.iter().map(|property| property.parts());
             let read = read.fold(HistoryParts::NONE, HistoryParts::union);
@@ -99,13 +99,13 @@ impl Judged {
     /// Whether a state breaks one of the other properties.
     fn judge_other(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         state: &State,
         values: &Values<impl Fn(Slot) -> u32>,
         (question, property, past): (u32, Property, u32),
     ) -> bool {
-        let noted = Noted::new(Slots::NONE);
-        let seen = parts.noted(state, &noted, Side::Before);
+        let noted = ReadTracker::new(Slots::NONE);
+        let seen = parts.tracked(state, &noted, Side::Before);
         let breaks = property.check(&seen, self.pasts.get(past)).is_err();
         self.broken.learn(question, &[past], noted.get(), values, breaks);
         breaks
@@ -113,7 +113,7 @@ impl Judged {
 
     /// The state without what no property looks at: the stores that an administrator
     /// has given up look as though their disks were gone ([`rollcall_traces::Remaining`]).
-    fn remaining(&self, parts: &Parts, state: &State) -> State {
+    fn remaining(&self, parts: &InternTables, state: &State) -> State {
         let mut remaining = *state;
         for store in parts.history.get(state.history).abandoned() {
             if let Some(at) = parts.store_place(*store) {
@@ -127,11 +127,11 @@ impl Judged {
     /// peers with the history. Where there is one region a store has one peer at most,
     /// and is judged whole. (A store that is sound with nothing remembered answers for
     /// its peers with nothing remembered.)
-    fn store_in_time(&self, parts: &Parts, properties: &[Property], state: &State, at: usize) -> u64 {
+    fn store_in_time(&self, parts: &InternTables, properties: &[Property], state: &State, at: usize) -> u64 {
         let judged =
             |stores: &[(usize, u32)], history| breaks(properties, parts, &self.only(stores, history));
         let (place, history, nothing) = (state.stores[at], state.history, self.nothing.history);
-        if parts.apart.is_single() {
+        if parts.region_slots.is_single() {
             return judged(&[(at, place)], history);
         }
         let now =
@@ -147,14 +147,14 @@ impl Judged {
     /// Two stores: each peer of one with each of the other.
     fn stores(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         properties: &[Property],
         state: &State,
         (one, other): (usize, usize),
     ) -> u64 {
         let judged =
             |stores: &[(usize, u32)]| breaks(properties, parts, &self.only(stores, self.nothing.history));
-        if parts.apart.is_single() {
+        if parts.region_slots.is_single() {
             return judged(&[(one, state.stores[one]), (other, state.stores[other])]);
         }
         let mut broken = 0;
@@ -170,7 +170,7 @@ impl Judged {
         broken
     }
 
-    /// A cluster with nothing but these stores, by their places and numbers, and
+    /// A cluster with nothing but these stores, by their store_parts and numbers, and
     /// what is remembered.
     fn only(&self, stores: &[(usize, u32)], history: u32) -> State {
         let mut only = State { history, ..self.nothing };
@@ -202,14 +202,14 @@ impl Judged {
 }
 
 /// The number of a store that has this peer alone, and its index.
-fn lone_peer(parts: &Parts, region: RegionId, peer: u32) -> u32 {
+fn lone_peer(parts: &InternTables, region: RegionId, peer: u32) -> u32 {
     let ranges = index_of([parts.peers.get(peer)].into_iter());
-    let meta = parts.metas.intern(Meta { ranges, ..Meta::default() });
-    parts.places.intern(Place { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
+    let meta = parts.metas.intern(StoreMeta { ranges, ..StoreMeta::default() });
+    parts.store_parts.intern(StorePart { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 
 /// Which of the properties that are of two peers a state breaks.
-fn breaks(properties: &[Property], parts: &Parts, state: &State) -> u64 {
+fn breaks(properties: &[Property], parts: &InternTables, state: &State) -> u64 {
     let (seen, history) = (parts.seen(state), parts.history.get(state.history));
     let of_two = properties.iter().filter(|property| property.is_of_two_peers());
     let broken = of_two.filter(|property| property.check(&seen, history).is_err());

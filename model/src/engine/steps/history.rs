@@ -10,16 +10,16 @@ use std::borrow::Cow;
 use rollcall_traces::{Action, Face, Outcome};
 
 use super::{Effect, Steps};
-use crate::memo::{Noted, Side, Slot, Slots, note};
-use crate::seen::Seen;
-use crate::state::{Parts, STORES, State};
+use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
+use crate::engine::state::{InternTables, STORES, State};
+use crate::engine::state_ref::Seen;
 
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
 
 /// What a history makes of a step that was done on certain parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recall {
+pub(super) enum HistoryUpdate {
     /// It depends on more than these parts.
     Open,
     /// It depends on these parts and on what is remembered.
@@ -36,7 +36,7 @@ pub(super) enum Recall {
 
 /// What a step tells a history.
 #[derive(Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct HistoryDelta {
     /// The number of the history that it becomes; `None` where it stays.
     history: Option<u32>,
     /// The number of the regions of which something may be forgotten then.
@@ -48,20 +48,21 @@ impl Steps {
     /// beyond those at which the step has looked.
     pub(super) fn told_within(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         before: &State,
         numbers: (u32, u32),
         after: &State,
-        looked_at: Slots,
-    ) -> (Told, Slots) {
-        let noted = Noted::new(Slots::NONE);
+        read_set: Slots,
+    ) -> (HistoryDelta, Slots) {
+        let noted = ReadTracker::new(Slots::NONE);
         // Where the step has looked, it decides what is there afterwards as well.
-        let (was, is) = (parts.noted(before, &noted, Side::Before), parts.noted(after, &noted, Side::Before));
+        let (was, is) =
+            (parts.tracked(before, &noted, Side::Before), parts.tracked(after, &noted, Side::Before));
         let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
         let is_known = |slot: &Slot| match *slot {
-            Slot::Store(..) | Slot::Held(_) | Slot::Pd(_) => looked_at.has(*slot),
+            Slot::Store(..) | Slot::Held(_) | Slot::Pd(_) => read_set.has(*slot),
             Slot::Beside(at) | Slot::Peer(at, _) => {
-                looked_at.has(*slot) || looked_at.has(Slot::Store(Side::Before, at))
+                read_set.has(*slot) || read_set.has(Slot::Store(Side::Before, at))
             }
             Slot::PdMoved | Slot::Moved(_) => true,
             Slot::Spent
@@ -78,7 +79,13 @@ impl Steps {
     }
 
     /// What of that may be kept with the step.
-    pub(super) fn recall(&self, parts: &Parts, before: &State, told: (Told, Slots), after: &State) -> Recall {
+    pub(super) fn history_update(
+        &self,
+        parts: &InternTables,
+        before: &State,
+        told: (HistoryDelta, Slots),
+        after: &State,
+    ) -> HistoryUpdate {
         // What can be forgotten while the peers show the faces that they show was
         // forgotten before. Where there are several regions that is not so: what can be
         // forgotten of one is looked at only when a peer of it moves, though it may
@@ -87,18 +94,18 @@ impl Steps {
             let faces = |state| parts.peers_on(state, at).map(|(region, peer)| (region, Face::of(peer)));
             before.stores[at] == after.stores[at] || faces(before).eq(faces(after))
         };
-        let forgets_nothing = parts.apart.is_single() && (0..STORES).all(shows_the_same);
+        let forgets_nothing = parts.region_slots.is_single() && (0..STORES).all(shows_the_same);
         match told {
-            (_, beyond) if beyond == HISTORY => Recall::LooksBack { forgets_nothing },
-            (Told { history: None, moved }, Slots::NONE) => {
+            (_, beyond) if beyond == HISTORY => HistoryUpdate::LooksBack { forgets_nothing },
+            (HistoryDelta { history: None, moved }, Slots::NONE) => {
                 let stays = forgets_nothing || self.moved.get(moved).is_empty();
-                if stays { Recall::Stays } else { Recall::Moved(moved) }
+                if stays { HistoryUpdate::Stays } else { HistoryUpdate::Moved(moved) }
             }
-            _ => Recall::Open,
+            _ => HistoryUpdate::Open,
         }
     }
 
-    pub(super) fn is_ordinary(&self, parts: &Parts, state: &State) -> bool {
+    pub(super) fn is_ordinary(&self, parts: &InternTables, state: &State) -> bool {
         let history = parts.history.get(state.history);
         history.parts() == self.carried && history.abandoned().is_empty()
     }
@@ -107,19 +114,23 @@ impl Steps {
     /// the action with this number.
     pub(super) fn recollect(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         (before, is_ordinary): (&State, bool),
         action: u32,
         (at, effect): (Option<u32>, Effect),
         after: &State,
     ) -> u32 {
-        match (effect.recall, at) {
-            (Recall::Stays, _) if is_ordinary => before.history,
-            (Recall::Moved(moved), _) if is_ordinary => self.forget(parts, before.history, moved, after),
-            (Recall::Open, _) | (_, None) => self.remember(parts, before, (action, effect.outcome), after),
-            (recall, Some(at)) => {
+        match (effect.history_update, at) {
+            (HistoryUpdate::Stays, _) if is_ordinary => before.history,
+            (HistoryUpdate::Moved(moved), _) if is_ordinary => {
+                self.forget(parts, before.history, moved, after)
+            }
+            (HistoryUpdate::Open, _) | (_, None) => {
+                self.remember(parts, before, (action, effect.outcome), after)
+            }
+            (history_update, Some(at)) => {
                 let told = self.retell(parts, before, (at, &effect), action, after);
-                let forgets_nothing = recall == Recall::LooksBack { forgets_nothing: true };
+                let forgets_nothing = history_update == HistoryUpdate::LooksBack { forgets_nothing: true };
                 if is_ordinary && forgets_nothing && told.history.is_none() {
                     return before.history;
                 }
@@ -131,7 +142,7 @@ impl Steps {
     /// The number of the history that comes of a step that was done.
     pub(crate) fn history_after(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         before: &State,
         action: &Action,
         outcome: &Outcome,
@@ -141,12 +152,18 @@ impl Steps {
         self.remember(parts, before, numbers, after)
     }
 
-    pub(super) fn remember(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> u32 {
+    pub(super) fn remember(
+        &self,
+        parts: &InternTables,
+        before: &State,
+        numbers: (u32, u32),
+        after: &State,
+    ) -> u32 {
         let told = self.tell(parts, before, numbers, after);
         self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
     }
 
-    fn forget(&self, parts: &Parts, history: u32, moved: u32, after: &State) -> u32 {
+    fn forget(&self, parts: &InternTables, history: u32, moved: u32, after: &State) -> u32 {
         if self.moved.get(moved).is_empty() {
             return history;
         }
@@ -155,12 +172,12 @@ impl Steps {
         if let Some(left) = self.forgotten.known(moved, &more, &values) {
             return left;
         }
-        let noted = Noted::new(Slots::NONE);
-        let seen = parts.noted(after, &noted, Side::Before);
+        let noted = ReadTracker::new(Slots::NONE);
+        let seen = parts.tracked(after, &noted, Side::Before);
         // Not all look whether anything is under way. Where nothing is, that is noted
         // for all of them: then they have one set of slots, and one search finds it.
         if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
-            note(&noted, Slot::Held(Side::Before));
+            track(&noted, Slot::Held(Side::Before));
         }
         let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
             Cow::Borrowed(_) => history,
@@ -173,16 +190,16 @@ impl Steps {
     /// What the history is told by the effect with this number.
     fn retell(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         before: &State,
         (at, effect): (u32, &Effect),
         action: u32,
         after: &State,
-    ) -> Told {
+    ) -> HistoryDelta {
         let (key, values) = ([at, before.history], parts.values(before));
         self.retold.known(0, &key, &values).unwrap_or_else(|| {
             let numbers = (action, effect.outcome);
-            let (told, beyond) = self.told_within(parts, before, numbers, after, self.effects.looked_at(at));
+            let (told, beyond) = self.told_within(parts, before, numbers, after, self.effects.read_set(at));
             // Of another history it may be asked what depends on more.
             if beyond == HISTORY || beyond == Slots::NONE {
                 self.retold.learn(0, &key, Slots::NONE, &values, told);
@@ -191,15 +208,16 @@ impl Steps {
         })
     }
 
-    fn tell(&self, parts: &Parts, before: &State, numbers: (u32, u32), after: &State) -> Told {
+    fn tell(&self, parts: &InternTables, before: &State, numbers: (u32, u32), after: &State) -> HistoryDelta {
         let (action, outcome) = numbers;
         let more = [outcome, u32::from(self.is_ordinary(parts, before))];
         let values = parts.values_of_step(before, after);
         if let Some(told) = self.told.known(action, &more, &values) {
             return told;
         }
-        let noted = Noted::new(Slots::NONE);
-        let (was, is) = (parts.noted(before, &noted, Side::Before), parts.noted(after, &noted, Side::After));
+        let noted = ReadTracker::new(Slots::NONE);
+        let (was, is) =
+            (parts.tracked(before, &noted, Side::Before), parts.tracked(after, &noted, Side::After));
         let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
         self.told.learn(action, &more, noted.get(), &values, told);
         told
@@ -207,22 +225,22 @@ impl Steps {
 
     fn told_anew(
         &self,
-        parts: &Parts,
+        parts: &InternTables,
         (was, is): (&Seen<'_>, &Seen<'_>),
         before: &State,
         (action, outcome): (u32, u32),
-        noted: &Noted,
-    ) -> Told {
+        noted: &ReadTracker,
+    ) -> HistoryDelta {
         let history = parts.history.get(before.history);
         let told = history.told(was, self.actions.get(action), self.outcomes.get(outcome), is);
         // What is told regardless is told so to whoever carries the same.
         if !(told.regardless && self.is_ordinary(parts, before)) {
-            note(noted, Slot::History);
+            track(noted, Slot::History);
         }
         let next = match told.history {
             Cow::Borrowed(_) => None,
             Cow::Owned(next) => Some(parts.history.intern(next)),
         };
-        Told { history: next, moved: self.moved.intern(told.moved) }
+        HistoryDelta { history: next, moved: self.moved.intern(told.moved) }
     }
 }

@@ -1,6 +1,6 @@
 //! A state with what its numbers stand for: the cluster that it is, by the accessor
 //! trait. Whoever wants to know at which parts somebody looks gives it a place to
-//! note them (`memo.rs`).
+//! note them (`engine::memo`).
 
 use std::borrow::Cow;
 
@@ -9,67 +9,71 @@ use rollcall_traces::{
     Region, RegionId, Store, StoreId, StoreState, StoreStatus, View,
 };
 
-use crate::memo::{Noted, Side, Slot, note};
-use crate::state::{Meta, Parts, Rest, State};
+use crate::engine::memo::{ReadTracker, Side, Slot, track};
+use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 
 /// A state together with what its numbers stand for.
 #[derive(Clone, Copy)]
 pub struct Seen<'a> {
-    parts: &'a Parts,
+    parts: &'a InternTables,
     state: &'a State,
-    noted: Option<(&'a Noted, Side)>,
+    noted: Option<(&'a ReadTracker, Side)>,
 }
 
 impl<'a> Seen<'a> {
     /// The state; what is looked at is noted, if there is where.
-    pub(crate) fn of(parts: &'a Parts, state: &'a State, noted: Option<(&'a Noted, Side)>) -> Self {
+    pub(crate) fn of(
+        parts: &'a InternTables,
+        state: &'a State,
+        noted: Option<(&'a ReadTracker, Side)>,
+    ) -> Self {
         Self { parts, state, noted }
     }
 
     /// The replicas of a region, for as long as the state is there.
     pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
         let peer = move |(at, store): (usize, &StoreId)| {
-            self.note_peer(at, region);
+            self.track_peer(at, region);
             self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
         };
         self.parts.stores.iter().enumerate().filter_map(peer)
     }
 
-    fn note(&self, slot: impl Fn(Side) -> Slot) {
+    fn track(&self, slot: impl Fn(Side) -> Slot) {
         if let Some((noted, side)) = self.noted {
-            note(noted, slot(side));
+            track(noted, slot(side));
         }
     }
 
-    fn note_store(&self, at: usize) {
-        self.note(|side| Slot::Store(side, at));
+    fn track_store(&self, at: usize) {
+        self.track(|side| Slot::Store(side, at));
     }
 
-    fn note_beside(&self, at: usize) {
-        self.note(|side| match side {
-            Side::Before => self.parts.apart.beside(at),
+    fn track_beside(&self, at: usize) {
+        self.track(|side| match side {
+            Side::Before => self.parts.region_slots.beside(at),
             Side::After => Slot::Store(side, at),
         });
     }
 
-    fn note_beliefs(&self) {
-        self.note(|side| match side {
+    fn track_beliefs(&self) {
+        self.track(|side| match side {
             Side::Before => Slot::Believed,
             Side::After => Slot::Pd(side),
         });
     }
 
-    fn note_peer(&self, at: usize, region: RegionId) {
-        self.note(|side| match side {
-            Side::Before => self.parts.apart.peer(at, region),
+    fn track_peer(&self, at: usize, region: RegionId) {
+        self.track(|side| match side {
+            Side::Before => self.parts.region_slots.peer(at, region),
             Side::After => Slot::Store(side, at),
         });
     }
 
     /// What a store keeps beside its peers; that is noted.
-    fn meta_of(&self, store: StoreId) -> Option<&'a Meta> {
+    fn meta_of(&self, store: StoreId) -> Option<&'a StoreMeta> {
         let at = self.parts.store_place(store)?;
-        self.note_beside(at);
+        self.track_beside(at);
         Some(self.parts.meta(self.state, at))
     }
 
@@ -92,7 +96,7 @@ impl Seen<'_> {
     pub fn view(&self) -> View {
         let store = |at: usize| {
             let place = self.parts.place(self.state, at);
-            let Meta { ranges, parked, plan } = self.parts.metas.get(place.meta).clone();
+            let StoreMeta { ranges, parked, plan } = self.parts.metas.get(place.meta).clone();
             let peers = || self.parts.peers_on(self.state, at);
             let pending_ranges = peers().filter_map(|(_, peer)| RangeEntry::pending(peer)).collect();
             let peers = peers().map(|(region, peer)| (region, peer.clone())).collect();
@@ -119,7 +123,7 @@ impl Seen<'_> {
 
     /// What earlier states left behind.
     pub fn history(&self) -> &History {
-        self.note(|_| Slot::History);
+        self.track(|_| Slot::History);
         self.parts.history.get(self.state.history)
     }
 
@@ -130,26 +134,26 @@ impl Seen<'_> {
 
     /// What it is doing.
     pub(crate) fn status_at(&self, at: usize) -> StoreStatus {
-        self.note_beside(at);
+        self.track_beside(at);
         self.parts.place(self.state, at).status
     }
 
     /// What was spent of each budget.
     pub fn spent(&self) -> &Budgets {
-        self.note(|_| Slot::Spent);
+        self.track(|_| Slot::Spent);
         self.parts.spent.get(self.rest().spent)
     }
 }
 
 impl Cluster for Seen<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
-        self.note(Slot::Statuses);
+        self.track(Slot::Statuses);
         let status = |at| self.parts.place(self.state, at).status;
         self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.note(Slot::Regions);
+        self.track(Slot::Regions);
         let beyond = move |last: Option<RegionId>| {
             let next = |at: usize| {
                 let peers = self.parts.place(self.state, at).peers.iter();
@@ -162,7 +166,7 @@ impl Cluster for Seen<'_> {
 
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         let at = self.parts.store_place(store);
-        at.iter().for_each(|at| self.note_store(*at));
+        at.iter().for_each(|at| self.track_store(*at));
         let peers = |at| self.parts.place(self.state, at).peers.iter();
         at.into_iter().flat_map(peers).map(|(region, _)| *region)
     }
@@ -171,8 +175,8 @@ impl Cluster for Seen<'_> {
         // All at once, though the first may be enough: of one question there are
         // few sets of parts then.
         for at in 0..self.parts.stores.len() {
-            self.note(|side| match side {
-                Side::Before => self.parts.apart.face(at, region),
+            self.track(|side| match side {
+                Side::Before => self.parts.region_slots.face(at, region),
                 Side::After => Slot::Store(side, at),
             });
         }
@@ -181,7 +185,7 @@ impl Cluster for Seen<'_> {
 
     fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
         for at in 0..self.parts.stores.len() {
-            self.note(|side| match side {
+            self.track(|side| match side {
                 Side::Before => Slot::Claims(at),
                 Side::After => Slot::Store(side, at),
             });
@@ -192,14 +196,14 @@ impl Cluster for Seen<'_> {
 
     fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
         // Where there is one region nothing is looked at.
-        let is_alone = self.parts.apart.is_single() && self.parts.founded == [region];
+        let is_alone = self.parts.region_slots.is_single() && self.parts.founded == [region];
         let claims = (!is_alone).then(|| self.claims());
         claims.into_iter().flatten().filter(move |claim| claim.region != region)
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
         let at = self.parts.store_place(store)?;
-        self.note_peer(at, region);
+        self.track_peer(at, region);
         self.parts.peer(self.state, at, region)
     }
 
@@ -217,7 +221,7 @@ impl Cluster for Seen<'_> {
     }
 
     fn held(&self) -> &[Held] {
-        self.note(Slot::Held);
+        self.track(Slot::Held);
         self.parts.held.get(self.rest().held)
     }
 
@@ -230,17 +234,17 @@ impl Cluster for Seen<'_> {
     }
 
     fn pd(&self) -> &PlacementDriver {
-        self.note(Slot::Pd);
+        self.track(Slot::Pd);
         self.driver()
     }
 
     fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
-        self.note_beliefs();
+        self.track_beliefs();
         self.driver().regions.values().map(|known| &known.region)
     }
 
     fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
-        self.note_beliefs();
+        self.track_beliefs();
         let stores = self.driver().stores.iter();
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
@@ -249,12 +253,12 @@ impl Cluster for Seen<'_> {
     /// that it was held against that of the other side of a step, and no more.
     fn store_name(&self, store: StoreId) -> Option<usize> {
         let at = self.parts.store_place(store)?;
-        self.note(|_| Slot::Moved(at));
+        self.track(|_| Slot::Moved(at));
         Some(self.state.stores[at] as usize)
     }
 
     fn driver_name(&self) -> Option<usize> {
-        self.note(|_| Slot::PdMoved);
+        self.track(|_| Slot::PdMoved);
         Some(self.rest().pd as usize)
     }
 }

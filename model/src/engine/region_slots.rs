@@ -1,4 +1,4 @@
-//! Regions told apart, so that what one does is worked out once, whatever another
+//! Regions told region_slots, so that what one does is worked out once, whatever another
 //! does on the same stores meanwhile.
 //!
 //! Where a scope has several regions each peer is a part of its own
@@ -9,25 +9,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rollcall_traces::{RegionId, Scope};
 
-use crate::actions;
-use crate::memo::{REGIONS, Side, Slot};
+use crate::bounds::actions;
+use crate::engine::memo::{REGIONS, Side, Slot};
 
 /// The regions of which each peer is a part of its own. A region gets a number
 /// when its first peer comes to be; the numbers name parts, and nothing depends on
 /// which region has which.
-pub(crate) struct Apart {
+pub(crate) struct RegionSlots {
     /// There is one region and never another.
     is_single: bool,
     /// Their ids, from the first on; 0 where there is none yet.
     regions: [AtomicU64; REGIONS],
 }
 
-impl Apart {
+impl RegionSlots {
     pub(crate) fn new(scope: &Scope) -> Self {
         let is_single = scope.regions.len() == 1 && !actions::divides(scope);
-        let apart = Self { is_single, regions: Default::default() };
-        scope.regions.iter().for_each(|region| apart.add(region.id));
-        apart
+        let region_slots = Self { is_single, regions: Default::default() };
+        scope.regions.iter().for_each(|region| region_slots.add(region.id));
+        region_slots
     }
 
     /// Gives the region a number, if it has none and there is one left.
@@ -114,26 +114,26 @@ mod tests {
 
     #[test]
     fn a_region_keeps_its_number_and_those_beyond_have_none() {
-        let apart = Apart { is_single: false, regions: Default::default() };
-        [7, 10, 7, 3, 4].into_iter().for_each(|region| apart.add(region));
+        let region_slots = RegionSlots { is_single: false, regions: Default::default() };
+        [7, 10, 7, 3, 4].into_iter().for_each(|region| region_slots.add(region));
         for (nth, region) in [7, 10, 3].into_iter().enumerate() {
-            assert_eq!(apart.peer(1, region), Slot::Peer(1, nth));
-            assert_eq!(apart.face(0, region), Slot::Face(0, nth));
-            assert_eq!(apart.region(nth), region);
+            assert_eq!(region_slots.peer(1, region), Slot::Peer(1, nth));
+            assert_eq!(region_slots.face(0, region), Slot::Face(0, nth));
+            assert_eq!(region_slots.region(nth), region);
         }
-        assert_eq!(apart.peer(1, 10), Slot::Peer(1, 1));
-        assert_eq!(apart.peer(1, 4), Slot::Store(Side::Before, 1));
-        assert_eq!(apart.report(1, 4), Slot::Store(Side::Before, 1));
-        assert_eq!(apart.beside(1), Slot::Beside(1));
+        assert_eq!(region_slots.peer(1, 10), Slot::Peer(1, 1));
+        assert_eq!(region_slots.peer(1, 4), Slot::Store(Side::Before, 1));
+        assert_eq!(region_slots.report(1, 4), Slot::Store(Side::Before, 1));
+        assert_eq!(region_slots.beside(1), Slot::Beside(1));
     }
 
     #[test]
     fn where_there_is_one_region_a_store_is_one_part() {
-        let apart = Apart { is_single: true, regions: Default::default() };
-        apart.add(1);
-        assert_eq!(apart.peer(2, 1), Slot::Store(Side::Before, 2));
-        assert_eq!(apart.beside(2), Slot::Store(Side::Before, 2));
-        assert_eq!(apart.face(2, 1), Slot::Face(2, 0));
+        let region_slots = RegionSlots { is_single: true, regions: Default::default() };
+        region_slots.add(1);
+        assert_eq!(region_slots.peer(2, 1), Slot::Store(Side::Before, 2));
+        assert_eq!(region_slots.beside(2), Slot::Store(Side::Before, 2));
+        assert_eq!(region_slots.face(2, 1), Slot::Face(2, 0));
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         for taken in 0..REGIONS as RegionId {
             let model = model("split_on_two_peers_smoke");
             // Numbers that are given to regions that are nowhere.
-            (0..taken).for_each(|nth| model.parts().apart.add(1_000 + nth));
+            (0..taken).for_each(|nth| model.parts().region_slots.add(1_000 + nth));
             agrees_with_forgetful(&model);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! That is little of what a store holds: no entry of a log, no vote, nothing of
 //! who follows how far. So what comes of a report is worked out once for all the
-//! states in which it is the same (`memo.rs`).
+//! states in which it is the same (`engine::memo`).
 
 use std::collections::BTreeSet;
 

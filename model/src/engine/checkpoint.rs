@@ -2,7 +2,7 @@
 //! go on with the same numbers.
 //!
 //! Threads intern in any order, so the numbers of one run mean nothing to
-//! another. Parts only ever become more, and what is written is those that came
+//! another. InternTables only ever become more, and what is written is those that came
 //! since the last time, in the order of their numbers. They are JSON, as views
 //! and histories are in traces: the dictionary leaves out what is empty, which
 //! formats that do not name their fields cannot read back. There are few of them
@@ -16,16 +16,16 @@ use rollcall_traces::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::intern::Interner;
+use crate::engine::intern::Interner;
+use crate::engine::state::{Rest, STORES, State, StoreMeta, StorePart, UNUSED};
 use crate::model::Rollcall;
-use crate::state::{Meta, Place, Rest, STORES, State, UNUSED};
 
 /// How many parts of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartCounts {
     peers: u32,
     metas: u32,
-    places: u32,
+    store_parts: u32,
     drivers: u32,
     held: u32,
     spent: u32,
@@ -33,7 +33,7 @@ pub struct PartCounts {
     histories: u32,
 }
 
-/// Parts that are none, or not those that come next.
+/// InternTables that are none, or not those that come next.
 #[derive(Debug, Error)]
 pub enum PartsError {
     /// They cannot be read.
@@ -60,13 +60,13 @@ pub enum PartsError {
 /// A store's status, the number of its meta, and those of its peers by region.
 type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
 
-/// Parts as they are written: what is behind `from`.
+/// InternTables as they are written: what is behind `from`.
 #[derive(Serialize, Deserialize)]
 struct Written {
     from: PartCounts,
     peers: Vec<Peer>,
     metas: Vec<(Vec<RangeEntry>, Vec<Held>, Option<PlanUnderWay>)>,
-    places: Vec<WrittenPlace>,
+    store_parts: Vec<WrittenPlace>,
     drivers: Vec<PlacementDriver>,
     held: Vec<Vec<Held>>,
     spent: Vec<Budgets>,
@@ -80,20 +80,20 @@ impl Rollcall {
     /// among these and earlier ones.
     pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
         let parts = self.parts();
-        // Parts that others are made of are counted last.
-        let places = parts.places.settled();
+        // InternTables that others are made of are counted last.
+        let store_parts = parts.store_parts.settled();
         let rests = parts.rest.settled();
         let histories = parts.history.settled();
         let (peers, metas) = (parts.peers.settled(), parts.metas.settled());
         let (drivers, held, spent) = (parts.drivers.settled(), parts.held.settled(), parts.spent.settled());
-        let now = PartCounts { peers, metas, places, drivers, held, spent, rests, histories };
+        let now = PartCounts { peers, metas, store_parts, drivers, held, spent, rests, histories };
         let written = Written {
             from,
             peers: some(&parts.peers, from.peers, now.peers, Peer::clone),
             metas: some(&parts.metas, from.metas, now.metas, |meta| {
                 (meta.ranges.clone(), meta.parked.clone(), meta.plan)
             }),
-            places: some(&parts.places, from.places, now.places, |place| {
+            store_parts: some(&parts.store_parts, from.store_parts, now.store_parts, |place| {
                 (place.status, place.meta, place.peers.to_vec())
             }),
             drivers: some(&parts.drivers, from.drivers, now.drivers, PlacementDriver::clone),
@@ -112,21 +112,21 @@ impl Rollcall {
     /// Where it cannot be read, or a part would get another number.
     pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
         let parts = self.parts();
-        let Written { from, peers, metas, places, drivers, held, spent, rests, histories } =
+        let Written { from, peers, metas, store_parts, drivers, held, spent, rests, histories } =
             serde_json::from_slice(written)?;
         again(&parts.peers, "peer", from.peers, peers)?;
-        let metas = metas.into_iter().map(|(ranges, parked, plan)| Meta { ranges, parked, plan });
+        let metas = metas.into_iter().map(|(ranges, parked, plan)| StoreMeta { ranges, parked, plan });
         again(&parts.metas, "meta", from.metas, metas)?;
         again(&parts.drivers, "placement driver", from.drivers, drivers)?;
         again(&parts.held, "set of messages", from.held, held)?;
         again(&parts.spent, "set of budgets", from.spent, spent)?;
         again(&parts.history, "history", from.histories, histories)?;
-        for (number, (status, meta, peers)) in (from.places..).zip(places) {
+        for (number, (status, meta, peers)) in (from.store_parts..).zip(store_parts) {
             if !has(&parts.metas, meta) || !peers.iter().all(|(_, peer)| has(&parts.peers, *peer)) {
                 return Err(PartsError::Incomplete { kind: "store", number });
             }
-            let place = Place { status, meta, peers: peers.into() };
-            again(&parts.places, "store", number, [place])?;
+            let place = StorePart { status, meta, peers: peers.into() };
+            again(&parts.store_parts, "store", number, [place])?;
         }
         for (number, (held, pd, spent)) in (from.rests..).zip(rests) {
             if !has(&parts.held, held) || !has(&parts.drivers, pd) || !has(&parts.spent, spent) {
@@ -143,7 +143,7 @@ impl Rollcall {
         let Some((history, row)) = row.split_last() else { return false };
         let Some((rest, stores)) = row.split_last() else { return false };
         stores.len() == parts.stores.len()
-            && stores.iter().all(|place| has(&parts.places, *place))
+            && stores.iter().all(|place| has(&parts.store_parts, *place))
             && has(&parts.rest, *rest)
             && has(&parts.history, *history)
     }
@@ -192,9 +192,9 @@ impl State {
 
     /// The state of a row.
     pub fn read_row(row: &[u32]) -> Self {
-        let (places, others) = row.split_at(row.len() - 2);
+        let (store_parts, others) = row.split_at(row.len() - 2);
         let mut stores = [UNUSED; STORES];
-        stores[..places.len()].copy_from_slice(places);
+        stores[..store_parts.len()].copy_from_slice(store_parts);
         Self { stores, rest: others[0], history: others[1] }
     }
 }

@@ -1,7 +1,7 @@
 //! The compact form of a cluster: small, canonical, cheap to copy and to hash.
 //!
 //! A [`State`] is a row of numbers, one for each store and two for the rest; a
-//! [`Parts`] keeps what they stand for. A store's part is itself a row of
+//! [`InternTables`] keeps what they stand for. A store's part is itself a row of
 //! numbers, one for each peer on it, because a peer's local state repeats in
 //! many stores' states (SPIN's "collapse", twice). [`Seen`] puts the two
 //! together.
@@ -14,13 +14,13 @@ use rollcall_traces::{
 };
 use smallvec::SmallVec;
 
-use crate::apart::Apart;
-use crate::costs;
-use crate::intern::{Column, Interner};
-use crate::memo::{Noted, Numbered, REGIONS, Side, Slot, Values};
-use crate::report::Report;
+use crate::bounds::costs;
+use crate::engine::intern::{Column, Interner};
+use crate::engine::memo::{Numbered, REGIONS, ReadTracker, Side, Slot, Values};
+use crate::engine::region_slots::RegionSlots;
+use crate::engine::state_ref::Seen;
 use crate::rules;
-use crate::seen::Seen;
+use crate::rules::Report;
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
@@ -41,9 +41,9 @@ pub(crate) type Peers = SmallVec<[(RegionId, u32); 2]>;
 
 /// What one store holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct StorePart {
     pub(crate) status: StoreStatus,
-    /// The number of its [`Meta`].
+    /// The number of its [`StoreMeta`].
     pub(crate) meta: u32,
     pub(crate) peers: Peers,
 }
@@ -57,7 +57,7 @@ const STATUS_BITS: u32 = 2;
 /// By what stands in these bits.
 const STATUSES: [StoreStatus; 3] = [StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed];
 
-impl Place {
+impl StorePart {
     /// The number of the peer or tombstone of a region.
     fn peer(&self, region: RegionId) -> Option<u32> {
         self.peers.iter().find(|(of, _)| *of == region).map(|(_, number)| *number)
@@ -85,11 +85,11 @@ fn replacement(number: u32, part: Slot, value: u32) -> Option<u64> {
     (fits && number < 1 << 28).then(|| 1 << 63 | part << 56 | u64::from(number) << 28 | u64::from(value))
 }
 
-const _: () = assert!(crate::memo::SLOTS <= 1 << 7, "a part's place fits into seven bits");
+const _: () = assert!(crate::engine::memo::SLOTS <= 1 << 7, "a part's place fits into seven bits");
 
 /// What a store keeps beside its peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Meta {
+pub(crate) struct StoreMeta {
     /// In key order.
     pub(crate) ranges: Vec<RangeEntry>,
     pub(crate) parked: Vec<Held>,
@@ -106,8 +106,8 @@ pub(crate) struct Rest {
     pub(crate) spent: u32,
 }
 
-/// The parts that the numbers in a [`State`] stand for, and the stores' places.
-pub(crate) struct Parts {
+/// The parts that the numbers in a [`State`] stand for, and the stores' store_parts.
+pub(crate) struct InternTables {
     pub(crate) stores: Vec<StoreId>,
     /// The members that the regions began with.
     pub(crate) founders: Vec<Member>,
@@ -128,10 +128,10 @@ pub(crate) struct Parts {
     /// How many more may wait for their turn.
     pub(crate) waiting_limit: usize,
     pub(crate) peers: Interner<Peer>,
-    pub(crate) metas: Interner<Meta>,
-    pub(crate) places: Interner<Place>,
+    pub(crate) metas: Interner<StoreMeta>,
+    pub(crate) store_parts: Interner<StorePart>,
     /// The regions of which each peer is a part of its own.
-    pub(crate) apart: Apart,
+    pub(crate) region_slots: RegionSlots,
     /// What a place or a rest becomes when one part of it is replaced, by [`replacement`].
     replaced: Numbered,
     /// Lists of regions.
@@ -159,7 +159,7 @@ pub(crate) struct Parts {
     pub(crate) history: Interner<History>,
 }
 
-impl Parts {
+impl InternTables {
     pub(crate) fn new(scope: &Scope) -> Self {
         let mut stores = scope.stores.clone();
         stores.sort_unstable();
@@ -176,8 +176,8 @@ impl Parts {
             waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),
             peers: Interner::new(),
             metas: Interner::new(),
-            places: Interner::new(),
-            apart: Apart::new(scope),
+            store_parts: Interner::new(),
+            region_slots: RegionSlots::new(scope),
             replaced: Numbered::new(),
             regions: Interner::new(),
             faces: Interner::new(),
@@ -200,11 +200,11 @@ impl Parts {
         self.stores.iter().position(|id| *id == store)
     }
 
-    pub(crate) fn place(&self, state: &State, at: usize) -> &Place {
-        self.places.get(state.stores[at])
+    pub(crate) fn place(&self, state: &State, at: usize) -> &StorePart {
+        self.store_parts.get(state.stores[at])
     }
 
-    pub(crate) fn meta(&self, state: &State, at: usize) -> &Meta {
+    pub(crate) fn meta(&self, state: &State, at: usize) -> &StoreMeta {
         self.metas.get(self.place(state, at).meta)
     }
 
@@ -224,15 +224,15 @@ impl Parts {
         if let Some(known) = key.and_then(|key| self.replaced.get(key)) {
             return known;
         }
-        let (place, rest) = (|| self.places.get(number).clone(), || *self.rest.get(number));
+        let (place, rest) = (|| self.store_parts.get(number).clone(), || *self.rest.get(number));
         let replaced = match part {
             Slot::Peer(_, nth) => {
                 let peer = (value != NO_PEER).then_some(value);
-                self.places.intern(place().with_peer(self.apart.region(nth), peer))
+                self.store_parts.intern(place().with_peer(self.region_slots.region(nth), peer))
             }
             Slot::Beside(_) => {
                 let status = STATUSES[(value & ((1 << STATUS_BITS) - 1)) as usize];
-                self.places.intern(Place { status, meta: value >> STATUS_BITS, ..place() })
+                self.store_parts.intern(StorePart { status, meta: value >> STATUS_BITS, ..place() })
             }
             Slot::Held(_) => self.rest.intern(Rest { held: value, ..rest() }),
             Slot::Pd(_) => self.rest.intern(Rest { pd: value, ..rest() }),
@@ -254,11 +254,12 @@ impl Parts {
         }
         for (number, store) in stores.iter_mut().zip(&self.stores) {
             let seen = view.stores.get(store).cloned().unwrap_or_default();
-            seen.peers.keys().for_each(|region| self.apart.add(*region));
+            seen.peers.keys().for_each(|region| self.region_slots.add(*region));
             let peers =
                 seen.peers.into_iter().map(|(region, peer)| (region, self.peers.intern(peer))).collect();
-            let meta = self.metas.intern(Meta { ranges: seen.ranges, parked: seen.parked, plan: seen.plan });
-            *number = self.places.intern(Place { status: seen.status, meta, peers });
+            let meta =
+                self.metas.intern(StoreMeta { ranges: seen.ranges, parked: seen.parked, plan: seen.plan });
+            *number = self.store_parts.intern(StorePart { status: seen.status, meta, peers });
         }
         let rest = self.rest_of(&view.held, &view.pd, Budgets::default());
         Some(State { stores, rest, history: self.history.intern(History::default()) })
@@ -275,14 +276,14 @@ impl Parts {
     }
 
     /// The same; what is looked at is noted.
-    pub(crate) fn noted<'a>(&'a self, state: &'a State, noted: &'a Noted, side: Side) -> Seen<'a> {
+    pub(crate) fn tracked<'a>(&'a self, state: &'a State, noted: &'a ReadTracker, side: Side) -> Seen<'a> {
         Seen::of(self, state, Some((noted, side)))
     }
 
     /// The number of a store that has nothing.
     pub(crate) fn empty(&self, status: StoreStatus) -> u32 {
-        let meta = self.metas.intern(Meta::default());
-        self.places.intern(Place { status, meta, peers: Peers::new() })
+        let meta = self.metas.intern(StoreMeta::default());
+        self.store_parts.intern(StorePart { status, meta, peers: Peers::new() })
     }
 
     /// A state in which no store has anything.
@@ -318,7 +319,9 @@ impl Parts {
                 let place = self.place(before, at);
                 place.meta << STATUS_BITS | place.status as u32
             }
-            Slot::Peer(at, nth) => self.place(before, at).peer(self.apart.region(nth)).unwrap_or(NO_PEER),
+            Slot::Peer(at, nth) => {
+                self.place(before, at).peer(self.region_slots.region(nth)).unwrap_or(NO_PEER)
+            }
             Slot::Held(side) => rest(side).held,
             Slot::Pd(side) => rest(side).pd,
             Slot::Believed => self.beliefs_of.get_or(rest(Side::Before).pd, || {
@@ -329,11 +332,11 @@ impl Parts {
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
             Slot::Face(at, nth) => self.faces_of[nth].get_or(before.stores[at], || {
-                let peer = self.peer(before, at, self.apart.region(nth));
+                let peer = self.peer(before, at, self.region_slots.region(nth));
                 peer.map_or(NO_PEER, |peer| self.faces.intern(Face::of(peer)))
             }),
             Slot::Report(at, nth) => self.reports_of[at][nth].get_or(before.stores[at], || {
-                self.reports.intern(self.report(before, at, self.apart.region(nth)))
+                self.reports.intern(self.report(before, at, self.region_slots.region(nth)))
             }),
             Slot::Claims(at) => self.claims_number(before.stores[at]),
             Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
@@ -357,7 +360,7 @@ impl Parts {
     /// What the peer or tombstone in that place shows of itself.
     pub(crate) fn face(&self, state: &State, at: usize, region: RegionId) -> Option<Cow<'_, Face>> {
         let peer = self.peer(state, at, region)?;
-        Some(match self.apart.face(at, region) {
+        Some(match self.region_slots.face(at, region) {
             part @ Slot::Face(..) => Cow::Borrowed(self.faces.get(self.value(state, state, part))),
             _ => Cow::Owned(Face::of(peer)),
         })
@@ -375,7 +378,7 @@ impl Parts {
 
     fn claims_number(&self, place: u32) -> u32 {
         self.claims_of.get_or(place, || {
-            let peers = &self.places.get(place).peers;
+            let peers = &self.store_parts.get(place).peers;
             self.claims.intern(peers.iter().flat_map(|(_, id)| Claim::of(self.peers.get(*id))).collect())
         })
     }

@@ -10,6 +10,7 @@ mod operator;
 mod patrol;
 mod plan;
 mod records;
+mod report;
 mod waiting;
 
 use rollcall_traces::{
@@ -22,11 +23,11 @@ pub(super) use records::{
     give_up, hear, remove_tombstone, reporting, restart, set_tombstone,
 };
 pub(crate) use records::{limit, seems_full};
+pub(crate) use report::Report;
 
 use super::{propose::propose, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::report::Report;
 
 /// Refuses where nobody places anything: ids may be allotted all the same.
 pub(super) fn present(cluster: &impl ClusterMut) -> Result<(), Reason> {

@@ -2,7 +2,7 @@
 //!
 //! A peer is copied when a rule first writes to it; a rule that refuses before
 //! it writes has cost no copy. Which parts of the state the rule has looked at is
-//! noted: on the same parts it does the same again (`memo.rs`).
+//! noted: on the same parts it does the same again (`engine::memo`).
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -13,29 +13,29 @@ use rollcall_traces::{
 };
 
 use crate::cluster::ClusterMut;
+use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
+use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 use crate::guard::GuardSet;
-use crate::memo::{Noted, Side, Slot, Slots, note};
-use crate::report::Report;
+use crate::rules::Report;
 use crate::rules::{self, raft};
-use crate::state::{Meta, Parts, Rest, State};
 
-pub(crate) struct Draft<'m> {
-    parts: &'m Parts,
+pub(crate) struct StepTxn<'m> {
+    parts: &'m InternTables,
     guards: GuardSet,
     before: State,
     /// By place of the store.
     peers: Vec<(usize, RegionId, Option<Peer>)>,
-    metas: Vec<(usize, Meta)>,
+    metas: Vec<(usize, StoreMeta)>,
     status: Option<(usize, StoreStatus)>,
     pd: Option<PlacementDriver>,
     held: Option<Vec<Held>>,
     /// Answers to parked messages: they belong to no round.
     said: Vec<Held>,
-    looked_at: Noted,
+    read_set: ReadTracker,
 }
 
-impl<'m> Draft<'m> {
-    pub(crate) fn new(parts: &'m Parts, guards: GuardSet, before: State) -> Self {
+impl<'m> StepTxn<'m> {
+    pub(crate) fn new(parts: &'m InternTables, guards: GuardSet, before: State) -> Self {
         Self {
             parts,
             guards,
@@ -46,13 +46,13 @@ impl<'m> Draft<'m> {
             pd: None,
             held: None,
             said: Vec::new(),
-            looked_at: Cell::new(Slots::NONE),
+            read_set: Cell::new(Slots::NONE),
         }
     }
 
     /// The parts that were looked at so far, those that were written among them.
-    pub(crate) fn looked_at(&self) -> Slots {
-        self.looked_at.get().settled()
+    pub(crate) fn read_set(&self) -> Slots {
+        self.read_set.get().settled()
     }
 
     /// The state with everything that was written, and what was said beside.
@@ -114,7 +114,7 @@ impl<'m> Draft<'m> {
             }
             let mut place = self.parts.place(&self.before, at).clone();
             for (_, region, peer) in self.peers.iter().filter(|(of, ..)| *of == at) {
-                self.parts.apart.add(*region);
+                self.parts.region_slots.add(*region);
                 place = place.with_peer(*region, peer.as_ref().map(|peer| self.parts.peers.intern_ref(peer)));
             }
             if let Some((_, meta)) = self.metas.iter().find(|(of, _)| *of == at) {
@@ -123,7 +123,7 @@ impl<'m> Draft<'m> {
             if let Some((_, status)) = self.status.filter(|(of, _)| *of == at) {
                 place.status = status;
             }
-            after.stores[at] = self.parts.places.intern(place);
+            after.stores[at] = self.parts.store_parts.intern(place);
         }
     }
 
@@ -131,16 +131,16 @@ impl<'m> Draft<'m> {
         self.parts.rest.get(self.before.rest)
     }
 
-    fn meta(&self, store: StoreId) -> &Meta {
+    fn meta(&self, store: StoreId) -> &StoreMeta {
         let at = self.place(store);
-        self.note_beside(at);
+        self.track_beside(at);
         let written = self.metas.iter().find(|(of, _)| *of == at).map(|(_, meta)| meta);
         written.unwrap_or_else(|| self.parts.meta(&self.before, at))
     }
 
-    fn meta_mut(&mut self, store: StoreId) -> &mut Meta {
+    fn meta_mut(&mut self, store: StoreId) -> &mut StoreMeta {
         let at = self.place(store);
-        self.note_beside(at);
+        self.track_beside(at);
         let written = match self.metas.iter().position(|(of, _)| *of == at) {
             Some(written) => written,
             None => {
@@ -155,23 +155,23 @@ impl<'m> Draft<'m> {
         self.parts.store_place(store).expect("a store of the scope")
     }
 
-    fn note_beside(&self, at: usize) {
-        note(&self.looked_at, self.parts.apart.beside(at));
+    fn track_beside(&self, at: usize) {
+        track(&self.read_set, self.parts.region_slots.beside(at));
     }
 
-    fn note_peer(&self, at: usize, region: RegionId) {
-        note(&self.looked_at, self.parts.apart.peer(at, region));
+    fn track_peer(&self, at: usize, region: RegionId) {
+        track(&self.read_set, self.parts.region_slots.peer(at, region));
     }
 }
 
-impl Cluster for Draft<'_> {
+impl Cluster for StepTxn<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
         self.parts.stores.iter().map(|store| (*store, self.status(*store).expect("a store of the scope")))
     }
 
     fn status(&self, store: StoreId) -> Option<StoreStatus> {
         let at = self.parts.store_place(store)?;
-        self.note_beside(at);
+        self.track_beside(at);
         let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
         Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
     }
@@ -184,7 +184,7 @@ impl Cluster for Draft<'_> {
 
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         let at = self.place(store);
-        note(&self.looked_at, Slot::Store(Side::Before, at));
+        track(&self.read_set, Slot::Store(Side::Before, at));
         let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
         let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
         let mut regions: Vec<_> =
@@ -196,7 +196,7 @@ impl Cluster for Draft<'_> {
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
         let at = self.parts.store_place(store)?;
-        self.note_peer(at, region);
+        self.track_peer(at, region);
         match self.peers.iter().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some((_, _, peer)) => peer.as_ref(),
             None => self.parts.peer(&self.before, at, region),
@@ -212,7 +212,7 @@ impl Cluster for Draft<'_> {
     }
 
     fn held(&self) -> &[Held] {
-        note(&self.looked_at, Slot::Held(Side::Before));
+        track(&self.read_set, Slot::Held(Side::Before));
         self.held.as_ref().unwrap_or_else(|| self.parts.held.get(self.rest().held))
     }
 
@@ -225,12 +225,12 @@ impl Cluster for Draft<'_> {
     }
 
     fn pd(&self) -> &PlacementDriver {
-        note(&self.looked_at, Slot::Pd(Side::Before));
+        track(&self.read_set, Slot::Pd(Side::Before));
         self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
     }
 }
 
-impl ClusterMut for Draft<'_> {
+impl ClusterMut for StepTxn<'_> {
     fn guards(&self) -> GuardSet {
         self.guards
     }
@@ -253,7 +253,7 @@ impl ClusterMut for Draft<'_> {
 
     fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
         let at = self.place(store);
-        self.note_peer(at, region);
+        self.track_peer(at, region);
         let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(written) => written,
             None => {
@@ -266,7 +266,7 @@ impl ClusterMut for Draft<'_> {
 
     fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
         let at = self.place(store);
-        self.note_peer(at, region);
+        self.track_peer(at, region);
         match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(entry) => entry.2 = peer,
             None => self.peers.push((at, region, peer)),
@@ -275,7 +275,7 @@ impl ClusterMut for Draft<'_> {
 
     fn set_status(&mut self, store: StoreId, status: StoreStatus) {
         let at = self.place(store);
-        self.note_beside(at);
+        self.track_beside(at);
         self.status = Some((at, status));
     }
 
@@ -313,7 +313,7 @@ impl ClusterMut for Draft<'_> {
     fn runs(&self, store: StoreId) -> bool {
         let Some(at) = self.parts.store_place(store) else { return false };
         debug_assert!(self.status.is_none(), "asked before any status is written");
-        note(&self.looked_at, Slot::Statuses(Side::Before));
+        track(&self.read_set, Slot::Statuses(Side::Before));
         self.parts.place(&self.before, at).status == StoreStatus::Up
     }
 
@@ -321,7 +321,7 @@ impl ClusterMut for Draft<'_> {
     fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
         let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
         debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
-        note(&self.looked_at, self.parts.apart.report(at, region));
+        track(&self.read_set, self.parts.region_slots.report(at, region));
         self.parts.report(&self.before, at, region)
     }
 }
@@ -329,31 +329,31 @@ impl ClusterMut for Draft<'_> {
 /// Takes one action by the rules. What a store answers to messages that belong to no
 /// round is returned beside.
 pub(crate) fn step(
-    parts: &Parts,
+    parts: &InternTables,
     guards: GuardSet,
     state: &State,
     action: &Action,
 ) -> (State, Outcome, Vec<Held>) {
-    step_in(&mut Draft::new(parts, guards, *state), action)
+    step_in(&mut StepTxn::new(parts, guards, *state), action)
 }
 
-/// The same in a draft that is still empty.
-pub(crate) fn step_in(draft: &mut Draft, action: &Action) -> (State, Outcome, Vec<Held>) {
-    let taken = rules::step(draft, action);
-    let (after, said) = draft.finish();
-    (after, rules::outcome(taken, after != draft.before), said)
+/// The same in a txn that is still empty.
+pub(crate) fn step_in(txn: &mut StepTxn, action: &Action) -> (State, Outcome, Vec<Held>) {
+    let taken = rules::step(txn, action);
+    let (after, said) = txn.finish();
+    (after, rules::outcome(taken, after != txn.before), said)
 }
 
 /// A single message arrives, outside every round and budget.
 pub(crate) fn deliver(
-    parts: &Parts,
+    parts: &InternTables,
     guards: GuardSet,
     state: &State,
     message: Held,
 ) -> (State, Outcome, Option<Held>) {
-    let mut draft = Draft::new(parts, guards, *state);
-    let (result, answer) = rules::deliver(&mut draft, message);
-    let (after, _) = draft.finish();
+    let mut txn = StepTxn::new(parts, guards, *state);
+    let (result, answer) = rules::deliver(&mut txn, message);
+    let (after, _) = txn.finish();
     match result {
         Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
         _ => (after, Outcome::DONE, answer),
@@ -363,14 +363,14 @@ pub(crate) fn deliver(
 /// What a leader asks whom it is to hand over to: a transfer of leadership
 /// message by message begins with that.
 pub(crate) fn transfer_question(
-    parts: &Parts,
+    parts: &InternTables,
     guards: GuardSet,
     state: &State,
     region: RegionId,
     store: StoreId,
     to: StoreId,
 ) -> Result<Held, Reason> {
-    let draft = Draft::new(parts, guards, *state);
-    let question = rules::transfer_question(&draft, region, store, to)?;
+    let txn = StepTxn::new(parts, guards, *state);
+    let question = rules::transfer_question(&txn, region, store, to)?;
     Ok(question.holding(Message::TransferQuestion))
 }

@@ -7,11 +7,11 @@ use rollcall_traces::{
     Key, Outgoing, Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
-use crate::actions::Section;
-use crate::seen::Seen;
+use crate::bounds::actions::Section;
+use crate::engine::state_ref::Seen;
 
 /// Probes of a section that look, by and large, at the same parts of a state:
-/// those are tried together, or not again (`tried.rs`).
+/// those are tried together, or not again (`engine::refusals`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// What a store does alone.

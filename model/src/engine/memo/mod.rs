@@ -19,11 +19,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::intern::entry;
+use crate::engine::intern::entry;
 
 use slots::Listed;
-pub(crate) use slots::{Noted, REGIONS, SLOTS, Side, Slot, Slots, Values, note};
-use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
+pub(crate) use slots::{REGIONS, ReadTracker, SLOTS, Side, Slot, Slots, Values, track};
+use table::{Growing, MOST, NUMBER_BITS, put, spread, store_parts};
 pub(crate) use table::{Numbered, Numbers};
 
 /// The part of a hash that stands in a table beside an answer's number.
@@ -80,7 +80,7 @@ impl<V: Copy> Memo<V> {
             let Some(slots) = slots.get() else { break };
             let words = || words(more, slots, values);
             let hash = hash(question, set, words());
-            for place in places(hash, table) {
+            for place in store_parts(hash, table) {
                 let entry = table[place].load(Ordering::Acquire);
                 if entry == 0 {
                     break;
@@ -106,7 +106,7 @@ impl<V: Copy> Memo<V> {
         &self,
         question: u32,
         more: &[u32],
-        looked_at: Slots,
+        read_set: Slots,
         values: &Values<F>,
         answer: V,
     ) -> Option<u32> {
@@ -114,9 +114,9 @@ impl<V: Copy> Memo<V> {
             return None;
         }
         let sets = entry(&self.sets, question as usize, || std::array::from_fn(|_| OnceLock::new()));
-        let looked_at = Listed::of(looked_at.settled())?;
-        let set = sets.iter().position(|known| *known.get_or_init(|| looked_at) == looked_at)? as u32;
-        let key = Key { question, set, words: words(more, &looked_at, values).collect() };
+        let read_set = Listed::of(read_set.settled())?;
+        let set = sets.iter().position(|known| *known.get_or_init(|| read_set) == read_set)? as u32;
+        let key = Key { question, set, words: words(more, &read_set, values).collect() };
         let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
         let at = self.answers.push((key, answer));
@@ -133,7 +133,7 @@ impl<V: Copy> Memo<V> {
     }
 
     /// The slots on which the answer with this number depends.
-    pub(crate) fn looked_at(&self, number: u32) -> Slots {
+    pub(crate) fn read_set(&self, number: u32) -> Slots {
         let (key, _) = &self.answers[number as usize];
         let slots = self.sets[key.question as usize][key.set as usize].get();
         slots.expect("a set that an answer was learnt with").slots()
@@ -152,7 +152,7 @@ fn words<'a, F: Fn(Slot) -> u32>(
     slots: &'a Listed,
     values: &'a Values<F>,
 ) -> impl Iterator<Item = u32> + 'a {
-    more.iter().copied().chain(slots.places().map(|place| values.at(place)))
+    more.iter().copied().chain(slots.store_parts().map(|place| values.at(place)))
 }
 
 /// A hash of a key.
@@ -183,8 +183,8 @@ mod tests {
         let both = first.with(Slot::Store(Side::Before, 1));
         let row = |a: u32, b: u32| move |slot| if slot == Slot::Store(Side::Before, 0) { a } else { b };
         for a in 0..20_000 {
-            let looked_at = if a % 2 == 0 { first } else { both };
-            memo.learn(7, &[1], looked_at, &Values::of(row(a, a + 1)), a);
+            let read_set = if a % 2 == 0 { first } else { both };
+            memo.learn(7, &[1], read_set, &Values::of(row(a, a + 1)), a);
         }
         for a in 0..20_000 {
             assert_eq!(memo.known(7, &[1], &Values::of(row(a, a + 1))), Some(a));

@@ -5,9 +5,9 @@ use rollcall_traces::{
     Cluster, Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus,
 };
 
+use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
 use crate::rules::FIRST;
-use crate::seen::Seen;
 
 macro_rules! reaches {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal: $holds:expr,)+) => {

@@ -11,10 +11,10 @@
 
 use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
 
+use crate::engine::state::State;
 use crate::heal::conversation;
 use crate::model::Rollcall;
 use crate::rules::is_live;
-use crate::state::State;
 
 /// The next step of the settling; `None` where nothing moves.
 pub fn next_to_settle(model: &Rollcall, state: &State, settle: &Settle) -> Option<Action> {
