@@ -17,6 +17,7 @@ use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
 use crate::region::{Epoch, Key, Region, Value};
+use crate::replica::Replica;
 use crate::size::Size;
 use crate::split::Division;
 use crate::step::{Failure, Step};
@@ -44,7 +45,7 @@ pub(crate) struct Removed {
     pub(crate) behind: Option<Division>,
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Applies the next committed admin entry.
     pub(crate) fn apply_next<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<Applied, Failure> {
         if self.staged.is_some() {
@@ -82,9 +83,10 @@ impl Peer {
             // What the target's replicas may still need stays.
             Some(Request { command: Command::CompactLog { .. }, .. }) if self.storage().is_merging() => {}
             Some(Request { command: Command::CompactLog { index }, .. }) => {
-                let storage = self.node.mut_store();
+                let storage = self.node.storage_mut();
                 if index > storage.log.truncated().index && index <= storage.applied {
                     storage.log.compact(index);
+                    self.node.compacted_to(index);
                 }
             }
             _ => {}
@@ -124,7 +126,7 @@ impl Peer {
     /// Applies what needs no step of its own: empty entries, `Put`s and
     /// `Delete`s, up to the first admin entry.
     pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         let mut applied = storage.applied;
         while applied < storage.hard.commit {
             let payload = storage.log.payload(applied + 1).expect("a committed entry is in the log");
@@ -158,10 +160,10 @@ impl Peer {
 
     /// The log took effect up to `applied`.
     pub(crate) fn set_applied(&mut self, applied: u64) {
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         storage.applied = applied;
         storage.revision += 1;
-        self.node.advance_apply_to(applied);
+        self.node.applied_to(applied);
     }
 
     /// Whether this peer became a voter by an entry that its log still has.
@@ -186,7 +188,7 @@ impl Peer {
         // The client is told that its epoch is over (`TV peer.rs handle_read`).
         self.drop_read();
         self.size = Size::default();
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         storage.record.region = division.parent.clone();
         storage.revision += 1;
         step.batch.push(Write::Record(storage.record.clone()));
@@ -220,7 +222,7 @@ impl Peer {
         if next.member(self.id).is_none() && region.member(self.id).is_some() {
             return self.apply_own_removal(next, step);
         }
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         storage.record.region = next;
         storage.revision += 1;
         step.batch.push(Write::Record(storage.record.clone()));
@@ -229,10 +231,8 @@ impl Peer {
             self.take_union(&region)?;
             return Ok(None);
         }
-        match RaftChange::of(&request.command).expect("a conf change has a raft form") {
-            RaftChange::V1(change) => self.node.apply_conf_change(&change)?,
-            RaftChange::V2(change) => self.node.apply_conf_change(&change)?,
-        };
+        let change = RaftChange::of(&request.command).expect("a conf change has a raft form");
+        self.node.apply_change(&change)?;
         Ok(None)
     }
 
@@ -260,9 +260,8 @@ impl Peer {
     /// would have it drop proposals, and panic when a quorum acknowledges.
     /// By force a learner may lead (`demote_self`).
     fn step_down_if_no_voter(&mut self) {
-        if self.is_leader() && !self.node.raft.promotable() && !self.is_by_force() {
-            let term = self.node.raft.term;
-            self.node.raft.become_follower(term, raft::INVALID_ID);
+        if self.is_leader() && !self.node.is_promotable() && !self.is_by_force() {
+            self.node.follow(self.node.term());
         }
     }
 }

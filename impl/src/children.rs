@@ -17,6 +17,7 @@ use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Key, PeerId, Region, Value};
+use crate::replica::Replica;
 use crate::split::Division;
 use crate::step::{Failure, Step};
 use crate::store::{INITIAL_POSITION, Resident, Store};
@@ -31,7 +32,7 @@ pub(crate) struct Divided {
     pub(crate) leads: bool,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Enters the parts of a split into the store.
     pub(crate) fn take_division(&mut self, divided: Divided, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let Divided { division: Division { parent, children }, data, leads } = divided;
@@ -124,7 +125,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         for (key, value) in &persisted.data {
             step.batch.push(Write::Put(region, key.clone(), value.clone()));
         }
-        let peer = Peer::load(self.id, &self.config, self.guards, persisted)?;
+        let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, persisted)?;
         self.settle(region, Resident::Live(Box::new(peer)));
         self.ranges.set(region, range);
         self.ranges.set_pending(region, None);

@@ -357,7 +357,7 @@ fn change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
 }
 
 /// What raft is told of a conf change.
-pub(crate) enum RaftChange {
+pub enum RaftChange {
     /// A simple one.
     V1(ConfChange),
     /// One that enters or leaves a joint configuration.

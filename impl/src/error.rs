@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use crate::codec::DecodeError;
 use crate::engine::EngineError;
+use crate::guard::Guard;
 use crate::region::{RegionId, StoreId};
+use crate::replica::ReplicaError;
 
 /// What went wrong in a step.
 #[derive(Debug, Error)]
@@ -40,15 +42,24 @@ pub enum Error {
         /// What failed.
         source: EngineError,
     },
+    /// A guard is missing that is missed only by reaching into raft, and this store's
+    /// replicas cannot be reached into.
+    #[error("store {store}: `{guard}` is missed inside the raft library, and this one is closed")]
+    NoInnards {
+        /// The store.
+        store: StoreId,
+        /// The guard.
+        guard: Guard,
+    },
     /// raft refused what was checked before: drop the store and open it again.
-    #[error("region {region} on store {store}: raft: {source}; drop the store and open it again")]
+    #[error("region {region} on store {store}: {source}; drop the store and open it again")]
     Raft {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
         /// What raft says.
-        source: raft::Error,
+        source: ReplicaError,
     },
 }
 

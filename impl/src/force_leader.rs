@@ -9,19 +9,19 @@
 //! has to do for a plan, and when it steps down, is in `unsafe_recovery.rs`; that it serves
 //! nobody, where proposals and reads are checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::StateRole;
-use raft::eraftpb::{self, MessageType};
 
 use crate::engine::Position;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
 use crate::region::{Member, MemberRole, PeerId, StoreId};
+use crate::replica::{Replica, ReplicaError};
 use crate::step::{Failure, Step};
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Whether it leads by force, or asks to.
     pub(crate) fn is_by_force(&self) -> bool {
         !self.failed_stores.is_empty()
@@ -50,9 +50,9 @@ impl Peer {
         if self.has_unapplied_conf_change() && step.guards.holds(Guard::CampaignAppliesFirst) {
             return Err(Refusal::UnappliedConfChange.into());
         }
-        let term = highest.max(self.node.raft.term);
+        let term = highest.max(self.node.term());
         self.with_raft(step, None, |node| {
-            node.raft.become_follower(term, raft::INVALID_ID);
+            node.follow(term);
             Ok(())
         })?;
         self.failed_stores.clone_from(failed);
@@ -62,8 +62,7 @@ impl Peer {
     /// Is a follower of its term.
     pub(crate) fn exit_force_leader<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
         self.with_raft(step, None, |node| {
-            let term = node.raft.term;
-            node.raft.become_follower(term, raft::INVALID_ID);
+            node.follow(node.term());
             Ok(())
         })
     }
@@ -75,7 +74,7 @@ impl Peer {
 
     /// A follower neither leads by force nor asks to.
     pub(crate) fn forget_force_as_follower(&mut self) {
-        if self.node.raft.state == StateRole::Follower {
+        if self.node.role() == StateRole::Follower {
             self.forget_force();
         }
     }
@@ -96,16 +95,16 @@ impl Peer {
 
     /// Once every voter that is left has granted, the others are taken to; one that
     /// rejects, and this is a candidate like others.
-    pub(crate) fn hear_of_the_lost(&mut self) -> Result<(), raft::Error> {
+    pub(crate) fn hear_of_the_lost(&mut self) -> Result<(), ReplicaError> {
         if !self.is_by_force() || self.is_leader() {
             return Ok(());
         }
-        if self.node.raft.state != StateRole::Candidate {
+        if self.node.role() != StateRole::Candidate {
             self.forget_force();
             return Ok(());
         }
         let (failed, left) = self.voters_failed_and_left();
-        let votes = self.node.raft.prs().votes();
+        let votes: BTreeMap<PeerId, bool> = self.node.votes().collect();
         if left.iter().any(|id| votes.get(id) == Some(&false)) {
             self.forget_force();
             return Ok(());
@@ -113,13 +112,8 @@ impl Peer {
         if !left.iter().all(|id| votes.get(id) == Some(&true)) {
             return Ok(());
         }
-        for from in failed {
-            let mut vote = eraftpb::Message::default();
-            vote.set_msg_type(MessageType::MsgRequestVoteResponse);
-            (vote.from, vote.to, vote.term) = (from, self.id, self.node.raft.term);
-            self.node.step(vote)?;
-        }
-        Ok(())
+        let innards = self.node.innards().ok_or(ReplicaError::NoInnards("a leader by force"))?;
+        failed.into_iter().try_for_each(|from| innards.make_up_vote(from))
     }
 
     /// What every voter that is left has is committed, if its last entry is of this
@@ -129,12 +123,8 @@ impl Peer {
             return;
         }
         let (_, left) = self.voters_failed_and_left();
-        let raft = &mut self.node.raft;
-        let others = left.iter().filter(|id| **id != self.id);
-        let matched = others.map(|id| raft.prs().get(*id).map_or(0, |progress| progress.matched));
-        let reached = matched.fold(raft.raft_log.persisted, u64::min);
-        if raft.raft_log.term(reached).is_ok_and(|term| term >= raft.term) {
-            raft.raft_log.committed = raft.raft_log.committed.max(reached);
+        if let Some(innards) = self.node.innards() {
+            innards.commit_by_force(&left);
         }
     }
 }

@@ -316,6 +316,23 @@ impl Guard {
         Guard::ALL.iter().copied().find(|guard| guard.name() == name)
     }
 
+    /// It is missed by reaching into the raft library ([`Innards`](crate::Innards)): a store
+    /// on one that is closed cannot be without it.
+    pub fn needs_innards(self) -> bool {
+        matches!(
+            self,
+            Guard::SnapshotOnce
+                | Guard::NoProposalsWhileTransferring
+                | Guard::TransferTimesOut
+                | Guard::CampaignAppliesFirst
+                | Guard::ChangeWaitsForOwnElection
+                | Guard::CommitOwnTerm
+                | Guard::OneVoteATerm
+                | Guard::ConflictTruncates
+                | Guard::JointNeedsBothMajorities
+        )
+    }
+
     /// It lies below the grain of the model: only a named test here can show it.
     pub fn is_implementation_only(self) -> bool {
         matches!(

@@ -21,6 +21,7 @@ use crate::merge::MergeState;
 use crate::message::{Message, MessagePayload, is_first, is_initial};
 use crate::peer::Peer;
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
+use crate::replica::Replica;
 use crate::stale::Judged;
 use crate::step::{Failure, Step};
 use crate::store::{Resident, Slot, Store, live};
@@ -58,7 +59,7 @@ enum Creation {
     Parked,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Takes a message from another store.
     pub(crate) fn receive(&mut self, message: Message, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let Message { region, from, to, epoch, range, payload } = message;
@@ -155,7 +156,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             ..PeerRecord::new(envelope.to.id, PeerState::Uninitialised, unknown)
         };
         step.batch.push(Write::Record(record.clone()));
-        let peer = Peer::load(self.id, &self.config, self.guards, Persisted::new(record))?;
+        let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, Persisted::new(record))?;
         self.settle(envelope.region, Resident::Live(Box::new(peer)));
         self.parking.forget(envelope.region);
         Ok(Creation::Created)
@@ -304,7 +305,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         }
     }
 
-    pub(crate) fn settle(&mut self, region: RegionId, resident: Resident) {
+    pub(crate) fn settle(&mut self, region: RegionId, resident: Resident<R>) {
         let generation = self.slots.get(&region).map_or(0, |slot| slot.generation + 1);
         self.slots.insert(region, Slot { generation, resident });
     }

@@ -1,4 +1,4 @@
-//! One replica: a `RawNode` with what it persisted, driven to quiet.
+//! One replica with what it persisted, driven to quiet.
 //!
 //! After every call into raft each Ready is taken, its entries and hard state
 //! go into the step's one batch, messages are kept until that batch is
@@ -8,20 +8,22 @@
 
 use std::collections::BTreeSet;
 
+use raft::StateRole;
 use raft::eraftpb::{self, MessageType};
-use raft::{RawNode, SnapshotStatus, StateRole};
 
 use crate::command::Payload;
-use crate::config::{Config, LOGGER};
+use crate::config::Config;
 use crate::engine::{ApplyState, HardState, Persisted, Position, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::message::{Message, MessagePayload, cut_to};
+use crate::raft_rs::RaftRs;
 use crate::raft_storage::PeerStorage;
 use crate::ranges::Ranges;
 use crate::read::ReadRequest;
 use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
+use crate::replica::{Ready, Replica, ReplicaError};
 use crate::size::Size;
 use crate::snapshot::{SnapshotBody, Staged};
 use crate::stale::StaleCheck;
@@ -30,11 +32,12 @@ use crate::unsafe_recovery::PeerRecovery;
 use crate::unsound;
 
 /// One replica of one region.
-pub(crate) struct Peer {
+#[derive(Clone)]
+pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) id: PeerId,
     pub(crate) store: StoreId,
     pub(crate) region: RegionId,
-    pub(crate) node: RawNode<PeerStorage>,
+    pub(crate) node: R,
     pub(crate) staged: Option<Staged>,
     /// The commit index and its term when it last campaigned.
     pub(crate) asked_at: Position,
@@ -62,14 +65,15 @@ pub(crate) struct Peer {
     pub(crate) written: (HardState, ApplyState),
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// A peer as it was persisted, in the role of a follower.
     pub(crate) fn load<G: Guards>(
         store: StoreId,
         config: &Config,
         guards: G,
+        maker: &R::Maker,
         persisted: Persisted,
-    ) -> Result<Self, raft::Error> {
+    ) -> Result<Self, ReplicaError> {
         let (id, region) = (persisted.record.id, persisted.record.region.id);
         let written = (persisted.hard_state, persisted.apply_state);
         let storage = PeerStorage::new(
@@ -77,7 +81,7 @@ impl Peer {
             guards.holds(Guard::LogBoundsChecked),
             guards.holds(Guard::JointNeedsBothMajorities),
         );
-        let node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
+        let node = R::open(maker, config, id, storage)?;
         Ok(Self {
             id,
             store,
@@ -101,11 +105,11 @@ impl Peer {
     }
 
     pub(crate) fn storage(&self) -> &PeerStorage {
-        self.node.store()
+        self.node.storage()
     }
 
     pub(crate) fn is_leader(&self) -> bool {
-        self.node.raft.state == StateRole::Leader
+        self.node.role() == StateRole::Leader
     }
 
     /// How the peer names itself: its role is that of its own configuration.
@@ -137,9 +141,9 @@ impl Peer {
         if self.is_leader() {
             return Err(Refusal::AlreadyLeader.into());
         }
-        // RawNode::campaign asks neither: a learner would become candidate and
-        // an empty configuration panics.
-        if !self.node.raft.promotable() {
+        // raft-rs asks neither: a learner would become candidate and an empty
+        // configuration panics.
+        if !self.node.is_promotable() {
             return Err(Refusal::NotPromotable.into());
         }
         self.ask_for_votes(step)
@@ -150,11 +154,11 @@ impl Peer {
         if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
             return self.campaign_unapplied_step(step, false);
         }
-        let term = self.node.raft.term;
+        let term = self.node.term();
         self.with_raft(step, None, |node| node.campaign())?;
         // raft-rs says nothing when it refuses, and for a follower that may be
         // promoted it refuses for one reason.
-        if self.node.raft.term == term { Err(Refusal::UnappliedConfChange.into()) } else { Ok(()) }
+        if self.node.term() == term { Err(Refusal::UnappliedConfChange.into()) } else { Ok(()) }
     }
 
     /// What became of a snapshot that was sent to `to`.
@@ -164,9 +168,8 @@ impl Peer {
         arrived: bool,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
-        let status = if arrived { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
         self.with_raft(step, None, |node| {
-            node.report_snapshot(to, status);
+            node.snapshot_sent(to, arrived);
             Ok(())
         })
     }
@@ -176,12 +179,12 @@ impl Peer {
         if self.staged.is_some() {
             return Ok(());
         }
-        let transferee = self.node.raft.lead_transferee;
+        let transferee = self.node.lead_transferee();
         let gives_up = step.guards.holds(Guard::TransferTimesOut);
         self.with_raft(step, None, |node| {
             node.tick();
             if !gives_up {
-                node.raft.lead_transferee = transferee;
+                unsound::hand_over_to(node, transferee);
             }
             Ok(())
         })
@@ -217,7 +220,7 @@ impl Peer {
         match kind {
             MessageType::MsgSnapshot => body = Some(self.check_snapshot(&message, taken, step)?),
             _ if is_answer(&message) => {
-                if self.node.raft.prs().get(from.id).is_none() {
+                if self.node.matched_by(from.id).is_none() {
                     return Err(Refusal::NotInConfig.into());
                 }
             }
@@ -230,7 +233,7 @@ impl Peer {
             // asks the leader itself.
             _ => return Err(Refusal::NoEffect.into()),
         }
-        let stale = message.term < self.node.raft.term;
+        let stale = message.term < self.node.term();
         let sent = step.out.len();
         self.asker = Some(from);
         let term = message.term;
@@ -257,25 +260,18 @@ impl Peer {
         &mut self,
         step: &mut Step<'_, G>,
         body: Option<SnapshotBody>,
-        call: impl FnOnce(&mut RawNode<PeerStorage>) -> Result<(), raft::Error>,
+        call: impl FnOnce(&mut R) -> Result<(), ReplicaError>,
     ) -> Result<(), Failure> {
-        let (before, led) = (self.node.raft.term, self.is_leader());
+        let (before, led) = (self.node.term(), self.is_leader());
         call(&mut self.node)?;
         self.hear_of_the_lost()?;
         self.forget_pending_change(led, step.guards);
-        let raft = &self.node.raft;
-        if raft.state == StateRole::Candidate && raft.term != before {
-            let (index, term) = raft.raft_log.commit_info();
-            self.asked_at = Position { index, term };
-            self.asked_with = self.log_end();
+        if self.node.role() == StateRole::Candidate && self.node.term() != before {
+            self.asked_at = self.node.commit();
+            self.asked_with = self.node.log_end();
         }
         self.handle_ready(step, body);
         Ok(())
-    }
-
-    fn log_end(&self) -> Position {
-        let log = &self.node.raft.raft_log;
-        Position { index: log.last_index(), term: log.last_term() }
     }
 
     fn campaign_unapplied_step<G: Guards>(
@@ -284,9 +280,8 @@ impl Peer {
         transfer: bool,
     ) -> Result<(), Failure> {
         self.campaign_unapplied(transfer);
-        let (index, term) = self.node.raft.raft_log.commit_info();
-        self.asked_at = Position { index, term };
-        self.asked_with = self.log_end();
+        self.asked_at = self.node.commit();
+        self.asked_with = self.node.log_end();
         self.handle_ready(step, None);
         Ok(())
     }
@@ -299,29 +294,19 @@ impl Peer {
             }
             self.commit_any_term(step.guards);
             self.commit_by_force();
-            if !self.node.has_ready() {
-                break;
-            }
-            let mut ready = self.node.ready();
-            if !ready.snapshot().is_empty() {
+            let Some(ready) = self.node.next_ready() else { break };
+            let Ready { snapshot, entries, reads, messages } = ready;
+            if let Some(position) = snapshot {
                 let body = body.take().expect("raft restores only the snapshot that was just received");
-                self.stage(ready, body);
+                self.stage(position, body);
                 break;
             }
-            let entries = ready.take_entries();
             if !entries.is_empty() {
-                let storage = self.node.mut_store();
-                storage.log.append(&entries);
-                storage.revision += 1;
                 step.batch.push(Write::Append(self.region, entries));
             }
-            for state in ready.take_read_states() {
-                self.read_acknowledged(&state);
+            for context in reads {
+                self.read_acknowledged(&context);
             }
-            let mut messages = ready.take_messages();
-            messages.append(&mut ready.take_persisted_messages());
-            let mut light = self.node.advance_append(ready);
-            messages.append(&mut light.take_messages());
             self.note_hard_state();
             for message in messages {
                 if message.get_msg_type() == MessageType::MsgSnapshot {
@@ -343,12 +328,7 @@ impl Peer {
     /// be true still, and raft-rs keeps it (`Progress::reset`); that a merge waits for
     /// less is not worth that every follower differs by it.
     fn forget_known_commits(&mut self) {
-        let own = self.id;
-        for (id, progress) in self.node.raft.mut_prs().iter_mut() {
-            if *id != own {
-                progress.committed_index = 0;
-            }
-        }
+        self.node.forget_known_commits();
     }
 
     /// Writes what of hard and apply state has changed.
@@ -359,7 +339,7 @@ impl Peer {
         if self.storage().hard.term != self.written.0.term {
             self.forget_known_commits();
         }
-        let storage = self.node.store();
+        let storage = self.node.storage();
         let mut now = (storage.hard, storage.apply_state());
         if !step.guards.holds(Guard::CommitIndexDurable) {
             now.0.commit = storage.applied;
@@ -380,9 +360,9 @@ impl Peer {
     }
 
     pub(crate) fn note_hard_state(&mut self) {
-        let raft = &self.node.raft;
-        let now = HardState { term: raft.term, vote: raft.vote, commit: raft.raft_log.committed };
-        self.node.mut_store().set_hard(now);
+        let node = &self.node;
+        let now = HardState { term: node.term(), vote: node.vote(), commit: node.commit().index };
+        self.node.storage_mut().set_hard(now);
     }
 
     pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {

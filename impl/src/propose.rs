@@ -5,7 +5,7 @@
 //! that it refuses into an empty entry and returns Ok, so everything that it could
 //! refuse is checked here first. A transfer is `transfer.rs`.
 
-use crate::command::{Command, Derive, RaftChange, Request};
+use crate::command::{Command, Derive, Request};
 use crate::conf_change;
 use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
@@ -13,10 +13,12 @@ use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Epoch, Key};
+use crate::replica::Replica;
 use crate::split;
 use crate::step::{Failure, Step};
+use crate::unsound;
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Proposes `command` under `epoch`, or the peer's own. `beside` is what the
     /// rest of the store has against it.
     pub(crate) fn propose<G: Guards>(
@@ -36,7 +38,7 @@ impl Peer {
         if let Command::TransferLeader { to } = command {
             return self.ask_transferee(to, step);
         }
-        let transferee = self.node.raft.lead_transferee;
+        let transferee = self.node.lead_transferee();
         if transferee.is_some() && step.guards.holds(Guard::NoProposalsWhileTransferring) {
             return Err(Refusal::TransferringLeader.into());
         }
@@ -50,7 +52,7 @@ impl Peer {
         if conf_change {
             self.check_conf_change(&command, step.guards)?;
         }
-        if command.is_merge() && !self.node.raft.apply_to_current_term() {
+        if command.is_merge() && !self.node.has_applied_in_term() {
             return Err(Refusal::NotAppliedTerm.into());
         }
         if let Command::PrepareMerge(prepare) = &mut command {
@@ -68,16 +70,17 @@ impl Peer {
         }
         let heeds_transfer = step.guards.holds(Guard::NoProposalsWhileTransferring);
         self.with_raft(step, None, |node| {
-            if !heeds_transfer {
-                // raft-rs drops proposals while a transfer is under way.
-                node.raft.lead_transferee = None;
-            }
-            let proposed = match change {
-                None => node.propose(Vec::new(), bytes),
-                Some(RaftChange::V1(change)) => node.propose_conf_change(bytes, change),
-                Some(RaftChange::V2(change)) => node.propose_conf_change(bytes, change),
+            let propose = |node: &mut R| match change {
+                None => node.propose(bytes),
+                Some(change) => node.propose_change(bytes, change),
             };
-            node.raft.lead_transferee = transferee;
+            if heeds_transfer {
+                return propose(node);
+            }
+            // raft-rs drops proposals while a transfer is under way.
+            unsound::hand_over_to(node, None);
+            let proposed = propose(node);
+            unsound::hand_over_to(node, transferee);
             proposed
         })
     }
@@ -125,7 +128,7 @@ impl Peer {
     /// change what `command` checks (`TV peer.rs CmdEpochChecker`).
     fn epoch_is_changing(&self, command: &Command, guards: impl Guards) -> bool {
         let checked = EpochParts::checked_by(command);
-        let (storage, term) = (self.storage(), self.node.raft.term);
+        let (storage, term) = (self.storage(), self.node.term());
         (storage.applied + 1..=storage.log.last_index())
             .filter(|index| storage.log.term(*index) == Some(term))
             .filter_map(|index| storage.log.payload(index)?.request())
@@ -133,7 +136,7 @@ impl Peer {
     }
 
     fn check_conf_change(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
-        if !self.node.raft.apply_to_current_term() && guards.holds(Guard::ChangeWaitsForOwnElection) {
+        if !self.node.has_applied_in_term() && guards.holds(Guard::ChangeWaitsForOwnElection) {
             return Err(Refusal::NotAppliedTerm);
         }
         let region = self.storage().region();
@@ -149,8 +152,7 @@ impl Peer {
             return Ok(());
         }
         let truncated = self.storage().log.truncated().index;
-        let progress = self.node.raft.prs();
-        let has_log = |id| progress.get(id).is_some_and(|known| known.matched >= truncated);
+        let has_log = |id| self.node.matched_by(id).is_some_and(|matched| matched >= truncated);
         conf_change::check_new_quorum(guards, region, command, has_log)
     }
 

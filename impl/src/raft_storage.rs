@@ -16,9 +16,10 @@ use crate::log::Log;
 use crate::region::{Key, Region, Value};
 use crate::snapshot::SnapshotBody;
 
-/// One peer's persistent state.
+/// One peer's persistent state: its log, hard state, region and data. A raft library
+/// reads it as a [`raft::Storage`]; its parts are the peer's.
 #[derive(Clone, Debug)]
-pub(crate) struct PeerStorage {
+pub struct PeerStorage {
     pub(crate) record: PeerRecord,
     pub(crate) hard: HardState,
     pub(crate) applied: u64,
@@ -45,6 +46,36 @@ impl PeerStorage {
             bounds_checked,
             both_halves,
         }
+    }
+
+    /// The last index that took effect.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The term of the entry at `index`, the last discarded one's included.
+    pub fn term_of(&self, index: u64) -> Option<u64> {
+        self.log.term(index)
+    }
+
+    /// The last discarded entry.
+    pub fn truncated(&self) -> Position {
+        self.log.truncated()
+    }
+
+    /// The last entry, the last discarded one's place where there is none.
+    pub fn log_end(&self) -> Position {
+        let index = self.log.last_index();
+        Position { index, term: self.log.term(index).unwrap_or_default() }
+    }
+
+    /// Writes entries, and discards all from the first one's index on.
+    ///
+    /// # Panics
+    /// Where they do not join the log.
+    pub fn append(&mut self, entries: &[Entry]) {
+        self.log.append(entries);
+        self.revision += 1;
     }
 
     /// The region as of the applied index.

@@ -5,14 +5,13 @@
 //! a key takes all of it. A read that
 //! was acknowledged survives the loss of leadership; one that was not does not.
 
-use raft::ReadState;
-
 use crate::engine::Position;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Key, Region};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 
 /// A read under way.
@@ -28,7 +27,7 @@ pub(crate) struct ReadRequest {
     pub(crate) ready: bool,
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// A client asks for a value, or without a key for all of them.
     pub(crate) fn read<G: Guards>(
         &mut self,
@@ -57,12 +56,11 @@ impl Peer {
             return Err(Refusal::ReadPending.into());
         }
         // raft-rs would drop the request without a word.
-        if !self.node.raft.commit_to_current_term() {
+        if !self.node.has_committed_in_term() {
             return Err(Refusal::NotCommittedTerm.into());
         }
         self.reads_begun += 1;
-        let Position { index, term } =
-            Position { index: self.node.raft.raft_log.committed, term: self.node.raft.term };
+        let Position { index, term } = Position { index: self.node.commit().index, term: self.node.term() };
         // Answers to an earlier life's heartbeats must not count: they have
         // another term.
         let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
@@ -78,9 +76,9 @@ impl Peer {
     }
 
     /// raft says that a quorum acknowledged a read.
-    pub(crate) fn read_acknowledged(&mut self, state: &ReadState) {
+    pub(crate) fn read_acknowledged(&mut self, context: &[u8]) {
         if let Some(read) = &mut self.read
-            && read.context == state.request_ctx
+            && read.context == context
         {
             read.ready = true;
         }
@@ -90,7 +88,7 @@ impl Peer {
     pub(crate) fn forget_lost_read(&mut self) {
         if let Some(read) = &self.read
             && !read.ready
-            && !self.node.raft.read_only.pending_read_index.contains_key(&read.context)
+            && self.node.read_acks(&read.context).is_none()
         {
             self.read = None;
         }
@@ -98,7 +96,7 @@ impl Peer {
 
     /// Answers the read if it may be answered.
     pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        let storage = self.node.store();
+        let storage = self.node.storage();
         let waits = step.guards.holds(Guard::ReadWaitsForApply);
         let may_be_answered = |read: &ReadRequest| read.ready && (!waits || read.index <= storage.applied);
         let Some(read) = self.read.take_if(|read| may_be_answered(read)) else {
@@ -128,9 +126,7 @@ impl Peer {
     /// The read under way is not answered: the range that it asked in is over.
     pub(crate) fn drop_read(&mut self) {
         if let Some(read) = self.read.take() {
-            let queue = &mut self.node.raft.read_only;
-            queue.pending_read_index.remove(&read.context);
-            queue.read_index_queue.retain(|context| *context != read.context);
+            self.node.forget_read(&read.context);
         }
     }
 }

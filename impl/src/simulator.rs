@@ -5,7 +5,6 @@
 //! Nothing here is for production: raft-rs finds these places by itself.
 
 use raft::eraftpb::MessageType;
-use raft::{NO_LIMIT, ProgressState};
 
 use crate::engine::Engine;
 use crate::error::{Error, Refusal};
@@ -13,6 +12,7 @@ use crate::guard::Guards;
 use crate::input::Output;
 use crate::message::Message;
 use crate::region::{PeerId, RegionId};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::store::Store;
 
@@ -25,7 +25,7 @@ pub enum AppendLimit {
     All,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Simulator only: the leader of `region` takes the log of `to` for known
     /// up to before `next_index`, and sends what comes next: an append, or a
     /// snapshot where its own log does not reach back.
@@ -41,20 +41,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     ) -> Result<Vec<Output>, Error> {
         self.as_leader(region, to, |peer, step| {
             let sent = peer.sent_snapshot;
-            let raft = &mut peer.node.raft;
-            let progress = raft.mut_prs().get_mut(to).expect("was looked up");
-            progress.state = ProgressState::Probe;
-            progress.paused = false;
-            progress.pending_snapshot = 0;
-            progress.recent_active = true;
-            progress.next_idx = next_index;
-            progress.ins.reset();
-            raft.max_msg_size = match limit {
-                AppendLimit::One => 0,
-                AppendLimit::All => NO_LIMIT,
-            };
-            raft.send_append(to);
-            raft.max_msg_size = NO_LIMIT;
+            peer.node.probe(to, next_index, limit);
             peer.handle_ready(step, None);
             // A round may come to nothing, and then nothing was sent.
             peer.sent_snapshot = sent;
@@ -86,16 +73,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         with_read_context: bool,
     ) -> Result<Message, Error> {
         let outputs = self.as_leader(region, to, |peer, step| {
-            // raft-rs would answer the answer with what the receiver lacks, a snapshot among
-            // it; that belongs to a round of its own, and was not sent.
-            let raft = &mut peer.node.raft;
-            let next = raft.raft_log.last_index() + 1;
-            let progress = raft.mut_prs().get_mut(to).expect("was looked up");
-            progress.state = ProgressState::Probe;
-            progress.pending_snapshot = 0;
-            progress.next_idx = next;
-            progress.ins.reset();
-            peer.node.ping();
+            peer.node.beat(to);
             peer.handle_ready(step, None);
             Ok(())
         })?;
@@ -119,7 +97,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         &mut self,
         region: RegionId,
         to: PeerId,
-        act: impl FnOnce(&mut crate::peer::Peer, &mut Step<'_, G>) -> Result<(), Failure>,
+        act: impl FnOnce(&mut crate::peer::Peer<R>, &mut Step<'_, G>) -> Result<(), Failure>,
     ) -> Result<Vec<Output>, Error> {
         let (mut batch, mut out) = (Vec::new(), Vec::new());
         let mut step = Step { guards: self.guards, batch: &mut batch, out: &mut out };
@@ -127,7 +105,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             if !peer.is_leader() {
                 return Err(Refusal::NotLeader.into());
             }
-            if peer.node.raft.prs().get(to).is_none() || to == peer.id {
+            if peer.node.matched_by(to).is_none() || to == peer.id {
                 return Err(Refusal::NotInConfig.into());
             }
             act(peer, &mut step)

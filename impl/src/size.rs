@@ -15,6 +15,7 @@ use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Key, Value};
+use crate::replica::Replica;
 use crate::step::Step;
 
 /// What a peer knows of its size.
@@ -54,7 +55,7 @@ impl Size {
     }
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Looks whether the region is too big, if enough was written since the
     /// last time, and asks for a split where it is.
     pub(crate) fn check_size<G: Guards>(&mut self, step: &mut Step<'_, G>) {
@@ -64,7 +65,7 @@ impl Peer {
         if !self.size.is_due(&self.config) {
             return;
         }
-        let (total, key) = scan(&self.node.store().data, self.config.split_size);
+        let (total, key) = scan(&self.node.storage().data, self.config.split_size);
         let key = key.filter(|_| total > self.config.max_size);
         // Until the split is applied the size is unknown: where its answer is
         // lost, the next check asks again.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use raft::{Ready, eraftpb};
+use raft::eraftpb;
 
 use crate::codec::{DecodeError, Reader, put_bytes, put_region, put_u64};
 use crate::engine::{HardState, PeerState, Position, Write};
@@ -18,6 +18,7 @@ use crate::log::Log;
 use crate::peer::Peer;
 use crate::ranges::Ranges;
 use crate::region::{Key, KeyRange, Region, Value};
+use crate::replica::Replica;
 use crate::size::Size;
 use crate::step::{Failure, Step};
 
@@ -71,16 +72,15 @@ impl SnapshotBody {
 }
 
 /// A received snapshot that waits to be applied.
+#[derive(Clone)]
 pub(crate) struct Staged {
     /// What it stands for.
     pub(crate) position: Position,
     /// What it carries.
     pub(crate) body: SnapshotBody,
-    /// raft's Ready that hands it over, to be advanced when it is applied.
-    pub(crate) ready: raft::Ready,
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// What a snapshot carries, if this peer may take it. The range must be
     /// free before raft sees it (`TV fsm/peer.rs check_snapshot`): once raft has
     /// restored it there is no way back.
@@ -90,7 +90,7 @@ impl Peer {
         taken: &Ranges,
         step: &Step<'_, G>,
     ) -> Result<SnapshotBody, Failure> {
-        if message.term < self.node.raft.term {
+        if message.term < self.node.term() {
             return Err(Refusal::StaleTerm.into());
         }
         let body = SnapshotBody::decode(message.get_snapshot())?;
@@ -120,26 +120,24 @@ impl Peer {
 
     /// Keeps an accepted snapshot for later. Term and vote are durable at once,
     /// the commit index that comes with it is not.
-    pub(crate) fn stage(&mut self, ready: Ready, body: SnapshotBody) {
-        let metadata = ready.snapshot().get_metadata();
-        let position = Position { index: metadata.index, term: metadata.term };
-        let (term, vote) = (self.node.raft.term, self.node.raft.vote);
-        let storage = self.node.mut_store();
+    pub(crate) fn stage(&mut self, position: Position, body: SnapshotBody) {
+        let (term, vote) = (self.node.term(), self.node.vote());
+        let storage = self.node.storage_mut();
         let hard = HardState { term, vote, commit: storage.hard.commit };
         storage.set_hard(hard);
-        self.staged = Some(Staged { position, body, ready });
+        self.staged = Some(Staged { position, body });
     }
 
     /// A staged snapshot becomes the peer's state.
     pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        let Some(Staged { position, body, mut ready }) = self.staged.take() else {
+        let Some(Staged { position, body }) = self.staged.take() else {
             return Err(Refusal::NoSnapshot.into());
         };
         if body.region.epoch.version != self.storage().region().epoch.version {
             self.drop_read();
         }
         self.size = Size::default();
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         // A merge that was under way is over: merging regions send no snapshot.
         storage.record.state = PeerState::Normal;
         storage.record.merge = None;
@@ -158,10 +156,7 @@ impl Peer {
         }
         // The log was cleared with the rest.
         self.written = Default::default();
-        let messages = ready.take_persisted_messages();
-        let light = self.node.advance_append(ready);
-        debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
-        self.node.advance_apply_to(position.index);
+        let messages = self.node.take_snapshot();
         self.note_hard_state();
         for message in messages {
             self.send(message, step);

@@ -19,6 +19,7 @@ use crate::lifecycle::Envelope;
 use crate::message::{Message, MessagePayload};
 use crate::peer::Peer;
 use crate::region::{KeyRange, Member, Region, RegionId};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::store::Store;
 
@@ -31,7 +32,7 @@ pub struct StaleCheck {
     pub peers: Vec<Member>,
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Asks everybody whom it knows, and the placement driver.
     pub(crate) fn check_stale<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
         if self.is_leader() {
@@ -77,7 +78,7 @@ impl Peer {
     }
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Somebody asks whether it is a member still.
     pub(crate) fn receive_question(
         &mut self,

@@ -10,7 +10,9 @@ use crate::engine::{Creator, Engine, PeerState, Position};
 use crate::guard::Guards;
 use crate::merge::MergeState;
 use crate::peer::Peer;
+use crate::raft_rs::RaftRs;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
+use crate::replica::Replica;
 use crate::size::Size;
 use crate::snapshot::SnapshotBody;
 use crate::stale::StaleCheck;
@@ -18,8 +20,7 @@ use crate::store::{Resident, Slot, Store};
 use crate::unsafe_recovery::PeerRecovery;
 
 /// A live peer, to look at.
-#[derive(Clone, Copy)]
-pub struct PeerStatus<'a>(&'a Peer);
+pub struct PeerStatus<'a, R: Replica = RaftRs>(&'a Peer<R>);
 
 /// A read under way.
 #[derive(Clone, Debug)]
@@ -34,7 +35,15 @@ pub struct ReadStatus<'a> {
     pub ready: bool,
 }
 
-impl<'a> PeerStatus<'a> {
+impl<R: Replica> Clone for PeerStatus<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Replica> Copy for PeerStatus<'_, R> {}
+
+impl<'a, R: Replica> PeerStatus<'a, R> {
     /// Its id.
     pub fn id(&self) -> PeerId {
         self.0.id
@@ -67,22 +76,22 @@ impl<'a> PeerStatus<'a> {
 
     /// What it is in its term.
     pub fn role(&self) -> StateRole {
-        self.0.node.raft.state
+        self.0.node.role()
     }
 
     /// Its term.
     pub fn term(&self) -> u64 {
-        self.0.node.raft.term
+        self.0.node.term()
     }
 
     /// Whom it voted for in its term; 0 for nobody.
     pub fn vote(&self) -> PeerId {
-        self.0.node.raft.vote
+        self.0.node.vote()
     }
 
     /// Whom it takes for the leader; 0 for nobody.
     pub fn leader(&self) -> PeerId {
-        self.0.node.raft.leader_id
+        self.0.node.leader()
     }
 
     /// The last discarded entry.
@@ -91,7 +100,7 @@ impl<'a> PeerStatus<'a> {
     }
 
     /// The entries of its log with what they say.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'a Entry, &'a Payload)> + use<'a> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'a Entry, &'a Payload)> + use<'a, R> {
         self.0.storage().log.iter()
     }
 
@@ -142,8 +151,8 @@ impl<'a> PeerStatus<'a> {
     }
 
     /// The votes that a candidate has, as (voter, granted).
-    pub fn votes(&self) -> impl Iterator<Item = (PeerId, bool)> + use<'a> {
-        self.0.node.raft.prs().votes().iter().map(|(id, granted)| (*id, *granted))
+    pub fn votes(&self) -> impl Iterator<Item = (PeerId, bool)> + use<'a, R> {
+        self.0.node.votes()
     }
 
     /// A candidate's commit index and that entry's term when it asked.
@@ -158,20 +167,19 @@ impl<'a> PeerStatus<'a> {
     }
 
     /// How far each member's log is known to match a leader's, as (member, index).
-    pub fn matched(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a> {
-        self.0.node.raft.prs().iter().map(|(id, progress)| (*id, progress.matched))
+    pub fn matched(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a, R> {
+        self.0.node.matched()
     }
 
     /// The commit index that each other member is known to have, as (member, index).
-    pub fn committed(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a> {
-        let (own, progress) = (self.0.id, self.0.node.raft.prs());
-        let others = progress.iter().filter(move |(id, _)| **id != own);
-        others.map(|(id, progress)| (*id, progress.committed_index))
+    pub fn committed(&self) -> impl Iterator<Item = (PeerId, u64)> + use<'a, R> {
+        let own = self.0.id;
+        self.0.node.known_commits().filter(move |(id, _)| *id != own)
     }
 
     /// Up to here a leader may have a conf change under way.
     pub fn pending_conf_index(&self) -> u64 {
-        self.0.node.raft.pending_conf_index
+        self.0.node.pending_conf_index()
     }
 
     /// Of one that leads by force, or asks to: the stores that it takes for gone.
@@ -192,7 +200,7 @@ impl<'a> PeerStatus<'a> {
 
     /// To whom a leader hands over.
     pub fn lead_transferee(&self) -> Option<PeerId> {
-        self.0.node.raft.lead_transferee
+        self.0.node.lead_transferee()
     }
 
     /// The bytes of its keys and values when they were last counted.
@@ -208,8 +216,8 @@ impl<'a> PeerStatus<'a> {
     /// The read under way.
     pub fn read(&self) -> Option<ReadStatus<'a>> {
         let read = self.0.read.as_ref()?;
-        let acks = match self.0.node.raft.read_only.pending_read_index.get(&read.context) {
-            Some(status) if !read.ready => status.acks.iter().copied().collect(),
+        let acks = match self.0.node.read_acks(&read.context) {
+            Some(acks) if !read.ready => acks.collect(),
             _ => Vec::new(),
         };
         Some(ReadStatus { key: read.key.as_ref(), index: read.index, acks, ready: read.ready })
@@ -245,9 +253,9 @@ pub struct Mark {
     stale_check: u64,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The live peer of `region`, to look at.
-    pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_>> {
+    pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_, R>> {
         match &self.slots.get(&region)?.resident {
             Resident::Live(peer) => Some(PeerStatus(peer)),
             Resident::Tombstone { .. } => None,
@@ -279,31 +287,29 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 }
 
-fn mark(generation: u64, peer: &Peer) -> Mark {
-    let raft = &peer.node.raft;
-    let leads = raft.state == StateRole::Leader;
+fn mark<R: Replica>(generation: u64, peer: &Peer<R>) -> Mark {
+    let node = &peer.node;
+    let leads = peer.is_leader();
     let matched = if leads {
         // Within one leadership and configuration matches only rise, so their
         // sum and number tell them apart; the revision tells configurations.
-        raft.prs().iter().map(|(_, progress)| progress.matched).sum()
+        node.matched().map(|(_, matched)| matched).sum()
     } else {
         0
     };
-    let acks = |context: &Vec<u8>| {
-        raft.read_only.pending_read_index.get(context).map_or(0, |status| status.acks.len())
-    };
+    let acks = |context: &[u8]| node.read_acks(context).map_or(0, |acks| acks.len());
     Mark {
         resident: Some((generation, true)),
         revision: peer.storage().revision,
-        term: raft.term,
-        role: raft.state as u8,
-        leader: raft.leader_id,
+        term: node.term(),
+        role: node.role() as u8,
+        leader: node.leader(),
         staged: peer.staged.as_ref().map(|staged| staged.position),
-        votes: if leads { 0 } else { raft.prs().votes().len() },
+        votes: if leads { 0 } else { node.votes().len() },
         matched,
-        pending_conf_index: raft.pending_conf_index,
+        pending_conf_index: node.pending_conf_index(),
         sent_snapshot: peer.sent_snapshot,
-        lead_transferee: raft.lead_transferee,
+        lead_transferee: node.lead_transferee(),
         failed_stores: peer.failed_stores.len(),
         recovery: peer.recovery.as_ref().map(|recovery| match recovery {
             PeerRecovery::Demotes(failed) => Some(failed.len()),

@@ -5,6 +5,7 @@ use crate::engine::Write;
 use crate::error::Refusal;
 use crate::guard::Guards;
 use crate::input::Output;
+use crate::replica::ReplicaError;
 
 /// The batch and the outputs of one step.
 pub(crate) struct Step<'a, G: Guards> {
@@ -18,7 +19,7 @@ pub(crate) struct Step<'a, G: Guards> {
 pub(crate) enum Failure {
     Refused(Refusal),
     Snapshot(DecodeError),
-    Raft(raft::Error),
+    Raft(ReplicaError),
 }
 
 impl From<Refusal> for Failure {
@@ -33,8 +34,8 @@ impl From<DecodeError> for Failure {
     }
 }
 
-impl From<raft::Error> for Failure {
-    fn from(error: raft::Error) -> Self {
+impl From<ReplicaError> for Failure {
+    fn from(error: ReplicaError) -> Self {
         Failure::Raft(error)
     }
 }

@@ -21,8 +21,10 @@ use crate::input::{Input, Output};
 use crate::message::Message;
 use crate::parking::Parking;
 use crate::peer::Peer;
+use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{PeerId, Region, RegionId, StoreId};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::unsafe_recovery::PlanUnderWay;
 
@@ -32,27 +34,29 @@ pub const INITIAL_POSITION: Position = Position { index: 5, term: 5 };
 
 /// A peer, or what is left of one.
 #[derive(Clone)]
-pub(crate) struct Slot {
+pub(crate) struct Slot<R: Replica> {
     /// Raised whenever another peer or a tombstone takes the place.
     pub(crate) generation: u64,
-    pub(crate) resident: Resident,
+    pub(crate) resident: Resident<R>,
 }
 
 /// Who lives in a slot.
 #[derive(Clone)]
-pub(crate) enum Resident {
-    Live(Box<Peer>),
+pub(crate) enum Resident<R: Replica> {
+    Live(Box<Peer<R>>),
     Tombstone { id: PeerId, region: Region, applied: u64, merged: Option<Box<Region>> },
 }
 
-/// A Multi-Raft store. A copy goes on as it does (`copy.rs`).
+/// A Multi-Raft store. A copy goes on as it does.
 #[derive(Clone)]
-pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine> {
+pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftRs> {
     pub(crate) id: StoreId,
     pub(crate) config: Config,
     pub(crate) guards: G,
     pub(crate) engine: E,
-    pub(crate) slots: BTreeMap<RegionId, Slot>,
+    /// What makes its peers' replicas.
+    pub(crate) maker: R::Maker,
+    pub(crate) slots: BTreeMap<RegionId, Slot<R>>,
     pub(crate) ranges: Ranges,
     pub(crate) parking: Parking,
     /// The plan of an unsafe recovery that is carried out.
@@ -60,11 +64,32 @@ pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine> {
 }
 
 impl<G: Guards, E: Engine> Store<G, E> {
-    /// Opens a store as its engine has it. Every live peer is a follower.
+    /// Opens a store on raft-rs as its engine has it. Every live peer is a follower.
     ///
     /// # Errors
     /// Where the engine cannot be read, or raft refuses what it holds.
     pub fn open(id: StoreId, config: Config, guards: G, engine: E) -> Result<Self, Error> {
+        Self::open_with((), id, config, guards, engine)
+    }
+}
+
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+    /// Opens a store whose replicas are made by `maker`.
+    ///
+    /// # Errors
+    /// As [`open`](Store::open), and where a guard is missing that is missed only by
+    /// reaching into raft, and the replicas have no [`Innards`](crate::Innards).
+    pub fn open_with(
+        maker: R::Maker,
+        id: StoreId,
+        config: Config,
+        guards: G,
+        engine: E,
+    ) -> Result<Self, Error> {
+        let missed = |guard: &&Guard| guard.needs_innards() && !guards.holds(**guard);
+        if let Some(guard) = Guard::ALL.iter().find(missed).filter(|_| !R::HAS_INNARDS) {
+            return Err(Error::NoInnards { store: id, guard: *guard });
+        }
         let (mut slots, mut ranges) = (BTreeMap::new(), Ranges::default());
         let failed = |source| Error::Engine { store: id, source };
         for region in engine.regions().map_err(failed)? {
@@ -79,7 +104,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
                     if state != PeerState::Uninitialised {
                         ranges.set(region, persisted.record.region.range());
                     }
-                    let peer = Peer::load(id, &config, guards, persisted);
+                    let peer = Peer::load(id, &config, guards, &maker, persisted);
                     let peer = peer.map_err(|source| Error::Raft { region, store: id, source })?;
                     Resident::Live(Box::new(peer))
                 }
@@ -87,7 +112,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
             slots.insert(region, Slot { generation: 0, resident });
         }
         let parking = Parking::default();
-        Ok(Self { id, config, guards, engine, slots, ranges, parking, plan: None })
+        Ok(Self { id, config, guards, engine, maker, slots, ranges, parking, plan: None })
     }
 
     /// Writes the first replica of `region` on this store: term 5, and index 5
@@ -118,7 +143,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         ];
         self.write_as_one(batch).map_err(|source| Error::Engine { store: self.id, source })?;
         let persisted = Persisted { hard_state, apply_state, ..Persisted::new(record) };
-        let peer = Peer::load(self.id, &self.config, self.guards, persisted)
+        let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, persisted)
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
         self.slots.insert(region_id, Slot { generation: 0, resident: Resident::Live(Box::new(peer)) });
         self.ranges.set(region_id, range);
@@ -362,12 +387,12 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     /// The live peer of `region`.
-    pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer, Refusal> {
+    pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer<R>, Refusal> {
         live(&mut self.slots, region)
     }
 }
 
-impl<G: Guards> Store<G, MemoryEngine> {
+impl<G: Guards, R: Replica> Store<G, MemoryEngine, R> {
     /// The commit index that a failure of the machine would leave to the live peer
     /// of `region`, where that is not the one that it has.
     pub fn synced_commit(&self, region: RegionId) -> Option<u64> {
@@ -377,7 +402,10 @@ impl<G: Guards> Store<G, MemoryEngine> {
 }
 
 /// The live peer of `region` among `slots`.
-pub(crate) fn live(slots: &mut BTreeMap<RegionId, Slot>, region: RegionId) -> Result<&mut Peer, Refusal> {
+pub(crate) fn live<R: Replica>(
+    slots: &mut BTreeMap<RegionId, Slot<R>>,
+    region: RegionId,
+) -> Result<&mut Peer<R>, Refusal> {
     match slots.get_mut(&region) {
         Some(Slot { resident: Resident::Live(peer), .. }) => Ok(peer),
         _ => Err(Refusal::RegionNotFound),

@@ -18,9 +18,10 @@ use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Member, PeerId, StoreId};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Asks the voter on `to` how far it has applied.
     pub(crate) fn ask_transferee<G: Guards>(
         &self,
@@ -33,7 +34,7 @@ impl Peer {
         if lags && !step.guards.holds(Guard::LaggingLeaderHandsOver) {
             return Err(Refusal::PendingConfChange.into());
         }
-        self.say_of_transfer(member, self.node.raft.term, 0, step);
+        self.say_of_transfer(member, self.node.term(), 0, step);
         Ok(())
     }
 
@@ -44,7 +45,7 @@ impl Peer {
         message: &eraftpb::Message,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
-        if message.term < self.node.raft.term {
+        if message.term < self.node.term() {
             return Err(Refusal::StaleTerm.into());
         }
         match message.index {
@@ -61,7 +62,7 @@ impl Peer {
         term: u64,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
-        if !self.node.raft.promotable() {
+        if !self.node.is_promotable() {
             return Err(Refusal::TransfereeNotVoter.into());
         }
         self.say_of_transfer(leader, term, self.storage().applied, step);
@@ -94,7 +95,7 @@ impl Peer {
         if !self.storage().region().is_voter(to) {
             return Err(Refusal::TransfereeNotVoter);
         }
-        if to == self.id || self.node.raft.lead_transferee == Some(to) {
+        if to == self.id || self.node.lead_transferee() == Some(to) {
             return Err(Refusal::NoEffect);
         }
         Ok(())

@@ -25,6 +25,7 @@ use crate::input::Output;
 use crate::peer::Peer;
 use crate::recovery::{ForceLeader, ForceLeaders, PeerReport, RecoveryPlan, StoreReport};
 use crate::region::{MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::replica::{Replica, ReplicaError};
 use crate::step::{Failure, Step};
 use crate::store::{INITIAL_POSITION, Resident, Store};
 
@@ -46,20 +47,20 @@ pub enum PeerRecovery {
     Failed,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The plan of an unsafe recovery that is carried out.
     pub fn plan(&self) -> Option<PlanUnderWay> {
         self.plan
     }
 
-    fn live_peers(&self) -> impl Iterator<Item = &Peer> {
+    fn live_peers(&self) -> impl Iterator<Item = &Peer<R>> {
         self.slots.values().filter_map(|slot| match &slot.resident {
             Resident::Live(peer) => Some(&**peer),
             Resident::Tombstone { .. } => None,
         })
     }
 
-    fn live_peers_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+    fn live_peers_mut(&mut self) -> impl Iterator<Item = &mut Peer<R>> {
         self.slots.values_mut().filter_map(|slot| match &mut slot.resident {
             Resident::Live(peer) => Some(&mut **peer),
             Resident::Tombstone { .. } => None,
@@ -182,7 +183,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         let is_over = |plan: &PlanUnderWay| self.live_peers().all(|peer| peer.has_settled(plan.exits));
         let Some(plan) = self.plan.filter(is_over) else { return Ok(()) };
         self.plan = None;
-        let stays = |peer: &Peer| peer.recovery == Some(PeerRecovery::Failed);
+        let stays = |peer: &Peer<R>| peer.recovery == Some(PeerRecovery::Failed);
         if plan.exits {
             for peer in self.live_peers_mut().filter(|peer| peer.is_by_force() && !stays(peer)) {
                 peer.exit_force_leader(step)?;
@@ -195,7 +196,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     fn is_demoting(&self) -> bool {
         matches!(self.recovery, Some(PeerRecovery::Demotes(_)))
     }
@@ -215,7 +216,9 @@ impl Peer {
             .peers
             .iter()
             .filter(|member| member.role != MemberRole::Learner && !failed.contains(&member.store));
-        if self.node.raft.prs().has_quorum(&left.map(|member| member.id).collect()) {
+        let left: Vec<PeerId> = left.map(|member| member.id).collect();
+        let innards = self.node.innards().ok_or(ReplicaError::NoInnards("recovery by force"))?;
+        if innards.has_quorum(&left) {
             return Err(Refusal::NotPromotable.into());
         }
         self.campaign_by_force(failed, told.above, told.committed, step)
@@ -253,7 +256,7 @@ impl Peer {
     /// waited for where it is to stop.
     fn has_settled(&self, exits: bool) -> bool {
         let storage = self.storage();
-        let asks = self.is_by_force() && self.node.raft.state == StateRole::Candidate && !exits;
+        let asks = self.is_by_force() && self.node.role() == StateRole::Candidate && !exits;
         let leads = self.is_by_force() && self.is_leader();
         let target = if leads { storage.log.last_index() } else { storage.hard.commit };
         !asks && !self.is_demoting() && self.staged.is_none() && storage.applied == target
@@ -277,7 +280,7 @@ impl Peer {
         PeerReport {
             peer: self.id,
             region: storage.region().clone(),
-            term: self.node.raft.term,
+            term: self.node.term(),
             log,
             commit: storage.hard.commit,
             by_force: self.is_by_force(),

@@ -18,11 +18,12 @@ use crate::input::Output;
 use crate::merge::{CommitMerge, MergeState, merged};
 use crate::peer::Peer;
 use crate::region::{Key, Region, RegionId, Value};
+use crate::replica::Replica;
 use crate::size::Size;
 use crate::step::{Failure, Step};
 use crate::store::Store;
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The target's next entry takes the source in, if the source's peer here
     /// is ready; if not, the source is helped on.
     pub(crate) fn apply_commit_merge(
@@ -38,7 +39,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         }
         let before = self.live(target)?.storage().region().clone();
         let data = match self.live(source) {
-            Ok(peer) => std::mem::take(&mut peer.node.mut_store().data),
+            Ok(peer) => std::mem::take(&mut peer.node.storage_mut().data),
             Err(_) => BTreeMap::new(),
         };
         if self.live(source).is_ok() {
@@ -66,7 +67,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// The next committed entry, if it is a `CommitMerge` that takes effect.
     pub(crate) fn commit_merge_next(&self, guards: impl Guards) -> Option<CommitMerge> {
         let storage = self.storage();
@@ -133,7 +134,7 @@ impl Peer {
         for (key, value) in &data {
             step.batch.push(Write::Put(self.region, key.clone(), value.clone()));
         }
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         storage.data.extend(data);
         let index = storage.applied + 1;
         self.report(step);
@@ -149,7 +150,7 @@ impl Peer {
     ) {
         // The client is told that its epoch is over (`TV peer.rs handle_read`).
         self.drop_read();
-        let storage = self.node.mut_store();
+        let storage = self.node.storage_mut();
         storage.record.region = region;
         storage.record.state = state;
         storage.record.merge = merge.map(Box::new);

@@ -14,16 +14,17 @@ use raft::eraftpb::Entry;
 use crate::guard::{Guard, Guards};
 use crate::merge::CommitMerge;
 use crate::peer::Peer;
+use crate::replica::Replica;
 use crate::step::Step;
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// Takes what `commit` carries; whether there was anything to take.
     pub(crate) fn catch_up<G: Guards>(&mut self, commit: &CommitMerge, step: &mut Step<'_, G>) -> bool {
         // A snapshot that waits comes first.
         if self.staged.is_some() || !self.storage().is_initialised() {
             return false;
         }
-        let committed = self.node.raft.raft_log.committed;
+        let committed = self.node.commit().index;
         if committed >= commit.commit {
             return false;
         }
@@ -42,25 +43,8 @@ impl Peer {
     }
 
     fn append_carried(&mut self, entries: &[Entry], commit: u64) -> bool {
-        let raft = &mut self.node.raft;
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-            // Everybody has them all, or the merge would not have been proposed so.
-            let has_all = raft.raft_log.last_index() >= commit;
-            if has_all {
-                raft.raft_log.commit_to(commit);
-            }
-            return has_all;
-        };
-        let before = first.index - 1;
-        let Ok(term) = raft.raft_log.term(before) else { return false };
-        if before > raft.raft_log.last_index() {
-            return false;
-        }
-        if last.term > raft.term {
-            // A leader's append would have brought the term with it.
-            raft.become_follower(last.term, raft::INVALID_ID);
-        }
-        let appended = raft.raft_log.maybe_append(before, term, commit, entries).is_some();
+        let Some(innards) = self.node.innards() else { return false };
+        let appended = innards.append_carried(entries, commit);
         self.forget_force_as_follower();
         appended
     }

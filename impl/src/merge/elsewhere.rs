@@ -13,10 +13,11 @@ use crate::error::Refusal;
 use crate::guard::Guards;
 use crate::peer::Peer;
 use crate::region::{Region, RegionId};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::store::{Resident, Store};
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Another store says that `source` was taken in by `target`, which was then
     /// as it stands there.
     pub(crate) fn receive_merged(
@@ -61,6 +62,6 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 }
 
-fn region_of(peer: &Peer) -> &Region {
+fn region_of<R: Replica>(peer: &Peer<R>) -> &Region {
     peer.storage().region()
 }

@@ -17,9 +17,10 @@ use crate::merge::{CarriedEntry, CommitMerge, MergeState, check_fit};
 use crate::peer::Peer;
 use crate::raft_storage::PeerStorage;
 use crate::region::{Region, RegionId};
+use crate::replica::Replica;
 use crate::store::{Resident, Store};
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// A command of a merge as the peers beside the leader of `region` complete
     /// it, and what they have against it.
     pub(crate) fn look_beside_merge(
@@ -43,7 +44,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
         (command, beside)
     }
 
-    fn check_target(&self, own: &Peer, target: &Region, guards: G) -> Result<(), Refusal> {
+    fn check_target(&self, own: &Peer<R>, target: &Region, guards: G) -> Result<(), Refusal> {
         let source = own.storage().region();
         if source.is_joint() {
             return Err(Refusal::AlreadyJoint);
@@ -56,7 +57,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     /// What `target` is to take in, from the peer of `source` here.
-    fn commit_of(&self, target: &Peer, source: RegionId, guards: G) -> Result<CommitMerge, Refusal> {
+    fn commit_of(&self, target: &Peer<R>, source: RegionId, guards: G) -> Result<CommitMerge, Refusal> {
         let source = self.initialised(source).ok_or(Refusal::MergeSourceNotFound)?;
         let merge = source.merge_state().filter(|merge| merge.target.id == target.region);
         let merge = merge.ok_or(Refusal::SourceNotMerging)?;
@@ -76,7 +77,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     /// The merge of `own` that can no longer be committed anywhere.
-    fn merge_to_roll_back<'a>(&self, own: &'a Peer, guards: G) -> Result<&'a MergeState, Refusal> {
+    fn merge_to_roll_back<'a>(&self, own: &'a Peer<R>, guards: G) -> Result<&'a MergeState, Refusal> {
         let merge = own.merge_state().ok_or(Refusal::NotMerging)?;
         if self.has_left(merge) || !guards.holds(Guard::RollbackNeedsCause) {
             Ok(merge)
@@ -108,7 +109,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 
     /// The live peer of `region` that knows its region.
-    pub(crate) fn initialised(&self, region: RegionId) -> Option<&Peer> {
+    pub(crate) fn initialised(&self, region: RegionId) -> Option<&Peer<R>> {
         match &self.slots.get(&region)?.resident {
             Resident::Live(peer) if peer.storage().is_initialised() => Some(peer),
             _ => None,
@@ -116,7 +117,7 @@ impl<G: Guards, E: Engine> Store<G, E> {
     }
 }
 
-impl Peer {
+impl<R: Replica> Peer<R> {
     /// What the peer's region waits for, if it is merging.
     pub(crate) fn merge_state(&self) -> Option<&MergeState> {
         let storage = self.storage();
@@ -180,7 +181,7 @@ impl Peer {
     /// before its own first entry by another's. Who leads next may be that one, and
     /// has nothing before it to carry (`TV peer.rs last_sent_snapshot_idx`).
     fn last_snapshot(&self) -> u64 {
-        let (log, term) = (&self.storage().log, self.node.raft.term);
+        let (log, term) = (&self.storage().log, self.node.term());
         // Its first entry may be among the discarded, which everybody has.
         let mut known = log.truncated().index..=log.last_index();
         let begun = known.find(|index| log.term(*index) == Some(term));
@@ -189,13 +190,13 @@ impl Peer {
 
     /// How far every log is known to match a leader's.
     pub(crate) fn least_matched(&self) -> u64 {
-        self.node.raft.prs().iter().map(|(_, progress)| progress.matched).min().unwrap_or(0)
+        self.node.matched().map(|(_, matched)| matched).min().unwrap_or(0)
     }
 
     /// How far every replica is known to know the log to be committed (raft-rs
     /// `Progress::committed_index`, the leader's own among them).
     fn least_committed(&self) -> u64 {
-        self.node.raft.prs().iter().map(|(_, progress)| progress.committed_index).min().unwrap_or(0)
+        self.node.known_commits().map(|(_, commit)| commit).min().unwrap_or(0)
     }
 
     /// The entries up to the `PrepareMerge` that a replica may miss. A leader

@@ -13,6 +13,7 @@ use std::ops::Bound;
 use super::error::PdRefusal;
 use crate::guard::{Guard, Guards};
 use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::replica::Replica;
 use crate::status::PeerStatus;
 
 /// What a leader reports of its region (kvproto `RegionHeartbeatRequest`).
@@ -41,7 +42,7 @@ impl RegionReport {
     /// What the leader reports that `down` have not answered for long. A peer
     /// waits for a snapshot while its log is not known to reach what the leader
     /// has discarded (`TV peer.rs collect_pending_peers`).
-    pub fn of(leader: PeerStatus<'_>, down: Vec<PeerId>) -> Self {
+    pub fn of(leader: PeerStatus<'_, impl Replica>, down: Vec<PeerId>) -> Self {
         let region = leader.region().clone();
         let truncated = leader.truncated().index;
         let behind = |(id, matched): &(PeerId, u64)| {

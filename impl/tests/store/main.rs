@@ -13,6 +13,7 @@ mod parking;
 mod pending_ranges;
 mod ranges;
 mod recorder;
+mod replica;
 mod size;
 mod snapshot;
 mod split;

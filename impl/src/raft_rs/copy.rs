@@ -1,4 +1,4 @@
-//! A copy of a peer as it runs, and what is volatile with it.
+//! A copy of a replica as it runs, and what is volatile with it.
 //!
 //! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
 //! and then given everything that the other one shows. What a `RawNode` keeps for
@@ -12,47 +12,27 @@
 
 use raft::RawNode;
 
+use super::RaftRs;
 use crate::config::LOGGER;
 use crate::engine::PeerState;
-use crate::peer::Peer;
 use crate::raft_storage::PeerStorage;
-use crate::snapshot::Staged;
 
-impl Clone for Peer {
+impl Clone for RaftRs {
     fn clone(&self) -> Self {
         let mut node = self.copy_node();
-        let staged = self.staged.as_ref().map(|staged| {
-            node.raft.msgs = staged.ready.persisted_messages().to_vec();
-            Staged { position: staged.position, body: staged.body.clone(), ready: node.ready() }
+        let staged = self.staged.as_ref().map(|ready| {
+            node.raft.msgs = ready.persisted_messages().to_vec();
+            node.ready()
         });
-        let copy = Self {
-            node,
-            staged,
-            read: self.read.clone(),
-            id: self.id,
-            store: self.store,
-            region: self.region,
-            asked_at: self.asked_at,
-            asked_with: self.asked_with,
-            reads_begun: self.reads_begun,
-            size: self.size,
-            asker: self.asker,
-            failed_stores: self.failed_stores.clone(),
-            recovery: self.recovery.clone(),
-            stale_check: self.stale_check.clone(),
-            sent_snapshot: self.sent_snapshot,
-            unheard: self.unheard.clone(),
-            config: self.config,
-            written: self.written,
-        };
-        debug_assert_eq!(copy.innards(), self.innards());
+        let copy = Self { node, staged, config: self.config };
+        debug_assert_eq!(copy.innards_in_words(), self.innards_in_words());
         copy
     }
 }
 
-impl Peer {
+impl RaftRs {
     /// Everything of raft that can be looked at and decides what it does next.
-    fn innards(&self) -> String {
+    fn innards_in_words(&self) -> String {
         let (raft, log) = (&self.node.raft, &self.node.raft.raft_log);
         let unstable = (&log.unstable.snapshot, &log.unstable.entries, log.unstable.entries_size);
         let mut progress: Vec<_> = raft.prs().iter().collect();
@@ -65,25 +45,25 @@ impl Peer {
         let time = (raft.election_elapsed, raft.heartbeat_elapsed(), raft.randomized_election_timeout());
         let reads = (&raft.read_only, &raft.read_states);
         let limits = (raft.max_msg_size, raft.max_inflight, raft.priority, raft.check_quorum, raft.pre_vote);
-        let ready = self.staged.as_ref().map(|Staged { position, body, ready }| {
+        let ready = self.staged.as_ref().map(|ready| {
             let sent = (ready.messages(), ready.persisted_messages());
-            (position, body, ready.snapshot(), ready.hs(), ready.entries(), ready.read_states(), sent)
+            (ready.snapshot(), ready.hs(), ready.entries(), ready.read_states(), sent)
         });
         format!(
             "{role:?} {leads:?} {ends:?} {unstable:?} {time:?} {limits:?} {reads:?} {votes:?} {:?} {:?} \
              {progress:?} {ready:?} {:?}",
             raft.prs().conf().to_conf_state(),
             raft.msgs,
-            self.storage()
+            self.node.store()
         )
     }
 
     fn copy_node(&self) -> RawNode<PeerStorage> {
-        let (raft, storage) = (&self.node.raft, self.storage());
+        let (raft, storage) = (&self.node.raft, self.node.store());
         // A peer without a region has no configuration: raft's own is handed over.
         let mut begun_on = storage.clone();
         begun_on.record.state = PeerState::Uninitialised;
-        let config = self.config.raft(self.id, storage.applied);
+        let config = self.config.raft(raft.id, storage.applied);
         let mut node = RawNode::new(&config, begun_on, &LOGGER).expect("raft takes what it has written");
         node.mut_store().record.state = storage.record.state;
         assert_eq!(raft.heartbeat_elapsed(), 0, "raft does not let it be set");
