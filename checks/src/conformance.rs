@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rollcall_impl::Guards;
+use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
@@ -102,9 +102,21 @@ impl Touring {
 }
 
 /// Replays the tour of `exploration` on the implementation with `guards`.
-pub fn conform<G: Guards + Send>(
+pub fn conform<G: Guards + Send + Sync>(
     touring: Touring,
     guards: G,
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    interrupt: &AtomicBool,
+    covered: &AtomicU64,
+) -> Conformance {
+    conform_on(touring, || World::new(guards), model, exploration, interrupt, covered)
+}
+
+/// The same on the worlds that `begun` makes, one for each thread and one more.
+pub fn conform_on<G: Guards, R: Replica>(
+    touring: Touring,
+    begun: impl Fn() -> World<G, R> + Sync,
     model: &Rollcall,
     exploration: &Exploration<State>,
     interrupt: &AtomicBool,
@@ -115,9 +127,9 @@ pub fn conform<G: Guards + Send>(
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..touring.threads {
-            let (tour, total, stop) = (&tour, &total, &stop);
+            let (tour, total, stop, begun) = (&tour, &total, &stop, &begun);
             scope.spawn(move || {
-                let mut guide = Guide::new(touring, guards, model, exploration);
+                let mut guide = Guide::new(touring, begun(), model, exploration);
                 let mut tried = RefusalCache::default();
                 let result = guide.follow(tour, &mut tried, |transitions| {
                     covered.fetch_add(transitions, Ordering::Relaxed);
@@ -138,7 +150,7 @@ pub fn conform<G: Guards + Send>(
     });
     let mut total = total.into_inner().expect("a replay panicked");
     if let Some(found) = total.divergence.as_ref().filter(|_| touring.look == Look::Everything)
-        && let Some(shortest) = parting::shortest(guards, model, exploration, found.step, interrupt)
+        && let Some(shortest) = parting::shortest(begun(), model, exploration, found.step, interrupt)
     {
         total.divergence = Some(shortest);
     }
@@ -153,7 +165,7 @@ pub(crate) fn keep_shorter(kept: &mut Option<Box<Divergence>>, other: Box<Diverg
 }
 
 /// Puts the world where the model begins.
-pub(crate) fn begin<G: Guards>(world: &mut World<G>, model: &Rollcall) {
+pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Rollcall) {
     if let Err(error) = world.reset(model.scope()) {
         panic!("the model took the prelude and the implementation does not: {error}");
     }
@@ -161,7 +173,10 @@ pub(crate) fn begin<G: Guards>(world: &mut World<G>, model: &Rollcall) {
 
 /// Takes one action. raft-rs panics where it finds itself broken; that is
 /// a disagreement like any other, and its schedule is worth having.
-pub(crate) fn take<G: Guards>(world: &mut World<G>, action: &Action) -> Result<Outcome, String> {
+pub(crate) fn take<G: Guards, R: Replica>(
+    world: &mut World<G, R>,
+    action: &Action,
+) -> Result<Outcome, String> {
     catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -192,19 +207,23 @@ pub(crate) fn panicked(scope: &str, path: &[Action], words: &str) -> Box<Diverge
 }
 
 /// Takes the implementation along the paths of one tour.
-struct Guide<'a, G: Guards> {
+struct Guide<'a, G: Guards, R: Replica> {
     touring: Touring,
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
-    world: World<G>,
-    copies: Copies<G>,
+    world: World<G, R>,
+    copies: Copies<G, R>,
     done: Conformance,
     path: Vec<Action>,
 }
 
-impl<'a, G: Guards> Guide<'a, G> {
-    fn new(touring: Touring, guards: G, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
-        let world = World::new(guards);
+impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
+    fn new(
+        touring: Touring,
+        world: World<G, R>,
+        model: &'a Rollcall,
+        exploration: &'a Exploration<State>,
+    ) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
         Self { touring, model, exploration, world, copies, done, path }
     }
@@ -462,7 +481,7 @@ mod tests {
         let (model, explored) = explored("two_voters_to_one_smoke");
         let graph = &explored.graph;
         let edge = graph.row(0).start;
-        let mut guide = Guide::new(Touring::by(1), Sound, &model, &explored);
+        let mut guide = Guide::new(Touring::by(1), World::new(Sound), &model, &explored);
         begin(&mut guide.world, &model);
         let action = guide.offered(0, graph.ordinal(edge)).action;
         let other = guide.offered(0, graph.ordinal(edge + 1));

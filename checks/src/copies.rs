@@ -4,7 +4,7 @@
 //! One path in 64 is gone from the beginning all the same: what a copy lacks
 //! would be missed there.
 
-use rollcall_impl::Guards;
+use rollcall_impl::{Guards, RaftRs, Replica};
 use rollcall_model::Rollcall;
 
 use crate::conformance::begin;
@@ -13,15 +13,15 @@ use crate::world::World;
 
 /// Worlds that stand behind so many steps of the path that was gone last, the
 /// fewest first.
-pub(crate) struct Copies<G: Guards>(Vec<(usize, World<G>)>);
+pub(crate) struct Copies<G: Guards, R: Replica = RaftRs>(Vec<(usize, World<G, R>)>);
 
-impl<G: Guards> Default for Copies<G> {
+impl<G: Guards, R: Replica> Default for Copies<G, R> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<G: Guards> Copies<G> {
+impl<G: Guards, R: Replica> Copies<G, R> {
     /// A batch begins, and none of its paths was gone.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
@@ -30,7 +30,7 @@ impl<G: Guards> Copies<G> {
     /// Puts `world` behind as many steps of `path` as a copy has taken, and says how many.
     pub(crate) fn begin(
         &mut self,
-        world: &mut World<G>,
+        world: &mut World<G, R>,
         model: &Rollcall,
         path: &Path,
         parting: &Parting,
@@ -54,7 +54,7 @@ impl<G: Guards> Copies<G> {
 
     /// The world stands behind so many steps of the path that is being gone, where a
     /// later one parts.
-    pub(crate) fn keep(&mut self, steps: usize, world: &World<G>) {
+    pub(crate) fn keep(&mut self, steps: usize, world: &World<G, R>) {
         self.0.push((steps, world.clone()));
     }
 }

@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rollcall_impl::Guards;
+use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, differences};
 
@@ -22,8 +22,8 @@ const STEPS: u64 = 300_000;
 
 /// The first step of `way` after which the sides differ, the way cut there; `None` where
 /// they agree to its end.
-pub(crate) fn first_on<G: Guards>(
-    world: &mut World<G>,
+pub(crate) fn first_on<G: Guards, R: Replica>(
+    world: &mut World<G, R>,
     model: &Rollcall,
     way: &[Action],
 ) -> Option<Box<Divergence>> {
@@ -46,8 +46,8 @@ pub(crate) fn first_on<G: Guards>(
     None
 }
 
-fn parted<G: Guards>(
-    world: &World<G>,
+fn parted<G: Guards, R: Replica>(
+    world: &World<G, R>,
     model: &Rollcall,
     state: &State,
     way: &[Action],
@@ -71,14 +71,13 @@ fn parted<G: Guards>(
 }
 
 /// The first parting in breadth-first order with at most `most` steps.
-pub(crate) fn shortest<G: Guards>(
-    guards: G,
+pub(crate) fn shortest<G: Guards, R: Replica>(
+    mut world: World<G, R>,
     model: &Rollcall,
     exploration: &Exploration<State>,
     most: u64,
     interrupt: &AtomicBool,
 ) -> Option<Box<Divergence>> {
-    let mut world = World::new(guards);
     if let Some(first) = first_on(&mut world, model, &[]) {
         return Some(first);
     }
@@ -106,8 +105,8 @@ pub(crate) fn shortest<G: Guards>(
 
 /// An action that the sides take otherwise in a state, or refuse otherwise; and how many
 /// steps it took to know.
-fn first_from<G: Guards>(
-    world: &World<G>,
+fn first_from<G: Guards, R: Replica>(
+    world: &World<G, R>,
     model: &Rollcall,
     exploration: &Exploration<State>,
     index: u32,
@@ -132,7 +131,12 @@ fn first_from<G: Guards>(
     (None, steps)
 }
 
-fn parts<G: Guards>(world: &mut World<G>, model: &Rollcall, state: &State, action: &Action) -> bool {
+fn parts<G: Guards, R: Replica>(
+    world: &mut World<G, R>,
+    model: &Rollcall,
+    state: &State,
+    action: &Action,
+) -> bool {
     let (after, expected) = model.step(state, action);
     !take(world, action).is_ok_and(|outcome| outcome == expected) || !world.shows(&model.seen(&after))
 }

@@ -19,7 +19,7 @@ fn explored(scope: &str) -> (Rollcall, Exploration<State>) {
     (model, explored)
 }
 
-fn toured_by<G: Guards + Send>(
+fn toured_by<G: Guards + Send + Sync>(
     touring: Touring,
     guards: G,
     (model, explored): &(Rollcall, Exploration<State>),
@@ -29,7 +29,7 @@ fn toured_by<G: Guards + Send>(
     conformance
 }
 
-fn toured<G: Guards + Send>(guards: G, scope: &str) -> Conformance {
+fn toured<G: Guards + Send + Sync>(guards: G, scope: &str) -> Conformance {
     toured_by(Touring::by(2), guards, &explored(scope))
 }
 

@@ -218,7 +218,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Whether the implementation parts from the model.
-    fn parts<G: Guards + Send>(
+    fn parts<G: Guards + Send + Sync>(
         &self,
         look: Look,
         guards: G,

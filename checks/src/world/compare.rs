@@ -4,13 +4,13 @@
 //! Says yes or no. Who wants to know the difference builds both views.
 
 use rollcall_impl as imp;
-use rollcall_impl::{Guards, PeerStatus};
+use rollcall_impl::{Guards, PeerStatus, Replica};
 use rollcall_traces as tr;
 use rollcall_traces::Cluster;
 
 use super::{Node, World, convert};
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     /// Whether every store, peer, range and held message, and the placement
     /// driver, are as in `expected`. What was found to be so, and was not changed
     /// since, is not compared again; so all that a world is ever compared with is
@@ -33,7 +33,7 @@ impl<G: Guards> World<G> {
             && self.driver.found_to_show(expected.driver_name(), |driver| driver.shown() == expected.pd())
     }
 
-    fn node_shows(&self, node: &Node<G>, expected: &impl Cluster) -> bool {
+    fn node_shows(&self, node: &Node<G, R>, expected: &impl Cluster) -> bool {
         let Some(store) = &node.store else {
             return expected.regions().all(|region| expected.peer(node.id, region).is_none());
         };
@@ -62,7 +62,7 @@ impl<G: Guards> World<G> {
             && store.plan().map(convert::recovery::under_way) == expected.plan(node.id)
     }
 
-    fn same_commits(&self, status: PeerStatus<'_>, theirs: Option<&tr::Leading>) -> bool {
+    fn same_commits(&self, status: PeerStatus<'_, R>, theirs: Option<&tr::Leading>) -> bool {
         let Some(leading) = theirs else { return true };
         if !self.tells_commits() {
             return leading.committed.is_empty();
@@ -114,7 +114,7 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && peer.data.is_empty()
 }
 
-fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool {
+fn same_peer<R: Replica>(status: PeerStatus<'_, R>, peer: &tr::Peer, timeout_now: bool) -> bool {
     status.id() == peer.id
         && status.term() == peer.term
         && status.vote() == peer.vote
@@ -139,7 +139,7 @@ fn same_peer(status: PeerStatus<'_>, peer: &tr::Peer, timeout_now: bool) -> bool
         && same_read(status, peer.read.as_ref())
 }
 
-fn same_log(status: PeerStatus<'_>, log: &tr::Log) -> bool {
+fn same_log<R: Replica>(status: PeerStatus<'_, R>, log: &tr::Log) -> bool {
     convert::position(status.truncated()) == log.truncated
         && status.entries().len() == log.entries.len()
         && status
@@ -231,7 +231,7 @@ fn same_snapshot(ours: Option<(imp::Position, &imp::SnapshotBody)>, theirs: Opti
     }
 }
 
-fn same_campaign(status: PeerStatus<'_>, theirs: Option<&tr::Campaign>) -> bool {
+fn same_campaign<R: Replica>(status: PeerStatus<'_, R>, theirs: Option<&tr::Campaign>) -> bool {
     let Some(campaign) = theirs else { return convert::role(status.role()) != tr::Role::Candidate };
     convert::position(status.asked_at()) == campaign.commit
         && convert::asked_with(status) == campaign.last
@@ -241,7 +241,11 @@ fn same_campaign(status: PeerStatus<'_>, theirs: Option<&tr::Campaign>) -> bool 
         })
 }
 
-fn same_leading(status: PeerStatus<'_>, theirs: Option<&tr::Leading>, timeout_now: bool) -> bool {
+fn same_leading<R: Replica>(
+    status: PeerStatus<'_, R>,
+    theirs: Option<&tr::Leading>,
+    timeout_now: bool,
+) -> bool {
     let Some(leading) = theirs else { return convert::role(status.role()) != tr::Role::Leader };
     let transfer = status.lead_transferee().map(|to| tr::Transfer { to, timeout_now });
     status.pending_conf_index() == leading.pending_conf_index
@@ -259,7 +263,7 @@ fn same_recovery(ours: Option<&imp::PeerRecovery>, theirs: Option<&tr::PeerRecov
     }
 }
 
-fn same_read(status: PeerStatus<'_>, theirs: Option<&tr::Read>) -> bool {
+fn same_read<R: Replica>(status: PeerStatus<'_, R>, theirs: Option<&tr::Read>) -> bool {
     match (status.read(), theirs) {
         (None, None) => true,
         (Some(ours), Some(read)) => {

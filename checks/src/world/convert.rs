@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_impl as imp;
 use rollcall_impl::eraftpb::{self, MessageType};
-use rollcall_impl::{PeerStatus, StateRole};
+use rollcall_impl::{PeerStatus, Replica, StateRole};
 use rollcall_traces as tr;
 
 pub(crate) mod driver;
@@ -295,7 +295,7 @@ pub(crate) fn role(role: StateRole) -> tr::Role {
 }
 
 /// Where a candidate's log ended when it asked, if it ends elsewhere now.
-pub(crate) fn asked_with(status: PeerStatus<'_>) -> Option<tr::LogPosition> {
+pub(crate) fn asked_with<R: Replica>(status: PeerStatus<'_, R>) -> Option<tr::LogPosition> {
     let asked = position(status.asked_with());
     let last = status.last_index();
     let now = tr::LogPosition { index: last, term: status.log_term(last).unwrap_or_default() };
@@ -321,7 +321,11 @@ fn members(peers: &[imp::Member]) -> Vec<tr::Member> {
 
 /// A live peer, all of it on disk. `timeout_now` says whether its `TimeoutNow` is under way,
 /// `merged_into` what other stores have said of its region.
-pub(crate) fn peer(status: PeerStatus<'_>, timeout_now: bool, merged_into: Option<&imp::Region>) -> tr::Peer {
+pub(crate) fn peer<R: Replica>(
+    status: PeerStatus<'_, R>,
+    timeout_now: bool,
+    merged_into: Option<&imp::Region>,
+) -> tr::Peer {
     let role = role(status.role());
     let voted = |granted| status.votes().filter(move |vote| vote.1 == granted).map(|vote| vote.0).collect();
     tr::Peer {

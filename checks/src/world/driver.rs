@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rollcall_impl::pd::{
     Dispatch, Order, PdConfig, PdInput, PdMemoryEngine, PdOutput, PlacementDriver, RegionReport, StoreStats,
 };
-use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region, StoreReport};
+use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region, Replica, StoreReport};
 use rollcall_traces as tr;
 use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId};
 
@@ -160,7 +160,7 @@ impl<G: Guards> Driver<G> {
     }
 }
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     /// An action that the driver takes part in from the beginning.
     pub(super) fn take_with_driver(&mut self, action: &Action) -> Result<Returned, Reason> {
         let told = match *action {
@@ -207,7 +207,10 @@ impl<G: Guards> World<G> {
     }
 
     /// The same; what it orders is not sent yet.
-    pub(super) fn tell(&mut self, input: PdInput) -> Result<impl Iterator<Item = Dispatch> + use<G>, Reason> {
+    pub(super) fn tell(
+        &mut self,
+        input: PdInput,
+    ) -> Result<impl Iterator<Item = Dispatch> + use<G, R>, Reason> {
         Ok(self.told(input)?.into_iter().filter_map(|output| match output {
             PdOutput::Dispatch(dispatch) => Some(dispatch),
             _ => None,

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use rollcall_impl::{Guards, PeerState, ctl};
+use rollcall_impl::{Guards, PeerState, Replica, ctl};
 use rollcall_traces::{Reason, RegionId, StoreId, StoreStatus};
 
-use super::{World, convert, open};
+use super::{World, convert};
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     /// tikv-ctl `tombstone`. Who runs it without force asks the placement driver
     /// for the region; the disk is looked at first.
     pub(super) fn tombstone_peer(
@@ -30,7 +30,7 @@ impl<G: Guards> World<G> {
         let stopped = self.nodes[at].store.take().expect("its disk is there");
         let mut engine = stopped.engine().clone();
         let done = ctl::tombstone_peer(&mut engine, self.guards, store, region, known.as_ref());
-        self.nodes[at].store = Some(Rc::new(open(store, self.guards, self.config, engine)));
+        self.nodes[at].store = Some(Rc::new(self.open(store, engine)));
         done.map_err(|error| convert::reason(error.refusal().expect("a disk that can be read")))?;
         self.changed = true;
         Ok(())

@@ -1,14 +1,14 @@
 //! How the stores heal: by the model's schedule, step by step, and what they show
 //! must be what the model shows.
 
-use rollcall_impl::Guards;
+use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Guard, GuardSet, Rollcall, State, heal};
 use rollcall_traces::{Healed, Outcome, Subject, differences};
 
 use super::World;
 use crate::conformance::take;
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     /// How a copy of the world heals; `None` of a world that was not reset to a scope.
     /// Where it parts from the model that counts as missed.
     pub(super) fn heal(&self) -> Option<Healed> {

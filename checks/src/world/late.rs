@@ -1,13 +1,13 @@
 //! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
 //! belong to a round, and the end of a transfer; reports and orders that are late.
 
-use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output};
+use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output, Replica};
 use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
 
 use super::rounds::{address, common_prefix, snapshot_index};
 use super::{Waiting, World};
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     pub(super) fn hold_outgoing(
         &mut self,
         region: RegionId,

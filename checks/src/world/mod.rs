@@ -13,8 +13,8 @@ use std::sync::Arc;
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
-    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RecoveryPlan,
-    Sound, StateRole, Store,
+    Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RaftRs,
+    RecoveryPlan, Replica, Sound, StateRole, Store,
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
@@ -41,12 +41,12 @@ use noticed::Noticed;
 
 /// One store's place.
 #[derive(Clone)]
-struct Node<G: Guards> {
+struct Node<G: Guards, R: Replica> {
     id: StoreId,
     status: StoreStatus,
     /// What runs, or, of a store that is down, what will come back; `None`
     /// once it is destroyed. Copies of the world share it until one touches it.
-    store: Option<Rc<Store<G>>>,
+    store: Option<Rc<Store<G, MemoryEngine, R>>>,
 }
 
 /// What is behind a held message.
@@ -76,12 +76,14 @@ struct Requests {
 
 /// The implementation's stores, and what is under way between them.
 #[derive(Clone)]
-pub struct World<G: Guards = Sound> {
+pub struct World<G: Guards = Sound, R: Replica = RaftRs> {
     guards: G,
+    /// What makes the stores' replicas.
+    maker: R::Maker,
     /// What it was reset to.
     scope: Option<Arc<Scope>>,
     config: Config,
-    nodes: Vec<Noticed<Node<G>>>,
+    nodes: Vec<Noticed<Node<G, R>>>,
     requests: Vec<Requests>,
     /// Each leader's `TimeoutNow` that has not left.
     timeouts: Vec<Message>,
@@ -99,8 +101,16 @@ pub struct World<G: Guards = Sound> {
 impl<G: Guards> World<G> {
     /// A world without stores, to be reset to a scope.
     pub fn new(guards: G) -> Self {
+        Self::on((), guards)
+    }
+}
+
+impl<G: Guards, R: Replica> World<G, R> {
+    /// The same, whose stores have the replicas that `maker` makes.
+    pub fn on(maker: R::Maker, guards: G) -> Self {
         Self {
             guards,
+            maker,
             scope: None,
             config: Config::SIMULATOR,
             nodes: Vec::new(),
@@ -145,7 +155,7 @@ impl<G: Guards> World<G> {
     }
 
     /// What a crash would leave of the commit index, where it may take any of it.
-    fn synced_commit(&self, store: &Store<G>, region: RegionId) -> Option<u64> {
+    fn synced_commit(&self, store: &Store<G, MemoryEngine, R>, region: RegionId) -> Option<u64> {
         if self.config.unsynced_commits { store.synced_commit(region) } else { None }
     }
 
@@ -179,21 +189,21 @@ impl<G: Guards> World<G> {
         found.filter(|at| self.nodes[*at].status == StoreStatus::Up).ok_or(Reason::StoreDown)
     }
 
-    fn status(&self, node: usize, region: RegionId) -> Option<PeerStatus<'_>> {
+    fn status(&self, node: usize, region: RegionId) -> Option<PeerStatus<'_, R>> {
         self.nodes[node].store.as_ref()?.peer(region)
     }
 
-    fn live(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_>, Reason> {
+    fn live(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_, R>, Reason> {
         self.status(node, region).ok_or(Reason::RegionNotFound)
     }
 
-    fn leader(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_>, Reason> {
+    fn leader(&self, node: usize, region: RegionId) -> Result<PeerStatus<'_, R>, Reason> {
         let status = self.live(node, region)?;
         if status.role() == StateRole::Leader { Ok(status) } else { Err(Reason::NotLeader) }
     }
 
     /// The store in that place, whose peer of `region` may change now.
-    fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G> {
+    fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G, MemoryEngine, R> {
         let is_first = !self.before.iter().any(|(at, of, ..)| (*at, *of) == (node, region));
         let known = if is_first { self.known_commits(node, region) } else { 0 };
         let store = self.nodes[node].store.as_mut().expect("only stores that are there are touched");
@@ -440,7 +450,8 @@ impl<G: Guards> World<G> {
         node.status = StoreStatus::Down;
         let mut engine = node.store.take().expect("a running store is there").engine().clone();
         engine.lose_unsynced();
-        node.store = Some(Rc::new(open(store, self.guards, self.config, engine)));
+        let opened = self.open(store, engine);
+        self.nodes[at].store = Some(Rc::new(opened));
         self.changed = true;
         Ok(())
     }
@@ -472,6 +483,11 @@ impl<G: Guards> World<G> {
         Ok(())
     }
 
+    fn open(&self, id: StoreId, engine: MemoryEngine) -> Store<G, MemoryEngine, R> {
+        let opened = Store::open_with(self.maker.clone(), id, self.config, self.guards, engine);
+        opened.expect("what a store wrote it can read")
+    }
+
     fn forget_what_it_sends(&mut self, store: StoreId) {
         self.requests.retain(|kept| kept.candidate != store);
         self.timeouts.retain(|kept| kept.from.store != store);
@@ -486,11 +502,7 @@ fn is_word_of_store(message: &Message) -> bool {
     )
 }
 
-fn open<G: Guards>(id: StoreId, guards: G, config: Config, engine: MemoryEngine) -> Store<G> {
-    Store::open(id, config, guards, engine).expect("what a store wrote it can read")
-}
-
-impl<G: Guards> Subject for World<G> {
+impl<G: Guards, R: Replica> Subject for World<G, R> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
         let config = Config { unsynced_commits: scope.unsynced_commits, ..Config::SIMULATOR };
@@ -498,10 +510,10 @@ impl<G: Guards> Subject for World<G> {
             scope: Some(Arc::new(scope.clone())),
             config,
             driver: Noticed::new(Driver::of(scope, self.guards)),
-            ..World::new(self.guards)
+            ..World::on(self.maker.clone(), self.guards)
         };
         for id in &scope.stores {
-            let mut store = open(*id, self.guards, config, MemoryEngine::new());
+            let mut store = self.open(*id, MemoryEngine::new());
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }

@@ -4,7 +4,7 @@
 //! plan, which has the fate of an answer.
 
 use rollcall_impl::pd::{PdInput, PdOutput};
-use rollcall_impl::{Guards, Input, Output, RecoveryPlan, StoreReport};
+use rollcall_impl::{Guards, Input, Output, RecoveryPlan, Replica, StoreReport};
 use rollcall_traces::{Answer, Held, Reason, RecoveryStage, RegionId, Returned, StoreId};
 
 use super::{Waiting, World, convert};
@@ -33,7 +33,7 @@ impl Heard {
     }
 }
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     /// A store says that it lives, with what it has done, and is told what to do next.
     pub(super) fn store_heartbeat(&mut self, store: StoreId, answer: Answer) -> Result<Returned, Reason> {
         let node = self.up(store)?;

@@ -7,13 +7,14 @@
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Command, Epoch, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, StateRole,
+    Command, Epoch, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, Replica,
+    StateRole,
 };
 use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId, StoreStatus};
 
 use super::{World, convert};
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     pub(super) fn vote(
         &mut self,
         region: RegionId,
@@ -290,7 +291,10 @@ pub(super) fn snapshot_index(message: &Message) -> Option<u64> {
 
 /// The last index of which both logs know the term, and the same one; the last
 /// discarded entry counts as known.
-pub(super) fn common_prefix(leader: PeerStatus<'_>, follower: PeerStatus<'_>) -> Option<u64> {
+pub(super) fn common_prefix<R: Replica>(
+    leader: PeerStatus<'_, R>,
+    follower: PeerStatus<'_, R>,
+) -> Option<u64> {
     let first = leader.truncated().index.max(follower.truncated().index);
     let last = leader.last_index().min(follower.last_index());
     (first..=last).rev().find(|index| leader.log_term(*index) == follower.log_term(*index))
@@ -298,7 +302,7 @@ pub(super) fn common_prefix(leader: PeerStatus<'_>, follower: PeerStatus<'_>) ->
 
 /// The outside of a message as its sender would write it now: it leaves now,
 /// and its sender may have changed since raft made it.
-pub(super) fn address(message: &mut Message, sender: PeerStatus<'_>, to: Member) {
+pub(super) fn address<R: Replica>(message: &mut Message, sender: PeerStatus<'_, R>, to: Member) {
     message.from = sender.member();
     message.to = to;
     message.epoch = sender.region().epoch;

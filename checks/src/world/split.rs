@@ -1,6 +1,6 @@
 //! `AskSplit`: a leader asks for the ids of a split, the placement driver allots them.
 
-use rollcall_impl::{self as imp, Guards, Input, Output};
+use rollcall_impl::{self as imp, Guards, Input, Output, Replica};
 use rollcall_traces::{Answer, Child, Derive, Epoch, Held, Key, Member, Reason, RegionId, Returned, StoreId};
 
 use super::{Waiting, World, convert};
@@ -13,7 +13,7 @@ pub(super) struct Asked {
     epoch: Epoch,
 }
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     pub(super) fn ask_split(
         &mut self,
         region: RegionId,

@@ -1,12 +1,12 @@
 //! `CheckStalePeer`: a store asks all whom it knows and the placement driver at once, and the
 //! world brings one question to its end; the others are lost.
 
-use rollcall_impl::{Guards, Input, Output};
+use rollcall_impl::{Guards, Input, Output, Replica};
 use rollcall_traces::{Answer, Authority, Reason, RegionId, StoreId};
 
 use super::World;
 
-impl<G: Guards> World<G> {
+impl<G: Guards, R: Replica> World<G, R> {
     pub(super) fn check_stale_peer(
         &mut self,
         region: RegionId,
