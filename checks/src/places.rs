@@ -5,7 +5,7 @@
 //! what takes an action is told here, and a test looks whether it is there.
 
 use rollcall_model::Guard;
-use rollcall_traces::{Action, Command, Divergence, Outcome, PlaceNote, Reason};
+use rollcall_traces::{Action, Command, Divergence, Outcome, Outgoing, PlaceNote, Reason};
 
 /// A token of the sources, the file, and the function around it.
 const PLACES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/places.rs"));
@@ -109,6 +109,9 @@ pub fn of_action(action: &Action) -> [Place; 2] {
         }
         Action::Crash { .. } | Action::Restart { .. } => both(rules, "impl/src/store.rs", "open"),
         Action::Destroy { .. } => both(rules, "impl/src/store.rs", "into_engine"),
+        Action::Hold { message: Outgoing::StoreReport, .. } => {
+            both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
+        }
         Action::Hold { .. } | Action::Late { .. } => {
             both("model/src/rules/deliver.rs", "impl/src/lifecycle.rs", "receive")
         }

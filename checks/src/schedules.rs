@@ -84,6 +84,7 @@ fn scope() -> Scope {
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
+        store_reports: false,
         budgets: Budgets {
             elections: 6,
             crashes: 3,

@@ -161,6 +161,7 @@ scopes! {
         forced_in_a_joint_state
         forced_behind_a_split
         forced_and_interrupted
+        report_comes_late
         broken_off_behind_a_split
         given_up_once_more
         forced_with_two_left

@@ -287,7 +287,7 @@ pub enum Action {
     Hold {
         /// The region.
         region: RegionId,
-        /// The store of the sender, a leader or a candidate.
+        /// The store of the sender: a leader or a candidate, or the store itself.
         from: StoreId,
         /// The store of the receiver.
         to: StoreId,
@@ -333,7 +333,9 @@ impl Action {
             }
             Action::CheckStalePeer { store, asks: Authority::Member(asked), .. } => vec![*store, *asked],
             Action::CheckStalePeer { store, asks: Authority::PlacementDriver, .. } => vec![*store],
-            Action::Hold { from, message: Outgoing::RegionReport, .. } => vec![*from],
+            Action::Hold { from, message: Outgoing::RegionReport | Outgoing::StoreReport, .. } => {
+                vec![*from]
+            }
             Action::Hold { from, to, .. } => vec![*from, *to],
             Action::AddOperator { operator, .. } => operator.store().into_iter().collect(),
             Action::Propose { store, command, .. } => {
@@ -429,7 +431,7 @@ pub enum Entries {
     All,
 }
 
-/// A message that a leader or candidate may send and the world may hold.
+/// A message that may be sent and that the world may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
@@ -444,6 +446,10 @@ pub enum Outgoing {
     VoteRequest,
     /// A leader's report to the placement driver, which stands for store 0.
     RegionReport,
+    /// What a store has done for an unsafe recovery, to the placement driver: the store
+    /// that is `from` has carried out its plan, and the region is 0. One that never arrives
+    /// is lost.
+    StoreReport,
 }
 
 /// What can be proposed, and what a log entry carries.

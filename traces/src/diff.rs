@@ -186,6 +186,12 @@ fn readable_messages(messages: &[Held]) -> Value {
                 readable_members(&mut carried["region"]);
             }
         }
+        if let Message::StoreReport { .. } = &held.message {
+            let report = fields["message"]["store_report"].as_object_mut().expect("it has fields");
+            number_objects(report, "peers", 0);
+            let peers = report["peers"].as_object_mut().into_iter().flat_map(Map::values_mut);
+            peers.for_each(|peer| readable_members(&mut peer["region"]));
+        }
         if let Some(Value::Object(plan)) = fields["message"].get_mut("recovery_plan") {
             readable_plan(plan);
         }

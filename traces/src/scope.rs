@@ -100,6 +100,10 @@ pub struct Scope {
     /// Whether leaders send heartbeats to followers that are there, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heartbeats: bool,
+    /// Whether what a store has done for an unsafe recovery may be under way to the placement
+    /// driver, too: late, or lost if it never arrives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub store_reports: bool,
     /// How often each thing may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,

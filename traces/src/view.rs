@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
 use crate::driver::{Order, PlacementDriver};
-use crate::recovery::{PeerRecovery, PlanUnderWay, RecoveryPlan};
+use crate::recovery::{PeerRecovery, PeerReport, PlanUnderWay, RecoveryPlan};
 use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
 /// A cluster, seen between two actions.
@@ -496,6 +496,12 @@ impl Held {
         Self::of_driver(id, from, DRIVER, term, epoch, message)
     }
 
+    /// What `store` has done for the step of an unsafe recovery. It is of no region.
+    pub fn store_report(store: StoreId, step: u64, peers: Vec<PeerReport>) -> Self {
+        let from = Member { store, ..DRIVER };
+        Self::of_driver(0, from, DRIVER, 0, Epoch::default(), Message::StoreReport { step, peers })
+    }
+
     fn of_driver(
         region: RegionId,
         from: Member,
@@ -522,7 +528,7 @@ impl Held {
 
     /// Whether it goes to the placement driver.
     pub fn is_to_driver(&self) -> bool {
-        matches!(self.message, Message::RegionReport { .. })
+        matches!(self.message, Message::RegionReport { .. } | Message::StoreReport { .. })
     }
 }
 
@@ -603,6 +609,14 @@ pub enum Message {
         /// Peers that do not answer.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         down: BTreeSet<PeerId>,
+    },
+    /// A store reports to the placement driver what has come of its plan for an unsafe
+    /// recovery. The sender has peer 0, and the region is 0.
+    StoreReport {
+        /// The step that the plan was of.
+        step: u64,
+        /// Its peers.
+        peers: Vec<PeerReport>,
     },
     /// The receiver was removed, and its message showed that it does not know.
     /// It is the store that says so: the term is 0.

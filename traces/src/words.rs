@@ -97,6 +97,9 @@ impl fmt::Display for Action {
             Action::Hold { region, from, message: Outgoing::RegionReport, .. } => {
                 write!(f, "Hold region {region}: store {from} -> placement driver, region report")
             }
+            Action::Hold { from, message: Outgoing::StoreReport, .. } => {
+                write!(f, "Hold store {from} -> placement driver, store report")
+            }
             Action::Hold { region, from, to, message } => {
                 write!(f, "Hold region {region}: store {from} -> store {to}, {message}")
             }
@@ -151,6 +154,7 @@ impl fmt::Display for Outgoing {
             Outgoing::TimeoutNow => "TimeoutNow",
             Outgoing::VoteRequest => "vote request",
             Outgoing::RegionReport => "region report",
+            Outgoing::StoreReport => "store report",
         })
     }
 }
@@ -323,6 +327,9 @@ impl fmt::Display for Held {
             let epoch = self.epoch;
             return write!(f, "{message}, under epoch {epoch}, to {to} (region {region})");
         }
+        if matches!(message, Message::StoreReport { .. }) {
+            return write!(f, "{message}, from store {}", from.store);
+        }
         if self.is_to_driver() {
             return write!(f, "{message} of term {term} from {from}");
         }
@@ -352,6 +359,9 @@ impl fmt::Display for Message {
             Message::Order(order) => write!(f, "order to {order}"),
             Message::RecoveryPlan(plan) => write!(f, "recovery plan of step {}: {plan}", plan.step),
             Message::RegionReport { region, .. } => write!(f, "report of {region}"),
+            Message::StoreReport { step, peers } => {
+                write!(f, "report of step {step}, of {} peers", peers.len())
+            }
             Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
             Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),
             Message::CheckStalePeer => f.write_str("question whether it is a member still"),

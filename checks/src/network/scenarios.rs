@@ -175,6 +175,7 @@ impl Scenario {
             believed: Vec::new(),
             unsynced_commits: false,
             heartbeats: false,
+            store_reports: false,
             budgets: Budgets::default(),
         }
     }

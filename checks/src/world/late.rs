@@ -2,7 +2,7 @@
 //! belong to a round, and the end of a transfer; reports and orders that are late.
 
 use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output, Replica};
-use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, StoreId};
+use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, Returned, StoreId};
 
 use super::rounds::{address, common_prefix, snapshot_index};
 use super::{Waiting, World};
@@ -17,6 +17,9 @@ impl<G: Guards, R: Replica> World<G, R> {
     ) -> Result<(), Reason> {
         if message == Outgoing::RegionReport {
             return self.hold_report(region, from, to);
+        }
+        if message == Outgoing::StoreReport {
+            return self.hold_store_report(region, from, to);
         }
         let leading = self.up(from)?;
         if message == Outgoing::VoteRequest {
@@ -42,7 +45,9 @@ impl<G: Guards, R: Replica> World<G, R> {
                 append
             }
             Outgoing::Heartbeat => self.heartbeat(leading, region, member.id, false)?,
-            Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
+            Outgoing::VoteRequest | Outgoing::RegionReport | Outgoing::StoreReport => {
+                unreachable!("above")
+            }
             Outgoing::TimeoutNow => {
                 let message = self.leaving_timeout_now(leading, region)?;
                 if message.to.store != to {
@@ -56,31 +61,36 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    pub(super) fn late(&mut self, slot: usize) -> Result<(), Reason> {
+    pub(super) fn late(&mut self, slot: usize) -> Result<Returned, Reason> {
         let message = match self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)? {
             Waiting::Message(message) => message,
             Waiting::Order(dispatch) => {
                 // Ids that were given for nothing are gone, and so is the order.
                 self.carry_out(*dispatch)?;
                 self.arrived(slot);
-                return Ok(());
+                return Ok(Returned::Nothing);
             }
             Waiting::Report(report) => {
                 self.take_late_report(*report)?;
                 self.arrived(slot);
-                return Ok(());
+                return Ok(Returned::Nothing);
+            }
+            Waiting::StoreReport(store, report) => {
+                let returned = self.take_late_store_report(store, *report)?;
+                self.arrived(slot);
+                return Ok(returned);
             }
             Waiting::RecoveryPlan(store, plan) => {
                 let node = self.up(store)?;
                 self.take_plan(node, *plan)?;
                 self.arrived(slot);
-                return Ok(());
+                return Ok(Returned::Nothing);
             }
             Waiting::SplitAnswer(store, reply) => {
                 let leader = self.up(store)?;
                 self.step(leader, self.held[slot].region, reply)?;
                 self.arrived(slot);
-                return Ok(());
+                return Ok(Returned::Nothing);
             }
         };
         let receiver = self.up(message.to.store)?;
@@ -98,7 +108,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             self.reached_raft(receiver, region, to, &outputs)?;
         }
         self.arrived(slot);
-        Ok(())
+        Ok(Returned::Nothing)
     }
 
     fn arrived(&mut self, slot: usize) {

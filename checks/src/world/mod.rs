@@ -14,7 +14,7 @@ use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
     Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RaftRs,
-    RecoveryPlan, Replica, Sound, StateRole, Store,
+    RecoveryPlan, Replica, Sound, StateRole, Store, StoreReport,
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
@@ -60,6 +60,8 @@ enum Waiting {
     Order(Box<Dispatch>),
     /// To the placement driver.
     Report(Box<RegionReport>),
+    /// From that store to the placement driver.
+    StoreReport(StoreId, Box<StoreReport>),
     /// From the placement driver, for that store.
     RecoveryPlan(StoreId, Box<RecoveryPlan>),
 }
@@ -381,7 +383,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             Action::Hold { region, from, to, message } => {
                 self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
             }
-            Action::Late { slot } => self.late(slot).map(|()| Returned::Nothing),
+            Action::Late { slot } => self.late(slot),
             Action::TombstonePeer { region, store, force } => {
                 self.tombstone_peer(region, store, force).map(|()| Returned::Nothing)
             }

@@ -68,6 +68,37 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.driver.clone().step(heartbeat).map(drop)
     }
 
+    /// The heartbeat with what the store has done is under way.
+    pub(super) fn hold_store_report(
+        &mut self,
+        region: RegionId,
+        from: StoreId,
+        to: StoreId,
+    ) -> Result<(), Reason> {
+        let node = self.up(from)?;
+        if region != 0 || to != 0 {
+            return Err(Reason::NotInConfig);
+        }
+        if self.nodes[node].store.as_ref().is_none_or(|store| store.plan().is_none()) {
+            return Err(Reason::NothingToDo);
+        }
+        let done = report(self.step_store(node, Input::StoreHeartbeat, &[])?).ok_or(Reason::NothingToDo)?;
+        self.held.push(convert::recovery::held_report(from, &done));
+        self.messages.push(Waiting::StoreReport(from, Box::new(done)));
+        self.changed = true;
+        Ok(())
+    }
+
+    /// It reaches the driver; whoever waited for the answer is gone.
+    pub(super) fn take_late_store_report(
+        &mut self,
+        store: StoreId,
+        report: StoreReport,
+    ) -> Result<Returned, Reason> {
+        let heartbeat = self.driver.heartbeat(store, Some(report))?;
+        Ok(Heard::of(self.told(heartbeat)?).returned())
+    }
+
     /// The store in that place is given a plan.
     pub(super) fn take_plan(&mut self, node: usize, plan: RecoveryPlan) -> Result<(), Reason> {
         for region in plan.demotes.keys() {

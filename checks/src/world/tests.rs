@@ -57,6 +57,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
+        store_reports: false,
         budgets: Budgets::default(),
     }
 }

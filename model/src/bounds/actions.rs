@@ -174,6 +174,10 @@ impl Offer<'_> {
         } else if is_new || self.seen.plan(store).is_some() {
             self.actions.push(Action::StoreHeartbeat { store, answer: Answer::Given });
         }
+        if self.scope.store_reports && self.left.late > 0 && self.seen.plan(store).is_some() {
+            let (region, from, to, message) = (0, store, 0, Outgoing::StoreReport);
+            self.actions.push(Action::Hold { region, from, to, message });
+        }
     }
 
     /// A leader reports. What is ordered may get lost or be late; which of these are

@@ -25,6 +25,7 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
         Message::Order(_) => "late order",
         Message::RecoveryPlan(_) => "late recovery plan",
         Message::RegionReport { .. } => "late region report",
+        Message::StoreReport { .. } => "late store report",
     }
 }
 
@@ -108,6 +109,8 @@ pub const ACTION_KINDS: &[&str] = &[
     "store heartbeat, plan lost",
     "store heartbeat, plan held",
     "late recovery plan",
+    "hold store report",
+    "late store report",
     "hold region report",
     "late region report",
     "late order",
@@ -162,6 +165,7 @@ pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
         Action::Hold { message: Outgoing::VoteRequest, .. } => "hold vote request",
         Action::Hold { message: Outgoing::TimeoutNow, .. } => "hold timeout now",
         Action::Hold { message: Outgoing::RegionReport, .. } => "hold region report",
+        Action::Hold { message: Outgoing::StoreReport, .. } => "hold store report",
         Action::RegionHeartbeat { answer: Answer::Given, .. } => "region heartbeat",
         Action::RegionHeartbeat { answer: Answer::Lost, .. } => "region heartbeat, order lost",
         Action::RegionHeartbeat { answer: Answer::Held, .. } => "region heartbeat, order held",

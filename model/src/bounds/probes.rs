@@ -41,7 +41,9 @@ impl Group {
             | Action::Heartbeat { follower: to, .. }
             | Action::CheckStalePeer { asks: Authority::Member(to), .. }
             | Action::Propose { command: Command::TransferLeader { to }, .. } => Self::To(to),
-            Action::Hold { from, message: Outgoing::RegionReport, .. } => Self::Hears(from),
+            Action::Hold { from, message: Outgoing::RegionReport | Outgoing::StoreReport, .. } => {
+                Self::Hears(from)
+            }
             Action::Hold { to, .. } => Self::To(to),
             Action::AskSplit { .. } => Self::Asks,
             Action::TombstonePeer { store, .. } => Self::Disk(store),

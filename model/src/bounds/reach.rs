@@ -122,6 +122,19 @@ fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, u64, bool) -
     })
 }
 
+/// Any store's report under way to a PD that waits for that store, by its step and the step
+/// that PD waits for.
+fn some_store_report(seen: Seen<'_>, is: impl Fn(u64, u64) -> bool) -> bool {
+    let pd = seen.pd();
+    let waits = |store: u64| {
+        pd.recovery.as_ref().is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)))
+    };
+    seen.held().iter().any(|held| match held.message {
+        Message::StoreReport { step, .. } => waits(held.from.store) && is(step, pd.recovery_step),
+        _ => false,
+    })
+}
+
 fn is_split(entry: &rollcall_traces::Entry) -> bool {
     matches!(entry.command, Some(rollcall_traces::Command::Split { .. }))
 }
@@ -520,6 +533,12 @@ reaches! {
             let known = seen.pd().regions.get(&waiting.region);
             known.is_some_and(|known| known.region.epoch != waiting.operator.epoch)
         }),
+    /// PD waits for what a store has done for a recovery, and that is under way.
+    StoreReportUnderWay = "a store's report under way for which PD waits":
+        |seen| some_store_report(seen, |step, now| step == now),
+    /// The same, and PD waits for another step by now: it counts no more.
+    StoreReportOutrun = "a store's report under way of a step that is over":
+        |seen| some_store_report(seen, |step, now| step < now),
     /// A store has said that it is full.
     StoreFull = "a store too full":
         |seen| seen.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),

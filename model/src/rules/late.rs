@@ -5,7 +5,8 @@
 //! answer is made all the same, for whoever follows single messages.
 
 use rollcall_traces::{
-    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, StoreId,
+    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Returned,
+    StoreId,
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
@@ -28,6 +29,9 @@ pub(crate) fn hold(
         }
         cluster.hold(report);
         return Ok(());
+    }
+    if message == Outgoing::StoreReport {
+        return recovery::hold_report(cluster, region, from, to);
     }
     if message == Outgoing::VoteRequest {
         let (envelope, last, commit) = election::request(cluster, region, from, to)?;
@@ -60,7 +64,7 @@ pub(crate) fn hold(
             transfer::sent(cluster, from, region);
             Message::TimeoutNow
         }
-        Outgoing::VoteRequest | Outgoing::RegionReport => unreachable!("above"),
+        Outgoing::VoteRequest | Outgoing::RegionReport | Outgoing::StoreReport => unreachable!("above"),
     };
     if let Message::Snapshot(snapshot) = &message {
         replicate::sends_snapshots(cluster.leader(from, region)?)?;
@@ -145,6 +149,18 @@ pub(crate) fn late(
     let answer = arrive(cluster, &envelope, held.message)?;
     cluster.held_mut().remove(slot);
     Ok(answer)
+}
+
+pub(crate) fn is_store_report(cluster: &impl ClusterMut, slot: usize) -> bool {
+    cluster.held().get(slot).is_some_and(|held| matches!(held.message, Message::StoreReport { .. }))
+}
+
+/// A store's report arrives: the recovery may go on by it.
+pub(crate) fn store_report(cluster: &mut impl ClusterMut, slot: usize) -> Result<Returned, Reason> {
+    let report = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
+    let returned = recovery::late_report(cluster, report)?;
+    cluster.held_mut().remove(slot);
+    Ok(returned)
 }
 
 /// A message that is under way arrives: what its receiver answers, if anything.
@@ -252,7 +268,8 @@ fn arrive(
         | Message::SplitAnswer { .. }
         | Message::Order(_)
         | Message::RecoveryPlan(_)
-        | Message::RegionReport { .. } => unreachable!("raft never sees it"),
+        | Message::RegionReport { .. }
+        | Message::StoreReport { .. } => unreachable!("raft never sees it"),
     }
     Ok(None)
 }

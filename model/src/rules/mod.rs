@@ -104,6 +104,9 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(cluster, stores),
         Action::RecoveryTimeout => return recovery::time_out(cluster),
         Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(cluster, region, store),
+        Action::Late { slot } if late::is_store_report(cluster, slot) => {
+            return late::store_report(cluster, slot);
+        }
         Action::Late { slot } => late::late(cluster, slot, Answer::Lost).map(drop),
     }
     .map(|()| Returned::Nothing)

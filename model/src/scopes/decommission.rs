@@ -51,6 +51,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         by_force::forced_in_a_joint_state(standard),
         by_force::forced_behind_a_split(standard),
         by_force::forced_and_interrupted(standard),
+        by_force::report_comes_late(standard),
         by_force::broken_off_behind_a_split(standard),
         by_force::given_up_once_more(standard),
         two_left::forced_with_two_left(standard),

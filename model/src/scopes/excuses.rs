@@ -62,7 +62,8 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "broken_off_behind_a_split"
         | "forced_and_interrupted"
         | "forced_with_two_left"
-        | "given_up_once_more" => {
+        | "given_up_once_more"
+        | "report_comes_late" => {
             vec![Excuse::MajorityLost { region }, Excuse::NoTarget { region }]
         }
         "forced_behind_a_split" => {

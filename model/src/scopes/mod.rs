@@ -393,6 +393,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
+        store_reports: false,
         budgets: Budgets::default(),
     }
 }

@@ -100,6 +100,7 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         Outgoing::TimeoutNow,
         Outgoing::VoteRequest,
         Outgoing::RegionReport,
+        Outgoing::StoreReport,
     ]);
     let place = || (number(), number());
     prop_oneof![
@@ -260,6 +261,7 @@ fn message() -> impl Strategy<Value = Message> {
         recovery_plan().prop_map(Message::RecoveryPlan),
         (region(), btree_set(number(), 0..3), btree_set(number(), 0..3))
             .prop_map(|(region, pending, down)| Message::RegionReport { region, pending, down }),
+        (number(), vec(peer_report(), 0..3)).prop_map(|(step, peers)| Message::StoreReport { step, peers }),
     ]
 }
 

@@ -222,7 +222,17 @@ fn messages_of_the_placement_driver_are_named() {
     let order = Order::Propose(Command::TransferLeader { to: 2 });
     let report = Held::region_report(leader, 6, region.clone(), [2].into(), [2].into());
     let plan = Held::recovery_plan(1, whole_plan());
-    let held = vec![Held::order(1, leader, region.epoch, order), report, plan];
+    let of_peer = PeerReport {
+        peer: 1,
+        region: region.clone(),
+        term: 6,
+        log: vec![LogPosition { index: 5, term: 5 }],
+        commit: 5,
+        by_force: false,
+        sources: [].into(),
+    };
+    let carried_out = Held::store_report(1, 4, vec![of_peer]);
+    let held = vec![Held::order(1, leader, region.epoch, order), report, plan, carried_out];
     let base = View { held, ..View::default() };
     fn reported(view: &mut View) -> (&mut Region, &mut std::collections::BTreeSet<PeerId>) {
         let Message::RegionReport { region, down, .. } = &mut view.held[1].message else { unreachable!() };
@@ -233,7 +243,14 @@ fn messages_of_the_placement_driver_are_named() {
         let Message::RecoveryPlan(plan) = &mut view.held[2].message else { unreachable!() };
         plan
     }
-    let cases: [Case<'_>; 9] = [
+    fn done(view: &mut View) -> (&mut u64, &mut PeerReport) {
+        let Message::StoreReport { step, peers } = &mut view.held[3].message else { unreachable!() };
+        (step, &mut peers[0])
+    }
+    let cases: [Case<'_>; 12] = [
+        ("held/3/message/store_report/step", &|view| *done(view).0 = 5),
+        ("held/3/message/store_report/peers/0/region/peers/2", &|view| done(view).1.region.peers.truncate(1)),
+        ("held/3/message/store_report/peers/0/commit", &|view| done(view).1.commit = 6),
         ("held/2/to/store", &|view| view.held[2].to.store = 2),
         ("held/2/message/recovery_plan/step", &|view| planned(view).step = 6),
         ("held/2/message/recovery_plan/creates/0/peers/1", &|view| planned(view).creates[0].peers.clear()),

@@ -43,6 +43,7 @@ pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
+        store_reports: false,
         budgets: Budgets::default(),
     }
 }

@@ -44,6 +44,10 @@ fn peer_report(report: &imp::PeerReport) -> tr::PeerReport {
     }
 }
 
+pub(crate) fn held_report(from: tr::StoreId, report: &imp::StoreReport) -> tr::Held {
+    tr::Held::store_report(from, report.step, report.peers.iter().map(peer_report).collect())
+}
+
 pub(crate) fn plan(plan: &imp::RecoveryPlan) -> tr::RecoveryPlan {
     tr::RecoveryPlan {
         step: plan.step,

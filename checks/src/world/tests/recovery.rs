@@ -2,8 +2,8 @@
 //! and takes its next plan.
 
 use rollcall_traces::{
-    Action, Answer, ChangeKind, Command, Derive, Held, Key, PeerRecovery, PlanUnderWay, Reason, Recovery,
-    RecoveryPlan, RecoveryStage, Region, Returned, Role, StoreId, StoreState, Subject,
+    Action, Answer, ChangeKind, Command, Derive, Held, Key, Outgoing, PeerRecovery, PlanUnderWay, Reason,
+    Recovery, RecoveryPlan, RecoveryStage, Region, Returned, Role, StoreId, StoreState, Subject,
 };
 use rollcall_traces::{MemberRole, Outcome, PeerState, Scope, StoreStatus};
 
@@ -326,4 +326,35 @@ fn a_region_that_keeps_its_majority_is_left_alone() {
     world.enters(2, RecoveryStage::Finished);
     assert_eq!(world.view().stores, before);
     assert_eq!((world.view().pd.regions.len(), world.view().pd.relearns), (1, false));
+}
+
+fn holds_report(region: u64, from: StoreId) -> Action {
+    Action::Hold { region, from, to: 0, message: Outgoing::StoreReport }
+}
+
+/// What store 1 has done is under way: PD asks once more, and counts what comes late in its
+/// own step alone. The store may be gone by then.
+#[test]
+fn a_report_counts_in_its_step_however_late() {
+    let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
+    world.refused(holds_report(0, 1), Reason::NothingToDo);
+    world.done([gives_up(&[2, 3])]);
+    world.hears(1);
+    world.refused(holds_report(0, 2), Reason::StoreDown);
+    world.refused(holds_report(REGION, 1), Reason::NotInConfig);
+    world.done([holds_report(0, 1)]);
+    assert_eq!((world.plan(1), world.recovery().reports), (None, [(1, None)].into()));
+    world.refused(holds_report(0, 1), Reason::NothingToDo);
+    world.hears(1);
+    world.enters(1, RecoveryStage::ForceLeader);
+    // It is of the step before.
+    world.done([Action::Late { slot: 0 }]);
+    assert_eq!((world.view().held.len(), world.recovery().reports), (0, [(1, None)].into()));
+    world.done([holds_report(0, 1), Action::Crash { store: 1 }]);
+    let outcome = world.apply(&Action::Late { slot: 0 });
+    assert_eq!(outcome, Outcome::Done(Returned::Entered(RecoveryStage::DemoteFailedVoter)));
+    // Nobody leads by force any more: PD has it forced once more.
+    world.done([Action::Restart { store: 1 }]);
+    world.hears(1);
+    world.enters(1, RecoveryStage::ForceLeader);
 }

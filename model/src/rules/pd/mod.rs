@@ -20,7 +20,7 @@ use rollcall_traces::{
 
 pub(super) use records::{
     add_silence, add_store, cancel_decommission, check_given_up, check_stores, decommission, drop_regions,
-    give_up, hear, remove_tombstone, reporting, restart, set_tombstone,
+    give_up, hear, hear_late, remove_tombstone, reporting, restart, set_tombstone,
 };
 pub(crate) use records::{limit, seems_full};
 pub(crate) use report::Report;

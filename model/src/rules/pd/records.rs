@@ -40,6 +40,11 @@ fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
 /// The store lives, and says how full it is.
 pub(crate) fn hear(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
+    hear_late(cluster, store)
+}
+
+/// PD hears it; by then the store may have died.
+pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);

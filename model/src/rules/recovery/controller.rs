@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Held, PeerReport, Reason, Recovery, RecoveryPlan, RecoveryStage, Returned, StoreId,
+    Answer, Held, Message, PeerReport, Reason, Recovery, RecoveryPlan, RecoveryStage, RegionId, Returned,
+    StoreId,
 };
 
 use super::reports::{Plans, Reports};
@@ -58,6 +59,33 @@ pub(crate) fn heartbeat(
             Answer::Lost => {}
         }
     }
+    Ok(entered.map_or(Returned::Nothing, Returned::Entered))
+}
+
+/// A heartbeat that brings what the store has done is under way; the store has done it all
+/// the same. If it never arrives PD sends the plan again, and the store begins anew.
+pub(crate) fn hold_report(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    from: StoreId,
+    to: StoreId,
+) -> Result<(), Reason> {
+    cluster.up(from)?;
+    if (region, to) != (0, 0) {
+        return Err(Reason::NotInConfig);
+    }
+    let (step, peers) = store::end_plan(cluster, from).ok_or(Reason::NothingToDo)?;
+    cluster.hold(Held::store_report(from, step, peers));
+    Ok(())
+}
+
+/// It arrives: the store has lived, and what it has done counts if PD waits for that step
+/// (PD `CollectReport`, "invalid store report, ignore"). Nobody waits for the answer.
+pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: Held) -> Result<Returned, Reason> {
+    let from = report.from.store;
+    let Message::StoreReport { step, peers } = report.message else { return Err(Reason::NoEffect) };
+    pd::hear_late(cluster, from)?;
+    let entered = collect(cluster, from, step, peers);
     Ok(entered.map_or(Returned::Nothing, Returned::Entered))
 }
 

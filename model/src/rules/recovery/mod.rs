@@ -19,5 +19,7 @@ mod controller;
 mod reports;
 mod store;
 
-pub(super) use controller::{check_none, heartbeat, remove_failed_stores, time_out};
+pub(super) use controller::{
+    check_none, heartbeat, hold_report, late_report, remove_failed_stores, time_out,
+};
 pub(super) use store::{check_command, go_on, lead_no_longer, take_plan};

@@ -186,6 +186,38 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
     (Scope { budgets, ..asked }, reachable, fires)
 }
 
+/// Store 4 is there for a peer, and has none: PD waits for what it reports all the same.
+pub(super) fn report_comes_late(standard: bool) -> Asked {
+    let asked = placed(
+        "report_comes_late",
+        "what a store has done for a recovery is lost, or comes late, in its step or in a later one: does PD wait, and take no report for another?",
+        &[1, 2, 3, 4],
+        &[1, 2, 3],
+    );
+    let scope = Scope {
+        campaigners: vec![3],
+        crashers: vec![3],
+        store_reports: true,
+        budgets: Budgets {
+            admin: either(standard, 2, 1),
+            stages: either(standard, 7, 5),
+            timeouts: either(standard, 1, 0),
+            crashes: 1,
+            late: either(standard, 2, 1),
+            ..Budgets::default()
+        },
+        ..lost(asked, &LOST)
+    };
+    let reachable = vec![
+        Reach::StoreReportUnderWay,
+        Reach::StoreReportOutrun,
+        Reach::DemotedByForce,
+        Reach::RegionsDropped,
+        Reach::StoreDown,
+    ];
+    (scope, reachable, vec!["remove failed stores", "hold store report", "late store report", "crash"])
+}
+
 pub(super) fn given_up_once_more(standard: bool) -> Asked {
     let asked = one_left(
         "given_up_once_more",
