@@ -182,6 +182,7 @@ pub const PIECES: &[Piece] = &[
     delay(Guard::DemotingVoterRanksLast, "forced_in_a_joint_state_smoke"),
     safety(Guard::RecoveryDropsRegions, Property::DriverView, "forced_behind_a_split_smoke"),
     recovery(Guard::RecoveryDropsRegionsFirst, Goal::DriverTrue, "broken_off_behind_a_split_smoke"),
+    recovery(Guard::RecoveryFillsHoles, Goal::KeysCovered, "forced_by_hand_smoke"),
     safety(Guard::ChangeKeepsMajorityHeard, Property::NoUnsafeRemoval, "removed_while_a_voter_is_down_smoke"),
     delay(Guard::NewQuorumHasLog, "new_quorum_needs_a_snapshot_smoke"),
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),

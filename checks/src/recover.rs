@@ -271,10 +271,10 @@ fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) 
     Stuck { state: 0, healing, missed: vec![endless(model, &state, how.bound)], needs: None }
 }
 
-/// What is missed where the schedule does not end: a leader, if that is still
-/// the matter.
+/// What is missed where the schedule does not end: a leader, or keys that nobody has, if that
+/// is still the matter.
 fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
-    let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal == Goal::LeaderElectable);
+    let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal.is_of_keys());
     without_leader.unwrap_or_else(|| Missed {
         goal: Goal::Settles,
         region: 0,

@@ -204,6 +204,8 @@ guards! {
     RecoveryDropsRegions = "recovery_drops_regions",
     /// PD drops its known regions before it forces a leader. Otherwise a recovery that a timeout or a PD restart ends leaves PD with the reports of the lost stores (PD `changeStage`, which drops them at the end).
     RecoveryDropsRegionsFirst = "recovery_drops_regions_first",
+    /// A recovery makes empty regions for the keys that no remaining store has. Otherwise nobody serves them again (PD `generateCreateEmptyRegionPlan`).
+    RecoveryFillsHoles = "recovery_fills_holes",
     /// A leader refuses a change that leaves no majority that it hears. Otherwise PD, which has not missed the dead yet, has it remove the living (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard = "change_keeps_majority_heard",
     /// A leader refuses a change whose new quorum would need a snapshot first. Otherwise nothing commits until the snapshot arrives (TiKV `check_conf_change`).

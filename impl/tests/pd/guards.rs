@@ -340,6 +340,21 @@ fn recovery_drops_regions() {
     assert_eq!(after_a_recovery(Dropped(Guard::RecoveryDropsRegions)), Err(PdRefusal::RegionStale));
 }
 
+/// Of keys from `m` on nobody who is left has a region.
+#[test]
+fn recovery_fills_holes() {
+    fn after_a_report(guards: impl Guards) -> (Option<RecoveryStage>, Option<usize>) {
+        let mut pd = begun(guards, 3, &[1, 2]);
+        let left = region(REGION, ("", "m"), (1, 1), &[3]);
+        let stage = reports(&mut pd, 3, vec![peer(&left, 3, (8, 7))]);
+        let recovery = pd.recovery();
+        (stage, recovery.and_then(|recovery| recovery.plans.get(&3)).map(|plan| plan.creates.len()))
+    }
+    assert_eq!(after_a_report(Sound), (Some(RecoveryStage::CreateEmptyRegion), Some(1)));
+    let none = (Some(RecoveryStage::Finished), None);
+    assert_eq!(after_a_report(Dropped(Guard::RecoveryFillsHoles)), none);
+}
+
 /// A recovery that is given up half way has changed regions all the same.
 #[test]
 fn recovery_drops_regions_first() {

@@ -2,7 +2,7 @@
 //!
 //! | | asks for | goal | owed |
 //! |---|---|---|---|
-//! | L1 | a leader | `leader_electable`, also of keys whose regions are gone with stores that were given up by force | while a majority of the newest configuration is left |
+//! | L1 | a leader | `leader_electable`; `keys_covered` | while a majority of the newest configuration is left; of keys whose regions are gone with stores that were given up by force, while another store is left |
 //! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
 //! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
 //! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
@@ -59,6 +59,8 @@ macro_rules! goals {
 goals! {
     /// The region has a leader that takes writes, while a majority of its newest configuration is left.
     LeaderElectable = "leader_electable", "L1 L3 L8",
+    /// Once stores were given up by force every key is on a store that is left, while one is.
+    KeysCovered = "keys_covered", "L1",
     /// What a leader took is applied, and no read waits, under the same condition.
     RequestsEnd = "requests_end", "L2 L3 L8",
     /// Every member is there, initialised, and has applied what the leader has, if its disk is there and does not hang, and its id was not told of its end.
@@ -79,6 +81,13 @@ goals! {
     ReplicasWhole = "replicas_whole", "L2 L6",
     /// A store that was told to leave has left, if enough others stay and its regions' peers may be moved.
     StoreLeaves = "store_leaves", "L6",
+}
+
+impl Goal {
+    /// Whether nobody serves some key without it.
+    pub fn is_of_keys(self) -> bool {
+        matches!(self, Goal::LeaderElectable | Goal::KeysCovered)
+    }
 }
 
 impl fmt::Display for Goal {

@@ -32,7 +32,7 @@ pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
 fn hole(seen: Seen<'_>) -> Option<Missed> {
     let (start, end) = recovery::hole(seen)?;
     Some(Missed {
-        goal: Goal::LeaderElectable,
+        goal: Goal::KeysCovered,
         region: 0,
         what: format!("no store has the keys [{start}, {end})"),
     })

@@ -271,6 +271,33 @@ fn what_keeps_a_region_from_going_on_by_force() {
         view.stores.get_mut(&3).expect("a store of the scope").ranges = index;
     });
     assert_eq!(excuses(&model, &ended), [Excuse::NobodyLeft { region: 1 }]);
+    // Of keys it is owed once the stores were given up by a recovery.
+    assert_eq!(goals(&model, &ended), []);
+}
+
+/// A region of which nobody is left: the keys are owed an empty one, which healing brings.
+#[test]
+fn keys_that_nobody_has_are_covered_anew() {
+    let give_up = Action::RemoveFailedStores { stores: vec![1, 2] };
+    let ended = |guards| {
+        let plan = scopes::named("forced_by_hand_smoke").expect("a scope of that name");
+        let model = Rollcall::new(&plan.scope, guards, &[], &[]).expect("the scope can be begun");
+        let by_hand = Action::TombstonePeer { region: 1, store: 3, force: true };
+        let steps = [Action::Crash { store: 3 }, by_hand, Action::Restart { store: 3 }, give_up.clone()];
+        let taken = steps.iter().fold(model.first(), |at, action| {
+            let (after, outcome) = model.step(&at, action);
+            assert!(outcome.is_done(), "{action}: {outcome}");
+            after
+        });
+        (model, taken)
+    };
+    let (model, state) = ended(GuardSet::ALL);
+    assert_eq!(goals(&model, &state), [Goal::KeysCovered]);
+    let end = healed(&model, state);
+    assert_eq!(goals(&model, &end), []);
+    let (model, state) = ended(GuardSet::without(Guard::RecoveryFillsHoles));
+    let end = super::healed(&model, &state);
+    assert!(end.missed.iter().any(|missed| missed.starts_with("keys_covered")), "{:?}", end.missed);
 }
 
 /// Store 4, which is none of the region's, is gone, and was not named.

@@ -32,10 +32,10 @@ pub fn how_it_ends(model: &Rollcall, state: &State, steps: u64) -> Healed {
     Healed { steps, missed, excuses: excuses(model, state).into_iter().map(because).collect() }
 }
 
-/// What is missed where healing does not end, seen in one of its states: a leader,
-/// if that is still the matter.
+/// What is missed where healing does not end, seen in one of its states: a leader, or keys
+/// that nobody has, if that is still the matter.
 pub fn endless(model: &Rollcall, state: &State) -> Healed {
-    let leader = missed(model, state).into_iter().find(|missed| missed.goal == Goal::LeaderElectable);
+    let leader = missed(model, state).into_iter().find(|missed| missed.goal.is_of_keys());
     let settles = || format!("{}: healing does not end within {LONGEST} steps", Goal::Settles);
     let missed = vec![leader.map_or_else(settles, |missed| missed.to_string())];
     Healed { steps: LONGEST, missed, ..Healed::default() }

@@ -47,9 +47,13 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 }
                 ForceLeader => plan::force_others(&reports, failed, stores, guards),
                 DemoteFailedVoter => plan::demote(&reports, guards),
-                CreateEmptyRegion => plan::create(&reports, stores, &mut self.ids)?,
+                CreateEmptyRegion if guards.holds(Guard::RecoveryFillsHoles) => {
+                    plan::create(&reports, stores, &mut self.ids)?
+                }
                 ExitForceLeader => plan::exit(&reports),
-                CollectReport | ForceLeaderForCommitMerge | Finished | Failed => Plans::new(),
+                CollectReport | ForceLeaderForCommitMerge | CreateEmptyRegion | Finished | Failed => {
+                    Plans::new()
+                }
             };
             if !plans.is_empty() {
                 return Ok(Some((stage, plans)));

@@ -78,7 +78,7 @@ impl<'a> Reports<'a> {
             }
             from = Stage::ForceLeaderForCommitMerge;
         }
-        if self.recovery.stage <= Stage::CreateEmptyRegion {
+        if self.recovery.stage <= Stage::CreateEmptyRegion && self.guards.holds(Guard::RecoveryFillsHoles) {
             let plans = self.creates(ids)?;
             if !plans.is_empty() {
                 return Ok((Stage::CreateEmptyRegion, plans));
