@@ -308,7 +308,7 @@ guards! {
     RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
     /// A recovery times out, or PD restarts, after regions were changed by force, and PD believes the old regions for ever (PD `changeStage`, by its code).
     RecoveryDropsRegionsFirst "recovery_drops_regions_first" PlacementDriver,
-    /// Keys that were lost with every replica of their region belong to nobody for ever (PD `generateCreateEmptyRegionPlan`).
+    /// Keys whose region lost every replica belong to no region for ever (PD `generateCreateEmptyRegionPlan`).
     RecoveryFillsHoles "recovery_fills_holes" PlacementDriver,
 }
 

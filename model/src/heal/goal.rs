@@ -59,7 +59,7 @@ macro_rules! goals {
 goals! {
     /// The region has a leader that takes writes, while a majority of its newest configuration is left.
     LeaderElectable = "leader_electable", "L1 L3 L8",
-    /// Once stores were given up by force every key is on a store that is left, while one is.
+    /// Once stores were given up by force, every key is in a region on a remaining store, while any store remains.
     KeysCovered = "keys_covered", "L1",
     /// What a leader took is applied, and no read waits, under the same condition.
     RequestsEnd = "requests_end", "L2 L3 L8",
