@@ -79,7 +79,9 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::SplitAnswer { .. } | Message::Order(_) | Message::RecoveryPlan(_) => {
             Err("the placement driver says it, no peer".into())
         }
-        Message::RegionReport { .. } | Message::StoreReport { .. } => Err("it is said to the placement driver, and to no peer".into()),
+        Message::RegionReport { .. } | Message::StoreReport { .. } => {
+            Err("it is said to the placement driver, and to no peer".into())
+        }
     }
 }
 

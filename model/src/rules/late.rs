@@ -5,8 +5,7 @@
 //! answer is made all the same, for whoever follows single messages.
 
 use rollcall_traces::{
-    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Returned,
-    StoreId,
+    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Returned, StoreId,
 };
 
 use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
