@@ -202,7 +202,7 @@ impl Acceptor {
             | Happening::AskMembers { .. } => Ok((*state, Vec::new())),
             Happening::Deliver { message } => {
                 let held = self.messages.get(message);
-                let held = held.ok_or_else(|| Fault::new(format!("nobody sent message {message}")))?;
+                let held = held.ok_or_else(|| Fault::new(format!("message {message} was never sent")))?;
                 let (after, _, answer) = self.model.deliver(state, held);
                 Ok((after, answer.into_iter().collect()))
             }
@@ -231,7 +231,7 @@ impl Acceptor {
             Happening::AnswerRead { region, store, meta, data } => {
                 let seen = self.model.seen(state);
                 let peer = seen.peer(*store, *region).filter(|peer| peer.state != PeerState::Tombstone);
-                let peer = peer.ok_or_else(|| Fault::new("nobody is there to answer"))?;
+                let peer = peer.ok_or_else(|| Fault::new("there is no peer to answer"))?;
                 let asked = self.readings.get(&(*store, *region));
                 let asked = asked.ok_or_else(|| Fault::new("no read is under way"))?;
                 if peer.applied < asked.index {

@@ -232,7 +232,7 @@ pub struct Shown {
 #[derive(Debug, Error)]
 pub enum MuseumError {
     /// Its scope is not there.
-    #[error("guard `{guard}` is looked for in scope `{scope}`, which there is not; correct `museum::PIECES`")]
+    #[error("guard `{guard}` names scope `{scope}`, which does not exist; correct `museum::PIECES`")]
     UnknownScope {
         /// The guard.
         guard: &'static str,
@@ -275,7 +275,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         ..begun(piece)
     };
     let Some(found) = found else {
-        exhibit.failures.push(format!("nobody notices in {} that {} is missing", piece.scope, piece.guard));
+        exhibit.failures.push(format!("nothing notices in {} that {} is missing", piece.scope, piece.guard));
         return Ok(Shown { exhibit, trace: None });
     };
     exhibit.killed_in_model = piece.harm.broken().map(Into::into);

@@ -46,8 +46,8 @@ pub enum VerifyError {
     Journal(#[from] JournalError),
     /// Nothing has happened yet, and it does not heal.
     #[error(
-        "scope `{scope}` can never reach its goals: {missed} before anything has happened; \
-         correct what it begins with, or name why it may stay so"
+        "scope `{scope}` cannot recover from its first state: {missed}; \
+         correct its setup, or list the reason in the scope"
     )]
     GoalUnreachable {
         /// The scope.
@@ -57,8 +57,8 @@ pub enum VerifyError {
     },
     /// Some state heals, and takes longer.
     #[error(
-        "scope `{scope}`: {bound} actions are too few for healing; state {state} needs {needs}, \
-         so allow at least as many (`--heal-bound`)"
+        "scope `{scope}`: recovery from state {state} needs {needs} actions, and {bound} are allowed; \
+         raise the bound (`--heal-bound`)"
     )]
     BoundTooSmall {
         /// The scope.

@@ -30,7 +30,10 @@ fn the_reason_that_the_scope_names_is_met_and_counted() {
 fn another_reason_fails_with_the_shortest_way_to_it() {
     let verified = verified(&plan(&[]));
     let [failure] = &verified.report.failures[..] else { panic!("{:?}", verified.report.failures) };
-    assert!(failure.contains(&format!("ends short of its goals: {LOST}")), "{failure}");
+    assert!(
+        failure.contains(&format!("misses a goal for a reason that the scope does not list: {LOST}")),
+        "{failure}"
+    );
     let [way] = &verified.violations[..] else { panic!("one way") };
     assert_eq!(
         way.steps.iter().map(|step| &step.action).collect::<Vec<_>>(),
@@ -43,7 +46,7 @@ fn another_reason_fails_with_the_shortest_way_to_it() {
 fn a_reason_that_is_never_met_fails() {
     let never = Excuse::MajorityLost { region: 1 };
     let report = verified(&plan(&[LOST, never])).report;
-    assert_eq!(report.failures, [format!("may end so, and never does: {never}")]);
+    assert_eq!(report.failures, [format!("the scope lists a reason that never occurs: {never}")]);
 }
 
 /// Four replicas are asked for, and there are three stores.
@@ -55,7 +58,7 @@ fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_sco
     let error = verify(&plan, 2, &Watch::default()).err().expect("nothing can be owed here");
     assert!(matches!(error, VerifyError::GoalUnreachable { .. }), "{error}");
     let text = error.to_string();
-    let begins = "scope `administrator_against_the_patrol_smoke` can never reach its goals: no legal target for region 1 (";
+    let begins = "scope `administrator_against_the_patrol_smoke` cannot recover from its first state: no legal target for region 1 (";
     assert!(text.starts_with(begins), "{text}");
 }
 

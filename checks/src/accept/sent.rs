@@ -49,7 +49,7 @@ impl Acceptor {
             }
         }
         if matches!(event.event, Happening::AskSplit { .. }) && event.sent.len() != 1 {
-            return Err(Fault::new("the placement driver gives one answer to who asks for ids"));
+            return Err(Fault::new("the placement driver answers a request for ids once"));
         }
         match answers.first() {
             Some(answer) => Err(Fault::new(format!("the model answers: {answer}"))),
@@ -69,10 +69,10 @@ impl Acceptor {
         };
         let seen = self.model.seen(state);
         let leader = seen.peer(*store, *region).filter(|peer| peer.leading.is_some());
-        let leader = leader.ok_or("who asked does not lead")?;
+        let leader = leader.ok_or("the sender does not lead")?;
         demand(held.region == *region && Some(&held.to) == leader.region.member(leader.id), "another asked")?;
         demand(held.from.store == 0 && held.from.id == 0 && held.term == 0, "a peer sends it")?;
-        demand(held.epoch == leader.region.epoch, &format!("who asked has epoch {}", leader.region.epoch))?;
+        demand(held.epoch == leader.region.epoch, &format!("the sender has epoch {}", leader.region.epoch))?;
         demand(derive == asked, "it was asked for otherwise")?;
         demand(children.iter().map(|child| &child.key).eq(keys), "it was asked for other keys")?;
         demand(keys.iter().all(|key| leader.region.contains(key)), "a key is outside the region")?;

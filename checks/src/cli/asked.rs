@@ -151,7 +151,7 @@ fn begins_at_its_end(path: &Path, plan: &Plan, guards: GuardSet, taken: &Trace) 
     }
     if model.seen(&model.first()).view() != subject.view() {
         bail!(
-            "{}: a step of it is refused and changes something all the same, so nothing can begin at its end",
+            "{}: a step is refused and still changes the state, so no scope can begin behind it",
             path.display()
         );
     }

@@ -88,7 +88,10 @@ fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
         let told = Checked { scope, without, verdict: "diverged", failures, ..Checked::default() };
         outln!("{}", serde_json::to_string(&told)?);
     } else {
-        outln!("{}:\n{divergence}  its scope was not explored: it begins behind its steps", wanted.scope);
+        outln!(
+            "{}:\n{divergence}  its scope was not explored, because it begins behind the steps",
+            wanted.scope
+        );
     }
     Ok(End::Violated)
 }
@@ -349,13 +352,13 @@ impl<'a> Check<'a> {
         outln!("{scope}: {name} {how} after {steps} steps, {found}");
         failures.iter().for_each(|failure| outln!("  {failure}"));
         let of = self.wanted.without.unwrap_or(name);
-        outln!("  more of it: rollcall explain {of}");
+        outln!("  more: rollcall explain {of}");
     }
 
     fn say_what_holds(&self) {
         let Checked { scope, distinct_states, transitions, depth, exhausted, .. } = &self.told;
         if !exhausted {
-            outln!("{scope}: broken off after {distinct_states} states at depth {depth}");
+            outln!("{scope}: stopped after {distinct_states} states at depth {depth}");
             return;
         }
         self.told.failures.iter().for_each(|failure| outln!("  fails: {failure}"));
@@ -371,20 +374,20 @@ impl<'a> Check<'a> {
             }
         };
         listed("judged in every state", &self.told.judged);
-        listed("nothing here could break", &self.told.idle);
+        listed("cannot fail in this scope", &self.told.idle);
         match self.told.healed_states {
             Some(healed) => listed(&format!("met once faults stop, from {healed} states"), &self.told.goals),
-            None => outln!("  not judged: what comes once faults stop (`--heal`)"),
+            None => outln!("  recovery was not checked (`--heal`)"),
         }
         for (excuse, states) in &self.told.excused {
-            outln!("  {} states end, rightly, with: {excuse}", grouped(*states));
+            outln!("  {} states miss a goal for a listed reason: {excuse}", grouped(*states));
         }
         let (covered, not_covered) = (self.asked.plan.covered(), self.asked.plan.not_covered());
         let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
-        outln!("{}", out::wrapped(&format!("  it allows {covered}; no {not_covered}")));
+        outln!("{}", out::wrapped(&format!("  it allows {covered}; it has no {not_covered}")));
         if self.asked.steps.is_some() && self.told.transitions == 0 {
             outln!(
-                "  nothing may happen behind the steps: only their end was looked at; give the scope budgets"
+                "  no action is possible behind the steps: only their end was checked; give the scope budgets"
             );
         }
         self.say_of_the_guard();
@@ -393,15 +396,15 @@ impl<'a> Check<'a> {
     fn say_of_the_guard(&self) {
         let (Some(guard), Some(decides)) = (self.wanted.without, self.told.guard_decides) else { return };
         if decides {
-            outln!("  {guard} decides something here, and nothing that is judged breaks without it");
+            outln!("  {guard} changes some steps of this scope, and no property or goal breaks without it");
             return;
         }
-        outln!("  {guard} decided nothing in this scope: that it holds says nothing of the guard");
+        outln!("  {guard} changes no step of this scope, so this result says nothing about the guard");
         let elsewhere: Vec<&str> =
             PIECES.iter().filter(|piece| piece.guard.name() == guard).map(|piece| piece.scope).collect();
         if !elsewhere.is_empty() {
             outln!(
-                "  it does in: {0} (rollcall check {1} --without {guard})",
+                "  it changes steps of: {0} (rollcall check {1} --without {guard})",
                 elsewhere.join(", "),
                 elsewhere[0]
             );
@@ -435,13 +438,13 @@ fn choose(asked: &mut Asked, names: &[String]) -> Result<Option<Vec<Goal>>> {
         match lookup::owed(name)? {
             Owed::Property(property) => {
                 if let Some(why) = property.idle_in(&asked.plan.scope) {
-                    anyhow::bail!("{name} has nothing to look at in {}: {why}", asked.name());
+                    anyhow::bail!("{name} cannot fail in {}: {why}", asked.name());
                 }
                 properties.push(property);
             }
             Owed::Goal(goal) => {
                 if let Some(why) = goal.idle_in(&asked.plan.scope) {
-                    anyhow::bail!("{name} has nothing to look at in {}: {why}", asked.name());
+                    anyhow::bail!("{name} cannot fail in {}: {why}", asked.name());
                 }
                 goals.push(goal);
             }

@@ -43,7 +43,7 @@ pub(super) fn run(words: &[String]) -> Result<End> {
     }
     if answers.is_empty() {
         bail!(
-            "nothing is known here of `{words}`; name a guard, reason, property, goal, scope or row, or paste a message (`rollcall guards`, `scopes`, `properties`, `situations` list them)"
+            "nothing is known of `{words}`; name a guard, reason, property, goal, scope or row, or paste a message (`rollcall guards`, `scopes`, `properties`, `situations` list them)"
         );
     }
     let text: Vec<String> = answers.iter().take(MOST).map(Answer::text).collect();
@@ -80,7 +80,7 @@ pub(super) fn pointer(divergence: &Divergence) -> Option<String> {
         differ.then(|| refused(&divergence.actual).or_else(|| refused(&divergence.expected))).flatten()
     };
     let by_guard = divergence.guards.first().map(|note| note.guard.clone());
-    by_guard.or_else(by_reason).map(|name| format!("  more of it: rollcall explain {name}"))
+    by_guard.or_else(by_reason).map(|name| format!("  more: rollcall explain {name}"))
 }
 
 /// The thing of exactly that name.
@@ -231,7 +231,7 @@ fn of_guard(name: &str) -> Answer {
             ]
         }
         None => {
-            lines.push(format!("a named test kills it: cargo test -p rollcall-impl {name}"));
+            lines.push(format!("tested by: cargo test -p rollcall-impl {name}"));
             vec!["rollcall record --out run.jsonl".into(), "rollcall accept run.jsonl".into()]
         }
     };
@@ -244,7 +244,7 @@ fn exhibits(name: &str, harms: impl Fn(Harm) -> bool) -> (Vec<String>, Vec<Strin
     let Some(first) = pieces.first() else { return (Vec::new(), Vec::new()) };
     let guards: Vec<&str> = pieces.iter().map(|piece| piece.guard.name()).collect();
     let lines = vec![
-        format!("breaks without any of the guards: {}", guards.join(", ")),
+        format!("breaks without: {}", guards.join(", ")),
         format!("an exhibit: traces/museum/{}.jsonl, of scope {}", first.name(), first.scope),
     ];
     let next = vec![
@@ -276,7 +276,7 @@ fn of_reason(reason: Reason) -> Answer {
     lines.extend(places_of(places::of_reason(reason)));
     let families: Vec<&str> =
         Family::ALL.iter().filter(|family| family.owes_reason(reason)).map(|family| family.name()).collect();
-    lines.push(format!("the scopes of {} refuse something so", families.join(", ")));
+    lines.push(format!("scopes of {} refuse actions with this reason", families.join(", ")));
     let family = families.first().copied().unwrap_or("conf-change");
     let next = vec![
         format!("rollcall verify --family {family} --size smoke --details"),
@@ -292,9 +292,9 @@ fn of_excuse(name: &str) -> Answer {
     let named: Vec<&str> = plans.iter().filter(is).map(|plan| plan.scope.name.as_str()).collect();
     let mut lines = vec![places::meaning_of_excuse(name).to_string()];
     lines.push("stated in full: model/src/heal/excuse.rs".into());
-    lines.push("there nothing better is owed: being stuck is right".into());
+    lines.push("getting stuck is correct here".into());
     if !named.is_empty() {
-        lines.push(format!("scopes that may end so: {}", named.join(", ")));
+        lines.push(format!("scopes that list it: {}", named.join(", ")));
     }
     let next = named
         .iter()
@@ -307,17 +307,17 @@ fn of_scope(plan: &Plan) -> Answer {
     let name = &plan.scope.name;
     let mut lines = vec![plan.scope.question.clone()];
     lines.push(format!("{} scope of {}, stores {:?}", plan.size, plan.family, plan.scope.stores));
-    lines.push(format!("it allows {}; no {}", plan.covered(), plan.not_covered()));
+    lines.push(format!("it allows {}; it has no {}", plan.covered(), plan.not_covered()));
     let reached: Vec<&str> = plan.reachable.iter().map(|reach| reach.name()).collect();
     lines.push(format!("it must reach: {}", reached.join("; ")));
     if !plan.excuses.is_empty() {
         let excuses: Vec<String> = plan.excuses.iter().map(ToString::to_string).collect();
-        lines.push(format!("it may end, rightly, with: {}", excuses.join("; ")));
+        lines.push(format!("it may get stuck with: {}", excuses.join("; ")));
     }
     let pieces: Vec<&Piece> = PIECES.iter().filter(|piece| piece.scope == name).collect();
     if !pieces.is_empty() {
         let guards: Vec<&str> = pieces.iter().map(|piece| piece.guard.name()).collect();
-        lines.push(format!("it shows what comes without: {}", guards.join(", ")));
+        lines.push(format!("it has the exhibits of: {}", guards.join(", ")));
     }
     let mut next = vec![
         format!("rollcall check {name}"),
@@ -330,7 +330,7 @@ fn of_scope(plan: &Plan) -> Answer {
 fn of_symptom(symptom: &Symptom) -> Answer {
     let mut lines = vec![symptom.means.to_string()];
     lines.push(format!("look at the guards {}", symptom.guards.join(", ")));
-    lines.push(format!("it is about {}", symptom.about.join(", ")));
+    lines.push(format!("related: {}", symptom.about.join(", ")));
     if let Some(first) = symptom.guards.first() {
         let guard = of_guard(first);
         lines.push(format!("{first}: {}", guard.lines.join("; ")));

@@ -78,7 +78,10 @@ impl Healing {
         let (file, steps) = (file.display(), self.steps.len());
         let mut text = match (self.endless, self.missed.is_empty(), self.excuses.is_empty()) {
             (true, _, _) => {
-                format!("{file}: once faults stop it does not come to rest within {} steps\n", heal::LONGEST)
+                format!(
+                    "{file}: once faults stop it does not come to an end within {} steps\n",
+                    heal::LONGEST
+                )
             }
             (_, false, _) => {
                 format!("{file}: once faults stop it does not heal: it ends after {steps} steps\n")
@@ -87,15 +90,13 @@ impl Healing {
                 format!("{file}: once faults stop it heals in {steps} steps: every goal is met\n")
             }
             (_, _, false) => {
-                format!(
-                    "{file}: once faults stop all that is owed comes in {steps} steps, and no more is owed\n"
-                )
+                format!("{file}: once faults stop it meets every goal that is owed, in {steps} steps\n")
             }
         };
         for missed in &self.missed {
             text += &format!("  missed: {missed}\n");
             text += &self.refusals(missed);
-            text += &format!("    more of it: rollcall explain {}\n", missed.goal);
+            text += &format!("    more: rollcall explain {}\n", missed.goal);
         }
         for excuse in &self.excuses {
             text += &format!("  not owed: {excuse}\n");
@@ -116,7 +117,7 @@ impl Healing {
             .map(|(action, reason)| format!("    refused: {action}: {reason}\n"))
             .collect();
         match told.len() {
-            0 => text += "    nothing that could help is refused: nobody takes the step that is missing\n",
+            0 => text += "    no refused step would help\n",
             more if more > SHOWN => text += &format!("    and {} steps more\n", more - SHOWN),
             _ => {}
         }

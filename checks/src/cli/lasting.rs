@@ -56,7 +56,7 @@ impl Lasting {
             Some(path) if path.is_file() => {
                 if plans.len() != 1 {
                     bail!(
-                        "{}: one journal, and {} scopes are asked for; name one by `--scope`, or the folder",
+                        "{}: this is one journal, and {} scopes are selected; select one with `--scope`, or name the folder",
                         path.display(),
                         plans.len()
                     );
@@ -70,7 +70,7 @@ impl Lasting {
                     plans.iter().map(|plan| in_folder(Path::new(FOLDER), plan)).find(|path| path.exists());
                 if let Some(left) = left {
                     bail!(
-                        "{}: left by an earlier run; go on from it by `--resume {FOLDER}`, or remove it",
+                        "{}: an earlier run left this journal; continue it with `--resume {FOLDER}`, or remove it",
                         left.display()
                     );
                 }

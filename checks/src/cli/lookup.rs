@@ -30,7 +30,7 @@ pub(super) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()
 pub(crate) fn guard(name: &str) -> Result<Guard> {
     match any_guard(name)? {
         Some(guard) => Ok(guard),
-        None => bail!("guard `{name}` lies below the model's grain; only the implementation can drop it"),
+        None => bail!("guard `{name}` has no form in the model; only the implementation can drop it"),
     }
 }
 

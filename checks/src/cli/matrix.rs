@@ -60,7 +60,7 @@ fn done(rows: &mut Vec<Row>, row: Row, json: bool) -> Result<()> {
         out::say(&format!("{}\n", serde_json::to_string(&row)?))?;
     } else {
         let checks: Vec<&str> = row.kills.keys().map(|check| check.name()).collect();
-        errln!("{}: {}", row.guard, if checks.is_empty() { "nobody".into() } else { checks.join(", ") });
+        errln!("{}: {}", row.guard, if checks.is_empty() { "nothing".into() } else { checks.join(", ") });
     }
     rows.push(row);
     Ok(())

@@ -48,7 +48,7 @@ pub(crate) static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::de
 #[command(
     name = "rollcall",
     version,
-    about = "Checks that members leave and join a Multi-Raft cluster safely",
+    about = "Checks membership changes, splits, merges and decommission in a Multi-Raft store",
     after_help = "Exit codes: 0 holds, 1 violated or diverged, 2 usage or bad input, 3 not conclusive."
 )]
 struct Arguments {
@@ -58,178 +58,177 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Ask {
-    /// The main job: every scope exhausted, and every transition replayed on the implementation
+    /// Explores every scope to the end and replays every transition on the implementation
     Verify {
-        /// A scenario's own scope instead, from the end of its steps on
+        /// A scenario: verifies its own scope, from the end of its steps on
         #[arg(value_name = "FILE", conflicts_with_all = ["family", "size", "scope"])]
         file: Option<PathBuf>,
-        /// Only this subject
+        /// Only the scopes of this family
         #[arg(long)]
         family: Option<FamilyArgument>,
-        /// How much is looked at
+        /// Smoke takes seconds a scope, standard minutes, deep hours
         #[arg(long, default_value = "standard")]
         size: SizeArgument,
         /// Only the scopes whose name contains this
         #[arg(long)]
         scope: Option<String>,
-        /// One JSON object a scope instead of a table
+        /// Prints one JSON object a scope instead of a table
         #[arg(long)]
         json: bool,
-        /// Threads
+        /// The number of threads
         #[arg(long, default_value_t = default_threads())]
         threads: usize,
         #[command(flatten)]
         lasting: Lasting,
-        /// The most actions that healing may take (400 by default)
+        /// The most actions that a recovery may take (400 by default)
         #[arg(long, value_name = "ACTIONS")]
         heal_bound: Option<usize>,
-        /// A guard that the implementation is to lack, to see how that is told; may be given more
+        /// Switches this guard off on the implementation, to see a divergence; may be given more
         /// than once
         #[arg(long, value_name = "GUARD")]
         impl_without: Vec<String>,
-        /// Ends at the first scope that fails
+        /// Stops at the first scope that fails
         #[arg(long)]
         fail_fast: bool,
-        /// Says how often each action fired and each reason was given, and where the time went
+        /// Prints how often each action fired and each reason was given, and where the time went
         #[arg(long)]
         details: bool,
-        /// The page whose tables get the figures of this run (`docs/results.md`)
+        /// Writes the figures of this run into the tables of this page (`docs/results.md`)
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         results: Option<PathBuf>,
-        /// Tries every probe in every state, though it was refused on the same parts before
+        /// Tries every refused action in every state, without reusing earlier refusals
         #[arg(long)]
         every_probe: bool,
     },
-    /// One scope, model only, explored and healed; a violation is written as a trace
+    /// Explores one scope with the model alone, and writes a violation as a trace
     Check {
-        /// The scope (`rollcall scopes` lists them), or a file: its own scope, from the end of its steps on
+        /// A scope (see `rollcall scopes`), or a scenario: its own scope, from the end of its steps on
         #[arg(value_name = "SCOPE|FILE")]
         scope: String,
-        /// A guard to drop; `rollcall guards` lists them
+        /// Switches this guard off (see `rollcall guards`)
         #[arg(long)]
         without: Option<String>,
-        /// Only these properties or goals (all of the scope's by default)
+        /// Judges only these properties or goals (by default all of the scope's)
         #[arg(long)]
         property: Vec<String>,
-        /// Where a violation is written
+        /// Writes a violation here
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Heals every state of a deep scope, too
+        /// Recovers from every state of a deep scope as well
         #[arg(long, conflicts_with = "no_heal")]
         heal: bool,
-        /// Does not ask what comes once faults stop
+        /// Does not check recovery
         #[arg(long)]
         no_heal: bool,
-        /// One JSON object instead of words
+        /// Prints one JSON object instead of text
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         lasting: Lasting,
     },
-    /// What comes of a file's last state once faults stop, step by step, on both sides
+    /// Recovers from a file's last state once faults stop, step by step, on both sides
     Heal {
-        /// The trace or scenario; `-` is standard input
+        /// A trace or scenario; `-` is standard input
         #[arg(value_name = "FILE")]
         path: PathBuf,
-        /// A guard to drop on the implementation, beside those that the file drops
+        /// Switches this guard off on the implementation, in addition to those that the file names
         #[arg(long, value_name = "GUARD")]
         without: Vec<String>,
     },
-    /// A trace or scenario, or a folder of them, on the implementation and on the model
+    /// Replays a trace or scenario, or a folder of them, on the implementation and on the model
     Replay {
-        /// The file (`-` is standard input), or the folder with all that are below it
+        /// A file (`-` is standard input), or a folder with every file below it
         #[arg(value_name = "FILE|FOLDER")]
         path: PathBuf,
-        /// A guard to drop on the implementation; may be given more than once
+        /// Switches this guard off on the implementation; may be given more than once
         #[arg(long, value_name = "GUARD")]
         without: Vec<String>,
-        /// Says how it heals from its end, too
+        /// Recovers from the end of the file as well
         #[arg(long)]
         heal: bool,
-        /// Asks whether it shows what it states, by the rules that it names, as of a folder's files
+        /// Checks that the file shows what it states, by the rules that it names, as is done for a folder
         #[arg(long)]
         as_stated: bool,
-        /// Where the trace is written, with every outcome and view (one file only)
+        /// Writes the trace here, with every outcome and view (one file only)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// A trace for people
+    /// Prints a trace for people
     Show {
-        /// The file; `-` is standard input
+        /// A trace, a scenario or a recorded run; `-` is standard input
         #[arg(value_name = "FILE")]
         path: PathBuf,
-        /// As a Mermaid sequence diagram
+        /// Prints a Mermaid sequence diagram
         #[arg(long, conflicts_with = "html")]
         mermaid: bool,
-        /// As one self-contained HTML page
+        /// Prints one self-contained HTML page
         #[arg(long)]
         html: bool,
-        /// Where it is written instead of standard output
+        /// Writes it here instead of to standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Every guard dropped once: what breaks, how soon, who notices
+    /// Switches off every guard once: what breaks, how soon, what notices it
     Museum {
         /// Only this guard
         guard: Option<String>,
-        /// Every guard against every check: who kills whom, within bounds
+        /// Runs every guard against every check, within bounds
         #[arg(long, conflicts_with = "out")]
         matrix: bool,
-        /// Where the traces are written, one an exhibit
+        /// Writes the traces here, one for each exhibit
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
-        /// One JSON object an exhibit instead of a table
+        /// Prints one JSON object an exhibit instead of a table
         #[arg(long)]
         json: bool,
-        /// As the page `docs/museum.md`, from the traces under `traces/museum`
+        /// Prints the page `docs/museum.md`, from the traces under `traces/museum`
         #[arg(long, conflicts_with_all = ["guard", "matrix", "out", "json"])]
         markdown: bool,
     },
-    /// A seeded message-level run of the implementation, written down
+    /// Records a random run of the implementation, message by message
     Record {
-        /// From where all that is random is drawn
+        /// The seed of all random choices
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..rollcall_traces::NUMBER_LIMIT))]
         seed: u64,
-        /// Events before faults stop (the scenario's by default)
+        /// The number of events before faults stop (by default the scenario's)
         #[arg(long)]
         events: Option<u64>,
-        /// What happens to the cluster
+        /// The kind of faults and changes
         #[arg(long, default_value = "conf-change-snapshot-unreliable-recover")]
         scenario: String,
-        /// Where the run is written
+        /// Writes the run here
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// The model's verdict on a recorded run
+    /// Checks whether the model explains a recorded run
     Accept {
-        /// The run; `-` is standard input
+        /// A recorded run; `-` is standard input
         #[arg(value_name = "FILE")]
         path: PathBuf,
     },
-    /// What is known of a guard, reason, property, goal, scope or row, or of a message that
-    /// somebody pastes
+    /// Explains a guard, reason, property, goal, scope, row or issue, or a pasted error message
     Explain {
-        /// A name, `row 15`, `tikv#10595`, or what was seen: `meta corruption detected`, `缩容不掉`
+        /// A name, `row 15`, `tikv#10595`, or a symptom: `meta corruption detected`, `缩容不掉`
         #[arg(required = true)]
         words: Vec<String>,
     },
-    /// What a step may be: every action with its fields and an example
+    /// Lists every action with its fields and an example
     Actions {
-        /// Only those with this in their names or words
+        /// Only actions whose name or text contains this
         part: Option<String>,
-        /// As the page `docs/actions.md`
+        /// Prints the page `docs/actions.md`
         #[arg(long)]
         markdown: bool,
     },
-    /// The JSON Schema of a line of a trace or scenario
+    /// Prints the JSON Schema of a line of a trace or scenario
     Schema,
-    /// The scopes, with the question that each asks
+    /// Lists the scopes, with the question of each
     Scopes,
-    /// The guards, with the incident behind each
+    /// Lists the guards, with the incident behind each
     Guards,
-    /// The properties, with what each states
+    /// Lists the properties and goals, with what each states
     Properties,
-    /// What a scenario's header may name under `must_reach` and `may_end`
+    /// Lists what a scenario's header may name under `must_reach` and `may_end`
     Situations,
 }
 
@@ -299,7 +298,7 @@ pub fn run() -> ExitCode {
     };
     match out::unsaid() {
         Some(error) => {
-            errln!("rollcall: standard output: {error}: not everything was said");
+            errln!("rollcall: standard output: {error}: the output is incomplete");
             ExitCode::from(if code == End::Holds as u8 { USAGE } else { code })
         }
         None => ExitCode::from(code),

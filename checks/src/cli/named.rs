@@ -65,7 +65,9 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
         match lookup::property(name) {
             Ok(property) if named.properties.contains(&property) => {}
             Ok(property) => named.properties.push(property),
-            Err(unknown) => bail!("{}: of what it states to be violated: {unknown}", path.display()),
+            Err(unknown) => {
+                bail!("{}: the file states a violation of something unknown: {unknown}", path.display())
+            }
         }
     }
     Ok((trace, named))

@@ -94,7 +94,7 @@ pub(super) fn keep(trace: &Trace, path: &Path) -> bool {
     match trace.write(path) {
         Ok(()) => true,
         Err(error) => {
-            errln!("rollcall: the finding stands, and is not written down: {error}");
+            errln!("rollcall: the finding stands, but it was not written: {error}");
             false
         }
     }

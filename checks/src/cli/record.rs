@@ -38,7 +38,7 @@ pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> 
     };
     match recorded.run.write(out) {
         Err(error) if end == End::Violated => {
-            errln!("rollcall: the finding stands, and is not written down: {error}")
+            errln!("rollcall: the finding stands, but it was not written: {error}")
         }
         written => written?,
     }

@@ -53,7 +53,7 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
     let lacking = without.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
     let name = path.to_string_lossy();
     if !path.exists() && rollcall_model::scopes::named(&name).is_some() {
-        bail!("{name} is a scope, and no file: `rollcall check {name}` explores it and heals every state");
+        bail!("{name} is a scope, not a file; `rollcall check {name}` explores it and heals every state");
     }
     if path.is_dir() {
         if out.is_some() {

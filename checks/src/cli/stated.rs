@@ -61,7 +61,7 @@ pub(super) fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)], missed: &
     }
     wrong.extend(match verdict_of_goal(stated) {
         Some(goal) if missed.iter().any(|missed| missed.starts_with(goal.name())) => None,
-        Some(goal) => Some(format!("its verdict is that {goal} is missed once faults stop, and it is met")),
+        Some(goal) => Some(format!("its verdict says that {goal} is missed once faults stop, but it is met")),
         None => wrong_verdict(stated, judged),
     });
     wrong

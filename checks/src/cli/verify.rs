@@ -57,7 +57,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             Ok(job) => vec![job],
             Err(divergence) => {
                 outln!(
-                    "{}:\n{divergence}  its scope was not explored: it begins behind its steps",
+                    "{}:\n{divergence}  its scope was not explored, because it begins behind the steps",
                     path.display()
                 );
                 return Ok(End::Violated);
@@ -160,7 +160,7 @@ fn of_file(path: &Path) -> Result<std::result::Result<Job, Box<Divergence>>> {
     if asked.guards != GuardSet::ALL {
         let dropped = asked.guards.dropped().map(|guard| guard.name()).collect::<Vec<_>>().join(", ");
         bail!(
-            "{0}: it drops {dropped}, and verify is of rules that drop nothing; `rollcall check {0}` asks of others",
+            "{0}: the file drops {dropped}, and verify needs every guard; use `rollcall check {0}`",
             path.display()
         );
     }

@@ -46,7 +46,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another process has it.
-    #[error("{path}: another process is writing it; wait for its end or end it")]
+    #[error("{path}: another process writes this journal; wait until it ends, or end it")]
     InUse {
         /// The file.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum JournalError {
     },
     /// Another schema, or another build of the program.
     #[error(
-        "{path}: written by another version ({theirs}, this is {ours}); finish it there, or remove it and begin anew"
+        "{path}: written by another version ({theirs}, this is {ours}); finish the run with that version, or remove the journal"
     )]
     OtherVersion {
         /// The file.
@@ -70,7 +70,7 @@ pub enum JournalError {
         ours: String,
     },
     /// What is explored is something else.
-    #[error("{path}: of another exploration: {what}; name another file, or remove it and begin anew")]
+    #[error("{path}: the journal belongs to another exploration: {what}; name another file, or remove it")]
     OtherScope {
         /// The file.
         path: PathBuf,
@@ -78,9 +78,7 @@ pub enum JournalError {
         what: String,
     },
     /// A record in the middle does not check.
-    #[error(
-        "{path}: damaged at byte {at}, in record {record}: {what}; bring back a copy, or remove it and begin anew"
-    )]
+    #[error("{path}: damaged at byte {at}, in record {record}: {what}; restore a copy, or remove it")]
     Damaged {
         /// The file.
         path: PathBuf,

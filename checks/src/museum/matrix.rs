@@ -99,7 +99,7 @@ impl Row {
 /// The guards that nobody kills, in words.
 pub fn unnoticed(rows: &[Row]) -> Vec<String> {
     let alive = rows.iter().filter(|row| row.kills.is_empty());
-    alive.map(|row| format!("nobody notices that {} is missing", row.guard)).collect()
+    alive.map(|row| format!("nothing notices that {} is missing", row.guard)).collect()
 }
 
 /// The checks that kill nobody of a whole matrix, in words.
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn a_guard_that_nobody_kills_is_named() {
         let rows = [killed_by("one", [Check::Tour]), killed_by("alive", [])];
-        assert_eq!(unnoticed(&rows), ["nobody notices that alive is missing"]);
+        assert_eq!(unnoticed(&rows), ["nothing notices that alive is missing"]);
         assert_eq!(unnoticed(&rows[..1]), Vec::<String>::new());
     }
 

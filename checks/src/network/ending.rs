@@ -17,7 +17,7 @@ pub(super) const RECOVERY: u64 = 800;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Lost {
     /// A client does not find what was acknowledged, or finds something else.
-    #[error("client {client} put {written} keys, all acknowledged, and scans {found}, or others")]
+    #[error("client {client} wrote {written} acknowledged keys and finds {found}, or other ones")]
     Scan {
         /// The client.
         client: u64,
@@ -27,7 +27,7 @@ pub enum Lost {
         found: u64,
     },
     /// What was removed is still there.
-    #[error("store {store} has `{key}` in region {region}, and it was removed")]
+    #[error("store {store} still has `{key}` in region {region}, although it was removed")]
     Left {
         /// The store.
         store: StoreId,
@@ -38,7 +38,7 @@ pub enum Lost {
     },
     /// Long after the last fault the cluster is not at rest.
     #[error(
-        "{RECOVERY} ticks after the last fault clients wait, or a part of the key space has no leader with \
+        "{RECOVERY} ticks after the last fault clients still wait, or a part of the key space has no leader with \
          every member at its last index and the log within twice its limit"
     )]
     Rest,

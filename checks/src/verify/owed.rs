@@ -34,7 +34,7 @@ pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> V
     }
     let owed = standard_states(family);
     if size == Size::Standard && total < owed {
-        failures.push(format!("{family}, {size} has {total} distinct states; {owed} are owed"));
+        failures.push(format!("{family}, {size} has {total} distinct states; at least {owed} are required"));
     }
     failures
 }

@@ -121,7 +121,7 @@ pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
                 .is_some_and(|fired| *fired > 0)
         };
         let silent = plan.fires.iter().filter(|kind| !fired(kind));
-        failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the question is about it")));
+        failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the scope requires it")));
     } else if let explorer::Ended::Stopped(bound) = explored.ended {
         unfinished.push(format!("not exhausted: {bound}; {}", covered(explored)));
     }
@@ -167,10 +167,10 @@ pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
 /// What a broken-off exploration has covered, and what is left.
 pub fn covered<S>(explored: &Exploration<S>) -> String {
     let whole = match explored.depth_expanded() {
-        Some(depth) => format!("all that {depth} actions lead to is expanded"),
-        None => "no depth is whole".into(),
+        Some(depth) => format!("every state up to depth {depth} is expanded"),
+        None => "no depth is complete".into(),
     };
-    format!("{whole}, {} of {} distinct states are left", explored.frontier(), explored.distinct())
+    format!("{whole}, {} of {} distinct states are not expanded", explored.frontier(), explored.distinct())
 }
 
 /// Enters from how many states the scope heals; the way to the first that does not.
@@ -218,7 +218,9 @@ pub(crate) fn judge_excuses(
             .collect(),
         Some(names) => names.iter().filter(|name| !is_met(name)).cloned().collect(),
     };
-    report.failures.extend(unmet.iter().map(|excuse| format!("may end so, and never does: {excuse}")));
+    report
+        .failures
+        .extend(unmet.iter().map(|excuse| format!("the scope lists a reason that never occurs: {excuse}")));
     let is_named = |excuse: &Excuse| match may_end {
         None => plan.excuses.contains(excuse),
         Some(names) => names.is_empty() || names.iter().any(|name| name == excuse.name()),
@@ -230,7 +232,10 @@ pub(crate) fn judge_excuses(
     if of.first == 0 && may_end.is_none() {
         return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
     }
-    report.failures.push(format!("state {} ends short of its goals: {missed}", of.first));
+    report.failures.push(format!(
+        "state {} misses a goal for a reason that the scope does not list: {missed}",
+        of.first
+    ));
     Ok(Some(violation_trace(model, explored, "excuse", of.first)))
 }
 
@@ -257,7 +262,7 @@ pub(super) fn judge_budgets(report: &mut ScopeReport, model: &Rollcall, explored
     let mut overdrawn = states.filter(|state| model.is_overdrawn(&explored.states.get(*state)));
     if let Some(first) = overdrawn.next() {
         let spent = model.seen(&explored.states.get(first)).spent().to_owned();
-        report.failures.push(format!("state {first} has overdrawn its budgets: it has spent {spent:?}"));
+        report.failures.push(format!("state {first} exceeds its budgets: it has spent {spent:?}"));
     }
 }
 
@@ -282,7 +287,7 @@ pub(super) fn judge_conformance(
         ));
     } else if conformance.steps == 0 || conformance.probes == 0 {
         report.failures.push(match report.transitions {
-            0 => "nothing may happen in it, so that nothing was shown; give the scope budgets".into(),
+            0 => "no action is possible in it, so nothing was shown; give the scope budgets".into(),
             _ => "zero steps or zero probes: nothing was shown".into(),
         });
     }

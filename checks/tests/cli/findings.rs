@@ -80,7 +80,7 @@ fn scopes_that_diverge_alike_are_told_together() {
     assert!(ran.stdout.ends_with("1 of 3 scopes hold, 2 fail\n"), "{}", ran.stdout);
 
     let fast = folder.ends(&[&family[..], &["--fail-fast"]].concat(), 1);
-    let end = "0 of 3 scopes hold, 1 fails, 2 were not asked: it ended at the first that fails\n";
+    let end = "0 of 3 scopes hold, 1 fails, 2 were not run: it stopped at the first failure\n";
     assert!(fast.stdout.ends_with(end), "{}", fast.stdout);
 }
 

@@ -69,7 +69,7 @@ fn out_of_memory_it_says_what_it_covered_and_goes_on_with_more() {
     assert_eq!((folder.files(), resumed(&uninterrupted)), (vec![], None));
     let little = [&verify[..], &["--resume", "journals", "--memory", "1MiB"]].concat();
     let ran = folder.ends(&little, 3);
-    for words in ["holds more than 1048576 bytes", "distinct states are left", "--resume journals"] {
+    for words in ["holds more than 1048576 bytes", "distinct states are not expanded", "--resume journals"] {
         assert!(ran.stderr.contains(words), "`{words}` is not said: {}", ran.stderr);
     }
     assert!(ran.stdout.contains("\"exhausted\":false"));
@@ -102,7 +102,7 @@ fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
     folder.ends(&check(&["--resume", "x.journal", "--memory", "1MiB"]), 3);
     refused(&["check", "old_term_leader", "--resume", "x.journal"], "its scope is split_and_crash");
     refused(&["verify", "--scope", "split_and_crash", "--resume", "x.journal"], "`check` began it");
-    refused(&["verify", "--size", "smoke", "--resume", "x.journal"], "name one by `--scope`");
+    refused(&["verify", "--size", "smoke", "--resume", "x.journal"], "select one with `--scope`");
     let mut bytes = std::fs::read(folder.path().join("x.journal")).expect("the journal");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -119,18 +119,21 @@ impl fmt::Display for Excuse {
         match self {
             Excuse::MajorityLost { region } => write!(f, "majority lost in region {region}"),
             Excuse::NobodyLeft { region } => {
-                write!(f, "nobody is left of region {region} on a store that reports")
+                write!(f, "no store that reports has a peer of region {region}")
             }
             Excuse::NewerLogLeft { region, store } => write!(
                 f,
-                "the voter of region {region} on store {store} has a newer entry in the place of what is committed"
+                "the voter of region {region} on store {store} has a newer entry in the place of a committed one"
             ),
             Excuse::TargetNotRecovered { region, target } => {
-                write!(f, "region {region} is to be taken in by region {target}, which is not recovered")
+                write!(
+                    f,
+                    "region {region} waits for its merge target, region {target}, which is not recovered"
+                )
             }
             Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
             Excuse::TermUnanswered { region } => {
-                write!(f, "the only voter of region {region} leads, and a learner has heard of a newer term")
+                write!(f, "the only voter of region {region} leads, and a learner knows a newer term")
             }
             Excuse::DiskLost { region, store } => {
                 write!(
@@ -141,14 +144,14 @@ impl fmt::Display for Excuse {
             Excuse::IdTakenAgain { region, store } => {
                 write!(
                     f,
-                    "the member of region {region} on store {store} has an id that was told of its end there"
+                    "the member of region {region} on store {store} has the id of a peer that was removed there"
                 )
             }
             Excuse::DiskHangs { region, store } => {
-                write!(f, "the disk hangs of the peer of region {region} on store {store}")
+                write!(f, "the disk of store {store} hangs, with a peer of region {region}")
             }
             Excuse::NobodyToAsk { region, store } => {
-                write!(f, "who was removed from region {region} on store {store} knows nobody to ask")
+                write!(f, "the removed peer of region {region} on store {store} knows nobody to ask")
             }
             Excuse::GivenUp { region, store } => {
                 write!(f, "a member of region {region} is on store {store}, which was given up and runs on")

@@ -57,29 +57,29 @@ macro_rules! goals {
 }
 
 goals! {
-    /// The region has a leader that takes writes, while a majority of its newest configuration is left.
+    /// The region has a leader that takes writes, if a majority of its newest configuration is left.
     LeaderElectable = "leader_electable", "L1 L3 L8",
     /// Once stores were given up by force, every key is in a region on a remaining store, while any store remains.
     KeysCovered = "keys_covered", "L1",
-    /// What a leader took is applied, and no read waits, under the same condition.
+    /// Every entry that a leader accepted is applied, and no read waits, under the same condition.
     RequestsEnd = "requests_end", "L2 L3 L8",
-    /// Every member is there, initialised, and has applied what the leader has, if its disk is there and does not hang, and its id was not told of its end.
+    /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or hangs, or its id was told of its removal.
     MembersCaughtUp = "members_caught_up", "L5",
-    /// Nobody is left that the newest configuration does not list, learner or uninitialised, if its disk does not hang and it knows whom to ask, and nobody of a merged region.
+    /// No peer is left that the newest configuration does not list, learner or uninitialised, unless its disk hangs or it knows nobody to ask; of a merged region no peer is left.
     RemovedGone = "removed_gone", "L4",
-    /// No transfer of leadership is under way.
+    /// No leadership transfer is under way.
     TransferEnds = "transfer_ends", "L9",
-    /// The region is not joint, and would take a conf change.
+    /// The region is not joint, and it would accept a conf change.
     ChangesPossible = "changes_possible", "L2",
-    /// What happens comes to an end, though clients keep writing.
+    /// Recovery comes to an end although clients keep writing.
     Settles = "settles", "L1 L9",
     /// PD knows the region's leader, and the region as its leader has it.
     DriverTrue = "driver_true", "L7",
-    /// No operator is under way.
+    /// No operator is running.
     OperatorsEnd = "operators_end", "L2 L9",
-    /// The region has as many voters as PD wants, on stores that stay, and nobody else, if some store may take a peer.
+    /// The region has as many voters as PD wants, on stores that stay, and no other peer, if some store may take a peer.
     ReplicasWhole = "replicas_whole", "L2 L6",
-    /// A store that was told to leave has left, if enough others stay and its regions' peers may be moved.
+    /// A leaving store has left, if enough others stay and its regions' peers may be moved.
     StoreLeaves = "store_leaves", "L6",
 }
 

@@ -15,9 +15,15 @@ impl Property {
         };
         let budgets = &scope.budgets;
         match self {
-            ReadSafety if budgets.reads == 0 && !begins_with(scope, is_read) => Some("nobody reads"),
-            NoLostWrite if budgets.writes == 0 && !begins_with(scope, is_write) => Some("nobody writes"),
-            SplitLineage if budgets.splits == 0 && !begins_with(scope, is_split) => Some("nothing is split"),
+            ReadSafety if budgets.reads == 0 && !begins_with(scope, is_read) => {
+                Some("the scope has no reads")
+            }
+            NoLostWrite if budgets.writes == 0 && !begins_with(scope, is_write) => {
+                Some("the scope has no writes")
+            }
+            SplitLineage if budgets.splits == 0 && !begins_with(scope, is_split) => {
+                Some("the scope has no splits")
+            }
             DriverView | NoUnsafePlan | OneOperator | TombstoneAbsorbing | TombstoneStoreEmpty
                 if scope.max_replicas == 0 =>
             {
@@ -41,7 +47,7 @@ impl Goal {
                 if (scope.budgets.admin == 0 || !scope.admin.iter().any(is_decommission))
                     && !begins_with(scope, is_decommission) =>
             {
-                Some("no store is told to leave")
+                Some("no store leaves")
             }
             _ => None,
         }

@@ -153,47 +153,47 @@ properties! {
     ElectionSafety election_safety [leaders]
         "at most one peer of a region wins the election of a term";
     LogMatching log_matching []
-        "two logs that agree on an entry's term agree on everything before it that both hold";
+        "two logs that have the same term at an index are equal up to it, as far as both hold the entries";
     LeaderCompleteness leader_completeness [committed]
-        "a leader has every entry that was known to be committed in its term or before";
+        "a leader has every entry that was known to be committed in its term or an earlier one";
     StateMachineSafety state_machine_safety [committed]
-        "no two peers take different entries for committed at one index";
+        "no two peers commit different entries at one index";
     AppliedAgreement applied_agreement []
         "two replicas with the same applied index have the same region and the same data";
     EpochMonotone epoch_monotone [destroyed]
-        "the epoch of a region on a store never goes back, not even through a tombstone";
+        "the epoch of a region on a store never decreases, not even across a tombstone";
     EpochComparable epoch_comparable [epochs]
-        "an epoch stands for one region meta, and of two epochs one is nowhere behind the other; none is raised for nothing; regions that share a key differ in version";
+        "one epoch has one region meta; any two epochs of a region are comparable; no epoch rises without a change; regions that share a key differ in version";
     SingleChange single_change [epochs]
-        "a leader's log has at most one unapplied conf change, and consecutive quorums meet";
+        "a leader's log has at most one unapplied conf change, and consecutive quorums intersect";
     NoResurrection no_resurrection [destroyed]
-        "where a peer was destroyed, only a newer configuration that lists the new peer brings one";
+        "where a peer was destroyed, only a newer configuration that lists the new peer creates one";
     CleanTombstone clean_tombstone [destroyed]
-        "a removed peer leaves a tombstone that says what removed it, and nothing else";
+        "a removed peer leaves a tombstone with the epoch of its removal, and nothing else";
     RangeDisjoint range_disjoint []
         "no two initialised peers of one store share a key";
     RangeCover range_cover [cover]
-        "the newest ranges of the regions share no key, and leave none out";
+        "the newest ranges of the regions cover the key space without an overlap";
     SplitLineage split_lineage [lineage]
-        "the parts of a split are adjacent, cover what was divided, and inherit epoch, members and data";
+        "the parts of a split are adjacent, cover the parent's range, and inherit epoch, members and data";
     MetaConsistent meta_consistent []
         "a store's range index, its peers' keys, its parked messages and all peer ids agree with its regions";
     ReadSafety read_safety [reads writes]
-        "a read returns what its peer holds, and nothing older than was known when it was asked";
+        "a read returns what its peer holds, and nothing older than what clients knew when it began";
     NoLostWrite no_lost_write [writes]
         "a write that a client knows of is on every replica that applied it and on every later leader";
     TombstoneStoreEmpty tombstone_store_empty [driver epochs]
-        "no configuration that the placement driver knew when it buried a store, or threw away its record, has a member on it, believed or applied";
+        "when PD buries a store or removes its record, no configuration that PD knew has a member there, believed or applied";
     NoUnsafeRemoval no_unsafe_removal [epochs]
-        "no leader takes a change that removes or demotes a live voter and leaves no live majority where there was one";
+        "no leader accepts a change that removes or demotes a live voter and leaves no live majority where there was one";
     NoUnsafePlan no_unsafe_plan [driver]
-        "no operator is made that takes a voter whom PD knows to be alive and leaves no majority of such where there was one";
+        "PD makes no operator that removes a voter it knows to be alive and leaves no live majority where there was one";
     OneOperator one_operator [driver]
-        "an operator under way gives way only to one of a higher priority";
+        "a running operator is replaced only by one of a higher priority";
     TombstoneAbsorbing tombstone_absorbing [driver]
-        "a store that is Tombstone, or was said to be destroyed, stays so until its record is removed";
+        "a store that is Tombstone, or was declared destroyed, stays so until its record is removed";
     DriverView driver_view [driver destroyed epochs]
-        "the placement driver believes no epoch of a region that nobody has applied, and none behind what it knew";
+        "PD believes no epoch of a region that nobody has applied, and none older than what it knew";
 }
 
 impl Property {

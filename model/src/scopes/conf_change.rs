@@ -66,7 +66,7 @@ fn grow_and_shrink(standard: bool) -> Asked {
     let last = stores.len() as u64;
     let asked = scope(
         "grow_and_shrink",
-        "a voter joins and goes again: does the region survive an election and a crash?",
+        "a voter joins and leaves again: does the region survive an election and a crash?",
         stores,
         region(voters, &[]),
     );
@@ -130,7 +130,7 @@ fn replace_by_joint(standard: bool) -> Asked {
     let swap = [change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 3, 3)];
     let asked = scope(
         "replace_by_joint",
-        "one voter is swapped for another in one joint change: what if the new one leads in between?",
+        "one joint change replaces a voter by another: what if the new one leads in between?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
@@ -156,7 +156,7 @@ fn swap_two_by_joint(standard: bool) -> Asked {
     ];
     let asked = scope(
         "swap_two_by_joint",
-        "two of three voters are swapped at once: can the old two and the new two decide apart?",
+        "one joint change replaces two of three voters: can the old majority and the new one decide differently?",
         &[1, 2, 3, 4, 5],
         region(&[1, 2, 3], &[4, 5]),
     );
@@ -174,7 +174,7 @@ fn swap_two_by_joint(standard: bool) -> Asked {
 fn replace_a_lost_store(standard: bool) -> Asked {
     let asked = scope(
         "replace_a_lost_store",
-        "a disk is gone for good: is its voter replaced whatever the others had heard of it?",
+        "a disk is lost: is its voter replaced, whatever the others had received from it?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
@@ -204,7 +204,7 @@ fn replace_a_lost_store(standard: bool) -> Asked {
 fn leader_removed_after_handover(standard: bool) -> Asked {
     let asked = scope(
         "leader_removed_after_handover",
-        "a removal is proposed, leadership moves to the one that it removes: what does it do when it applies it?",
+        "leadership moves to a voter whose removal is proposed: what does it do when it applies the removal?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -231,7 +231,7 @@ fn two_voters_to_one(standard: bool) -> Asked {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "two_voters_to_one",
-        "one of two voters is demoted and removed: do lost answers ever strand the survivor?",
+        "one of two voters is demoted and removed: can lost replies leave the survivor without a majority?",
         &[1, 2],
         region(&[1, 2], &[]),
     );
@@ -257,7 +257,7 @@ fn three_voters_to_one(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "three_voters_to_one",
-        "two of three voters go and both know it, or neither: can the one and the two elect apart (etcd-io/raft#456)?",
+        "two of three voters are removed, and both know it or neither does: can the one and the two elect two leaders (etcd-io/raft#456)?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -289,7 +289,7 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "one_of_two_is_lost",
-        "the disk of one of two voters is gone: does the group go on exactly if it was demoted before?",
+        "one of two voters loses its disk: does the region go on if, and only if, that voter was demoted before?",
         &[1, 2],
         region(&[1, 2], &[]),
     );
@@ -313,7 +313,7 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
 fn old_term_leader(standard: bool) -> Asked {
     let asked = scope(
         "old_term_leader",
-        "a vote answer arrives late and elects a leader of an old term: does a change that it proposes do harm?",
+        "a late vote response elects a leader of an old term: does a change that it proposes do harm?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -330,7 +330,7 @@ fn old_term_leader(standard: bool) -> Asked {
 fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     let asked = scope(
         "promoted_while_it_needs_a_snapshot",
-        "a learner is promoted before its snapshot came: who can still elect and commit?",
+        "a learner is promoted before its snapshot arrives: who can still elect and commit?",
         &[1, 2, 3],
         region(&[1, 2], &[]),
     );
@@ -355,7 +355,7 @@ fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
 fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
     let asked = scope(
         name,
-        "a store is emptied and joins again: does what is left of the old peer disturb the new one?",
+        "a peer is removed and its store joins again: do leftovers of the old peer disturb the new one?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -380,7 +380,7 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
 fn transfer_against_a_change(standard: bool) -> Asked {
     let asked = scope(
         "transfer_against_a_change",
-        "leadership is handed over while a change is under way: who may campaign, and who is stuck?",
+        "leadership is transferred while a change is pending: who may campaign, and who gets stuck?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -407,7 +407,7 @@ fn transfer_against_a_change(standard: bool) -> Asked {
 fn leaders_disk_hangs(standard: bool) -> Asked {
     let asked = scope(
         "leaders_disk_hangs",
-        "the leader's disk hangs while a learner is added, and its heartbeats go on: may somebody else lead?",
+        "the leader's disk hangs while a learner is added, and its heartbeats go on: can another peer lead?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
@@ -434,7 +434,7 @@ fn leaders_disk_hangs(standard: bool) -> Asked {
 fn old_term_entries(standard: bool) -> Asked {
     let asked = scope(
         "old_term_entries",
-        "entries of old terms lie about in the logs: is one ever committed by counting (Figure 8)?",
+        "logs hold entries of old terms: is one ever committed by counting replicas (Figure 8)?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -450,7 +450,7 @@ fn old_term_entries(standard: bool) -> Asked {
 fn reads_across_leaders(standard: bool) -> Asked {
     let asked = scope(
         "reads_across_leaders",
-        "a leader is asked for a value while another is elected and members change: is the answer ever stale?",
+        "a client reads from a leader while another is elected and members change: is the answer ever stale?",
         &[1, 2, 3],
         Region { end: Key::from("m"), ..region(&[1, 2, 3], &[]) },
     );

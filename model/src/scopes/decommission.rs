@@ -143,7 +143,7 @@ fn operator(region: RegionId, operator: AdminOperator) -> Action {
 fn one_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "one_store_leaves",
-        "a store with a follower leaves, and at any moment from the order to the burial another may lead: does it always become Tombstone, and only once it is empty?",
+        "a store with a follower leaves, and another peer may lead at any moment until the burial: does the store always become Tombstone, and only once it is empty?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -170,7 +170,7 @@ fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
     let (leaving, successor) = if standard { (3, 4) } else { (2, 3) };
     let asked = placed(
         "process_ends_while_a_store_leaves",
-        "a store leaves, and a process ends on the way, the successor's with its snapshot half taken, or any other: does the move go on where it was?",
+        "a store leaves, and a process stops on the way, possibly the successor's in the middle of its snapshot: does the move go on where it was?",
         stores,
         voters,
     );
@@ -188,7 +188,7 @@ fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
 fn crash_while_a_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "crash_while_a_store_leaves",
-        "the leader's process ends in the middle, and another leads: does the operator go on where it was?",
+        "the leader's process stops in the middle, and another peer leads: does the operator go on where it was?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -210,7 +210,7 @@ fn crash_while_a_store_leaves(standard: bool) -> Asked {
 fn leaders_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "leaders_store_leaves",
-        "the store of the leader leaves: is leadership moved before the leader is demoted, whatever becomes of the transfer?",
+        "the leader's store leaves: does leadership move before the leader is demoted, whether or not the transfer succeeds?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -239,7 +239,7 @@ fn leaders_store_leaves(standard: bool) -> Asked {
 fn hung_leaders_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "hung_leaders_store_leaves",
-        "the store of the leader leaves, and its disk hangs while PD's learner is added: does the order to hand over reach somebody who can serve?",
+        "the leader's store leaves, and its disk hangs while PD adds a learner: does the transfer reach a peer that can serve?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -275,7 +275,7 @@ fn divided(scope: Scope, at: &SplitKeys) -> Scope {
 fn split_racing_a_decommission(standard: bool) -> Asked {
     let asked = placed(
         "split_racing_a_decommission",
-        "the region divides while its peer is moved: does the store leave with a child on it?",
+        "the region splits while its peer is moved: does the store leave with a child on it?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -305,7 +305,7 @@ fn split_racing_a_decommission(standard: bool) -> Asked {
 fn late_report_and_late_order(standard: bool) -> Asked {
     let asked = placed(
         "late_report_and_late_order",
-        "a report or an order arrives long after it was sent: can PD go back, or a leader do what nobody wants any more?",
+        "a report or an order arrives late: can PD's view go back, or a leader carry out an order that is no longer wanted?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -330,7 +330,7 @@ fn two_stores_of_a_region_leave(standard: bool) -> Asked {
     let stores: &[StoreId] = if standard { &[1, 2, 3, 4, 5] } else { &[1, 2, 3, 4] };
     let asked = placed(
         "two_stores_of_a_region_leave",
-        "every store of a region leaves at once: is one peer moved after the other, and is a majority always there?",
+        "every store of a region leaves at once: do the peers move one after the other, and is there always a majority?",
         stores,
         &[1, 2],
     );
@@ -353,7 +353,7 @@ fn two_stores_of_a_region_leave(standard: bool) -> Asked {
 fn decommission_cancelled(standard: bool) -> Asked {
     let asked = placed(
         "decommission_cancelled",
-        "a store is told to stay after all, with its peer half-way gone: is every region whole again?",
+        "a decommission is cancelled with its peer half moved: does every region get all its replicas again?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -383,7 +383,7 @@ fn decommission_cancelled(standard: bool) -> Asked {
 fn no_legal_target(standard: bool) -> Asked {
     let asked = placed(
         "no_legal_target",
-        "of the stores that could take the peer one is too full and one silent or gone: what does PD say, and what may an administrator still do?",
+        "one possible target is too full and another silent or lost: what does PD answer, and what may an administrator still do?",
         &[1, 2, 3, 4],
         &[1, 2],
     );
@@ -414,7 +414,7 @@ fn no_legal_target(standard: bool) -> Asked {
 fn leaving_store_stopped(standard: bool) -> Asked {
     let asked = placed(
         "leaving_store_stopped",
-        "the process of a leaving store is stopped, or its disk is gone, before its peer was moved: is the peer replaced, and the store buried?",
+        "a leaving store's process stops, or its disk is lost, before its peer has moved: is the peer replaced, and the store buried?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -449,7 +449,7 @@ fn leaving_store_stopped(standard: bool) -> Asked {
 fn driver_restarted(standard: bool) -> Asked {
     let asked = placed(
         "driver_restarted",
-        "the placement driver restarts in the middle: is a store buried whose regions nobody has reported since?",
+        "the placement driver restarts during a decommission: does it bury a store whose regions nobody has reported since?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -471,7 +471,7 @@ fn driver_restarted(standard: bool) -> Asked {
 fn administrator_against_the_patrol(standard: bool) -> Asked {
     let asked = placed(
         "administrator_against_the_patrol",
-        "an administrator removes peers by hand while one is dead and the patrol is at work: does a majority survive?",
+        "an administrator removes peers by hand while one is dead and the patrol works: does a majority survive?",
         &[1, 2, 3],
         &[1, 2, 3],
     );
@@ -506,7 +506,7 @@ fn administrator_against_the_patrol(standard: bool) -> Asked {
 fn down_peer_and_a_learner(standard: bool) -> Asked {
     let asked = placed(
         "down_peer_and_a_learner",
-        "a store is gone for good while its replacement is a learner half-way there: does the learner take the place?",
+        "a store is lost while its replacement is still a learner: does the learner take its place?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );

@@ -47,7 +47,7 @@ fn swap_two_entry_by_entry() -> Asked {
     ];
     let asked = scope(
         "swap_two_entry_by_entry",
-        "two of three voters are swapped at once, entry by entry, and an old voter or a new one is elected in between: can the old majority and the new one decide apart?",
+        "one joint change replaces two of three voters, entry by entry, and an old voter or a new one is elected in between: can the old majority and the new one decide differently?",
         &[1, 2, 3, 4, 5],
         region(&[1, 2, 3], &[4, 5]),
     );
@@ -68,7 +68,7 @@ fn swap_two_entry_by_entry() -> Asked {
 fn split_and_merged_back() -> Asked {
     let asked = splitting(
         "split_and_merged_back",
-        "a region divides and its child is merged back while one replica has yet to hear of either and leadership moves: does every replica end in one region, with every write?",
+        "a region splits and its child is merged back while one replica has received neither and leadership moves: does every replica end in one region, with every write?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -98,7 +98,7 @@ fn split_and_merged_back() -> Asked {
 fn crash_and_election_over_a_whole_move() -> Asked {
     let asked = placed(
         "crash_and_election_over_a_whole_move",
-        "of three replicas the leader's process ends and another leads, each at any moment from the order to the burial: does the store leave, and only once it is empty?",
+        "the leader's process stops and another of three replicas leads, each at any moment until the burial: does the store leave, and only once it is empty?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -128,7 +128,7 @@ fn crash_and_election_over_a_whole_move() -> Asked {
 fn divided_and_led_by_the_leaving_store() -> Asked {
     let asked = placed(
         "divided_and_led_by_the_leaving_store",
-        "the region divides while its peer is moved, and the store that leaves may lead either part and stop: does it leave with a child on it, and does PD ever hear of that?",
+        "the region splits while its peer is moved, and the leaving store may lead either part and stop: does it leave with a child on it, and does PD ever learn of that?",
         &[1, 2, 3],
         &[1, 2],
     );

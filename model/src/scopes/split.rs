@@ -86,7 +86,7 @@ fn child(command: Command) -> ChildCommand {
 fn split_against_an_add(standard: bool) -> Asked {
     let asked = splitting(
         "split_against_an_add",
-        "a member joins while ids for a split are under way: can stale ids split the region?",
+        "a peer joins while the ids for a split are on their way: can stale ids split the region?",
         &[1, 2, 3],
         &[1, 2],
         &[],
@@ -113,7 +113,7 @@ fn split_against_an_add(standard: bool) -> Asked {
 fn split_after_a_promotion(standard: bool) -> Asked {
     let asked = splitting(
         "split_after_a_promotion",
-        "a learner is promoted and the region divides behind it: does every replica take both, whoever leads?",
+        "a learner is promoted and the region then splits: does every replica apply both, whoever leads?",
         &[1, 2, 3],
         &[1, 2],
         &[3],
@@ -141,7 +141,7 @@ fn split_after_a_promotion(standard: bool) -> Asked {
 fn split_against_a_remove(standard: bool) -> Asked {
     let asked = splitting(
         "split_against_a_remove",
-        "a member leaves while the region divides: is it gone from both parts, or from neither?",
+        "a peer is removed while the region splits: is it gone from both parts, or from neither?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -177,7 +177,7 @@ fn third_on_its_way(asked: Scope, join: Command) -> Scope {
 fn child_snapshot_under_way(standard: bool) -> Asked {
     let asked = splitting(
         "child_snapshot_under_way",
-        "a slow store gets the region's old snapshot and the child's new one: which of them may have the range?",
+        "a slow store gets the parent's old snapshot and the child's new one: which region may own the range?",
         &[1, 2, 3],
         &[1, 2],
         &[],
@@ -203,7 +203,7 @@ fn child_snapshot_under_way(standard: bool) -> Asked {
 fn child_removed_before_its_birth(standard: bool) -> Asked {
     let asked = splitting(
         "child_removed_before_its_birth",
-        "the child's learner is removed before its store takes the split: does the split bring it back?",
+        "a child's learner is removed before its store applies the split: does the split bring it back?",
         &[1, 2, 3],
         &[1, 2],
         &[],
@@ -224,7 +224,7 @@ fn child_removed_before_its_birth(standard: bool) -> Asked {
 fn split_and_leader_change(standard: bool) -> Asked {
     let asked = splitting(
         "split_and_leader_change",
-        "another leader is elected while the region divides: who leads which part, and is a write lost?",
+        "another leader is elected while the region splits: who leads which part, and is a write lost?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -252,7 +252,7 @@ fn split_and_leader_change(standard: bool) -> Asked {
 fn split_and_crash(standard: bool) -> Asked {
     let asked = splitting(
         "split_and_crash",
-        "the store of the leader stops right behind the split: do both parts come back?",
+        "the leader's store stops right after the split: do both parts come back?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -275,7 +275,7 @@ fn split_and_crash(standard: bool) -> Asked {
 fn split_on_two_peers(standard: bool) -> Asked {
     let asked = splitting(
         "split_on_two_peers",
-        "a region of two divides and answers are lost: does either part lose its leader or a write?",
+        "a region of two peers splits and replies are lost: does either part lose its leader or a write?",
         &[1, 2],
         &[1, 2],
         &[],
@@ -303,7 +303,7 @@ fn split_on_two_peers(standard: bool) -> Asked {
 fn batch_split(standard: bool) -> Asked {
     let asked = splitting(
         "batch_split",
-        "a region divides into three at once: are all parts there on every store, on either side of the parent?",
+        "one batch splits a region into three: are all parts on every store, on either side of the parent?",
         &[1, 2],
         &[1, 2],
         &[],
@@ -340,7 +340,7 @@ fn split_in_joint_state(standard: bool) -> Asked {
     let swap = [change(ChangeKind::AddVoter, 3, 3), change(ChangeKind::AddLearner, 2, 2)];
     let asked = splitting(
         "split_in_joint_state",
-        "the region divides while it is between two configurations: do its children leave theirs?",
+        "a joint region splits: do its children leave their joint configurations?",
         &[1, 2, 3],
         &[1, 2],
         &[3],
@@ -363,7 +363,7 @@ fn split_in_joint_state(standard: bool) -> Asked {
 fn child_split_again(standard: bool) -> Asked {
     let asked = splitting(
         "child_split_again",
-        "a child divides before every store has the first split: in which order do the parts come to be?",
+        "a child splits before every store has applied the first split: in which order are the parts created?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -381,7 +381,7 @@ fn child_split_again(standard: bool) -> Asked {
 fn first_messages_parked(standard: bool) -> Asked {
     let asked = splitting(
         "first_messages_parked",
-        "a vote request and an append reach a store before the split that brings their receiver: what comes of them?",
+        "a vote request and an append reach a store before the split that creates their receiver: what happens to them?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -409,7 +409,7 @@ fn first_messages_parked(standard: bool) -> Asked {
 fn reads_across_a_split(standard: bool) -> Asked {
     let asked = splitting(
         "reads_across_a_split",
-        "a value is asked for while its key moves to another region: is the answer ever stale, or of the wrong region?",
+        "a client reads a key while it moves to another region: is the answer ever stale, or from the wrong region?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],

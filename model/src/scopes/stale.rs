@@ -17,7 +17,7 @@ pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
     let voters: &[u64] = if standard { &[1, 2] } else { &[1] };
     let asked = scope(
         "learner_removed_while_cut_off",
-        "two learners are removed, and one of them hears of it from nobody: does it learn from the other, who went first, whom to ask?",
+        "two learners are removed, and one of them never receives its removal: does it learn from the other, which went first, whom to ask?",
         stores,
         region(voters, learners),
     );
@@ -45,7 +45,7 @@ pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
 pub(super) fn heartbeats_without_entries(standard: bool) -> Asked {
     let asked = scope(
         "heartbeats_without_entries",
-        "leaders say that they lead and bring no entry: does a term or a commit index that comes so ever say more than the log has?",
+        "leaders send heartbeats without entries: can a term or a commit index from a heartbeat claim more than the log holds?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -75,7 +75,7 @@ pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
         "removed_learner_blocks_a_child",
-        "a learner is removed while its store is cut off, and a peer of the child is to come there: does it find the range free in the end?",
+        "a learner is removed while its store is cut off, and the store is to get a peer of the child: does the range become free in the end?",
         stores,
         voters,
         &[2],
@@ -107,7 +107,7 @@ pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> As
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
         "learner_of_a_child_removed_before_it_is_born",
-        "a region with a learner divides, the child's learner is removed, and only then its store takes the split: does the peer go?",
+        "a region with a learner splits, the child's learner is removed, and only then its store applies the split: does the peer go?",
         stores,
         voters,
         &[2],
@@ -142,7 +142,7 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
     let voters: &[u64] = if standard { &[1, 3] } else { &[1] };
     let asked = scope(
         "uninitialised_peer_behind_a_merge",
-        "a peer is created, gets no snapshot, is removed, and its region merges: who tells it that it may go?",
+        "a peer is created, gets no snapshot, is removed, and its region merges: who tells it of its removal?",
         if standard { &[1, 2, 3] } else { &[1, 2] },
         region(voters, &[]),
     );
@@ -175,7 +175,7 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
     use rollcall_traces::Answer::Given;
     let asked = splitting(
         "child_takes_its_parent_in",
-        "a child takes its parent in again, and a store that has not divided yet is told: does the parent there wait for its child?",
+        "a parent merges into its child, and a store that has not applied the split hears of it: does the parent there wait for its child?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -213,7 +213,7 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
 /// All whom the peer knows are gone for good, so PD alone can tell it
 /// (TiKV `test_stale_peer_out_of_region`); in the smaller size the others can, too.
 pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
-    let question = "a learner is removed while its store is cut off, and asks PD: does it end by PD's word, and only when that is behind no change?";
+    let question = "a learner is removed while its store is cut off, and asks PD: does PD's answer end it, and only if no newer change lists it?";
     let (stores, voters): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[1, 3, 4]) } else { (&[1, 2], &[1]) };
     let placed = decommission::placed("stale_peer_asks_pd", question, stores, voters);

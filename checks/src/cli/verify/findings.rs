@@ -175,13 +175,11 @@ impl Findings {
         }
         match asked - holds - fails {
             0 => {}
-            left if ended_early => {
-                text += &format!(", {left} were not asked: it ended at the first that fails")
-            }
+            left if ended_early => text += &format!(", {left} were not run: it stopped at the first failure"),
             left => text += &format!(", {left} were not finished: not conclusive"),
         }
         if failures > 0 {
-            text += &format!("; {failures} things that they owe together are missing");
+            text += &format!("; {failures} requirements of whole families are not met");
         }
         text
     }

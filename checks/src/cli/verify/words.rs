@@ -111,13 +111,13 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     outln!("{}", excuses(reports));
     outln!("{}", how_often(reports));
     if let Some(tried) = any(|report| report.probes_tried) {
-        outln!("{} of the probes were tried, the others refused before on the same parts", grouped(tried));
+        outln!("{} of the probes were tried; for the others an earlier refusal was reused", grouped(tried));
     }
     if let Some(reaching) = any(|report| report.reaching_states) {
         let within = grouped(sum(|report| report.healed_within_scope.unwrap_or(0)));
         let outside = steps_outside(reports);
         outln!(
-            "by the graph {} states reach the goal over faultless steps, {within} of them as they heal; the others heal by steps that their scopes do not offer any more: {outside}",
+            "{} states reach the goals through fault-free edges, {within} of them by the healing schedule; the others heal by steps outside their scopes: {outside}",
             grouped(reaching)
         );
     }
@@ -134,7 +134,7 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     let (own, others): (f64, f64) = both().fold((0.0, 0.0), |sum, both| (sum.0 + both.0, sum.1 + both.1));
     if own > 0.0 && others > 0.0 {
         outln!(
-            "stateright's checker took {:.1} times as long for the same states, of the model that remembers nothing",
+            "stateright's checker took {:.1} times as long for the same states, without memoisation",
             others / own
         );
     }

@@ -10,7 +10,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
     let asked = scope(
         "voter_restarts_before_its_snapshot",
-        "a voter that was added at once votes before its snapshot comes, and restarts: does it keep its word?",
+        "a voter that was added directly votes before its snapshot arrives, and restarts: does it keep its vote?",
         &[1, 2, 3],
         region(&[1, 2], &[]),
     );
@@ -41,7 +41,7 @@ pub(super) fn power_fails_between_changes(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "power_fails_between_changes",
-        "the power fails, and a commit index that came with nothing else is gone: who may campaign then?",
+        "the power fails, and a commit index that was written alone is lost: who may campaign then?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );

@@ -12,7 +12,7 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "demoted_while_it_needs_a_snapshot",
-        "of two voters that are demoted one is lost and the other needs a snapshot: is the joint configuration left?",
+        "two voters are being demoted, one is lost and the other needs a snapshot: is the joint configuration left?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -51,7 +51,7 @@ pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "timeout_now_comes_late",
-        "a transfer was given up, and its TimeoutNow comes behind a change: does its receiver campaign by the old configuration?",
+        "a transfer was aborted, and its TimeoutNow arrives after a change: does the receiver campaign by the old configuration?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -86,7 +86,7 @@ pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
 pub(super) fn compacted_behind_an_election(standard: bool) -> Asked {
     let asked = scope(
         "compacted_behind_an_election",
-        "what an older term wrote is discarded by a leader of a newer one: do logs still fit together there?",
+        "a leader of a newer term compacts what an older term wrote: do logs still match there?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );

@@ -9,7 +9,7 @@ use crate::scopes::{Asked, add_voter, change, either, enter_joint, put, region, 
 pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
     let asked = scope(
         "removed_while_a_voter_is_down",
-        "a voter is down and nobody has missed it: does the leader give up a living one, and with it its majority?",
+        "a voter is down and PD has not noticed: does the leader remove a live voter, and with it the majority?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -34,7 +34,7 @@ pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
 pub(super) fn one_of_four_goes(standard: bool) -> Asked {
     let asked = scope(
         "one_of_four_goes",
-        "of four voters one goes, whoever hears of it first, and a disk is lost: can the majority that is left elect?",
+        "one of four voters is removed, any peer may learn of it first, and a disk is lost: can the remaining majority elect?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3, 4], &[]),
     );
@@ -58,7 +58,7 @@ pub(super) fn one_of_four_goes(standard: bool) -> Asked {
 pub(super) fn new_quorum_needs_a_snapshot(standard: bool) -> Asked {
     let asked = scope(
         "new_quorum_needs_a_snapshot",
-        "a voter has joined and waits for its snapshot, another goes: is there a quorum that has the log?",
+        "a new voter waits for its snapshot and another voter is removed: does a quorum have the log?",
         &[1, 2, 3],
         region(&[1, 2], &[]),
     );

@@ -11,7 +11,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn new_store_joins(standard: bool) -> Asked {
     let asked = placed(
         "new_store_joins",
-        "a store that is new to PD registers: is another let go only then, and does its peer move there once the new one was heard from?",
+        "a new store registers: does PD let another leave only then, and does its peer move there once the new store has sent a heartbeat?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -42,7 +42,7 @@ pub(super) fn new_store_joins(standard: bool) -> Asked {
 pub(super) fn voter_added_at_once(standard: bool) -> Asked {
     let asked = placed(
         "voter_added_at_once",
-        "a voter comes without having been a learner: does the group go on while the new one has nothing, or dies before it has?",
+        "a voter is added without having been a learner: does the region go on while the new voter has no log, or dies before it has one?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -75,7 +75,7 @@ pub(super) fn voter_added_at_once(standard: bool) -> Asked {
 pub(super) fn order_repeated(standard: bool) -> Asked {
     let asked = placed(
         "order_repeated",
-        "an order is lost or slow, and PD sends it once more: is it carried out, and not twice?",
+        "an order is lost or late, and PD sends it again: is it carried out exactly once?",
         &[1, 2, 3],
         &[1, 2],
     );

@@ -62,7 +62,7 @@ fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, stan
 pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
     let asked = two_regions(
         "forced_with_a_merge_to_commit",
-        "who is left of two regions has their merge in the target's log, and may miss that the source gave itself up: is what was merged kept, though the source has the lower id?",
+        "the remaining peers of two regions have the CommitMerge in the target's log, and the source may miss its PrepareMerge: is the merged data kept, though the source has the lower id?",
     );
     merge_to_commit(asked, (REGION, NEIGHBOUR), true, standard)
 }
@@ -70,7 +70,7 @@ pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
 pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
     let asked = two_regions(
         "forced_with_a_merge_into_the_lower_id",
-        "the target has the lower id, and who is left misses a write of the source as well: is a merge that was begun kept?",
+        "the target has the lower id, and the remaining peer misses a write of the source as well: is the begun merge kept?",
     );
     merge_to_commit(asked, (NEIGHBOUR, REGION), false, standard)
 }
@@ -79,7 +79,7 @@ pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
 pub(super) fn forced_while_merging(standard: bool) -> Asked {
     let asked = two_regions(
         "forced_while_merging",
-        "a region has given itself up, its target has not taken it in, and a majority of both is lost: do both go on?",
+        "a region is merging, its target has not committed the merge, and both lose a majority: do both go on?",
     );
     let begin = Command::prepare_merge(asked.regions[1].clone());
     let begin = Action::Propose { region: REGION, store: 1, command: begin, epoch: None };
@@ -97,7 +97,7 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
         next_id: 10,
         ..super::super::scope(
             "forced_in_a_joint_state",
-            "who is left of a joint configuration is demoted by it or promoted: does it end, and who leads?",
+            "the remaining peers of a joint region are being demoted or promoted: is the joint configuration left, and who leads?",
             &[1, 2, 3, 4],
             region(&[1, 2, 3], &[4]),
         )
@@ -135,7 +135,7 @@ fn asks_to_divide() -> Action {
 pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     let asked = placed(
         "forced_behind_a_split",
-        "two stores divide a region, tell PD, and are lost, and the third has not heard of it: does PD take its word after a recovery by force?",
+        "two stores split a region, report it, and are lost, and the third has not applied the split: does PD believe the third after unsafe recovery?",
         &[1, 2, 3],
         &[1, 2, 3],
     );
@@ -163,7 +163,7 @@ fn one_left(name: &str, question: &str) -> Scope {
 pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
     let asked = one_left(
         "forced_and_interrupted",
-        "the store that is left restarts between the stages of a recovery, which takes too long or not, and a plan comes late: does the region go on?",
+        "the remaining store restarts between the stages of a recovery that may time out, and a plan arrives late: does the region go on?",
     );
     let budgets = Budgets {
         admin: 1,
@@ -221,7 +221,7 @@ pub(super) fn report_comes_late(standard: bool) -> Asked {
 pub(super) fn given_up_once_more(standard: bool) -> Asked {
     let asked = one_left(
         "given_up_once_more",
-        "PD restarts in the middle of a recovery or gives it up, a plan is lost, and the same stores are given up once more: does the region go on, and does PD know what it is?",
+        "PD restarts during a recovery or aborts it, a plan is lost, and recovery of the same stores starts again: does the region go on, and does PD know it?",
     );
     let budgets = Budgets {
         admin: 2,
@@ -242,7 +242,7 @@ pub(super) fn given_up_once_more(standard: bool) -> Asked {
 pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
     let asked = placed(
         "broken_off_behind_a_split",
-        "PD knows of a split that no store that is left has heard of, and a recovery takes too long, or PD restarts: does PD believe the store that is left?",
+        "PD knows a split that no remaining store has, and recovery times out or PD restarts: does PD believe the remaining store?",
         &[1, 2, 3],
         &[1, 2, 3],
     );

@@ -14,7 +14,7 @@ fn by_hand(store: StoreId, force: bool) -> Action {
 pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
     let asked = placed(
         "tombstone_by_hand",
-        "a stopped store's peer is made a tombstone on its disk, when PD says it is gone, when PD lags behind, and by force: what is lost?",
+        "tikv-ctl tombstones a peer on a stopped store, with PD's consent, with PD behind, and by force: what is lost?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -54,7 +54,7 @@ pub(super) fn gone(store: StoreId) -> [Action; 2] {
 pub(super) fn forced_by_hand(standard: bool) -> Asked {
     let asked = placed(
         "forced_by_hand",
-        "two of three voters are gone with their disks: what does the one that is left come to by force, and what is refused?",
+        "two of three voters lost their disks: what can unsafe recovery do with the one that is left, and what is refused?",
         &[1, 2, 3],
         &[1, 2, 3],
     );
@@ -95,7 +95,7 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
         next_id: 10,
         ..scope(
             "forced_behind_a_learner",
-            "two of three voters are gone: is what a learner knows to be committed kept, where the voter that is left is behind it, or has an entry of a newer term in its place?",
+            "two of three voters are lost, and the remaining voter is behind a learner or has an entry of a newer term: does recovery keep what the learner knows to be committed?",
             &[1, 2, 3, 4],
             region(&[1, 2, 3], &[4]),
         )

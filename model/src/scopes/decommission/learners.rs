@@ -13,7 +13,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
     let asked = placed(
         "learner_waits_for_its_snapshot",
-        "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait for it, or do learners come and go?",
+        "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait, or do learners come and go?",
         &[1, 2, 3, 4],
         &[1, 2],
     );
@@ -41,7 +41,7 @@ pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
 pub(super) fn learner_beside_a_spare_one(standard: bool) -> Asked {
     let asked = placed(
         "learner_beside_a_spare_one",
-        "a peer that is being moved is removed by hand, half-way: of two learners, of which one has the last store, does one become a voter?",
+        "an administrator removes a peer that is half moved, and two learners remain, one on the last store: does one become a voter?",
         &[1, 2, 3],
         &[1, 2],
     );

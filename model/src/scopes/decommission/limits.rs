@@ -11,7 +11,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn target_full_by_share(standard: bool) -> Asked {
     let asked = placed(
         "target_full_by_share",
-        "the only store that could take the peer is full by its share and has room in bytes: does the peer move there?",
+        "the only possible target is full by its share of space and has room in bytes: does the peer move there?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -35,7 +35,7 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
 pub(super) fn patrol_limited(standard: bool) -> Asked {
     let asked = placed(
         "patrol_limited",
-        "the patrol may have one operator at a time, two regions must leave one store, and somebody types a third: does each get its turn?",
+        "the patrol may run one operator at a time, two regions must leave one store, and an administrator adds a third operator: does each get its turn?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -57,7 +57,7 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
 pub(super) fn operators_wait(standard: bool) -> Asked {
     let asked = two_regions_leave(
         "operators_wait",
-        "two regions must leave one store, and the second operator waits for the first, perhaps too long: does each get its turn?",
+        "two regions must leave one store, and the second operator waits for the first and may expire: does each get its turn?",
     );
     let scope = one_waits(asked, standard);
     let mut fires = vec!["region heartbeat", "check stores"];
@@ -72,7 +72,7 @@ pub(super) fn operators_wait(standard: bool) -> Asked {
 pub(super) fn operator_outrun_while_it_waits(standard: bool) -> Asked {
     let asked = two_regions_leave(
         "operator_outrun_while_it_waits",
-        "the members of a region change while its operator waits for another's: does it end when its turn comes?",
+        "a region's members change while its operator waits for another's: does the operator end when its turn comes?",
     );
     let learner = Change { kind: ChangeKind::AddLearner, peer: 9, store: 3 };
     let by_hand =
@@ -105,7 +105,7 @@ fn one_waits(asked: Scope, standard: bool) -> Scope {
 pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     let asked = placed(
         "two_of_three_replicas_leave",
-        "two stores of a region leave at once and the disk of one is gone: do both leave, and is the live voter on the other kept until its successor votes?",
+        "two stores of a region leave at once and one loses its disk: do both leave, and does the live voter on the other stay until its successor votes?",
         &[1, 2, 3, 4, 5],
         &[1, 2, 3],
     );
@@ -134,7 +134,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
 pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
     let asked = placed(
         "two_of_five_die_unnoticed",
-        "of five voters three are wanted, and two are down before PD has missed them: does the patrol's removal of a living one end the majority?",
+        "three of five voters are wanted, and two are down before PD has noticed: does the patrol remove a live one and end the majority?",
         &[1, 2, 3, 4, 5],
         &[1, 2, 3, 4, 5],
     );
@@ -158,7 +158,7 @@ pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
 pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
     let asked = placed(
         "stopped_while_two_stores_leave",
-        "two stores of a region leave at once and the process of one is stopped for a while: is the live voter on the other kept until its successor votes?",
+        "two stores of a region leave at once and one's process is stopped for a while: does the live voter on the other stay until its successor votes?",
         &[1, 2, 3, 4, 5],
         &[1, 2, 3],
     );
@@ -188,7 +188,7 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
 pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "crash_and_election_while_a_store_leaves",
-        "of three replicas the leader's process ends while a fourth takes over from one that leaves, and another leads: does the store leave?",
+        "the leader's process stops while a fourth replica replaces a leaving one of three, and another peer leads: does the store leave?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );

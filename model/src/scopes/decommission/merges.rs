@@ -9,7 +9,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
     let asked = placed(
         "merge_racing_a_decommission",
-        "two neighbours merge while PD moves their peers off a store that leaves: does the store leave, and PD know the one region that is left?",
+        "two neighbours merge while PD moves their peers off a leaving store: does the store leave, and does PD know the merged region?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -30,7 +30,7 @@ pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
 pub(super) fn target_led_by_who_lags(standard: bool) -> Asked {
     let asked = placed(
         "target_led_by_who_lags",
-        "PD knows of a merge that the target's next leader has not applied: does that leader catch up, and does PD believe it then?",
+        "PD knows a merge that the target's next leader has not applied: does that leader catch up, and does PD then believe it?",
         &[1, 2, 3],
         &[1, 2, 3],
     );

@@ -27,7 +27,7 @@ fn one_restarts(standard: bool) -> Budgets {
 pub(super) fn forced_with_two_left(standard: bool) -> Asked {
     let asked = placed(
         "forced_with_two_left",
-        "two of five voters are left, one behind the other, and one restarts between the stages of a recovery: does the one that has more lead, and does the other follow?",
+        "two of five voters remain, one behind the other, and one restarts between the stages of a recovery: does the one with the longer log lead, and does the other follow?",
         &[1, 2, 3, 4, 5],
         &[1, 2, 3, 4, 5],
     );
@@ -48,7 +48,7 @@ pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
     let all = [1, 2, 3, 4, 5];
     let asked = placed(
         "forced_with_a_merge_and_two_left",
-        "two of five stores are left, with a merge in the target's log on both: does the one that hears of it last still have the source that it is to take in?",
+        "two of five stores remain, with a CommitMerge in the target's log on both: does the store that applies it last still have the source?",
         &all,
         &all,
     );
@@ -80,7 +80,7 @@ pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
         rounds: vec![Entries::All],
         ..super::super::scope(
             "change_known_to_the_other_who_is_left",
-            "two are left of four voters; who has the longer log knows of three, of whom they are a majority, and the other knows better: does PD's recovery come to an end?",
+            "two of four voters remain; the one with the longer log knows a configuration of three, of which they are a majority, and the other knows a newer one: does PD's recovery end?",
             &[1, 2, 3, 4],
             region(&[1, 2, 3], &[4]),
         )

@@ -19,7 +19,7 @@ fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
 pub(super) fn merge_and_leader_change(standard: bool) -> Asked {
     let asked = merging(
         "merge_and_leader_change",
-        "a region merges into its neighbour while a replica of it lags and leadership of either moves: does every replica end in the same region, with every write?",
+        "a region merges into its neighbour while one of its replicas lags and either region changes leader: does every replica end in the same region, with every write?",
         &[1, 2, 3],
     );
     let scope = Scope {
@@ -41,7 +41,7 @@ pub(super) fn merge_and_leader_change(standard: bool) -> Asked {
 pub(super) fn merges_crossed(standard: bool) -> Asked {
     let asked = merging(
         "merges_crossed",
-        "two neighbours give themselves up to each other at once: is one taken back, and never both taken in?",
+        "two neighbours begin to merge into each other: is one merge rolled back, and are never both committed?",
         &[1, 2],
     );
     let scope = Scope {
@@ -76,7 +76,7 @@ fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
 pub(super) fn merge_behind_a_compaction(standard: bool) -> Asked {
     let asked = merging(
         "merge_behind_a_compaction",
-        "a region compacts its log and gives itself up while a replica of it lags: can that replica be brought what it misses?",
+        "a region compacts its log and begins to merge while a replica lags: can the replica still get the entries that it misses?",
         &[1, 2, 3],
     );
     // A write that store 3 has not.
@@ -93,7 +93,7 @@ pub(super) fn merge_behind_a_compaction(standard: bool) -> Asked {
 pub(super) fn store_sleeps_through_a_merge(standard: bool) -> Asked {
     let asked = merging(
         "store_sleeps_through_a_merge",
-        "a store comes back behind a merge and a compaction of the target's log: does the source on it hear of its end, and give its range to the snapshot?",
+        "a store comes back after a merge and a compaction of the target's log: does its source peer learn of the merge, and free its range for the snapshot?",
         &[1, 2, 3],
     );
     let merge = merged(&asked, &[2]);
@@ -114,7 +114,7 @@ pub(super) fn store_sleeps_through_a_merge(standard: bool) -> Asked {
 
 pub(super) fn merge_behind_a_snapshot(standard: bool) -> Asked {
     let name = "merge_behind_a_snapshot";
-    let question = "a replica was brought forward by a snapshot, another is behind where that begins, and the region gives itself up: can whoever leads the target hand on what is missed?";
+    let question = "one replica took a snapshot, another is behind it, and the region begins to merge: can any leader of the target pass on the missing entries?";
     let stores = [1, 2, 3, 4];
     let asked = scope(name, question, &stores, region(&stores[..3], &stores[3..]));
     let asked = neighbours_with(asked, &stores[..3], &stores[3..], 10);
@@ -157,7 +157,7 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
 pub(super) fn snapshot_behind_a_rollback(standard: bool) -> Asked {
     let asked = merging(
         "snapshot_behind_a_rollback",
-        "a replica that is merging gets a snapshot from after the merge was taken back: does it serve again, and lead?",
+        "a merging replica gets a snapshot from after the rollback: does it serve again, and lead?",
         &[1, 2, 3],
     );
     let begin = Command::prepare_merge(asked.regions[1].clone());
@@ -192,7 +192,7 @@ pub(super) fn snapshot_behind_a_rollback(standard: bool) -> Asked {
 pub(super) fn merged_twice(standard: bool) -> Asked {
     let asked = merging(
         "merged_twice",
-        "a region gives itself up, takes that back because its target divides, and gives itself up again: does the target take in the second time what the first one left?",
+        "a merge is rolled back because its target splits, and begins again: does the second merge take in everything?",
         &[1, 2],
     );
     let scope = Scope {
