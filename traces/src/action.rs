@@ -16,14 +16,14 @@ use crate::view::Entry;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The peer asks to become leader: term+1 and its own vote.
+    /// The peer starts an election: term + 1, and its own vote.
     Campaign {
         /// The region.
         region: RegionId,
         /// The store of the peer that campaigns.
         store: StoreId,
     },
-    /// A candidate's vote request reaches a voter, and its answer comes back or not.
+    /// A candidate's vote request reaches a voter, and the reply comes back or not.
     Vote {
         /// The region.
         region: RegionId,
@@ -34,9 +34,9 @@ pub enum Action {
         /// What becomes of the answer.
         answer: Answer,
     },
-    /// A leader brings a follower forward. To a store without the peer this is
-    /// the heartbeat that creates it; to a follower that the log no longer
-    /// reaches it is a snapshot; neither has an answer (`Given` is written).
+    /// A leader replicates to a follower. To a store without the peer this is the heartbeat that
+    /// creates it. To a follower behind the truncated log it is a snapshot. Neither has a reply
+    /// (`Given` is written).
     Replicate {
         /// The region.
         region: RegionId,
@@ -49,9 +49,8 @@ pub enum Action {
         /// What becomes of the answer.
         answer: Answer,
     },
-    /// A leader's heartbeat reaches a follower and brings no entry: it makes the
-    /// receiver follow, and tells it how much of what it has is committed. A rejected
-    /// probe of raft-rs does the first and not the second.
+    /// A leader's heartbeat reaches a follower. It makes the receiver follow and carries a commit
+    /// index, but no entry. A rejected raft-rs probe does the first and not the second.
     Heartbeat {
         /// The region.
         region: RegionId,
@@ -62,8 +61,8 @@ pub enum Action {
         /// What becomes of the answer.
         answer: Answer,
     },
-    /// A peer that has heard from no leader for long asks whether it is a member still
-    /// (TiKV `check_stale_state`); who knows that it is none says so, and it ends.
+    /// A peer without a leader asks whether it is still a member (TiKV `check_stale_state`). If the
+    /// receiver knows that it was removed, the peer destroys itself.
     CheckStalePeer {
         /// The region.
         region: RegionId,
@@ -74,14 +73,14 @@ pub enum Action {
         /// What becomes of the answer.
         answer: Answer,
     },
-    /// A received snapshot becomes the peer's state.
+    /// The peer applies its received snapshot.
     ApplySnapshot {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
     },
-    /// The next committed admin entry takes effect, and the ordinary entries behind it.
+    /// The peer applies the next committed admin entry, and the ordinary entries behind it.
     Apply {
         /// The region.
         region: RegionId,
@@ -100,8 +99,8 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<Epoch>,
     },
-    /// The leader asks the placement driver for the ids of a split; the answer
-    /// is proposed as a [`Command::Split`] under the epoch of the asking.
+    /// The leader asks the placement driver for the ids of a split. The reply is proposed as a
+    /// [`Command::Split`] under the epoch of the request.
     AskSplit {
         /// The region.
         region: RegionId,
@@ -114,7 +113,7 @@ pub enum Action {
         /// What becomes of the driver's answer.
         answer: Answer,
     },
-    /// A client asks for the value of a key (ReadIndex).
+    /// A client reads a key (ReadIndex).
     Read {
         /// The region.
         region: RegionId,
@@ -123,44 +122,44 @@ pub enum Action {
         /// The key.
         key: Key,
     },
-    /// The peer answers its read, once it is acknowledged and applied.
+    /// The peer answers its read, which a quorum has confirmed and whose index is applied.
     AnswerRead {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
     },
-    /// The message by which a leader hands over reaches the transfer target.
+    /// The leader's `TimeoutNow` reaches the transfer target.
     TimeoutNow {
         /// The region.
         region: RegionId,
         /// The store of the leader that sent it.
         leader: StoreId,
     },
-    /// The leader gives up a transfer after one election timeout.
+    /// The leader aborts a transfer after one election timeout.
     TransferTimeout {
         /// The region.
         region: RegionId,
         /// The store of the leader.
         store: StoreId,
     },
-    /// The store's process ends; what is volatile is gone.
+    /// The store's process stops and loses its volatile state.
     Crash {
         /// The store.
         store: StoreId,
     },
-    /// The store's process comes back from its disk.
+    /// The store's process restarts from its disk.
     Restart {
         /// The store.
         store: StoreId,
     },
-    /// The store's disk is gone for good.
+    /// The store's disk is lost for good.
     Destroy {
         /// The store.
         store: StoreId,
     },
-    /// A leader reports its region to the placement driver, which may send it
-    /// the next step of an operator; that is proposed at once.
+    /// A leader reports its region to the placement driver, which may reply with the next step of
+    /// an operator. The leader proposes it at once.
     RegionHeartbeat {
         /// The region.
         region: RegionId,
@@ -169,9 +168,8 @@ pub enum Action {
         /// What becomes of the driver's order.
         answer: Answer,
     },
-    /// A store tells the placement driver that it lives, and how full it is. While an
-    /// unsafe recovery is under way it reports what it has done for it, and the answer
-    /// says what it is to do next.
+    /// A store's heartbeat tells the placement driver that it is alive and how full it is. During
+    /// an unsafe recovery it also reports what it has done, and the reply carries its next plan.
     StoreHeartbeat {
         /// The store.
         store: StoreId,
@@ -179,41 +177,38 @@ pub enum Action {
         #[serde(default = "given", skip_serializing_if = "is_given")]
         answer: Answer,
     },
-    /// The placement driver has not heard from the store for long: it counts
-    /// as Disconnected, and the next time as Down.
+    /// The store misses heartbeats. The placement driver counts it as Disconnected, and the next
+    /// time as Down.
     StoreSilent {
         /// The store.
         store: StoreId,
     },
-    /// The placement driver's patrol comes by the region, and makes an operator
-    /// if the region lacks something.
+    /// The placement driver's patrol checks the region and makes an operator if it needs one.
     Schedule {
         /// The region.
         region: RegionId,
         /// What becomes of the first order.
         answer: Answer,
     },
-    /// The placement driver sends the step of the region's operator once more
-    /// (PD `PushOperators`).
+    /// The placement driver sends the current step of the region's operator again (PD
+    /// `PushOperators`).
     PushOperator {
         /// The region.
         region: RegionId,
         /// What becomes of the order.
         answer: Answer,
     },
-    /// The region's operator has taken too long, or waited too long for its
-    /// turn, and is given up.
+    /// The region's operator times out, running or waiting for its turn.
     OperatorTimeout {
         /// The region.
         region: RegionId,
     },
-    /// The placement driver makes empty stores that are leaving Tombstone.
+    /// The placement driver buries leaving stores that are empty: they become Tombstone.
     CheckStores,
-    /// The placement driver ends and begins again: it knows no leader, no
-    /// operator, and has heard from no store.
+    /// The placement driver restarts. It knows no leader and no operator, and has no heartbeat of
+    /// any store.
     PdRestart,
-    /// A store that is new to the placement driver registers (`tiup cluster
-    /// scale-out`; PD `PutStore`).
+    /// A new store registers with the placement driver (`tiup cluster scale-out`; PD `PutStore`).
     AddStore {
         /// The store.
         store: StoreId,
@@ -255,8 +250,7 @@ pub enum Action {
         /// The region.
         region: RegionId,
     },
-    /// tikv-ctl `tombstone -r`, in local mode: on the disk of a store whose
-    /// process is stopped.
+    /// tikv-ctl `tombstone -r` in local mode, on the disk of a stopped store.
     TombstonePeer {
         /// The region.
         region: RegionId,
@@ -266,24 +260,24 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         force: bool,
     },
-    /// pd-ctl `unsafe remove-failed-stores`: the stores are buried, and the placement
-    /// driver begins to ask the others what is left (PD `RemoveFailedStores`).
+    /// pd-ctl `unsafe remove-failed-stores`. The stores are buried, and the placement driver asks
+    /// the others what they have (PD `RemoveFailedStores`).
     RemoveFailedStores {
         /// The stores that are given up.
         stores: Vec<StoreId>,
     },
-    /// The recovery that is under way has taken too long, or somebody aborts it: leaders
-    /// by force are told to step down, and if they were already, it is over.
+    /// The unsafe recovery times out or is aborted. Forced leaders are told to step down; if they
+    /// already were, the recovery is over.
     RecoveryTimeout,
-    /// A peer has led by force for long, and nobody has told it to stop
-    /// (TiKV `UNSAFE_RECOVERY_STATE_TIMEOUT`).
+    /// A forced leader times out without having been told to stop (TiKV
+    /// `UNSAFE_RECOVERY_STATE_TIMEOUT`).
     ForceLeaderTimeout {
         /// The region.
         region: RegionId,
         /// Its store.
         store: StoreId,
     },
-    /// A message leaves its sender and stays under way.
+    /// A message leaves its sender and is delayed.
     Hold {
         /// The region.
         region: RegionId,
@@ -294,7 +288,7 @@ pub enum Action {
         /// Which message.
         message: Outgoing,
     },
-    /// A held message arrives, however stale. It has no answer.
+    /// A delayed message arrives, however stale. It has no reply.
     Late {
         /// Its place among the held messages, oldest first, from 0.
         slot: usize,

@@ -130,95 +130,97 @@ pub enum Returned {
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     // Of the world.
-    /// A store that takes part is not running, or its disk is gone.
+    /// A store that takes part is not running, or its disk is lost.
     StoreDown,
     /// The store is running already.
     StoreUp,
-    /// No message is held in that place.
+    /// No message is held at that place.
     NothingHeld,
-    /// The round creates a peer or sends a snapshot: it has no answer to lose or hold.
+    /// The round creates a peer or sends a snapshot, so it has no reply to lose or delay.
     NoAnswer,
     // Of the asked peer.
     /// The store has no live peer of the region.
     RegionNotFound,
-    /// The asked peer does not lead.
+    /// The peer does not lead.
     NotLeader,
-    /// The asked peer leads already.
+    /// The peer already leads.
     AlreadyLeader,
-    /// The asked peer is not a candidate, so no vote request is under way.
+    /// The peer is not a candidate, so no vote request is under way.
     NotCandidate,
-    /// The receiver is no member (for a vote: no other voter) of the sender's configuration.
+    /// The receiver is not a member of the sender's configuration (for a vote: not another voter).
     NotInConfig,
-    /// The peer is no voter of its own applied configuration.
+    /// The peer is not a voter of its own applied configuration.
     NotPromotable,
     /// A conf change is committed and not applied.
     UnappliedConfChange,
-    /// A snapshot was received and is not applied.
+    /// A received snapshot is not applied yet.
     ApplyingSnapshot,
     /// No snapshot was received.
     NoSnapshot,
-    /// No committed admin entry waits.
+    /// No committed admin entry is waiting.
     NothingToApply,
     // Of the receiving store, on a message.
     /// The message's term is behind the receiver's.
     StaleTerm,
-    /// The message's epoch is behind the tombstone's, whose region still has the sender.
+    /// The message's epoch is behind the tombstone's, and the tombstone's region still lists the
+    /// sender.
     StaleEpoch,
-    /// The receiver's store knows that the sender was removed, or its region merged; what
-    /// becomes of the answer that says so is another matter.
+    /// The receiver's store knows that the sender was removed, or that its region was merged. The
+    /// reply that says so may still be lost.
     SenderRemoved,
     /// The tombstone on the store still lists this peer, or a newer one.
     Tombstone,
-    /// Who was asked does not know that the asking peer is no member any more.
+    /// The peer or store that was asked does not know that the asking peer was removed.
     StillMember,
     /// The store has a newer peer of this region.
     StalePeerId,
-    /// The store has no peer, and this message may not create one.
+    /// The store has no peer, and this message cannot create one.
     NotInitialMessage,
-    /// The message would create a peer whose range belongs to another region here.
+    /// The message would create a peer whose range belongs to another region on this store.
     RangeOverlap,
-    /// The snapshot's range belongs to another region here, or to another snapshot that waits.
+    /// The snapshot's range belongs to another region on this store, or to another pending
+    /// snapshot.
     SnapshotOverlap,
-    /// A first message for that peer is parked here already.
+    /// A first message for that peer is already parked.
     AlreadyParked,
     // Of a proposal.
-    /// The epoch given is not the region's.
+    /// The given epoch is not the region's.
     EpochNotMatch,
     /// The key lies outside the region.
     KeyNotInRegion,
-    /// A command that this leader proposed in its term and has not applied will
-    /// change the epoch that this one depends on (TiKV `CmdEpochChecker`).
+    /// The leader has proposed a command in this term, not applied yet, that will change the epoch
+    /// that this proposal depends on (TiKV `CmdEpochChecker`).
     EpochChanging,
-    /// A conf change is under way (raft-rs `has_pending_conf`).
+    /// A conf change is pending (raft-rs `has_pending_conf`).
     PendingConfChange,
     /// The leader has not applied an entry of its own term.
     NotAppliedTerm,
-    /// Leadership is being handed over: nothing is proposed meanwhile.
+    /// A leadership transfer is under way.
     TransferringLeader,
     /// The change would remove or demote the leader.
     LeaderRemoval,
-    /// The change would remove one of an even number of voters: demote it first.
+    /// The change would remove one of an even number of voters. Demote it first.
     DemoteFirst,
     /// A quorum of the new configuration would need a snapshot before it could commit.
     QuorumBehind,
-    /// A joint change would remove a voter: demote it instead.
+    /// A joint change would remove a voter. Demote it instead.
     VoterRemoval,
-    /// The change adds what is there, removes what is not, repeats itself, or leaves no voter.
+    /// The change adds an existing peer, removes a missing one, repeats itself, or leaves no voter.
     InvalidChange,
-    /// The region is joint: leave it first.
+    /// The region is already joint.
     AlreadyJoint,
     /// The region is not joint.
     NotJoint,
-    /// The transfer target is no voter of the region.
+    /// The transfer target is not a voter of the region.
     TransfereeNotVoter,
     /// No transfer is under way.
     NoTransfer,
     /// No `TimeoutNow` is under way from that leader.
     NoTimeoutNow,
-    /// The index is not beyond what is truncated, or not applied.
+    /// The index is already truncated, or not applied yet.
     InvalidCompactIndex,
     // Of a split.
-    /// The scope has no placement driver that could allot ids.
+    /// The scope has no placement driver to allot ids.
     NoPlacementDriver,
     /// The split has no key.
     NoSplitKey,
@@ -232,36 +234,37 @@ pub enum Reason {
     SplitKeyOutside,
     /// The split keys do not ascend.
     SplitKeysOutOfOrder,
-    /// There are not as many peer ids as the region has peers.
+    /// The number of peer ids is not the number of peers.
     SplitIdsMismatch,
-    /// An id of the split is taken: by the region, by another region here, or twice by the split.
+    /// An id of the split is taken: by the region, by another region on this store, or twice by the
+    /// split.
     IdInUse,
     // Of a merge.
-    /// The region is merging, or about to.
+    /// The region is merging, or a PrepareMerge is pending.
     Merging,
     /// The region is not merging.
     NotMerging,
-    /// No peer of the merge target that knows its region is on the asked store.
+    /// The store has no initialised peer of the merge target.
     MergeTargetNotFound,
-    /// The merge target is not as it was named.
+    /// The merge target is not as the command describes it.
     MergeTargetNotMatch,
-    /// The regions do not lie side by side.
+    /// The regions are not adjacent.
     NotSiblings,
     /// The regions are not on the same stores in the same roles.
     StoresNotMatch,
-    /// Some replica is not known to have enough of the log.
+    /// Some replica is not known to hold enough of the log.
     LogGapTooLarge,
-    /// An admin entry is among those that some replica is not known to have.
+    /// An admin entry is among the entries that some replica may miss.
     AdminInLogGap,
-    /// No peer of the merge source that knows its region is on the asked store.
+    /// The store has no initialised peer of the merge source.
     MergeSourceNotFound,
-    /// The merge source's peer there is not merging into this region.
+    /// The merge source's peer on the store is not merging into this region.
     SourceNotMerging,
-    /// The target is past the epoch that the source expects: the merge must be rolled back.
+    /// The target is past the epoch that the source expects, so the merge must be rolled back.
     MergeTargetChanged,
-    /// The target has not come to the epoch that the source expects.
+    /// The target has not reached the epoch that the source expects.
     MergeTargetBehind,
-    /// The merge may still be committed, as far as the asked store has seen.
+    /// The merge may still be committed, as far as the store knows.
     MergeTargetUnchanged,
     /// The merge source's peer on the store has not applied its `PrepareMerge`.
     WaitsForSource,
@@ -273,21 +276,21 @@ pub enum Reason {
     /// No read is under way, or it is not acknowledged or not applied.
     NoReadReady,
     // Of the placement driver.
-    /// PD has no record of the store, or it was removed.
+    /// PD has no record of the store.
     UnknownStore,
     /// The store is Tombstone (Removed), for good.
     StoreRemoved,
-    /// The store is leaving already; pd-ctl answers "Success!" all the same (row 43).
+    /// The store is already leaving. pd-ctl still answers "Success!" (row 43).
     AlreadyLeaving,
-    /// The store is not leaving: there is nothing to cancel.
+    /// The store is not leaving, so there is nothing to cancel.
     NotLeaving,
-    /// The store was declared physically destroyed; that is not taken back.
+    /// The store was declared physically destroyed, which cannot be undone.
     PhysicallyDestroyed,
-    /// Fewer stores would be left than a region has replicas (row 39).
+    /// Fewer stores would remain than a region has replicas (row 39).
     StoresNotEnough,
-    /// Nobody but the placement driver makes a store Tombstone (row 45).
+    /// Only the placement driver makes a store Tombstone (row 45).
     StateNotAllowed,
-    /// Only the record of a Tombstone store can be removed.
+    /// The store is not Tombstone, so its record cannot be removed.
     NotTombstone,
     /// A region lists a peer on the store (row 45).
     StoreHasRegions,
@@ -295,17 +298,17 @@ pub enum Reason {
     NothingToBury,
     /// PD does not know the region, or no region at its first key.
     UnknownRegion,
-    /// A report, or who asks for a split, is behind what PD knows (row 35).
+    /// A report, or a request to split, has an older epoch than PD knows (row 35).
     RegionStale,
-    /// PD knows of nobody who leads the region (row 41).
+    /// PD knows no leader of the region (row 41).
     NoLeader,
-    /// The region is between two configurations.
+    /// The region is joint.
     JointState,
-    /// The region has an operator of the same or a higher priority (row 38).
+    /// The region already has an operator of the same or a higher priority (row 38).
     OperatorExists,
     /// The region has no operator.
     NoOperator,
-    /// The region has a peer on that store.
+    /// The region already has a peer on that store.
     PeerExists,
     /// The region has no peer on that store.
     NoPeer,
@@ -315,38 +318,38 @@ pub enum Reason {
     StoreUnhealthy,
     /// The peer is the region's only voter.
     LastVoter,
-    /// Fewer voters would be left alive than a majority needs (row 46).
+    /// Fewer live voters would remain than a majority needs (row 46).
     MajorityLost,
-    /// No other voter may lead.
+    /// No other voter can lead.
     NoNewLeader,
-    /// An operator's split key lies outside the region, or there is none.
+    /// The operator has no split key, or one outside the region.
     InvalidSplitKey,
-    /// The region is as it should be.
+    /// The region needs nothing.
     NothingToDo,
-    /// Something is to be done, and no store can take the peer (rows 39, 40).
+    /// No store can take the peer (rows 39, 40).
     NoTarget,
-    /// As many operators of the patrol as may be are under way (row 49).
+    /// The patrol's limit of running operators is reached (row 49).
     ScheduleLimit,
     // Of what an administrator forces.
-    /// PD's `conf_ver` of the region is not beyond the peer's own: "please make
-    /// sure you have removed the peer by PD" (row 37).
+    /// PD's `conf_ver` of the region is not higher than the peer's own: "please make sure you have
+    /// removed the peer by PD" (row 37).
     InvalidConfVer,
-    /// PD's region still lists this very peer on the store (row 37).
+    /// PD's region still lists this peer on the store (row 37).
     PeerStillListed,
-    /// The store is Up and heard from: nobody gives up such a store.
+    /// The store is Up and sends heartbeats, so unsafe recovery refuses it.
     StoreConnected,
-    /// An unsafe recovery is under way: no other begins, the patrol pauses, and no split
-    /// gets ids (PD `ErrUnsafeRecoveryIsRunning`).
+    /// An unsafe recovery is running: no other begins, the patrol pauses, and splits get no ids (PD
+    /// `ErrUnsafeRecoveryIsRunning`).
     RecoveryRunning,
-    /// No unsafe recovery is under way.
+    /// No unsafe recovery is running.
     NoRecovery,
-    /// The region is led by force: nothing but its members may change (TiKV
+    /// The region has a forced leader, which accepts only membership changes (TiKV
     /// `RecoveryInProgress`).
     RecoveryInProgress,
-    /// The peer does not lead by force.
+    /// The peer is not a forced leader.
     NotByForce,
     // Of all.
-    /// Everything was in order and nothing was left to do.
+    /// The action is valid and changes nothing.
     NoEffect,
 }
 
