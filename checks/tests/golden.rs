@@ -247,7 +247,7 @@ fn reused_id() -> Trace {
     assert!(base.commands.contains(&add_again()));
     let scope = Scope {
         name: SAME_ID.into(),
-        question: "what if a peer id is given again before its old peer is gone?".into(),
+        question: "what if a peer id is reused before its old peer is gone?".into(),
         campaigners: vec![2],
         budgets: Budgets { elections: 1, changes: 2, writes: 1, ..Budgets::default() },
         ..base
@@ -259,10 +259,13 @@ fn reused_id() -> Trace {
     let first = explored.violations().find_map(|verdict| verdict.first).expect("it is violated");
     let actions = explored.trace(&model, first).steps.into_iter().map(|(action, _)| action);
     let mut header = Header::new(scope);
-    header.title = "A peer id is given again while its old peer lives: what the old peer acknowledged counts for the new one".into();
+    header.title =
+        "A peer id is reused while its old peer lives: the old peer's acknowledgements count for the new one"
+            .into();
     header.source = "found by the exhaustive search of joins_again_with_the_same_id".into();
     header.assumptions = vec![
-        "PD never gives an id twice, and TinyKV's tests wait until the old peer is gone: no scope offers this.".into(),
+        "PD never reuses an id, and TinyKV's tests wait until the old peer is gone. No scope offers this."
+            .into(),
     ];
     header.properties = vec![property.name().into()];
     recorded(&Trace::scenario(header, actions))
@@ -333,7 +336,7 @@ fn later_life() -> Trace {
     let way = explored.trace(&model, found).steps.into_iter().map(|(action, _)| action);
     let actions = way.chain([Action::Apply { region: 1, store: 3 }]);
     let mut header = Header::new(plan.scope);
-    header.title = "A child's peer is removed and added again under its old id before its store takes the split: the split spares it".into();
+    header.title = "A child's peer is removed and added again under its old id before its store applies the split: the split leaves it alone".into();
     header.source = "found by the exhaustive search of child_removed_before_its_birth: by a first rule an uninitialised peer of the same id always gave way to the child, and the removed peer was back at its old epoch".into();
     header.properties =
         [Property::NoResurrection, Property::EpochMonotone].map(|property| property.name().into()).to_vec();
@@ -407,11 +410,11 @@ fn unreported() -> Trace {
     let first = explored.violations().find_map(|verdict| verdict.first).expect("it is reachable");
     let way = explored.trace(&model, first).steps;
     let mut header = Header::new(plan.scope);
-    header.title = "A region splits and moves off a store that is leaving; nobody has reported the child yet: PD buries the store with the child's peer on it".into();
+    header.title = "A region splits and moves off a leaving store before the child is reported: PD buries the store with the child's peer on it".into();
     header.source = "found by the exhaustive search of split_racing_a_decommission; PD's checkStores counts the regions that it knows (rows 32 and 42)".into();
     header.assumptions = vec![
-        "TiKV reports both parts of a split at once; here that report is late, as it is when the child has no leader yet.".into(),
-        "PD is not asked whether the regions that it knows cover every key.".into(),
+        "TiKV reports both parts of a split at once. Here the child's report is late, as it is when the child has no leader yet.".into(),
+        "PD does not check whether its regions cover every key.".into(),
     ];
     header.properties = vec![Property::TombstoneStoreEmpty.name().into()];
     recorded(&Trace::scenario(header, way.into_iter().map(|(action, _)| action)))

@@ -174,7 +174,7 @@ fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
     let file = scenario("transfer-leader.jsonl");
     let checked = folder.ends(&["check", &file], 0).stdout;
     assert!(
-        checked.contains("nothing may happen behind the steps: only their end was looked at"),
+        checked.contains("no action is possible behind the steps: only their end was checked"),
         "{checked}"
     );
     let verified = folder.ends(&["verify", &file], 1).stdout;
