@@ -71,3 +71,56 @@ fn nothing_else_stands_at_the_top() {
         .collect();
     assert!(strangers.is_empty(), "no other top-level file or folder: {strangers:?}");
 }
+
+/// The sources of the model, by path within `model/src`, without their tests.
+fn model_sources() -> Vec<(String, String)> {
+    let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
+    let root = root.join("model/src").into_std_path_buf();
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the model") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&root).expect("within it").to_string_lossy().into_owned();
+            if !name.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_string();
+                files.push((name, code));
+            }
+        }
+    }
+    assert!(files.len() > 50, "the model has more files than {}", files.len());
+    files
+}
+
+/// The lines of code in files `of` the model in which a word of `banned` stands.
+fn lines_with(of: impl Fn(&str) -> bool, banned: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, code) in model_sources().iter().filter(|(name, _)| of(name)) {
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let named = lines.filter(|line| banned.iter().any(|word| line.contains(word)));
+        found.extend(named.map(|line| format!("{name}: {}", line.trim())));
+    }
+    found
+}
+
+#[test]
+fn the_engine_stands_behind_one_file() {
+    let outside = |name: &str| !name.starts_with("engine/") && name != "model.rs" && name != "lib.rs";
+    assert_eq!(lines_with(outside, &["crate::engine", "engine::"]), Vec::<String>::new());
+    assert!(
+        !lines_with(|name| name == "model.rs", &["crate::engine"]).is_empty(),
+        "it is looked for rightly"
+    );
+}
+
+#[test]
+fn rules_and_properties_know_no_checker_no_atomic_and_no_table() {
+    let pure = |name: &str| ["rules/", "properties/"].iter().any(|folder| name.starts_with(folder));
+    let banned = ["stateright", "Atomic", "Interner", "InternTables", "Memo<", "crate::model", "Seen"];
+    assert_eq!(lines_with(pure, &banned), Vec::<String>::new());
+    assert!(!lines_with(|name| name.starts_with("engine/"), &banned).is_empty(), "it is looked for rightly");
+}

@@ -14,7 +14,7 @@ use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::{Lacking, Sound};
 use rollcall_model::properties::Property;
-use rollcall_model::{Guard, GuardSet, ModelSubject, Rollcall, State, heal, scopes};
+use rollcall_model::{ClusterInScope, Guard, GuardSet, ModelSubject, Rollcall, State, heal, scopes};
 use rollcall_traces::{
     Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scenario, Scope,
     Sides, StoreState, Subject, Trace, record_again, render, replay,

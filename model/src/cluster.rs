@@ -6,12 +6,30 @@
 //! (`engine::txn`), which exploration uses.
 
 use rollcall_traces::{
-    Cluster, Held, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason, RegionId, StoreId, StoreStatus,
+    Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason,
+    RegionId, StoreId, StoreStatus,
 };
 
 use crate::guard::{Guard, GuardSet};
 use crate::rules::Report;
 use crate::rules::is_live;
+
+/// A cluster within a scope, beside what earlier states left behind: what bounds read.
+/// Cheap to copy.
+pub trait ClusterInScope: Cluster + Copy {
+    /// The store with this place in the scope.
+    fn store_at(&self, at: usize) -> StoreId;
+    /// The members that the regions began with, in their first roles.
+    fn founders(&self) -> &[Member];
+    /// Whether the region was there first; the others came by a split.
+    fn is_founded(&self, region: RegionId) -> bool;
+    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
+    fn replicas_wanted(&self) -> u64;
+    /// What earlier states left behind.
+    fn history(&self) -> &History;
+    /// What was spent of each budget.
+    fn spent(&self) -> &Budgets;
+}
 
 /// A cluster that a rule may change.
 pub(crate) trait ClusterMut: Cluster {

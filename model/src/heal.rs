@@ -34,9 +34,9 @@ use rollcall_traces::{
 
 use crate::bounds::actions::is_across;
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
-use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
+use crate::model::Seen;
+use crate::model::State;
 use crate::rules;
 use crate::rules::is_live;
 

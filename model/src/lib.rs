@@ -8,6 +8,7 @@
 //! be left out in [`Guard`].
 
 mod bounds;
+mod checked;
 mod cluster;
 mod engine;
 mod guard;
@@ -22,10 +23,10 @@ pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;
 pub use bounds::sending::{may_ask, may_send};
 pub use bounds::settle::next_to_settle;
-pub use engine::checkpoint::{PartCounts, PartsError};
-pub use engine::refusals::{ReadSet, RefusalCache};
-pub use engine::state::{STORES, State};
-pub use engine::state_ref::Seen;
+pub use checked::EXPLORED;
+pub use cluster::ClusterInScope;
 pub use guard::{Guard, GuardSet};
-pub use model::{EXPLORED, ModelSubject, Offered, Rollcall};
+pub use model::{
+    ModelSubject, Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, Seen, State,
+};
 pub use rules::{FIRST, first_peer};

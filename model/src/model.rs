@@ -1,4 +1,4 @@
-//! The rules within a scope, as a stateright `Model`.
+//! The rules within a scope, taken by the engine: all that others ask of a model.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,6 @@ use rollcall_traces::{
     Outcome, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, Settle, Settler, StoreId,
     StoreState, StoreStatus, Subject, View,
 };
-use stateright::Model;
 
 use crate::bounds::actions;
 use crate::bounds::costs;
@@ -16,19 +15,19 @@ use crate::bounds::kinds;
 use crate::bounds::probes;
 use crate::bounds::reach::Reach;
 use crate::bounds::settle::next_to_settle;
+use crate::cluster::ClusterInScope;
+pub use crate::engine::checkpoint::{PartCounts, PartsError};
 use crate::engine::property_cache::PropertyCache;
-use crate::engine::refusals::{ReadSet, RefusalCache};
-use crate::engine::state::{InternTables, STORES, State, StoreMeta, StorePart, UNUSED};
-use crate::engine::state_ref::Seen;
+pub use crate::engine::refusals::{ReadSet, RefusalCache};
+use crate::engine::state::{InternTables, StoreMeta, StorePart, UNUSED};
+pub use crate::engine::state::{STORES, State};
+pub use crate::engine::state_ref::Seen;
 use crate::engine::steps::Steps;
 use crate::engine::txn;
 use crate::guard::GuardSet;
 use crate::heal;
 use crate::properties::Property;
 use crate::rules::{first_peer, index_of};
-
-/// The name of the property that is always true.
-pub const EXPLORED: &str = "explored";
 
 /// The rules of Rollcall within one scope, with all guards or without some.
 #[derive(Clone)]
@@ -222,7 +221,7 @@ impl Rollcall {
             return known.steps.expand(&self.parts, &self.scope, self.guards, state, each);
         }
         let mut actions = Vec::new();
-        self.actions(state, &mut actions);
+        self.offer(state, &mut actions);
         for (place, action) in actions.iter().enumerate() {
             if let Some(after) = self.taken_within(state, action) {
                 each(place, action, after);
@@ -231,7 +230,7 @@ impl Rollcall {
     }
 
     /// The same, if it is done and within what is left of the scope's budgets.
-    fn taken_within(&self, state: &State, action: &Action) -> Option<State> {
+    pub(crate) fn taken_within(&self, state: &State, action: &Action) -> Option<State> {
         let (after, outcome) = self.take(state, action);
         (outcome.is_done() && self.affords(state, action, &outcome)).then_some(after)
     }
@@ -272,13 +271,20 @@ impl Rollcall {
         }
     }
 
+    /// Adds the actions that `state` offers, in order.
+    pub(crate) fn offer(&self, state: &State, actions: &mut Vec<Action>) {
+        for section in actions::sections(self.parts.stores.len()) {
+            actions::offered(&self.scope, self.seen(state), section, actions);
+        }
+    }
+
     /// The actions that [`Model::actions`] offers, in that order.
     pub fn each_offered(&self, state: &State, each: impl FnMut(&Action)) {
         if let Some(known) = &self.known {
             return known.steps.each_offered(&self.parts, &self.scope, state, each);
         }
         let mut actions = Vec::new();
-        self.actions(state, &mut actions);
+        self.offer(state, &mut actions);
         actions.iter().for_each(each);
     }
 
@@ -290,7 +296,7 @@ impl Rollcall {
             return Some(Offered { action, number: Some(number) });
         }
         let mut actions = Vec::new();
-        self.actions(state, &mut actions);
+        self.offer(state, &mut actions);
         let action = actions.into_iter().nth(place).map(Cow::Owned)?;
         Some(Offered { action, number: None })
     }
@@ -385,6 +391,12 @@ impl Rollcall {
         self.properties.iter().filter(violated).copied().collect()
     }
 
+    /// Whether `state` holds the property.
+    pub(crate) fn holds(&self, property: Property, state: &State) -> bool {
+        let seen = self.seen(state);
+        property.check(&seen, seen.history()).is_ok()
+    }
+
     pub(crate) fn parts(&self) -> &InternTables {
         &self.parts
     }
@@ -459,34 +471,6 @@ fn first_driver(scope: &Scope) -> PlacementDriver {
         pd.regions = scope.believed_regions().map(|region| (region.id, known(region))).collect();
     }
     pd
-}
-
-impl Model for Rollcall {
-    type State = State;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![self.first]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        for section in actions::sections(self.parts.stores.len()) {
-            actions::offered(&self.scope, self.seen(state), section, actions);
-        }
-    }
-
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        self.taken_within(state, &action)
-    }
-
-    /// The properties as `always`, what must be reachable as `sometimes`, and
-    /// one that is always true: stateright's checker stops exploring when no
-    /// property is left to discover.
-    fn properties(&self) -> Vec<stateright::Property<Self>> {
-        let always = self.properties.iter().map(|property| property.as_stateright());
-        let sometimes = self.reachable.iter().map(|reach| reach.as_stateright());
-        always.chain(sometimes).chain([stateright::Property::always(EXPLORED, |_, _| true)]).collect()
-    }
 }
 
 /// The model as something that a trace can be replayed on.

@@ -1,12 +1,13 @@
 //! The compact state takes every step as the reference semantics does: to the same
-//! view, outcome and reason.
+//! view, outcome and reason. No step changes a peer that its action does not name
+//! (`Action::touched`).
 
 use std::collections::HashSet;
 
 use proptest::prelude::*;
 use rollcall_model::scopes::{self, Family, Size};
 use rollcall_model::{Guard, GuardSet, Rollcall, Seen, State, reference};
-use rollcall_traces::{Action, Cluster, View};
+use rollcall_traces::{Action, Cluster, Store, View};
 use stateright::Model;
 
 /// Takes one action both ways.
@@ -16,12 +17,28 @@ fn step_both_ways(model: &Rollcall, before: &View, state: &State, action: &Actio
     let said = || format!("{action} in {}, from\n{before:#?}", model.scope().name);
     assert_eq!(outcome, plain_outcome, "{}", said());
     assert!(is_same(&model.seen(&after), &plain), "{}: {plain:#?}", said());
+    let touched = action.touched(before);
+    for (store, region) in changed(before, &plain) {
+        let is_said = touched.stores().any(|of| of == store) && touched.region.is_none_or(|of| of == region);
+        assert!(is_said, "store {store}, region {region} is not in {touched:?}: {}", said());
+    }
+}
+
+/// The peers that are not what they were.
+fn changed<'a>(before: &'a View, after: &'a View) -> impl Iterator<Item = (u64, u64)> + 'a {
+    let of_store = move |(store, was): (&'a u64, &'a Store)| {
+        let is = &after.stores[store];
+        let regions =
+            was.peers.keys().chain(is.peers.keys().filter(|region| !was.peers.contains_key(region)));
+        regions.filter(|region| was.peers.get(region) != is.peers.get(region)).map(|region| (*store, *region))
+    };
+    before.stores.iter().flat_map(of_store)
 }
 
 /// Whether the compact state stands for this view.
 fn is_same(seen: &Seen<'_>, view: &View) -> bool {
     let stores = || view.stores.iter();
-    let is_same_store = |store, of: &rollcall_traces::Store| {
+    let is_same_store = |store, of: &Store| {
         let peers = || seen.regions_on(store).map(|region| (region, seen.peer(store, region)));
         peers().eq(of.peers.iter().map(|(region, peer)| (*region, Some(peer))))
             && seen.ranges(store).eq(of.ranges.iter().cloned())

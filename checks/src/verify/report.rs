@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_model::heal::Excuse;
 use rollcall_model::scopes::Plan;
-use rollcall_model::{ACTION_KINDS, EXPLORED, Rollcall, State};
+use rollcall_model::{ACTION_KINDS, ClusterInScope, EXPLORED, Rollcall, State};
 use rollcall_traces::{Divergence, Reason, Trace};
 use serde::Serialize;
 

@@ -1,13 +1,13 @@
 //! Which actions a state offers within its scope. What they cost is in `costs.rs`.
 
 use rollcall_traces::{
-    Action, Answer, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, Outgoing,
-    Peer, PeerState, RegionId, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
+    Action, Answer, Authority, Budgets, Change, ChangeKind, Command, KnownStore, Liveness, Outgoing, Peer,
+    PeerState, RegionId, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
 };
 
 use crate::bounds::costs::left;
 use crate::bounds::reach::is_given_up;
-use crate::engine::state_ref::Seen;
+use crate::cluster::ClusterInScope;
 use crate::rules;
 
 /// Who offers actions: a store, by its place in the scope, or everything else.
@@ -24,7 +24,7 @@ pub(crate) fn sections(stores: usize) -> impl Iterator<Item = Section> {
 
 /// The actions of a section that the scope's budgets allow and that are not
 /// plainly disabled. Some may still be refused by the rules.
-pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, section: Section, actions: &mut Vec<Action>) {
+pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section, actions: &mut Vec<Action>) {
     let spent = *seen.spent();
     let first = actions.len();
     let mut offer = Offer { scope, seen, left: left(scope, &spent), spent, actions };
@@ -43,7 +43,7 @@ pub(crate) fn offered(scope: &Scope, seen: Seen<'_>, section: Section, actions: 
 /// left, or back. Whoever names a store to PD says that it is gone: one that runs and
 /// still reaches others is nothing that PD or TiKV could make safe
 /// (`traces/scenarios/given-up-and-still-heard.jsonl`). What it sent before is cut off, too.
-pub(crate) fn is_across(seen: Seen<'_>, action: &Action) -> bool {
+pub(crate) fn is_across(seen: impl ClusterInScope, action: &Action) -> bool {
     if seen.pd().recovery_step == 0 {
         return false;
     }
@@ -69,18 +69,19 @@ pub(crate) fn is_across(seen: Seen<'_>, action: &Action) -> bool {
     is_failed(&ends[0]) != is_failed(&ends[1])
 }
 
-struct Offer<'a> {
+struct Offer<'a, S> {
     scope: &'a Scope,
-    seen: Seen<'a>,
+    seen: S,
     left: Budgets,
     spent: Budgets,
     actions: &'a mut Vec<Action>,
 }
 
-impl Offer<'_> {
+impl<S: ClusterInScope> Offer<'_, S> {
     fn of_store(&mut self, at: usize) {
         let seen = self.seen;
-        let (store, status) = (seen.store_at(at), seen.status_at(at));
+        let store = seen.store_at(at);
+        let status = seen.status(store).expect("a store of the scope");
         match status {
             StoreStatus::Up => {
                 for region in seen.regions_on(store) {
@@ -416,14 +417,14 @@ impl Offer<'_> {
 
     /// What may become of an order. One to hand over is lost, at no cost, once no
     /// transfer is left.
-    fn fates(&self) -> impl Iterator<Item = Answer> + use<> {
+    fn fates(&self) -> impl Iterator<Item = Answer> + use<S> {
         let (lost, late) = (self.left.lost > 0 || self.left.transfers == 0, self.left.late > 0);
         [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
             .into_iter()
             .filter_map(|(answer, allowed)| allowed.then_some(answer))
     }
 
-    fn answers(&self) -> impl Iterator<Item = Answer> + use<> {
+    fn answers(&self) -> impl Iterator<Item = Answer> + use<S> {
         let (lost, late) = (self.left.lost > 0, self.left.late > 0);
         [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
             .into_iter()

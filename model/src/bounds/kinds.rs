@@ -1,8 +1,8 @@
 //! The kinds of action that reports count, held messages by what they say.
 
-use rollcall_traces::{Action, Answer, Authority, Cluster, Command, Message, Outgoing};
+use rollcall_traces::{Action, Answer, Authority, Command, Message, Outgoing};
 
-use crate::engine::state_ref::Seen;
+use crate::cluster::ClusterInScope;
 
 /// Which kind of held message an action delivers late, for the report.
 pub(crate) fn late_kind(message: &Message) -> &'static str {
@@ -117,7 +117,7 @@ pub const ACTION_KINDS: &[&str] = &[
 ];
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
-pub(crate) fn kind_of(seen: Seen<'_>, action: &Action) -> usize {
+pub(crate) fn kind_of(seen: impl ClusterInScope, action: &Action) -> usize {
     let name = match action {
         Action::Campaign { .. } => "campaign",
         Action::Vote { answer: Answer::Given, .. } => "vote",

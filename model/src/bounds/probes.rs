@@ -3,12 +3,12 @@
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Authority, Change, ChangeKind, Child, Cluster, Command, Derive, Epoch,
-    Key, Outgoing, Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
+    Action, AdminOperator, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Epoch, Key,
+    Outgoing, Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::bounds::actions::Section;
-use crate::engine::state_ref::Seen;
+use crate::cluster::ClusterInScope;
 
 /// Probes of a section that look, by and large, at the same parts of a state:
 /// those are tried together, or not again (`engine::refusals`).
@@ -65,7 +65,12 @@ impl Group {
 /// Every action constructor with every parameter that the scope knows, and a
 /// few beyond it (stale epochs, indexes and slots that are not there), by what
 /// it is done to.
-pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, section: Section, actions: &mut Vec<Action>) {
+pub(crate) fn universe(
+    scope: &Scope,
+    seen: impl ClusterInScope,
+    section: Section,
+    actions: &mut Vec<Action>,
+) {
     let stores: Vec<StoreId> = seen.stores().map(|(store, _)| store).collect();
     match section {
         Section::Store(at) => of_store(scope, seen, stores[at], &stores, actions),
@@ -73,7 +78,13 @@ pub(crate) fn universe(scope: &Scope, seen: Seen<'_>, section: Section, actions:
     }
 }
 
-fn of_store(scope: &Scope, seen: Seen<'_>, store: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {
+fn of_store(
+    scope: &Scope,
+    seen: impl ClusterInScope,
+    store: StoreId,
+    stores: &[StoreId],
+    actions: &mut Vec<Action>,
+) {
     for region in seen.regions() {
         actions.push(Action::Campaign { region, store });
         actions.push(Action::ApplySnapshot { region, store });
@@ -99,7 +110,7 @@ fn of_store(scope: &Scope, seen: Seen<'_>, store: StoreId, stores: &[StoreId], a
     actions.push(Action::Destroy { store });
 }
 
-fn beside(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
+fn beside(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     for slot in 0..=seen.held().len() {
         actions.push(Action::Late { slot });
     }
@@ -111,7 +122,7 @@ fn beside(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<A
 
 /// What works on a stopped store's disk, with a store and a region beyond those
 /// of the scope. Only where stores stop: elsewhere the word is always the same.
-fn by_force(seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
+fn by_force(seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     if seen.stores().all(|(_, status)| status == StoreStatus::Up) {
         return;
     }
@@ -128,7 +139,7 @@ fn by_force(seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
 
 /// What the placement driver can be told and asked, of every store and region
 /// that it knows and of one of each that it does not.
-fn of_driver(scope: &Scope, seen: Seen<'_>, stores: &[StoreId], actions: &mut Vec<Action>) {
+fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     let unknown = seen.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {
@@ -195,7 +206,13 @@ fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], act
     }
 }
 
-fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId, actions: &mut Vec<Action>) {
+fn propositions(
+    scope: &Scope,
+    seen: impl ClusterInScope,
+    region: RegionId,
+    store: StoreId,
+    actions: &mut Vec<Action>,
+) {
     let keys = vec![Key::from("m")];
     actions.push(Action::AskSplit { region, store, keys, derive: Derive::Left, answer: Answer::Given });
     let mut propose = |command: Command, epoch: Option<Epoch>| {
@@ -260,7 +277,7 @@ fn propositions(scope: &Scope, seen: Seen<'_>, region: RegionId, store: StoreId,
 
 /// A merge with everybody, with nobody, and with somebody who is otherwise.
 fn merges(
-    seen: Seen<'_>,
+    seen: impl ClusterInScope,
     store: StoreId,
     leader: &Peer,
     regions: &[RegionId],
@@ -289,7 +306,7 @@ fn child(key: &Key, from: u64, peers: usize) -> Child {
 }
 
 /// What could be asked for, and every way in which a split can be malformed.
-fn splits(scope: &Scope, seen: Seen<'_>, store: StoreId, peer: &Peer, actions: &mut Vec<Action>) {
+fn splits(scope: &Scope, seen: impl ClusterInScope, store: StoreId, peer: &Peer, actions: &mut Vec<Action>) {
     let region = peer.region.id;
     for SplitKeys { keys, derive } in &scope.splits {
         for answer in [Answer::Given, Answer::Lost, Answer::Held] {

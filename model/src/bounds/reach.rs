@@ -1,12 +1,9 @@
 //! What a scope must be able to reach: a scope in which something never
 //! happens has failed, however many states it has.
 
-use rollcall_traces::{
-    Cluster, Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus,
-};
+use rollcall_traces::{Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus};
 
-use crate::engine::state_ref::Seen;
-use crate::model::Rollcall;
+use crate::cluster::ClusterInScope;
 use crate::rules::FIRST;
 
 macro_rules! reaches {
@@ -32,34 +29,29 @@ macro_rules! reaches {
             }
 
             /// Whether the state shows it.
-            pub fn holds(self, seen: Seen<'_>) -> bool {
-                match self { $(Reach::$variant => { let holds: fn(Seen<'_>) -> bool = $holds; holds(seen) })+ }
-            }
-
-            /// The situation as a stateright property.
-            pub(crate) fn as_stateright(self) -> stateright::Property<Rollcall> {
-                match self {
-                    $(Reach::$variant => stateright::Property::sometimes($name, |model: &Rollcall, state| {
-                        Reach::$variant.holds(model.seen(state))
-                    }),)+
-                }
+            pub fn holds(self, seen: impl ClusterInScope) -> bool {
+                match self { $(Reach::$variant => holds_in(seen, $holds),)+ }
             }
         }
     };
 }
 
+fn holds_in<S: ClusterInScope>(seen: S, holds: impl Fn(S) -> bool) -> bool {
+    holds(seen)
+}
+
 /// Any peer or tombstone for which `is` holds.
-fn some(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+fn some(seen: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
     seen.regions().any(|region| seen.replicas(region).any(|(store, peer)| is(store, peer)))
 }
 
 /// Any region that a split brought.
-fn some_child(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+fn some_child(seen: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
     some(seen, |store, peer| !seen.is_founded(peer.region.id) && is(store, peer))
 }
 
 /// Any live peer for which `is` holds that its region's leader does not list.
-fn some_stray(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
+fn some_stray(seen: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
     let leads = |peer: &rollcall_traces::Peer| peer.role == Role::Leader;
     some(seen, |store, peer| {
         let leaders = || seen.replicas(peer.region.id).filter(|(_, leader)| leads(leader));
@@ -73,12 +65,12 @@ fn some_stray(seen: Seen<'_>, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) 
 }
 
 /// How many initialised regions a store has at most.
-fn most_regions(seen: Seen<'_>) -> usize {
+fn most_regions(seen: impl ClusterInScope) -> usize {
     seen.stores().map(|(store, _)| seen.ranges(store).count()).max().unwrap_or(0)
 }
 
 /// How many stores have left, as far as PD knows, and of which `is` holds.
-fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
+fn tombstones(seen: impl ClusterInScope, is: impl Fn(u64) -> bool) -> usize {
     let left = |(store, known): &(&u64, &rollcall_traces::KnownStore)| {
         known.state == StoreState::Tombstone && is(**store)
     };
@@ -88,14 +80,14 @@ fn tombstones(seen: Seen<'_>, is: impl Fn(u64) -> bool) -> usize {
 /// Whether the store is Tombstone for an administrator said that its disk is gone:
 /// it was given up by force, or was buried once PD knew of no peer there. It may
 /// run on.
-pub(crate) fn is_given_up(seen: Seen<'_>, store: u64) -> bool {
+pub(crate) fn is_given_up(seen: impl ClusterInScope, store: u64) -> bool {
     let known = seen.pd().stores.get(&store);
     known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
 }
 
 /// Some region's leader in charge, and what PD believes of the region.
 fn some_led(
-    seen: Seen<'_>,
+    seen: impl ClusterInScope,
     is: impl Fn(&rollcall_traces::Peer, &rollcall_traces::KnownRegion) -> bool,
 ) -> bool {
     seen.pd().regions.values().any(|known| {
@@ -108,7 +100,7 @@ fn some_led(
 
 /// Any source beside a target whose next committed entry is to take it in, up to
 /// where it must have applied its log, and whether that entry carries any of it.
-fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool) -> bool {
+fn some_waiting(seen: impl ClusterInScope, is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool) -> bool {
     use rollcall_traces::Command;
     some(seen, |store, target| {
         let next = target.log.entry(target.applied + 1).filter(|_| target.applied < target.commit);
@@ -124,7 +116,7 @@ fn some_waiting(seen: Seen<'_>, is: impl Fn(&rollcall_traces::Peer, u64, bool) -
 
 /// Any store's report under way to a PD that waits for that store, by its step and the step
 /// that PD waits for.
-fn some_store_report(seen: Seen<'_>, is: impl Fn(u64, u64) -> bool) -> bool {
+fn some_store_report(seen: impl ClusterInScope, is: impl Fn(u64, u64) -> bool) -> bool {
     let pd = seen.pd();
     let waits = |store: u64| {
         pd.recovery.as_ref().is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)))

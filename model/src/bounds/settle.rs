@@ -11,9 +11,9 @@
 
 use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
 
-use crate::engine::state::State;
 use crate::heal::conversation;
 use crate::model::Rollcall;
+use crate::model::State;
 use crate::rules::is_live;
 
 /// The next step of the settling; `None` where nothing moves.

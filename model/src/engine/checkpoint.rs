@@ -2,7 +2,7 @@
 //! go on with the same numbers.
 //!
 //! Threads intern in any order, so the numbers of one run mean nothing to
-//! another. InternTables only ever become more, and what is written is those that came
+//! another. Parts only ever become more, and what is written is those that came
 //! since the last time, in the order of their numbers. They are JSON, as views
 //! and histories are in traces: the dictionary leaves out what is empty, which
 //! formats that do not name their fields cannot read back. There are few of them
@@ -33,7 +33,7 @@ pub struct PartCounts {
     histories: u32,
 }
 
-/// InternTables that are none, or not those that come next.
+/// Parts that are none, or not those that come next.
 #[derive(Debug, Error)]
 pub enum PartsError {
     /// They cannot be read.
@@ -60,7 +60,7 @@ pub enum PartsError {
 /// A store's status, the number of its meta, and those of its peers by region.
 type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
 
-/// InternTables as they are written: what is behind `from`.
+/// Parts as they are written: what is behind `from`.
 #[derive(Serialize, Deserialize)]
 struct Written {
     from: PartCounts,
@@ -80,7 +80,7 @@ impl Rollcall {
     /// among these and earlier ones.
     pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
         let parts = self.parts();
-        // InternTables that others are made of are counted last.
+        // Parts that others are made of are counted last.
         let store_parts = parts.store_parts.settled();
         let rests = parts.rest.settled();
         let histories = parts.history.settled();
@@ -205,6 +205,8 @@ mod tests {
     use crate::guard::GuardSet;
     use crate::scopes::{self, Size};
     use stateright::Model;
+
+    use crate::cluster::ClusterInScope;
 
     /// Some hundred states of each smoke scope, breadth first.
     fn walked(model: &Rollcall, states: usize) -> Vec<State> {

@@ -170,7 +170,7 @@ impl PropertyCache {
         broken
     }
 
-    /// A cluster with nothing but these stores, by their store_parts and numbers, and
+    /// A cluster with nothing but these stores, by their places and numbers, and
     /// what is remembered.
     fn only(&self, stores: &[(usize, u32)], history: u32) -> State {
         let mut only = State { history, ..self.nothing };

@@ -85,7 +85,7 @@ impl RefusalCache {
         known.is_some()
     }
 
-    /// The group was refused; kept for the parts that `read_set` names, if it names them all.
+    /// The group was refused; kept for the parts that the read set names, if it names them all.
     pub(crate) fn refuse(
         &mut self,
         group: u32,

@@ -106,7 +106,7 @@ pub(crate) struct Rest {
     pub(crate) spent: u32,
 }
 
-/// The parts that the numbers in a [`State`] stand for, and the stores' store_parts.
+/// The parts that the numbers in a [`State`] stand for, and where each store stands.
 pub(crate) struct InternTables {
     pub(crate) stores: Vec<StoreId>,
     /// The members that the regions began with.

@@ -9,6 +9,7 @@ use rollcall_traces::{
     Region, RegionId, Store, StoreId, StoreState, StoreStatus, View,
 };
 
+use crate::cluster::ClusterInScope;
 use crate::engine::memo::{ReadTracker, Side, Slot, track};
 use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 
@@ -105,44 +106,6 @@ impl Seen<'_> {
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
         View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
     }
-
-    /// The members that the regions began with, in their first roles.
-    pub fn founders(&self) -> &[Member] {
-        &self.parts.founders
-    }
-
-    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
-    pub fn replicas_wanted(&self) -> u64 {
-        self.parts.replicas
-    }
-
-    /// Whether the region was there first; the others came by a split.
-    pub fn is_founded(&self, region: RegionId) -> bool {
-        self.parts.founded.contains(&region)
-    }
-
-    /// What earlier states left behind.
-    pub fn history(&self) -> &History {
-        self.track(|_| Slot::History);
-        self.parts.history.get(self.state.history)
-    }
-
-    /// The store with this place in the scope.
-    pub(crate) fn store_at(&self, at: usize) -> StoreId {
-        self.parts.stores[at]
-    }
-
-    /// What it is doing.
-    pub(crate) fn status_at(&self, at: usize) -> StoreStatus {
-        self.track_beside(at);
-        self.parts.place(self.state, at).status
-    }
-
-    /// What was spent of each budget.
-    pub fn spent(&self) -> &Budgets {
-        self.track(|_| Slot::Spent);
-        self.parts.spent.get(self.rest().spent)
-    }
 }
 
 impl Cluster for Seen<'_> {
@@ -150,6 +113,12 @@ impl Cluster for Seen<'_> {
         self.track(Slot::Statuses);
         let status = |at| self.parts.place(self.state, at).status;
         self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
+    }
+
+    fn status(&self, store: StoreId) -> Option<StoreStatus> {
+        let at = self.parts.store_place(store)?;
+        self.track_beside(at);
+        Some(self.parts.place(self.state, at).status)
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
@@ -260,5 +229,33 @@ impl Cluster for Seen<'_> {
     fn driver_name(&self) -> Option<usize> {
         self.track(|_| Slot::PdMoved);
         Some(self.rest().pd as usize)
+    }
+}
+
+impl ClusterInScope for Seen<'_> {
+    fn store_at(&self, at: usize) -> StoreId {
+        self.parts.stores[at]
+    }
+
+    fn founders(&self) -> &[Member] {
+        &self.parts.founders
+    }
+
+    fn is_founded(&self, region: RegionId) -> bool {
+        self.parts.founded.contains(&region)
+    }
+
+    fn replicas_wanted(&self) -> u64 {
+        self.parts.replicas
+    }
+
+    fn history(&self) -> &History {
+        self.track(|_| Slot::History);
+        self.parts.history.get(self.state.history)
+    }
+
+    fn spent(&self) -> &Budgets {
+        self.track(|_| Slot::Spent);
+        self.parts.spent.get(self.rest().spent)
     }
 }

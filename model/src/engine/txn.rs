@@ -337,7 +337,7 @@ pub(crate) fn step(
     step_in(&mut StepTxn::new(parts, guards, *state), action)
 }
 
-/// The same in a txn that is still empty.
+/// The same in a transaction that is still empty.
 pub(crate) fn step_in(txn: &mut StepTxn, action: &Action) -> (State, Outcome, Vec<Held>) {
     let taken = rules::step(txn, action);
     let (after, said) = txn.finish();

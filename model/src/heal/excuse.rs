@@ -16,9 +16,9 @@ use super::{
     newest, recovery, refuses, strangers,
 };
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
-use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
+use crate::model::Seen;
+use crate::model::State;
 
 /// Why something good need not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,8 +11,8 @@
 use rollcall_traces::{Action, Answer, Cluster, Command, StoreStatus};
 
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
 use crate::model::Rollcall;
+use crate::model::State;
 
 /// Whether the action is one of those that go on in `state` once faults stop.
 pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {

@@ -10,9 +10,9 @@ use super::{
     pd, recovery, refuses, strangers, write_to,
 };
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
-use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
+use crate::model::Seen;
+use crate::model::State;
 use crate::rules::is_live;
 
 /// The goals that are owed in a state and not met, at most one of a region.

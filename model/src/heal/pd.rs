@@ -13,9 +13,10 @@ use rollcall_traces::{
 
 use super::{Goal, Missed, in_charge, is_owed};
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
-use crate::engine::state_ref::Seen;
+use crate::cluster::ClusterInScope;
 use crate::model::Rollcall;
+use crate::model::Seen;
+use crate::model::State;
 use crate::rules;
 
 /// Every store that runs is heard from; of the others time tells.

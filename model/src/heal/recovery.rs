@@ -12,9 +12,9 @@ use rollcall_traces::{
 use super::excuse::Excuse;
 use super::{is_not_recovered, is_of_the_gone};
 use crate::bounds::reach::is_given_up;
-use crate::engine::state::State;
-use crate::engine::state_ref::Seen;
 use crate::model::Rollcall;
+use crate::model::Seen;
+use crate::model::State;
 
 /// What goes on of a recovery that is under way. If nothing leads on its time is over, and
 /// so is that of a leader whom nobody tells to stop.

@@ -3,8 +3,8 @@
 use rollcall_traces::{Action, Healed, Reason};
 
 use super::{Goal, excuses, missed, next};
-use crate::engine::state::State;
 use crate::model::Rollcall;
+use crate::model::State;
 
 /// A healing that takes more steps does not end.
 pub const LONGEST: u64 = 1_000;

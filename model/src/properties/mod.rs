@@ -33,8 +33,6 @@ use rollcall_traces::{
     Breach, Cluster, Epoch, History, HistoryParts, Peer, PeerState, RegionId, Remaining, StoreId,
 };
 
-use crate::model::Rollcall;
-
 mod clients;
 mod elections;
 mod epochs;
@@ -131,19 +129,6 @@ macro_rules! properties {
                 }
                 let left = Remaining::of(cluster, history.abandoned());
                 match self { $(Self::$variant => $function(&left, history),)* }
-            }
-
-            /// The property as stateright wants it.
-            pub(crate) fn as_stateright(self) -> stateright::Property<Rollcall> {
-                match self {
-                    $(Self::$variant => stateright::Property::always(
-                        stringify!($function),
-                        |model: &Rollcall, state| {
-                            let seen = model.seen(state);
-                            Self::$variant.check(&seen, seen.history()).is_ok()
-                        },
-                    ),)*
-                }
             }
         }
     };

@@ -23,7 +23,7 @@ use crate::engine::intern::entry;
 
 use slots::Listed;
 pub(crate) use slots::{REGIONS, ReadTracker, SLOTS, Side, Slot, Slots, Values, track};
-use table::{Growing, MOST, NUMBER_BITS, put, spread, store_parts};
+use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
 pub(crate) use table::{Numbered, Numbers};
 
 /// The part of a hash that stands in a table beside an answer's number.
@@ -80,7 +80,7 @@ impl<V: Copy> Memo<V> {
             let Some(slots) = slots.get() else { break };
             let words = || words(more, slots, values);
             let hash = hash(question, set, words());
-            for place in store_parts(hash, table) {
+            for place in places(hash, table) {
                 let entry = table[place].load(Ordering::Acquire);
                 if entry == 0 {
                     break;
@@ -152,7 +152,7 @@ fn words<'a, F: Fn(Slot) -> u32>(
     slots: &'a Listed,
     values: &'a Values<F>,
 ) -> impl Iterator<Item = u32> + 'a {
-    more.iter().copied().chain(slots.store_parts().map(|place| values.at(place)))
+    more.iter().copied().chain(slots.places().map(|place| values.at(place)))
 }
 
 /// A hash of a key.

@@ -7,7 +7,7 @@ use crate::engine::state::STORES;
 /// Of so many regions each peer is a part of its own; of others with its store.
 pub(crate) const REGIONS: usize = 3;
 
-/// InternTables of a state, or of two: the one before a step and the one after it.
+/// Parts of a state, or of two: the one before a step and the one after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots(u128);
 
@@ -29,7 +29,7 @@ pub(crate) enum Slot {
     /// What a store is doing and what it keeps beside its peers, before.
     Beside(usize),
     /// A store's peer or tombstone of a region, before. The region goes by its number
-    /// among those that are told region_slots ([`crate::engine::region_slots`]).
+    /// among those that have slots of their own ([`crate::engine::region_slots`]).
     Peer(usize, usize),
     /// What is under way.
     Held(Side),
@@ -158,10 +158,10 @@ impl Slots {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {
-        self.store_parts().map(Slot::of_place)
+        self.places().map(Slot::of_place)
     }
 
-    fn store_parts(self) -> impl Iterator<Item = usize> {
+    fn places(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let at = (left != 0).then(|| left.trailing_zeros() as usize)?;
@@ -171,11 +171,11 @@ impl Slots {
     }
 }
 
-/// A set of slots that is gone through often: their store_parts one behind the other.
+/// A set of slots that is gone through often: their places one behind the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     count: u8,
-    store_parts: [u8; Self::MOST],
+    places: [u8; Self::MOST],
 }
 
 impl Listed {
@@ -184,9 +184,9 @@ impl Listed {
 
     /// The list of the set, unless it is too long.
     pub(super) fn of(slots: Slots) -> Option<Self> {
-        let mut listed = Self { count: 0, store_parts: [0; Self::MOST] };
-        for place in slots.store_parts() {
-            *listed.store_parts.get_mut(usize::from(listed.count))? = place as u8;
+        let mut listed = Self { count: 0, places: [0; Self::MOST] };
+        for place in slots.places() {
+            *listed.places.get_mut(usize::from(listed.count))? = place as u8;
             listed.count += 1;
         }
         Some(listed)
@@ -194,11 +194,11 @@ impl Listed {
 
     /// The set.
     pub(super) fn slots(&self) -> Slots {
-        self.store_parts().map(Slot::of_place).fold(Slots::NONE, Slots::with)
+        self.places().map(Slot::of_place).fold(Slots::NONE, Slots::with)
     }
 
-    pub(super) fn store_parts(&self) -> impl Iterator<Item = usize> + '_ {
-        self.store_parts[..usize::from(self.count)].iter().map(|place| usize::from(*place))
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places[..usize::from(self.count)].iter().map(|place| usize::from(*place))
     }
 }
 

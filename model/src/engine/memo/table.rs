@@ -9,12 +9,12 @@ pub(super) const MOST: usize = (1 << NUMBER_BITS) - 1;
 /// The bits of the number of an entry.
 pub(super) const NUMBER_BITS: u32 = 22;
 
-/// The store_parts of the first table; each later one has twice as many.
+/// The places of the first table; each later one has twice as many.
 const FIRST_TABLE: usize = 1 << 11;
 const GROWTHS: usize = 13;
 const _: () = assert!(FIRST_TABLE << (GROWTHS - 1) >= 2 * MOST, "the last table has room for all");
 
-/// How many store_parts are tried for an entry.
+/// How many places are tried for an entry.
 const TRIES: usize = 16;
 
 /// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.
@@ -31,7 +31,7 @@ impl Numbers {
 
     pub(crate) fn has(&self, number: u64) -> bool {
         let Some(table) = self.tables.newest() else { return false };
-        let found = store_parts(spread(number), table).map(|place| table[place].load(Ordering::Relaxed));
+        let found = places(spread(number), table).map(|place| table[place].load(Ordering::Relaxed));
         found.take_while(|known| *known != 0).any(|known| known == number)
     }
 
@@ -68,7 +68,7 @@ impl Numbered {
 
     pub(crate) fn get(&self, key: u64) -> Option<u32> {
         let table = self.tables.newest()?;
-        let found = store_parts(spread(key), table).map(|place| &table[place]);
+        let found = places(spread(key), table).map(|place| &table[place]);
         let mut found = found.take_while(|(known, _)| known.load(Ordering::Relaxed) != 0);
         let (_, value) = found.find(|(known, _)| known.load(Ordering::Relaxed) == key)?;
         // Whoever brought the key may not have brought the value yet.
@@ -145,15 +145,15 @@ impl<T: Default> Growing<T> {
     }
 }
 
-/// The store_parts of a table in which an entry may stand.
-pub(super) fn store_parts<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
+/// The places of a table in which an entry may stand.
+pub(super) fn places<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
     let mask = table.len() - 1;
     (0..TRIES).map(move |step| (hash as usize + step) & mask)
 }
 
 /// Puts something into the first place that takes it; it is left out where none does.
 pub(super) fn put<T>(table: &[T], hash: u64, takes: impl Fn(&T) -> bool) {
-    let _ = store_parts(hash, table).find(|place| takes(&table[*place]));
+    let _ = places(hash, table).find(|place| takes(&table[*place]));
 }
 
 #[cfg(test)]

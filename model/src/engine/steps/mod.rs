@@ -10,6 +10,7 @@ use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 use crate::bounds::actions::{Section, offered, sections};
 use crate::bounds::costs::{affords, left};
 use crate::bounds::probes::{Group, universe};
+use crate::cluster::ClusterInScope;
 use crate::engine::intern::{Interner, entry};
 use crate::engine::memo::{Memo, REGIONS, ReadTracker, Side, Slot, Slots, Values};
 use crate::engine::refusals::{ReadSet, RefusalCache};
@@ -32,7 +33,7 @@ struct Effect {
 }
 
 /// The parts that a step changes, and what stands there afterwards.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Changes {
     count: u8,
     /// By [`Slot::place`].
@@ -360,3 +361,6 @@ impl Effect {
         after
     }
 }
+
+#[cfg(test)]
+mod tests;
