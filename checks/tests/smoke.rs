@@ -162,11 +162,13 @@ scopes! {
         forced_behind_a_split
         forced_and_interrupted
         report_comes_late
+        plan_for_a_hole_comes_late
         broken_off_behind_a_split
         given_up_once_more
         forced_with_two_left
         forced_with_a_merge_and_two_left
         change_known_to_the_other_who_is_left
+        merge_into_what_nobody_can_lead
         target_full_by_share
         patrol_limited
         operators_wait

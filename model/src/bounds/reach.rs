@@ -525,6 +525,29 @@ reaches! {
             let known = seen.pd().regions.get(&waiting.region);
             known.is_some_and(|known| known.region.epoch != waiting.operator.epoch)
         }),
+    /// A store carries out a plan to lead a region by force, and does not: of the voters that its
+    /// peer knows a majority is left.
+    PlanRefused = "a store told to lead by force that has a majority left":
+        |seen| seen.pd().recovery.iter().flat_map(|recovery| &recovery.plans).any(|(store, plan)| {
+            let is_carried_out = seen.plan(*store).is_some_and(|under_way| under_way.step == plan.step);
+            let forces = plan.force_leaders.iter().filter(|_| is_carried_out);
+            forces.into_iter().any(|forces| {
+                let is_left = |peer: &rollcall_traces::Peer| peer.region.has_quorum(|id| {
+                    peer.region.member(id).is_some_and(|member| !forces.failed_stores.contains(&member.store))
+                });
+                forces.regions.keys().filter_map(|region| seen.peer(*store, *region)).any(|peer| {
+                    peer.is_initialised() && !peer.is_by_force() && is_left(peer)
+                })
+            })
+        }),
+    /// A plan that makes or destroys a region is under way, and its step is over.
+    PlanOutrun = "a plan that makes or destroys a region under way, its step over":
+        |seen| seen.held().iter().any(|held| match &held.message {
+            Message::RecoveryPlan(plan) => {
+                plan.step < seen.pd().recovery_step && !(plan.creates.is_empty() && plan.tombstones.is_empty())
+            }
+            _ => false,
+        }),
     /// PD waits for what a store has done for a recovery, and that is under way.
     StoreReportUnderWay = "a store's report under way for which PD waits":
         |seen| some_store_report(seen, |step, now| step == now),

@@ -87,6 +87,20 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
             let stuck = both().map(|region| Excuse::NoTarget { region });
             lost.chain(stuck).chain(given_up).collect()
         }
+        "merge_into_what_nobody_can_lead" => {
+            let both = [REGION, NEIGHBOUR].into_iter();
+            let lost = both.map(|region| Excuse::MajorityLost { region });
+            let target = NEIGHBOUR;
+            let stuck = [
+                Excuse::TargetNotRecovered { region, target },
+                Excuse::NewerLogLeft { region: target, store: 3 },
+            ];
+            lost.chain(stuck).collect()
+        }
+        "plan_for_a_hole_comes_late" => {
+            let anew = [10, 12].map(|region| Excuse::NoTarget { region });
+            anew.into_iter().chain([Excuse::MajorityLost { region }, Excuse::NobodyLeft { region }]).collect()
+        }
         "change_known_to_the_other_who_is_left" => vec![Excuse::MajorityLost { region }],
         "forced_with_a_merge_and_two_left" => {
             let both = [REGION, NEIGHBOUR].into_iter();

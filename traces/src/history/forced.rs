@@ -153,13 +153,13 @@ impl History {
                 fold.peer(&Step::born(region, store, peer), left);
             }
             // What those who are left did themselves was not lost with the others.
+            // A source of which nobody is left, and nothing remembered, gets no entry.
             let is_left = |store: StoreId| !self.abandoned.contains(&store);
-            let known = fold.region_mut(region);
             for (store, ended) in past.destroyed.iter().filter(|(store, _)| is_left(**store)) {
-                known.destroyed.entry(*store).or_insert(*ended);
+                fold.region_mut(region).destroyed.entry(*store).or_insert(*ended);
             }
             for (term, winner) in past.leaders.iter().filter(|(_, winner)| is_left(winner.store)) {
-                known.leaders.entry(*term).or_insert(*winner);
+                fold.region_mut(region).leaders.entry(*term).or_insert(*winner);
             }
             if self.parts.writes {
                 fold.still_owed(region, &past, left);

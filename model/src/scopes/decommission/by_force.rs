@@ -4,11 +4,13 @@
 //! Stores 1 and 2 are lost, each with its disk, and store 3 is left, with a fourth in
 //! some. Of the smaller size store 2 is lost from the beginning.
 
-use rollcall_traces::{Action, Answer, Budgets, ChangeKind, Command, Derive, Key, Scope, SplitKeys, StoreId};
+use rollcall_traces::{
+    Action, Answer, Budgets, ChangeKind, Command, Derive, Entries, Key, Scope, SplitKeys, StoreId,
+};
 
 use super::super::{
-    Asked, NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, put, region, round,
-    taken_by,
+    Asked, NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, neighbours_with, put,
+    put_at, region, round, taken_by,
 };
 use super::by_hand::gone;
 use super::{placed, reported};
@@ -216,6 +218,89 @@ pub(super) fn report_comes_late(standard: bool) -> Asked {
         Reach::StoreDown,
     ];
     (scope, reachable, vec!["remove failed stores", "hold store report", "late store report", "crash"])
+}
+
+/// Nobody has the region any more, and PD makes it anew. Its plan for that comes late, when
+/// the recovery was given up and another is under way or over.
+pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> Asked {
+    let asked = placed(
+        "plan_for_a_hole_comes_late",
+        "the plan of one recovery makes a region for keys that nobody has, and comes when the next has made one or is about to: are the keys in one region on that store?",
+        &[1, 2, 3, 4],
+        &[1, 2, 3],
+    );
+    let by_hand = Action::TombstonePeer { region: REGION, store: 3, force: true };
+    let ended = [Action::Crash { store: 3 }, by_hand, Action::Restart { store: 3 }];
+    let scope = Scope {
+        campaigners: vec![3],
+        crashers: vec![3],
+        commands: vec![put("w")],
+        budgets: Budgets {
+            admin: 2,
+            stages: either(standard, 8, 6),
+            timeouts: either(standard, 2, 1),
+            crashes: either(standard, 1, 0),
+            late: 1,
+            elections: 1,
+            writes: 1,
+            ..Budgets::default()
+        },
+        ..behind(lost(asked, &LOST), ended)
+    };
+    let reachable = vec![Reach::PlanOutrun, Reach::RegionsDropped];
+    let fires =
+        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
+    (scope, reachable, fires)
+}
+
+/// Region 2 is to take region 1 in, by an entry that the learner on store 5 alone has of those
+/// who are left. The write before it the learner on store 4 knows to be committed, and the
+/// voter on store 3 has an entry of a newer term in its place.
+pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> Asked {
+    let asked = Scope {
+        max_replicas: 3,
+        next_id: 20,
+        rounds: vec![Entries::All],
+        ..super::super::scope(
+            "merge_into_what_nobody_can_lead",
+            "a region is to be taken in by one that nobody who is left may lead by force: is it left to wait, and why?",
+            &[1, 2, 3, 4, 5],
+            region(&[1, 2, 3], &[4, 5]),
+        )
+    };
+    let asked = neighbours_with(asked, &[1, 2, 3], &[4, 5], 5);
+    let begin = Command::prepare_merge(asked.regions[1].clone());
+    let propose = |store, command| Action::Propose { region: NEIGHBOUR, store, command, epoch: None };
+    let answer = Answer::Given;
+    let vote = |candidate, voter| Action::Vote { region: NEIGHBOUR, candidate, voter, answer };
+    let wins = |store, by: [StoreId; 2]| {
+        [Action::Campaign { region: NEIGHBOUR, store }, vote(store, by[0]), vote(store, by[1])]
+    };
+    let one_entry =
+        Action::Replicate { region: NEIGHBOUR, leader: 1, follower: 4, entries: Entries::One, answer };
+    let merging =
+        behind(behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1)]), taken_by(REGION, begin, &[2]));
+    let also = [3, 4, 5].into_iter().flat_map(|store| [round(REGION, store), apply(REGION, store)]);
+    let merging = behind(merging, also);
+    let to_commit =
+        [propose(1, put_at("z", "w")), propose(1, Command::commit_merge(REGION)), round(NEIGHBOUR, 5)];
+    let to_commit = behind(behind(behind(merging, to_commit), wins(3, [1, 2])), wins(1, [3, 2]));
+    let known = behind(to_commit, [round(NEIGHBOUR, 2), round(NEIGHBOUR, 2), one_entry]);
+    let scope = Scope {
+        campaigners: vec![3],
+        crashers: vec![3],
+        merges: vec![(REGION, NEIGHBOUR)],
+        budgets: Budgets {
+            admin: 1,
+            stages: either(standard, 5, 3),
+            timeouts: 1,
+            crashes: 1,
+            elections: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..lost(known, &LOST)
+    };
+    (scope, vec![Reach::LeftWithoutMajority], vec!["remove failed stores", "crash", "recovery timeout"])
 }
 
 pub(super) fn given_up_once_more(standard: bool) -> Asked {

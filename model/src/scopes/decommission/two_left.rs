@@ -109,6 +109,7 @@ pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
         },
         ..asked
     };
-    let reachable = vec![Reach::LeftWithoutMajority, Reach::DemotedByForce, Reach::RegionsDropped];
+    let reachable =
+        vec![Reach::PlanRefused, Reach::LeftWithoutMajority, Reach::DemotedByForce, Reach::RegionsDropped];
     (scope, reachable, vec!["remove failed stores", "recovery timeout", "campaign", "vote", "replicate"])
 }
