@@ -118,6 +118,7 @@ impl Acceptor {
         self.accepted.hidden += hidden as u64;
         self.accepted.most_hidden = self.accepted.most_hidden.max(hidden);
         for Sent { id, message } in &event.sent {
+            self.state = self.model.sent(&self.state, message);
             self.allotted = self.allotted.max(sent::last_id(message));
             if self.messages.insert(*id, message.clone()).is_some() {
                 return Err(Fault::new(format!("a second message has the number {id}")));

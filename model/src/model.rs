@@ -186,6 +186,13 @@ impl Rollcall {
         txn::deliver(&self.parts, self.guards, state, message.clone())
     }
 
+    /// A single message was sent, whoever takes it: of a snapshot its sender remembers up to
+    /// where it reaches.
+    #[must_use]
+    pub fn sent(&self, state: &State, message: &Held) -> State {
+        txn::sent(&self.parts, self.guards, state, message)
+    }
+
     /// What the leader on `store` asks of whom it is to hand over to, on
     /// [`Command::TransferLeader`](rollcall_traces::Command): the first message of
     /// what is one step of [`Rollcall::step`]; the others follow by

@@ -60,6 +60,9 @@ pub struct Parameters {
     /// Regions of too many bytes are split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSizes>,
+    /// Regions are merged into their neighbours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merges: bool,
 }
 
 /// When a region is split, in bytes of keys and values.

@@ -194,7 +194,7 @@ enum Ask {
         #[arg(long)]
         events: Option<u64>,
         /// The kind of faults and changes
-        #[arg(long, default_value = "conf-change-snapshot-unreliable-recover")]
+        #[arg(long, default_value = crate::network::DEFAULT)]
         scenario: String,
         /// Writes the run here
         #[arg(long, value_name = "FILE")]

@@ -116,9 +116,20 @@ impl Clients {
         self.closing = true;
     }
 
-    /// Whether all have removed what they put.
-    pub(super) fn are_gone(&self) -> bool {
-        self.clients.iter().all(|client| matches!(client.task, Task::Gone))
+    /// A client that has not removed all that it put, and who is asked for it; nothing if
+    /// none is left.
+    pub(super) fn waits(&self, network: &Network) -> Option<String> {
+        let waiting = self.clients.iter().find(|client| !matches!(client.task, Task::Gone))?;
+        let first = match &waiting.task {
+            Task::Remove(keys) => keys.first().map_or_else(Key::empty, |(key, _)| key.clone()),
+            Task::Scan { from, .. } => from.clone(),
+            _ => key(waiting.number, waiting.written),
+        };
+        let route = network.driver.route(first.as_bytes());
+        let known = route.map_or("nobody knows of".to_string(), |route| {
+            format!("the placement driver has in region {} on store {}", route.region.id, route.leader)
+        });
+        Some(format!("client {} waits for `{first}`, which {known}", waiting.number))
     }
 
     /// How many writes were acknowledged.

@@ -4,6 +4,7 @@
 //! leader has, and every log is within its limit; clients found what they put,
 //! removed it, and nothing is left.
 
+use rollcall_impl::{Member, PeerState, PeerStatus};
 use rollcall_traces::{Key, RegionId, StoreId};
 use thiserror::Error;
 
@@ -37,11 +38,8 @@ pub enum Lost {
         key: Key,
     },
     /// Long after the last fault the cluster is not at rest.
-    #[error(
-        "{RECOVERY} ticks after the last fault clients still wait, or a part of the key space has no leader with \
-         every member at its last index and the log within twice its limit"
-    )]
-    Rest,
+    #[error("{RECOVERY} ticks after the last fault the cluster is not at rest: {0}")]
+    Rest(String),
     /// Regions grew, and none was split.
     #[error("the first region has no end: nothing was split")]
     NoSplit,
@@ -51,10 +49,10 @@ pub enum Lost {
 }
 
 impl Network {
-    /// The leaders in key order, once their regions cover the key space, every
-    /// member has applied what its leader has, and (TinyKV's check) no log is
-    /// longer than twice its limit.
-    pub(super) fn settled(&self, log_limit: Option<u64>) -> Option<Vec<(usize, RegionId)>> {
+    /// The leaders in key order, once their regions cover the key space, none is joint or
+    /// merging, every member has applied what its leader has, and (TinyKV's check) no log is
+    /// longer than twice its limit; what is not so yet.
+    pub(super) fn settled(&self, log_limit: Option<u64>) -> Result<Vec<(usize, RegionId)>, String> {
         let leaders = self.leaders();
         let mut settled = Vec::new();
         let mut from = rollcall_impl::Key::from([]);
@@ -62,27 +60,38 @@ impl Network {
             let begin =
                 leaders.iter().filter_map(|&(at, region)| Some((at, region, self.status(at, region)?)));
             let begin = begin.filter(|(_, _, peer)| peer.region().start == from);
-            let (at, region, peer) =
-                begin.max_by_key(|(_, _, peer)| (peer.region().epoch.version, peer.term()))?;
-            let short =
-                |applied: u64, truncated: u64| log_limit.is_none_or(|limit| applied - truncated <= limit * 2);
-            let all = peer.region().peers.iter().all(|member| {
-                self.status(self.place(member.store), region).is_some_and(|follower| {
-                    follower.id() == member.id
-                        && follower.applied() == peer.last_index()
-                        && follower.region() == peer.region()
-                        && short(follower.applied(), follower.truncated().index)
-                })
-            });
-            if !all {
-                return None;
+            let newest = begin.max_by_key(|(_, _, peer)| (peer.region().epoch.version, peer.term()));
+            let key = convert::key(&from);
+            let (at, region, peer) = newest.ok_or_else(|| format!("no leader's region begins at `{key}`"))?;
+            if peer.region().is_joint() || peer.state() != PeerState::Normal {
+                return Err(format!("region {region} is joint, or merging"));
+            }
+            if let Some(behind) =
+                peer.region().peers.iter().find(|member| !self.keeps_up(peer, member, log_limit))
+            {
+                return Err(format!(
+                    "peer {} of region {region}, on store {}, is behind",
+                    behind.id, behind.store
+                ));
             }
             settled.push((at, region));
             from = peer.region().end.clone();
             if from.is_empty() {
-                return Some(settled);
+                return Ok(settled);
             }
         }
+    }
+
+    fn keeps_up(&self, leader: PeerStatus<'_>, member: &Member, log_limit: Option<u64>) -> bool {
+        let short = |peer: PeerStatus<'_>| {
+            log_limit.is_none_or(|limit| peer.applied() - peer.truncated().index <= limit * 2)
+        };
+        self.status(self.place(member.store), leader.region().id).is_some_and(|peer| {
+            peer.id() == member.id
+                && peer.applied() == leader.last_index()
+                && peer.region() == leader.region()
+                && short(peer)
+        })
     }
 
     /// Whether the members of these leaders' regions hold nothing any more.

@@ -1,101 +1,290 @@
-//! Who changes members: TinyKV's `confchanger`, by the sound way.
+//! Who changes members: TinyKV's `confchanger`, by the sound way, and as the placement
+//! driver of TiKV does.
 //!
-//! In a random region a random store is emptied if it has a peer and is not the
-//! last, and given a peer with a fresh id if it has none. Where TinyKV removes a
-//! leader or one of an even number of voters, leadership moves first, and the voter is
-//! demoted first.
+//! In a random region one store is emptied or given a peer with a fresh id, as in TinyKV; or
+//! some stores at once get, lose, promote and demote their peers by a joint change, which
+//! then is left by hand or by the placement driver (`joint_state_checker.go`). Where TinyKV
+//! removes a leader or one of an even number of voters, leadership moves first, and the
+//! voter is demoted first.
 
-use rollcall_impl::{MemberRole, Region};
+use std::collections::BTreeMap;
+
+use rollcall_impl::{Member, MemberRole, Region};
 use rollcall_traces::{Change, ChangeKind, Command, RegionId, StoreId};
 
 use super::Network;
 
-/// What shall come about.
-#[derive(Clone, Copy)]
-enum Goal {
-    Gone(StoreId),
-    There(StoreId, u64),
+/// Ticks after which a goal that is not reached is given up.
+const PATIENCE: u64 = 80;
+
+/// What a store shall have of a region.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Nothing,
+    /// A voter, with that id if it is new.
+    Voter(u64),
+    Learner(u64),
 }
 
-/// Changes members, one change at a time.
+/// What shall come about in a region.
+#[derive(Clone)]
+pub(super) struct Goal {
+    region: RegionId,
+    /// Stores that are not named stay as they are.
+    wants: BTreeMap<StoreId, Want>,
+    /// By joint changes, where more than one member is to change.
+    at_once: bool,
+    /// Who is new joins as a learner first.
+    learners_first: bool,
+    /// Who entered a joint configuration leaves it; if not, the placement driver does.
+    by_hand: bool,
+    until: u64,
+}
+
+/// Changes members, one goal at a time.
 #[derive(Default)]
 pub(super) struct ConfChanger {
-    goal: Option<(RegionId, Goal)>,
+    goal: Option<Goal>,
     next_at: u64,
-    /// Changes that came about.
+    /// Goals that came about.
     pub(super) made: u64,
+    /// How often a leader took the word to leave a joint configuration.
+    pub(super) left: Left,
+}
+
+/// By whom joint configurations were left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// By who entered them.
+    pub by_hand: u64,
+    /// By the placement driver, which heard of them.
+    pub by_driver: u64,
 }
 
 impl ConfChanger {
     /// Takes the next step towards the goal, or a new goal.
-    pub(super) fn act(&mut self, network: &mut Network) {
+    /// Regions that are about to merge are left alone, mostly.
+    pub(super) fn act(&mut self, network: &mut Network, spared: &[RegionId]) {
         if network.now < self.next_at {
             return;
         }
-        let Some((region, goal)) = self.goal else {
-            self.goal = draw(network);
+        let Some(goal) = &self.goal else {
+            self.goal = draw(network, spared);
             return;
         };
-        let Some(at) = network.leader(region) else { return };
-        let peer = network.status(at, region).expect("a leader is there");
-        match next_step(peer.region(), network.nodes[at].id, goal) {
-            Some(command) => {
-                network.propose(at, region, &command, None);
+        let region = goal.region;
+        let late = network.now > goal.until;
+        let Some(at) = network.leader(region).filter(|_| !late) else {
+            if late {
+                self.goal = None;
+            }
+            return;
+        };
+        let known = network.status(at, region).expect("a leader is there").region().clone();
+        match next_step(network, &known, network.nodes[at].id, goal) {
+            Next::Propose(command) => {
+                let taken = network.propose(at, region, &command, None).is_some();
+                self.left.by_hand += u64::from(taken && command == Command::LeaveJoint);
                 self.next_at = network.now + 1 + network.random.below(3);
             }
-            None => {
+            Next::Wait => {}
+            Next::Reached => {
                 self.goal = None;
                 self.made += 1;
                 self.next_at = network.now + network.random.below(5);
             }
         }
     }
+
+    /// The region's members shall come to be on the stores and in the roles of another's.
+    pub(super) fn align(&mut self, network: &mut Network, region: &Region, like: &Region) {
+        let wants = network.nodes.iter().map(|node| node.id).collect::<Vec<_>>();
+        let wants = wants.into_iter().map(|store| {
+            let id = network.driver.peer_id();
+            let want = like.member_on(store).map_or(Want::Nothing, |member| match member.role {
+                MemberRole::Learner | MemberRole::DemotingVoter => Want::Learner(id),
+                MemberRole::Voter | MemberRole::IncomingVoter => Want::Voter(id),
+            });
+            (store, want)
+        });
+        let wants = wants.collect();
+        self.goal = Some(Goal {
+            region: region.id,
+            wants,
+            at_once: network.random.percent(70),
+            learners_first: true,
+            by_hand: network.random.percent(50),
+            until: network.now + PATIENCE,
+        });
+    }
+
+    /// Whether nothing is to be done in the region, or elsewhere.
+    pub(super) fn is_idle(&self) -> bool {
+        self.goal.is_none()
+    }
+
+    /// Whether who entered the region's joint configuration will leave it.
+    fn leaves_by_hand(&self, region: RegionId) -> bool {
+        self.goal.as_ref().is_some_and(|goal| goal.by_hand && goal.region == region)
+    }
+
+    /// The placement driver ends the joint configurations that it hears of, but for those
+    /// that somebody leaves by hand; nobody does any more when the run comes to its end.
+    pub(super) fn leave_joint(&mut self, network: &mut Network, at_the_end: bool) {
+        for (at, region) in network.leaders() {
+            let Some(peer) = network.status(at, region) else { continue };
+            let known = peer.region().clone();
+            let mine = at_the_end || !self.leaves_by_hand(region);
+            if !known.is_joint() || !mine || !network.random.percent(30) {
+                continue;
+            }
+            if let Next::Propose(command) = leave(network, &known, network.nodes[at].id) {
+                let taken = network.propose(at, region, &command, None).is_some();
+                self.left.by_driver += u64::from(taken && command == Command::LeaveJoint);
+            }
+        }
+    }
 }
 
-/// What to do next, in a region that has a leader.
-fn draw(network: &mut Network) -> Option<(RegionId, Goal)> {
+fn votes(member: &Member) -> bool {
+    matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
+}
+
+/// What to do next, in a region that has a leader: one member in half of all cases.
+fn draw(network: &mut Network, spared: &[RegionId]) -> Option<Goal> {
     let regions: Vec<RegionId> = network.driver.routes().iter().map(|route| route.region.id).collect();
     let region = *network.random.choose(&regions)?;
-    let known = network.status(network.leader(region)?, region)?.region().clone();
-    let at = network.random.below(network.nodes.len() as u64) as usize;
-    let store = network.nodes[at].id;
-    if known.member_on(store).is_some() && known.peers.len() > 1 {
-        return Some((region, Goal::Gone(store)));
+    if spared.contains(&region) && network.random.percent(80) {
+        return None;
     }
-    Some((region, Goal::There(store, network.driver.peer_id())))
+    let known = network.status(network.leader(region)?, region)?.region().clone();
+    let alone = network.random.percent(50);
+    let count = if alone { 1 } else { 2 + network.random.below(2) };
+    let mut stores: Vec<StoreId> = network.nodes.iter().map(|node| node.id).collect();
+    let mut wants = BTreeMap::new();
+    for _ in 0..count {
+        let at = network.random.below(stores.len() as u64) as usize;
+        let store = stores.swap_remove(at);
+        let id = network.driver.peer_id();
+        let want = match known.member_on(store) {
+            Some(member) if votes(member) && network.random.percent(40) => Want::Learner(id),
+            Some(member) if !votes(member) && network.random.percent(60) => Want::Voter(id),
+            Some(_) => Want::Nothing,
+            None if network.random.percent(20) => Want::Learner(id),
+            None => Want::Voter(id),
+        };
+        wants.insert(store, want);
+    }
+    let stays = |member: &&Member| match wants.get(&member.store) {
+        Some(want) => matches!(want, Want::Voter(_)),
+        None => votes(member),
+    };
+    if !known.peers.iter().any(|member| stays(&member)) {
+        return None;
+    }
+    Some(Goal {
+        region,
+        wants,
+        at_once: !alone,
+        learners_first: network.random.percent(60),
+        by_hand: network.random.percent(50),
+        until: network.now + PATIENCE,
+    })
 }
 
-/// What the leader on `own` shall propose next; `None` once the goal is reached.
-fn next_step(region: &Region, own: StoreId, goal: Goal) -> Option<Command> {
-    let voters = || region.peers.iter().filter(|member| member.role != MemberRole::Learner);
-    let away_from = |store: StoreId| {
-        let to = voters().find(|member| {
-            member.store != store && matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
-        });
-        to.map(|member| Command::TransferLeader { to: member.store })
-    };
+enum Next {
+    Propose(Command),
+    /// The placement driver will do something.
+    Wait,
+    Reached,
+}
+
+/// What the leader on `own` shall propose next.
+fn next_step(network: &Network, region: &Region, own: StoreId, goal: &Goal) -> Next {
     if region.is_joint() {
-        let demoted = region.member_on(own).is_some_and(|member| member.role == MemberRole::DemotingVoter);
-        return if demoted { away_from(own) } else { Some(Command::LeaveJoint) };
+        return if goal.by_hand { leave(network, region, own) } else { Next::Wait };
     }
-    match goal {
-        Goal::Gone(store) => {
-            let member = region.member_on(store)?;
-            let change = |kind| Change { kind, peer: member.id, store };
-            if region.peers.len() == 1 || (member.role == MemberRole::Voter && voters().count() == 1) {
-                return None;
-            }
-            if store == own {
-                return away_from(own);
-            }
-            if member.role == MemberRole::Voter && voters().count().is_multiple_of(2) {
-                return Some(Command::EnterJoint { changes: vec![change(ChangeKind::AddLearner)] });
-            }
-            Some(Command::ChangePeer(change(ChangeKind::Remove)))
-        }
-        Goal::There(store, id) => match region.member_on(store) {
-            Some(_) => None,
-            None => Some(Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer: id, store })),
-        },
+    let changes: Vec<Change> =
+        goal.wants.iter().filter_map(|(&store, &want)| change(region, store, want, goal)).collect();
+    let touches_voter = |change: &&Change| {
+        change.kind == ChangeKind::AddVoter || region.member(change.peer).is_some_and(votes)
+    };
+    // Who loses a voter demotes it first, and removes what is a learner then.
+    let joint: Vec<Change> = changes.iter().map(|change| demoted(region, *change)).collect();
+    let together: Vec<Change> = if goal.at_once {
+        joint.iter().filter(|change| is_joint(region, change, goal)).copied().collect()
+    } else {
+        Vec::new()
+    };
+    if together.len() > 1 && together.iter().any(|change| touches_voter(&change)) {
+        return Next::Propose(Command::EnterJoint { changes: together });
+    }
+    let Some(&first) = changes.iter().find(|change| change.store != own).or(changes.first()) else {
+        return Next::Reached;
+    };
+    let voters = region.peers.iter().filter(|member| votes(member)).count();
+    let loses_voter = first.kind != ChangeKind::AddVoter && region.member(first.peer).is_some_and(votes);
+    if !loses_voter {
+        return Next::Propose(Command::ChangePeer(first));
+    }
+    if voters == 1 {
+        return Next::Reached;
+    }
+    if first.store == own {
+        return away_from(network, region, own);
+    }
+    let demotes = first.kind == ChangeKind::AddLearner || voters.is_multiple_of(2);
+    if demotes {
+        return Next::Propose(Command::EnterJoint { changes: vec![demoted(region, first)] });
+    }
+    Next::Propose(Command::ChangePeer(first))
+}
+
+/// What is to change on a store.
+fn change(region: &Region, store: StoreId, want: Want, goal: &Goal) -> Option<Change> {
+    let member = region.member_on(store);
+    let (kind, peer) = match (want, member) {
+        (Want::Nothing, Some(member)) => (ChangeKind::Remove, member.id),
+        (Want::Voter(_), Some(member)) if !votes(member) => (ChangeKind::AddVoter, member.id),
+        (Want::Learner(_), Some(member)) if votes(member) => (ChangeKind::AddLearner, member.id),
+        (Want::Voter(id), None) if goal.learners_first => (ChangeKind::AddLearner, id),
+        (Want::Voter(id), None) => (ChangeKind::AddVoter, id),
+        (Want::Learner(id), None) => (ChangeKind::AddLearner, id),
+        _ => return None,
+    };
+    Some(Change { kind, peer, store })
+}
+
+/// The removal of a voter as a joint change has it.
+fn demoted(region: &Region, change: Change) -> Change {
+    if change.kind == ChangeKind::Remove && region.member(change.peer).is_some_and(votes) {
+        return Change { kind: ChangeKind::AddLearner, ..change };
+    }
+    change
+}
+
+/// Whether the change may go along with others: who is new to a group whose newcomers are
+/// learners first joins before it.
+fn is_joint(region: &Region, change: &Change, goal: &Goal) -> bool {
+    !goal.learners_first || region.member(change.peer).is_some()
+}
+
+/// The way out of a joint configuration: a leader that is demoted hands over before.
+fn leave(network: &Network, region: &Region, own: StoreId) -> Next {
+    let demoted = region.member_on(own).is_some_and(|member| member.role == MemberRole::DemotingVoter);
+    if demoted { away_from(network, region, own) } else { Next::Propose(Command::LeaveJoint) }
+}
+
+/// Leadership moves to another voter, each in its turn.
+fn away_from(network: &Network, region: &Region, own: StoreId) -> Next {
+    let others: Vec<StoreId> = region
+        .peers
+        .iter()
+        .filter(|member| member.store != own && votes(member))
+        .map(|member| member.store)
+        .collect();
+    match others.get(network.now as usize % others.len().max(1)) {
+        Some(&to) => Next::Propose(Command::TransferLeader { to }),
+        None => Next::Reached,
     }
 }

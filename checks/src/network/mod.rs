@@ -9,6 +9,8 @@ mod clients;
 mod driver;
 mod ending;
 mod members;
+mod merges;
+mod mistaken;
 mod one_split;
 mod random;
 mod requests;
@@ -24,7 +26,8 @@ use rollcall_traces::{
 };
 
 pub use ending::Lost;
-pub use scenarios::{SCENARIOS, Scenario, scenario};
+pub use members::Left;
+pub use scenarios::{DEFAULT, SCENARIOS, Scenario, scenario};
 pub use schedule::{Recorded, record};
 
 use crate::world::convert;
@@ -370,8 +373,19 @@ impl Network {
             self.status(at, *region)
                 .is_some_and(|peer| peer.staged().is_some() || peer.applied() < peer.commit())
         };
-        let waiting: Vec<RegionId> = self.regions(at).into_iter().filter(waits).collect();
-        let Some(&region) = self.random.choose(&waiting) else { return false };
+        let mut waiting: Vec<RegionId> = self.regions(at).into_iter().filter(waits).collect();
+        while !waiting.is_empty() {
+            let region = waiting.swap_remove(self.random.below(waiting.len() as u64) as usize);
+            if self.apply_in(at, region) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes in what waits in that region; false where it waits for a merge source, which is
+    /// refused and changes nothing.
+    fn apply_in(&mut self, at: usize, region: RegionId) -> bool {
         let store = self.nodes[at].id;
         let staged = self.status(at, region).is_some_and(|peer| peer.staged().is_some());
         let (input, event) = if staged {
@@ -380,7 +394,11 @@ impl Network {
             (Input::Apply { region }, Happening::Apply { region, store })
         };
         self.redraw_timeout(at);
-        let outputs = self.step(at, input).expect("something waits to be applied");
+        let outputs = match self.step(at, input) {
+            Ok(outputs) => outputs,
+            Err(Reason::WaitsForSource) => return false,
+            Err(reason) => panic!("something waits to be applied, and is refused: {reason}"),
+        };
         // A split reaches every region of its store.
         self.happened(Told::Store(at), event, outputs);
         true

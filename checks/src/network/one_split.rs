@@ -44,7 +44,7 @@ impl Schedule {
         self.until("the store that was cut off does not catch up", |schedule| {
             (100..200).all(|number| schedule.cut_off_has(number))
         })?;
-        self.until("the cluster does not come to rest", |schedule| schedule.network.settled(None).is_some())
+        self.until("the cluster does not come to rest", |schedule| schedule.network.settled(None).is_ok())
     }
 
     fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), Lost> {

@@ -48,6 +48,7 @@ const QUIET: Parameters = Parameters {
     log_limit: None,
     conf_change: false,
     split: None,
+    merges: false,
 };
 
 const fn mix(
@@ -73,6 +74,13 @@ const fn split(name: &'static str, source: &'static str, mix: Parameters) -> Sce
 const fn both(name: &'static str, source: &'static str, mix: Parameters) -> Scenario {
     split(name, source, Parameters { conf_change: true, ..mix })
 }
+
+const fn merges(name: &'static str, source: &'static str, mix: Parameters) -> Scenario {
+    both(name, source, Parameters { merges: true, ..mix })
+}
+
+/// The mix that has everything.
+pub const DEFAULT: &str = "merge-split-conf-change-snapshot-unreliable-recover";
 
 /// Every mix there is.
 pub const SCENARIOS: &[Scenario] = &[
@@ -123,6 +131,12 @@ pub const SCENARIOS: &[Scenario] = &[
         "split-conf-change-snapshot-unreliable-recover-concurrent-partition",
         "TestSplitConfChangeSnapshotUnreliableRecoverConcurrentPartition3B",
         mix(5, true, true, true, Some(10)),
+    ),
+    merges(DEFAULT, "the mix of them all, and regions merge again", mix(5, true, true, false, Some(10))),
+    merges(
+        "merge-split-conf-change-partition",
+        "the same without losses and crashes, for what partitions do to merges",
+        mix(5, false, false, true, None),
     ),
 ];
 

@@ -8,7 +8,8 @@ use rollcall_traces::{Command, Derive, Parameters, RUN_SCHEMA, Run, RunHeader, S
 
 use super::clients::Clients;
 use super::ending::{Lost, RECOVERY};
-use super::members::ConfChanger;
+use super::members::{ConfChanger, Left};
+use super::merges::Merger;
 use super::scenarios::{Course, Scenario};
 use super::{CLOCK, Network};
 
@@ -27,6 +28,7 @@ pub(super) struct Schedule {
     pub(super) acknowledged: u64,
     clients: Clients,
     members: ConfChanger,
+    merger: Merger,
     /// The stores on one side of the partition; nobody when there is none.
     apart: BTreeSet<StoreId>,
     reparted_at: u64,
@@ -48,6 +50,8 @@ pub struct Recorded {
     pub scans: u64,
     /// Members that came or went.
     pub changes: u64,
+    /// By whom joint configurations were left.
+    pub left: Left,
     /// Regions at the end.
     pub regions: u64,
 }
@@ -72,6 +76,7 @@ pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
         network: Network::new(&header.scope, &parameters, seed),
         clients: Clients::new(parameters.clients),
         members: ConfChanger::default(),
+        merger: Merger::default(),
         header,
         acknowledged: 0,
         apart: BTreeSet::new(),
@@ -88,6 +93,7 @@ pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
         acknowledged: schedule.acknowledged + schedule.clients.acknowledged(),
         scans: schedule.clients.scans,
         changes: schedule.members.made,
+        left: schedule.members.left,
         regions: schedule.network.driver.routes().len() as u64,
         run: Run { header: schedule.header, events: schedule.network.events },
     }
@@ -103,7 +109,7 @@ impl Schedule {
     }
 
     pub(super) fn tick(&mut self) -> Result<(), Lost> {
-        let Parameters { conf_change, .. } = self.header.parameters;
+        let Parameters { conf_change, merges, .. } = self.header.parameters;
         self.network.now += 1;
         if self.faults {
             self.part();
@@ -120,9 +126,19 @@ impl Schedule {
         self.compact();
         if self.network.now.is_multiple_of(REPORT) {
             self.network.report();
+            if conf_change {
+                self.members.leave_joint(&mut self.network, !self.faults);
+            }
+            if merges {
+                self.network.check_merges();
+            }
         }
         if self.faults && conf_change {
-            self.members.act(&mut self.network);
+            self.members.act(&mut self.network, &self.merger.regions());
+            self.network.ask_oddly();
+        }
+        if self.faults && merges {
+            self.merger.act(&mut self.network);
         }
         self.clients.act(&mut self.network)
     }
@@ -239,17 +255,23 @@ impl Schedule {
             }
         }
         let until = self.network.now + RECOVERY;
-        while self.network.now < until {
+        loop {
             self.tick()?;
-            if self.clients.are_gone()
-                && let Some(leaders) = self.network.settled(self.header.parameters.log_limit)
-            {
-                if self.header.parameters.split.is_some() && leaders.len() < 2 {
-                    return Err(Lost::NoSplit);
+            let settled = self
+                .clients
+                .waits(&self.network)
+                .map_or_else(|| self.network.settled(self.header.parameters.log_limit), Err);
+            match settled {
+                Ok(leaders) => {
+                    let Parameters { split, merges, .. } = self.header.parameters;
+                    if split.is_some() && !merges && leaders.len() < 2 {
+                        return Err(Lost::NoSplit);
+                    }
+                    return self.network.emptied(&leaders);
                 }
-                return self.network.emptied(&leaders);
+                Err(what) if self.network.now >= until => return Err(Lost::Rest(what)),
+                Err(_) => {}
             }
         }
-        Err(Lost::Rest)
     }
 }

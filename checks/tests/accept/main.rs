@@ -4,6 +4,7 @@
 
 mod facts;
 mod files;
+mod mix;
 mod splits;
 mod transfers;
 
@@ -67,6 +68,7 @@ fn is_accepted(scenario: &str, seed: u64) {
         assert!(happens(run, |event| matches!(event, Happening::ApplySnapshot { .. })), "{again}");
     }
     match parameters.split {
+        Some(_) if parameters.merges => {}
         Some(_) => assert!(recorded.regions > 2, "{} regions: {again}", recorded.regions),
         None => assert_eq!(recorded.regions, 1, "{again}"),
     }
@@ -140,6 +142,16 @@ fn split_conf_change_snapshot_unreliable_recover() {
 #[test]
 fn split_conf_change_snapshot_unreliable_recover_concurrent_partition() {
     is_accepted("split-conf-change-snapshot-unreliable-recover-concurrent-partition", SEED + 1);
+}
+
+#[test]
+fn merge_split_conf_change_snapshot_unreliable_recover() {
+    is_accepted(network::DEFAULT, SEED);
+}
+
+#[test]
+fn merge_split_conf_change_partition() {
+    is_accepted("merge-split-conf-change-partition", SEED);
 }
 
 /// What the test expects step by step the scenario looks at itself: that it

@@ -360,6 +360,13 @@ pub(crate) fn deliver(
     }
 }
 
+/// A single message was sent, and its sender remembers that.
+pub(crate) fn sent(parts: &InternTables, guards: GuardSet, state: &State, message: &Held) -> State {
+    let mut txn = StepTxn::new(parts, guards, *state);
+    rules::sent(&mut txn, message);
+    txn.finish().0
+}
+
 /// What a leader asks whom it is to hand over to: a transfer of leadership
 /// message by message begins with that.
 pub(crate) fn transfer_question(

@@ -22,7 +22,9 @@ mod split;
 mod stale;
 mod transfer;
 
-use rollcall_traces::{Action, Answer, Outcome, PeerState, Reason, Returned, StoreId, StoreStatus};
+use rollcall_traces::{
+    Action, Answer, Held, Message, Outcome, PeerState, Reason, Returned, StoreId, StoreStatus,
+};
 
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
@@ -44,6 +46,16 @@ pub(crate) fn outcome(taken: Result<Returned, Reason>, is_changed: bool) -> Outc
         Ok(_) => Outcome::Refused(Reason::NoEffect),
         Err(_) if is_changed => Outcome::DONE,
         Err(reason) => Outcome::Refused(reason),
+    }
+}
+
+/// A message was sent, and its sender remembers that.
+pub(crate) fn sent(cluster: &mut impl ClusterMut, message: &Held) {
+    let (store, region) = (message.from.store, message.region);
+    if let Message::Snapshot(snapshot) = &message.message
+        && cluster.leader(store, region).is_ok()
+    {
+        replicate::sent_snapshot(cluster, store, region, snapshot.position.index);
     }
 }
 

@@ -1,0 +1,98 @@
+//! What somebody asks for and mostly does not get: changes that do not fit, splits under an
+//! epoch that is over in one of its parts or in both, ids that are too few or taken, the
+//! wrong peer. Whatever the answer, the model must give the same.
+
+use rollcall_impl::Region;
+use rollcall_traces::{Change, ChangeKind, Child, Command, Derive, Epoch, Key, RegionId};
+
+use super::Network;
+use crate::world::convert;
+
+impl Network {
+    /// Now and then somebody asks for something odd.
+    pub(super) fn ask_oddly(&mut self) {
+        if !self.random.percent(12) {
+            return;
+        }
+        let leaders = self.leaders();
+        let Some(&(leader, region)) = self.random.choose(&leaders) else { return };
+        let Some(known) = self.status(leader, region).map(|peer| peer.region().clone()) else { return };
+        let splits = self.config.max_size != rollcall_impl::Config::NEVER && self.random.percent(50);
+        let command =
+            if splits { self.odd_split(leader, region, &known) } else { Some(self.odd_change(&known)) };
+        let Some(command) = command else { return };
+        let at = if self.random.percent(90) {
+            leader
+        } else {
+            self.random.below(self.nodes.len() as u64) as usize
+        };
+        if self.status(at, region).is_none() {
+            return;
+        }
+        let epoch = self.odd_epoch(convert::epoch(known.epoch));
+        self.propose(at, region, &command, epoch);
+    }
+
+    /// An epoch that is over in one part or in both; in a fifth of all cases none is given.
+    fn odd_epoch(&mut self, now: Epoch) -> Option<Epoch> {
+        let older = |number: u64| number.saturating_sub(1);
+        let Epoch { conf_ver, version } = now;
+        match self.random.below(5) {
+            0 => None,
+            1 => Some(now),
+            2 => Some(Epoch { conf_ver: older(conf_ver), version }),
+            3 => Some(Epoch { conf_ver, version: older(version) }),
+            _ => Some(Epoch { conf_ver: older(conf_ver), version: older(version) }),
+        }
+    }
+
+    /// A split at a key that is there, into two parts or three.
+    fn odd_split(&mut self, at: usize, region: RegionId, known: &Region) -> Option<Command> {
+        let keys: Vec<Key> = self.status(at, region)?.data().keys().map(convert::key).collect();
+        let middle = self.random.below(keys.len().max(1) as u64) as usize;
+        let count = 1 + self.random.below(2) as usize;
+        let keys: Vec<Key> = keys.into_iter().skip(middle).step_by(2).take(count).collect();
+        let ids = known.peers.len() - usize::from(self.random.percent(10));
+        let mut fresh = || self.driver.peer_id();
+        let children = keys.into_iter().map(|key| Child {
+            key,
+            region: fresh(),
+            peers: (0..ids).map(|_| fresh()).collect(),
+        });
+        let children: Vec<Child> = children.collect();
+        let derive = if self.random.percent(50) { Derive::Left } else { Derive::Right };
+        Some(Command::Split { children, derive })
+    }
+
+    /// One or two changes of random members and stores, mostly such that do not fit.
+    fn odd_change(&mut self, known: &Region) -> Command {
+        let mut changes = Vec::new();
+        for _ in 0..1 + self.random.below(2) {
+            let kinds = [ChangeKind::AddVoter, ChangeKind::AddLearner, ChangeKind::Remove];
+            let kind = *self.random.choose(&kinds).expect("there are three");
+            let store = self.nodes[self.random.below(self.nodes.len() as u64) as usize].id;
+            let there = known.member_on(store).map(|member| member.id);
+            let peer = there.unwrap_or_else(|| self.driver.peer_id());
+            changes.push(Change { kind, peer, store });
+        }
+        match self.random.below(6) {
+            0 => Command::LeaveJoint,
+            1 => Command::ChangePeer(changes[0]),
+            2..4 => self.removal_at_once(known),
+            _ => Command::EnterJoint { changes },
+        }
+    }
+
+    /// A voter leaves as another joins, in one joint change: it must be demoted first.
+    fn removal_at_once(&mut self, known: &Region) -> Command {
+        let free = self.nodes.iter().map(|node| node.id).find(|store| known.member_on(*store).is_none());
+        let newcomer =
+            free.map(|store| Change { kind: ChangeKind::AddVoter, peer: self.driver.peer_id(), store });
+        let gone = self.random.choose(&known.peers).map(|member| Change {
+            kind: ChangeKind::Remove,
+            peer: member.id,
+            store: member.store,
+        });
+        Command::EnterJoint { changes: newcomer.into_iter().chain(gone).collect() }
+    }
+}
