@@ -135,7 +135,8 @@ scopes! {
         merge_behind_a_snapshot
         merged_twice
         child_takes_its_parent_in
-        snapshot_behind_a_rollback;
+        snapshot_behind_a_rollback
+        merges_in_a_row;
     decommission:
         one_store_leaves
         process_ends_while_a_store_leaves

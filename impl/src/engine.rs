@@ -84,11 +84,22 @@ pub struct PeerRecord {
     /// it in, if a merge did.
     pub merge: Option<Box<MergeState>>,
     /// From which epoch on the peer has followed its region entry by entry: that
-    /// of its last snapshot; `None` for all of them, since its first.
+    /// of its last snapshot; `None` for all of them, since its first. Of a tombstone by a
+    /// merge the same, or beyond its own epoch where it did not see its region's end.
     pub log_since: Option<Epoch>,
 }
 
 impl PeerRecord {
+    /// Since when a peer that a merge ends has seen all that became of its region. Who had
+    /// not given the region up did not see that, and is a witness of nothing.
+    pub(crate) fn witnessed_since(&self) -> Option<Epoch> {
+        let Epoch { conf_ver, version } = self.region.epoch;
+        match self.state {
+            PeerState::Merging => self.log_since,
+            _ => Some(Epoch { conf_ver, version: version + 1 }),
+        }
+    }
+
     /// A peer of `region` as of now.
     pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
         Self { id, state, region, over_tombstone: false, created_by: None, merge: None, log_since: None }

@@ -38,6 +38,8 @@ pub struct Tombstone<'a> {
     pub applied: u64,
     /// The region that took it in, as of before, if a merge ended it.
     pub merged_into: Option<&'a Region>,
+    /// Then: from which epoch on it had followed its region entry by entry; `None` for all.
+    pub log_since: Option<Epoch>,
 }
 
 /// The parts of a message by which a store judges it.
@@ -269,16 +271,19 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     }
 
     fn bury_as(&mut self, region: RegionId, rest: Region, target: Option<Region>, step: &mut Step<'_, G>) {
-        let id = self.live(region).expect("only a live peer is destroyed").id;
+        let peer = self.live(region).expect("only a live peer is destroyed");
+        let (id, log_since) =
+            (peer.id, target.as_ref().and_then(|_| peer.storage().record.witnessed_since()));
         let merged = target.map(Box::new);
         let merge = merged.clone().map(|target| Box::new(MergeState::of_tombstone(*target)));
-        let record = PeerRecord { merge, ..PeerRecord::new(id, PeerState::Tombstone, rest.clone()) };
+        let record =
+            PeerRecord { merge, log_since, ..PeerRecord::new(id, PeerState::Tombstone, rest.clone()) };
         // What this step gathered for the peer goes with it.
         step.batch.retain(|write| write.region() != region);
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(record));
         step.out.push(Output::Destroyed { region, peer: id });
-        self.settle(region, Resident::Tombstone { id, region: rest, applied: 0, merged });
+        self.settle(region, Resident::Tombstone { id, region: rest, applied: 0, merged, log_since });
     }
 
     /// Destroys a peer that applied its own removal. `next` is the entry behind
@@ -313,8 +318,8 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The tombstone of `region`.
     pub fn tombstone(&self, region: RegionId) -> Option<Tombstone<'_>> {
         match self.slots.get(&region)?.resident {
-            Resident::Tombstone { id, ref region, applied, ref merged } => {
-                Some(Tombstone { id, region, applied, merged_into: merged.as_deref() })
+            Resident::Tombstone { id, ref region, applied, ref merged, log_since } => {
+                Some(Tombstone { id, region, applied, merged_into: merged.as_deref(), log_since })
             }
             Resident::Live(_) => None,
         }

@@ -23,7 +23,7 @@ use crate::parking::Parking;
 use crate::peer::Peer;
 use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
-use crate::region::{PeerId, Region, RegionId, StoreId};
+use crate::region::{Epoch, PeerId, Region, RegionId, StoreId};
 use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::unsafe_recovery::PlanUnderWay;
@@ -44,7 +44,15 @@ pub(crate) struct Slot<R: Replica> {
 #[derive(Clone)]
 pub(crate) enum Resident<R: Replica> {
     Live(Box<Peer<R>>),
-    Tombstone { id: PeerId, region: Region, applied: u64, merged: Option<Box<Region>> },
+    Tombstone {
+        id: PeerId,
+        region: Region,
+        applied: u64,
+        /// What took it in, if a merge ended it.
+        merged: Option<Box<Region>>,
+        /// Then: from which epoch on the peer had followed its region entry by entry.
+        log_since: Option<Epoch>,
+    },
 }
 
 /// A Multi-Raft store. A copy goes on as it does.
@@ -96,9 +104,10 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             let Some(persisted) = engine.load(region).map_err(failed)? else { continue };
             let resident = match persisted.record.state {
                 PeerState::Tombstone => {
-                    let PeerRecord { id, region, merge, .. } = persisted.record;
+                    let PeerRecord { id, region, merge, log_since, .. } = persisted.record;
                     let merged = merge.map(|merge| Box::new(merge.target));
-                    Resident::Tombstone { id, region, applied: persisted.apply_state.applied, merged }
+                    let applied = persisted.apply_state.applied;
+                    Resident::Tombstone { id, region, applied, merged, log_since }
                 }
                 state @ (PeerState::Normal | PeerState::Merging | PeerState::Uninitialised) => {
                     if state != PeerState::Uninitialised {

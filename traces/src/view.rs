@@ -127,7 +127,8 @@ pub struct Peer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_check: Option<StaleCheck>,
     /// From which epoch on it has followed its region entry by entry: that of its
-    /// last snapshot, or every one of them. What it left before it never saw.
+    /// last snapshot, or every one of them. What it left before it never saw. A tombstone
+    /// by a merge keeps it, beyond its own epoch where the peer had not given its region up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Epoch>,
     /// A snapshot that was received and is not applied. Volatile.

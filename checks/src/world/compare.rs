@@ -101,7 +101,8 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && tombstone.applied == peer.applied
         && same_region(tombstone.region, &peer.region)
         && same_optional(tombstone.merged_into, peer.merged_into.as_ref())
-        && (&peer.merge, peer.log_since, peer.synced_commit) == (&None, None, None)
+        && tombstone.log_since.map(convert::epoch) == peer.log_since
+        && (&peer.merge, peer.synced_commit) == (&None, None)
         && (peer.created_by, &peer.stale_check) == (None, &None)
         && peer.role == tr::Role::Follower
         && (peer.term, peer.vote, peer.leader, peer.commit) == (0, 0, 0, 0)

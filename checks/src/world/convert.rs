@@ -381,6 +381,7 @@ pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
     tr::Peer {
         applied: tombstone.applied,
         merged_into: tombstone.merged_into.map(region),
+        log_since: tombstone.log_since.map(epoch),
         ..tr::Peer::blank(tombstone.id, tr::PeerState::Tombstone, region(tombstone.region))
     }
 }

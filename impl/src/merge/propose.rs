@@ -16,7 +16,7 @@ use crate::guard::{Guard, Guards};
 use crate::merge::{CarriedEntry, CommitMerge, MergeState, check_fit};
 use crate::peer::Peer;
 use crate::raft_storage::PeerStorage;
-use crate::region::{Region, RegionId};
+use crate::region::{Epoch, Region, RegionId};
 use crate::replica::Replica;
 use crate::store::{Resident, Store};
 
@@ -88,21 +88,26 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 
     /// Whether the target has left the epoch that the source expects by an entry that this
     /// store applied: had that been the merge, the source would not be here. That may have
-    /// been its own removal (TiKV `is_merge_target_region_stale`); one that ended by the
-    /// word of others may have missed that the source was taken in.
+    /// been its own removal, or its own merge into a third region (TiKV
+    /// `is_merge_target_region_stale`); one that ended by the word of others may have missed
+    /// that the source was taken in.
     fn has_left(&self, merge: &MergeState) -> bool {
         let expected = merge.target.epoch;
+        let has_followed =
+            |since: Option<Epoch>| since.is_none_or(|since| !expected.is_stale_against(&since));
         match self.slots.get(&merge.target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(target)) => {
                 let record = &target.storage().record;
-                let followed = record.log_since.is_none_or(|since| !expected.is_stale_against(&since));
                 target.storage().is_initialised()
-                    && followed
+                    && has_followed(record.log_since)
                     && expected.is_stale_against(&record.region.epoch)
             }
-            Some(Resident::Tombstone { region, merged, .. }) => {
-                let removed = merged.is_none() && region.member_on(self.id).is_none();
-                removed && expected.is_stale_against(&region.epoch)
+            Some(Resident::Tombstone { region, merged, log_since, .. }) => {
+                if merged.is_some() {
+                    // At the epoch at which it gave itself up it takes nobody in.
+                    return has_followed(*log_since) && !region.epoch.is_stale_against(&expected);
+                }
+                region.member_on(self.id).is_none() && expected.is_stale_against(&region.epoch)
             }
             None => false,
         }

@@ -295,7 +295,8 @@ impl Envelope {
     }
 }
 
-/// Destroys a peer that `target` has taken in; its tombstone keeps `region`.
+/// Destroys a peer that `target` has taken in; its tombstone keeps `region`, and since when
+/// the peer has followed it: what merges into it may ask (`merge::has_left`).
 pub(super) fn bury_merged(
     cluster: &mut impl ClusterMut,
     store: StoreId,
@@ -307,8 +308,13 @@ pub(super) fn bury_merged(
     if peer.state == PeerState::Uninitialised {
         region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
+    // Who had not given its region up did not see how that came to its end.
+    let behind = Epoch { version: peer.region.epoch.version + 1, ..peer.region.epoch };
+    let log_since = if peer.state == PeerState::Merging { peer.log_since } else { Some(behind) };
+    let log_since = log_since.filter(|_| target.is_some());
     entomb(cluster, store, region);
-    cluster.peer_mut(store, at).merged_into = target;
+    let tombstone = cluster.peer_mut(store, at);
+    (tombstone.merged_into, tombstone.log_since) = (target, log_since);
 }
 
 /// Destroys the peer; its tombstone keeps `region`.

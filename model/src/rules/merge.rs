@@ -128,19 +128,19 @@ fn merge_to_roll_back<'a>(
 }
 
 /// Whether this peer of the target has seen the target leave the epoch that the
-/// source expects. So has one that applied its own removal (TiKV
-/// `is_merge_target_region_stale`); one that ended by the word of others may have missed
-/// that the source was taken in.
+/// source expects. So has one that applied its own removal, or gave itself up in turn: at
+/// the very epoch of that it takes nobody in (TiKV `is_merge_target_region_stale`). One
+/// that ended by the word of others may have missed that the source was taken in.
 pub(crate) fn has_left(merge: &MergeState, target: &Peer, store: StoreId) -> bool {
-    let expected = merge.target.epoch;
-    let followed = match target.state {
-        PeerState::Normal | PeerState::Merging => {
-            target.log_since.is_none_or(|since| !expected.is_stale_against(&since))
-        }
-        PeerState::Tombstone => target.merged_into.is_none() && target.region.member_on(store).is_none(),
+    let (expected, now) = (merge.target.epoch, target.region.epoch);
+    let followed = target.log_since.is_none_or(|since| !expected.is_stale_against(&since));
+    let is_past = expected.is_stale_against(&now);
+    match target.state {
+        PeerState::Normal | PeerState::Merging => followed && is_past,
+        PeerState::Tombstone if target.is_merged_away() => followed && !now.is_stale_against(&expected),
+        PeerState::Tombstone => target.region.member_on(store).is_none() && is_past,
         PeerState::Uninitialised => false,
-    };
-    followed && expected.is_stale_against(&target.region.epoch)
+    }
 }
 
 /// One begins where the other ends, and each store that has a peer of one has a

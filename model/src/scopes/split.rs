@@ -47,6 +47,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         merges::merged_twice(standard),
         stale::child_takes_its_parent_in(standard),
         merges::snapshot_behind_a_rollback(standard),
+        merges::merges_in_a_row(standard),
     ]
     .into_iter()
     .map(|(scope, reachable, fires)| Plan {

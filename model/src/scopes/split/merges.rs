@@ -1,10 +1,12 @@
 //! Regions that give themselves up to a neighbour, and take that back.
 
-use rollcall_traces::{Action, Answer, Budgets, Command, Derive, Entries, RegionId, Scope, StoreId};
+use rollcall_traces::{
+    Action, Answer, Budgets, Command, Derive, Entries, Key, Region, RegionId, Scope, StoreId,
+};
 
 use super::super::{
-    Asked, NEIGHBOUR, REGION, apply, behind, either, merged, neighbours, neighbours_with, put_at, region,
-    remove, round, scope, taken_by,
+    Asked, NEIGHBOUR, REGION, apply, behind, either, elected, merged, neighbours, neighbours_with, put_at,
+    region, remove, round, scope, taken_by,
 };
 use super::{CHILD, at};
 use crate::bounds::reach::Reach;
@@ -213,5 +215,37 @@ pub(super) fn merged_twice(standard: bool) -> Asked {
         scope,
         vec![Reach::RolledBack, Reach::MergingAgain, Reach::MergedEverywhere],
         vec!["prepare merge", "commit merge", "rollback merge", "ask split"],
+    )
+}
+
+/// The region behind the neighbour.
+const THIRD: RegionId = 3;
+
+pub(super) fn merges_in_a_row(standard: bool) -> Asked {
+    let mut asked = merging(
+        "merges_in_a_row",
+        "a region gives itself up to its neighbour, which gives itself up to a third: does the first come back, or go along?",
+        &[1, 2],
+    );
+    let mut third = Region { id: THIRD, start: Key::from("t"), ..asked.regions[1].clone() };
+    third.peers.iter_mut().for_each(|member| member.id += 3);
+    asked.regions[1].end = Key::from("t");
+    asked.prelude.extend(elected(&third));
+    asked.regions.push(third);
+    let scope = Scope {
+        merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, THIRD)],
+        campaigners: vec![2],
+        budgets: Budgets {
+            merges: 2,
+            elections: either(standard, 1, 0),
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    (
+        scope,
+        vec![Reach::RolledBack, Reach::MergedAway],
+        vec!["prepare merge", "commit merge", "rollback merge"],
     )
 }
