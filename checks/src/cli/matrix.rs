@@ -36,7 +36,7 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
     }
     if INTERRUPTED.load(Ordering::SeqCst) {
         if !json {
-            out::say(&table(&rows))?;
+            out::say(&table(&rows, out::columns()))?;
         }
         errln!("not conclusive: interrupted after {} guards, the last of them cut short", rows.len());
         return Ok(End::NotConclusive);
@@ -45,7 +45,7 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
         done(&mut rows, below_the_grain(*guard), json)?;
     }
     if !json {
-        out::say(&table(&rows))?;
+        out::say(&table(&rows, out::columns()))?;
     }
     let mut failures = unnoticed(&rows);
     if guard.is_none() {
@@ -66,25 +66,37 @@ fn done(rows: &mut Vec<Row>, row: Row, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A row a guard, a column a check, and the checks with how many each kills.
-fn table(rows: &[Row]) -> String {
+/// A row a guard, a column a check, and the checks with how many each kills. Where not all
+/// columns fit, the guards come again with the next ones.
+fn table(rows: &[Row], columns: Option<usize>) -> String {
     let checks: Vec<Check> = Check::all().collect();
+    let numbered: Vec<(usize, Check)> = (1..).zip(checks.iter().copied()).collect();
     let width = rows.iter().map(|row| row.guard.len()).max().unwrap_or(0);
-    let mut text = format!(
-        "Who notices that a guard is missing: b on both sides, m in the model alone, i on the implementation alone.\n\
-         An empty cell says: not within these bounds (the first {STATES} states of each scope, {CASES} schedules).\n\n"
-    );
-    let digits = |of: fn(usize) -> String| (1..=checks.len()).map(of).collect::<Vec<_>>().join(" ");
-    let tens = digits(|number| if number < 10 { " ".into() } else { (number / 10).to_string() });
-    text += &format!("{:width$}  {}\n", "", tens.trim_end());
-    text += &format!("{:width$}  {}\n", "", digits(|number| (number % 10).to_string()));
-    for row in rows {
-        let cells: Vec<&str> = checks.iter().map(|check| row.kills.get(check).map_or(".", sides)).collect();
-        text += &format!("{:width$}  {}\n", row.guard, cells.join(" "));
+    let mut text = String::new();
+    for line in [
+        "Who notices that a guard is missing: b on both sides, m in the model alone, i on the implementation alone.".to_string(),
+        format!("An empty cell says: not within these bounds (the first {STATES} states of each scope, {CASES} schedules)."),
+    ] {
+        text += &out::fitted_to(&line, columns);
+    }
+    // Two columns of the terminal a check, behind the guard.
+    let beside = columns.map_or(checks.len(), |columns| (columns.saturating_sub(width + 1) / 2).max(1));
+    for part in numbered.chunks(beside.max(1)) {
+        let digits = |of: fn(usize) -> String| {
+            part.iter().map(|(number, _)| of(*number)).collect::<Vec<_>>().join(" ")
+        };
+        let tens = digits(|number| if number < 10 { " ".into() } else { (number / 10).to_string() });
+        text += &format!("\n{:width$}  {}\n", "", tens.trim_end());
+        text += &format!("{:width$}  {}\n", "", digits(|number| (number % 10).to_string()));
+        for row in rows {
+            let cells: Vec<&str> =
+                part.iter().map(|(_, check)| row.kills.get(check).map_or(".", sides)).collect();
+            text += &format!("{:width$}  {}\n", row.guard, cells.join(" "));
+        }
     }
     text.push('\n');
-    for (number, check) in (1..).zip(&checks) {
-        let kills = rows.iter().filter(|row| row.kills.contains_key(check)).count();
+    for (number, check) in numbered {
+        let kills = rows.iter().filter(|row| row.kills.contains_key(&check)).count();
         text += &format!("{number:>2} {check}: {kills}\n");
     }
     text
@@ -96,5 +108,49 @@ fn sides(kill: &Kill) -> &'static str {
         (true, false) => "m",
         (false, true) => "i",
         (false, false) => ".",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::table;
+    use crate::museum::checks::Check;
+    use crate::museum::matrix::{Kill, Row};
+
+    fn rows() -> Vec<Row> {
+        let kill = |in_model| Kill {
+            scope: None,
+            states_to_find: None,
+            trace_steps: None,
+            in_model,
+            on_implementation: true,
+        };
+        let names = ["snapshot_once", "lease_ends_before_the_next_leader_begins"];
+        let kills: BTreeMap<Check, Kill> =
+            Check::all().enumerate().map(|(at, check)| (check, kill(at % 2 == 0))).collect();
+        let row =
+            |name: &str| Row { guard: name.into(), scopes: Vec::new(), states: 1, kills: kills.clone() };
+        names.map(row).to_vec()
+    }
+
+    /// As many columns as there are, and every check is there once for each guard.
+    #[test]
+    fn the_table_fits_the_terminal() {
+        let checks = Check::all().count();
+        let cells = |text: &str| {
+            let rows = text.lines().filter(|line| line.starts_with("snapshot_once"));
+            rows.flat_map(|line| line.split_whitespace().skip(1)).count()
+        };
+        for columns in [60, 80, 200] {
+            let text = table(&rows(), Some(columns));
+            let longest = text.lines().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(columns), "{longest:?} of {columns}:\n{text}");
+            assert_eq!(cells(&text), checks, "{text}");
+        }
+        let whole = table(&rows(), None);
+        assert_eq!(cells(&whole), checks);
+        assert_eq!(whole.lines().filter(|line| line.starts_with("snapshot_once")).count(), 1, "{whole}");
     }
 }

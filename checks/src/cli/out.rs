@@ -67,7 +67,11 @@ pub(super) fn columns() -> Option<usize> {
 
 /// A long line, broken where it would not fit the terminal; what follows is indented more.
 pub(super) fn wrapped(line: &str) -> String {
-    let width = columns().unwrap_or(120).max(40);
+    wrapped_to(line, columns().unwrap_or(120))
+}
+
+fn wrapped_to(line: &str, width: usize) -> String {
+    let width = width.max(40);
     let indent = line.len() - line.trim_start().len() + 2;
     let (mut text, mut used) = (String::new(), 0);
     for word in line.split_inclusive(' ') {
@@ -85,7 +89,12 @@ pub(super) fn wrapped(line: &str) -> String {
 
 /// A line of a list: broken where a terminal is too narrow, and whole in a file.
 pub(super) fn fitted(line: &str) -> String {
-    if columns().is_some() { wrapped(line) + "\n" } else { format!("{line}\n") }
+    fitted_to(line, columns())
+}
+
+/// The same for so many columns.
+pub(super) fn fitted_to(line: &str, columns: Option<usize>) -> String {
+    columns.map_or_else(|| line.to_string(), |columns| wrapped_to(line, columns)) + "\n"
 }
 
 /// Writes a finding down; whether it is there. That it cannot be written takes nothing
