@@ -62,7 +62,10 @@ impl Rollcall {
         if parts.stores.len() > STORES {
             return Err(ScopeError::Malformed {
                 scope: scope.name.clone(),
-                what: format!("it has more than {STORES} stores"),
+                what: format!(
+                    "it has {} stores, and a scope may have no more than {STORES}",
+                    parts.stores.len()
+                ),
             });
         }
         let history = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));

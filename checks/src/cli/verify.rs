@@ -90,7 +90,15 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             may_end: job.file.as_ref().and_then(|file| file.may_end.clone()),
             ..Watch::default()
         });
-        let begun = begin(&job.plan, &watch)?;
+        let begun = match begin(&job.plan, &watch) {
+            Ok(begun) => begun,
+            // What the scopes before have shown is told all the same.
+            Err(error) if !reports.is_empty() => {
+                errln!("rollcall: {error}");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let progress = Progress::start(&job.plan.scope.name, &watch, wanted.json);
         let verified = verify_begun(&job.plan, begun, wanted.threads, &watch);
         progress.end();

@@ -217,11 +217,16 @@ impl Journal {
         file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(io)?;
         if !is_begun {
             let json = serde_json::to_vec(&header).expect("a scope becomes JSON, as in traces");
-            file.set_len(0)
+            let begun = file
+                .set_len(0)
                 .and_then(|()| file.seek(SeekFrom::Start(0)))
                 .and_then(|_| file.write_all(MAGIC))
-                .and_then(|()| append(&mut file, HEADER, &[&json]))
-                .map_err(io)?;
+                .and_then(|()| append(&mut file, HEADER, &[&json]));
+            if let Err(source) = begun {
+                // On a full disk: nobody can go on from nothing.
+                let _ = std::fs::remove_file(path);
+                return Err(io(source));
+            }
         }
         let now = Instant::now();
         let journal = Journal {

@@ -38,6 +38,29 @@ fn with_line(number: usize, line: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// The bound is named, by every command that would need the model; no panic, no shortened scope.
+#[test]
+fn more_stores_than_the_model_holds() {
+    let folder = Folder::new();
+    let file = |stores: std::ops::RangeInclusive<u64>| {
+        let stores: Vec<u64> = stores.collect();
+        format!(
+            "{{\"record\":\"header\",\"schema\":\"rollcall-trace/1\",\"scenario\":\"x\",\
+             \"scope\":{{\"name\":\"x\",\"stores\":{stores:?},\"regions\":[{{\"id\":1,\"start\":\"\",\
+             \"end\":\"\",\"epoch\":{{\"conf_ver\":1,\"version\":1}},\
+             \"peers\":[{{\"id\":1,\"store\":1,\"role\":\"voter\"}}]}}]}}}}\n\
+             {{\"record\":\"step\",\"index\":1,\"action\":{{\"campaign\":{{\"region\":1,\"store\":1}}}}}}\n"
+        )
+    };
+    folder.write("nine.jsonl", &file(1..=9));
+    for command in ["check", "heal", "verify", "replay"] {
+        let says = "it has 9 stores, and a scope may have no more than 8";
+        refused(&folder, &[command, "nine.jsonl"], "nine.jsonl: ", says);
+    }
+    folder.write("eight.jsonl", &file(1..=8));
+    folder.ends(&["replay", "eight.jsonl"], 0);
+}
+
 #[test]
 fn a_trace_that_is_cut_short() {
     let text = text_of("transfer-leader.jsonl");

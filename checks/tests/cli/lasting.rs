@@ -1,9 +1,9 @@
 //! Runs that end before their time: killed, out of memory, and gone on with.
 
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::Folder;
+use crate::{Folder, Ran};
 
 /// Of a line of JSON the fields that do not depend on time, on memory and on which
 /// thread comes first.
@@ -108,4 +108,65 @@ fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
     bytes[middle] ^= 1;
     std::fs::write(folder.path().join("x.journal"), bytes).expect("it is written");
     refused(&check(&["--resume", "x.journal"]), "damaged at byte");
+}
+
+/// Runs it where no file may become longer than so many blocks of 512 bytes: what is
+/// written beyond fails, as on a full disk, and nobody has to be root for it.
+fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_rollcall")]).args(arguments);
+    let output = command.current_dir(folder.path()).stdin(Stdio::null()).output().expect("there is a shell");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// It says what the journal really holds, which is less than what was explored, and the next
+/// one goes on from just that.
+#[test]
+fn on_a_full_disk_it_says_from_how_much_another_goes_on() {
+    let folder = Folder::new();
+    let lasting = check(&["--resume", "x.journal", "--checkpoint-every", "500"]);
+    let ran = on_a_small_disk(&folder, 400, &lasting);
+    assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
+    let between = |from: &str, to: &str| {
+        let (_, behind) = ran.stderr.split_once(from).unwrap_or_else(|| panic!("`{from}`: {}", ran.stderr));
+        let (number, _) = behind.split_once(to).unwrap_or_else(|| panic!("`{to}`: {}", ran.stderr));
+        number.parse::<u64>().unwrap_or_else(|error| panic!("{number}: {error}"))
+    };
+    assert!(ran.stderr.contains("a checkpoint could not be written: "), "{}", ran.stderr);
+    let kept = between("the journal holds ", " of these states to go on from");
+    let explored =
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).expect("one JSON object")["distinct_states"]
+            .as_u64();
+    assert!(kept > 0 && explored.is_some_and(|explored| kept < explored), "{kept} of {explored:?}");
+    assert!(ran.stderr.contains("`--resume x.journal` goes on from there"), "{}", ran.stderr);
+    let on = folder.ends(&lasting, 0);
+    assert_eq!(resumed(&on.stdout), Some(kept));
+    assert_eq!(figures(&on.stdout), figures(&folder.ends(CHECK, 0).stdout));
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+/// A deep run makes the folder for its journals, and takes it away where nothing came of it.
+#[test]
+fn no_empty_folder_of_journals_is_left_behind() {
+    let folder = Folder::new();
+    let deep = ["verify", "--size", "deep", "--scope", "split_and_merged_back"];
+    let ran = on_a_small_disk(&folder, 0, &deep);
+    assert_eq!(ran.code, Some(2), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("rollcall-journals/split_and_merged_back"), "{}", ran.stderr);
+    assert_eq!(folder.files(), Vec::<String>::new(), "{}", ran.stderr);
+}
+
+/// The scope that cannot be begun takes nothing from what those before it have shown.
+#[test]
+fn what_was_shown_before_a_journal_failed_is_told() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("journals")).expect("a folder");
+    folder.write("journals/demoted_while_it_needs_a_snapshot_smoke.journal", "a shopping list");
+    let scopes = ["verify", "--family", "conf-change", "--size", "smoke", "--scope", "needs_a_snapshot"];
+    let ran = folder.ends(&[&scopes[..], &["--resume", "journals"]].concat(), 3);
+    assert!(ran.stdout.contains("promoted_while_it_needs_a_snapshot_smoke"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("not a journal"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not conclusive: 1 of 3 scopes were finished"), "{}", ran.stderr);
 }
