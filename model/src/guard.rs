@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::dialect::Dialect;
+
 macro_rules! guards {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
         /// One rule that can be dropped.
@@ -227,30 +229,42 @@ impl fmt::Display for Guard {
     }
 }
 
-/// The guards that hold: all by default.
+/// The guards that hold, all by default, and the dialects that the rules are told in, none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GuardSet {
     dropped: u128,
+    dialects: u8,
 }
 
 impl GuardSet {
     /// Every guard holds.
-    pub const ALL: GuardSet = GuardSet { dropped: 0 };
+    pub const ALL: GuardSet = GuardSet { dropped: 0, dialects: 0 };
 
     /// Every guard but one.
     pub fn without(guard: Guard) -> GuardSet {
-        GuardSet { dropped: 1_u128 << guard as u8 }
+        GuardSet::ALL.and_without(guard)
     }
 
     /// These but one more.
     #[must_use]
     pub fn and_without(self, guard: Guard) -> GuardSet {
-        GuardSet { dropped: self.dropped | 1_u128 << guard as u8 }
+        GuardSet { dropped: self.dropped | 1_u128 << guard as u8, ..self }
     }
 
     /// Whether `guard` holds.
     pub fn holds(self, guard: Guard) -> bool {
         self.dropped & (1_u128 << guard as u8) == 0
+    }
+
+    /// The same in `dialect`, too.
+    #[must_use]
+    pub fn in_dialect(self, dialect: Dialect) -> GuardSet {
+        GuardSet { dialects: self.dialects | 1 << dialect as u8, ..self }
+    }
+
+    /// Whether the rules are told in `dialect`.
+    pub fn speaks(self, dialect: Dialect) -> bool {
+        self.dialects & (1 << dialect as u8) != 0
     }
 
     /// The guards that do not hold.

@@ -10,6 +10,7 @@
 mod bounds;
 mod checked;
 mod cluster;
+mod dialect;
 mod engine;
 mod guard;
 pub mod heal;
@@ -25,6 +26,7 @@ pub use bounds::sending::{may_ask, may_send};
 pub use bounds::settle::next_to_settle;
 pub use checked::EXPLORED;
 pub use cluster::ClusterInScope;
+pub use dialect::Dialect;
 pub use guard::{Guard, GuardSet};
 pub use model::{
     ModelSubject, Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, Seen, State,

@@ -12,6 +12,7 @@ use rollcall_traces::{
 use super::deliver::{Envelope, Kind, Received, first_vote};
 use super::raft;
 use crate::cluster::ClusterMut;
+use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
 
 pub(crate) fn campaign(
@@ -118,7 +119,12 @@ pub(crate) fn request(
     let envelope = Envelope::from_peer(asking, candidate, to);
     let own = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
     let last = campaign.last.unwrap_or(own);
-    Ok((envelope, last, campaign.commit))
+    Ok((envelope, last, told_by_vote(campaign.commit, cluster.guards())))
+}
+
+/// What a vote request or a rejection says of a commit index.
+fn told_by_vote(commit: LogPosition, guards: GuardSet) -> LogPosition {
+    if guards.speaks(Dialect::VotesTellNoCommit) { LogPosition::default() } else { commit }
 }
 
 /// The voter's side: grants or rejects; a rejection carries what it knows to be committed.
@@ -149,7 +155,7 @@ pub(crate) fn decide(
         voter.vote = envelope.from.id;
         return Ok((true, LogPosition::default()));
     }
-    let commit = raft::commit_position(voter);
+    let commit = told_by_vote(raft::commit_position(voter), guards);
     raft::commit_by_vote(voter, told, guards);
     Ok((false, commit))
 }
