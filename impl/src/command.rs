@@ -366,7 +366,7 @@ pub enum RaftChange {
 
 impl RaftChange {
     /// The raft form of `command`; `None` if it changes no members.
-    pub(crate) fn of(command: &Command) -> Option<RaftChange> {
+    pub fn of(command: &Command) -> Option<RaftChange> {
         match command {
             Command::ChangePeer(change) => {
                 let mut simple = ConfChange::default();

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use raft::eraftpb::{self, ConfState, Entry};
 use raft::{GetEntriesContext, RaftState, StorageError, util::limit_size};
 
+use crate::command::Payload;
 use crate::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted, Position};
 use crate::log::Log;
 use crate::region::{Key, Region, Value};
@@ -78,8 +79,23 @@ impl PeerStorage {
         self.revision += 1;
     }
 
+    /// The entries with what they say.
+    pub fn entries_and_payloads(&self) -> impl ExactSizeIterator<Item = (&Entry, &Payload)> {
+        self.log.iter()
+    }
+
+    /// Term, vote and commit index.
+    pub fn hard_state(&self) -> HardState {
+        self.hard
+    }
+
+    /// The configuration as of the applied index; nobody of who knows none.
+    pub fn conf_state(&self) -> ConfState {
+        if self.is_initialised() { self.region().conf_state(self.both_halves) } else { ConfState::default() }
+    }
+
     /// The region as of the applied index.
-    pub(crate) fn region(&self) -> &Region {
+    pub fn region(&self) -> &Region {
         &self.record.region
     }
 
@@ -115,12 +131,7 @@ impl raft::Storage for PeerStorage {
     fn initial_state(&self) -> raft::Result<RaftState> {
         let HardState { term, vote, commit } = self.hard;
         let hard_state = eraftpb::HardState { term, vote, commit, ..Default::default() };
-        let conf_state = if self.is_initialised() {
-            self.region().conf_state(self.both_halves)
-        } else {
-            ConfState::default()
-        };
-        Ok(RaftState { hard_state, conf_state })
+        Ok(RaftState { hard_state, conf_state: self.conf_state() })
     }
 
     fn entries(

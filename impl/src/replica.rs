@@ -23,6 +23,7 @@
 //! [`Store`]: crate::Store
 //! [`Guard::needs_innards`]: crate::Guard::needs_innards
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use raft::StateRole;
@@ -79,6 +80,16 @@ pub trait Replica: Clone {
 
     /// Whether [`innards`](Replica::innards) are there.
     const HAS_INNARDS: bool;
+
+    /// What the implementation is called where it differs from the model.
+    fn name(_: &Self::Maker) -> Cow<'static, str> {
+        Cow::Borrowed("impl")
+    }
+
+    /// Whether a replica can be copied as it runs.
+    fn can_be_copied(_: &Self::Maker) -> bool {
+        true
+    }
 
     /// A follower on what was persisted.
     ///

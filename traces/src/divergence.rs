@@ -89,6 +89,9 @@ pub struct Divergence {
     pub places: Vec<PlaceNote>,
     /// The shortest prefix that diverges: every action up to and with this one.
     pub prefix: Vec<Action>,
+    /// What broke in place of an answer, line by line: a panic, or an adapter's fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fault: Vec<String>,
     /// The command that shows it again. Added by the caller.
     pub command: Option<String>,
 }
@@ -113,6 +116,9 @@ impl fmt::Display for Divergence {
             None => writeln!(f, "{scenario} diverges in its first state")?,
         }
         self.write_outcomes(f)?;
+        for (at, line) in self.fault.iter().enumerate() {
+            writeln!(f, "{}{line}", if at == 0 { "  " } else { "    " })?;
+        }
         if !self.differences.is_empty() {
             writeln!(f, "  what is seen afterwards differs in {}:", fields(self.differences.len()))?;
         }

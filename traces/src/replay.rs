@@ -211,6 +211,7 @@ impl<'s, S: Subject> Replayer<'s, S> {
             guards: Vec::new(),
             places: Vec::new(),
             prefix: std::mem::take(&mut self.prefix),
+            fault: Vec::new(),
             command: None,
         }))
     }

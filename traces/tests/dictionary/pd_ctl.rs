@@ -140,6 +140,7 @@ fn a_divergence_tells_what_was_answered_to_what_was_typed() {
             guards: Vec::new(),
             places: Vec::new(),
             prefix: Vec::new(),
+            fault: Vec::new(),
             command: None,
         };
         divergence.to_string().lines().skip(1).map(str::trim).map(String::from).collect::<Vec<_>>()
