@@ -13,17 +13,18 @@
 //! counts are reported.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rollcall_impl::{Guards, Replica};
+use rollcall_impl::{Decider, Guards, Replica};
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
 
 use crate::copies::Copies;
 use crate::explorer::Exploration;
 use crate::parting;
+use crate::subject::{self, Fault, unwind};
 use crate::tour::{self, Batch, Tour};
 use crate::world::World;
 
@@ -49,6 +50,20 @@ pub struct Conformance {
     pub divergence: Option<Box<Divergence>>,
     /// Whether the tour came to its end.
     pub finished: bool,
+    /// Of a tour that goes on behind a disagreement: how often there was one, and the
+    /// shortest, by the guard whose absence explains it; under no name what none explains.
+    pub parted: BTreeMap<Option<&'static str>, Parted>,
+    /// And the transitions that were only reached behind one.
+    pub beyond: u64,
+}
+
+/// Disagreements of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parted {
+    /// How many there were.
+    pub times: u64,
+    /// The shortest.
+    pub shortest: Box<Divergence>,
 }
 
 impl Conformance {
@@ -61,6 +76,22 @@ impl Conformance {
         self.tried += other.tried;
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
+        }
+        self.beyond += other.beyond;
+        for (guard, Parted { times, shortest }) in other.parted {
+            self.part(guard, times, shortest);
+        }
+    }
+
+    fn part(&mut self, guard: Option<&'static str>, times: u64, divergence: Box<Divergence>) {
+        match self.parted.get_mut(&guard) {
+            None => drop(self.parted.insert(guard, Parted { times, shortest: divergence })),
+            Some(known) => {
+                known.times += times;
+                if divergence.step < known.shortest.step {
+                    known.shortest = divergence;
+                }
+            }
         }
     }
 }
@@ -76,6 +107,9 @@ pub enum Look {
     Probes,
 }
 
+/// So many disagreements of a kind are looked into for a shorter way.
+const TOLD: u64 = 20;
+
 /// Whether every probe is tried in a state, whatever was refused before: an
 /// implementation carries more than its state shows. One state in 64 is drawn,
 /// by a hash, for neighbours in breadth-first order are alike; the first is.
@@ -90,6 +124,9 @@ pub struct Touring {
     pub look: Look,
     /// Every probe is tried in every state.
     pub every_probe: bool,
+    /// A disagreement is counted, with the guard whose absence explains it, and the tour goes
+    /// on with its next path.
+    pub goes_on: bool,
     /// By how many threads.
     pub threads: usize,
 }
@@ -97,7 +134,7 @@ pub struct Touring {
 impl Touring {
     /// Looks at everything, and shares what was refused on the same parts.
     pub fn by(threads: usize) -> Self {
-        Self { look: Look::Everything, every_probe: false, threads }
+        Self { look: Look::Everything, every_probe: false, goes_on: false, threads }
     }
 }
 
@@ -131,9 +168,16 @@ pub fn conform_on<G: Guards, R: Replica>(
             scope.spawn(move || {
                 let mut guide = Guide::new(touring, begun(), model, exploration);
                 let mut tried = RefusalCache::default();
-                let result = guide.follow(tour, &mut tried, |transitions| {
-                    covered.fetch_add(transitions, Ordering::Relaxed);
-                    !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
+                // Where a scope begins, an adapter may be at fault, too.
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    guide.follow(tour, &mut tried, |transitions| {
+                        covered.fetch_add(transitions, Ordering::Relaxed);
+                        !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
+                    })
+                }));
+                let result = result.unwrap_or_else(|panic| match panic.downcast::<Fault>() {
+                    Ok(fault) => Err(guide.panicked_at_once(&fault.to_string())),
+                    Err(panic) => resume_unwind(panic),
                 });
                 let mut total = total.lock().expect("a replay panicked");
                 total.add(guide.done(&tried));
@@ -167,43 +211,25 @@ pub(crate) fn keep_shorter(kept: &mut Option<Box<Divergence>>, other: Box<Diverg
 /// Puts the world where the model begins.
 pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Rollcall) {
     if let Err(error) = world.reset(model.scope()) {
+        if !R::HAS_INNARDS {
+            unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")));
+        }
         panic!("the model took the prelude and the implementation does not: {error}");
     }
 }
 
-/// Takes one action. raft-rs panics where it finds itself broken; that is
-/// a disagreement like any other, and its schedule is worth having.
+/// Takes one action. raft-rs panics where it finds itself broken, and an adapter may be
+/// wrong; that is a disagreement like any other, and its schedule is worth having.
 pub(crate) fn take<G: Guards, R: Replica>(
     world: &mut World<G, R>,
     action: &Action,
 ) -> Result<Outcome, String> {
-    catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-        words.unwrap_or("no message").to_string()
-    })
+    catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(subject::run::in_words)
 }
 
 /// The disagreement that a panic is, at the end of the path.
-pub(crate) fn panicked(scope: &str, path: &[Action], words: &str) -> Box<Divergence> {
-    let difference = Difference {
-        path: "the implementation".into(),
-        expected: None,
-        actual: Some(format!("panicked: {words}").into()),
-    };
-    Box::new(Divergence {
-        scenario: scope.into(),
-        sides: Sides::MODEL_AND_IMPL,
-        step: path.len() as u64,
-        action: path.last().cloned(),
-        expected: None,
-        actual: None,
-        differences: vec![difference],
-        guards: Vec::new(),
-        places: Vec::new(),
-        prefix: path.to_vec(),
-        command: None,
-    })
+pub(crate) fn panicked(scope: &str, sides: Sides, path: &[Action], words: &str) -> Box<Divergence> {
+    subject::run::broken(scope, sides, path.to_vec(), words)
 }
 
 /// Takes the implementation along the paths of one tour.
@@ -215,6 +241,10 @@ struct Guide<'a, G: Guards, R: Replica> {
     copies: Copies<G, R>,
     done: Conformance,
     path: Vec<Action>,
+    /// So many steps of the tour's path were taken.
+    reached: usize,
+    /// The guard that explains the disagreement that is being told.
+    explained: Option<&'static str>,
 }
 
 impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
@@ -225,7 +255,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         exploration: &'a Exploration<State>,
     ) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
-        Self { touring, model, exploration, world, copies, done, path }
+        Self { touring, model, exploration, world, copies, done, path, reached: 0, explained: None }
     }
 
     /// What was done, the probes counted.
@@ -259,13 +289,46 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
                 let begin = self.copies.begin(&mut self.world, self.model, path, parting);
                 self.path.truncate(begin);
                 debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
-                self.go(path, begin, &parting.kept, tried)?;
+                if let Err(divergence) = self.go(path, begin, &parting.kept, tried) {
+                    if !self.touring.goes_on {
+                        return Err(divergence);
+                    }
+                    self.part(path, divergence);
+                }
                 if !go_on(self.done.transitions - before) {
                     return Ok(false);
                 }
             }
         }
         Ok(true)
+    }
+
+    /// Leaves a path behind a disagreement.
+    fn part(&mut self, path: &tour::Path, divergence: Box<Divergence>) {
+        let behind = path.steps.iter().skip(self.reached);
+        self.done.beyond += behind.filter(|step| step.new_edge).count() as u64;
+        self.done.part(self.explained.take(), 1, divergence);
+        // Nothing that stands on this way is where it should be.
+        self.copies.clear();
+        self.path.clear();
+    }
+
+    /// The guard without which the model does what the world has just done in `state`.
+    fn explain(&self, state: u32, action: &Action, outcome: &Outcome) -> Option<&'static str> {
+        if !self.touring.goes_on {
+            return None;
+        }
+        let state = self.exploration.states.get(state);
+        let is_raft_s = |guard: &&rollcall_model::Guard| {
+            let ours = rollcall_impl::Guard::from_name(guard.name());
+            ours.is_none_or(|guard| guard.decider() == Decider::Raft)
+        };
+        let without = rollcall_model::Guard::ALL.iter().filter(is_raft_s).find(|guard| {
+            let model = self.model.with_guards(self.model.guards().and_without(**guard));
+            let (after, expected) = model.step(&state, action);
+            expected == *outcome && self.world.shows(&model.seen(&after))
+        });
+        without.map(|guard| guard.name())
     }
 
     /// Takes the steps of `path` behind the first `begin`.
@@ -284,6 +347,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         for (taken, step) in (1..).zip(&path.steps).skip(begin) {
             let offered = self.offered(step.from, self.exploration.graph.ordinal(step.edge));
             self.path.push(offered.action.clone().into_owned());
+            self.reached = taken;
             let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
                 // Of transitions somebody else speaks.
@@ -309,10 +373,15 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         take(&mut self.world, action).map_err(|words| self.panicked(&words))
     }
 
+    /// It panicked where its path is not to be gone again.
+    fn panicked_at_once(&self, words: &str) -> Box<Divergence> {
+        panicked(&self.model.scope().name, self.world.sides(), &self.path, words)
+    }
+
     /// It panicked, or had parted before.
     fn panicked(&mut self, words: &str) -> Box<Divergence> {
         let before = parting::first_on(&mut self.world, self.model, &self.path);
-        before.unwrap_or_else(|| panicked(&self.model.scope().name, &self.path, words))
+        before.unwrap_or_else(|| panicked(&self.model.scope().name, self.world.sides(), &self.path, words))
     }
 
     fn offered(&self, state: u32, ordinal: u16) -> Offered<'a> {
@@ -332,6 +401,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         }
         let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
         if *expected != *outcome || !self.same_view(to) {
+            self.explained = self.explain(from, &offered.action, outcome);
             return Err(self.divergence(Some(from), to, expected.into_owned(), outcome.clone()));
         }
         Ok(())
@@ -389,6 +459,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
             }
         };
         if outcome != Outcome::Refused(reason) {
+            self.explained = self.explain(state, action, &outcome);
             self.path.push(action.clone());
             return Err(self.divergence(None, state, Outcome::Refused(reason), outcome));
         }
@@ -422,23 +493,39 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         actual: Outcome,
     ) -> Box<Divergence> {
         let (seen, view) = (self.world.view(), self.model.seen(&self.exploration.states.get(to)).view());
+        if self.touring.goes_on
+            && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= TOLD)
+        {
+            return self.parted_here(expected, actual, differences(&view, &seen));
+        }
         let (short, long) = (self.shortest_way(from.unwrap_or(to)), self.path.clone());
         let again =
             [short, long].into_iter().filter_map(|way| parting::first_on(&mut self.world, self.model, &way));
         if let Some(parting) = again.min_by_key(|parting| parting.step) {
             return parting;
         }
+        let found = differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect();
+        self.parted_here(expected, actual, found)
+    }
+
+    fn parted_here(
+        &self,
+        expected: Outcome,
+        actual: Outcome,
+        differences: Vec<Difference>,
+    ) -> Box<Divergence> {
         Box::new(Divergence {
             scenario: self.model.scope().name.clone(),
-            sides: Sides::MODEL_AND_IMPL,
+            sides: self.world.sides(),
             step: self.path.len() as u64,
             action: self.path.last().cloned(),
             expected: Some(expected),
             actual: Some(actual),
-            differences: differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect(),
+            differences,
             guards: Vec::new(),
             places: Vec::new(),
             prefix: self.path.clone(),
+            fault: Vec::new(),
             command: None,
         })
     }

@@ -55,6 +55,10 @@ impl<G: Guards, R: Replica> Copies<G, R> {
     /// The world stands behind so many steps of the path that is being gone, where a
     /// later one parts.
     pub(crate) fn keep(&mut self, steps: usize, world: &World<G, R>) {
+        if !world.can_be_copied() {
+            // A later path is gone from the beginning.
+            return;
+        }
         self.0.push((steps, world.clone()));
     }
 }

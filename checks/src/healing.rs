@@ -235,7 +235,8 @@ impl<'a, G: Guards> Healer<'a, G> {
 
     fn take(&mut self) -> Result<Outcome, Box<Divergence>> {
         let action = self.path.last().expect("a step to take");
-        take(&mut self.world, action).map_err(|words| panicked(&self.model.scope().name, &self.path, &words))
+        take(&mut self.world, action)
+            .map_err(|words| panicked(&self.model.scope().name, self.world.sides(), &self.path, &words))
     }
 
     fn compare(&mut self, state: &State, expected: Outcome, outcome: Outcome) -> Result<(), Box<Divergence>> {
@@ -258,6 +259,7 @@ impl<'a, G: Guards> Healer<'a, G> {
             guards: Vec::new(),
             places: Vec::new(),
             prefix: self.path.clone(),
+            fault: Vec::new(),
             command: None,
         }))
     }

@@ -20,6 +20,7 @@ pub mod recover;
 pub mod results;
 pub mod schedules;
 pub mod second_answer;
+pub mod subject;
 pub mod symptoms;
 pub mod tour;
 pub mod verify;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Rollcall, State};
-use rollcall_traces::{Action, Divergence, Outcome, Sides, differences};
+use rollcall_traces::{Action, Divergence, Outcome, differences};
 
 use crate::conformance::{begin, panicked, take};
 use crate::explorer::Exploration;
@@ -37,7 +37,7 @@ pub(crate) fn first_on<G: Guards, R: Replica>(
         state = after;
         let outcome = match take(world, action) {
             Ok(outcome) => outcome,
-            Err(words) => return Some(panicked(&model.scope().name, &way[..taken], &words)),
+            Err(words) => return Some(panicked(&model.scope().name, world.sides(), &way[..taken], &words)),
         };
         if outcome != expected || !world.shows(&model.seen(&state)) {
             return Some(parted(world, model, &state, &way[..taken], Some((expected, outcome))));
@@ -57,7 +57,7 @@ fn parted<G: Guards, R: Replica>(
         outcomes.map_or((None, None), |(expected, actual)| (Some(expected), Some(actual)));
     Box::new(Divergence {
         scenario: model.scope().name.clone(),
-        sides: Sides::MODEL_AND_IMPL,
+        sides: world.sides(),
         step: way.len() as u64,
         action: way.last().cloned(),
         expected,
@@ -66,6 +66,7 @@ fn parted<G: Guards, R: Replica>(
         guards: Vec::new(),
         places: Vec::new(),
         prefix: way.to_vec(),
+        fault: Vec::new(),
         command: None,
     })
 }
@@ -80,6 +81,9 @@ pub(crate) fn shortest<G: Guards, R: Replica>(
 ) -> Option<Box<Divergence>> {
     if let Some(first) = first_on(&mut world, model, &[]) {
         return Some(first);
+    }
+    if !world.can_be_copied() {
+        return None;
     }
     let mut steps = 0;
     for index in 0..exploration.states.len() as u32 {

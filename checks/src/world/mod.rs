@@ -18,8 +18,8 @@ use rollcall_impl::{
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
-    Action, Answer, Healed, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, StoreId,
-    StoreStatus, Subject, View,
+    Action, Answer, Healed, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, Sides,
+    StoreId, StoreStatus, Subject, View,
 };
 
 mod compare;
@@ -126,6 +126,16 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
+    /// What the model and it are called in a report.
+    pub fn sides(&self) -> Sides {
+        Sides { actual: R::name(&self.maker), ..Sides::MODEL_AND_IMPL }
+    }
+
+    /// Whether it may be cloned as it stands.
+    pub(crate) fn can_be_copied(&self) -> bool {
+        R::can_be_copied(&self.maker)
+    }
+
     /// Nobody has looked at anything yet.
     pub(crate) fn notice_afresh(&self) {
         self.nodes.iter().for_each(Noticed::forget);
@@ -163,7 +173,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// Whether a view shows which commit indexes a leader knows of others.
     fn tells_commits(&self) -> bool {
-        self.scope.as_ref().is_some_and(|scope| scope.tells_commits())
+        R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.tells_commits())
     }
 
     /// The commit indexes that the peer of `region` knows of others, in one number: while

@@ -1,0 +1,359 @@
+//! A connection to an adapter: the handshake, questions and their answers, and what is
+//! said of those that are none.
+//!
+//! A fault ends the connection and unwinds with its words ([`Fault`]), as raft-rs
+//! panics: whoever drives the step catches both and reports the schedule. The next
+//! replica that is opened starts the adapter anew.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::child::{Adapter, ChildError};
+use super::dialect;
+use super::wire::{Answer, CAPABILITIES, Done, Handshake, PROTOCOL, Request, Verb};
+
+/// So many lines of the wire are shown with a fault.
+const SHOWN_LINES: usize = 10;
+/// And so much of each.
+const SHOWN_OF_A_LINE: usize = 400;
+
+/// How an adapter is started and talked to. One adapter serves one thread.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The command, as a shell takes it.
+    pub command: String,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Where every line goes.
+    pub log: Option<Arc<Mutex<File>>>,
+}
+
+impl Recipe {
+    /// What is waited for an answer if nobody says.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// `command`, with the usual time-out and no log.
+    pub fn new(command: &str) -> Self {
+        Self { command: command.into(), timeout: Self::TIMEOUT, log: None }
+    }
+}
+
+/// What is wrong with an adapter or its library, as a step unwinds with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In words.
+    pub words: String,
+    /// The last lines of the wire.
+    pub wire: Vec<String>,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)?;
+        if !self.wire.is_empty() {
+            f.write_str("\nthe last lines of the wire (> asked, < answered):")?;
+        }
+        self.wire.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+/// What may be wrong in place of an answer.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    #[error("answers with a line that is not of protocol {PROTOCOL}: {0}")]
+    Nonsense(serde_json::Error),
+    #[error("answers question {answered} again, where question {asked} was asked")]
+    Again { asked: u64, answered: u64 },
+    #[error("answers question {answered}, which was not asked yet: question {asked} was")]
+    Ahead { asked: u64, answered: u64 },
+    #[error("answers question {asked} with {count} of `ok`, `refused` and `failed`, not with one")]
+    NotOne { asked: u64, count: usize },
+    #[error("speaks protocol {0}, and this is protocol {PROTOCOL}")]
+    Protocol(u64),
+    #[error("is of level `{0}`; only `node` is driven")]
+    Level(String),
+    #[error("says that it has `{0}`, which nobody knows; {known}", known = known(CAPABILITIES))]
+    Capability(String),
+    #[error("speaks the dialect `{0}`, which nobody knows; {known}", known = dialect::known())]
+    Dialect(String),
+    #[error("refuses the handshake: {0}")]
+    Handshake(String),
+}
+
+fn known(listed: &[(&str, &str)]) -> String {
+    let names: Vec<&str> = listed.iter().map(|(name, _)| *name).collect();
+    format!("known are {}", names.join(", "))
+}
+
+/// An answer that is one.
+#[derive(Debug)]
+pub(super) enum Said<T = Done> {
+    Done(Box<T>),
+    Refused(String),
+    Failed(String),
+}
+
+/// A connection that is shared by the replicas of one thread's stores.
+#[derive(Clone)]
+pub struct Link(Rc<RefCell<Wire>>);
+
+struct Wire {
+    recipe: Recipe,
+    adapter: Option<Adapter>,
+    /// Raised with every adapter that was started: handles of an earlier one are nobody's.
+    started: u64,
+    seq: u64,
+    handles: u64,
+    /// Questions whose answers nobody waits for.
+    unread: VecDeque<u64>,
+    lines: VecDeque<String>,
+    handshake: Rc<Handshake>,
+    calls: u64,
+}
+
+impl Link {
+    /// Starts the adapter, and shakes hands.
+    ///
+    /// # Errors
+    /// Where that does not come to an end.
+    pub fn connect(recipe: &Recipe) -> Result<Self, Fault> {
+        let mut wire = Wire {
+            recipe: recipe.clone(),
+            adapter: None,
+            started: 0,
+            seq: 0,
+            handles: 0,
+            unread: VecDeque::new(),
+            lines: VecDeque::new(),
+            handshake: Rc::default(),
+            calls: 0,
+        };
+        match wire.start() {
+            Ok(()) => Ok(Self(Rc::new(RefCell::new(wire)))),
+            Err(error) => Err(wire.fault(&error)),
+        }
+    }
+
+    /// What the adapter said of itself.
+    pub fn handshake(&self) -> Rc<Handshake> {
+        Rc::clone(&self.0.borrow().handshake)
+    }
+
+    /// Whether it said that it has that.
+    pub fn has(&self, capability: &str) -> bool {
+        self.0.borrow().handshake.has.iter().any(|has| has == capability)
+    }
+
+    /// How many questions were asked.
+    pub fn calls(&self) -> u64 {
+        self.0.borrow().calls
+    }
+
+    /// The adapter's process.
+    pub fn process(&self) -> Option<u32> {
+        self.0.borrow().adapter.as_ref().map(Adapter::id)
+    }
+
+    /// A handle for a new replica, of an adapter that runs.
+    pub(super) fn handle(&self) -> Handle {
+        let mut wire = self.0.borrow_mut();
+        if wire.adapter.is_none()
+            && let Err(error) = wire.start()
+        {
+            let fault = wire.fault(&error);
+            unwind(fault);
+        }
+        wire.handles += 1;
+        Handle { node: wire.handles, of: wire.started }
+    }
+
+    /// Asks, and waits for the answer. A fault unwinds.
+    pub(super) fn ask(&self, verb: Verb, of: u64) -> Said {
+        let mut wire = self.0.borrow_mut();
+        if wire.adapter.is_none() || wire.started != of {
+            let words = "the replica is gone: its adapter was ended by an earlier fault".into();
+            unwind(Fault { words, wire: Vec::new() });
+        }
+        match wire.ask(verb) {
+            Ok(said) => said,
+            Err(error) => {
+                let fault = wire.fault(&error);
+                unwind(fault)
+            }
+        }
+    }
+
+    /// Tells it that a replica is gone. Nobody waits for the answer, and a fault shows
+    /// at the next question.
+    pub(super) fn close(&self, handle: Handle) {
+        // Whoever unwinds may hold it.
+        let Ok(mut wire) = self.0.try_borrow_mut() else { return };
+        if wire.started == handle.of {
+            wire.tell(Verb::Close { node: handle.node });
+        }
+    }
+
+    /// The step cannot go on.
+    pub(super) fn broken(&self, words: String) -> ! {
+        let wire = self.0.borrow();
+        let name = wire.name();
+        let lines = wire.shown();
+        drop(wire);
+        unwind(Fault { words: format!("{name} {words}"), wire: lines })
+    }
+}
+
+impl Fault {
+    /// One that is not the wire's.
+    pub(crate) fn of(words: String) -> Self {
+        Self { words, wire: Vec::new() }
+    }
+}
+
+/// Unwinds without a word on standard error: whoever catches it reports it.
+pub(crate) fn unwind(fault: Fault) -> ! {
+    std::panic::resume_unwind(Box::new(fault))
+}
+
+/// A replica's handle, and of which start of the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handle {
+    pub(super) node: u64,
+    pub(super) of: u64,
+}
+
+impl Wire {
+    fn start(&mut self) -> Result<(), LinkError> {
+        self.unread.clear();
+        self.started += 1;
+        self.adapter = Some(Adapter::start(&self.recipe.command)?);
+        let hello = Verb::Hello { protocol: PROTOCOL, rollcall: env!("CARGO_PKG_VERSION").into() };
+        let handshake = match self.ask::<Handshake>(hello)? {
+            Said::Done(handshake) => *handshake,
+            Said::Refused(words) | Said::Failed(words) => return Err(LinkError::Handshake(words)),
+        };
+        if handshake.protocol != PROTOCOL {
+            return Err(LinkError::Protocol(handshake.protocol));
+        }
+        if handshake.level != "node" {
+            return Err(LinkError::Level(handshake.level));
+        }
+        let unknown = |has: &&String| CAPABILITIES.iter().all(|(name, _)| name != has);
+        if let Some(unknown) = handshake.has.iter().find(unknown) {
+            return Err(LinkError::Capability(unknown.clone()));
+        }
+        if let Some(unknown) = handshake.dialect.iter().find(|name| dialect::named(name).is_none()) {
+            return Err(LinkError::Dialect(unknown.clone()));
+        }
+        self.handshake = Rc::new(handshake);
+        Ok(())
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, verb: Verb) -> Result<Said<T>, LinkError> {
+        let (asked, mut line) = self.question(verb);
+        loop {
+            let said = {
+                let adapter = self.adapter.as_mut().expect("who asks has one");
+                adapter.ask(line.as_bytes(), self.recipe.timeout)?
+            };
+            line.clear();
+            self.note('<', &said);
+            if let Some(unread) = self.unread.front().copied() {
+                let answer: Answer<serde_json::Value> =
+                    serde_json::from_str(&said).map_err(LinkError::Nonsense)?;
+                in_turn(unread, answer.seq)?;
+                self.unread.pop_front();
+                continue;
+            }
+            let answer: Answer<T> = serde_json::from_str(&said).map_err(LinkError::Nonsense)?;
+            in_turn(asked, answer.seq)?;
+            return match (answer.ok, answer.refused, answer.failed) {
+                (Some(done), None, None) => Ok(Said::Done(Box::new(done))),
+                (None, Some(words), None) => Ok(Said::Refused(words)),
+                (None, None, Some(words)) => Ok(Said::Failed(words)),
+                (ok, refused, failed) => {
+                    let count = [ok.is_some(), refused.is_some(), failed.is_some()];
+                    let count = count.into_iter().filter(|there| *there).count();
+                    Err(LinkError::NotOne { asked, count })
+                }
+            };
+        }
+    }
+
+    fn tell(&mut self, verb: Verb) {
+        if self.adapter.is_none() {
+            return;
+        }
+        let (asked, line) = self.question(verb);
+        let adapter = self.adapter.as_mut().expect("was looked at");
+        match adapter.tell(line.as_bytes(), self.recipe.timeout) {
+            Ok(()) => self.unread.push_back(asked),
+            // The next question will say so.
+            Err(_) => drop(self.adapter.take()),
+        }
+    }
+
+    fn question(&mut self, verb: Verb) -> (u64, String) {
+        self.seq += 1;
+        self.calls += 1;
+        let request = Request { seq: self.seq, verb };
+        let mut line = serde_json::to_string(&request).expect("a question has no key that is no text");
+        self.note('>', &line);
+        line.push('\n');
+        (self.seq, line)
+    }
+
+    fn note(&mut self, way: char, line: &str) {
+        if let Some(log) = &self.recipe.log
+            && let Ok(mut log) = log.lock()
+        {
+            // Who cannot write a log still replays.
+            let _ = writeln!(log, "{way} {line}");
+        }
+        if self.lines.len() == SHOWN_LINES {
+            self.lines.pop_front();
+        }
+        let mut shown = String::with_capacity(line.len().min(SHOWN_OF_A_LINE) + 6);
+        shown.push(way);
+        shown.push(' ');
+        shown.extend(line.chars().take(SHOWN_OF_A_LINE));
+        if line.len() > SHOWN_OF_A_LINE {
+            shown += " …";
+        }
+        self.lines.push_back(shown);
+    }
+
+    fn shown(&self) -> Vec<String> {
+        self.lines.iter().cloned().collect()
+    }
+
+    fn name(&self) -> String {
+        match self.handshake.name.as_str() {
+            "" => format!("the adapter `{}`", self.recipe.command),
+            name => format!("{name}'s adapter"),
+        }
+    }
+
+    /// Ends the adapter: what it says from now on belongs to no question.
+    fn fault(&mut self, error: &LinkError) -> Fault {
+        self.adapter = None;
+        Fault { words: format!("{} {error}", self.name()), wire: self.shown() }
+    }
+}
+
+fn in_turn(asked: u64, answered: u64) -> Result<(), LinkError> {
+    match answered.cmp(&asked) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(LinkError::Again { asked, answered }),
+        std::cmp::Ordering::Greater => Err(LinkError::Ahead { asked, answered }),
+    }
+}

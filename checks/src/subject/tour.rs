@@ -1,0 +1,49 @@
+//! A tour on a subject: every transition of a scope, each thread with an adapter of its
+//! own.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use rollcall_model::{Rollcall, State};
+use rollcall_traces::{Divergence, Scope};
+
+use super::run::{broken, in_words, world};
+use super::{Fault, Link, Recipe, unwind};
+use crate::conformance::{Conformance, Touring, conform_on};
+use crate::explorer::Exploration;
+use crate::parting;
+
+/// Tours a scope.
+///
+/// # Errors
+/// Where an adapter cannot be begun.
+pub fn tour(
+    recipe: &Recipe,
+    touring: Touring,
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    interrupt: &AtomicBool,
+    covered: &AtomicU64,
+) -> Result<Conformance, Fault> {
+    let first = Link::connect(recipe)?;
+    if let Some(divergence) = on_the_prelude(&first, model) {
+        return Ok(Conformance { divergence: Some(divergence), ..Conformance::default() });
+    }
+    drop(first);
+    let begun = || match Link::connect(recipe) {
+        Ok(link) => world(&link),
+        Err(fault) => unwind(fault),
+    };
+    super::caught(|| conform_on(touring, begun, model, exploration, interrupt, covered))
+}
+
+/// Where the subject parts from the model on the way to where the scope begins.
+fn on_the_prelude(link: &Link, model: &Rollcall) -> Option<Box<Divergence>> {
+    let scope = model.scope();
+    let before = Scope { prelude: Vec::new(), ..scope.clone() };
+    let from = Rollcall::new(&before, model.guards(), &[], &[]).ok()?;
+    let way = &scope.prelude;
+    let gone = std::panic::AssertUnwindSafe(|| parting::first_on(&mut world(link), &from, way));
+    std::panic::catch_unwind(gone).unwrap_or_else(|panic| {
+        Some(broken(&scope.name, super::sides("model", link), Vec::new(), &in_words(panic)))
+    })
+}

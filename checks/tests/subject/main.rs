@@ -1,0 +1,43 @@
+//! Subjects by wire: an adapter that is right, and every way in which one may be wrong.
+//!
+//! This test is its own adapter: started with `adapter WHAT` it answers on standard
+//! input and output. Each wrong one must end in one clear report; nothing may hang, and
+//! no adapter may outlive its run.
+
+mod adapter;
+mod faults;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod right;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use adapter::{Adapter, Wrong};
+use libtest_mimic::Trial;
+use rollcall_checks::subject::Recipe;
+
+/// This test as an adapter that is wrong in that way.
+pub(crate) fn recipe(wrong: Wrong) -> Recipe {
+    let own = std::env::current_exe().expect("a test has a file");
+    let name = Wrong::ALL.iter().find(|(_, known)| *known == wrong).expect("each has a name").0;
+    let command = format!("'{}' adapter {name}", own.display());
+    // A wrong one is waited for, so not for long; a right one may be slow beside other tests.
+    let timeout = Duration::from_secs(if wrong == Wrong::Nothing { 60 } else { 2 });
+    Recipe { timeout, ..Recipe::new(&command) }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, adapter, wrong] = &arguments[..]
+        && adapter == "adapter"
+    {
+        let found = Wrong::ALL.iter().find(|(name, _)| name == wrong);
+        let wrong = found.unwrap_or_else(|| panic!("`{wrong}` is no way of being wrong")).1;
+        std::panic::set_hook(Box::new(|_| {}));
+        Adapter::new(wrong).serve();
+        return ExitCode::SUCCESS;
+    }
+    let trials: Vec<Trial> = faults::trials().into_iter().chain(right::trials()).collect();
+    harness::run(trials)
+}
