@@ -55,7 +55,7 @@ fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, stan
     let asked = behind(written, taken_by(source, Command::prepare_merge(into), &[2]));
     let asked = Scope { merges: vec![(source, target)], ..asked };
     let scope = given_up(asked, standard, 3);
-    let budgets = Budgets { elections: either(standard, 1, 0), ..scope.budgets };
+    let budgets = Budgets { elections: 0, ..scope.budgets };
     let scope = Scope { budgets, ..scope };
     let reachable = vec![Reach::StoreLost, Reach::MergedAway, Reach::RegionsDropped];
     (scope, reachable, vec!["remove failed stores", "commit merge", "replicate", "destroy"])
