@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod heal;
 mod lasting;
+mod learn;
 mod list;
 mod lookup;
 mod matrix;
@@ -212,6 +213,18 @@ enum Ask {
         #[arg(required = true)]
         words: Vec<String>,
     },
+    /// Teaches in twelve lessons: a story, a guess before the decisive step, the rule, an exercise
+    Learn {
+        /// The lesson's number; without one, all lessons are listed
+        #[arg(value_name = "N")]
+        number: Option<usize>,
+        /// The language of the lesson
+        #[arg(long, default_value = "en", value_name = "en|zh")]
+        lang: learn::LanguageArgument,
+        /// Judges this answer to the lesson's exercise, one action a line
+        #[arg(long, value_name = "FILE", requires = "number")]
+        answer: Option<PathBuf>,
+    },
     /// Lists every action with its fields and an example
     Actions {
         /// Only actions whose name or text contains this
@@ -382,6 +395,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
         Ask::Explain { words } => explain::run(&words),
+        Ask::Learn { number, lang, answer } => learn::run(number, lang.into(), answer.as_deref()),
         Ask::Actions { part, markdown } => actions::run(part.as_deref(), markdown),
         Ask::Schema => actions::say_schema(),
         Ask::Scopes => list::scopes(),

@@ -8,6 +8,7 @@ mod findings;
 mod good_input;
 mod input;
 mod lasting;
+mod learning;
 mod stated;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,157 @@
+//! An exercise: find a schedule of at most N steps that does something. The model judges.
+
+use std::path::Path;
+
+use rollcall_model::{Guard, GuardSet, scopes};
+use rollcall_traces::{Action, Outcome};
+use serde::Deserialize;
+
+use super::condition::Condition;
+use crate::explore::{Steps, action_of};
+use crate::places;
+
+/// What an answer may be long, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// What is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercise {
+    /// Where: a scope by name, from its first state on.
+    pub scope: String,
+    /// The guards that are dropped.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// The most steps.
+    pub steps: usize,
+    /// What must be so behind one of them.
+    pub goal: Condition,
+    /// An answer, an action a line.
+    pub answer: Vec<String>,
+    /// What is no answer, and what the judge says of it.
+    pub wrong: Wrong,
+}
+
+/// An answer that is refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wrong {
+    /// Its actions.
+    pub answer: Vec<String>,
+    /// A part of what the judge says.
+    pub because: String,
+}
+
+impl Exercise {
+    /// The first step behind which the goal is reached.
+    ///
+    /// # Errors
+    /// Why it is no answer, in a sentence without its end.
+    pub fn judge(&self, answer: &[Action]) -> Result<usize, String> {
+        if answer.is_empty() {
+            return Err("it has no steps".into());
+        }
+        let mut steps = self.begin()?;
+        let mut unmet = String::new();
+        for (number, action) in (1..).zip(answer) {
+            if number > self.steps {
+                return Err(format!("the goal is not reached within {} steps: {unmet}", self.steps));
+            }
+            let (offered, before) = (is_offered(&steps, action), steps.len());
+            if let outcome @ Outcome::Refused(_) = steps.take(action).clone() {
+                // What is asked for may be a refusal.
+                if self.goal.refused.is_some() && self.goal.holds(&steps).is_ok() {
+                    return Ok(number);
+                }
+                return Err(format!("step {number}, `{action}`, {}", refusal(&outcome)));
+            }
+            if !offered || steps.model().is_overdrawn(steps.state()) {
+                steps.back_to(before);
+                return Err(format!(
+                    "step {number}, `{action}`, is not within {}: it has other commands, or no budget left",
+                    self.scope
+                ));
+            }
+            match self.goal.holds(&steps) {
+                Ok(()) => return Ok(number),
+                Err(because) => unmet = because,
+            }
+        }
+        Err(format!("the goal is not reached: {unmet}"))
+    }
+
+    /// Its first state.
+    ///
+    /// # Errors
+    /// Where there is no such scope or guard.
+    pub fn begin(&self) -> Result<Steps, String> {
+        let plan = scopes::named(&self.scope).ok_or_else(|| format!("there is no scope `{}`", self.scope))?;
+        Steps::begin(&plan.scope, guards(&self.without)?).map_err(|error| error.to_string())
+    }
+}
+
+/// All guards but these.
+///
+/// # Errors
+/// Which of them there is not.
+pub fn guards(without: &[String]) -> Result<GuardSet, String> {
+    without.iter().try_fold(GuardSet::ALL, |guards, name| {
+        let guard =
+            Guard::from_name(name).ok_or_else(|| format!("there is no guard `{name}` in the model"))?;
+        Ok(guards.and_without(guard))
+    })
+}
+
+fn refusal(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Refused(reason) => {
+            let meaning = places::meaning_of_reason(*reason);
+            format!("is refused: {reason} ({})", meaning.trim_end_matches('.'))
+        }
+        Outcome::Done(_) => "is done".into(),
+    }
+}
+
+fn is_offered(steps: &Steps, action: &Action) -> bool {
+    let mut is = false;
+    steps.model().each_offered(steps.state(), |offered| is |= offered == action);
+    is
+}
+
+/// The actions of an answer's file: an action a line, by name or as JSON. The lines of a
+/// trace or scenario are taken as well.
+///
+/// # Errors
+/// What is wrong with the file, and in which line.
+pub fn read_answer(path: &Path) -> Result<Vec<Action>, String> {
+    let name = path.display();
+    let size = std::fs::metadata(path).map_err(|error| format!("{name}: {error}"))?.len();
+    if size > LONGEST {
+        return Err(format!("{name}: an answer has at most {LONGEST} bytes, and this file has {size}"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
+    parse_answer(&text).map_err(|(line, error)| format!("{name}:{line}: {error}"))
+}
+
+/// The same of a text, with the line of the error.
+///
+/// # Errors
+/// The line, and what is wrong with it.
+pub fn parse_answer(text: &str) -> Result<Vec<Action>, (usize, String)> {
+    let mut actions = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim().trim_end_matches(';');
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let of_trace =
+            serde_json::from_str::<serde_json::Value>(line).ok().filter(|line| line["record"].is_string());
+        let action = match of_trace {
+            None => action_of(line),
+            Some(line) if line["record"] == "step" => action_of(&line["action"].to_string()),
+            Some(_) => continue,
+        };
+        actions.push(action.map_err(|error| (number, error))?);
+    }
+    Ok(actions)
+}

@@ -1,0 +1,100 @@
+//! `learn`: what is told, what is judged, and what is said of bad input.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use rollcall_checks::learn::{LESSONS, Lesson};
+
+use super::{Folder, Ran};
+
+fn told(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
+    let mut command = folder.command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+#[test]
+fn every_lesson_is_told_in_both_languages_without_anybody_to_ask() {
+    let folder = Folder::new();
+    for number in 1..=LESSONS {
+        let number = number.to_string();
+        let english = folder.ends(&["learn", &number], 0).stdout;
+        assert!(english.starts_with(&format!("Lesson {number}. ")), "{english}");
+        for part in ["The rule", "Exercise", "It is ", "What it takes for", "What the checker measured"] {
+            assert!(
+                english.contains(part) || part.starts_with("What"),
+                "lesson {number} lacks {part}:\n{english}"
+            );
+        }
+        let chinese = folder.ends(&["learn", &number, "--lang", "zh"], 0).stdout;
+        assert!(chinese.starts_with(&format!("第 {number} 课 ")) && chinese.contains("练习"), "{chinese}");
+    }
+    let list = folder.ends(&["learn"], 0).stdout;
+    assert_eq!(list.lines().count(), LESSONS + 1, "{list}");
+}
+
+#[test]
+fn a_guess_is_taken_and_a_wrong_one_shows_its_branch() {
+    let folder = Folder::new();
+    let ran = told(&folder, &["learn", "1"], "a\na\na\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("You were right: a)"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Not so. It is b)"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("What it takes for a) to come true:"), "{}", ran.stdout);
+    // The branches of the others are not told.
+    assert!(!ran.stdout.contains("What it takes for c)"), "{}", ran.stdout);
+    // What is no letter is asked for again; where the input ends the rest is told.
+    let ran = told(&folder, &["learn", "1"], "perhaps\nz\nb\n");
+    assert_eq!(ran.stdout.matches("Answer with one letter, a to b.").count(), 2, "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("Not so. It is a)") && ran.stdout.contains("no more input"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn an_answer_is_judged_by_the_model() {
+    let folder = Folder::new();
+    for number in 1..=LESSONS {
+        let lesson = Lesson::numbered(number).expect("a lesson");
+        let exercise = &lesson.facts.exercise;
+        let number = number.to_string();
+        folder.write("answer", &exercise.answer.join("\n"));
+        let good = folder.ends(&["learn", &number, "--answer", "answer"], 0).stdout;
+        assert!(good.contains("solved in"), "{good}");
+        folder.write("answer", &exercise.wrong.answer.join("\n"));
+        let wrong = folder.ends(&["learn", &number, "--answer", "answer"], 1).stdout;
+        assert!(wrong.contains("not solved: ") && wrong.lines().count() == 1, "{wrong}");
+    }
+}
+
+#[test]
+fn what_cannot_be_learnt_is_said_in_a_sentence() {
+    let folder = Folder::new();
+    folder.write("broken", "campaign(region:1,store:2)\nvote(region:1\n");
+    folder.write("empty", "# nothing yet\n");
+    for (arguments, code, says) in [
+        (vec!["learn", "0"], 2, "there is no lesson 0; they are numbered 1 to 12"),
+        (vec!["learn", "13"], 2, "there is no lesson 13"),
+        (vec!["learn", "1", "--answer", "gone"], 2, "gone: "),
+        (vec!["learn", "1", "--answer", "broken"], 2, "broken:2: it ends where `)` is missing"),
+        (vec!["learn", "1", "--answer", "."], 2, ".: "),
+    ] {
+        let ran = folder.ends(&arguments, code);
+        assert!(
+            ran.stderr.contains(says) && ran.stderr.lines().count() == 1,
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    let ran = folder.ends(&["learn", "1", "--answer", "empty"], 1);
+    assert!(ran.stdout.contains("it has no steps"), "{}", ran.stdout);
+}
