@@ -3,7 +3,7 @@
 
 use rollcall_model::heal;
 use rollcall_model::properties::{Property, Violation};
-use rollcall_model::{GuardSet, Rollcall, State};
+use rollcall_model::{ClusterInScope as _, GuardSet, Rollcall, State};
 use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, View};
 
 /// A way through the model, from the scope's first state on.
