@@ -201,7 +201,7 @@ fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
         "{checked}"
     );
     let verified = folder.ends(&["verify", &file], 1).stdout;
-    assert!(verified.contains("nothing may happen in it, so that nothing was shown"), "{verified}");
+    assert!(verified.contains("no action is possible in it, so nothing was shown"), "{verified}");
     let exhibit = scenario("../museum/snapshot_once.jsonl");
     let checked = folder.ends(&["check", &exhibit], 1).stdout;
     assert!(checked.contains("is violated after 10 steps, before anything was explored"), "{checked}");
