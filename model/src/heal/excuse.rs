@@ -1,7 +1,7 @@
-//! Where being stuck is right: something good is not owed, for a reason.
+//! Reasons for which getting stuck is correct: a goal is not owed.
 //!
-//! A scope names the reasons for which it may end so (`Plan::excuses`); any
-//! other is a failure, and so is one that is never met.
+//! A scope lists its reasons (`Plan::excuses`). Any other reason is a failure, and so is a
+//! listed one that never occurs.
 
 use std::fmt;
 
@@ -20,35 +20,35 @@ use crate::model::Rollcall;
 use crate::model::Seen;
 use crate::model::State;
 
-/// Why something good need not come.
+/// Why a goal is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Excuse {
-    /// The disks of a majority of the region's newest configuration are gone (rows
-    /// 16, 41, 44), and not all were given up.
+    /// A majority of the region's newest configuration lost its disks (rows 16, 41, 44), and
+    /// not all of those stores were given up.
     MajorityLost {
         /// The region.
         region: RegionId,
     },
-    /// All who are gone of a majority were given up by force, and on no store that
-    /// reports is a peer left that has the region.
+    /// Every lost peer of the majority was given up by force, and no store that reports has a
+    /// peer with the region.
     NobodyLeft {
         /// The region.
         region: RegionId,
     },
-    /// The same, and a voter that is left grants nobody who has what is known to be
-    /// committed, for its log is better: it has a newer entry in the place of that.
+    /// The same, and a remaining voter rejects every peer that has the committed entries,
+    /// because its own log is newer: it has a newer entry in the place of a committed one.
     NewerLogLeft {
         /// The region.
         region: RegionId,
         /// The voter's store.
         store: StoreId,
     },
-    /// The same, and the region is to be taken in by one that is not recovered: led on
-    /// its own it would fit no more (tikv#12627).
+    /// The same, and the region is a merge source whose target is not recovered. With a leader
+    /// of its own it would no longer fit (tikv#12627).
     TargetNotRecovered {
         /// The region.
         region: RegionId,
-        /// What may have to take it in.
+        /// The merge target.
         target: RegionId,
     },
     /// A majority was made tombstones by hand (tikv-ctl `--force`; row 52).
@@ -56,56 +56,56 @@ pub enum Excuse {
         /// The region.
         region: RegionId,
     },
-    /// The only voter leads in an older term than a learner has heard of, and nobody
-    /// tells it: raft-rs answers an older term with pre-vote or check-quorum alone.
+    /// The only voter leads in an older term than a learner knows, and never learns of it:
+    /// raft-rs answers an older term only with pre-vote or check-quorum.
     TermUnanswered {
         /// The region.
         region: RegionId,
     },
-    /// A member's disk is gone, and there is no placement driver to replace it.
+    /// A member lost its disk, and there is no placement driver to replace it.
     DiskLost {
         /// The region.
         region: RegionId,
         /// The member's store.
         store: StoreId,
     },
-    /// A member's id was told of its end on that store before, and is refused there for ever.
+    /// A member has the id of a peer that was removed from that store before, and is refused
+    /// there for ever.
     IdTakenAgain {
         /// The region.
         region: RegionId,
         /// The member's store.
         store: StoreId,
     },
-    /// A peer's disk hangs: a member does not catch up, and who was removed stays (tikv#17363).
+    /// A peer's disk hangs: a member does not catch up, and a removed peer stays (tikv#17363).
     DiskHangs {
         /// The region.
         region: RegionId,
         /// The peer's store.
         store: StoreId,
     },
-    /// Somebody who was removed knows nobody any more who could tell it, and there is no
-    /// placement driver to be asked.
+    /// A removed peer knows no remaining member to ask, and there is no placement driver.
     NobodyToAsk {
         /// The region.
         region: RegionId,
         /// The peer's store.
         store: StoreId,
     },
-    /// A member is on a store that is Tombstone for it was given up, and runs on:
-    /// nobody waits for it, and whoever leads has still to be rid of it.
+    /// A member is on a store that was given up, is Tombstone, and still runs. No goal waits
+    /// for it, and the leader has yet to remove it.
     GivenUp {
         /// The region.
         region: RegionId,
         /// The member's store.
         store: StoreId,
     },
-    /// No store may take another peer of the region (rows 39, 40).
+    /// No store can take another peer of the region (rows 39, 40).
     NoTarget {
         /// The region.
         region: RegionId,
     },
-    /// It is led on a store of which PD has no record any more, or which was given up: PD
-    /// takes no report from there, and learns of the region when another leads.
+    /// The leader is on a store without a record, or one that was given up. PD ignores its
+    /// reports, and learns of the region when another peer leads.
     LeaderForgotten {
         /// The region.
         region: RegionId,

@@ -283,8 +283,8 @@ fn three_voters_to_one(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// Row 16: nothing that needs the dead one's acknowledgement commits any more,
-/// its own removal least of all.
+/// Row 16: nothing that needs the dead voter's acknowledgement commits any more, including its
+/// own removal.
 fn one_of_two_is_lost(standard: bool) -> Asked {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
@@ -402,8 +402,8 @@ fn transfer_against_a_change(standard: bool) -> Asked {
     )
 }
 
-/// tikv#17363: the region went on hanging because its leader could not apply
-/// the learner that it had proposed, and was refused every transfer for it.
+/// tikv#17363: the leader could not apply the learner that it had proposed, and TiKV refused
+/// every transfer for that reason, so the region stayed hung.
 fn leaders_disk_hangs(standard: bool) -> Asked {
     let asked = scope(
         "leaders_disk_hangs",

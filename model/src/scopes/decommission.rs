@@ -1,5 +1,4 @@
-//! `decommission`: a store is told to leave, and the placement driver moves
-//! what is on it.
+//! `decommission`: a store leaves, and the placement driver moves its peers.
 //!
 //! Region 1 is the whole key space, with peer n on store n. The placement
 //! driver allots from 10 on, so the first new peer is peer 10. It has heard
@@ -89,8 +88,8 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
     .collect()
 }
 
-/// A region whose first member leads, has written a value that everybody has,
-/// and has reported.
+/// A region whose first member leads, has written a value that every member has applied, and
+/// has reported.
 pub(super) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
     let region = region(voters, &[]);
     let round = |store: &StoreId| round(REGION, *store);
@@ -119,8 +118,8 @@ pub(super) fn scheduled() -> Action {
     Action::Schedule { region: REGION, answer: Answer::Given }
 }
 
-/// The patrol has found the voter that must move, and its successor has joined
-/// as a learner, caught up, and is known to have.
+/// The patrol has found the voter that must move. Its successor has joined as a learner and has
+/// caught up, and the leader knows that.
 pub(super) fn successor_joined(scope: Scope, on: StoreId) -> Scope {
     let others: Vec<StoreId> = scope.regions[0].peers[1..].iter().map(|member| member.store).collect();
     let ordered = behind(scope, [scheduled()]);
@@ -131,8 +130,8 @@ pub(super) fn successor_joined(scope: Scope, on: StoreId) -> Scope {
     behind(committed, [apply(REGION, 1), round(), round(), snapshot, round()])
 }
 
-/// Of a region with two replicas: the joint configuration in which the one gives
-/// way to its successor is entered, and the leader knows it.
+/// A region with two replicas has entered the joint configuration that replaces one by its
+/// successor, and the leader has applied that.
 pub(super) fn joint_entered(scope: Scope, on: StoreId) -> Scope {
     let joined = behind(successor_joined(scope, on), [reported(REGION, 1)]);
     behind(joined, [round(REGION, 2), round(REGION, on), apply(REGION, 1)])
@@ -163,9 +162,8 @@ fn one_store_leaves(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// The same path with a crash in the place of the election. Both at once are
-/// four million states; `crash_and_election_while_a_store_leaves` has them from
-/// the joint configuration on.
+/// The same way with a crash instead of an election. Both at once have four million states;
+/// `crash_and_election_while_a_store_leaves` has them from the joint configuration on.
 fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
     let (stores, voters): (&[StoreId], &[StoreId]) =
         if standard { (&[1, 2, 3, 4], &[1, 2, 3]) } else { (&[1, 2, 3], &[1, 2]) };
@@ -233,11 +231,11 @@ fn leaders_store_leaves(standard: bool) -> Asked {
     (scope, reachable, vec!["schedule", "timeout now", "check stores"])
 }
 
-/// tikv#17363 under PD: the move begins with a learner that the leader commits
-/// and cannot apply, so PD never sees it and never comes to the step that moves
-/// leadership. No checker moves leaders from a store that leaves by themselves, and
-/// `evict-stopping-store` takes only stores that are Up; TiUP adds the scheduler
-/// that does (seed 003, `evict-leader`), whose order takes the move's place.
+/// tikv#17363 under PD: the move begins with a learner that the leader commits and cannot
+/// apply. PD never sees it, and never reaches the step that moves leadership. No checker moves
+/// leaders off a leaving store by itself, and `evict-stopping-store` takes only stores that are
+/// Up. TiUP adds the scheduler that does (seed 003, `evict-leader`); its order replaces the
+/// move.
 fn hung_leaders_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "hung_leaders_store_leaves",
@@ -265,7 +263,7 @@ fn hung_leaders_store_leaves(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// The child has a leader already, and nobody has reported it.
+/// The child has a leader, which has not reported it.
 fn divided(scope: Scope, at: &SplitKeys) -> Scope {
     let (keys, derive, answer) = (at.keys.clone(), at.derive, Answer::Given);
     let round = || round(REGION, 2);

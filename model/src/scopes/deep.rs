@@ -1,8 +1,8 @@
-//! The deep scopes: what the standard ones cannot ask.
+//! The deep scopes: questions that standard scopes cannot answer.
 //!
-//! A standard scope buys its size with something that it leaves out: rounds of
-//! whole logs, groups of two, one kind of change at a time. Each scope here puts
-//! one of those back where the question hangs on it.
+//! A standard scope is small because it leaves something out: entries one by one, larger
+//! groups, several kinds of change at once. Each scope here puts one of these back where the
+//! question depends on it.
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Scope};
 
@@ -34,10 +34,10 @@ pub(super) fn plans(family: Family) -> Vec<Plan> {
     asked.into_iter().map(plan).collect()
 }
 
-/// Standard swaps two in rounds of whole logs, and only an old voter stands for
-/// election. A follower then has all of a leader's entries or none: no change
-/// ever lies on some of the old voters and some of the new ones without what
-/// follows it, and no new voter ever leads with half of it.
+/// The standard scope replaces two voters with rounds of whole logs, and only an old voter
+/// campaigns. A follower then has all of a leader's entries or none, so no change is on some
+/// old and some new voters without the entries behind it, and no new voter leads with half of
+/// it.
 fn swap_two_entry_by_entry() -> Asked {
     let swap = [
         change(ChangeKind::AddVoter, 4, 4),
@@ -62,9 +62,9 @@ fn swap_two_entry_by_entry() -> Asked {
     (scope, reachable, vec!["enter joint", "leave joint", "put", "campaign"])
 }
 
-/// Standard divides or merges, never both: a replica that missed the split has
-/// then to be born, to catch up and to be merged away, in that order. Nothing
-/// here changes the target in between, so no merge is ever taken back.
+/// Standard scopes split or merge, never both. A replica that missed the split must be created,
+/// catch up, and be merged away, in that order. Nothing changes the target in between, so no
+/// merge is rolled back.
 fn split_and_merged_back() -> Asked {
     let asked = splitting(
         "split_and_merged_back",
@@ -93,8 +93,8 @@ fn split_and_merged_back() -> Asked {
     (scope, reachable, vec!["ask split", "prepare merge", "commit merge", "campaign"])
 }
 
-/// Standard lets a process end and another lead only from the middle of a move on.
-/// Here it is the whole way, from the first order to the burial.
+/// Standard scopes combine a crash with an election only from the middle of a move on. Here
+/// both may happen from the first order to the burial.
 fn crash_and_election_over_a_whole_move() -> Asked {
     let asked = placed(
         "crash_and_election_over_a_whole_move",
@@ -118,13 +118,13 @@ fn crash_and_election_over_a_whole_move() -> Asked {
     )
 }
 
-/// In standard the leader stays where it is while a region divides and is moved, so
-/// PD hears of either part from a store that stays. Here the store that leaves may
-/// lead either part, and its process may end: PD may bury and forget the store that
-/// leads what PD has yet to hear of.
+/// In standard scopes the leader stays in place while a region splits and moves, so a store
+/// that stays reports both parts. Here the leaving store may lead either part, and its process
+/// may stop. PD may bury the store, and remove its record, while it leads a region that PD does
+/// not know.
 ///
-/// Of three replicas this cannot be exhausted here: without any election there are
-/// more than 27 million states within 26 actions, and each level is larger by a fifth.
+/// With three replicas this is too large: without any election there are more than 27 million
+/// states within 26 actions, and each level grows by a fifth.
 fn divided_and_led_by_the_leaving_store() -> Asked {
     let asked = placed(
         "divided_and_led_by_the_leaving_store",

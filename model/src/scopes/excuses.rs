@@ -1,5 +1,4 @@
-//! In which scopes it is right to end short of the goals, and why: the
-//! exceptions, in one place.
+//! The scopes in which missing a goal is correct, each with its reasons.
 
 use super::{NEIGHBOUR, REGION, Size};
 use crate::heal::Excuse;

@@ -1,7 +1,7 @@
-//! The scopes: the questions that are asked of the rules, with their bounds.
+//! The scopes: the questions to the rules, with their bounds.
 //!
-//! Each asks what somebody would ask; raising a budget merely to reach a
-//! figure does not count.
+//! Each asks a question that an engineer would ask. A budget is never raised only to reach a
+//! state count.
 
 mod conf_change;
 mod decommission;
@@ -23,19 +23,19 @@ use crate::heal::Excuse;
 use crate::model::Rollcall;
 use crate::properties::Property;
 
-/// One of the three subjects.
+/// One of the three families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Membership changes of one region.
     ConfChange,
-    /// Regions that divide.
+    /// Splits and merges.
     Split,
     /// Stores that leave.
     Decommission,
 }
 
 impl Family {
-    /// Every subject there is.
+    /// Every family.
     pub const ALL: &'static [Family] = &[Family::ConfChange, Family::Split, Family::Decommission];
 
     /// Its name on the command line.
@@ -78,7 +78,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// What happens only where regions divide or merge.
+/// Actions that only splits and merges have.
 const SPLIT_KINDS: &[&str] = &[
     "delete",
     "split",
@@ -92,7 +92,7 @@ const SPLIT_KINDS: &[&str] = &[
     "late merged",
 ];
 
-/// What happens only where somebody places peers.
+/// Actions that need a placement driver.
 const DRIVER_KINDS: &[&str] = &[
     "region heartbeat",
     "region heartbeat, order lost",
@@ -129,7 +129,7 @@ const DRIVER_KINDS: &[&str] = &[
     "validate peer, answer held",
 ];
 
-/// What is refused only where somebody places peers.
+/// Reasons that need a placement driver.
 const DRIVER_REASONS: &[Reason] = &[
     Reason::UnknownStore,
     Reason::StoreRemoved,
@@ -166,7 +166,7 @@ const DRIVER_REASONS: &[Reason] = &[
     Reason::ScheduleLimit,
 ];
 
-/// What is refused only where regions divide or merge.
+/// Reasons that only splits and merges have.
 const SPLIT_REASONS: &[Reason] = &[
     Reason::Merging,
     Reason::NotMerging,
@@ -220,11 +220,11 @@ const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
 /// How much of a subject is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Size {
-    /// Seconds; part of `cargo test`.
+    /// Seconds each; part of `cargo test`.
     Smoke,
-    /// Minutes; the main job.
+    /// Minutes; the default of `verify`.
     Standard,
-    /// Hours, and resumable: what standard cannot ask.
+    /// Hours, and resumable: questions that standard scopes cannot answer.
     Deep,
 }
 
@@ -248,10 +248,10 @@ impl fmt::Display for Size {
     }
 }
 
-/// A scope with what is asked of it.
+/// A scope with its requirements.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The subject that it belongs to.
+    /// The family that it belongs to.
     pub family: Family,
     /// The sizes that it is part of.
     pub size: Size,
@@ -317,7 +317,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 20] {
     ]
 }
 
-/// The scopes of a subject at a size.
+/// The scopes of a family at a size.
 pub fn plans(family: Family, size: Size) -> Vec<Plan> {
     match family {
         _ if size == Size::Deep => deep::plans(family),

@@ -1,4 +1,4 @@
-//! `split`: a region divides while everything else goes on.
+//! `split`: a region splits while everything else goes on.
 //!
 //! Region 1 is the whole key space. The placement driver allots from 10 on, so
 //! the first child of three members is region 10 with the peers 11, 12 and 13.
@@ -164,8 +164,8 @@ fn split_against_a_remove(standard: bool) -> Asked {
     (scope, vec![Reach::SplitApplied, Reach::PeerRemoved], vec!["ask split", "change peer"])
 }
 
-/// Two voters and a third member, added by `join`: the two have applied that,
-/// and the snapshot for the third, from before the split, is under way.
+/// Two voters and a third peer, added by `join`. The two have applied that, and the snapshot
+/// for the third, from before the split, is delayed.
 fn third_on_its_way(asked: Scope, join: Command) -> Scope {
     let round = |follower| round(REGION, follower);
     let join = Action::Propose { region: REGION, store: 1, command: join, epoch: None };

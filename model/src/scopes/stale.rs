@@ -1,5 +1,5 @@
-//! Peers that were removed and do not know, and heartbeats to peers that are there: of all
-//! three families what happens where nobody speaks to somebody, or says next to nothing.
+//! Removed peers that do not know of their removal, and heartbeats to existing peers. From all
+//! three families: what happens where a peer gets no message, or only a heartbeat.
 
 use rollcall_traces::{Action, Budgets, ChildCommand, Command, Derive, Entries, Scope};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bounds::reach::Reach;
 
-/// tikv#7386: learners hear of their removal by asking.
+/// tikv#7386: learners learn of their removal by asking.
 pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
     let (stores, learners): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[3, 4]) } else { (&[1, 2, 3], &[2, 3]) };
@@ -70,7 +70,7 @@ pub(super) fn heartbeats_without_entries(standard: bool) -> Asked {
     )
 }
 
-/// A learner that nobody tells keeps the range from the next peer there.
+/// A learner that never receives its removal blocks the range for the next peer there.
 pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
@@ -101,8 +101,8 @@ pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
     )
 }
 
-/// The split is taken last where the child's learner is no member any more
-/// (cockroach#163566, tikv#5852).
+/// The store whose learner was removed from the child applies the split last (cockroach#163566,
+/// tikv#5852).
 pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> Asked {
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
@@ -136,8 +136,7 @@ pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> As
     )
 }
 
-/// tikv#15919: PD knows nothing of a region that was merged, and a peer that was never
-/// initialised no member.
+/// tikv#15919: PD no longer knows a merged region, and an uninitialised peer knows no member.
 pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
     let voters: &[u64] = if standard { &[1, 3] } else { &[1] };
     let asked = scope(
@@ -168,9 +167,9 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
     )
 }
 
-/// Store 3 knows that the split is committed and has not divided. A child of the version
-/// before the merge has not got the parent's range, whoever has heard of the merge (TiKV
-/// `maybe_destroy_source`).
+/// Store 3 knows that the split is committed and has not applied it. A child at its version
+/// from before the merge does not own the parent's range, whatever others know of the merge
+/// (TiKV `maybe_destroy_source`).
 pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
     use rollcall_traces::Answer::Given;
     let asked = splitting(
@@ -210,8 +209,8 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
     )
 }
 
-/// All whom the peer knows are gone for good, so PD alone can tell it
-/// (TiKV `test_stale_peer_out_of_region`); in the smaller size the others can, too.
+/// Every member that the peer knows is lost, so only PD can tell it (TiKV
+/// `test_stale_peer_out_of_region`). In the smaller size the others can as well.
 pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     let question = "a learner is removed while its store is cut off, and asks PD: does PD's answer end it, and only if no newer change lists it?";
     let (stores, voters): (&[u64], &[u64]) =
@@ -248,8 +247,8 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     )
 }
 
-/// Somebody has the learner removed. Whom it was created by has committed that with another
-/// voter, and is lost for good; the other leads, and has told PD nothing yet.
+/// The learner is removed. Its creator has committed that with another voter and is lost; the
+/// other voter leads, and has not reported yet.
 fn removed_by_who_is_lost(learner: u64, [heir, voter]: [u64; 2]) -> Vec<Action> {
     use rollcall_traces::Answer::Given;
     let (region, answer) = (REGION, Given);

@@ -1,12 +1,12 @@
-//! What a crash takes with it, and what it must not.
+//! What a crash may lose, and what it must not lose.
 
 use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
 use super::super::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
 use crate::bounds::reach::Reach;
 
-/// PD adds a learner first, which nobody asks for a vote; pd-ctl's `add-peer` of
-/// old and a script of its own may add a voter.
+/// PD adds a learner first, which no candidate asks for a vote. pd-ctl's former `add-peer`, or
+/// a script, may add a voter.
 pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
     let asked = scope(
         "voter_restarts_before_its_snapshot",
@@ -34,9 +34,9 @@ pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
     )
 }
 
-/// What raft-rs lets a store leave unsynced is gone with the power: the commit
-/// index that came with nothing else. Who may campaign is judged by what is known
-/// to be committed; nothing that was promised leans on what can be lost.
+/// A power failure loses what raft-rs lets a store leave unsynced: a commit index that was
+/// written alone. Whether a peer may campaign depends on its commit index. No promise depends
+/// on what can be lost.
 pub(super) fn power_fails_between_changes(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(

@@ -1,13 +1,12 @@
-//! Who lags behind a change: without its log, or without having applied it.
+//! Peers that lag behind a change: without its log, or without having applied it.
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
 
 use super::super::{Asked, REGION, behind, change, either, enter_joint, put, region, scope};
 use crate::bounds::reach::Reach;
 
-/// etcd#12631: a joint configuration needs the voters that it demotes, and one of
-/// them needs a snapshot. Where the other's disk is gone nothing is committed
-/// before it has taken that.
+/// etcd#12631: a joint configuration needs the voters that it demotes, and one of them needs a
+/// snapshot. If the other's disk is lost, nothing commits until it has applied the snapshot.
 pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
@@ -45,8 +44,8 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     )
 }
 
-/// etcd#12133 by the other door: nobody campaigns unasked here. The smaller size
-/// begins with the transfer given up and its message under way.
+/// etcd#12133 by `TimeoutNow`: no peer campaigns by itself here. The smaller size begins with
+/// the transfer aborted and its message delayed.
 pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
@@ -81,8 +80,8 @@ pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
     )
 }
 
-/// A log tells the term of its last discarded entry, too: by that a follower is
-/// found to have what comes next.
+/// A log also keeps the term of its last truncated entry. A follower's match is checked against
+/// it.
 pub(super) fn compacted_behind_an_election(standard: bool) -> Asked {
     let asked = scope(
         "compacted_behind_an_election",

@@ -1,5 +1,5 @@
-//! Changes that would leave the new configuration without a quorum that can go on:
-//! what a leader refuses, by what it hears and by what its log still has.
+//! Changes that would leave the new configuration without a working quorum. A leader refuses
+//! them by what it hears and by what its log still holds.
 
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 
@@ -30,7 +30,7 @@ pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
     (scope, vec![Reach::StoreDown, Reach::PeerRemoved], vec!["change peer", "crash", "restart"])
 }
 
-/// cockroach#42251, etcd#10563: who goes takes that first.
+/// cockroach#42251, etcd#10563: the removed voter applies the removal first.
 pub(super) fn one_of_four_goes(standard: bool) -> Asked {
     let asked = scope(
         "one_of_four_goes",

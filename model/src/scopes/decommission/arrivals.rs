@@ -1,5 +1,4 @@
-//! Who comes while another leaves: a store, a voter, an order for the second
-//! time.
+//! What joins while another leaves: a store, a voter, a repeated order.
 
 use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
 
@@ -7,7 +6,7 @@ use super::super::{Asked, REGION, behind, either};
 use super::{joint_entered, leaves, placed};
 use crate::bounds::reach::Reach;
 
-/// No store may leave before another has come (row 39).
+/// No store may leave before another has joined (row 39).
 pub(super) fn new_store_joins(standard: bool) -> Asked {
     let asked = placed(
         "new_store_joins",
@@ -37,8 +36,7 @@ pub(super) fn new_store_joins(standard: bool) -> Asked {
     (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
 }
 
-/// The way of TinyKV, and of PD before it knew learners: for a while the new
-/// voter has nothing, and counts.
+/// As in TinyKV, and in PD before learners: for a while the new voter has no log, and counts.
 pub(super) fn voter_added_at_once(standard: bool) -> Asked {
     let asked = placed(
         "voter_added_at_once",
@@ -70,8 +68,7 @@ pub(super) fn voter_added_at_once(standard: bool) -> Asked {
     (scope, reachable, vec!["add operator", "campaign", "crash", "apply snapshot"])
 }
 
-/// PD repeats an order until it sees it done; the first may have been lost, or
-/// only be slow.
+/// PD repeats an order until it is done. The first may have been lost, or only delayed.
 pub(super) fn order_repeated(standard: bool) -> Asked {
     let asked = placed(
         "order_repeated",

@@ -1,8 +1,8 @@
-//! A majority is lost in the middle of something else, and unsafe recovery begins: a
-//! merge, a joint configuration, a split of which PD knows more than who is left.
+//! Unsafe recovery while something else is unfinished: a merge, a joint configuration, a split
+//! that PD knows and the remaining store does not.
 //!
-//! Stores 1 and 2 are lost, each with its disk, and store 3 is left, with a fourth in
-//! some. Of the smaller size store 2 is lost from the beginning.
+//! Stores 1 and 2 lose their disks, and store 3 remains, in some scopes with a fourth. In the
+//! smaller size store 2 is lost from the beginning.
 
 use rollcall_traces::{
     Action, Answer, Budgets, ChangeKind, Command, Derive, Entries, Key, Scope, SplitKeys, StoreId,
@@ -18,7 +18,7 @@ use crate::bounds::reach::Reach;
 
 const LOST: [StoreId; 2] = [1, 2];
 
-/// Store 1 is lost and given up with store 2, and who is left may campaign.
+/// Store 1 is lost and given up with store 2, and the remaining peers may campaign.
 fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
     let scope = if standard { scope } else { behind(scope, gone(2)) };
     Scope {
@@ -37,14 +37,14 @@ fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
     }
 }
 
-/// Two neighbours on three stores that PD has heard of.
+/// Two neighbours on three stores, both reported to PD.
 fn two_regions(name: &str, question: &str) -> Scope {
     let asked = neighbours(placed(name, question, &[1, 2, 3], &[1, 2, 3]), &[1, 2, 3]);
     behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1)])
 }
 
-/// `source` has given itself up to `target` on stores 1 and 2, of which store 3 has not
-/// heard, nor of a write before it, if it has not `heard` of that.
+/// `source` has applied `PrepareMerge` into `target` on stores 1 and 2. Store 3 has not
+/// received it, nor, without `heard`, the write before it.
 fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, standard: bool) -> Asked {
     let key = if source == REGION { "k" } else { "z" };
     let write = Command::Put { key: Key::from(key), value: Key::from("v") };
@@ -91,8 +91,8 @@ pub(super) fn forced_while_merging(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "apply", "replicate", "destroy"])
 }
 
-/// Peer 4 takes the place of peer 1, which leads; then stores 2 and 3 are lost, and
-/// of who is left one is demoted and one promoted.
+/// Peer 4 replaces peer 1, which leads. Then stores 2 and 3 are lost, and of the remaining
+/// peers one is being demoted and one promoted.
 pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
     let asked = Scope {
         max_replicas: 3,
@@ -133,7 +133,7 @@ fn asks_to_divide() -> Action {
     Action::AskSplit { region: REGION, store: 1, keys, derive, answer }
 }
 
-/// Store 1 divides the region and tells PD; store 3 may hear of it or not.
+/// Store 1 splits the region and reports it. Store 3 may apply the split or not.
 pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     let asked = placed(
         "forced_behind_a_split",
@@ -150,13 +150,13 @@ pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "replicate", "apply", "destroy", "region heartbeat"])
 }
 
-/// The stores are gone before anything else, and are to be given up.
+/// The stores are lost before anything else, and are to be given up.
 pub(super) fn lost(asked: Scope, failed: &[StoreId]) -> Scope {
     let asked = failed.iter().fold(asked, |asked, store| behind(asked, gone(*store)));
     Scope { admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }], ..asked }
 }
 
-/// Three stores, of which store 3 alone is left.
+/// Three stores, of which only store 3 remains.
 fn one_left(name: &str, question: &str) -> Scope {
     let asked = lost(placed(name, question, &[1, 2, 3], &[1, 2, 3]), &LOST);
     Scope { campaigners: vec![3], crashers: vec![3], ..asked }
@@ -188,7 +188,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
     (Scope { budgets, ..asked }, reachable, fires)
 }
 
-/// Store 4 is there for a peer, and has none: PD waits for what it reports all the same.
+/// Store 4 has no peer. PD still waits for its report.
 pub(super) fn report_comes_late(standard: bool) -> Asked {
     let asked = placed(
         "report_comes_late",
@@ -322,8 +322,8 @@ pub(super) fn given_up_once_more(standard: bool) -> Asked {
     (Scope { budgets, ..asked }, reachable, fires)
 }
 
-/// Store 1 has divided the region and told PD, store 3 has not heard of it, and the
-/// recovery is broken off.
+/// Store 1 has split the region and reported it, store 3 has not applied the split, and the
+/// recovery is interrupted.
 pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
     let asked = placed(
         "broken_off_behind_a_split",

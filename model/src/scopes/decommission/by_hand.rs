@@ -1,5 +1,5 @@
-//! What an administrator does by force, past the placement driver's checks:
-//! tikv-ctl on a stopped store, and unsafe recovery.
+//! What an administrator can force past the placement driver's checks: tikv-ctl on a stopped
+//! store, and unsafe recovery.
 
 use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Entries, Scope, StoreId};
 
@@ -46,7 +46,7 @@ pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
     (scope, reachable, vec!["tombstone peer", "tombstone peer by force", "crash"])
 }
 
-/// Its disk, and PD hears no more from it.
+/// The store loses its disk and sends no more heartbeats.
 pub(super) fn gone(store: StoreId) -> [Action; 2] {
     [Action::Destroy { store }, Action::StoreSilent { store }]
 }
@@ -85,10 +85,10 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "tombstone peer by force", "crash"])
 }
 
-/// Store 1 has written what nobody else has yet, and store 3 has won an election
-/// since: its log ends with an entry of a newer term in the place of that write.
-/// Once store 1 leads again the write may be committed behind an entry of the new
-/// term (Figure 8 of the Raft paper), and the learner on store 4 may know.
+/// Store 1 has a write that no other store has, and store 3 has won an election since: its log
+/// ends with an entry of a newer term in the place of that write. Once store 1 leads again, the
+/// write may be committed behind an entry of the new term (Figure 8 of the Raft paper), and the
+/// learner on store 4 may know that.
 pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
     let asked = Scope {
         max_replicas: 3,

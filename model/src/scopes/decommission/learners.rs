@@ -1,5 +1,5 @@
-//! `decommission`: learners that are left behind by an operator that was given up, or
-//! by an administrator in the middle of one.
+//! `decommission`: learners that a cancelled operator leaves behind, or an administrator in the
+//! middle of one.
 
 use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
 
@@ -7,9 +7,8 @@ use super::super::{REGION, apply, behind, either, round};
 use super::{Asked, leaves, operator, placed, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
-/// PD counts a learner that waits for its snapshot as the peer that its rule asks for
-/// (`rule_checker.go fixLooseMatchPeer`): given up, its operator is not made again for
-/// another store.
+/// PD counts a pending learner as the peer that its rule requires (`rule_checker.go
+/// fixLooseMatchPeer`). After a timeout it makes no operator for another store.
 pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
     let asked = placed(
         "learner_waits_for_its_snapshot",
@@ -35,9 +34,9 @@ pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
     (scope, reachable, vec!["schedule", "operator timeout", "apply snapshot"])
 }
 
-/// An administrator demotes the peer on the leaving store in the middle of its move, so
-/// that one voter, and two learners, are left of two. Where the learner there has the
-/// free place, no store is left for another in its stead: PD finds no target, for ever.
+/// An administrator demotes the peer on the leaving store in the middle of its move, so that
+/// one voter and two learners remain. If the learner there holds the free place, no store is
+/// left for another peer, and PD never finds a target.
 pub(super) fn learner_beside_a_spare_one(standard: bool) -> Asked {
     let asked = placed(
         "learner_beside_a_spare_one",

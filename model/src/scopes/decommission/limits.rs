@@ -1,5 +1,4 @@
-//! Stores that leave where something is scarce: space, the patrol's time, or
-//! stores that run.
+//! Stores that leave while something is scarce: space, the patrol's limit, or running stores.
 
 use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Change, ChangeKind, Command, Scope};
 
@@ -7,7 +6,7 @@ use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, 
 use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
-/// Row 40: of the only target PD hears that it is nearly full.
+/// Row 40: the only target reports that it is nearly full.
 pub(super) fn target_full_by_share(standard: bool) -> Asked {
     let asked = placed(
         "target_full_by_share",
@@ -31,7 +30,7 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
     (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
 }
 
-/// Row 49: the patrol works under a limit, and somebody types beside it.
+/// Row 49: the patrol works under a limit while an administrator adds operators.
 pub(super) fn patrol_limited(standard: bool) -> Asked {
     let asked = placed(
         "patrol_limited",
@@ -53,7 +52,7 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
     (scope, vec![Reach::ReplacementVotes, Reach::Transferring], vec!["schedule", "region heartbeat"])
 }
 
-/// Row 49: what the limit does not allow yet waits, and may wait too long.
+/// Row 49: an operator beyond the limit waits, and may expire.
 pub(super) fn operators_wait(standard: bool) -> Asked {
     let asked = two_regions_leave(
         "operators_wait",
@@ -67,8 +66,8 @@ pub(super) fn operators_wait(standard: bool) -> Asked {
     (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], fires)
 }
 
-/// The same with a learner that somebody asked for by hand in the region that
-/// waits: it is committed there, and not applied.
+/// The same with a learner that an administrator adds to the waiting region: it is committed
+/// there, and not applied.
 pub(super) fn operator_outrun_while_it_waits(standard: bool) -> Asked {
     let asked = two_regions_leave(
         "operator_outrun_while_it_waits",
@@ -88,8 +87,7 @@ fn two_regions_leave(name: &str, question: &str) -> Scope {
     behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), leaves(2)])
 }
 
-/// One region is being moved, and the other may wait for that; in the small size
-/// it does.
+/// One region is being moved, and the other may wait for that. In the small size it does.
 fn one_waits(asked: Scope, standard: bool) -> Scope {
     let waits = Action::Schedule { region: NEIGHBOUR, answer: Answer::Given };
     let asked =
@@ -98,10 +96,10 @@ fn one_waits(asked: Scope, standard: bool) -> Scope {
     Scope { campaigners: vec![1], budgets: Budgets { schedules, timeouts, ..Budgets::default() }, ..asked }
 }
 
-/// Rows 38 and 48: a voter that must move is alive, and counts until its
-/// successor does. Whom the disk took is replaced first, so it is gone from the
-/// beginning: both moves with a process that may come back are too many states
-/// for this size, and `stopped_while_two_stores_leave` has one of them.
+/// Rows 38 and 48: a live voter that must move counts until its successor does. The voter with
+/// the lost disk is replaced first, so its disk is lost from the beginning. Both moves with a
+/// process that may come back have too many states for this size;
+/// `stopped_while_two_stores_leave` has one of them.
 pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     let asked = placed(
         "two_of_three_replicas_leave",
@@ -130,7 +128,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// omicron#8239: more voters than are wanted, and PD has not missed the dead ones yet.
+/// omicron#8239: more voters than wanted, and PD has not noticed the dead ones yet.
 pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
     let asked = placed(
         "two_of_five_die_unnoticed",
@@ -153,8 +151,7 @@ pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
     (scope, vec![Reach::StoreDown, Reach::PeerRemoved], vec!["schedule", "crash", "restart"])
 }
 
-/// The same with a process that is stopped and may come back at any moment, and
-/// one of the two moves.
+/// The same with a stopped process that may come back at any moment, and one of the two moves.
 pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
     let asked = placed(
         "stopped_while_two_stores_leave",
@@ -183,8 +180,8 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
     (scope, vec![Reach::ReplacementVotes, Reach::StoreTombstone, Reach::StoreDown], fires)
 }
 
-/// The same as `crash_while_a_store_leaves` with a third replica, from where
-/// everybody has the entry that changes the members.
+/// As `crash_while_a_store_leaves` with a third replica, from the point where every replica has
+/// the entry that changes the members.
 pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
     let asked = placed(
         "crash_and_election_while_a_store_leaves",
@@ -213,8 +210,8 @@ pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
     (scope, reachable, fires)
 }
 
-/// The joint configuration is entered where the leader is, who stops; another
-/// wins who has not heard that it is committed.
+/// The leader has applied the joint configuration and stops. Another peer wins that does not
+/// know that it is committed.
 fn led_by_another() -> Vec<Action> {
     let (region, answer) = (REGION, Answer::Given);
     let stops = [apply(region, 1), apply(region, 2), Action::Crash { store: 1 }];

@@ -25,8 +25,8 @@ pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
     (scope, reachable, vec!["prepare merge", "commit merge", "schedule", "region heartbeat"])
 }
 
-/// Seed 000: the merge is everywhere but on store 3, which misses nothing of
-/// either log but that the source's last entry is committed (tikv#5512).
+/// Seed 000: every store but store 3 has applied the merge. Store 3 has both logs, and only
+/// misses that the source's last entry is committed (tikv#5512).
 pub(super) fn target_led_by_who_lags(standard: bool) -> Asked {
     let asked = placed(
         "target_led_by_who_lags",

@@ -1,5 +1,4 @@
-//! Two stores are left, and do not know the same: what is done by force has to hold for
-//! both.
+//! Two stores remain with different knowledge. What unsafe recovery does must hold for both.
 
 use rollcall_traces::{Action, Answer, Budgets, Command, Entries, Scope};
 
@@ -22,8 +21,8 @@ fn one_restarts(standard: bool) -> Budgets {
     }
 }
 
-/// Of five voters stores 1, 3 and 4 are gone, which have committed a write; of those that
-/// are left store 2 has it and does not know that, and store 5 has not.
+/// Of five voters, stores 1, 3 and 4 have committed a write and are lost. Store 2 has the write
+/// and does not know that it is committed; store 5 lacks it.
 pub(super) fn forced_with_two_left(standard: bool) -> Asked {
     let asked = placed(
         "forced_with_two_left",
@@ -43,7 +42,7 @@ pub(super) fn forced_with_two_left(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
 }
 
-/// Stores 4 and 5 have the target's `CommitMerge` and do not know that it is committed.
+/// Stores 4 and 5 have the target's `CommitMerge` uncommitted.
 pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
     let all = [1, 2, 3, 4, 5];
     let asked = placed(
@@ -70,9 +69,9 @@ pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
     (scope, reachable, vec!["remove failed stores", "vote", "replicate", "crash"])
 }
 
-/// Peer 4 becomes a voter on stores 1 and 3; store 2 has that entry, does not know that it
-/// is committed, and has a write behind it. Of four voters stores 1 and 4 are gone then, of
-/// the three that store 2 knows store 1 alone.
+/// Peer 4 becomes a voter on stores 1 and 3. Store 2 has that entry uncommitted, and a write
+/// behind it. Then stores 1 and 4 are lost: two of four voters, but only one of the three that
+/// store 2 knows.
 pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
     let asked = Scope {
         max_replicas: 2,

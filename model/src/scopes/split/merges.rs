@@ -1,4 +1,4 @@
-//! Regions that give themselves up to a neighbour, and take that back.
+//! Regions that merge into a neighbour, and roll that back.
 
 use rollcall_traces::{
     Action, Answer, Budgets, Command, Derive, Entries, Key, Region, RegionId, Scope, StoreId,
@@ -11,7 +11,7 @@ use super::super::{
 use super::{CHILD, at};
 use crate::bounds::reach::Reach;
 
-/// Two neighbours, of which the first may give itself up to the second.
+/// Two neighbours, of which the first may merge into the second.
 fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
     let asked = scope(name, question, stores, region(stores, &[]));
     let merges = vec![(REGION, NEIGHBOUR)];
@@ -66,7 +66,7 @@ pub(super) fn merges_crossed(standard: bool) -> Asked {
     )
 }
 
-/// Store 1 writes to the first region, and one other hears of it.
+/// Store 1 writes to the first region, and one other store gets the entry.
 fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
     let region = scope.regions[0].id;
     let mut taken = taken_by(region, put_at("c", "1"), &[other]);
@@ -136,7 +136,7 @@ pub(super) fn merge_behind_a_snapshot(standard: bool) -> Asked {
     (scope, vec![Reach::MergedEverywhere, Reach::TargetWaits], vec!["prepare merge", "commit merge"])
 }
 
-/// Store 1 hands over to `store`, which then brings the others forward.
+/// Store 1 transfers leadership to `store`, which then replicates to the others.
 fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Action> {
     let transfer = Command::TransferLeader { to: store };
     let round = |follower: &StoreId| Action::Replicate {
@@ -154,8 +154,8 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
     begun.into_iter().chain(others.iter().map(round)).collect()
 }
 
-/// Store 3 gave the region up with the others, and has not heard that they took that back
-/// when the neighbour had left store 3.
+/// Store 3 has applied `PrepareMerge` with the others. It has not received their rollback,
+/// which came after the target left store 3.
 pub(super) fn snapshot_behind_a_rollback(standard: bool) -> Asked {
     let asked = merging(
         "snapshot_behind_a_rollback",
