@@ -118,8 +118,8 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
         if standard { asked } else { behind(behind(asked, [to_the_other.clone(), to_the_other]), gone(2)) };
     let scope = Scope {
         admin: vec![Action::RemoveFailedStores { stores: vec![1, 2] }],
-        // Of the smaller size who was the learner leads once it votes: an election of store 3
-        // before that multiplies the states by five and brings nothing.
+        // Of the smaller size who was the learner leads once it votes. An election of store 3
+        // before that multiplies the states by five; `forced_by_hand` has one.
         campaigners: vec![if standard { 3 } else { 4 }],
         crashers: vec![1, 2],
         budgets: Budgets {
