@@ -42,6 +42,7 @@ fn main() {
     }
     text.push(']');
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("exhibits.rs"), exhibits(&root)).expect("the build's folder can be written");
     fs::write(out.join("places.rs"), text).expect("the build's folder can be written");
     let mut text = String::from("&[\n");
     for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/heal/excuse.rs", "Excuse")] {
@@ -53,6 +54,22 @@ fn main() {
     }
     text.push(']');
     fs::write(out.join("meanings.rs"), text).expect("the build's folder can be written");
+}
+
+/// The museum's traces by name, to be part of the program.
+fn exhibits(root: &Path) -> String {
+    let folder = root.join("traces/museum");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let entries = fs::read_dir(&folder).expect("the museum is there");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let mut text = String::from("&[\n");
+    for file in files.iter().filter(|file| file.extension().is_some_and(|is| is == "jsonl")) {
+        let name = file.file_stem().expect("a name").to_string_lossy();
+        let path = file.canonicalize().expect("it is there");
+        let _ = writeln!(text, "    ({name:?}, include_str!({:?})),", path.display().to_string());
+    }
+    text + "]"
 }
 
 /// The variants of an enum, in lower case, with what its comments say of them.

@@ -7,7 +7,7 @@ use rollcall_model::scopes::{self, Family, Plan, Size};
 use rollcall_model::{Guard, Reach};
 
 /// The scope of that name.
-pub(super) fn plan(name: &str) -> Result<Plan> {
+pub(crate) fn plan(name: &str) -> Result<Plan> {
     if let Some(plan) = scopes::named(name) {
         return Ok(plan);
     }

@@ -4,11 +4,12 @@ mod actions;
 mod asked;
 mod check;
 mod explain;
+mod explore;
 mod heal;
 mod lasting;
 mod learn;
 mod list;
-mod lookup;
+pub(crate) mod lookup;
 mod matrix;
 mod museum;
 mod named;
@@ -213,6 +214,18 @@ enum Ask {
         #[arg(required = true)]
         words: Vec<String>,
     },
+    /// Serves the explorer: a page to step through a scope or a file, with verdicts and lessons
+    Explore {
+        /// The scope or file to begin with
+        #[arg(value_name = "SCOPE|FILE", default_value = "three_voters_to_one_smoke")]
+        scope: String,
+        /// Drops this guard
+        #[arg(long, value_name = "GUARD")]
+        without: Option<String>,
+        /// The port on this machine; 0 takes a free one
+        #[arg(long, default_value_t = 4070)]
+        port: u16,
+    },
     /// Teaches in twelve lessons: a story, a guess before the decisive step, the rule, an exercise
     Learn {
         /// The lesson's number; without one, all lessons are listed
@@ -395,6 +408,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
         Ask::Explain { words } => explain::run(&words),
+        Ask::Explore { scope, without, port } => explore::run(&scope, without.as_deref(), port),
         Ask::Learn { number, lang, answer } => learn::run(number, lang.into(), answer.as_deref()),
         Ask::Actions { part, markdown } => actions::run(part.as_deref(), markdown),
         Ask::Schema => actions::say_schema(),

@@ -4,6 +4,7 @@
 mod asking;
 mod bad_input;
 mod explaining;
+mod exploring;
 mod findings;
 mod good_input;
 mod input;

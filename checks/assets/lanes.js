@@ -1,0 +1,203 @@
+"use strict";
+// Draws a view: lanes of stores, quorums, keys, and PD beside the truth.
+
+function el(tag, cls, ...children) {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  return node;
+}
+const keyText = (hex) => hex.replace(/../g, (two) => String.fromCharCode(parseInt(two, 16)));
+const rangeText = (range) => `["${keyText(range.start)}", ${range.end ? `"${keyText(range.end)}"` : "∞"})`;
+const SUFFIX = { voter: "", learner: "L", incoming_voter: "I", demoting_voter: "D" };
+const memberText = (member) => `${member.id}@${member.store}${SUFFIX[member.role] ?? ""}`;
+const membersText = (region) => `{${region.peers.map(memberText).join(" ")}}`;
+const epochText = (epoch) => `${epoch.conf_ver}·${epoch.version}`;
+const live = (peer) => peer.state !== "tombstone";
+const initialised = (peer) => peer.state === "normal" || peer.state === "merging";
+const kindOf = (command) => (!command ? "" : typeof command === "string" ? command : Object.keys(command)[0]);
+const LETTERS = { "": "∅", put: "W", delete: "W", change_peer: "C", enter_joint: "J", leave_joint: "J", split: "S",
+  prepare_merge: "M", commit_merge: "M", rollback_merge: "M", compact_log: "K" };
+function changeText(command) {
+  const kind = kindOf(command);
+  const one = (change) => `${change.kind} ${change.peer}@${change.store}`;
+  if (kind === "change_peer") return one(command.change_peer);
+  if (kind === "enter_joint") return `joint(${command.enter_joint.changes.map(one).join(", ")})`;
+  return kind;
+}
+const isChange = (command) => ["change_peer", "enter_joint", "leave_joint"].includes(kindOf(command));
+
+// The epochs of a region's replicas, to see whether they differ.
+function epochsOf(view) {
+  const epochs = {};
+  for (const store of Object.values(view.stores)) {
+    for (const [region, peer] of Object.entries(store.peers ?? {})) {
+      if (initialised(peer)) (epochs[region] ??= new Set()).add(epochText(peer.region.epoch));
+    }
+  }
+  return epochs;
+}
+
+function logCells(peer) {
+  const log = el("div", "log");
+  if (peer.log.truncated.index > 0) log.append(el("span", "cell gone", `≤${peer.log.truncated.index}`));
+  (peer.log.entries ?? []).forEach((entry, at) => {
+    const index = peer.log.truncated.index + 1 + at, kind = kindOf(entry.command);
+    const cell = el("span", `cell kind-${kind || "empty"}${isChange(entry.command) ? " change" : ""}`,
+      el("b", "", String(index)), el("i", "", LETTERS[kind] ?? kind), el("small", "", `t${entry.term}`));
+    if (index <= peer.commit) cell.classList.add("committed");
+    if (index <= peer.applied) cell.classList.add("applied");
+    cell.title = `${index} · ${w("term")} ${entry.term} · ${changeText(entry.command) || "∅"}`
+      + `${index <= peer.commit ? " · commit" : ""}${index <= peer.applied ? " · applied" : ""}`;
+    log.append(cell);
+  });
+  log.append(el("span", "marks", `▲ commit ${peer.commit} ● applied ${peer.applied}`));
+  return log;
+}
+
+function peerCard(region, peer, store, epochs, before) {
+  const was = before?.stores?.[store]?.peers?.[region];
+  const changed = before && JSON.stringify(was) !== JSON.stringify(peer);
+  const card = el("div", `peer ${peer.state} ${live(peer) ? peer.role : ""}${changed ? " changed" : ""}`);
+  card.dataset.region = region;
+  const role = live(peer) && initialised(peer) ? peer.role : w(peer.state);
+  const head = el("div", "head", el("b", "", `region ${region}`), ` peer ${peer.id} `, el("span", "role", role.toUpperCase()),
+    live(peer) ? ` ${w("term")} ${peer.term} ${peer.vote ? `${w("vote")} ${peer.vote}` : ""} ${peer.leader && peer.role !== "leader" ? `${w("follows")} ${peer.leader}` : ""}` : "");
+  const apart = initialised(peer) && epochs[region]?.size > 1;
+  const epoch = el("span", `epoch${apart ? " apart" : ""}`, `${w("epoch")} ${epochText(peer.region.epoch)}${apart ? " ≠" : ""}`);
+  if (apart) epoch.title = w("differs");
+  head.append(" ", epoch);
+  card.append(head);
+  if (!live(peer)) return card;
+  if (peer.log) card.append(logCells(peer));
+  if (initialised(peer)) card.append(el("div", "acts", `${w("acts")} ${membersText(peer.region)} ${rangeText(peer.region)}`));
+  const pending = (peer.log.entries ?? []).filter((entry, at) => isChange(entry.command) && peer.log.truncated.index + 1 + at > peer.applied);
+  if (pending.length) card.append(el("div", "appended", `${w("appended")}: ${pending.map((entry) => changeText(entry.command)).join("; ")}`));
+  const also = [];
+  if (peer.snapshot) also.push(`${w("snapshot")} ${peer.snapshot.index ?? peer.snapshot.last?.index ?? ""}`);
+  if (peer.leading?.transfer) also.push(`${w("transfer")} ${peer.leading.transfer.to ?? peer.leading.transfer.target ?? ""}`);
+  if (peer.read) also.push(`${w("reads")} ${keyText(peer.read.key ?? "")}`);
+  const data = Object.entries(peer.data ?? {}).map(([key, value]) => `${keyText(key)}=${keyText(value)}`);
+  if (data.length) also.push(data.join(" "));
+  if (also.length) card.append(el("div", "also", also.join(" · ")));
+  return card;
+}
+
+function drawLanes(into, view, before, title) {
+  into.replaceChildren();
+  if (title) into.append(el("h3", "", title));
+  const epochs = epochsOf(view);
+  for (const [id, store] of Object.entries(view.stores)) {
+    const lane = el("div", `lane ${store.status}`);
+    lane.dataset.store = id;
+    lane.append(el("div", "store", el("b", "", `store ${id}`), " ", el("span", "status", w(store.status))));
+    const peers = Object.entries(store.peers ?? {});
+    lane.append(el("div", "peers", peers.map(([region, peer]) => peerCard(region, peer, id, epochs, before)),
+      peers.length ? null : el("span", "empty", "—")));
+    into.append(lane);
+  }
+}
+
+// Who must answer and who can, for everybody who leads or asks.
+function drawQuorum(into, view) {
+  into.replaceChildren();
+  for (const [store, has] of Object.entries(view.stores)) {
+    for (const [region, peer] of Object.entries(has.peers ?? {})) {
+      if (!live(peer) || !(peer.role === "leader" || peer.role === "candidate")) continue;
+      const joint = peer.region.peers.some((member) => member.role === "incoming_voter" || member.role === "demoting_voter");
+      const incoming = peer.region.peers.filter((member) => member.role === "voter" || member.role === "incoming_voter");
+      const outgoing = peer.region.peers.filter((member) => member.role === "voter" || member.role === "demoting_voter");
+      const last = peer.log.truncated.index + (peer.log.entries ?? []).length;
+      const granted = new Set((peer.campaign?.granted ?? [peer.id]).map(String));
+      const yes = (member) => peer.role === "leader"
+        ? member.id === peer.id || (peer.leading?.matched?.[member.id] ?? 0) >= last : granted.has(String(member.id)) || member.id === peer.id;
+      const isUp = (member) => view.stores[member.store]?.status === "up" && live(view.stores[member.store]?.peers?.[region] ?? { state: "tombstone" });
+      const row = el("div", "row", el("b", "", `region ${region}, store ${store}: ${peer.role}, ${w("term")} ${peer.term}`));
+      for (const [name, members] of joint ? [["outgoing", outgoing], ["incoming", incoming]] : [["", incoming]]) {
+        const needs = Math.floor(members.length / 2) + 1, has = members.filter(yes).length, can = members.filter(isUp).length;
+        row.append(el("span", `half ${has >= needs ? "met" : can >= needs ? "open" : "lost"}`,
+          `${name ? `${w(name)}: ` : ""}${w("needs", { n: needs })} {${members.map(memberText).join(" ")}} · ${w("has")} ${has} · ${w("alive")} ${can} ${has >= needs ? "✔" : can >= needs ? "…" : "✘"}`));
+      }
+      into.append(row);
+    }
+  }
+  if (!into.children.length) into.append(el("div", "row", "—"));
+}
+
+function newestRegions(view) {
+  const newest = {};
+  for (const store of Object.values(view.stores)) {
+    for (const [region, peer] of Object.entries(store.peers ?? {})) {
+      const known = newest[region]?.epoch, epoch = peer.region.epoch;
+      if (!initialised(peer)) continue;
+      if (!known || epoch.version > known.version || (epoch.version === known.version && epoch.conf_ver > known.conf_ver)) newest[region] = peer.region;
+    }
+  }
+  return newest;
+}
+
+function strip(name, ranges, bounds) {
+  const row = el("div", "strip", el("span", "name", name)), bar = el("div", "bar");
+  for (let at = 0; at + 1 < bounds.length; at++) {
+    const start = bounds[at], end = bounds[at + 1];
+    const covers = ranges.filter((range) => range.start <= start && (range.end === "" || (end !== "￿" && range.end >= end) || range.end > start));
+    const cls = covers.length === 0 ? "hole" : covers.length > 1 ? "overlap" : "one";
+    bar.append(el("span", `part ${cls}`, covers.length ? covers.map((range) => range.region).join("+") : w("hole")));
+  }
+  row.append(bar);
+  return row;
+}
+
+function drawKeys(into, view) {
+  into.replaceChildren();
+  const newest = Object.entries(newestRegions(view)).map(([region, meta]) => ({ region, start: meta.start, end: meta.end }));
+  const all = Object.values(view.stores).flatMap((store) => store.ranges ?? []).concat(newest);
+  const bounds = [...new Set(["", ...all.map((range) => range.start), ...all.map((range) => range.end).filter((end) => end)])].sort();
+  bounds.push("￿");
+  const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", `"${keyText(bound)}"`))));
+  into.append(scale);
+  for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds));
+  into.append(strip(w("newest"), newest, bounds));
+}
+
+// The truth of a region: what the leader of the highest term has applied.
+function truthOf(view, region) {
+  let best = null;
+  for (const [store, has] of Object.entries(view.stores)) {
+    const peer = has.peers?.[region];
+    if (has.status === "up" && peer && live(peer) && peer.role === "leader" && (!best || peer.term > best.peer.term)) best = { store, peer };
+  }
+  return best;
+}
+
+function drawDriver(into, view) {
+  into.replaceChildren();
+  const pd = view.pd;
+  if (!pd || !(pd.stores && Object.keys(pd.stores).length)) { into.append(el("div", "row", w("nopd"))); return; }
+  const field = (name, believed, truth) => {
+    const stale = truth !== null && believed !== truth;
+    return el("div", `field${stale ? " stale" : ""}`, `${name}: `, el("span", "believed", believed), stale ? ` ✗ ${w("truth")}: ${truth}` : "");
+  };
+  for (const [id, store] of Object.entries(pd.stores)) {
+    const status = view.stores[id]?.status ?? "—";
+    into.append(el("div", "row", el("b", "", `store ${id}`), ` ${store.state} · ${store.liveness}${store.full ? " · full" : ""} · ${w("truth")}: ${w(status) ?? status}`));
+  }
+  for (const [id, known] of Object.entries(pd.regions ?? {})) {
+    const truth = truthOf(view, id), row = el("div", "row", el("b", "", `region ${id} ${rangeText(known.region)}`));
+    row.append(field(w("epoch"), epochText(known.region.epoch), truth ? epochText(truth.peer.region.epoch) : null));
+    row.append(field(w("acts"), membersText(known.region), truth ? membersText(truth.peer.region) : null));
+    row.append(field(w("leader"), known.leader ? `peer ${known.leader}` : "—", truth ? `peer ${truth.peer.id}` : null));
+    const operator = pd.operators?.[id];
+    row.append(el("div", "field", operator
+      ? `${w("operator")} ${operator.purpose}: ${operator.steps.map((step, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${JSON.stringify(step).replace(/["{}]/g, "")}`).join(" → ")}`
+      : w("nooperator")));
+    into.append(row);
+  }
+}
+
+function drawHeld(into, view) {
+  into.replaceChildren();
+  if (!view.held?.length) return;
+  into.append(el("h2", "", w("held")));
+  view.held.forEach((held, at) => into.append(el("div", "row", `${at}: ${JSON.stringify(held.message ?? held).replace(/["{}]/g, " ")}`)));
+}

@@ -1,0 +1,270 @@
+//! `explore` over HTTP: what the page asks for, and what is said of wrong links.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::{Folder, scenario};
+
+/// A server of its own on a free port; it ends with the test.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn of(folder: &Folder, arguments: &[&str]) -> Self {
+        let arguments: Vec<&str> = ["explore", "--port", "0"].iter().chain(arguments).copied().collect();
+        let mut command = folder.command(&arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_string();
+        assert!(address.starts_with("127.0.0.1:"), "it is served on the loopback alone: {line}");
+        Self { child, address }
+    }
+
+    fn ask(&self, request: &str, host: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("the server");
+        let length = body.len();
+        let text = format!(
+            "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(text.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a code");
+        // What is long comes in pieces, each behind its length.
+        let body = if head.to_ascii_lowercase().contains("chunked") {
+            body.split("\r\n").skip(1).step_by(2).collect()
+        } else {
+            body.to_string()
+        };
+        (code, body)
+    }
+
+    fn text(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path}"), &self.address, "")
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let (code, body) = self.text(path);
+        assert_eq!(code, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    /// The error that a wrong link is answered with.
+    fn error(&self, path: &str) -> String {
+        let (code, body) = self.text(path);
+        assert!((400..500).contains(&code), "{path}: {code}: {body}");
+        let answer: Value =
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"));
+        answer["error"].as_str().expect("a sentence").to_string()
+    }
+}
+
+const SCOPE: &str = "/api/state?scope=three_voters_to_one_smoke";
+
+#[test]
+fn a_state_is_shown_with_what_may_happen_and_what_may_not() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let first = server.json(SCOPE);
+    assert_eq!(first["at"], 0);
+    assert_eq!(first["view"]["stores"]["1"]["peers"]["1"]["role"], "leader");
+    let offered = first["may"].as_array().expect("what may happen").clone();
+    assert!(!offered.is_empty() && !first["may_not"].as_array().expect("what may not").is_empty());
+    for next in &offered {
+        let name = next["name"].as_str().expect("a name");
+        let then = server.json(&format!("{SCOPE}&do={name}"));
+        assert_eq!((&then["at"], &then["stopped"]), (&Value::from(1), &Value::Null), "{name}");
+        assert_eq!(then["steps"][0]["changes"], next["changes"], "{name}");
+    }
+    for not in first["may_not"].as_array().expect("what may not").iter().take(40) {
+        let name = not["name"].as_str().expect("a name");
+        let then = server.json(&format!("{SCOPE}&do={name}"));
+        assert_eq!((&then["at"], &then["stopped"]["step"]), (&Value::from(0), &Value::from(1)), "{name}");
+        assert!(
+            then["stopped"]["because"]
+                .as_str()
+                .expect("why")
+                .starts_with(not["reason"].as_str().expect("a reason"))
+        );
+    }
+}
+
+#[test]
+fn a_refused_action_ends_a_link_and_the_state_before_is_shown() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let way = "campaign(region:1,store:2);apply_snapshot(region:1,store:3);campaign(region:1,store:1)";
+    let shown = server.json(&format!("{SCOPE}&do={way}"));
+    assert_eq!(shown["stopped"]["step"], 2);
+    assert_eq!(shown["steps"].as_array().map(Vec::len), Some(1));
+    assert_eq!(shown["view"]["stores"]["2"]["peers"]["1"]["role"], "candidate");
+    // A link that is before it says nothing of it.
+    let before = server.json(&format!("{SCOPE}&at=0&do={way}"));
+    assert_eq!((&before["at"], &before["stopped"]), (&Value::from(0), &Value::Null));
+}
+
+#[test]
+fn a_dropped_guard_is_named_where_it_decides() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let exhibit = server.json("/api/exhibit?name=campaign_applies_first-election_safety");
+    let way: Vec<&str> = exhibit["do"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    let link = |without: &str, way: &[&str]| {
+        format!("?scope=three_voters_to_one_smoke&without={without}&do={}", way.join(";"))
+    };
+    let broken = server.json(&format!("/api/state{}", link("campaign_applies_first", &way)));
+    assert_eq!(broken["broken"][0]["property"], "election_safety");
+    // Verdicts are those of this very state.
+    let sound = server.json(&format!("/api/state{}&at=10", link("campaign_applies_first", &way)));
+    assert!(!sound["broken"].to_string().contains("election_safety"), "{}", sound["broken"]);
+    let why = server.json(&format!("/api/why{}&action={}", link("", &way[..9]), way[9]));
+    assert_eq!(why["guards"], serde_json::json!(["campaign_applies_first"]), "{why}");
+    let beside = server.json(&format!("/api/beside{}&side=model", link("campaign_applies_first", &way)));
+    assert_eq!(beside["parted"]["step"], 10, "{beside}");
+    let beside = server.json(&format!("/api/beside{}&side=impl", link("campaign_applies_first", &way)));
+    assert_eq!((&beside["parted"], &beside["compared"]), (&Value::Null, &Value::from(11)), "{beside}");
+}
+
+#[test]
+fn healing_is_told_and_can_be_played() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let healed = server.json("/api/heals?scope=three_voters_to_one_smoke&do=crash(store:1)");
+    assert_eq!(healed["heals"], true);
+    let way: Vec<&str> = healed["way"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    assert!(!way.is_empty());
+    let played = server.json(&format!("{SCOPE}&do=crash(store:1);{}", way.join(";")));
+    assert_eq!((&played["stopped"], &played["at"]), (&Value::Null, &Value::from(way.len() + 1)));
+    let exhibit = server.json("/api/exhibit?name=demote_before_removal");
+    let way: Vec<&str> =
+        exhibit["do"].as_array().expect("a way").iter().filter_map(Value::as_str).take(6).collect();
+    let stuck = server.json(&format!(
+        "/api/heals?scope=two_voters_to_one_smoke&without=demote_before_removal&do={}",
+        way.join(";")
+    ));
+    assert!(stuck["missed"][0].as_str().expect("a goal").starts_with("leader_electable"), "{stuck}");
+}
+
+#[test]
+fn a_file_is_opened_and_saved_again() {
+    let folder = Folder::new();
+    let file = scenario("seed-001-tombstone-by-force.jsonl");
+    let server = Server::of(&folder, &[&file]);
+    let first = server.json("/api/first");
+    assert_eq!(first["scope"], "file");
+    let way: Vec<&str> = first["do"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    let shown = server.json(&format!("/api/state?scope=file&through=1&do={}", way.join(";")));
+    assert_eq!(shown["at"], way.len());
+    let (code, text) = server.text("/api/save?scope=grow_and_shrink_smoke&do=campaign(region:1,store:2)");
+    assert_eq!(code, 200);
+    folder.write("saved.jsonl", &text);
+    folder.ends(&["replay", "saved.jsonl"], 0);
+    let (code, opened) = server.ask("POST /api/open", &server.address, &text);
+    assert_eq!(code, 200, "{opened}");
+    assert!(
+        opened.contains("campaign(region:1,store:2)") && opened.contains("grow_and_shrink_smoke"),
+        "{opened}"
+    );
+    let (code, error) = server.ask(
+        "POST /api/open",
+        &server.address,
+        "{\"record\":\"header\",\"schema\":\"rollcall-trace/99\"}",
+    );
+    assert!(code == 400 && error.contains("rollcall-trace/99"), "{error}");
+}
+
+#[test]
+fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
+    let folder = Folder::new();
+    folder.write("secret", "not for others");
+    let server = Server::of(&folder, &[]);
+    for (path, says) in [
+        ("/api/state?scope=nowhere", "unknown scope `nowhere`"),
+        ("/api/state", "unknown scope ``"),
+        ("/api/state?scope=file", "was given no `file`"),
+        ("/api/state?scope=grow_and_shrink_smoke&without=nothing", "unknown guard `nothing`"),
+        ("/api/state?scope=grow_and_shrink_smoke&do=explode", "action 1, `explode`, cannot be read"),
+        ("/api/state?scope=grow_and_shrink_smoke&at=soon", "the link cannot be read"),
+        ("/api/beside?scope=grow_and_shrink_smoke&side=left", "there is no second column `left`"),
+        ("/api/exhibit?name=../secret", "the museum has no exhibit"),
+        ("/api/exhibit", "an exhibit is asked for by its name"),
+        ("/api/lesson?number=13", "there is no lesson 13"),
+        ("/secret", "there is no page /secret"),
+        ("/../secret", "there is no page"),
+        ("/api/state?scope=../secret", "unknown scope"),
+    ] {
+        let error = server.error(path);
+        assert!(error.contains(says) && !error.contains("not for others"), "{path}: {error}");
+    }
+    let (code, body) = server.ask("GET /api/list", "example.org", "");
+    assert!(code == 403 && body.contains("localhost alone"), "{body}");
+    let (code, page) = server.text("/");
+    assert!(
+        code == 200 && page.contains("<!doctype html>") && !page.contains("http"),
+        "nothing comes from elsewhere"
+    );
+}
+
+#[test]
+fn a_server_that_cannot_begin_says_why() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let port = server.address.rsplit(':').next().expect("a port").to_string();
+    folder.write("old.jsonl", "{\"record\":\"header\",\"schema\":\"rollcall-trace/99\"}\n");
+    for (arguments, says) in [
+        (vec!["explore", "--port", &port], format!("port {port} cannot be had")),
+        (vec!["explore", "nowhere"], "unknown scope `nowhere`".into()),
+        (vec!["explore", "gone.jsonl"], "gone.jsonl".into()),
+        (vec!["explore", "old.jsonl"], "rollcall-trace/99".into()),
+        (vec!["explore", "grow_and_shrink_smoke", "--without", "nothing"], "unknown guard `nothing`".into()),
+    ] {
+        let ran = folder.ends(&arguments, 2);
+        assert!(
+            ran.stderr.contains(&says) && ran.stderr.lines().count() == 1,
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+}
+
+/// Neither language of the page lacks a word, and the page uses no word that is not there.
+#[test]
+fn the_page_says_everything_in_both_languages() {
+    let words = include_str!("../../assets/words.js");
+    let (english, chinese) = words.split_once("zh: {").expect("both languages");
+    let chinese = chinese.split("};").next().expect("an end");
+    let names = |text: &str| -> std::collections::BTreeSet<String> {
+        let bare = text.split('"').step_by(2).collect::<String>();
+        let tokens = bare.split([',', '{', '}', '\n']).filter_map(|part| part.split_once(':'));
+        tokens
+            .map(|(name, _)| name.trim().to_string())
+            .filter(|name| !name.is_empty() && name != "en")
+            .collect()
+    };
+    let english = names(english.split("en: {").nth(1).expect("English"));
+    assert_eq!(english, names(chinese));
+    assert!(english.len() > 60, "{english:?}");
+    let page = include_str!("../../assets/index.html");
+    for name in page.split("data-w=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(english.contains(name), "the page says `{name}`, which has no words");
+    }
+    for script in [include_str!("../../assets/explorer.js"), include_str!("../../assets/lanes.js")] {
+        for name in script.split("w(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(english.contains(name), "a script says `{name}`, which has no words");
+        }
+    }
+}
