@@ -83,13 +83,13 @@ pub enum Refusal {
     #[error("the peer does not lead; ask the leader")]
     NotLeader,
     /// The peer leads already.
-    #[error("the peer leads already")]
+    #[error("the peer already leads")]
     AlreadyLeader,
     /// A message's sender or receiver is not in the configuration that counts.
     #[error("not a member of the configuration")]
     NotInConfig,
     /// The peer is no voter of its own applied configuration.
-    #[error("the peer is no voter of its own configuration")]
+    #[error("the peer is not a voter of its own configuration")]
     NotPromotable,
     /// A conf change is committed and not applied.
     #[error("a committed conf change waits to be applied; apply it first")]
@@ -101,7 +101,7 @@ pub enum Refusal {
     #[error("no snapshot was received")]
     NoSnapshot,
     /// No committed admin entry waits.
-    #[error("no committed admin entry waits")]
+    #[error("no committed admin entry is waiting")]
     NothingToApply,
     /// The message's term is behind.
     #[error("the message's term is behind")]
@@ -116,7 +116,7 @@ pub enum Refusal {
     #[error("the tombstone here still lists this peer or a newer one")]
     Tombstone,
     /// Who was asked does not know that the asking peer is no member any more.
-    #[error("the peer is a member still, as far as is known here")]
+    #[error("as far as this store knows, the peer is still a member")]
     StillMember,
     /// What the placement driver knows of the region is behind what its peer knows.
     #[error("the placement driver is behind the peer; ask again")]
@@ -125,7 +125,7 @@ pub enum Refusal {
     #[error("the message is for a peer that a newer one has replaced")]
     StalePeerId,
     /// Only a vote request, or a heartbeat with commit 0, creates a peer.
-    #[error("no peer is here and this message creates none")]
+    #[error("the store has no peer, and this message cannot create one")]
     NotInitialMessage,
     /// The message would create a peer whose range belongs to another region here.
     #[error("the range belongs to another region here; wait for its split")]
@@ -134,7 +134,7 @@ pub enum Refusal {
     #[error("the snapshot's range belongs to another region here; send it again later")]
     SnapshotOverlap,
     /// A first message for this peer waits for a split already.
-    #[error("a first message for this peer waits for a split already")]
+    #[error("a first message for this peer is already parked")]
     AlreadyParked,
     /// The epoch given is not the region's.
     #[error("the epoch is not the region's; refresh the region")]
@@ -146,13 +146,13 @@ pub enum Refusal {
     #[error("a proposal that is not applied will change the epoch; wait for it")]
     EpochChanging,
     /// A conf change is under way.
-    #[error("a conf change is under way; wait for it")]
+    #[error("a conf change is pending; wait until it is applied")]
     PendingConfChange,
     /// The leader has not applied an entry of its own term.
     #[error("the leader has not applied an entry of its own term; wait for it")]
     NotAppliedTerm,
     /// Leadership is being handed over.
-    #[error("leadership is being handed over; wait for it")]
+    #[error("a leadership transfer is under way; wait for it")]
     TransferringLeader,
     /// The change would remove or demote the leader.
     #[error("the change would remove or demote the leader; transfer leadership first")]
@@ -161,7 +161,7 @@ pub enum Refusal {
     #[error("the change would remove one of an even number of voters; demote it first")]
     DemoteFirst,
     /// Too few voters of the new configuration were heard of lately.
-    #[error("too few voters of the new configuration were heard of lately; bring them back first")]
+    #[error("too few voters of the new configuration have sent heartbeats lately; bring them back first")]
     MajorityLost,
     /// A quorum of the new configuration would need a snapshot first.
     #[error("a quorum of the new configuration is behind the truncated log; wait for its snapshots")]
@@ -179,7 +179,7 @@ pub enum Refusal {
     #[error("the region is not joint")]
     NotJoint,
     /// The transfer target is no voter.
-    #[error("the transfer target is no voter of the region")]
+    #[error("the transfer target is not a voter of the region")]
     TransfereeNotVoter,
     /// The index is not beyond what is truncated, or not applied.
     #[error("the index is truncated already or not yet applied")]
@@ -203,7 +203,7 @@ pub enum Refusal {
     #[error("the split keys do not ascend; sort them and name each once")]
     SplitKeysOutOfOrder,
     /// There are not as many peer ids as the region has peers.
-    #[error("there are not as many peer ids as the region has peers; ask for ids again")]
+    #[error("the number of peer ids is not the number of peers; ask for ids again")]
     SplitIdsMismatch,
     /// An id of the split is taken: by the region, by another region here, or twice by the split.
     #[error("an id of the split is taken; ask for ids again")]
@@ -224,10 +224,10 @@ pub enum Refusal {
     #[error("the peer is still in the placement driver's region; remove it there first")]
     PeerStillListed,
     /// The region is led by force: nothing but its members may change.
-    #[error("the region is led by force; wait for the end of the recovery")]
+    #[error("the region has a forced leader; wait until the recovery ends")]
     RecoveryInProgress,
     /// The peer neither leads by force nor asks to.
-    #[error("the peer does not lead by force")]
+    #[error("the peer is not a forced leader")]
     NotByForce,
     /// The region is merging, or about to.
     #[error("the region is merging; wait for the merge or its end")]
@@ -239,19 +239,19 @@ pub enum Refusal {
     #[error("no peer of the merge target is here; name a neighbour on the same stores")]
     MergeTargetNotFound,
     /// The merge target is not as it was named.
-    #[error("the merge target is not as it was named; refresh it")]
+    #[error("the merge target is not as the command describes it; refresh it")]
     MergeTargetNotMatch,
     /// The regions do not lie side by side.
-    #[error("the regions do not lie side by side")]
+    #[error("the regions are not adjacent")]
     NotSiblings,
     /// The regions are not on the same stores in the same roles.
     #[error("the regions are not on the same stores in the same roles; move their peers first")]
     StoresNotMatch,
     /// Some replica is not known to have enough of the log.
-    #[error("a replica is not known to have enough of the log; let it catch up first")]
+    #[error("a replica may miss entries that the log no longer has; let it catch up first")]
     LogGapTooLarge,
     /// An admin entry is among those that some replica is not known to have.
-    #[error("a replica is not known to have an admin entry; let it catch up first")]
+    #[error("a replica may miss an admin entry; let it catch up first")]
     AdminInLogGap,
     /// No peer of the merge source that knows its region is here.
     #[error("no peer of the merge source is here")]
@@ -263,7 +263,7 @@ pub enum Refusal {
     #[error("the merge target has changed; roll the merge back")]
     MergeTargetChanged,
     /// The target has not come to the epoch that the source expects.
-    #[error("the merge target has not come to the epoch that the source expects; wait for it")]
+    #[error("the merge target has not reached the epoch that the source expects; wait for it")]
     MergeTargetBehind,
     /// The target may still take the source in.
     #[error("the merge may still be committed; wait for it, or until this store sees its target change")]
@@ -271,7 +271,7 @@ pub enum Refusal {
     /// The source's peer here has not applied what the merge needs it to.
     #[error("the peer of the merge source here has not applied its part; apply that first")]
     WaitsForSource,
-    /// Everything was in order and nothing was left to do.
-    #[error("nothing was left to do")]
+    /// Everything was in order and there was nothing to do.
+    #[error("there was nothing to do")]
     NoEffect,
 }

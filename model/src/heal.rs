@@ -16,7 +16,7 @@
 //! And one is assumed who ends merges, by either end, and one who moves leaders
 //! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
 //! recovery again where it would succeed by now. A region that was merged
-//! away is owed nothing but that its last peers are told. Whoever was removed and lives
+//! away is owed nothing but that its last peers are told. Whoever was removed and still exists
 //! makes itself heard or asks, and is told.
 
 mod excuse;

@@ -93,9 +93,13 @@ pub(super) fn stuck(
         if let Some(last) = trace.steps.last_mut() {
             let refused = last.outcome.as_ref().is_some_and(|outcome| !outcome.is_done());
             let here = match (would, refused) {
-                (true, true) => format!("the sound rules do this here; without {guard} it is refused, and"),
-                (true, false) => format!("the sound rules do this here, with another end; without {guard}"),
-                (false, _) => format!("here the guard bites; without {guard}"),
+                (true, true) => {
+                    format!("the rules with every guard do this here; without {guard} it is refused, and")
+                }
+                (true, false) => {
+                    format!("the rules with every guard do this here with another result; without {guard}")
+                }
+                (false, _) => format!("the guard changes this step; without {guard}"),
             };
             last.note = format!("{here} {stuck}");
         }
@@ -177,7 +181,7 @@ fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, act
     let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
     let mut trace = walk(without, way.chain([action.clone()]));
     if let Some(last) = trace.steps.last_mut() {
-        last.note = format!("here the guard bites; {DELAYS}");
+        last.note = format!("the guard changes this step; {DELAYS}");
     }
     trace.verdict = Some(Verdict::diverged(trace.steps.len() as u64));
     trace

@@ -151,8 +151,7 @@ fn a_recorded_run_is_shown_event_by_event() {
 #[test]
 fn an_exhibit_tells_a_refusal_of_its_own_rules_from_the_sound_ones() {
     let shown = Folder::new().ends(&["show", &scenario("../museum/stale_peer_told.jsonl")], 0).stdout;
-    let told =
-        "# the sound rules do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
+    let told = "# the rules with every guard do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
     assert!(shown.contains("refused: sender_removed\n") && shown.contains(told), "{shown}");
     let joint = Folder::new().ends(&["show", &scenario("../museum/joint_ended_by_patrol.jsonl")], 0).stdout;
     assert!(joint.contains("(2@3 is peer 2 on store 3; behind it L is a learner, I an incoming"), "{joint}");

@@ -44,7 +44,7 @@ pub enum PdError {
         refusal: PdRefusal,
     },
     /// The configuration makes no sense; nothing was opened.
-    #[error("placement driver: {0}; mend the configuration")]
+    #[error("placement driver: {0}; correct the configuration")]
     Config(#[from] PdConfigError),
     /// The engine failed: drop the driver and restart it from its engine.
     #[error("placement driver: {0}; drop it and restart it from its engine")]
@@ -65,13 +65,13 @@ impl PdError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum PdRefusal {
     /// No such store, or its record was removed.
-    #[error("the store is not known; look up the stores")]
+    #[error("PD has no record of the store; look up the stores")]
     StoreNotFound,
     /// The cluster has begun already.
-    #[error("the cluster has regions already; open it and go on")]
+    #[error("the cluster already has regions; open it instead")]
     Bootstrapped,
     /// There is a store of this id.
-    #[error("the store is known already; choose another id")]
+    #[error("PD already knows the store; choose another id")]
     StoreExists,
     /// The store is Up and heard from.
     #[error("the store is Up and connected; stop it first, or tell it to leave")]
@@ -83,13 +83,13 @@ pub enum PdRefusal {
     #[error("unsafe recovery is running; wait for its end, or abort it")]
     RecoveryRunning,
     /// None is.
-    #[error("no unsafe recovery is under way")]
+    #[error("no unsafe recovery is running")]
     NoRecovery,
     /// The store is Tombstone, for good.
     #[error("the store is Tombstone (Removed) and stays so; add a new store")]
     StoreRemoved,
     /// The store is leaving already; pd-ctl answers "Success!" and nothing happens (row 43).
-    #[error("the store is leaving already; wait until it is Tombstone")]
+    #[error("the store is already leaving; wait until it is Tombstone")]
     AlreadyLeaving,
     /// There is nothing to cancel.
     #[error("the store is not leaving")]
@@ -98,13 +98,13 @@ pub enum PdRefusal {
     #[error("the store was declared physically destroyed; its id cannot serve again")]
     PhysicallyDestroyed,
     /// Too few stores would be left for the replicas (row 39).
-    #[error("fewer stores would be left than a region has replicas; add a store first")]
+    #[error("fewer stores would remain than a region has replicas; add a store first")]
     StoresNotEnough,
     /// Nobody but the patrol makes a store Tombstone (row 45).
     #[error("a store becomes Tombstone by itself once it is empty; decommission it")]
     StateNotAllowed,
     /// No longer silence makes it worse.
-    #[error("the store is Down already")]
+    #[error("the store is already Down")]
     AlreadyDown,
     /// Only the record of a Tombstone store can be removed.
     #[error("the store is not Tombstone; decommission it first")]
@@ -113,25 +113,25 @@ pub enum PdRefusal {
     #[error("a region lists a peer on the store; remove that peer first")]
     StoreHasRegions,
     /// No Offline store is empty.
-    #[error("no store that is leaving is empty")]
+    #[error("no leaving store is empty")]
     NothingToBury,
     /// PD does not know the region.
-    #[error("the region is not known; wait for its heartbeat")]
+    #[error("PD does not know the region; wait for its heartbeat")]
     RegionNotFound,
     /// A heartbeat, or who asks for a split, is behind what is known.
-    #[error("the region is behind what is known of it or of its range")]
+    #[error("the region's epoch is older than PD's, or than that of its range")]
     RegionStale,
     /// The heartbeat names no leader.
     #[error("the heartbeat names no leader")]
     InvalidLeader,
     /// Nobody is known to lead the region (row 41).
-    #[error("nobody is known to lead the region; restore its majority first")]
+    #[error("PD knows no leader of the region; restore its majority first")]
     NoLeader,
     /// The region is between two configurations.
     #[error("the region is joint; let the checker leave it first")]
     JointState,
     /// An operator of the same or a higher priority is under way.
-    #[error("the region has an operator; remove it or wait for its end")]
+    #[error("the region already has an operator; remove it, or wait until it ends")]
     OperatorExists,
     /// The region has none.
     #[error("the region has no operator")]
@@ -140,7 +140,7 @@ pub enum PdRefusal {
     #[error("the operator was built for another epoch; build it again")]
     EpochNotMatch,
     /// The region has a peer on that store.
-    #[error("the region has a peer on the store; choose another store")]
+    #[error("the region already has a peer on the store; choose another store")]
     PeerExists,
     /// The region has no peer on that store.
     #[error("the region has no peer on the store")]
@@ -152,7 +152,7 @@ pub enum PdRefusal {
     #[error("another store leads the region")]
     LedElsewhere,
     /// The store leads already.
-    #[error("the store leads the region already")]
+    #[error("the store already leads the region")]
     AlreadyLeader,
     /// The store has been silent for long.
     #[error("the store is Down; bring it back or choose another")]
@@ -161,10 +161,10 @@ pub enum PdRefusal {
     #[error("the peer is the region's only voter; add another first")]
     LastVoter,
     /// Fewer voters would be left alive than a majority needs (row 46).
-    #[error("fewer voters would be left alive than a majority needs; repair the others first")]
+    #[error("fewer live voters would remain than a majority needs; repair the others first")]
     MajorityLost,
     /// Nobody may lead in the leader's place.
-    #[error("no other voter may lead; bring a store back or add a peer first")]
+    #[error("no other voter can lead; bring a store back or add a peer first")]
     NoNewLeader,
     /// A split without a key, or one outside the region.
     #[error("a split key lies outside the region, or there is none")]
@@ -177,6 +177,6 @@ pub enum PdRefusal {
     #[error("no legal target: no store is Up, connected, without a peer of the region, and has space")]
     NoTarget,
     /// As many operators of the checkers as may be are under way (row 49).
-    #[error("the schedule limit is reached; wait for an operator's end, or raise the limit")]
+    #[error("the schedule limit is reached; wait until an operator ends, or raise the limit")]
     ScheduleLimit,
 }

@@ -42,7 +42,7 @@ fn hole(seen: Seen<'_>) -> Option<Missed> {
 fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
     let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(seen, *store);
     let (store, peer) = seen.replicas(region).find(lives)?;
-    let what = format!("peer {} on store {store} was merged and lives", peer.id);
+    let what = format!("peer {} on store {store} was merged and still exists", peer.id);
     Some(Missed { goal: Goal::RemovedGone, region, what })
 }
 
@@ -92,10 +92,13 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
         !hangs(model, *store) && !has_nobody_to_ask(model, seen, &leader.region, *store, peer)
     };
     if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
-        return miss(Goal::RemovedGone, format!("peer {} on store {store} was removed and lives", peer.id));
+        return miss(
+            Goal::RemovedGone,
+            format!("peer {} on store {store} was removed and still exists", peer.id),
+        );
     }
     if let Some(transfer) = leader.leading.as_ref().and_then(|leading| leading.transfer) {
-        return miss(Goal::TransferEnds, format!("the leader hands over to peer {} for ever", transfer.to));
+        return miss(Goal::TransferEnds, format!("the transfer to peer {} never ends", transfer.to));
     }
     let change = |command| Action::Propose { region, store, command, epoch: None };
     match model.step(state, &change(Command::LeaveJoint)).1 {
@@ -131,5 +134,5 @@ fn without_leader(seen: Seen<'_>, region: RegionId) -> String {
             format!("peer {} on store {store} is {} of term {}", peer.id, peer.role, peer.term)
         })
         .collect();
-    format!("nobody leads: {}", words.join(", "))
+    format!("no leader: {}", words.join(", "))
 }

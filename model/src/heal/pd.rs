@@ -195,7 +195,7 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
     let stay = pd.stores.values().filter(|known| known.state == StoreState::Up).count() as u64;
     let forced = pd.stores.get(&store)?.physically_destroyed;
     if stay < model.scope().max_replicas && !forced {
-        return words(format!("it was let go, and only {stay} stores stay"));
+        return words(format!("it may leave although only {stay} stores remain"));
     }
     let movable = |region: &Region| is_heard(seen, region.id) && legal_target(model, seen, region).is_some();
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {

@@ -129,7 +129,7 @@ mod tests {
     fn an_epoch_that_goes_back() {
         let (after, history) = applied(voters(3, &[1, 2, 3, 4]), voters(2, &[1, 2, 3, 4]));
         let violation = epoch_monotone(&after, &history).unwrap_err();
-        assert!(violation.what.contains("store 1 went back"), "{violation}");
+        assert!(violation.what.contains("store 1 decreased"), "{violation}");
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
     fn a_snapshot_from_before_the_tombstone() {
         let (after, history) = initialised_after_removal(1);
         let violation = epoch_monotone(&after, &history).unwrap_err();
-        assert!(violation.what.contains("store 3 went back from {conf_ver 3"), "{violation}");
+        assert!(violation.what.contains("store 3 decreased from {conf_ver 3"), "{violation}");
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         let after = with(&gone_on, |view| peer(view, 3).region = at(2, 1));
         follow(&mut history, &gone_on, apply(3), &after);
         let violation = epoch_comparable(&after, &history).unwrap_err();
-        assert!(violation.what.contains("cannot be compared with {conf_ver 1, version 2}"), "{violation}");
+        assert!(violation.what.contains("is not comparable with {conf_ver 1, version 2}"), "{violation}");
     }
 
     #[test]

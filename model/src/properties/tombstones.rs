@@ -321,7 +321,7 @@ mod tests {
         let (after, history) = split_behind_a_removal(Some(gone), halves().1);
         let violation = no_resurrection(&after, &history).unwrap_err();
         assert_eq!(violation.region, Some(CHILD));
-        assert!(violation.what.contains("peer 13 came to be on store 3"), "{violation}");
+        assert!(violation.what.contains("peer 13 was created on store 3"), "{violation}");
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
             let (after, history) = split_over(id);
             let violation = clean_tombstone(&after, &history).unwrap_err();
             assert!(
-                violation.what.contains(&format!("peer {id} on store 3 gave its place to peer 13")),
+                violation.what.contains(&format!("peer {id} on store 3 was replaced by peer 13")),
                 "{violation}"
             );
             assert_eq!(violation.region, Some(CHILD));
@@ -405,6 +405,6 @@ mod tests {
             clean_tombstone(&after, &history)
         };
         assert_eq!(replaced(true), Ok(()));
-        assert!(replaced(false).unwrap_err().what.contains("peer 3 on store 3 gave its place to peer 4"));
+        assert!(replaced(false).unwrap_err().what.contains("peer 3 on store 3 was replaced by peer 4"));
     }
 }

@@ -26,7 +26,7 @@ pub enum Breach {
     },
     /// Two peers knew different entries to be committed at one index.
     #[error(
-        "store {store} takes the entry of term {term} at index {index} for committed; another had the one of term {first_term}"
+        "store {store} commits the entry of term {term} at index {index}; another store committed the one of term {first_term}"
     )]
     DifferentCommit {
         /// The region.
@@ -41,7 +41,7 @@ pub enum Breach {
         first_term: u64,
     },
     /// A store's epoch of a region went back.
-    #[error("the epoch on store {store} went back from {from} to {to}")]
+    #[error("the epoch on store {store} decreased from {from} to {to}")]
     EpochDecreased {
         /// The region.
         region: RegionId,
@@ -53,7 +53,7 @@ pub enum Breach {
         to: Epoch,
     },
     /// Of two epochs neither is behind the other in both components.
-    #[error("store {store} reached epoch {epoch}, which cannot be compared with {other}")]
+    #[error("store {store} reached epoch {epoch}, which is not comparable with {other}")]
     EpochsIncomparable {
         /// The region.
         region: RegionId,
@@ -87,9 +87,7 @@ pub enum Breach {
         to: Epoch,
     },
     /// A configuration follows one with which it need not share a quorum member.
-    #[error(
-        "store {store} went from epoch {from} to {to}, and a quorum of either need not meet one of the other"
-    )]
+    #[error("store {store} went from epoch {from} to {to}, and their quorums need not intersect")]
     QuorumsDisjoint {
         /// The region.
         region: RegionId,
@@ -102,7 +100,7 @@ pub enum Breach {
     },
     /// A destroyed peer came back, or another in its place without right.
     #[error(
-        "peer {peer} came to be on store {store} by a configuration of epoch {by}, where peer {destroyed} was destroyed at epoch {at}"
+        "peer {peer} was created on store {store} by a configuration of epoch {by}, where peer {destroyed} was destroyed at epoch {at}"
     )]
     Resurrected {
         /// The region.
@@ -144,7 +142,7 @@ pub enum Breach {
     },
     /// A peer is another than it was, and the one that was there has no end: the place
     /// knows nothing of a tombstone between the two.
-    #[error("peer {peer} on store {store} gave its place to peer {by} and left no tombstone")]
+    #[error("peer {peer} on store {store} was replaced by peer {by} and left no tombstone")]
     Supplanted {
         /// The region.
         region: RegionId,
@@ -156,7 +154,7 @@ pub enum Breach {
         by: PeerId,
     },
     /// A part of a split has not what it inherits.
-    #[error("it came out of the split of region {parent} on store {store} with {fault}")]
+    #[error("it was created by the split of region {parent} on store {store} with {fault}")]
     WrongPart {
         /// The part: the region that was divided, or a child of it.
         region: RegionId,
@@ -169,7 +167,7 @@ pub enum Breach {
     },
     /// A read returned less than a client knew of when it was asked.
     #[error(
-        "store {store} answered a read of {key} as of index {applied}; when it was asked, the write at index {acknowledged} was known"
+        "store {store} answered a read of {key} as of index {applied}; when the read began, the write at index {acknowledged} was known"
     )]
     StaleRead {
         /// The region.
@@ -186,7 +184,7 @@ pub enum Breach {
     /// A read was answered by a peer that had not applied a split, and when it
     /// was asked the key had been written in the region that was split off.
     #[error(
-        "store {store} answered a read of {key} at version {version}; when it was asked, a write in region {split_off}, to which a split had given the key, was known"
+        "store {store} answered a read of {key} at version {version}; when the read began, a write in region {split_off}, to which a split had given the key, was known"
     )]
     ReadBehindSplit {
         /// The region that was asked.
@@ -214,7 +212,7 @@ pub enum Breach {
         key: Key,
     },
     /// PD believes an older epoch of a region than it did.
-    #[error("the placement driver knew epoch {from}, and believes {to} now")]
+    #[error("the placement driver knew epoch {from}, and now believes {to}")]
     DriverWentBack {
         /// The region.
         region: RegionId,
@@ -224,7 +222,7 @@ pub enum Breach {
         to: Epoch,
     },
     /// PD believes who led a region in an older term than it knew of.
-    #[error("the placement driver knew a leader of term {from}, and believes one of term {to} now")]
+    #[error("the placement driver knew a leader of term {from}, and now believes one of term {to}")]
     DriverTermWentBack {
         /// The region.
         region: RegionId,
@@ -234,13 +232,13 @@ pub enum Breach {
         to: u64,
     },
     /// A store that had left for good is there again.
-    #[error("store {store} was Tombstone, and is it no more")]
+    #[error("store {store} was Tombstone, and no longer is")]
     TombstoneRose {
         /// The store.
         store: StoreId,
     },
     /// A store of which somebody said that its disk is gone is taken for there again.
-    #[error("store {store} was physically destroyed, and is it no more")]
+    #[error("store {store} was physically destroyed, and no longer is")]
     DestroyedReturned {
         /// The store.
         store: StoreId,
@@ -255,7 +253,7 @@ pub enum Breach {
     },
     /// A plan takes a live voter, and with it the majority of live ones.
     #[error(
-        "the placement driver plans to take the live voter {peer} from store {store}, which leaves no live majority"
+        "the placement driver plans to remove the live voter {peer} from store {store}, which leaves no live majority"
     )]
     UnsafePlan {
         /// The region.
@@ -267,7 +265,7 @@ pub enum Breach {
     },
     /// A leader takes a change that removes or demotes a live voter, and with it the
     /// majority of live ones.
-    #[error("its leader takes the live voter {peer} from store {store}, which leaves no live majority")]
+    #[error("its leader removes the live voter {peer} from store {store}, which leaves no live majority")]
     UnsafeRemoval {
         /// The region.
         region: RegionId,
@@ -277,19 +275,19 @@ pub enum Breach {
         peer: PeerId,
     },
     /// An unfinished operator gave way to one that is not above it, or to none.
-    #[error("its operator was given up unfinished, and not for one of a higher priority")]
+    #[error("its unfinished operator was replaced, and not by one of a higher priority")]
     OperatorDisplaced {
         /// The region.
         region: RegionId,
     },
     /// There is an operator for a region that PD does not know.
-    #[error("there is an operator for it, and the placement driver does not know it")]
+    #[error("it has an operator, and the placement driver does not know the region")]
     OperatorWithoutRegion {
         /// The region.
         region: RegionId,
     },
     /// An operator had waited for its turn, and began for a region that had moved on.
-    #[error("an operator that waited began, though the region has moved on since it was made")]
+    #[error("a waiting operator started, although the region has changed since it was made")]
     OperatorOutrun {
         /// The region.
         region: RegionId,
