@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::changes::{Place, changes};
 use super::driver::driver_words;
-use super::{about, action_words, outcome_words, title, verdict_words, with_views};
+use super::{about, action_words, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
 use crate::view::{Log, Peer, PeerState, Store, StoreStatus, View};
@@ -58,7 +58,11 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     for (step, before) in with_views(trace) {
         write_row(page, &columns, step, before)?;
     }
-    writeln!(page, "</tbody>\n</table>\n</body>\n</html>")
+    writeln!(page, "</tbody>\n</table>")?;
+    if let Some(legend) = legend(page) {
+        writeln!(page, "<p>{}</p>", escaped(legend))?;
+    }
+    writeln!(page, "</body>\n</html>")
 }
 
 fn write_row(page: &mut String, columns: &[Place], step: &Step, before: Option<&View>) -> std::fmt::Result {

@@ -61,7 +61,7 @@ fn legend(text: &str) -> Option<&'static str> {
         let rest = word.trim_end_matches(['L', 'I', 'D']);
         word.len() == rest.len() + 1 && rest.ends_with(|last: char| last.is_ascii_digit())
     };
-    text.split([' ', '\n', ',', '(', ')', '[', ']']).any(is_marked).then_some(
+    text.split([' ', '\n', ',', '(', ')', '[', ']', '<', '>']).any(is_marked).then_some(
         "2@3 is peer 2 on store 3; behind it L is a learner, I an incoming and D a demoting voter of a joint configuration",
     )
 }

@@ -387,6 +387,20 @@ fn a_scenario_shows_its_actions() {
     }
 }
 
+/// What a letter behind a peer means is said where one is.
+#[test]
+fn marked_peers_have_a_legend() {
+    let mut trace = Trace::scenario(Header::new(scope("plain", &[1])), [put(1, "a", "b")]);
+    let legend = "I an incoming and D a demoting voter";
+    for text in [terminal(&trace), html(&trace)] {
+        assert!(!text.contains(legend), "{text}");
+    }
+    trace.header.scope.regions[0].peers[0].role = MemberRole::DemotingVoter;
+    for text in [terminal(&trace), html(&trace)] {
+        assert!(text.contains("@1D") && text.contains(legend), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
