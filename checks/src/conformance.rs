@@ -19,11 +19,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::{Decider, Guards, Replica};
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
-use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, differences};
+use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, View, differences};
 
 use crate::copies::Copies;
 use crate::explorer::Exploration;
 use crate::parting;
+use crate::subject::exhibits::without_what_was_sent;
 use crate::subject::{self, Fault, unwind};
 use crate::tour::{self, Batch, Tour};
 use crate::world::World;
@@ -94,6 +95,16 @@ impl Conformance {
             }
         }
     }
+}
+
+/// A view, but for snapshots that were sent, or wait.
+fn without_snapshots(view: &View) -> View {
+    let mut view = without_what_was_sent(view);
+    for store in view.stores.values_mut() {
+        store.pending_ranges.clear();
+        store.peers.values_mut().for_each(|peer| peer.snapshot = None);
+    }
+    view
 }
 
 /// What a tour looks at.
@@ -323,12 +334,52 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
             let ours = rollcall_impl::Guard::from_name(guard.name());
             ours.is_none_or(|guard| guard.decider() == Decider::Raft)
         };
-        let without = rollcall_model::Guard::ALL.iter().filter(is_raft_s).find(|guard| {
-            let model = self.model.with_guards(self.model.guards().and_without(**guard));
+        let guards = || rollcall_model::Guard::ALL.iter().filter(is_raft_s);
+        let model = |guard| self.model.with_guards(self.model.guards().and_without(guard));
+        let same = guards().find(|guard| {
+            let model = model(**guard);
             let (after, expected) = model.step(&state, action);
             expected == *outcome && self.world.shows(&model.seen(&after))
         });
-        without.map(|guard| guard.name())
+        // Or nothing came of it either way, and only who sent it knows that it was sent.
+        let nothing = || {
+            let sound = self.model.step(&state, action);
+            let seen = without_what_was_sent(&self.world.view());
+            guards().find(|guard| {
+                let model = model(**guard);
+                let taken = model.step(&state, action);
+                taken != sound && without_what_was_sent(&model.seen(&taken.0).view()) == seen
+            })
+        };
+        same.or_else(nothing).or_else(|| self.drops_a_snapshot(&state, action)).map(|guard| guard.name())
+    }
+
+    /// Whether the world did what the rules do, but for a snapshot that somebody took in and
+    /// dropped who is being demoted: the rules without the guard refuse it before raft hears
+    /// who sent it.
+    fn drops_a_snapshot(&self, state: &State, action: &Action) -> Option<&'static rollcall_model::Guard> {
+        let guard = &rollcall_model::Guard::DemotedTakesSnapshots;
+        let sound = self.model.step(state, action);
+        let without = self.model.with_guards(self.model.guards().and_without(*guard)).step(state, action);
+        let (sound_view, seen) = (self.model.seen(&sound.0).view(), self.world.view());
+        let is_it = without != sound && without_snapshots(&sound_view) == without_snapshots(&seen);
+        is_it.then_some(guard)
+    }
+
+    /// Tries the probes where the path stands. Of a tour that goes on, the path does so from
+    /// where it stood before one that was not refused.
+    fn probe_on_the_way(&mut self, state: u32, tried: &mut RefusalCache) -> Result<(), Box<Divergence>> {
+        let before = self.path.len();
+        let Err(divergence) = self.probe(state, tried) else { return Ok(()) };
+        if !self.touring.goes_on {
+            return Err(divergence);
+        }
+        let guard = self.explained.take();
+        self.done.part(guard, 1, divergence);
+        self.path.truncate(before);
+        begin(&mut self.world, self.model);
+        let again = self.path.clone();
+        again.iter().try_for_each(|action| self.take(action).map(drop))
     }
 
     /// Takes the steps of `path` behind the first `begin`.
@@ -341,7 +392,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     ) -> Result<(), Box<Divergence>> {
         if path.new_start {
             self.compare_view(path.start, None)?;
-            self.probe(path.start, tried)?;
+            self.probe_on_the_way(path.start, tried)?;
         }
         let mut kept = kept.iter().copied().peekable();
         for (taken, step) in (1..).zip(&path.steps).skip(begin) {
@@ -360,7 +411,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
                 self.done.transitions += 1;
             }
             if step.new_state {
-                self.probe(step.to, tried)?;
+                self.probe_on_the_way(step.to, tried)?;
             }
             if kept.next_if_eq(&taken).is_some() {
                 self.copies.keep(taken, &self.world);

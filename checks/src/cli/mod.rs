@@ -19,6 +19,7 @@ mod record;
 mod replay;
 mod show;
 mod stated;
+mod subject;
 mod verify;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lasting::Lasting;
 use out::errln;
 pub(crate) use out::grouped;
+use subject::{How, SubjectArguments};
 
 /// How a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +103,8 @@ enum Ask {
         /// Tries every refused action in every state, without reusing earlier refusals
         #[arg(long)]
         every_probe: bool,
+        #[command(flatten)]
+        subject: SubjectArguments,
     },
     /// Explores one scope with the model alone, and writes a violation as a trace
     Check {
@@ -154,6 +158,8 @@ enum Ask {
         /// Writes the trace here, with every outcome and view (one file only)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        #[command(flatten)]
+        subject: SubjectArguments,
     },
     /// Prints a trace for people
     Show {
@@ -186,7 +192,20 @@ enum Ask {
         /// Prints the page `docs/museum.md`, from the traces under `traces/museum`
         #[arg(long, conflicts_with_all = ["guard", "matrix", "out", "json"])]
         markdown: bool,
+        #[command(flatten)]
+        subject: SubjectArguments,
     },
+    /// Asks the adapter of another raft library for its handshake, and tests it in situations in
+    /// which nothing can be in doubt
+    Subject {
+        /// The command of the adapter, for the shell
+        #[arg(value_name = "CMD")]
+        command: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lists the differences between raft libraries that are known to be harmless
+    Dialects,
     /// Records a random run of the implementation, message by message
     Record {
         /// The seed of all random choices
@@ -346,6 +365,14 @@ fn in_a_line(error: &anyhow::Error) -> String {
     text
 }
 
+/// What makes no sense beside `--subject`.
+fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, what)) => anyhow::bail!("--subject does not go with {what}"),
+        None => Ok(()),
+    }
+}
+
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
         Ask::Verify {
@@ -362,21 +389,36 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             fail_fast,
             details,
             results,
-        } => verify::run(&verify::Wanted {
-            file,
-            family: family.map(Into::into),
-            size: size.into(),
-            scope,
-            json,
-            threads: threads.max(1),
-            lasting,
-            heal_bound,
-            every_probe,
-            lacking: impl_without,
-            fail_fast,
-            details,
-            results,
-        }),
+            subject,
+        } => {
+            if let Some(asked) = subject.asked()? {
+                let unfit = [
+                    (file.is_some(), "a file"),
+                    (json, "--json"),
+                    (!impl_without.is_empty(), "--impl-without"),
+                    (results.is_some(), "--results"),
+                ];
+                refuse_with_subject(&unfit)?;
+                let plans = verify::plans(family.map(Into::into), size.into(), scope.as_deref())?;
+                let wanted = subject::Verify { threads: threads.max(1), every_probe, fail_fast };
+                return subject::verify(&asked, &plans, &wanted);
+            }
+            verify::run(&verify::Wanted {
+                file,
+                family: family.map(Into::into),
+                size: size.into(),
+                scope,
+                json,
+                threads: threads.max(1),
+                lasting,
+                heal_bound,
+                every_probe,
+                lacking: impl_without,
+                fail_fast,
+                details,
+                results,
+            })
+        }
         Ask::Check { scope, without, property, out, heal, no_heal, json, lasting } => {
             let heal = if no_heal { Some(false) } else { heal.then_some(true) };
             check::run(&check::Wanted {
@@ -396,13 +438,31 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             heal: replay::Heal::Steps,
             as_stated: false,
         }),
-        Ask::Replay { path, without, heal, as_stated, out } => {
+        Ask::Replay { path, without, heal, as_stated, out, subject } => {
+            if let Some(asked) = subject.asked()? {
+                refuse_with_subject(&[
+                    (!without.is_empty(), "--without"),
+                    (heal, "--heal"),
+                    (as_stated, "--as-stated"),
+                    (out.is_some(), "--out"),
+                ])?;
+                return subject::replay(&asked, &path);
+            }
             let heal = if heal { replay::Heal::End } else { replay::Heal::No };
             let out = out.as_deref();
             replay::run(&replay::Wanted { path: &path, without: &without, out, heal, as_stated })
         }
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { markdown: true, .. } => museum::say_page(),
+        Ask::Museum { guard, matrix, out, json, subject, .. } if subject.is_asked() => {
+            refuse_with_subject(&[(matrix, "--matrix"), (out.is_some(), "--out"), (json, "--json")])?;
+            match subject.asked()? {
+                Some(asked) => subject::museum(&asked, guard.as_deref()),
+                None => unreachable!("it was looked at"),
+            }
+        }
+        Ask::Subject { command, how } => subject::run(&command, &how),
+        Ask::Dialects => subject::dialects(),
         Ask::Museum { guard, matrix: true, json, .. } => matrix::run(guard.as_deref(), json),
         Ask::Museum { guard, out, json, .. } => museum::run(guard.as_deref(), out.as_deref(), json),
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),

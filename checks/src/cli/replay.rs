@@ -415,7 +415,7 @@ pub(super) fn placed(file: &Path, error: ReplayError) -> anyhow::Error {
 }
 
 /// Every trace in the folder and in those below it, by name.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         let unreadable = || format!("{}: cannot be read", folder.display());

@@ -143,20 +143,22 @@ fn page_of(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
-/// The scopes of the families and the size, by a part of their names.
 fn of_plans(wanted: &Wanted) -> Result<Vec<Job>> {
-    let families: Vec<Family> = Family::ALL
-        .iter()
-        .copied()
-        .filter(|family| wanted.family.is_none_or(|only| only == *family))
-        .collect();
-    let plans = families.iter().flat_map(|family| scopes::plans(*family, wanted.size));
-    let is_asked = |plan: &Plan| wanted.scope.as_ref().is_none_or(|part| plan.scope.name.contains(part));
-    let jobs: Vec<Job> = plans.filter(is_asked).map(|plan| Job { plan, file: None }).collect();
-    if jobs.is_empty() {
-        lookup::no_scope(wanted.scope.as_deref().unwrap_or_default(), &families, wanted.size)?;
+    let plans = plans(wanted.family, wanted.size, wanted.scope.as_deref())?;
+    Ok(plans.into_iter().map(|plan| Job { plan, file: None }).collect())
+}
+
+/// The scopes of the families and the size, by a part of their names.
+pub(super) fn plans(family: Option<Family>, size: Size, part: Option<&str>) -> Result<Vec<Plan>> {
+    let families: Vec<Family> =
+        Family::ALL.iter().copied().filter(|known| family.is_none_or(|only| only == *known)).collect();
+    let plans = families.iter().flat_map(|family| scopes::plans(*family, size));
+    let is_asked = |plan: &Plan| part.is_none_or(|part| plan.scope.name.contains(part));
+    let plans: Vec<Plan> = plans.filter(is_asked).collect();
+    if plans.is_empty() {
+        lookup::no_scope(part.unwrap_or_default(), &families, size)?;
     }
-    Ok(jobs)
+    Ok(plans)
 }
 
 /// A file's own scope, if both sides take the file's steps.

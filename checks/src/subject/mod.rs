@@ -19,8 +19,10 @@
 pub mod child;
 mod convert;
 pub mod dialect;
+pub mod exhibits;
 mod foreign;
 mod link;
+pub mod needs;
 pub(crate) mod run;
 pub mod selftest;
 mod tour;

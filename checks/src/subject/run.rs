@@ -106,19 +106,25 @@ pub(crate) fn broken(scenario: &str, sides: Sides, way: Vec<Action>, words: &str
     })
 }
 
-/// What a subject does not show of a view, taken out of what is expected.
+/// What a subject shows of a view.
+pub(crate) fn shown(mut view: View) -> View {
+    let peers = view.stores.values_mut().flat_map(|store| store.peers.values_mut());
+    // Only merges ask, and none is begun on a library that cannot be reached into.
+    peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
+    for held in &mut view.held {
+        if let Message::AppendAnswer { commit, .. } = &mut held.message {
+            *commit = 0;
+        }
+    }
+    view
+}
+
+/// A trace that expects no more than a subject shows.
 fn as_a_subject_shows(trace: &Trace) -> Trace {
     let mut trace = trace.clone();
-    let views = trace.steps.iter_mut().filter_map(|step| step.view.as_mut());
-    for view in views.chain(trace.header.view.as_mut()) {
-        let peers = view.stores.values_mut().flat_map(|store| store.peers.values_mut());
-        // Only merges ask, and none is begun on a library that cannot be reached into.
-        peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
-        for held in &mut view.held {
-            if let Message::AppendAnswer { commit, .. } = &mut held.message {
-                *commit = 0;
-            }
-        }
+    trace.header.view = trace.header.view.take().map(shown);
+    for step in &mut trace.steps {
+        step.view = step.view.take().map(shown);
     }
     trace
 }

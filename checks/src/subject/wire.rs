@@ -424,7 +424,7 @@ pub struct Handshake {
     /// What it can, of [`CAPABILITIES`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub has: Vec<String>,
-    /// How it differs, of [`super::dialect::DIALECTS`].
+    /// How it differs, of [`Dialect`](super::dialect::Dialect).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialect: Vec<String>,
 }

@@ -5,6 +5,7 @@
 //! no adapter may outlive its run.
 
 mod adapter;
+mod commands;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Adapter::new(wrong).serve();
         return ExitCode::SUCCESS;
     }
-    let trials: Vec<Trial> = faults::trials().into_iter().chain(right::trials()).collect();
+    let trials: Vec<Trial> =
+        faults::trials().into_iter().chain(right::trials()).chain(commands::trials()).collect();
     harness::run(trials)
 }

@@ -1,0 +1,160 @@
+//! `subject`, `dialects`, and what others do with `--subject`: somebody else's raft by
+//! its adapter.
+
+mod judged;
+mod museum;
+mod replay;
+mod verify;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use rollcall_model::{Dialect, GuardSet};
+
+use super::out::outln;
+use super::{End, out};
+use crate::subject::selftest::{SITUATIONS, Verdict, look};
+use crate::subject::{Link, Recipe, dialect};
+
+pub(super) use museum::run as museum;
+pub(super) use replay::run as replay;
+pub(super) use verify::{Wanted as Verify, run as verify};
+
+/// How somebody else's raft is reached.
+#[derive(Args)]
+pub(super) struct SubjectArguments {
+    /// Somebody else's raft instead of raft-rs: the command of its adapter, for the shell
+    #[arg(long, value_name = "CMD")]
+    subject: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How an adapter is talked to.
+#[derive(Args)]
+pub(super) struct How {
+    /// How long an adapter may take for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = Recipe::TIMEOUT.as_secs_f64())]
+    subject_timeout: f64,
+    /// Where every line to and from an adapter is written
+    #[arg(long, value_name = "FILE")]
+    subject_log: Option<PathBuf>,
+}
+
+impl SubjectArguments {
+    /// Whether another raft is asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.subject.is_some()
+    }
+
+    /// The adapter, if one is asked for.
+    pub(super) fn asked(&self) -> Result<Option<Asked>> {
+        self.subject.as_ref().map(|command| Asked::of(command, &self.how)).transpose()
+    }
+}
+
+/// An adapter that has shaken hands.
+pub(super) struct Asked {
+    recipe: Recipe,
+    link: Link,
+    dialects: Vec<Dialect>,
+}
+
+impl Asked {
+    fn of(command: &str, how: &How) -> Result<Self> {
+        let timeout = Duration::try_from_secs_f64(how.subject_timeout).ok().filter(|time| !time.is_zero());
+        let Some(timeout) = timeout else {
+            bail!("--subject-timeout {}: a number of seconds above 0", how.subject_timeout);
+        };
+        let log = match &how.subject_log {
+            None => None,
+            Some(path) => {
+                let file = File::create(path).with_context(|| path.display().to_string())?;
+                Some(Arc::new(Mutex::new(file)))
+            }
+        };
+        let recipe = Recipe { timeout, log, ..Recipe::new(command) };
+        let link = match Link::connect(&recipe) {
+            Ok(link) => link,
+            Err(fault) => bail!("{fault}"),
+        };
+        let spoken = link.handshake();
+        let dialects = spoken.dialect.iter().filter_map(|name| dialect::named(name)).collect();
+        Ok(Self { recipe, link, dialects })
+    }
+
+    /// The guards that hold, in the subject's dialects.
+    fn in_dialect(&self, guards: GuardSet) -> GuardSet {
+        self.dialects.iter().fold(guards, |guards, dialect| guards.in_dialect(*dialect))
+    }
+
+    /// Who answers, and under what it is judged.
+    fn introduction(&self) -> String {
+        let shaken = self.link.handshake();
+        let dialects = match shaken.dialect.as_slice() {
+            [] => "in no dialect".to_string(),
+            named => format!("in the dialect {}", named.join(", ")),
+        };
+        format!(
+            "{} {}, level {}, judged {dialects}; has {}\n",
+            shaken.name,
+            shaken.version,
+            shaken.level,
+            shaken.has.join(", ")
+        )
+    }
+
+    fn again(&self, rest: &str) -> String {
+        format!("rollcall {rest} --subject '{}'", self.recipe.command.replace('\'', r"'\''"))
+    }
+}
+
+/// `subject CMD`: the handshake and the adapter's self-test.
+pub(super) fn run(command: &str, how: &How) -> Result<End> {
+    let asked = Asked::of(command, how)?;
+    let mut text = asked.introduction();
+    let (mut wrong, mut skipped) = (0, 0);
+    for situation in SITUATIONS {
+        let came = match look(&asked.link, situation) {
+            Verdict::Fine => "fine".to_string(),
+            Verdict::Skipped(lacks) => {
+                skipped += 1;
+                format!("skipped: it has no `{lacks}`")
+            }
+            Verdict::Wrong(words) => {
+                wrong += 1;
+                format!("WRONG: {words}")
+            }
+        };
+        text += &format!("{:<10} {:<52} {came}\n", situation.name, situation.about);
+    }
+    text += &match wrong {
+        0 => format!(
+            "the adapter answers as a raft does, in {} of {} situations; what its raft is worth \
+             `museum` and `verify` tell\n",
+            SITUATIONS.len() - skipped,
+            SITUATIONS.len()
+        ),
+        _ => format!("{wrong} of {} situations are wrong: mend the adapter first\n", SITUATIONS.len()),
+    };
+    out::say(&text)?;
+    Ok(match (wrong, skipped == SITUATIONS.len()) {
+        (0, true) => End::NotConclusive,
+        (0, false) => End::Holds,
+        _ => End::Violated,
+    })
+}
+
+/// `dialects`: every difference that is known to be harmless.
+pub(super) fn dialects() -> Result<End> {
+    for dialect in Dialect::ALL {
+        outln!("{dialect}");
+        outln!("{}", out::wrapped(&format!("  {}", dialect.differs())).trim_end());
+        outln!("{}", out::wrapped(&format!("  harmless: {}", dialect.reason())).trim_end());
+    }
+    Ok(End::Holds)
+}

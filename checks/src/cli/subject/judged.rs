@@ -1,0 +1,49 @@
+//! A file as a subject must show it: its steps by the model, in the subject's dialect.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use rollcall_model::ModelSubject;
+use rollcall_traces::{ReplayError, Scenario, Sides, Trace, record_again};
+
+use super::Asked;
+use crate::cli::named::Named;
+use crate::cli::replay::placed;
+use crate::judge::Judge;
+
+/// What the model makes of a file; in words, why the dialect has nothing to compare with.
+pub(super) fn expected(
+    asked: &Asked,
+    file: &Path,
+    scenario: &Scenario,
+    named: &Named,
+) -> Result<std::result::Result<Trace, String>> {
+    let mut model = ModelSubject::new(asked.in_dialect(named.guards), &[]);
+    // Its steps are written out by raft-rs's own rules: what it states holds there.
+    let stated = match scenario.recorded() {
+        Some(trace) => trace.clone(),
+        None => {
+            let mut own = ModelSubject::new(named.guards, &[]);
+            let taken = scenario.taken_as_far(&mut own, Sides::TRACE_AND_MODEL);
+            match taken.map_err(|error| placed(file, error))? {
+                (stated, None) => stated,
+                (_, Some(ReplayError::Diverged(divergence))) => {
+                    bail!("{}: it does not state what the model does:\n{divergence}", file.display())
+                }
+                (_, Some(error)) => return Err(placed(file, error)),
+            }
+        }
+    };
+    let mut judge = Judge::new(&named.properties);
+    let mut told = record_again(&mut model, &stated, |view, taken| judge.names(view, taken))?;
+    for (old, new) in stated.steps.iter().zip(&mut told.steps) {
+        // Views say more, and how it heals is no round's business.
+        new.expect = None;
+        let parts = old.outcome.as_ref().is_some_and(|outcome| Some(outcome) != new.outcome.as_ref());
+        if parts && !asked.dialects.is_empty() {
+            let step = new.index;
+            return Ok(Err(format!("in this dialect step {step} comes to something else in the model")));
+        }
+    }
+    Ok(Ok(told))
+}

@@ -1,0 +1,87 @@
+//! `museum --subject`: a line a guard, whether somebody else's raft has it.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use anyhow::Result;
+use rollcall_traces::Trace;
+
+use super::{Asked, End};
+use crate::cli::out::outln;
+use crate::cli::{INTERRUPTED, default_threads, lookup};
+use crate::museum::{PIECES, Piece, show};
+use crate::subject::exhibits::{Finding, ask, is_decided_by_raft};
+
+/// Where the traces of the exhibits are kept.
+const KEPT: &str = "traces/museum";
+
+/// Asks for every guard that a raft library decides, or for the one that is named.
+pub(in crate::cli) fn run(asked: &Asked, guard: Option<&str>) -> Result<End> {
+    guard.map(lookup::any_guard).transpose()?;
+    outln!("{}", asked.introduction().trim_end());
+    let is_asked = |piece: &&Piece| match guard {
+        Some(name) => piece.guard.name() == name,
+        None => is_decided_by_raft(piece),
+    };
+    let pieces: Vec<&Piece> = PIECES.iter().filter(is_asked).collect();
+    let (mut has, mut lacks, mut parts, mut skipped) = (0, 0, 0, 0);
+    for piece in &pieces {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            outln!("interrupted: {} of {} exhibits were shown", has + lacks + parts + skipped, pieces.len());
+            return Ok(End::NotConclusive);
+        }
+        let name = piece.name();
+        let path = Path::new(KEPT).join(format!("{name}.jsonl"));
+        let Some(trace) = trace_of(piece, &path)? else {
+            skipped += 1;
+            outln!("{name:<48} skipped: nobody finds its trace");
+            continue;
+        };
+        let finding = ask(&asked.link, &asked.dialects, piece, &trace);
+        match &finding {
+            Finding::HasIt { .. } => has += 1,
+            Finding::Lacks { .. } => lacks += 1,
+            Finding::Parts { .. } | Finding::Broke { .. } => parts += 1,
+            Finding::Skipped(_) => skipped += 1,
+        }
+        outln!("{name:<48} {}", words(&finding));
+        if matches!(finding, Finding::Lacks { .. } | Finding::Broke { .. }) {
+            outln!("{:<48} {}", "", piece.guard.incident());
+            outln!("{:<48} to see it: {}", "", asked.again(&format!("replay {}", path.display())));
+        }
+    }
+    let others = PIECES.iter().filter(|piece| !is_decided_by_raft(piece)).count();
+    outln!(
+        "of {} exhibits {has} show that it has the guard, {lacks} that it LACKS it, {parts} part earlier, {skipped} are skipped",
+        pieces.len()
+    );
+    if guard.is_none() {
+        outln!("{others} more are of what Rollcall's own store and placement driver decide, and not asked");
+    }
+    Ok(match () {
+        () if lacks + parts > 0 => End::Violated,
+        () if has == 0 => End::NotConclusive,
+        () => End::Holds,
+    })
+}
+
+/// The trace that is kept of an exhibit; where none is, it is looked for.
+fn trace_of(piece: &Piece, path: &Path) -> Result<Option<Trace>> {
+    if path.exists() {
+        return Ok(Some(Trace::read(path)?));
+    }
+    Ok(show(piece, default_threads(), &INTERRUPTED)?.trace)
+}
+
+fn words(finding: &Finding) -> String {
+    match finding {
+        Finding::HasIt { step } => format!("has it (step {step})"),
+        Finding::Lacks { step, violated: Some((property, at)) } => {
+            format!("LACKS IT: {property} at step {at} (it bites at step {step})")
+        }
+        Finding::Lacks { step, violated: None } => format!("LACKS IT: it bites at step {step}"),
+        Finding::Parts { step, field } => format!("parts earlier, at step {step}: {field}"),
+        Finding::Skipped(why) => format!("skipped: {why}"),
+        Finding::Broke { step, fault } => format!("breaks at step {step}: {fault}"),
+    }
+}

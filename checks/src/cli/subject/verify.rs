@@ -1,0 +1,140 @@
+//! `verify --subject`: every transition of the scopes on somebody else's raft, by equality.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use rollcall_model::GuardSet;
+use rollcall_model::scopes::Plan;
+use rollcall_traces::Divergence;
+
+use super::{Asked, End};
+use crate::cli::INTERRUPTED;
+use crate::cli::out::{errln, grouped, outln};
+use crate::conformance::{Conformance, Look, Touring};
+use crate::subject::needs::{lacking, needs};
+use crate::subject::tour;
+use crate::verify::{Watch, explore};
+
+/// What a tour of somebody else's raft looks at, and by how many threads.
+pub(in crate::cli) struct Wanted {
+    pub(in crate::cli) threads: usize,
+    pub(in crate::cli) every_probe: bool,
+    pub(in crate::cli) fail_fast: bool,
+}
+
+/// What came of all scopes.
+#[derive(Default)]
+struct Total {
+    transitions: u64,
+    beyond: u64,
+    probes: u64,
+    steps: u64,
+    seconds: f64,
+    toured: usize,
+    parted: usize,
+    unfinished: usize,
+    skipped: Vec<String>,
+}
+
+/// Tours the scopes.
+pub(in crate::cli) fn run(asked: &Asked, plans: &[Plan], wanted: &Wanted) -> Result<End> {
+    outln!("{}", asked.introduction().trim_end());
+    let mut total = Total::default();
+    for plan in plans {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break;
+        }
+        let name = &plan.scope.name;
+        if let Some(lacks) = lacking(&asked.link, &needs(&plan.scope, [])) {
+            outln!("{name:<52} skipped: {lacks}");
+            total.skipped.push(lacks);
+            continue;
+        }
+        let toured = one(asked, plan, wanted, &mut total)?;
+        if wanted.fail_fast && (toured.divergence.is_some() || !toured.parted.is_empty()) {
+            break;
+        }
+    }
+    conclude(&total, plans.len());
+    let is_whole = total.toured + total.skipped.len() == plans.len() && total.unfinished == 0;
+    Ok(match () {
+        () if total.parted > 0 => End::Violated,
+        () if total.toured == 0 || !is_whole => End::NotConclusive,
+        () => End::Holds,
+    })
+}
+
+fn one(asked: &Asked, plan: &Plan, wanted: &Wanted, total: &mut Total) -> Result<Conformance> {
+    let name = &plan.scope.name;
+    let model = plan.model(asked.in_dialect(GuardSet::ALL))?;
+    let explored = explore(&model, wanted.threads, &Watch::default())?;
+    let touring = Touring {
+        look: Look::Everything,
+        every_probe: wanted.every_probe,
+        goes_on: true,
+        threads: wanted.threads,
+    };
+    let began = Instant::now();
+    let covered = AtomicU64::new(0);
+    let toured = match tour(&asked.recipe, touring, &model, &explored, &INTERRUPTED, &covered) {
+        Ok(toured) => toured,
+        Err(fault) => bail!("{name}: {fault}"),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let parted: u64 = toured.parted.values().map(|parted| parted.times).sum();
+    let differ = parted + u64::from(toured.divergence.is_some());
+    outln!(
+        "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} behind them; {} probes; {} steps in {seconds:.1} s",
+        grouped(toured.transitions),
+        grouped(explored.graph.edges().into()),
+        grouped(toured.beyond),
+        grouped(toured.probes),
+        grouped(toured.steps)
+    );
+    for (guard, parted) in &toured.parted {
+        let why =
+            guard.map_or("which no missing guard explains".into(), |guard| format!("as without `{guard}`"));
+        tell(asked, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
+    }
+    if let Some(divergence) = &toured.divergence {
+        tell(asked, name, "it parts:", divergence);
+    }
+    total.transitions += toured.transitions;
+    total.beyond += toured.beyond;
+    total.probes += toured.probes;
+    total.steps += toured.steps;
+    total.seconds += seconds;
+    total.toured += 1;
+    total.parted += usize::from(differ > 0);
+    total.unfinished += usize::from(!toured.finished && toured.divergence.is_none());
+    Ok(toured)
+}
+
+fn tell(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
+    let again = asked.again(&format!("verify --size smoke --scope {scope}"));
+    let told = Divergence { command: Some(again), ..divergence.clone() };
+    outln!("  {why}");
+    for line in told.to_string().lines() {
+        outln!("    {line}");
+    }
+}
+
+fn conclude(total: &Total, asked: usize) {
+    let rate = if total.seconds > 0.0 { total.steps as f64 / total.seconds } else { 0.0 };
+    outln!(
+        "{} of {asked} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} probes refused; \
+         {rate:.0} steps a second",
+        total.toured,
+        total.parted,
+        grouped(total.transitions),
+        grouped(total.beyond),
+        grouped(total.probes)
+    );
+    if !total.skipped.is_empty() {
+        outln!("{} scopes skipped", total.skipped.len());
+    }
+    if total.toured == 0 {
+        errln!("nothing was compared: that is no success");
+    }
+}

@@ -1,0 +1,112 @@
+//! What a scope or a way asks of a raft library, so that what a subject has not got is
+//! skipped and said, never failed.
+
+use std::collections::BTreeSet;
+
+use rollcall_traces::{Action, ChangeKind, Command, MemberRole, Region, Scope};
+
+use super::Link;
+use super::wire::CAPABILITIES;
+
+/// What no library offers: an entry behind its back, a vote that nobody gave.
+const INNARDS: &[(&str, &str)] = &[
+    ("merges", "a merge appends entries behind raft's back"),
+    ("recovery by force", "a leader by force counts votes that nobody gave"),
+];
+
+/// What is asked of the library, of [`CAPABILITIES`] and of what none has.
+pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) -> BTreeSet<&'static str> {
+    let mut needs = BTreeSet::from(["probe", "apply_when_told"]);
+    scope.regions.iter().chain(&scope.believed).for_each(|region| of_region(region, &mut needs));
+    let child = scope.child_commands.iter().map(|child| &child.command);
+    scope.commands.iter().chain(child).for_each(|command| of_command(command, &mut needs));
+    scope.prelude.iter().chain(&scope.admin).chain(steps).for_each(|action| of_action(action, &mut needs));
+    let budgets = &scope.budgets;
+    let budgeted = [
+        (budgets.transfers > 0, "transfer"),
+        (budgets.compactions > 0, "compact"),
+        (budgets.compactions > 0, "snapshots"),
+        (budgets.reads > 0, "reads"),
+        (budgets.merges > 0 || !scope.merges.is_empty(), "merges"),
+        (budgets.stages > 0, "recovery by force"),
+    ];
+    needs.extend(budgeted.into_iter().filter(|(is, _)| *is).map(|(_, need)| need));
+    if scope.max_replicas > 0 {
+        // Whatever PD plans: it adds learners, promotes and demotes by joint changes, and moves leaders.
+        needs.extend(["learners", "joint", "transfer", "snapshots"]);
+    }
+    needs
+}
+
+fn of_region(region: &Region, needs: &mut BTreeSet<&'static str>) {
+    for member in &region.peers {
+        match member.role {
+            MemberRole::Voter => {}
+            MemberRole::Learner => drop(needs.insert("learners")),
+            MemberRole::IncomingVoter | MemberRole::DemotingVoter => needs.extend(["joint", "learners"]),
+        }
+    }
+}
+
+fn of_command(command: &Command, needs: &mut BTreeSet<&'static str>) {
+    let mut of_kind = |kind| match kind {
+        ChangeKind::AddVoter => needs.extend(["snapshots"]),
+        ChangeKind::AddLearner => needs.extend(["learners", "snapshots"]),
+        ChangeKind::Remove => {}
+    };
+    match command {
+        Command::ChangePeer(change) => of_kind(change.kind),
+        Command::EnterJoint { changes } => {
+            changes.iter().for_each(|change| of_kind(change.kind));
+            needs.insert("joint");
+        }
+        Command::LeaveJoint => drop(needs.insert("joint")),
+        Command::TransferLeader { .. } => drop(needs.insert("transfer")),
+        Command::CompactLog { .. } => needs.extend(["compact", "snapshots"]),
+        Command::PrepareMerge { .. } | Command::CommitMerge { .. } | Command::RollbackMerge { .. } => {
+            needs.insert("merges");
+        }
+        Command::Put { .. } | Command::Delete { .. } | Command::Split { .. } => {}
+    }
+}
+
+fn of_action(action: &Action, needs: &mut BTreeSet<&'static str>) {
+    match action {
+        Action::Propose { command, .. } => of_command(command, needs),
+        Action::Read { .. } => drop(needs.insert("reads")),
+        Action::TimeoutNow { .. } | Action::TransferTimeout { .. } => drop(needs.insert("transfer")),
+        Action::ApplySnapshot { .. } => drop(needs.insert("snapshots")),
+        Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
+            needs.insert("recovery by force");
+        }
+        _ => {}
+    }
+}
+
+/// The first of the needs that the subject has not got, in words.
+pub fn lacking(link: &Link, needs: &BTreeSet<&'static str>) -> Option<String> {
+    let innards = INNARDS.iter().find(|(name, _)| needs.contains(name));
+    let lacks = CAPABILITIES.iter().find(|(name, _)| needs.contains(name) && !link.has(name));
+    innards.map(|(name, why)| format!("{name}: {why}")).or_else(|| Some(format!("no `{}`", lacks?.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_model::scopes;
+
+    use super::*;
+
+    fn of(scope: &str) -> BTreeSet<&'static str> {
+        needs(&scopes::named(scope).expect("there is such a scope").scope, [])
+    }
+
+    #[test]
+    fn scopes_need_what_they_do() {
+        assert!(of("forced_while_merging_smoke").contains("merges"));
+        assert!(of("forced_behind_a_split_smoke").contains("recovery by force"));
+        assert!(of("reads_across_leaders_smoke").contains("reads"));
+        assert!(of("demoted_while_it_needs_a_snapshot_smoke").contains("joint"));
+        let plain = of("old_term_entries_smoke");
+        assert_eq!(plain, BTreeSet::from(["probe", "apply_when_told"]), "elections and writes alone");
+    }
+}

@@ -1,0 +1,138 @@
+//! The commands with `--subject`: what they say of a right adapter and of a wrong one, and
+//! how they end.
+
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::adapter::Wrong;
+use crate::recipe;
+
+/// A command, the adapter behind it, its exit code, and what it says.
+type Case = (&'static str, &'static [&'static str], Wrong, i32, &'static [&'static str]);
+
+const CASES: &[Case] = &[
+    (
+        "self_test_of_a_right_adapter_holds",
+        &["subject"],
+        Wrong::Nothing,
+        0,
+        &["raft-rs by wire 0.7.0, level node, judged in no dialect", "in 6 of 6 situations"],
+    ),
+    (
+        "self_test_of_a_wrong_adapter_says_what_is_wrong",
+        &["subject"],
+        Wrong::ForgetsVote,
+        1,
+        &["restart", "WRONG: ", "its `vote` is 0, and must be 1", "1 of 6 situations are wrong"],
+    ),
+    ("handshake_that_fails_is_bad_input", &["subject"], Wrong::OtherProtocol, 2, &["speaks protocol 2"]),
+    (
+        "museum_of_raft_rs_has_every_guard",
+        &["museum", "--subject"],
+        Wrong::Nothing,
+        0,
+        &["one_vote_a_term", "has it (step 7)", "0 that it LACKS it, 0 part earlier, 0 are skipped"],
+    ),
+    (
+        "museum_skips_what_the_subject_has_not_got",
+        &["museum", "demoted_takes_snapshots", "--subject"],
+        Wrong::NoLearners,
+        3,
+        &["skipped: no `learners`", "0 show that it has the guard"],
+    ),
+    (
+        "replayed_scenario_agrees",
+        &["replay", "scenarios/basic-conf-change.jsonl", "--subject"],
+        Wrong::Nothing,
+        0,
+        &["raft-rs by wire agrees", "1 of 1 agree to the end"],
+    ),
+    (
+        "replayed_merge_is_skipped_and_no_success",
+        &["replay", "scenarios/seed-000-merge-heals.jsonl", "--subject"],
+        Wrong::Nothing,
+        3,
+        &["skipped: merges: a merge appends entries behind raft's back", "1 are skipped"],
+    ),
+    (
+        "fault_ends_a_replay_with_its_schedule_and_the_wire",
+        &["replay", "scenarios/basic-conf-change.jsonl", "--subject"],
+        Wrong::Dies,
+        1,
+        &[
+            "diverges at step 1",
+            "has ended (exit status: 7)",
+            "the last lines of the wire",
+            "to see it again",
+        ],
+    ),
+    (
+        "verified_scope_agrees_on_all_transitions",
+        &["verify", "--size", "smoke", "--scope", "two_voters_to_one_smoke", "--subject"],
+        Wrong::Nothing,
+        0,
+        &["1,928 of     1,928 transitions compared, 0 differ, 0 behind them"],
+    ),
+    (
+        "verified_scope_that_is_skipped_is_no_success",
+        &["verify", "--size", "smoke", "--scope", "forced_behind_a_split_smoke", "--subject"],
+        Wrong::Nothing,
+        3,
+        &["skipped: recovery by force", "nothing was compared: that is no success"],
+    ),
+    (
+        "options_that_make_no_sense_beside_a_subject_are_refused",
+        &["verify", "--json", "--subject"],
+        Wrong::Nothing,
+        2,
+        &["--subject does not go with --json"],
+    ),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let cases = CASES.iter().map(|case| Trial::test(case.0, || ends_as_it_should(case)));
+    cases.chain([Trial::test("wire_is_kept_where_it_is_asked_for", kept)]).collect()
+}
+
+fn rollcall(arguments: &[&str], wrong: Wrong) -> Command {
+    let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command.current_dir(traces.join("..")).env("NO_COLOR", "1").env("INSTA_UPDATE", "no");
+    for argument in arguments {
+        match argument.strip_suffix(".jsonl") {
+            Some(_) => command.arg(traces.join(argument)),
+            None => command.arg(argument),
+        };
+    }
+    command.arg(recipe(wrong).command);
+    command
+}
+
+fn ends_as_it_should((_, arguments, wrong, code, says): &Case) -> Result<(), Failed> {
+    let ran = rollcall(arguments, *wrong).output()?;
+    let said = [ran.stdout, ran.stderr].concat();
+    let said = String::from_utf8(said)?;
+    if ran.status.code() != Some(*code) {
+        return Err(format!("it ended with {:?}, not {code}:\n{said}", ran.status.code()).into());
+    }
+    match says.iter().find(|words| !said.contains(*words)) {
+        Some(words) => Err(format!("nothing of `{words}` in:\n{said}").into()),
+        None => Ok(()),
+    }
+}
+
+/// Each question with its answer, from the handshake on.
+fn kept() -> Result<(), Failed> {
+    let folder = tempfile::TempDir::new()?;
+    let log = folder.path().join("wire");
+    let ran = rollcall(&["subject"], Wrong::Nothing).arg("--subject-log").arg(&log).output()?;
+    let lines = std::fs::read_to_string(&log)?;
+    let (asked, answered): (Vec<&str>, Vec<&str>) = lines.lines().partition(|line| line.starts_with("> "));
+    let begins = lines.starts_with("> {\"seq\":1,\"hello\":");
+    if !ran.status.success() || !begins || asked.len() < 50 || asked.len() < answered.len() {
+        return Err(format!("{} asked, {} answered:\n{lines}", asked.len(), answered.len()).into());
+    }
+    Ok(())
+}
