@@ -56,6 +56,7 @@ fn nothing_else_stands_at_the_top() {
         "Cargo.lock",
         "LICENSE",
         "README.md",
+        "adapters",
         "rust-toolchain.toml",
         "rustfmt.toml",
         "docs",
