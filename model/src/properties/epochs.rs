@@ -349,7 +349,7 @@ mod tests {
     fn two_voters_are_replaced_at_once() {
         let (after, history) = applied(voters(1, &[1, 2, 3]), voters(2, &[3, 4, 5]));
         let violation = single_change(&after, &history).unwrap_err();
-        assert!(violation.what.contains("need not meet"), "{violation}");
+        assert!(violation.what.contains("quorums need not intersect"), "{violation}");
     }
 
     #[test]
