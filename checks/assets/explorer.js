@@ -241,20 +241,25 @@ async function openLesson(number, at = 0) {
   } catch (error) { say(error.message); }
 }
 function leaveLesson() { lesson = null; link.lesson = 0; $("lesson").hidden = true; }
+// A lesson's text: `code` and **what matters** as such.
+function prose(text) {
+  return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) =>
+    part.startsWith("`") ? el("code", "", part.slice(1, -1)) : part.startsWith("**") ? el("b", "", part.slice(2, -2)) : part);
+}
 function drawLesson() {
   const box = $("lesson"), at = behind();
   box.hidden = false;
   box.replaceChildren(el("h2", "", `${lesson.number}. ${lesson.title}`));
-  const paragraphs = (text) => text.split(/\n+/).filter(Boolean).map((line) => el("p", "", line));
+  const paragraphs = (text) => text.split(/\n+/).filter(Boolean).map((line) => el("p", "", prose(line)));
   if (at === 0) box.append(...paragraphs(lesson.story));
-  else box.append(el("p", "narrated", lesson.steps[at - 1] ?? ""));
+  else box.append(el("p", "narrated", prose(lesson.steps[at - 1] ?? "")));
   const last = lesson.questions.findIndex((question) => question.before === at);
   if (last >= 0 && answered[last] !== undefined) drawAnswer(box, lesson.questions[last], answered[last]);
   const next = lesson.questions.findIndex((question) => question.before === at + 1);
   if (next >= 0 && answered[next] === undefined) {
     const question = lesson.questions[next];
-    box.append(el("div", "question", el("p", "", question.question), question.choices.map((choice, letter) => {
-      const button = el("button", "choice", `${"abc"[letter]}) ${choice}`);
+    box.append(el("div", "question", el("p", "", prose(question.question)), question.choices.map((choice, letter) => {
+      const button = el("button", "choice", `${"abc"[letter]}) `, prose(choice));
       button.onclick = () => { answered[next] = letter; step(at + 1); };
       return button;
     })));
@@ -275,7 +280,7 @@ function drawLesson() {
 }
 function drawAnswer(box, question, letter) {
   const right = letter === question.right;
-  box.append(el("div", right ? "answer good" : "answer bad", el("b", "", right ? w("right") : `${w("wrong")} ${question.choices[question.right]}`), el("p", "", question.answer)));
+  box.append(el("div", right ? "answer good" : "answer bad", el("b", "", right ? w("right") : `${w("wrong")} ${question.choices[question.right]}`), el("p", "", prose(question.answer))));
   const branch = question.branches[letter];
   if (right || !branch) return;
   const show = el("button", "branch", w("branch"));
@@ -284,7 +289,7 @@ function drawAnswer(box, question, letter) {
     const back = el("button", "back", w("back"));
     const at = behind();
     back.onclick = () => { Object.assign(link, lessonsOwn, { at }); drawLesson(); go(false); };
-    box.replaceChildren(el("h2", "", question.choices[letter]), el("p", "", question.told[letter]), back);
+    box.replaceChildren(el("h2", "", question.choices[letter]), el("p", "", prose(question.told[letter])), back);
     Object.assign(link, { without: branch.without, do: branch.do, at: null });
     go(false);
   };
