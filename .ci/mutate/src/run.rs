@@ -151,8 +151,10 @@ fn known(places: &Places) -> Result<Vec<Known>> {
     let mut all = vec![];
     for check in checks(places)? {
         let path = reached_path(places, &check);
-        let seconds = fs::read_to_string(path.with_extension("seconds"))
-            .with_context(|| format!("{} was not run without a mutant yet", check.name))?;
+        let Ok(seconds) = fs::read_to_string(path.with_extension("seconds")) else {
+            eprintln!("{} was not run without a mutant yet, and is not asked", check.name);
+            continue;
+        };
         let reached = fs::read_to_string(&path)?.lines().map(str::parse).collect::<Result<_, _>>()?;
         all.push(Known { check, seconds: seconds.trim().parse()?, reached });
     }
@@ -262,7 +264,7 @@ fn one(known: &[Known], number: u32) -> Result<(&'static str, String)> {
         let mut command = check.command();
         command.env("ROLLCALL_MUTANT", number.to_string());
         // Other work on the machine is no reason to call a mutant noticed.
-        let limit = Duration::from_secs_f64(20.0 + 10.0 * seconds);
+        let limit = Duration::from_secs_f64(10.0 + 10.0 * seconds);
         match check.run(command, limit)? {
             End::Passed => {}
             End::Failed(test) if test.is_empty() || check.name.ends_with(&test) => {

@@ -28,6 +28,7 @@ fn no_operator_can_be_built_for_a_region_that_nobody_leads() {
     for operator in [
         AdminOperator::TransferLeader { store: 4 },
         AdminOperator::AddPeer { store: 6 },
+        AdminOperator::AddVoter { store: 6 },
         AdminOperator::RemovePeer { store: 5 },
         AdminOperator::Split { keys: vec![key("m")] },
     ] {
@@ -39,8 +40,10 @@ fn no_operator_can_be_built_for_a_region_that_nobody_leads() {
 fn targets_that_do_not_fit_are_refused_by_name() {
     let mut pd = pd(6, &[1, 2, 3]);
     let peer = |store| AdminOperator::AddPeer { store };
-    assert_eq!(reason(&mut pd, peer(2)), PdRefusal::PeerExists);
-    assert_eq!(reason(&mut pd, peer(9)), PdRefusal::StoreNotFound);
+    for (store, why) in [(2, PdRefusal::PeerExists), (9, PdRefusal::StoreNotFound)] {
+        assert_eq!(reason(&mut pd, peer(store)), why);
+        assert_eq!(reason(&mut pd, AdminOperator::AddVoter { store }), why);
+    }
     decommission(&mut pd, 4);
     // An administrator may fill a store that is leaving.
     pd.step(add(peer(4))).unwrap();
@@ -75,6 +78,7 @@ fn a_joint_region_can_only_be_led_elsewhere() {
     joint.peers[2].role = MemberRole::DemotingVoter;
     report(&mut pd, joint, 1);
     assert_eq!(reason(&mut pd, AdminOperator::AddPeer { store: 4 }), PdRefusal::JointState);
+    assert_eq!(reason(&mut pd, AdminOperator::AddVoter { store: 4 }), PdRefusal::JointState);
     assert_eq!(reason(&mut pd, AdminOperator::RemovePeer { store: 2 }), PdRefusal::JointState);
     assert_eq!(reason(&mut pd, AdminOperator::Split { keys: vec![key("m")] }), PdRefusal::JointState);
     pd.step(add(AdminOperator::TransferLeader { store: 2 })).unwrap();

@@ -143,6 +143,7 @@ fn a_target_needs_space() {
     // A store that does not say is not full, nor a new one with gigabytes left.
     assert_eq!((with(0, 0), with(1 << 40, (1 << 40) - (9 << 30))), (None, None));
     assert_eq!(with(1 << 40, (1 << 40) - (7 << 30)), Some(Unfit::LowSpace));
+    assert_eq!(with(1 << 40, (1 << 40) - (8 << 30)), Some(Unfit::LowSpace), "eight are not more than eight");
     assert_eq!(why_not(&mut pd), PdRefusal::NoTarget);
 }
 
@@ -341,6 +342,37 @@ fn a_cancelled_decommission_does_not_stop_the_operator() {
     let mut truth = Truth::of(&pd);
     truth.settle(&mut pd, outputs);
     assert_eq!((truth.voters(), state(&pd, 3)), (vec![1, 2, 4], StoreState::Up));
+}
+
+/// PD `store.go IsLowSpace`: with as many regions as that, only the share counts.
+#[test]
+fn a_store_with_many_regions_is_no_new_one() {
+    let config = PdConfig { initial_regions: 1, ..PdConfig::DEFAULT };
+    let mut pd = pd_with(config, 5, &[1, 2, 3]);
+    report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
+    report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 4]), 1);
+    for store in [4, 5] {
+        hear(&mut pd, store, StoreStats { capacity: 1 << 40, used: (1 << 40) - (9 << 30) });
+    }
+    let unfit = |store: usize| pd.explain(REGION)[store - 1].1;
+    assert_eq!((unfit(4), unfit(5)), (Some(Unfit::LowSpace), None));
+}
+
+/// The time of the first is up, and the second begins in the same step.
+#[test]
+fn who_waits_begins_when_the_time_of_another_is_up() {
+    let config = PdConfig { schedule_limit: 1, operator_expiry: 1000, ..PdConfig::DEFAULT };
+    let mut pd = pd_with(config, 4, &[1, 2, 3]);
+    report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
+    report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);
+    decommission(&mut pd, 3);
+    schedule(&mut pd);
+    pd.step(PdInput::Schedule { region: 2 }).unwrap();
+    let allowed = pd.operator(REGION).unwrap().time_allowed;
+    assert_eq!(wait(&mut pd, allowed, &[1, 2, 3, 4]), []);
+    let outputs = wait(&mut pd, 1, &[1, 2, 3, 4]);
+    assert!(matches!(outputs[0], PdOutput::OperatorEnded { region: REGION, end: OperatorEnd::Timeout, .. }));
+    assert!(command(&outputs).is_some() && pd.operator(2).unwrap().started_at == Some(allowed + 1));
 }
 
 /// Row 49: of more operators than the limit the last waits, and expires.

@@ -175,6 +175,17 @@ fn an_operator_times_out_after_the_sum_of_its_steps() {
 }
 
 #[test]
+fn an_operator_that_begins_late_has_all_its_time() {
+    let mut pd = pd(4, &[1, 2, 3]);
+    wait(&mut pd, 300, &[1, 2, 3, 4]);
+    decommission(&mut pd, 3);
+    schedule(&mut pd);
+    let allowed = pd.operator(REGION).unwrap().time_allowed;
+    assert_eq!(ended(&wait(&mut pd, allowed, &[1, 2, 3, 4])), None);
+    assert_eq!(ended(&wait(&mut pd, 1, &[1, 2, 3, 4])), Some(OperatorEnd::Timeout));
+}
+
+#[test]
 fn a_target_that_is_down_is_noticed_at_the_next_heartbeat() {
     let config = PdConfig { down_after: 5, ..PdConfig::DEFAULT };
     let mut pd = pd_with(config, 4, &[1, 2, 3]);
