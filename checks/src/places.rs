@@ -90,7 +90,7 @@ fn variant(name: &str) -> String {
 pub fn of_action(action: &Action) -> [Place; 2] {
     let place = |file, function| Place { file, function };
     let both = |model, file, function| [place(model, ""), place(file, function)];
-    let rules = "model/src/rules/mod.rs";
+    let life = "model/src/rules/store_life.rs";
     match action {
         Action::Campaign { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "campaign"),
         Action::Vote { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "receive"),
@@ -107,15 +107,17 @@ pub fn of_action(action: &Action) -> [Place; 2] {
         Action::TimeoutNow { .. } | Action::TransferTimeout { .. } => {
             both("model/src/rules/transfer.rs", "impl/src/transfer.rs", "")
         }
-        Action::Crash { .. } | Action::Restart { .. } => both(rules, "impl/src/store.rs", "open"),
-        Action::Destroy { .. } => both(rules, "impl/src/store.rs", "into_engine"),
+        Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store.rs", "open"),
+        Action::Destroy { .. } => both(life, "impl/src/store.rs", "into_engine"),
         Action::Hold { message: Outgoing::StoreReport, .. } => {
             both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
         }
         Action::Hold { .. } | Action::Late { .. } => {
             both("model/src/rules/deliver.rs", "impl/src/lifecycle.rs", "receive")
         }
-        Action::RegionHeartbeat { .. } => both("model/src/rules/pd/mod.rs", "impl/src/pd/handlers.rs", ""),
+        Action::RegionHeartbeat { .. } => {
+            both("model/src/rules/pd/heartbeat.rs", "impl/src/pd/handlers.rs", "")
+        }
         Action::Schedule { .. } => both("model/src/rules/pd/patrol.rs", "impl/src/pd/checker.rs", "check"),
         Action::PushOperator { .. } | Action::OperatorTimeout { .. } => {
             both("model/src/rules/pd/waiting.rs", "impl/src/pd/operators.rs", "")
@@ -162,7 +164,7 @@ fn of_proposal(command: &Command) -> [Place; 2] {
 /// implementation. The first that fits.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("pd/operators", "model/src/rules/pd/operator.rs", "impl/src/pd/operators.rs"),
-    ("pd/regions", "model/src/rules/pd/mod.rs", "impl/src/pd/regions.rs"),
+    ("pd/regions", "model/src/rules/pd/heartbeat.rs", "impl/src/pd/regions.rs"),
     ("pd/stores", "model/src/rules/pd/records.rs", "impl/src/pd/store.rs"),
     ("pd/recovery", "model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs"),
     ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),

@@ -11,8 +11,8 @@ use rollcall_traces::{
 };
 
 use crate::guard::{Guard, GuardSet};
-use crate::rules::Report;
-use crate::rules::is_live;
+use crate::rules::pd::report::Report;
+use crate::rules::peer::is_live;
 
 /// A cluster within a scope, beside what earlier states left behind: what bounds read.
 /// Cheap to copy.

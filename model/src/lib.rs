@@ -19,6 +19,7 @@ pub mod properties;
 pub mod reference;
 mod rules;
 pub mod scopes;
+mod subject;
 
 pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;
@@ -28,7 +29,6 @@ pub use checked::EXPLORED;
 pub use cluster::ClusterInScope;
 pub use dialect::Dialect;
 pub use guard::{Guard, GuardSet};
-pub use model::{
-    ModelSubject, Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, Seen, State,
-};
+pub use model::{Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, Seen, State};
 pub use rules::{FIRST, first_peer};
+pub use subject::ModelSubject;

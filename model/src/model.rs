@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use rollcall_traces::{
-    Action, Budgets, Cluster, Healed, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness,
-    Outcome, PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, Settle, Settler, StoreId,
-    StoreState, StoreStatus, Subject, View,
+    Action, Budgets, Cluster, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, Outcome,
+    PlacementDriver, Reason, Region, RegionId, Scope, ScopeError, StoreId, StoreState, StoreStatus, View,
 };
 
 use crate::bounds::actions;
@@ -14,18 +13,17 @@ use crate::bounds::costs;
 use crate::bounds::kinds;
 use crate::bounds::probes;
 use crate::bounds::reach::Reach;
-use crate::bounds::settle::next_to_settle;
 use crate::cluster::ClusterInScope;
 pub use crate::engine::checkpoint::{PartCounts, PartsError};
+pub use crate::engine::memo::STORES;
 use crate::engine::property_cache::PropertyCache;
 pub use crate::engine::refusals::{ReadSet, RefusalCache};
+pub use crate::engine::state::State;
 use crate::engine::state::{InternTables, StoreMeta, StorePart, UNUSED};
-pub use crate::engine::state::{STORES, State};
 pub use crate::engine::state_ref::Seen;
 use crate::engine::steps::Steps;
 use crate::engine::txn;
 use crate::guard::GuardSet;
-use crate::heal;
 use crate::properties::Property;
 use crate::rules::{first_peer, index_of};
 
@@ -481,54 +479,4 @@ fn first_driver(scope: &Scope) -> PlacementDriver {
         pd.regions = scope.believed_regions().map(|region| (region.id, known(region))).collect();
     }
     pd
-}
-
-/// The model as something that a trace can be replayed on.
-pub struct ModelSubject {
-    guards: GuardSet,
-    properties: Vec<Property>,
-    model: Option<(Rollcall, State)>,
-}
-
-impl ModelSubject {
-    /// A model that has no scope yet.
-    pub fn new(guards: GuardSet, properties: &[Property]) -> Self {
-        Self { guards, properties: properties.to_vec(), model: None }
-    }
-
-    /// The model and the state that it is in.
-    pub fn current(&self) -> Option<(&Rollcall, &State)> {
-        self.model.as_ref().map(|(model, state)| (model, state))
-    }
-}
-
-impl Subject for ModelSubject {
-    fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
-        let model = Rollcall::new(scope, self.guards, &self.properties, &[])?;
-        let first = model.first();
-        self.model = Some((model, first));
-        Ok(())
-    }
-
-    fn apply(&mut self, action: &Action) -> Outcome {
-        let (model, state) = self.model.as_mut().expect("reset comes before apply");
-        let (after, outcome) = model.take(state, action);
-        *state = after;
-        outcome
-    }
-
-    fn view(&self) -> View {
-        self.model.as_ref().map(|(model, state)| model.seen(state).view()).unwrap_or_default()
-    }
-
-    fn healed(&self) -> Option<Healed> {
-        self.model.as_ref().map(|(model, state)| heal::healed(model, state))
-    }
-}
-
-impl Settler for ModelSubject {
-    fn next_to_settle(&self, settle: &Settle) -> Option<Action> {
-        let (model, state) = self.model.as_ref()?;
-        next_to_settle(model, state, settle)
-    }
 }

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::engine::intern::Interner;
-use crate::engine::state::{Rest, STORES, State, StoreMeta, StorePart, UNUSED};
+use crate::engine::memo::STORES;
+use crate::engine::state::{Rest, State, StoreMeta, StorePart, UNUSED};
 use crate::model::Rollcall;
 
 /// How many parts of each kind there are.

@@ -11,8 +11,9 @@ use rollcall_traces::{History, HistoryParts, RegionId, StoreStatus};
 use smallvec::smallvec;
 
 use crate::engine::intern::{Column, Interner};
+use crate::engine::memo::STORES;
 use crate::engine::memo::{Memo, Numbers, ReadTracker, Side, Slot, Slots, Values};
-use crate::engine::state::{InternTables, STORES, State, StoreMeta, StorePart};
+use crate::engine::state::{InternTables, State, StoreMeta, StorePart};
 use crate::properties::Property;
 use crate::rules::index_of;
 

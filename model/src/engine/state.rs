@@ -16,14 +16,10 @@ use smallvec::SmallVec;
 
 use crate::bounds::costs;
 use crate::engine::intern::{Column, Interner};
-use crate::engine::memo::{Numbered, REGIONS, ReadTracker, Side, Slot, Values};
+use crate::engine::memo::{Numbered, REGIONS, STORES, Side, Slot, Values};
 use crate::engine::region_slots::RegionSlots;
-use crate::engine::state_ref::Seen;
 use crate::rules;
 use crate::rules::Report;
-
-/// The most stores that a scope may have.
-pub const STORES: usize = 8;
 
 /// In place of the number of a store that the scope does not have.
 pub(crate) const UNUSED: u32 = u32::MAX;
@@ -269,15 +265,6 @@ impl InternTables {
     pub(crate) fn rest_of(&self, held: &Vec<Held>, pd: &PlacementDriver, spent: Budgets) -> u32 {
         let (held, pd) = (self.held.intern_ref(held), self.drivers.intern_ref(pd));
         self.rest.intern(Rest { held, pd, spent: self.spent.intern(spent) })
-    }
-
-    pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
-        Seen::of(self, state, None)
-    }
-
-    /// The same; what is looked at is noted.
-    pub(crate) fn tracked<'a>(&'a self, state: &'a State, noted: &'a ReadTracker, side: Side) -> Seen<'a> {
-        Seen::of(self, state, Some((noted, side)))
     }
 
     /// The number of a store that has nothing.

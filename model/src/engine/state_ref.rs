@@ -21,6 +21,18 @@ pub struct Seen<'a> {
     noted: Option<(&'a ReadTracker, Side)>,
 }
 
+impl InternTables {
+    /// The state with what its numbers stand for.
+    pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
+        Seen::of(self, state, None)
+    }
+
+    /// The same; what is looked at is noted.
+    pub(crate) fn tracked<'a>(&'a self, state: &'a State, noted: &'a ReadTracker, side: Side) -> Seen<'a> {
+        Seen::of(self, state, Some((noted, side)))
+    }
+}
+
 impl<'a> Seen<'a> {
     /// The state; what is looked at is noted, if there is where.
     pub(crate) fn of(

@@ -7,7 +7,7 @@ use rollcall_traces::{
     Command, Entry, LogPosition, Peer, PeerId, PeerState, Reason, Region, RegionId, StoreId,
 };
 
-use super::deliver::entomb;
+use super::destroy::write_tombstone;
 use super::propose::{check_epoch, is_duplicate};
 use super::{conf_change, merge, raft, read, recovery, split};
 use crate::cluster::ClusterMut;
@@ -101,7 +101,7 @@ fn removed(cluster: &mut impl ClusterMut, store: StoreId, after: Region, index: 
     }
     let known =
         if cluster.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };
-    entomb(cluster, store, known);
+    write_tombstone(cluster, store, known);
     if !cluster.holds(Guard::StopAfterDestroy) && commit > index {
         // The ready loop goes on and writes the apply state of the next entry.
         cluster.peer_mut(store, region).applied = index + 1;

@@ -6,41 +6,16 @@
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
 
 use rollcall_traces::{
-    Answer, Creator, Entry, Epoch, Held, KeyRange, LogPosition, Member, MemberRole, Message, Peer, PeerState,
-    Reason, Region, RegionId, StoreId,
+    Answer, Creator, Epoch, Held, KeyRange, Member, MemberRole, Message, Peer, PeerState, Reason, Region,
 };
 
-use super::merge_elsewhere;
-use super::ranges;
-use super::stale;
+use super::destroy::destroy_peer;
+use super::envelope::{Envelope, Kind};
+use super::{merge_elsewhere, stale};
 
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::rules::FIRST;
-use crate::rules::{is_live, member_of_own_region};
-
-/// The outside of a message.
-pub(crate) struct Envelope {
-    pub(crate) region: RegionId,
-    pub(crate) from: Member,
-    pub(crate) to: Member,
-    pub(crate) term: u64,
-    pub(crate) epoch: Epoch,
-    pub(crate) range: KeyRange,
-}
-
-/// What a message may do to a store without the peer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It may create the peer (a vote request, a heartbeat with commit 0).
-    Initial,
-    /// It may not.
-    Ordinary,
-    /// It may not; and it is a snapshot.
-    Snapshot,
-    /// It may not, and raft never sees it: a peer asks whether it is a member still.
-    Question,
-}
+use crate::rules::peer::{is_live, member_of_own_region};
 
 /// Who has the message after the receiving store did its part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,53 +26,7 @@ pub(crate) enum Received {
     Parked,
 }
 
-/// A vote request may be the first message of a new region (TiKV `is_first_message`).
-pub(crate) fn first_vote(term: u64, last: LogPosition, commit: LogPosition) -> Option<Message> {
-    (term == FIRST.term + 1).then_some(Message::VoteRequest { last, commit })
-}
-
-/// So may an append be: the empty entry of a leader that won the first election.
-pub(crate) fn first_append(message: &Message) -> Option<Message> {
-    let Message::Append { previous, entries, .. } = message else { return None };
-    let is_first = |entry: &Entry| previous.index == FIRST.index && entry.command.is_none();
-    matches!(&entries[..], [entry] if is_first(entry)).then(|| message.clone())
-}
-
 impl Envelope {
-    pub(crate) fn from_peer(peer: &Peer, store: StoreId, to: Member) -> Self {
-        Self {
-            region: peer.region.id,
-            from: member_of_own_region(peer, store),
-            to,
-            term: peer.term,
-            epoch: peer.region.epoch,
-            range: peer.region.range(),
-        }
-    }
-
-    pub(crate) fn of_held(held: &Held) -> Self {
-        Self {
-            region: held.region,
-            from: held.from,
-            to: held.to,
-            term: held.term,
-            epoch: held.epoch,
-            range: held.range.clone(),
-        }
-    }
-
-    pub(crate) fn holding(&self, message: Message) -> Held {
-        Held {
-            region: self.region,
-            from: self.from,
-            to: self.to,
-            term: self.term,
-            epoch: self.epoch,
-            range: self.range.clone(),
-            message,
-        }
-    }
-
     /// The receiving store's part. `first` is the message where it may be the
     /// first of a region that a split brings.
     pub(crate) fn receive(
@@ -122,7 +51,7 @@ impl Envelope {
             return Err(Reason::StillMember);
         }
         if self.to.id > peer.id {
-            bury(cluster, self.to.store, self.region);
+            destroy_peer(cluster, self.to.store, self.region);
             return self.create(cluster, kind, first, answer);
         }
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || cluster.holds(Guard::SnapshotOnce)) {
@@ -238,7 +167,7 @@ impl Envelope {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
             });
         if told {
-            bury(cluster, self.from.store, self.region);
+            destroy_peer(cluster, self.from.store, self.region);
         }
         Reason::SenderRemoved
     }
@@ -293,46 +222,4 @@ impl Envelope {
         };
         Held { region: self.region, from, to: self.from, term: 0, epoch, range: KeyRange::default(), message }
     }
-}
-
-/// Destroys a peer that `target` has taken in; its tombstone keeps `region`, and since when
-/// the peer has followed it: what merges into it may ask (`merge::has_left`).
-pub(super) fn bury_merged(
-    cluster: &mut impl ClusterMut,
-    store: StoreId,
-    mut region: Region,
-    target: Option<Region>,
-) {
-    let peer = cluster.peer(store, region.id).expect("who is destroyed is there");
-    let at = region.id;
-    if peer.state == PeerState::Uninitialised {
-        region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
-    }
-    // Who had not given its region up did not see how that came to its end.
-    let behind = Epoch { version: peer.region.epoch.version + 1, ..peer.region.epoch };
-    let log_since = if peer.state == PeerState::Merging { peer.log_since } else { Some(behind) };
-    let log_since = log_since.filter(|_| target.is_some());
-    entomb(cluster, store, region);
-    let tombstone = cluster.peer_mut(store, at);
-    (tombstone.merged_into, tombstone.log_since) = (target, log_since);
-}
-
-/// Destroys the peer; its tombstone keeps `region`.
-pub(crate) fn entomb(cluster: &mut impl ClusterMut, store: StoreId, region: Region) {
-    let id = cluster.peer(store, region.id).expect("who is destroyed is there").id;
-    let region_id = region.id;
-    ranges::end(cluster, store, region_id);
-    cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
-}
-
-/// Destroys a peer that did not apply its removal: because it was told of it,
-/// or because a newer peer of the region is to live on its store. The tombstone
-/// keeps the region as the peer knew it, which lists the peer itself.
-pub(crate) fn bury(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
-    let peer = cluster.peer(store, region).expect("who is destroyed is there");
-    let mut last = peer.region.clone();
-    if peer.state == PeerState::Uninitialised {
-        last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
-    }
-    entomb(cluster, store, last);
 }

@@ -9,7 +9,8 @@ use rollcall_traces::{
     Answer, Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Role, StoreId,
 };
 
-use super::deliver::{Envelope, Kind, Received, first_vote};
+use super::deliver::Received;
+use super::envelope::{Envelope, Kind, first_vote};
 use super::raft;
 use crate::cluster::ClusterMut;
 use crate::dialect::Dialect;

@@ -6,7 +6,7 @@
 
 use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 
-use super::deliver::entomb;
+use super::destroy::write_tombstone;
 use super::pd::present;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
@@ -29,7 +29,7 @@ pub(super) fn tombstone_peer(
     let peer = peer.ok_or(Reason::RegionNotFound)?;
     let last =
         if force { peer.region.clone() } else { removed_by_driver(cluster, store, &peer.region, peer.id)? };
-    entomb(cluster, store, last);
+    write_tombstone(cluster, store, last);
     Ok(())
 }
 

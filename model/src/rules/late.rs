@@ -8,11 +8,13 @@ use rollcall_traces::{
     Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Returned, StoreId,
 };
 
-use super::deliver::{Envelope, Kind, Received, bury, first_append, first_vote};
+use super::deliver::Received;
+use super::destroy::destroy_peer;
+use super::envelope::{Envelope, Kind, first_append, first_vote};
 use super::{election, merge_elsewhere, pd, raft, recovery, replicate, split, stale, transfer};
 use crate::cluster::ClusterMut;
-use crate::rules::FIRST;
-use crate::rules::is_live;
+use crate::rules::peer::FIRST;
+use crate::rules::peer::is_live;
 
 pub(crate) fn hold(
     cluster: &mut impl ClusterMut,
@@ -194,7 +196,7 @@ fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> R
     let receiver =
         cluster.peer(store, region).filter(|peer| is_live(peer)).ok_or(Reason::NotInitialMessage)?;
     if receiver.id == held.to.id && receiver.region.epoch.is_stale_against(&known.epoch) {
-        bury(cluster, store, region);
+        destroy_peer(cluster, store, region);
     }
     Ok(())
 }

@@ -17,12 +17,12 @@ use rollcall_traces::{
     Command, Entry, Key, LogPosition, MergeState, Peer, PeerState, Reason, Region, RegionId, StoreId, Value,
 };
 
-use super::deliver::bury_merged;
+use super::destroy::destroy_merged_peer;
 use super::propose::check_epoch;
 use super::{raft, ranges};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
-use crate::rules::is_live;
+use crate::rules::peer::is_live;
 
 /// How many entries a replica may miss when a merge begins (TiKV `merge_max_log_gap`).
 const LOG_GAP: u64 = 10;
@@ -293,7 +293,7 @@ pub(super) fn apply_commit(
     let mut data = BTreeMap::new();
     if let Some(peer) = cluster.peer(store, source.id).filter(|peer| is_live(peer)) {
         data = peer.data.clone();
-        bury_merged(cluster, store, (**source).clone(), Some(before));
+        destroy_merged_peer(cluster, store, (**source).clone(), Some(before));
     }
     take_in(cluster, target, store, source, data);
     Ok(Taken::In)

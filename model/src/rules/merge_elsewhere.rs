@@ -9,10 +9,10 @@
 
 use rollcall_traces::{KeyRange, Peer, PeerState, Reason, Region, RegionId, StoreId};
 
-use super::deliver::bury_merged;
+use super::destroy::destroy_merged_peer;
 use super::ranges;
 use crate::cluster::ClusterMut;
-use crate::rules::is_live;
+use crate::rules::peer::is_live;
 
 /// Another store says that `source` was taken in by `target`, which was then as
 /// it stands there.
@@ -26,7 +26,7 @@ pub(super) fn told(
     let known = peer.merged_into.as_ref() == Some(target);
     let rest = peer.region.clone();
     if will_never_take_in(cluster, store, target) {
-        bury_merged(cluster, store, rest, Some(target.clone()));
+        destroy_merged_peer(cluster, store, rest, Some(target.clone()));
     } else if !known {
         cluster.peer_mut(store, source).merged_into = Some(target.clone());
     }
@@ -65,13 +65,13 @@ pub(super) fn taken_but_for_merged(
 }
 
 /// Ends the sources whose range a snapshot of `target` has just brought.
-pub(super) fn bury_brought(cluster: &mut impl ClusterMut, store: StoreId, target: &Region) {
+pub(super) fn destroy_merged_sources(cluster: &mut impl ClusterMut, store: StoreId, target: &Region) {
     for source in ranges::owners(cluster, store, target.id, &target.range()) {
         let peer = cluster.peer(store, source).filter(|peer| peer.is_initialised());
         let Some(peer) = peer.filter(|peer| is_merged(Some(peer), target.id, target.epoch.version)) else {
             continue;
         };
         let (rest, then) = (peer.region.clone(), peer.merged_into.clone());
-        bury_merged(cluster, store, rest, then);
+        destroy_merged_peer(cluster, store, rest, then);
     }
 }

@@ -4,15 +4,15 @@
 //! `restore`) with every round begun at the common prefix of the two logs.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason, RegionId,
-    Snapshot, StoreId,
+    Answer, Entries, Entry, Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason,
+    RegionId, Snapshot, StoreId,
 };
 
-use super::deliver::{Envelope, Kind};
+use super::envelope::{Envelope, Kind};
 use super::{election, merge_elsewhere, raft, ranges, read};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
-use crate::rules::{is_live, snapshot_of};
+use crate::rules::peer::{is_live, snapshot_of};
 
 pub(crate) fn replicate(
     cluster: &mut impl ClusterMut,
@@ -162,6 +162,16 @@ pub(crate) fn next_message(leading: &Peer, follower: &Log, entries: Entries) -> 
 /// A merging region is of no use to anybody new, and no member needs one.
 pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
     if leading.state == PeerState::Merging { Err(Reason::Merging) } else { Ok(()) }
+}
+
+/// A message was sent, and its sender remembers that.
+pub(crate) fn sent(cluster: &mut impl ClusterMut, message: &Held) {
+    let (store, region) = (message.from.store, message.region);
+    if let Message::Snapshot(snapshot) = &message.message
+        && cluster.leader(store, region).is_ok()
+    {
+        sent_snapshot(cluster, store, region, snapshot.position.index);
+    }
 }
 
 /// A leader remembers up to where the last snapshot that it sent reaches (TiKV
@@ -356,7 +366,7 @@ pub(crate) fn apply_snapshot(
         peer.region = snapshot.region;
         peer.data = snapshot.data;
         let region = peer.region.clone();
-        merge_elsewhere::bury_brought(cluster, store, &region);
+        merge_elsewhere::destroy_merged_sources(cluster, store, &region);
         if moves {
             ranges::set(cluster, store, &region);
         }

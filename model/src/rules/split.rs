@@ -17,8 +17,8 @@ use super::propose::{check_epoch, propose};
 use super::{late, pd, raft, ranges, recovery};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
-use crate::rules::{FIRST, first_peer};
-use crate::rules::{is_live, member_of_own_region};
+use crate::rules::peer::{FIRST, first_peer};
+use crate::rules::peer::{is_live, member_of_own_region};
 
 /// The leader asks the placement driver for ids. What comes back is proposed
 /// under the epoch of the asking; if that is refused the ids are gone.

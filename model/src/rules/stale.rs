@@ -17,11 +17,12 @@
 
 use rollcall_traces::{Answer, Authority, Held, Member, Peer, Reason, RegionId, StaleCheck, StoreId};
 
-use super::deliver::{Envelope, bury};
+use super::destroy::destroy_peer;
+use super::envelope::Envelope;
 use super::pd;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::rules::{is_live, member_of_own_region};
+use crate::rules::peer::{is_live, member_of_own_region};
 
 pub(super) fn check_stale_peer(
     cluster: &mut impl ClusterMut,
@@ -102,7 +103,7 @@ fn ask_driver(
     }
     let behind = peer.region.epoch.is_stale_against(&known.epoch);
     match answer {
-        Answer::Given if behind => bury(cluster, store, region),
+        Answer::Given if behind => destroy_peer(cluster, store, region),
         Answer::Held => {
             let word = Held::removed(member_of_own_region(peer, store), known);
             cluster.hold(word);

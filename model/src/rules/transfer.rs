@@ -10,7 +10,7 @@ use rollcall_traces::{
     Answer, Held, Member, MemberRole, Message, Peer, PeerId, Reason, RegionId, Role, StoreId, Transfer,
 };
 
-use super::deliver::{Envelope, Kind};
+use super::envelope::{Envelope, Kind};
 use super::{election, raft};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;

@@ -22,6 +22,7 @@ use smallvec::SmallVec;
 use crate::engine::intern::entry;
 
 use slots::Listed;
+pub use slots::STORES;
 pub(crate) use slots::{REGIONS, ReadTracker, SLOTS, Side, Slot, Slots, Values, track};
 use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
 pub(crate) use table::{Numbered, Numbers};

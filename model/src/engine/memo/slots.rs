@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use crate::engine::state::STORES;
+/// The most stores that a scope may have.
+pub const STORES: usize = 8;
 
 /// Of so many regions each peer is a part of its own; of others with its store.
 pub(crate) const REGIONS: usize = 3;

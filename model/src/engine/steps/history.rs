@@ -10,8 +10,9 @@ use std::borrow::Cow;
 use rollcall_traces::{Action, Face, Outcome};
 
 use super::{Effect, Steps};
+use crate::engine::memo::STORES;
 use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
-use crate::engine::state::{InternTables, STORES, State};
+use crate::engine::state::{InternTables, State};
 use crate::engine::state_ref::Seen;
 
 /// Only the history.

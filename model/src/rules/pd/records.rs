@@ -7,9 +7,13 @@ use std::collections::BTreeSet;
 
 use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreState};
 
-use super::present;
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+
+/// Refuses where nobody places anything: ids may be allotted all the same.
+pub(crate) fn present(cluster: &impl ClusterMut) -> Result<(), Reason> {
+    if cluster.replicas_wanted() > 0 { Ok(()) } else { Err(Reason::NoPlacementDriver) }
+}
 
 fn record(cluster: &impl ClusterMut, store: StoreId) -> Result<KnownStore, Reason> {
     present(cluster)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rollcall_traces::{Member, Peer, PeerId, Reason, Region, StoreId, StoreStatus};
 
-use crate::rules::{is_live, member_of_own_region};
+use crate::rules::peer::{is_live, member_of_own_region};
 
 /// What a leader says of its region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -12,9 +12,9 @@ use rollcall_traces::{
 
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::rules::first_peer;
-use crate::rules::is_live;
-use crate::rules::{deliver, election, propose, raft, ranges};
+use crate::rules::peer::first_peer;
+use crate::rules::peer::is_live;
+use crate::rules::{destroy, election, propose, raft, ranges};
 
 /// The store begins to carry out a plan. A region that is not as the plan has it is
 /// passed over, and the report will tell.
@@ -44,7 +44,7 @@ pub(crate) fn take_plan(
     plan.creates.iter().for_each(|region| create(cluster, store, region));
     for region in &plan.tombstones {
         if cluster.peer(store, *region).is_some_and(is_live) {
-            deliver::bury(cluster, store, *region);
+            destroy::destroy_peer(cluster, store, *region);
         }
     }
     for (region, failed) in &plan.demotes {

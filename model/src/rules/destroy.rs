@@ -1,0 +1,51 @@
+//! Where a peer is destroyed: its range goes, and a tombstone stays.
+//!
+//! Follows TiKV `fsm/peer.rs` (`destroy_peer`) and `peer_storage.rs`
+//! (`write_peer_state`, `PeerState::Tombstone`).
+
+use rollcall_traces::{Epoch, Member, MemberRole, Peer, PeerState, Region, RegionId, StoreId};
+
+use super::ranges;
+use crate::cluster::ClusterMut;
+
+/// Destroys a peer that `target` has taken in; its tombstone keeps `region`, and since when
+/// the peer has followed it: what merges into it may ask (`merge::has_left`).
+pub(super) fn destroy_merged_peer(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    mut region: Region,
+    target: Option<Region>,
+) {
+    let peer = cluster.peer(store, region.id).expect("who is destroyed is there");
+    let at = region.id;
+    if peer.state == PeerState::Uninitialised {
+        region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
+    }
+    // Who had not given its region up did not see how that came to its end.
+    let behind = Epoch { version: peer.region.epoch.version + 1, ..peer.region.epoch };
+    let log_since = if peer.state == PeerState::Merging { peer.log_since } else { Some(behind) };
+    let log_since = log_since.filter(|_| target.is_some());
+    write_tombstone(cluster, store, region);
+    let tombstone = cluster.peer_mut(store, at);
+    (tombstone.merged_into, tombstone.log_since) = (target, log_since);
+}
+
+/// Destroys the peer; its tombstone keeps `region`.
+pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, region: Region) {
+    let id = cluster.peer(store, region.id).expect("who is destroyed is there").id;
+    let region_id = region.id;
+    ranges::end(cluster, store, region_id);
+    cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
+}
+
+/// Destroys a peer that did not apply its removal: because it was told of it,
+/// or because a newer peer of the region is to live on its store. The tombstone
+/// keeps the region as the peer knew it, which lists the peer itself.
+pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
+    let peer = cluster.peer(store, region).expect("who is destroyed is there");
+    let mut last = peer.region.clone();
+    if peer.state == PeerState::Uninitialised {
+        last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
+    }
+    write_tombstone(cluster, store, last);
+}

@@ -1,0 +1,114 @@
+//! A leader's heartbeat: what PD believes of its region, and which report is stale.
+//!
+//! Follows PD `core/region.go` (`PreCheckPutRegion`), `cluster_worker.go`
+//! (`HandleRegionHeartbeat`, `HandleAskSplit`).
+
+use rollcall_traces::{
+    Answer, Epoch, Held, KnownRegion, Liveness, Message, Reason, Region, RegionId, Returned, StoreId,
+    StoreState,
+};
+
+use super::orders::send;
+use super::records::present;
+use super::report::Report;
+use super::{operator, waiting};
+use crate::cluster::ClusterMut;
+use crate::guard::Guard;
+use crate::rules::recovery;
+
+/// What the leader on `store` reports. A peer is down while its store does not
+/// run, once that has lasted so long that PD misses the store too.
+pub(crate) fn report(cluster: &impl ClusterMut, region: RegionId, store: StoreId) -> Result<Held, Reason> {
+    let Report { from, term, region, pending } = cluster.report(store, region)?;
+    present(cluster)?;
+    let missed = |store| cluster.pd().stores.get(&store).is_none_or(|of| of.liveness != Liveness::Connected);
+    let others = region.peers.iter().filter(|member| member.id != from.id);
+    let down = others.filter(|member| missed(member.store) && !cluster.runs(member.store));
+    let down = down.map(|member| member.id).collect();
+    Ok(Held::region_report(from, term, region, pending, down))
+}
+
+/// The leader reports, and does at once what it is told.
+pub(crate) fn region_heartbeat(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+    answer: Answer,
+) -> Result<Returned, Reason> {
+    let report = report(cluster, region, store)?;
+    let order = take_report(cluster, &report)?;
+    Ok(send(cluster, order, answer))
+}
+
+/// A report that was under way; nobody waits for what is ordered now.
+pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<(), Reason> {
+    take_report(cluster, report).map(drop)
+}
+
+/// Believes a report, and looks how far the region's operator has got.
+fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<Held>, Reason> {
+    let Message::RegionReport { region, pending, down } = &report.message else {
+        unreachable!("only reports go to the driver")
+    };
+    let known = cluster.pd().stores.get(&report.from.store).ok_or(Reason::UnknownStore)?;
+    // PD takes none from a Tombstone ("skip region heartbeat from tombstone store"). Here
+    // that is so of one that was given up: one that was buried too early may be the only
+    // one that tells of a child of which PD has not heard.
+    if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
+        return Err(Reason::StoreRemoved);
+    }
+    if is_stale(cluster, region, report.term) && cluster.holds(Guard::StaleReportRefused) {
+        return Err(Reason::RegionStale);
+    }
+    let believes_leader = cluster.holds(Guard::LeaderChangeBelieved);
+    let pd = cluster.pd_mut();
+    let displaced = |known: &KnownRegion| known.region.id != region.id && known.region.overlaps(region);
+    let gone: Vec<RegionId> =
+        pd.regions.values().filter(|known| displaced(known)).map(|known| known.region.id).collect();
+    for other in gone {
+        pd.regions.remove(&other);
+        waiting::remove(pd, other);
+    }
+    let before = pd.regions.get(&region.id).filter(|known| known.leader != 0 && known.region == *region);
+    let (leader, term) = match before {
+        Some(known) if !believes_leader => (known.leader, known.term),
+        _ => (report.from.id, report.term),
+    };
+    let known =
+        KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
+    pd.regions.insert(region.id, known);
+    pd.relearns &= !pd.knows_every_key();
+    let order = operator::compare(cluster, region.id, true);
+    let started = waiting::start(cluster);
+    Ok(order.or_else(|| waiting::first_order(started, region.id)))
+}
+
+/// Behind in version what is known of any part of its range, or behind in
+/// anything what is known of itself. A region that unsafe recovery made anew is
+/// believed; one with the whole key space is the bootstrap region of a stale
+/// peer (tikv#3868).
+fn is_stale(cluster: &impl ClusterMut, region: &Region, term: u64) -> bool {
+    let whole = region.start.is_empty() && region.end.is_empty();
+    if region.epoch == (Epoch { conf_ver: 1, version: 1 }) && !whole {
+        return false;
+    }
+    let pd = cluster.pd();
+    let newer = |known: &KnownRegion| {
+        known.region.overlaps(region) && known.region.epoch.version > region.epoch.version
+    };
+    let behind = |known: &KnownRegion| {
+        (term > 0 && term < known.term) || region.epoch.is_stale_against(&known.region.epoch)
+    };
+    pd.regions.values().any(newer) || pd.regions.get(&region.id).is_some_and(behind)
+}
+
+/// Whether the driver gives ids to who asks for a split of `region`.
+pub(crate) fn check_asking(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
+    if present(cluster).is_err() {
+        return Ok(());
+    }
+    recovery::check_none(cluster)?;
+    let known = cluster.pd().regions.values().find(|known| known.region.contains(&region.start));
+    let known = known.ok_or(Reason::UnknownRegion)?;
+    if region.epoch.is_stale_against(&known.region.epoch) { Err(Reason::RegionStale) } else { Ok(()) }
+}

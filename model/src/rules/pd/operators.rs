@@ -1,0 +1,107 @@
+//! Operators: made by the patrol or an administrator, pushed, and ended.
+//!
+//! Follows PD `operator_controller.go` and `checker/rule_checker.go`.
+
+use rollcall_traces::{AdminOperator, Answer, Operator, Reason, RegionId, Returned, WaitingOperator};
+
+use super::orders::send;
+use super::records::present;
+use super::{operator, patrol, plan, waiting};
+use crate::cluster::ClusterMut;
+use crate::guard::Guard;
+use crate::rules::recovery;
+
+/// The patrol comes by the region.
+pub(crate) fn schedule(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    answer: Answer,
+) -> Result<Returned, Reason> {
+    present(cluster)?;
+    recovery::check_none(cluster)?;
+    let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
+    check_vacant(cluster, region, false)?;
+    let mut ids = cluster.pd().next_id;
+    let made = patrol::check(&plan::Sight::of(cluster), known, &mut ids)?;
+    waiting::check_limit(cluster, made.purpose)?;
+    cluster.pd_mut().next_id = ids;
+    Ok(enter(cluster, made, region, answer))
+}
+
+/// An administrator gives the region an operator.
+pub(crate) fn add_operator(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    wanted: &AdminOperator,
+    answer: Answer,
+) -> Result<Returned, Reason> {
+    present(cluster)?;
+    let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
+    let mut ids = cluster.pd().next_id;
+    let made = plan::of_admin(&plan::Sight::of(cluster), known, wanted, &mut ids)?;
+    check_vacant(cluster, region, true)?;
+    cluster.pd_mut().next_id = ids;
+    Ok(enter(cluster, made, region, answer))
+}
+
+/// A region has one operator; an administrator's takes the place of the patrol's (row 38).
+fn check_vacant(cluster: &impl ClusterMut, region: RegionId, admin: bool) -> Result<(), Reason> {
+    let taken = cluster.pd().operator(region).is_some_and(|taken| taken.purpose.is_admin() || !admin);
+    if taken && cluster.holds(Guard::OneOperatorARegion) { Err(Reason::OperatorExists) } else { Ok(()) }
+}
+
+/// A new operator takes its place in the queue, and with it that of the one
+/// that it displaces.
+fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, answer: Answer) -> Returned {
+    let pd = cluster.pd_mut();
+    waiting::remove(pd, region);
+    pd.waiting.push(WaitingOperator { region, operator });
+    let started = waiting::start(cluster);
+    send(cluster, waiting::first_order(started, region), answer)
+}
+
+/// The step of the region's operator is sent once more, if it is under way.
+pub(crate) fn push_operator(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    answer: Answer,
+) -> Result<Returned, Reason> {
+    present(cluster)?;
+    if !cluster.pd().regions.contains_key(&region) {
+        return Err(Reason::UnknownRegion);
+    }
+    if !cluster.pd().operators.contains_key(&region) {
+        return Err(Reason::NoOperator);
+    }
+    let order = operator::compare(cluster, region, false);
+    waiting::start(cluster);
+    Ok(send(cluster, order, answer))
+}
+
+/// The region's operator has taken too long, or waited too long for its turn.
+pub(crate) fn time_out_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
+    if cluster.holds(Guard::OperatorsTimeOut) {
+        return end_operator(cluster, region);
+    }
+    present(cluster)?;
+    cluster.pd().operator(region).map(drop).ok_or(Reason::NoOperator)
+}
+
+/// `operator remove` takes away what is under way, and not what waits (PD
+/// `Handler.RemoveOperator`).
+pub(crate) fn remove_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
+    present(cluster)?;
+    if !cluster.pd().operators.contains_key(&region) {
+        return Err(Reason::NoOperator);
+    }
+    end_operator(cluster, region)
+}
+
+/// The region's operator is given up, or taken away.
+fn end_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
+    present(cluster)?;
+    cluster.pd().operator(region).ok_or(Reason::NoOperator)?;
+    waiting::remove(cluster.pd_mut(), region);
+    waiting::start(cluster);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! An order: the step of an operator, sent to whom PD takes for the leader.
+
+use rollcall_traces::{Answer, Derive, Held, Message, Order, Reason, Returned};
+
+use crate::cluster::ClusterMut;
+use crate::rules::{propose::propose, split};
+
+/// What becomes of an order.
+pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, answer: Answer) -> Returned {
+    let Some(held) = order else { return Returned::Nothing };
+    let Message::Order(order) = held.message.clone() else { unreachable!("the driver sends orders") };
+    let refused = match answer {
+        Answer::Given => carry_out(cluster, &held).unwrap_or_else(Some),
+        Answer::Held => {
+            cluster.hold(held);
+            None
+        }
+        Answer::Lost => None,
+    };
+    Returned::Ordered { order, refused }
+}
+
+/// Whom the driver took for the leader does what it is told, under the epoch
+/// that the driver knew.
+///
+/// # Errors
+/// Where nothing was done; the reason beside is of a split whose ids are gone.
+pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<Option<Reason>, Reason> {
+    let (region, store) = (order.region, order.to.store);
+    match &order.message {
+        Message::Order(Order::Propose(command)) => {
+            propose(cluster, region, store, command, Some(order.epoch)).map(|()| None)
+        }
+        Message::Order(Order::Split { keys }) => {
+            match split::ask(cluster, region, store, keys, Derive::Right, Answer::Given)? {
+                Returned::Allotted { refused, .. } => Ok(refused),
+                _ => Ok(None),
+            }
+        }
+        _ => unreachable!("the driver sends orders"),
+    }
+}

@@ -1,0 +1,84 @@
+//! One action: which rule decides it, and what it comes to.
+
+use rollcall_traces::{Action, Answer, Outcome, Reason, Returned};
+
+use super::{
+    apply, election, force, late, pd, propose, read, recovery, replicate, split, stale, store_life, transfer,
+};
+use crate::cluster::ClusterMut;
+
+/// Takes one action: the rule that decides it.
+pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Returned, Reason> {
+    match *action {
+        Action::Campaign { region, store } => election::campaign(cluster, region, store),
+        Action::Vote { region, candidate, voter, answer } => {
+            election::vote(cluster, region, candidate, voter, answer)
+        }
+        Action::Replicate { region, leader, follower, entries, answer } => {
+            replicate::replicate(cluster, region, leader, follower, entries, answer)
+        }
+        Action::Heartbeat { region, leader, follower, answer } => {
+            replicate::heartbeat_round(cluster, region, leader, follower, answer)
+        }
+        Action::CheckStalePeer { region, store, asks, answer } => {
+            stale::check_stale_peer(cluster, region, store, asks, answer)
+        }
+        Action::ApplySnapshot { region, store } => replicate::apply_snapshot(cluster, region, store),
+        Action::Apply { region, store } => apply::apply(cluster, region, store),
+        Action::Propose { region, store, ref command, epoch } => {
+            propose::propose(cluster, region, store, command, epoch)
+        }
+        Action::AskSplit { region, store, ref keys, derive, answer } => {
+            return split::ask(cluster, region, store, keys, derive, answer);
+        }
+        Action::Read { region, store, ref key } => read::read(cluster, region, store, key),
+        Action::AnswerRead { region, store } => return read::answer(cluster, region, store),
+        Action::TimeoutNow { region, leader } => transfer::timeout_now(cluster, region, leader),
+        Action::TransferTimeout { region, store } => transfer::transfer_timeout(cluster, region, store),
+        Action::Crash { store } => store_life::crash(cluster, store),
+        Action::Restart { store } => store_life::restart(cluster, store),
+        Action::Destroy { store } => store_life::lose_disk(cluster, store),
+        Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
+        Action::RegionHeartbeat { region, store, answer } => {
+            return pd::region_heartbeat(cluster, region, store, answer);
+        }
+        Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(cluster, store, answer),
+        Action::StoreSilent { store } => pd::add_silence(cluster, store),
+        Action::Schedule { region, answer } => return pd::schedule(cluster, region, answer),
+        Action::PushOperator { region, answer } => return pd::push_operator(cluster, region, answer),
+        Action::OperatorTimeout { region } => pd::time_out_operator(cluster, region),
+        Action::RemoveOperator { region } => pd::remove_operator(cluster, region),
+        Action::CheckStores => pd::check_stores(cluster),
+        Action::PdRestart => pd::restart(cluster),
+        Action::AddStore { store } => pd::add_store(cluster, store),
+        Action::Decommission { store, force } => pd::decommission(cluster, store, force),
+        Action::CancelDecommission { store } => pd::cancel_decommission(cluster, store),
+        Action::SetTombstone { store } => pd::set_tombstone(cluster, store),
+        Action::RemoveTombstone { store } => pd::remove_tombstone(cluster, store),
+        Action::AddOperator { region, ref operator, answer } => {
+            return pd::add_operator(cluster, region, operator, answer);
+        }
+        Action::TombstonePeer { region, store, force } => {
+            force::tombstone_peer(cluster, region, store, force)
+        }
+        Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(cluster, stores),
+        Action::RecoveryTimeout => return recovery::time_out(cluster),
+        Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(cluster, region, store),
+        Action::Late { slot } if late::is_store_report(cluster, slot) => {
+            return late::store_report(cluster, slot);
+        }
+        Action::Late { slot } => late::late(cluster, slot, Answer::Lost).map(drop),
+    }
+    .map(|()| Returned::Nothing)
+}
+
+/// What an action comes to. It is refused exactly when the cluster is unchanged and
+/// nothing is returned; a step that is cut short after something changed is done.
+pub(crate) fn outcome(taken: Result<Returned, Reason>, is_changed: bool) -> Outcome {
+    match taken {
+        Ok(returned) if is_changed || returned != Returned::Nothing => Outcome::Done(returned),
+        Ok(_) => Outcome::Refused(Reason::NoEffect),
+        Err(_) if is_changed => Outcome::DONE,
+        Err(reason) => Outcome::Refused(reason),
+    }
+}

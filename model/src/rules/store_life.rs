@@ -1,0 +1,62 @@
+//! A store ends, begins again, or loses its disk.
+
+use rollcall_traces::{PeerState, Reason, StoreId, StoreStatus};
+
+use super::{raft, ranges};
+use crate::cluster::ClusterMut;
+use crate::guard::Guard;
+
+/// What is volatile is gone at once: the peers are shown as they will come back.
+/// The term and the vote of an uninitialised peer are not; TiKV writes no hard
+/// state before the first snapshot (`TV peer_storage.rs handle_raft_ready`).
+pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    cluster.up(store)?;
+    cluster.set_status(store, StoreStatus::Down);
+    let votes_survive = cluster.holds(Guard::UninitialisedVoteSurvives);
+    for region in cluster.regions_on(store).collect::<Vec<_>>() {
+        let guards = cluster.guards();
+        let peer = cluster.peer_mut(store, region);
+        raft::lose_commit(peer, guards);
+        peer.snapshot = None;
+        peer.read = None;
+        peer.stale_check = None;
+        if peer.state != PeerState::Tombstone {
+            peer.merged_into = None;
+        }
+        let forgets = peer.state == PeerState::Uninitialised && !votes_survive;
+        raft::become_follower(peer, if forgets { 0 } else { peer.term }, 0);
+    }
+    ranges::rebuild(cluster, store);
+    end_plan(cluster, store);
+    Ok(())
+}
+
+/// Nobody carries out a plan on a store that does not run.
+fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) {
+    if cluster.plan(store).is_some() {
+        cluster.set_plan(store, None);
+    }
+}
+
+pub(super) fn restart(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    match cluster.status(store) {
+        Some(StoreStatus::Down) => cluster.set_status(store, StoreStatus::Up),
+        Some(StoreStatus::Up) => return Err(Reason::StoreUp),
+        _ => return Err(Reason::StoreDown),
+    }
+    Ok(())
+}
+
+pub(super) fn lose_disk(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+    match cluster.status(store) {
+        Some(StoreStatus::Up | StoreStatus::Down) => {}
+        _ => return Err(Reason::StoreDown),
+    }
+    cluster.set_status(store, StoreStatus::Destroyed);
+    for region in cluster.regions_on(store).collect::<Vec<_>>() {
+        cluster.put_peer(store, region, None);
+    }
+    ranges::rebuild(cluster, store);
+    end_plan(cluster, store);
+    Ok(())
+}
