@@ -223,7 +223,7 @@ impl Rollcall {
     }
 
     /// The successors of a state, each with the place of its action among those
-    /// that [`Model::actions`] offers, and the action.
+    /// that [`Rollcall::each_offered`] offers, and the action.
     pub fn expand(&self, state: &State, mut each: impl FnMut(usize, &Action, State)) {
         if let Some(known) = &self.known {
             return known.steps.expand(&self.parts, &self.scope, self.guards, state, each);
@@ -286,7 +286,7 @@ impl Rollcall {
         }
     }
 
-    /// The actions that [`Model::actions`] offers, in that order.
+    /// Calls `each` for the actions that the state offers, in order.
     pub fn each_offered(&self, state: &State, each: impl FnMut(&Action)) {
         if let Some(known) = &self.known {
             return known.steps.each_offered(&self.parts, &self.scope, state, each);
@@ -296,7 +296,7 @@ impl Rollcall {
         actions.iter().for_each(each);
     }
 
-    /// The action with this place among those that [`Model::actions`] offers.
+    /// The action with this place among those that [`Rollcall::each_offered`] offers.
     pub fn offered_at(&self, state: &State, place: usize) -> Option<Offered<'_>> {
         if let Some(known) = &self.known {
             let number = known.steps.offered_at(&self.parts, &self.scope, state, place)?;
