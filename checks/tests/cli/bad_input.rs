@@ -140,7 +140,7 @@ fn a_scope_that_cannot_be_begun() {
     let zero = text.replacen(r#"{"id":1,"store":1,"#, r#"{"id":0,"store":1,"#, 1);
     refused_file(&zero, ":1:", "region 1: an id is 0, and ids begin at 1");
     let stores = text.replacen("\"stores\":[1,", "\"stores\":[9,8,7,11,12,13,14,15,16,17,1,", 1);
-    refused_file(&stores, ": scope", "it has more than 8 stores");
+    refused_file(&stores, ": scope", "a scope may have no more than 8");
     let prelude =
         text.replacen("\"rounds\"", "\"prelude\":[{\"apply\":{\"region\":1,\"store\":1}}],\"rounds\"", 1);
     refused_file(&prelude, ": scope", "step 1 of its prelude is refused");

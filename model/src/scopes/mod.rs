@@ -122,6 +122,8 @@ const DRIVER_KINDS: &[&str] = &[
     "store heartbeat, plan lost",
     "store heartbeat, plan held",
     "late recovery plan",
+    "hold store report",
+    "late store report",
     "hold region report",
     "late region report",
     "late order",
