@@ -49,7 +49,11 @@ pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Resul
         exhibits.push(exhibit);
     }
     if !json {
-        outln!("{}", table(&exhibits));
+        if guard.is_some() || out::columns().is_some_and(|columns| columns < NARROW) {
+            exhibits.iter().for_each(|exhibit| outln!("{}", listed(exhibit)));
+        } else {
+            outln!("{}", table(&exhibits));
+        }
         if let Some(name) = guard {
             for piece in PIECES.iter().filter(|piece| piece.guard.name() == name) {
                 outln!("scope {}, trace traces/museum/{}.jsonl", piece.scope, piece.name());
@@ -96,6 +100,25 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
         parts_at: None,
         failures: Vec::new(),
     }
+}
+
+/// Below so many columns a table would break names apart.
+const NARROW: usize = 100;
+
+/// An exhibit with a line for each figure.
+fn listed(exhibit: &Exhibit) -> String {
+    let mut lines = vec![exhibit.guard.clone()];
+    let mut say = |what: &str, value: Option<String>| {
+        lines.extend(value.map(|value| format!("  {what:<28}{value}")));
+    };
+    say("incident", Some(row_of(&exhibit.incident)));
+    say("violates", exhibit.property.clone());
+    say("states until it is found", exhibit.states_to_find.map(|states| states.to_string()));
+    say("steps of the trace", exhibit.trace_steps.map(|steps| steps.to_string()));
+    say("the two sides part at step", exhibit.parts_at.map(|step| step.to_string()));
+    say("killed in the model by", exhibit.killed_in_model.clone());
+    say("killed on impl by", exhibit.killed_on_implementation.clone());
+    lines.join("\n")
 }
 
 fn table(exhibits: &[Exhibit]) -> Table {

@@ -288,3 +288,15 @@ fn ended_by(signal: &str) {
     assert!(!rest.contains(": holds"), "nothing is claimed that was not finished: {rest}");
     assert_eq!(folder.files(), Vec::<String>::new());
 }
+
+#[test]
+fn an_exhibit_is_told_without_a_name_broken_apart() {
+    let folder = Folder::new();
+    let narrow =
+        folder.command(&["museum", "transfer_times_out"]).env("COLUMNS", "60").output().expect("it starts");
+    let told = String::from_utf8(narrow.stdout).expect("text");
+    for whole in ["transfer_times_out", "violates", "transfer_ends", "rollcall explain transfer_times_out"] {
+        assert!(told.contains(whole), "{whole}: {told}");
+    }
+    assert!(!told.contains('\u{2500}') && told.lines().count() < 16, "it is no table: {told}");
+}
