@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
+#[path = "harness/walk.rs"]
+mod walk;
+
 fn ours() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
     let names: BTreeSet<String> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
@@ -78,22 +81,15 @@ fn nothing_else_stands_at_the_top() {
 fn model_sources() -> Vec<(String, String)> {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
     let root = root.join("model/src").into_std_path_buf();
-    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder of the model") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
+    let files: Vec<(String, String)> = walk::files(&root, "rs")
+        .into_iter()
+        .filter(|path| !path.to_string_lossy().ends_with("tests.rs"))
+        .map(|path| {
             let name = path.strip_prefix(&root).expect("within it").to_string_lossy().into_owned();
-            if !name.ends_with("tests.rs") {
-                let text = std::fs::read_to_string(&path).expect("a source");
-                let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_string();
-                files.push((name, code));
-            }
-        }
-    }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            (name, text.split("#[cfg(test)]").next().unwrap_or_default().to_string())
+        })
+        .collect();
     assert!(files.len() > 50, "the model has more files than {}", files.len());
     files
 }

@@ -2,25 +2,13 @@
 //! it states, by the rules that it names. `cargo test seed-001` runs those of that report.
 
 mod harness;
+#[path = "harness/walk.rs"]
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Failed, Trial};
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the traces") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|is| is == "jsonl") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
 
 fn shows_what_it_states(file: &Path) -> Result<(), Failed> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_rollcall"));
@@ -37,7 +25,7 @@ fn main() -> ExitCode {
         let name = file.strip_prefix(&folder).expect("it is below the folder").with_extension("");
         Trial::test(name.display().to_string(), move || shows_what_it_states(&file))
     };
-    let trials: Vec<Trial> = files(&folder).into_iter().map(trial).collect();
+    let trials: Vec<Trial> = walk::files(&folder, "jsonl").into_iter().map(trial).collect();
     assert!(trials.len() > 250, "{} files are too few", trials.len());
     harness::run(trials)
 }

@@ -8,6 +8,11 @@ use rollcall_checks::museum::PIECES;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes;
 
+#[path = "harness/walk.rs"]
+mod walk;
+
+use walk::files;
+
 /// Guards of the model that the implementation cannot drop, with the reason.
 const NOT_DROPPABLE: &[(&str, &str)] = &[];
 
@@ -72,19 +77,4 @@ fn names_are_told_apart() {
     let names: BTreeSet<&str> = properties.chain(model_guards()).chain(implementation_guards()).collect();
     let guards = model_guards().union(&implementation_guards()).count();
     assert_eq!(names.len(), Property::ALL.len() + guards, "a property and a guard have one name");
-}
-
-/// Every file below `folder` that ends so.
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|is| is == extension) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

@@ -14,6 +14,10 @@ mod paths;
 mod results;
 mod rules;
 mod vocabulary;
+#[path = "../harness/walk.rs"]
+mod walk;
+
+use walk::files;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -26,21 +30,6 @@ fn read(path: &Path) -> String {
 /// A page of `docs/`.
 fn page(name: &str) -> String {
     read(&root().join("docs").join(name))
-}
-
-/// Every file below `folder` that ends so, sorted.
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|is| is == extension) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }
 
 /// The README and every page of `docs/`.
