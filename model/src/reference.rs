@@ -5,8 +5,8 @@
 //! (`engine::txn`); `tests/reference.rs` holds the two against each other.
 
 use rollcall_traces::{
-    Action, Cluster, Held, Message, Outcome, Peer, PlacementDriver, PlanUnderWay, RangeEntry, RegionId,
-    Scope, Store, StoreId, StoreStatus, View,
+    Action, Cluster, Held, Outcome, Peer, PlacementDriver, PlanUnderWay, RangeEntry, RegionId, Scope, Store,
+    StoreId, StoreStatus, View,
 };
 
 use crate::cluster::ClusterMut;
@@ -52,18 +52,8 @@ impl PlainCluster<'_> {
             }
         }
         if !self.scope.tells_commits() {
-            self.leave_out_commits();
-        }
-    }
-
-    /// Nobody can ask for the commit indexes that leaders know of others.
-    fn leave_out_commits(&mut self) {
-        let peers = self.view.stores.values_mut().flat_map(|store| store.peers.values_mut());
-        peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
-        for held in &mut self.view.held {
-            if let Message::AppendAnswer { commit, .. } = &mut held.message {
-                *commit = 0;
-            }
+            let peers = self.view.stores.values_mut().flat_map(|store| store.peers.values_mut());
+            rules::leave_out_commits(peers, self.view.held.iter_mut());
         }
     }
 }
@@ -87,12 +77,6 @@ impl Cluster for PlainCluster<'_> {
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.view.ranges(store)
-    }
-
-    /// Derived while the rule is at work: see `finish`.
-    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        let peers = self.view.stores.get(&store).into_iter().flat_map(|store| store.peers.values());
-        peers.filter_map(RangeEntry::pending)
     }
 
     fn held(&self) -> &[Held] {

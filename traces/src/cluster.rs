@@ -26,7 +26,9 @@ pub trait Cluster {
     /// The store's index from key range to region, in key order.
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
     /// The ranges of snapshots that wait to be applied on the store, by region.
-    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
+    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
+        self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
+    }
     /// The messages held to arrive late, oldest first.
     fn held(&self) -> &[Held];
     /// The store's parked messages, oldest first.

@@ -90,11 +90,6 @@ impl<'a> Seen<'a> {
         Some(self.parts.meta(self.state, at))
     }
 
-    /// The plan of an unsafe recovery that the store carries out.
-    pub(crate) fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
-        self.meta_of(store)?.plan
-    }
-
     fn driver(&self) -> &'a PlacementDriver {
         self.parts.drivers.get(self.rest().pd)
     }
@@ -194,11 +189,6 @@ impl Cluster for Seen<'_> {
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.meta_of(store).into_iter().flat_map(|meta| meta.ranges.iter().cloned())
-    }
-
-    /// Derived: the rules ask the peers themselves (`rules/ranges.rs`).
-    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
     }
 
     fn held(&self) -> &[Held] {

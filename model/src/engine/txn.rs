@@ -92,16 +92,8 @@ impl<'m> StepTxn<'m> {
 
     /// Nobody can ask for the commit indexes that leaders know of others.
     fn leave_out_commits(&mut self) {
-        for (_, _, peer) in &mut self.peers {
-            if let Some(leading) = peer.as_mut().and_then(|peer| peer.leading.as_mut()) {
-                leading.committed.clear();
-            }
-        }
-        for message in self.held.iter_mut().flatten() {
-            if let Message::AppendAnswer { commit, .. } = &mut message.message {
-                *commit = 0;
-            }
-        }
+        let peers = self.peers.iter_mut().filter_map(|(_, _, peer)| peer.as_mut());
+        rules::leave_out_commits(peers, self.held.iter_mut().flatten());
     }
 
     fn finish_stores(&self, after: &mut State) {
@@ -205,10 +197,6 @@ impl Cluster for StepTxn<'_> {
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.meta(store).ranges.iter().cloned()
-    }
-
-    fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
     }
 
     fn held(&self) -> &[Held] {
