@@ -81,6 +81,7 @@ pub const ACTION_KINDS: &[&str] = &[
     "late check stale peer response",
     "late merged",
     "late ids for a split",
+    // From here on with a placement driver.
     "region heartbeat",
     "region heartbeat, order lost",
     "region heartbeat, order held",
@@ -115,6 +116,13 @@ pub const ACTION_KINDS: &[&str] = &[
     "late region report",
     "late order",
 ];
+
+/// Whether an action of that kind needs a placement driver: whatever is listed from the
+/// region heartbeat on, and to ask PD whether one is a member still.
+pub(crate) fn needs_driver(kind: &str) -> bool {
+    let mut of_driver = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
+    kind.starts_with("validate peer") || of_driver.any(|of| *of == kind)
+}
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
 pub(crate) fn kind_of(seen: impl ClusterInScope, action: &Action) -> usize {

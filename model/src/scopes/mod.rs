@@ -17,6 +17,7 @@ use rollcall_traces::{
     Region, RegionId, Scope, ScopeError, StoreId,
 };
 
+use crate::bounds::kinds::needs_driver;
 use crate::bounds::reach::Reach;
 use crate::guard::GuardSet;
 use crate::heal::Excuse;
@@ -51,9 +52,9 @@ impl Family {
     /// [`crate::ACTION_KINDS`]).
     pub fn owes_kind(self, kind: &str) -> bool {
         match self {
-            Family::ConfChange => !SPLIT_KINDS.contains(&kind) && !DRIVER_KINDS.contains(&kind),
-            Family::Split => !NOT_OF_SPLIT.contains(&kind) && !DRIVER_KINDS.contains(&kind),
-            Family::Decommission => DRIVER_KINDS.contains(&kind) && kind != "set tombstone",
+            Family::ConfChange => !SPLIT_KINDS.contains(&kind) && !needs_driver(kind),
+            Family::Split => !NOT_OF_SPLIT.contains(&kind) && !needs_driver(kind),
+            Family::Decommission => needs_driver(kind) && kind != "set tombstone",
         }
     }
 
@@ -90,45 +91,6 @@ const SPLIT_KINDS: &[&str] = &[
     "commit merge",
     "rollback merge",
     "late merged",
-];
-
-/// Actions that need a placement driver.
-const DRIVER_KINDS: &[&str] = &[
-    "region heartbeat",
-    "region heartbeat, order lost",
-    "region heartbeat, order held",
-    "store heartbeat",
-    "store silent",
-    "schedule",
-    "schedule, order lost",
-    "schedule, order held",
-    "push operator",
-    "push operator, order held",
-    "operator timeout",
-    "check stores",
-    "pd restart",
-    "add store",
-    "decommission",
-    "cancel decommission",
-    "set tombstone",
-    "remove tombstone",
-    "add operator",
-    "remove operator",
-    "tombstone peer",
-    "tombstone peer by force",
-    "remove failed stores",
-    "recovery timeout",
-    "force leader timeout",
-    "store heartbeat, plan lost",
-    "store heartbeat, plan held",
-    "late recovery plan",
-    "hold store report",
-    "late store report",
-    "hold region report",
-    "late region report",
-    "late order",
-    "validate peer",
-    "validate peer, answer held",
 ];
 
 /// Reasons that need a placement driver.
