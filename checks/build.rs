@@ -11,7 +11,7 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let reasons = reasons_of_refusals(&root);
     let mut places: BTreeSet<(String, String, String)> = BTreeSet::new();
-    for folder in ["model/src/rules", "model/src/heal", "impl/src"] {
+    for folder in ["model/src/rules", "model/src/liveness", "impl/src"] {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());
         for file in sources(&root.join(folder)) {
             let name = file.strip_prefix(&root).expect("it is below the root").display().to_string();
@@ -45,7 +45,7 @@ fn main() {
     fs::write(out.join("exhibits.rs"), exhibits(&root)).expect("the build's folder can be written");
     fs::write(out.join("places.rs"), text).expect("the build's folder can be written");
     let mut text = String::from("&[\n");
-    for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/heal/excuse.rs", "Excuse")] {
+    for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/liveness/excuse.rs", "Excuse")] {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
         let source = fs::read_to_string(root.join(file)).expect("a source file can be read");
         for (name, words) in variants(&source, of) {

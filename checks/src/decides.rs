@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollcall_model::{GuardSet, Rollcall, State, heal};
+use rollcall_model::{GuardSet, Rollcall, State, liveness};
 use rollcall_traces::Action;
 use stateright::Model;
 
@@ -79,8 +79,8 @@ impl Both<'_> {
     fn part_in_healing(&mut self, state: &State) -> bool {
         let mut at = self.without.at_rest(state);
         while self.healed.insert(at) {
-            let next = heal::next(self.without, &at);
-            if next != heal::next(self.sound, &at) {
+            let next = liveness::next(self.without, &at);
+            if next != liveness::next(self.sound, &at) {
                 return true;
             }
             let Some(action) = next else { return false };

@@ -1,7 +1,7 @@
 //! The implementation heals, too: from states of a scope, once faults stop, it
 //! takes the model's healing step by step and shows what the model shows.
 //!
-//! The schedule is the model's (`rollcall_model::heal`), and every step of it an
+//! The schedule is the model's (`rollcall_model::liveness`), and every step of it an
 //! action like any other, so the world takes it as it takes a tour. What is
 //! under way is lost first: a network that has lost everything must heal. A
 //! state on a healing path that was followed before is not followed again: there
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ahash::RandomState;
 use rollcall_impl::Guards;
-use rollcall_model::{Rollcall, State, heal};
+use rollcall_model::{Rollcall, State, liveness};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, Subject, differences};
 
 use crate::conformance::{begin, keep_shorter, not_from_the_beginning, panicked, take};
@@ -197,7 +197,7 @@ impl<'a, G: Guards> Healer<'a, G> {
         self.compare(&state, Outcome::DONE, Outcome::DONE)?;
         let mut steps = 0;
         // It ends: the model has healed from here.
-        while let Some(action) = heal::next(self.model, &state) {
+        while let Some(action) = liveness::next(self.model, &state) {
             let (after, expected) = self.model.step(&state, &action);
             self.path.push(action);
             let outcome = self.take()?;

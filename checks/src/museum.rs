@@ -17,7 +17,7 @@ mod page;
 
 use std::sync::atomic::AtomicBool;
 
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Plan};
 use rollcall_model::{Guard, GuardSet, ModelSubject};

@@ -243,7 +243,7 @@ mod tests {
             assert_eq!(of_property(property.name()).len(), 1, "{property:?}");
         }
         assert!(Reason::ALL.iter().all(|reason| !meaning_of_reason(*reason).is_empty()));
-        let excuses = rollcall_model::heal::Excuse::NAMES;
+        let excuses = rollcall_model::liveness::Excuse::NAMES;
         assert!(excuses.iter().all(|name| !meaning_of_excuse(name).is_empty()));
         let nowhere: Vec<_> = Reason::ALL.iter().filter(|reason| of_reason(**reason).is_empty()).collect();
         assert!(nowhere.is_empty(), "{nowhere:?}");

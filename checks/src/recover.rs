@@ -1,6 +1,6 @@
 //! From every state, once faults stop: does it heal?
 //!
-//! The schedule and the goals are the model's (`rollcall_model::heal`). A state
+//! The schedule and the goals are the model's (`rollcall_model::liveness`). A state
 //! on the way from another heals as that one does, so whatever lies on a way
 //! that reached the goals is known to be good, and the whole graph costs little
 //! more than one pass. The states are looked at in breadth-first order and the
@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use rollcall_model::heal::{self, Goal, Missed};
+use rollcall_model::liveness::{self, Goal, Missed};
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::Action;
 
@@ -42,7 +42,7 @@ pub struct How<'a> {
 
 impl Default for How<'_> {
     fn default() -> Self {
-        How { schedule: &heal::next, bound: BOUND }
+        How { schedule: &liveness::next, bound: BOUND }
     }
 }
 
@@ -244,7 +244,7 @@ pub fn first_of_each(
 /// Where the model's schedule leads from a state that heals.
 pub fn end_of(model: &Rollcall, state: &State) -> State {
     let mut at = model.at_rest(state);
-    while let Some(action) = heal::next(model, &at) {
+    while let Some(action) = liveness::next(model, &at) {
         at = model.step(&at, &action).0;
     }
     at
@@ -261,7 +261,7 @@ fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) 
             break;
         }
         let Some(action) = (how.schedule)(model, &at) else {
-            let missed = heal::missed(model, &at);
+            let missed = liveness::missed(model, &at);
             let needs = missed.is_empty().then_some(how.bound + more);
             let missed = if needs.is_some() { vec![endless(model, &state, how.bound)] } else { missed };
             return Stuck { state: 0, healing, missed, needs };
@@ -274,7 +274,7 @@ fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) 
 /// What is missed where the schedule does not end: a leader, or keys that nobody has, if that
 /// is still the matter.
 fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
-    let without_leader = heal::missed(model, state).into_iter().find(|of| of.goal.is_of_keys());
+    let without_leader = liveness::missed(model, state).into_iter().find(|of| of.goal.is_of_keys());
     without_leader.unwrap_or_else(|| Missed {
         goal: Goal::Settles,
         region: 0,
@@ -299,12 +299,12 @@ fn heal_one(
         }
         way.push(state);
         let Some(action) = (how.schedule)(model, &state) else {
-            let missed = heal::missed(model, &state);
+            let missed = liveness::missed(model, &state);
             if !missed.is_empty() {
                 return Err(Stuck { state: 0, healing, missed, needs: None });
             }
             let first = known.add(way, None);
-            known.excuse(&state, heal::excuses(model, &state));
+            known.excuse(&state, liveness::excuses(model, &state));
             return Ok(first);
         };
         if healing.len() == how.bound {

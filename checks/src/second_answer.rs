@@ -1,6 +1,6 @@
 //! Does it heal? A second answer that does not ask the schedule.
 //!
-//! Over the edges that go on once faults stop (`heal::is_fault_free`), which
+//! Over the edges that go on once faults stop (`liveness::is_fault_free`), which
 //! states of the explored graph reach one that misses no goal? Whatever does
 //! must heal: else the schedule is to blame, and not the rules. And whatever
 //! heals must reach one, as long as every step of its healing is an edge of the
@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use ahash::RandomState;
-use rollcall_model::{ACTION_KINDS, Rollcall, State, heal};
+use rollcall_model::{ACTION_KINDS, Rollcall, State, liveness};
 use stateright::Model;
 
 use crate::explorer::{Exploration, reaching};
@@ -44,7 +44,7 @@ impl FaultFree {
                     let state = &explored.states.get(index as u32);
                     offered.clear();
                     model.each_offered(state, |action| {
-                        offered.push(heal::is_fault_free(model, state, action));
+                        offered.push(liveness::is_fault_free(model, state, action));
                     });
                     let goes_on = |edge: &u32| offered[usize::from(graph.ordinal(*edge))];
                     for edge in graph.row(index as u32).filter(goes_on) {
@@ -133,7 +133,7 @@ pub fn second_answer(
         let mut known: HashMap<State, bool, RandomState> = HashMap::default();
         move |state: u32| {
             let rest = model.at_rest(&explored.states.get(state));
-            *known.entry(rest).or_insert_with(|| heal::missed(model, &rest).is_empty())
+            *known.entry(rest).or_insert_with(|| liveness::missed(model, &rest).is_empty())
         }
     };
     let reaches = reaching(&explored.graph, threads, |edge| faultless.has(edge), judge);

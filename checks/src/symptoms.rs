@@ -158,7 +158,7 @@ symptoms! {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_model::heal::{Excuse, Goal};
+    use rollcall_model::liveness::{Excuse, Goal};
     use rollcall_model::properties::Property;
     use rollcall_model::scopes;
     use rollcall_traces::Reason;

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use rollcall_impl::{Lacking, Sound};
 use rollcall_model::scopes::{Plan, Size};
-use rollcall_model::{GuardSet, Rollcall, State, heal};
+use rollcall_model::{GuardSet, Rollcall, State, liveness};
 use rollcall_traces::{Divergence, ScopeError, Trace};
 use thiserror::Error;
 
@@ -195,7 +195,7 @@ pub fn verify_begun(
             )?);
             let started = Instant::now();
             let faultless = FaultFree::of(&model, &explored, threads);
-            let second = second_answer(&heal::next, &model, &explored, &faultless, &recovery, threads);
+            let second = second_answer(&liveness::next, &model, &explored, &faultless, &recovery, threads);
             report.second_answer_seconds = Some(started.elapsed().as_secs_f64());
             violations.extend(judge_second_answer(&mut report, &model, &explored, &second));
         }

@@ -3,7 +3,7 @@
 //! verdict on the rules but an error that names the scope.
 
 use rollcall_checks::verify::{Verified, VerifyError, Watch, verify};
-use rollcall_model::heal::Excuse;
+use rollcall_model::liveness::Excuse;
 use rollcall_model::scopes::{self, Plan};
 use rollcall_traces::{Action, Verdict};
 

@@ -14,7 +14,7 @@ use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::{Lacking, Sound};
 use rollcall_model::properties::Property;
-use rollcall_model::{ClusterInScope, Guard, GuardSet, ModelSubject, Rollcall, State, heal, scopes};
+use rollcall_model::{ClusterInScope, Guard, GuardSet, ModelSubject, Rollcall, State, liveness, scopes};
 use rollcall_traces::{
     Action, Budgets, Change, ChangeKind, Cluster, Command, Header, PeerState, ReplayError, Scenario, Scope,
     Sides, StoreState, Subject, Trace, record_again, render, replay,
@@ -102,15 +102,15 @@ fn what_was_recovered_by_force_heals() {
             at = model.step(&at, &action).0;
             world.apply(&action);
         }
-        while let Some(action) = heal::next(&model, &at) {
+        while let Some(action) = liveness::next(&model, &at) {
             let (next, outcome) = model.step(&at, &action);
             assert_eq!(world.apply(&action), outcome, "{name}: {action}");
             at = next;
         }
         assert_eq!(world.view(), model.seen(&at).view(), "{name}");
-        assert_eq!(heal::missed(&model, &at), [], "{name}");
-        let excuses = heal::excuses(&model, &at);
-        let only_target = excuses.iter().all(|excuse| matches!(excuse, heal::Excuse::NoTarget { .. }));
+        assert_eq!(liveness::missed(&model, &at), [], "{name}");
+        let excuses = liveness::excuses(&model, &at);
+        let only_target = excuses.iter().all(|excuse| matches!(excuse, liveness::Excuse::NoTarget { .. }));
         assert!(only_target, "{name}: {excuses:?}");
         healed += 1;
     }

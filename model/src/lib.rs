@@ -4,7 +4,7 @@
 //! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`]
 //! is the rules alone. Bounds (which actions a scope offers, and how often) are
 //! apart from the rules; what must hold is in [`properties`], what must be
-//! reachable in [`Reach`], what must come once faults stop in [`heal`], what can
+//! reachable in [`Reach`], what must come once faults stop in [`liveness`], what can
 //! be left out in [`Guard`].
 
 mod bounds;
@@ -13,7 +13,7 @@ mod cluster;
 mod dialect;
 mod engine;
 mod guard;
-pub mod heal;
+pub mod liveness;
 mod model;
 pub mod properties;
 pub mod reference;

@@ -4,7 +4,7 @@ use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, Settle, Settle
 
 use crate::bounds::settle::next_to_settle;
 use crate::guard::GuardSet;
-use crate::heal;
+use crate::liveness;
 use crate::model::{Rollcall, State};
 use crate::properties::Property;
 
@@ -47,7 +47,7 @@ impl Subject for ModelSubject {
     }
 
     fn healed(&self) -> Option<Healed> {
-        self.model.as_ref().map(|(model, state)| heal::healed(model, state))
+        self.model.as_ref().map(|(model, state)| liveness::healed(model, state))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::Result;
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::Size;
 use rollcall_model::{GuardSet, Rollcall, State};

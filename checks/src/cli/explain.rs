@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use rollcall_model::Guard;
-use rollcall_model::heal::{Excuse, Goal};
+use rollcall_model::liveness::{Excuse, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, Plan};
 use rollcall_traces::{Divergence, Outcome, Reason};
@@ -266,7 +266,7 @@ fn of_property(property: Property) -> Answer {
 
 fn of_goal(goal: Goal) -> Answer {
     let (more, next) = exhibits(goal.name(), |harm| harm == Harm::Recovery(goal));
-    let mut lines = vec![goal.statement().to_string(), "stated in full: model/src/heal/goal.rs".into()];
+    let mut lines = vec![goal.statement().to_string(), "stated in full: model/src/liveness/goal.rs".into()];
     lines.extend(more);
     Answer { title: format!("goal {goal}: it is met once faults stop ({})", goal.liveness()), lines, next }
 }
@@ -291,7 +291,7 @@ fn of_excuse(name: &str) -> Answer {
     let plans = scopes::all();
     let named: Vec<&str> = plans.iter().filter(is).map(|plan| plan.scope.name.as_str()).collect();
     let mut lines = vec![places::meaning_of_excuse(name).to_string()];
-    lines.push("stated in full: model/src/heal/excuse.rs".into());
+    lines.push("stated in full: model/src/liveness/excuse.rs".into());
     lines.push("getting stuck is correct here".into());
     if !named.is_empty() {
         lines.push(format!("scopes that list it: {}", named.join(", ")));

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rollcall_model::heal::{self, Excuse, Missed};
+use rollcall_model::liveness::{self, Excuse, Missed};
 use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
 
@@ -40,16 +40,16 @@ impl Healing {
         let (model, state) = subject.current().expect("it was reset");
         let (mut at, mut steps) = (model.at_rest(state), Vec::new());
         let endless = loop {
-            let Some(action) = heal::next(model, &at) else { break false };
-            if steps.len() as u64 == heal::LONGEST {
+            let Some(action) = liveness::next(model, &at) else { break false };
+            if steps.len() as u64 == liveness::LONGEST {
                 break true;
             }
             at = model.step(&at, &action).0;
             steps.push(action);
         };
         let because = |excuse: Excuse| format!("{excuse} ({})", excuse.because(model, &at));
-        let excuses = heal::excuses(model, &at).into_iter().map(because).collect();
-        let (missed, refused) = (heal::missed(model, &at), heal::refused(model, &at));
+        let excuses = liveness::excuses(model, &at).into_iter().map(because).collect();
+        let (missed, refused) = (liveness::missed(model, &at), liveness::refused(model, &at));
         Ok(Self { steps, endless, missed, excuses, refused })
     }
 
@@ -80,7 +80,7 @@ impl Healing {
             (true, _, _) => {
                 format!(
                     "{file}: once faults stop it does not come to an end within {} steps\n",
-                    heal::LONGEST
+                    liveness::LONGEST
                 )
             }
             (_, false, _) => {

@@ -2,7 +2,7 @@
 //! stop), `situations`: what there is, with a line each.
 
 use anyhow::Result;
-use rollcall_model::heal::{Excuse, Goal};
+use rollcall_model::liveness::{Excuse, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, Reach, scopes};
 

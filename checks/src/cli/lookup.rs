@@ -1,7 +1,7 @@
 //! Names from the command line, with the nearest one suggested where there is none.
 
 use anyhow::{Result, bail};
-use rollcall_model::heal::{Excuse, Goal};
+use rollcall_model::liveness::{Excuse, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, Plan, Size};
 use rollcall_model::{Guard, Reach};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::{GuardSet, Reach};
 use rollcall_traces::{ALL_PROPERTIES, Scenario};

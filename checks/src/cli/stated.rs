@@ -1,7 +1,7 @@
 //! What a file states of violations, compared with what is found.
 
 use rollcall_impl::Lacking;
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_traces::{Subject, Trace, VerdictResult};
 
 use super::named::Named;

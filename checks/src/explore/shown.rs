@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use rollcall_model::{Guard, GuardSet, Rollcall, heal, scopes};
+use rollcall_model::{Guard, GuardSet, Rollcall, liveness, scopes};
 use rollcall_traces::{Action, Header, Outcome, Reason, Scope, Trace, View, render};
 use serde::{Deserialize, Serialize};
 
@@ -247,15 +247,15 @@ impl Known {
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
         let model = steps.model();
         let (mut state, mut way) = (model.at_rest(steps.state()), Vec::new());
-        while let Some(action) = heal::next(model, &state) {
-            if way.len() as u64 >= heal::LONGEST {
+        while let Some(action) = liveness::next(model, &state) {
+            if way.len() as u64 >= liveness::LONGEST {
                 break;
             }
             state = model.step(&state, &action).0;
             way.push(name_of(&action));
         }
         let healed = steps.healed();
-        let refused = heal::refused(model, &state).into_iter().take(12);
+        let refused = liveness::refused(model, &state).into_iter().take(12);
         Ok(ShownHealing {
             heals: healed.missed.is_empty(),
             steps: healed.steps,

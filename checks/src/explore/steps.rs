@@ -1,7 +1,7 @@
 //! Actions taken one after the other on the model, with every state kept: what a lesson
 //! plays, and what the page steps through.
 
-use rollcall_model::heal;
+use rollcall_model::liveness;
 use rollcall_model::properties::{Property, Violation};
 use rollcall_model::{ClusterInScope as _, GuardSet, Rollcall, State};
 use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, View};
@@ -102,6 +102,6 @@ impl Steps {
 
     /// What comes once faults stop, from the last state.
     pub fn healed(&self) -> Healed {
-        heal::healed(&self.model, self.state())
+        liveness::healed(&self.model, self.state())
     }
 }

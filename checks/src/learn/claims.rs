@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::{EXPLORED, GuardSet, scopes};
 use serde::Deserialize;

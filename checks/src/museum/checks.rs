@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use serde::{Serialize, Serializer};
 

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rollcall_model::heal::{self, Goal};
+use rollcall_model::liveness::{self, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::Plan;
 use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
@@ -119,7 +119,7 @@ fn parting(
     for (healed, action) in stuck.healing.iter().enumerate() {
         // What both rules make the same of shows nothing.
         let shows = |other: &Action| without.step(&state, other) != sound.step(&state, other);
-        if let Some(other) = heal::next(&sound, &state).filter(|other| other != action && shows(other)) {
+        if let Some(other) = liveness::next(&sound, &state).filter(|other| other != action && shows(other)) {
             return Some((healed, Some(other)));
         }
         let after = without.step(&state, action);
@@ -131,8 +131,8 @@ fn parting(
     if stuck.healing.len() == BOUND {
         return None;
     }
-    let shows = || heal::change_that_shows(without, &state, stuck.first().region);
-    let action = heal::next(&sound, &state).or_else(shows)?;
+    let shows = || liveness::change_that_shows(without, &state, stuck.first().region);
+    let action = liveness::next(&sound, &state).or_else(shows)?;
     Some((stuck.healing.len(), Some(action)))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use ahash::RandomState;
 use rollcall_model::State;
-use rollcall_model::heal::Excuse;
+use rollcall_model::liveness::Excuse;
 
 const SHARDS: usize = 64;
 

@@ -40,7 +40,7 @@ impl Case {
 fn both_answers_agree_where_schedule_and_rules_are_sound() {
     let case = case("replace_a_lost_store_smoke", GuardSet::ALL);
     let recovery = recover(&case.model, &case.explored, 2, &AtomicBool::new(false));
-    let answer = case.answer(&heal::next, &recovery);
+    let answer = case.answer(&liveness::next, &recovery);
     assert_eq!(answer.disagreement, None);
     let within = answer.within.expect("every state heals");
     assert!(0 < within && within <= answer.reaching && answer.reaching <= recovery.recovered);
@@ -49,7 +49,7 @@ fn both_answers_agree_where_schedule_and_rules_are_sound() {
 
 /// A schedule in which nobody ever campaigns.
 fn gives_up_early(model: &Rollcall, state: &State) -> Option<Action> {
-    heal::next(model, state).filter(|action| !matches!(action, Action::Campaign { .. }))
+    liveness::next(model, state).filter(|action| !matches!(action, Action::Campaign { .. }))
 }
 
 #[test]
@@ -67,16 +67,16 @@ fn a_schedule_that_gives_up_early_is_found_out() {
 fn a_trap_of_the_rules_is_no_disagreement() {
     let guards = GuardSet::without(Guard::TransferTimesOut);
     let case = case("transfer_against_a_change_smoke", guards);
-    let recovery = case.recovered_by(&heal::next);
+    let recovery = case.recovered_by(&liveness::next);
     assert!(recovery.stuck.is_some());
-    assert_eq!(case.answer(&heal::next, &recovery).disagreement, None);
+    assert_eq!(case.answer(&liveness::next, &recovery).disagreement, None);
 }
 
 /// Another near miss: a schedule that wastes time arrives all the same.
 #[test]
 fn a_schedule_that_takes_its_time_is_no_disagreement() {
     let restless = |model: &Rollcall, state: &State| {
-        let action = heal::next(model, state)?;
+        let action = liveness::next(model, state)?;
         let waits = Action::CheckStores;
         let is_worth_it = model.step(state, &waits).0 != *state;
         Some(if is_worth_it { waits } else { action })
@@ -90,7 +90,7 @@ fn a_schedule_that_takes_its_time_is_no_disagreement() {
 #[test]
 fn an_edge_that_is_missing_is_found_out() {
     let mut case = case("replace_a_lost_store_smoke", GuardSet::ALL);
-    let recovery = case.recovered_by(&heal::next);
+    let recovery = case.recovered_by(&liveness::next);
     let applies = |state: u32, edge: u32| {
         let action = case.explored.action(&case.model, state, case.explored.graph.ordinal(edge));
         matches!(action, Action::Apply { .. })
@@ -102,16 +102,17 @@ fn an_edge_that_is_missing_is_found_out() {
     for edge in cut {
         case.faultless.words[edge as usize / 64] &= !(1 << (edge % 64));
     }
-    let disagreement = case.answer(&heal::next, &recovery).disagreement.expect("an offered step has no edge");
+    let disagreement =
+        case.answer(&liveness::next, &recovery).disagreement.expect("an offered step has no edge");
     assert_eq!(disagreement.what, Contradiction::NoEdge);
 }
 
 #[test]
 fn a_healing_that_ends_short_of_the_goals_is_found_out() {
     let case = case("replace_a_lost_store_smoke", GuardSet::ALL);
-    let mut recovery = case.recovered_by(&heal::next);
+    let mut recovery = case.recovered_by(&liveness::next);
     recovery.ways = Ways::that_end_at_once(case.explored.states.len());
-    let answer = case.answer(&heal::next, &recovery);
+    let answer = case.answer(&liveness::next, &recovery);
     let first = answer.disagreement.expect("not every state reaches a goal");
     assert_eq!(first.what, Contradiction::NotReaching);
     assert_eq!(answer.within, Some(case.explored.distinct()));
@@ -120,8 +121,8 @@ fn a_healing_that_ends_short_of_the_goals_is_found_out() {
 #[test]
 fn what_the_scope_does_not_offer_is_counted_and_no_disagreement() {
     let case = case("joins_again_with_a_new_id_smoke", GuardSet::ALL);
-    let recovery = case.recovered_by(&heal::next);
-    let answer = case.answer(&heal::next, &recovery);
+    let recovery = case.recovered_by(&liveness::next);
+    let answer = case.answer(&liveness::next, &recovery);
     assert_eq!(answer.disagreement, None);
     assert!(answer.outside.get("campaign").is_some_and(|count| *count > 0), "{:?}", answer.outside);
 }

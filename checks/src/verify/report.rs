@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_model::heal::Excuse;
+use rollcall_model::liveness::Excuse;
 use rollcall_model::scopes::Plan;
 use rollcall_model::{ACTION_KINDS, ClusterInScope, EXPLORED, Rollcall, State};
 use rollcall_traces::{Divergence, Reason, Trace};

@@ -2,7 +2,7 @@
 //! must be what the model shows.
 
 use rollcall_impl::{Guards, Replica};
-use rollcall_model::{Guard, GuardSet, Rollcall, State, heal};
+use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness};
 use rollcall_traces::{Healed, Outcome, Subject, differences};
 
 use super::World;
@@ -24,9 +24,9 @@ impl<G: Guards, R: Replica> World<G, R> {
             return parted(0, what);
         }
         let mut steps = 0;
-        while let Some(action) = heal::next(&model, &at) {
-            if steps == heal::LONGEST {
-                return Some(heal::endless(&model, &at));
+        while let Some(action) = liveness::next(&model, &at) {
+            if steps == liveness::LONGEST {
+                return Some(liveness::endless(&model, &at));
             }
             let (after, expected) = model.step(&at, &action);
             (at, steps) = (after, steps + 1);
@@ -38,7 +38,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 return parted(steps, format!("{action}: {what}"));
             }
         }
-        Some(heal::how_it_ends(&model, &at, steps))
+        Some(liveness::how_it_ends(&model, &at, steps))
     }
 
     /// What the world shows otherwise than the model in `state`.

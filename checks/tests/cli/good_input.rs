@@ -172,7 +172,7 @@ fn lists_name_everything() {
     assert_eq!(first("guards"), model.chain(implementation).collect());
     let properties =
         rollcall_model::properties::Property::ALL.iter().map(|property| property.name().to_string());
-    let goals = rollcall_model::heal::Goal::ALL.iter().map(|goal| goal.name().to_string());
+    let goals = rollcall_model::liveness::Goal::ALL.iter().map(|goal| goal.name().to_string());
     assert_eq!(first("properties"), properties.chain(goals).collect());
 }
 

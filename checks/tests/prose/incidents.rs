@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rollcall_model::heal::Goal;
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 
 use super::{cells, files, page, quoted, read, root, those_who_notice};

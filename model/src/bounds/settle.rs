@@ -11,7 +11,7 @@
 
 use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
 
-use crate::heal::conversation;
+use crate::liveness::conversation;
 use crate::model::Rollcall;
 use crate::model::State;
 use crate::rules::is_live;

@@ -4,7 +4,7 @@
 use rollcall_traces::{Action, Command, Scope};
 
 use super::Property;
-use crate::heal::Goal;
+use crate::liveness::Goal;
 
 impl Property {
     /// Why nothing that the scope allows could break it; `None` where something could.
@@ -78,7 +78,7 @@ fn is_split(action: &Action) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::heal::Goal;
+    use crate::liveness::Goal;
     use crate::properties::Property;
     use crate::scopes;
 

@@ -1,7 +1,7 @@
 //! The scopes in which missing a goal is correct, each with its reasons.
 
 use super::{NEIGHBOUR, REGION, Size};
-use crate::heal::Excuse;
+use crate::liveness::Excuse;
 
 /// The reasons of the scope of that name, without the mark of its size.
 pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {

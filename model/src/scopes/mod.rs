@@ -20,7 +20,7 @@ use rollcall_traces::{
 use crate::bounds::kinds::needs_driver;
 use crate::bounds::reach::Reach;
 use crate::guard::GuardSet;
-use crate::heal::Excuse;
+use crate::liveness::Excuse;
 use crate::model::Rollcall;
 use crate::properties::Property;
 
