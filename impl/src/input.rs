@@ -75,7 +75,7 @@ pub enum Input {
         derive: Derive,
     },
     /// The placement driver has allotted the ids of a split that was asked for.
-    SplitAnswer {
+    AskSplitResponse {
         /// The region.
         region: RegionId,
         /// The epoch of the region for whose peers they were allotted.
@@ -146,7 +146,7 @@ impl Input {
             | Input::Propose { region, .. }
             | Input::Unheard { region, .. }
             | Input::AskSplit { region, .. }
-            | Input::SplitAnswer { region, .. }
+            | Input::AskSplitResponse { region, .. }
             | Input::SplitCheck { region }
             | Input::Read { region, .. }
             | Input::Snap { region }

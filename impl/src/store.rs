@@ -307,7 +307,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
                 Ok(())
             }
             Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
-            Input::SplitAnswer { region, epoch, children, derive } => {
+            Input::AskSplitResponse { region, epoch, children, derive } => {
                 let epoch = step.guards.holds(Guard::SplitIdsFitMembers).then_some(epoch);
                 let command = Command::Split { children, derive };
                 let (command, beside) = self.look_beside(region, command, step.guards);

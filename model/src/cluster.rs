@@ -65,7 +65,7 @@ pub(crate) trait ClusterMut: Cluster {
     /// The messages under way, oldest first.
     fn held_mut(&mut self) -> &mut Vec<Held>;
     /// Sends an answer to a message that belongs to no round.
-    fn say(&mut self, answer: Held);
+    fn say(&mut self, reply: Held);
 
     /// Whether the guard holds.
     fn holds(&self, guard: Guard) -> bool {

@@ -1,7 +1,7 @@
 //! Everything that can happen, at the grain of rounds.
 //!
 //! A round is a request and its answer between two peers, taken as one action
-//! with the choice of losing the answer. A message that must be late is held
+//! with the choice of losing the reply. A message that must be late is held
 //! explicitly and delivered by [`Action::Late`]. A partition needs no action:
 //! a round not taken is a partition.
 
@@ -31,12 +31,13 @@ pub enum Action {
         candidate: StoreId,
         /// The store of the voter.
         voter: StoreId,
-        /// What becomes of the answer.
-        answer: Answer,
+        /// What becomes of the reply.
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// A leader replicates to a follower. To a store without the peer this is the heartbeat that
     /// creates it. To a follower behind the truncated log it is a snapshot. Neither has a reply
-    /// (`Given` is written).
+    /// (`Delivered` is written).
     Replicate {
         /// The region.
         region: RegionId,
@@ -46,8 +47,9 @@ pub enum Action {
         follower: StoreId,
         /// How far the log is brought.
         entries: Entries,
-        /// What becomes of the answer.
-        answer: Answer,
+        /// What becomes of the reply.
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// A leader's heartbeat reaches a follower. It makes the receiver follow and carries a commit
     /// index, but no entry. A rejected raft-rs probe does the first and not the second.
@@ -58,8 +60,9 @@ pub enum Action {
         leader: StoreId,
         /// The store of the follower.
         follower: StoreId,
-        /// What becomes of the answer.
-        answer: Answer,
+        /// What becomes of the reply.
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// A peer without a leader asks whether it is still a member (TiKV `check_stale_state`). If the
     /// receiver knows that it was removed, the peer destroys itself.
@@ -70,8 +73,9 @@ pub enum Action {
         store: StoreId,
         /// Whom it asks.
         asks: Authority,
-        /// What becomes of the answer.
-        answer: Answer,
+        /// What becomes of the reply.
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// The peer applies its received snapshot.
     ApplySnapshot {
@@ -111,7 +115,8 @@ pub enum Action {
         /// Which part keeps the region's id.
         derive: Derive,
         /// What becomes of the driver's answer.
-        answer: Answer,
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// A client reads a key (ReadIndex).
     Read {
@@ -166,7 +171,8 @@ pub enum Action {
         /// The store of the leader.
         store: StoreId,
         /// What becomes of the driver's order.
-        answer: Answer,
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// A store's heartbeat tells the placement driver that it is alive and how full it is. During
     /// an unsafe recovery it also reports what it has done, and the reply carries its next plan.
@@ -174,8 +180,9 @@ pub enum Action {
         /// The store.
         store: StoreId,
         /// What becomes of the plan that the driver answers with.
-        #[serde(default = "given", skip_serializing_if = "is_given")]
-        answer: Answer,
+        #[serde(default = "delivered", skip_serializing_if = "is_delivered")]
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// The store misses heartbeats. The placement driver counts it as Disconnected, and the next
     /// time as Down.
@@ -188,7 +195,8 @@ pub enum Action {
         /// The region.
         region: RegionId,
         /// What becomes of the first order.
-        answer: Answer,
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// The placement driver sends the current step of the region's operator again (PD
     /// `PushOperators`).
@@ -196,7 +204,8 @@ pub enum Action {
         /// The region.
         region: RegionId,
         /// What becomes of the order.
-        answer: Answer,
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// The region's operator times out, running or waiting for its turn.
     OperatorTimeout {
@@ -243,7 +252,8 @@ pub enum Action {
         /// What to do.
         operator: AdminOperator,
         /// What becomes of the first order.
-        answer: Answer,
+        #[serde(alias = "answer")]
+        reply: Reply,
     },
     /// pd-ctl `operator remove`.
     RemoveOperator {
@@ -385,24 +395,27 @@ impl Action {
     }
 }
 
-fn given() -> Answer {
-    Answer::Given
+fn delivered() -> Reply {
+    Reply::Delivered
 }
 
-fn is_given(answer: &Answer) -> bool {
-    *answer == Answer::Given
+fn is_delivered(reply: &Reply) -> bool {
+    *reply == Reply::Delivered
 }
 
-/// What becomes of the answer of a round.
+/// What becomes of the reply of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum Reply {
     /// It arrives.
-    Given,
+    #[serde(alias = "given")]
+    Delivered,
     /// It is lost.
-    Lost,
+    #[serde(alias = "lost")]
+    Dropped,
     /// It stays under way, and may arrive late.
-    Held,
+    #[serde(alias = "held")]
+    Delayed,
 }
 
 /// Whom a peer asks whether it is a member still.

@@ -32,7 +32,7 @@ mod touched;
 mod view;
 mod words;
 
-pub use action::{Action, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing};
+pub use action::{Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply};
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, PlaceNote, Sides};

@@ -137,7 +137,8 @@ pub enum Reason {
     /// No message is held at that place.
     NothingHeld,
     /// The round creates a peer or sends a snapshot, so it has no reply to lose or delay.
-    NoAnswer,
+    #[serde(alias = "no_reply")]
+    NoReply,
     // Of the asked peer.
     /// The store has no live peer of the region.
     RegionNotFound,
@@ -359,7 +360,7 @@ impl Reason {
         Reason::StoreDown,
         Reason::StoreUp,
         Reason::NothingHeld,
-        Reason::NoAnswer,
+        Reason::NoReply,
         Reason::RegionNotFound,
         Reason::NotLeader,
         Reason::AlreadyLeader,

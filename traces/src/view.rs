@@ -462,14 +462,14 @@ pub struct Held {
 impl Held {
     /// The placement driver's answer to the leader `to` of a region that asked
     /// under `epoch`.
-    pub fn split_answer(
+    pub fn ask_split_response(
         region: RegionId,
         to: Member,
         epoch: Epoch,
         children: Vec<Child>,
         derive: Derive,
     ) -> Self {
-        Self::of_driver(region, DRIVER, to, 0, epoch, Message::SplitAnswer { children, derive })
+        Self::of_driver(region, DRIVER, to, 0, epoch, Message::AskSplitResponse { children, derive })
     }
 
     /// What the placement driver tells the leader `to` of a region, by the
@@ -524,7 +524,10 @@ impl Held {
 
     /// Whether the placement driver sent it.
     pub fn is_from_driver(&self) -> bool {
-        matches!(self.message, Message::SplitAnswer { .. } | Message::Order(_) | Message::RecoveryPlan(_))
+        matches!(
+            self.message,
+            Message::AskSplitResponse { .. } | Message::Order(_) | Message::RecoveryPlan(_)
+        )
     }
 
     /// Whether it goes to the placement driver.
@@ -544,8 +547,9 @@ pub enum Message {
         /// Its commit index and that entry's term when it asked.
         commit: LogPosition,
     },
-    /// The answer to a vote request.
-    VoteAnswer {
+    /// The response to a vote request.
+    #[serde(alias = "vote_response")]
+    VoteResponse {
         /// Whether the vote was granted.
         granted: bool,
         /// The voter's commit index and its term; zero when granted.
@@ -561,7 +565,8 @@ pub enum Message {
         commit: u64,
     },
     /// The follower has the log up to `index`.
-    AppendAnswer {
+    #[serde(alias = "append_response")]
+    AppendResponse {
         /// The index; 0 where nothing is acknowledged (a rejection, the answer
         /// to a heartbeat).
         index: u64,
@@ -583,14 +588,17 @@ pub enum Message {
     TimeoutNow,
     /// A leader asks whom it is to hand over to how far it has applied the log
     /// (TiKV `MsgTransferLeader`, before the transfer).
-    TransferQuestion,
-    /// The answer, of the term of the question.
-    TransferAnswer {
+    #[serde(alias = "pre_transfer_leader")]
+    PreTransferLeader,
+    /// The response, of the term of the request (TiKV `ack_transfer_leader_msg`).
+    #[serde(alias = "ack_transfer_leader")]
+    AckTransferLeader {
         /// The applied index; never 0, for who has applied nothing is no voter.
         applied: u64,
     },
-    /// The placement driver's answer to a split that was asked for.
-    SplitAnswer {
+    /// The ids that the placement driver allots to a split (PD `AskBatchSplitResponse`).
+    #[serde(alias = "ask_split_response")]
+    AskSplitResponse {
         /// The new regions.
         children: Vec<Child>,
         /// Which part keeps the region's id.

@@ -7,7 +7,7 @@ mod recovery;
 use std::fmt;
 
 use crate::action::{
-    Action, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing,
+    Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply,
 };
 use crate::face::Claim;
 use crate::outcome::{Outcome, Reason, Returned};
@@ -18,17 +18,17 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Campaign { region, store } => write!(f, "Campaign region {region}: store {store}"),
-            Action::Vote { region, candidate, voter, answer } => {
-                write!(f, "Vote region {region}: store {candidate} asks store {voter}{answer}")
+            Action::Vote { region, candidate, voter, reply } => {
+                write!(f, "Vote region {region}: store {candidate} asks store {voter}{reply}")
             }
-            Action::Replicate { region, leader, follower, entries, answer } => {
-                write!(f, "Replicate region {region}: store {leader} -> store {follower} ({entries}){answer}")
+            Action::Replicate { region, leader, follower, entries, reply } => {
+                write!(f, "Replicate region {region}: store {leader} -> store {follower} ({entries}){reply}")
             }
-            Action::Heartbeat { region, leader, follower, answer } => {
-                write!(f, "Heartbeat region {region}: store {leader} -> store {follower}{answer}")
+            Action::Heartbeat { region, leader, follower, reply } => {
+                write!(f, "Heartbeat region {region}: store {leader} -> store {follower}{reply}")
             }
-            Action::CheckStalePeer { region, store, asks, answer } => {
-                write!(f, "CheckStalePeer region {region}: store {store} asks {asks}{answer}")
+            Action::CheckStalePeer { region, store, asks, reply } => {
+                write!(f, "CheckStalePeer region {region}: store {store} asks {asks}{reply}")
             }
             Action::ApplySnapshot { region, store } => {
                 write!(f, "ApplySnapshot region {region}: store {store}")
@@ -38,9 +38,9 @@ impl fmt::Display for Action {
                 write!(f, "Propose region {region}: store {store}, {command}")?;
                 epoch.map_or(Ok(()), |epoch| write!(f, " under epoch {epoch}"))
             }
-            Action::AskSplit { region, store, keys, derive, answer } => {
+            Action::AskSplit { region, store, keys, derive, reply } => {
                 let keys = joined(keys, ", ");
-                write!(f, "AskSplit region {region}: store {store}, at {keys}, {derive}{answer}")
+                write!(f, "AskSplit region {region}: store {store}, at {keys}, {derive}{reply}")
             }
             Action::Read { region, store, key } => {
                 write!(f, "Read region {region}: store {store}, key {key}")
@@ -55,16 +55,16 @@ impl fmt::Display for Action {
             Action::Crash { store } => write!(f, "Crash store {store}"),
             Action::Restart { store } => write!(f, "Restart store {store}"),
             Action::Destroy { store } => write!(f, "Destroy store {store}"),
-            Action::RegionHeartbeat { region, store, answer } => {
-                write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*answer))
+            Action::RegionHeartbeat { region, store, reply } => {
+                write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*reply))
             }
-            Action::StoreHeartbeat { store, answer } => {
-                write!(f, "StoreHeartbeat store {store}{answer}")
+            Action::StoreHeartbeat { store, reply } => {
+                write!(f, "StoreHeartbeat store {store}{reply}")
             }
             Action::StoreSilent { store } => write!(f, "StoreSilent store {store}"),
-            Action::Schedule { region, answer } => write!(f, "Schedule region {region}{}", fate(*answer)),
-            Action::PushOperator { region, answer } => {
-                write!(f, "PushOperator region {region}{}", fate(*answer))
+            Action::Schedule { region, reply } => write!(f, "Schedule region {region}{}", fate(*reply)),
+            Action::PushOperator { region, reply } => {
+                write!(f, "PushOperator region {region}{}", fate(*reply))
             }
             Action::OperatorTimeout { region } => write!(f, "OperatorTimeout region {region}"),
             Action::CheckStores => f.write_str("CheckStores"),
@@ -76,8 +76,8 @@ impl fmt::Display for Action {
             Action::CancelDecommission { store } => write!(f, "CancelDecommission store {store}"),
             Action::SetTombstone { store } => write!(f, "SetTombstone store {store}"),
             Action::RemoveTombstone { store } => write!(f, "RemoveTombstone store {store}"),
-            Action::AddOperator { region, operator, answer } => {
-                write!(f, "AddOperator region {region}: {operator}{}", fate(*answer))
+            Action::AddOperator { region, operator, reply } => {
+                write!(f, "AddOperator region {region}: {operator}{}", fate(*reply))
             }
             Action::RemoveOperator { region } => write!(f, "RemoveOperator region {region}"),
             Action::TombstonePeer { region, store, force } => {
@@ -109,21 +109,21 @@ impl fmt::Display for Action {
 }
 
 /// What becomes of an order; nothing when it arrives.
-fn fate(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Given => "",
-        Answer::Lost => ", order lost",
-        Answer::Held => ", order held",
+fn fate(reply: Reply) -> &'static str {
+    match reply {
+        Reply::Delivered => "",
+        Reply::Dropped => ", order dropped",
+        Reply::Delayed => ", order delayed",
     }
 }
 
 /// Nothing when given: the usual case needs no words.
-impl fmt::Display for Answer {
+impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Answer::Given => "",
-            Answer::Lost => ", answer lost",
-            Answer::Held => ", answer held",
+            Reply::Delivered => "",
+            Reply::Dropped => ", reply dropped",
+            Reply::Delayed => ", reply delayed",
         })
     }
 }
@@ -341,19 +341,19 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Message::VoteRequest { last, .. } => write!(f, "vote request with log to {last}"),
-            Message::VoteAnswer { granted: true, .. } => f.write_str("vote granted"),
-            Message::VoteAnswer { granted: false, .. } => f.write_str("vote rejected"),
+            Message::VoteResponse { granted: true, .. } => f.write_str("vote granted"),
+            Message::VoteResponse { granted: false, .. } => f.write_str("vote rejected"),
             Message::Append { previous, entries, commit } => {
                 write!(f, "append of {} entries behind {}, commit {commit}", entries.len(), previous.index)
             }
-            Message::AppendAnswer { index: 0, .. } => f.write_str("answer that acknowledges nothing"),
-            Message::AppendAnswer { index, .. } => write!(f, "append answer {index}"),
+            Message::AppendResponse { index: 0, .. } => f.write_str("answer that acknowledges nothing"),
+            Message::AppendResponse { index, .. } => write!(f, "append answer {index}"),
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
             Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),
-            Message::TransferQuestion => f.write_str("question how far it has applied"),
-            Message::TransferAnswer { applied } => write!(f, "answer that {applied} is applied"),
-            Message::SplitAnswer { children, .. } => {
+            Message::PreTransferLeader => f.write_str("question how far it has applied"),
+            Message::AckTransferLeader { applied } => write!(f, "answer that {applied} is applied"),
+            Message::AskSplitResponse { children, .. } => {
                 write!(f, "ids for a split ({})", joined(children, ", "))
             }
             Message::Order(order) => write!(f, "order to {order}"),

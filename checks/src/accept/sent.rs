@@ -9,7 +9,7 @@ use super::{Acceptor, Fault};
 
 /// The last id that a message allots; 0 for none.
 pub(super) fn last_id(held: &Held) -> u64 {
-    let Message::SplitAnswer { children, .. } = &held.message else { return 0 };
+    let Message::AskSplitResponse { children, .. } = &held.message else { return 0 };
     let ids = children.iter().flat_map(|child| child.peers.iter().chain([&child.region]));
     ids.copied().max().unwrap_or_default()
 }
@@ -31,13 +31,13 @@ impl Acceptor {
                 answers.remove(answer);
                 continue;
             }
-            let is_answer = matches!(message.message, Message::AppendAnswer { .. }) && !applied;
+            let is_reply = matches!(message.message, Message::AppendResponse { .. }) && !applied;
             let may = |state: &State| {
                 let seen = self.model.seen(state);
                 match seen.peer(message.from.store, message.region) {
                     _ if message.is_from_driver() => self.may_allot(event, state, message),
                     Some(peer) if asks => may_ask(peer, message.from.store, message),
-                    _ if is_answer => Err("nothing was asked".to_string()),
+                    _ if is_reply => Err("nothing was asked".to_string()),
                     Some(peer) => may_send(peer, message.from.store, message),
                     None => Err("its sender is not there".into()),
                 }
@@ -61,7 +61,7 @@ impl Acceptor {
     /// one for each member that it knows, none of them given before.
     fn may_allot(&self, event: &Event, state: &State, held: &Held) -> Result<(), String> {
         let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
-        let Message::SplitAnswer { children, derive } = &held.message else {
+        let Message::AskSplitResponse { children, derive } = &held.message else {
             return Err("it allots nothing".into());
         };
         let Happening::AskSplit { region, store, keys, derive: asked } = &event.event else {

@@ -3,7 +3,7 @@
 //!
 //! It is the action's JSON in other brackets, so a link lives as long as the dictionary
 //! does: an object with one field that is an object is `name(…)`, any other is `(a:1,b:2)`, a
-//! list `[…]`, and words need no quotes. `answer:given` may be left out.
+//! list `[…]`, and words need no quotes. `reply:delivered` may be left out.
 
 use rollcall_traces::Action;
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ const ORDER: &[&str] = &[
     "operator",
     "message",
     "epoch",
-    "answer",
+    "reply",
 ];
 
 /// Nothing that is an action nests deeper.
@@ -40,9 +40,9 @@ const DEEPEST: usize = 16;
 pub fn name_of(action: &Action) -> String {
     let mut value = serde_json::to_value(action).expect("an action becomes JSON");
     if let Some(fields) = fields_of(&mut value)
-        && fields.get("answer").is_some_and(|answer| answer == "given")
+        && fields.get("reply").is_some_and(|reply| reply == "delivered")
     {
-        fields.remove("answer");
+        fields.remove("reply");
     }
     let mut text = String::new();
     write(&value, &mut text);
@@ -70,7 +70,7 @@ pub fn action_of(text: &str) -> Result<Action, String> {
         Ok(action) => Ok(action),
         Err(first) => {
             if let Some(fields) = fields_of(&mut value) {
-                fields.entry("answer").or_insert_with(|| "given".into());
+                fields.entry("reply").or_insert_with(|| "delivered".into());
             }
             serde_json::from_value(value).map_err(|_| format!("it is no action: {first}"))
         }
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn names_are_short_and_json_is_taken_as_well() {
-        let text = r#"{"vote":{"region":1,"candidate":1,"voter":2,"answer":"given"}}"#;
+        let text = r#"{"vote":{"region":1,"candidate":1,"voter":2,"reply":"delivered"}}"#;
         let action = action_of(text).expect("an action");
         assert_eq!(name_of(&action), "vote(region:1,candidate:1,voter:2)");
         let split = "ask_split(region:1,store:1,keys:['6d'],derive:left)";

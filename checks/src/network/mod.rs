@@ -246,7 +246,7 @@ impl Network {
                 }
                 Output::AskSplit { region, keys, derive, to } => {
                     let children = self.driver.allot(&region, &keys);
-                    let held = Held::split_answer(
+                    let held = Held::ask_split_response(
                         region.id,
                         convert::member(&to),
                         convert::epoch(region.epoch),
@@ -254,7 +254,7 @@ impl Network {
                         convert::derive(derive),
                     );
                     let (region, epoch) = (region.id, region.epoch);
-                    let reply = Input::SplitAnswer { region, epoch, children, derive };
+                    let reply = Input::AskSplitResponse { region, epoch, children, derive };
                     sent.push(self.send(held, Parcel::Ids { to: to.store, region, reply }));
                 }
                 Output::Value { .. }

@@ -112,7 +112,7 @@ pub(crate) fn shown(mut view: View) -> View {
     // Only merges ask, and none is begun on a library that cannot be reached into.
     peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
     for held in &mut view.held {
-        if let Message::AppendAnswer { commit, .. } = &mut held.message {
+        if let Message::AppendResponse { commit, .. } = &mut held.message {
             *commit = 0;
         }
     }

@@ -411,19 +411,19 @@ pub(crate) fn held(message: &imp::Message) -> tr::Held {
 fn said(raft: &eraftpb::Message) -> tr::Message {
     let commit = tr::LogPosition { index: raft.commit, term: raft.commit_term };
     let before = tr::LogPosition { index: raft.index, term: raft.log_term };
-    let answer = |index| tr::Message::AppendAnswer { index, commit: raft.commit };
+    let reply = |index| tr::Message::AppendResponse { index, commit: raft.commit };
     match raft.get_msg_type() {
         MessageType::MsgRequestVote => tr::Message::VoteRequest { last: before, commit },
-        MessageType::MsgRequestVoteResponse => tr::Message::VoteAnswer { granted: !raft.reject, commit },
+        MessageType::MsgRequestVoteResponse => tr::Message::VoteResponse { granted: !raft.reject, commit },
         MessageType::MsgAppend => tr::Message::Append {
             previous: before,
             entries: raft.entries.iter().map(|raft| entry(raft, &imp::Payload::of(raft))).collect(),
             commit: raft.commit,
         },
-        MessageType::MsgAppendResponse if raft.reject => answer(0),
-        MessageType::MsgAppendResponse => answer(raft.index),
+        MessageType::MsgAppendResponse if raft.reject => reply(0),
+        MessageType::MsgAppendResponse => reply(raft.index),
         MessageType::MsgHeartbeat => tr::Message::Heartbeat { commit: raft.commit },
-        MessageType::MsgHeartbeatResponse => answer(0),
+        MessageType::MsgHeartbeatResponse => reply(0),
         MessageType::MsgSnapshot => {
             let metadata = raft.get_snapshot().get_metadata();
             let body = imp::SnapshotBody::decode(raft.get_snapshot()).expect("was encoded by a store");
@@ -432,8 +432,8 @@ fn said(raft: &eraftpb::Message) -> tr::Message {
         }
         MessageType::MsgTimeoutNow => tr::Message::TimeoutNow,
         MessageType::MsgTransferLeader => match raft.index {
-            0 => tr::Message::TransferQuestion,
-            applied => tr::Message::TransferAnswer { applied },
+            0 => tr::Message::PreTransferLeader,
+            applied => tr::Message::AckTransferLeader { applied },
         },
         other => unreachable!("no store sends a {other:?} to another"),
     }

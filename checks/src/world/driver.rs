@@ -13,7 +13,7 @@ use rollcall_impl::pd::{
 };
 use rollcall_impl::{Child, Derive, Guards, IdAllocator, Key, PeerId, Region, Replica, StoreReport};
 use rollcall_traces as tr;
-use rollcall_traces::{Action, Answer, Reason, RegionId, Returned, Scope, StoreId};
+use rollcall_traces::{Action, Reason, RegionId, Reply, Returned, Scope, StoreId};
 
 use super::{Waiting, World, convert};
 
@@ -164,19 +164,19 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// An action that the driver takes part in from the beginning.
     pub(super) fn take_with_driver(&mut self, action: &Action) -> Result<Returned, Reason> {
         let told = match *action {
-            Action::RegionHeartbeat { region, store, answer } => {
+            Action::RegionHeartbeat { region, store, reply } => {
                 let report = self.report(region, store)?;
-                return self.order(region, PdInput::RegionHeartbeat(report), answer);
+                return self.order(region, PdInput::RegionHeartbeat(report), reply);
             }
-            Action::Schedule { region, answer } => {
-                return self.order(region, PdInput::Schedule { region }, answer);
+            Action::Schedule { region, reply } => {
+                return self.order(region, PdInput::Schedule { region }, reply);
             }
-            Action::PushOperator { region, answer } => {
-                return self.order(region, PdInput::Push { region }, answer);
+            Action::PushOperator { region, reply } => {
+                return self.order(region, PdInput::Push { region }, reply);
             }
-            Action::AddOperator { region, ref operator, answer } => {
+            Action::AddOperator { region, ref operator, reply } => {
                 let operator = convert::driver::to_admin_operator(operator);
-                return self.order(region, PdInput::AddOperator { region, operator }, answer);
+                return self.order(region, PdInput::AddOperator { region, operator }, reply);
             }
             Action::RemoveFailedStores { ref stores } => {
                 PdInput::RemoveFailedStores { stores: stores.iter().copied().collect() }
@@ -272,24 +272,24 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// The driver is told something of a region, and its order for that region
     /// sent. Another whose operator has its turn by that is sent nothing: PD's
     /// order to it is lost, and the next one says the same.
-    fn order(&mut self, region: RegionId, input: PdInput, answer: Answer) -> Result<Returned, Reason> {
+    fn order(&mut self, region: RegionId, input: PdInput, reply: Reply) -> Result<Returned, Reason> {
         let order = self.tell(input)?.find(|order| order.region == region);
-        Ok(self.send(order, answer))
+        Ok(self.send(order, reply))
     }
 
     /// What becomes of an order.
-    fn send(&mut self, order: Option<Dispatch>, answer: Answer) -> Returned {
+    fn send(&mut self, order: Option<Dispatch>, reply: Reply) -> Returned {
         let Some(dispatch) = order else { return Returned::Nothing };
         let order = convert::driver::order(&dispatch.order);
-        let refused = match answer {
-            Answer::Given => self.carry_out(dispatch).unwrap_or_else(Some),
-            Answer::Held => {
+        let refused = match reply {
+            Reply::Delivered => self.carry_out(dispatch).unwrap_or_else(Some),
+            Reply::Delayed => {
                 self.held.push(convert::driver::held_order(&dispatch));
                 self.messages.push(Waiting::Order(Box::new(dispatch)));
                 self.changed = true;
                 None
             }
-            Answer::Lost => None,
+            Reply::Dropped => None,
         };
         Returned::Ordered { order, refused }
     }
@@ -304,7 +304,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             Order::Propose(command) => self.propose(node, region, command, Some(epoch)).map(|()| None),
             Order::Split { keys } => {
                 let asked = self.ask_for_ids(node, region, keys, Derive::Right)?;
-                Ok(self.step(node, region, asked.answer).err())
+                Ok(self.step(node, region, asked.reply).err())
             }
         }
     }

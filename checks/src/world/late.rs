@@ -2,7 +2,7 @@
 //! belong to a round, and the end of a transfer; reports and orders that are late.
 
 use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output, Replica};
-use rollcall_traces::{Answer, Entries, Outgoing, Reason, RegionId, Returned, StoreId};
+use rollcall_traces::{Entries, Outgoing, Reason, RegionId, Reply, Returned, StoreId};
 
 use super::rounds::{address, common_prefix, snapshot_index};
 use super::{Waiting, World};
@@ -86,7 +86,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 self.arrived(slot);
                 return Ok(Returned::Nothing);
             }
-            Waiting::SplitAnswer(store, reply) => {
+            Waiting::AskSplitResponse(store, reply) => {
                 let leader = self.up(store)?;
                 self.step(leader, self.held[slot].region, reply)?;
                 self.arrived(slot);
@@ -104,7 +104,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             }
         } else {
             let to = message.to.id;
-            let outputs = self.deliver(receiver, message, Answer::Lost)?;
+            let outputs = self.deliver(receiver, message, Reply::Dropped)?;
             self.reached_raft(receiver, region, to, &outputs)?;
         }
         self.arrived(slot);
@@ -121,7 +121,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let leading = self.up(leader)?;
         let message = self.leaving_timeout_now(leading, region)?;
         let target = self.up(message.to.store)?;
-        let outputs = self.deliver(target, message.clone(), Answer::Lost)?;
+        let outputs = self.deliver(target, message.clone(), Reply::Dropped)?;
         self.reached_raft(target, region, message.to.id, &outputs)?;
         self.timeout_now_left(&message);
         Ok(())

@@ -18,7 +18,7 @@ use rollcall_impl::{
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
-    Action, Answer, Healed, Held, Outcome, Peer, Reason, RegionId, Returned, Scope, ScopeError, Sides,
+    Action, Healed, Held, Outcome, Peer, Reason, RegionId, Reply, Returned, Scope, ScopeError, Sides,
     StoreId, StoreStatus, Subject, View,
 };
 
@@ -55,7 +55,7 @@ enum Waiting {
     /// From a store.
     Message(Message),
     /// From the placement driver, for the leader on that store.
-    SplitAnswer(StoreId, Input),
+    AskSplitResponse(StoreId, Input),
     /// From the placement driver, for whom it took for the leader.
     Order(Box<Dispatch>),
     /// To the placement driver.
@@ -313,23 +313,23 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// A message reaches its receiver. `Err` where the store refuses it, or answers by a
     /// word that no raft hears, as that the sender was removed: it has the fate of `answer`.
-    fn deliver(&mut self, node: usize, message: Message, answer: Answer) -> Result<Vec<Output>, Reason> {
+    fn deliver(&mut self, node: usize, message: Message, reply: Reply) -> Result<Vec<Output>, Reason> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
         let word = outputs.iter().find_map(|output| match output {
-            Output::Message(answer) if is_word_of_store(answer) => Some(answer),
+            Output::Message(reply) if is_word_of_store(reply) => Some(reply),
             _ => None,
         });
         let Some(told) = word else { return Ok(outputs) };
-        match answer {
-            Answer::Given => {
+        match reply {
+            Reply::Delivered => {
                 if let Ok(back) = self.up(sender) {
                     // Whether it minds is its own affair: the message was refused.
                     let _ = self.step(back, region, Input::Message(told.clone()));
                 }
             }
-            Answer::Held => self.hold(told.clone()),
-            Answer::Lost => {}
+            Reply::Delayed => self.hold(told.clone()),
+            Reply::Dropped => {}
         }
         match told.payload {
             MessagePayload::CheckStalePeerResponse(_) => Err(Reason::StaleEpoch),
@@ -339,7 +339,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     fn hold(&mut self, message: Message) {
         let mut shown = convert::held(&message);
-        if let rollcall_traces::Message::AppendAnswer { commit, .. } = &mut shown.message
+        if let rollcall_traces::Message::AppendResponse { commit, .. } = &mut shown.message
             && !self.tells_commits()
         {
             *commit = 0;
@@ -362,24 +362,24 @@ impl<G: Guards, R: Replica> World<G, R> {
                 let node = self.up(store)?;
                 self.propose(node, region, command, epoch).map(|()| Returned::Nothing)
             }
-            Action::AskSplit { region, store, ref keys, derive, answer } => {
-                self.ask_split(region, store, keys, derive, answer)
+            Action::AskSplit { region, store, ref keys, derive, reply } => {
+                self.ask_split(region, store, keys, derive, reply)
             }
             Action::Read { region, store, ref key } => {
                 self.one(store, region, Input::Read { region, key: convert::to_key(key) })
             }
             Action::AnswerRead { region, store } => self.answer_read(region, store),
-            Action::Vote { region, candidate, voter, answer } => {
-                self.vote(region, candidate, voter, answer).map(|()| Returned::Nothing)
+            Action::Vote { region, candidate, voter, reply } => {
+                self.vote(region, candidate, voter, reply).map(|()| Returned::Nothing)
             }
-            Action::Replicate { region, leader, follower, entries, answer } => {
-                self.replicate(region, leader, follower, entries, answer).map(|()| Returned::Nothing)
+            Action::Replicate { region, leader, follower, entries, reply } => {
+                self.replicate(region, leader, follower, entries, reply).map(|()| Returned::Nothing)
             }
-            Action::Heartbeat { region, leader, follower, answer } => {
-                self.heartbeat_round(region, leader, follower, answer).map(|()| Returned::Nothing)
+            Action::Heartbeat { region, leader, follower, reply } => {
+                self.heartbeat_round(region, leader, follower, reply).map(|()| Returned::Nothing)
             }
-            Action::CheckStalePeer { region, store, asks, answer } => {
-                self.check_stale_peer(region, store, asks, answer).map(|()| Returned::Nothing)
+            Action::CheckStalePeer { region, store, asks, reply } => {
+                self.check_stale_peer(region, store, asks, reply).map(|()| Returned::Nothing)
             }
             Action::TimeoutNow { region, leader } => {
                 self.take_timeout_now(region, leader).map(|()| Returned::Nothing)
@@ -397,7 +397,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             Action::TombstonePeer { region, store, force } => {
                 self.tombstone_peer(region, store, force).map(|()| Returned::Nothing)
             }
-            Action::StoreHeartbeat { store, answer } => self.store_heartbeat(store, answer),
+            Action::StoreHeartbeat { store, reply } => self.store_heartbeat(store, reply),
             Action::RecoveryTimeout => self.recovery_timeout(),
             Action::ForceLeaderTimeout { region, store } => {
                 self.one(store, region, Input::ForceLeaderTimeout { region })

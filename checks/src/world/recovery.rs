@@ -5,7 +5,7 @@
 
 use rollcall_impl::pd::{PdInput, PdOutput};
 use rollcall_impl::{Guards, Input, Output, RecoveryPlan, Replica, StoreReport};
-use rollcall_traces::{Answer, Held, Reason, RecoveryStage, RegionId, Returned, StoreId};
+use rollcall_traces::{Held, Reason, RecoveryStage, RegionId, Reply, Returned, StoreId};
 
 use super::{Waiting, World, convert};
 
@@ -35,7 +35,7 @@ impl Heard {
 
 impl<G: Guards, R: Replica> World<G, R> {
     /// A store says that it lives, with what it has done, and is told what to do next.
-    pub(super) fn store_heartbeat(&mut self, store: StoreId, answer: Answer) -> Result<Returned, Reason> {
+    pub(super) fn store_heartbeat(&mut self, store: StoreId, reply: Reply) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let carries_out = self.nodes[node].store.as_ref().is_some_and(|store| store.plan().is_some());
         if carries_out {
@@ -47,15 +47,15 @@ impl<G: Guards, R: Replica> World<G, R> {
         let heartbeat = self.driver.heartbeat(store, report)?;
         let heard = Heard::of(self.told(heartbeat)?);
         let returned = heard.returned();
-        match (heard.plan, answer) {
+        match (heard.plan, reply) {
             // What is passed over the next heartbeat asks for again.
-            (Some(plan), Answer::Given) => drop(self.take_plan(node, plan)),
-            (Some(plan), Answer::Held) => {
+            (Some(plan), Reply::Delivered) => drop(self.take_plan(node, plan)),
+            (Some(plan), Reply::Delayed) => {
                 self.held.push(Held::recovery_plan(store, convert::recovery::plan(&plan)));
                 self.messages.push(Waiting::RecoveryPlan(store, Box::new(plan)));
                 self.changed = true;
             }
-            (_, Answer::Lost) | (None, _) => {}
+            (_, Reply::Dropped) | (None, _) => {}
         }
         Ok(returned)
     }

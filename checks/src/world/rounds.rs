@@ -10,7 +10,7 @@ use rollcall_impl::{
     Command, Epoch, Guards, Input, Member, MemberRole, Message, MessagePayload, Output, PeerStatus, Replica,
     StateRole,
 };
-use rollcall_traces::{Answer, Entries, Reason, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{Entries, Reason, RegionId, Reply, StoreId, StoreStatus};
 
 use super::{World, convert};
 
@@ -20,13 +20,13 @@ impl<G: Guards, R: Replica> World<G, R> {
         region: RegionId,
         candidate: StoreId,
         voter: StoreId,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
         let asking = self.up(candidate)?;
         let request = self.request_to(asking, region, voter)?;
         let voting = self.up(voter)?;
-        let outputs = self.deliver(voting, request, answer)?;
-        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, answer)
+        let outputs = self.deliver(voting, request, reply)?;
+        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, reply)
     }
 
     /// The request of the candidate in that place to the voter on `voter`.
@@ -62,19 +62,19 @@ impl<G: Guards, R: Replica> World<G, R> {
         asking: usize,
         outputs: Vec<Output>,
         expected: MessageType,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
-        let answers = outputs.into_iter().filter_map(|output| match output {
+        let replies = outputs.into_iter().filter_map(|output| match output {
             Output::Message(message) if message.raft_type() == Some(expected) => Some(message),
             _ => None,
         });
-        for message in answers {
-            match answer {
-                Answer::Given => {
+        for message in replies {
+            match reply {
+                Reply::Delivered => {
                     self.step(asking, message.region, Input::Message(message))?;
                 }
-                Answer::Held => self.hold(message),
-                Answer::Lost => {}
+                Reply::Delayed => self.hold(message),
+                Reply::Dropped => {}
             }
         }
         Ok(())
@@ -98,9 +98,9 @@ impl<G: Guards, R: Replica> World<G, R> {
         });
         let Some(question) = question else { return Ok(()) };
         let (transferee, to) = (self.up(question.to.store)?, question.to.id);
-        let outputs = self.deliver(transferee, question, Answer::Lost)?;
+        let outputs = self.deliver(transferee, question, Reply::Dropped)?;
         self.reached_raft(transferee, region, to, &outputs)?;
-        self.return_answer(node, outputs, MessageType::MsgTransferLeader, Answer::Given)
+        self.return_answer(node, outputs, MessageType::MsgTransferLeader, Reply::Delivered)
     }
 
     /// A leader that is to change members is told of which stores it hears nothing: those
@@ -133,25 +133,25 @@ impl<G: Guards, R: Replica> World<G, R> {
         leader: StoreId,
         follower: StoreId,
         entries: Entries,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
         let leading = self.up(leader)?;
         let to = self.other_member(leading, region, follower)?;
         let following = self.up(follower)?;
         let Some(receiver) = self.status(following, region).filter(|peer| peer.id() == to.id) else {
-            return self.create_by_heartbeat(leading, following, region, to.id, answer);
+            return self.create_by_heartbeat(leading, following, region, to.id, reply);
         };
         let status = self.leader(leading, region)?;
         let Some(prefix) = common_prefix(status, receiver) else {
-            return self.send_snapshot(leading, following, region, to.id, answer);
+            return self.send_snapshot(leading, following, region, to.id, reply);
         };
-        let given = answer == Answer::Given;
+        let given = reply == Reply::Delivered;
         if given && status.read().is_some_and(|read| !read.ready) {
             self.acknowledge_read(leading, following, region, to.id)?;
         }
         let append = self.probe(leading, region, to.id, prefix + 1, entries)?;
-        let outputs = self.deliver(following, append, answer)?;
-        self.return_answer(leading, outputs, MessageType::MsgAppendResponse, answer)
+        let outputs = self.deliver(following, append, reply)?;
+        self.return_answer(leading, outputs, MessageType::MsgAppendResponse, reply)
     }
 
     /// The member on `store` that the leader in that place replicates to.
@@ -172,13 +172,13 @@ impl<G: Guards, R: Replica> World<G, R> {
         following: usize,
         region: RegionId,
         to: u64,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
-        if answer != Answer::Given {
-            return Err(Reason::NoAnswer);
+        if reply != Reply::Delivered {
+            return Err(Reason::NoReply);
         }
         let heartbeat = self.heartbeat(leading, region, to, false)?;
-        self.deliver(following, heartbeat, Answer::Given).map(drop)
+        self.deliver(following, heartbeat, Reply::Delivered).map(drop)
     }
 
     /// A heartbeat and its answer. It carries the leader's read under way if the answer comes
@@ -188,16 +188,16 @@ impl<G: Guards, R: Replica> World<G, R> {
         region: RegionId,
         leader: StoreId,
         follower: StoreId,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
         let leading = self.up(leader)?;
         let to = self.other_member(leading, region, follower)?;
         let following = self.up(follower)?;
         let reads = self.leader(leading, region)?.read().is_some_and(|read| !read.ready);
-        let heartbeat = self.heartbeat(leading, region, to.id, reads && answer == Answer::Given)?;
-        let outputs = self.deliver(following, heartbeat, answer)?;
+        let heartbeat = self.heartbeat(leading, region, to.id, reads && reply == Reply::Delivered)?;
+        let outputs = self.deliver(following, heartbeat, reply)?;
         self.reached_raft(following, region, to.id, &outputs)?;
-        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, answer)
+        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, reply)
     }
 
     fn send_snapshot(
@@ -206,15 +206,15 @@ impl<G: Guards, R: Replica> World<G, R> {
         following: usize,
         region: RegionId,
         to: u64,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
-        if answer != Answer::Given {
-            return Err(Reason::NoAnswer);
+        if reply != Reply::Delivered {
+            return Err(Reason::NoReply);
         }
         // Below its first index a leader sends a snapshot.
         let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
         let index = snapshot_index(&snapshot);
-        self.deliver(following, snapshot, answer)?;
+        self.deliver(following, snapshot, reply)?;
         self.sent_snapshot(leading, region, to, index);
         Ok(())
     }
@@ -237,8 +237,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         to: u64,
     ) -> Result<(), Reason> {
         let heartbeat = self.heartbeat(leading, region, to, true)?;
-        let outputs = self.deliver(following, heartbeat, Answer::Given)?;
-        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, Answer::Given)
+        let outputs = self.deliver(following, heartbeat, Reply::Delivered)?;
+        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, Reply::Delivered)
     }
 
     pub(super) fn heartbeat(

@@ -1,14 +1,14 @@
 //! `AskSplit`: a leader asks for the ids of a split, the placement driver allots them.
 
 use rollcall_impl::{self as imp, Guards, Input, Output, Replica};
-use rollcall_traces::{Answer, Child, Derive, Epoch, Held, Key, Member, Reason, RegionId, Returned, StoreId};
+use rollcall_traces::{Child, Derive, Epoch, Held, Key, Member, Reason, RegionId, Reply, Returned, StoreId};
 
 use super::{Waiting, World, convert};
 
 /// Ids that were allotted, on their way to who asked.
 pub(super) struct Asked {
     pub(super) children: Vec<Child>,
-    pub(super) answer: Input,
+    pub(super) reply: Input,
     to: Member,
     epoch: Epoch,
 }
@@ -20,20 +20,20 @@ impl<G: Guards, R: Replica> World<G, R> {
         store: StoreId,
         keys: &[Key],
         derive: Derive,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let keys = keys.iter().map(convert::to_key).collect();
         let asked = self.ask_for_ids(node, region, keys, convert::to_derive(derive))?;
         let mut refused = None;
-        match answer {
-            Answer::Given => refused = self.step(node, region, asked.answer).err(),
-            Answer::Held => {
+        match reply {
+            Reply::Delivered => refused = self.step(node, region, asked.reply).err(),
+            Reply::Delayed => {
                 let children = asked.children.clone();
-                self.held.push(Held::split_answer(region, asked.to, asked.epoch, children, derive));
-                self.messages.push(Waiting::SplitAnswer(store, asked.answer));
+                self.held.push(Held::ask_split_response(region, asked.to, asked.epoch, children, derive));
+                self.messages.push(Waiting::AskSplitResponse(store, asked.reply));
             }
-            Answer::Lost => {}
+            Reply::Dropped => {}
         }
         Ok(Returned::Allotted { children: asked.children, refused })
     }
@@ -55,7 +55,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let allotted = self.allot(&asking, &keys, derive)?;
         Ok(Asked {
             children: allotted.iter().map(convert::child).collect(),
-            answer: Input::SplitAnswer { region, epoch: asking.epoch, children: allotted, derive },
+            reply: Input::AskSplitResponse { region, epoch: asking.epoch, children: allotted, derive },
             to: convert::member(&to),
             epoch: convert::epoch(asking.epoch),
         })

@@ -2,7 +2,7 @@
 //! world brings one question to its end; the others are lost.
 
 use rollcall_impl::{Guards, Input, Output, Replica};
-use rollcall_traces::{Answer, Authority, Reason, RegionId, StoreId};
+use rollcall_traces::{Authority, Reason, RegionId, Reply, StoreId};
 
 use super::World;
 
@@ -12,7 +12,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         region: RegionId,
         store: StoreId,
         asks: Authority,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<(), Reason> {
         let asking = self.up(store)?;
         let outputs = self.step(asking, region, Input::CheckStalePeer { region })?;
@@ -24,7 +24,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 });
                 let question = question.ok_or(Reason::NotInConfig)?;
                 let receiver = self.up(asked)?;
-                self.deliver(receiver, question, answer)?;
+                self.deliver(receiver, question, reply)?;
                 // All that can have happened beside is the end of an older peer.
                 Err(Reason::NotInitialMessage)
             }
@@ -35,12 +35,12 @@ impl<G: Guards, R: Replica> World<G, R> {
                 let outputs = self.step(asking, region, Input::ValidatePeer { region, known })?;
                 for output in outputs {
                     let Output::Message(word) = output else { continue };
-                    match answer {
-                        Answer::Given => {
+                    match reply {
+                        Reply::Delivered => {
                             self.step(asking, region, Input::Message(word))?;
                         }
-                        Answer::Held => self.hold(word),
-                        Answer::Lost => {}
+                        Reply::Delayed => self.hold(word),
+                        Reply::Dropped => {}
                     }
                 }
                 Ok(())

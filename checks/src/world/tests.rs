@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rollcall_impl::Sound;
 use rollcall_model::{GuardSet, Rollcall};
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition,
-    Member, MemberRole, Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Returned, Role, Scope,
+    Action, Budgets, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition, Member,
+    MemberRole, Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Reply, Returned, Role, Scope,
     StoreId, StoreStatus, Subject,
 };
 
@@ -76,16 +76,16 @@ fn campaign(store: StoreId) -> Action {
     Action::Campaign { region: REGION, store }
 }
 
-fn vote(candidate: StoreId, voter: StoreId, answer: Answer) -> Action {
-    Action::Vote { region: REGION, candidate, voter, answer }
+fn vote(candidate: StoreId, voter: StoreId, reply: Reply) -> Action {
+    Action::Vote { region: REGION, candidate, voter, reply }
 }
 
-fn replicate(leader: StoreId, follower: StoreId, entries: Entries, answer: Answer) -> Action {
-    Action::Replicate { region: REGION, leader, follower, entries, answer }
+fn replicate(leader: StoreId, follower: StoreId, entries: Entries, reply: Reply) -> Action {
+    Action::Replicate { region: REGION, leader, follower, entries, reply }
 }
 
 fn all(leader: StoreId, follower: StoreId) -> Action {
-    replicate(leader, follower, Entries::All, Answer::Given)
+    replicate(leader, follower, Entries::All, Reply::Delivered)
 }
 
 fn apply(store: StoreId) -> Action {
@@ -131,7 +131,7 @@ impl World {
 
     #[track_caller]
     fn elect(&mut self, leader: StoreId, voters: &[StoreId]) {
-        self.done([campaign(leader), vote(leader, voters[0], Answer::Given)]);
+        self.done([campaign(leader), vote(leader, voters[0], Reply::Delivered)]);
         assert_eq!(self.at(leader).role, Role::Leader);
         // The second round tells the followers what the first one committed.
         for _ in 0..2 {
@@ -163,7 +163,7 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::DemoteFirst);
 
     // It campaigns and is told.
-    world.done([campaign(3), vote(3, 2, Answer::Given)]);
+    world.done([campaign(3), vote(3, 2, Reply::Delivered)]);
     let tombstone = world.at(3);
     assert_eq!(tombstone.state, PeerState::Tombstone);
     // It was told, and did not apply its removal: it keeps what it knew.
@@ -172,7 +172,7 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
 
     // A new peer on its store: created by a heartbeat, filled by a snapshot.
     world.done([simple(1, ChangeKind::AddVoter, 13, 3), all(1, 2), apply(1)]);
-    world.refused(replicate(1, 3, Entries::One, Answer::Lost), Reason::NoAnswer);
+    world.refused(replicate(1, 3, Entries::One, Reply::Dropped), Reason::NoReply);
     world.done([all(1, 3)]);
     assert_eq!((world.at(3).id, world.at(3).state), (13, PeerState::Uninitialised));
     world.refused(campaign(3), Reason::NotPromotable);
@@ -209,7 +209,7 @@ fn a_voter_is_replaced_through_a_joint_configuration() {
     // {1,2,3} alone does not commit: {1,2,4} has only 1.
     world.done([propose(1, Command::LeaveJoint)]);
     let last = world.at(1).log.last_index();
-    world.done([replicate(1, 3, Entries::All, Answer::Given)]);
+    world.done([replicate(1, 3, Entries::All, Reply::Delivered)]);
     assert!(world.at(1).commit < last);
     world.done([all(1, 4)]);
     assert_eq!(world.at(1).commit, last);
@@ -246,13 +246,13 @@ fn a_learner_needs_a_snapshot_behind_a_compacted_log() {
 #[test]
 fn a_late_vote_elects_a_leader_of_an_old_term() {
     let mut world = world(3, &[1, 2, 3]);
-    world.done([campaign(1), vote(1, 2, Answer::Held)]);
+    world.done([campaign(1), vote(1, 2, Reply::Delayed)]);
     assert_eq!(world.view().held.len(), 1);
     // A second leader, of a higher term, before the first.
     world.done([campaign(3)]);
-    world.refused(vote(3, 2, Answer::Lost), Reason::NoEffect);
+    world.refused(vote(3, 2, Reply::Dropped), Reason::NoEffect);
     assert_eq!((world.at(2).term, world.at(2).vote), (6, 1), "one vote a term");
-    world.done([campaign(3), vote(3, 2, Answer::Given)]);
+    world.done([campaign(3), vote(3, 2, Reply::Delivered)]);
     assert_eq!((world.at(3).role, world.at(3).term), (Role::Leader, 7));
     world.done([Action::Late { slot: 0 }]);
     assert_eq!((world.at(1).role, world.at(1).term), (Role::Leader, 6));
@@ -260,7 +260,7 @@ fn a_late_vote_elects_a_leader_of_an_old_term() {
     world.refused(all(1, 2), Reason::StaleTerm);
     world.refused(Action::Late { slot: 0 }, Reason::NothingHeld);
     // Deposed by the first word of the new one.
-    world.done([replicate(3, 1, Entries::One, Answer::Lost)]);
+    world.done([replicate(3, 1, Entries::One, Reply::Dropped)]);
     assert_eq!((world.at(1).role, world.at(1).leader), (Role::Follower, 3));
 }
 
@@ -270,9 +270,9 @@ fn a_removed_peer_that_missed_it_is_told_only_if_the_answer_arrives() {
     world.elect(1, &[2, 3]);
     world.done([simple(1, ChangeKind::Remove, 3, 3), all(1, 2), apply(1), all(1, 2), apply(2)]);
     world.done([campaign(3)]);
-    world.refused(vote(3, 1, Answer::Lost), Reason::SenderRemoved);
+    world.refused(vote(3, 1, Reply::Dropped), Reason::SenderRemoved);
     // The word may come late.
-    world.done([vote(3, 1, Answer::Held)]);
+    world.done([vote(3, 1, Reply::Delayed)]);
     assert_eq!(world.at(3).state, PeerState::Normal);
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(world.at(3).state, PeerState::Tombstone);
@@ -300,7 +300,7 @@ fn leadership_is_transferred() {
     world.refused(timeout_now, Reason::NoTimeoutNow);
     world.done([Action::Late { slot: 0 }]);
     assert_eq!((world.at(2).role, world.at(2).term), (Role::Candidate, 7));
-    world.done([vote(2, 1, Answer::Given)]);
+    world.done([vote(2, 1, Reply::Delivered)]);
     assert_eq!((world.at(2).role, world.at(1).role), (Role::Leader, Role::Follower));
 }
 
@@ -317,7 +317,7 @@ fn the_transferee_is_asked_before_leadership_is_transferred() {
     world.done([apply(2), Action::Crash { store: 2 }]);
     world.refused(hand_over.clone(), Reason::StoreDown);
     world.done([Action::Restart { store: 2 }, campaign(3)]);
-    world.done([vote(3, 2, Answer::Given)]);
+    world.done([vote(3, 2, Reply::Delivered)]);
     world.refused(hand_over, Reason::StaleTerm);
     // The leader of now has applied nothing of its own term's, and store 2 has.
     assert_eq!((world.at(3).role, world.at(1).role), (Role::Leader, Role::Leader));
@@ -329,19 +329,19 @@ fn the_transferee_is_asked_before_leadership_is_transferred() {
 fn a_read_is_acknowledged_by_a_round_and_answered_once() {
     let mut world = world(3, &[1, 2, 3]);
     let read = Action::Read { region: REGION, store: 1, key: Key::from("a") };
-    let answer = Action::AnswerRead { region: REGION, store: 1 };
-    world.done([campaign(1), vote(1, 2, Answer::Given), put(1, "a")]);
+    let reply = Action::AnswerRead { region: REGION, store: 1 };
+    world.done([campaign(1), vote(1, 2, Reply::Delivered), put(1, "a")]);
     world.refused(read.clone(), Reason::NotCommittedTerm);
     world.done([all(1, 2), read.clone()]);
     world.refused(read, Reason::ReadPending);
-    world.refused(answer.clone(), Reason::NoReadReady);
-    world.done([replicate(1, 3, Entries::One, Answer::Lost)]);
-    world.refused(answer.clone(), Reason::NoReadReady);
-    world.done([replicate(1, 3, Entries::One, Answer::Given)]);
+    world.refused(reply.clone(), Reason::NoReadReady);
+    world.done([replicate(1, 3, Entries::One, Reply::Dropped)]);
+    world.refused(reply.clone(), Reason::NoReadReady);
+    world.done([replicate(1, 3, Entries::One, Reply::Delivered)]);
     let value =
         Returned::Value { key: Key::from("a"), value: Some(Key::from("a")), region: region(&[1, 2, 3]) };
-    assert_eq!(world.apply(&answer), Outcome::Done(value));
-    world.refused(answer, Reason::NoReadReady);
+    assert_eq!(world.apply(&reply), Outcome::Done(value));
+    world.refused(reply, Reason::NoReadReady);
     world.refused(Action::Read { region: REGION, store: 1, key: Key::from("z") }, Reason::KeyNotInRegion);
 }
 
@@ -371,15 +371,15 @@ fn what_is_shown_is_what_is_compared() {
 }
 
 /// Store 1 asks for ids; what it is answered has this fate.
-fn ask(answer: Answer) -> Action {
+fn ask(reply: Reply) -> Action {
     let keys = vec![Key::from("c")];
-    Action::AskSplit { region: REGION, store: 1, keys, derive: Derive::Left, answer }
+    Action::AskSplit { region: REGION, store: 1, keys, derive: Derive::Left, reply }
 }
 
 /// A leader of three that has applied its first entry.
 fn led() -> World {
     let mut world = world(3, &[1, 2, 3]);
-    world.done([campaign(1), vote(1, 2, Answer::Given), all(1, 2), all(1, 3)]);
+    world.done([campaign(1), vote(1, 2, Reply::Delivered), all(1, 2), all(1, 3)]);
     world
 }
 
@@ -389,11 +389,11 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
     let child =
         |from: u64| Child { key: Key::from("c"), region: from, peers: vec![from + 1, from + 2, from + 3] };
     let allotted = |from| Outcome::Done(Returned::Allotted { children: vec![child(from)], refused: None });
-    assert_eq!(world.apply(&ask(Answer::Lost)), allotted(10));
-    assert_eq!(world.apply(&ask(Answer::Held)), allotted(14));
+    assert_eq!(world.apply(&ask(Reply::Dropped)), allotted(10));
+    assert_eq!(world.apply(&ask(Reply::Delayed)), allotted(14));
     assert_eq!(world.view().pd.next_id, 18);
     let held = &world.view().held[0];
-    assert_eq!(held.message, Message::SplitAnswer { children: vec![child(14)], derive: Derive::Left });
+    assert_eq!(held.message, Message::AskSplitResponse { children: vec![child(14)], derive: Derive::Left });
     assert_eq!((held.from.store, held.to.store, held.epoch), (0, 1, region(&[1]).epoch));
     world.done([Action::Late { slot: 0 }]);
     let entries = world.peer(1, REGION).unwrap().log.entries;
@@ -406,7 +406,7 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
 fn a_split_that_is_refused_after_the_asking_says_why() {
     let mut world = led();
     world.done([propose(1, Command::TransferLeader { to: 2 })]);
-    let Outcome::Done(Returned::Allotted { refused, .. }) = world.apply(&ask(Answer::Given)) else {
+    let Outcome::Done(Returned::Allotted { refused, .. }) = world.apply(&ask(Reply::Delivered)) else {
         panic!("ids are allotted")
     };
     assert_eq!(refused, Some(Reason::TransferringLeader));
@@ -416,11 +416,11 @@ fn a_split_that_is_refused_after_the_asking_says_why() {
 #[test]
 fn a_child_asks_for_votes_where_its_parent_led() {
     let mut world = led();
-    assert!(world.apply(&ask(Answer::Given)).is_done());
+    assert!(world.apply(&ask(Reply::Delivered)).is_done());
     world.done([all(1, 2), apply(1)]);
     assert_eq!(world.peer(1, 10).unwrap().role, Role::Candidate);
     // Store 2 has not divided: the request waits there for the split.
-    let asks = Action::Vote { region: 10, candidate: 1, voter: 2, answer: Answer::Given };
+    let asks = Action::Vote { region: 10, candidate: 1, voter: 2, reply: Reply::Delivered };
     world.done([asks.clone()]);
     assert_eq!(world.view().stores[&2].parked.len(), 1);
     world.refused(asks, Reason::AlreadyParked);
@@ -433,9 +433,9 @@ fn a_child_asks_for_votes_where_its_parent_led() {
 #[test]
 fn what_is_parked_is_gone_with_a_crash() {
     let mut world = led();
-    assert!(world.apply(&ask(Answer::Given)).is_done());
+    assert!(world.apply(&ask(Reply::Delivered)).is_done());
     world.done([all(1, 2), apply(1)]);
-    world.done([Action::Vote { region: 10, candidate: 1, voter: 3, answer: Answer::Given }]);
+    world.done([Action::Vote { region: 10, candidate: 1, voter: 3, reply: Reply::Delivered }]);
     assert_eq!(world.view().stores[&3].parked.len(), 1);
     world.done([Action::Crash { store: 3 }]);
     assert!(world.view().stores[&3].parked.is_empty());
@@ -445,7 +445,7 @@ fn what_is_parked_is_gone_with_a_crash() {
 fn without_a_driver_nobody_splits() {
     let mut world = begun(&Scope { next_id: 0, ..scope(3, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
-    world.refused(ask(Answer::Given), Reason::NoPlacementDriver);
+    world.refused(ask(Reply::Delivered), Reason::NoPlacementDriver);
 }
 
 /// A round that is refused by its sender has looked at one store, one that is refused by its receiver at two.
@@ -460,7 +460,7 @@ fn a_step_has_looked_at_the_stores_that_it_reached() {
         world.read_set(&model)
     };
     let at = |stores: &[StoreId], driver: bool| model.read_set(stores.iter().copied(), false, driver);
-    let vote = |voter| Action::Vote { region: REGION, candidate: 1, voter, answer: Answer::Given };
+    let vote = |voter| Action::Vote { region: REGION, candidate: 1, voter, reply: Reply::Delivered };
     assert_eq!(looked(&mut world, vote(2), Reason::NotCandidate), at(&[1], false));
     world.apply(&Action::Campaign { region: REGION, store: 1 });
     world.apply(&Action::Crash { store: 2 });

@@ -172,7 +172,7 @@ fn an_answer_that_knows_of_another_commit_is_refused() {
         let sent = run.events.iter_mut().skip(half).find_map(|event| {
             let index = event.index;
             event.sent.iter_mut().find_map(|sent| match &mut sent.message.message {
-                Message::AppendAnswer { commit, .. } if *commit > 0 => {
+                Message::AppendResponse { commit, .. } if *commit > 0 => {
                     *commit = knows(*commit);
                     Some(index)
                 }

@@ -125,7 +125,9 @@ impl Seen<'_> {
 
     /// The ids of a split come to a leader whose region is another by now.
     fn late_ids(&self) -> bool {
-        let Some(Held { message: Message::SplitAnswer { .. }, epoch, .. }) = self.held else { return false };
+        let Some(Held { message: Message::AskSplitResponse { .. }, epoch, .. }) = self.held else {
+            return false;
+        };
         self.changed.iter().any(|(before, _)| before.as_ref().is_some_and(|peer| peer.region.epoch != *epoch))
     }
 }

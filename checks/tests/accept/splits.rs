@@ -90,9 +90,9 @@ fn a_parent_that_keeps_all_its_data_is_refused() {
 #[test]
 fn a_missing_answer_of_a_newborn_child_is_refused() {
     let mut run = SPLIT.clone();
-    let is_answer = |sent: &Sent| matches!(sent.message.message, Message::VoteAnswer { .. });
-    let (event, _) = birth(&mut run, |event| event.sent.iter().any(is_answer));
-    event.sent.retain(|sent| !is_answer(sent));
+    let is_reply = |sent: &Sent| matches!(sent.message.message, Message::VoteResponse { .. });
+    let (event, _) = birth(&mut run, |event| event.sent.iter().any(is_reply));
+    event.sent.retain(|sent| !is_reply(sent));
     let index = event.index;
     assert_eq!(verdict(&run).expect_err("an answer is missing").event, index);
 }
@@ -123,7 +123,7 @@ fn ids_are_refused(alter: fn(&mut Held)) {
 
 fn children(held: &mut Held) -> &mut Vec<Child> {
     match &mut held.message {
-        Message::SplitAnswer { children, .. } => children,
+        Message::AskSplitResponse { children, .. } => children,
         other => panic!("the placement driver allots ids, and says {other:?}"),
     }
 }

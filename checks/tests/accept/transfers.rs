@@ -6,11 +6,11 @@ use rollcall_traces::{Command, Event, Happening, Held, Message, Outcome, Run, Se
 use super::{SPLIT, judged, verdict};
 
 fn is_question(sent: &Sent) -> bool {
-    sent.message.message == Message::TransferQuestion
+    sent.message.message == Message::PreTransferLeader
 }
 
-fn is_answer(sent: &Sent) -> bool {
-    matches!(sent.message.message, Message::TransferAnswer { .. })
+fn is_reply(sent: &Sent) -> bool {
+    matches!(sent.message.message, Message::AckTransferLeader { .. })
 }
 
 /// Alters the last event that sends something of the kind.
@@ -32,12 +32,14 @@ fn an_altered_question_or_answer_is_refused() {
     is_refused(is_question, message(is_question, |question| question.term += 1));
     is_refused(is_question, message(is_question, |question| question.to.id += 1));
     is_refused(is_question, |event| event.sent.retain(|sent| !is_question(sent)));
-    is_refused(is_answer, |event| event.sent.retain(|sent| !is_answer(sent)));
-    is_refused(is_answer, message(is_answer, |answer| answer.term += 1));
+    is_refused(is_reply, |event| event.sent.retain(|sent| !is_reply(sent)));
+    is_refused(is_reply, message(is_reply, |answer| answer.term += 1));
     for by in [1, u64::MAX] {
-        is_refused(is_answer, |event| {
-            let sent = event.sent.iter_mut().find(|sent| is_answer(sent)).expect("just seen");
-            let Message::TransferAnswer { applied } = &mut sent.message.message else { panic!("an answer") };
+        is_refused(is_reply, |event| {
+            let sent = event.sent.iter_mut().find(|sent| is_reply(sent)).expect("just seen");
+            let Message::AckTransferLeader { applied } = &mut sent.message.message else {
+                panic!("an answer")
+            };
             *applied = applied.wrapping_add(by);
         });
     }
@@ -62,7 +64,7 @@ fn late(run: &Run) -> usize {
     let events = &run.events;
     let asked = events
         .iter()
-        .flat_map(|event| event.sent.iter().filter(|sent| is_answer(sent)).map(move |sent| (event, sent)));
+        .flat_map(|event| event.sent.iter().filter(|sent| is_reply(sent)).map(move |sent| (event, sent)));
     let is_late = |(event, sent): (&Event, &Sent)| {
         let arrives = |later: &&Event| later.event == Happening::Deliver { message: sent.id };
         let Some(arrival) = events.iter().find(arrives) else { return false };

@@ -8,7 +8,7 @@ use crate::{Folder, scenario};
 /// Two voters, of which one has been elected; another election and a crash may come.
 const HEADER: &str = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"mine","title":"Mine","source":"a test",MORE"scope":{"name":"mine","stores":[1,2,3],"regions":[{"id":1,"start":"","end":"","epoch":{"conf_ver":1,"version":1},"peers":[{"id":1,"store":1,"role":"voter"},{"id":2,"store":2,"role":"voter"}]}],"commands":[{"change_peer":{"kind":"add_learner","peer":3,"store":3}}],"budgets":{"elections":1,"crashes":1,"changes":1}}}"#;
 const ELECTED: &str = r#"{"record":"step","action":{"campaign":{"region":1,"store":1}}}
-{"record":"step","action":{"vote":{"region":1,"candidate":1,"voter":2,"answer":"given"}}}
+{"record":"step","action":{"vote":{"region":1,"candidate":1,"voter":2,"reply":"delivered"}}}
 {"record":"step","settle":{}}
 "#;
 

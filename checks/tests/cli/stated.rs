@@ -84,7 +84,8 @@ fn an_expectation_that_is_misspelt_or_has_another_shape() {
 fn a_settling_is_written_out() {
     let folder = Folder::new();
     let header = HEADER.replace("PROPERTIES", "[]");
-    let vote = r#"{"record":"step","action":{"vote":{"region":1,"candidate":1,"voter":2,"answer":"given"}}}"#;
+    let vote =
+        r#"{"record":"step","action":{"vote":{"region":1,"candidate":1,"voter":2,"reply":"delivered"}}}"#;
     let settle =
         r#"{"record":"step","settle":{},"note":"plumbing","expect":{"leader":{"1":1},"heals":true}}"#;
     folder.write("t.jsonl", &format!("{header}\n{}\n{vote}\n{settle}\n", campaign("")));

@@ -72,7 +72,7 @@ impl<G: Guards> Real<G> {
     fn ask_split(&mut self, region: Region, keys: Vec<rollcall_impl::Key>, derive: Derive, to: Member) {
         for output in self.tell(PdInput::AskSplit { region, keys, derive }).unwrap_or_default() {
             if let PdOutput::SplitIds { region, epoch, children, derive } = output {
-                let _ = self.step(to.store, Input::SplitAnswer { region, epoch, children, derive });
+                let _ = self.step(to.store, Input::AskSplitResponse { region, epoch, children, derive });
             }
         }
     }

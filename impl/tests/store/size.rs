@@ -111,7 +111,7 @@ fn regions_divide_until_all_are_small() {
             for output in cluster.outputs(1, Input::SplitCheck { region }).unwrap() {
                 let Output::AskSplit { region: known, keys, derive, .. } = output else { continue };
                 let (epoch, children) = (known.epoch, allocator.allot(&known, &keys));
-                cluster.step(1, Input::SplitAnswer { region, epoch, children, derive }).unwrap();
+                cluster.step(1, Input::AskSplitResponse { region, epoch, children, derive }).unwrap();
                 cluster.step(1, Input::Apply { region }).unwrap();
                 asked = true;
             }

@@ -241,7 +241,7 @@ fn an_answer_for_the_peers_of_another_epoch_is_refused() {
     let children = allocator.allot(known, keys);
     assert_eq!(children, [child("m", 100, &[101, 102, 103])]);
     assert_eq!(allocator.next_id, 104);
-    let answer = Input::SplitAnswer {
+    let answer = Input::AskSplitResponse {
         region: REGION,
         epoch: known.epoch,
         children: children.clone(),
@@ -255,7 +255,7 @@ fn an_answer_for_the_peers_of_another_epoch_is_refused() {
     let asked = cluster.outputs(1, ask).unwrap();
     let [Output::AskSplit { region: known, keys, derive, .. }] = &asked[..] else { panic!("{asked:?}") };
     let (epoch, children) = (known.epoch, allocator.allot(known, keys));
-    cluster.step(1, Input::SplitAnswer { region: REGION, epoch, children, derive: *derive }).unwrap();
+    cluster.step(1, Input::AskSplitResponse { region: REGION, epoch, children, derive: *derive }).unwrap();
     cluster.settle(1);
     assert_eq!(cluster.ranges(2), "[,m)=104 [m,)=1");
 }

@@ -132,7 +132,7 @@ fn split_ids_fit_members() {
         cluster.propose(1, change(ChangeKind::Remove, 3)).unwrap();
         cluster.settle(1);
         let children = vec![child("m", CHILD, &[21, 22, 23])];
-        cluster.step(1, Input::SplitAnswer { region: REGION, epoch, children, derive: Derive::Left })?;
+        cluster.step(1, Input::AskSplitResponse { region: REGION, epoch, children, derive: Derive::Left })?;
         cluster.settle(1);
         Ok(cluster.of(1, CHILD).region().peers.iter().map(|member| member.id).collect())
     }

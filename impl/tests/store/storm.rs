@@ -194,7 +194,7 @@ impl Storm {
         for output in asked.unwrap_or_default() {
             let Output::AskSplit { region: known, keys, derive, .. } = output else { continue };
             let (epoch, children) = (known.epoch, self.allocator.allot(&known, &keys));
-            let answer = Input::SplitAnswer { region, epoch, children, derive };
+            let answer = Input::AskSplitResponse { region, epoch, children, derive };
             let _ = self.cluster.step(store, answer);
         }
     }

@@ -232,7 +232,7 @@ fn members_change_and_nobody_is_served() {
     assert_eq!(cluster.step(1, ask), Err(Refusal::RecoveryInProgress));
     let Command::Split { children, derive } = split else { unreachable!() };
     let epoch = cluster.peer(1).region().epoch;
-    let ids = Input::SplitAnswer { region, epoch, children, derive };
+    let ids = Input::AskSplitResponse { region, epoch, children, derive };
     assert_eq!(cluster.step(1, ids), Err(Refusal::RecoveryInProgress));
     assert_eq!(cluster.outputs(1, Input::SplitCheck { region }), Ok(vec![]));
     let demote = |peer| Change { kind: ChangeKind::AddLearner, peer, store: peer };

@@ -1,8 +1,8 @@
 //! Which actions a state offers within its scope. What they cost is in `costs.rs`.
 
 use rollcall_traces::{
-    Action, Answer, Authority, Budgets, Change, ChangeKind, Command, KnownStore, Liveness, Outgoing, Peer,
-    PeerState, RegionId, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
+    Action, Authority, Budgets, Change, ChangeKind, Command, KnownStore, Liveness, Outgoing, Peer, PeerState,
+    RegionId, Reply, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
 };
 
 use crate::bounds::costs::left;
@@ -141,12 +141,12 @@ impl<S: ClusterInScope> Offer<'_, S> {
                 }
                 if self.left.pushes > 0 && pd.operators.contains_key(&region) {
                     // One that is pushed and lost was not pushed.
-                    let answers = self.answers().filter(|answer| *answer != Answer::Lost);
-                    self.actions.extend(answers.map(|answer| Action::PushOperator { region, answer }));
+                    let replies = self.replies().filter(|reply| *reply != Reply::Dropped);
+                    self.actions.extend(replies.map(|reply| Action::PushOperator { region, reply }));
                 }
             } else if self.left.schedules > 0 {
-                for answer in self.fates() {
-                    self.actions.push(Action::Schedule { region, answer });
+                for reply in self.fates() {
+                    self.actions.push(Action::Schedule { region, reply });
                 }
             }
         }
@@ -170,10 +170,10 @@ impl<S: ClusterInScope> Offer<'_, S> {
         let recovery = self.seen.pd().recovery.as_deref();
         let waits = recovery.is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)));
         if waits {
-            let answers = self.answers().map(|answer| Action::StoreHeartbeat { store, answer });
-            self.actions.extend(answers);
+            let replies = self.replies().map(|reply| Action::StoreHeartbeat { store, reply });
+            self.actions.extend(replies);
         } else if is_new || self.seen.plan(store).is_some() {
-            self.actions.push(Action::StoreHeartbeat { store, answer: Answer::Given });
+            self.actions.push(Action::StoreHeartbeat { store, reply: Reply::Delivered });
         }
         if self.scope.store_reports && self.left.late > 0 && self.seen.plan(store).is_some() {
             let (region, from, to, message) = (0, store, 0, Outgoing::StoreReport);
@@ -186,9 +186,9 @@ impl<S: ClusterInScope> Offer<'_, S> {
     fn reports(&mut self, store: StoreId, region: RegionId) {
         let pd = self.seen.pd();
         let may_order = pd.operator(region).is_some();
-        let answers: Vec<Answer> = if may_order { self.fates().collect() } else { vec![Answer::Given] };
-        for answer in answers {
-            self.actions.push(Action::RegionHeartbeat { region, store, answer });
+        let replies: Vec<Reply> = if may_order { self.fates().collect() } else { vec![Reply::Delivered] };
+        for reply in replies {
+            self.actions.push(Action::RegionHeartbeat { region, store, reply });
         }
         if self.left.late > 0 {
             let (from, message) = (store, Outgoing::RegionReport);
@@ -217,12 +217,12 @@ impl<S: ClusterInScope> Offer<'_, S> {
             Role::Leader => self.of_leader(store, region, peer),
             Role::Candidate => {
                 for member in &peer.region.peers {
-                    for answer in self.answers() {
+                    for reply in self.replies() {
                         self.actions.push(Action::Vote {
                             region,
                             candidate: store,
                             voter: member.store,
-                            answer,
+                            reply,
                         });
                     }
                     if self.left.late > 0 && peer.region.is_voter(member.id) && member.id != peer.id {
@@ -248,30 +248,30 @@ impl<S: ClusterInScope> Offer<'_, S> {
         let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
         let driver = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
         for asks in members.chain(driver) {
-            let answers = self.answers().filter(|answer| *answer != Answer::Lost);
-            let check = |answer| Action::CheckStalePeer { region, store, asks, answer };
-            self.actions.extend(answers.map(check));
+            let replies = self.replies().filter(|reply| *reply != Reply::Dropped);
+            let check = |reply| Action::CheckStalePeer { region, store, asks, reply };
+            self.actions.extend(replies.map(check));
         }
     }
 
     /// A heartbeat to a follower that is there. Its answer matters to a read alone.
     fn heartbeat(&mut self, region: RegionId, leader: StoreId, follower: StoreId, reads: bool) {
-        let lost = (reads && self.left.lost > 0).then_some(Answer::Lost);
-        for answer in [Answer::Given].into_iter().chain(lost) {
-            self.actions.push(Action::Heartbeat { region, leader, follower, answer });
+        let lost = (reads && self.left.lost > 0).then_some(Reply::Dropped);
+        for reply in [Reply::Delivered].into_iter().chain(lost) {
+            self.actions.push(Action::Heartbeat { region, leader, follower, reply });
         }
     }
 
     fn of_leader(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         for member in peer.region.peers.iter().filter(|member| member.id != peer.id) {
             for &entries in &self.scope.rounds {
-                for answer in self.answers() {
+                for reply in self.replies() {
                     self.actions.push(Action::Replicate {
                         region,
                         leader: store,
                         follower: member.store,
                         entries,
-                        answer,
+                        reply,
                     });
                 }
             }
@@ -346,9 +346,9 @@ impl<S: ClusterInScope> Offer<'_, S> {
             if self.left.splits == 0 || !keys.iter().all(|key| peer.region.has_inside(key)) {
                 continue;
             }
-            for answer in self.answers() {
+            for reply in self.replies() {
                 let (keys, derive) = (keys.clone(), *derive);
-                self.actions.push(Action::AskSplit { region, store, keys, derive, answer });
+                self.actions.push(Action::AskSplit { region, store, keys, derive, reply });
             }
         }
         if self.left.compactions > 0 && peer.applied > peer.log.truncated.index {
@@ -417,18 +417,18 @@ impl<S: ClusterInScope> Offer<'_, S> {
 
     /// What may become of an order. One to hand over is lost, at no cost, once no
     /// transfer is left.
-    fn fates(&self) -> impl Iterator<Item = Answer> + use<S> {
+    fn fates(&self) -> impl Iterator<Item = Reply> + use<S> {
         let (lost, late) = (self.left.lost > 0 || self.left.transfers == 0, self.left.late > 0);
-        [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
+        [(Reply::Delivered, true), (Reply::Dropped, lost), (Reply::Delayed, late)]
             .into_iter()
-            .filter_map(|(answer, allowed)| allowed.then_some(answer))
+            .filter_map(|(reply, allowed)| allowed.then_some(reply))
     }
 
-    fn answers(&self) -> impl Iterator<Item = Answer> + use<S> {
+    fn replies(&self) -> impl Iterator<Item = Reply> + use<S> {
         let (lost, late) = (self.left.lost > 0, self.left.late > 0);
-        [(Answer::Given, true), (Answer::Lost, lost), (Answer::Held, late)]
+        [(Reply::Delivered, true), (Reply::Dropped, lost), (Reply::Delayed, late)]
             .into_iter()
-            .filter_map(|(answer, allowed)| allowed.then_some(answer))
+            .filter_map(|(reply, allowed)| allowed.then_some(reply))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What actions cost: each draws on the budgets of its scope, and none is taken that
 //! would overdraw one.
 
-use rollcall_traces::{Action, Answer, Budgets, Command, Order, Outcome, Returned, Scope};
+use rollcall_traces::{Action, Budgets, Command, Order, Outcome, Reply, Returned, Scope};
 
 /// The budget that an action draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +34,14 @@ fn cost(action: &Action) -> Cost {
         Action::Campaign { .. } => Cost::Election,
         Action::Crash { .. } => Cost::Crash,
         Action::Destroy { .. } => Cost::Destroy,
-        Action::Vote { answer, .. } | Action::Replicate { answer, .. } | Action::Heartbeat { answer, .. } => {
-            match answer {
-                Answer::Given => Cost::Nothing,
-                Answer::Lost => Cost::Lost,
-                Answer::Held => Cost::Late,
+        Action::Vote { reply, .. } | Action::Replicate { reply, .. } | Action::Heartbeat { reply, .. } => {
+            match reply {
+                Reply::Delivered => Cost::Nothing,
+                Reply::Dropped => Cost::Lost,
+                Reply::Delayed => Cost::Late,
             }
         }
-        Action::CheckStalePeer { answer: Answer::Held, .. } => Cost::Late,
+        Action::CheckStalePeer { reply: Reply::Delayed, .. } => Cost::Late,
         Action::CheckStalePeer { .. } => Cost::StaleCheck,
         Action::Hold { .. } => Cost::Late,
         Action::Propose { command, .. } => match command {
@@ -69,14 +69,14 @@ fn cost(action: &Action) -> Cost {
         Action::OperatorTimeout { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
             Cost::Timeout
         }
-        Action::StoreHeartbeat { answer: Answer::Lost, .. } => Cost::Lost,
-        Action::StoreHeartbeat { answer: Answer::Held, .. } => Cost::Late,
+        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => Cost::Lost,
+        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => Cost::Late,
         // One that comes late was not pushed.
-        Action::PushOperator { answer: Answer::Held, .. } => Cost::Nothing,
+        Action::PushOperator { reply: Reply::Delayed, .. } => Cost::Nothing,
         Action::PushOperator { .. } => Cost::Push,
         Action::PdRestart => Cost::PdRestart,
         Action::RegionHeartbeat { .. }
-        | Action::StoreHeartbeat { answer: Answer::Given, .. }
+        | Action::StoreHeartbeat { reply: Reply::Delivered, .. }
         | Action::CheckStores
         | Action::ApplySnapshot { .. }
         | Action::Apply { .. }
@@ -116,12 +116,12 @@ fn counter(budgets: &mut Budgets, cost: Cost) -> Option<&mut u8> {
 }
 
 /// What becomes of an order that the placement driver may send with this.
-fn fate(action: &Action) -> Option<Answer> {
+fn fate(action: &Action) -> Option<Reply> {
     match action {
-        Action::RegionHeartbeat { answer, .. }
-        | Action::Schedule { answer, .. }
-        | Action::AddOperator { answer, .. }
-        | Action::PushOperator { answer, .. } => Some(*answer),
+        Action::RegionHeartbeat { reply, .. }
+        | Action::Schedule { reply, .. }
+        | Action::AddOperator { reply, .. }
+        | Action::PushOperator { reply, .. } => Some(*reply),
         _ => None,
     }
 }
@@ -142,10 +142,10 @@ fn costs(action: &Action, outcome: &Outcome) -> [Cost; 3] {
     let hands_over = matches!(order, Order::Propose(Command::TransferLeader { .. }));
     let transfer = |begins: bool| if hands_over && begins { Cost::Transfer } else { Cost::Nothing };
     match fate {
-        Answer::Given => [own, transfer(refused.is_none()), Cost::Nothing],
-        Answer::Lost if hands_over => [own, Cost::Nothing, Cost::Nothing],
-        Answer::Lost => [own, Cost::Lost, Cost::Nothing],
-        Answer::Held => [own, transfer(true), Cost::Late],
+        Reply::Delivered => [own, transfer(refused.is_none()), Cost::Nothing],
+        Reply::Dropped if hands_over => [own, Cost::Nothing, Cost::Nothing],
+        Reply::Dropped => [own, Cost::Lost, Cost::Nothing],
+        Reply::Delayed => [own, transfer(true), Cost::Late],
     }
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> 
 /// sent, and whether one is, only the step says: where none is, nothing is lost or late.
 pub(crate) fn affords(left: &Budgets, action: &Action, outcome: &Outcome) -> bool {
     let sent = matches!(outcome, Outcome::Done(Returned::Ordered { .. }));
-    if !sent && fate(action).is_some_and(|fate| fate != Answer::Given) {
+    if !sent && fate(action).is_some_and(|fate| fate != Reply::Delivered) {
         return false;
     }
     let mut left = *left;
@@ -249,13 +249,13 @@ mod tests {
         ordered(Command::TransferLeader { to: 2 }, refused)
     }
 
-    fn everybody_who_orders(answer: Answer) -> [Action; 4] {
+    fn everybody_who_orders(reply: Reply) -> [Action; 4] {
         let operator = rollcall_traces::AdminOperator::TransferLeader { store: 2 };
         [
-            Action::RegionHeartbeat { region: 1, store: 1, answer },
-            Action::Schedule { region: 1, answer },
-            Action::AddOperator { region: 1, operator, answer },
-            Action::PushOperator { region: 1, answer },
+            Action::RegionHeartbeat { region: 1, store: 1, reply },
+            Action::Schedule { region: 1, reply },
+            Action::AddOperator { region: 1, operator, reply },
+            Action::PushOperator { region: 1, reply },
         ]
     }
 
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn whoever_orders_a_handover_it_is_a_transfer() {
         let none_left = Budgets { transfers: 0, ..ONE_OF_ALL };
-        for action in everybody_who_orders(Answer::Given) {
+        for action in everybody_who_orders(Reply::Delivered) {
             assert!(affords(&ONE_OF_ALL, &action, &hands_over(None)), "{action}");
             assert!(!affords(&none_left, &action, &hands_over(None)), "{action}");
             assert!(
@@ -300,7 +300,7 @@ mod tests {
             assert!(spend(&mut spent, &action, &hands_over(None)));
             assert_eq!(spent.transfers, 1, "{action}");
         }
-        for action in everybody_who_orders(Answer::Held) {
+        for action in everybody_who_orders(Reply::Delayed) {
             let late = Budgets { late: 0, ..ONE_OF_ALL };
             assert!(affords(&ONE_OF_ALL, &action, &hands_over(None)), "{action}");
             assert!(!affords(&none_left, &action, &hands_over(None)), "{action}");
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn an_order_is_lost_within_a_budget_unless_it_is_to_hand_over() {
         let none_left = Budgets { lost: 0, transfers: 0, ..ONE_OF_ALL };
-        for action in everybody_who_orders(Answer::Lost) {
+        for action in everybody_who_orders(Reply::Dropped) {
             assert!(affords(&none_left, &action, &hands_over(None)), "{action}");
             assert!(!affords(&none_left, &action, &ordered(Command::LeaveJoint, None)), "{action}");
             assert!(!affords(&ONE_OF_ALL, &action, &Outcome::DONE), "{action}: nothing was sent");
@@ -328,9 +328,9 @@ mod tests {
     fn what_is_afforded_overdraws_nothing() {
         let scope = crate::scopes::named("two_voters_to_one_smoke").expect("a scope of that name").scope;
         let scope = Scope { budgets: ONE_OF_ALL, ..scope };
-        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
-            let round = Action::Vote { region: 1, candidate: 1, voter: 2, answer };
-            for action in everybody_who_orders(answer).into_iter().chain([round, Action::PdRestart]) {
+        for reply in [Reply::Delivered, Reply::Dropped, Reply::Delayed] {
+            let round = Action::Vote { region: 1, candidate: 1, voter: 2, reply };
+            for action in everybody_who_orders(reply).into_iter().chain([round, Action::PdRestart]) {
                 for outcome in [hands_over(None), ordered(Command::LeaveJoint, None), Outcome::DONE] {
                     let mut spent = Budgets::default();
                     let mut taken = 0;

@@ -3,8 +3,8 @@
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Authority, Change, ChangeKind, Child, Command, Derive, Epoch, Key,
-    Outgoing, Peer, Region, RegionId, Role, Scope, SplitKeys, StoreId, StoreStatus,
+    Action, AdminOperator, Authority, Change, ChangeKind, Child, Command, Derive, Epoch, Key, Outgoing, Peer,
+    Region, RegionId, Reply, Role, Scope, SplitKeys, StoreId, StoreStatus,
 };
 
 use crate::bounds::actions::Section;
@@ -99,8 +99,8 @@ fn of_store(
             actions.push(Action::Read { region, store, key: key.clone() });
         }
         if scope.max_replicas > 0 {
-            let (asks, answer) = (Authority::PlacementDriver, Answer::Given);
-            actions.push(Action::CheckStalePeer { region, store, asks, answer });
+            let (asks, reply) = (Authority::PlacementDriver, Reply::Delivered);
+            actions.push(Action::CheckStalePeer { region, store, asks, reply });
         }
         pairs(scope, region, store, stores, actions);
         propositions(scope, seen, region, store, actions);
@@ -143,7 +143,7 @@ fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actio
     let unknown = seen.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {
-        actions.push(Action::StoreHeartbeat { store, answer: Answer::Given });
+        actions.push(Action::StoreHeartbeat { store, reply: Reply::Delivered });
         actions.push(Action::StoreSilent { store });
         actions.push(Action::AddStore { store });
         actions.push(Action::Decommission { store, force: false });
@@ -152,11 +152,11 @@ fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actio
         actions.push(Action::SetTombstone { store });
         actions.push(Action::RemoveTombstone { store });
     }
-    let answer = Answer::Given;
+    let reply = Reply::Delivered;
     let keys: Vec<Key> = scope.splits.iter().flat_map(|split| split.keys.clone()).take(1).collect();
     for region in seen.regions().chain([unknown]) {
         for store in all() {
-            actions.push(Action::RegionHeartbeat { region, store, answer });
+            actions.push(Action::RegionHeartbeat { region, store, reply });
             actions.push(Action::Hold { region, from: store, to: 0, message: Outgoing::RegionReport });
             for operator in [
                 AdminOperator::AddPeer { store },
@@ -165,15 +165,15 @@ fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actio
                 AdminOperator::TransferLeader { store },
                 AdminOperator::EvictLeader { store },
             ] {
-                actions.push(Action::AddOperator { region, operator, answer });
+                actions.push(Action::AddOperator { region, operator, reply });
             }
         }
         for keys in [Vec::new(), vec![Key::empty()], keys.clone(), vec![Key::from("zz")]] {
             let operator = AdminOperator::Split { keys };
-            actions.push(Action::AddOperator { region, operator, answer });
+            actions.push(Action::AddOperator { region, operator, reply });
         }
-        actions.push(Action::Schedule { region, answer });
-        actions.push(Action::PushOperator { region, answer });
+        actions.push(Action::Schedule { region, reply });
+        actions.push(Action::PushOperator { region, reply });
         actions.push(Action::OperatorTimeout { region });
         actions.push(Action::RemoveOperator { region });
         actions.push(Action::Hold {
@@ -190,16 +190,16 @@ fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actio
 
 fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], actions: &mut Vec<Action>) {
     for &to in stores {
-        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
-            actions.push(Action::Vote { region, candidate: from, voter: to, answer });
+        for reply in [Reply::Delivered, Reply::Dropped, Reply::Delayed] {
+            actions.push(Action::Vote { region, candidate: from, voter: to, reply });
             for &entries in &scope.rounds {
-                actions.push(Action::Replicate { region, leader: from, follower: to, entries, answer });
+                actions.push(Action::Replicate { region, leader: from, follower: to, entries, reply });
             }
         }
-        let (leader, answer) = (from, Answer::Given);
-        actions.push(Action::Heartbeat { region, leader, follower: to, answer });
+        let (leader, reply) = (from, Reply::Delivered);
+        actions.push(Action::Heartbeat { region, leader, follower: to, reply });
         let (store, asks) = (from, Authority::Member(to));
-        actions.push(Action::CheckStalePeer { region, store, asks, answer });
+        actions.push(Action::CheckStalePeer { region, store, asks, reply });
         for message in [Outgoing::Append, Outgoing::Heartbeat, Outgoing::TimeoutNow, Outgoing::VoteRequest] {
             actions.push(Action::Hold { region, from, to, message });
         }
@@ -214,7 +214,7 @@ fn propositions(
     actions: &mut Vec<Action>,
 ) {
     let keys = vec![Key::from("m")];
-    actions.push(Action::AskSplit { region, store, keys, derive: Derive::Left, answer: Answer::Given });
+    actions.push(Action::AskSplit { region, store, keys, derive: Derive::Left, reply: Reply::Delivered });
     let mut propose = |command: Command, epoch: Option<Epoch>| {
         actions.push(Action::Propose { region, store, command, epoch });
     };
@@ -309,13 +309,13 @@ fn child(key: &Key, from: u64, peers: usize) -> Child {
 fn splits(scope: &Scope, seen: impl ClusterInScope, store: StoreId, peer: &Peer, actions: &mut Vec<Action>) {
     let region = peer.region.id;
     for SplitKeys { keys, derive } in &scope.splits {
-        for answer in [Answer::Given, Answer::Lost, Answer::Held] {
-            actions.push(Action::AskSplit { region, store, keys: keys.clone(), derive: *derive, answer });
+        for reply in [Reply::Delivered, Reply::Dropped, Reply::Delayed] {
+            actions.push(Action::AskSplit { region, store, keys: keys.clone(), derive: *derive, reply });
         }
     }
     for keys in [vec![], vec![Key::empty()]] {
-        let (derive, answer) = (Derive::Left, Answer::Given);
-        actions.push(Action::AskSplit { region, store, keys, derive, answer });
+        let (derive, reply) = (Derive::Left, Reply::Delivered);
+        actions.push(Action::AskSplit { region, store, keys, derive, reply });
     }
     let mut propose = |children: Vec<Child>, epoch: Option<Epoch>| {
         let command = Command::Split { children, derive: Derive::Left };

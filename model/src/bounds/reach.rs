@@ -350,7 +350,7 @@ reaches! {
     /// Ids are under way that were asked for under an epoch that is gone.
     IdsUnderWay = "ids under way that came too late":
         |seen| seen.held().iter().any(|held| {
-            matches!(held.message, Message::SplitAnswer { .. })
+            matches!(held.message, Message::AskSplitResponse { .. })
                 && seen.peer(held.to.store, held.region).is_some_and(|peer| peer.region.epoch != held.epoch)
         }),
     /// A child was created by a message on a store that has not taken the split.

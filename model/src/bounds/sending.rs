@@ -64,19 +64,19 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
             )
         }
         // Of a snapshot that was applied. It does not say what is committed.
-        Message::AppendAnswer { index, commit } => {
+        Message::AppendResponse { index, commit } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")?;
             demand(*commit == 0, "its sender says nothing of commits")
         }
         // Of a transfer the question belongs to the proposal, and is nobody's whim.
-        Message::VoteAnswer { .. }
-        | Message::TransferQuestion
-        | Message::TransferAnswer { .. }
+        Message::VoteResponse { .. }
+        | Message::PreTransferLeader
+        | Message::AckTransferLeader { .. }
         | Message::Removed { .. }
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }
         | Message::Merged { .. } => Err("nothing was asked".into()),
-        Message::SplitAnswer { .. } | Message::Order(_) | Message::RecoveryPlan(_) => {
+        Message::AskSplitResponse { .. } | Message::Order(_) | Message::RecoveryPlan(_) => {
             Err("the placement driver says it, no peer".into())
         }
         Message::RegionReport { .. } | Message::StoreReport { .. } => {

@@ -9,7 +9,7 @@
 //! A leader applies last: as in TiKV, who is removed has heard by then that the
 //! removal is committed.
 
-use rollcall_traces::{Action, Answer, Cluster, Entries, RegionId, Role, Settle, StoreId};
+use rollcall_traces::{Action, Cluster, Entries, RegionId, Reply, Role, Settle, StoreId};
 
 use crate::liveness::conversation;
 use crate::model::Rollcall;
@@ -35,8 +35,8 @@ fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -
     if let Some((leader, peer)) = leader {
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         let followers = others.map(|member| member.store).filter(takes_part);
-        let (entries, answer) = (Entries::All, Answer::Given);
-        let round = |follower| Action::Replicate { region, leader, follower, entries, answer };
+        let (entries, reply) = (Entries::All, Reply::Delivered);
+        let round = |follower| Action::Replicate { region, leader, follower, entries, reply };
         if let Some(action) = followers.map(round).find(is_done) {
             return Some(action);
         }

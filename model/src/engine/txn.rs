@@ -293,8 +293,8 @@ impl ClusterMut for StepTxn<'_> {
         self.held.as_mut().expect("a copy to write to")
     }
 
-    fn say(&mut self, answer: Held) {
-        self.said.push(answer);
+    fn say(&mut self, reply: Held) {
+        self.said.push(reply);
     }
 
     /// Of all that a store is, this alone is looked at.
@@ -340,11 +340,11 @@ pub(crate) fn deliver(
     message: Held,
 ) -> (State, Outcome, Option<Held>) {
     let mut txn = StepTxn::new(parts, guards, *state);
-    let (result, answer) = rules::deliver(&mut txn, message);
+    let (result, reply) = rules::deliver(&mut txn, message);
     let (after, _) = txn.finish();
     match result {
-        Err(reason) if after == *state => (after, Outcome::Refused(reason), answer),
-        _ => (after, Outcome::DONE, answer),
+        Err(reason) if after == *state => (after, Outcome::Refused(reason), reply),
+        _ => (after, Outcome::DONE, reply),
     }
 }
 
@@ -367,5 +367,5 @@ pub(crate) fn transfer_question(
 ) -> Result<Held, Reason> {
     let txn = StepTxn::new(parts, guards, *state);
     let question = rules::transfer_question(&txn, region, store, to)?;
-    Ok(question.holding(Message::TransferQuestion))
+    Ok(question.holding(Message::PreTransferLeader))
 }

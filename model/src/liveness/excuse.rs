@@ -6,7 +6,7 @@
 use std::fmt;
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Member, Outcome, PeerState, Reason, Region, RegionId, StoreId, StoreState,
+    Action, Cluster, Member, Outcome, PeerState, Reason, Region, RegionId, Reply, StoreId, StoreState,
     StoreStatus,
 };
 
@@ -330,7 +330,7 @@ fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut 
 }
 
 fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
-    match model.step(state, &Action::Schedule { region, answer: Answer::Given }).1 {
+    match model.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1 {
         Outcome::Refused(Reason::NoTarget) => Some(Excuse::NoTarget { region }),
         _ => None,
     }

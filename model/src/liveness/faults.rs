@@ -8,7 +8,7 @@
 //! by itself until its time is over. A message that is under way may be lost as well, so nothing
 //! may depend on its coming late.
 
-use rollcall_traces::{Action, Answer, Cluster, Command, StoreStatus};
+use rollcall_traces::{Action, Cluster, Command, Reply, StoreStatus};
 
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
@@ -17,13 +17,13 @@ use crate::model::State;
 /// Whether the action is one of those that go on in `state` once faults stop.
 pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
     match action {
-        Action::Vote { answer, .. }
-        | Action::Replicate { answer, .. }
-        | Action::Heartbeat { answer, .. }
-        | Action::CheckStalePeer { answer, .. }
-        | Action::RegionHeartbeat { answer, .. }
-        | Action::Schedule { answer, .. }
-        | Action::PushOperator { answer, .. } => *answer == Answer::Given,
+        Action::Vote { reply, .. }
+        | Action::Replicate { reply, .. }
+        | Action::Heartbeat { reply, .. }
+        | Action::CheckStalePeer { reply, .. }
+        | Action::RegionHeartbeat { reply, .. }
+        | Action::Schedule { reply, .. }
+        | Action::PushOperator { reply, .. } => *reply == Reply::Delivered,
         Action::Campaign { .. }
         | Action::ApplySnapshot { .. }
         | Action::Apply { .. }
@@ -31,7 +31,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::TimeoutNow { .. }
         | Action::TransferTimeout { .. }
         | Action::Restart { .. }
-        | Action::StoreHeartbeat { answer: Answer::Given, .. }
+        | Action::StoreHeartbeat { reply: Reply::Delivered, .. }
         | Action::OperatorTimeout { .. }
         | Action::CheckStores => true,
         // Silence is what PD makes of a store that is gone.

@@ -28,7 +28,7 @@ mod recovery;
 mod whole;
 
 use rollcall_traces::{
-    Action, Answer, Authority, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId,
+    Action, Authority, Cluster, Command, Entries, Key, Member, Peer, PeerState, Region, RegionId, Reply,
     Role, StoreId, StoreStatus,
 };
 
@@ -165,22 +165,22 @@ impl Schedule<'_> {
     fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
         let whole = self.model.scope().rounds.contains(&Entries::All);
-        let (entries, answer) = (if whole { Entries::All } else { Entries::One }, Answer::Given);
+        let (entries, reply) = (if whole { Entries::All } else { Entries::One }, Reply::Delivered);
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         self.first_done(others.map(|member| Action::Replicate {
             region,
             leader,
             follower: member.store,
             entries,
-            answer,
+            reply,
         }))
     }
 
     /// A vote from anybody whom the candidate knows.
     fn votes(&self, candidate: StoreId, peer: &Peer) -> Option<Action> {
-        let (region, answer) = (self.region, Answer::Given);
+        let (region, reply) = (self.region, Reply::Delivered);
         let members = peer.region.peers.iter();
-        self.first_done(members.map(|member| Action::Vote { region, candidate, voter: member.store, answer }))
+        self.first_done(members.map(|member| Action::Vote { region, candidate, voter: member.store, reply }))
     }
 
     fn propose(&self, store: StoreId, command: Command) -> Option<Action> {
@@ -295,7 +295,7 @@ impl Schedule<'_> {
         let region = self.region;
         let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
         let asked = members.chain(self.placed.then_some(Authority::PlacementDriver));
-        let check = |asks| Action::CheckStalePeer { region, store, asks, answer: Answer::Given };
+        let check = |asks| Action::CheckStalePeer { region, store, asks, reply: Reply::Delivered };
         self.first_done(asked.map(check))
     }
 
@@ -375,11 +375,11 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
         && !is_merged_away(seen, region)
         && !is_outrun(seen, region)
         && newest(seen, region).is_some_and(|meta| {
-            let answers = |member: &Member| {
+            let replies = |member: &Member| {
                 is_there(seen, member.store)
                     && seen.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
             };
-            meta.has_quorum(|id| meta.member(id).is_some_and(answers))
+            meta.has_quorum(|id| meta.member(id).is_some_and(replies))
         })
 }
 

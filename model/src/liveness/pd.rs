@@ -7,8 +7,8 @@
 //! themselves, and not of what PD knows of them.
 
 use rollcall_traces::{
-    Action, Answer, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep, Outcome, Peer,
-    PeerState, Reason, Region, RegionId, StoreId, StoreState, StoreStatus,
+    Action, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep, Outcome, Peer, PeerState,
+    Reason, Region, RegionId, Reply, StoreId, StoreState, StoreStatus,
 };
 
 use super::{Goal, Missed, in_charge, is_owed};
@@ -34,7 +34,7 @@ fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Act
     let scope = model.scope();
     let full = rules::seems_full(&scope.full, &scope.tight, store, model.guards());
     let told = known.liveness == Liveness::Connected && known.full == full;
-    (!told).then_some(Action::StoreHeartbeat { store, answer: Answer::Given })
+    (!told).then_some(Action::StoreHeartbeat { store, reply: Reply::Delivered })
 }
 
 fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
@@ -49,12 +49,12 @@ pub(super) fn runs(seen: Seen<'_>, store: StoreId) -> bool {
 /// stores are buried.
 pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     let seen = model.seen(state);
-    let answer = Answer::Given;
+    let reply = Reply::Delivered;
     let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
-    let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, answer });
+    let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, reply });
     // Of a region that has lost its majority no operator comes to an end.
     let owed = seen.pd().regions.keys().filter(|region| is_owed(seen, **region));
-    let visits = owed.map(|&region| Action::Schedule { region, answer });
+    let visits = owed.map(|&region| Action::Schedule { region, reply });
     let ends =
         seen.pd().operators.iter().filter(|(region, operator)| waits_in_vain(seen, **region, operator));
     let ends = ends.map(|(&region, _)| Action::OperatorTimeout { region });
@@ -133,7 +133,7 @@ fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
         return None;
     }
     let (_, leader) = in_charge(seen, region)?;
-    let verdict = model.step(state, &Action::Schedule { region, answer: Answer::Given }).1;
+    let verdict = model.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1;
     let words = |what: String| Some(Missed { goal: Goal::ReplicasWhole, region, what });
     match verdict {
         Outcome::Refused(Reason::NothingToDo) => {
@@ -207,7 +207,7 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
         if !is_heard(seen, region) {
             return false;
         }
-        let visit = Action::Schedule { region, answer: Answer::Given };
+        let visit = Action::Schedule { region, reply: Reply::Delivered };
         let why = model.step(state, &visit).1;
         !matches!(why, Outcome::Refused(Reason::NoLeader | Reason::NoTarget | Reason::NothingToDo))
     };

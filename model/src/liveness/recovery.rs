@@ -5,7 +5,7 @@
 //! make of it: a region of which nothing here says why it stays is missed.
 
 use rollcall_traces::{
-    Action, Answer, Cluster, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer, RegionId,
+    Action, Cluster, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer, RegionId, Reply,
     Role, StoreId, StoreState, StoreStatus,
 };
 
@@ -33,20 +33,20 @@ pub(crate) fn conversation(model: &Rollcall, state: &State, except: &[StoreId]) 
     let takes_part = |store: &StoreId| !except.contains(store);
     let whole = model.scope().rounds.contains(&Entries::All);
     let entries = if whole { Entries::All } else { Entries::One };
-    let answer = Answer::Given;
+    let reply = Reply::Delivered;
     let mut actions = Vec::new();
     for (region, store, peer) in by_force(seen).filter(|(_, store, _)| takes_part(store)) {
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         let others = others.map(|member| member.store).filter(takes_part);
         actions.extend(others.map(|other| match peer.role {
-            Role::Leader => Action::Replicate { region, leader: store, follower: other, entries, answer },
-            _ => Action::Vote { region, candidate: store, voter: other, answer },
+            Role::Leader => Action::Replicate { region, leader: store, follower: other, entries, reply },
+            _ => Action::Vote { region, candidate: store, voter: other, reply },
         }));
     }
     if seen.pd().recovery.is_some() || seen.stores().any(|(store, _)| seen.plan(store).is_some()) {
         let reports = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone);
         let reports = reports.map(|(store, _)| *store).filter(takes_part);
-        actions.extend(reports.map(|store| Action::StoreHeartbeat { store, answer }));
+        actions.extend(reports.map(|store| Action::StoreHeartbeat { store, reply }));
     }
     let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(seen, action));
     actions.find(|action| model.step(state, action).0 != *state)

@@ -2,7 +2,7 @@
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Key, MemberRole, Peer, Read, Scope, StoreId, StoreState, StoreStatus, View,
+    Entries, Entry, Key, MemberRole, Peer, Read, Reply, Scope, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::*;
@@ -211,7 +211,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     let model = model("forced_behind_a_learner_smoke");
     let round = |follower| {
         let (region, leader) = (1, 1);
-        Action::Replicate { region, leader, follower, entries: Entries::One, answer: Answer::Given }
+        Action::Replicate { region, leader, follower, entries: Entries::One, reply: Reply::Delivered }
     };
     let take = |at: State, action: Action| {
         let (next, outcome) = model.step(&at, &action);

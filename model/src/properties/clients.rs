@@ -71,7 +71,7 @@ mod across_split;
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, Answer, HistoryParts, Key, Outcome, Read, Region, Returned, View};
+    use rollcall_traces::{Action, HistoryParts, Key, Outcome, Read, Region, Reply, Returned, View};
 
     use super::super::forge::*;
     use super::*;
@@ -87,14 +87,14 @@ mod tests {
             lead(view, 1, 6);
             write(view, 1, put(6, "a", "1"));
         });
-        follow(&mut history, &three(), replicate(1, 2, Answer::Given), &after);
+        follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &after);
         assert_eq!(no_lost_write(&after, &history), Ok(()));
         let known = history.region(1).writes[&key()].acknowledged.as_ref();
         assert_eq!(known.map(|known| (known.write.index, known.known_in)), Some((6, 6)));
         (after, history)
     }
 
-    fn answer(view: &View, store: u64) -> Outcome {
+    fn reply(view: &View, store: u64) -> Outcome {
         let peer = &view.stores[&store].peers[&1];
         Outcome::Done(Returned::Value {
             key: key(),
@@ -111,7 +111,7 @@ mod tests {
         });
         follow(history, view, Action::Read { region: 1, store, key: key() }, &asked);
         let action = Action::AnswerRead { region: 1, store };
-        let outcome = outcome.unwrap_or_else(|| answer(view, store));
+        let outcome = outcome.unwrap_or_else(|| reply(view, store));
         history.fold(&asked, &action, &outcome, view);
         assert!(history.region(1).reads.is_empty());
     }
@@ -143,10 +143,10 @@ mod tests {
             lead(view, 1, 6);
             write(view, 1, put(6, "a", "1"));
         });
-        follow(&mut history, &asked, replicate(1, 2, Answer::Given), &written);
+        follow(&mut history, &asked, replicate(1, 2, Reply::Delivered), &written);
         let answered = with(&written, |view| peer(view, 3).read = None);
         let action = Action::AnswerRead { region: 1, store: 3 };
-        history.fold(&written, &action, &answer(&written, 3), &answered);
+        history.fold(&written, &action, &reply(&written, 3), &answered);
         assert_eq!(read_safety(&answered, &history), Ok(()));
     }
 
@@ -155,7 +155,7 @@ mod tests {
     fn a_read_that_falls_behind_another_read() {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let view = with(&three(), |view| write(view, 2, put(6, "a", "1")));
-        follow(&mut history, &three(), replicate(1, 2, Answer::Given), &view);
+        follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &view);
         read(&view, &mut history, 3, None);
         assert_eq!(read_safety(&view, &history), Ok(()), "nobody knows of it yet");
         read(&view, &mut history, 2, None);
@@ -212,7 +212,7 @@ mod tests {
             write(view, 2, put(6, "a", "1"));
             write(view, 2, put(6, "a", "2"));
         });
-        follow(&mut history, &view, replicate(1, 2, Answer::Given), &after);
+        follow(&mut history, &view, replicate(1, 2, Reply::Delivered), &after);
         assert_eq!(no_lost_write(&after, &history), Ok(()));
         let forged = with(&after, |view| drop(peer(view, 2).data.insert(key(), Key::from("1"))));
         assert!(no_lost_write(&forged, &history).is_err());
@@ -250,7 +250,7 @@ mod tests {
     fn a_deleted_key_stays_away() {
         let (view, mut history) = acknowledged();
         let deleted = with(&view, |view| write(view, 1, delete(6, "a")));
-        follow(&mut history, &view, replicate(1, 2, Answer::Given), &deleted);
+        follow(&mut history, &view, replicate(1, 2, Reply::Delivered), &deleted);
         assert_eq!(no_lost_write(&deleted, &history), Ok(()));
         let forged = with(&deleted, |view| drop(peer(view, 1).data.insert(key(), Key::from("1"))));
         let violation = no_lost_write(&forged, &history).unwrap_err();

@@ -73,7 +73,7 @@ pub fn leader_completeness<C: Cluster>(cluster: &C, history: &History) -> Result
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Answer, History, HistoryParts, StoreStatus};
+    use rollcall_traces::{History, HistoryParts, Reply, StoreStatus};
 
     use super::super::forge::*;
     use super::super::{Property, Violation};
@@ -110,7 +110,7 @@ mod tests {
             next(&mut view, apply(3), &|view| split(view, 3));
         }
         let vote =
-            rollcall_traces::Action::Vote { region: CHILD, candidate: 3, voter: 2, answer: Answer::Given };
+            rollcall_traces::Action::Vote { region: CHILD, candidate: 3, voter: 2, reply: Reply::Delivered };
         next(&mut view, vote, &|view| lead_of(view, 3, CHILD, 6));
         (view, history)
     }
@@ -194,7 +194,7 @@ mod tests {
         follow(&mut history, &three(), vote(1, 2), &behind);
         assert_eq!(history.region(1).leaders.len(), 1, "store 3 could still win term 6");
         let all = with(&behind, |view| peer(view, 3).term = 6);
-        follow(&mut history, &behind, replicate(1, 3, Answer::Lost), &all);
+        follow(&mut history, &behind, replicate(1, 3, Reply::Dropped), &all);
         assert!(history.region(1).leaders.is_empty());
     }
 
@@ -237,7 +237,7 @@ mod tests {
             append(view, 1, empty(6));
             commit(view, 1, 6);
         });
-        follow(&mut history, &three(), replicate(1, 2, Answer::Given), &known);
+        follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &known);
         let lost = with(&known, |view| destroy_store(view, 1));
         follow(&mut history, &known, rollcall_traces::Action::Destroy { store: 1 }, &lost);
         let led = with(&lost, |view| lead(view, 3, leader_term));

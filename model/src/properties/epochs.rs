@@ -146,7 +146,7 @@ mod tests {
         follow(&mut history, &peer_was, Action::Apply { region: 1, store: 3 }, &removed);
         let leader = with(&removed, |view| peer(view, 1).region = voters(4, &[1, 2, 3]));
         let created = with(&leader, |view| create(view, 3, 3));
-        follow(&mut history, &leader, replicate(1, 3, rollcall_traces::Answer::Given), &created);
+        follow(&mut history, &leader, replicate(1, 3, rollcall_traces::Reply::Delivered), &created);
         let after = with(&created, |view| initialise(view, 3, voters(conf_ver, &[1, 2, 3])));
         follow(&mut history, &created, Action::ApplySnapshot { region: 1, store: 3 }, &after);
         (after, history)

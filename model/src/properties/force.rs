@@ -5,8 +5,8 @@
 //! own conduct, bind as before; what the lost disk may have disproved binds nobody.
 
 use rollcall_traces::{
-    Action, Answer, Epoch, History, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep,
-    Outcome, Purpose, Read, Region, Returned, Seat, StoreId, StoreState, StoreStatus, View,
+    Action, Epoch, History, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Outcome,
+    Purpose, Read, Region, Reply, Returned, Seat, StoreId, StoreState, StoreStatus, View,
 };
 
 use super::Property;
@@ -87,7 +87,7 @@ impl Run {
 
     /// By a step that touches every store that matters here.
     fn then(&mut self, on: StoreId, change: impl FnOnce(&mut View)) {
-        self.by(replicate(1, on, Answer::Given), change);
+        self.by(replicate(1, on, Reply::Delivered), change);
     }
 
     fn violated(&self) -> Vec<Property> {
@@ -297,8 +297,8 @@ fn read(run: &mut Run, on: StoreId, value: Option<Key>) {
         peer(view, on).read = Some(Read { key: key(), index: 5, acks: [on].into(), ready: true });
     });
     let returned = Returned::Value { key: key(), value, region: three_voters() };
-    let answer = Action::AnswerRead { region: 1, store: on };
-    run.returning(&Outcome::Done(returned), answer, |view| peer(view, on).read = None);
+    let reply = Action::AnswerRead { region: 1, store: on };
+    run.returning(&Outcome::Done(returned), reply, |view| peer(view, on).read = None);
 }
 
 /// It answers what it holds, which is nothing yet.
@@ -366,7 +366,7 @@ fn removal_beside_a_silent_store(run: &mut Run, on: StoreId) {
 }
 
 fn displaced_operator(run: &mut Run, on: StoreId) {
-    let schedule = || Action::Schedule { region: 1, answer: Answer::Lost };
+    let schedule = || Action::Schedule { region: 1, reply: Reply::Dropped };
     for to in [on, 1] {
         let step = OperatorStep::TransferLeader { to };
         run.by(schedule(), |view| plan(view, Purpose::EvictLeader, step));
@@ -394,7 +394,7 @@ fn replica_beside_the_belief(run: &mut Run, on: StoreId) {
 }
 
 fn reported(run: &mut Run, on: StoreId, conf_ver: u64) {
-    let report = Action::RegionHeartbeat { region: 1, store: on, answer: Answer::Given };
+    let report = Action::RegionHeartbeat { region: 1, store: on, reply: Reply::Delivered };
     let epoch = Epoch { conf_ver, version: 1 };
     run.by(report, |view| believe(view, Region { epoch, ..three_voters() }));
 }

@@ -4,10 +4,10 @@
 
 use crate::rules::index_of;
 use rollcall_traces::{
-    Action, Answer, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, Held, History,
+    Action, Breach, Change, ChangeKind, Child, Command, Derive, Entries, Entry, Epoch, Held, History,
     HistoryParts, Key, KeyRange, KnownRegion, KnownStore, Liveness, Log, LogPosition, Member, MemberRole,
-    Message, Outcome, Peer, PeerId, PeerState, PlacementDriver, RangeEntry, Region, RegionId, Role, Store,
-    StoreId, StoreState, StoreStatus, View,
+    Message, Outcome, Peer, PeerId, PeerState, PlacementDriver, RangeEntry, Region, RegionId, Reply, Role,
+    Store, StoreId, StoreState, StoreStatus, View,
 };
 
 /// Region 1 with peers 1, 2 and 3 on stores of the same numbers.
@@ -295,11 +295,11 @@ pub(super) fn campaign(store: StoreId) -> Action {
 }
 
 pub(super) fn vote(candidate: StoreId, voter: StoreId) -> Action {
-    Action::Vote { region: 1, candidate, voter, answer: Answer::Given }
+    Action::Vote { region: 1, candidate, voter, reply: Reply::Delivered }
 }
 
-pub(super) fn replicate(leader: StoreId, follower: StoreId, answer: Answer) -> Action {
-    Action::Replicate { region: 1, leader, follower, entries: Entries::One, answer }
+pub(super) fn replicate(leader: StoreId, follower: StoreId, reply: Reply) -> Action {
+    Action::Replicate { region: 1, leader, follower, entries: Entries::One, reply }
 }
 
 /// What peer 11 on store 1 asks of peer `to`, held or parked somewhere.

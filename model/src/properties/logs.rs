@@ -119,7 +119,7 @@ pub fn applied_agreement<C: Cluster>(cluster: &C, _: &History) -> Result<(), Vio
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, Answer, HistoryParts, Key, LogPosition};
+    use rollcall_traces::{Action, HistoryParts, Key, LogPosition, Reply};
 
     use super::super::forge::*;
     use super::*;
@@ -214,11 +214,11 @@ mod tests {
     fn committed_again(term: u64) -> Result<(), Violation> {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let first = applied_at_six(6, term, 5);
-        follow(&mut history, &three(), replicate(1, 2, Answer::Given), &first);
+        follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &first);
         let lost = with(&first, |view| destroy_store(view, 1));
         follow(&mut history, &first, Action::Destroy { store: 1 }, &lost);
         let second = with(&lost, |view| commit(view, 2, 6));
-        follow(&mut history, &lost, replicate(3, 2, Answer::Given), &second);
+        follow(&mut history, &lost, replicate(3, 2, Reply::Delivered), &second);
         state_machine_safety(&second, &history)
     }
 
@@ -237,14 +237,14 @@ mod tests {
     fn what_all_know_to_be_committed_is_forgotten() {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let one = applied_at_six(6, 6, 5);
-        follow(&mut history, &three(), replicate(1, 2, Answer::Given), &one);
+        follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &one);
         assert_eq!(history.region(1).committed.len(), 1);
         let all = with(&one, |view| {
             append(view, 3, empty(6));
             commit(view, 2, 6);
             commit(view, 3, 6);
         });
-        follow(&mut history, &one, replicate(2, 3, Answer::Given), &all);
+        follow(&mut history, &one, replicate(2, 3, Reply::Delivered), &all);
         assert!(history.region(1).committed.is_empty());
     }
 

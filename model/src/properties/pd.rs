@@ -183,7 +183,7 @@ pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
 #[cfg(test)]
 mod tests {
     use rollcall_traces::{
-        Action, Answer, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose,
+        Action, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose, Reply,
         Seat, StoreState, View,
     };
 
@@ -219,7 +219,7 @@ mod tests {
         tombstone_store_empty(&last, &history)
     }
 
-    const REPORT: Action = Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Given };
+    const REPORT: Action = Action::RegionHeartbeat { region: 1, store: 1, reply: Reply::Delivered };
 
     #[test]
     fn a_store_that_is_buried_with_a_member() {
@@ -372,7 +372,7 @@ mod tests {
         let patrol = transfer(2, Purpose::LeaveJoint);
         let other = transfer(3, Purpose::LeaveJoint);
         let admin = transfer(3, Purpose::AdminTransferLeader);
-        let action = Action::Schedule { region: 1, answer: Answer::Lost };
+        let action = Action::Schedule { region: 1, reply: Reply::Dropped };
         assert_eq!(after_step(action.clone(), &patrol, &other), [Property::OneOperator]);
         assert_eq!(after_step(action, &patrol, &admin), []);
     }
@@ -518,7 +518,7 @@ mod tests {
         let history = History::begin(HistoryParts::ALL, &removed);
         let again = with(&removed, |view| create(view, 3, 13));
         let mut after = history.clone();
-        follow(&mut after, &removed, replicate(1, 3, Answer::Given), &again);
+        follow(&mut after, &removed, replicate(1, 3, Reply::Delivered), &again);
         let belief = |history: &History| driver_view(&again, history);
         assert_eq!(belief(&after), Ok(()));
         let nobody = History::begin(HistoryParts::ALL, &again);

@@ -95,7 +95,7 @@ fn outlives_its_removal(store: StoreId, peer: &Peer) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_traces::{Action, Answer, HistoryParts, Key, Member, MemberRole, Region, View};
+    use rollcall_traces::{Action, HistoryParts, Key, Member, MemberRole, Region, Reply, View};
 
     use super::super::{epoch_monotone, forge::*};
     use super::*;
@@ -129,7 +129,7 @@ mod tests {
     fn created_by(knows: Region, id: u64) -> (View, History) {
         let (before, mut history) = removed(knows);
         let after = with(&before, |view| create(view, 3, id));
-        follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+        follow(&mut history, &before, replicate(1, 3, Reply::Delivered), &after);
         (after, history)
     }
 
@@ -173,11 +173,11 @@ mod tests {
     fn the_removed_peer_comes_back_behind_one_that_was_never_initialised() {
         let (newer, mut history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
         let buried = with(&newer, |view| bury(view, 3, Region::unknown(1)));
-        follow(&mut history, &newer, replicate(1, 3, Answer::Given), &buried);
+        follow(&mut history, &newer, replicate(1, 3, Reply::Delivered), &buried);
         assert_eq!(no_resurrection(&buried, &history), Ok(()));
         let after = with(&buried, |view| create(view, 3, 3));
         let by_old = with(&buried, |view| peer(view, 2).region = three_voters());
-        follow(&mut history, &by_old, replicate(2, 3, Answer::Given), &after);
+        follow(&mut history, &by_old, replicate(2, 3, Reply::Delivered), &after);
         assert!(no_resurrection(&after, &history).is_err());
     }
 
@@ -211,7 +211,7 @@ mod tests {
             ..Region::unknown(1)
         };
         let after = with(&before, |view| bury(view, 3, itself));
-        follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+        follow(&mut history, &before, replicate(1, 3, Reply::Delivered), &after);
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
     }
 
@@ -229,7 +229,7 @@ mod tests {
     fn a_peer_that_a_newer_id_supersedes_keeps_its_last_region() {
         let superseded = with(&three(), |view| bury(view, 3, three_voters()));
         let mut by_message = History::begin(HistoryParts::ALL, &three());
-        follow(&mut by_message, &three(), replicate(1, 3, Answer::Given), &superseded);
+        follow(&mut by_message, &three(), replicate(1, 3, Reply::Delivered), &superseded);
         assert_eq!(clean_tombstone(&superseded, &by_message), Ok(()));
         let mut by_removal = History::begin(HistoryParts::ALL, &three());
         follow(&mut by_removal, &three(), APPLY, &superseded);
@@ -401,7 +401,7 @@ mod tests {
                 reindex(view);
             });
             let mut history = History::begin(HistoryParts::ALL, &before);
-            follow(&mut history, &before, replicate(1, 3, Answer::Given), &after);
+            follow(&mut history, &before, replicate(1, 3, Reply::Delivered), &after);
             clean_tombstone(&after, &history)
         };
         assert_eq!(replaced(true), Ok(()));

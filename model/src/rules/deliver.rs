@@ -6,7 +6,7 @@
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
 
 use rollcall_traces::{
-    Answer, Creator, Epoch, Held, KeyRange, Member, MemberRole, Message, Peer, PeerState, Reason, Region,
+    Creator, Epoch, Held, KeyRange, Member, MemberRole, Message, Peer, PeerState, Reason, Region, Reply,
 };
 
 use super::destroy::destroy_peer;
@@ -34,15 +34,15 @@ impl Envelope {
         cluster: &mut impl ClusterMut,
         kind: Kind,
         first: Option<Message>,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<Received, Reason> {
         let Some(peer) = cluster.peer(self.to.store, self.region).filter(|peer| is_live(peer)) else {
-            return self.create(cluster, kind, first, answer);
+            return self.create(cluster, kind, first, reply);
         };
         if self.epoch.is_stale_against(&peer.region.epoch) && peer.region.member_on(self.from.store).is_none()
         {
             let region = peer.region.clone();
-            return Err(self.tell_removed(cluster, region, answer));
+            return Err(self.tell_removed(cluster, region, reply));
         }
         if self.to.id < peer.id {
             return Err(Reason::StalePeerId);
@@ -52,7 +52,7 @@ impl Envelope {
         }
         if self.to.id > peer.id {
             destroy_peer(cluster, self.to.store, self.region);
-            return self.create(cluster, kind, first, answer);
+            return self.create(cluster, kind, first, reply);
         }
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || cluster.holds(Guard::SnapshotOnce)) {
             return Err(Reason::ApplyingSnapshot);
@@ -68,12 +68,8 @@ impl Envelope {
 
     /// The receiving store's part in a question whether the sender is a member still. Who
     /// knows better answers; whatever else it does, it refuses.
-    pub(crate) fn receive_question(
-        &self,
-        cluster: &mut impl ClusterMut,
-        answer: Answer,
-    ) -> Result<(), Reason> {
-        self.receive(cluster, Kind::Question, None, answer).map(drop)
+    pub(crate) fn receive_question(&self, cluster: &mut impl ClusterMut, reply: Reply) -> Result<(), Reason> {
+        self.receive(cluster, Kind::Question, None, reply).map(drop)
     }
 
     /// Creates the peer, uninitialised, unless the store's tombstone, the
@@ -83,7 +79,7 @@ impl Envelope {
         cluster: &mut impl ClusterMut,
         kind: Kind,
         first: Option<Message>,
-        answer: Answer,
+        reply: Reply,
     ) -> Result<Received, Reason> {
         if let Some(tombstone) = cluster.peer(self.to.store, self.region)
             && cluster.holds(Guard::TombstoneRefusesStale)
@@ -92,9 +88,9 @@ impl Envelope {
             if let Some(target) = &tombstone.merged_into {
                 let (region, target) = (tombstone.region.clone(), target.clone());
                 if region.member_on(self.from.store).is_none() {
-                    return Err(self.tell_removed(cluster, region, answer));
+                    return Err(self.tell_removed(cluster, region, reply));
                 }
-                return Err(self.tell_merged(cluster, target, region.epoch, answer));
+                return Err(self.tell_merged(cluster, target, region.epoch, reply));
             }
             // The version alone says nothing more here: whoever is behind it and not
             // behind the conf_ver has the same members, and is refused for its id.
@@ -102,11 +98,11 @@ impl Envelope {
                 let region = tombstone.region.clone();
                 if region.member_on(self.from.store).is_some() {
                     if kind == Kind::Question {
-                        self.name_members(cluster, region, answer);
+                        self.name_members(cluster, region, reply);
                     }
                     return Err(Reason::StaleEpoch);
                 }
-                return Err(self.tell_removed(cluster, region, answer));
+                return Err(self.tell_removed(cluster, region, reply));
             }
             if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
                 && cluster.holds(Guard::TombstoneRefusesItself)
@@ -155,13 +151,13 @@ impl Envelope {
 
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
-    fn tell_removed(&self, cluster: &mut impl ClusterMut, known: Region, answer: Answer) -> Reason {
-        if answer == Answer::Held && cluster.holds(Guard::StalePeerTold) {
+    fn tell_removed(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
+        if reply == Reply::Delayed && cluster.holds(Guard::StalePeerTold) {
             let held = self.removal(cluster, known);
             cluster.hold(held);
             return Reason::SenderRemoved;
         }
-        let told = answer == Answer::Given
+        let told = reply == Reply::Delivered
             && cluster.holds(Guard::StalePeerTold)
             && cluster.live(self.from.store, self.region).is_ok_and(|sender| {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
@@ -178,34 +174,34 @@ impl Envelope {
         cluster: &mut impl ClusterMut,
         target: Region,
         epoch: Epoch,
-        answer: Answer,
+        reply: Reply,
     ) -> Reason {
-        match answer {
-            Answer::Held => {
+        match reply {
+            Reply::Delayed => {
                 let held = self.word(cluster, epoch, Message::Merged { target });
                 cluster.hold(held);
             }
-            Answer::Given if cluster.up(self.from.store).is_ok() => {
+            Reply::Delivered if cluster.up(self.from.store).is_ok() => {
                 // Whether it minds is its own affair: the message was refused.
                 let _ = merge_elsewhere::told(cluster, self.region, self.from.store, &target);
             }
-            Answer::Given | Answer::Lost => {}
+            Reply::Delivered | Reply::Dropped => {}
         }
         Reason::SenderRemoved
     }
 
     /// Answers that others are to be asked: the members of this tombstone's region.
-    fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, answer: Answer) {
+    fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) {
         let Region { epoch, peers, id, .. } = known;
-        match answer {
-            Answer::Held => {
+        match reply {
+            Reply::Delayed => {
                 let held = self.word(cluster, epoch, Message::CheckStalePeerResponse { peers });
                 cluster.hold(held);
             }
-            Answer::Given if cluster.up(self.from.store).is_ok() => {
+            Reply::Delivered if cluster.up(self.from.store).is_ok() => {
                 stale::named(cluster, self.from, id, epoch.conf_ver, peers);
             }
-            Answer::Given | Answer::Lost => {}
+            Reply::Delivered | Reply::Dropped => {}
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Role, StoreId,
+    Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Reply, Role, StoreId,
 };
 
 use super::deliver::Received;
@@ -78,25 +78,25 @@ pub(crate) fn vote(
     region: RegionId,
     candidate: StoreId,
     voter: StoreId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
     let (envelope, last, told) = request(cluster, region, candidate, voter)?;
     cluster.up(voter)?;
     let first = first_vote(envelope.term, last, told);
-    if envelope.receive(cluster, Kind::Initial, first, answer)? == Received::Parked {
+    if envelope.receive(cluster, Kind::Initial, first, reply)? == Received::Parked {
         return Ok(());
     }
     let (granted, commit) = decide(cluster, &envelope, last, told)?;
-    match answer {
-        Answer::Given => {
+    match reply {
+        Reply::Delivered => {
             let guards = cluster.guards();
             answered(cluster.peer_mut(candidate, region), envelope.to.id, granted, commit, guards);
         }
-        Answer::Held => {
-            let held = answer_of(cluster, &envelope, Message::VoteAnswer { granted, commit });
+        Reply::Delayed => {
+            let held = reply_of(cluster, &envelope, Message::VoteResponse { granted, commit });
             cluster.hold(held);
         }
-        Answer::Lost => {}
+        Reply::Dropped => {}
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ pub(crate) fn decide(
 }
 
 /// The answer, as a message from the receiver of `envelope` to its sender.
-pub(crate) fn answer_of(cluster: &impl ClusterMut, envelope: &Envelope, message: Message) -> Held {
+pub(crate) fn reply_of(cluster: &impl ClusterMut, envelope: &Envelope, message: Message) -> Held {
     let receiver = cluster.peer(envelope.to.store, envelope.region).expect("who answers is there");
     let back = Envelope::from_peer(receiver, envelope.to.store, envelope.from);
     back.holding(message)

@@ -5,7 +5,7 @@
 //! answer is made all the same, for whoever follows single messages.
 
 use rollcall_traces::{
-    Answer, Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Returned, StoreId,
+    Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
 };
 
 use super::deliver::Received;
@@ -80,7 +80,7 @@ pub(crate) fn hold(
 pub(crate) fn late(
     cluster: &mut impl ClusterMut,
     slot: usize,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Option<Message>, Reason> {
     let held = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
@@ -119,9 +119,9 @@ pub(crate) fn late(
         return Ok(None);
     }
     if held.message == Message::CheckStalePeer {
-        return envelope.receive_question(cluster, answer).map(|()| None);
+        return envelope.receive_question(cluster, reply).map(|()| None);
     }
-    if let Message::SplitAnswer { children, derive } = &held.message {
+    if let Message::AskSplitResponse { children, derive } = &held.message {
         split::answered(cluster, &held, children, *derive)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
@@ -135,7 +135,7 @@ pub(crate) fn late(
         Message::VoteRequest { last, commit } => first_vote(held.term, last, commit),
         ref other => first_append(other),
     };
-    if envelope.receive(cluster, kind, first, answer)? == Received::Parked {
+    if envelope.receive(cluster, kind, first, reply)? == Received::Parked {
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -147,9 +147,9 @@ pub(crate) fn late(
     if let Message::Snapshot(snapshot) = &held.message {
         replicate::check_snapshot(cluster, &envelope, snapshot)?;
     }
-    let answer = arrive(cluster, &envelope, held.message)?;
+    let reply = arrive(cluster, &envelope, held.message)?;
     cluster.held_mut().remove(slot);
-    Ok(answer)
+    Ok(reply)
 }
 
 pub(crate) fn is_store_report(cluster: &impl ClusterMut, slot: usize) -> bool {
@@ -170,16 +170,16 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
     let envelope = Envelope::of_held(&message);
     let slot = cluster.held().len();
     cluster.hold(message);
-    let result = late(cluster, slot, Answer::Held);
+    let result = late(cluster, slot, Reply::Delayed);
     let told = cluster.held_mut().drain(slot..).next_back();
-    let (result, answer) = match result {
-        Ok(Some(Message::TransferAnswer { applied })) => {
-            (Ok(()), Some(transfer::answer(cluster, &envelope, applied)))
+    let (result, reply) = match result {
+        Ok(Some(Message::AckTransferLeader { applied })) => {
+            (Ok(()), Some(transfer::reply(cluster, &envelope, applied)))
         }
-        Ok(said) => (Ok(()), said.map(|said| election::answer_of(cluster, &envelope, said))),
+        Ok(said) => (Ok(()), said.map(|said| election::reply_of(cluster, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
-    (result, answer.or(told.filter(|told| is_word_of_end(&told.message) && told.to == envelope.from)))
+    (result, reply.or(told.filter(|told| is_word_of_end(&told.message) && told.to == envelope.from)))
 }
 
 fn is_word_of_end(message: &Message) -> bool {
@@ -205,7 +205,7 @@ fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> R
 fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason> {
     let receiver = cluster.live(held.to.store, held.region)?;
     let known = match &held.message {
-        Message::VoteAnswer { .. } | Message::AppendAnswer { .. } => {
+        Message::VoteResponse { .. } | Message::AppendResponse { .. } => {
             receiver.state != PeerState::Uninitialised && receiver.region.member(held.from.id).is_some()
         }
         _ => true,
@@ -222,16 +222,16 @@ fn arrive(
     match message {
         Message::VoteRequest { last, commit } => {
             let (granted, commit) = election::decide(cluster, envelope, last, commit)?;
-            return Ok(Some(Message::VoteAnswer { granted, commit }));
+            return Ok(Some(Message::VoteResponse { granted, commit }));
         }
-        Message::VoteAnswer { granted, commit } => {
+        Message::VoteResponse { granted, commit } => {
             let peer = cluster.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
             }
             election::answered(peer, envelope.from.id, granted, commit, guards);
         }
-        Message::AppendAnswer { index, commit } => {
+        Message::AppendResponse { index, commit } => {
             let peer = cluster.peer_mut(envelope.to.store, envelope.region);
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
@@ -241,32 +241,32 @@ fn arrive(
         }
         Message::Append { previous, entries, commit } => {
             let index = replicate::append(cluster, envelope, previous, &entries, commit);
-            return Ok(Some(replicate::append_answer(cluster, envelope, index.unwrap_or(0))));
+            return Ok(Some(replicate::append_response(cluster, envelope, index.unwrap_or(0))));
         }
         Message::Heartbeat { commit } => {
             replicate::heartbeat(cluster, envelope, commit);
-            return Ok(Some(replicate::append_answer(cluster, envelope, 0)));
+            return Ok(Some(replicate::append_response(cluster, envelope, 0)));
         }
         Message::Snapshot(snapshot) => {
             replicate::take_snapshot(cluster, envelope, snapshot)?;
             let peer = cluster.live(envelope.to.store, envelope.region)?;
             // One that is kept is acknowledged when it is applied.
-            let answer = Message::AppendAnswer { index: peer.commit, commit: 0 };
-            return Ok(peer.snapshot.is_none().then_some(answer));
+            let reply = Message::AppendResponse { index: peer.commit, commit: 0 };
+            return Ok(peer.snapshot.is_none().then_some(reply));
         }
         Message::TimeoutNow => transfer::campaign_at_once(cluster, envelope),
-        Message::TransferQuestion => {
+        Message::PreTransferLeader => {
             let applied = transfer::applied(cluster, envelope)?;
-            return Ok(Some(Message::TransferAnswer { applied }));
+            return Ok(Some(Message::AckTransferLeader { applied }));
         }
-        Message::TransferAnswer { applied } => {
+        Message::AckTransferLeader { applied } => {
             transfer::answered(cluster, envelope.region, envelope.to.store, envelope.from.id, applied)?;
         }
         Message::Removed { .. }
         | Message::Merged { .. }
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }
-        | Message::SplitAnswer { .. }
+        | Message::AskSplitResponse { .. }
         | Message::Order(_)
         | Message::RecoveryPlan(_)
         | Message::RegionReport { .. }

@@ -47,7 +47,7 @@ pub(crate) fn leave_out_commits<'a>(
 ) {
     peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
     for held in held {
-        if let Message::AppendAnswer { commit, .. } = &mut held.message {
+        if let Message::AppendResponse { commit, .. } = &mut held.message {
             *commit = 0;
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn acknowledged(peer: &mut Peer, member: PeerId, guards: GuardSet) {
     }
 }
 
-pub(crate) fn answer(
+pub(crate) fn reply(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,

@@ -4,8 +4,8 @@
 //! `restore`) with every round begun at the common prefix of the two logs.
 
 use rollcall_traces::{
-    Answer, Entries, Entry, Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason,
-    RegionId, Snapshot, StoreId,
+    Entries, Entry, Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason, RegionId,
+    Reply, Snapshot, StoreId,
 };
 
 use super::envelope::{Envelope, Kind};
@@ -20,7 +20,7 @@ pub(crate) fn replicate(
     leader: StoreId,
     follower: StoreId,
     entries: Entries,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
     let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
@@ -28,16 +28,16 @@ pub(crate) fn replicate(
     let envelope = Envelope::from_peer(leading, leader, to);
     let receiver = cluster.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
     let Some(receiver) = receiver else {
-        return create_by_heartbeat(cluster, &envelope, answer);
+        return create_by_heartbeat(cluster, &envelope, reply);
     };
     match next_message(leading, &receiver.log, entries) {
         Message::Snapshot(snapshot) => {
-            if answer != Answer::Given {
-                return Err(Reason::NoAnswer);
+            if reply != Reply::Delivered {
+                return Err(Reason::NoReply);
             }
             sends_snapshots(leading)?;
             let index = snapshot.position.index;
-            envelope.receive(cluster, Kind::Snapshot, None, answer)?;
+            envelope.receive(cluster, Kind::Snapshot, None, reply)?;
             refuse_stale_term(cluster, &envelope)?;
             check_snapshot(cluster, &envelope, &snapshot)?;
             take_snapshot(cluster, &envelope, snapshot)?;
@@ -45,11 +45,11 @@ pub(crate) fn replicate(
             Ok(())
         }
         Message::Append { previous, entries, commit } => {
-            envelope.receive(cluster, Kind::Ordinary, None, answer)?;
+            envelope.receive(cluster, Kind::Ordinary, None, reply)?;
             refuse_stale_term(cluster, &envelope)?;
             let index = append(cluster, &envelope, previous, &entries, commit)
                 .expect("a round begins at the common prefix");
-            acknowledge(cluster, &envelope, index, answer);
+            acknowledge(cluster, &envelope, index, reply);
             Ok(())
         }
         _ => unreachable!("a leader sends an append or a snapshot"),
@@ -71,15 +71,15 @@ pub(crate) fn other_member(leading: &Peer, store: StoreId) -> Result<Member, Rea
 fn create_by_heartbeat(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
-    if answer != Answer::Given {
-        return Err(Reason::NoAnswer);
+    if reply != Reply::Delivered {
+        return Err(Reason::NoReply);
     }
     let leading = cluster.leader(envelope.from.store, envelope.region)?;
     let commit = heartbeat_commit(leading, envelope.to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
-    envelope.receive(cluster, kind, None, answer)?;
+    envelope.receive(cluster, kind, None, reply)?;
     refuse_stale_term(cluster, envelope)?;
     let created = cluster.peer_mut(envelope.to.store, envelope.region);
     raft::become_follower(created, envelope.term, envelope.from.id);
@@ -100,7 +100,7 @@ pub(crate) fn heartbeat_round(
     region: RegionId,
     leader: StoreId,
     follower: StoreId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
     let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
@@ -109,21 +109,21 @@ pub(crate) fn heartbeat_round(
     let envelope = Envelope::from_peer(leading, leader, to);
     let commit = heartbeat_commit(leading, to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
-    envelope.receive(cluster, kind, None, answer)?;
+    envelope.receive(cluster, kind, None, reply)?;
     refuse_stale_term(cluster, &envelope)?;
     heartbeat(cluster, &envelope, commit);
-    match answer {
-        Answer::Given => {
+    match reply {
+        Reply::Delivered => {
             let (guards, commit) = (cluster.guards(), commit_of_receiver(cluster, &envelope));
             let leading = cluster.peer_mut(leader, region);
             raft::heard_commit(leading, to.id, commit);
             read::acknowledged(leading, to.id, guards);
         }
-        Answer::Held => {
-            let held = election::answer_of(cluster, &envelope, append_answer(cluster, &envelope, 0));
+        Reply::Delayed => {
+            let held = election::reply_of(cluster, &envelope, append_response(cluster, &envelope, 0));
             cluster.hold(held);
         }
-        Answer::Lost => {}
+        Reply::Dropped => {}
     }
     Ok(())
 }
@@ -228,27 +228,27 @@ pub(crate) fn append(
 }
 
 /// The leader's side of an answered round, reads included.
-fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, answer: Answer) {
+fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, reply: Reply) {
     let guards = cluster.guards();
-    match answer {
-        Answer::Given => {
+    match reply {
+        Reply::Delivered => {
             let commit = commit_of_receiver(cluster, envelope);
             let leading = cluster.peer_mut(envelope.from.store, envelope.region);
             raft::heard_commit(leading, envelope.to.id, commit);
             read::acknowledged(leading, envelope.to.id, guards);
             matched(leading, envelope.to.id, index, guards);
         }
-        Answer::Held => {
-            let held = election::answer_of(cluster, envelope, append_answer(cluster, envelope, index));
+        Reply::Delayed => {
+            let held = election::reply_of(cluster, envelope, append_response(cluster, envelope, index));
             cluster.hold(held);
         }
-        Answer::Lost => {}
+        Reply::Dropped => {}
     }
 }
 
 /// The answer of who took an append or a heartbeat.
-pub(crate) fn append_answer(cluster: &impl ClusterMut, envelope: &Envelope, index: u64) -> Message {
-    Message::AppendAnswer { index, commit: commit_of_receiver(cluster, envelope) }
+pub(crate) fn append_response(cluster: &impl ClusterMut, envelope: &Envelope, index: u64) -> Message {
+    Message::AppendResponse { index, commit: commit_of_receiver(cluster, envelope) }
 }
 
 /// What the receiver of a message, which it has taken, knows to be committed.

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Answer, Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason,
-    Region, RegionId, Returned, StoreId, Value,
+    Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason, Region,
+    RegionId, Reply, Returned, StoreId, Value,
 };
 
 use super::propose::{check_epoch, propose};
@@ -28,7 +28,7 @@ pub(crate) fn ask(
     store: StoreId,
     keys: &[Key],
     derive: Derive,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     let leader = cluster.leader(store, region)?;
     recovery::check_command(leader, None)?;
@@ -49,13 +49,13 @@ pub(crate) fn ask(
     pd::check_asking(cluster, &leader.region)?;
     let children = allot(&mut cluster.pd_mut().next_id, keys, members);
     let mut refused = None;
-    match answer {
-        Answer::Given => {
+    match reply {
+        Reply::Delivered => {
             let command = Command::Split { children: children.clone(), derive };
             refused = propose(cluster, region, store, &command, Some(epoch)).err();
         }
-        Answer::Held => cluster.hold(Held::split_answer(region, to, epoch, children.clone(), derive)),
-        Answer::Lost => {}
+        Reply::Delayed => cluster.hold(Held::ask_split_response(region, to, epoch, children.clone(), derive)),
+        Reply::Dropped => {}
     }
     Ok(Returned::Allotted { children, refused })
 }
@@ -278,7 +278,7 @@ fn unpark(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
     let Some(at) = cluster.parked(store).iter().position(waits) else { return };
     let message = cluster.parked_mut(store).remove(at);
     // If it is refused it is gone, as a message is that comes in time.
-    if let (_, Some(answer)) = late::deliver(cluster, message) {
-        cluster.say(answer);
+    if let (_, Some(reply)) = late::deliver(cluster, message) {
+        cluster.say(reply);
     }
 }

@@ -15,7 +15,7 @@
 //! (TiKV's begins each time with its creator, too, while its `conf_ver` is 0). PD may lag as
 //! well, and TiKV's would believe it; here PD's view counts from the creator's epoch on.
 
-use rollcall_traces::{Answer, Authority, Held, Member, Peer, Reason, RegionId, StaleCheck, StoreId};
+use rollcall_traces::{Authority, Held, Member, Peer, Reason, RegionId, Reply, StaleCheck, StoreId};
 
 use super::destroy::destroy_peer;
 use super::envelope::Envelope;
@@ -29,7 +29,7 @@ pub(super) fn check_stale_peer(
     region: RegionId,
     store: StoreId,
     asks: Authority,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
     let peer = cluster.live(store, region)?;
     if peer.leading.is_some() {
@@ -46,9 +46,9 @@ pub(super) fn check_stale_peer(
             let to = *known_to(peer).find(|member| member.store == asked).ok_or(Reason::NotInConfig)?;
             let envelope = Envelope::from_peer(peer, store, to);
             cluster.up(asked)?;
-            envelope.receive_question(cluster, answer)
+            envelope.receive_question(cluster, reply)
         }
-        Authority::PlacementDriver => ask_driver(cluster, region, store, answer),
+        Authority::PlacementDriver => ask_driver(cluster, region, store, reply),
     }
 }
 
@@ -88,7 +88,7 @@ fn ask_driver(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<(), Reason> {
     pd::present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
@@ -102,13 +102,13 @@ fn ask_driver(
         return Err(Reason::StillMember);
     }
     let behind = peer.region.epoch.is_stale_against(&known.epoch);
-    match answer {
-        Answer::Given if behind => destroy_peer(cluster, store, region),
-        Answer::Held => {
+    match reply {
+        Reply::Delivered if behind => destroy_peer(cluster, store, region),
+        Reply::Delayed => {
             let word = Held::removed(member_of_own_region(peer, store), known);
             cluster.hold(word);
         }
-        Answer::Given | Answer::Lost => {}
+        Reply::Delivered | Reply::Dropped => {}
     }
     Ok(())
 }

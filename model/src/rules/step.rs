@@ -1,6 +1,6 @@
 //! One action: which rule decides it, and what it comes to.
 
-use rollcall_traces::{Action, Answer, Outcome, Reason, Returned};
+use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
 use super::{
     apply, election, force, late, pd, propose, read, recovery, replicate, split, stale, store_life, transfer,
@@ -11,41 +11,41 @@ use crate::cluster::ClusterMut;
 pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Returned, Reason> {
     match *action {
         Action::Campaign { region, store } => election::campaign(cluster, region, store),
-        Action::Vote { region, candidate, voter, answer } => {
-            election::vote(cluster, region, candidate, voter, answer)
+        Action::Vote { region, candidate, voter, reply } => {
+            election::vote(cluster, region, candidate, voter, reply)
         }
-        Action::Replicate { region, leader, follower, entries, answer } => {
-            replicate::replicate(cluster, region, leader, follower, entries, answer)
+        Action::Replicate { region, leader, follower, entries, reply } => {
+            replicate::replicate(cluster, region, leader, follower, entries, reply)
         }
-        Action::Heartbeat { region, leader, follower, answer } => {
-            replicate::heartbeat_round(cluster, region, leader, follower, answer)
+        Action::Heartbeat { region, leader, follower, reply } => {
+            replicate::heartbeat_round(cluster, region, leader, follower, reply)
         }
-        Action::CheckStalePeer { region, store, asks, answer } => {
-            stale::check_stale_peer(cluster, region, store, asks, answer)
+        Action::CheckStalePeer { region, store, asks, reply } => {
+            stale::check_stale_peer(cluster, region, store, asks, reply)
         }
         Action::ApplySnapshot { region, store } => replicate::apply_snapshot(cluster, region, store),
         Action::Apply { region, store } => apply::apply(cluster, region, store),
         Action::Propose { region, store, ref command, epoch } => {
             propose::propose(cluster, region, store, command, epoch)
         }
-        Action::AskSplit { region, store, ref keys, derive, answer } => {
-            return split::ask(cluster, region, store, keys, derive, answer);
+        Action::AskSplit { region, store, ref keys, derive, reply } => {
+            return split::ask(cluster, region, store, keys, derive, reply);
         }
         Action::Read { region, store, ref key } => read::read(cluster, region, store, key),
-        Action::AnswerRead { region, store } => return read::answer(cluster, region, store),
+        Action::AnswerRead { region, store } => return read::reply(cluster, region, store),
         Action::TimeoutNow { region, leader } => transfer::timeout_now(cluster, region, leader),
         Action::TransferTimeout { region, store } => transfer::transfer_timeout(cluster, region, store),
         Action::Crash { store } => store_life::crash(cluster, store),
         Action::Restart { store } => store_life::restart(cluster, store),
         Action::Destroy { store } => store_life::lose_disk(cluster, store),
         Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
-        Action::RegionHeartbeat { region, store, answer } => {
-            return pd::region_heartbeat(cluster, region, store, answer);
+        Action::RegionHeartbeat { region, store, reply } => {
+            return pd::region_heartbeat(cluster, region, store, reply);
         }
-        Action::StoreHeartbeat { store, answer } => return recovery::heartbeat(cluster, store, answer),
+        Action::StoreHeartbeat { store, reply } => return recovery::heartbeat(cluster, store, reply),
         Action::StoreSilent { store } => pd::add_silence(cluster, store),
-        Action::Schedule { region, answer } => return pd::schedule(cluster, region, answer),
-        Action::PushOperator { region, answer } => return pd::push_operator(cluster, region, answer),
+        Action::Schedule { region, reply } => return pd::schedule(cluster, region, reply),
+        Action::PushOperator { region, reply } => return pd::push_operator(cluster, region, reply),
         Action::OperatorTimeout { region } => pd::time_out_operator(cluster, region),
         Action::RemoveOperator { region } => pd::remove_operator(cluster, region),
         Action::CheckStores => pd::check_stores(cluster),
@@ -55,8 +55,8 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::CancelDecommission { store } => pd::cancel_decommission(cluster, store),
         Action::SetTombstone { store } => pd::set_tombstone(cluster, store),
         Action::RemoveTombstone { store } => pd::remove_tombstone(cluster, store),
-        Action::AddOperator { region, ref operator, answer } => {
-            return pd::add_operator(cluster, region, operator, answer);
+        Action::AddOperator { region, ref operator, reply } => {
+            return pd::add_operator(cluster, region, operator, reply);
         }
         Action::TombstonePeer { region, store, force } => {
             force::tombstone_peer(cluster, region, store, force)
@@ -67,7 +67,7 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::Late { slot } if late::is_store_report(cluster, slot) => {
             return late::store_report(cluster, slot);
         }
-        Action::Late { slot } => late::late(cluster, slot, Answer::Lost).map(drop),
+        Action::Late { slot } => late::late(cluster, slot, Reply::Dropped).map(drop),
     }
     .map(|()| Returned::Nothing)
 }

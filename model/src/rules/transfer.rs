@@ -7,7 +7,7 @@
 //! the logs, a full disk.
 
 use rollcall_traces::{
-    Answer, Held, Member, MemberRole, Message, Peer, PeerId, Reason, RegionId, Role, StoreId, Transfer,
+    Held, Member, MemberRole, Message, Peer, PeerId, Reason, RegionId, Reply, Role, StoreId, Transfer,
 };
 
 use super::envelope::{Envelope, Kind};
@@ -34,7 +34,7 @@ pub(crate) fn hand_over(
 ) -> Result<(), Reason> {
     let question = question(cluster, region, store, to)?;
     cluster.up(to)?;
-    question.receive(cluster, Kind::Ordinary, None, Answer::Lost)?;
+    question.receive(cluster, Kind::Ordinary, None, Reply::Dropped)?;
     let applied = applied(cluster, &question)?;
     answered(cluster, region, store, question.to.id, applied)
 }
@@ -69,9 +69,9 @@ pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<
 }
 
 /// The answer as a message: of the term in which it was asked for.
-pub(crate) fn answer(cluster: &impl ClusterMut, question: &Envelope, applied: u64) -> Held {
-    let answer = election::answer_of(cluster, question, Message::TransferAnswer { applied });
-    Held { term: question.term, ..answer }
+pub(crate) fn reply(cluster: &impl ClusterMut, question: &Envelope, applied: u64) -> Held {
+    let reply = election::reply_of(cluster, question, Message::AckTransferLeader { applied });
+    Held { term: question.term, ..reply }
 }
 
 /// The leader has the answer. Time may have passed: it looks at everything again.
@@ -118,7 +118,7 @@ pub(crate) fn timeout_now(
     let to = target(peer)?;
     let envelope = Envelope::from_peer(peer, leader, to);
     cluster.up(to.store)?;
-    envelope.receive(cluster, Kind::Ordinary, None, Answer::Lost)?;
+    envelope.receive(cluster, Kind::Ordinary, None, Reply::Dropped)?;
     let receiver = cluster.live(to.store, region)?;
     if envelope.term < receiver.term {
         return Err(Reason::StaleTerm);

@@ -249,7 +249,7 @@ fn two_voters_to_one(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::OneVoterLeft, Reach::PeerRemoved, Reach::StoreDown],
-        vec!["vote, answer lost", "replicate, answer lost"],
+        vec!["vote, reply dropped", "replicate, reply dropped"],
     )
 }
 

@@ -13,7 +13,7 @@ mod merges;
 mod two_left;
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Budgets, Derive, Entries, Key, RegionId, Scope, SplitKeys, StoreId,
+    Action, AdminOperator, Budgets, Derive, Entries, Key, RegionId, Reply, Scope, SplitKeys, StoreId,
 };
 
 use super::{
@@ -107,7 +107,7 @@ pub(super) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[S
 }
 
 pub(super) fn reported(region: RegionId, store: StoreId) -> Action {
-    Action::RegionHeartbeat { region, store, answer: Answer::Given }
+    Action::RegionHeartbeat { region, store, reply: Reply::Delivered }
 }
 
 pub(super) fn leaves(store: StoreId) -> Action {
@@ -115,7 +115,7 @@ pub(super) fn leaves(store: StoreId) -> Action {
 }
 
 pub(super) fn scheduled() -> Action {
-    Action::Schedule { region: REGION, answer: Answer::Given }
+    Action::Schedule { region: REGION, reply: Reply::Delivered }
 }
 
 /// The patrol has found the voter that must move. Its successor has joined as a learner and has
@@ -138,7 +138,7 @@ pub(super) fn joint_entered(scope: Scope, on: StoreId) -> Scope {
 }
 
 fn operator(region: RegionId, operator: AdminOperator) -> Action {
-    Action::AddOperator { region, operator, answer: Answer::Given }
+    Action::AddOperator { region, operator, reply: Reply::Delivered }
 }
 
 fn one_store_leaves(standard: bool) -> Asked {
@@ -265,10 +265,10 @@ fn hung_leaders_store_leaves(standard: bool) -> Asked {
 
 /// The child has a leader, which has not reported it.
 fn divided(scope: Scope, at: &SplitKeys) -> Scope {
-    let (keys, derive, answer) = (at.keys.clone(), at.derive, Answer::Given);
+    let (keys, derive, reply) = (at.keys.clone(), at.derive, Reply::Delivered);
     let round = || round(REGION, 2);
-    let ask = Action::AskSplit { region: REGION, store: 1, keys, derive, answer };
-    let vote = Action::Vote { region: 10, candidate: 1, voter: 2, answer };
+    let ask = Action::AskSplit { region: REGION, store: 1, keys, derive, reply };
+    let vote = Action::Vote { region: 10, candidate: 1, voter: 2, reply };
     behind(scope, [ask, round(), apply(REGION, 1), round(), apply(REGION, 2), vote])
 }
 
@@ -550,6 +550,6 @@ fn one_replica(standard: bool) -> Asked {
         },
         ..asked
     };
-    let fires = vec!["schedule, order lost", "schedule, order held", "timeout now", "check stores"];
+    let fires = vec!["schedule, order dropped", "schedule, order delayed", "timeout now", "check stores"];
     (scope, vec![Reach::Transferring, Reach::StoreTombstone], fires)
 }

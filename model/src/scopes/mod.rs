@@ -13,8 +13,8 @@ mod stale;
 use std::fmt;
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Reason,
-    Region, RegionId, Scope, ScopeError, StoreId,
+    Action, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Reason, Region,
+    RegionId, Reply, Scope, ScopeError, StoreId,
 };
 
 use crate::bounds::kinds::needs_driver;
@@ -84,8 +84,8 @@ const SPLIT_KINDS: &[&str] = &[
     "delete",
     "split",
     "ask split",
-    "ask split, answer lost",
-    "ask split, answer held",
+    "ask split, reply dropped",
+    "ask split, reply delayed",
     "late ids for a split",
     "prepare merge",
     "commit merge",
@@ -162,7 +162,7 @@ const SPLIT_REASONS: &[Reason] = &[
 
 /// What the scopes of conf change ask about and those of split do not.
 const NOT_OF_SPLIT: &[&str] = &[
-    "check stale peer, answer held",
+    "check stale peer, reply delayed",
     "compact log",
     "destroy",
     "hold timeout now",
@@ -373,14 +373,14 @@ fn elected(region: &Region) -> Vec<Action> {
         .collect();
     let mut actions = vec![Action::Campaign { region: id, store: leader }];
     for &voter in &voters[..voters.len().div_ceil(2)] {
-        actions.push(Action::Vote { region: id, candidate: leader, voter, answer: Answer::Given });
+        actions.push(Action::Vote { region: id, candidate: leader, voter, reply: Reply::Delivered });
     }
     let round = |follower: &StoreId| Action::Replicate {
         region: id,
         leader,
         follower: *follower,
         entries: Entries::One,
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     // In order the entry reaches everybody; who had it before it was
     // committed takes one round more to hear of that.
@@ -398,7 +398,7 @@ fn behind(mut scope: Scope, more: impl IntoIterator<Item = Action>) -> Scope {
 
 /// Store 1, which leads, brings another forward.
 fn round(region: RegionId, follower: StoreId) -> Action {
-    Action::Replicate { region, leader: 1, follower, entries: Entries::All, answer: Answer::Given }
+    Action::Replicate { region, leader: 1, follower, entries: Entries::All, reply: Reply::Delivered }
 }
 
 fn apply(region: RegionId, store: StoreId) -> Action {

@@ -107,7 +107,7 @@ fn split_against_an_add(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::SplitApplied, Reach::IdsUnderWay, Reach::PeerAdded, Reach::ChildLeads],
-        vec!["ask split, answer held", "late ids for a split", "change peer"],
+        vec!["ask split, reply delayed", "late ids for a split", "change peer"],
     )
 }
 
@@ -297,7 +297,7 @@ fn split_on_two_peers(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::SplitApplied, Reach::ChildLeads, Reach::DataDivided],
-        vec!["ask split, answer lost", "replicate, answer lost", "put"],
+        vec!["ask split, reply dropped", "replicate, reply dropped", "put"],
     )
 }
 

@@ -38,7 +38,7 @@ pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::LearnerStrays, Reach::LearnerEndedByWord, Reach::MembersNamed],
-        vec!["check stale peer", "check stale peer, answer held", "late check stale peer response"],
+        vec!["check stale peer", "check stale peer, reply delayed", "late check stale peer response"],
     )
 }
 
@@ -171,7 +171,7 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
 /// from before the merge does not own the parent's range, whatever others know of the merge
 /// (TiKV `maybe_destroy_source`).
 pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
-    use rollcall_traces::Answer::Given;
+    use rollcall_traces::Reply::Delivered;
     let asked = splitting(
         "child_takes_its_parent_in",
         "a parent merges into its child, and a store that has not applied the split hears of it: does the parent there wait for its child?",
@@ -181,13 +181,13 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
     );
     let (keys, derive) = (vec!["m".into()], Derive::Left);
     let divided = [
-        Action::AskSplit { region: REGION, store: 1, keys, derive, answer: Given },
+        Action::AskSplit { region: REGION, store: 1, keys, derive, reply: Delivered },
         round(REGION, 2),
         round(REGION, 3),
         round(REGION, 2),
         apply(REGION, 1),
         apply(REGION, 2),
-        Action::Vote { region: CHILD, candidate: 1, voter: 2, answer: Given },
+        Action::Vote { region: CHILD, candidate: 1, voter: 2, reply: Delivered },
         round(CHILD, 2),
     ];
     let scope = Scope {
@@ -243,23 +243,23 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::UninitialisedStrays, Reach::UninitialisedEnded],
-        vec!["validate peer", "validate peer, answer held", "schedule"],
+        vec!["validate peer", "validate peer, reply delayed", "schedule"],
     )
 }
 
 /// The learner is removed. Its creator has committed that with another voter and is lost; the
 /// other voter leads, and has not reported yet.
 fn removed_by_who_is_lost(learner: u64, [heir, voter]: [u64; 2]) -> Vec<Action> {
-    use rollcall_traces::Answer::Given;
-    let (region, answer) = (REGION, Given);
-    let led = Action::Replicate { region, leader: heir, follower: voter, entries: Entries::All, answer };
+    use rollcall_traces::Reply::Delivered;
+    let (region, reply) = (REGION, Delivered);
+    let led = Action::Replicate { region, leader: heir, follower: voter, entries: Entries::All, reply };
     vec![
         decommission::reported(region, 1),
         Action::Propose { region, store: 1, command: remove(learner, 2), epoch: None },
         round(region, heir),
         Action::Destroy { store: 1 },
         Action::Campaign { region, store: heir },
-        Action::Vote { region, candidate: heir, voter, answer },
+        Action::Vote { region, candidate: heir, voter, reply },
         led.clone(),
         led,
     ]

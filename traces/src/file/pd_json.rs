@@ -200,7 +200,7 @@ impl Told {
         if self.placed {
             let heartbeat = |led: &Led| {
                 let store = led.region.member(led.leader).map(|member| member.store);
-                json!({ "region_heartbeat": { "region": led.region.id, "store": store, "answer": "given" } })
+                json!({ "region_heartbeat": { "region": led.region.id, "store": store, "reply": "delivered" } })
             };
             steps.extend(self.led.iter().map(heartbeat));
         }
@@ -249,8 +249,7 @@ impl Led {
             if region.has_quorum(|peer| acked.contains(&peer)) {
                 break;
             }
-            let vote =
-                json!({ "region": id, "candidate": led_by.store, "voter": voter.store, "answer": "given" });
+            let vote = json!({ "region": id, "candidate": led_by.store, "voter": voter.store, "reply": "delivered" });
             steps.push(json!({ "vote": vote }));
             acked.push(voter.id);
         }
@@ -260,7 +259,7 @@ impl Led {
             ));
         }
         let round = |store: StoreId| {
-            let round = json!({ "region": id, "leader": led_by.store, "follower": store, "entries": "all", "answer": "given" });
+            let round = json!({ "region": id, "leader": led_by.store, "follower": store, "entries": "all", "reply": "delivered" });
             json!({ "replicate": round })
         };
         // Whoever has the leader's first entry before it is committed hears of that in a round more.

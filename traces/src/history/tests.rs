@@ -5,7 +5,7 @@ use super::*;
 use crate::driver::PlacementDriver;
 use crate::region::{Key, Member, MemberRole};
 use crate::view::{Entry, Log, LogPosition, Role, Store, View};
-use crate::{Answer, Child, Command, Derive, Entries, Reason};
+use crate::{Child, Command, Derive, Entries, Reason, Reply};
 
 /// One voter that has applied a `Put` of its own as leader of term 6, or is about to.
 fn cluster(written: bool) -> View {
@@ -115,7 +115,7 @@ fn reads_carry_writes() {
 fn a_round_touches_both_ends_and_a_crash_every_region() {
     let view = cluster(false);
     let round =
-        Action::Replicate { region: 1, leader: 1, follower: 2, entries: Entries::One, answer: Answer::Lost };
+        Action::Replicate { region: 1, leader: 1, follower: 2, entries: Entries::One, reply: Reply::Dropped };
     let touched = round.touched(&view);
     assert_eq!((touched.region, touched.stores().collect()), (Some(1), vec![1, 2]));
     let touched = Action::Crash { store: 2 }.touched(&view);

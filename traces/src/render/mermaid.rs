@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::changes::{Place, changes, ends};
 use super::{action_words, outcome_words, title, verdict_words, with_views};
-use crate::action::{Action, Answer};
+use crate::action::{Action, Reply};
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
 use crate::view::View;
@@ -62,12 +62,12 @@ fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Pl
             let refused = step.outcome.as_ref().is_some_and(|outcome| !outcome.is_done());
             let arrow = match step.action {
                 _ if refused => "-x",
-                Action::Replicate { answer: Answer::Lost | Answer::Held, .. }
-                | Action::Heartbeat { answer: Answer::Lost | Answer::Held, .. }
-                | Action::CheckStalePeer { answer: Answer::Lost | Answer::Held, .. }
-                | Action::Vote { answer: Answer::Lost | Answer::Held, .. }
-                | Action::AskSplit { answer: Answer::Lost | Answer::Held, .. }
-                | Action::RegionHeartbeat { answer: Answer::Lost | Answer::Held, .. } => "-)",
+                Action::Replicate { reply: Reply::Dropped | Reply::Delayed, .. }
+                | Action::Heartbeat { reply: Reply::Dropped | Reply::Delayed, .. }
+                | Action::CheckStalePeer { reply: Reply::Dropped | Reply::Delayed, .. }
+                | Action::Vote { reply: Reply::Dropped | Reply::Delayed, .. }
+                | Action::AskSplit { reply: Reply::Dropped | Reply::Delayed, .. }
+                | Action::RegionHeartbeat { reply: Reply::Dropped | Reply::Delayed, .. } => "-)",
                 _ => "->>",
             };
             writeln!(text, "  {}{arrow}{}: {}", name(from), name(to), plain(&words))?;

@@ -88,8 +88,8 @@ fn admin_operator() -> impl Strategy<Value = AdminOperator> {
     ]
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
-    select(vec![Answer::Given, Answer::Lost, Answer::Held])
+fn reply() -> impl Strategy<Value = Reply> {
+    select(vec![Reply::Delivered, Reply::Dropped, Reply::Delayed])
 }
 
 pub(crate) fn action() -> impl Strategy<Value = Action> {
@@ -105,30 +105,34 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
     let place = || (number(), number());
     prop_oneof![
         place().prop_map(|(region, store)| Action::Campaign { region, store }),
-        (number(), number(), number(), answer())
-            .prop_map(|(region, candidate, voter, answer)| Action::Vote { region, candidate, voter, answer }),
-        (number(), number(), number(), entries, answer()).prop_map(
-            |(region, leader, follower, entries, answer)| Action::Replicate {
+        (number(), number(), number(), reply()).prop_map(|(region, candidate, voter, reply)| Action::Vote {
+            region,
+            candidate,
+            voter,
+            reply
+        }),
+        (number(), number(), number(), entries, reply()).prop_map(
+            |(region, leader, follower, entries, reply)| Action::Replicate {
                 region,
                 leader,
                 follower,
                 entries,
-                answer
+                reply
             }
         ),
-        (number(), number(), number(), answer()).prop_map(|(region, leader, follower, answer)| {
-            Action::Heartbeat { region, leader, follower, answer }
+        (number(), number(), number(), reply()).prop_map(|(region, leader, follower, reply)| {
+            Action::Heartbeat { region, leader, follower, reply }
         }),
-        (number(), number(), option::of(number()), answer()).prop_map(|(region, store, asked, answer)| {
+        (number(), number(), option::of(number()), reply()).prop_map(|(region, store, asked, reply)| {
             let asks = asked.map_or(Authority::PlacementDriver, Authority::Member);
-            Action::CheckStalePeer { region, store, asks, answer }
+            Action::CheckStalePeer { region, store, asks, reply }
         }),
         place().prop_map(|(region, store)| Action::ApplySnapshot { region, store }),
         place().prop_map(|(region, store)| Action::Apply { region, store }),
         (number(), number(), command(), option::of(epoch()))
             .prop_map(|(region, store, command, epoch)| Action::Propose { region, store, command, epoch }),
-        (number(), number(), vec(key(), 0..3), derive(), answer()).prop_map(
-            |(region, store, keys, derive, answer)| Action::AskSplit { region, store, keys, derive, answer }
+        (number(), number(), vec(key(), 0..3), derive(), reply()).prop_map(
+            |(region, store, keys, derive, reply)| Action::AskSplit { region, store, keys, derive, reply }
         ),
         (number(), number(), key()).prop_map(|(region, store, key)| Action::Read { region, store, key }),
         place().prop_map(|(region, store)| Action::AnswerRead { region, store }),
@@ -150,16 +154,16 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
 
 fn driver_action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        (number(), number(), answer()).prop_map(|(region, store, answer)| Action::RegionHeartbeat {
+        (number(), number(), reply()).prop_map(|(region, store, reply)| Action::RegionHeartbeat {
             region,
             store,
-            answer
+            reply
         }),
-        (number(), answer()).prop_map(|(store, answer)| Action::StoreHeartbeat { store, answer }),
+        (number(), reply()).prop_map(|(store, reply)| Action::StoreHeartbeat { store, reply }),
         number().prop_map(|store| Action::StoreSilent { store }),
-        (number(), answer()).prop_map(|(region, answer)| Action::Schedule { region, answer }),
+        (number(), reply()).prop_map(|(region, reply)| Action::Schedule { region, reply }),
         number().prop_map(|region| Action::OperatorTimeout { region }),
-        (number(), answer()).prop_map(|(region, answer)| Action::PushOperator { region, answer }),
+        (number(), reply()).prop_map(|(region, reply)| Action::PushOperator { region, reply }),
         number().prop_map(|store| Action::AddStore { store }),
         Just(Action::CheckStores),
         Just(Action::PdRestart),
@@ -167,10 +171,10 @@ fn driver_action() -> impl Strategy<Value = Action> {
         number().prop_map(|store| Action::CancelDecommission { store }),
         number().prop_map(|store| Action::SetTombstone { store }),
         number().prop_map(|store| Action::RemoveTombstone { store }),
-        (number(), admin_operator(), answer()).prop_map(|(region, operator, answer)| Action::AddOperator {
+        (number(), admin_operator(), reply()).prop_map(|(region, operator, reply)| Action::AddOperator {
             region,
             operator,
-            answer
+            reply
         }),
         number().prop_map(|region| Action::RemoveOperator { region }),
         vec(number(), 0..3).prop_map(|stores| Action::RemoveFailedStores { stores }),
@@ -238,15 +242,15 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        (any::<bool>(), position()).prop_map(|(granted, commit)| Message::VoteAnswer { granted, commit }),
+        (any::<bool>(), position()).prop_map(|(granted, commit)| Message::VoteResponse { granted, commit }),
         (position(), vec(entry(), 0..3), number()).prop_map(|(previous, entries, commit)| Message::Append {
             previous,
             entries,
             commit
         }),
-        (number(), number()).prop_map(|(index, commit)| Message::AppendAnswer { index, commit }),
-        Just(Message::TransferQuestion),
-        number().prop_map(|applied| Message::TransferAnswer { applied }),
+        (number(), number()).prop_map(|(index, commit)| Message::AppendResponse { index, commit }),
+        Just(Message::PreTransferLeader),
+        number().prop_map(|applied| Message::AckTransferLeader { applied }),
         snapshot().prop_map(Message::Snapshot),
         Just(Message::TimeoutNow),
         (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),
@@ -256,7 +260,7 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::CheckStalePeer),
         vec(member(), 0..4).prop_map(|peers| Message::CheckStalePeerResponse { peers }),
         (vec(child(), 0..3), derive())
-            .prop_map(|(children, derive)| Message::SplitAnswer { children, derive }),
+            .prop_map(|(children, derive)| Message::AskSplitResponse { children, derive }),
         order().prop_map(Message::Order),
         recovery_plan().prop_map(Message::RecoveryPlan),
         (region(), btree_set(number(), 0..3), btree_set(number(), 0..3))

@@ -2,8 +2,8 @@
 
 use rollcall_traces::render::{html, mermaid, terminal};
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Divergence, Header, Outcome, Reason, RegionId, Scope, Sides, Step,
-    StoreId, Trace,
+    Action, AdminOperator, Divergence, Header, Outcome, Reason, RegionId, Reply, Scope, Sides, Step, StoreId,
+    Trace,
 };
 
 use crate::arbitrary::action;
@@ -14,7 +14,7 @@ const REGION: RegionId = 7;
 const STORE: StoreId = 4;
 
 fn add(operator: AdminOperator) -> Action {
-    Action::AddOperator { region: REGION, operator, answer: Answer::Given }
+    Action::AddOperator { region: REGION, operator, reply: Reply::Delivered }
 }
 
 /// What pd-ctl says to each reason that it has words for, in the order of [`Reason::ALL`].
@@ -106,7 +106,7 @@ fn unsafe_recovery_of_one_store_and_of_several() {
 #[test]
 fn the_words_stand_beside_what_was_typed_and_nowhere_else() {
     let typed = add(AdminOperator::TransferLeader { store: 1 });
-    let patrol = Action::Schedule { region: REGION, answer: Answer::Given };
+    let patrol = Action::Schedule { region: REGION, reply: Reply::Delivered };
     let scope = Scope { max_replicas: 1, ..scope("typed", &[1]) };
     let mut trace = Trace::scenario(Header::new(scope), []);
     trace.steps = [(1, typed), (2, patrol)]

@@ -11,7 +11,7 @@ fn sample() -> Trace {
     let actions = [
         Action::Campaign { region: 1, store: 2 },
         put(2, "k1", "v1"),
-        Action::Vote { region: 1, candidate: 2, voter: 1, answer: Answer::Lost },
+        Action::Vote { region: 1, candidate: 2, voter: 1, reply: Reply::Dropped },
         Action::Crash { store: 1 },
     ];
     let mut trace = record(&mut Toy::default(), &scope("sample", &[1, 2]), actions).unwrap();
@@ -121,11 +121,11 @@ fn ids_for_a_split_are_asked_for_and_arrive_late() {
         store: 1,
         keys: vec!["m".into()],
         derive: Derive::Left,
-        answer: Answer::Held,
+        reply: Reply::Delayed,
     };
     let nobody = Member { id: 0, store: 0, role: MemberRole::Learner };
     let leader = Member { id: 1, store: 1, role: MemberRole::Voter };
-    let message = Message::SplitAnswer { children: children.clone(), derive: Derive::Left };
+    let message = Message::AskSplitResponse { children: children.clone(), derive: Derive::Left };
     let (epoch, range) = (Epoch { conf_ver: 1, version: 1 }, KeyRange::default());
     let held = Held { region: 1, from: nobody, to: leader, term: 0, epoch, range, message };
     let before = View { pd: allotter(10), ..splitting(false) };
@@ -197,13 +197,13 @@ fn decommission() -> Trace {
     take(Action::Decommission { store: 3, force: false }, Outcome::DONE, &|view| {
         view.pd.stores.get_mut(&3).unwrap().state = StoreState::Offline;
     });
-    let answer = Answer::Given;
-    take(Action::Schedule { region: 1, answer }, Outcome::Refused(Reason::NoLeader), &|_| {});
-    take(Action::RegionHeartbeat { region: 1, store: 1, answer }, Outcome::DONE, &|view| {
+    let reply = Reply::Delivered;
+    take(Action::Schedule { region: 1, reply }, Outcome::Refused(Reason::NoLeader), &|_| {});
+    take(Action::RegionHeartbeat { region: 1, store: 1, reply }, Outcome::DONE, &|view| {
         let known = view.pd.regions.get_mut(&1).unwrap();
         (known.leader, known.term) = (1, 6);
     });
-    take(Action::Schedule { region: 1, answer: Answer::Held }, ordered(None), &|view| {
+    take(Action::Schedule { region: 1, reply: Reply::Delayed }, ordered(None), &|view| {
         let steps = vec![
             OperatorStep::AddLearner(seat),
             OperatorStep::EnterJoint { promote: vec![seat], demote: vec![Seat { store: 3, peer: 3 }] },
@@ -219,7 +219,7 @@ fn decommission() -> Trace {
     });
     let to_driver = Action::Hold { region: 1, from: 1, to: 0, message: Outgoing::RegionReport };
     take(to_driver, Outcome::DONE, &|view| view.held.push(report()));
-    take(Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Lost }, ordered(None), &|view| {
+    take(Action::RegionHeartbeat { region: 1, store: 1, reply: Reply::Dropped }, ordered(None), &|view| {
         view.pd.operators.get_mut(&1).unwrap().done = 1;
     });
     take(Action::Late { slot: 1 }, Outcome::DONE, &|view| {
@@ -227,17 +227,13 @@ fn decommission() -> Trace {
         let known = view.pd.regions.get_mut(&1).unwrap();
         (known.pending, known.down) = ([2].into(), [3].into());
     });
-    take(
-        Action::RegionHeartbeat { region: 1, store: 1, answer },
-        ordered(Some(Reason::StoreDown)),
-        &|view| {
-            view.pd.regions.get_mut(&1).unwrap().pending.clear();
-        },
-    );
+    take(Action::RegionHeartbeat { region: 1, store: 1, reply }, ordered(Some(Reason::StoreDown)), &|view| {
+        view.pd.regions.get_mut(&1).unwrap().pending.clear();
+    });
     let operator = AdminOperator::Split { keys: vec!["m".into()] };
-    let typed = Action::AddOperator { region: 1, operator, answer };
+    let typed = Action::AddOperator { region: 1, operator, reply };
     take(typed, Outcome::Refused(Reason::InvalidSplitKey), &|_| {});
-    take(Action::StoreHeartbeat { store: 4, answer: Answer::Given }, Outcome::DONE, &|view| {
+    take(Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }, Outcome::DONE, &|view| {
         view.pd.stores.get_mut(&4).unwrap().full = true;
     });
     take(Action::PdRestart, Outcome::DONE, &|view| {
@@ -364,14 +360,14 @@ fn what_is_typed_is_drawn_at_the_placement_driver() {
         (Action::RemoveFailedStores { stores: vec![2, 3] }, "RemoveFailedStores stores 2, 3"),
         (Action::RecoveryTimeout, "RecoveryTimeout"),
         (Action::OperatorTimeout { region: 1 }, "OperatorTimeout region 1"),
-        (Action::PushOperator { region: 1, answer: Answer::Held }, "PushOperator region 1, order held"),
+        (Action::PushOperator { region: 1, reply: Reply::Delayed }, "PushOperator region 1, order delayed"),
         (
             Action::AddOperator {
                 region: 1,
                 operator: AdminOperator::RemovePeer { store: 2 },
-                answer: Answer::Lost,
+                reply: Reply::Dropped,
             },
-            "AddOperator region 1: remove-peer on store 2, order lost",
+            "AddOperator region 1: remove-peer on store 2, order dropped",
         ),
     ] {
         trace.steps = vec![Step::new(1, action)];

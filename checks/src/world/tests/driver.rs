@@ -2,8 +2,8 @@
 //! lost, or is refused on the way.
 
 use rollcall_traces::{
-    Action, AdminOperator, Answer, Change, ChangeKind, Command, Held, Key, Liveness, Message, Order, Outcome,
-    Outgoing, Purpose, Reason, Region, Returned, Role, Scope, StoreId, StoreState, Subject,
+    Action, AdminOperator, Change, ChangeKind, Command, Held, Key, Liveness, Message, Order, Outcome,
+    Outgoing, Purpose, Reason, Region, Reply, Returned, Role, Scope, StoreId, StoreState, Subject,
 };
 
 use super::{
@@ -25,24 +25,24 @@ fn placing(stores: u64, voters: &[StoreId]) -> Scope {
 fn known(stores: u64, voters: &[StoreId]) -> World {
     let mut world = placed(stores, voters);
     world.elect(1, &voters[1..]);
-    world.done([heartbeat(1, Answer::Given)]);
+    world.done([heartbeat(1, Reply::Delivered)]);
     world
 }
 
-fn heartbeat(store: StoreId, answer: Answer) -> Action {
-    Action::RegionHeartbeat { region: REGION, store, answer }
+fn heartbeat(store: StoreId, reply: Reply) -> Action {
+    Action::RegionHeartbeat { region: REGION, store, reply }
 }
 
-fn schedule(answer: Answer) -> Action {
-    Action::Schedule { region: REGION, answer }
+fn schedule(reply: Reply) -> Action {
+    Action::Schedule { region: REGION, reply }
 }
 
 fn decommission(store: StoreId) -> Action {
     Action::Decommission { store, force: false }
 }
 
-fn admin(operator: AdminOperator, answer: Answer) -> Action {
-    Action::AddOperator { region: REGION, operator, answer }
+fn admin(operator: AdminOperator, reply: Reply) -> Action {
+    Action::AddOperator { region: REGION, operator, reply }
 }
 
 fn hold_report(from: StoreId) -> Action {
@@ -85,37 +85,37 @@ fn a_store_leaves() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([put(1, "a"), all(1, 2), decommission(3)]);
     world.refused(decommission(3), Reason::AlreadyLeaving);
-    world.orders(schedule(Answer::Given), add_learner());
-    world.refused(schedule(Answer::Given), Reason::OperatorExists);
+    world.orders(schedule(Reply::Delivered), add_learner());
+    world.refused(schedule(Reply::Delivered), Reason::OperatorExists);
     // Not applied: the leader reports what it was, and is told once more.
-    let again = world.ordered(heartbeat(1, Answer::Given));
+    let again = world.ordered(heartbeat(1, Reply::Delivered));
     assert_eq!(again, (add_learner(), Some(Reason::PendingConfChange)));
     world.done([all(1, 2), apply(1)]);
     // The learner needs a snapshot: nothing more is ordered.
-    world.done([heartbeat(1, Answer::Given)]);
+    world.done([heartbeat(1, Reply::Delivered)]);
     assert_eq!(world.view().pd.regions[&REGION].pending, [10].into());
-    world.refused(heartbeat(1, Answer::Given), Reason::NoEffect);
+    world.refused(heartbeat(1, Reply::Delivered), Reason::NoEffect);
     world.done([all(1, 4), all(1, 4), Action::ApplySnapshot { region: REGION, store: 4 }, all(1, 4)]);
 
     let changes = vec![
         Change { kind: ChangeKind::AddVoter, peer: 10, store: 4 },
         Change { kind: ChangeKind::AddLearner, peer: 3, store: 3 },
     ];
-    world.orders(heartbeat(1, Answer::Given), Order::Propose(Command::EnterJoint { changes }));
+    world.orders(heartbeat(1, Reply::Delivered), Order::Propose(Command::EnterJoint { changes }));
     world.done([all(1, 2), apply(1)]);
-    world.orders(heartbeat(1, Answer::Given), Order::Propose(Command::LeaveJoint));
+    world.orders(heartbeat(1, Reply::Delivered), Order::Propose(Command::LeaveJoint));
     world.done([all(1, 2), all(1, 4), apply(1)]);
     world.refused(Action::CheckStores, Reason::NothingToBury);
     let remove = Order::Propose(Command::ChangePeer(change(ChangeKind::Remove, 3, 3)));
-    world.orders(heartbeat(1, Answer::Given), remove);
-    world.done([all(1, 2), all(1, 4), apply(1), heartbeat(1, Answer::Given)]);
+    world.orders(heartbeat(1, Reply::Delivered), remove);
+    world.done([all(1, 2), all(1, 4), apply(1), heartbeat(1, Reply::Delivered)]);
     assert_eq!(world.purpose(), None);
-    world.refused(schedule(Answer::Given), Reason::NothingToDo);
+    world.refused(schedule(Reply::Delivered), Reason::NothingToDo);
 
     world.done([Action::CheckStores]);
     assert_eq!(world.state(3), StoreState::Tombstone);
     world.refused(Action::CancelDecommission { store: 3 }, Reason::StoreRemoved);
-    world.refused(Action::StoreHeartbeat { store: 3, answer: Answer::Given }, Reason::StoreRemoved);
+    world.refused(Action::StoreHeartbeat { store: 3, reply: Reply::Delivered }, Reason::StoreRemoved);
     world.refused(Action::CheckStores, Reason::NothingToBury);
     world.done([Action::RemoveTombstone { store: 3 }]);
     world.refused(decommission(3), Reason::UnknownStore);
@@ -126,7 +126,7 @@ fn a_store_leaves() {
 fn an_order_that_was_held_is_carried_out_late() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
-    world.orders(schedule(Answer::Held), add_learner());
+    world.orders(schedule(Reply::Delayed), add_learner());
     let to = world.at(1).region.member_on(1).copied().unwrap();
     let epoch = world.at(1).region.epoch;
     assert_eq!(world.view().held, [Held::order(REGION, to, epoch, add_learner())]);
@@ -141,7 +141,7 @@ fn an_order_that_was_held_is_carried_out_late() {
 fn an_order_for_an_old_epoch_or_leader_stays_under_way() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
-    world.orders(schedule(Answer::Held), add_learner());
+    world.orders(schedule(Reply::Delayed), add_learner());
     world.done([simple(1, ChangeKind::AddLearner, 9, 4), all(1, 2), apply(1)]);
     world.refused(Action::Late { slot: 0 }, Reason::EpochNotMatch);
     world.done([Action::Crash { store: 1 }]);
@@ -155,11 +155,11 @@ fn an_order_for_an_old_epoch_or_leader_stays_under_way() {
 fn an_order_that_is_lost_is_sent_again_with_the_next_report() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
-    world.orders(schedule(Answer::Lost), add_learner());
+    world.orders(schedule(Reply::Dropped), add_learner());
     let last = world.at(1).log.last_index();
-    world.orders(heartbeat(1, Answer::Lost), add_learner());
+    world.orders(heartbeat(1, Reply::Dropped), add_learner());
     assert_eq!(world.at(1).log.last_index(), last);
-    world.orders(heartbeat(1, Answer::Given), add_learner());
+    world.orders(heartbeat(1, Reply::Delivered), add_learner());
     assert_eq!(world.at(1).log.last_index(), last + 1);
 }
 
@@ -168,12 +168,12 @@ fn an_order_that_is_lost_is_sent_again_with_the_next_report() {
 fn a_leader_that_leads_no_more_refuses_and_pd_is_not_told() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([Action::Crash { store: 1 }, decommission(3)]);
-    assert_eq!(world.ordered(schedule(Answer::Given)), (add_learner(), Some(Reason::StoreDown)));
+    assert_eq!(world.ordered(schedule(Reply::Delivered)), (add_learner(), Some(Reason::StoreDown)));
     world.done([Action::Restart { store: 1 }, Action::OperatorTimeout { region: REGION }]);
     world.refused(Action::OperatorTimeout { region: REGION }, Reason::NoOperator);
-    let (_, refused) = world.ordered(schedule(Answer::Given));
+    let (_, refused) = world.ordered(schedule(Reply::Delivered));
     assert_eq!((refused, world.view().pd.next_id), (Some(Reason::NotLeader), 12));
-    world.refused(heartbeat(1, Answer::Given), Reason::NotLeader);
+    world.refused(heartbeat(1, Reply::Delivered), Reason::NotLeader);
     world.done([Action::RemoveOperator { region: REGION }]);
 }
 
@@ -186,7 +186,12 @@ fn a_late_report_is_stale_once_pd_knows_better() {
     // Believed, and nothing new: it has arrived all the same.
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(world.view().held.len(), 1);
-    world.done([simple(1, ChangeKind::AddLearner, 9, 4), all(1, 2), apply(1), heartbeat(1, Answer::Given)]);
+    world.done([
+        simple(1, ChangeKind::AddLearner, 9, 4),
+        all(1, 2),
+        apply(1),
+        heartbeat(1, Reply::Delivered),
+    ]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     assert!(matches!(world.view().held[0].message, Message::RegionReport { .. }));
     // After a restart the driver knows the epoch still, and not the term.
@@ -199,8 +204,8 @@ fn a_late_report_is_stale_once_pd_knows_better() {
 #[test]
 fn a_late_report_of_an_old_leader_makes_it_the_leader_again() {
     let mut world = known(4, &[1, 2, 3]);
-    world.done([Action::PdRestart, hold_report(1), campaign(2), vote(2, 3, Answer::Given)]);
-    world.done([heartbeat(2, Answer::Given)]);
+    world.done([Action::PdRestart, hold_report(1), campaign(2), vote(2, 3, Reply::Delivered)]);
+    world.done([heartbeat(2, Reply::Delivered)]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     world.done([Action::PdRestart, Action::Late { slot: 0 }]);
     let believed = world.view().pd.regions[&REGION].clone();
@@ -211,7 +216,7 @@ fn a_late_report_of_an_old_leader_makes_it_the_leader_again() {
 fn a_driver_that_restarts_knows_no_leader_no_operator_and_every_id() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
-    world.orders(schedule(Answer::Lost), add_learner());
+    world.orders(schedule(Reply::Dropped), add_learner());
     world.done([Action::PdRestart]);
     let pd = world.view().pd;
     let known = &pd.regions[&REGION];
@@ -219,14 +224,14 @@ fn a_driver_that_restarts_knows_no_leader_no_operator_and_every_id() {
     assert!(pd.stores.values().all(|store| store.liveness == Liveness::Disconnected));
     assert_eq!((world.state(3), world.state(4)), (StoreState::Offline, StoreState::Up));
     world.refused(Action::PdRestart, Reason::NoEffect);
-    world.refused(schedule(Answer::Given), Reason::NoLeader);
-    world.refused(admin(AdminOperator::AddPeer { store: 4 }, Answer::Given), Reason::NoLeader);
-    world.done([heartbeat(1, Answer::Given)]);
-    world.refused(schedule(Answer::Given), Reason::NoTarget);
-    world.done([Action::StoreHeartbeat { store: 4, answer: Answer::Given }]);
-    world.refused(Action::StoreHeartbeat { store: 4, answer: Answer::Given }, Reason::NoEffect);
+    world.refused(schedule(Reply::Delivered), Reason::NoLeader);
+    world.refused(admin(AdminOperator::AddPeer { store: 4 }, Reply::Delivered), Reason::NoLeader);
+    world.done([heartbeat(1, Reply::Delivered)]);
+    world.refused(schedule(Reply::Delivered), Reason::NoTarget);
+    world.done([Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }]);
+    world.refused(Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }, Reason::NoEffect);
     let second = Order::Propose(Command::ChangePeer(change(ChangeKind::AddLearner, 11, 4)));
-    world.orders(schedule(Answer::Given), second);
+    world.orders(schedule(Reply::Delivered), second);
 }
 
 #[test]
@@ -235,13 +240,13 @@ fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
     let silent = Action::StoreSilent { store: 3 };
     world.done([Action::Crash { store: 3 }, silent.clone(), silent.clone()]);
     world.refused(silent, Reason::NoEffect);
-    world.refused(Action::StoreHeartbeat { store: 3, answer: Answer::Given }, Reason::StoreDown);
+    world.refused(Action::StoreHeartbeat { store: 3, reply: Reply::Delivered }, Reason::StoreDown);
     assert_eq!(world.view().pd.stores[&3].liveness, Liveness::Down);
     // The leader has to miss it too.
-    world.refused(schedule(Answer::Given), Reason::NothingToDo);
-    world.done([heartbeat(1, Answer::Given)]);
+    world.refused(schedule(Reply::Delivered), Reason::NothingToDo);
+    world.done([heartbeat(1, Reply::Delivered)]);
     assert_eq!(world.view().pd.regions[&REGION].down, [3].into());
-    world.orders(schedule(Answer::Given), add_learner());
+    world.orders(schedule(Reply::Delivered), add_learner());
     assert_eq!(world.purpose(), Some(Purpose::ReplaceRuleDownPeer));
 }
 
@@ -249,34 +254,34 @@ fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
 fn a_full_store_is_no_target_and_says_so() {
     let mut world = begun(&Scope { full: vec![4], ..placing(4, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
-    world.done([heartbeat(1, Answer::Given), decommission(3)]);
+    world.done([heartbeat(1, Reply::Delivered), decommission(3)]);
     assert!(world.view().pd.stores[&4].full && !world.view().pd.stores[&1].full);
-    world.refused(schedule(Answer::Given), Reason::NoTarget);
+    world.refused(schedule(Reply::Delivered), Reason::NoTarget);
     // Who was not heard from is not known to be full.
     world.done([Action::PdRestart]);
     assert!(!world.view().pd.stores[&4].full);
-    world.done([Action::StoreHeartbeat { store: 4, answer: Answer::Given }]);
+    world.done([Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }]);
     assert!(world.view().pd.stores[&4].full);
 }
 
 #[test]
 fn an_administrators_split_asks_for_ids_and_is_proposed() {
     let mut world = known(3, &[1, 2, 3]);
-    let split = |answer| admin(AdminOperator::Split { keys: vec![Key::from("c")] }, answer);
+    let split = |reply| admin(AdminOperator::Split { keys: vec![Key::from("c")] }, reply);
     let order = Order::Split { keys: vec![Key::from("c")] };
-    world.orders(split(Answer::Held), order.clone());
-    world.refused(split(Answer::Given), Reason::OperatorExists);
+    world.orders(split(Reply::Delayed), order.clone());
+    world.refused(split(Reply::Delivered), Reason::OperatorExists);
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(world.view().pd.next_id, 14);
     // Told again before the first is applied: the ids are gone.
-    let again = world.ordered(heartbeat(1, Answer::Given));
+    let again = world.ordered(heartbeat(1, Reply::Delivered));
     assert_eq!((again, world.view().pd.next_id), ((order, Some(Reason::EpochChanging)), 18));
-    world.done([all(1, 2), apply(1), heartbeat(1, Answer::Given)]);
+    world.done([all(1, 2), apply(1), heartbeat(1, Reply::Delivered)]);
     assert_eq!((world.purpose(), world.view().pd.regions.len()), (None, 1));
-    world.done([Action::Vote { region: 10, candidate: 1, voter: 2, answer: Answer::Given }, all(1, 2)]);
+    world.done([Action::Vote { region: 10, candidate: 1, voter: 2, reply: Reply::Delivered }, all(1, 2)]);
     world.done([apply(2), Action::Campaign { region: 10, store: 2 }]);
-    world.done([Action::Vote { region: 10, candidate: 2, voter: 1, answer: Answer::Given }]);
-    world.done([Action::RegionHeartbeat { region: 10, store: 2, answer: Answer::Given }]);
+    world.done([Action::Vote { region: 10, candidate: 2, voter: 1, reply: Reply::Delivered }]);
+    world.done([Action::RegionHeartbeat { region: 10, store: 2, reply: Reply::Delivered }]);
     assert_eq!(world.view().pd.regions.len(), 2);
 }
 
@@ -284,7 +289,7 @@ fn an_administrators_split_asks_for_ids_and_is_proposed() {
 #[test]
 fn a_split_order_that_comes_too_late_costs_its_ids() {
     let mut world = known(3, &[1, 2, 3]);
-    let split = admin(AdminOperator::Split { keys: vec![Key::from("c")] }, Answer::Held);
+    let split = admin(AdminOperator::Split { keys: vec![Key::from("c")] }, Reply::Delayed);
     world.orders(split, Order::Split { keys: vec![Key::from("c")] });
     world.done([propose(1, Command::TransferLeader { to: 2 }), Action::Late { slot: 0 }]);
     assert_eq!((world.view().pd.next_id, world.view().held.len()), (14, 0));
@@ -294,30 +299,35 @@ fn a_split_order_that_comes_too_late_costs_its_ids() {
 #[test]
 fn who_asks_for_ids_is_compared_with_what_pd_knows() {
     let mut world = known(4, &[1, 2, 3]);
-    world.done([campaign(2), vote(2, 3, Answer::Given), all(2, 3)]);
-    world.done([simple(2, ChangeKind::AddLearner, 9, 4), all(2, 3), apply(2), heartbeat(2, Answer::Given)]);
+    world.done([campaign(2), vote(2, 3, Reply::Delivered), all(2, 3)]);
+    world.done([
+        simple(2, ChangeKind::AddLearner, 9, 4),
+        all(2, 3),
+        apply(2),
+        heartbeat(2, Reply::Delivered),
+    ]);
     assert_eq!(world.at(1).role, Role::Leader, "it has not heard of the other");
-    world.refused(ask(Answer::Given), Reason::RegionStale);
-    world.refused(heartbeat(1, Answer::Given), Reason::RegionStale);
+    world.refused(ask(Reply::Delivered), Reason::RegionStale);
+    world.refused(heartbeat(1, Reply::Delivered), Reason::RegionStale);
     assert_eq!(world.view().pd.next_id, 10);
 }
 
 #[test]
 fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
     let mut world = placed(4, &[1, 2, 3]);
-    world.refused(heartbeat(1, Answer::Given), Reason::NotLeader);
-    world.refused(heartbeat(4, Answer::Given), Reason::RegionNotFound);
-    world.refused(schedule(Answer::Given), Reason::NoLeader);
-    world.refused(Action::Schedule { region: 77, answer: Answer::Given }, Reason::UnknownRegion);
+    world.refused(heartbeat(1, Reply::Delivered), Reason::NotLeader);
+    world.refused(heartbeat(4, Reply::Delivered), Reason::RegionNotFound);
+    world.refused(schedule(Reply::Delivered), Reason::NoLeader);
+    world.refused(Action::Schedule { region: 77, reply: Reply::Delivered }, Reason::UnknownRegion);
     world.refused(Action::SetTombstone { store: 4 }, Reason::StateNotAllowed);
     world.refused(Action::SetTombstone { store: 9 }, Reason::StateNotAllowed);
-    world.refused(Action::StoreHeartbeat { store: 9, answer: Answer::Given }, Reason::StoreDown);
+    world.refused(Action::StoreHeartbeat { store: 9, reply: Reply::Delivered }, Reason::StoreDown);
     world.refused(Action::StoreSilent { store: 9 }, Reason::UnknownStore);
     world.refused(Action::RemoveTombstone { store: 4 }, Reason::NotTombstone);
     world.refused(Action::CancelDecommission { store: 4 }, Reason::NotLeaving);
     world.refused(Action::CheckStores, Reason::NothingToBury);
     world.elect(1, &[2, 3]);
-    world.done([heartbeat(1, Answer::Given)]);
+    world.done([heartbeat(1, Reply::Delivered)]);
     for (operator, reason) in [
         (AdminOperator::AddPeer { store: 2 }, Reason::PeerExists),
         (AdminOperator::AddPeer { store: 9 }, Reason::UnknownStore),
@@ -326,7 +336,7 @@ fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
         (AdminOperator::TransferLeader { store: 1 }, Reason::AlreadyLeader),
         (AdminOperator::Split { keys: vec![] }, Reason::InvalidSplitKey),
     ] {
-        world.refused(admin(operator, Answer::Given), reason);
+        world.refused(admin(operator, Reply::Delivered), reason);
     }
     world.done([Action::Decommission { store: 4, force: true }]);
     world.refused(decommission(4), Reason::PhysicallyDestroyed);
@@ -339,12 +349,12 @@ fn without_replicas_to_place_there_is_no_driver() {
     let mut world = world(4, &[1, 2, 3]);
     world.elect(1, &[2, 3]);
     for action in [
-        heartbeat(1, Answer::Given),
+        heartbeat(1, Reply::Delivered),
         hold_report(1),
-        schedule(Answer::Given),
+        schedule(Reply::Delivered),
         decommission(1),
-        admin(AdminOperator::AddPeer { store: 4 }, Answer::Given),
-        Action::StoreHeartbeat { store: 1, answer: Answer::Given },
+        admin(AdminOperator::AddPeer { store: 4 }, Reply::Delivered),
+        Action::StoreHeartbeat { store: 1, reply: Reply::Delivered },
         Action::StoreSilent { store: 1 },
         Action::CheckStores,
         Action::PdRestart,
@@ -352,7 +362,7 @@ fn without_replicas_to_place_there_is_no_driver() {
     ] {
         world.refused(action, Reason::NoPlacementDriver);
     }
-    world.refused(heartbeat(2, Answer::Given), Reason::NotLeader);
+    world.refused(heartbeat(2, Reply::Delivered), Reason::NotLeader);
     assert_eq!((world.view().pd.next_id, world.view().pd.stores.len()), (10, 0));
 }
 
@@ -360,7 +370,7 @@ fn without_replicas_to_place_there_is_no_driver() {
 fn what_the_driver_shows_is_compared() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
-    world.orders(schedule(Answer::Held), add_learner());
+    world.orders(schedule(Reply::Delayed), add_learner());
     let view = world.view();
     assert!(world.shows(&view));
     let (mut id, mut store, mut region, mut operator) =
@@ -385,12 +395,12 @@ fn a_tombstone_by_hand_is_refused_in_the_order_of_the_checks() {
     world.refused(by_hand(77, 3, false), Reason::RegionNotFound);
     world.refused(by_hand(REGION, 3, false), Reason::InvalidConfVer);
     world.orders(
-        admin(AdminOperator::RemovePeer { store: 3 }, Answer::Given),
+        admin(AdminOperator::RemovePeer { store: 3 }, Reply::Delivered),
         Order::Propose(Command::ChangePeer(change(ChangeKind::Remove, 3, 3))),
     );
     world.done([all(1, 2), apply(1)]);
     world.refused(by_hand(REGION, 3, false), Reason::InvalidConfVer);
-    world.done([heartbeat(1, Answer::Given), by_hand(REGION, 3, false)]);
+    world.done([heartbeat(1, Reply::Delivered), by_hand(REGION, 3, false)]);
     assert_eq!(world.view().stores[&3].peers[&REGION].region, world.at(1).region, "as PD knows it");
     world.refused(by_hand(REGION, 3, true), Reason::RegionNotFound);
 }

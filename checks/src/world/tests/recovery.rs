@@ -2,8 +2,8 @@
 //! and takes its next plan.
 
 use rollcall_traces::{
-    Action, Answer, ChangeKind, Command, Derive, Held, Key, Outgoing, PeerRecovery, PlanUnderWay, Reason,
-    Recovery, RecoveryPlan, RecoveryStage, Region, Returned, Role, StoreId, StoreState, Subject,
+    Action, ChangeKind, Command, Derive, Held, Key, Outgoing, PeerRecovery, PlanUnderWay, Reason, Recovery,
+    RecoveryPlan, RecoveryStage, Region, Reply, Returned, Role, StoreId, StoreState, Subject,
 };
 use rollcall_traces::{MemberRole, Outcome, PeerState, Scope, StoreStatus};
 
@@ -32,7 +32,7 @@ fn placing(stores: u64, voters: &[StoreId]) -> Scope {
 fn leads(world: &mut World, others: &[StoreId]) {
     world.done([campaign(1)]);
     for voter in others {
-        world.apply(&vote(1, *voter, Answer::Given));
+        world.apply(&vote(1, *voter, Reply::Delivered));
     }
     for follower in [others, others].concat() {
         world.apply(&all(1, follower));
@@ -43,8 +43,8 @@ fn gives_up(stores: &[StoreId]) -> Action {
     Action::RemoveFailedStores { stores: stores.to_vec() }
 }
 
-fn lives(store: StoreId, answer: Answer) -> Action {
-    Action::StoreHeartbeat { store, answer }
+fn lives(store: StoreId, reply: Reply) -> Action {
+    Action::StoreHeartbeat { store, reply }
 }
 
 fn demoting(world: &World, store: StoreId) -> Option<PeerRecovery> {
@@ -55,7 +55,7 @@ impl World {
     /// The store says that it lives, and the recovery comes to that stage.
     #[track_caller]
     fn enters(&mut self, store: StoreId, stage: RecoveryStage) {
-        let outcome = self.apply(&lives(store, Answer::Given));
+        let outcome = self.apply(&lives(store, Reply::Delivered));
         assert_eq!(outcome, Outcome::Done(Returned::Entered(stage)));
         let recovery = self.view().pd.recovery;
         let ended = matches!(stage, RecoveryStage::Finished | RecoveryStage::Failed);
@@ -65,7 +65,7 @@ impl World {
     /// It says that it lives, and nothing comes of it but that it takes a plan, or reports.
     #[track_caller]
     fn hears(&mut self, store: StoreId) {
-        self.done([lives(store, Answer::Given)]);
+        self.done([lives(store, Reply::Delivered)]);
     }
 
     fn recovery(&self) -> Recovery {
@@ -94,7 +94,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     assert_eq!((recovery.began, world.view().pd.recovery_step), (1, 2));
     assert_eq!((recovery.stage, recovery.reports), (RecoveryStage::CollectReport, [(1, None)].into()));
     world.refused(gives_up(&[2]), Reason::RecoveryRunning);
-    world.refused(Action::Schedule { region: REGION, answer: Answer::Given }, Reason::RecoveryRunning);
+    world.refused(Action::Schedule { region: REGION, reply: Reply::Delivered }, Reason::RecoveryRunning);
 
     world.hears(1);
     assert_eq!(world.plan(1), Some(PlanUnderWay { step: 2, exits: true }));
@@ -106,7 +106,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     assert_eq!((leader.commit, leader.applied), (leader.log.last_index(), leader.log.last_index()));
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     assert_eq!(demoting(&world, 1), Some(PeerRecovery::Demotes(vec![])));
-    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
     world.done([apply(1)]);
     assert!(world.at(1).region.is_joint());
     world.done([apply(1)]);
@@ -136,14 +136,14 @@ fn a_leader_by_force_serves_nobody() {
     world.hears(1);
     assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Candidate, 2));
     world.refused(put(1, "a"), Reason::NotLeader);
-    world.done([vote(1, 2, Answer::Given)]);
+    world.done([vote(1, 2, Reply::Delivered)]);
     assert_eq!(world.at(1).role, Role::Leader);
     world.refused(put(1, "a"), Reason::RecoveryInProgress);
     world.refused(propose(1, Command::TransferLeader { to: 2 }), Reason::RecoveryInProgress);
     let read = Action::Read { region: REGION, store: 1, key: Key::from("a") };
     world.refused(read, Reason::RecoveryInProgress);
-    let (keys, derive, answer) = (vec![Key::from("c")], Derive::Left, Answer::Given);
-    let split = Action::AskSplit { region: REGION, store: 1, keys, derive, answer };
+    let (keys, derive, reply) = (vec![Key::from("c")], Derive::Left, Reply::Delivered);
+    let split = Action::AskSplit { region: REGION, store: 1, keys, derive, reply };
     world.refused(split, Reason::RecoveryInProgress);
     // Of the members it speaks as others do.
     world.refused(simple(1, ChangeKind::AddLearner, 9, 9), Reason::NotAppliedTerm);
@@ -165,10 +165,10 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     }
     world.enters(2, RecoveryStage::ForceLeader);
     world.hears(1);
-    world.refused(lives(1, Answer::Given), Reason::NoEffect);
-    world.done([lives(2, Answer::Given), vote(1, 2, Answer::Given)]);
+    world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
+    world.done([lives(2, Reply::Delivered), vote(1, 2, Reply::Delivered)]);
     assert_eq!(world.recovery().reports[&1], None);
-    world.refused(lives(1, Answer::Given), Reason::NoEffect);
+    world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
     world.done([all(1, 2)]);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     // Two of four are left: both go on once the others are demoted.
@@ -177,7 +177,7 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     // Store 2 has not heard that all is committed; it reports what it knows.
     world.hears(1);
     world.hears(2);
-    world.refused(lives(2, Answer::Given), Reason::NoEffect);
+    world.refused(lives(2, Reply::Delivered), Reason::NoEffect);
     world.done([apply(2)]);
     world.enters(2, RecoveryStage::Finished);
     let voter = [(1, MemberRole::Voter), (2, MemberRole::Voter)];
@@ -189,19 +189,19 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
 #[test]
 fn what_becomes_of_plans_on_their_way() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
-    world.refused(lives(1, Answer::Lost), Reason::NoEffect);
-    world.refused(lives(1, Answer::Held), Reason::NoEffect);
-    world.refused(lives(2, Answer::Held), Reason::StoreDown);
+    world.refused(lives(1, Reply::Dropped), Reason::NoEffect);
+    world.refused(lives(1, Reply::Delayed), Reason::NoEffect);
+    world.refused(lives(2, Reply::Delayed), Reason::StoreDown);
     world.done([gives_up(&[2, 3])]);
-    world.refused(lives(1, Answer::Lost), Reason::NoEffect);
-    world.done([lives(1, Answer::Held)]);
+    world.refused(lives(1, Reply::Dropped), Reason::NoEffect);
+    world.done([lives(1, Reply::Delayed)]);
     let plan = RecoveryPlan { step: 2, ..RecoveryPlan::default() };
     assert_eq!(world.view().held, [Held::recovery_plan(1, plan)]);
     world.hears(1);
     world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
     // It is answered with the next stage's plan, which is lost, and asks again.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ForceLeader));
-    assert_eq!(world.apply(&lives(1, Answer::Lost)), entered);
+    assert_eq!(world.apply(&lives(1, Reply::Dropped)), entered);
     assert_eq!((world.plan(1), world.at(1).failed_stores.len()), (None, 0));
     world.hears(1);
     assert_eq!(world.at(1).failed_stores.len(), 2);
@@ -213,7 +213,7 @@ fn what_becomes_of_plans_on_their_way() {
     assert_eq!(world.plan(1), Some(PlanUnderWay { step: 3, exits: false }), "asked once more");
     assert_eq!(world.at(1).failed_stores.len(), 2);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
-    world.done([lives(1, Answer::Held)]);
+    world.done([lives(1, Reply::Delayed)]);
     world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
 }
 
@@ -222,7 +222,7 @@ fn what_becomes_of_plans_on_their_way() {
 fn a_plan_waits_for_a_demotion() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.done([gives_up(&[2, 3])]);
-    world.done([lives(1, Answer::Held)]);
+    world.done([lives(1, Reply::Delayed)]);
     world.hears(1);
     world.enters(1, RecoveryStage::ForceLeader);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
@@ -231,8 +231,8 @@ fn a_plan_waits_for_a_demotion() {
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ExitForceLeader));
     assert_eq!(world.apply(&Action::RecoveryTimeout), entered);
     assert!(world.recovery().aborted && world.recovery().plans.is_empty());
-    world.refused(lives(1, Answer::Given), Reason::NoEffect);
-    world.done([apply(1), apply(1), lives(1, Answer::Given)]);
+    world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
+    world.done([apply(1), apply(1), lives(1, Reply::Delivered)]);
     assert_eq!(world.plan(1), Some(PlanUnderWay { step: 5, exits: true }));
     world.enters(1, RecoveryStage::Failed);
     assert_eq!(world.at(1).role, Role::Follower);
@@ -257,11 +257,11 @@ fn what_is_volatile_is_begun_again() {
     world.done([apply(1), Action::PdRestart]);
     assert_eq!((world.view().pd.recovery, world.view().pd.recovery_step), (None, 4));
     // The store ends what it was told to.
-    world.done([apply(1), lives(1, Answer::Given)]);
+    world.done([apply(1), lives(1, Reply::Delivered)]);
     assert_eq!((world.plan(1), world.at(1).role), (None, Role::Follower));
     // Nobody is left to be given up, and nothing to be done.
-    let answer = Answer::Given;
-    world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, answer }]);
+    let reply = Reply::Delivered;
+    world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, reply }]);
     world.done([gives_up(&[2, 3])]);
     assert_eq!((world.recovery().began, world.view().pd.recovery_step), (5, 6));
     world.hears(1);
@@ -283,8 +283,8 @@ fn a_hole_is_filled_by_an_empty_region() {
     assert_eq!(world.view().pd.next_id, 12);
     world.enters(1, RecoveryStage::Finished);
     world.done([Action::Campaign { region: 10, store: 1 }]);
-    let answer = Answer::Given;
-    world.done([Action::RegionHeartbeat { region: 10, store: 1, answer }]);
+    let reply = Reply::Delivered;
+    world.done([Action::RegionHeartbeat { region: 10, store: 1, reply }]);
     assert!(!world.view().pd.relearns);
 }
 
@@ -293,7 +293,7 @@ fn a_hole_is_filled_by_an_empty_region() {
 #[test]
 fn the_best_log_leads_in_a_term_above_all_others() {
     let mut world = without(5, &[1, 3, 5], |world| {
-        world.done([campaign(1), vote(1, 2, Answer::Given), vote(1, 3, Answer::Given)]);
+        world.done([campaign(1), vote(1, 2, Reply::Delivered), vote(1, 3, Reply::Delivered)]);
         world.done([2, 3, 4, 5].map(|follower| all(1, follower)));
         world.done([put(1, "a"), all(1, 2), campaign(4)]);
     });
@@ -304,7 +304,7 @@ fn the_best_log_leads_in_a_term_above_all_others() {
     world.enters(4, RecoveryStage::ForceLeader);
     world.hears(2);
     assert_eq!((world.at(2).role, world.at(2).term, world.at(4).term), (Role::Candidate, 8, 7));
-    world.done([vote(2, 4, Answer::Given), all(2, 4), all(2, 4)]);
+    world.done([vote(2, 4, Reply::Delivered), all(2, 4), all(2, 4)]);
     let (best, other) = (world.at(2), world.at(4));
     assert_eq!((best.vote, other.vote, other.term), (2, 2, 8));
     assert_eq!((&best.log, best.data.len(), other.data.len()), (&other.log, 1, 1));

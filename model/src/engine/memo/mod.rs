@@ -38,7 +38,7 @@ const SETS: usize = 4;
 pub(crate) struct Memo<V> {
     /// Of each question: the sets of slots that were looked at.
     sets: boxcar::Vec<[OnceLock<Listed>; SETS]>,
-    answers: boxcar::Vec<(Key, V)>,
+    replies: boxcar::Vec<(Key, V)>,
     /// Entries of [`tagged`]: small, because looking there is what takes time.
     tables: Growing<AtomicU32>,
 }
@@ -55,7 +55,7 @@ struct Key {
 
 impl<V: Copy> Memo<V> {
     pub(crate) fn new() -> Self {
-        Self { sets: boxcar::Vec::new(), answers: boxcar::Vec::new(), tables: Growing::new() }
+        Self { sets: boxcar::Vec::new(), replies: boxcar::Vec::new(), tables: Growing::new() }
     }
 
     /// The answer where the slots that it depends on have these values.
@@ -65,7 +65,7 @@ impl<V: Copy> Memo<V> {
         more: &[u32],
         values: &Values<F>,
     ) -> Option<V> {
-        self.found(question, more, values).map(|(_, answer)| answer)
+        self.found(question, more, values).map(|(_, reply)| reply)
     }
 
     /// The same, with the answer's number: it stands for the question and for
@@ -90,11 +90,11 @@ impl<V: Copy> Memo<V> {
                     continue;
                 }
                 let number = (entry & !TAG) - 1;
-                let (key, answer) = &self.answers[number as usize];
+                let (key, reply) = &self.replies[number as usize];
                 let is_same =
                     (key.question, key.set) == (question, set) && words().eq(key.words.iter().copied());
                 if is_same {
-                    return Some((number, *answer));
+                    return Some((number, *reply));
                 }
             }
         }
@@ -109,9 +109,9 @@ impl<V: Copy> Memo<V> {
         more: &[u32],
         read_set: Slots,
         values: &Values<F>,
-        answer: V,
+        reply: V,
     ) -> Option<u32> {
-        if self.answers.count() >= MOST {
+        if self.replies.count() >= MOST {
             return None;
         }
         let sets = entry(&self.sets, question as usize, || std::array::from_fn(|_| OnceLock::new()));
@@ -120,12 +120,12 @@ impl<V: Copy> Memo<V> {
         let key = Key { question, set, words: words(more, &read_set, values).collect() };
         let hash = key.hash();
         // Two threads may learn the same at once, and then it is there twice.
-        let at = self.answers.push((key, answer));
+        let at = self.replies.push((key, reply));
         if at >= MOST {
             return None;
         }
         let table = self.tables.table_for(at, |table, _| {
-            for (at, (key, _)) in self.answers.iter().take_while(|(at, _)| *at < MOST) {
+            for (at, (key, _)) in self.replies.iter().take_while(|(at, _)| *at < MOST) {
                 enter(table, key.hash(), at);
             }
         });
@@ -135,7 +135,7 @@ impl<V: Copy> Memo<V> {
 
     /// The slots on which the answer with this number depends.
     pub(crate) fn read_set(&self, number: u32) -> Slots {
-        let (key, _) = &self.answers[number as usize];
+        let (key, _) = &self.replies[number as usize];
         let slots = self.sets[key.question as usize][key.set as usize].get();
         slots.expect("a set that an answer was learnt with").slots()
     }
@@ -162,14 +162,14 @@ fn hash(question: u32, set: u32, words: impl Iterator<Item = u32>) -> u64 {
     spread(words.fold(begin, |hash, word| spread(hash ^ u64::from(word))))
 }
 
-fn enter(table: &[AtomicU32], hash: u64, answer: usize) {
-    let entry = tagged(hash, answer);
+fn enter(table: &[AtomicU32], hash: u64, reply: usize) {
+    let entry = tagged(hash, reply);
     put(table, hash, |place| place.compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok());
 }
 
 /// A part of the key's hash and, in the lower bits, where the answer is, from 1 on.
-fn tagged(hash: u64, answer: usize) -> u32 {
-    (hash as u32 & TAG) | (answer as u32 + 1)
+fn tagged(hash: u64, reply: usize) -> u32 {
+    (hash as u32 & TAG) | (reply as u32 + 1)
 }
 
 #[cfg(test)]

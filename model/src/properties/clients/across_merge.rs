@@ -29,7 +29,7 @@ fn about_to_merge() -> (View, History) {
             target.commit = target.log.last_index();
         }
     });
-    follow(&mut history, &after, replicate(1, 2, rollcall_traces::Answer::Given), &waiting);
+    follow(&mut history, &after, replicate(1, 2, rollcall_traces::Reply::Delivered), &waiting);
     (waiting, history)
 }
 

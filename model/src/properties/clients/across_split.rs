@@ -1,7 +1,7 @@
 //! What clients were promised, tried across a split: region 1 with the keys
 //! `x` and `y`, which go to the child.
 
-use rollcall_traces::{Action, Answer, Entry, HistoryParts, Key, Outcome, Read, Returned, View};
+use rollcall_traces::{Action, Entry, HistoryParts, Key, Outcome, Read, Reply, Returned, View};
 
 use super::super::forge::*;
 use super::*;
@@ -19,9 +19,9 @@ fn split_on_one() -> (View, History) {
             write(view, store, delete(6, "y"));
         }
     });
-    follow(&mut history, &three(), replicate(1, 2, Answer::Given), &written);
+    follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &written);
     let waiting = with(&written, commit_split);
-    follow(&mut history, &written, replicate(1, 2, Answer::Given), &waiting);
+    follow(&mut history, &written, replicate(1, 2, Reply::Delivered), &waiting);
     let after = with(&waiting, |view| split(view, 1));
     follow(&mut history, &waiting, apply(1), &after);
     assert_eq!(no_lost_write(&after, &history), Ok(()));
@@ -102,7 +102,7 @@ fn a_slow_leader_acknowledges_what_a_child_was_born_with() {
         write(view, 3, put(6, "x", "1"));
         commit_split(view);
     });
-    follow(&mut history, &three(), replicate(1, 2, Answer::Given), &waiting);
+    follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &waiting);
     let born = with(&waiting, |view| split(view, 2));
     follow(&mut history, &waiting, apply(2), &born);
     let newer = with(&born, |view| {
@@ -115,7 +115,7 @@ fn a_slow_leader_acknowledges_what_a_child_was_born_with() {
         leader.applied = 6;
         leader.data.insert(Key::from("x"), Key::from("1"));
     });
-    follow(&mut history, &newer, replicate(1, 3, Answer::Given), &told);
+    follow(&mut history, &newer, replicate(1, 3, Reply::Delivered), &told);
     assert!(history.region(1).writes[&Key::from("x")].acknowledged.is_some());
     assert_eq!(no_lost_write(&told, &history), Ok(()));
     let forged = with(&told, |view| drop(peer_of(view, 2, CHILD).data.remove(&Key::from("x"))));
@@ -133,8 +133,8 @@ fn read_x(view: &View, history: &mut History, store: u64, meanwhile: impl FnOnce
     meanwhile(history);
     let peer = &asked.stores[&store].peers[&1];
     let value = peer.data.get(&x).cloned();
-    let answer = Outcome::Done(Returned::Value { key: x, value, region: peer.region.clone() });
-    history.fold(&asked, &Action::AnswerRead { region: 1, store }, &answer, view);
+    let reply = Outcome::Done(Returned::Value { key: x, value, region: peer.region.clone() });
+    history.fold(&asked, &Action::AnswerRead { region: 1, store }, &reply, view);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! (`HandleRegionHeartbeat`, `HandleAskSplit`).
 
 use rollcall_traces::{
-    Answer, Epoch, Held, KnownRegion, Liveness, Message, Reason, Region, RegionId, Returned, StoreId,
+    Epoch, Held, KnownRegion, Liveness, Message, Reason, Region, RegionId, Reply, Returned, StoreId,
     StoreState,
 };
 
@@ -33,11 +33,11 @@ pub(crate) fn region_heartbeat(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     let report = report(cluster, region, store)?;
     let order = take_report(cluster, &report)?;
-    Ok(send(cluster, order, answer))
+    Ok(send(cluster, order, reply))
 }
 
 /// A report that was under way; nobody waits for what is ordered now.

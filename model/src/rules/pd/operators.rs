@@ -2,7 +2,7 @@
 //!
 //! Follows PD `operator_controller.go` and `checker/rule_checker.go`.
 
-use rollcall_traces::{AdminOperator, Answer, Operator, Reason, RegionId, Returned, WaitingOperator};
+use rollcall_traces::{AdminOperator, Operator, Reason, RegionId, Reply, Returned, WaitingOperator};
 
 use super::orders::send;
 use super::records::present;
@@ -15,7 +15,7 @@ use crate::rules::recovery;
 pub(crate) fn schedule(
     cluster: &mut impl ClusterMut,
     region: RegionId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     present(cluster)?;
     recovery::check_none(cluster)?;
@@ -25,7 +25,7 @@ pub(crate) fn schedule(
     let made = patrol::check(&plan::Sight::of(cluster), known, &mut ids)?;
     waiting::check_limit(cluster, made.purpose)?;
     cluster.pd_mut().next_id = ids;
-    Ok(enter(cluster, made, region, answer))
+    Ok(enter(cluster, made, region, reply))
 }
 
 /// An administrator gives the region an operator.
@@ -33,7 +33,7 @@ pub(crate) fn add_operator(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     wanted: &AdminOperator,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
@@ -41,7 +41,7 @@ pub(crate) fn add_operator(
     let made = plan::of_admin(&plan::Sight::of(cluster), known, wanted, &mut ids)?;
     check_vacant(cluster, region, true)?;
     cluster.pd_mut().next_id = ids;
-    Ok(enter(cluster, made, region, answer))
+    Ok(enter(cluster, made, region, reply))
 }
 
 /// A region has one operator; an administrator's takes the place of the patrol's (row 38).
@@ -52,19 +52,19 @@ fn check_vacant(cluster: &impl ClusterMut, region: RegionId, admin: bool) -> Res
 
 /// A new operator takes its place in the queue, and with it that of the one
 /// that it displaces.
-fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, answer: Answer) -> Returned {
+fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, reply: Reply) -> Returned {
     let pd = cluster.pd_mut();
     waiting::remove(pd, region);
     pd.waiting.push(WaitingOperator { region, operator });
     let started = waiting::start(cluster);
-    send(cluster, waiting::first_order(started, region), answer)
+    send(cluster, waiting::first_order(started, region), reply)
 }
 
 /// The step of the region's operator is sent once more, if it is under way.
 pub(crate) fn push_operator(
     cluster: &mut impl ClusterMut,
     region: RegionId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     present(cluster)?;
     if !cluster.pd().regions.contains_key(&region) {
@@ -75,7 +75,7 @@ pub(crate) fn push_operator(
     }
     let order = operator::compare(cluster, region, false);
     waiting::start(cluster);
-    Ok(send(cluster, order, answer))
+    Ok(send(cluster, order, reply))
 }
 
 /// The region's operator has taken too long, or waited too long for its turn.

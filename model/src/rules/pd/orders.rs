@@ -1,21 +1,21 @@
 //! An order: the step of an operator, sent to whom PD takes for the leader.
 
-use rollcall_traces::{Answer, Derive, Held, Message, Order, Reason, Returned};
+use rollcall_traces::{Derive, Held, Message, Order, Reason, Reply, Returned};
 
 use crate::cluster::ClusterMut;
 use crate::rules::{propose::propose, split};
 
 /// What becomes of an order.
-pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, answer: Answer) -> Returned {
+pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Reply) -> Returned {
     let Some(held) = order else { return Returned::Nothing };
     let Message::Order(order) = held.message.clone() else { unreachable!("the driver sends orders") };
-    let refused = match answer {
-        Answer::Given => carry_out(cluster, &held).unwrap_or_else(Some),
-        Answer::Held => {
+    let refused = match reply {
+        Reply::Delivered => carry_out(cluster, &held).unwrap_or_else(Some),
+        Reply::Delayed => {
             cluster.hold(held);
             None
         }
-        Answer::Lost => None,
+        Reply::Dropped => None,
     };
     Returned::Ordered { order, refused }
 }
@@ -32,7 +32,7 @@ pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<O
             propose(cluster, region, store, command, Some(order.epoch)).map(|()| None)
         }
         Message::Order(Order::Split { keys }) => {
-            match split::ask(cluster, region, store, keys, Derive::Right, Answer::Given)? {
+            match split::ask(cluster, region, store, keys, Derive::Right, Reply::Delivered)? {
                 Returned::Allotted { refused, .. } => Ok(refused),
                 _ => Ok(None),
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Answer, Held, Message, PeerReport, Reason, Recovery, RecoveryPlan, RecoveryStage, RegionId, Returned,
+    Held, Message, PeerReport, Reason, Recovery, RecoveryPlan, RecoveryStage, RegionId, Reply, Returned,
     StoreId,
 };
 
@@ -46,17 +46,17 @@ pub(crate) fn check_none(cluster: &impl ClusterMut) -> Result<(), Reason> {
 pub(crate) fn heartbeat(
     cluster: &mut impl ClusterMut,
     from: StoreId,
-    answer: Answer,
+    reply: Reply,
 ) -> Result<Returned, Reason> {
     pd::hear(cluster, from)?;
     let report = store::end_plan(cluster, from);
     let entered = report.and_then(|(step, peers)| collect(cluster, from, step, peers));
     if let Some(plan) = plan_for(cluster, from) {
-        match answer {
+        match reply {
             // One that carries out this very plan, or is in the middle of another, passes it over.
-            Answer::Given => drop(store::take_plan(cluster, from, &plan)),
-            Answer::Held => cluster.hold(Held::recovery_plan(from, plan)),
-            Answer::Lost => {}
+            Reply::Delivered => drop(store::take_plan(cluster, from, &plan)),
+            Reply::Delayed => cluster.hold(Held::recovery_plan(from, plan)),
+            Reply::Dropped => {}
         }
     }
     Ok(entered.map_or(Returned::Nothing, Returned::Entered))

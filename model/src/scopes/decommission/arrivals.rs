@@ -1,6 +1,6 @@
 //! What joins while another leaves: a store, a voter, a repeated order.
 
-use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
 use super::super::{Asked, REGION, behind, either};
 use super::{joint_entered, leaves, placed};
@@ -47,7 +47,7 @@ pub(super) fn voter_added_at_once(standard: bool) -> Asked {
     let added = Action::AddOperator {
         region: REGION,
         operator: AdminOperator::AddVoter { store: 3 },
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     let scope = Scope {
         max_replicas: 3,
@@ -89,6 +89,6 @@ pub(super) fn order_repeated(standard: bool) -> Asked {
         },
         ..asked
     };
-    let fires = vec!["push operator", "push operator, order held", "late order", "check stores"];
+    let fires = vec!["push operator", "push operator, order delayed", "late order", "check stores"];
     (scope, vec![Reach::OrderUnderWay, Reach::StoreTombstone, Reach::ReplacementVotes], fires)
 }

@@ -5,7 +5,7 @@
 //! smaller size store 2 is lost from the beginning.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, ChangeKind, Command, Derive, Entries, Key, Scope, SplitKeys, StoreId,
+    Action, Budgets, ChangeKind, Command, Derive, Entries, Key, Reply, Scope, SplitKeys, StoreId,
 };
 
 use super::super::{
@@ -129,8 +129,8 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
 
 /// Store 1 asks for the ids of a split at `m`.
 fn asks_to_divide() -> Action {
-    let (keys, derive, answer) = (vec![Key::from("m")], Derive::Left, Answer::Given);
-    Action::AskSplit { region: REGION, store: 1, keys, derive, answer }
+    let (keys, derive, reply) = (vec![Key::from("m")], Derive::Left, Reply::Delivered);
+    Action::AskSplit { region: REGION, store: 1, keys, derive, reply }
 }
 
 /// Store 1 splits the region and reports it. Store 3 may apply the split or not.
@@ -271,13 +271,13 @@ pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> Asked {
     let asked = neighbours_with(asked, &[1, 2, 3], &[4, 5], 5);
     let begin = Command::prepare_merge(asked.regions[1].clone());
     let propose = |store, command| Action::Propose { region: NEIGHBOUR, store, command, epoch: None };
-    let answer = Answer::Given;
-    let vote = |candidate, voter| Action::Vote { region: NEIGHBOUR, candidate, voter, answer };
+    let reply = Reply::Delivered;
+    let vote = |candidate, voter| Action::Vote { region: NEIGHBOUR, candidate, voter, reply };
     let wins = |store, by: [StoreId; 2]| {
         [Action::Campaign { region: NEIGHBOUR, store }, vote(store, by[0]), vote(store, by[1])]
     };
     let one_entry =
-        Action::Replicate { region: NEIGHBOUR, leader: 1, follower: 4, entries: Entries::One, answer };
+        Action::Replicate { region: NEIGHBOUR, leader: 1, follower: 4, entries: Entries::One, reply };
     let merging =
         behind(behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1)]), taken_by(REGION, begin, &[2]));
     let also = [3, 4, 5].into_iter().flat_map(|store| [round(REGION, store), apply(REGION, store)]);

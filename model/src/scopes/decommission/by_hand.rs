@@ -1,7 +1,7 @@
 //! What an administrator can force past the placement driver's checks: tikv-ctl on a stopped
 //! store, and unsafe recovery.
 
-use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Entries, Scope, StoreId};
+use rollcall_traces::{Action, AdminOperator, Budgets, Entries, Reply, Scope, StoreId};
 
 use super::super::{Asked, REGION, behind, either, put, region, scope};
 use super::{leaves, operator, placed, reported};
@@ -100,7 +100,7 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
             region(&[1, 2, 3], &[4]),
         )
     };
-    let vote = |candidate, voter| Action::Vote { region: REGION, candidate, voter, answer: Answer::Given };
+    let vote = |candidate, voter| Action::Vote { region: REGION, candidate, voter, reply: Reply::Delivered };
     let wins = |store, by: [StoreId; 2]| {
         [Action::Campaign { region: REGION, store }, vote(store, by[0]), vote(store, by[1])]
     };
@@ -109,7 +109,7 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
         leader: 1,
         follower: 2,
         entries: Entries::One,
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     let write = Action::Propose { region: REGION, store: 1, command: put("v"), epoch: None };
     let written = behind(asked, [reported(REGION, 1), write]);

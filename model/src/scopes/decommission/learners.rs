@@ -1,7 +1,7 @@
 //! `decommission`: learners that a cancelled operator leaves behind, or an administrator in the
 //! middle of one.
 
-use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Scope};
+use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
 use super::super::{REGION, apply, behind, either, round};
 use super::{Asked, leaves, operator, placed, scheduled, successor_joined};
@@ -46,7 +46,7 @@ pub(super) fn learner_beside_a_spare_one(standard: bool) -> Asked {
     );
     let asked = successor_joined(behind(asked, [leaves(2)]), 3);
     // The order to let it take the place is lost.
-    let report = Action::RegionHeartbeat { region: REGION, store: 1, answer: Answer::Lost };
+    let report = Action::RegionHeartbeat { region: REGION, store: 1, reply: Reply::Dropped };
     let asked = behind(asked, [report]);
     let scope = Scope {
         admin: vec![operator(REGION, AdminOperator::RemovePeer { store: 2 })],

@@ -1,6 +1,6 @@
 //! Stores that leave while something is scarce: space, the patrol's limit, or running stores.
 
-use rollcall_traces::{Action, AdminOperator, Answer, Budgets, Change, ChangeKind, Command, Scope};
+use rollcall_traces::{Action, AdminOperator, Budgets, Change, ChangeKind, Command, Reply, Scope};
 
 use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
 use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
@@ -41,7 +41,7 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
     let asked = neighbours(asked, &[1, 2]);
     // What was typed is under way, and has not reached the leader.
     let typed = AdminOperator::TransferLeader { store: 2 };
-    let typed = Action::AddOperator { region: REGION, operator: typed, answer: Answer::Lost };
+    let typed = Action::AddOperator { region: REGION, operator: typed, reply: Reply::Dropped };
     let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), typed, leaves(2)]);
     let scope = Scope {
         schedule_limit: 1,
@@ -89,7 +89,7 @@ fn two_regions_leave(name: &str, question: &str) -> Scope {
 
 /// One region is being moved, and the other may wait for that. In the small size it does.
 fn one_waits(asked: Scope, standard: bool) -> Scope {
-    let waits = Action::Schedule { region: NEIGHBOUR, answer: Answer::Given };
+    let waits = Action::Schedule { region: NEIGHBOUR, reply: Reply::Delivered };
     let asked =
         if standard { behind(asked, [scheduled()]) } else { behind(joint_entered(asked, 3), [waits]) };
     let (schedules, timeouts) = (either(standard, 1, 0), either(standard, 1, 0));
@@ -213,9 +213,9 @@ pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
 /// The leader has applied the joint configuration and stops. Another peer wins that does not
 /// know that it is committed.
 fn led_by_another() -> Vec<Action> {
-    let (region, answer) = (REGION, Answer::Given);
+    let (region, reply) = (REGION, Reply::Delivered);
     let stops = [apply(region, 1), apply(region, 2), Action::Crash { store: 1 }];
     let wins =
-        [Action::Campaign { region, store: 2 }, Action::Vote { region, candidate: 2, voter: 3, answer }];
+        [Action::Campaign { region, store: 2 }, Action::Vote { region, candidate: 2, voter: 3, reply }];
     stops.into_iter().chain(wins).collect()
 }

@@ -1,6 +1,6 @@
 //! Two stores remain with different knowledge. What unsafe recovery does must hold for both.
 
-use rollcall_traces::{Action, Answer, Budgets, Command, Entries, Scope};
+use rollcall_traces::{Action, Budgets, Command, Entries, Reply, Scope};
 
 use super::super::{
     Asked, NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
@@ -90,7 +90,7 @@ pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
         leader: 1,
         follower: 3,
         entries: Entries::One,
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     let changed = [reported(REGION, 1), propose(add_voter(4, 4)), propose(put("w"))];
     let known = [round(REGION, 2), one_entry, apply(REGION, 1), apply(REGION, 3)];

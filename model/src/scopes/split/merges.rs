@@ -1,7 +1,7 @@
 //! Regions that merge into a neighbour, and roll that back.
 
 use rollcall_traces::{
-    Action, Answer, Budgets, Command, Derive, Entries, Key, Region, RegionId, Scope, StoreId,
+    Action, Budgets, Command, Derive, Entries, Key, Region, RegionId, Reply, Scope, StoreId,
 };
 
 use super::super::{
@@ -111,7 +111,7 @@ pub(super) fn store_sleeps_through_a_merge(standard: bool) -> Asked {
     if standard {
         reachable.push(Reach::SourceMissesEntries);
     }
-    (scope, reachable, vec!["vote, answer held", "late merged", "apply snapshot"])
+    (scope, reachable, vec!["vote, reply delayed", "late merged", "apply snapshot"])
 }
 
 pub(super) fn merge_behind_a_snapshot(standard: bool) -> Asked {
@@ -144,12 +144,12 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
         leader: store,
         follower: *follower,
         entries: Entries::All,
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     let begun = [
         Action::Propose { region, store: 1, command: transfer, epoch: None },
         Action::TimeoutNow { region, leader: 1 },
-        Action::Vote { region, candidate: store, voter: 1, answer: Answer::Given },
+        Action::Vote { region, candidate: store, voter: 1, reply: Reply::Delivered },
     ];
     begun.into_iter().chain(others.iter().map(round)).collect()
 }

@@ -2,7 +2,7 @@
 //! a step forged to show it and one that comes near.
 
 use super::*;
-use crate::action::Answer;
+use crate::action::Reply;
 use crate::driver::{AdminOperator, Purpose, Seat, WaitingOperator};
 use crate::history::{History, HistoryParts};
 use crate::outcome::{Outcome, Reason};
@@ -69,8 +69,8 @@ fn set_epoch(pd: &mut PlacementDriver, conf_ver: u64, version: u64) {
     pd.regions.get_mut(&1).expect("region 1").region.epoch = Epoch { conf_ver, version };
 }
 
-const REPORT: Action = Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Given };
-const SCHEDULE: Action = Action::Schedule { region: 1, answer: Answer::Given };
+const REPORT: Action = Action::RegionHeartbeat { region: 1, store: 1, reply: Reply::Delivered };
+const SCHEDULE: Action = Action::Schedule { region: 1, reply: Reply::Delivered };
 
 fn buried(history: &History, store: StoreId) -> Vec<(RegionId, u64)> {
     history.buried(store).collect()
@@ -350,7 +350,7 @@ fn an_operator_gives_way_to_a_higher_one_alone() {
     let type_in = Action::AddOperator {
         region: 1,
         operator: AdminOperator::TransferLeader { store: 3 },
-        answer: Answer::Given,
+        reply: Reply::Delivered,
     };
     let displaced = vec![Breach::OperatorDisplaced { region: 1 }];
     let (patrol, admin) = (Purpose::LeaveJoint, Purpose::AdminTransferLeader);
@@ -368,7 +368,7 @@ fn an_operator_gives_way_to_a_higher_one_alone() {
     for action in [type_in, SCHEDULE] {
         assert_eq!(breaches(&action, &before, &driver()), displaced);
     }
-    let other = Action::Schedule { region: 2, answer: Answer::Given };
+    let other = Action::Schedule { region: 2, reply: Reply::Delivered };
     for action in [REPORT, Action::OperatorTimeout { region: 1 }, Action::PdRestart, other] {
         assert_eq!(breaches(&action, &before, &driver()), [], "it has ended");
     }

@@ -16,7 +16,7 @@ fn what_a_placement_driver_is_not_given() {
     };
     assert_eq!(fine.validate(), Ok(()));
     let admin = |action| Scope { admin: vec![action], ..fine.clone() };
-    let add = |operator| admin(Action::AddOperator { region: 1, operator, answer: Answer::Given });
+    let add = |operator| admin(Action::AddOperator { region: 1, operator, reply: Reply::Delivered });
     for (scope, words) in [
         (Scope { next_id: 0, ..fine.clone() }, "wants 2 replicas of a region and has no id to give"),
         (
@@ -55,7 +55,7 @@ fn what_an_administrator_cannot_type() {
         Action::AddOperator {
             region: 1,
             operator: AdminOperator::Split { keys: vec!["m".into()] },
-            answer: Answer::Lost,
+            reply: Reply::Dropped,
         },
         Action::RemoveOperator { region: 9 },
     ] {
@@ -65,10 +65,13 @@ fn what_an_administrator_cannot_type() {
         (Action::CheckStores, "`CheckStores` is nothing that an administrator can type"),
         (Action::PdRestart, "`PdRestart`"),
         (Action::StoreSilent { store: 1 }, "`StoreSilent store 1`"),
-        (Action::StoreHeartbeat { store: 1, answer: Answer::Given }, "`StoreHeartbeat store 1`"),
+        (Action::StoreHeartbeat { store: 1, reply: Reply::Delivered }, "`StoreHeartbeat store 1`"),
         (Action::OperatorTimeout { region: 1 }, "`OperatorTimeout region 1`"),
-        (Action::Schedule { region: 1, answer: Answer::Given }, "`Schedule region 1`"),
-        (Action::RegionHeartbeat { region: 1, store: 1, answer: Answer::Given }, "`RegionHeartbeat region 1"),
+        (Action::Schedule { region: 1, reply: Reply::Delivered }, "`Schedule region 1`"),
+        (
+            Action::RegionHeartbeat { region: 1, store: 1, reply: Reply::Delivered },
+            "`RegionHeartbeat region 1",
+        ),
         (Action::Crash { store: 1 }, "`Crash store 1`"),
     ] {
         let error = scope(action).validate().expect_err(words);
@@ -83,9 +86,9 @@ fn steps_of_the_placement_driver_that_are_none() {
     for action in [
         r#"{"decommission":{"store":7}}"#,
         r#"{"store_silent":{"store":7}}"#,
-        r#"{"region_heartbeat":{"region":1,"store":7,"answer":"given"}}"#,
+        r#"{"region_heartbeat":{"region":1,"store":7,"reply":"delivered"}}"#,
         r#"{"hold":{"region":1,"from":7,"to":0,"message":"region_report"}}"#,
-        r#"{"add_operator":{"region":1,"operator":{"add_peer":{"store":7}},"answer":"given"}}"#,
+        r#"{"add_operator":{"region":1,"operator":{"add_peer":{"store":7}},"reply":"delivered"}}"#,
     ] {
         let line = step(action);
         let (error, number, at) = fault(&[&header(), &line]);
@@ -94,11 +97,11 @@ fn steps_of_the_placement_driver_that_are_none() {
     }
     for (action, words, part) in [
         (
-            r#"{"add_operator":{"region":1,"operator":"add_peer","answer":"given"}}"#,
+            r#"{"add_operator":{"region":1,"operator":"add_peer","reply":"delivered"}}"#,
             "invalid type",
             "\"add_peer\"",
         ),
-        (r#"{"schedule":{"region":1,"answer":"late"}}"#, "unknown variant `late`", "late\""),
+        (r#"{"schedule":{"region":1,"reply":"late"}}"#, "unknown variant `late`", "late\""),
         (r#"{"check_stores":{}}"#, "expected unit", ":{}"),
         (r#"{"decommission":{"store":"one"}}"#, "invalid type", "one\""),
     ] {
