@@ -120,7 +120,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// What the implementation calls a reason, by the one place that says so.
 fn reasons_of_refusals(root: &Path) -> BTreeMap<(String, String), String> {
     let mut reasons = BTreeMap::new();
-    for (file, of) in [("checks/src/world/convert.rs", ""), ("checks/src/world/convert/driver.rs", "Pd")] {
+    for (file, of) in [("checks/src/world/convert.rs", ""), ("checks/src/world/convert/pd.rs", "Pd")] {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
         let text = fs::read_to_string(root.join(file)).expect("a source file can be read");
         for line in text.lines() {

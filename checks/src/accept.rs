@@ -161,7 +161,7 @@ impl Acceptor {
             }
             // The ids of a split are proposed as well.
             Happening::Deliver { message } => match self.messages.get(&message) {
-                Some(held) if held.is_from_driver() => {
+                Some(held) if held.is_from_pd() => {
                     let (region, store) = (held.region, held.to.store);
                     vec![None, Some(Action::TransferTimeout { region, store })]
                 }

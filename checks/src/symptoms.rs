@@ -64,7 +64,7 @@ symptoms! {
         ["transfer_ends", "changes_possible", "transferring_leader"], "transfer_against_a_change_smoke";
     ["cannot build operator for region with no leader", "region with no leader"] =>
         "PD knows no leader of the region, so it can build no operator (row 41). A majority is lost, or the leader reports an epoch that PD takes for stale.",
-        ["merge_forwards_commit", "leader_change_believed"], ["no_leader", "majority_lost", "driver_true"], "no_legal_target_smoke";
+        ["merge_forwards_commit", "leader_change_believed"], ["no_leader", "majority_lost", "pd_view_current"], "no_legal_target_smoke";
     ["invalid conf_ver", "please make sure you have removed the peer by pd"] =>
         "tikv-ctl tombstones a peer only if PD knows a newer configuration without it (row 37). Remove it in PD first.",
         ["tombstone_needs_conf_ver_advance"], ["invalid_conf_ver", "clean_tombstone"], "tombstone_by_hand_smoke";
@@ -88,7 +88,7 @@ symptoms! {
     ["region is stale", "regionisstale", "err region is stale"] =>
         "PD takes a report for stale: its sender is behind what PD knows, and PD believes no leader until it catches up (row 35).",
         ["merge_forwards_commit", "stale_report_refused", "recovery_drops_regions"],
-        ["region_stale", "driver_true", "driver_view"], "late_report_and_late_order_smoke";
+        ["region_stale", "pd_view_current", "pd_view"], "late_report_and_late_order_smoke";
     ["can not remove store", "number of up stores would be"] =>
         "PD refuses `store delete` if too few stores would remain for the replicas (row 39).",
         ["enough_stores_left"], ["stores_not_enough", "no_target"], "administrator_against_the_patrol_smoke";

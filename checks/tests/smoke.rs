@@ -149,7 +149,7 @@ scopes! {
         decommission_cancelled
         no_legal_target
         leaving_store_stopped
-        driver_restarted
+        pd_restarted
         administrator_against_the_patrol
         down_peer_and_a_learner
         one_replica

@@ -29,6 +29,6 @@ pub use checked::EXPLORED;
 pub use cluster::ClusterInScope;
 pub use dialect::Dialect;
 pub use guard::{Guard, GuardSet};
-pub use model::{Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, Seen, State};
+pub use model::{Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, State, StateRef};
 pub use rules::{FIRST, first_peer};
 pub use subject::ModelSubject;

@@ -20,7 +20,7 @@ use crate::engine::property_cache::PropertyCache;
 pub use crate::engine::refusals::{ReadSet, RefusalCache};
 pub use crate::engine::state::State;
 use crate::engine::state::{InternTables, StoreMeta, StorePart, UNUSED};
-pub use crate::engine::state_ref::Seen;
+pub use crate::engine::state_ref::StateRef;
 use crate::engine::steps::Steps;
 use crate::engine::txn;
 use crate::guard::GuardSet;
@@ -150,7 +150,7 @@ impl Rollcall {
     }
 
     /// The state with what its numbers stand for.
-    pub fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
+    pub fn seen<'a>(&'a self, state: &'a State) -> StateRef<'a> {
         self.parts.seen(state)
     }
 
@@ -361,8 +361,8 @@ impl Rollcall {
     }
 
     /// The parts of a state that are these stores, the messages under way, the placement driver.
-    pub fn read_set(&self, stores: impl Iterator<Item = StoreId>, messages: bool, driver: bool) -> ReadSet {
-        ReadSet::of(&self.parts, stores, messages, driver)
+    pub fn read_set(&self, stores: impl Iterator<Item = StoreId>, messages: bool, pd: bool) -> ReadSet {
+        ReadSet::of(&self.parts, stores, messages, pd)
     }
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
@@ -449,16 +449,16 @@ fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryParts) -> St
         let meta = parts.metas.intern(StoreMeta { ranges, ..StoreMeta::default() });
         *number = parts.store_parts.intern(StorePart { status: StoreStatus::Up, meta, peers });
     }
-    let rest = parts.rest_of(&Vec::new(), &first_driver(scope), Budgets::default());
+    let rest = parts.rest_of(&Vec::new(), &first_pd(scope), Budgets::default());
     let mut state = State { stores, rest, history: parts.history.intern(History::default()) };
     let history = History::begin(carried, &parts.seen(&state));
     state.history = parts.history.intern(history);
     state
 }
 
-/// A driver that has heard from every store but those that are still to join,
+/// PD that has heard from every store but those that are still to join,
 /// and of no leader.
-fn first_driver(scope: &Scope) -> PlacementDriver {
+fn first_pd(scope: &Scope) -> PlacementDriver {
     let mut pd = PlacementDriver { next_id: scope.next_id, ..PlacementDriver::default() };
     if scope.max_replicas > 0 {
         let record = |store: &StoreId| KnownStore {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use rollcall_model::scopes::{self, Family, Size};
-use rollcall_model::{Guard, GuardSet, Rollcall, Seen, State, reference};
+use rollcall_model::{Guard, GuardSet, Rollcall, State, StateRef, reference};
 use rollcall_traces::{Action, Cluster, Store, View};
 use stateright::Model;
 
@@ -36,7 +36,7 @@ fn changed<'a>(before: &'a View, after: &'a View) -> impl Iterator<Item = (u64, 
 }
 
 /// Whether the compact state stands for this view.
-fn is_same(seen: &Seen<'_>, view: &View) -> bool {
+fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
     let stores = || view.stores.iter();
     let is_same_store = |store, of: &Store| {
         let peers = || seen.regions_on(store).map(|region| (region, seen.peer(store, region)));

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::AdminOperator;
+use crate::pd::AdminOperator;
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::view::Entry;
 
@@ -114,7 +114,7 @@ pub enum Action {
         keys: Vec<Key>,
         /// Which part keeps the region's id.
         derive: Derive,
-        /// What becomes of the driver's answer.
+        /// What becomes of PD's answer.
         #[serde(alias = "answer")]
         reply: Reply,
     },
@@ -170,7 +170,7 @@ pub enum Action {
         region: RegionId,
         /// The store of the leader.
         store: StoreId,
-        /// What becomes of the driver's order.
+        /// What becomes of PD's order.
         #[serde(alias = "answer")]
         reply: Reply,
     },
@@ -179,7 +179,7 @@ pub enum Action {
     StoreHeartbeat {
         /// The store.
         store: StoreId,
-        /// What becomes of the plan that the driver answers with.
+        /// What becomes of the plan that PD answers with.
         #[serde(default = "delivered", skip_serializing_if = "is_delivered")]
         #[serde(alias = "answer")]
         reply: Reply,
@@ -375,7 +375,7 @@ impl Action {
     }
 
     /// Whether it changes nothing but the placement driver.
-    pub fn is_of_driver(&self) -> bool {
+    pub fn is_of_pd(&self) -> bool {
         matches!(
             self,
             Action::StoreHeartbeat { .. }

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::driver::{PlacementDriver, StoreState};
 use crate::face::{Claim, Face};
+use crate::pd::{PlacementDriver, StoreState};
 use crate::recovery::PlanUnderWay;
 use crate::region::{Region, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
@@ -79,7 +79,7 @@ pub trait Cluster {
     }
 
     /// The same of the placement driver.
-    fn driver_name(&self) -> Option<usize> {
+    fn pd_name(&self) -> Option<usize> {
         None
     }
 
@@ -89,8 +89,8 @@ pub trait Cluster {
     }
 
     /// The same of the placement driver.
-    fn has_same_driver(&self, other: &impl Cluster) -> bool {
-        self.driver_name().is_some_and(|name| other.driver_name() == Some(name))
+    fn has_same_pd(&self, other: &impl Cluster) -> bool {
+        self.pd_name().is_some_and(|name| other.pd_name() == Some(name))
     }
 
     /// Every peer or tombstone of `region`, by store.

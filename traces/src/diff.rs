@@ -17,7 +17,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::driver::PlacementDriver;
+use crate::pd::PlacementDriver;
 use crate::view::{Held, Message, Peer, View};
 
 /// A field in which two views differ.
@@ -123,13 +123,13 @@ fn readable(view: &View) -> Value {
     root.insert("stores".into(), Value::Object(stores.collect()));
     root.insert("held".into(), readable_messages(&view.held));
     if !view.pd.is_absent() {
-        root.insert("pd".into(), readable_driver(&view.pd));
+        root.insert("pd".into(), readable_pd(&view.pd));
     }
     Value::Object(root)
 }
 
 /// The placement driver, its regions by their members and its plans by steps.
-fn readable_driver(pd: &PlacementDriver) -> Value {
+fn readable_pd(pd: &PlacementDriver) -> Value {
     let mut fields = object(pd);
     if let Some(Value::Object(regions)) = fields.get_mut("regions") {
         for known in regions.values_mut().filter_map(Value::as_object_mut) {

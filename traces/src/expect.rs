@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
-use crate::driver::{Liveness, Purpose, StoreState};
+use crate::pd::{Liveness, Purpose, StoreState};
 use crate::region::{Key, MemberRole, PeerId, RegionId, StoreId, Value};
 use crate::view::{RangeEntry, Role, StoreStatus};
 
@@ -46,7 +46,7 @@ pub struct Expect {
     pub ranges: BTreeMap<StoreId, Vec<RangeEntry>>,
     /// What the placement driver knows, believes and plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pd: Option<ExpectDriver>,
+    pub pd: Option<ExpectPd>,
     /// Once faults stop, every goal is met, and nothing has to be excused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heals: bool,
@@ -146,7 +146,7 @@ pub struct ExpectPeer {
 /// A part of the placement driver. `None` for a region, operator or store that
 /// it does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ExpectDriver {
+pub struct ExpectPd {
     /// Regions as it believes them to be.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<RegionId, Option<ExpectKnownRegion>>,
@@ -247,12 +247,12 @@ impl Expect {
         let members =
             self.regions.values().filter_map(|region| region.members.as_ref()).flat_map(BTreeMap::keys);
         let peers = self.peers.values().flat_map(BTreeMap::keys);
-        let of_driver = self.pd.iter().flat_map(|pd| {
+        let of_pd = self.pd.iter().flat_map(|pd| {
             let led = pd.regions.values().flatten().filter_map(|region| region.leader.as_ref());
             pd.stores.keys().chain(led.filter(|store| **store != 0))
         });
         let stores = self.data.keys().chain(self.stores.keys()).chain(self.ranges.keys());
-        stores.chain(leaders).chain(members).chain(peers).chain(of_driver).copied().collect()
+        stores.chain(leaders).chain(members).chain(peers).chain(of_pd).copied().collect()
     }
 }
 

@@ -28,12 +28,12 @@
 mod births;
 mod breach;
 mod clients;
-mod driver;
 mod elections;
 mod forced;
 mod lineage;
 mod membership;
 mod merges;
+mod pd;
 mod remembered;
 mod removals;
 #[cfg(test)]
@@ -82,7 +82,7 @@ pub struct HistoryParts {
     pub lineage: bool,
     /// What the placement driver knew when it buried a store, and whether it
     /// believes, buries and plans as it may.
-    pub driver: bool,
+    pub pd: bool,
 }
 
 impl HistoryParts {
@@ -96,7 +96,7 @@ impl HistoryParts {
         reads: false,
         cover: false,
         lineage: false,
-        driver: false,
+        pd: false,
     };
 
     /// Every part.
@@ -109,7 +109,7 @@ impl HistoryParts {
         reads: true,
         cover: true,
         lineage: true,
-        driver: true,
+        pd: true,
     };
 
     /// The parts of either.
@@ -124,7 +124,7 @@ impl HistoryParts {
             reads: self.reads || other.reads,
             cover: self.cover || other.cover,
             lineage: self.lineage || other.lineage,
-            driver: self.driver || other.driver,
+            pd: self.pd || other.pd,
         }
     }
 }
@@ -168,8 +168,8 @@ impl History {
             }
             fold.forget(region, first);
         }
-        if parts.driver {
-            fold.driver_begins(first.pd());
+        if parts.pd {
+            fold.pd_begins(first.pd());
         }
         fold.finish().into_owned()
     }
@@ -191,7 +191,7 @@ impl History {
             parts,
             began_whole: self.began_whole && parts.cover,
             regions,
-            buried: if parts.driver { self.buried.clone() } else { BTreeMap::new() },
+            buried: if parts.pd { self.buried.clone() } else { BTreeMap::new() },
             breaches: self.breaches.clone(),
             abandoned: self.abandoned.clone(),
         }
@@ -313,8 +313,8 @@ impl History {
         if self.parts.reads {
             fold.client(before, action, outcome);
         }
-        if self.parts.driver && !before.has_same_driver(after) {
-            fold.driver(action, before.pd(), after.pd());
+        if self.parts.pd && !before.has_same_pd(after) {
+            fold.pd(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
         let applies = match *action {

@@ -10,12 +10,12 @@ mod action;
 mod cluster;
 mod diff;
 mod divergence;
-mod driver;
 mod expect;
 mod face;
 mod file;
 mod history;
 mod outcome;
+mod pd;
 mod pd_ctl;
 mod record;
 mod recovery;
@@ -36,12 +36,8 @@ pub use action::{Action, Authority, Change, ChangeKind, Child, Command, Derive, 
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, PlaceNote, Sides};
-pub use driver::{
-    AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
-    Purpose, Seat, StoreState, WaitingOperator,
-};
 pub use expect::{
-    Expect, ExpectDriver, ExpectEpoch, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPeer,
+    Expect, ExpectEpoch, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPd, ExpectPeer,
     ExpectRegion, ExpectState, PlannedStep,
 };
 pub use face::{Claim, Claimant, Extent, Face};
@@ -54,6 +50,10 @@ pub use history::{
     RegionHistory, Remaining, Told, Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
+pub use pd::{
+    AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
+    Purpose, Seat, StoreState, WaitingOperator,
+};
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use recovery::{
     ForceLeader, ForceLeaders, PeerRecovery, PeerReport, PlanUnderWay, Recovery, RecoveryPlan, RecoveryStage,

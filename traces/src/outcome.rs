@@ -11,7 +11,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::action::Child;
-use crate::driver::Order;
+use crate::pd::Order;
 use crate::recovery::RecoveryStage;
 use crate::region::{Key, Region, Value};
 

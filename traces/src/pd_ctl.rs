@@ -14,8 +14,8 @@
 //! patrol, which comes to the same reasons, says nothing to anybody.
 
 use crate::action::Action;
-use crate::driver::AdminOperator;
 use crate::outcome::{Outcome, Reason};
+use crate::pd::AdminOperator;
 use crate::region::{RegionId, StoreId};
 
 const SUCCESS: &str = "Success!";
@@ -25,9 +25,9 @@ impl Action {
     /// refused.
     pub(crate) fn answered(&self, outcome: &Outcome) -> String {
         let Outcome::Refused(reason) = outcome else { return outcome.to_string() };
-        let at_driver = self.pd_ctl(*reason).map(|words| format!("{outcome} (pd-ctl: \"{words}\")"));
+        let at_pd = self.pd_ctl(*reason).map(|words| format!("{outcome} (pd-ctl: \"{words}\")"));
         let at_store = || Some(format!("{outcome} (tikv-ctl: \"{}\")", self.tikv_ctl(*reason)?));
-        at_driver.or_else(at_store).unwrap_or_else(|| outcome.to_string())
+        at_pd.or_else(at_store).unwrap_or_else(|| outcome.to_string())
     }
 
     /// What tikv-ctl answers where this is refused for `reason`.

@@ -141,7 +141,7 @@ pub enum Happening {
         outcome: Outcome,
     },
     /// A leader finds its region too big and asks the placement driver for the
-    /// ids of a split. What is sent is the driver's answer.
+    /// ids of a split. What is sent is PD's answer.
     AskSplit {
         /// The region.
         region: RegionId,

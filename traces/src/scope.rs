@@ -56,7 +56,7 @@ pub struct Scope {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub next_id: u64,
     /// How many voters the placement driver wants of a region (PD
-    /// `max-replicas`); 0 for a driver that only allots ids.
+    /// `max-replicas`); 0 for PD that only allots ids.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub max_replicas: u64,
     /// The stores that have too little space for another peer.
@@ -293,8 +293,8 @@ impl Scope {
                 "commit indexes are to be lost, and there is more than one region, or ids for others",
             ));
         }
-        let of_driver = self.validate_driver().and_then(|()| self.validate_beliefs());
-        self.validate_splits().and(of_driver).map_err(|what| malformed(&what))
+        let of_pd = self.validate_pd().and_then(|()| self.validate_beliefs());
+        self.validate_splits().and(of_pd).map_err(|what| malformed(&what))
     }
 
     /// Whether a view shows which commit indexes a leader knows of others. Only who begins
@@ -332,7 +332,7 @@ impl Scope {
     }
 
     /// What the placement driver is given to do with.
-    fn validate_driver(&self) -> Result<(), String> {
+    fn validate_pd(&self) -> Result<(), String> {
         let Scope { stores, max_replicas, full, tight, .. } = self;
         if *max_replicas > 0 && self.next_id == 0 {
             return Err(format!(

@@ -75,11 +75,11 @@ impl Action {
                 Some(held) if matches!(held.message, Message::RecoveryPlan(_)) => {
                     Touched::store(held.to.store)
                 }
-                Some(held) if !held.is_to_driver() => Touched::one(held.region, held.to.store),
+                Some(held) if !held.is_to_pd() => Touched::one(held.region, held.to.store),
                 _ => Touched::none(),
             },
             Action::Hold { message: Outgoing::RegionReport, .. } => Touched::none(),
-            // An order reaches whom the driver takes for the leader.
+            // An order reaches whom PD takes for the leader.
             Action::Schedule { region, .. }
             | Action::PushOperator { region, .. }
             | Action::AddOperator { region, .. } => {

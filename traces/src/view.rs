@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Child, Command, Derive};
-use crate::driver::{Order, PlacementDriver};
+use crate::pd::{Order, PlacementDriver};
 use crate::recovery::{PeerRecovery, PeerReport, PlanUnderWay, RecoveryPlan};
 use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 
@@ -435,7 +435,7 @@ pub struct Read {
 }
 
 /// The placement driver as sender or receiver: no peer, on no store.
-const DRIVER: Member = Member { id: 0, store: 0, role: MemberRole::Learner };
+const PD: Member = Member { id: 0, store: 0, role: MemberRole::Learner };
 
 /// A message that is under way and may arrive at any time. One from the
 /// placement driver has peer and store 0 for its sender, and the epoch that it
@@ -469,19 +469,19 @@ impl Held {
         children: Vec<Child>,
         derive: Derive,
     ) -> Self {
-        Self::of_driver(region, DRIVER, to, 0, epoch, Message::AskSplitResponse { children, derive })
+        Self::of_pd(region, PD, to, 0, epoch, Message::AskSplitResponse { children, derive })
     }
 
     /// What the placement driver tells the leader `to` of a region, by the
     /// epoch that it knows.
     pub fn order(region: RegionId, to: Member, epoch: Epoch, order: Order) -> Self {
-        Self::of_driver(region, DRIVER, to, 0, epoch, Message::Order(order))
+        Self::of_pd(region, PD, to, 0, epoch, Message::Order(order))
     }
 
     /// What the placement driver has `store` do for an unsafe recovery. It is of no region.
     pub fn recovery_plan(store: StoreId, plan: RecoveryPlan) -> Self {
-        let to = Member { store, ..DRIVER };
-        Self::of_driver(0, DRIVER, to, 0, Epoch::default(), Message::RecoveryPlan(plan))
+        let to = Member { store, ..PD };
+        Self::of_pd(0, PD, to, 0, Epoch::default(), Message::RecoveryPlan(plan))
     }
 
     /// What the leader `from` reports of its region.
@@ -494,23 +494,16 @@ impl Held {
     ) -> Self {
         let (id, epoch) = (region.id, region.epoch);
         let message = Message::RegionReport { region, pending, down };
-        Self::of_driver(id, from, DRIVER, term, epoch, message)
+        Self::of_pd(id, from, PD, term, epoch, message)
     }
 
     /// What `store` has done for the step of an unsafe recovery. It is of no region.
     pub fn store_report(store: StoreId, step: u64, peers: Vec<PeerReport>) -> Self {
-        let from = Member { store, ..DRIVER };
-        Self::of_driver(0, from, DRIVER, 0, Epoch::default(), Message::StoreReport { step, peers })
+        let from = Member { store, ..PD };
+        Self::of_pd(0, from, PD, 0, Epoch::default(), Message::StoreReport { step, peers })
     }
 
-    fn of_driver(
-        region: RegionId,
-        from: Member,
-        to: Member,
-        term: u64,
-        epoch: Epoch,
-        message: Message,
-    ) -> Self {
+    fn of_pd(region: RegionId, from: Member, to: Member, term: u64, epoch: Epoch, message: Message) -> Self {
         Self { region, from, to, term, epoch, range: KeyRange::default(), message }
     }
 
@@ -519,11 +512,11 @@ impl Held {
     /// `send_destroy_peer_message`).
     pub fn removed(peer: Member, known: Region) -> Self {
         let (id, epoch) = (known.id, known.epoch);
-        Self::of_driver(id, peer, peer, 0, epoch, Message::Removed { region: known })
+        Self::of_pd(id, peer, peer, 0, epoch, Message::Removed { region: known })
     }
 
     /// Whether the placement driver sent it.
-    pub fn is_from_driver(&self) -> bool {
+    pub fn is_from_pd(&self) -> bool {
         matches!(
             self.message,
             Message::AskSplitResponse { .. } | Message::Order(_) | Message::RecoveryPlan(_)
@@ -531,7 +524,7 @@ impl Held {
     }
 
     /// Whether it goes to the placement driver.
-    pub fn is_to_driver(&self) -> bool {
+    pub fn is_to_pd(&self) -> bool {
         matches!(self.message, Message::RegionReport { .. } | Message::StoreReport { .. })
     }
 }

@@ -1,7 +1,7 @@
 //! How the dictionary reads: `Display` for what people meet in a step list, an
 //! error or a divergence. Machines read the serde forms; nothing parses these.
 
-mod driver;
+mod pd;
 mod recovery;
 
 use std::fmt;
@@ -323,14 +323,14 @@ impl fmt::Display for StoreStatus {
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Held { region, from, to, term, message, .. } = self;
-        if self.is_from_driver() {
+        if self.is_from_pd() {
             let epoch = self.epoch;
             return write!(f, "{message}, under epoch {epoch}, to {to} (region {region})");
         }
         if matches!(message, Message::StoreReport { .. }) {
             return write!(f, "{message}, from store {}", from.store);
         }
-        if self.is_to_driver() {
+        if self.is_to_pd() {
             return write!(f, "{message} of term {term} from {from}");
         }
         write!(f, "{message} of term {term} from {from} to {to} (region {region})")

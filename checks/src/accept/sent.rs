@@ -35,7 +35,7 @@ impl Acceptor {
             let may = |state: &State| {
                 let seen = self.model.seen(state);
                 match seen.peer(message.from.store, message.region) {
-                    _ if message.is_from_driver() => self.may_allot(event, state, message),
+                    _ if message.is_from_pd() => self.may_allot(event, state, message),
                     Some(peer) if asks => may_ask(peer, message.from.store, message),
                     _ if is_reply => Err("nothing was asked".to_string()),
                     Some(peer) => may_send(peer, message.from.store, message),

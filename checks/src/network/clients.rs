@@ -10,8 +10,8 @@
 use rollcall_traces::{Command, Epoch, Key, RegionId, Value};
 
 use super::Network;
-use super::driver::Route;
 use super::ending::Lost;
+use super::pd::Route;
 use super::requests::{Reply, Ticket};
 use crate::world::convert;
 
@@ -66,11 +66,11 @@ pub(super) struct Way(Option<Route>);
 
 impl Way {
     /// The leader's place, its region and epoch, for `key`: by what is
-    /// remembered, or what the driver says now; nothing where its store is down.
+    /// remembered, or what PD says now; nothing where its store is down.
     pub(super) fn to(&mut self, network: &Network, key: &Key) -> Option<(usize, RegionId, Epoch)> {
         self.0.take_if(|known| !known.region.contains(key.as_bytes()));
         if self.0.is_none() {
-            self.0 = network.driver.route(key.as_bytes()).cloned();
+            self.0 = network.pd.route(key.as_bytes()).cloned();
         }
         let route = self.0.as_ref()?;
         let at = network.place(route.leader);
@@ -125,7 +125,7 @@ impl Clients {
             Task::Scan { from, .. } => from.clone(),
             _ => key(waiting.number, waiting.written),
         };
-        let route = network.driver.route(first.as_bytes());
+        let route = network.pd.route(first.as_bytes());
         let known = route.map_or("nobody knows of".to_string(), |route| {
             format!("the placement driver has in region {} on store {}", route.region.id, route.leader)
         });

@@ -58,7 +58,7 @@ pub struct Left {
     /// By who entered them.
     pub by_hand: u64,
     /// By the placement driver, which heard of them.
-    pub by_driver: u64,
+    pub by_pd: u64,
 }
 
 impl ConfChanger {
@@ -100,7 +100,7 @@ impl ConfChanger {
     pub(super) fn align(&mut self, network: &mut Network, region: &Region, like: &Region) {
         let wants = network.nodes.iter().map(|node| node.id).collect::<Vec<_>>();
         let wants = wants.into_iter().map(|store| {
-            let id = network.driver.peer_id();
+            let id = network.pd.peer_id();
             let want = like.member_on(store).map_or(Want::Nothing, |member| match member.role {
                 MemberRole::Learner | MemberRole::DemotingVoter => Want::Learner(id),
                 MemberRole::Voter | MemberRole::IncomingVoter => Want::Voter(id),
@@ -140,7 +140,7 @@ impl ConfChanger {
             }
             if let Next::Propose(command) = leave(network, &known, network.nodes[at].id) {
                 let taken = network.propose(at, region, &command, None).is_some();
-                self.left.by_driver += u64::from(taken && command == Command::LeaveJoint);
+                self.left.by_pd += u64::from(taken && command == Command::LeaveJoint);
             }
         }
     }
@@ -152,7 +152,7 @@ fn votes(member: &Member) -> bool {
 
 /// What to do next, in a region that has a leader: one member in half of all cases.
 fn draw(network: &mut Network, spared: &[RegionId]) -> Option<Goal> {
-    let regions: Vec<RegionId> = network.driver.routes().iter().map(|route| route.region.id).collect();
+    let regions: Vec<RegionId> = network.pd.routes().iter().map(|route| route.region.id).collect();
     let region = *network.random.choose(&regions)?;
     if spared.contains(&region) && network.random.percent(80) {
         return None;
@@ -165,7 +165,7 @@ fn draw(network: &mut Network, spared: &[RegionId]) -> Option<Goal> {
     for _ in 0..count {
         let at = network.random.below(stores.len() as u64) as usize;
         let store = stores.swap_remove(at);
-        let id = network.driver.peer_id();
+        let id = network.pd.peer_id();
         let want = match known.member_on(store) {
             Some(member) if votes(member) && network.random.percent(40) => Want::Learner(id),
             Some(member) if !votes(member) && network.random.percent(60) => Want::Voter(id),

@@ -50,7 +50,7 @@ impl Merger {
 
     /// Whether there is still something to do.
     fn go_on(&mut self, network: &mut Network, goal: Goal) -> bool {
-        let route = |region| network.driver.routes().iter().find(|route| route.region.id == region);
+        let route = |region| network.pd.routes().iter().find(|route| route.region.id == region);
         let (Some(source), Some(target)) = (route(goal.source), route(goal.target)) else { return false };
         if network.now > goal.until || !(are_side_by_side(&source.region, &target.region)) {
             return false;
@@ -93,7 +93,7 @@ fn are_side_by_side(one: &Region, other: &Region) -> bool {
 
 /// Two regions side by side, either the source.
 fn draw(network: &mut Network) -> Option<Goal> {
-    let routes = network.driver.routes();
+    let routes = network.pd.routes();
     let pairs: Vec<(RegionId, RegionId)> = routes
         .windows(2)
         .filter(|pair| are_side_by_side(&pair[0].region, &pair[1].region))

@@ -53,7 +53,7 @@ impl Network {
         let count = 1 + self.random.below(2) as usize;
         let keys: Vec<Key> = keys.into_iter().skip(middle).step_by(2).take(count).collect();
         let ids = known.peers.len() - usize::from(self.random.percent(10));
-        let mut fresh = || self.driver.peer_id();
+        let mut fresh = || self.pd.peer_id();
         let children = keys.into_iter().map(|key| Child {
             key,
             region: fresh(),
@@ -72,7 +72,7 @@ impl Network {
             let kind = *self.random.choose(&kinds).expect("there are three");
             let store = self.nodes[self.random.below(self.nodes.len() as u64) as usize].id;
             let there = known.member_on(store).map(|member| member.id);
-            let peer = there.unwrap_or_else(|| self.driver.peer_id());
+            let peer = there.unwrap_or_else(|| self.pd.peer_id());
             changes.push(Change { kind, peer, store });
         }
         match self.random.below(6) {
@@ -87,7 +87,7 @@ impl Network {
     fn removal_at_once(&mut self, known: &Region) -> Command {
         let free = self.nodes.iter().map(|node| node.id).find(|store| known.member_on(*store).is_none());
         let newcomer =
-            free.map(|store| Change { kind: ChangeKind::AddVoter, peer: self.driver.peer_id(), store });
+            free.map(|store| Change { kind: ChangeKind::AddVoter, peer: self.pd.peer_id(), store });
         let gone = self.random.choose(&known.peers).map(|member| Change {
             kind: ChangeKind::Remove,
             peer: member.id,

@@ -6,12 +6,12 @@
 //! (`schedule.rs`), so a run can be had again.
 
 mod clients;
-mod driver;
 mod ending;
 mod members;
 mod merges;
 mod mistaken;
 mod one_split;
+mod pd;
 mod random;
 mod requests;
 mod scenarios;
@@ -31,7 +31,7 @@ pub use scenarios::{DEFAULT, SCENARIOS, Scenario, scenario};
 pub use schedule::{Recorded, record};
 
 use crate::world::convert;
-use driver::Driver;
+use pd::Pd;
 use random::Random;
 use requests::Requests;
 
@@ -108,7 +108,7 @@ struct Network {
     config: Config,
     nodes: Vec<Node>,
     flights: Vec<Flight>,
-    driver: Driver,
+    pd: Pd,
     requests: Requests,
     now: u64,
     random: Random,
@@ -140,7 +140,7 @@ impl Network {
             rotation: random.below(5),
             nodes: Vec::new(),
             flights: Vec::new(),
-            driver: Driver::new(scope.next_id),
+            pd: Pd::new(scope.next_id),
             requests: Requests::default(),
             now: 0,
             random,
@@ -245,7 +245,7 @@ impl Network {
                     }
                 }
                 Output::AskSplit { region, keys, derive, to } => {
-                    let children = self.driver.allot(&region, &keys);
+                    let children = self.pd.allot(&region, &keys);
                     let held = Held::ask_split_response(
                         region.id,
                         convert::member(&to),

@@ -95,7 +95,7 @@ impl Schedule {
     }
 
     fn region_of(&self, number: u64) -> Option<&rollcall_impl::Region> {
-        let route = self.network.driver.route(text("k", number).as_bytes())?;
+        let route = self.network.pd.route(text("k", number).as_bytes())?;
         Some(&route.region)
     }
 

@@ -94,7 +94,7 @@ pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
         scans: schedule.clients.scans,
         changes: schedule.members.made,
         left: schedule.members.left,
-        regions: schedule.network.driver.routes().len() as u64,
+        regions: schedule.network.pd.routes().len() as u64,
         run: Run { header: schedule.header, events: schedule.network.events },
     }
 }

@@ -30,7 +30,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
         stores == self.nodes.len()
             && self.held == expected.held()
-            && self.driver.found_to_show(expected.driver_name(), |driver| driver.shown() == expected.pd())
+            && self.pd.found_to_show(expected.pd_name(), |pd| pd.shown() == expected.pd())
     }
 
     fn node_shows(&self, node: &Node<G, R>, expected: &impl Cluster) -> bool {

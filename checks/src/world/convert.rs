@@ -7,7 +7,7 @@ use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{PeerStatus, Replica, StateRole};
 use rollcall_traces as tr;
 
-pub(crate) mod driver;
+pub(crate) mod pd;
 pub(crate) mod recovery;
 
 /// The store's refusal, as a reason. (Exhaustive on purpose.)

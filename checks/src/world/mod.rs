@@ -24,11 +24,11 @@ use rollcall_traces::{
 
 mod compare;
 pub(crate) mod convert;
-mod driver;
 mod force;
 mod heal;
 mod late;
 mod noticed;
+mod pd;
 mod recovery;
 mod rounds;
 mod split;
@@ -36,8 +36,8 @@ mod stale;
 #[cfg(test)]
 mod tests;
 
-use driver::Driver;
 use noticed::Noticed;
+use pd::Pd;
 
 /// One store's place.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ pub struct World<G: Guards = Sound, R: Replica = RaftRs> {
     held: Vec<Held>,
     /// The very messages of `held`.
     messages: Noticed<Vec<Waiting>>,
-    driver: Noticed<Driver<G>>,
+    pd: Noticed<Pd<G>>,
     /// What the touched peers looked like before the action, and which commit indexes
     /// they knew of others.
     before: Vec<(usize, RegionId, Mark, u64)>,
@@ -120,7 +120,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             timeouts: Vec::new(),
             held: Vec::new(),
             messages: Noticed::new(Vec::new()),
-            driver: Noticed::new(Driver::absent()),
+            pd: Noticed::new(Pd::absent()),
             before: Vec::new(),
             changed: false,
         }
@@ -140,13 +140,13 @@ impl<G: Guards, R: Replica> World<G, R> {
     pub(crate) fn notice_afresh(&self) {
         self.nodes.iter().for_each(Noticed::forget);
         self.messages.forget();
-        self.driver.forget();
+        self.pd.forget();
     }
 
     /// At which parts of a state somebody has looked since then.
     pub(crate) fn read_set(&self, model: &Rollcall) -> ReadSet {
         let stores = self.nodes.iter().filter(|node| node.is_looked_at()).map(|node| node.unnoticed().id);
-        model.read_set(stores, self.messages.is_looked_at(), self.driver.is_looked_at())
+        model.read_set(stores, self.messages.is_looked_at(), self.pd.is_looked_at())
     }
 
     /// The peer or tombstone of `region` on `store`.
@@ -416,7 +416,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             | Action::CancelDecommission { .. }
             | Action::SetTombstone { .. }
             | Action::RemoveTombstone { .. }
-            | Action::RemoveOperator { .. } => self.take_with_driver(action),
+            | Action::RemoveOperator { .. } => self.take_with_pd(action),
         }
     }
 
@@ -521,7 +521,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
         *self = World {
             scope: Some(Arc::new(scope.clone())),
             config,
-            driver: Noticed::new(Driver::of(scope, self.guards)),
+            pd: Noticed::new(Pd::of(scope, self.guards)),
             ..World::on(self.maker.clone(), self.guards)
         };
         for id in &scope.stores {
@@ -573,7 +573,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
             }
             (node.id, seen)
         });
-        View { stores: stores.collect(), held: self.held.clone(), pd: self.driver.shown().clone() }
+        View { stores: stores.collect(), held: self.held.clone(), pd: self.pd.shown().clone() }
     }
 
     fn healed(&self) -> Option<Healed> {

@@ -1,4 +1,4 @@
-//! An unsafe recovery in stages: what goes between the driver and the stores.
+//! An unsafe recovery in stages: what goes between PD and the stores.
 //!
 //! A store's heartbeat carries what it has done for its plan, and the answer the next
 //! plan, which has the fate of an answer.
@@ -9,7 +9,7 @@ use rollcall_traces::{Held, Reason, RecoveryStage, RegionId, Reply, Returned, St
 
 use super::{Waiting, World, convert};
 
-/// What the driver makes of a heartbeat for its recovery.
+/// What PD makes of a heartbeat for its recovery.
 struct Heard {
     entered: Option<RecoveryStage>,
     plan: Option<RecoveryPlan>,
@@ -44,7 +44,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
         let report =
             if carries_out { report(self.step_store(node, Input::StoreHeartbeat, &[])?) } else { None };
-        let heartbeat = self.driver.heartbeat(store, report)?;
+        let heartbeat = self.pd.heartbeat(store, report)?;
         let heard = Heard::of(self.told(heartbeat)?);
         let returned = heard.returned();
         match (heard.plan, reply) {
@@ -64,8 +64,8 @@ impl<G: Guards, R: Replica> World<G, R> {
     fn rehearse(&self, node: usize, store: StoreId) -> Result<(), Reason> {
         let stored = self.nodes[node].store.as_ref().expect("a running store is there");
         let outputs = (**stored).clone().step(Input::StoreHeartbeat);
-        let heartbeat = self.driver.heartbeat(store, report(outputs.expect("a store may report")))?;
-        self.driver.clone().step(heartbeat).map(drop)
+        let heartbeat = self.pd.heartbeat(store, report(outputs.expect("a store may report")))?;
+        self.pd.clone().step(heartbeat).map(drop)
     }
 
     /// The heartbeat with what the store has done is under way.
@@ -89,13 +89,13 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// It reaches the driver; whoever waited for the answer is gone.
+    /// It reaches PD; whoever waited for the answer is gone.
     pub(super) fn take_late_store_report(
         &mut self,
         store: StoreId,
         report: StoreReport,
     ) -> Result<Returned, Reason> {
-        let heartbeat = self.driver.heartbeat(store, Some(report))?;
+        let heartbeat = self.pd.heartbeat(store, Some(report))?;
         Ok(Heard::of(self.told(heartbeat)?).returned())
     }
 

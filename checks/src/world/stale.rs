@@ -29,8 +29,8 @@ impl<G: Guards, R: Replica> World<G, R> {
                 Err(Reason::NotInitialMessage)
             }
             Authority::PlacementDriver => {
-                let asks_driver = outputs.contains(&Output::ValidatePeer { region });
-                debug_assert!(asks_driver, "a store asks the driver as well");
+                let asks_pd = outputs.contains(&Output::ValidatePeer { region });
+                debug_assert!(asks_pd, "a store asks PD as well");
                 let known = self.known(region)?.clone();
                 let outputs = self.step(asking, region, Input::ValidatePeer { region, known })?;
                 for output in outputs {

@@ -12,7 +12,7 @@ use rollcall_traces::{
 
 use super::World;
 
-mod driver;
+mod pd;
 mod recovery;
 
 const REGION: u64 = 1;
@@ -442,7 +442,7 @@ fn what_is_parked_is_gone_with_a_crash() {
 }
 
 #[test]
-fn without_a_driver_nobody_splits() {
+fn without_a_pd_nobody_splits() {
     let mut world = begun(&Scope { next_id: 0, ..scope(3, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
     world.refused(ask(Reply::Delivered), Reason::NoPlacementDriver);
@@ -459,7 +459,7 @@ fn a_step_has_looked_at_the_stores_that_it_reached() {
         assert_eq!(world.apply(&action), Outcome::Refused(reason), "{action}");
         world.read_set(&model)
     };
-    let at = |stores: &[StoreId], driver: bool| model.read_set(stores.iter().copied(), false, driver);
+    let at = |stores: &[StoreId], pd: bool| model.read_set(stores.iter().copied(), false, pd);
     let vote = |voter| Action::Vote { region: REGION, candidate: 1, voter, reply: Reply::Delivered };
     assert_eq!(looked(&mut world, vote(2), Reason::NotCandidate), at(&[1], false));
     world.apply(&Action::Campaign { region: REGION, store: 1 });

@@ -228,7 +228,7 @@ fn the_default_mix_has_everything() {
     }
     assert!(missing.is_empty(), "no recording of the seeds {SEEDS:?} has: {missing:#?}");
     for (seed, recorded) in SEEDS.zip(&runs) {
-        let network::Left { by_hand, by_driver } = recorded.left;
-        assert!(by_hand > 0 && by_driver > 0, "seed {seed}: {:?}", recorded.left);
+        let network::Left { by_hand, by_pd } = recorded.left;
+        assert!(by_hand > 0 && by_pd > 0, "seed {seed}: {:?}", recorded.left);
     }
 }

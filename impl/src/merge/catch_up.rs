@@ -6,7 +6,7 @@
 //! log brings both: entries up to `PrepareMerge` are appended without raft, and
 //! the commit index is forwarded, also where every replica was known to have the
 //! entries and none are carried (tikv#5512; without that a target stays behind
-//! for ever, at an epoch that the driver has seen pass). Follows `TV peer.rs
+//! for ever, at an epoch that PD has seen pass). Follows `TV peer.rs
 //! maybe_append_merge_entries`.
 
 use raft::eraftpb::Entry;

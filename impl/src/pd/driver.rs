@@ -133,7 +133,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     ///
     /// # Errors
     /// [`PdError::Refused`] where it is refused: nothing changed. After any
-    /// other error the driver must be dropped and opened again.
+    /// other error PD must be dropped and opened again.
     pub fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, PdError> {
         let mut step = PdStep::default();
         let subject = subject(&input);

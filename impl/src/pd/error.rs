@@ -1,6 +1,6 @@
 //! Why the placement driver refuses, and what else can go wrong in a step.
 //!
-//! A refusal leaves the driver exactly as it was. What pd-ctl answers to the
+//! A refusal leaves PD exactly as it was. What pd-ctl answers to the
 //! command stands beside the dictionary's reasons, not here.
 
 use std::fmt;
@@ -46,7 +46,7 @@ pub enum PdError {
     /// The configuration makes no sense; nothing was opened.
     #[error("placement driver: {0}; correct the configuration")]
     Config(#[from] PdConfigError),
-    /// The engine failed: drop the driver and restart it from its engine.
+    /// The engine failed: drop PD and restart it from its engine.
     #[error("placement driver: {0}; drop it and restart it from its engine")]
     Engine(#[from] EngineError),
 }

@@ -35,7 +35,7 @@ pub(crate) fn region(id: RegionId, range: (&str, &str), epoch: (u64, u64), store
     }
 }
 
-/// A driver with so many stores that were heard from, and one region with
+/// PD with so many stores that were heard from, and one region with
 /// voters on some of them, led by the first.
 pub(crate) fn pd(stores: u64, voters: &[StoreId]) -> Pd {
     pd_with(PdConfig::DEFAULT, stores, voters)

@@ -77,7 +77,7 @@ fn one_of_two_is_removed_by_way_of_a_learner() {
 }
 
 #[test]
-fn a_driver_that_restarts_again_and_again_finishes_all_the_same() {
+fn a_pd_that_restarts_again_and_again_finishes_all_the_same() {
     let mut real = Real::new(PdConfig::DEFAULT, 4, &[1, 2, 3]);
     leave(&mut real, 3);
     for _ in 0..3 {

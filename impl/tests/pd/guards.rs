@@ -1,5 +1,5 @@
 //! The placement driver's guards over records, reports and operators: each
-//! holds in the sound driver and does harm once it is dropped. Those over what
+//! holds in the sound PD and does harm once it is dropped. Those over what
 //! is planned are in `guards_of_plans.rs`.
 
 use std::collections::BTreeSet;
@@ -18,8 +18,8 @@ use crate::cluster::{
 };
 use crate::recovery::{begun, peer, reports};
 
-/// A driver with so many stores, and a region on the first three.
-pub(crate) fn driver<G: Guards>(guards: G, stores: u64) -> Pd<G> {
+/// PD with so many stores, and a region on the first three.
+pub(crate) fn pd<G: Guards>(guards: G, stores: u64) -> Pd<G> {
     pd_of(guards, Default::default(), stores, &[1, 2, 3])
 }
 
@@ -33,13 +33,12 @@ pub(crate) fn admin(operator: AdminOperator) -> PdInput {
 }
 
 #[test]
-fn every_guard_of_the_driver_has_a_test_of_its_name() {
+fn every_guard_of_the_pd_has_a_test_of_its_name() {
     let sources = [include_str!("guards.rs"), include_str!("guards_of_plans.rs")].concat();
     let tests: BTreeSet<&str> =
         sources.split("#[test]\nfn ").skip(1).filter_map(|test| test.split('(').next()).collect();
-    let of_driver = Guard::ALL.iter().filter(|guard| guard.decider() == Decider::PlacementDriver);
-    let missing: Vec<&str> =
-        of_driver.map(|guard| guard.name()).filter(|name| !tests.contains(name)).collect();
+    let of_pd = Guard::ALL.iter().filter(|guard| guard.decider() == Decider::PlacementDriver);
+    let missing: Vec<&str> = of_pd.map(|guard| guard.name()).filter(|name| !tests.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
 }
 
@@ -47,7 +46,7 @@ fn every_guard_of_the_driver_has_a_test_of_its_name() {
 #[test]
 fn buried_by_count() {
     fn after_a_restart(guards: impl Guards) -> StoreState {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         decommission(&mut pd, 3);
         assert_eq!(told(&mut pd, PdInput::CheckStores), Err(PdRefusal::NothingToBury));
         let mut pd = pd.restart().unwrap();
@@ -63,7 +62,7 @@ fn buried_by_count() {
 #[test]
 fn stale_report_refused() {
     fn regions_after_a_report_of_long_ago(guards: impl Guards) -> Vec<u64> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         report(&mut pd, region(REGION, ("", "m"), (5, 3), &[1, 2, 3]), 1);
         report(&mut pd, region(2, ("m", ""), (5, 3), &[1, 2, 3]), 2);
         let _ = pd.step(PdInput::RegionHeartbeat(reported(region(REGION, ("", ""), (1, 1), &[1]), 10, 6)));
@@ -77,7 +76,7 @@ fn stale_report_refused() {
 #[test]
 fn leader_change_believed() {
     fn believed_leader(guards: impl Guards) -> Option<u64> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         report(&mut pd, region(REGION, ("", ""), (5, 3), &[1, 2, 3]), 1);
         report(&mut pd, region(REGION, ("", ""), (5, 3), &[1, 2, 3]), 2);
         let known = pd.regions().find(|known| known.region.id == REGION)?;
@@ -92,7 +91,7 @@ fn leader_change_believed() {
 #[test]
 fn one_operator_a_region() {
     fn second_operator<G: Guards>(guards: G) -> Result<Purpose, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         decommission(&mut pd, 3);
         let outputs = schedule(&mut pd);
         let mut truth = Truth::of(&pd);
@@ -111,7 +110,7 @@ fn one_operator_a_region() {
 #[test]
 fn own_changes_counted() {
     fn after_its_first_step(guards: impl Guards) -> Option<OperatorEnd> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         decommission(&mut pd, 3);
         let outputs = schedule(&mut pd);
         let mut truth = Truth::of(&pd);
@@ -131,7 +130,7 @@ fn own_changes_counted() {
 #[test]
 fn tombstone_absorbs() {
     fn state_after_cancel(guards: impl Guards) -> StoreState {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         decommission(&mut pd, 4);
         pd.step(PdInput::CheckStores).unwrap();
         let _ = pd.step(PdInput::CancelDecommission { store: 4 });
@@ -146,14 +145,14 @@ fn tombstone_absorbs() {
 #[test]
 fn tombstone_by_patrol_alone() {
     fn after_declaring<G: Guards>(guards: G) -> (Result<usize, PdRefusal>, StoreState, usize) {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let declared = told(&mut pd, PdInput::SetTombstone { store: 3 }).map(|outputs| outputs.len());
         (declared, state(&pd, 3), pd.region_count(3))
     }
     assert_eq!(after_declaring(Sound), (Err(PdRefusal::StateNotAllowed), StoreState::Up, 1));
     let without = Dropped(Guard::TombstoneByPatrolAlone);
     assert_eq!(after_declaring(without), (Ok(1), StoreState::Tombstone, 1));
-    let mut pd = driver(without, 4);
+    let mut pd = pd(without, 4);
     pd.step(PdInput::SetTombstone { store: 3 }).unwrap();
     assert_eq!(told(&mut pd, PdInput::SetTombstone { store: 3 }), Ok(vec![]), "said twice, changed once");
     assert_eq!(told(&mut pd, PdInput::RemoveTombstone { store: 3 }), Err(PdRefusal::StoreHasRegions));
@@ -163,7 +162,7 @@ fn tombstone_by_patrol_alone() {
 #[test]
 fn enough_stores_left() {
     fn may_leave(guards: impl Guards) -> Result<PdRefusal, PdRefusal> {
-        let mut pd = driver(guards, 3);
+        let mut pd = pd(guards, 3);
         told(&mut pd, PdInput::Decommission { store: 3, force: false })?;
         Ok(told(&mut pd, PdInput::Schedule { region: REGION }).unwrap_err())
     }
@@ -175,7 +174,7 @@ fn enough_stores_left() {
 /// a split that is ordered twice it says all.
 #[test]
 fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
-    let mut pd = driver(Dropped(Guard::OneOperatorARegion), 4);
+    let mut pd = pd(Dropped(Guard::OneOperatorARegion), 4);
     pd.step(admin(AdminOperator::Split { keys: vec![key("m")] })).unwrap();
     decommission(&mut pd, 3);
     hear(&mut pd, 4, EMPTY);
@@ -192,7 +191,7 @@ fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
 #[test]
 fn operators_time_out() {
     fn after_a_long_time<G: Guards>(guards: G) -> Result<(), PdRefusal> {
-        let mut pd = driver(guards, 5);
+        let mut pd = pd(guards, 5);
         hear(&mut pd, 4, EMPTY);
         pd.step(admin(AdminOperator::AddPeer { store: 4 })).unwrap();
         crate::cluster::wait(&mut pd, 100, &[1, 2, 3, 4, 5]);
@@ -201,7 +200,7 @@ fn operators_time_out() {
     assert_eq!(after_a_long_time(Sound), Ok(()));
     let without = Dropped(Guard::OperatorsTimeOut);
     assert_eq!(after_a_long_time(without), Err(PdRefusal::OperatorExists));
-    let mut pd = driver(without, 4);
+    let mut pd = pd(without, 4);
     let times_out = PdInput::OperatorTimeout { region: REGION };
     assert_eq!(told(&mut pd, times_out.clone()), Err(PdRefusal::OperatorNotFound));
     pd.step(admin(AdminOperator::TransferLeader { store: 2 })).unwrap();
@@ -230,7 +229,7 @@ fn limit_counts_own_kind() {
 #[test]
 fn destroyed_stays_gone() {
     fn taken_back<G: Guards>(guards: G, how: PdInput) -> (Result<usize, PdRefusal>, bool) {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
         let outcome = told(&mut pd, how).map(|outputs| outputs.len());
         (outcome, pd.store(3).unwrap().record.physically_destroyed)
@@ -248,7 +247,7 @@ fn destroyed_stays_gone() {
 #[test]
 fn record_kept_while_listed() {
     fn patrol_after_removal<G: Guards>(guards: G) -> (Result<(), PdRefusal>, Result<Purpose, PdRefusal>) {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         hear(&mut pd, 4, EMPTY);
         crate::cluster::wait(&mut pd, 3, &[1, 2, 4]);
         pd.step(PdInput::RemoveFailedStores { stores: [3].into() }).unwrap();

@@ -1,11 +1,11 @@
 //! The placement driver's guards over what is planned for a region: each holds
-//! in the sound driver and does harm once it is dropped.
+//! in the sound PD and does harm once it is dropped.
 
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
 use rollcall_impl::{ChangeKind, Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
 
 use crate::cluster::{EMPTY, Pd, REGION, command, decommission, hear, pd_of, report, reported, state, wait};
-use crate::guards::{admin, driver, told};
+use crate::guards::{admin, pd, told};
 use crate::real::Real;
 
 /// The region as it is known, and a learner on one more store.
@@ -20,7 +20,7 @@ fn with_learner<G: Guards>(pd: &Pd<G>, store: StoreId) -> rollcall_impl::Region 
 #[test]
 fn removal_keeps_majority() {
     fn removal(guards: impl Guards) -> Result<Option<Command>, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let known = pd.region(REGION).unwrap().region.clone();
         let down = RegionReport { down: vec![30], ..reported(known, 10, 6) };
         pd.step(PdInput::RegionHeartbeat(down)).unwrap();
@@ -32,7 +32,7 @@ fn removal_keeps_majority() {
     assert!(matches!(unsound, Some(Command::ChangePeer(_))), "the living are one of two: {unsound:?}");
 }
 
-/// Row 15 by the driver, pd#4411, tikv#10595.
+/// Row 15 by PD, pd#4411, tikv#10595.
 #[test]
 fn plan_demotes_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
@@ -58,7 +58,7 @@ fn joint<G: Guards>(pd: &Pd<G>, demoted: usize) -> rollcall_impl::Region {
 #[test]
 fn joint_ended_by_patrol() {
     fn looked_after(guards: impl Guards) -> Result<Purpose, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let region = joint(&pd, 2);
         report(&mut pd, region, 1);
         told(&mut pd, PdInput::Schedule { region: REGION })?;
@@ -72,7 +72,7 @@ fn joint_ended_by_patrol() {
 #[test]
 fn joint_hands_over_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let region = joint(&pd, 0);
         report(&mut pd, region, 1);
         command(&told(&mut pd, PdInput::Schedule { region: REGION }).unwrap())
@@ -85,7 +85,7 @@ fn joint_hands_over_first() {
 #[test]
 fn orphans_leave() {
     fn leaves(guards: impl Guards) -> Result<Purpose, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let region = with_learner(&pd, 4);
         report(&mut pd, region, 1);
         decommission(&mut pd, 4);
@@ -132,7 +132,7 @@ fn promotion_needs_no_target() {
 #[test]
 fn orphan_may_fill() {
     fn mends(guards: impl Guards) -> Result<Purpose, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let silent = PdInput::StoreSilent { store: 3 };
         pd.step(silent.clone()).unwrap();
         pd.step(silent).unwrap();
@@ -145,11 +145,11 @@ fn orphan_may_fill() {
     assert_eq!(mends(Dropped(Guard::OrphanMayFill)), Err(PdRefusal::NoTarget));
 }
 
-/// Store 4 has not been heard of since the driver started.
+/// Store 4 has not been heard of since PD started.
 #[test]
 fn target_connected() {
     fn target(guards: impl Guards) -> Result<Option<StoreId>, PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         decommission(&mut pd, 3);
         wait(&mut pd, 181, &[1, 2, 3]);
         assert_eq!(pd.state_name(4), Some("Down"));
@@ -162,7 +162,7 @@ fn target_connected() {
     assert_eq!(target(Sound), Err(PdRefusal::NoTarget));
     assert_eq!(target(Dropped(Guard::TargetConnected)), Ok(Some(4)));
     // It looks at the space all the same.
-    let mut pd = driver(Dropped(Guard::TargetConnected), 4);
+    let mut pd = pd(Dropped(Guard::TargetConnected), 4);
     decommission(&mut pd, 3);
     hear(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
     assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
@@ -214,7 +214,7 @@ fn lone_leader_moves() {
 #[test]
 fn replacement_joins_first() {
     fn first_order<G: Guards>(guards: G) -> Option<ChangeKind> {
-        let mut pd = driver(guards, 5);
+        let mut pd = pd(guards, 5);
         hear(&mut pd, 4, EMPTY);
         decommission(&mut pd, 2);
         decommission(&mut pd, 3);
@@ -234,7 +234,7 @@ fn replacement_joins_first() {
 #[test]
 fn small_store_may_fill() {
     fn target<G: Guards>(guards: G) -> Result<(), PdRefusal> {
-        let mut pd = driver(guards, 4);
+        let mut pd = pd(guards, 4);
         let stats =
             |free: u64| rollcall_impl::pd::StoreStats { capacity: 100 << 30, used: (100 - free) << 30 };
         decommission(&mut pd, 3);

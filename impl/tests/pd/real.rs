@@ -29,7 +29,7 @@ impl Real {
 }
 
 impl<G: Guards> Real<G> {
-    /// The same under a driver with these guards.
+    /// The same under PD with these guards.
     pub(crate) fn under(guards: G, config: PdConfig, count: u64, voters: &[StoreId]) -> Real<G> {
         let first = region(REGION, ("", ""), (1, 1), voters);
         let open = |id| {

@@ -1,4 +1,4 @@
-//! Stores, driver and administrator in any order: what must hold whatever
+//! Stores, PD and administrator in any order: what must hold whatever
 //! happens. Messages between stores are delivered in order or not at all;
 //! region heartbeats and orders may come late. Leaves out crashes of stores. A
 //! learner that missed its own removal stays where it is, and here nobody tells

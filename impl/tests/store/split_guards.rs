@@ -123,7 +123,7 @@ fn epoch_checked_at_apply() {
     assert_bites(keys_of_the_parent(Sound), "a".into(), unsound, "az".into());
 }
 
-/// Row 23: a member leaves while the driver thinks.
+/// Row 23: a member leaves while PD thinks.
 #[test]
 fn split_ids_fit_members() {
     fn ids_of_the_child(guards: impl Guards) -> Result<Vec<u64>, Refusal> {

@@ -124,7 +124,7 @@ fn a_peer_that_was_never_initialised_asks_who_created_it_also_after_a_restart() 
     assert_eq!(asked(Lacking(&[Guard::CreatorRemembered])), None);
 }
 
-/// The driver has heard of the region last before the peer was created, by the leader of epoch 5.
+/// PD has heard of the region last before the peer was created, by the leader of epoch 5.
 #[test]
 fn what_the_driver_knew_before_a_peer_was_created_does_not_end_it() {
     let creator = Member { id: 1, store: 1, role: MemberRole::Voter };

@@ -61,7 +61,7 @@ pub(crate) fn is_across(seen: impl ClusterInScope, action: &Action) -> bool {
             [*leader, target.unwrap_or(*leader)]
         }
         Action::Late { slot } => match seen.held().get(*slot) {
-            Some(held) if !held.is_from_driver() && !held.is_to_driver() => [held.from.store, held.to.store],
+            Some(held) if !held.is_from_pd() && !held.is_to_pd() => [held.from.store, held.to.store],
             _ => return false,
         },
         _ => return false,
@@ -109,12 +109,12 @@ impl<S: ClusterInScope> Offer<'_, S> {
             self.actions.push(Action::Late { slot });
         }
         if self.scope.max_replicas > 0 {
-            self.of_driver();
+            self.of_pd();
         }
     }
 
     /// What the placement driver is told, does by itself, and is asked to do.
-    fn of_driver(&mut self) {
+    fn of_pd(&mut self) {
         let seen = self.seen;
         let pd = seen.pd();
         for (&store, known) in &pd.stores {
@@ -246,8 +246,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
     /// lost was not asked.
     fn stale_checks(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
-        let driver = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
-        for asks in members.chain(driver) {
+        let pd = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
+        for asks in members.chain(pd) {
             let replies = self.replies().filter(|reply| *reply != Reply::Dropped);
             let check = |reply| Action::CheckStalePeer { region, store, asks, reply };
             self.actions.extend(replies.map(check));

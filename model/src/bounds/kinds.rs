@@ -119,9 +119,9 @@ pub const ACTION_KINDS: &[&str] = &[
 
 /// Whether an action of that kind needs a placement driver: whatever is listed from the
 /// region heartbeat on, and to ask PD whether one is a member still.
-pub(crate) fn needs_driver(kind: &str) -> bool {
-    let mut of_driver = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
-    kind.starts_with("validate peer") || of_driver.any(|of| *of == kind)
+pub(crate) fn needs_pd(kind: &str) -> bool {
+    let mut of_pd = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
+    kind.starts_with("validate peer") || of_pd.any(|of| *of == kind)
 }
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.

@@ -25,7 +25,7 @@ pub(crate) enum Group {
     /// What the placement driver hears from it.
     Hears(StoreId),
     /// What the placement driver does alone.
-    Driver,
+    Pd,
     /// What it has done to a region.
     Region(RegionId),
     /// What arrives late.
@@ -55,8 +55,8 @@ impl Group {
             | Action::PushOperator { region, .. }
             | Action::Schedule { region, .. } => Self::Region(region),
             Action::Late { slot } => Self::Late(slot),
-            Action::RemoveFailedStores { .. } => Self::Driver,
-            _ if action.is_of_driver() => Self::Driver,
+            Action::RemoveFailedStores { .. } => Self::Pd,
+            _ if action.is_of_pd() => Self::Pd,
             _ => Self::Alone,
         }
     }
@@ -115,7 +115,7 @@ fn beside(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions:
         actions.push(Action::Late { slot });
     }
     if scope.max_replicas > 0 {
-        of_driver(scope, seen, stores, actions);
+        of_pd(scope, seen, stores, actions);
     }
     by_force(seen, stores, actions);
 }
@@ -139,7 +139,7 @@ fn by_force(seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Act
 
 /// What the placement driver can be told and asked, of every store and region
 /// that it knows and of one of each that it does not.
-fn of_driver(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
+fn of_pd(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     let unknown = seen.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {

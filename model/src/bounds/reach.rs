@@ -483,7 +483,7 @@ reaches! {
             !peer.region.is_joint() && peer.region.incoming_voters().count() == 2 && seen.founders().len() == 3
         }),
     /// PD does not know of a region that has a leader.
-    ChildUnknownToDriver = "a child with a leader that PD does not know":
+    ChildUnknownToPd = "a child with a leader that PD does not know":
         |seen| some_child(seen, |_, peer| {
             peer.role == Role::Leader && !seen.pd().regions.contains_key(&peer.region.id)
         }),
@@ -496,7 +496,7 @@ reaches! {
             }) > 0
         }),
     /// PD's view of a region is behind its leader's.
-    DriverBehind = "PD behind a leader":
+    PdBehind = "PD behind a leader":
         |seen| some_led(seen, |peer, known| known.region.epoch.is_stale_against(&peer.region.epoch)),
     /// An order is under way.
     OrderUnderWay = "an order under way":
@@ -504,7 +504,7 @@ reaches! {
     /// A report is under way that is behind what PD knows.
     ReportUnderWay = "a report under way that came too late":
         |seen| seen.held().iter().any(|held| {
-            held.is_to_driver() && seen.pd().regions.get(&held.region).is_some_and(|known| {
+            held.is_to_pd() && seen.pd().regions.get(&held.region).is_some_and(|known| {
                 held.epoch.is_stale_against(&known.region.epoch)
             })
         }),
@@ -558,7 +558,7 @@ reaches! {
     StoreFull = "a store too full":
         |seen| seen.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),
     /// PD knows a region that nobody leads.
-    DriverKnowsNoLeader = "a region that nobody leads, as far as PD knows":
+    PdKnowsNoLeader = "a region that nobody leads, as far as PD knows":
         |seen| seen.pd().regions.values().any(|known| known.leader().is_none()),
     /// A learner needs a snapshot, and no operator is there for it.
     LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up":
@@ -596,7 +596,7 @@ reaches! {
     TargetWaits = "a target that waits for its source":
         |seen| some_waiting(seen, |source, commit, _| source.commit >= commit && source.applied < commit),
     /// Whom its region's peers follow is behind what PD knows of the region.
-    LeaderBehindDriver = "a leader behind what PD knows":
+    LeaderBehindPd = "a leader behind what PD knows":
         |seen| seen.pd().regions.values().any(|known| {
             seen.replicas(known.region.id).any(|(_, peer)| {
                 peer.role == Role::Leader && peer.region.epoch.is_stale_against(&known.region.epoch)

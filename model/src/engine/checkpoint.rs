@@ -27,7 +27,7 @@ pub struct PartCounts {
     peers: u32,
     metas: u32,
     store_parts: u32,
-    drivers: u32,
+    pds: u32,
     held: u32,
     spent: u32,
     rests: u32,
@@ -68,7 +68,7 @@ struct Written {
     peers: Vec<Peer>,
     metas: Vec<(Vec<RangeEntry>, Vec<Held>, Option<PlanUnderWay>)>,
     store_parts: Vec<WrittenPlace>,
-    drivers: Vec<PlacementDriver>,
+    pds: Vec<PlacementDriver>,
     held: Vec<Vec<Held>>,
     spent: Vec<Budgets>,
     rests: Vec<(u32, u32, u32)>,
@@ -86,8 +86,8 @@ impl Rollcall {
         let rests = parts.rest.settled();
         let histories = parts.history.settled();
         let (peers, metas) = (parts.peers.settled(), parts.metas.settled());
-        let (drivers, held, spent) = (parts.drivers.settled(), parts.held.settled(), parts.spent.settled());
-        let now = PartCounts { peers, metas, store_parts, drivers, held, spent, rests, histories };
+        let (pds, held, spent) = (parts.pds.settled(), parts.held.settled(), parts.spent.settled());
+        let now = PartCounts { peers, metas, store_parts, pds, held, spent, rests, histories };
         let written = Written {
             from,
             peers: some(&parts.peers, from.peers, now.peers, Peer::clone),
@@ -97,7 +97,7 @@ impl Rollcall {
             store_parts: some(&parts.store_parts, from.store_parts, now.store_parts, |place| {
                 (place.status, place.meta, place.peers.to_vec())
             }),
-            drivers: some(&parts.drivers, from.drivers, now.drivers, PlacementDriver::clone),
+            pds: some(&parts.pds, from.pds, now.pds, PlacementDriver::clone),
             held: some(&parts.held, from.held, now.held, Vec::clone),
             spent: some(&parts.spent, from.spent, now.spent, |spent| *spent),
             rests: some(&parts.rest, from.rests, now.rests, |rest| (rest.held, rest.pd, rest.spent)),
@@ -113,12 +113,12 @@ impl Rollcall {
     /// Where it cannot be read, or a part would get another number.
     pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
         let parts = self.parts();
-        let Written { from, peers, metas, store_parts, drivers, held, spent, rests, histories } =
+        let Written { from, peers, metas, store_parts, pds, held, spent, rests, histories } =
             serde_json::from_slice(written)?;
         again(&parts.peers, "peer", from.peers, peers)?;
         let metas = metas.into_iter().map(|(ranges, parked, plan)| StoreMeta { ranges, parked, plan });
         again(&parts.metas, "meta", from.metas, metas)?;
-        again(&parts.drivers, "placement driver", from.drivers, drivers)?;
+        again(&parts.pds, "placement driver", from.pds, pds)?;
         again(&parts.held, "set of messages", from.held, held)?;
         again(&parts.spent, "set of budgets", from.spent, spent)?;
         again(&parts.history, "history", from.histories, histories)?;
@@ -130,7 +130,7 @@ impl Rollcall {
             again(&parts.store_parts, "store", number, [place])?;
         }
         for (number, (held, pd, spent)) in (from.rests..).zip(rests) {
-            if !has(&parts.held, held) || !has(&parts.drivers, pd) || !has(&parts.spent, spent) {
+            if !has(&parts.held, held) || !has(&parts.pds, pd) || !has(&parts.spent, spent) {
                 return Err(PartsError::Incomplete { kind: "rest", number });
             }
             again(&parts.rest, "rest", number, [Rest { held, pd, spent }])?;

@@ -27,10 +27,10 @@ impl ReadSet {
         parts: &InternTables,
         stores: impl Iterator<Item = StoreId>,
         held: bool,
-        driver: bool,
+        pd: bool,
     ) -> ReadSet {
         let store_parts = stores.filter_map(|store| parts.store_place(store));
-        let beside = [(held, Slot::Held(Side::Before)), (driver, Slot::Pd(Side::Before))];
+        let beside = [(held, Slot::Held(Side::Before)), (pd, Slot::Pd(Side::Before))];
         let slots = store_parts.map(|at| Slot::Store(Side::Before, at));
         let beside = beside.into_iter().filter_map(|(looked, slot)| looked.then_some(slot));
         ReadSet(slots.chain(beside).fold(Slots::NONE, Slots::with))

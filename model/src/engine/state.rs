@@ -3,7 +3,7 @@
 //! A [`State`] is a row of numbers, one for each store and two for the rest; a
 //! [`InternTables`] keeps what they stand for. A store's part is itself a row of
 //! numbers, one for each peer on it, because a peer's local state repeats in
-//! many stores' states (SPIN's "collapse", twice). [`Seen`] puts the two
+//! many stores' states (SPIN's "collapse", twice). [`StateRef`] puts the two
 //! together.
 
 use std::borrow::Cow;
@@ -144,10 +144,10 @@ pub(crate) struct InternTables {
     claims: Interner<Vec<Claim>>,
     /// The number of that, by the number of the place.
     claims_of: Column,
-    pub(crate) drivers: Interner<PlacementDriver>,
-    /// What a driver believes of regions, and which stores have left by its record.
+    pub(crate) pds: Interner<PlacementDriver>,
+    /// What PD believes of regions, and which stores have left by its record.
     beliefs: Interner<(Vec<Region>, Vec<StoreId>)>,
-    /// The number of that, by the number of the driver.
+    /// The number of that, by the number of PD.
     beliefs_of: Column,
     pub(crate) held: Interner<Vec<Held>>,
     pub(crate) spent: Interner<Budgets>,
@@ -182,7 +182,7 @@ impl InternTables {
             reports_of: std::array::from_fn(|_| Column::some()),
             claims: Interner::new(),
             claims_of: Column::new(),
-            drivers: Interner::new(),
+            pds: Interner::new(),
             beliefs: Interner::new(),
             beliefs_of: Column::new(),
             held: Interner::new(),
@@ -263,7 +263,7 @@ impl InternTables {
 
     /// The number of a rest.
     pub(crate) fn rest_of(&self, held: &Vec<Held>, pd: &PlacementDriver, spent: Budgets) -> u32 {
-        let (held, pd) = (self.held.intern_ref(held), self.drivers.intern_ref(pd));
+        let (held, pd) = (self.held.intern_ref(held), self.pds.intern_ref(pd));
         self.rest.intern(Rest { held, pd, spent: self.spent.intern(spent) })
     }
 

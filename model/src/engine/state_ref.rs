@@ -15,7 +15,7 @@ use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 
 /// A state together with what its numbers stand for.
 #[derive(Clone, Copy)]
-pub struct Seen<'a> {
+pub struct StateRef<'a> {
     parts: &'a InternTables,
     state: &'a State,
     noted: Option<(&'a ReadTracker, Side)>,
@@ -23,17 +23,22 @@ pub struct Seen<'a> {
 
 impl InternTables {
     /// The state with what its numbers stand for.
-    pub(crate) fn seen<'a>(&'a self, state: &'a State) -> Seen<'a> {
-        Seen::of(self, state, None)
+    pub(crate) fn seen<'a>(&'a self, state: &'a State) -> StateRef<'a> {
+        StateRef::of(self, state, None)
     }
 
     /// The same; what is looked at is noted.
-    pub(crate) fn tracked<'a>(&'a self, state: &'a State, noted: &'a ReadTracker, side: Side) -> Seen<'a> {
-        Seen::of(self, state, Some((noted, side)))
+    pub(crate) fn tracked<'a>(
+        &'a self,
+        state: &'a State,
+        noted: &'a ReadTracker,
+        side: Side,
+    ) -> StateRef<'a> {
+        StateRef::of(self, state, Some((noted, side)))
     }
 }
 
-impl<'a> Seen<'a> {
+impl<'a> StateRef<'a> {
     /// The state; what is looked at is noted, if there is where.
     pub(crate) fn of(
         parts: &'a InternTables,
@@ -90,8 +95,8 @@ impl<'a> Seen<'a> {
         Some(self.parts.meta(self.state, at))
     }
 
-    fn driver(&self) -> &'a PlacementDriver {
-        self.parts.drivers.get(self.rest().pd)
+    fn pd(&self) -> &'a PlacementDriver {
+        self.parts.pds.get(self.rest().pd)
     }
 
     fn rest(&self) -> &'a Rest {
@@ -99,7 +104,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-impl Seen<'_> {
+impl StateRef<'_> {
     /// The readable form.
     pub fn view(&self) -> View {
         let store = |at: usize| {
@@ -115,7 +120,7 @@ impl Seen<'_> {
     }
 }
 
-impl Cluster for Seen<'_> {
+impl Cluster for StateRef<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
         self.track(Slot::Statuses);
         let status = |at| self.parts.place(self.state, at).status;
@@ -206,17 +211,17 @@ impl Cluster for Seen<'_> {
 
     fn pd(&self) -> &PlacementDriver {
         self.track(Slot::Pd);
-        self.driver()
+        self.pd()
     }
 
     fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
         self.track_beliefs();
-        self.driver().regions.values().map(|known| &known.region)
+        self.pd().regions.values().map(|known| &known.region)
     }
 
     fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
         self.track_beliefs();
-        let stores = self.driver().stores.iter();
+        let stores = self.pd().stores.iter();
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
 
@@ -228,13 +233,13 @@ impl Cluster for Seen<'_> {
         Some(self.state.stores[at] as usize)
     }
 
-    fn driver_name(&self) -> Option<usize> {
+    fn pd_name(&self) -> Option<usize> {
         self.track(|_| Slot::PdMoved);
         Some(self.rest().pd as usize)
     }
 }
 
-impl ClusterInScope for Seen<'_> {
+impl ClusterInScope for StateRef<'_> {
     fn store_at(&self, at: usize) -> StoreId {
         self.parts.stores[at]
     }

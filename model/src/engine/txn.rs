@@ -70,7 +70,7 @@ impl<'m> StepTxn<'m> {
         if self.pd.is_some() || self.held.is_some() {
             let mut rest = *self.parts.rest.get(self.before.rest);
             if let Some(pd) = &self.pd {
-                rest.pd = self.parts.drivers.intern_ref(pd);
+                rest.pd = self.parts.pds.intern_ref(pd);
             }
             if let Some(held) = self.held.take() {
                 rest.held = self.parts.held.intern(held);
@@ -214,7 +214,7 @@ impl Cluster for StepTxn<'_> {
 
     fn pd(&self) -> &PlacementDriver {
         track(&self.read_set, Slot::Pd(Side::Before));
-        self.pd.as_ref().unwrap_or_else(|| self.parts.drivers.get(self.rest().pd))
+        self.pd.as_ref().unwrap_or_else(|| self.parts.pds.get(self.rest().pd))
     }
 }
 

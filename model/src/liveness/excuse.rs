@@ -17,8 +17,8 @@ use super::{
 };
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
-use crate::model::Seen;
 use crate::model::State;
+use crate::model::StateRef;
 
 /// Why a goal is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -229,7 +229,7 @@ impl Excuse {
 
 fn of_store(
     model: &Rollcall,
-    seen: Seen<'_>,
+    seen: StateRef<'_>,
     region: RegionId,
     store: StoreId,
     status: StoreStatus,
@@ -279,7 +279,7 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
 
 /// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
 /// every disk that is gone was given up.
-fn is_known_by_tombstones_alone(seen: Seen<'_>, meta: &Region) -> bool {
+fn is_known_by_tombstones_alone(seen: StateRef<'_>, meta: &Region) -> bool {
     let is_gone = |status| status == StoreStatus::Destroyed;
     let mut gone = seen.stores().filter(|(_, status)| is_gone(*status)).peekable();
     let voters = meta.peers.iter().any(|member| meta.is_voter(member.id));
@@ -303,7 +303,7 @@ fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse>
     }
 }
 
-fn of_members(model: &Rollcall, seen: Seen<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {
+fn of_members(model: &Rollcall, seen: StateRef<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {
     let Some((_, leader)) = in_charge(seen, region) else { return };
     for member in &leader.region.peers {
         let store = member.store;

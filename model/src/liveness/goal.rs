@@ -8,7 +8,7 @@
 //! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
 //! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there, does not hang and was not given up, and whose id was not told of its end |
 //! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and one may take each peer |
-//! | L7 | PD knows epoch and leader | `driver_true` | as L1 |
+//! | L7 | PD knows epoch and leader | `pd_view_current` | as L1 |
 //! | L8 | an oversized region splits | `requests_end` and, of the children, `leader_electable` | once the split was proposed, as L1 |
 //! | L9 | a transfer ends | `transfer_ends`; with PD `operators_end` | as L1 |
 //!
@@ -74,7 +74,7 @@ goals! {
     /// Recovery comes to an end although clients keep writing.
     Settles = "settles", "L1 L9",
     /// PD knows the region's leader, and the region as its leader has it.
-    DriverTrue = "driver_true", "L7",
+    PdViewCurrent = "pd_view_current", "L7",
     /// No operator is running.
     OperatorsEnd = "operators_end", "L2 L9",
     /// The region has as many voters as PD wants, on stores that stay, and no other peer, if some store may take a peer.

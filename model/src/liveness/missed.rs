@@ -1,5 +1,5 @@
 //! What is missed of the goals of each region; those of the placement driver
-//! are in `driver`.
+//! are in `pd`.
 
 use rollcall_traces::{
     Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreId, StoreStatus,
@@ -11,25 +11,25 @@ use super::{
 };
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
-use crate::model::Seen;
 use crate::model::State;
+use crate::model::StateRef;
 use crate::rules::is_live;
 
 /// The goals that are owed in a state and not met, at most one of a region.
 pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let of_driver = model.scope().max_replicas > 0;
-    let of_driver = if of_driver { pd::missed(model, state) } else { Vec::new() };
+    let of_pd = model.scope().max_replicas > 0;
+    let of_pd = if of_pd { pd::missed(model, state) } else { Vec::new() };
     let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
     let left = merged.filter_map(|region| merged_and_lives(seen, region));
     let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
     let left = left.chain(given_up).chain(hole(seen));
-    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_driver).chain(left).collect()
+    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_pd).chain(left).collect()
 }
 
 /// Keys that were lost with the stores that were given up, and that nobody serves anew.
-fn hole(seen: Seen<'_>) -> Option<Missed> {
+fn hole(seen: StateRef<'_>) -> Option<Missed> {
     let (start, end) = recovery::hole(seen)?;
     Some(Missed {
         goal: Goal::KeysCovered,
@@ -39,7 +39,7 @@ fn hole(seen: Seen<'_>) -> Option<Missed> {
 }
 
 /// Who is left of a region that was merged away.
-fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+fn merged_and_lives(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
     let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(seen, *store);
     let (store, peer) = seen.replicas(region).find(lives)?;
     let what = format!("peer {} on store {store} was merged and still exists", peer.id);
@@ -48,13 +48,13 @@ fn merged_and_lives(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
 
 /// A region that was given up with the majority of its stores, and that somebody who is
 /// left could lead by force.
-fn could_go_on(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+fn could_go_on(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
     let stays = is_not_recovered(seen, region) && recovery::obstacle(seen, region).is_none();
     let what = || format!("it could be led by force; {}", without_leader(seen, region));
     stays.then(|| Missed { goal: Goal::LeaderElectable, region, what: what() })
 }
 
-fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
     let miss = |goal, what: String| Some(Missed { goal, region, what });
     let Some((store, leader)) = in_charge(seen, region) else {
         return miss(Goal::LeaderElectable, without_leader(seen, region));
@@ -117,7 +117,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: Seen<'_>, region: RegionId) 
 }
 
 /// What the leader took, its own election first, and did not bring to an end.
-fn unanswered(seen: Seen<'_>, region: RegionId, leader: &Peer) -> Option<String> {
+fn unanswered(seen: StateRef<'_>, region: RegionId, leader: &Peer) -> Option<String> {
     let last = leader.log.last_index();
     if leader.applied < last {
         return Some(format!("has applied {} of {last}", leader.applied));
@@ -126,7 +126,7 @@ fn unanswered(seen: Seen<'_>, region: RegionId, leader: &Peer) -> Option<String>
     reads.map(|(store, _)| format!("serves, and a read waits on store {store}"))
 }
 
-fn without_leader(seen: Seen<'_>, region: RegionId) -> String {
+fn without_leader(seen: StateRef<'_>, region: RegionId) -> String {
     let words: Vec<String> = seen
         .replicas(region)
         .filter(|(_, peer)| is_live(peer))

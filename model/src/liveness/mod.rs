@@ -35,8 +35,8 @@ use rollcall_traces::{
 use crate::bounds::actions::is_across;
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
-use crate::model::Seen;
 use crate::model::State;
+use crate::model::StateRef;
 use crate::rules;
 use crate::rules::is_live;
 
@@ -97,12 +97,12 @@ fn first_done(model: &Rollcall, state: &State, actions: impl IntoIterator<Item =
 
 /// Whoever gave up a store by force said that it is gone: nothing is heard of it any more,
 /// and nothing reaches it.
-fn is_out(seen: Seen<'_>, store: StoreId) -> bool {
+fn is_out(seen: StateRef<'_>, store: StoreId) -> bool {
     seen.pd().recovery_step > 0 && is_given_up(seen, store)
 }
 
-fn is_of_the_gone(seen: Seen<'_>, action: &Action) -> bool {
-    if action.is_of_driver() || action.is_typed() {
+fn is_of_the_gone(seen: StateRef<'_>, action: &Action) -> bool {
+    if action.is_of_pd() || action.is_typed() {
         return false;
     }
     // Members that a command names may well be gone.
@@ -115,7 +115,7 @@ fn is_of_the_gone(seen: Seen<'_>, action: &Action) -> bool {
 struct Schedule<'a> {
     model: &'a Rollcall,
     state: &'a State,
-    seen: Seen<'a>,
+    seen: StateRef<'a>,
     region: RegionId,
     /// Somebody places peers, and ends joint configurations.
     placed: bool,
@@ -353,7 +353,7 @@ fn write_to(leader: &Peer) -> Command {
 
 /// The newest meta of the region that anybody has, tombstones included. What only
 /// stores have that were given up counts where nobody else has any.
-fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
+fn newest<'a>(seen: StateRef<'a>, region: RegionId) -> Option<&'a Region> {
     let epoch = |store, meta: &Region| (!is_given_up(seen, store), meta.epoch.version, meta.epoch.conf_ver);
     let known = seen.replicas_of(region).map(|(store, peer)| (store, &peer.region));
     let known = known.filter(|(_, meta)| !meta.peers.is_empty());
@@ -362,14 +362,14 @@ fn newest<'a>(seen: Seen<'a>, region: RegionId) -> Option<&'a Region> {
 
 /// Whether the store's disk is there. One that was given up counts as gone, though
 /// the store may still run.
-fn is_there(seen: Seen<'_>, store: StoreId) -> bool {
+fn is_there(seen: StateRef<'_>, store: StoreId) -> bool {
     seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed)
         && !is_given_up(seen, store)
 }
 
 /// Whether a majority of the newest configuration is on disks that are there,
 /// and not made tombstones behind the region's back (tikv-ctl `--force`).
-fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
+fn is_owed(seen: StateRef<'_>, region: RegionId) -> bool {
     let lives = seen.replicas(region).any(|(store, peer)| peer.is_initialised() && !is_given_up(seen, store));
     lives
         && !is_merged_away(seen, region)
@@ -387,7 +387,7 @@ fn is_owed(seen: Seen<'_>, region: RegionId) -> bool {
 /// learner passes over what the leader sends, and nobody but the leader could
 /// campaign: without pre-vote and check-quorum raft-rs does not answer an older
 /// term (`raft.rs step`), so that the leader never hears of the newer one.
-fn is_outrun(seen: Seen<'_>, region: RegionId) -> bool {
+fn is_outrun(seen: StateRef<'_>, region: RegionId) -> bool {
     let mut leaders = seen.replicas_of(region).filter(|(_, peer)| peer.role == Role::Leader);
     leaders.any(|(_, leader)| {
         let is_voter = |peer: &Peer, id| peer.region.is_voter(id);
@@ -403,7 +403,7 @@ fn is_outrun(seen: Seen<'_>, region: RegionId) -> bool {
 }
 
 /// Whether nothing is owed of the region for stores alone that were given up.
-fn is_not_recovered(seen: Seen<'_>, region: RegionId) -> bool {
+fn is_not_recovered(seen: StateRef<'_>, region: RegionId) -> bool {
     let gone = |member: &&Member| !is_there(seen, member.store);
     !is_owed(seen, region)
         && !is_merged_away(seen, region)
@@ -417,12 +417,12 @@ fn is_not_recovered(seen: Seen<'_>, region: RegionId) -> bool {
 }
 
 /// Whether somebody has taken the region in, who was not given up.
-fn is_merged_away(seen: Seen<'_>, region: RegionId) -> bool {
+fn is_merged_away(seen: StateRef<'_>, region: RegionId) -> bool {
     seen.replicas(region).any(|(store, peer)| peer.is_merged_away() && !is_given_up(seen, store))
 }
 
 /// The leader of the region's highest term among its members, if there is one.
-fn in_charge<'a>(seen: Seen<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)> {
+fn in_charge<'a>(seen: StateRef<'a>, region: RegionId) -> Option<(StoreId, &'a Peer)> {
     let leaders = seen.replicas_of(region).filter(|(_, peer)| peer.role == Role::Leader);
     let leaders = leaders.filter(|(store, _)| !is_out(seen, *store));
     let (store, leader) = leaders.max_by_key(|(_, peer)| peer.term)?;
@@ -440,7 +440,7 @@ fn hangs(model: &Rollcall, store: StoreId) -> bool {
 
 /// Who lives and is not listed by the region any more: voters, learners, and peers that were
 /// never initialised.
-fn strangers<'a>(seen: Seen<'a>, region: &'a Region) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
+fn strangers<'a>(seen: StateRef<'a>, region: &'a Region) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
     seen.replicas_of(region.id).filter(|(_, peer)| {
         is_live(peer) && region.member(peer.id).is_none() && peer.region.epoch.is_stale_against(&region.epoch)
     })
@@ -449,7 +449,13 @@ fn strangers<'a>(seen: Seen<'a>, region: &'a Region) -> impl Iterator<Item = (St
 /// Whether nobody can tell the peer on `store` that it was removed: there is no PD, and of those
 /// whom it knows nobody is a member, nor gone with a newer region than its own. One that was
 /// never initialised is told by a tombstone only of its end, and not whom to ask.
-fn has_nobody_to_ask(model: &Rollcall, seen: Seen<'_>, region: &Region, store: StoreId, peer: &Peer) -> bool {
+fn has_nobody_to_ask(
+    model: &Rollcall,
+    seen: StateRef<'_>,
+    region: &Region,
+    store: StoreId,
+    peer: &Peer,
+) -> bool {
     let knows_better = |member: &Member| {
         seen.peer(member.store, region.id).is_some_and(|asked| match asked.state {
             PeerState::Tombstone => {

@@ -15,8 +15,8 @@ use super::{Goal, Missed, in_charge, is_owed};
 use crate::bounds::reach::is_given_up;
 use crate::cluster::ClusterInScope;
 use crate::model::Rollcall;
-use crate::model::Seen;
 use crate::model::State;
+use crate::model::StateRef;
 use crate::rules;
 
 /// Every store that runs is heard from; of the others time tells.
@@ -41,7 +41,7 @@ fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
     (known.liveness != Liveness::Down).then_some(Action::StoreSilent { store })
 }
 
-pub(super) fn runs(seen: Seen<'_>, store: StoreId) -> bool {
+pub(super) fn runs(seen: StateRef<'_>, store: StoreId) -> bool {
     seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
 /// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
 /// it for ever; or the store of one that it promotes is gone, and the leader refuses to
 /// do without a majority that it hears. PD waits until the operator has taken too long.
-fn waits_in_vain(seen: Seen<'_>, region: RegionId, operator: &Operator) -> bool {
+fn waits_in_vain(seen: StateRef<'_>, region: RegionId, operator: &Operator) -> bool {
     match operator.step() {
         Some(OperatorStep::EnterJoint { promote, .. }) => {
             return promote.iter().any(|seat| !runs(seen, seat.store));
@@ -101,7 +101,7 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
 
 /// The store of the region's leader, if a PD that places replicas has no record of it,
 /// or gave it up.
-pub(super) fn unheard_leader(seen: Seen<'_>, region: RegionId) -> Option<StoreId> {
+pub(super) fn unheard_leader(seen: StateRef<'_>, region: RegionId) -> Option<StoreId> {
     let (store, _) = in_charge(seen, region)?;
     let is_heard = seen.pd().stores.contains_key(&store) && !is_given_up(seen, store);
     (seen.replicas_wanted() > 0 && !is_heard).then_some(store)
@@ -109,12 +109,12 @@ pub(super) fn unheard_leader(seen: Seen<'_>, region: RegionId) -> Option<StoreId
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and
 /// what that one reports is heard.
-fn is_heard(seen: Seen<'_>, region: RegionId) -> bool {
+fn is_heard(seen: StateRef<'_>, region: RegionId) -> bool {
     is_owed(seen, region) && unheard_leader(seen, region).is_none()
 }
 
 /// PD knows the region's leader, and the region as its leader has it (L7).
-fn believed(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
+fn believed(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
     let (_, leader) = in_charge(seen, region)?;
     let known = seen.pd().regions.get(&region);
     let is_true = known.is_some_and(|known| known.leader == leader.id && known.region == leader.region);
@@ -122,7 +122,7 @@ fn believed(seen: Seen<'_>, region: RegionId) -> Option<Missed> {
         None => "PD does not know it".to_string(),
         Some(known) => format!("PD believes {}, led by peer {}", known.region, known.leader),
     };
-    (!is_true).then(|| Missed { goal: Goal::DriverTrue, region, what: what() })
+    (!is_true).then(|| Missed { goal: Goal::PdViewCurrent, region, what: what() })
 }
 
 /// The region has the voters that PD wants, on stores that stay, and nobody
@@ -149,7 +149,7 @@ fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
 }
 
 /// What is wrong with the region's members.
-fn wrong_peer(model: &Rollcall, seen: Seen<'_>, region: &Region) -> Option<String> {
+fn wrong_peer(model: &Rollcall, seen: StateRef<'_>, region: &Region) -> Option<String> {
     let voters = region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() as u64;
     if voters != model.scope().max_replicas {
         return Some(format!("it has {voters} voters"));
@@ -167,7 +167,7 @@ fn wrong_peer(model: &Rollcall, seen: Seen<'_>, region: &Region) -> Option<Strin
 
 /// A store that runs, stays, has space, and has no peer of the region or a
 /// learner that could vote.
-fn legal_target(model: &Rollcall, seen: Seen<'_>, region: &Region) -> Option<StoreId> {
+fn legal_target(model: &Rollcall, seen: StateRef<'_>, region: &Region) -> Option<StoreId> {
     let stays = |store: &StoreId| {
         seen.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up) && runs(seen, *store)
     };

@@ -13,8 +13,8 @@ use super::excuse::Excuse;
 use super::{is_not_recovered, is_of_the_gone};
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
-use crate::model::Seen;
 use crate::model::State;
+use crate::model::StateRef;
 
 /// What goes on of a recovery that is under way. If nothing leads on its time is over, and
 /// so is that of a leader whom nobody tells to stop.
@@ -53,7 +53,7 @@ pub(crate) fn conversation(model: &Rollcall, state: &State, except: &[StoreId]) 
 }
 
 /// Who leads by force, or asks to.
-fn by_force(seen: Seen<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
+fn by_force(seen: StateRef<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
     let of_region = move |region| {
         let peers = seen.replicas_of(region).filter(|(_, peer)| peer.is_by_force());
         peers.map(move |(store, peer)| (region, store, peer))
@@ -64,7 +64,7 @@ fn by_force(seen: Seen<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> 
 
 /// The command for the stores that were given up, and those that PD would wait for and
 /// that are gone.
-pub(super) fn of_all_who_are_gone(seen: Seen<'_>) -> Action {
+pub(super) fn of_all_who_are_gone(seen: StateRef<'_>) -> Action {
     let status = |store: StoreId| seen.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
     let is_gone = |store: &StoreId, known: &KnownStore| {
         is_given_up(seen, *store)
@@ -76,7 +76,7 @@ pub(super) fn of_all_who_are_gone(seen: Seen<'_>) -> Action {
 
 /// A range of keys that no peer has on a store that is left, once stores were given up
 /// and while one is left that could serve it.
-pub(super) fn hole(seen: Seen<'_>) -> Option<(Key, Key)> {
+pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
     let is_left = |store: StoreId| !is_given_up(seen, store);
     let reports = |store: StoreId| reporting(seen).contains(&store);
     let serves = seen.stores().any(|(store, status)| status != StoreStatus::Destroyed && reports(store));
@@ -104,7 +104,7 @@ pub(super) fn hole(seen: Seen<'_>) -> Option<(Key, Key)> {
 }
 
 /// Why nobody leads the region by force; none where somebody could.
-pub(super) fn obstacle(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
+pub(super) fn obstacle(seen: StateRef<'_>, region: RegionId) -> Option<Excuse> {
     let peers: Vec<(StoreId, &Peer)> = left(seen, region).collect();
     if peers.is_empty() {
         return Some(Excuse::NobodyLeft { region });
@@ -115,13 +115,13 @@ pub(super) fn obstacle(seen: Seen<'_>, region: RegionId) -> Option<Excuse> {
 }
 
 /// The stores whose reports PD waits for: not given up, not said to be gone.
-fn reporting(seen: Seen<'_>) -> Vec<StoreId> {
+fn reporting(seen: StateRef<'_>) -> Vec<StoreId> {
     let waits = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
     seen.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
 }
 
 /// The region's peers that are left, on stores that report.
-fn left<'a>(seen: Seen<'a>, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
+fn left<'a>(seen: StateRef<'a>, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
     let reporting = reporting(seen);
     seen.replicas_of(region).filter(move |(store, peer)| peer.is_initialised() && reporting.contains(store))
 }
@@ -145,7 +145,7 @@ fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
 }
 
 /// A region that is not recovered either and may have to take this one in.
-fn target(seen: Seen<'_>, region: RegionId) -> Option<RegionId> {
+fn target(seen: StateRef<'_>, region: RegionId) -> Option<RegionId> {
     let takes_in = |peer: &Peer| peer.log.merged_after(peer.commit).any(|source| source == region);
     seen.regions().find(|target| {
         *target != region

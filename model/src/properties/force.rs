@@ -139,7 +139,7 @@ fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
         Property::NoUnsafePlan => &[(WhoIsLeft, removal_beside_a_silent_store)],
         Property::OneOperator => &[(Everybody, displaced_operator)],
         Property::TombstoneAbsorbing => &[(Everybody, risen_tombstone), (Everybody, returned_disk)],
-        Property::DriverView => &[
+        Property::PdView => &[
             (WhoIsLeft, replica_beside_the_belief),
             (Nobody, belief_in_what_nobody_has),
             (Everybody, belief_gone_back),

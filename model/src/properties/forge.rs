@@ -61,7 +61,7 @@ pub(super) fn governed(stores: StoreId) -> View {
 
 /// What PD has of a store.
 pub(super) fn known(view: &mut View, store: StoreId) -> &mut KnownStore {
-    view.pd.stores.get_mut(&store).expect("the forged driver has a record")
+    view.pd.stores.get_mut(&store).expect("the forged PD has a record")
 }
 
 /// A region as its first peer reported it.

@@ -10,7 +10,7 @@ impl Property {
     /// Why nothing that the scope allows could break it; `None` where something could.
     pub fn idle_in(self, scope: &Scope) -> Option<&'static str> {
         use Property::{
-            DriverView, NoLostWrite, NoUnsafePlan, OneOperator, ReadSafety, SplitLineage, TombstoneAbsorbing,
+            NoLostWrite, NoUnsafePlan, OneOperator, PdView, ReadSafety, SplitLineage, TombstoneAbsorbing,
             TombstoneStoreEmpty,
         };
         let budgets = &scope.budgets;
@@ -24,7 +24,7 @@ impl Property {
             SplitLineage if budgets.splits == 0 && !begins_with(scope, is_split) => {
                 Some("the scope has no splits")
             }
-            DriverView | NoUnsafePlan | OneOperator | TombstoneAbsorbing | TombstoneStoreEmpty
+            PdView | NoUnsafePlan | OneOperator | TombstoneAbsorbing | TombstoneStoreEmpty
                 if scope.max_replicas == 0 =>
             {
                 Some("there is no placement driver that places peers (`max_replicas`)")
@@ -38,7 +38,7 @@ impl Goal {
     /// Why it is never owed in the scope; `None` where it may be.
     pub fn idle_in(self, scope: &Scope) -> Option<&'static str> {
         match self {
-            Goal::DriverTrue | Goal::OperatorsEnd | Goal::ReplicasWhole | Goal::StoreLeaves
+            Goal::PdViewCurrent | Goal::OperatorsEnd | Goal::ReplicasWhole | Goal::StoreLeaves
                 if scope.max_replicas == 0 =>
             {
                 Some("there is no placement driver that places peers (`max_replicas`)")

@@ -17,7 +17,7 @@
 //! may lead, commit and answer beside. `tombstone_store_empty` says nothing of
 //! such a store but that its record stays while a region lists it, and to
 //! `no_unsafe_removal` and `no_unsafe_plan` its voters are dead. What the lost disk may have disproved
-//! is not judged any more: `range_cover`, and in `driver_view` that somebody has
+//! is not judged any more: `range_cover`, and in `pd_view` that somebody has
 //! applied what PD believes. PD's own conduct binds as before, of such a store,
 //! too: `one_operator`, `tombstone_absorbing`, a belief that goes back (`force.rs`
 //! tries each). tikv-ctl `tombstone --force` breaks none of them: the peer is as
@@ -55,7 +55,7 @@ pub use elections::{election_safety, leader_completeness};
 pub use epochs::{epoch_comparable, epoch_monotone, single_change};
 pub use lineage::split_lineage;
 pub use logs::{applied_agreement, log_matching, state_machine_safety};
-pub use pd::{driver_view, no_unsafe_plan, one_operator, tombstone_absorbing, tombstone_store_empty};
+pub use pd::{no_unsafe_plan, one_operator, pd_view, tombstone_absorbing, tombstone_store_empty};
 pub use ranges::{range_cover, range_disjoint};
 pub use removals::no_unsafe_removal;
 pub use stores::meta_consistent;
@@ -167,17 +167,17 @@ properties! {
         "a read returns what its peer holds, and nothing older than what clients knew when it began";
     NoLostWrite no_lost_write [writes]
         "a write that a client knows of is on every replica that applied it and on every later leader";
-    TombstoneStoreEmpty tombstone_store_empty [driver epochs]
+    TombstoneStoreEmpty tombstone_store_empty [pd epochs]
         "when PD buries a store or removes its record, no configuration that PD knew has a member there, believed or applied";
     NoUnsafeRemoval no_unsafe_removal [epochs]
         "no leader accepts a change that removes or demotes a live voter and leaves no live majority where there was one";
-    NoUnsafePlan no_unsafe_plan [driver]
+    NoUnsafePlan no_unsafe_plan [pd]
         "PD makes no operator that removes a voter it knows to be alive and leaves no live majority where there was one";
-    OneOperator one_operator [driver]
+    OneOperator one_operator [pd]
         "a running operator is replaced only by one of a higher priority";
-    TombstoneAbsorbing tombstone_absorbing [driver]
+    TombstoneAbsorbing tombstone_absorbing [pd]
         "a store that is Tombstone, or was declared destroyed, stays so until its record is removed";
-    DriverView driver_view [driver destroyed epochs]
+    PdView pd_view [pd destroyed epochs]
         "PD believes no epoch of a region that nobody has applied, and none older than what it knew";
 }
 
@@ -188,7 +188,7 @@ impl Property {
     /// nothing remembered, of each peer with the history, and of every two peers
     /// with none. Where a store was abandoned, that is said of what remains.
     pub fn is_of_two_peers(self) -> bool {
-        !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::DriverView)
+        !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::PdView)
     }
 
     /// The property called `name`.
@@ -214,7 +214,7 @@ impl Property {
             Breach::StaleRead { .. } | Breach::ReadBehindSplit { .. } | Breach::WrongAnswer { .. } => {
                 Self::ReadSafety
             }
-            Breach::DriverWentBack { .. } | Breach::DriverTermWentBack { .. } => Self::DriverView,
+            Breach::PdWentBack { .. } | Breach::PdTermWentBack { .. } => Self::PdView,
             Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => Self::TombstoneAbsorbing,
             Breach::RecordRemoved { .. } => Self::TombstoneStoreEmpty,
             Breach::UnsafePlan { .. } => Self::NoUnsafePlan,
@@ -367,8 +367,8 @@ mod tests {
             Breach::StaleRead { region, store, key: key.clone(), applied: 5, acknowledged: index },
             Breach::ReadBehindSplit { region, store, key: key.clone(), version: 1, split_off: 10 },
             Breach::WrongAnswer { region, store, key },
-            Breach::DriverWentBack { region, from: epoch, to: epoch },
-            Breach::DriverTermWentBack { region, from: 7, to: 6 },
+            Breach::PdWentBack { region, from: epoch, to: epoch },
+            Breach::PdTermWentBack { region, from: 7, to: 6 },
             Breach::TombstoneRose { store },
             Breach::DestroyedReturned { store },
             Breach::RecordRemoved { region, store },

@@ -156,11 +156,11 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
 ///
 /// # Errors
 /// An epoch that nobody has, one beside the line, or one that went back.
-pub fn driver_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
-    Property::DriverView.not_latched(history)?;
+pub fn pd_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+    Property::PdView.not_latched(history)?;
     for believed in cluster.believed() {
         let region = believed.id;
-        let wrong = |what: String| Err(Violation::new(Property::DriverView, region, what));
+        let wrong = |what: String| Err(Violation::new(Property::PdView, region, what));
         let epoch = believed.epoch;
         let shown = cluster.faces(region).filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
         // A tombstone in whose place a peer has yet to be initialised.
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_belief_that_goes_back() {
         let back = with(&replaced(), |view| believe(view, three_voters()));
-        assert_eq!(after_step(REPORT, &replaced(), &back), [Property::DriverView]);
+        assert_eq!(after_step(REPORT, &replaced(), &back), [Property::PdView]);
         assert_eq!(after_step(REPORT, &back, &replaced()), []);
     }
 
@@ -423,7 +423,7 @@ mod tests {
                 (known.leader, known.term) = (leader, term);
             })
         };
-        assert_eq!(after_step(REPORT, &led(2, 7), &led(1, 6)), [Property::DriverView]);
+        assert_eq!(after_step(REPORT, &led(2, 7), &led(1, 6)), [Property::PdView]);
         assert_eq!(after_step(REPORT, &led(1, 6), &led(2, 7)), []);
         assert_eq!(after_step(Action::PdRestart, &led(2, 7), &led(0, 0)), [], "it knows of none");
         assert_eq!(after_step(REPORT, &led(0, 0), &led(1, 6)), [], "and takes the first that reports");
@@ -446,7 +446,7 @@ mod tests {
     }
 
     fn judged(view: &View) -> Result<(), Violation> {
-        driver_view(view, &History::begin(HistoryParts::ALL, view))
+        pd_view(view, &History::begin(HistoryParts::ALL, view))
     }
 
     #[test]
@@ -500,11 +500,11 @@ mod tests {
             ahead(view);
         });
         let history = History::begin(HistoryParts::ALL, &had);
-        assert!(driver_view(&had, &history).is_err(), "it is there, and has applied less");
+        assert!(pd_view(&had, &history).is_err(), "it is there, and has applied less");
         let gone = with(&had, |view| destroy_store(view, 4));
         let mut after = history.clone();
         follow(&mut after, &had, Action::Destroy { store: 4 }, &gone);
-        assert_eq!(driver_view(&gone, &after), Ok(()), "the history lists a peer there");
+        assert_eq!(pd_view(&gone, &after), Ok(()), "the history lists a peer there");
         assert!(judged(&gone).is_err(), "nothing does");
     }
 
@@ -519,7 +519,7 @@ mod tests {
         let again = with(&removed, |view| create(view, 3, 13));
         let mut after = history.clone();
         follow(&mut after, &removed, replicate(1, 3, Reply::Delivered), &again);
-        let belief = |history: &History| driver_view(&again, history);
+        let belief = |history: &History| pd_view(&again, history);
         assert_eq!(belief(&after), Ok(()));
         let nobody = History::begin(HistoryParts::ALL, &again);
         assert!(belief(&nobody).unwrap_err().what.contains("nobody has applied"));

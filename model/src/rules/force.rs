@@ -28,13 +28,13 @@ pub(super) fn tombstone_peer(
     let peer = cluster.peer(store, region).filter(|peer| peer.is_initialised());
     let peer = peer.ok_or(Reason::RegionNotFound)?;
     let last =
-        if force { peer.region.clone() } else { removed_by_driver(cluster, store, &peer.region, peer.id)? };
+        if force { peer.region.clone() } else { removed_by_pd(cluster, store, &peer.region, peer.id)? };
     write_tombstone(cluster, store, last);
     Ok(())
 }
 
 /// The region as PD knows it, if PD knows that the peer was removed (row 37).
-fn removed_by_driver(
+fn removed_by_pd(
     cluster: &impl ClusterMut,
     store: StoreId,
     own: &Region,

@@ -84,7 +84,7 @@ pub(crate) fn late(
 ) -> Result<Option<Message>, Reason> {
     let held = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let envelope = Envelope::of_held(&held);
-    if held.is_to_driver() {
+    if held.is_to_pd() {
         pd::late_report(cluster, &held)?;
         cluster.held_mut().remove(slot);
         return Ok(None);

@@ -48,7 +48,7 @@ pub(super) fn check_stale_peer(
             cluster.up(asked)?;
             envelope.receive_question(cluster, reply)
         }
-        Authority::PlacementDriver => ask_driver(cluster, region, store, reply),
+        Authority::PlacementDriver => ask_pd(cluster, region, store, reply),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn named(
 
 /// PD's region is newer and does not list the peer, then it ends. Of a region that PD does not know
 /// nothing follows: it may have been split off, or merged.
-fn ask_driver(
+fn ask_pd(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,

@@ -37,7 +37,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         decommission_cancelled(standard),
         no_legal_target(standard),
         leaving_store_stopped(standard),
-        driver_restarted(standard),
+        pd_restarted(standard),
         administrator_against_the_patrol(standard),
         down_peer_and_a_learner(standard),
         one_replica(standard),
@@ -289,12 +289,8 @@ fn split_racing_a_decommission(standard: bool) -> Asked {
         budgets: Budgets { admin: 1, schedules: 1, splits: either(standard, 1, 0), ..Budgets::default() },
         ..asked
     };
-    let reachable = vec![
-        Reach::SplitApplied,
-        Reach::ChildUnknownToDriver,
-        Reach::StoreTombstone,
-        Reach::BuriedUnderAChild,
-    ];
+    let reachable =
+        vec![Reach::SplitApplied, Reach::ChildUnknownToPd, Reach::StoreTombstone, Reach::BuriedUnderAChild];
     let mut fires = vec!["schedule", "region heartbeat", "remove tombstone"];
     if standard {
         fires.push("ask split");
@@ -322,7 +318,7 @@ fn late_report_and_late_order(standard: bool) -> Asked {
         },
         ..asked
     };
-    let reachable = vec![Reach::OrderUnderWay, Reach::ReportUnderWay, Reach::DriverBehind];
+    let reachable = vec![Reach::OrderUnderWay, Reach::ReportUnderWay, Reach::PdBehind];
     (scope, reachable, vec!["hold region report", "late region report", "late order"])
 }
 
@@ -446,9 +442,9 @@ fn leaving_store_stopped(standard: bool) -> Asked {
     (scope, vec![Reach::DeadStoreTombstone, last], fires)
 }
 
-fn driver_restarted(standard: bool) -> Asked {
+fn pd_restarted(standard: bool) -> Asked {
     let asked = placed(
-        "driver_restarted",
+        "pd_restarted",
         "the placement driver restarts during a decommission: does it bury a store whose regions nobody has reported since?",
         &[1, 2, 3],
         &[1, 2],
@@ -464,7 +460,7 @@ fn driver_restarted(standard: bool) -> Asked {
         },
         ..asked
     };
-    let reachable = vec![Reach::DriverKnowsNoLeader, Reach::StoreTombstone];
+    let reachable = vec![Reach::PdKnowsNoLeader, Reach::StoreTombstone];
     (scope, reachable, vec!["pd restart", "store heartbeat", "check stores"])
 }
 

@@ -150,7 +150,7 @@ fn divided_and_led_by_the_leaving_store() -> Asked {
     let reachable = vec![
         Reach::SplitApplied,
         Reach::SplitUneven,
-        Reach::ChildUnknownToDriver,
+        Reach::ChildUnknownToPd,
         Reach::StoreTombstone,
         Reach::BuriedUnderAChild,
         Reach::StoreDown,

@@ -17,7 +17,7 @@ use rollcall_traces::{
     RegionId, Reply, Scope, ScopeError, StoreId,
 };
 
-use crate::bounds::kinds::needs_driver;
+use crate::bounds::kinds::needs_pd;
 use crate::bounds::reach::Reach;
 use crate::guard::GuardSet;
 use crate::liveness::Excuse;
@@ -52,23 +52,23 @@ impl Family {
     /// [`crate::ACTION_KINDS`]).
     pub fn owes_kind(self, kind: &str) -> bool {
         match self {
-            Family::ConfChange => !SPLIT_KINDS.contains(&kind) && !needs_driver(kind),
-            Family::Split => !NOT_OF_SPLIT.contains(&kind) && !needs_driver(kind),
-            Family::Decommission => needs_driver(kind) && kind != "set tombstone",
+            Family::ConfChange => !SPLIT_KINDS.contains(&kind) && !needs_pd(kind),
+            Family::Split => !NOT_OF_SPLIT.contains(&kind) && !needs_pd(kind),
+            Family::Decommission => needs_pd(kind) && kind != "set tombstone",
         }
     }
 
     /// Whether something must be refused for that reason in some scope of the subject.
     pub fn owes_reason(self, reason: Reason) -> bool {
         match self {
-            Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !DRIVER_REASONS.contains(&reason),
+            Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !PD_REASONS.contains(&reason),
             // Regions on different stores are PD's doing.
             Family::Split => {
                 !NOT_REFUSED_IN_SPLIT.contains(&reason)
-                    && !DRIVER_REASONS.contains(&reason)
+                    && !PD_REASONS.contains(&reason)
                     && reason != Reason::StoresNotMatch
             }
-            Family::Decommission => DRIVER_REASONS.contains(&reason) || reason == Reason::StoresNotMatch,
+            Family::Decommission => PD_REASONS.contains(&reason) || reason == Reason::StoresNotMatch,
         }
     }
 }
@@ -94,7 +94,7 @@ const SPLIT_KINDS: &[&str] = &[
 ];
 
 /// Reasons that need a placement driver.
-const DRIVER_REASONS: &[Reason] = &[
+const PD_REASONS: &[Reason] = &[
     Reason::UnknownStore,
     Reason::StoreRemoved,
     Reason::AlreadyLeaving,

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{
-    Expect, ExpectDriver, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPeer, ExpectRegion,
+    Expect, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPd, ExpectPeer, ExpectRegion,
     ExpectState, PlannedStep,
 };
 use crate::diff::Difference;
-use crate::driver::{KnownRegion, KnownStore, Operator, OperatorStep, PlacementDriver, Seat};
+use crate::pd::{KnownRegion, KnownStore, Operator, OperatorStep, PlacementDriver, Seat};
 use crate::region::{Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::subject::Healed;
 use crate::view::{Peer, PeerState, Role, StoreStatus, View};
@@ -88,7 +88,7 @@ impl Expect {
             checked.same(|| format!("stores/{store}/ranges"), Some(expected), actual);
         }
         if let Some(expected) = &self.pd {
-            checked.driver(expected, &view.pd);
+            checked.pd(expected, &view.pd);
         }
         if !self.view.is_empty() {
             let shown = serde_json::to_value(view).expect("a view is JSON");
@@ -189,7 +189,7 @@ impl Checked {
         }
     }
 
-    fn driver(&mut self, expected: &ExpectDriver, actual: &PlacementDriver) {
+    fn pd(&mut self, expected: &ExpectPd, actual: &PlacementDriver) {
         for (region, expected) in &expected.regions {
             let (path, actual) = (format!("pd/regions/{region}"), actual.regions.get(region));
             match expected {

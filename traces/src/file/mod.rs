@@ -10,6 +10,7 @@ mod error;
 mod fields;
 mod input;
 mod lines;
+mod old_names;
 mod pd_json;
 mod reader;
 mod run;
@@ -70,7 +71,7 @@ pub struct Header {
     pub without: Vec<String>,
     /// The properties that are judged; every one ([`ALL_PROPERTIES`]) where a file says nothing of
     /// them, none where its list is empty.
-    #[serde(default = "all_properties")]
+    #[serde(default = "all_properties", deserialize_with = "old_names::properties")]
     pub properties: Vec<String>,
     /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -121,7 +122,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
     /// The properties that are violated afterwards.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::properties")]
     pub violated: Vec<String>,
     /// Words for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -171,7 +172,7 @@ pub struct Verdict {
     /// The result.
     pub result: VerdictResult,
     /// The property that is violated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "old_names::property")]
     pub property: Option<String>,
     /// The step at which it is seen; 0 for the first state.
     #[serde(default, skip_serializing_if = "Option::is_none")]

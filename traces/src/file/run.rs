@@ -129,7 +129,7 @@ fn event<R>(lines: &Lines<R>, expected: u64, known: &[StoreId]) -> Result<Event,
     }
     lines.check_stores(&event.event.stores(), known, "event")?;
     // The placement driver is no store: what it sends comes from store 0.
-    let sender = |sent: &Sent| Some(sent.message.from.store).filter(|_| !sent.message.is_from_driver());
+    let sender = |sent: &Sent| Some(sent.message.from.store).filter(|_| !sent.message.is_from_pd());
     let ends = |sent: &Sent| sender(sent).into_iter().chain([sent.message.to.store]).collect::<Vec<_>>();
     lines.check_stores(&event.sent.iter().flat_map(ends).collect::<Vec<_>>(), known, "sent")?;
     lines.check_stores(&event.facts.iter().map(|facts| facts.store).collect::<Vec<_>>(), known, "facts")?;

@@ -213,7 +213,7 @@ pub enum Breach {
     },
     /// PD believes an older epoch of a region than it did.
     #[error("the placement driver knew epoch {from}, and now believes {to}")]
-    DriverWentBack {
+    PdWentBack {
         /// The region.
         region: RegionId,
         /// The epoch that it knew.
@@ -223,7 +223,7 @@ pub enum Breach {
     },
     /// PD believes who led a region in an older term than it knew of.
     #[error("the placement driver knew a leader of term {from}, and now believes one of term {to}")]
-    DriverTermWentBack {
+    PdTermWentBack {
         /// The region.
         region: RegionId,
         /// The term that it knew.
@@ -314,8 +314,8 @@ impl Breach {
             | Breach::StaleRead { region, .. }
             | Breach::ReadBehindSplit { region, .. }
             | Breach::WrongAnswer { region, .. }
-            | Breach::DriverWentBack { region, .. }
-            | Breach::DriverTermWentBack { region, .. }
+            | Breach::PdWentBack { region, .. }
+            | Breach::PdTermWentBack { region, .. }
             | Breach::OperatorWithoutRegion { region }
             | Breach::RecordRemoved { region, .. }
             | Breach::UnsafePlan { region, .. }

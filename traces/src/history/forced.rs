@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
 use crate::action::Action;
 use crate::cluster::Cluster;
-use crate::driver::{PlacementDriver, StoreState};
+use crate::pd::{PlacementDriver, StoreState};
 use crate::recovery::PlanUnderWay;
 use crate::region::{Key, Region, RegionId, StoreId};
 use crate::view::{Held, Peer, RangeEntry, Role, StoreStatus};
@@ -81,8 +81,8 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
         self.cluster.store_name(store)
     }
 
-    fn driver_name(&self) -> Option<usize> {
-        self.cluster.driver_name()
+    fn pd_name(&self) -> Option<usize> {
+        self.cluster.pd_name()
     }
 }
 
@@ -137,8 +137,8 @@ impl History {
         let mut next = self.clone();
         next.abandoned.extend(stores.iter().filter(|store| !has_left(before, **store)));
         let mut fold = Fold::of(Cow::Owned(next));
-        if self.parts.driver {
-            fold.driver(action, before.pd(), after.pd());
+        if self.parts.pd {
+            fold.pd(action, before.pd(), after.pd());
         }
         fold.finish()
     }

@@ -2,7 +2,7 @@
 //! catches is tested with the property that reads it.
 
 use super::*;
-use crate::driver::PlacementDriver;
+use crate::pd::PlacementDriver;
 use crate::region::{Key, Member, MemberRole};
 use crate::view::{Entry, Log, LogPosition, Role, Store, View};
 use crate::{Child, Command, Derive, Entries, Reason, Reply};

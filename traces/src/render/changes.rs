@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::driver::driver_changes;
+use super::pd::pd_changes;
 use crate::action::{Action, Authority};
 use crate::diff::differences;
 use crate::recovery::PeerRecovery;
@@ -25,7 +25,7 @@ pub fn changes(before: &View, after: &View) -> Vec<String> {
         lines.extend(store_changes(store, before, after, several));
     }
     lines.extend(message_changes(&before.held, &after.held, "held", "no longer held"));
-    lines.extend(driver_changes(&before.pd, &after.pd));
+    lines.extend(pd_changes(&before.pd, &after.pd));
     if lines.is_empty() {
         lines.extend(differences(before, after).iter().map(|difference| {
             let (was, is) = difference.words();
@@ -350,13 +350,13 @@ pub(super) enum Place {
     /// At a store.
     Store(StoreId),
     /// At the placement driver.
-    Driver,
+    Pd,
 }
 
 /// What a step is drawn between: who acts, and on whom. A late message of which
 /// nothing is known is drawn nowhere.
 pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Option<Place>) {
-    use Place::{Driver, Store};
+    use Place::{Pd, Store};
     match action {
         Action::Vote { candidate, voter, .. } => (Some(Store(*candidate)), Some(Store(*voter))),
         Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
@@ -365,7 +365,7 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Op
         Action::CheckStalePeer { store, asks, .. } => {
             let asked = match asks {
                 Authority::Member(asked) => Store(*asked),
-                Authority::PlacementDriver => Driver,
+                Authority::PlacementDriver => Pd,
             };
             (Some(Store(*store)), Some(asked))
         }
@@ -378,19 +378,19 @@ pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Op
             (Some(Store(*leader)), target.map(Store))
         }
         Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
-            Some(held) if held.is_from_driver() => (Some(Driver), Some(Store(held.to.store))),
-            Some(held) if held.is_to_driver() => (Some(Store(held.from.store)), Some(Driver)),
+            Some(held) if held.is_from_pd() => (Some(Pd), Some(Store(held.to.store))),
+            Some(held) if held.is_to_pd() => (Some(Store(held.from.store)), Some(Pd)),
             Some(held) => (Some(Store(held.from.store)), Some(Store(held.to.store))),
             None => (None, None),
         },
         Action::RegionHeartbeat { store, .. }
         | Action::StoreHeartbeat { store, .. }
         | Action::AddStore { store }
-        | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Driver)),
+        | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Pd)),
         Action::Schedule { .. } | Action::PushOperator { .. } | Action::AddOperator { .. } => {
-            (Some(Driver), None)
+            (Some(Pd), None)
         }
-        action if action.is_of_driver() => (Some(Driver), None),
+        action if action.is_of_pd() => (Some(Pd), None),
         Action::Propose { store, .. } => (Some(Store(*store)), None),
         other => (other.stores().first().copied().map(Store), None),
     }

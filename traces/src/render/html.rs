@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::changes::{Place, changes};
-use super::driver::driver_words;
+use super::pd::pd_words;
 use super::{about, action_words, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
@@ -33,7 +33,7 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     let title = escaped(title(&trace.header));
     let scope = &trace.header.scope;
     let mut columns: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
-    columns.extend((scope.max_replicas > 0).then_some(Place::Driver));
+    columns.extend((scope.max_replicas > 0).then_some(Place::Pd));
     writeln!(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(page, "<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>")?;
     for line in about(&trace.header) {
@@ -46,7 +46,7 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     for column in &columns {
         match column {
             Place::Store(store) => write!(page, "<th>store {store}</th>")?,
-            Place::Driver => write!(page, "<th>placement driver</th>")?,
+            Place::Pd => write!(page, "<th>placement driver</th>")?,
         }
     }
     writeln!(page, "</tr></thead>\n<tbody>")?;
@@ -103,11 +103,11 @@ fn write_states(
     for column in columns {
         let state = |view: &View| match column {
             Place::Store(store) => view.stores.get(store).map(store_words).unwrap_or_default(),
-            Place::Driver => driver_words(&view.pd),
+            Place::Pd => pd_words(&view.pd),
         };
         let changed = before.is_some_and(|before| match column {
             Place::Store(store) => before.stores.get(store) != after.stores.get(store),
-            Place::Driver => before.pd != after.pd,
+            Place::Pd => before.pd != after.pd,
         });
         let class = if changed { "state changed" } else { "state" };
         // What did not change is not said again.

@@ -24,12 +24,12 @@ fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
     writeln!(text, "sequenceDiagram")?;
     let scope = &trace.header.scope;
     let mut stage: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
-    stage.extend((scope.max_replicas > 0).then_some(Place::Driver));
+    stage.extend((scope.max_replicas > 0).then_some(Place::Pd));
     for place in &stage {
         let name = name(*place);
         match place {
             Place::Store(store) => writeln!(text, "  participant {name} as store {store}")?,
-            Place::Driver => writeln!(text, "  participant {name} as placement driver")?,
+            Place::Pd => writeln!(text, "  participant {name} as placement driver")?,
         }
     }
     for (step, before) in with_views(trace) {
@@ -44,13 +44,13 @@ fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
 fn name(place: Place) -> String {
     match place {
         Place::Store(store) => format!("S{store}"),
-        Place::Driver => "PD".into(),
+        Place::Pd => "PD".into(),
     }
 }
 
 fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Place]) -> std::fmt::Result {
     let (from, to) = ends(&step.action, before);
-    let drawn = |place: &Place| *place != Place::Driver || stage.contains(place);
+    let drawn = |place: &Place| *place != Place::Pd || stage.contains(place);
     let (from, to) = (from.filter(drawn), to.filter(drawn));
     let mut words = format!("{} {}", step.index, action_words(&step.action, before));
     if step.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::DONE) {
@@ -95,7 +95,7 @@ fn is_of(change: &str, place: Place) -> bool {
         Place::Store(store) => {
             change.starts_with(&format!("store {store}:")) || change.starts_with(&format!("store {store},"))
         }
-        Place::Driver => change.starts_with("PD:"),
+        Place::Pd => change.starts_with("PD:"),
     }
 }
 

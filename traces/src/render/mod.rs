@@ -4,9 +4,9 @@
 //! need no view: of a scenario they show the actions.
 
 mod changes;
-mod driver;
 mod html;
 mod mermaid;
+mod pd;
 mod run;
 mod terminal;
 
@@ -72,23 +72,23 @@ fn about(header: &Header) -> Vec<String> {
     let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];
     lines.extend(scope.regions.iter().map(ToString::to_string));
     if scope.max_replicas > 0 {
-        let mut driver = format!("the placement driver wants {} voters of a region", scope.max_replicas);
+        let mut pd = format!("the placement driver wants {} voters of a region", scope.max_replicas);
         if !scope.full.is_empty() {
-            driver.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
+            pd.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
         }
         if !scope.tight.is_empty() {
-            driver.push_str(&format!("; nearly full: store {}", joined(&scope.tight, " ")));
+            pd.push_str(&format!("; nearly full: store {}", joined(&scope.tight, " ")));
         }
         if scope.schedule_limit > 0 {
-            driver.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
+            pd.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
         }
         if scope.waiting_limit > 0 {
-            driver.push_str(&format!("; {} more may wait", scope.waiting_limit));
+            pd.push_str(&format!("; {} more may wait", scope.waiting_limit));
         }
         if !scope.joining.is_empty() {
-            driver.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
+            pd.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
         }
-        lines.push(driver);
+        lines.push(pd);
         lines.extend(scope.believed.iter().map(|region| format!("it believes in {region}")));
     }
     if !scope.hung.is_empty() {

@@ -148,11 +148,11 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
             message
         }),
         (0..9_usize).prop_map(|slot| Action::Late { slot }),
-        driver_action(),
+        pd_action(),
     ]
 }
 
-fn driver_action() -> impl Strategy<Value = Action> {
+fn pd_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         (number(), number(), reply()).prop_map(|(region, store, reply)| Action::RegionHeartbeat {
             region,
@@ -434,7 +434,7 @@ fn known_region() -> impl Strategy<Value = KnownRegion> {
 }
 
 /// None at all, somebody who gives ids, or a whole one.
-fn driver() -> impl Strategy<Value = PlacementDriver> {
+fn pd() -> impl Strategy<Value = PlacementDriver> {
     let next_id = || prop_oneof![4 => 1..20_u64, 1 => 1..NUMBER_LIMIT];
     let whole = (
         next_id(),
@@ -534,7 +534,7 @@ pub(crate) fn view() -> impl Strategy<Value = View> {
             plan,
         },
     );
-    (btree_map(number(), store, 0..3), vec(held(), 0..3), driver()).prop_map(|(stores, held, pd)| View {
+    (btree_map(number(), store, 0..3), vec(held(), 0..3), pd()).prop_map(|(stores, held, pd)| View {
         stores,
         held,
         pd,

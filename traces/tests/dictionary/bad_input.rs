@@ -1,6 +1,6 @@
 //! Each thing that can be wrong with a file, and that its place is named.
 
-mod driver;
+mod pd;
 mod unknown_fields;
 
 use rollcall_traces::*;
@@ -213,7 +213,7 @@ fn a_disk_that_hangs_of_no_store() {
 fn commit_indexes_that_are_lost_of_several_regions() {
     let fine = Scope { unsynced_commits: true, ..toy::scope("broken", &[1, 2]) };
     assert_eq!(fine.validate(), Ok(()));
-    let several = Scope { next_id: 100, ..fine }.validate().expect_err("a driver gives ids to others");
+    let several = Scope { next_id: 100, ..fine }.validate().expect_err("PD gives ids to others");
     assert!(several.to_string().contains("commit indexes are to be lost"), "{several}");
 }
 

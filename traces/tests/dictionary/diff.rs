@@ -8,9 +8,9 @@ use rollcall_traces::*;
 use crate::arbitrary::view;
 use crate::toy;
 
-mod driver;
+mod pd;
 
-use driver::whole_plan;
+use pd::whole_plan;
 
 /// A peer in which every optional part is there.
 fn full() -> Peer {

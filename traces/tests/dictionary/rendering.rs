@@ -217,8 +217,8 @@ fn decommission() -> Trace {
     take(Action::StoreSilent { store: 3 }, Outcome::DONE, &|view| {
         view.pd.stores.get_mut(&3).unwrap().liveness = Liveness::Disconnected;
     });
-    let to_driver = Action::Hold { region: 1, from: 1, to: 0, message: Outgoing::RegionReport };
-    take(to_driver, Outcome::DONE, &|view| view.held.push(report()));
+    let to_pd = Action::Hold { region: 1, from: 1, to: 0, message: Outgoing::RegionReport };
+    take(to_pd, Outcome::DONE, &|view| view.held.push(report()));
     take(Action::RegionHeartbeat { region: 1, store: 1, reply: Reply::Dropped }, ordered(None), &|view| {
         view.pd.operators.get_mut(&1).unwrap().done = 1;
     });

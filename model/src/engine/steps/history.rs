@@ -13,7 +13,7 @@ use super::{Effect, Steps};
 use crate::engine::memo::STORES;
 use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
 use crate::engine::state::{InternTables, State};
-use crate::engine::state_ref::Seen;
+use crate::engine::state_ref::StateRef;
 
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
@@ -227,7 +227,7 @@ impl Steps {
     fn told_anew(
         &self,
         parts: &InternTables,
-        (was, is): (&Seen<'_>, &Seen<'_>),
+        (was, is): (&StateRef<'_>, &StateRef<'_>),
         before: &State,
         (action, outcome): (u32, u32),
         noted: &ReadTracker,

@@ -16,7 +16,7 @@ use crate::engine::memo::STORES;
 use crate::engine::memo::{Memo, REGIONS, ReadTracker, Side, Slot, Slots, Values};
 use crate::engine::refusals::{ReadSet, RefusalCache};
 use crate::engine::state::{InternTables, State};
-use crate::engine::state_ref::Seen;
+use crate::engine::state_ref::StateRef;
 use crate::engine::txn::{self, StepTxn};
 use crate::guard::GuardSet;
 use history::{HistoryDelta, HistoryUpdate};
@@ -213,7 +213,7 @@ impl Steps {
         values: &'a Values<impl Fn(Slot) -> u32>,
     ) -> impl Iterator<Item = u32> + 'a {
         let list = move |section| {
-            let make = |seen: Seen<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
+            let make = |seen: StateRef<'_>, actions: &mut Vec<Action>| offered(scope, seen, section, actions);
             self.lists.get(self.list(&self.offers, parts, (state, values), section, make))
         };
         sections(parts.stores.len()).flat_map(list).copied()
@@ -226,7 +226,7 @@ impl Steps {
         parts: &InternTables,
         (state, values): (&State, &Values<impl Fn(Slot) -> u32>),
         section: Section,
-        make: impl FnOnce(Seen<'_>, &mut Vec<Action>),
+        make: impl FnOnce(StateRef<'_>, &mut Vec<Action>),
     ) -> u32 {
         let question = match section {
             Section::Store(at) => at as u32,
@@ -251,7 +251,7 @@ impl Steps {
         values: &Values<impl Fn(Slot) -> u32>,
         section: Section,
     ) -> u32 {
-        let make = |seen: Seen<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
+        let make = |seen: StateRef<'_>, actions: &mut Vec<Action>| universe(scope, seen, section, actions);
         self.list(&self.universes, parts, (state, values), section, make)
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: &Held) -> Resul
 /// Believes a report, and looks how far the region's operator has got.
 fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<Held>, Reason> {
     let Message::RegionReport { region, pending, down } = &report.message else {
-        unreachable!("only reports go to the driver")
+        unreachable!("only reports go to PD")
     };
     let known = cluster.pd().stores.get(&report.from.store).ok_or(Reason::UnknownStore)?;
     // PD takes none from a Tombstone ("skip region heartbeat from tombstone store"). Here
@@ -102,7 +102,7 @@ fn is_stale(cluster: &impl ClusterMut, region: &Region, term: u64) -> bool {
     pd.regions.values().any(newer) || pd.regions.get(&region.id).is_some_and(behind)
 }
 
-/// Whether the driver gives ids to who asks for a split of `region`.
+/// Whether PD gives ids to who asks for a split of `region`.
 pub(crate) fn check_asking(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
     if present(cluster).is_err() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! An operator's steps: what each orders, when it is done, by how much it has
 //! raised the conf_ver, and when it makes no sense any more.
 //!
-//! An operator never acts: it is compared with what the driver believes of the
+//! An operator never acts: it is compared with what PD believes of the
 //! region (PD `operator/step.go`, `operator_controller.go checkStaleOperator`).
 
 use rollcall_traces::{

@@ -8,7 +8,7 @@ use crate::rules::{propose::propose, split};
 /// What becomes of an order.
 pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Reply) -> Returned {
     let Some(held) = order else { return Returned::Nothing };
-    let Message::Order(order) = held.message.clone() else { unreachable!("the driver sends orders") };
+    let Message::Order(order) = held.message.clone() else { unreachable!("PD sends orders") };
     let refused = match reply {
         Reply::Delivered => carry_out(cluster, &held).unwrap_or_else(Some),
         Reply::Delayed => {
@@ -20,8 +20,8 @@ pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Re
     Returned::Ordered { order, refused }
 }
 
-/// Whom the driver took for the leader does what it is told, under the epoch
-/// that the driver knew.
+/// Whom PD took for the leader does what it is told, under the epoch
+/// that PD knew.
 ///
 /// # Errors
 /// Where nothing was done; the reason beside is of a split whose ids are gone.
@@ -37,6 +37,6 @@ pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<O
                 _ => Ok(None),
             }
         }
-        _ => unreachable!("the driver sends orders"),
+        _ => unreachable!("PD sends orders"),
     }
 }

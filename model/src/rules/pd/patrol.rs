@@ -109,7 +109,7 @@ fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Op
     Ok(plan::operator(known, Purpose::LeaveJoint, steps))
 }
 
-/// The leader misses it, and so does the driver.
+/// The leader misses it, and so does PD.
 fn is_dead(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
     let down = sight.pd.stores.get(&member.store).is_some_and(|store| store.liveness == Liveness::Down);
     down && known.down.contains(&member.id)

@@ -24,7 +24,7 @@ fn put(cluster: &mut impl ClusterMut, store: StoreId, record: KnownStore) {
     cluster.pd_mut().stores.insert(store, record);
 }
 
-/// What the driver makes of a store's space: one that is full by its share
+/// What PD makes of a store's space: one that is full by its share
 /// alone has room for the few regions of a small cluster (row 40, pd#3444).
 pub(crate) fn seems_full(full: &[StoreId], tight: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
     let by_share = || tight.contains(&store) && !guards.holds(Guard::SmallStoreMayFill);

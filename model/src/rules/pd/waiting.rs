@@ -3,7 +3,7 @@
 //! The patrol has so many operators under way and no more; some more may wait,
 //! first come first served. What an administrator typed does not wait, nor does
 //! the end of a joint configuration. An operator whose turn has come must still
-//! be for the region as the driver knows it then.
+//! be for the region as PD knows it then.
 //!
 //! PD has two things for this. Its patrol makes nothing beyond the limit
 //! (`checker_controller.go CheckRegion`), and asks the joint checker before that.

@@ -53,6 +53,6 @@ pub(super) fn target_led_by_who_lags(standard: bool) -> Asked {
         },
         ..asked
     };
-    let reachable = vec![Reach::SourceMissesCommit, Reach::LeaderBehindDriver, Reach::MergedEverywhere];
+    let reachable = vec![Reach::SourceMissesCommit, Reach::LeaderBehindPd, Reach::MergedEverywhere];
     (scope, reachable, vec!["campaign", "apply", "region heartbeat"])
 }

@@ -18,7 +18,7 @@ use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
 /// only `next_id` is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PlacementDriver {
-    /// The next id that it gives to a region or a peer; 0 where there is no driver.
+    /// The next id that it gives to a region or a peer; 0 where there is no PD.
     pub next_id: u64,
     /// The stores that it has a record of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 
 use super::{Breach, Fold};
 use crate::action::Action;
-use crate::driver::{KnownRegion, KnownStore, Liveness, Operator, OperatorStep, PlacementDriver, StoreState};
+use crate::pd::{KnownRegion, KnownStore, Liveness, Operator, OperatorStep, PlacementDriver, StoreState};
 use crate::region::{Epoch, MemberRole, PeerId, Region, RegionId, StoreId};
 
 impl Fold<'_> {
     /// Takes in what a cluster begins with.
-    pub(super) fn driver_begins(&mut self, first: &PlacementDriver) {
+    pub(super) fn pd_begins(&mut self, first: &PlacementDriver) {
         self.promises(&PlacementDriver::default(), first);
     }
 
     /// Takes in what a step changed of the placement driver.
-    pub(super) fn driver(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
+    pub(super) fn pd(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
         if before.stores != after.stores {
             self.tombstones_stay(before, after);
             self.destroyed_stay(before, after);
@@ -130,11 +130,11 @@ impl Fold<'_> {
             let Some(is) = after.regions.get(&region) else { continue };
             let (from, to) = (was.region.epoch, is.region.epoch);
             if to.is_stale_against(&from) && !is_recreated(&is.region) {
-                self.breach(Breach::DriverWentBack { region, from, to });
+                self.breach(Breach::PdWentBack { region, from, to });
             }
             let (from, to) = (was.term, is.term);
             if 0 < to && to < from && !is_recreated(&is.region) {
-                self.breach(Breach::DriverTermWentBack { region, from, to });
+                self.breach(Breach::PdTermWentBack { region, from, to });
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::joined;
-use crate::driver::{
+use crate::pd::{
     AdminOperator, KnownStore, Liveness, Operator, OperatorStep, Order, Purpose, Seat, StoreState,
 };
 

@@ -3,14 +3,14 @@
 
 use super::*;
 use crate::action::Reply;
-use crate::driver::{AdminOperator, Purpose, Seat, WaitingOperator};
 use crate::history::{History, HistoryParts};
 use crate::outcome::{Outcome, Reason};
+use crate::pd::{AdminOperator, Purpose, Seat, WaitingOperator};
 use crate::region::{Key, Member};
 use crate::view::View;
 
 /// Region 1 on the first three of four stores, at epoch {3, 1}, led by peer 1.
-fn driver() -> PlacementDriver {
+fn pd() -> PlacementDriver {
     let known = KnownStore {
         state: StoreState::Up,
         physically_destroyed: false,
@@ -46,11 +46,11 @@ fn seen(pd: &PlacementDriver) -> View {
     View { pd: pd.clone(), ..View::default() }
 }
 
-const DRIVER: HistoryParts = HistoryParts { driver: true, ..HistoryParts::NONE };
+const PD: HistoryParts = HistoryParts { pd: true, ..HistoryParts::NONE };
 
 /// What a history of `states`, one after the other by `action`, remembers.
 fn folded(action: &Action, states: &[&PlacementDriver]) -> History {
-    let mut history = History::begin(DRIVER, &seen(states[0]));
+    let mut history = History::begin(PD, &seen(states[0]));
     for pair in states.windows(2) {
         history.fold(&seen(pair[0]), action, &Outcome::DONE, &seen(pair[1]));
     }
@@ -78,8 +78,8 @@ fn buried(history: &History, store: StoreId) -> Vec<(RegionId, u64)> {
 
 /// What is remembered of `store` once it is buried and PD then has `after`.
 fn remembered(store: StoreId, after: impl FnOnce(&mut PlacementDriver)) -> Vec<(RegionId, u64)> {
-    let tomb = with(&driver(), |pd| bury(pd, store));
-    buried(&folded(&REPORT, &[&driver(), &tomb, &with(&tomb, after)]), store)
+    let tomb = with(&pd(), |pd| bury(pd, store));
+    buried(&folded(&REPORT, &[&pd(), &tomb, &with(&tomb, after)]), store)
 }
 
 /// Adds a member on store 4 to what PD believes.
@@ -90,13 +90,13 @@ fn add_member(pd: &mut PlacementDriver) {
 
 #[test]
 fn a_store_that_is_buried_with_a_member() {
-    let after = with(&driver(), |pd| bury(pd, 3));
-    let history = folded(&Action::CheckStores, &[&driver(), &after]);
+    let after = with(&pd(), |pd| bury(pd, 3));
+    let history = folded(&Action::CheckStores, &[&pd(), &after]);
     assert_eq!(buried(&history, 3), [(1, 3)]);
     assert!(buried(&history, 4).is_empty() && history.breaches().is_empty());
-    assert_eq!(History::begin(DRIVER, &seen(&after)), history, "a scope may begin with a Tombstone");
-    let offline = with(&driver(), |pd| pd.stores.get_mut(&3).unwrap().state = StoreState::Offline);
-    assert_eq!(folded(&REPORT, &[&driver(), &offline]), History::begin(DRIVER, &seen(&driver())));
+    assert_eq!(History::begin(PD, &seen(&after)), history, "a scope may begin with a Tombstone");
+    let offline = with(&pd(), |pd| pd.stores.get_mut(&3).unwrap().state = StoreState::Offline);
+    assert_eq!(folded(&REPORT, &[&pd(), &offline]), History::begin(PD, &seen(&pd())));
     assert_eq!(remembered(3, |pd| set_epoch(pd, 3, 2)), [(1, 3)]);
     assert_eq!(remembered(3, |pd| set_epoch(pd, 4, 1)), [], "of what is newer nothing was promised");
 }
@@ -130,15 +130,15 @@ fn only_what_pd_does_not_show_is_remembered_of_a_burial() {
 /// PD forgets the region of which it knew at the burial, or has learned since.
 #[test]
 fn a_region_that_pd_forgets_and_learns_of_again() {
-    let tomb = with(&driver(), |pd| bury(pd, 4));
+    let tomb = with(&pd(), |pd| bury(pd, 4));
     let lost = with(&tomb, |pd| pd.regions.clear());
     let at = |conf_ver| with(&tomb, |pd| set_epoch(pd, conf_ver, 1));
-    assert_eq!(buried(&folded(&REPORT, &[&driver(), &tomb, &lost, &at(2)]), 4), [(1, 3)]);
+    assert_eq!(buried(&folded(&REPORT, &[&pd(), &tomb, &lost, &at(2)]), 4), [(1, 3)]);
     for conf_ver in [3, 4] {
-        let history = folded(&REPORT, &[&driver(), &tomb, &lost, &at(conf_ver)]);
-        assert_eq!(history, History::begin(DRIVER, &seen(&driver())), "nothing is left of it");
+        let history = folded(&REPORT, &[&pd(), &tomb, &lost, &at(conf_ver)]);
+        assert_eq!(history, History::begin(PD, &seen(&pd())), "nothing is left of it");
     }
-    let unknown = with(&driver(), |pd| pd.regions.clear());
+    let unknown = with(&pd(), |pd| pd.regions.clear());
     assert_eq!(buried(&folded(&REPORT, &[&unknown, &lost]), 4), [], "nothing was known");
     assert_eq!(buried(&folded(&REPORT, &[&unknown, &lost, &at(5), &lost]), 4), [(1, 5)]);
     let listed = with(&at(5), add_member);
@@ -147,19 +147,19 @@ fn a_region_that_pd_forgets_and_learns_of_again() {
 
 #[test]
 fn a_burial_is_forgotten_with_the_record() {
-    let tomb = with(&driver(), |pd| bury(pd, 3));
+    let tomb = with(&pd(), |pd| bury(pd, 3));
     let removed = with(&tomb, |pd| pd.stores.retain(|store, _| *store != 3));
     let rose = with(&tomb, |pd| pd.stores.get_mut(&3).unwrap().state = StoreState::Up);
     let remove = Action::RemoveTombstone { store: 3 };
-    assert_eq!(buried(&folded(&remove, &[&driver(), &tomb, &removed]), 3), []);
+    assert_eq!(buried(&folded(&remove, &[&pd(), &tomb, &removed]), 3), []);
     // PD knows of a member there; of store 4 it does not.
     assert_eq!(breaches(&remove, &tomb, &removed), [Breach::RecordRemoved { region: 1, store: 3 }]);
-    assert_eq!(buried(&folded(&REPORT, &[&driver(), &tomb, &rose]), 3), []);
+    assert_eq!(buried(&folded(&REPORT, &[&pd(), &tomb, &rose]), 3), []);
 }
 
 #[test]
 fn a_tombstone_that_rises() {
-    let tomb = with(&driver(), |pd| bury(pd, 4));
+    let tomb = with(&pd(), |pd| bury(pd, 4));
     let cancel = Action::CancelDecommission { store: 4 };
     for state in [StoreState::Up, StoreState::Offline] {
         let rose = with(&tomb, |pd| pd.stores.get_mut(&4).unwrap().state = state);
@@ -167,18 +167,18 @@ fn a_tombstone_that_rises() {
     }
     let removed = with(&tomb, |pd| pd.stores.retain(|store, _| *store != 4));
     assert_eq!(breaches(&cancel, &tomb, &removed), []);
-    let offline = with(&driver(), |pd| pd.stores.get_mut(&4).unwrap().state = StoreState::Offline);
-    assert_eq!(breaches(&cancel, &offline, &driver()), [], "a decommission that is cancelled");
+    let offline = with(&pd(), |pd| pd.stores.get_mut(&4).unwrap().state = StoreState::Offline);
+    assert_eq!(breaches(&cancel, &offline, &pd()), [], "a decommission that is cancelled");
 }
 
 #[test]
 fn a_destroyed_store_that_comes_back() {
-    let gone = with(&driver(), |pd| {
+    let gone = with(&pd(), |pd| {
         let known = pd.stores.get_mut(&4).unwrap();
         (known.state, known.physically_destroyed) = (StoreState::Offline, true);
     });
     let cancel = Action::CancelDecommission { store: 4 };
-    assert_eq!(breaches(&cancel, &gone, &driver()), [Breach::DestroyedReturned { store: 4 }]);
+    assert_eq!(breaches(&cancel, &gone, &pd()), [Breach::DestroyedReturned { store: 4 }]);
     let buried = with(&gone, |pd| bury(pd, 4));
     assert_eq!(breaches(&Action::CheckStores, &gone, &buried), []);
     let removed = with(&buried, |pd| pd.stores.retain(|store, _| *store != 4));
@@ -188,7 +188,7 @@ fn a_destroyed_store_that_comes_back() {
 #[test]
 fn a_record_that_is_removed_too_early() {
     let removal = |store| {
-        let tomb = with(&driver(), |pd| bury(pd, store));
+        let tomb = with(&pd(), |pd| bury(pd, store));
         let removed = with(&tomb, |pd| pd.stores.retain(|other, _| *other != store));
         breaches(&Action::RemoveTombstone { store }, &tomb, &removed)
     };
@@ -198,14 +198,14 @@ fn a_record_that_is_removed_too_early() {
 
 #[test]
 fn a_belief_that_goes_back() {
-    let newer = with(&driver(), |pd| set_epoch(pd, 3, 2));
+    let newer = with(&pd(), |pd| set_epoch(pd, 3, 2));
     for (conf_ver, version) in [(2, 2), (3, 1), (4, 1), (2, 3)] {
-        let back = with(&driver(), |pd| set_epoch(pd, conf_ver, version));
+        let back = with(&pd(), |pd| set_epoch(pd, conf_ver, version));
         let (from, to) = (newer.regions[&1].region.epoch, back.regions[&1].region.epoch);
-        assert_eq!(breaches(&REPORT, &newer, &back), [Breach::DriverWentBack { region: 1, from, to }]);
+        assert_eq!(breaches(&REPORT, &newer, &back), [Breach::PdWentBack { region: 1, from, to }]);
     }
     for (conf_ver, version) in [(3, 3), (4, 2), (5, 4)] {
-        let on = with(&driver(), |pd| set_epoch(pd, conf_ver, version));
+        let on = with(&pd(), |pd| set_epoch(pd, conf_ver, version));
         assert_eq!(breaches(&REPORT, &newer, &on), []);
     }
     let forgotten = with(&newer, |pd| pd.regions.clear());
@@ -216,10 +216,10 @@ fn a_belief_that_goes_back() {
 /// of a cluster that begins (tikv#3868).
 #[test]
 fn a_region_that_was_recreated_begins_anew() {
-    let first = with(&driver(), |pd| set_epoch(pd, 1, 1));
-    assert_eq!(breaches(&REPORT, &driver(), &first).len(), 1);
+    let first = with(&pd(), |pd| set_epoch(pd, 1, 1));
+    assert_eq!(breaches(&REPORT, &pd(), &first).len(), 1);
     let recreated = with(&first, |pd| pd.regions.get_mut(&1).unwrap().region.end = Key::from("m"));
-    assert_eq!(breaches(&REPORT, &driver(), &recreated), []);
+    assert_eq!(breaches(&REPORT, &pd(), &recreated), []);
 }
 
 fn seat(id: u64) -> Seat {
@@ -238,7 +238,7 @@ fn plan_breaches(before: &PlacementDriver, steps: Vec<OperatorStep>) -> Vec<Brea
 
 /// Store 3 is silent for long: peers 1 and 2 live.
 fn one_down() -> PlacementDriver {
-    with(&driver(), |pd| pd.stores.get_mut(&3).unwrap().liveness = Liveness::Down)
+    with(&pd(), |pd| pd.stores.get_mut(&3).unwrap().liveness = Liveness::Down)
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_plan_that_takes_one_of_two_live_voters_of_three() {
     let remove = |id| vec![OperatorStep::RemovePeer(seat(id))];
     assert_eq!(plan_breaches(&one_down(), remove(2)), unsafe_plan(2));
     assert_eq!(plan_breaches(&one_down(), remove(3)), [], "the dead one may go");
-    assert_eq!(plan_breaches(&driver(), remove(2)), [], "two of two are left");
+    assert_eq!(plan_breaches(&pd(), remove(2)), [], "two of two are left");
     let jointly = |demote: &[u64]| {
         let demote: Vec<Seat> = demote.iter().map(|id| seat(*id)).collect();
         vec![
@@ -274,7 +274,7 @@ fn who_lives_by_what_pd_knows() {
         |pd| pd.regions.get_mut(&1).unwrap().down.extend([3]),
     ];
     for death in deaths {
-        assert_eq!(plan_breaches(&with(&driver(), death), remove()).len(), 1);
+        assert_eq!(plan_breaches(&with(&pd(), death), remove()).len(), 1);
     }
     let lives: [Death; 3] = [
         |pd| pd.stores.get_mut(&3).unwrap().liveness = Liveness::Disconnected,
@@ -282,7 +282,7 @@ fn who_lives_by_what_pd_knows() {
         |pd| pd.regions.get_mut(&1).unwrap().pending.extend([4]),
     ];
     for life in lives {
-        assert_eq!(plan_breaches(&with(&driver(), life), remove()), []);
+        assert_eq!(plan_breaches(&with(&pd(), life), remove()), []);
     }
 }
 
@@ -338,7 +338,7 @@ fn a_joint_configuration_that_is_left_takes_nobody() {
 /// The store went silent when the operator was under way already.
 #[test]
 fn an_operator_that_is_there_is_not_judged_again() {
-    let before = planned(&driver(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
+    let before = planned(&pd(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
     let silent = with(&before, |pd| pd.stores.get_mut(&3).unwrap().liveness = Liveness::Down);
     let further = with(&silent, |pd| pd.operators.get_mut(&1).unwrap().done = 1);
     assert_eq!(folded(&REPORT, &[&before, &silent, &further]).breaches(), []);
@@ -360,26 +360,26 @@ fn an_operator_gives_way_to_a_higher_one_alone() {
         (admin, admin, displaced.clone()),
         (admin, patrol, displaced.clone()),
     ] {
-        let before = planned(&driver(), first, transfer(2));
-        let after = planned(&driver(), second, transfer(3));
+        let before = planned(&pd(), first, transfer(2));
+        let after = planned(&pd(), second, transfer(3));
         assert_eq!(breaches(&type_in, &before, &after), expected, "{first} then {second}");
     }
-    let before = planned(&driver(), patrol, transfer(2));
+    let before = planned(&pd(), patrol, transfer(2));
     for action in [type_in, SCHEDULE] {
-        assert_eq!(breaches(&action, &before, &driver()), displaced);
+        assert_eq!(breaches(&action, &before, &pd()), displaced);
     }
     let other = Action::Schedule { region: 2, reply: Reply::Delivered };
     for action in [REPORT, Action::OperatorTimeout { region: 1 }, Action::PdRestart, other] {
-        assert_eq!(breaches(&action, &before, &driver()), [], "it has ended");
+        assert_eq!(breaches(&action, &before, &pd()), [], "it has ended");
     }
 }
 
 #[test]
 fn nothing_is_folded_of_what_is_not_carried_or_not_done() {
-    let (before, after) = (seen(&driver()), seen(&with(&driver(), |pd| bury(pd, 3))));
+    let (before, after) = (seen(&pd()), seen(&with(&pd(), |pd| bury(pd, 3))));
     let refused = Outcome::Refused(Reason::NothingToBury);
     for (parts, outcome) in
-        [(DRIVER, &refused), (HistoryParts { epochs: true, ..HistoryParts::NONE }, &Outcome::DONE)]
+        [(PD, &refused), (HistoryParts { epochs: true, ..HistoryParts::NONE }, &Outcome::DONE)]
     {
         let mut history = History::begin(parts, &before);
         history.fold(&before, &Action::CheckStores, outcome, &after);
@@ -389,8 +389,8 @@ fn nothing_is_folded_of_what_is_not_carried_or_not_done() {
 
 #[test]
 fn a_burial_is_written_and_read_back() {
-    let after = with(&driver(), |pd| bury(pd, 3));
-    let history = folded(&Action::CheckStores, &[&driver(), &after]);
+    let after = with(&pd(), |pd| bury(pd, 3));
+    let history = folded(&Action::CheckStores, &[&pd(), &after]);
     assert_eq!(buried(&history, 3).len(), 1);
     let text = serde_json::to_string(&history).unwrap();
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
@@ -399,7 +399,7 @@ fn a_burial_is_written_and_read_back() {
 /// One that waited for its turn, and the region as it was made for or as it is by then.
 #[test]
 fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
-    let begun = planned(&driver(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
+    let begun = planned(&pd(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
     let waits = with(&begun, |pd| {
         let operator = pd.operators.remove(&1).expect("it was planned");
         pd.waiting.push(WaitingOperator { region: 1, operator });
@@ -419,6 +419,6 @@ fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
     assert_eq!(breaches(&REPORT, &waits, &forgotten), [Breach::OperatorWithoutRegion { region: 1 }, outrun]);
     // It waits on, it is thrown away, or it was under way before.
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&waits)), []);
-    assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&driver())), []);
+    assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&pd())), []);
     assert_eq!(breaches(&REPORT, &begun, &moved_on(&begun)), []);
 }

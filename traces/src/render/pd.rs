@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::driver::{KnownRegion, PlacementDriver, StoreState};
+use crate::pd::{KnownRegion, PlacementDriver, StoreState};
 use crate::recovery::Recovery;
 use crate::region::StoreId;
 use crate::words::joined;
 
 /// The changes, a line for each store, region and operator that changed.
-pub(super) fn driver_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec<String> {
+pub(super) fn pd_changes(was: &PlacementDriver, is: &PlacementDriver) -> Vec<String> {
     let mut lines = Vec::new();
     if was.next_id != is.next_id {
         lines.push(format!("PD: next id {}->{}", was.next_id, is.next_id));
@@ -78,7 +78,7 @@ fn recovery_changes(was: Option<&Recovery>, is: Option<&Recovery>) -> Vec<String
 }
 
 /// All that it knows, a line each.
-pub(super) fn driver_words(pd: &PlacementDriver) -> String {
+pub(super) fn pd_words(pd: &PlacementDriver) -> String {
     let mut lines = vec![format!("next id {}", pd.next_id)];
     lines.extend(pd.stores.iter().map(|(store, known)| match known.state {
         StoreState::Up => format!("store {store}: {known}"),

@@ -2,7 +2,7 @@
 //! its orders.
 //!
 //! Where a scope wants no replicas somebody allots ids and nothing else. Time
-//! never passes for the driver: that a store was silent for long, or that an
+//! never passes for PD: that a store was silent for long, or that an
 //! operator took too long, are actions. A leader reports as down whoever's
 //! store does not run: it has waited long enough.
 
@@ -25,7 +25,7 @@ const LITTLE: u64 = 15 << 30;
 /// Who allots ids, and, where there is one, places peers. Copies share what
 /// neither has changed.
 #[derive(Clone)]
-pub(super) struct Driver<G: Guards> {
+pub(super) struct Pd<G: Guards> {
     kind: Kind<G>,
     /// What it shows, as of its last step.
     shown: Rc<tr::PlacementDriver>,
@@ -58,7 +58,7 @@ impl<G: Guards> Whole<G> {
     }
 }
 
-impl<G: Guards> Driver<G> {
+impl<G: Guards> Pd<G> {
     /// Nobody allots ids.
     pub(super) fn absent() -> Self {
         Self::showing(Kind::Ids(IdAllocator { next_id: 0 }))
@@ -85,7 +85,7 @@ impl<G: Guards> Driver<G> {
         let regions: Vec<Region> = scope.believed_regions().map(convert::to_region).collect();
         let known: Vec<StoreId> =
             scope.stores.iter().copied().filter(|store| !scope.joining.contains(store)).collect();
-        whole.pd.bootstrap(&known, &regions, scope.next_id).expect("an empty driver begins");
+        whole.pd.bootstrap(&known, &regions, scope.next_id).expect("an empty PD begins");
         for store in &known {
             whole.pd.step(whole.heartbeat(*store, None)).expect("a store of the scope is known");
         }
@@ -94,9 +94,9 @@ impl<G: Guards> Driver<G> {
     }
 
     fn showing(kind: Kind<G>) -> Self {
-        let mut driver = Self { kind, shown: Rc::default() };
-        driver.refresh();
-        driver
+        let mut pd = Self { kind, shown: Rc::default() };
+        pd.refresh();
+        pd
     }
 
     pub(super) fn shown(&self) -> &tr::PlacementDriver {
@@ -107,7 +107,7 @@ impl<G: Guards> Driver<G> {
     fn refresh(&mut self) -> bool {
         let now = match &self.kind {
             Kind::Ids(ids) => tr::PlacementDriver { next_id: ids.next_id, ..Default::default() },
-            Kind::Whole(whole) => convert::driver::shown(&whole.pd),
+            Kind::Whole(whole) => convert::pd::shown(&whole.pd),
         };
         let changed = now != *self.shown;
         if changed {
@@ -123,7 +123,7 @@ impl<G: Guards> Driver<G> {
         }
     }
 
-    /// What a store that lives tells the driver.
+    /// What a store that lives tells PD.
     pub(super) fn heartbeat(&self, store: StoreId, report: Option<StoreReport>) -> Result<PdInput, Reason> {
         Ok(self.whole()?.heartbeat(store, report))
     }
@@ -131,7 +131,7 @@ impl<G: Guards> Driver<G> {
     pub(super) fn step(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
         Rc::make_mut(whole).pd.step(input).map_err(|error| match error.refusal() {
-            Some(refusal) => convert::driver::reason(refusal),
+            Some(refusal) => convert::pd::reason(refusal),
             None => panic!("the placement driver failed, and was not refused: {error}"),
         })
     }
@@ -139,7 +139,7 @@ impl<G: Guards> Driver<G> {
     /// The process ends and begins again on its disk.
     fn restart(&mut self) -> Result<(), Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
-        Rc::make_mut(whole).pd = whole.pd.clone().restart().expect("what a driver wrote it can read");
+        Rc::make_mut(whole).pd = whole.pd.clone().restart().expect("what PD wrote it can read");
         Ok(())
     }
 
@@ -161,8 +161,8 @@ impl<G: Guards> Driver<G> {
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// An action that the driver takes part in from the beginning.
-    pub(super) fn take_with_driver(&mut self, action: &Action) -> Result<Returned, Reason> {
+    /// An action that PD takes part in from the beginning.
+    pub(super) fn take_with_pd(&mut self, action: &Action) -> Result<Returned, Reason> {
         let told = match *action {
             Action::RegionHeartbeat { region, store, reply } => {
                 let report = self.report(region, store)?;
@@ -175,7 +175,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 return self.order(region, PdInput::Push { region }, reply);
             }
             Action::AddOperator { region, ref operator, reply } => {
-                let operator = convert::driver::to_admin_operator(operator);
+                let operator = convert::pd::to_admin_operator(operator);
                 return self.order(region, PdInput::AddOperator { region, operator }, reply);
             }
             Action::RemoveFailedStores { ref stores } => {
@@ -185,7 +185,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 self.up(store)?;
                 PdInput::AddStore { store }
             }
-            Action::PdRestart => return self.restart_driver().map(|()| Returned::Nothing),
+            Action::PdRestart => return self.restart_pd().map(|()| Returned::Nothing),
             Action::StoreSilent { store } => PdInput::StoreSilent { store },
             Action::OperatorTimeout { region } => PdInput::OperatorTimeout { region },
             Action::CheckStores => PdInput::CheckStores,
@@ -194,15 +194,15 @@ impl<G: Guards, R: Replica> World<G, R> {
             Action::SetTombstone { store } => PdInput::SetTombstone { store },
             Action::RemoveTombstone { store } => PdInput::RemoveTombstone { store },
             Action::RemoveOperator { region } => PdInput::RemoveOperator { region },
-            _ => unreachable!("the driver has no part in {action:?}"),
+            _ => unreachable!("PD has no part in {action:?}"),
         };
         self.tell(told).map(|_| Returned::Nothing)
     }
 
-    /// The driver is told something.
+    /// PD is told something.
     pub(super) fn told(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
-        let outputs = self.driver.step(input)?;
-        self.changed |= self.driver.refresh();
+        let outputs = self.pd.step(input)?;
+        self.changed |= self.pd.refresh();
         Ok(outputs)
     }
 
@@ -217,9 +217,9 @@ impl<G: Guards, R: Replica> World<G, R> {
         }))
     }
 
-    /// The region as the driver knows it.
+    /// The region as PD knows it.
     pub(super) fn known(&self, region: RegionId) -> Result<&Region, Reason> {
-        let known = self.driver.whole()?.pd.region(region);
+        let known = self.pd.whole()?.pd.region(region);
         known.map(|known| &known.region).ok_or(Reason::UnknownRegion)
     }
 
@@ -229,25 +229,25 @@ impl<G: Guards, R: Replica> World<G, R> {
         keys: &[Key],
         derive: Derive,
     ) -> Result<Vec<Child>, Reason> {
-        let children = self.driver.allot(region, keys, derive)?;
-        self.changed |= self.driver.refresh();
+        let children = self.pd.allot(region, keys, derive)?;
+        self.changed |= self.pd.refresh();
         Ok(children)
     }
 
-    fn restart_driver(&mut self) -> Result<(), Reason> {
-        self.driver.restart()?;
-        self.changed |= self.driver.refresh();
+    fn restart_pd(&mut self) -> Result<(), Reason> {
+        self.pd.restart()?;
+        self.changed |= self.pd.refresh();
         Ok(())
     }
 
     /// What the leader on `store` reports.
     fn report(&self, region: RegionId, store: StoreId) -> Result<RegionReport, Reason> {
         let leader = self.leader(self.up(store)?, region)?;
-        self.driver.whole()?;
+        self.pd.whole()?;
         let members = leader.region().peers.iter();
         // The leader has waited as long as PD has.
         let heard = |known: &tr::KnownStore| known.liveness == tr::Liveness::Connected;
-        let missed = |store| !self.driver.shown().stores.get(&store).is_some_and(heard);
+        let missed = |store| !self.pd.shown().stores.get(&store).is_some_and(heard);
         let stopped = members.filter(|member| self.up(member.store).is_err() && missed(member.store));
         let down: Vec<PeerId> = stopped.map(|member| member.id).collect();
         Ok(RegionReport::of(leader, down))
@@ -258,18 +258,18 @@ impl<G: Guards, R: Replica> World<G, R> {
         if to != 0 {
             return Err(Reason::NotInConfig);
         }
-        self.held.push(convert::driver::held_report(&report));
+        self.held.push(convert::pd::held_report(&report));
         self.messages.push(Waiting::Report(Box::new(report)));
         self.changed = true;
         Ok(())
     }
 
-    /// A late report reaches the driver; nobody waits for what it orders now.
+    /// A late report reaches PD; nobody waits for what it orders now.
     pub(super) fn take_late_report(&mut self, report: RegionReport) -> Result<(), Reason> {
         self.tell(PdInput::RegionHeartbeat(report)).map(drop)
     }
 
-    /// The driver is told something of a region, and its order for that region
+    /// PD is told something of a region, and its order for that region
     /// sent. Another whose operator has its turn by that is sent nothing: PD's
     /// order to it is lost, and the next one says the same.
     fn order(&mut self, region: RegionId, input: PdInput, reply: Reply) -> Result<Returned, Reason> {
@@ -280,11 +280,11 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// What becomes of an order.
     fn send(&mut self, order: Option<Dispatch>, reply: Reply) -> Returned {
         let Some(dispatch) = order else { return Returned::Nothing };
-        let order = convert::driver::order(&dispatch.order);
+        let order = convert::pd::order(&dispatch.order);
         let refused = match reply {
             Reply::Delivered => self.carry_out(dispatch).unwrap_or_else(Some),
             Reply::Delayed => {
-                self.held.push(convert::driver::held_order(&dispatch));
+                self.held.push(convert::pd::held_order(&dispatch));
                 self.messages.push(Waiting::Order(Box::new(dispatch)));
                 self.changed = true;
                 None
@@ -294,8 +294,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         Returned::Ordered { order, refused }
     }
 
-    /// Whom the driver took for the leader does what it is told, under the
-    /// epoch that the driver knew. `Err` where nothing came of it; the reason
+    /// Whom PD took for the leader does what it is told, under the
+    /// epoch that PD knew. `Err` where nothing came of it; the reason
     /// beside is of a split whose ids are gone.
     pub(super) fn carry_out(&mut self, dispatch: Dispatch) -> Result<Option<Reason>, Reason> {
         let Dispatch { region, to, epoch, order } = dispatch;

@@ -7,7 +7,7 @@ use rollcall_traces as tr;
 
 use super::{command, epoch, key, member, region, to_key};
 
-/// The driver's refusal, as a reason. (Exhaustive on purpose.)
+/// PD's refusal, as a reason. (Exhaustive on purpose.)
 pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
     use rollcall_impl::pd::PdRefusal as R;
     match refusal {
@@ -68,31 +68,31 @@ pub(crate) fn to_admin_operator(operator: &tr::AdminOperator) -> pd::AdminOperat
 
 // From the implementation.
 
-/// All that the driver knows, believes and plans.
-pub(crate) fn shown<E: pd::PdEngine, G: Guards>(driver: &pd::PlacementDriver<E, G>) -> tr::PlacementDriver {
+/// All that PD knows, believes and plans.
+pub(crate) fn shown<E: pd::PdEngine, G: Guards>(pd: &pd::PlacementDriver<E, G>) -> tr::PlacementDriver {
     let store = |info: &pd::StoreInfo| {
         let id = info.record.id;
         let seen = tr::KnownStore {
             state: store_state(info.record.state),
             physically_destroyed: info.record.physically_destroyed,
-            liveness: liveness(driver.liveness(id).expect("of a store that is known")),
-            full: driver.is_full(id),
+            liveness: liveness(pd.liveness(id).expect("of a store that is known")),
+            full: pd.is_full(id),
         };
         (id, seen)
     };
-    let running = driver.operators().filter(|operator| !operator.is_waiting());
-    let waits = driver.operators().filter(|operator| operator.is_waiting());
+    let running = pd.operators().filter(|operator| !operator.is_waiting());
+    let waits = pd.operators().filter(|operator| operator.is_waiting());
     tr::PlacementDriver {
-        recovery: driver.recovery().map(|recovery| Box::new(super::recovery::recovery(recovery))),
-        recovery_step: driver.recovery_step(),
-        next_id: driver.next_id(),
-        stores: driver.stores().map(store).collect(),
-        regions: driver.regions().map(|known| (known.region.id, known_region(known))).collect(),
+        recovery: pd.recovery().map(|recovery| Box::new(super::recovery::recovery(recovery))),
+        recovery_step: pd.recovery_step(),
+        next_id: pd.next_id(),
+        stores: pd.stores().map(store).collect(),
+        regions: pd.regions().map(|known| (known.region.id, known_region(known))).collect(),
         operators: running.map(|running| (running.region, operator(running))).collect(),
         waiting: waits
             .map(|waits| tr::WaitingOperator { region: waits.region, operator: operator(waits) })
             .collect(),
-        relearns: driver.relearns(),
+        relearns: pd.relearns(),
     }
 }
 

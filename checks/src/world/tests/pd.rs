@@ -21,7 +21,7 @@ fn placing(stores: u64, voters: &[StoreId]) -> Scope {
     Scope { regions: vec![whole], max_replicas: voters.len() as u64, ..scope(stores, voters) }
 }
 
-/// Led by the peer on store 1, which the driver knows.
+/// Led by the peer on store 1, which PD knows.
 fn known(stores: u64, voters: &[StoreId]) -> World {
     let mut world = placed(stores, voters);
     world.elect(1, &voters[1..]);
@@ -55,7 +55,7 @@ fn add_learner() -> Order {
 }
 
 impl World {
-    /// What the driver orders, and why its receiver refuses.
+    /// What PD orders, and why its receiver refuses.
     #[track_caller]
     fn ordered(&mut self, action: Action) -> (Order, Option<Reason>) {
         match self.apply(&action) {
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// The driver's order on this report is carried out.
+    /// PD's order on this report is carried out.
     #[track_caller]
     fn orders(&mut self, action: Action, order: Order) {
         assert_eq!(self.ordered(action), (order, None));
@@ -194,7 +194,7 @@ fn a_late_report_is_stale_once_pd_knows_better() {
     ]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     assert!(matches!(world.view().held[0].message, Message::RegionReport { .. }));
-    // After a restart the driver knows the epoch still, and not the term.
+    // After a restart PD knows the epoch still, and not the term.
     world.done([Action::PdRestart]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     world.done([decommission(2)]);
@@ -213,7 +213,7 @@ fn a_late_report_of_an_old_leader_makes_it_the_leader_again() {
 }
 
 #[test]
-fn a_driver_that_restarts_knows_no_leader_no_operator_and_every_id() {
+fn a_pd_that_restarts_knows_no_leader_no_operator_and_every_id() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
     world.orders(schedule(Reply::Dropped), add_learner());
@@ -345,7 +345,7 @@ fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
 }
 
 #[test]
-fn without_replicas_to_place_there_is_no_driver() {
+fn without_replicas_to_place_there_is_no_pd() {
     let mut world = world(4, &[1, 2, 3]);
     world.elect(1, &[2, 3]);
     for action in [
@@ -367,7 +367,7 @@ fn without_replicas_to_place_there_is_no_driver() {
 }
 
 #[test]
-fn what_the_driver_shows_is_compared() {
+fn what_the_pd_shows_is_compared() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
     world.orders(schedule(Reply::Delayed), add_learner());

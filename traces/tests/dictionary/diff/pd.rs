@@ -6,7 +6,7 @@ use super::{full, seen};
 use crate::toy;
 
 /// A placement driver in which every optional part is there.
-fn whole_driver() -> PlacementDriver {
+fn whole_pd() -> PlacementDriver {
     let seat = |id| Seat { store: id, peer: id };
     let known = KnownStore {
         state: StoreState::Offline,
@@ -78,7 +78,7 @@ pub(super) fn whole_plan() -> RecoveryPlan {
     }
 }
 
-type DriverAlteration = (&'static str, fn(&mut PlacementDriver));
+type PdAlteration = (&'static str, fn(&mut PlacementDriver));
 
 fn known(pd: &mut PlacementDriver) -> &mut KnownStore {
     pd.stores.get_mut(&3).unwrap()
@@ -109,7 +109,7 @@ fn forced(pd: &mut PlacementDriver) -> &mut ForceLeaders {
 }
 
 /// One alteration for each field of `PlacementDriver` and of what is in it, with its path.
-const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
+const PD_ALTERATIONS: &[PdAlteration] = &[
     ("next_id", |pd| pd.next_id = 11),
     ("stores", |pd| pd.stores.clear()),
     ("stores/4", |pd| pd.stores.extend([(4, pd.stores[&3])])),
@@ -220,10 +220,10 @@ const DRIVER_ALTERATIONS: &[DriverAlteration] = &[
 #[test]
 fn every_field_of_the_placement_driver_is_named() {
     let seen = |pd| View { pd, ..seen(full()) };
-    for (path, alter) in DRIVER_ALTERATIONS {
-        let mut pd = whole_driver();
+    for (path, alter) in PD_ALTERATIONS {
+        let mut pd = whole_pd();
         alter(&mut pd);
-        let found = differences(&seen(whole_driver()), &seen(pd));
+        let found = differences(&seen(whole_pd()), &seen(pd));
         let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
         assert_eq!(paths, [format!("pd/{path}")], "{found:?}");
     }
@@ -232,12 +232,12 @@ fn every_field_of_the_placement_driver_is_named() {
 #[test]
 fn no_field_of_the_placement_driver_is_left_out_of_the_test() {
     let altered = |path: String| {
-        let begins = |(altered, _): &DriverAlteration| {
+        let begins = |(altered, _): &PdAlteration| {
             altered.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        assert!(DRIVER_ALTERATIONS.iter().any(begins), "{path} is not altered");
+        assert!(PD_ALTERATIONS.iter().any(begins), "{path} is not altered");
     };
-    let written = serde_json::to_value(whole_driver()).unwrap();
+    let written = serde_json::to_value(whole_pd()).unwrap();
     let names = |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     names(&written).into_iter().for_each(altered);
     for (part, id) in [("stores", "3"), ("regions", "1"), ("operators", "1")] {

@@ -3,7 +3,7 @@
 //!
 //! A heartbeat counts if no region that it overlaps is newer (PD
 //! `PreCheckPutRegion`); it cannot be parted from the stores, as TinyKV's mock
-//! scheduler cannot. Leaves out everything that a driver schedules.
+//! scheduler cannot. Leaves out everything that PD schedules.
 
 use rollcall_impl::{Child, IdAllocator, Input, Key, Output, Region, StateRole};
 use rollcall_traces::{Happening, StoreId};
@@ -20,13 +20,13 @@ pub(super) struct Route {
 }
 
 /// The placement driver.
-pub(super) struct Driver {
+pub(super) struct Pd {
     ids: IdAllocator,
     /// In key order, without overlaps; there may be holes.
     routes: Vec<Route>,
 }
 
-impl Driver {
+impl Pd {
     pub(super) fn new(next_id: u64) -> Self {
         Self { ids: IdAllocator { next_id }, routes: Vec::new() }
     }
@@ -61,7 +61,7 @@ impl Driver {
         self.routes.insert(at, Route { region, leader, term });
     }
 
-    /// The way to the region that has `key`, if the driver knows of one.
+    /// The way to the region that has `key`, if PD knows of one.
     pub(super) fn route(&self, key: &[u8]) -> Option<&Route> {
         self.routes.iter().find(|known| known.region.contains(key))
     }
@@ -78,10 +78,10 @@ impl Network {
     pub(super) fn report_region(&mut self, at: usize, region: Region) {
         let peer = self.status(at, region.id).filter(|peer| peer.role() == StateRole::Leader);
         let term = peer.map_or(0, |peer| peer.term());
-        self.driver.heartbeat(region, self.nodes[at].id, term);
+        self.pd.heartbeat(region, self.nodes[at].id, term);
     }
 
-    /// Every leader tells the driver of its region and looks whether it is too big.
+    /// Every leader tells PD of its region and looks whether it is too big.
     pub(super) fn report(&mut self) {
         for (at, region) in self.leaders() {
             let Some(peer) = self.status(at, region) else { continue };
