@@ -225,7 +225,7 @@ pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Roll
         if !R::HAS_INNARDS {
             unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")));
         }
-        panic!("the model took the prelude and the implementation does not: {error}");
+        panic!("the model took the setup and the implementation does not: {error}");
     }
 }
 

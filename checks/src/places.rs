@@ -108,7 +108,7 @@ pub fn of_action(action: &Action) -> [Place; 2] {
             both("model/src/rules/transfer.rs", "impl/src/transfer.rs", "")
         }
         Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store.rs", "open"),
-        Action::Destroy { .. } => both(life, "impl/src/store.rs", "into_engine"),
+        Action::LoseDisk { .. } => both(life, "impl/src/store.rs", "into_engine"),
         Action::Hold { message: Outgoing::StoreReport, .. } => {
             both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
         }
@@ -132,7 +132,7 @@ pub fn of_action(action: &Action) -> [Place; 2] {
         Action::ForceLeaderTimeout { .. } => {
             both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "")
         }
-        Action::StoreSilent { .. }
+        Action::MissedHeartbeat { .. }
         | Action::CheckStores
         | Action::PdRestart
         | Action::AddStore { .. }
@@ -170,7 +170,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),
     ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/conf_change.rs"),
     ("/version", "model/src/rules/split.rs", "impl/src/split.rs"),
-    ("/parked", "model/src/rules/deliver.rs", "impl/src/parking.rs"),
+    ("/pending_messages", "model/src/rules/deliver.rs", "impl/src/pending_messages.rs"),
     ("/merge", "model/src/rules/merge.rs", "impl/src/merge"),
     ("/read", "model/src/rules/read.rs", "impl/src/read.rs"),
     ("/snapshot", "model/src/rules/replicate.rs", "impl/src/snapshot.rs"),

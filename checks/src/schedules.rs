@@ -80,7 +80,7 @@ fn scope() -> Scope {
         keys: vec![Key::from("k"), Key::from("p")],
         campaigners: Vec::new(),
         crashers: Vec::new(),
-        hung: Vec::new(),
+        apply_stalled: Vec::new(),
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
@@ -88,7 +88,7 @@ fn scope() -> Scope {
         budgets: Budgets {
             elections: 6,
             crashes: 3,
-            destroys: 1,
+            disk_losses: 1,
             lost: 4,
             late: 4,
             writes: 4,

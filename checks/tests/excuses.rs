@@ -37,7 +37,7 @@ fn another_reason_fails_with_the_shortest_way_to_it() {
     let [way] = &verified.violations[..] else { panic!("one way") };
     assert_eq!(
         way.steps.iter().map(|step| &step.action).collect::<Vec<_>>(),
-        [&Action::Destroy { store: 3 }]
+        [&Action::LoseDisk { store: 3 }]
     );
     assert_eq!(way.verdict, Some(Verdict::violated("excuse", 1)));
 }

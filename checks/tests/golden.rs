@@ -127,7 +127,7 @@ fn one_split_leaves_two_adjacent_regions_on_every_store() {
             .steps
             .iter()
             .filter_map(|step| step.view.as_ref())
-            .any(|view| { view.stores.values().any(|store| !store.parked.is_empty()) })
+            .any(|view| { view.stores.values().any(|store| !store.pending_messages.is_empty()) })
     );
     let mut world = World::new(Sound);
     follows(&mut world, &trace);
@@ -139,7 +139,7 @@ fn one_split_leaves_two_adjacent_regions_on_every_store() {
         assert_eq!((left.epoch, right.epoch.version), (right.epoch, 2), "store {store}");
         let ranges: Vec<_> = seen.ranges.iter().map(|entry| entry.region).collect();
         assert_eq!(ranges, [1, 100], "store {store}");
-        assert!(seen.parked.is_empty(), "store {store}");
+        assert!(seen.pending_messages.is_empty(), "store {store}");
     }
 }
 
@@ -321,7 +321,7 @@ fn later_life() -> Trace {
     let explored = explorer::explore(&model, &options, |_, _| 0).expect("it can be explored");
     let about_to_split = |state: &State| {
         let seen = model.seen(state);
-        let later_life = seen.peer(3, 10).is_some_and(|child| child.id == 13 && child.over_tombstone);
+        let later_life = seen.peer(3, 10).is_some_and(|child| child.id == 13 && child.replaces_tombstone);
         later_life
             && seen.peer(3, 1).is_some_and(|parent| {
                 let next = parent.log.entry(parent.applied + 1).filter(|_| parent.applied < parent.commit);

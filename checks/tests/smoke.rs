@@ -41,7 +41,7 @@ fn report_of((plan, report): &(Plan, OnceLock<ScopeReport>)) -> &ScopeReport {
 /// operator is outrun, and the patrol is allowed to begin one operator less: it is
 /// healing that begins it, so no goal lies within the scope.
 const GOAL_BEYOND_THE_BUDGET: &[&str] = &[
-    "hung_leaders_store_leaves_smoke",
+    "stalled_leaders_store_leaves_smoke",
     "operator_outrun_while_it_waits_smoke",
     "patrol_limited_smoke",
     "split_racing_a_decommission_smoke",
@@ -123,7 +123,7 @@ scopes! {
         batch_split
         split_in_joint_state
         child_split_again
-        first_messages_parked
+        first_messages_pending
         reads_across_a_split
         merge_and_leader_change
         merge_behind_a_compaction
@@ -142,7 +142,7 @@ scopes! {
         process_ends_while_a_store_leaves
         crash_while_a_store_leaves
         leaders_store_leaves
-        hung_leaders_store_leaves
+        stalled_leaders_store_leaves
         split_racing_a_decommission
         late_report_and_late_order
         two_stores_of_a_region_leave

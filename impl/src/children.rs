@@ -59,8 +59,8 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             step.out.extend(parts.map(|region| Output::RegionHeartbeat { region }));
         }
         for (region, id) in created {
-            let parked = self.parking.leave(region, id);
-            let begun = match parked {
+            let pending_messages = self.pending_messages.leave(region, id);
+            let begun = match pending_messages {
                 // One that knows of an election has no need of another.
                 _ if leads && self.live(region)?.storage().hard.term == INITIAL_POSITION.term => {
                     self.live(region)?.campaign(step)
@@ -89,7 +89,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             None => true,
             Some(Resident::Live(peer)) => {
                 let storage = peer.storage();
-                peer.id == id && !storage.is_initialised() && !storage.record.over_tombstone
+                peer.id == id && !storage.is_initialised() && !storage.record.replaces_tombstone
             }
             Some(Resident::Tombstone { .. }) => false,
         };

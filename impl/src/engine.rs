@@ -76,7 +76,7 @@ pub struct PeerRecord {
     /// The region as of the applied index; of a tombstone, as of its removal.
     pub region: Region,
     /// Of an uninitialised peer: a tombstone stood in its place.
-    pub over_tombstone: bool,
+    pub replaces_tombstone: bool,
     /// Of an uninitialised peer: by whose message it is there (TiKV `create_by_peer`,
     /// which a restart forgets with the peer).
     pub created_by: Option<Creator>,
@@ -102,7 +102,7 @@ impl PeerRecord {
 
     /// A peer of `region` as of now.
     pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
-        Self { id, state, region, over_tombstone: false, created_by: None, merge: None, log_since: None }
+        Self { id, state, region, replaces_tombstone: false, created_by: None, merge: None, log_since: None }
     }
 }
 

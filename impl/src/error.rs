@@ -134,8 +134,8 @@ pub enum Refusal {
     #[error("the snapshot's range belongs to another region here; send it again later")]
     SnapshotOverlap,
     /// A first message for this peer waits for a split already.
-    #[error("a first message for this peer is already parked")]
-    AlreadyParked,
+    #[error("a first message for this peer is already pending")]
+    MessageAlreadyPending,
     /// The epoch given is not the region's.
     #[error("the epoch is not the region's; refresh the region")]
     EpochNotMatch,

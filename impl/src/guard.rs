@@ -217,7 +217,7 @@ guards! {
     /// A split is not reported, and clients find no region where the new one is (row 32).
     SplitReported "split_reported" Store,
     /// A first vote request that arrives before the split is refused, and its region waits for another election (row 33).
-    FirstMessageParked "first_message_parked" Store,
+    FirstMessagePending "first_message_pending" Store,
     /// A message's size counts only its entries. With its envelope it is above the transport's limit and is sent again unchanged (row 50, tikv#9714).
     MessageSizeBounded "message_size_bounded" Store,
     /// A merge without entries forwards no commit index, and a target waits for its source for ever (row 35, tikv#5512).
@@ -349,7 +349,7 @@ impl Guard {
                 | Guard::SizeCountsWrites
                 | Guard::SizeDeltaSaturates
                 | Guard::SplitReported
-                | Guard::FirstMessageParked
+                | Guard::FirstMessagePending
                 | Guard::MessageSizeBounded
         )
     }

@@ -70,7 +70,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Err(Refusal::NotInConfig.into());
         }
         match payload {
-            MessagePayload::Tombstone(told) => self.receive_tombstone(&envelope, *told, step),
+            MessagePayload::GcPeer(told) => self.receive_tombstone(&envelope, *told, step),
             MessagePayload::Merged(target) => self.receive_merged(region, &target, step),
             MessagePayload::CheckStalePeer => self.receive_question(&envelope, step),
             MessagePayload::CheckStalePeerResponse(peers) => self.receive_members(&envelope, peers),
@@ -86,13 +86,13 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     ) -> Result<(), Failure> {
         let replaced = match self.judge(envelope, step)? {
             Judged::Told => return Ok(()),
-            Judged::ForPeer => return self.hear(envelope, message, step),
+            Judged::ForPeer => return self.deliver_to_peer(envelope, message, step),
             Judged::Superseded => true,
             Judged::Absent => false,
         };
         match self.create(envelope, &message, step) {
             Ok(Creation::SenderTold | Creation::Parked) => Ok(()),
-            Ok(Creation::Created) => self.hear(envelope, message, step),
+            Ok(Creation::Created) => self.deliver_to_peer(envelope, message, step),
             // The old peer is gone all the same.
             Err(Failure::Refused(_)) if replaced => Ok(()),
             Err(failure) => Err(failure),
@@ -115,12 +115,12 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Ok(Judged::ForPeer);
         }
         let rest = region.clone();
-        self.bury(envelope.region, rest, step);
+        self.destroy_peer(envelope.region, rest, step);
         Ok(Judged::Superseded)
     }
 
     /// The message reaches the peer that it is for.
-    fn hear(
+    fn deliver_to_peer(
         &mut self,
         envelope: &Envelope,
         message: eraftpb::Message,
@@ -145,22 +145,22 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Ok(Creation::SenderTold);
         }
         if !is_initial(message) {
-            return self.park(envelope, message, Refusal::NotInitialMessage, step.guards);
+            return self.keep_pending_message(envelope, message, Refusal::NotInitialMessage, step.guards);
         }
         if self.ranges.overlap_unmerged(envelope.region, envelope.epoch.version, &envelope.range) {
-            return self.park(envelope, message, Refusal::RangeOverlap, step.guards);
+            return self.keep_pending_message(envelope, message, Refusal::RangeOverlap, step.guards);
         }
         let unknown = Region::unknown(envelope.region);
         let creator = Creator { member: envelope.from, epoch: envelope.epoch };
         let record = PeerRecord {
-            over_tombstone: self.slots.contains_key(&envelope.region),
+            replaces_tombstone: self.slots.contains_key(&envelope.region),
             created_by: step.guards.holds(Guard::CreatorRemembered).then_some(creator),
             ..PeerRecord::new(envelope.to.id, PeerState::Uninitialised, unknown)
         };
         step.batch.push(Write::Record(record.clone()));
         let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, Persisted::new(record))?;
         self.settle(envelope.region, Resident::Live(Box::new(peer)));
-        self.parking.forget(envelope.region);
+        self.pending_messages.forget(envelope.region);
         Ok(Creation::Created)
     }
 
@@ -209,22 +209,22 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     }
 
     /// Keeps a first message until a split brings its receiver; any other is refused.
-    fn park(
+    fn keep_pending_message(
         &mut self,
         envelope: &Envelope,
         message: &eraftpb::Message,
         refusal: Refusal,
         guards: G,
     ) -> Result<Creation, Failure> {
-        if !is_first(message) || !guards.holds(Guard::FirstMessageParked) {
+        if !is_first(message) || !guards.holds(Guard::FirstMessagePending) {
             return Err(refusal.into());
         }
         let Envelope { region, from, to, epoch, range } = envelope.clone();
-        if self.parking.waits_for(region, to.id) {
-            return Err(Refusal::AlreadyParked.into());
+        if self.pending_messages.waits_for(region, to.id) {
+            return Err(Refusal::MessageAlreadyPending.into());
         }
         let payload = MessagePayload::Raft(Box::new(message.clone()));
-        self.parking.park(Message { region, from, to, epoch, range, payload });
+        self.pending_messages.keep(Message { region, from, to, epoch, range, payload });
         Ok(Creation::Parked)
     }
 
@@ -242,12 +242,12 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         // The region as this peer knew it lists the peer itself, so no message
         // to this or an older id brings it back.
         let rest = peer.storage().region().clone();
-        self.bury(envelope.region, rest, step);
+        self.destroy_peer(envelope.region, rest, step);
         Ok(())
     }
 
     /// Destroys the live peer of `region`; `rest` is the region as of its end.
-    pub(crate) fn bury(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
+    pub(crate) fn destroy_peer(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
         self.bury_merged(region, rest, None, step);
     }
 
@@ -288,12 +288,17 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 
     /// Destroys a peer that applied its own removal. `next` is the entry behind
     /// it, if one is committed.
-    pub(crate) fn bury_removed(&mut self, region: RegionId, removed: Removed, step: &mut Step<'_, G>) {
+    pub(crate) fn destroy_removed_peer(
+        &mut self,
+        region: RegionId,
+        removed: Removed,
+        step: &mut Step<'_, G>,
+    ) {
         let Removed { mut rest, old_epoch, next, behind } = removed;
         if !step.guards.holds(Guard::TombstoneAtNewEpoch) {
             rest.epoch = old_epoch;
         }
-        self.bury(region, rest, step);
+        self.destroy_peer(region, rest, step);
         if let Some(next) = next
             && !step.guards.holds(Guard::StopAfterDestroy)
             && let Some(Slot { resident: Resident::Tombstone { applied, .. }, .. }) =
@@ -340,7 +345,7 @@ fn tell_gone<G: Guards>(
     if !step.guards.holds(Guard::StalePeerTold) {
         return Err(Refusal::SenderRemoved.into());
     }
-    let payload = MessagePayload::Tombstone(Box::new(region.clone()));
+    let payload = MessagePayload::GcPeer(Box::new(region.clone()));
     step.out.push(answer(envelope, myself, region.epoch, payload));
     Ok(())
 }

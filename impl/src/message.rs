@@ -35,7 +35,7 @@ pub enum MessagePayload {
     /// A message of raft.
     Raft(Box<eraftpb::Message>),
     /// "You were removed": the region as the teller knows it, at its epoch.
-    Tombstone(Box<Region>),
+    GcPeer(Box<Region>),
     /// "Your region was merged": into this one, as it was before (kvproto
     /// `merge_target`).
     Merged(Box<Region>),
@@ -68,7 +68,7 @@ impl Message {
     pub fn size(&self) -> u64 {
         let region = match &self.payload {
             MessagePayload::Raft(message) => return whole_size(message, &self.range),
-            MessagePayload::Tombstone(region) | MessagePayload::Merged(region) => region,
+            MessagePayload::GcPeer(region) | MessagePayload::Merged(region) => region,
             MessagePayload::CheckStalePeer => {
                 return ENVELOPE + (self.range.start.len() + self.range.end.len()) as u64;
             }
@@ -83,7 +83,7 @@ impl Message {
     pub fn raft(&self) -> Option<&eraftpb::Message> {
         match &self.payload {
             MessagePayload::Raft(message) => Some(message),
-            MessagePayload::Tombstone(_)
+            MessagePayload::GcPeer(_)
             | MessagePayload::Merged(_)
             | MessagePayload::CheckStalePeer
             | MessagePayload::CheckStalePeerResponse(_) => None,

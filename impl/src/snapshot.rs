@@ -142,7 +142,7 @@ impl<R: Replica> Peer<R> {
         storage.record.state = PeerState::Normal;
         storage.record.merge = None;
         storage.record.log_since = Some(body.region.epoch);
-        storage.record.over_tombstone = false;
+        storage.record.replaces_tombstone = false;
         storage.record.created_by = None;
         storage.record.region = body.region;
         storage.log = Log::new(position, Vec::new());

@@ -125,7 +125,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Err(Refusal::StillMember.into());
         }
         let (myself, epoch, range) = (peer.myself(), known.epoch, KeyRange::whole());
-        let payload = MessagePayload::Tombstone(Box::new(known));
+        let payload = MessagePayload::GcPeer(Box::new(known));
         step.out.push(Output::Message(Message { region, from: myself, to: myself, epoch, range, payload }));
         Ok(())
     }

@@ -55,8 +55,8 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
     }
 
     /// Of an uninitialised peer: a tombstone stood in its place.
-    pub fn over_tombstone(&self) -> bool {
-        self.0.storage().record.over_tombstone
+    pub fn replaces_tombstone(&self) -> bool {
+        self.0.storage().record.replaces_tombstone
     }
 
     /// Of an uninitialised peer: by whose message it is there.
@@ -227,7 +227,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
 /// Everything that a peer or tombstone shows, small enough to compare: two
 /// marks of one region on one store are equal exactly when nothing that a
 /// [`PeerStatus`] shows has changed between them, and no message for a peer of
-/// the region was parked.
+/// the region was kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     resident: Option<(u64, bool)>,
@@ -246,7 +246,7 @@ pub struct Mark {
     recovery: Option<Option<usize>>,
     read: Option<(u64, usize, bool)>,
     size: Size,
-    parked: usize,
+    pending_messages: usize,
     told_merged: bool,
     range_pending: bool,
     /// It only rises.
@@ -272,16 +272,19 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     pub fn mark(&self, region: RegionId) -> Mark {
         // Parked messages leave only when a peer comes, and that is another
         // generation: their number tells the rest.
-        let parked = self.parking.count(region);
+        let pending_messages = self.pending_messages.count(region);
         let told_merged = self.ranges.merged_into(region).is_some();
         let range_pending = self.ranges.is_pending(region);
         match self.slots.get(&region) {
-            None => Mark { parked, range_pending, ..Mark::default() },
-            Some(Slot { generation, resident: Resident::Tombstone { .. } }) => {
-                Mark { resident: Some((*generation, false)), parked, range_pending, ..Mark::default() }
-            }
+            None => Mark { pending_messages, range_pending, ..Mark::default() },
+            Some(Slot { generation, resident: Resident::Tombstone { .. } }) => Mark {
+                resident: Some((*generation, false)),
+                pending_messages,
+                range_pending,
+                ..Mark::default()
+            },
             Some(Slot { generation, resident: Resident::Live(peer) }) => {
-                Mark { parked, told_merged, range_pending, ..mark(*generation, peer) }
+                Mark { pending_messages, told_merged, range_pending, ..mark(*generation, peer) }
             }
         }
     }
@@ -317,7 +320,7 @@ fn mark<R: Replica>(generation: u64, peer: &Peer<R>) -> Mark {
         }),
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
         size: peer.size,
-        parked: 0,
+        pending_messages: 0,
         told_merged: false,
         range_pending: false,
         stale_check: peer.stale_check.as_ref().map_or(0, |check| check.conf_ver),

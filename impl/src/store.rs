@@ -19,8 +19,8 @@ use crate::error::{Error, Refusal};
 use crate::guard::{Guard, Guards, Sound};
 use crate::input::{Input, Output};
 use crate::message::Message;
-use crate::parking::Parking;
 use crate::peer::Peer;
+use crate::pending_messages::PendingMessages;
 use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{Epoch, PeerId, Region, RegionId, StoreId};
@@ -66,7 +66,7 @@ pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftR
     pub(crate) maker: R::Maker,
     pub(crate) slots: BTreeMap<RegionId, Slot<R>>,
     pub(crate) ranges: Ranges,
-    pub(crate) parking: Parking,
+    pub(crate) pending_messages: PendingMessages,
     /// The plan of an unsafe recovery that is carried out.
     pub(crate) plan: Option<PlanUnderWay>,
 }
@@ -120,8 +120,8 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             };
             slots.insert(region, Slot { generation: 0, resident });
         }
-        let parking = Parking::default();
-        Ok(Self { id, config, guards, engine, maker, slots, ranges, parking, plan: None })
+        let pending_messages = PendingMessages::default();
+        Ok(Self { id, config, guards, engine, maker, slots, ranges, pending_messages, plan: None })
     }
 
     /// Writes the first replica of `region` on this store: term 5, and index 5
@@ -156,7 +156,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
         self.slots.insert(region_id, Slot { generation: 0, resident: Resident::Live(Box::new(peer)) });
         self.ranges.set(region_id, range);
-        self.parking.forget(region_id);
+        self.pending_messages.forget(region_id);
         Ok(())
     }
 
@@ -193,8 +193,8 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 
     /// The messages that wait for a split to bring their receiver, oldest
     /// first: at most one for each peer. A crash forgets them.
-    pub fn parked(&self) -> &[Message] {
-        self.parking.messages()
+    pub fn pending_messages(&self) -> &[Message] {
+        self.pending_messages.messages()
     }
 
     /// The engine, to look at.
@@ -359,7 +359,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
                 // The wrong key: a peer's id, taken for a region's.
                 gone.for_each(|id| self.ranges.remove(id));
             }
-            Applied::Removed(removed) => self.bury_removed(region, *removed, step),
+            Applied::Removed(removed) => self.destroy_removed_peer(region, *removed, step),
             Applied::Divided(divided) => self.take_division(*divided, step)?,
         }
         Ok(())

@@ -29,7 +29,7 @@ impl<R: Replica> Peer<R> {
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let member = *self.storage().region().member_on(to).ok_or(Refusal::TransfereeNotVoter)?;
-        self.check_heir(member.id)?;
+        self.check_transferee(member.id)?;
         let lags = self.has_pending_conf(self.storage().applied, step.guards);
         if lags && !step.guards.holds(Guard::LaggingLeaderHandsOver) {
             return Err(Refusal::PendingConfChange.into());
@@ -80,7 +80,7 @@ impl<R: Replica> Peer<R> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
         }
-        self.check_heir(to)?;
+        self.check_transferee(to)?;
         if step.guards.holds(Guard::TransferWaitsForChange) && self.has_pending_conf(applied, step.guards) {
             return Err(Refusal::PendingConfChange.into());
         }
@@ -91,7 +91,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Whether this leader may hand over to that peer, as far as it knows.
-    fn check_heir(&self, to: PeerId) -> Result<(), Refusal> {
+    fn check_transferee(&self, to: PeerId) -> Result<(), Refusal> {
         if !self.storage().region().is_voter(to) {
             return Err(Refusal::TransfereeNotVoter);
         }

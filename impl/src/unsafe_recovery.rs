@@ -109,7 +109,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         for region in tombstones {
             if let Ok(peer) = self.live(region) {
                 let rest = peer.storage().region().clone();
-                self.bury(region, rest, step);
+                self.destroy_peer(region, rest, step);
             }
         }
         for (region, failed) in demotes {
@@ -133,7 +133,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         let Position { index, term } = INITIAL_POSITION;
         let hard_state = HardState { term, vote: 0, commit: index };
         self.create_child(member.id, region, hard_state, BTreeMap::new(), step)?;
-        self.parking.forget(id);
+        self.pending_messages.forget(id);
         Ok(())
     }
 

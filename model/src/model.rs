@@ -45,10 +45,10 @@ pub struct Rollcall {
 type Refused = Arc<Mutex<Vec<(Action, Reason)>>>;
 
 impl Rollcall {
-    /// The model of `scope`, its prelude taken.
+    /// The model of `scope`, its setup taken.
     ///
     /// # Errors
-    /// Where the scope is malformed or its prelude is refused.
+    /// Where the scope is malformed or its setup is refused.
     pub fn new(
         scope: &Scope,
         guards: GuardSet,
@@ -83,10 +83,10 @@ impl Rollcall {
             &model.properties,
             model.seen(&model.first).history().parts(),
         )));
-        for (at, action) in scope.prelude.iter().enumerate() {
+        for (at, action) in scope.setup.iter().enumerate() {
             let (after, outcome) = model.step(&model.first, action);
             if let Outcome::Refused(reason) = outcome {
-                return Err(ScopeError::Prelude { scope: scope.name.clone(), step: at + 1, reason });
+                return Err(ScopeError::Setup { scope: scope.name.clone(), step: at + 1, reason });
             }
             model.first = model.remember(&model.first, action, &outcome, after);
         }
@@ -144,7 +144,7 @@ impl Rollcall {
         &self.reachable
     }
 
-    /// The first state, behind the prelude.
+    /// The first state, behind the setup.
     pub fn first(&self) -> State {
         self.first
     }

@@ -83,8 +83,8 @@ impl Cluster for PlainCluster<'_> {
         self.view.held()
     }
 
-    fn parked(&self, store: StoreId) -> &[Held] {
-        self.view.parked(store)
+    fn pending_messages(&self, store: StoreId) -> &[Held] {
+        self.view.pending_messages(store)
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
@@ -114,7 +114,7 @@ impl ClusterMut for PlainCluster<'_> {
     }
 
     fn is_full(&self, store: StoreId) -> bool {
-        rules::seems_full(&self.scope.full, &self.scope.tight, store, self.guards)
+        rules::seems_full(&self.scope.full, &self.scope.low_space, store, self.guards)
     }
 
     fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
@@ -137,8 +137,8 @@ impl ClusterMut for PlainCluster<'_> {
         &mut self.store_mut(store).ranges
     }
 
-    fn parked_mut(&mut self, store: StoreId) -> &mut Vec<Held> {
-        &mut self.store_mut(store).parked
+    fn pending_messages_mut(&mut self, store: StoreId) -> &mut Vec<Held> {
+        &mut self.store_mut(store).pending_messages
     }
 
     fn set_plan(&mut self, store: StoreId, plan: Option<PlanUnderWay>) {

@@ -70,7 +70,7 @@ fn budgets_bound_what_is_offered_and_nothing_else() {
     let scope = Scope { budgets: Budgets::default(), ..plan("grow_and_shrink_smoke").scope };
     let model = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
     let checker = model.clone().checker().spawn_bfs().join();
-    // Nothing may be proposed, lost, held or elected: all is quiet behind the prelude.
+    // Nothing may be proposed, lost, held or elected: all is quiet behind the setup.
     assert_eq!(checker.unique_state_count(), 1);
     let add = Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 };
     let propose = Action::Propose { region: 1, store: 1, command: Command::ChangePeer(add), epoch: None };
@@ -91,7 +91,7 @@ fn probes_are_refused_and_change_nothing() {
 #[test]
 fn a_prelude_that_is_refused_is_an_error_that_says_where() {
     let mut scope = plan("grow_and_shrink_smoke").scope;
-    scope.prelude.insert(1, Action::Restart { store: 1 });
-    let error = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).err().expect("the prelude is refused");
-    assert_eq!(error, ScopeError::Prelude { scope: scope.name.clone(), step: 2, reason: Reason::StoreUp });
+    scope.setup.insert(1, Action::Restart { store: 1 });
+    let error = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).err().expect("the setup is refused");
+    assert_eq!(error, ScopeError::Setup { scope: scope.name.clone(), step: 2, reason: Reason::StoreUp });
 }

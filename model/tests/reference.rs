@@ -43,7 +43,7 @@ fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
         peers().eq(of.peers.iter().map(|(region, peer)| (*region, Some(peer))))
             && seen.ranges(store).eq(of.ranges.iter().cloned())
             && seen.pending_ranges(store).eq(of.pending_ranges.iter().cloned())
-            && (seen.parked(store), seen.plan(store)) == (&of.parked, of.plan)
+            && (seen.pending_messages(store), seen.plan(store)) == (&of.pending_messages, of.plan)
     };
     seen.stores().eq(stores().map(|(store, of)| (*store, of.status)))
         && stores().all(|(store, of)| is_same_store(*store, of))

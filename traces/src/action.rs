@@ -159,7 +159,8 @@ pub enum Action {
         store: StoreId,
     },
     /// The store's disk is lost for good.
-    Destroy {
+    #[serde(alias = "destroy")]
+    LoseDisk {
         /// The store.
         store: StoreId,
     },
@@ -186,7 +187,8 @@ pub enum Action {
     },
     /// The store misses heartbeats. The placement driver counts it as Disconnected, and the next
     /// time as Down.
-    StoreSilent {
+    #[serde(alias = "store_silent")]
+    MissedHeartbeat {
         /// The store.
         store: StoreId,
     },
@@ -318,7 +320,7 @@ impl Action {
             | Action::TransferTimeout { store, .. }
             | Action::RegionHeartbeat { store, .. }
             | Action::StoreHeartbeat { store, .. }
-            | Action::StoreSilent { store }
+            | Action::MissedHeartbeat { store }
             | Action::AddStore { store }
             | Action::Decommission { store, .. }
             | Action::CancelDecommission { store }
@@ -328,7 +330,7 @@ impl Action {
             | Action::ForceLeaderTimeout { store, .. }
             | Action::Crash { store }
             | Action::Restart { store }
-            | Action::Destroy { store } => vec![*store],
+            | Action::LoseDisk { store } => vec![*store],
             Action::TimeoutNow { leader, .. } => vec![*leader],
             Action::RemoveFailedStores { stores } => stores.clone(),
             Action::Vote { candidate, voter, .. } => vec![*candidate, *voter],
@@ -379,7 +381,7 @@ impl Action {
         matches!(
             self,
             Action::StoreHeartbeat { .. }
-                | Action::StoreSilent { .. }
+                | Action::MissedHeartbeat { .. }
                 | Action::OperatorTimeout { .. }
                 | Action::CheckStores
                 | Action::PdRestart

@@ -32,7 +32,7 @@ pub trait Cluster {
     /// The messages held to arrive late, oldest first.
     fn held(&self) -> &[Held];
     /// The store's parked messages, oldest first.
-    fn parked(&self, store: StoreId) -> &[Held];
+    fn pending_messages(&self, store: StoreId) -> &[Held];
     /// The plan of an unsafe recovery that the store carries out.
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay>;
     /// The placement driver.
@@ -130,8 +130,8 @@ impl Cluster for View {
         &self.held
     }
 
-    fn parked(&self, store: StoreId) -> &[Held] {
-        self.stores.get(&store).map_or(&[], |store| &store.parked)
+    fn pending_messages(&self, store: StoreId) -> &[Held] {
+        self.stores.get(&store).map_or(&[], |store| &store.pending_messages)
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {

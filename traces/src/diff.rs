@@ -2,7 +2,7 @@
 //!
 //! The paths are a vocabulary of their own, made for people and kept stable:
 //! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
-//! `stores/2/regions/1/peers/3/role`, `stores/2/pending_ranges/0/start`, `stores/2/parked/0/term`,
+//! `stores/2/regions/1/peers/3/role`, `stores/2/pending_ranges/0/start`, `stores/2/pending_messages/0/term`,
 //! `held/0/message/append/commit`, `pd/next_id`, `pd/regions/1/epoch/conf_ver`,
 //! `pd/operators/1/steps/0/add_learner/store`, `pd/recovery/reports/1/0/region/epoch/version`.
 //! A region's fields stand beside
@@ -114,8 +114,8 @@ fn readable(view: &View) -> Value {
         if !store.pending_ranges.is_empty() {
             number_objects(&mut fields, "pending_ranges", 0);
         }
-        if !store.parked.is_empty() {
-            fields.insert("parked".into(), readable_messages(&store.parked));
+        if !store.pending_messages.is_empty() {
+            fields.insert("pending_messages".into(), readable_messages(&store.pending_messages));
         }
         (id.to_string(), Value::Object(fields))
     });
@@ -181,7 +181,7 @@ fn readable_messages(messages: &[Held]) -> Value {
         {
             number_objects(append, "entries", previous.index + 1);
         }
-        for kind in ["snapshot", "removed", "region_report"] {
+        for kind in ["snapshot", "gc_peer", "region_report"] {
             if let Some(Value::Object(carried)) = fields["message"].get_mut(kind) {
                 readable_members(&mut carried["region"]);
             }

@@ -491,7 +491,7 @@ impl<'a> Fold<'a> {
         }
         if parts.destroyed {
             let store_destroyed = step.after.is_none()
-                && after.stores().any(|(id, status)| id == step.store && status == StoreStatus::Destroyed);
+                && after.stores().any(|(id, status)| id == step.store && status == StoreStatus::DiskLost);
             self.life(step, store_destroyed);
         }
         if parts.writes {

@@ -182,8 +182,9 @@ pub enum Reason {
     /// The snapshot's range belongs to another region on this store, or to another pending
     /// snapshot.
     SnapshotOverlap,
-    /// A first message for that peer is already parked.
-    AlreadyParked,
+    /// A first message for that peer is already pending.
+    #[serde(alias = "already_parked")]
+    MessageAlreadyPending,
     // Of a proposal.
     /// The given epoch is not the region's.
     EpochNotMatch,
@@ -380,7 +381,7 @@ impl Reason {
         Reason::NotInitialMessage,
         Reason::RangeOverlap,
         Reason::SnapshotOverlap,
-        Reason::AlreadyParked,
+        Reason::MessageAlreadyPending,
         Reason::EpochNotMatch,
         Reason::KeyNotInRegion,
         Reason::EpochChanging,

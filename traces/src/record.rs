@@ -35,7 +35,7 @@ impl<'s, S: Subject> Recorder<'s, S> {
     /// the header.
     ///
     /// # Errors
-    /// Where the scope's prelude is refused.
+    /// Where the scope's setup is refused.
     pub fn begin(subject: &'s mut S, header: &mut Header) -> Result<Self, ScopeError> {
         subject.reset(&header.scope)?;
         header.view = Some(subject.view());
@@ -56,7 +56,7 @@ impl<'s, S: Subject> Recorder<'s, S> {
 /// judged: the header names none, and of none the verdict says that it holds.
 ///
 /// # Errors
-/// Where the scope's prelude is refused.
+/// Where the scope's setup is refused.
 pub fn record<S: Subject>(
     subject: &mut S,
     scope: &Scope,
@@ -71,7 +71,7 @@ pub fn record<S: Subject>(
 /// As [`record`], into a file, with one step in memory.
 ///
 /// # Errors
-/// Where the scope's prelude is refused or the file cannot be written; nothing
+/// Where the scope's setup is refused or the file cannot be written; nothing
 /// is left behind then.
 pub fn record_to_file<S: Subject>(
     subject: &mut S,
@@ -96,7 +96,7 @@ pub fn record_to_file<S: Subject>(
 /// names under `properties`, for that is what the verdict speaks of.
 ///
 /// # Errors
-/// Where the scope's prelude is refused.
+/// Where the scope's setup is refused.
 pub fn record_again<S: Subject>(
     subject: &mut S,
     trace: &Trace,

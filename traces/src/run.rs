@@ -322,7 +322,8 @@ pub struct PeerFacts {
     pub state: PeerState,
     /// Whether a message made it where a tombstone was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub over_tombstone: bool,
+    #[serde(alias = "over_tombstone")]
+    pub replaces_tombstone: bool,
     /// Of an uninitialised peer: who sent the message that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Creator>,

@@ -12,7 +12,7 @@ use crate::region::{Key, Region, RegionId, StoreId};
 ///
 /// Every replica of `regions` begins as a follower of term 5 that has
 /// truncated, committed and applied index 5 of term 5 (TiKV
-/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`); then `prelude` is taken.
+/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`); then `setup` is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
     /// Its name: the situation.
@@ -33,7 +33,8 @@ pub struct Scope {
     pub believed: Vec<Region>,
     /// What happened before the first state. Costs no budget, and must be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub prelude: Vec<Action>,
+    #[serde(alias = "prelude")]
+    pub setup: Vec<Action>,
     /// The round sizes in use.
     #[serde(default = "one_entry_rounds")]
     pub rounds: Vec<Entries>,
@@ -65,7 +66,8 @@ pub struct Scope {
     /// The stores that are full by their share, and have room in bytes for
     /// what little a new cluster has (row 40).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tight: Vec<StoreId>,
+    #[serde(alias = "tight")]
+    pub low_space: Vec<StoreId>,
     /// How many of its own operators the placement driver has under way at a
     /// time (PD `replica-schedule-limit`); 0 for as many as it likes.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -85,13 +87,14 @@ pub struct Scope {
     /// The stores whose peers may campaign unasked; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigners: Vec<StoreId>,
-    /// The stores that may crash or be destroyed; all if empty.
+    /// The stores that may crash or lose its disk; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crashers: Vec<StoreId>,
     /// The stores whose disk hangs: nothing that was committed or received takes
     /// effect there from the first state on, and all else goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hung: Vec<StoreId>,
+    #[serde(alias = "hung")]
+    pub apply_stalled: Vec<StoreId>,
     /// Whether a crash is the machine's, and takes back what raft-rs lets a store
     /// leave unsynced (`Ready::must_sync`): a commit index with which nothing else
     /// was written. Of one region that does not divide, for a store has one disk.
@@ -139,7 +142,7 @@ fn one_entry_rounds() -> Vec<Entries> {
     vec![Entries::One]
 }
 
-/// How often each thing may happen after the prelude.
+/// How often each thing may happen after the setup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Budgets {
@@ -147,8 +150,9 @@ pub struct Budgets {
     pub elections: u8,
     /// Crashes. A restart is free.
     pub crashes: u8,
-    /// Stores destroyed.
-    pub destroys: u8,
+    /// Disks lost.
+    #[serde(alias = "destroys")]
+    pub disk_losses: u8,
     /// Answers lost.
     pub lost: u8,
     /// Messages held.
@@ -172,8 +176,9 @@ pub struct Budgets {
     pub admin: u8,
     /// Operators that the patrol makes.
     pub schedules: u8,
-    /// How often a store is found to be silent.
-    pub silences: u8,
+    /// Missed store heartbeats.
+    #[serde(alias = "silences")]
+    pub missed_heartbeats: u8,
     /// Operators that are given up.
     pub timeouts: u8,
     /// Orders that are sent once more.
@@ -199,9 +204,9 @@ impl Budgets {
 /// A scope that cannot be begun.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ScopeError {
-    /// The prelude does not go through.
-    #[error("scope `{scope}`: step {step} of its prelude is refused: {reason:?}; correct the prelude")]
-    Prelude {
+    /// The setup does not go through.
+    #[error("scope `{scope}`: step {step} of its setup is refused: {reason:?}; correct the setup")]
+    Setup {
         /// The scope.
         scope: String,
         /// The step, from 1.
@@ -230,7 +235,7 @@ pub enum ScopeError {
 }
 
 impl Scope {
-    /// Checks everything that can be checked without taking the prelude.
+    /// Checks everything that can be checked without taking the setup.
     ///
     /// # Errors
     /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
@@ -280,12 +285,12 @@ impl Scope {
                 });
             }
         }
-        if let Some(store) = self.hung.iter().find(|store| !self.stores.contains(store)) {
+        if let Some(store) = self.apply_stalled.iter().find(|store| !self.stores.contains(store)) {
             return Err(malformed(&format!(
                 "the disk of store {store} hangs, and it is not among the stores"
             )));
         }
-        if has_repeats(&self.hung) {
+        if has_repeats(&self.apply_stalled) {
             return Err(malformed("a store whose disk hangs is named twice"));
         }
         if self.unsynced_commits && (self.regions.len() > 1 || self.next_id > 0) {
@@ -333,13 +338,13 @@ impl Scope {
 
     /// What the placement driver is given to do with.
     fn validate_pd(&self) -> Result<(), String> {
-        let Scope { stores, max_replicas, full, tight, .. } = self;
+        let Scope { stores, max_replicas, full, low_space, .. } = self;
         if *max_replicas > 0 && self.next_id == 0 {
             return Err(format!(
                 "the placement driver wants {max_replicas} replicas of a region and has no id to give: set next_id"
             ));
         }
-        let scarce = [full.as_slice(), tight.as_slice()].concat();
+        let scarce = [full.as_slice(), low_space.as_slice()].concat();
         if let Some(store) = scarce.iter().find(|store| !stores.contains(store)) {
             return Err(format!("store {store} is full, and it is not among the stores {stores:?}"));
         }

@@ -11,10 +11,10 @@ use crate::view::View;
 /// Something that takes actions and can be looked at: the model, or the world
 /// around the implementation.
 pub trait Subject {
-    /// Starts over in the first state of `scope` (its prelude taken).
+    /// Starts over in the first state of `scope` (its setup taken).
     ///
     /// # Errors
-    /// Where the scope's prelude is refused.
+    /// Where the scope's setup is refused.
     fn reset(&mut self, scope: &Scope) -> Result<(), crate::ScopeError>;
 
     /// Takes one action.

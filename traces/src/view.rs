@@ -41,7 +41,8 @@ pub struct Store {
     pub pending_ranges: Vec<RangeEntry>,
     /// First messages for peers that a split will bring, oldest first. Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parked: Vec<Held>,
+    #[serde(alias = "parked")]
+    pub pending_messages: Vec<Held>,
     /// The plan of an unsafe recovery that it carries out. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanUnderWay>,
@@ -59,7 +60,8 @@ pub enum StoreStatus {
     /// Its process does not run; its disk is there.
     Down,
     /// Its disk is gone for good.
-    Destroyed,
+    #[serde(alias = "destroyed")]
+    DiskLost,
 }
 
 /// One entry of a store's range index.
@@ -91,7 +93,8 @@ pub struct Peer {
     /// Of an uninitialised peer: a tombstone stood in its place. Until a
     /// snapshot comes the store knows of that end, and a split brings no peer here.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub over_tombstone: bool,
+    #[serde(alias = "over_tombstone")]
+    pub replaces_tombstone: bool,
     /// What it is in its term. Volatile.
     pub role: Role,
     /// Its term.
@@ -161,7 +164,7 @@ impl Peer {
         Self {
             id,
             state,
-            over_tombstone: false,
+            replaces_tombstone: false,
             role: Role::Follower,
             term: 0,
             vote: 0,
@@ -510,9 +513,9 @@ impl Held {
     /// What the placement driver knows of a region, as it reaches a peer that is no member
     /// of it any more: to itself, as the peer's own store passes it on (TiKV
     /// `send_destroy_peer_message`).
-    pub fn removed(peer: Member, known: Region) -> Self {
+    pub fn gc_peer(peer: Member, known: Region) -> Self {
         let (id, epoch) = (known.id, known.epoch);
-        Self::of_pd(id, peer, peer, 0, epoch, Message::Removed { region: known })
+        Self::of_pd(id, peer, peer, 0, epoch, Message::GcPeer { region: known })
     }
 
     /// Whether the placement driver sent it.
@@ -622,7 +625,8 @@ pub enum Message {
     },
     /// The receiver was removed, and its message showed that it does not know.
     /// It is the store that says so: the term is 0.
-    Removed {
+    #[serde(alias = "removed")]
+    GcPeer {
         /// The region as the teller knows it.
         region: Region,
     },

@@ -54,14 +54,14 @@ impl fmt::Display for Action {
             }
             Action::Crash { store } => write!(f, "Crash store {store}"),
             Action::Restart { store } => write!(f, "Restart store {store}"),
-            Action::Destroy { store } => write!(f, "Destroy store {store}"),
+            Action::LoseDisk { store } => write!(f, "LoseDisk store {store}"),
             Action::RegionHeartbeat { region, store, reply } => {
                 write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*reply))
             }
             Action::StoreHeartbeat { store, reply } => {
                 write!(f, "StoreHeartbeat store {store}{reply}")
             }
-            Action::StoreSilent { store } => write!(f, "StoreSilent store {store}"),
+            Action::MissedHeartbeat { store } => write!(f, "MissedHeartbeat store {store}"),
             Action::Schedule { region, reply } => write!(f, "Schedule region {region}{}", fate(*reply)),
             Action::PushOperator { region, reply } => {
                 write!(f, "PushOperator region {region}{}", fate(*reply))
@@ -315,7 +315,7 @@ impl fmt::Display for StoreStatus {
         f.write_str(match self {
             StoreStatus::Up => "up",
             StoreStatus::Down => "down",
-            StoreStatus::Destroyed => "destroyed",
+            StoreStatus::DiskLost => "disk lost",
         })
     }
 }
@@ -362,7 +362,7 @@ impl fmt::Display for Message {
             Message::StoreReport { step, peers } => {
                 write!(f, "report of step {step}, of {} peers", peers.len())
             }
-            Message::Removed { region } => write!(f, "word of its removal before epoch {}", region.epoch),
+            Message::GcPeer { region } => write!(f, "word of its removal before epoch {}", region.epoch),
             Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),
             Message::CheckStalePeer => f.write_str("question whether it is a member still"),
             Message::CheckStalePeerResponse { peers } => {

@@ -1,6 +1,6 @@
 //! What is asked about: a scope by its name, or a scenario's own scope, behind its steps.
 //!
-//! The steps of a file cost no budget, as the prelude of a scope costs none: what the
+//! The steps of a file cost no budget, as the setup of a scope costs none: what the
 //! scope allows is spent from the end of the steps on.
 
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Asked {
         let mut scope = taken.header.scope.clone();
         let done =
             taken.steps.iter().filter(|step| step.outcome.as_ref().is_some_and(|outcome| outcome.is_done()));
-        scope.prelude.extend(done.map(|step| step.action.clone()));
+        scope.setup.extend(done.map(|step| step.action.clone()));
         let plan = Plan {
             family: family_of(&scope),
             size: Size::Smoke,

@@ -289,7 +289,7 @@ mod tests {
         for entry in std::fs::read_dir(folder).expect("the museum") {
             let scenario = Scenario::read(&entry.expect("an entry").path()).expect("a trace");
             let trace = scenario.recorded().expect("it has outcomes");
-            for action in trace.actions().chain(&trace.header.scope.prelude) {
+            for action in trace.actions().chain(&trace.header.scope.setup) {
                 let name = name_of(action);
                 assert_eq!(action_of(&name).as_ref(), Ok(action), "{name}");
                 assert!(!name.contains([' ', ';', '"', '&', '#', '%', '+']), "{name}");

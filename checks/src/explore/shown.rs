@@ -98,7 +98,7 @@ pub(super) struct Shown {
     scope: String,
     question: String,
     without: Vec<String>,
-    prelude: usize,
+    setup: usize,
     steps: Vec<ShownStep>,
     at: usize,
     stopped: Option<Stopped>,
@@ -174,7 +174,7 @@ impl Known {
         lookup::plan(name).map(|plan| plan.scope).map_err(|error| error.to_string())
     }
 
-    /// The model of a link, its first state behind the scope's prelude.
+    /// The model of a link, its first state behind the scope's setup.
     pub(super) fn model(&self, scope: &str, without: &str) -> Result<Rollcall, String> {
         let key = (scope.to_string(), without.to_string());
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
@@ -228,7 +228,7 @@ impl Known {
             scope: model.scope().name.clone(),
             question: model.scope().question.clone(),
             without: model.guards().dropped().map(|guard| guard.name().to_string()).collect(),
-            prelude: model.scope().prelude.len(),
+            setup: model.scope().setup.len(),
             steps: taken,
             at,
             stopped,

@@ -135,9 +135,9 @@ pub fn play(
     if !lesson.schedule.header.without.is_empty() {
         say(&format!("  {} {}", said.without, lesson.schedule.header.without.join(", ")));
     }
-    if !steps.model().scope().prelude.is_empty() {
+    if !steps.model().scope().setup.is_empty() {
         say(&format!("  {}", said.begins));
-        for action in &steps.model().scope().prelude {
+        for action in &steps.model().scope().setup {
             say(&format!("      {action}"));
         }
     }

@@ -36,19 +36,19 @@ pub(super) fn counterexample(
     let trace = violation_trace(&model, &explored, property.name(), state);
     let sound = plan.model(GuardSet::ALL)?;
     let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
-    let trace = if begin_alike { trace } else { with_prelude_taken(&trace, &model, &[property])? };
+    let trace = if begin_alike { trace } else { with_setup_taken(&trace, &model, &[property])? };
     Ok(Some(Found { states: u64::from(state) + 1, trace }))
 }
 
-/// The same trace with the scope's prelude as its first steps: the guard bites in there.
-pub(super) fn with_prelude_taken(
+/// The same trace with the scope's setup as its first steps: the guard bites in there.
+pub(super) fn with_setup_taken(
     trace: &Trace,
     model: &Rollcall,
     properties: &[Property],
 ) -> Result<Trace, MuseumError> {
     let mut header = trace.header.clone();
-    let prelude = std::mem::take(&mut header.scope.prelude);
-    let actions = prelude.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
+    let setup = std::mem::take(&mut header.scope.setup);
+    let actions = setup.into_iter().chain(trace.steps.iter().map(|step| step.action.clone()));
     let scenario = Trace::scenario(header, actions);
     let mut judge = Judge::new(properties);
     let mut subject = ModelSubject::new(model.guards(), properties);

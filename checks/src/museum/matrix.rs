@@ -21,7 +21,7 @@ use rollcall_traces::{Action, ScopeError, Subject, Trace};
 use serde::Serialize;
 
 use super::checks::Check;
-use super::find::{options, with_prelude_taken};
+use super::find::{options, with_setup_taken};
 use super::implementation::follow;
 use super::{MuseumError, PIECES};
 use crate::conformance::{Look, Touring, conform};
@@ -162,7 +162,7 @@ impl<'a> Matrix<'a> {
             let Explored { plan, model, explored } = match self.explore(plan, GuardSet::without(guard)) {
                 Ok(explored) => explored,
                 // A step on the way to its first state is decided otherwise.
-                Err(MuseumError::Scope(ScopeError::Prelude { .. })) => {
+                Err(MuseumError::Scope(ScopeError::Setup { .. })) => {
                     row.add(Check::Tour, Kill { scope: Some(name), in_model: true, ..Kill::default() });
                     continue;
                 }
@@ -225,7 +225,7 @@ impl<'a> Matrix<'a> {
         model: &Rollcall,
         explored: &Exploration<State>,
     ) -> bool {
-        // That it does not take the prelude is a transition that differs.
+        // That it does not take the setup is a transition that differs.
         if World::new(guards).reset(model.scope()).is_err() {
             return look == Look::Transitions;
         }
@@ -275,7 +275,7 @@ impl Without<'_> {
                 continue;
             }
             let trace = violation_trace(self.model, self.explored, property.name(), state);
-            let shown = self.with_prelude(&trace)?;
+            let shown = self.with_setup(&trace)?;
             let is_violated = |violated: Vec<String>| violated.iter().any(|name| name == property.name());
             row.add(check, self.kill(state, &trace, self.followed(&shown).is_some_and(is_violated)));
         }
@@ -289,7 +289,7 @@ impl Without<'_> {
                 continue;
             }
             let trace = self.healing(&stuck);
-            let shown = self.with_prelude(&trace)?;
+            let shown = self.with_setup(&trace)?;
             row.add(check, self.kill(stuck.state, &trace, self.followed(&shown).is_some()));
         }
         Ok(())
@@ -301,9 +301,9 @@ impl Without<'_> {
         walk(self.model, way.chain(stuck.healing.iter().cloned()))
     }
 
-    /// A guard may bite in the prelude.
-    fn with_prelude(&self, trace: &Trace) -> Result<Trace, MuseumError> {
-        with_prelude_taken(trace, self.model, self.model.checked())
+    /// A guard may bite in the setup.
+    fn with_setup(&self, trace: &Trace) -> Result<Trace, MuseumError> {
+        with_setup_taken(trace, self.model, self.model.checked())
     }
 
     /// What the implementation without the guard violates at the end of the

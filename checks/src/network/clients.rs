@@ -188,7 +188,7 @@ impl Client {
     /// Takes the replies in; whether a scan is over.
     fn listen(&mut self, network: &mut Network) -> Result<bool, Lost> {
         let late = network.now > self.since + PATIENCE;
-        let mut hear = |slot: &mut Option<Ticket>| {
+        let mut receive = |slot: &mut Option<Ticket>| {
             let ticket = (*slot)?;
             let reply = network.requests.fetch(ticket).or_else(|| late.then_some(Reply::Unknown))?;
             network.requests.forget(ticket);
@@ -201,13 +201,13 @@ impl Client {
         };
         match &mut self.task {
             Task::Put(ticket) => {
-                if let Some(Reply::Applied) = hear(ticket) {
+                if let Some(Reply::Applied) = receive(ticket) {
                     self.written += 1;
                     self.task = Task::Idle;
                 }
             }
             Task::Scan { from, found, ticket, last } => {
-                let Some(Reply::Snap { region, data }) = hear(ticket) else { return Ok(false) };
+                let Some(Reply::Snap { region, data }) = receive(ticket) else { return Ok(false) };
                 // Its range may have become another since the way was asked for.
                 if !region.contains(from.as_bytes()) {
                     self.way = Way::default();
@@ -224,7 +224,7 @@ impl Client {
                 return self.scanned(&found, last).map(|()| true);
             }
             Task::Remove(keys) => {
-                keys.retain_mut(|(_, ticket)| !matches!(hear(ticket), Some(Reply::Applied)));
+                keys.retain_mut(|(_, ticket)| !matches!(receive(ticket), Some(Reply::Applied)));
                 if keys.is_empty() {
                     self.task = Task::Gone;
                 }

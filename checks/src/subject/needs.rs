@@ -20,7 +20,7 @@ pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) 
     scope.regions.iter().chain(&scope.believed).for_each(|region| of_region(region, &mut needs));
     let child = scope.child_commands.iter().map(|child| &child.command);
     scope.commands.iter().chain(child).for_each(|command| of_command(command, &mut needs));
-    scope.prelude.iter().chain(&scope.admin).chain(steps).for_each(|action| of_action(action, &mut needs));
+    scope.setup.iter().chain(&scope.admin).chain(steps).for_each(|action| of_action(action, &mut needs));
     let budgets = &scope.budgets;
     let budgeted = [
         (budgets.transfers > 0, "transfer"),

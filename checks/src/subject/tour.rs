@@ -25,7 +25,7 @@ pub fn tour(
     covered: &AtomicU64,
 ) -> Result<Conformance, Fault> {
     let first = Link::connect(recipe)?;
-    if let Some(divergence) = on_the_prelude(&first, model) {
+    if let Some(divergence) = on_the_setup(&first, model) {
         return Ok(Conformance { divergence: Some(divergence), ..Conformance::default() });
     }
     drop(first);
@@ -37,11 +37,11 @@ pub fn tour(
 }
 
 /// Where the subject parts from the model on the way to where the scope begins.
-fn on_the_prelude(link: &Link, model: &Rollcall) -> Option<Box<Divergence>> {
+fn on_the_setup(link: &Link, model: &Rollcall) -> Option<Box<Divergence>> {
     let scope = model.scope();
-    let before = Scope { prelude: Vec::new(), ..scope.clone() };
+    let before = Scope { setup: Vec::new(), ..scope.clone() };
     let from = Rollcall::new(&before, model.guards(), &[], &[]).ok()?;
-    let way = &scope.prelude;
+    let way = &scope.setup;
     let gone = std::panic::AssertUnwindSafe(|| parting::first_on(&mut world(link), &from, way));
     std::panic::catch_unwind(gone).unwrap_or_else(|panic| {
         Some(broken(&scope.name, super::sides("model", link), Vec::new(), &in_words(panic)))

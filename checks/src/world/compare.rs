@@ -58,7 +58,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         peers == store.regions().count()
             && same_ranges(store.ranges(), expected.ranges(node.id))
             && same_ranges(store.pending_ranges(), expected.pending_ranges(node.id))
-            && same_parked(store.parked(), expected.parked(node.id))
+            && same_pending_messages(store.pending_messages(), expected.pending_messages(node.id))
             && store.plan().map(convert::recovery::under_way) == expected.plan(node.id)
     }
 
@@ -90,7 +90,7 @@ fn same_ranges<'a>(
     ours.next().is_none()
 }
 
-fn same_parked(ours: &[imp::Message], theirs: &[tr::Held]) -> bool {
+fn same_pending_messages(ours: &[imp::Message], theirs: &[tr::Held]) -> bool {
     ours.len() == theirs.len()
         && ours.iter().zip(theirs).all(|(message, held)| convert::held(message) == *held)
 }
@@ -123,7 +123,7 @@ fn same_peer<R: Replica>(status: PeerStatus<'_, R>, peer: &tr::Peer, timeout_now
         && status.commit() == peer.commit
         && status.applied() == peer.applied
         && convert::state(status.state()) == peer.state
-        && status.over_tombstone() == peer.over_tombstone
+        && status.replaces_tombstone() == peer.replaces_tombstone
         && status.created_by().map(convert::creator) == peer.created_by
         && status.stale_check().map(convert::stale_check) == peer.stale_check
         && convert::role(status.role()) == peer.role

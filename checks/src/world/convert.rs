@@ -33,7 +33,7 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::NotInitialMessage => tr::Reason::NotInitialMessage,
         R::RangeOverlap => tr::Reason::RangeOverlap,
         R::SnapshotOverlap => tr::Reason::SnapshotOverlap,
-        R::AlreadyParked => tr::Reason::AlreadyParked,
+        R::MessageAlreadyPending => tr::Reason::MessageAlreadyPending,
         R::EpochNotMatch => tr::Reason::EpochNotMatch,
         R::EpochChanging => tr::Reason::EpochChanging,
         R::NoSplitKey => tr::Reason::NoSplitKey,
@@ -331,7 +331,7 @@ pub(crate) fn peer<R: Replica>(
     tr::Peer {
         id: status.id(),
         state: state(status.state()),
-        over_tombstone: status.over_tombstone(),
+        replaces_tombstone: status.replaces_tombstone(),
         role,
         term: status.term(),
         vote: status.vote(),
@@ -390,7 +390,7 @@ pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
 pub(crate) fn held(message: &imp::Message) -> tr::Held {
     let (term, said) = match &message.payload {
         imp::MessagePayload::Raft(raft) => (raft.term, said(raft)),
-        imp::MessagePayload::Tombstone(known) => (0, tr::Message::Removed { region: region(known) }),
+        imp::MessagePayload::GcPeer(known) => (0, tr::Message::GcPeer { region: region(known) }),
         imp::MessagePayload::Merged(target) => (0, tr::Message::Merged { target: region(target) }),
         imp::MessagePayload::CheckStalePeer => (0, tr::Message::CheckStalePeer),
         imp::MessagePayload::CheckStalePeerResponse(peers) => {

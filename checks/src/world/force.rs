@@ -19,7 +19,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let at = self.place(store).ok_or(Reason::StoreDown)?;
         match self.nodes[at].status {
             StoreStatus::Up => return Err(Reason::StoreUp),
-            StoreStatus::Destroyed => return Err(Reason::StoreDown),
+            StoreStatus::DiskLost => return Err(Reason::StoreDown),
             StoreStatus::Down => {}
         }
         let peer = self

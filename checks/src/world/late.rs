@@ -156,7 +156,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// A store that destroyed an older peer, created none and parked nothing has
+    /// A store that destroyed an older peer, created none and kept no message has
     /// not taken the message.
     pub(super) fn reached_raft(
         &self,
@@ -167,9 +167,9 @@ impl<G: Guards, R: Replica> World<G, R> {
     ) -> Result<(), Reason> {
         let destroyed = outputs.iter().any(|output| matches!(output, Output::Destroyed { .. }));
         let there = self.status(node, region).is_some_and(|peer| peer.id() == to);
-        let parked = self.nodes[node].store.as_ref().is_some_and(|store| {
-            store.parked().iter().any(|message| (message.region, message.to.id) == (region, to))
+        let pending_messages = self.nodes[node].store.as_ref().is_some_and(|store| {
+            store.pending_messages().iter().any(|message| (message.region, message.to.id) == (region, to))
         });
-        if destroyed && !there && !parked { Err(Reason::NotInitialMessage) } else { Ok(()) }
+        if destroyed && !there && !pending_messages { Err(Reason::NotInitialMessage) } else { Ok(()) }
     }
 }

@@ -389,7 +389,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             }
             Action::Crash { store } => self.crash(store).map(|()| Returned::Nothing),
             Action::Restart { store } => self.restart(store).map(|()| Returned::Nothing),
-            Action::Destroy { store } => self.destroy(store).map(|()| Returned::Nothing),
+            Action::LoseDisk { store } => self.lose_disk(store).map(|()| Returned::Nothing),
             Action::Hold { region, from, to, message } => {
                 self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
             }
@@ -405,7 +405,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             Action::RegionHeartbeat { .. }
             | Action::Schedule { .. }
             | Action::AddOperator { .. }
-            | Action::StoreSilent { .. }
+            | Action::MissedHeartbeat { .. }
             | Action::PushOperator { .. }
             | Action::OperatorTimeout { .. }
             | Action::CheckStores
@@ -473,7 +473,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let node = &mut self.nodes[at];
         match node.status {
             StoreStatus::Up => Err(Reason::StoreUp),
-            StoreStatus::Destroyed => Err(Reason::StoreDown),
+            StoreStatus::DiskLost => Err(Reason::StoreDown),
             StoreStatus::Down => {
                 node.status = StoreStatus::Up;
                 self.changed = true;
@@ -482,13 +482,13 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    fn destroy(&mut self, store: StoreId) -> Result<(), Reason> {
+    fn lose_disk(&mut self, store: StoreId) -> Result<(), Reason> {
         let at = self.place(store).ok_or(Reason::StoreDown)?;
         let node = &mut self.nodes[at];
-        if node.status == StoreStatus::Destroyed {
+        if node.status == StoreStatus::DiskLost {
             return Err(Reason::StoreDown);
         }
-        node.status = StoreStatus::Destroyed;
+        node.status = StoreStatus::DiskLost;
         node.store = None;
         self.changed = true;
         self.forget_what_it_sends(store);
@@ -510,7 +510,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 fn is_word_of_store(message: &Message) -> bool {
     matches!(
         message.payload,
-        MessagePayload::Tombstone(_) | MessagePayload::Merged(_) | MessagePayload::CheckStalePeerResponse(_)
+        MessagePayload::GcPeer(_) | MessagePayload::Merged(_) | MessagePayload::CheckStalePeerResponse(_)
     )
 }
 
@@ -535,9 +535,9 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
                 store: Some(Rc::new(store)),
             }));
         }
-        for (at, action) in scope.prelude.iter().enumerate() {
+        for (at, action) in scope.setup.iter().enumerate() {
             if let Outcome::Refused(reason) = self.apply(action) {
-                return Err(ScopeError::Prelude { scope: scope.name.clone(), step: at + 1, reason });
+                return Err(ScopeError::Setup { scope: scope.name.clone(), step: at + 1, reason });
             }
         }
         Ok(())
@@ -568,7 +568,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
                 seen.peers = peers.collect();
                 seen.ranges = store.ranges().map(convert::range_entry).collect();
                 seen.pending_ranges = store.pending_ranges().map(convert::range_entry).collect();
-                seen.parked = store.parked().iter().map(convert::held).collect();
+                seen.pending_messages = store.pending_messages().iter().map(convert::held).collect();
                 seen.plan = store.plan().map(convert::recovery::under_way);
             }
             (node.id, seen)

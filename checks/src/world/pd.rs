@@ -44,14 +44,14 @@ struct Whole<G: Guards> {
     /// The stores that will say that they have no space.
     full: Vec<StoreId>,
     /// Those that will say that they have little. At first they have all.
-    tight: Vec<StoreId>,
+    low_space: Vec<StoreId>,
 }
 
 impl<G: Guards> Whole<G> {
     fn heartbeat(&self, store: StoreId, report: Option<StoreReport>) -> PdInput {
         let used = match store {
             full if self.full.contains(&full) => CAPACITY,
-            tight if self.tight.contains(&tight) => CAPACITY - LITTLE,
+            low_space if self.low_space.contains(&low_space) => CAPACITY - LITTLE,
             _ => 0,
         };
         PdInput::StoreHeartbeat { store, stats: StoreStats { capacity: CAPACITY, used }, report }
@@ -81,7 +81,7 @@ impl<G: Guards> Pd<G> {
         };
         let pd = PlacementDriver::open(config, guards, PdMemoryEngine::new());
         let pd = pd.expect("a sound configuration");
-        let mut whole = Whole { pd, full: scope.full.clone(), tight: Vec::new() };
+        let mut whole = Whole { pd, full: scope.full.clone(), low_space: Vec::new() };
         let regions: Vec<Region> = scope.believed_regions().map(convert::to_region).collect();
         let known: Vec<StoreId> =
             scope.stores.iter().copied().filter(|store| !scope.joining.contains(store)).collect();
@@ -89,7 +89,7 @@ impl<G: Guards> Pd<G> {
         for store in &known {
             whole.pd.step(whole.heartbeat(*store, None)).expect("a store of the scope is known");
         }
-        whole.tight = scope.tight.clone();
+        whole.low_space = scope.low_space.clone();
         Self::showing(Kind::Whole(Rc::new(whole)))
     }
 
@@ -186,7 +186,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 PdInput::AddStore { store }
             }
             Action::PdRestart => return self.restart_pd().map(|()| Returned::Nothing),
-            Action::StoreSilent { store } => PdInput::StoreSilent { store },
+            Action::MissedHeartbeat { store } => PdInput::MissedHeartbeat { store },
             Action::OperatorTimeout { region } => PdInput::OperatorTimeout { region },
             Action::CheckStores => PdInput::CheckStores,
             Action::Decommission { store, force } => PdInput::Decommission { store, force },

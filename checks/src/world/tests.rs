@@ -36,7 +36,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         question: String::new(),
         stores: (1..=stores).collect(),
         regions: vec![region(voters)],
-        prelude: Vec::new(),
+        setup: Vec::new(),
         rounds: vec![Entries::One],
         commands: Vec::new(),
         child_commands: Vec::new(),
@@ -45,7 +45,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         next_id: 10,
         max_replicas: 0,
         full: Vec::new(),
-        tight: Vec::new(),
+        low_space: Vec::new(),
         schedule_limit: 0,
         waiting_limit: 0,
         joining: Vec::new(),
@@ -53,7 +53,7 @@ fn scope(stores: u64, voters: &[StoreId]) -> Scope {
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
-        hung: Vec::new(),
+        apply_stalled: Vec::new(),
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
@@ -350,7 +350,7 @@ fn what_is_shown_is_what_is_compared() {
     let mut world = world(3, &[1, 2, 3]);
     world.elect(1, &[2, 3]);
     world.done([put(1, "a"), all(1, 2), Action::Read { region: REGION, store: 1, key: Key::from("a") }]);
-    world.done([campaign(3), Action::Destroy { store: 2 }]);
+    world.done([campaign(3), Action::LoseDisk { store: 2 }]);
     let view = world.view();
     assert!(world.shows(&view));
     let mut peer = view.clone();
@@ -422,10 +422,10 @@ fn a_child_asks_for_votes_where_its_parent_led() {
     // Store 2 has not divided: the request waits there for the split.
     let asks = Action::Vote { region: 10, candidate: 1, voter: 2, reply: Reply::Delivered };
     world.done([asks.clone()]);
-    assert_eq!(world.view().stores[&2].parked.len(), 1);
-    world.refused(asks, Reason::AlreadyParked);
+    assert_eq!(world.view().stores[&2].pending_messages.len(), 1);
+    world.refused(asks, Reason::MessageAlreadyPending);
     world.done([all(1, 2), apply(2)]);
-    assert!(world.view().stores[&2].parked.is_empty());
+    assert!(world.view().stores[&2].pending_messages.is_empty());
     let voter = world.peer(2, 10).unwrap();
     assert_eq!((voter.term, voter.vote), (6, 11), "it heard the request and voted");
 }
@@ -436,9 +436,9 @@ fn what_is_parked_is_gone_with_a_crash() {
     assert!(world.apply(&ask(Reply::Delivered)).is_done());
     world.done([all(1, 2), apply(1)]);
     world.done([Action::Vote { region: 10, candidate: 1, voter: 3, reply: Reply::Delivered }]);
-    assert_eq!(world.view().stores[&3].parked.len(), 1);
+    assert_eq!(world.view().stores[&3].pending_messages.len(), 1);
     world.done([Action::Crash { store: 3 }]);
-    assert!(world.view().stores[&3].parked.is_empty());
+    assert!(world.view().stores[&3].pending_messages.is_empty());
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn its_end_is_healed_on_both_sides_step_by_step() {
         "{replayed}"
     );
 
-    let destroy = r#"{"record":"step","action":{"destroy":{"store":2}}}
+    let destroy = r#"{"record":"step","action":{"lose_disk":{"store":2}}}
 "#;
     let ended = mine("", destroy).ends(&["heal", "mine.jsonl"], 0).stdout;
     assert!(ended.contains("not owed: majority lost in region 1 (store 1 has a peer"), "{ended}");

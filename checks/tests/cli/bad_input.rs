@@ -141,9 +141,9 @@ fn a_scope_that_cannot_be_begun() {
     refused_file(&zero, ":1:", "region 1: an id is 0, and ids begin at 1");
     let stores = text.replacen("\"stores\":[1,", "\"stores\":[9,8,7,11,12,13,14,15,16,17,1,", 1);
     refused_file(&stores, ": scope", "a scope may have no more than 8");
-    let prelude =
-        text.replacen("\"rounds\"", "\"prelude\":[{\"apply\":{\"region\":1,\"store\":1}}],\"rounds\"", 1);
-    refused_file(&prelude, ": scope", "step 1 of its prelude is refused");
+    let setup =
+        text.replacen("\"rounds\"", "\"setup\":[{\"apply\":{\"region\":1,\"store\":1}}],\"rounds\"", 1);
+    refused_file(&setup, ": scope", "step 1 of its setup is refused");
 }
 
 #[test]

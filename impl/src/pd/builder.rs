@@ -51,14 +51,18 @@ pub(crate) fn replace<G: Guards>(
 ) -> Result<Vec<OperatorStep>, PdRefusal> {
     let leader = check_buildable(known)?;
     let (promote, demote) = (vec![to], vec![Seat::from(from)]);
-    let heir = sight.heir(known, from.store);
+    let transferee = sight.transferee(known, from.store);
     let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
-    if hands_over && heir.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
+    if hands_over && transferee.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
         return Err(PdRefusal::NoNewLeader);
     }
     let mut steps = Vec::new();
     if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
-        steps.extend(heir.filter(|_| hands_over).map(|heir| OperatorStep::TransferLeader { to: heir.store }));
+        steps.extend(
+            transferee
+                .filter(|_| hands_over)
+                .map(|transferee| OperatorStep::TransferLeader { to: transferee.store }),
+        );
         steps.push(OperatorStep::RemovePeer(from.into()));
         return Ok(steps);
     }
@@ -70,12 +74,12 @@ pub(crate) fn replace<G: Guards>(
         steps.push(OperatorStep::RemovePeer(from.into()));
         return Ok(steps);
     }
-    if hands_over && let Some(heir) = heir {
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    if hands_over && let Some(transferee) = transferee {
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
     // Where no other voter may lead, only the new one can, and not earlier.
-    if hands_over && heir.is_none() {
+    if hands_over && transferee.is_none() {
         steps.push(OperatorStep::TransferLeader { to: to.store });
     }
     steps.push(OperatorStep::LeaveJoint { promote, demote });
@@ -108,8 +112,8 @@ pub(crate) fn remove_peer<G: Guards>(
     check_majority_after(sight, known, from)?;
     let mut steps = Vec::new();
     if leader.id == from.id {
-        let heir = sight.heir(known, from.store).ok_or(PdRefusal::NoNewLeader)?;
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+        let transferee = sight.transferee(known, from.store).ok_or(PdRefusal::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     if must_be_demoted(voters, sight.guards) {
         // The store makes a simple change of it: there is no joint configuration to
@@ -156,8 +160,8 @@ pub(crate) fn evict_leader<G: Guards>(
     if check_leader(known)?.store != from {
         return Err(PdRefusal::LedElsewhere);
     }
-    let heir = sight.heir(known, from).ok_or(PdRefusal::NoNewLeader)?;
-    transfer_leader(known, heir.store)
+    let transferee = sight.transferee(known, from).ok_or(PdRefusal::NoNewLeader)?;
+    transfer_leader(known, transferee.store)
 }
 
 /// A joint configuration ends; a leader that it demotes hands over first, to whomever
@@ -178,8 +182,8 @@ pub(crate) fn leave_joint<G: Guards>(
     };
     let mut steps = Vec::new();
     if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
-        let heir = sight.heir_anywhere(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+        let transferee = sight.transferee_anywhere(known, leader.store).ok_or(PdRefusal::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));
     steps.push(OperatorStep::LeaveJoint { promote, demote });

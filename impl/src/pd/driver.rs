@@ -269,7 +269,7 @@ fn subject(input: &PdInput) -> Subject {
     match input {
         PdInput::AddStore { store }
         | PdInput::StoreHeartbeat { store, .. }
-        | PdInput::StoreSilent { store }
+        | PdInput::MissedHeartbeat { store }
         | PdInput::Decommission { store, .. }
         | PdInput::CancelDecommission { store }
         | PdInput::SetTombstone { store }

@@ -27,11 +27,11 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         match input {
             PdInput::AddStore { store } => self.add_store(step, store),
             PdInput::StoreHeartbeat { store, stats, report } => {
-                self.stores.hear(store, stats, self.now)?;
+                self.stores.store_heartbeat(store, stats, self.now)?;
                 self.hear_report(step, store, report);
                 Ok(())
             }
-            PdInput::StoreSilent { store } => self.stores.silence(store, self.now, &self.config),
+            PdInput::MissedHeartbeat { store } => self.stores.missed_heartbeat(store, self.now, &self.config),
             PdInput::RegionHeartbeat(report) => self.region_heartbeat(step, report),
             PdInput::AskSplit { region, keys, derive } => self.ask_split(step, &region, &keys, derive),
             PdInput::Schedule { region } => self.schedule(step, region),
@@ -261,9 +261,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 (Purpose::AdminRemovePeer, builder::remove_peer(self.sight(), known, *from)?)
             }
             AdminOperator::TransferLeader { store } => {
-                let heir = known.voter_on(store).ok_or(PdRefusal::NoVoterThere)?;
+                let transferee = known.voter_on(store).ok_or(PdRefusal::NoVoterThere)?;
                 let steps = builder::transfer_leader(known, store)?;
-                if !self.sight().may_lead(known, &heir) {
+                if !self.sight().may_lead(known, &transferee) {
                     return Err(PdRefusal::NoNewLeader);
                 }
                 (Purpose::AdminTransferLeader, steps)

@@ -29,7 +29,7 @@ pub enum PdInput {
     },
     /// So much time passes without a heartbeat of this store that it counts as
     /// Disconnected, and the next time as Down.
-    StoreSilent {
+    MissedHeartbeat {
         /// The store.
         store: StoreId,
     },

@@ -223,7 +223,12 @@ impl Stores {
     }
 
     /// A heartbeat came. Who is Tombstone is told so, and nothing else.
-    pub(crate) fn hear(&mut self, store: StoreId, stats: StoreStats, now: u64) -> Result<(), PdRefusal> {
+    pub(crate) fn store_heartbeat(
+        &mut self,
+        store: StoreId,
+        stats: StoreStats,
+        now: u64,
+    ) -> Result<(), PdRefusal> {
         let info = self.by_id.get_mut(&store).ok_or(PdRefusal::StoreNotFound)?;
         if info.record.state == StoreState::Tombstone {
             return Err(PdRefusal::StoreRemoved);
@@ -236,7 +241,12 @@ impl Stores {
 
     /// So much time passes without a heartbeat that it counts as Disconnected,
     /// and, if it does already, as Down.
-    pub(crate) fn silence(&mut self, store: StoreId, now: u64, config: &PdConfig) -> Result<(), PdRefusal> {
+    pub(crate) fn missed_heartbeat(
+        &mut self,
+        store: StoreId,
+        now: u64,
+        config: &PdConfig,
+    ) -> Result<(), PdRefusal> {
         let info = self.by_id.get_mut(&store).ok_or(PdRefusal::StoreNotFound)?;
         if info.record.state == StoreState::Tombstone {
             return Err(PdRefusal::StoreRemoved);

@@ -91,7 +91,7 @@ impl<G: Guards> Sight<'_, G> {
 
     /// Who leads in the place of the member on `leaving`: the first to have
     /// joined of those that may. Nobody, if there is no other (pd#1923).
-    pub(crate) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+    pub(crate) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
     }
@@ -99,9 +99,10 @@ impl<G: Guards> Sight<'_, G> {
     /// Who leads where the present leader cannot stay: where nobody may, somebody who could
     /// were its store not leaving (`PD create_operator.go CreateLeaveJointStateOperator`,
     /// which forces a target leader then, whoever it is).
-    pub(crate) fn heir_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+    pub(crate) fn transferee_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
-        self.heir(known, leaving).or_else(|| others.find(|member| self.could_lead(known, member)).copied())
+        self.transferee(known, leaving)
+            .or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
     /// Whether the member counts for a majority: it answers, needs no snapshot

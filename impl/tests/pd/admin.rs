@@ -5,7 +5,7 @@ use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdOutput, PdRefusal, R
 use rollcall_impl::{Child, Command, Derive, MemberRole, Sound, StoreId};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, refused, region, report, reported, wait,
+    EMPTY, Pd, REGION, Truth, decommission, key, pd, refused, region, report, reported, store_heartbeat, wait,
 };
 
 fn add(operator: AdminOperator) -> PdInput {
@@ -24,7 +24,7 @@ fn reason(pd: &mut Pd, operator: AdminOperator) -> PdRefusal {
 #[test]
 fn no_operator_can_be_built_for_a_region_that_nobody_leads() {
     let mut pd = pd(6, &[1, 4, 5]).restart().unwrap();
-    (1..=6).for_each(|store| hear(&mut pd, store, EMPTY));
+    (1..=6).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     for operator in [
         AdminOperator::TransferLeader { store: 4 },
         AdminOperator::AddPeer { store: 6 },
@@ -134,7 +134,7 @@ fn a_leader_that_nobody_can_follow_is_not_removed() {
     // They live, by what the leader says, and were not heard from for a while.
     wait(&mut pd, 3, &[1, 4]);
     assert_eq!(reason(&mut pd, AdminOperator::RemovePeer { store: 1 }), PdRefusal::NoNewLeader);
-    hear(&mut pd, 2, EMPTY);
+    store_heartbeat(&mut pd, 2, EMPTY);
     pd.step(remove(1)).unwrap();
 }
 

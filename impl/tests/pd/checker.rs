@@ -8,8 +8,8 @@ use rollcall_impl::pd::{
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, StoreId};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, command, decommission, hear, pd, pd_with, refused, region, report, reported,
-    schedule, state, wait,
+    EMPTY, Pd, REGION, Truth, command, decommission, pd, pd_with, refused, region, report, reported,
+    schedule, state, store_heartbeat, wait,
 };
 
 fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
@@ -17,10 +17,10 @@ fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
 }
 
 /// The commands by which the voter on `from` is replaced by peer 1000 on `to`;
-/// leadership moves before the joint change if `heir` is given.
-fn move_by_joint(from: StoreId, to: StoreId, heir: Option<StoreId>) -> Vec<Command> {
+/// leadership moves before the joint change if `transferee` is given.
+fn move_by_joint(from: StoreId, to: StoreId, transferee: Option<StoreId>) -> Vec<Command> {
     let mut commands = vec![Command::ChangePeer(change(ChangeKind::AddLearner, 1000, to))];
-    commands.extend(heir.map(|to| Command::TransferLeader { to }));
+    commands.extend(transferee.map(|to| Command::TransferLeader { to }));
     commands.extend([
         Command::EnterJoint(vec![
             change(ChangeKind::AddVoter, 1000, to),
@@ -124,7 +124,7 @@ fn without_a_fourth_store_there_is_no_legal_target() {
     let why = pd.explain(REGION);
     assert_eq!(why, [(1, Some(Unfit::HasPeer)), (2, Some(Unfit::HasPeer)), (3, Some(Unfit::NotUp))]);
     pd.step(PdInput::AddStore { store: 4 }).unwrap();
-    hear(&mut pd, 4, EMPTY);
+    store_heartbeat(&mut pd, 4, EMPTY);
     schedule(&mut pd);
 }
 
@@ -134,7 +134,7 @@ fn a_target_needs_space() {
     let mut pd = pd(4, &[1, 2, 3]);
     decommission(&mut pd, 3);
     let mut with = |capacity, used| {
-        hear(&mut pd, 4, StoreStats { capacity, used });
+        store_heartbeat(&mut pd, 4, StoreStats { capacity, used });
         pd.explain(REGION)[3].1
     };
     assert_eq!(with(100, 80), None);
@@ -159,7 +159,7 @@ fn a_target_is_up_and_heard_from_and_has_the_fewest_regions() {
     assert_eq!(why, [(4, None), (5, Some(Unfit::Disconnected)), (6, Some(Unfit::NotUp))]);
     wait(&mut pd, 178, &[1, 2, 3, 4, 6]);
     assert_eq!(pd.explain(REGION)[4], (5, Some(Unfit::Down)));
-    hear(&mut pd, 5, EMPTY);
+    store_heartbeat(&mut pd, 5, EMPTY);
     let to_five = Command::ChangePeer(change(ChangeKind::AddLearner, 1000, 5));
     assert_eq!(command(&schedule(&mut pd)), Some(to_five));
 }
@@ -187,7 +187,7 @@ fn a_region_without_a_leader_is_left_alone_and_keeps_its_store_from_leaving() {
     let mut pd = pd(6, &[1, 4, 5]);
     decommission(&mut pd, 5);
     let mut pd = pd.restart().unwrap();
-    (1..=6).for_each(|store| hear(&mut pd, store, EMPTY));
+    (1..=6).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     assert_eq!(why_not(&mut pd), PdRefusal::NoLeader);
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
     assert_eq!((pd.region_count(5), pd.state_name(5)), (1, Some("Offline")));
@@ -352,7 +352,7 @@ fn a_store_with_many_regions_is_no_new_one() {
     report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
     report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 4]), 1);
     for store in [4, 5] {
-        hear(&mut pd, store, StoreStats { capacity: 1 << 40, used: (1 << 40) - (9 << 30) });
+        store_heartbeat(&mut pd, store, StoreStats { capacity: 1 << 40, used: (1 << 40) - (9 << 30) });
     }
     let unfit = |store: usize| pd.explain(REGION)[store - 1].1;
     assert_eq!((unfit(4), unfit(5)), (Some(Unfit::LowSpace), None));

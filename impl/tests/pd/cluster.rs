@@ -49,12 +49,12 @@ pub(crate) fn pd_of<G: Guards>(guards: G, config: PdConfig, stores: u64, voters:
     let mut pd = Pd::open(config, guards, PdMemoryEngine::new()).unwrap();
     let first = region(REGION, ("", ""), (1, 1), voters);
     pd.bootstrap(&(1..=stores).collect::<Vec<_>>(), std::slice::from_ref(&first), 1000).unwrap();
-    (1..=stores).for_each(|store| hear(&mut pd, store, EMPTY));
+    (1..=stores).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     report(&mut pd, first, voters[0]);
     pd
 }
 
-pub(crate) fn hear<G: Guards>(pd: &mut Pd<G>, store: StoreId, stats: StoreStats) {
+pub(crate) fn store_heartbeat<G: Guards>(pd: &mut Pd<G>, store: StoreId, stats: StoreStats) {
     assert_eq!(pd.step(PdInput::StoreHeartbeat { store, stats, report: None }).unwrap(), []);
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn wait<G: Guards>(pd: &mut Pd<G>, ticks: u64, alive: &[StoreId]) -> 
     let mut outputs = Vec::new();
     for _ in 0..ticks {
         outputs.extend(pd.step(PdInput::Tick).unwrap());
-        alive.iter().for_each(|store| hear(pd, *store, EMPTY));
+        alive.iter().for_each(|store| store_heartbeat(pd, *store, EMPTY));
     }
     outputs
 }

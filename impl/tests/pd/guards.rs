@@ -13,8 +13,8 @@ use rollcall_impl::{
 };
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, command, decommission, dispatched, hear, key, pd_of, region, report, reported,
-    schedule, state,
+    EMPTY, Pd, REGION, Truth, command, decommission, dispatched, key, pd_of, region, report, reported,
+    schedule, state, store_heartbeat,
 };
 use crate::recovery::{begun, peer, reports};
 
@@ -177,7 +177,7 @@ fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
     let mut pd = pd(Dropped(Guard::OneOperatorARegion), 4);
     pd.step(admin(AdminOperator::Split { keys: vec![key("m")] })).unwrap();
     decommission(&mut pd, 3);
-    hear(&mut pd, 4, EMPTY);
+    store_heartbeat(&mut pd, 4, EMPTY);
     let outputs = schedule(&mut pd);
     let replaced =
         |output: &PdOutput| matches!(output, PdOutput::OperatorEnded { end: OperatorEnd::Replaced, .. });
@@ -192,7 +192,7 @@ fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
 fn operators_time_out() {
     fn after_a_long_time<G: Guards>(guards: G) -> Result<(), PdRefusal> {
         let mut pd = pd(guards, 5);
-        hear(&mut pd, 4, EMPTY);
+        store_heartbeat(&mut pd, 4, EMPTY);
         pd.step(admin(AdminOperator::AddPeer { store: 4 })).unwrap();
         crate::cluster::wait(&mut pd, 100, &[1, 2, 3, 4, 5]);
         told(&mut pd, admin(AdminOperator::RemovePeer { store: 3 })).map(drop)
@@ -248,7 +248,7 @@ fn destroyed_stays_gone() {
 fn record_kept_while_listed() {
     fn patrol_after_removal<G: Guards>(guards: G) -> (Result<(), PdRefusal>, Result<Purpose, PdRefusal>) {
         let mut pd = pd(guards, 4);
-        hear(&mut pd, 4, EMPTY);
+        store_heartbeat(&mut pd, 4, EMPTY);
         crate::cluster::wait(&mut pd, 3, &[1, 2, 4]);
         pd.step(PdInput::RemoveFailedStores { stores: [3].into() }).unwrap();
         let whole = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);

@@ -4,7 +4,9 @@
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
 use rollcall_impl::{ChangeKind, Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
 
-use crate::cluster::{EMPTY, Pd, REGION, command, decommission, hear, pd_of, report, reported, state, wait};
+use crate::cluster::{
+    EMPTY, Pd, REGION, command, decommission, pd_of, report, reported, state, store_heartbeat, wait,
+};
 use crate::guards::{admin, pd, told};
 use crate::real::Real;
 
@@ -133,7 +135,7 @@ fn promotion_needs_no_target() {
 fn orphan_may_fill() {
     fn mends(guards: impl Guards) -> Result<Purpose, PdRefusal> {
         let mut pd = pd(guards, 4);
-        let silent = PdInput::StoreSilent { store: 3 };
+        let silent = PdInput::MissedHeartbeat { store: 3 };
         pd.step(silent.clone()).unwrap();
         pd.step(silent).unwrap();
         let down = RegionReport { down: vec![30], ..reported(with_learner(&pd, 4), 10, 6) };
@@ -164,7 +166,7 @@ fn target_connected() {
     // It looks at the space all the same.
     let mut pd = pd(Dropped(Guard::TargetConnected), 4);
     decommission(&mut pd, 3);
-    hear(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
+    store_heartbeat(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
     assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
 }
 
@@ -201,7 +203,7 @@ fn leader_hands_over_first() {
 fn lone_leader_moves() {
     fn plan<G: Guards>(guards: G) -> Result<usize, PdRefusal> {
         let mut pd = pd_of(guards, PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);
-        hear(&mut pd, 2, EMPTY);
+        store_heartbeat(&mut pd, 2, EMPTY);
         decommission(&mut pd, 1);
         told(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().steps.len())
@@ -215,7 +217,7 @@ fn lone_leader_moves() {
 fn replacement_joins_first() {
     fn first_order<G: Guards>(guards: G) -> Option<ChangeKind> {
         let mut pd = pd(guards, 5);
-        hear(&mut pd, 4, EMPTY);
+        store_heartbeat(&mut pd, 4, EMPTY);
         decommission(&mut pd, 2);
         decommission(&mut pd, 3);
         let known = pd.region(REGION).unwrap().region.clone();
@@ -238,9 +240,9 @@ fn small_store_may_fill() {
         let stats =
             |free: u64| rollcall_impl::pd::StoreStats { capacity: 100 << 30, used: (100 - free) << 30 };
         decommission(&mut pd, 3);
-        hear(&mut pd, 4, stats(8));
+        store_heartbeat(&mut pd, 4, stats(8));
         assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
-        hear(&mut pd, 4, stats(15));
+        store_heartbeat(&mut pd, 4, stats(15));
         told(&mut pd, PdInput::Schedule { region: REGION }).map(drop)
     }
     assert_eq!(target(Sound), Ok(()));

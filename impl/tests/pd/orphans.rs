@@ -6,8 +6,8 @@ use rollcall_impl::pd::{PdConfig, PdInput, PdRefusal, Purpose, RegionReport, Sto
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, Region, StoreId};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, command, decommission, hear, pd, pd_with, region, report, reported, schedule,
-    state, wait,
+    EMPTY, Pd, REGION, Truth, command, decommission, pd, pd_with, region, report, reported, schedule, state,
+    store_heartbeat, wait,
 };
 
 /// Three voters, and learners on some more of six stores; store 1 leads.
@@ -219,7 +219,7 @@ fn two_learners_for_one_place() {
 #[test]
 fn beside_a_fourth_voter_who_is_silent_goes() {
     let mut pd = pd(5, &[1, 2, 3, 4]);
-    hear(&mut pd, 5, EMPTY);
+    store_heartbeat(&mut pd, 5, EMPTY);
     silent(&mut pd, &[2]);
     assert_eq!(made(&pd), Ok(("remove-replaced-orphan-peer", Some(2))));
 }

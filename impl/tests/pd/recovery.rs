@@ -43,7 +43,7 @@ pub(crate) fn begun<G: Guards>(guards: G, stores: u64, gone: &[StoreId]) -> Pd<G
 
 fn silent<G: Guards>(pd: &mut Pd<G>, stores: &[StoreId]) {
     for store in stores {
-        pd.step(PdInput::StoreSilent { store: *store }).unwrap();
+        pd.step(PdInput::MissedHeartbeat { store: *store }).unwrap();
     }
 }
 

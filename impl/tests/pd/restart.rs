@@ -7,8 +7,8 @@ use rollcall_impl::pd::{
 use rollcall_impl::{Derive, EngineError, Sound};
 
 use crate::cluster::{
-    EMPTY, Pd, REGION, Truth, decommission, hear, key, pd, pd_with, refused, region, report, reported,
-    schedule, state,
+    EMPTY, Pd, REGION, Truth, decommission, key, pd, pd_with, refused, region, report, reported, schedule,
+    state, store_heartbeat,
 };
 use crate::recovery::{peer, reports};
 
@@ -50,7 +50,7 @@ fn a_move_goes_on_after_a_restart_from_where_the_region_stands() {
     truth.obey(crate::cluster::dispatched(&outputs).unwrap());
     report(&mut pd, truth.region.clone(), 1);
     let mut pd = pd.restart().unwrap();
-    (1..=4).for_each(|store| hear(&mut pd, store, EMPTY));
+    (1..=4).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     assert_eq!(report(&mut pd, truth.region.clone(), 1), []);
     // PD takes the learner for an orphan, and begins anew when it is gone.
     for voters in [vec![1, 2, 3], vec![1, 2, 4]] {
@@ -185,7 +185,7 @@ fn regions_are_dropped_and_nobody_is_buried_before_they_are_heard_of_again() {
     report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);
     let lost = [2, 3];
     for store in lost {
-        pd.step(PdInput::StoreSilent { store }).unwrap();
+        pd.step(PdInput::MissedHeartbeat { store }).unwrap();
     }
     pd.step(PdInput::RemoveFailedStores { stores: lost.into() }).unwrap();
     pd.step(PdInput::Decommission { store: 1, force: true }).unwrap();

@@ -4,7 +4,8 @@ use rollcall_impl::Sound;
 use rollcall_impl::pd::{Liveness, NodeState, PdConfig, PdInput, PdRefusal, StoreState, StoreStats};
 
 use crate::cluster::{
-    EMPTY, REGION, Truth, decommission, hear, pd, pd_with, refused, region, report, reported, state, wait,
+    EMPTY, REGION, Truth, decommission, pd, pd_with, refused, region, report, reported, state,
+    store_heartbeat, wait,
 };
 
 #[test]
@@ -111,21 +112,21 @@ fn silence_shows_first_as_disconnected_then_as_down() {
     assert_eq!(names(177, &mut pd), ("Disconnected", "Up"));
     assert_eq!(names(1, &mut pd), ("Down", "Up"));
     assert_eq!(state(&pd, 3), StoreState::Up);
-    hear(&mut pd, 3, EMPTY);
+    store_heartbeat(&mut pd, 3, EMPTY);
     assert_eq!((pd.state_name(3), pd.liveness(3)), (Some("Up"), Some(Liveness::Connected)));
 }
 
 #[test]
 fn one_store_can_be_silent_while_no_time_passes() {
     let mut pd = pd(4, &[1, 2, 3]);
-    let silent = |store| PdInput::StoreSilent { store };
+    let silent = |store| PdInput::MissedHeartbeat { store };
     assert_eq!(refused(&mut pd, silent(9)), PdRefusal::StoreNotFound);
     for name in ["Disconnected", "Down"] {
         assert_eq!(pd.step(silent(3)).unwrap(), []);
         assert_eq!((pd.state_name(3), pd.state_name(1), pd.now()), (Some(name), Some("Up"), 0));
     }
     assert_eq!(refused(&mut pd, silent(3)), PdRefusal::AlreadyDown);
-    hear(&mut pd, 3, EMPTY);
+    store_heartbeat(&mut pd, 3, EMPTY);
     assert_eq!(pd.state_name(3), Some("Up"));
     // It is silent from its last heartbeat on, and time goes on for it as well.
     wait(&mut pd, 1, &[]);
@@ -163,7 +164,7 @@ fn a_new_store_is_not_trusted_before_it_is_heard_from() {
     assert_eq!(pd.state_name(4), Some("Disconnected"));
     decommission(&mut pd, 3);
     assert_eq!(refused(&mut pd, PdInput::Schedule { region: REGION }), PdRefusal::NoTarget);
-    hear(&mut pd, 4, EMPTY);
+    store_heartbeat(&mut pd, 4, EMPTY);
     pd.step(PdInput::Schedule { region: REGION }).unwrap();
 }
 

@@ -134,7 +134,7 @@ fn tombstone_lists_itself() {
         let to = create.to;
         store.step(Input::Message(create)).unwrap();
         let told = rollcall_impl::Region { epoch: Epoch { conf_ver: 6, version: 1 }, ..region(&[1, 2]) };
-        let payload = MessagePayload::Tombstone(Box::new(told.clone()));
+        let payload = MessagePayload::GcPeer(Box::new(told.clone()));
         let gone = Message { region: REGION, from, to, epoch: told.epoch, range: KeyRange::whole(), payload };
         store.step(Input::Message(gone)).unwrap();
         let vote = message(MessageType::MsgRequestVote, from, 3, 1, 6);

@@ -44,7 +44,7 @@ fn with_tombstone() -> Store {
         to: member(3, 3),
         epoch: told.epoch,
         range: KeyRange::whole(),
-        payload: MessagePayload::Tombstone(Box::new(told)),
+        payload: MessagePayload::GcPeer(Box::new(told)),
     };
     store.step(Input::Message(message)).unwrap();
     assert!(store.tombstone(REGION).is_some());
@@ -86,7 +86,7 @@ fn what_a_tombstone_refuses() {
     let told = store.step(Input::Message(heartbeat(member(9, 9), 3, 3))).unwrap();
     assert!(matches!(
         &told[..],
-        [rollcall_impl::Output::Message(Message { payload: MessagePayload::Tombstone(_), to, .. })]
+        [rollcall_impl::Output::Message(Message { payload: MessagePayload::GcPeer(_), to, .. })]
             if to.store == 9
     ));
     assert!(store.peer(REGION).is_none());
@@ -125,7 +125,7 @@ fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
             to: member(peer, 3),
             epoch: told.epoch,
             range: KeyRange::whole(),
-            payload: MessagePayload::Tombstone(Box::new(told)),
+            payload: MessagePayload::GcPeer(Box::new(told)),
         };
         let refused = refusal(&mut store, word);
         assert_eq!(refused, (!ends).then_some(Refusal::NoEffect), "peer {peer}, conf_ver {conf_ver}");

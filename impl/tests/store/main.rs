@@ -9,7 +9,7 @@ mod guards;
 mod lifecycle;
 mod merge;
 mod message_size;
-mod parking;
+mod pending_messages;
 mod pending_ranges;
 mod ranges;
 mod recorder;

@@ -170,7 +170,7 @@ fn what_the_store_knows_of_a_child_stays() {
         store.step(Input::Message(beat.clone())).unwrap();
         if tombstone {
             let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(CHILD) };
-            let payload = MessagePayload::Tombstone(Box::new(told.clone()));
+            let payload = MessagePayload::GcPeer(Box::new(told.clone()));
             store.step(Input::Message(Message { epoch: told.epoch, payload, ..beat })).unwrap();
         }
         store.bootstrap(old).unwrap();

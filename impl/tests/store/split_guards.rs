@@ -95,7 +95,7 @@ fn one_ahead<G: Guards>(guards: G) -> Cluster<G> {
 
 /// Row 33: the only vote requests come too early; the child leads all the same.
 #[test]
-fn first_message_parked() {
+fn first_message_pending() {
     fn leader_of_the_child(guards: impl Guards) -> u64 {
         let mut cluster = one_ahead(guards);
         cluster.deliver();
@@ -104,7 +104,7 @@ fn first_message_parked() {
         cluster.deliver();
         cluster.of(1, CHILD).leader()
     }
-    assert_bites(leader_of_the_child(Sound), 21, leader_of_the_child(Dropped(Guard::FirstMessageParked)), 0);
+    assert_bites(leader_of_the_child(Sound), 21, leader_of_the_child(Dropped(Guard::FirstMessagePending)), 0);
 }
 
 /// Row 34: a leader of a new term writes to what a split of the old one gives away.

@@ -36,7 +36,7 @@ struct Storm {
     random: Random,
     allocator: IdAllocator,
     splits: usize,
-    parked: usize,
+    pending_messages: usize,
     overlaps: usize,
     /// Whether most changes of members are merges instead.
     merges: bool,
@@ -55,7 +55,7 @@ impl Storm {
             random,
             allocator,
             splits: 0,
-            parked: 0,
+            pending_messages: 0,
             overlaps: 0,
             merges,
             merged: 0,
@@ -177,9 +177,10 @@ impl Storm {
         }
         let (from, to, region, id) = (message.from.store, message.to.store, message.region, message.to.id);
         let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
-        let parked = self.cluster.stores[&to].parked().len();
+        let pending_messages = self.cluster.stores[&to].pending_messages().len();
         let taken = self.cluster.step(to, Input::Message(message));
-        self.parked += self.cluster.stores[&to].parked().len().saturating_sub(parked);
+        self.pending_messages +=
+            self.cluster.stores[&to].pending_messages().len().saturating_sub(pending_messages);
         if snapshot {
             self.overlaps += usize::from(taken == Err(Refusal::SnapshotOverlap));
             let report = Input::ReportSnapshot { region, to: id, arrived: taken.is_ok() };
@@ -268,7 +269,7 @@ impl Storm {
 
 #[test]
 fn splits_race_everything() {
-    let (mut splits, mut parked, mut overlaps) = (0, 0, 0);
+    let (mut splits, mut pending_messages, mut overlaps) = (0, 0, 0);
     for seed in 1..=SEEDS {
         println!("seed {seed}");
         let mut storm = Storm::new(seed, false);
@@ -277,11 +278,11 @@ fn splits_race_everything() {
             storm.check();
         }
         splits += storm.splits;
-        parked += storm.parked;
+        pending_messages += storm.pending_messages;
         overlaps += storm.overlaps;
     }
-    println!("{splits} splits applied, {parked} messages parked, {overlaps} snapshots refused");
-    assert!(splits > 0 && parked > 0 && overlaps > 0, "{splits} {parked} {overlaps}");
+    println!("{splits} splits applied, {pending_messages} messages parked, {overlaps} snapshots refused");
+    assert!(splits > 0 && pending_messages > 0 && overlaps > 0, "{splits} {pending_messages} {overlaps}");
 }
 
 #[test]

@@ -93,14 +93,14 @@ impl<S: ClusterInScope> Offer<'_, S> {
                 }
             }
             StoreStatus::Down => self.actions.push(Action::Restart { store }),
-            StoreStatus::Destroyed => {}
+            StoreStatus::DiskLost => {}
         }
         let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
         if may_fail && status == StoreStatus::Up && self.left.crashes > 0 {
             self.actions.push(Action::Crash { store });
         }
-        if may_fail && status != StoreStatus::Destroyed && self.left.destroys > 0 {
-            self.actions.push(Action::Destroy { store });
+        if may_fail && status != StoreStatus::DiskLost && self.left.disk_losses > 0 {
+            self.actions.push(Action::LoseDisk { store });
         }
     }
 
@@ -125,13 +125,13 @@ impl<S: ClusterInScope> Offer<'_, S> {
                 ..*known
             };
             // What PD makes of one that is nearly full the rules say.
-            let is_new = told != *known || self.scope.tight.contains(&store);
+            let is_new = told != *known || self.scope.low_space.contains(&store);
             if runs && known.state != StoreState::Tombstone {
                 self.store_heartbeats(store, is_new);
             }
             let may_fail = self.scope.crashers.is_empty() || self.scope.crashers.contains(&store);
-            if self.left.silences > 0 && may_fail && known.liveness != Liveness::Down {
-                self.actions.push(Action::StoreSilent { store });
+            if self.left.missed_heartbeats > 0 && may_fail && known.liveness != Liveness::Down {
+                self.actions.push(Action::MissedHeartbeat { store });
             }
         }
         for &region in pd.regions.keys() {
@@ -197,7 +197,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     }
 
     fn of_peer(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
-        let hangs = self.scope.hung.contains(&store);
+        let hangs = self.scope.apply_stalled.contains(&store);
         if peer.snapshot.is_some() && !hangs {
             self.actions.push(Action::ApplySnapshot { region, store });
         }
@@ -435,13 +435,13 @@ impl<S: ClusterInScope> Offer<'_, S> {
 /// Whether a region may divide in this scope.
 pub(crate) fn divides(scope: &Scope) -> bool {
     let splits = |command: &Command| matches!(command, Command::Split { .. });
-    let by_prelude = |action: &Action| match action {
+    let by_setup = |action: &Action| match action {
         Action::AskSplit { .. } => true,
         Action::Propose { command, .. } => splits(command),
         _ => false,
     };
     let mut commands = scope.commands.iter().chain(scope.child_commands.iter().map(|child| &child.command));
-    !scope.splits.is_empty() || commands.any(splits) || scope.prelude.iter().any(by_prelude)
+    !scope.splits.is_empty() || commands.any(splits) || scope.setup.iter().any(by_setup)
 }
 
 /// Whether a change that demotes voters names somebody who is no member: it would come

@@ -9,7 +9,7 @@ enum Cost {
     Nothing,
     Election,
     Crash,
-    Destroy,
+    LoseDisk,
     Lost,
     Late,
     Write,
@@ -33,7 +33,7 @@ fn cost(action: &Action) -> Cost {
     match action {
         Action::Campaign { .. } => Cost::Election,
         Action::Crash { .. } => Cost::Crash,
-        Action::Destroy { .. } => Cost::Destroy,
+        Action::LoseDisk { .. } => Cost::LoseDisk,
         Action::Vote { reply, .. } | Action::Replicate { reply, .. } | Action::Heartbeat { reply, .. } => {
             match reply {
                 Reply::Delivered => Cost::Nothing,
@@ -65,7 +65,7 @@ fn cost(action: &Action) -> Cost {
         | Action::TombstonePeer { .. }
         | Action::RemoveFailedStores { .. } => Cost::Admin,
         Action::Schedule { .. } => Cost::Schedule,
-        Action::StoreSilent { .. } => Cost::Silence,
+        Action::MissedHeartbeat { .. } => Cost::Silence,
         Action::OperatorTimeout { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
             Cost::Timeout
         }
@@ -94,7 +94,7 @@ fn counter(budgets: &mut Budgets, cost: Cost) -> Option<&mut u8> {
         Cost::Nothing => return None,
         Cost::Election => &mut budgets.elections,
         Cost::Crash => &mut budgets.crashes,
-        Cost::Destroy => &mut budgets.destroys,
+        Cost::LoseDisk => &mut budgets.disk_losses,
         Cost::Lost => &mut budgets.lost,
         Cost::Late => &mut budgets.late,
         Cost::Write => &mut budgets.writes,
@@ -106,7 +106,7 @@ fn counter(budgets: &mut Budgets, cost: Cost) -> Option<&mut u8> {
         Cost::Read => &mut budgets.reads,
         Cost::Admin => &mut budgets.admin,
         Cost::Schedule => &mut budgets.schedules,
-        Cost::Silence => &mut budgets.silences,
+        Cost::Silence => &mut budgets.missed_heartbeats,
         Cost::Timeout => &mut budgets.timeouts,
         Cost::Push => &mut budgets.pushes,
         Cost::PdRestart => &mut budgets.pd_restarts,
@@ -188,7 +188,7 @@ pub(crate) fn is_overdrawn(scope: &Scope, spent: &Budgets) -> bool {
 const EVERY_COST: [Cost; 20] = [
     Cost::Election,
     Cost::Crash,
-    Cost::Destroy,
+    Cost::LoseDisk,
     Cost::Lost,
     Cost::Late,
     Cost::Write,
@@ -214,7 +214,7 @@ pub(crate) fn left(scope: &Scope, spent: &Budgets) -> Budgets {
     Budgets {
         elections: all.elections.saturating_sub(spent.elections),
         crashes: all.crashes.saturating_sub(spent.crashes),
-        destroys: all.destroys.saturating_sub(spent.destroys),
+        disk_losses: all.disk_losses.saturating_sub(spent.disk_losses),
         lost: all.lost.saturating_sub(spent.lost),
         late: all.late.saturating_sub(spent.late),
         writes: all.writes.saturating_sub(spent.writes),
@@ -226,7 +226,7 @@ pub(crate) fn left(scope: &Scope, spent: &Budgets) -> Budgets {
         reads: all.reads.saturating_sub(spent.reads),
         admin: all.admin.saturating_sub(spent.admin),
         schedules: all.schedules.saturating_sub(spent.schedules),
-        silences: all.silences.saturating_sub(spent.silences),
+        missed_heartbeats: all.missed_heartbeats.saturating_sub(spent.missed_heartbeats),
         timeouts: all.timeouts.saturating_sub(spent.timeouts),
         pushes: all.pushes.saturating_sub(spent.pushes),
         pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
@@ -262,7 +262,7 @@ mod tests {
     const ONE_OF_ALL: Budgets = Budgets {
         elections: 1,
         crashes: 1,
-        destroys: 1,
+        disk_losses: 1,
         lost: 1,
         late: 1,
         writes: 1,
@@ -274,7 +274,7 @@ mod tests {
         reads: 1,
         admin: 1,
         schedules: 1,
-        silences: 1,
+        missed_heartbeats: 1,
         timeouts: 1,
         pushes: 1,
         pd_restarts: 1,

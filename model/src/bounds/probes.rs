@@ -107,7 +107,7 @@ fn of_store(
     }
     actions.push(Action::Crash { store });
     actions.push(Action::Restart { store });
-    actions.push(Action::Destroy { store });
+    actions.push(Action::LoseDisk { store });
 }
 
 fn beside(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
@@ -144,7 +144,7 @@ fn of_pd(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: 
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {
         actions.push(Action::StoreHeartbeat { store, reply: Reply::Delivered });
-        actions.push(Action::StoreSilent { store });
+        actions.push(Action::MissedHeartbeat { store });
         actions.push(Action::AddStore { store });
         actions.push(Action::Decommission { store, force: false });
         actions.push(Action::Decommission { store, force: true });

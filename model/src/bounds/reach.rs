@@ -283,7 +283,7 @@ reaches! {
         }),
     /// A disk is gone.
     StoreLost = "a store lost":
-        |seen| seen.stores().any(|(_, status)| status == StoreStatus::Destroyed),
+        |seen| seen.stores().any(|(_, status)| status == StoreStatus::DiskLost),
     /// A member on a store that was given up is a learner.
     DemotedByForce = "a member on a store that was given up demoted":
         |seen| some(seen, |_, peer| {
@@ -304,7 +304,7 @@ reaches! {
     /// A leader's region has a new member and none on the store that is gone.
     LostVoterReplaced = "the voter of a lost store replaced":
         |seen| seen.stores().any(|(lost, status)| {
-            status == StoreStatus::Destroyed
+            status == StoreStatus::DiskLost
                 && some(seen, |_, peer| {
                     peer.role == Role::Leader
                         && peer.region.member_on(lost).is_none()
@@ -397,7 +397,7 @@ reaches! {
                 })
         }),
     /// A child voted for one that did not hear of it: the request had waited.
-    ParkedVote = "a vote for a request that had waited for the split":
+    VoteForPendingRequest = "a vote for a request that had waited for the split":
         |seen| seen.held().is_empty() && some_child(seen, |_, asking| {
             asking.campaign.as_ref().is_some_and(|campaign| {
                 some_child(seen, |_, voter| {
@@ -445,14 +445,14 @@ reaches! {
                 })
         }),
     /// A vote request waits for the split.
-    MessageParked = "a vote request parked":
+    VoteRequestPending = "a vote request that waits for the split":
         |seen| seen.stores().any(|(store, _)| {
-            seen.parked(store).iter().any(|held| matches!(held.message, Message::VoteRequest { .. }))
+            seen.pending_messages(store).iter().any(|held| matches!(held.message, Message::VoteRequest { .. }))
         }),
     /// An append waits for the split.
-    AppendParked = "an append parked":
+    AppendPending = "an append that waits for the split":
         |seen| seen.stores().any(|(store, _)| {
-            seen.parked(store).iter().any(|held| matches!(held.message, Message::Append { .. }))
+            seen.pending_messages(store).iter().any(|held| matches!(held.message, Message::Append { .. }))
         }),
     /// A store is leaving that PD knows to have peers.
     StoreOffline = "a store that is leaving with a peer on it":

@@ -72,7 +72,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         Message::VoteResponse { .. }
         | Message::PreTransferLeader
         | Message::AckTransferLeader { .. }
-        | Message::Removed { .. }
+        | Message::GcPeer { .. }
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }
         | Message::Merged { .. } => Err("nothing was asked".into()),

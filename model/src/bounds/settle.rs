@@ -44,7 +44,7 @@ fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -
     let leader = leader.map(|(store, _)| store);
     let peers = seen.replicas(region).filter(|(store, peer)| takes_part(store) && is_live(peer));
     let mut applies: Vec<StoreId> =
-        peers.map(|(store, _)| store).filter(|store| !model.scope().hung.contains(store)).collect();
+        peers.map(|(store, _)| store).filter(|store| !model.scope().apply_stalled.contains(store)).collect();
     applies.sort_by_key(|store| leader == Some(*store));
     let takes = |store| [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
     applies.into_iter().flat_map(takes).find(is_done)

@@ -92,7 +92,7 @@ impl Rollcall {
             from,
             peers: some(&parts.peers, from.peers, now.peers, Peer::clone),
             metas: some(&parts.metas, from.metas, now.metas, |meta| {
-                (meta.ranges.clone(), meta.parked.clone(), meta.plan)
+                (meta.ranges.clone(), meta.pending_messages.clone(), meta.plan)
             }),
             store_parts: some(&parts.store_parts, from.store_parts, now.store_parts, |place| {
                 (place.status, place.meta, place.peers.to_vec())
@@ -116,7 +116,11 @@ impl Rollcall {
         let Written { from, peers, metas, store_parts, pds, held, spent, rests, histories } =
             serde_json::from_slice(written)?;
         again(&parts.peers, "peer", from.peers, peers)?;
-        let metas = metas.into_iter().map(|(ranges, parked, plan)| StoreMeta { ranges, parked, plan });
+        let metas = metas.into_iter().map(|(ranges, pending_messages, plan)| StoreMeta {
+            ranges,
+            pending_messages,
+            plan,
+        });
         again(&parts.metas, "meta", from.metas, metas)?;
         again(&parts.pds, "placement driver", from.pds, pds)?;
         again(&parts.held, "set of messages", from.held, held)?;
@@ -258,7 +262,7 @@ mod tests {
         walked(&one, 50);
         let (written, _) = one.parts_since(counts);
         let other = model("grow_and_shrink_smoke");
-        other.take_parts(&written).expect("the prelude's parts are there");
+        other.take_parts(&written).expect("the setup's parts are there");
         let again = model("three_voters_to_one_smoke").take_parts(&written).unwrap_err();
         assert!(matches!(again, PartsError::Renumbered { .. } | PartsError::Incomplete { .. }), "{again}");
         assert!(matches!(one.take_parts(b"[]").unwrap_err(), PartsError::Unreadable(_)));

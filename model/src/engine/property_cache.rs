@@ -53,7 +53,7 @@ impl PropertyCache {
         let others = properties.iter().filter(|property| !property.is_of_two_peers());
         Self {
             nothing: parts.nothing(),
-            gone: parts.empty(StoreStatus::Destroyed),
+            gone: parts.empty(StoreStatus::DiskLost),
             sound: Numbers::new(),
             others: others.copied().collect(),
             broken: Memo::new(),

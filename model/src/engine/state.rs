@@ -51,7 +51,7 @@ const NO_PEER: u32 = u32::MAX;
 const STATUS_BITS: u32 = 2;
 
 /// By what stands in these bits.
-const STATUSES: [StoreStatus; 3] = [StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed];
+const STATUSES: [StoreStatus; 3] = [StoreStatus::Up, StoreStatus::Down, StoreStatus::DiskLost];
 
 impl StorePart {
     /// The number of the peer or tombstone of a region.
@@ -88,7 +88,7 @@ const _: () = assert!(crate::engine::memo::SLOTS <= 1 << 7, "a part's place fits
 pub(crate) struct StoreMeta {
     /// In key order.
     pub(crate) ranges: Vec<RangeEntry>,
-    pub(crate) parked: Vec<Held>,
+    pub(crate) pending_messages: Vec<Held>,
     /// The plan of an unsafe recovery that it carries out.
     pub(crate) plan: Option<PlanUnderWay>,
 }
@@ -114,7 +114,7 @@ pub(crate) struct InternTables {
     /// The stores that have too little space for another peer.
     pub(crate) full: Vec<StoreId>,
     /// The stores that are full by their share alone.
-    pub(crate) tight: Vec<StoreId>,
+    pub(crate) low_space: Vec<StoreId>,
     /// Whether a crash takes back commit indexes that need not be synced.
     pub(crate) unsynced_commits: bool,
     /// Whether leaders tell which commit indexes they know of others.
@@ -165,7 +165,7 @@ impl InternTables {
             founded: scope.regions.iter().map(|region| region.id).collect(),
             replicas: scope.max_replicas,
             full: scope.full.clone(),
-            tight: scope.tight.clone(),
+            low_space: scope.low_space.clone(),
             unsynced_commits: scope.unsynced_commits,
             tells_commits: scope.tells_commits(),
             schedule_limit: rules::limit(scope.schedule_limit),
@@ -253,8 +253,11 @@ impl InternTables {
             seen.peers.keys().for_each(|region| self.region_slots.add(*region));
             let peers =
                 seen.peers.into_iter().map(|(region, peer)| (region, self.peers.intern(peer))).collect();
-            let meta =
-                self.metas.intern(StoreMeta { ranges: seen.ranges, parked: seen.parked, plan: seen.plan });
+            let meta = self.metas.intern(StoreMeta {
+                ranges: seen.ranges,
+                pending_messages: seen.pending_messages,
+                plan: seen.plan,
+            });
             *number = self.store_parts.intern(StorePart { status: seen.status, meta, peers });
         }
         let rest = self.rest_of(&view.held, &view.pd, Budgets::default());

@@ -109,11 +109,11 @@ impl StateRef<'_> {
     pub fn view(&self) -> View {
         let store = |at: usize| {
             let place = self.parts.place(self.state, at);
-            let StoreMeta { ranges, parked, plan } = self.parts.metas.get(place.meta).clone();
+            let StoreMeta { ranges, pending_messages, plan } = self.parts.metas.get(place.meta).clone();
             let peers = || self.parts.peers_on(self.state, at);
             let pending_ranges = peers().filter_map(|(_, peer)| RangeEntry::pending(peer)).collect();
             let peers = peers().map(|(region, peer)| (region, peer.clone())).collect();
-            Store { status: place.status, peers, ranges, pending_ranges, parked, plan }
+            Store { status: place.status, peers, ranges, pending_ranges, pending_messages, plan }
         };
         let stores = self.parts.stores.iter().enumerate().map(|(at, id)| (*id, store(at))).collect();
         View { stores, held: self.held().to_vec(), pd: self.pd().clone() }
@@ -201,8 +201,8 @@ impl Cluster for StateRef<'_> {
         self.parts.held.get(self.rest().held)
     }
 
-    fn parked(&self, store: StoreId) -> &[Held] {
-        self.meta_of(store).map_or(&[], |meta| &meta.parked)
+    fn pending_messages(&self, store: StoreId) -> &[Held] {
+        self.meta_of(store).map_or(&[], |meta| &meta.pending_messages)
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {

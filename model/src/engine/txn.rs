@@ -204,8 +204,8 @@ impl Cluster for StepTxn<'_> {
         self.held.as_ref().unwrap_or_else(|| self.parts.held.get(self.rest().held))
     }
 
-    fn parked(&self, store: StoreId) -> &[Held] {
-        &self.meta(store).parked
+    fn pending_messages(&self, store: StoreId) -> &[Held] {
+        &self.meta(store).pending_messages
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
@@ -236,7 +236,7 @@ impl ClusterMut for StepTxn<'_> {
     }
 
     fn is_full(&self, store: StoreId) -> bool {
-        rules::seems_full(&self.parts.full, &self.parts.tight, store, self.guards)
+        rules::seems_full(&self.parts.full, &self.parts.low_space, store, self.guards)
     }
 
     fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
@@ -271,8 +271,8 @@ impl ClusterMut for StepTxn<'_> {
         &mut self.meta_mut(store).ranges
     }
 
-    fn parked_mut(&mut self, store: StoreId) -> &mut Vec<Held> {
-        &mut self.meta_mut(store).parked
+    fn pending_messages_mut(&mut self, store: StoreId) -> &mut Vec<Held> {
+        &mut self.meta_mut(store).pending_messages
     }
 
     fn set_plan(&mut self, store: StoreId, plan: Option<PlanUnderWay>) {

@@ -239,7 +239,7 @@ fn of_store(
     let ended = seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
     let has_peer = newest(seen, region).is_some_and(|meta| meta.member_on(store).is_some());
     let is = match status {
-        StoreStatus::Destroyed => "is destroyed",
+        StoreStatus::DiskLost => "is destroyed",
         StoreStatus::Down => "is down",
         StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
         StoreStatus::Up if is_given_up(seen, store) => "was given up",
@@ -280,7 +280,7 @@ pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
 /// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
 /// every disk that is gone was given up.
 fn is_known_by_tombstones_alone(seen: StateRef<'_>, meta: &Region) -> bool {
-    let is_gone = |status| status == StoreStatus::Destroyed;
+    let is_gone = |status| status == StoreStatus::DiskLost;
     let mut gone = seen.stores().filter(|(_, status)| is_gone(*status)).peekable();
     let voters = meta.peers.iter().any(|member| meta.is_voter(member.id));
     !voters && gone.peek().is_some() && gone.all(|(store, _)| is_given_up(seen, store))

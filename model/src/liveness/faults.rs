@@ -35,7 +35,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::OperatorTimeout { .. }
         | Action::CheckStores => true,
         // Silence is what PD makes of a store that is gone.
-        Action::StoreSilent { store } => {
+        Action::MissedHeartbeat { store } => {
             !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
         // Once more.
@@ -45,7 +45,7 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         Action::Propose { command, .. } => ends_what_was_begun(command),
         Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => true,
         Action::Crash { .. }
-        | Action::Destroy { .. }
+        | Action::LoseDisk { .. }
         | Action::StoreHeartbeat { .. }
         | Action::Hold { .. }
         | Action::Late { .. }

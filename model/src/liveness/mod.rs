@@ -210,9 +210,11 @@ impl Schedule<'_> {
         }
         // One that is demoted hands over first.
         let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
-        let heirs = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
+        let transferees = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
         self.propose(store, Command::LeaveJoint).or_else(|| {
-            heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
+            transferees
+                .into_iter()
+                .find_map(|transferee| self.propose(store, Command::TransferLeader { to: transferee.store }))
         })
     }
 
@@ -223,9 +225,11 @@ impl Schedule<'_> {
         if !hangs(store) || leader.applied == leader.commit {
             return None;
         }
-        let heirs =
+        let transferees =
             leader.region.peers.iter().filter(|member| member.id != leader.id && !hangs(member.store));
-        heirs.into_iter().find_map(|heir| self.propose(store, Command::TransferLeader { to: heir.store }))
+        transferees
+            .into_iter()
+            .find_map(|transferee| self.propose(store, Command::TransferLeader { to: transferee.store }))
     }
 
     /// The merge that the region takes part in is committed by its target, or
@@ -247,8 +251,8 @@ impl Schedule<'_> {
         };
         let rolled_back = self.propose(store, Command::RollbackMerge { commit: 0 });
         rolled_back.or_else(|| {
-            let heir = leader.region.peers.iter().find(knows)?;
-            self.propose(store, Command::TransferLeader { to: heir.store })
+            let transferee = leader.region.peers.iter().find(knows)?;
+            self.propose(store, Command::TransferLeader { to: transferee.store })
         })
     }
 
@@ -299,16 +303,16 @@ impl Schedule<'_> {
         self.first_done(asked.map(check))
     }
 
-    /// Clients do not wait for a transfer of leadership: before the heir is
-    /// answered, who hands over is written to, if it takes that, and the heir's
+    /// Clients do not wait for a transfer of leadership: before the transferee is
+    /// answered, who hands over is written to, if it takes that, and the transferee's
     /// log is behind (row 5).
-    fn write_meanwhile(&self, heir: Option<&Peer>) -> Option<Action> {
+    fn write_meanwhile(&self, transferee: Option<&Peer>) -> Option<Action> {
         let end = |peer: &Peer| (peer.log.last_term(), peer.log.last_index());
-        let heir = heir?;
+        let transferee = transferee?;
         let hands_over =
             |peer: &Peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
         let mut leaders = self.seen.replicas(self.region);
-        let (store, leader) = leaders.find(|(_, peer)| hands_over(peer) && end(peer) <= end(heir))?;
+        let (store, leader) = leaders.find(|(_, peer)| hands_over(peer) && end(peer) <= end(transferee))?;
         self.propose(store, write_to(leader))
     }
 
@@ -363,7 +367,7 @@ fn newest<'a>(seen: StateRef<'a>, region: RegionId) -> Option<&'a Region> {
 /// Whether the store's disk is there. One that was given up counts as gone, though
 /// the store may still run.
 fn is_there(seen: StateRef<'_>, store: StoreId) -> bool {
-    seen.stores().any(|(id, status)| id == store && status != StoreStatus::Destroyed)
+    seen.stores().any(|(id, status)| id == store && status != StoreStatus::DiskLost)
         && !is_given_up(seen, store)
 }
 
@@ -435,7 +439,7 @@ fn in_charge<'a>(seen: StateRef<'a>, region: RegionId) -> Option<(StoreId, &'a P
 /// Nothing takes effect there: neither what is committed nor the end of a peer,
 /// which TiKV leaves to whoever applies (`ApplyTask::destroy`).
 fn hangs(model: &Rollcall, store: StoreId) -> bool {
-    model.scope().hung.contains(&store)
+    model.scope().apply_stalled.contains(&store)
 }
 
 /// Who lives and is not listed by the region any more: voters, learners, and peers that were

@@ -24,7 +24,7 @@ pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
     let seen = model.seen(state);
     let actions = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
         |(&store, known)| {
-            if runs(seen, store) { heartbeat(model, store, known) } else { silence(store, known) }
+            if runs(seen, store) { heartbeat(model, store, known) } else { missed_heartbeat(store, known) }
         },
     );
     actions.flatten().next()
@@ -32,13 +32,13 @@ pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
 
 fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Action> {
     let scope = model.scope();
-    let full = rules::seems_full(&scope.full, &scope.tight, store, model.guards());
+    let full = rules::seems_full(&scope.full, &scope.low_space, store, model.guards());
     let told = known.liveness == Liveness::Connected && known.full == full;
     (!told).then_some(Action::StoreHeartbeat { store, reply: Reply::Delivered })
 }
 
-fn silence(store: StoreId, known: &KnownStore) -> Option<Action> {
-    (known.liveness != Liveness::Down).then_some(Action::StoreSilent { store })
+fn missed_heartbeat(store: StoreId, known: &KnownStore) -> Option<Action> {
+    (known.liveness != Liveness::Down).then_some(Action::MissedHeartbeat { store })
 }
 
 pub(super) fn runs(seen: StateRef<'_>, store: StoreId) -> bool {
@@ -86,13 +86,14 @@ pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
     let seen = model.seen(state);
     let pd = seen.pd();
     let mut regions = seen.regions().filter(|region| is_heard(seen, *region));
-    let hung = pd.all_operators().find(|(region, _)| is_heard(seen, *region)).map(|(region, operator)| {
-        let what = format!("its operator never ends: {operator}");
-        Missed { goal: Goal::OperatorsEnd, region, what }
-    });
+    let apply_stalled =
+        pd.all_operators().find(|(region, _)| is_heard(seen, *region)).map(|(region, operator)| {
+            let what = format!("its operator never ends: {operator}");
+            Missed { goal: Goal::OperatorsEnd, region, what }
+        });
     let missed = [
         regions.find_map(|region| believed(seen, region)),
-        hung,
+        apply_stalled,
         pd.regions.keys().find_map(|region| whole(model, state, *region)),
         pd.stores.keys().find_map(|store| leaves(model, state, *store)),
     ];

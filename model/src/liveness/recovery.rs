@@ -68,7 +68,7 @@ pub(super) fn of_all_who_are_gone(seen: StateRef<'_>) -> Action {
     let status = |store: StoreId| seen.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
     let is_gone = |store: &StoreId, known: &KnownStore| {
         is_given_up(seen, *store)
-            || known.liveness != Liveness::Connected && status(*store) == Some(StoreStatus::Destroyed)
+            || known.liveness != Liveness::Connected && status(*store) == Some(StoreStatus::DiskLost)
     };
     let gone = seen.pd().stores.iter().filter(|(store, known)| is_gone(store, known));
     Action::RemoveFailedStores { stores: gone.map(|(store, _)| *store).collect() }
@@ -79,7 +79,7 @@ pub(super) fn of_all_who_are_gone(seen: StateRef<'_>) -> Action {
 pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
     let is_left = |store: StoreId| !is_given_up(seen, store);
     let reports = |store: StoreId| reporting(seen).contains(&store);
-    let serves = seen.stores().any(|(store, status)| status != StoreStatus::Destroyed && reports(store));
+    let serves = seen.stores().any(|(store, status)| status != StoreStatus::DiskLost && reports(store));
     if seen.pd().recovery_step == 0 || !serves {
         return None;
     }

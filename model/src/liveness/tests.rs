@@ -88,7 +88,7 @@ fn a_majority_without_disks_excuses_and_one_disk_less_does_not() {
         changed(&model, |view| {
             for store in stores {
                 let store = view.stores.get_mut(store).expect("a store of the scope");
-                *store = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
+                *store = rollcall_traces::Store { status: StoreStatus::DiskLost, ..Default::default() };
             }
         })
     };
@@ -149,12 +149,13 @@ fn a_leader_on_a_store_that_pd_forgot_excuses_and_a_member_there_does_not() {
 
 #[test]
 fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
-    let plan = scopes::named("hung_leaders_store_leaves_smoke").expect("a scope of that name");
+    let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
     let of = |scope: &Scope| Rollcall::new(scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
-    let (hung, well) = (of(&plan.scope), of(&Scope { hung: Vec::new(), ..plan.scope.clone() }));
-    assert_eq!(ends_with(&hung, hung.first()), [Excuse::DiskHangs { region: 1, store: 1 }]);
+    let (apply_stalled, well) =
+        (of(&plan.scope), of(&Scope { apply_stalled: Vec::new(), ..plan.scope.clone() }));
+    assert_eq!(ends_with(&apply_stalled, apply_stalled.first()), [Excuse::DiskHangs { region: 1, store: 1 }]);
     assert_eq!(ends_with(&well, well.first()), []);
-    let left = hung.seen(&healed(&hung, hung.first())).view();
+    let left = apply_stalled.seen(&healed(&apply_stalled, apply_stalled.first())).view();
     let left = well.state_of(&left).expect("the stores of the scope");
     assert_eq!(goals(&well, &left), [Goal::RemovedGone]);
     assert_eq!(ends_with(&well, left), []);
@@ -189,7 +190,7 @@ fn who_was_removed_and_knows_nobody_excuses_and_with_one_member_known_it_is_told
 fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     let model = model("forced_behind_a_learner_smoke");
     let given_up = Action::RemoveFailedStores { stores: vec![1, 2] };
-    let silent = Action::StoreSilent { store: 1 };
+    let silent = Action::MissedHeartbeat { store: 1 };
     let after = |actions: &[&Action]| {
         actions.iter().fold(model.first(), |at, action| {
             let (next, outcome) = model.step(&at, action);
@@ -199,7 +200,7 @@ fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     };
     let stays = Excuse::GivenUp { region: 1, store: 1 };
     assert!(ends_with(&model, after(&[&silent, &given_up])).contains(&stays));
-    let gone = ends_with(&model, after(&[&Action::Destroy { store: 1 }, &silent, &given_up]));
+    let gone = ends_with(&model, after(&[&Action::LoseDisk { store: 1 }, &silent, &given_up]));
     assert!(!gone.contains(&stays), "{gone:?}");
 }
 
@@ -220,7 +221,8 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     };
     let give_up = || Action::RemoveFailedStores { stores: vec![1, 2] };
     let newer = Excuse::NewerLogLeft { region: 1, store: 3 };
-    let stuck = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(model.first(), take);
+    let stuck =
+        [round(4), Action::MissedHeartbeat { store: 1 }, give_up()].into_iter().fold(model.first(), take);
     assert_eq!(ends_with(&model, stuck), [newer]);
     // To type it once more is of no use there.
     let left = healed(&model, stuck);
@@ -238,7 +240,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
         let voter = peer(view, 3);
         voter.log.entries.truncate((voter.commit - voter.log.truncated.index) as usize);
     });
-    let led = [round(4), Action::StoreSilent { store: 1 }, give_up()].into_iter().fold(behind, take);
+    let led = [round(4), Action::MissedHeartbeat { store: 1 }, give_up()].into_iter().fold(behind, take);
     let led = healed(&model, led);
     let members = model.seen(&led).view().stores[&4].peers[&1].region.peers.clone();
     assert!(
@@ -256,7 +258,7 @@ fn what_keeps_a_region_from_going_on_by_force() {
         for store in [1, 2] {
             let known = view.pd.stores.get_mut(&store).expect("a store of the scope");
             (known.state, known.physically_destroyed) = (StoreState::Tombstone, true);
-            let gone = rollcall_traces::Store { status: StoreStatus::Destroyed, ..Default::default() };
+            let gone = rollcall_traces::Store { status: StoreStatus::DiskLost, ..Default::default() };
             view.stores.insert(store, gone);
         }
     };
@@ -305,7 +307,7 @@ fn keys_that_nobody_has_are_covered_anew() {
 /// (tikv#17363), and PD's move ends where it began: with a learner.
 #[test]
 fn a_hung_leader_that_may_not_hand_over_keeps_its_store_from_leaving() {
-    let plan = scopes::named("hung_leaders_store_leaves_smoke").expect("a scope of that name");
+    let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
     let guards = GuardSet::without(Guard::LaggingLeaderHandsOver);
     let model = Rollcall::new(&plan.scope, guards, &[], &[]).expect("the scope can be begun");
     let end = healed(&model, model.first());

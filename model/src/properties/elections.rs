@@ -238,8 +238,8 @@ mod tests {
             commit(view, 1, 6);
         });
         follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &known);
-        let lost = with(&known, |view| destroy_store(view, 1));
-        follow(&mut history, &known, rollcall_traces::Action::Destroy { store: 1 }, &lost);
+        let lost = with(&known, |view| lose_disk(view, 1));
+        follow(&mut history, &known, rollcall_traces::Action::LoseDisk { store: 1 }, &lost);
         let led = with(&lost, |view| lead(view, 3, leader_term));
         follow(&mut history, &lost, vote(3, 2), &led);
         leader_completeness(&led, &history)

@@ -142,7 +142,7 @@ mod tests {
     fn initialised_after_removal(conf_ver: u64) -> (View, History) {
         let peer_was = three();
         let mut history = History::begin(HistoryParts::ALL, &peer_was);
-        let removed = with(&peer_was, |view| bury(view, 3, voters(3, &[1, 2])));
+        let removed = with(&peer_was, |view| write_tombstone(view, 3, voters(3, &[1, 2])));
         follow(&mut history, &peer_was, Action::Apply { region: 1, store: 3 }, &removed);
         let leader = with(&removed, |view| peer(view, 1).region = voters(4, &[1, 2, 3]));
         let created = with(&leader, |view| create(view, 3, 3));

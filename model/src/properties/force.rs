@@ -125,7 +125,7 @@ fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
         // The disk may have had a newer range of any region.
         Property::RangeCover => &[(Nobody, hole), (Nobody, range_kept_beyond_the_split)],
         Property::SplitLineage => &[(WhoIsLeft, child_of_another_epoch)],
-        Property::MetaConsistent => &[(WhoIsLeft, empty_index), (WhoIsLeft, parked_for_nothing)],
+        Property::MetaConsistent => &[(WhoIsLeft, empty_index), (WhoIsLeft, pending_for_nothing)],
         Property::ReadSafety => &[(WhoIsLeft, stale_read), (WhoIsLeft, wrong_answer)],
         Property::NoLostWrite => &[(WhoIsLeft, write_not_shown)],
         Property::TombstoneStoreEmpty => &[
@@ -220,7 +220,7 @@ fn without(store: StoreId) -> Region {
 }
 
 fn resurrection(run: &mut Run, on: StoreId) {
-    run.then(on, |view| bury(view, on, without(on)));
+    run.then(on, |view| write_tombstone(view, on, without(on)));
     run.then(on, |view| {
         create(view, on, on);
         reindex(view);
@@ -229,7 +229,7 @@ fn resurrection(run: &mut Run, on: StoreId) {
 
 fn tombstone_with_a_commit(run: &mut Run, on: StoreId) {
     run.then(on, |view| {
-        bury(view, on, three_voters());
+        write_tombstone(view, on, three_voters());
         peer(view, on).commit = 5;
     });
 }
@@ -269,8 +269,8 @@ fn empty_index(run: &mut Run, on: StoreId) {
 }
 
 /// For the peer that is there.
-fn parked_for_nothing(run: &mut Run, on: StoreId) {
-    run.then(on, |view| store(view, on).parked.push(vote_request(1, on)));
+fn pending_for_nothing(run: &mut Run, on: StoreId) {
+    run.then(on, |view| store(view, on).pending_messages.push(vote_request(1, on)));
 }
 
 /// A majority of the region has the write, and its leader has said so.
@@ -361,7 +361,7 @@ fn removal_beside_a_store_that_is_down(run: &mut Run, on: StoreId) {
 /// Of the other two stores only the first answers.
 fn removal_beside_a_silent_store(run: &mut Run, on: StoreId) {
     let other = LEFT + GONE - on;
-    run.by(Action::StoreSilent { store: other }, |view| known(view, other).liveness = Liveness::Down);
+    run.by(Action::MissedHeartbeat { store: other }, |view| known(view, other).liveness = Liveness::Down);
     run.by(Action::CheckStores, |view| remove_peer(view, on));
 }
 

@@ -204,7 +204,7 @@ pub(super) fn write_of(view: &mut View, store: StoreId, region: RegionId, entry:
 }
 
 /// The peer on `store` becomes a clean tombstone with `region`.
-pub(super) fn bury(view: &mut View, store: StoreId, region: Region) {
+pub(super) fn write_tombstone(view: &mut View, store: StoreId, region: Region) {
     let peer = peer(view, store);
     *peer = Peer { state: PeerState::Tombstone, region, ..blank(peer.id) };
 }
@@ -286,8 +286,8 @@ pub(super) fn three_split() -> View {
     })
 }
 
-pub(super) fn destroy_store(view: &mut View, store: StoreId) {
-    view.stores.insert(store, Store { status: StoreStatus::Destroyed, ..Store::default() });
+pub(super) fn lose_disk(view: &mut View, store: StoreId) {
+    view.stores.insert(store, Store { status: StoreStatus::DiskLost, ..Store::default() });
 }
 
 pub(super) fn campaign(store: StoreId) -> Action {

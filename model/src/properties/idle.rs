@@ -55,7 +55,7 @@ impl Goal {
 }
 
 fn begins_with(scope: &Scope, is: fn(&Action) -> bool) -> bool {
-    scope.prelude.iter().any(is)
+    scope.setup.iter().any(is)
 }
 
 fn is_read(action: &Action) -> bool {

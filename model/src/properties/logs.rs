@@ -215,8 +215,8 @@ mod tests {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let first = applied_at_six(6, term, 5);
         follow(&mut history, &three(), replicate(1, 2, Reply::Delivered), &first);
-        let lost = with(&first, |view| destroy_store(view, 1));
-        follow(&mut history, &first, Action::Destroy { store: 1 }, &lost);
+        let lost = with(&first, |view| lose_disk(view, 1));
+        follow(&mut history, &first, Action::LoseDisk { store: 1 }, &lost);
         let second = with(&lost, |view| commit(view, 2, 6));
         follow(&mut history, &lost, replicate(3, 2, Reply::Delivered), &second);
         state_machine_safety(&second, &history)

@@ -88,7 +88,7 @@ fn applied_on<'a, C: Cluster>(
 /// lists one there. Who reported what PD believes is a member of that, and who
 /// removes the reporter is a member of what the tombstone shows.
 fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) -> bool {
-    let gone = cluster.stores().filter(|(_, status)| *status == StoreStatus::Destroyed);
+    let gone = cluster.stores().filter(|(_, status)| *status == StoreStatus::DiskLost);
     let believed = || cluster.believed().filter(|meta| meta.id == region);
     let shown = || cluster.replicas(region).map(|(_, peer)| &peer.region);
     let remembered = || history.region(region).metas.iter();
@@ -269,16 +269,16 @@ mod tests {
         assert!(buried(&replaced(), |view| peer(view, 2).region = same).is_err());
         let newer = Region { epoch: Epoch { conf_ver: 3, version: 1 }, ..three_voters() };
         assert_eq!(buried(&replaced(), |view| peer(view, 2).region = newer), Ok(()));
-        assert!(buried(&replaced(), |view| bury(view, 1, three_voters())).is_err());
+        assert!(buried(&replaced(), |view| write_tombstone(view, 1, three_voters())).is_err());
     }
 
     /// Stores 2 and 3 have yet to apply what store 1 had, and its disk is gone.
     #[test]
     fn the_only_one_that_had_applied_the_removal_is_gone() {
-        assert_eq!(buried(&replaced(), |view| destroy_store(view, 1)), Ok(()));
+        assert_eq!(buried(&replaced(), |view| lose_disk(view, 1)), Ok(()));
         let same = Region { epoch: without_three().epoch, ..three_voters() };
         let forged = buried(&replaced(), |view| {
-            destroy_store(view, 1);
+            lose_disk(view, 1);
             peer(view, 2).region = same;
         });
         assert!(forged.is_err(), "of one conf_ver there is one configuration");
@@ -291,13 +291,13 @@ mod tests {
         let of_five = |view: &mut View| {
             view.stores.insert(5, Default::default());
             peer(view, 1).region = three_voters();
-            destroy_store(view, 5);
+            lose_disk(view, 5);
         };
         let violation = buried(&replaced(), of_five).unwrap_err();
         assert!(violation.what.contains("applied is"), "{violation}");
         let of_the_region = |view: &mut View| {
             of_five(view);
-            destroy_store(view, 4);
+            lose_disk(view, 4);
         };
         assert_eq!(buried(&replaced(), of_the_region), Ok(()), "peer 4 may have applied it");
     }
@@ -455,14 +455,14 @@ mod tests {
         for ahead in [at(2, 1), at(1, 2)] {
             let view = with(&governed(3), |view| believe(view, ahead));
             assert!(judged(&view).unwrap_err().what.contains("nobody has applied"));
-            let lost = with(&view, |view| destroy_store(view, 3));
+            let lost = with(&view, |view| lose_disk(view, 3));
             assert_eq!(judged(&lost), Ok(()), "store 3 may have had it");
         }
         assert_eq!(judged(&governed(3)), Ok(()));
         assert_eq!(judged(&replaced()), Ok(()), "store 1 has");
         let by_tombstone = with(&replaced(), |view| {
             peer(view, 1).region = three_voters();
-            bury(view, 3, without_three());
+            write_tombstone(view, 3, without_three());
         });
         assert_eq!(judged(&by_tombstone), Ok(()), "the one that was removed has");
         let unknown = with(&governed(3), |view| {
@@ -482,7 +482,7 @@ mod tests {
             view.stores.get_mut(&4).unwrap().peers.clear();
             reindex(view);
             ahead(view);
-            destroy_store(view, 4);
+            lose_disk(view, 4);
         });
         assert!(judged(&elsewhere).unwrap_err().what.contains("nobody has applied"));
 
@@ -491,7 +491,7 @@ mod tests {
         assert_eq!(judged(&by_pd), Ok(()), "PD lists a peer there");
         let by_replica = with(&elsewhere, |view| peer(view, 1).region = with_four.clone());
         assert_eq!(judged(&by_replica), Ok(()), "a replica lists a peer there");
-        let by_tombstone = with(&elsewhere, |view| bury(view, 3, with_four.clone()));
+        let by_tombstone = with(&elsewhere, |view| write_tombstone(view, 3, with_four.clone()));
         assert_eq!(judged(&by_tombstone), Ok(()), "whoever removed the reporter may have been there");
 
         // Only store 4 had applied the configuration that brought it there.
@@ -501,9 +501,9 @@ mod tests {
         });
         let history = History::begin(HistoryParts::ALL, &had);
         assert!(pd_view(&had, &history).is_err(), "it is there, and has applied less");
-        let gone = with(&had, |view| destroy_store(view, 4));
+        let gone = with(&had, |view| lose_disk(view, 4));
         let mut after = history.clone();
-        follow(&mut after, &had, Action::Destroy { store: 4 }, &gone);
+        follow(&mut after, &had, Action::LoseDisk { store: 4 }, &gone);
         assert_eq!(pd_view(&gone, &after), Ok(()), "the history lists a peer there");
         assert!(judged(&gone).is_err(), "nothing does");
     }
@@ -513,7 +513,7 @@ mod tests {
     fn a_belief_that_a_hidden_tombstone_shows() {
         let removed = with(&replaced(), |view| {
             peer(view, 1).region = three_voters();
-            bury(view, 3, without_three());
+            write_tombstone(view, 3, without_three());
         });
         let history = History::begin(HistoryParts::ALL, &removed);
         let again = with(&removed, |view| create(view, 3, 13));

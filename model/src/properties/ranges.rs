@@ -58,7 +58,7 @@ fn initialised_on<'a, C: Cluster>(
 /// # Errors
 /// A key that two regions, or none, answer for.
 pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
-    if cluster.stores().any(|(_, status)| status == StoreStatus::Destroyed) {
+    if cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost) {
         return Ok(());
     }
     let newest = newest_claims(cluster);
@@ -238,7 +238,7 @@ mod tests {
     fn the_child_is_gone_with_a_disk() {
         let view = with(&slow_third(), |view| {
             without_child(view);
-            destroy_store(view, 1);
+            lose_disk(view, 1);
         });
         assert_eq!(cover(&view, true), Ok(()));
     }

@@ -31,7 +31,7 @@ pub fn meta_consistent<C: Cluster>(cluster: &C, _: &History) -> Result<(), Viola
     for (store, status) in cluster.stores() {
         index_agrees(cluster, &regions, store)?;
         pending_agrees(cluster, &regions, store)?;
-        parked_agrees(cluster, store, status)?;
+        pending_messages_agree(cluster, store, status)?;
     }
     every_replica(cluster, |region, (store, peer)| match stray_key(peer) {
         Some(key) => Err(wrong(region, format!("store {store} holds {key}, and has {}", peer.region))),
@@ -92,12 +92,17 @@ fn needless(store: StoreId, RangeEntry { start, end, region }: &RangeEntry) -> V
     wrong(*region, format!("store {store} keeps [{start}, {end}) free for a snapshot that it does not have"))
 }
 
-fn parked_agrees<C: Cluster>(cluster: &C, store: StoreId, status: StoreStatus) -> Result<(), Violation> {
-    let parked = cluster.parked(store);
-    for (at, message) in parked.iter().enumerate() {
+fn pending_messages_agree<C: Cluster>(
+    cluster: &C,
+    store: StoreId,
+    status: StoreStatus,
+) -> Result<(), Violation> {
+    let pending_messages = cluster.pending_messages(store);
+    for (at, message) in pending_messages.iter().enumerate() {
         let live = cluster.peer(store, message.region).filter(|peer| peer.state != PeerState::Tombstone);
-        let twice =
-            parked[..at].iter().any(|other| (other.region, other.to.id) == (message.region, message.to.id));
+        let twice = pending_messages[..at]
+            .iter()
+            .any(|other| (other.region, other.to.id) == (message.region, message.to.id));
         let fault = match live {
             _ if status != StoreStatus::Up => format!("which is {status}"),
             Some(peer) => format!("which has peer {} of it", peer.id),
@@ -183,7 +188,7 @@ mod tests {
     fn an_index_that_says_what_the_peers_say() {
         fine(|_| {});
         fine(|view| store(view, 2).status = StoreStatus::Down);
-        fine(|view| destroy_store(view, 2));
+        fine(|view| lose_disk(view, 2));
         fine(|view| *view = three());
     }
 
@@ -202,7 +207,7 @@ mod tests {
         }
         caught(
             |view| {
-                destroy_store(view, 1);
+                lose_disk(view, 1);
                 store(view, 1).ranges = three().stores[&1].ranges.clone();
             },
             "no initialised peer",
@@ -357,19 +362,19 @@ mod tests {
     }
 
     /// Store 3 is slow, and a message for its child waits.
-    fn parked(view: &mut View) {
+    fn pending_messages(view: &mut View) {
         let slow = three().stores[&3].clone();
         view.stores.insert(3, slow);
-        store(view, 3).parked.push(vote_request(CHILD, 13));
+        store(view, 3).pending_messages.push(vote_request(CHILD, 13));
     }
 
     #[test]
     fn a_message_that_waits_for_a_peer() {
-        fine(parked);
+        fine(pending_messages);
         fine(|view| {
-            parked(view);
-            store(view, 3).parked.push(vote_request(CHILD, 14));
-            store(view, 3).parked.push(vote_request(20, 13));
+            pending_messages(view);
+            store(view, 3).pending_messages.push(vote_request(CHILD, 14));
+            store(view, 3).pending_messages.push(vote_request(20, 13));
         });
     }
 
@@ -377,21 +382,21 @@ mod tests {
     fn a_message_that_waits_for_nothing() {
         caught(
             |view| {
-                parked(view);
+                pending_messages(view);
                 split(view, 3);
             },
             "which has peer 13 of it",
         );
         caught(
             |view| {
-                parked(view);
-                store(view, 3).parked.push(vote_request(CHILD, 13));
+                pending_messages(view);
+                store(view, 3).pending_messages.push(vote_request(CHILD, 13));
             },
             "parked already",
         );
         caught(
             |view| {
-                parked(view);
+                pending_messages(view);
                 store(view, 3).status = StoreStatus::Down;
             },
             "which is down",

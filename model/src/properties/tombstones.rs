@@ -118,7 +118,7 @@ mod tests {
     /// Peer 3 was removed from store 3 by epoch {2, 1}; store 1 has `knows`.
     fn removed(knows: Region) -> (View, History) {
         let before = with(&three(), |view| peer(view, 1).region = knows);
-        let after = with(&before, |view| bury(view, 3, without_three()));
+        let after = with(&before, |view| write_tombstone(view, 3, without_three()));
         let mut history = History::begin(HistoryParts::ALL, &before);
         follow(&mut history, &before, APPLY, &after);
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_removed_peer_comes_back_behind_one_that_was_never_initialised() {
         let (newer, mut history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
-        let buried = with(&newer, |view| bury(view, 3, Region::unknown(1)));
+        let buried = with(&newer, |view| write_tombstone(view, 3, Region::unknown(1)));
         follow(&mut history, &newer, replicate(1, 3, Reply::Delivered), &buried);
         assert_eq!(no_resurrection(&buried, &history), Ok(()));
         let after = with(&buried, |view| create(view, 3, 3));
@@ -210,7 +210,7 @@ mod tests {
             peers: vec![Member { id: 4, store: 3, role: MemberRole::Learner }],
             ..Region::unknown(1)
         };
-        let after = with(&before, |view| bury(view, 3, itself));
+        let after = with(&before, |view| write_tombstone(view, 3, itself));
         follow(&mut history, &before, replicate(1, 3, Reply::Delivered), &after);
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
     }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_tombstone_with_the_epoch_from_before_the_removal() {
         let mut history = History::begin(HistoryParts::ALL, &three());
-        let after = with(&three(), |view| bury(view, 3, members(1, &[(1, 1), (2, 2)])));
+        let after = with(&three(), |view| write_tombstone(view, 3, members(1, &[(1, 1), (2, 2)])));
         follow(&mut history, &three(), APPLY, &after);
         let violation = clean_tombstone(&after, &history).unwrap_err();
         assert!(violation.what.contains("has epoch {conf_ver 1"), "{violation}");
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_a_newer_id_supersedes_keeps_its_last_region() {
-        let superseded = with(&three(), |view| bury(view, 3, three_voters()));
+        let superseded = with(&three(), |view| write_tombstone(view, 3, three_voters()));
         let mut by_message = History::begin(HistoryParts::ALL, &three());
         follow(&mut by_message, &three(), replicate(1, 3, Reply::Delivered), &superseded);
         assert_eq!(clean_tombstone(&superseded, &by_message), Ok(()));
@@ -248,8 +248,8 @@ mod tests {
     #[test]
     fn a_store_that_is_destroyed_leaves_no_tombstone() {
         let mut history = History::begin(HistoryParts::ALL, &three());
-        let after = with(&three(), |view| destroy_store(view, 3));
-        follow(&mut history, &three(), Action::Destroy { store: 3 }, &after);
+        let after = with(&three(), |view| lose_disk(view, 3));
+        follow(&mut history, &three(), Action::LoseDisk { store: 3 }, &after);
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
     }
 
@@ -304,7 +304,7 @@ mod tests {
     /// The tombstone of a forged peer, but for its region.
     fn view_of_nothing() -> Peer {
         let mut view = three();
-        bury(&mut view, 3, three_voters());
+        write_tombstone(&mut view, 3, three_voters());
         peer(&mut view, 3).clone()
     }
 
@@ -391,13 +391,13 @@ mod tests {
     /// in one step.
     #[test]
     fn a_newer_peer_takes_the_place_of_one_that_it_has_ended() {
-        let replaced = |over_tombstone| {
+        let replaced = |replaces_tombstone| {
             let before = with(&three(), |view| {
                 peer(view, 1).region = members(3, &[(1, 1), (2, 2), (4, 3)]);
             });
             let after = with(&before, |view| {
                 create(view, 3, 4);
-                peer(view, 3).over_tombstone = over_tombstone;
+                peer(view, 3).replaces_tombstone = replaces_tombstone;
                 reindex(view);
             });
             let mut history = History::begin(HistoryParts::ALL, &before);

@@ -119,33 +119,37 @@ impl Envelope {
             taken.then_some(Reason::RangeOverlap)
         };
         match (refused, first) {
-            (Some(_), Some(message)) => return self.park(cluster, message),
+            (Some(_), Some(message)) => return self.keep_pending_message(cluster, message),
             (Some(reason), None) => return Err(reason),
             (None, _) => {}
         }
-        let over_tombstone = cluster.peer(self.to.store, self.region).is_some();
+        let replaces_tombstone = cluster.peer(self.to.store, self.region).is_some();
         let unknown = Region::unknown(self.region);
         let created_by = Some(Creator { member: self.from, epoch: self.epoch });
         let created_by = created_by.filter(|_| cluster.holds(Guard::CreatorRemembered));
         let blank = Peer::blank(self.to.id, PeerState::Uninitialised, unknown);
-        let peer = Peer { over_tombstone, created_by, ..blank };
+        let peer = Peer { replaces_tombstone, created_by, ..blank };
         cluster.put_peer(self.to.store, self.region, Some(peer));
         let is_for_it = |held: &Held| held.region == self.region;
-        if cluster.parked(self.to.store).iter().any(is_for_it) {
-            cluster.parked_mut(self.to.store).retain(|held| !is_for_it(held));
+        if cluster.pending_messages(self.to.store).iter().any(is_for_it) {
+            cluster.pending_messages_mut(self.to.store).retain(|held| !is_for_it(held));
         }
         Ok(Received::ByPeer)
     }
 
     /// Keeps a first message until a split brings its peer (TiKV
     /// `pending_msgs`, of which a split delivers the oldest alone).
-    fn park(&self, cluster: &mut impl ClusterMut, message: Message) -> Result<Received, Reason> {
+    fn keep_pending_message(
+        &self,
+        cluster: &mut impl ClusterMut,
+        message: Message,
+    ) -> Result<Received, Reason> {
         let waits = |held: &Held| held.region == self.region && held.to.id == self.to.id;
-        if cluster.parked(self.to.store).iter().any(waits) {
-            return Err(Reason::AlreadyParked);
+        if cluster.pending_messages(self.to.store).iter().any(waits) {
+            return Err(Reason::MessageAlreadyPending);
         }
         let held = self.holding(message);
-        cluster.parked_mut(self.to.store).push(held);
+        cluster.pending_messages_mut(self.to.store).push(held);
         Ok(Received::Parked)
     }
 
@@ -207,7 +211,7 @@ impl Envelope {
 
     /// The word of its removal, from the receiving store to the sender.
     fn removal(&self, cluster: &impl ClusterMut, known: Region) -> Held {
-        self.word(cluster, known.epoch, Message::Removed { region: known })
+        self.word(cluster, known.epoch, Message::GcPeer { region: known })
     }
 
     fn word(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {

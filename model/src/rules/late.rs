@@ -101,7 +101,7 @@ pub(crate) fn late(
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
-    if let Message::Removed { region } = &held.message {
+    if let Message::GcPeer { region } = &held.message {
         take_removal(cluster, &held, region)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
@@ -185,7 +185,7 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
 fn is_word_of_end(message: &Message) -> bool {
     matches!(
         message,
-        Message::Removed { .. } | Message::Merged { .. } | Message::CheckStalePeerResponse { .. }
+        Message::GcPeer { .. } | Message::Merged { .. } | Message::CheckStalePeerResponse { .. }
     )
 }
 
@@ -262,7 +262,7 @@ fn arrive(
         Message::AckTransferLeader { applied } => {
             transfer::answered(cluster, envelope.region, envelope.to.store, envelope.from.id, applied)?;
         }
-        Message::Removed { .. }
+        Message::GcPeer { .. }
         | Message::Merged { .. }
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }

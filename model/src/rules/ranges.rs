@@ -30,7 +30,7 @@ pub(super) fn rebuild(cluster: &mut impl ClusterMut, store: StoreId) {
     let peers = regions.iter().filter_map(|region| cluster.peer(store, *region));
     let ranges = index_of(peers);
     *cluster.ranges_mut(store) = ranges;
-    cluster.parked_mut(store).clear();
+    cluster.pending_messages_mut(store).clear();
 }
 
 /// The other regions here that own a part of the range, by the index.

@@ -358,7 +358,7 @@ pub(crate) fn apply_snapshot(
         peer.state = PeerState::Normal;
         peer.merge = None;
         peer.log_since = Some(snapshot.region.epoch);
-        peer.over_tombstone = false;
+        peer.replaces_tombstone = false;
         peer.created_by = None;
         peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
         peer.commit = snapshot.position.index;

@@ -217,12 +217,12 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
         if leads && fresh {
             raft::campaign(cluster.peer_mut(store, child.id), guards);
         } else {
-            unpark(cluster, store, child);
+            take_pending_messages(cluster, store, child);
         }
     }
     let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
-    if cluster.parked(store).iter().any(is_known) {
-        cluster.parked_mut(store).retain(|held| !is_known(held));
+    if cluster.pending_messages(store).iter().any(is_known) {
+        cluster.pending_messages_mut(store).retain(|held| !is_known(held));
     }
 }
 
@@ -248,7 +248,7 @@ fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &B
     let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
     let known = cluster.peer(store, child.id);
     let gives_way = known.is_none_or(|known| {
-        known.state == PeerState::Uninitialised && known.id == id && !known.over_tombstone
+        known.state == PeerState::Uninitialised && known.id == id && !known.replaces_tombstone
     });
     if !gives_way && cluster.holds(Guard::SplitSparesTheKnown) {
         return false;
@@ -272,11 +272,11 @@ fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &B
 }
 
 /// The first message that waited for the child reaches it.
-fn unpark(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
+fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
     let Some(id) = child.member_on(store).map(|member| member.id) else { return };
     let waits = |held: &Held| held.region == child.id && held.to.id == id;
-    let Some(at) = cluster.parked(store).iter().position(waits) else { return };
-    let message = cluster.parked_mut(store).remove(at);
+    let Some(at) = cluster.pending_messages(store).iter().position(waits) else { return };
+    let message = cluster.pending_messages_mut(store).remove(at);
     // If it is refused it is gone, as a message is that comes in time.
     if let (_, Some(reply)) = late::deliver(cluster, message) {
         cluster.say(reply);

@@ -105,7 +105,7 @@ fn ask_pd(
     match reply {
         Reply::Delivered if behind => destroy_peer(cluster, store, region),
         Reply::Delayed => {
-            let word = Held::removed(member_of_own_region(peer, store), known);
+            let word = Held::gc_peer(member_of_own_region(peer, store), known);
             cluster.hold(word);
         }
         Reply::Delivered | Reply::Dropped => {}

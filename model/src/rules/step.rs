@@ -37,13 +37,13 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::TransferTimeout { region, store } => transfer::transfer_timeout(cluster, region, store),
         Action::Crash { store } => store_life::crash(cluster, store),
         Action::Restart { store } => store_life::restart(cluster, store),
-        Action::Destroy { store } => store_life::lose_disk(cluster, store),
+        Action::LoseDisk { store } => store_life::lose_disk(cluster, store),
         Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
         Action::RegionHeartbeat { region, store, reply } => {
             return pd::region_heartbeat(cluster, region, store, reply);
         }
         Action::StoreHeartbeat { store, reply } => return recovery::heartbeat(cluster, store, reply),
-        Action::StoreSilent { store } => pd::add_silence(cluster, store),
+        Action::MissedHeartbeat { store } => pd::count_missed_heartbeat(cluster, store),
         Action::Schedule { region, reply } => return pd::schedule(cluster, region, reply),
         Action::PushOperator { region, reply } => return pd::push_operator(cluster, region, reply),
         Action::OperatorTimeout { region } => pd::time_out_operator(cluster, region),

@@ -52,7 +52,7 @@ pub(super) fn lose_disk(cluster: &mut impl ClusterMut, store: StoreId) -> Result
         Some(StoreStatus::Up | StoreStatus::Down) => {}
         _ => return Err(Reason::StoreDown),
     }
-    cluster.set_status(store, StoreStatus::Destroyed);
+    cluster.set_status(store, StoreStatus::DiskLost);
     for region in cluster.regions_on(store).collect::<Vec<_>>() {
         cluster.put_peer(store, region, None);
     }

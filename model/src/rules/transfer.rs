@@ -49,7 +49,7 @@ pub(crate) fn question(
     let guards = cluster.guards();
     let peer = cluster.leader(store, region)?;
     let member = *peer.region.member_on(to).ok_or(Reason::TransfereeNotVoter)?;
-    check_heir(peer, member.id)?;
+    check_transferee(peer, member.id)?;
     if !guards.holds(Guard::LaggingLeaderHandsOver) && raft::has_pending_conf(peer, peer.applied, guards) {
         return Err(Reason::PendingConfChange);
     }
@@ -84,7 +84,7 @@ pub(crate) fn answered(
 ) -> Result<(), Reason> {
     let guards = cluster.guards();
     let peer = cluster.leader(store, region)?;
-    check_heir(peer, to)?;
+    check_transferee(peer, to)?;
     if guards.holds(Guard::TransferWaitsForChange) && raft::has_pending_conf(peer, applied, guards) {
         return Err(Reason::PendingConfChange);
     }
@@ -97,7 +97,7 @@ pub(crate) fn answered(
 }
 
 /// Whether the leader may hand over to that peer, as far as it knows.
-fn check_heir(leader: &Peer, to: PeerId) -> Result<(), Reason> {
+fn check_transferee(leader: &Peer, to: PeerId) -> Result<(), Reason> {
     let member = leader.region.member(to).filter(|member| member.role != MemberRole::Learner);
     if member.is_none() {
         return Err(Reason::TransfereeNotVoter);

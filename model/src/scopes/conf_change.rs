@@ -192,13 +192,13 @@ fn replace_a_lost_store(standard: bool) -> Asked {
             elections: either(standard, 1, 0),
             // Through four voters a replacement takes three changes.
             changes: either(standard, 2, 3),
-            destroys: 1,
+            disk_losses: 1,
             writes: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::LostVoterReplaced], vec!["destroy", "change peer", "enter joint"])
+    (scope, vec![Reach::StoreLost, Reach::LostVoterReplaced], vec!["lose disk", "change peer", "enter joint"])
 }
 
 fn leader_removed_after_handover(standard: bool) -> Asked {
@@ -302,12 +302,12 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
             elections: either(standard, 1, 0),
             lost: either(standard, 1, 0),
             writes: either(standard, 1, 0),
-            destroys: 1,
+            disk_losses: 1,
             ..Budgets::default()
         },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::OneVoterLeft], vec!["destroy", "enter joint"])
+    (scope, vec![Reach::StoreLost, Reach::OneVoterLeft], vec!["lose disk", "enter joint"])
 }
 
 fn old_term_leader(standard: bool) -> Asked {
@@ -318,7 +318,7 @@ fn old_term_leader(standard: bool) -> Asked {
         region(&[1, 2, 3], &[]),
     );
     let scope = Scope {
-        prelude: Vec::<Action>::new(),
+        setup: Vec::<Action>::new(),
         commands: vec![remove(3, 3)],
         campaigners: vec![1, 2],
         budgets: Budgets { elections: 2, changes: either(standard, 1, 0), late: 1, ..Budgets::default() },
@@ -413,7 +413,7 @@ fn leaders_disk_hangs(standard: bool) -> Asked {
     );
     let scope = Scope {
         commands: vec![add_learner(4, 4), Command::TransferLeader { to: 2 }, put("a")],
-        hung: vec![1],
+        apply_stalled: vec![1],
         campaigners: vec![3],
         budgets: Budgets {
             elections: either(standard, 1, 0),

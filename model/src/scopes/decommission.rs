@@ -30,7 +30,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         process_ends_while_a_store_leaves(standard),
         crash_while_a_store_leaves(standard),
         leaders_store_leaves(standard),
-        hung_leaders_store_leaves(standard),
+        stalled_leaders_store_leaves(standard),
         split_racing_a_decommission(standard),
         late_report_and_late_order(standard),
         two_stores_of_a_region_leave(standard),
@@ -221,7 +221,7 @@ fn leaders_store_leaves(standard: bool) -> Asked {
         budgets: Budgets {
             schedules: 1,
             transfers: 1,
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             timeouts: either(standard, 1, 0),
             ..Budgets::default()
         },
@@ -236,9 +236,9 @@ fn leaders_store_leaves(standard: bool) -> Asked {
 /// leaders off a leaving store by itself, and `evict-stopping-store` takes only stores that are
 /// Up. TiUP adds the scheduler that does (seed 003, `evict-leader`); its order replaces the
 /// move.
-fn hung_leaders_store_leaves(standard: bool) -> Asked {
+fn stalled_leaders_store_leaves(standard: bool) -> Asked {
     let asked = placed(
-        "hung_leaders_store_leaves",
+        "stalled_leaders_store_leaves",
         "the leader's store leaves, and its disk hangs while PD adds a learner: does the transfer reach a peer that can serve?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
@@ -246,7 +246,7 @@ fn hung_leaders_store_leaves(standard: bool) -> Asked {
     let asked = behind(asked, [leaves(1)]);
     let asked = if standard { asked } else { behind(asked, [scheduled()]) };
     let scope = Scope {
-        hung: vec![1],
+        apply_stalled: vec![1],
         admin: vec![operator(REGION, AdminOperator::EvictLeader { store: 1 })],
         campaigners: vec![2],
         budgets: Budgets {
@@ -337,7 +337,7 @@ fn two_stores_of_a_region_leave(standard: bool) -> Asked {
         budgets: Budgets {
             schedules: 2,
             transfers: 1,
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             timeouts: either(standard, 1, 0),
             ..Budgets::default()
         },
@@ -383,8 +383,8 @@ fn no_legal_target(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2],
     );
-    let asked = behind(asked, [leaves(1), Action::StoreSilent { store: 4 }]);
-    let asked = if standard { asked } else { behind(asked, [Action::Destroy { store: 4 }]) };
+    let asked = behind(asked, [leaves(1), Action::MissedHeartbeat { store: 4 }]);
+    let asked = if standard { asked } else { behind(asked, [Action::LoseDisk { store: 4 }]) };
     let scope = Scope {
         full: vec![3],
         admin: vec![
@@ -397,8 +397,8 @@ fn no_legal_target(standard: bool) -> Asked {
         budgets: Budgets {
             admin: 1,
             schedules: 1,
-            destroys: either(standard, 1, 0),
-            silences: either(standard, 1, 0),
+            disk_losses: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             transfers: 1,
             ..Budgets::default()
         },
@@ -415,7 +415,7 @@ fn leaving_store_stopped(standard: bool) -> Asked {
         &[1, 2, 3],
     );
     let asked = behind(asked, [leaves(3)]);
-    let asked = if standard { asked } else { behind(asked, [Action::Destroy { store: 3 }]) };
+    let asked = if standard { asked } else { behind(asked, [Action::LoseDisk { store: 3 }]) };
     let scope = Scope {
         // What was said to be destroyed is not taken back, by no word.
         admin: vec![
@@ -429,12 +429,12 @@ fn leaving_store_stopped(standard: bool) -> Asked {
             admin: either(standard, 0, 2),
             schedules: 1,
             crashes: either(standard, 1, 0),
-            silences: 2,
+            missed_heartbeats: 2,
             ..Budgets::default()
         },
         ..asked
     };
-    let mut fires = vec!["store silent", "schedule"];
+    let mut fires = vec!["missed heartbeat", "schedule"];
     if standard {
         fires.extend(["crash", "restart"]);
     }
@@ -486,7 +486,7 @@ fn administrator_against_the_patrol(standard: bool) -> Asked {
             admin: 2,
             schedules: either(standard, 1, 0),
             crashes: 1,
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             transfers: 1,
             ..Budgets::default()
         },
@@ -506,7 +506,7 @@ fn down_peer_and_a_learner(standard: bool) -> Asked {
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
-    let asked = behind(asked, [leaves(3), scheduled(), Action::Destroy { store: 3 }]);
+    let asked = behind(asked, [leaves(3), scheduled(), Action::LoseDisk { store: 3 }]);
     let scope = Scope {
         admin: vec![Action::RemoveOperator { region: REGION }],
         crashers: vec![3],
@@ -514,14 +514,14 @@ fn down_peer_and_a_learner(standard: bool) -> Asked {
         budgets: Budgets {
             admin: 1,
             schedules: 2,
-            silences: 2,
+            missed_heartbeats: 2,
             elections: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
     let reachable = vec![Reach::OrphanFills, Reach::DeadStoreTombstone];
-    (scope, reachable, vec!["remove operator", "store silent", "schedule"])
+    (scope, reachable, vec!["remove operator", "missed heartbeat", "schedule"])
 }
 
 fn one_replica(standard: bool) -> Asked {

@@ -15,7 +15,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<Excuse> {
         "timeout_now_comes_late" => vec![Excuse::TermUnanswered { region }],
         "one_of_four_goes" => vec![Excuse::DiskLost { region, store: 1 }],
         "one_of_two_is_lost" => vec![Excuse::MajorityLost { region }, Excuse::DiskLost { region, store: 2 }],
-        "leaders_disk_hangs" | "hung_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
+        "leaders_disk_hangs" | "stalled_leaders_store_leaves" => vec![Excuse::DiskHangs { region, store: 1 }],
         // Told of its end in a life that the store remembers.
         "joins_again_with_the_same_id" => vec![Excuse::IdTakenAgain { region, store: 3 }],
         // The store's record is removed while it leads a child of which PD did not know.

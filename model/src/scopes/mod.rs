@@ -148,7 +148,7 @@ const SPLIT_REASONS: &[Reason] = &[
     Reason::WaitsForSource,
     Reason::RangeOverlap,
     Reason::SnapshotOverlap,
-    Reason::AlreadyParked,
+    Reason::MessageAlreadyPending,
     Reason::EpochChanging,
     Reason::NoSplitKey,
     Reason::SplitKeyEmpty,
@@ -164,7 +164,7 @@ const SPLIT_REASONS: &[Reason] = &[
 const NOT_OF_SPLIT: &[&str] = &[
     "check stale peer, reply delayed",
     "compact log",
-    "destroy",
+    "lose disk",
     "hold timeout now",
     "late timeout now",
     "late removed",
@@ -260,7 +260,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 20] {
     [
         (budgets.elections, "election", "elections"),
         (budgets.crashes, "crash", "crashes"),
-        (budgets.destroys, "lost disk", "lost disks"),
+        (budgets.disk_losses, "lost disk", "lost disks"),
         (budgets.lost, "lost answer", "lost answers"),
         (budgets.late, "late message", "late messages"),
         (budgets.writes, "write", "writes"),
@@ -272,7 +272,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 20] {
         (budgets.reads, "read", "reads"),
         (budgets.admin, "administrator's command", "administrator's commands"),
         (budgets.schedules, "operator of the patrol", "operators of the patrol"),
-        (budgets.silences, "silence of a store", "silences of stores"),
+        (budgets.missed_heartbeats, "silence of a store", "silences of stores"),
         (budgets.timeouts, "operator given up", "operators given up"),
         (budgets.pushes, "order sent once more", "orders sent once more"),
         (budgets.pd_restarts, "restart of the placement driver", "restarts of the placement driver"),
@@ -335,7 +335,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         name: name.into(),
         question: question.into(),
         stores: stores.to_vec(),
-        prelude: elected(&region),
+        setup: elected(&region),
         regions: vec![region],
         rounds: vec![Entries::One],
         commands: Vec::new(),
@@ -345,7 +345,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         next_id: 0,
         max_replicas: 0,
         full: Vec::new(),
-        tight: Vec::new(),
+        low_space: Vec::new(),
         schedule_limit: 0,
         waiting_limit: 0,
         joining: Vec::new(),
@@ -353,7 +353,7 @@ fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scop
         keys: Vec::new(),
         campaigners: Vec::new(),
         crashers: Vec::new(),
-        hung: Vec::new(),
+        apply_stalled: Vec::new(),
         believed: Vec::new(),
         unsynced_commits: false,
         heartbeats: false,
@@ -392,7 +392,7 @@ fn elected(region: &Region) -> Vec<Action> {
 
 /// The scope, begun behind these actions too.
 fn behind(mut scope: Scope, more: impl IntoIterator<Item = Action>) -> Scope {
-    scope.prelude.extend(more);
+    scope.setup.extend(more);
     scope
 }
 
@@ -417,8 +417,8 @@ fn neighbours_with(scope: Scope, voters: &[StoreId], learners: &[StoreId], apart
     let left = Region { end: Key::from("m"), ..whole.clone() };
     let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
     right.peers.iter_mut().for_each(|member| member.id += apart);
-    let prelude = elected(&left).into_iter().chain(elected(&right)).collect();
-    Scope { prelude, regions: vec![left, right], ..scope }
+    let setup = elected(&left).into_iter().chain(elected(&right)).collect();
+    Scope { setup, regions: vec![left, right], ..scope }
 }
 
 /// The first has given itself up to the second, which has taken it in on store 1

@@ -34,7 +34,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         batch_split(standard),
         split_in_joint_state(standard),
         child_split_again(standard),
-        first_messages_parked(standard),
+        first_messages_pending(standard),
         reads_across_a_split(standard),
         merges::merge_and_leader_change(standard),
         merges::merge_behind_a_compaction(standard),
@@ -379,9 +379,9 @@ fn child_split_again(standard: bool) -> Asked {
     (scope, vec![Reach::ThreeRegions, Reach::GrandchildFirst], vec!["ask split"])
 }
 
-fn first_messages_parked(standard: bool) -> Asked {
+fn first_messages_pending(standard: bool) -> Asked {
     let asked = splitting(
-        "first_messages_parked",
+        "first_messages_pending",
         "a vote request and an append reach a store before the split that creates their receiver: what happens to them?",
         &[1, 2, 3],
         &[1, 2, 3],
@@ -402,7 +402,12 @@ fn first_messages_parked(standard: bool) -> Asked {
     };
     (
         scope,
-        vec![Reach::MessageParked, Reach::AppendParked, Reach::ParkedVote, Reach::ChildLeads],
+        vec![
+            Reach::VoteRequestPending,
+            Reach::AppendPending,
+            Reach::VoteForPendingRequest,
+            Reach::ChildLeads,
+        ],
         vec!["ask split", "hold append", "late append"],
     )
 }

@@ -249,17 +249,17 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
 
 /// The learner is removed. Its creator has committed that with another voter and is lost; the
 /// other voter leads, and has not reported yet.
-fn removed_by_who_is_lost(learner: u64, [heir, voter]: [u64; 2]) -> Vec<Action> {
+fn removed_by_who_is_lost(learner: u64, [transferee, voter]: [u64; 2]) -> Vec<Action> {
     use rollcall_traces::Reply::Delivered;
     let (region, reply) = (REGION, Delivered);
-    let led = Action::Replicate { region, leader: heir, follower: voter, entries: Entries::All, reply };
+    let led = Action::Replicate { region, leader: transferee, follower: voter, entries: Entries::All, reply };
     vec![
         decommission::reported(region, 1),
         Action::Propose { region, store: 1, command: remove(learner, 2), epoch: None },
-        round(region, heir),
-        Action::Destroy { store: 1 },
-        Action::Campaign { region, store: heir },
-        Action::Vote { region, candidate: heir, voter, reply },
+        round(region, transferee),
+        Action::LoseDisk { store: 1 },
+        Action::Campaign { region, store: transferee },
+        Action::Vote { region, candidate: transferee, voter, reply },
         led.clone(),
         led,
     ]

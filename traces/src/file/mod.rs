@@ -67,11 +67,11 @@ pub struct Header {
     /// The cluster and its bounds.
     pub scope: Scope,
     /// The guards that are dropped.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "old_names::names")]
     pub without: Vec<String>,
     /// The properties that are judged; every one ([`ALL_PROPERTIES`]) where a file says nothing of
     /// them, none where its list is empty.
-    #[serde(default = "all_properties", deserialize_with = "old_names::properties")]
+    #[serde(default = "all_properties", deserialize_with = "old_names::names")]
     pub properties: Vec<String>,
     /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,7 +80,7 @@ pub struct Header {
     /// none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_end: Vec<String>,
-    /// The first state, the scope's prelude taken. Compared like a step's view.
+    /// The first state, the scope's setup taken. Compared like a step's view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
 }
@@ -122,7 +122,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
     /// The properties that are violated afterwards.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::properties")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::names")]
     pub violated: Vec<String>,
     /// Words for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -172,7 +172,7 @@ pub struct Verdict {
     /// The result.
     pub result: VerdictResult,
     /// The property that is violated.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "old_names::property")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "old_names::name")]
     pub property: Option<String>,
     /// The step at which it is seen; 0 for the first state.
     #[serde(default, skip_serializing_if = "Option::is_none")]

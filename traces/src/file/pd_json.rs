@@ -3,7 +3,7 @@
 //!
 //! A cluster as PD describes it is one that has lived: somebody leads, somebody is down or
 //! behind, a store was told to leave. So the region becomes the scope's, and what else is
-//! said becomes steps at the beginning of its prelude: stores that are down crash, leaders
+//! said becomes steps at the beginning of its setup: stores that are down crash, leaders
 //! are elected by the voters that are up and bring up to date whoever is not pending, PD
 //! hears of it where it places peers, and what it says of its stores happens. What is told
 //! of load and sizes is passed over; a field that pd-ctl does not print is an error.
@@ -74,11 +74,12 @@ pub(super) fn rewrite(header: &mut Json) -> Result<bool, String> {
     // What is only believed makes nobody lead or crash.
     let mut of_pd = Told::default();
     let believed: Vec<Json> = believed.into_iter().map(|one| of_pd.region(one)).collect::<Result<_, _>>()?;
-    let mut prelude = told.prelude()?;
-    prelude.extend(scope.get("prelude").and_then(Json::as_array).cloned().unwrap_or_default());
+    let mut setup = told.setup()?;
+    let stated = scope.remove("prelude").or_else(|| scope.remove("setup"));
+    setup.extend(stated.as_ref().and_then(Json::as_array).cloned().unwrap_or_default());
     scope.insert("stores".into(), stores.into());
     scope.insert("regions".into(), regions.into());
-    scope.insert("prelude".into(), prelude.into());
+    scope.insert("setup".into(), setup.into());
     if !believed.is_empty() {
         scope.insert("believed".into(), believed.into());
     }
@@ -141,9 +142,9 @@ impl Told {
             "Up" => {}
             "Disconnected" | "Down" => {
                 self.down.insert(id);
-                let silences = if state == "Down" { 2 } else { 1 };
-                let silent = || json!({ "store_silent": { "store": id } });
-                self.of_stores.extend((0..silences).filter(|_| self.placed).map(|_| silent()));
+                let missed_heartbeats = if state == "Down" { 2 } else { 1 };
+                let silent = || json!({ "missed_heartbeat": { "store": id } });
+                self.of_stores.extend((0..missed_heartbeats).filter(|_| self.placed).map(|_| silent()));
             }
             "Offline" if !self.placed => {
                 return Err(format!(
@@ -191,7 +192,7 @@ impl Told {
         Ok(region)
     }
 
-    fn prelude(&self) -> Result<Vec<Json>, String> {
+    fn setup(&self) -> Result<Vec<Json>, String> {
         let mut steps: Vec<Json> =
             self.down.iter().map(|store| json!({ "crash": { "store": store } })).collect();
         for led in &self.led {

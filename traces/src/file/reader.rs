@@ -88,10 +88,10 @@ impl<R: BufRead> Reader<R> {
             .scope
             .validate()
             .map_err(|source| TraceError::BadScope { at: lines.column_of("scope"), source })?;
-        for action in &header.scope.prelude {
-            lines.check_stores(&action.stores(), &header.scope.stores, "prelude")?;
+        for action in &header.scope.setup {
+            lines.check_stores(&action.stores(), &header.scope.stores, "setup")?;
             if let Action::Propose { command, .. } = action {
-                lines.check_peers(command, "prelude")?;
+                lines.check_peers(command, "setup")?;
             }
         }
         let of_children = header.scope.child_commands.iter().map(|child| &child.command);

@@ -32,7 +32,7 @@ impl<'a, C: Cluster> Remaining<'a, C> {
 impl<C: Cluster> Cluster for Remaining<'_, C> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
         self.cluster.stores().map(|(store, status)| match self.abandoned.contains(&store) {
-            true => (store, StoreStatus::Destroyed),
+            true => (store, StoreStatus::DiskLost),
             false => (store, status),
         })
     }
@@ -57,8 +57,8 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
         self.cluster.held()
     }
 
-    fn parked(&self, store: StoreId) -> &[Held] {
-        if self.abandoned.contains(&store) { &[] } else { self.cluster.parked(store) }
+    fn pending_messages(&self, store: StoreId) -> &[Held] {
+        if self.abandoned.contains(&store) { &[] } else { self.cluster.pending_messages(store) }
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {

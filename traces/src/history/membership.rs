@@ -146,7 +146,7 @@ impl Fold<'_> {
     fn place_kept(&mut self, step: &Step<'_>, after: &Peer) {
         let Some(before) = step.before.filter(|before| before.state != PeerState::Tombstone) else { return };
         let is_other = after.id != before.id && after.state != PeerState::Tombstone;
-        if is_other && !after.over_tombstone {
+        if is_other && !after.replaces_tombstone {
             let (region, store, peer, by) = (step.region, step.store, before.id, after.id);
             self.breach(Breach::Supplanted { region, store, peer, by });
         }

@@ -81,8 +81,9 @@ fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> 
     if was.pending_ranges != is.pending_ranges && !received.eq(is.pending_ranges.iter().cloned()) {
         lines.push(format!("store {store}: {}", pending_words(&is.pending_ranges)));
     }
-    let parked = message_changes(&was.parked, &is.parked, "parked", "no longer parked");
-    lines.extend(parked.into_iter().map(|words| format!("store {store}: {words}")));
+    let pending_messages =
+        message_changes(&was.pending_messages, &is.pending_messages, "pending message", "no longer pending");
+    lines.extend(pending_messages.into_iter().map(|words| format!("store {store}: {words}")));
     lines
 }
 

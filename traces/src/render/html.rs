@@ -123,7 +123,7 @@ fn store_words(store: &Store) -> String {
         lines.push(store.status.to_string());
     }
     lines.extend(store.peers.iter().map(|(region, peer)| format!("region {region}: {}", peer_words(peer))));
-    lines.extend(store.parked.iter().map(|message| format!("parked: {message}")));
+    lines.extend(store.pending_messages.iter().map(|message| format!("pending message: {message}")));
     lines.join("\n")
 }
 

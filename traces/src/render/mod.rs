@@ -76,8 +76,8 @@ fn about(header: &Header) -> Vec<String> {
         if !scope.full.is_empty() {
             pd.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
         }
-        if !scope.tight.is_empty() {
-            pd.push_str(&format!("; nearly full: store {}", joined(&scope.tight, " ")));
+        if !scope.low_space.is_empty() {
+            pd.push_str(&format!("; nearly full: store {}", joined(&scope.low_space, " ")));
         }
         if scope.schedule_limit > 0 {
             pd.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
@@ -91,8 +91,11 @@ fn about(header: &Header) -> Vec<String> {
         lines.push(pd);
         lines.extend(scope.believed.iter().map(|region| format!("it believes in {region}")));
     }
-    if !scope.hung.is_empty() {
-        lines.push(format!("nothing takes effect on store {}, whose disk hangs", joined(&scope.hung, " ")));
+    if !scope.apply_stalled.is_empty() {
+        lines.push(format!(
+            "nothing takes effect on store {}, whose disk hangs",
+            joined(&scope.apply_stalled, " ")
+        ));
     }
     if scope.unsynced_commits {
         lines.push("a crash takes back a commit index with which nothing else was written".into());
@@ -112,9 +115,9 @@ fn about(header: &Header) -> Vec<String> {
     } else if !header.properties.is_empty() {
         lines.push(format!("judged by {}", header.properties.join(", ")));
     }
-    if !scope.prelude.is_empty() {
-        lines.push(format!("begins after {} actions:", scope.prelude.len()));
-        lines.extend(scope.prelude.iter().map(|action| format!("  {action}")));
+    if !scope.setup.is_empty() {
+        lines.push(format!("begins after {} actions:", scope.setup.len()));
+        lines.extend(scope.setup.iter().map(|action| format!("  {action}")));
     }
     lines
 }

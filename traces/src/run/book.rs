@@ -69,7 +69,7 @@ impl Book {
         let facts = PeerFacts {
             id: now.id,
             state: now.state,
-            over_tombstone: now.over_tombstone,
+            replaces_tombstone: now.replaces_tombstone,
             created_by: now.created_by,
             role: now.role,
             term: now.term,
@@ -114,7 +114,7 @@ impl Book {
         let peer = Peer {
             id: facts.id,
             state: facts.state,
-            over_tombstone: facts.over_tombstone,
+            replaces_tombstone: facts.replaces_tombstone,
             created_by: facts.created_by,
             stale_check: None,
             role: facts.role,

@@ -140,7 +140,7 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         place().prop_map(|(region, store)| Action::TransferTimeout { region, store }),
         number().prop_map(|store| Action::Crash { store }),
         number().prop_map(|store| Action::Restart { store }),
-        number().prop_map(|store| Action::Destroy { store }),
+        number().prop_map(|store| Action::LoseDisk { store }),
         (number(), number(), number(), message).prop_map(|(region, from, to, message)| Action::Hold {
             region,
             from,
@@ -160,7 +160,7 @@ fn pd_action() -> impl Strategy<Value = Action> {
             reply
         }),
         (number(), reply()).prop_map(|(store, reply)| Action::StoreHeartbeat { store, reply }),
-        number().prop_map(|store| Action::StoreSilent { store }),
+        number().prop_map(|store| Action::MissedHeartbeat { store }),
         (number(), reply()).prop_map(|(region, reply)| Action::Schedule { region, reply }),
         number().prop_map(|region| Action::OperatorTimeout { region }),
         (number(), reply()).prop_map(|(region, reply)| Action::PushOperator { region, reply }),
@@ -255,7 +255,7 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::TimeoutNow),
         (position(), position()).prop_map(|(last, commit)| Message::VoteRequest { last, commit }),
         number().prop_map(|commit| Message::Heartbeat { commit }),
-        region().prop_map(|region| Message::Removed { region }),
+        region().prop_map(|region| Message::GcPeer { region }),
         region().prop_map(|target| Message::Merged { target }),
         Just(Message::CheckStalePeer),
         vec(member(), 0..4).prop_map(|peers| Message::CheckStalePeerResponse { peers }),
@@ -341,7 +341,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
         )| Peer {
             id,
             state,
-            over_tombstone: state == PeerState::Uninitialised && commit % 2 == 1,
+            replaces_tombstone: state == PeerState::Uninitialised && commit % 2 == 1,
             role,
             term,
             vote,
@@ -517,7 +517,7 @@ fn recovery() -> impl Strategy<Value = Recovery> {
 }
 
 pub(crate) fn view() -> impl Strategy<Value = View> {
-    let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::Destroyed]);
+    let status = select(vec![StoreStatus::Up, StoreStatus::Down, StoreStatus::DiskLost]);
     let ranges = || {
         let range = (key(), key(), number());
         vec(range.prop_map(|(start, end, region)| RangeEntry { start, end, region }), 0..2)
@@ -525,12 +525,12 @@ pub(crate) fn view() -> impl Strategy<Value = View> {
     let plan = (number(), any::<bool>()).prop_map(|(step, exits)| PlanUnderWay { step, exits });
     let peers = btree_map(number(), peer(), 0..3);
     let store = (status, peers, ranges(), ranges(), vec(held(), 0..2), option::of(plan)).prop_map(
-        |(status, peers, ranges, pending_ranges, parked, plan)| Store {
+        |(status, peers, ranges, pending_ranges, pending_messages, plan)| Store {
             status,
             peers,
             ranges,
             pending_ranges,
-            parked,
+            pending_messages,
             plan,
         },
     );

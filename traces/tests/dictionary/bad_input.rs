@@ -68,8 +68,7 @@ fn not_text() {
 #[test]
 fn cut_short_at_every_byte() {
     let mut trace = Trace::scenario(Header::new(toy::scope("broken", &[1, 2])), [toy::put(1, "a", "b")]);
-    trace =
-        record_again(&mut toy::Toy::default(), &trace, |_, _| Vec::new()).expect("the toy has no prelude");
+    trace = record_again(&mut toy::Toy::default(), &trace, |_, _| Vec::new()).expect("the toy has no setup");
     let text = trace.to_text().expect("numbers are small enough");
     let last = text.len() - 1;
     for end in 0..last {
@@ -155,7 +154,7 @@ fn unknown_stores() {
         r#"{"record":"step","index":1,"action":{"crash":{"store":1}},"expect":{"data":{"7":{"61":null}}}}"#,
         r#"{"data""#,
     );
-    let line = header().replace(r#""rounds""#, r#""prelude":[{"crash":{"store":7}}],"rounds""#);
+    let line = header().replace(r#""rounds""#, r#""setup":[{"crash":{"store":7}}],"rounds""#);
     let (error, 1, at) = fault(&[&line]) else { panic!("line 1") };
     assert!(matches!(error, TraceError::UnknownStore { store: 7, .. }), "{error}");
     assert_eq!(at, column(&line, r#"[{"crash""#));
@@ -198,13 +197,13 @@ fn ids_and_ranges_that_no_region_has() {
 
 #[test]
 fn a_disk_that_hangs_of_no_store() {
-    let fine = Scope { hung: vec![1], ..toy::scope("broken", &[1, 2]) };
+    let fine = Scope { apply_stalled: vec![1], ..toy::scope("broken", &[1, 2]) };
     assert_eq!(fine.validate(), Ok(()));
-    for (hung, words) in [
+    for (apply_stalled, words) in [
         (vec![1, 7], "the disk of store 7 hangs, and it is not among the stores"),
         (vec![1, 2, 1], "a store whose disk hangs is named twice"),
     ] {
-        let error = Scope { hung, ..fine.clone() }.validate().expect_err(words);
+        let error = Scope { apply_stalled, ..fine.clone() }.validate().expect_err(words);
         assert!(error.to_string().contains(words), "{error}");
     }
 }

@@ -177,7 +177,7 @@ fn stores_ranges_and_held_messages_are_named() {
     let held = Held { region: 1, from: member(1), to: member(2), term: 6, epoch, range, message: append };
     let pd = toy::allotter(10);
     let mut base = View { held: vec![held.clone()], pd, ..seen(full()) };
-    base.stores.get_mut(&2).unwrap().parked.push(held);
+    base.stores.get_mut(&2).unwrap().pending_messages.push(held);
     let waits = RangeEntry { start: "m".into(), end: "".into(), region: 10 };
     base.stores.get_mut(&2).unwrap().pending_ranges.push(waits);
     base.stores.get_mut(&2).unwrap().plan = Some(PlanUnderWay { step: 3, exits: true });
@@ -195,8 +195,8 @@ fn stores_ranges_and_held_messages_are_named() {
         ("stores/2/pending_ranges/0/start", &|view| {
             view.stores.get_mut(&2).unwrap().pending_ranges[0].start = "n".into();
         }),
-        ("stores/2/parked", &|view| view.stores.get_mut(&2).unwrap().parked.clear()),
-        ("stores/2/parked/0/term", &|view| view.stores.get_mut(&2).unwrap().parked[0].term = 7),
+        ("stores/2/parked", &|view| view.stores.get_mut(&2).unwrap().pending_messages.clear()),
+        ("stores/2/parked/0/term", &|view| view.stores.get_mut(&2).unwrap().pending_messages[0].term = 7),
         ("pd/next_id", &|view| view.pd.next_id = 14),
         ("pd", &|view| view.pd = PlacementDriver::default()),
         ("held/0", &|view| view.held.clear()),

@@ -26,7 +26,7 @@ fn a_region_has_its_roles_keys_and_epoch_and_begins_as_it_is_led() {
     assert_eq!(roles, [Voter, DemotingVoter, IncomingVoter, Learner]);
     assert_eq!((region.epoch.conf_ver, region.epoch.version), (0, 3), "what is zero is not printed");
     assert_eq!(region.end.to_string(), "m");
-    let begin: Vec<String> = scope.prelude.iter().map(ToString::to_string).collect();
+    let begin: Vec<String> = scope.setup.iter().map(ToString::to_string).collect();
     assert_eq!(
         begin,
         [
@@ -49,10 +49,10 @@ fn lists_and_leaderless_regions_are_taken_and_ids_stay_ids() {
     let leaderless = leaderless.replace('\n', "");
     let scope =
         read("1,2,3,4", &format!(r#"{{"count":1,"regions":[{leaderless}]}}"#), "").expect("it is a scope");
-    assert_eq!((scope.regions.len(), scope.prelude.len()), (1, 0), "nobody is said to lead");
+    assert_eq!((scope.regions.len(), scope.setup.len()), (1, 0), "nobody is said to lead");
     let down = r#"{"store":{"id":2,"state_name":"Down"},"status":{"capacity":"1TiB"}}"#;
     let led = read(&format!("1,{down},3,4"), &leaderless, "").expect("it is a scope");
-    assert_eq!((led.stores, led.prelude), (vec![1, 2, 3, 4], vec![Action::Crash { store: 2 }]));
+    assert_eq!((led.stores, led.setup), (vec![1, 2, 3, 4], vec![Action::Crash { store: 2 }]));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_is_believed_is_apart_from_what_is_true() {
         |believed: &str, more: &str| read("1,2,3,4", truth, &format!(r#","believed":[{believed}]{more}"#));
     let placed = r#","next_id":100,"max_replicas":1"#;
     let scope = of(&believed, placed).expect("it is a scope");
-    assert_eq!((scope.believed.len(), scope.prelude.len()), (1, 0));
+    assert_eq!((scope.believed.len(), scope.setup.len()), (1, 0));
     assert_eq!(scope.believed_regions().map(|region| region.peers.len()).collect::<Vec<_>>(), [4]);
     assert_eq!(scope.regions[0].peers.len(), 1);
     for (believed, more, says) in [

@@ -70,7 +70,7 @@ fn splitting(split: bool) -> View {
         };
         store.ranges = vec![entry(&store.peers[&1].region), entry(&region)];
         let position = LogPosition { index: 5, term: 5 };
-        view.stores.get_mut(&2).unwrap().parked.push(Held {
+        view.stores.get_mut(&2).unwrap().pending_messages.push(Held {
             region: 10,
             from: member(11, 1),
             to: member(12, 2),
@@ -214,7 +214,7 @@ fn decommission() -> Trace {
         view.held.push(Held::order(1, leader, epoch, order.clone()));
     });
     take(Action::Late { slot: 0 }, Outcome::Refused(Reason::NotLeader), &|_| {});
-    take(Action::StoreSilent { store: 3 }, Outcome::DONE, &|view| {
+    take(Action::MissedHeartbeat { store: 3 }, Outcome::DONE, &|view| {
         view.pd.stores.get_mut(&3).unwrap().liveness = Liveness::Disconnected;
     });
     let to_pd = Action::Hold { region: 1, from: 1, to: 0, message: Outgoing::RegionReport };

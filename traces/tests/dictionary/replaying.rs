@@ -12,7 +12,7 @@ fn recorded() -> Trace {
         put(1, "k2", "v2"),
         put(2, "k2", "v2"),
     ];
-    record(&mut Toy::default(), &scope("toy", &[1, 2]), actions).expect("the toy has no prelude")
+    record(&mut Toy::default(), &scope("toy", &[1, 2]), actions).expect("the toy has no setup")
 }
 
 fn diverged(result: Result<Replayed, ReplayError>) -> Divergence {

@@ -237,7 +237,7 @@ fn a_pd_that_restarts_knows_no_leader_no_operator_and_every_id() {
 #[test]
 fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
     let mut world = known(4, &[1, 2, 3]);
-    let silent = Action::StoreSilent { store: 3 };
+    let silent = Action::MissedHeartbeat { store: 3 };
     world.done([Action::Crash { store: 3 }, silent.clone(), silent.clone()]);
     world.refused(silent, Reason::NoEffect);
     world.refused(Action::StoreHeartbeat { store: 3, reply: Reply::Delivered }, Reason::StoreDown);
@@ -322,7 +322,7 @@ fn commands_that_make_no_sense_are_refused_in_the_order_of_the_checks() {
     world.refused(Action::SetTombstone { store: 4 }, Reason::StateNotAllowed);
     world.refused(Action::SetTombstone { store: 9 }, Reason::StateNotAllowed);
     world.refused(Action::StoreHeartbeat { store: 9, reply: Reply::Delivered }, Reason::StoreDown);
-    world.refused(Action::StoreSilent { store: 9 }, Reason::UnknownStore);
+    world.refused(Action::MissedHeartbeat { store: 9 }, Reason::UnknownStore);
     world.refused(Action::RemoveTombstone { store: 4 }, Reason::NotTombstone);
     world.refused(Action::CancelDecommission { store: 4 }, Reason::NotLeaving);
     world.refused(Action::CheckStores, Reason::NothingToBury);
@@ -355,7 +355,7 @@ fn without_replicas_to_place_there_is_no_pd() {
         decommission(1),
         admin(AdminOperator::AddPeer { store: 4 }, Reply::Delivered),
         Action::StoreHeartbeat { store: 1, reply: Reply::Delivered },
-        Action::StoreSilent { store: 1 },
+        Action::MissedHeartbeat { store: 1 },
         Action::CheckStores,
         Action::PdRestart,
         Action::OperatorTimeout { region: REGION },
@@ -390,7 +390,7 @@ fn a_tombstone_by_hand_is_refused_in_the_order_of_the_checks() {
     let by_hand = |region, store, force| Action::TombstonePeer { region, store, force };
     world.refused(by_hand(REGION, 9, false), Reason::StoreDown);
     world.refused(by_hand(REGION, 3, true), Reason::StoreUp);
-    world.done([Action::Crash { store: 3 }, Action::Destroy { store: 4 }]);
+    world.done([Action::Crash { store: 3 }, Action::LoseDisk { store: 4 }]);
     world.refused(by_hand(REGION, 4, true), Reason::StoreDown);
     world.refused(by_hand(77, 3, false), Reason::RegionNotFound);
     world.refused(by_hand(REGION, 3, false), Reason::InvalidConfVer);

@@ -19,7 +19,7 @@ fn without_some(scope: &Scope, gone: &[StoreId], happens: impl FnOnce(&mut World
     let mut world = begun(scope);
     happens(&mut world);
     world.done(gone.iter().map(|store| Action::Crash { store: *store }));
-    world.done(gone.iter().map(|store| Action::StoreSilent { store: *store }));
+    world.done(gone.iter().map(|store| Action::MissedHeartbeat { store: *store }));
     world
 }
 

@@ -20,8 +20,9 @@ pub(super) use heartbeat::{check_asking, late_report, region_heartbeat, report};
 pub(super) use operators::{add_operator, push_operator, remove_operator, schedule, time_out_operator};
 pub(super) use orders::carry_out;
 pub(super) use records::{
-    add_silence, add_store, cancel_decommission, check_given_up, check_stores, decommission, drop_regions,
-    give_up, hear, hear_late, present, remove_tombstone, reporting, restart, set_tombstone,
+    add_store, cancel_decommission, check_given_up, check_stores, count_missed_heartbeat, decommission,
+    drop_regions, give_up, hear_late, present, remove_tombstone, reporting, restart, set_tombstone,
+    store_heartbeat,
 };
 pub(crate) use records::{limit, seems_full};
 pub(crate) use report::Report;

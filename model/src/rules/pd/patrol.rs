@@ -101,8 +101,8 @@ fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Op
     };
     let mut steps = Vec::new();
     if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
-        let heir = sight.heir_anywhere(known, leader.store).ok_or(Reason::NoNewLeader)?;
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+        let transferee = sight.transferee_anywhere(known, leader.store).ok_or(Reason::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));
     steps.push(OperatorStep::LeaveJoint { promote, demote });

@@ -49,7 +49,7 @@ impl<'a> Sight<'a> {
 
     /// Who leads in the place of the member on `leaving`; nobody, if there is
     /// no other (pd#1923).
-    pub(super) fn heir(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+    pub(super) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
     }
@@ -57,9 +57,10 @@ impl<'a> Sight<'a> {
     /// Who leads where somebody else must: if all others' stores are leaving, too, one of
     /// them (PD `CreateLeaveJointStateOperator`, `forceTargetLeader`, which takes anybody
     /// then; here only who is heard from and well, for no other would take it).
-    pub(super) fn heir_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
+    pub(super) fn transferee_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
-        self.heir(known, leaving).or_else(|| others.find(|member| self.could_lead(known, member)).copied())
+        self.transferee(known, leaving)
+            .or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
     /// The store that gets the region's next peer: of those that may, the one
@@ -125,11 +126,11 @@ pub(super) fn of_admin(
         }
         AdminOperator::TransferLeader { store } => {
             let votes = |member: &&Member| member.role != MemberRole::Learner;
-            let heir = there(*store).filter(votes).ok_or(Reason::NoVoter)?;
+            let transferee = there(*store).filter(votes).ok_or(Reason::NoVoter)?;
             if leader_of(known)?.store == *store {
                 return Err(Reason::AlreadyLeader);
             }
-            if !sight.may_lead(known, heir) {
+            if !sight.may_lead(known, transferee) {
                 return Err(Reason::NoNewLeader);
             }
             (Purpose::AdminTransferLeader, vec![OperatorStep::TransferLeader { to: *store }])
@@ -138,8 +139,8 @@ pub(super) fn of_admin(
             if leader_of(known)?.store != *store {
                 return Err(Reason::NotLeader);
             }
-            let heir = sight.heir(known, *store).ok_or(Reason::NoNewLeader)?;
-            (Purpose::EvictLeader, vec![OperatorStep::TransferLeader { to: heir.store }])
+            let transferee = sight.transferee(known, *store).ok_or(Reason::NoNewLeader)?;
+            (Purpose::EvictLeader, vec![OperatorStep::TransferLeader { to: transferee.store }])
         }
         AdminOperator::Split { keys } => (Purpose::AdminSplitRegion, split(known, keys)?),
     };
@@ -207,8 +208,8 @@ pub(super) fn remove_peer(
     }
     let mut steps = Vec::new();
     if leader.id == gone.id {
-        let heir = sight.heir(known, gone.store).ok_or(Reason::NoNewLeader)?;
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+        let transferee = sight.transferee(known, gone.store).ok_or(Reason::NoNewLeader)?;
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     if others.len() % 2 == 1 && sight.guards.holds(Guard::PlanDemotesFirst) {
         // Of one member that is a simple change, and nothing is left afterwards (PD
@@ -232,13 +233,17 @@ pub(super) fn replace(
     let leader = check_buildable(known)?;
     let (promote, demote) = (vec![to], vec![Seat::from(*from)]);
     let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
-    let heir = sight.heir(known, from.store);
-    if hands_over && heir.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
+    let transferee = sight.transferee(known, from.store);
+    if hands_over && transferee.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
         return Err(Reason::NoNewLeader);
     }
     let mut steps = Vec::new();
     if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
-        steps.extend(heir.filter(|_| hands_over).map(|heir| OperatorStep::TransferLeader { to: heir.store }));
+        steps.extend(
+            transferee
+                .filter(|_| hands_over)
+                .map(|transferee| OperatorStep::TransferLeader { to: transferee.store }),
+        );
         steps.push(OperatorStep::RemovePeer((*from).into()));
         return Ok(steps);
     }
@@ -249,11 +254,11 @@ pub(super) fn replace(
         steps.extend([OperatorStep::PromoteLearner(to), OperatorStep::RemovePeer((*from).into())]);
         return Ok(steps);
     }
-    if hands_over && let Some(heir) = heir {
-        steps.push(OperatorStep::TransferLeader { to: heir.store });
+    if hands_over && let Some(transferee) = transferee {
+        steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
-    if hands_over && heir.is_none() {
+    if hands_over && transferee.is_none() {
         steps.push(OperatorStep::TransferLeader { to: to.store });
     }
     steps.push(OperatorStep::LeaveJoint { promote, demote });

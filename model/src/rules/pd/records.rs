@@ -26,8 +26,8 @@ fn put(cluster: &mut impl ClusterMut, store: StoreId, record: KnownStore) {
 
 /// What PD makes of a store's space: one that is full by its share
 /// alone has room for the few regions of a small cluster (row 40, pd#3444).
-pub(crate) fn seems_full(full: &[StoreId], tight: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
-    let by_share = || tight.contains(&store) && !guards.holds(Guard::SmallStoreMayFill);
+pub(crate) fn seems_full(full: &[StoreId], low_space: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
+    let by_share = || low_space.contains(&store) && !guards.holds(Guard::SmallStoreMayFill);
     full.contains(&store) || by_share()
 }
 
@@ -42,7 +42,7 @@ fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
 }
 
 /// The store lives, and says how full it is.
-pub(crate) fn hear(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+pub(crate) fn store_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
     hear_late(cluster, store)
 }
@@ -75,7 +75,7 @@ pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result
 }
 
 /// The store was silent for long, and for longer.
-pub(crate) fn add_silence(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);

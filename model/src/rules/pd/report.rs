@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(of(StoreStatus::Up, &follower), Err(Reason::NotLeader));
         assert_eq!(of(StoreStatus::Up, &tombstone), Err(Reason::RegionNotFound));
         assert_eq!(Report::of(1, StoreStatus::Up, None), Err(Reason::RegionNotFound));
-        for status in [StoreStatus::Down, StoreStatus::Destroyed] {
+        for status in [StoreStatus::Down, StoreStatus::DiskLost] {
             assert_eq!(of(status, &leader([8, 8])), Err(Reason::StoreDown));
         }
     }

@@ -48,7 +48,7 @@ pub(crate) fn heartbeat(
     from: StoreId,
     reply: Reply,
 ) -> Result<Returned, Reason> {
-    pd::hear(cluster, from)?;
+    pd::store_heartbeat(cluster, from)?;
     let report = store::end_plan(cluster, from);
     let entered = report.and_then(|(step, peers)| collect(cluster, from, step, peers));
     if let Some(plan) = plan_for(cluster, from) {

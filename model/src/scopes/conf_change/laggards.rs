@@ -24,7 +24,7 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
             elections: either(standard, 1, 0),
             changes: 2,
             compactions: 1,
-            destroys: 1,
+            disk_losses: 1,
             writes: either(standard, 1, 0),
             lost: either(standard, 1, 0),
             ..Budgets::default()
@@ -40,7 +40,7 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
             Reach::DemotedBehindTheLog,
             Reach::SnapshotPending,
         ],
-        vec!["enter joint", "leave joint", "compact log", "apply snapshot", "destroy"],
+        vec!["enter joint", "leave joint", "compact log", "apply snapshot", "lose disk"],
     )
 }
 

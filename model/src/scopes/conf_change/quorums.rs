@@ -46,13 +46,13 @@ pub(super) fn one_of_four_goes(standard: bool) -> Asked {
         budgets: Budgets {
             elections: either(standard, 1, 0),
             changes: 2,
-            destroys: 1,
+            disk_losses: 1,
             lost: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
-    (scope, vec![Reach::StoreLost, Reach::PeerRemoved], vec!["destroy", "enter joint", "change peer"])
+    (scope, vec![Reach::StoreLost, Reach::PeerRemoved], vec!["lose disk", "enter joint", "change peer"])
 }
 
 pub(super) fn new_quorum_needs_a_snapshot(standard: bool) -> Asked {

@@ -28,8 +28,8 @@ fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
         budgets: Budgets {
             admin: 1,
             stages: 5,
-            silences: either(standard, 2, 1),
-            destroys: either(standard, 2, 1),
+            missed_heartbeats: either(standard, 2, 1),
+            disk_losses: either(standard, 2, 1),
             elections: either(standard, 0, 1),
             ..scope.budgets
         },
@@ -58,7 +58,7 @@ fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, stan
     let budgets = Budgets { elections: 0, ..scope.budgets };
     let scope = Scope { budgets, ..scope };
     let reachable = vec![Reach::StoreLost, Reach::MergedAway, Reach::RegionsDropped];
-    (scope, reachable, vec!["remove failed stores", "commit merge", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "commit merge", "replicate", "lose disk"])
 }
 
 pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
@@ -88,7 +88,7 @@ pub(super) fn forced_while_merging(standard: bool) -> Asked {
     let asked = behind(asked, [begin, round(REGION, 2), apply(REGION, 1)]);
     let scope = given_up(asked, standard, 3);
     let reachable = vec![Reach::StoreLost, Reach::RolledBack, Reach::DemotedByForce];
-    (scope, reachable, vec!["remove failed stores", "apply", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "apply", "replicate", "lose disk"])
 }
 
 /// Peer 4 replaces peer 1, which leads. Then stores 2 and 3 are lost, and of the remaining
@@ -116,15 +116,15 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
         budgets: Budgets {
             admin: 1,
             stages: 5,
-            silences: either(standard, 2, 1),
-            destroys: either(standard, 2, 1),
+            missed_heartbeats: either(standard, 2, 1),
+            disk_losses: either(standard, 2, 1),
             elections: 1,
             ..Budgets::default()
         },
         ..scope
     };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
-    (scope, reachable, vec!["remove failed stores", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "lose disk"])
 }
 
 /// Store 1 asks for the ids of a split at `m`.
@@ -147,7 +147,7 @@ pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
     let scope = given_up(asked, standard, 3);
     let scope = Scope { splits: vec![SplitKeys { keys, derive: Derive::Left }], ..scope };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::RegionsDropped];
-    (scope, reachable, vec!["remove failed stores", "replicate", "apply", "destroy", "region heartbeat"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "apply", "lose disk", "region heartbeat"])
 }
 
 /// The stores are lost before anything else, and are to be given up.

@@ -48,7 +48,7 @@ pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
 
 /// The store loses its disk and sends no more heartbeats.
 pub(super) fn gone(store: StoreId) -> [Action; 2] {
-    [Action::Destroy { store }, Action::StoreSilent { store }]
+    [Action::LoseDisk { store }, Action::MissedHeartbeat { store }]
 }
 
 pub(super) fn forced_by_hand(standard: bool) -> Asked {
@@ -73,9 +73,9 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
             admin: 2,
             stages: 5,
             schedules: 1,
-            silences: either(standard, 2, 1),
+            missed_heartbeats: either(standard, 2, 1),
             crashes: 1,
-            destroys: either(standard, 1, 0),
+            disk_losses: either(standard, 1, 0),
             elections: either(standard, 2, 1),
             ..Budgets::default()
         },
@@ -125,13 +125,13 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
         budgets: Budgets {
             admin: 1,
             stages: 5,
-            silences: either(standard, 2, 1),
-            destroys: either(standard, 2, 1),
+            missed_heartbeats: either(standard, 2, 1),
+            disk_losses: either(standard, 2, 1),
             elections: either(standard, 0, 1),
             ..Budgets::default()
         },
         ..asked
     };
     let reachable = vec![Reach::StoreLost, Reach::DemotedByForce, Reach::LeftWithoutMajority];
-    (scope, reachable, vec!["remove failed stores", "replicate", "destroy"])
+    (scope, reachable, vec!["remove failed stores", "replicate", "lose disk"])
 }

@@ -25,7 +25,7 @@ pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
             schedules: 2,
             timeouts: either(standard, 2, 1),
             elections: either(standard, 1, 0),
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked

@@ -15,7 +15,7 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
         &[1, 2],
     );
     let scope = Scope {
-        tight: vec![3],
+        low_space: vec![3],
         campaigners: vec![2],
         budgets: Budgets {
             schedules: 1,
@@ -24,7 +24,7 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
             ..Budgets::default()
         },
         // The target was silent for a while; what it says next counts.
-        ..behind(asked, [leaves(2), Action::StoreSilent { store: 3 }])
+        ..behind(asked, [leaves(2), Action::MissedHeartbeat { store: 3 }])
     };
     let fires = vec!["store heartbeat", "schedule", "check stores"];
     (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
@@ -107,7 +107,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
         &[1, 2, 3, 4, 5],
         &[1, 2, 3],
     );
-    let gone = [Action::Destroy { store: 3 }, Action::StoreSilent { store: 3 }];
+    let gone = [Action::LoseDisk { store: 3 }, Action::MissedHeartbeat { store: 3 }];
     let asked = behind(behind(asked, [leaves(2), leaves(3)]), gone);
     let scope = Scope {
         crashers: vec![3],
@@ -115,7 +115,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
         budgets: Budgets {
             schedules: 2,
             elections: either(standard, 1, 0),
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
@@ -123,7 +123,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
     let reachable = vec![Reach::StoreLost, Reach::ReplacementVotes, Reach::TwoStoresTombstone];
     let mut fires = vec!["schedule", "check stores"];
     if standard {
-        fires.extend(["campaign", "vote", "store silent"]);
+        fires.extend(["campaign", "vote", "missed heartbeat"]);
     }
     (scope, reachable, fires)
 }
@@ -142,7 +142,7 @@ pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
         budgets: Budgets {
             crashes: 2,
             schedules: 1,
-            silences: either(standard, 2, 0),
+            missed_heartbeats: either(standard, 2, 0),
             lost: either(standard, 1, 0),
             ..Budgets::default()
         },
@@ -160,7 +160,7 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
         &[1, 2, 3],
     );
     let asked = behind(asked, [leaves(2), leaves(3)]);
-    let stopped = [Action::Crash { store: 3 }, Action::StoreSilent { store: 3 }];
+    let stopped = [Action::Crash { store: 3 }, Action::MissedHeartbeat { store: 3 }];
     let asked = if standard { asked } else { behind(successor_joined(asked, 4), stopped) };
     let scope = Scope {
         crashers: vec![3],
@@ -168,14 +168,14 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
         budgets: Budgets {
             schedules: either(standard, 1, 0),
             crashes: either(standard, 1, 0),
-            silences: either(standard, 1, 0),
+            missed_heartbeats: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
     let mut fires = vec!["region heartbeat", "check stores", "restart"];
     if standard {
-        fires.extend(["schedule", "crash", "store silent"]);
+        fires.extend(["schedule", "crash", "missed heartbeat"]);
     }
     (scope, vec![Reach::ReplacementVotes, Reach::StoreTombstone, Reach::StoreDown], fires)
 }

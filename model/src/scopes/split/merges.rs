@@ -230,7 +230,7 @@ pub(super) fn merges_in_a_row(standard: bool) -> Asked {
     let mut third = Region { id: THIRD, start: Key::from("t"), ..asked.regions[1].clone() };
     third.peers.iter_mut().for_each(|member| member.id += 3);
     asked.regions[1].end = Key::from("t");
-    asked.prelude.extend(elected(&third));
+    asked.setup.extend(elected(&third));
     asked.regions.push(third);
     let scope = Scope {
         merges: vec![(REGION, NEIGHBOUR), (NEIGHBOUR, THIRD)],

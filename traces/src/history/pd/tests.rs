@@ -61,7 +61,7 @@ fn breaches(action: &Action, before: &PlacementDriver, after: &PlacementDriver) 
     folded(action, &[before, after]).breaches().to_vec()
 }
 
-fn bury(pd: &mut PlacementDriver, store: StoreId) {
+fn bury_store(pd: &mut PlacementDriver, store: StoreId) {
     pd.stores.get_mut(&store).expect("a record").state = StoreState::Tombstone;
 }
 
@@ -78,7 +78,7 @@ fn buried(history: &History, store: StoreId) -> Vec<(RegionId, u64)> {
 
 /// What is remembered of `store` once it is buried and PD then has `after`.
 fn remembered(store: StoreId, after: impl FnOnce(&mut PlacementDriver)) -> Vec<(RegionId, u64)> {
-    let tomb = with(&pd(), |pd| bury(pd, store));
+    let tomb = with(&pd(), |pd| bury_store(pd, store));
     buried(&folded(&REPORT, &[&pd(), &tomb, &with(&tomb, after)]), store)
 }
 
@@ -90,7 +90,7 @@ fn add_member(pd: &mut PlacementDriver) {
 
 #[test]
 fn a_store_that_is_buried_with_a_member() {
-    let after = with(&pd(), |pd| bury(pd, 3));
+    let after = with(&pd(), |pd| bury_store(pd, 3));
     let history = folded(&Action::CheckStores, &[&pd(), &after]);
     assert_eq!(buried(&history, 3), [(1, 3)]);
     assert!(buried(&history, 4).is_empty() && history.breaches().is_empty());
@@ -130,7 +130,7 @@ fn only_what_pd_does_not_show_is_remembered_of_a_burial() {
 /// PD forgets the region of which it knew at the burial, or has learned since.
 #[test]
 fn a_region_that_pd_forgets_and_learns_of_again() {
-    let tomb = with(&pd(), |pd| bury(pd, 4));
+    let tomb = with(&pd(), |pd| bury_store(pd, 4));
     let lost = with(&tomb, |pd| pd.regions.clear());
     let at = |conf_ver| with(&tomb, |pd| set_epoch(pd, conf_ver, 1));
     assert_eq!(buried(&folded(&REPORT, &[&pd(), &tomb, &lost, &at(2)]), 4), [(1, 3)]);
@@ -147,7 +147,7 @@ fn a_region_that_pd_forgets_and_learns_of_again() {
 
 #[test]
 fn a_burial_is_forgotten_with_the_record() {
-    let tomb = with(&pd(), |pd| bury(pd, 3));
+    let tomb = with(&pd(), |pd| bury_store(pd, 3));
     let removed = with(&tomb, |pd| pd.stores.retain(|store, _| *store != 3));
     let rose = with(&tomb, |pd| pd.stores.get_mut(&3).unwrap().state = StoreState::Up);
     let remove = Action::RemoveTombstone { store: 3 };
@@ -159,7 +159,7 @@ fn a_burial_is_forgotten_with_the_record() {
 
 #[test]
 fn a_tombstone_that_rises() {
-    let tomb = with(&pd(), |pd| bury(pd, 4));
+    let tomb = with(&pd(), |pd| bury_store(pd, 4));
     let cancel = Action::CancelDecommission { store: 4 };
     for state in [StoreState::Up, StoreState::Offline] {
         let rose = with(&tomb, |pd| pd.stores.get_mut(&4).unwrap().state = state);
@@ -179,7 +179,7 @@ fn a_destroyed_store_that_comes_back() {
     });
     let cancel = Action::CancelDecommission { store: 4 };
     assert_eq!(breaches(&cancel, &gone, &pd()), [Breach::DestroyedReturned { store: 4 }]);
-    let buried = with(&gone, |pd| bury(pd, 4));
+    let buried = with(&gone, |pd| bury_store(pd, 4));
     assert_eq!(breaches(&Action::CheckStores, &gone, &buried), []);
     let removed = with(&buried, |pd| pd.stores.retain(|store, _| *store != 4));
     assert_eq!(breaches(&Action::RemoveTombstone { store: 4 }, &buried, &removed), []);
@@ -188,7 +188,7 @@ fn a_destroyed_store_that_comes_back() {
 #[test]
 fn a_record_that_is_removed_too_early() {
     let removal = |store| {
-        let tomb = with(&pd(), |pd| bury(pd, store));
+        let tomb = with(&pd(), |pd| bury_store(pd, store));
         let removed = with(&tomb, |pd| pd.stores.retain(|other, _| *other != store));
         breaches(&Action::RemoveTombstone { store }, &tomb, &removed)
     };
@@ -376,7 +376,7 @@ fn an_operator_gives_way_to_a_higher_one_alone() {
 
 #[test]
 fn nothing_is_folded_of_what_is_not_carried_or_not_done() {
-    let (before, after) = (seen(&pd()), seen(&with(&pd(), |pd| bury(pd, 3))));
+    let (before, after) = (seen(&pd()), seen(&with(&pd(), |pd| bury_store(pd, 3))));
     let refused = Outcome::Refused(Reason::NothingToBury);
     for (parts, outcome) in
         [(PD, &refused), (HistoryParts { epochs: true, ..HistoryParts::NONE }, &Outcome::DONE)]
@@ -389,7 +389,7 @@ fn nothing_is_folded_of_what_is_not_carried_or_not_done() {
 
 #[test]
 fn a_burial_is_written_and_read_back() {
-    let after = with(&pd(), |pd| bury(pd, 3));
+    let after = with(&pd(), |pd| bury_store(pd, 3));
     let history = folded(&Action::CheckStores, &[&pd(), &after]);
     assert_eq!(buried(&history, 3).len(), 1);
     let text = serde_json::to_string(&history).unwrap();

@@ -64,7 +64,7 @@ fn what_an_administrator_cannot_type() {
     for (action, words) in [
         (Action::CheckStores, "`CheckStores` is nothing that an administrator can type"),
         (Action::PdRestart, "`PdRestart`"),
-        (Action::StoreSilent { store: 1 }, "`StoreSilent store 1`"),
+        (Action::MissedHeartbeat { store: 1 }, "`StoreSilent store 1`"),
         (Action::StoreHeartbeat { store: 1, reply: Reply::Delivered }, "`StoreHeartbeat store 1`"),
         (Action::OperatorTimeout { region: 1 }, "`OperatorTimeout region 1`"),
         (Action::Schedule { region: 1, reply: Reply::Delivered }, "`Schedule region 1`"),
@@ -85,7 +85,7 @@ fn steps_of_the_placement_driver_that_are_none() {
     let step = |action: &str| format!(r#"{{"record":"step","index":1,"action":{action}}}"#);
     for action in [
         r#"{"decommission":{"store":7}}"#,
-        r#"{"store_silent":{"store":7}}"#,
+        r#"{"missed_heartbeat":{"store":7}}"#,
         r#"{"region_heartbeat":{"region":1,"store":7,"reply":"delivered"}}"#,
         r#"{"hold":{"region":1,"from":7,"to":0,"message":"region_report"}}"#,
         r#"{"add_operator":{"region":1,"operator":{"add_peer":{"store":7}},"reply":"delivered"}}"#,

@@ -12,11 +12,11 @@ use crate::region::{PeerId, RegionId};
 
 /// The messages that wait on one store.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Parking {
+pub(crate) struct PendingMessages {
     messages: Vec<Message>,
 }
 
-impl Parking {
+impl PendingMessages {
     /// All of them, oldest first.
     pub(crate) fn messages(&self) -> &[Message] {
         &self.messages
@@ -33,7 +33,7 @@ impl Parking {
     }
 
     /// Keeps one more.
-    pub(crate) fn park(&mut self, message: Message) {
+    pub(crate) fn keep(&mut self, message: Message) {
         self.messages.push(message);
     }
 

@@ -40,14 +40,14 @@ fn a_first_vote_request_waits_and_is_answered_by_the_child() {
     let before = cluster.stores[&3].mark(CHILD);
     let disk = cluster.stores[&3].engine().clone();
     cluster.step(3, Input::Message(request.clone())).unwrap();
-    assert_eq!(cluster.stores[&3].parked(), std::slice::from_ref(&request));
+    assert_eq!(cluster.stores[&3].pending_messages(), std::slice::from_ref(&request));
     assert_ne!(cluster.stores[&3].mark(CHILD), before);
-    assert_eq!(cluster.step(3, Input::Message(request)), Err(Refusal::AlreadyParked));
+    assert_eq!(cluster.step(3, Input::Message(request)), Err(Refusal::MessageAlreadyPending));
     assert_eq!(*cluster.stores[&3].engine(), disk, "nothing of it is kept");
     assert!(cluster.stores[&3].peer(CHILD).is_none() && cluster.sent.is_empty());
 
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
-    assert!(cluster.stores[&3].parked().is_empty());
+    assert!(cluster.stores[&3].pending_messages().is_empty());
     let born = cluster.of(3, CHILD);
     assert_eq!((born.term(), born.vote()), (6, 21));
     // And it is durable with the split.
@@ -61,7 +61,7 @@ fn a_first_vote_request_waits_and_is_answered_by_the_child() {
 fn a_first_append_waits_and_reaches_the_child() {
     let (mut cluster, requests) = one_ahead();
     cluster.step(3, Input::Message(to_three(&requests, append(1)))).unwrap();
-    assert_eq!(cluster.stores[&3].parked().len(), 1);
+    assert_eq!(cluster.stores[&3].pending_messages().len(), 1);
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
     let born = cluster.of(3, CHILD);
     assert_eq!((born.last_index(), born.term(), born.leader()), (6, 6, 21));
@@ -91,7 +91,7 @@ fn any_other_message_is_refused() {
         (later, Refusal::NotInitialMessage),
     ] {
         assert_eq!(cluster.step(3, Input::Message(message.clone())), Err(expected), "{message:?}");
-        assert!(cluster.stores[&3].parked().is_empty() && cluster.stores[&3].peer(CHILD).is_none());
+        assert!(cluster.stores[&3].pending_messages().is_empty() && cluster.stores[&3].peer(CHILD).is_none());
     }
 }
 
@@ -104,12 +104,12 @@ fn what_is_parked_is_forgotten_by_a_crash_and_given_away_to_nobody_else() {
     elder.to.id = 29;
     cluster.step(3, Input::Message(elder.clone())).unwrap();
     cluster.step(3, Input::Message(request)).unwrap();
-    assert_eq!(cluster.stores[&3].parked().len(), 2);
+    assert_eq!(cluster.stores[&3].pending_messages().len(), 2);
     cluster.restart(Sound, 3);
-    assert!(cluster.stores[&3].parked().is_empty());
+    assert!(cluster.stores[&3].pending_messages().is_empty());
     cluster.step(3, Input::Message(elder)).unwrap();
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
-    assert!(cluster.stores[&3].parked().is_empty(), "its region has a live peer");
+    assert!(cluster.stores[&3].pending_messages().is_empty(), "its region has a live peer");
     assert_eq!(cluster.of(3, CHILD).vote(), 0);
 }
 
@@ -121,10 +121,10 @@ fn a_message_that_its_child_refuses_is_gone() {
     (stray.from.store, stray.epoch.version) = (9, 1);
     cluster.step(3, Input::Message(stray)).unwrap();
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
-    assert!(cluster.stores[&3].parked().is_empty());
+    assert!(cluster.stores[&3].pending_messages().is_empty());
     assert_eq!((cluster.of(3, CHILD).term(), cluster.of(3, CHILD).vote()), (5, 0));
     let told = cluster.sent.pop_front().expect("it is told that it is gone");
-    assert!(matches!(told.payload, MessagePayload::Tombstone(_)) && told.to.store == 9);
+    assert!(matches!(told.payload, MessagePayload::GcPeer(_)) && told.to.store == 9);
 }
 
 /// Both stores were late, and the one that leads by now campaigns itself.
@@ -140,7 +140,7 @@ fn a_leader_s_child_campaigns_and_heeds_nothing_parked() {
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
     let born = cluster.of(3, CHILD);
     assert_eq!((born.term(), born.vote()), (6, 23));
-    assert!(cluster.stores[&3].parked().is_empty());
+    assert!(cluster.stores[&3].pending_messages().is_empty());
 }
 
 /// Store 3 was added before the split and has only a snapshot from before it,
