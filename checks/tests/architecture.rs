@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
+#[path = "harness/circles.rs"]
+mod circles;
 #[path = "harness/walk.rs"]
 mod walk;
 
@@ -79,8 +81,13 @@ fn nothing_else_stands_at_the_top() {
 
 /// The sources of the model, by path within `model/src`, without their tests.
 fn model_sources() -> Vec<(String, String)> {
+    sources("model/src")
+}
+
+/// The sources below `folder`, by path within it, without their tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
-    let root = root.join("model/src").into_std_path_buf();
+    let root = root.join(folder).into_std_path_buf();
     let files: Vec<(String, String)> = walk::files(&root, "rs")
         .into_iter()
         .filter(|path| !path.to_string_lossy().ends_with("tests.rs"))
@@ -90,7 +97,7 @@ fn model_sources() -> Vec<(String, String)> {
             (name, text.split("#[cfg(test)]").next().unwrap_or_default().to_string())
         })
         .collect();
-    assert!(files.len() > 50, "the model has more files than {}", files.len());
+    assert!(files.len() > 50, "{folder} has more files than {}", files.len());
     files
 }
 
@@ -121,4 +128,59 @@ fn rules_and_properties_know_no_checker_no_atomic_and_no_table() {
     let banned = ["stateright", "Atomic", "Interner", "InternTables", "Memo<", "crate::model", "StateRef"];
     assert_eq!(lines_with(pure, &banned), Vec::<String>::new());
     assert!(!lines_with(|name| name.starts_with("engine/"), &banned).is_empty(), "it is looked for rightly");
+}
+
+/// Circles of more than three files of one folder that are left, each with its reason.
+const LARGE_CIRCLES: [(&[&str], &str); 0] = [];
+
+#[test]
+fn the_implementation_stands_in_layers() {
+    let sources = sources("impl/src");
+    let folder = |file: &String| file.rsplit_once('/').map_or("", |(folder, _)| folder).to_string();
+    let too_large = |circle: &Vec<String>| {
+        circle.len() > 3 || circle.iter().map(folder).collect::<BTreeSet<_>>().len() > 1
+    };
+    let found: Vec<Vec<String>> = circles::circles(&sources).into_iter().filter(too_large).collect();
+    let named: Vec<Vec<String>> = LARGE_CIRCLES
+        .iter()
+        .map(|(circle, _)| circle.iter().map(|file| (*file).to_string()).collect())
+        .collect();
+    assert_eq!(found, named, "circles of files");
+    // Whoever is below names nobody above.
+    let floors: [&[&str]; 4] = [
+        &["region.rs", "position.rs", "command.rs", "message.rs", "error.rs", "guard.rs", "config.rs"],
+        &["engine.rs", "log.rs", "ranges.rs", "raft_storage.rs", "replica.rs"],
+        &["peer.rs", "apply.rs", "propose.rs"],
+        &["store.rs"],
+    ];
+    for (at, floor) in floors.iter().enumerate() {
+        for above in floors[at + 1..].iter().flat_map(|above| above.iter()) {
+            // A circle through a file above would show that it is reached from below.
+            let mut joined = sources.clone();
+            for (file, code) in &mut joined {
+                if file == above {
+                    floor.iter().for_each(|below| {
+                        code.push_str(&format!("\nuse crate::{}::X;", below.trim_end_matches(".rs")));
+                    });
+                }
+            }
+            let circles = circles::circles(&joined);
+            let reached = circles.iter().find(|circle| circle.iter().any(|file| file == above));
+            assert_eq!(reached, None, "{above} is reached from below");
+        }
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_trees_and_bare_paths() {
+    let source = |file: &str, code: &str| (file.to_string(), code.to_string());
+    let files = [
+        source("a.rs", "use crate::{b::{self, B}, d::D};"),
+        source("b.rs", "// use crate::d::D;\nfn f() -> crate::c::inner::C { super::d::g() }"),
+        source("c/mod.rs", "pub use inner::C;\nmod inner;"),
+        source("c/inner.rs", "use super::super::a::A;"),
+        source("d.rs", "pub struct D;"),
+    ];
+    let expected = vec![vec!["a.rs".to_string(), "b.rs".to_string(), "c/inner.rs".to_string()]];
+    assert_eq!(circles::circles(&files), expected);
 }

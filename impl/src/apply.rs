@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::children::Divided;
 use crate::command::{ChangeKind, Command, RaftChange, Request};
 use crate::conf_change;
 use crate::engine::Write;
@@ -19,7 +18,7 @@ use crate::peer::Peer;
 use crate::region::{Epoch, Key, Region, Value};
 use crate::replica::Replica;
 use crate::size::Size;
-use crate::split::Division;
+use crate::split::{Divided, Division};
 use crate::step::{Failure, Step};
 
 /// What is left of the peer.

@@ -12,25 +12,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{ApplyState, Engine, HardState, PeerRecord, PeerState, Persisted, Position, Write};
+use crate::engine::{ApplyState, Engine, HardState, PeerRecord, PeerState, Persisted, Write};
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
+use crate::position::{INITIAL_POSITION, Position};
 use crate::region::{Key, PeerId, Region, Value};
 use crate::replica::Replica;
-use crate::split::Division;
+use crate::split::{Divided, Division};
 use crate::step::{Failure, Step};
-use crate::store::{INITIAL_POSITION, Resident, Store};
-
-/// A split that a parent has applied.
-pub(crate) struct Divided {
-    /// The parts.
-    pub(crate) division: Division,
-    /// Each child's data, in the order of the children.
-    pub(crate) data: Vec<BTreeMap<Key, Value>>,
-    /// Whether the parent leads.
-    pub(crate) leads: bool,
-}
+use crate::store::{Resident, Store};
 
 impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Enters the parts of a split into the store.

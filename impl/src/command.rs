@@ -11,7 +11,7 @@ use raft::eraftpb::{
 };
 
 use crate::codec::{DecodeError, Reader, put_bytes, put_epoch, put_u64};
-use crate::merge::{CommitMerge, PrepareMerge};
+use crate::merge::command::{CommitMerge, PrepareMerge};
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 
 /// What can be proposed.

@@ -10,19 +10,11 @@
 use std::collections::BTreeMap;
 
 use raft::eraftpb::Entry;
-use thiserror::Error;
 
-use crate::merge::MergeState;
+use crate::error::EngineError;
+use crate::merge::command::MergeState;
+use crate::position::Position;
 use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, Value};
-
-/// The index and term of one entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Position {
-    /// The index.
-    pub index: u64,
-    /// The term.
-    pub term: u64,
-}
 
 /// What raft may not forget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -207,16 +199,6 @@ impl Persisted {
             }
         }
     }
-}
-
-/// A disk that failed.
-#[derive(Debug, Error)]
-#[error("the engine cannot {what}: {reason}")]
-pub struct EngineError {
-    /// What was tried.
-    pub what: &'static str,
-    /// What the engine says.
-    pub reason: String,
 }
 
 /// Where a store keeps what must survive.

@@ -6,10 +6,8 @@
 use thiserror::Error;
 
 use crate::codec::DecodeError;
-use crate::engine::EngineError;
 use crate::guard::Guard;
 use crate::region::{RegionId, StoreId};
-use crate::replica::ReplicaError;
 
 /// What went wrong in a step.
 #[derive(Debug, Error)]
@@ -274,4 +272,29 @@ pub enum Refusal {
     /// Everything was in order and there was nothing to do.
     #[error("there was nothing to do")]
     NoEffect,
+}
+
+/// Why a replica did not do what it was told. After any of these the store must be
+/// dropped and opened again.
+#[derive(Debug, Error)]
+pub enum ReplicaError {
+    /// raft-rs refused what was checked before.
+    #[error("raft: {0}")]
+    Raft(#[from] raft::Error),
+    /// What is asked reaches into the library, and this one is closed.
+    #[error("{0} reaches into the raft library, and this one cannot be reached into")]
+    NoInnards(&'static str),
+    /// Another library's own words.
+    #[error("{0}")]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A disk that failed.
+#[derive(Debug, Error)]
+#[error("the engine cannot {what}: {reason}")]
+pub struct EngineError {
+    /// What was tried.
+    pub what: &'static str,
+    /// What the engine says.
+    pub reason: String,
 }

@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use raft::StateRole;
 
-use crate::engine::Position;
-use crate::error::Refusal;
+use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
 use crate::peer::Peer;
+use crate::position::Position;
 use crate::region::{Member, MemberRole, PeerId, StoreId};
-use crate::replica::{Replica, ReplicaError};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
 
 impl<R: Replica> Peer<R> {

@@ -53,6 +53,7 @@ mod message;
 pub mod pd;
 mod peer;
 mod pending_messages;
+mod position;
 mod propose;
 mod raft_rs;
 mod raft_storage;
@@ -65,6 +66,7 @@ mod simulator;
 mod size;
 mod snapshot;
 mod split;
+mod split_check;
 mod stale;
 mod status;
 mod step;
@@ -72,31 +74,30 @@ mod store;
 mod transfer;
 mod unsafe_recovery;
 mod unsound;
+mod waiting;
 
 pub use codec::DecodeError;
 pub use command::{Change, ChangeKind, Child, Command, Derive, Payload, RaftChange, Request};
 pub use config::{Config, ConfigError};
 pub use engine::{
-    ApplyState, Creator, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted,
-    Position, Write,
+    ApplyState, Creator, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Write,
 };
-pub use error::{Error, Refusal};
+pub use error::{EngineError, Error, Refusal, ReplicaError};
 pub use guard::{Decider, Dropped, Guard, Guards, Lacking, Sound};
 pub use input::{Input, Output};
 pub use lifecycle::Tombstone;
-pub use merge::{CarriedEntry, CommitMerge, MergeState, PrepareMerge};
+pub use merge::command::{CarriedEntry, CommitMerge, MergeState, PrepareMerge};
 pub use message::{Message, MessagePayload};
 pub use pd::IdAllocator;
+pub use position::{INITIAL_POSITION, Position};
 pub use raft::{StateRole, Storage, eraftpb};
 pub use raft_rs::RaftRs;
 pub use raft_storage::PeerStorage;
 pub use ranges::RangeEntry;
 pub use recovery::{ForceLeader, ForceLeaders, PeerReport, RecoveryPlan, StoreReport};
 pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
-pub use replica::{Innards, Ready, Replica, ReplicaError};
-pub use simulator::AppendLimit;
-pub use snapshot::SnapshotBody;
-pub use stale::StaleCheck;
+pub use replica::{AppendLimit, Innards, Ready, Replica};
+pub use snapshot::body::SnapshotBody;
 pub use status::{Mark, PeerStatus, ReadStatus};
-pub use store::{INITIAL_POSITION, Store};
-pub use unsafe_recovery::{PeerRecovery, PlanUnderWay};
+pub use store::Store;
+pub use waiting::{PeerRecovery, PlanUnderWay, StaleCheck};

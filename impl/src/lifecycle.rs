@@ -17,8 +17,8 @@ use crate::engine::{ApplyState, Creator, Engine, PeerRecord, PeerState, Persiste
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
-use crate::merge::MergeState;
-use crate::message::{Message, MessagePayload, is_first, is_initial};
+use crate::merge::command::MergeState;
+use crate::message::{Envelope, Message, MessagePayload, is_first, is_initial};
 use crate::peer::Peer;
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
 use crate::replica::Replica;
@@ -40,16 +40,6 @@ pub struct Tombstone<'a> {
     pub merged_into: Option<&'a Region>,
     /// Then: from which epoch on it had followed its region entry by entry; `None` for all.
     pub log_since: Option<Epoch>,
-}
-
-/// The parts of a message by which a store judges it.
-#[derive(Clone)]
-pub(crate) struct Envelope {
-    pub(crate) region: RegionId,
-    pub(crate) from: Member,
-    pub(crate) to: Member,
-    pub(crate) epoch: Epoch,
-    pub(crate) range: KeyRange,
 }
 
 /// What becomes of a message for a peer that is not here.

@@ -6,7 +6,7 @@
 use raft::eraftpb::Entry;
 
 use crate::command::Payload;
-use crate::engine::Position;
+use crate::position::Position;
 
 /// A peer's log.
 #[derive(Clone, Debug, Default)]

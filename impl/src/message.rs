@@ -9,8 +9,8 @@ use protobuf::Message as _;
 use raft::eraftpb;
 
 use crate::command::Payload;
+use crate::position::INITIAL_POSITION;
 use crate::region::{Epoch, KeyRange, Member, Region, RegionId};
-use crate::store::INITIAL_POSITION;
 
 /// A message from a peer to a peer.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,4 +120,14 @@ pub(crate) fn is_first(message: &eraftpb::Message) -> bool {
         },
         _ => false,
     }
+}
+
+/// The parts of a message by which a store judges it.
+#[derive(Clone)]
+pub(crate) struct Envelope {
+    pub(crate) region: RegionId,
+    pub(crate) from: Member,
+    pub(crate) to: Member,
+    pub(crate) epoch: Epoch,
+    pub(crate) range: KeyRange,
 }

@@ -13,23 +13,22 @@ use raft::eraftpb::{self, MessageType};
 
 use crate::command::Payload;
 use crate::config::Config;
-use crate::engine::{ApplyState, HardState, Persisted, Position, Write};
-use crate::error::Refusal;
+use crate::engine::{ApplyState, HardState, Persisted, Write};
+use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::message::{Message, MessagePayload, cut_to};
+use crate::position::Position;
 use crate::raft_rs::RaftRs;
 use crate::raft_storage::PeerStorage;
 use crate::ranges::Ranges;
-use crate::read::ReadRequest;
 use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
-use crate::replica::{Ready, Replica, ReplicaError};
+use crate::replica::{Ready, Replica};
 use crate::size::Size;
-use crate::snapshot::{SnapshotBody, Staged};
-use crate::stale::StaleCheck;
+use crate::snapshot::body::{SnapshotBody, Staged};
 use crate::step::{Failure, Step};
-use crate::unsafe_recovery::PeerRecovery;
-use crate::unsound;
+use crate::unsound::innards;
+use crate::waiting::{PeerRecovery, ReadRequest, StaleCheck};
 
 /// One replica of one region.
 #[derive(Clone)]
@@ -184,7 +183,7 @@ impl<R: Replica> Peer<R> {
         self.with_raft(step, None, |node| {
             node.tick();
             if !gives_up {
-                unsound::hand_over_to(node, transferee);
+                innards::hand_over_to(node, transferee);
             }
             Ok(())
         })
@@ -241,7 +240,7 @@ impl<R: Replica> Peer<R> {
         let behind = self.entries_behind(&message, step.guards);
         let mut result = self.with_raft(step, body, |node| {
             node.step(message)?;
-            unsound::keep_behind(node, &behind);
+            innards::keep_behind(node, &behind);
             Ok(())
         });
         if kind == MessageType::MsgTimeoutNow && self.campaigns_unapplied(term, step.guards) {

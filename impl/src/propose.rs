@@ -16,7 +16,7 @@ use crate::region::{Epoch, Key};
 use crate::replica::Replica;
 use crate::split;
 use crate::step::{Failure, Step};
-use crate::unsound;
+use crate::unsound::innards;
 
 impl<R: Replica> Peer<R> {
     /// Proposes `command` under `epoch`, or the peer's own. `beside` is what the
@@ -78,9 +78,9 @@ impl<R: Replica> Peer<R> {
                 return propose(node);
             }
             // raft-rs drops proposals while a transfer is under way.
-            unsound::hand_over_to(node, None);
+            innards::hand_over_to(node, None);
             let proposed = propose(node);
-            unsound::hand_over_to(node, transferee);
+            innards::hand_over_to(node, transferee);
             proposed
         })
     }

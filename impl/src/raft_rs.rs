@@ -12,11 +12,11 @@ use raft::{NO_LIMIT, ProgressState, RawNode, SnapshotStatus, StateRole};
 
 use crate::command::RaftChange;
 use crate::config::{Config, LOGGER};
-use crate::engine::Position;
+use crate::error::ReplicaError;
+use crate::position::Position;
 use crate::raft_storage::PeerStorage;
 use crate::region::PeerId;
-use crate::replica::{Innards, Ready, Replica, ReplicaError};
-use crate::simulator::AppendLimit;
+use crate::replica::{AppendLimit, Innards, Ready, Replica};
 
 /// raft-rs's `RawNode` on a peer's storage.
 pub struct RaftRs {

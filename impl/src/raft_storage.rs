@@ -12,10 +12,11 @@ use raft::eraftpb::{self, ConfState, Entry};
 use raft::{GetEntriesContext, RaftState, StorageError, util::limit_size};
 
 use crate::command::Payload;
-use crate::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted, Position};
+use crate::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted};
 use crate::log::Log;
+use crate::position::Position;
 use crate::region::{Key, Region, Value};
-use crate::snapshot::SnapshotBody;
+use crate::snapshot::body::SnapshotBody;
 
 /// One peer's persistent state: its log, hard state, region and data. A raft library
 /// reads it as a [`raft::Storage`]; its parts are the peer's.

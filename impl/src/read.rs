@@ -5,27 +5,15 @@
 //! a key takes all of it. A read that
 //! was acknowledged survives the loss of leadership; one that was not does not.
 
-use crate::engine::Position;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
+use crate::position::Position;
 use crate::region::{Key, Region};
 use crate::replica::Replica;
 use crate::step::{Failure, Step};
-
-/// A read under way.
-#[derive(Clone, Debug)]
-pub(crate) struct ReadRequest {
-    /// The key; `None` for all.
-    pub(crate) key: Option<Key>,
-    /// The commit index that it took.
-    pub(crate) index: u64,
-    /// By what raft knows it.
-    pub(crate) context: Vec<u8>,
-    /// A quorum acknowledged it.
-    pub(crate) ready: bool,
-}
+use crate::waiting::ReadRequest;
 
 impl<R: Replica> Peer<R> {
     /// A client asks for a value, or without a key for all of them.

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::Position;
+use crate::position::Position;
 use crate::region::{MemberRole, PeerId, Region, RegionId, StoreId};
 
 /// What a store reports of its peers (kvproto `StoreReport`).

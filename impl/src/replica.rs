@@ -24,33 +24,16 @@
 //! [`Guard::needs_innards`]: crate::Guard::needs_innards
 
 use std::borrow::Cow;
-use std::error::Error;
 
 use raft::StateRole;
 use raft::eraftpb::{ConfState, Entry, Message};
-use thiserror::Error;
 
 use crate::command::RaftChange;
 use crate::config::Config;
-use crate::engine::Position;
+use crate::error::ReplicaError;
+use crate::position::Position;
 use crate::raft_storage::PeerStorage;
 use crate::region::PeerId;
-use crate::simulator::AppendLimit;
-
-/// Why a replica did not do what it was told. After any of these the store must be
-/// dropped and opened again.
-#[derive(Debug, Error)]
-pub enum ReplicaError {
-    /// raft-rs refused what was checked before.
-    #[error("raft: {0}")]
-    Raft(#[from] raft::Error),
-    /// What is asked reaches into the library, and this one is closed.
-    #[error("{0} reaches into the raft library, and this one cannot be reached into")]
-    NoInnards(&'static str),
-    /// Another library's own words.
-    #[error("{0}")]
-    Other(Box<dyn Error + Send + Sync>),
-}
 
 /// What a replica hands over to be persisted and sent (raft-rs `Ready`).
 #[derive(Debug, Default)]
@@ -64,6 +47,15 @@ pub struct Ready {
     pub reads: Vec<Vec<u8>>,
     /// What is to be sent once the rest is persisted.
     pub messages: Vec<Message>,
+}
+
+/// How much one append carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendLimit {
+    /// One entry, if there is one.
+    One,
+    /// All there are.
+    All,
 }
 
 /// One replica of one region's log, as a peer sees its raft library.

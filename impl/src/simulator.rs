@@ -12,18 +12,9 @@ use crate::guard::Guards;
 use crate::input::Output;
 use crate::message::Message;
 use crate::region::{PeerId, RegionId};
-use crate::replica::Replica;
+use crate::replica::{AppendLimit, Replica};
 use crate::step::{Failure, Step};
 use crate::store::Store;
-
-/// How much one append carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AppendLimit {
-    /// One entry, if there is one.
-    One,
-    /// All there are.
-    All,
-}
 
 impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// Simulator only: the leader of `region` takes the log of `to` for known

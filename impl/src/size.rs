@@ -12,11 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::guard::{Guard, Guards};
-use crate::input::Output;
-use crate::peer::Peer;
 use crate::region::{Key, Value};
-use crate::replica::Replica;
-use crate::step::Step;
 
 /// What a peer knows of its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,40 +46,14 @@ impl Size {
     }
 
     /// Whether it is time to look.
-    fn is_due(&self, config: &Config) -> bool {
+    pub(crate) fn is_due(&self, config: &Config) -> bool {
         self.approximate.is_none() || self.delta >= config.split_check_diff
-    }
-}
-
-impl<R: Replica> Peer<R> {
-    /// Looks whether the region is too big, if enough was written since the
-    /// last time, and asks for a split where it is.
-    pub(crate) fn check_size<G: Guards>(&mut self, step: &mut Step<'_, G>) {
-        if !self.is_leader() || self.is_by_force() || self.storage().is_merging() {
-            return;
-        }
-        if !self.size.is_due(&self.config) {
-            return;
-        }
-        let (total, key) = scan(&self.node.storage().data, self.config.split_size);
-        let key = key.filter(|_| total > self.config.max_size);
-        // Until the split is applied the size is unknown: where its answer is
-        // lost, the next check asks again.
-        self.size = Size { approximate: key.is_none().then_some(total), delta: 0 };
-        if let Some(key) = key {
-            step.out.push(Output::AskSplit {
-                region: self.storage().region().clone(),
-                keys: vec![key],
-                derive: self.config.split_derive,
-                to: self.myself(),
-            });
-        }
     }
 }
 
 /// All bytes, and the key at which they exceed `split_size`: what is before it
 /// does not. Never the first key, which may be the region's start.
-fn scan(data: &BTreeMap<Key, Value>, split_size: u64) -> (u64, Option<Key>) {
+pub(crate) fn scan(data: &BTreeMap<Key, Value>, split_size: u64) -> (u64, Option<Key>) {
     let (mut total, mut split_key) = (0u64, None);
     for (at, (key, value)) in data.iter().enumerate() {
         total = total.saturating_add(bytes_of(key, value));

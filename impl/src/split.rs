@@ -4,11 +4,13 @@
 //! same result, so nothing here knows what a store has (`children.rs` does).
 //! Follows `TV apply.rs validate_batch_split, exec_batch_split`.
 
+use std::collections::BTreeMap;
+
 use crate::command::{Child, Command, Derive, Request};
 use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::region::{Key, Member, PeerId, Region};
+use crate::region::{Key, Member, PeerId, Region, Value};
 
 /// The parts of a region that was split, all at one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +123,16 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> Division {
         (_, []) => {}
     }
     Division { parent, children: parts }
+}
+
+/// A split that a parent has applied.
+pub(crate) struct Divided {
+    /// The parts.
+    pub(crate) division: Division,
+    /// Each child's data, in the order of the children.
+    pub(crate) data: Vec<BTreeMap<Key, Value>>,
+    /// Whether the parent leads.
+    pub(crate) leads: bool,
 }
 
 #[cfg(test)]

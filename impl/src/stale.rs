@@ -15,22 +15,13 @@ use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
-use crate::lifecycle::Envelope;
-use crate::message::{Message, MessagePayload};
+use crate::message::{Envelope, Message, MessagePayload};
 use crate::peer::Peer;
 use crate::region::{KeyRange, Member, Region, RegionId};
 use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::store::Store;
-
-/// The members of a newer configuration than the peer's own, as a tombstone named them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaleCheck {
-    /// That configuration's `conf_ver`.
-    pub conf_ver: u64,
-    /// Its members.
-    pub peers: Vec<Member>,
-}
+use crate::waiting::StaleCheck;
 
 impl<R: Replica> Peer<R> {
     /// Asks everybody whom it knows, and the placement driver.

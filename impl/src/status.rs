@@ -6,18 +6,18 @@ use raft::StateRole;
 use raft::eraftpb::Entry;
 
 use crate::command::Payload;
-use crate::engine::{Creator, Engine, PeerState, Position};
+use crate::engine::{Creator, Engine, PeerState};
 use crate::guard::Guards;
-use crate::merge::MergeState;
+use crate::merge::command::MergeState;
 use crate::peer::Peer;
+use crate::position::Position;
 use crate::raft_rs::RaftRs;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 use crate::replica::Replica;
 use crate::size::Size;
-use crate::snapshot::SnapshotBody;
-use crate::stale::StaleCheck;
+use crate::snapshot::body::SnapshotBody;
 use crate::store::{Resident, Slot, Store};
-use crate::unsafe_recovery::PeerRecovery;
+use crate::waiting::{PeerRecovery, StaleCheck};
 
 /// A live peer, to look at.
 pub struct PeerStatus<'a, R: Replica = RaftRs>(&'a Peer<R>);

@@ -2,10 +2,9 @@
 
 use crate::codec::DecodeError;
 use crate::engine::Write;
-use crate::error::Refusal;
+use crate::error::{Refusal, ReplicaError};
 use crate::guard::Guards;
 use crate::input::Output;
-use crate::replica::ReplicaError;
 
 /// The batch and the outputs of one step.
 pub(crate) struct Step<'a, G: Guards> {

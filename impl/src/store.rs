@@ -11,26 +11,20 @@ use std::collections::BTreeMap;
 use crate::apply::Applied;
 use crate::command::{Child, Command};
 use crate::config::{Config, ConfigError};
-use crate::engine::{
-    ApplyState, Engine, EngineError, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Position,
-    Write,
-};
-use crate::error::{Error, Refusal};
+use crate::engine::{ApplyState, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Write};
+use crate::error::{EngineError, Error, Refusal};
 use crate::guard::{Guard, Guards, Sound};
 use crate::input::{Input, Output};
 use crate::message::Message;
 use crate::peer::Peer;
 use crate::pending_messages::PendingMessages;
+use crate::position::{INITIAL_POSITION, Position};
 use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{Epoch, PeerId, Region, RegionId, StoreId};
 use crate::replica::Replica;
 use crate::step::{Failure, Step};
-use crate::unsafe_recovery::PlanUnderWay;
-
-/// The log of a bootstrapped replica begins behind this entry (TiKV
-/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
-pub const INITIAL_POSITION: Position = Position { index: 5, term: 5 };
+use crate::waiting::PlanUnderWay;
 
 /// A peer, or what is left of one.
 #[derive(Clone)]

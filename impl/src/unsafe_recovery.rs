@@ -18,34 +18,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use raft::StateRole;
 
 use crate::command::{Change, ChangeKind, Command, Payload};
-use crate::engine::{Engine, HardState, Position};
-use crate::error::Refusal;
+use crate::engine::{Engine, HardState};
+use crate::error::{Refusal, ReplicaError};
 use crate::guard::Guards;
 use crate::input::Output;
 use crate::peer::Peer;
+use crate::position::{INITIAL_POSITION, Position};
 use crate::recovery::{ForceLeader, ForceLeaders, PeerReport, RecoveryPlan, StoreReport};
 use crate::region::{MemberRole, PeerId, Region, RegionId, StoreId};
-use crate::replica::{Replica, ReplicaError};
+use crate::replica::Replica;
 use crate::step::{Failure, Step};
-use crate::store::{INITIAL_POSITION, Resident, Store};
-
-/// A plan that a store carries out and has not reported yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanUnderWay {
-    /// Its step.
-    pub step: u64,
-    /// Whoever leads by force steps down at its end.
-    pub exits: bool,
-}
-
-/// What a leader by force has still to do for a plan (TiKV `UnsafeRecoveryState`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerRecovery {
-    /// It is to be rid of these members; none any more once that was proposed.
-    Demotes(Vec<PeerId>),
-    /// Something of that was refused: it goes on leading, and waits for the next plan.
-    Failed,
-}
+use crate::store::{Resident, Store};
+use crate::waiting::{PeerRecovery, PlanUnderWay};
 
 impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The plan of an unsafe recovery that is carried out.

@@ -4,19 +4,22 @@
 //! rules from outside, in the way the incident had it. In a sound store every
 //! question below is answered at compile time and nothing of this remains.
 
+pub(crate) mod innards;
+
 use raft::StateRole;
 use raft::eraftpb::{ConfChange, ConfChangeType, Entry, Message, MessageType};
 
 use crate::command::{Command, RaftChange};
 use crate::engine::Write;
-use crate::error::Refusal;
+use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
 use crate::message::is_initial;
 use crate::peer::Peer;
-use crate::region::{MemberRole, PeerId, Region};
-use crate::replica::{Innards, Replica, ReplicaError};
-use crate::snapshot::SnapshotBody;
+use crate::region::{MemberRole, Region};
+use crate::replica::Replica;
+use crate::snapshot::body::SnapshotBody;
 use crate::step::{Failure, Step};
+use crate::unsound::innards::innards;
 
 impl<R: Replica> Peer<R> {
     /// What a peer without a guard makes of a message before raft sees it.
@@ -185,21 +188,4 @@ impl<R: Replica> Peer<R> {
         innards(&mut self.node).begin_again()?;
         self.with_raft(step, Some(first.body), |node| node.step(message))
     }
-}
-
-/// Puts back what raft cut off behind an entry that conflicted, if it did.
-pub(crate) fn keep_behind<R: Replica>(node: &mut R, behind: &[Entry]) {
-    if !behind.is_empty() {
-        innards(node).keep_behind(behind);
-    }
-}
-
-/// Hands over to `to`, or to nobody any more, whatever raft says.
-pub(crate) fn hand_over_to<R: Replica>(node: &mut R, to: Option<PeerId>) {
-    innards(node).set_lead_transferee(to);
-}
-
-/// Only a store whose replicas can be reached into opens without a guard that asks for it.
-fn innards<R: Replica>(node: &mut R) -> &mut dyn Innards {
-    node.innards().expect("a store does not open without this guard on such a replica")
 }

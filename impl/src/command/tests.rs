@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Change, ChangeKind, Child, Command, Derive, Request};
-use crate::merge::{CarriedEntry, CommitMerge};
+use crate::merge::command::{CarriedEntry, CommitMerge};
 use crate::region::{Epoch, Key, Member, MemberRole, Region};
 
 fn bytes(text: &str) -> Key {

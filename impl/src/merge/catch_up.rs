@@ -12,7 +12,7 @@
 use raft::eraftpb::Entry;
 
 use crate::guard::{Guard, Guards};
-use crate::merge::CommitMerge;
+use crate::merge::command::CommitMerge;
 use crate::peer::Peer;
 use crate::replica::Replica;
 use crate::step::Step;

@@ -13,7 +13,7 @@ use super::error::{PdError, PdRefusal, Subject};
 use super::input::{PdInput, PdOutput};
 use super::operator::Operator;
 use super::operators::Operators;
-use super::recovery::Recovery;
+use super::recovery::state::Recovery;
 use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreRecord, Stores};
 use super::targets::{Sight, Unfit};

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::store::StoreRecord;
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use crate::region::{Region, RegionId, StoreId};
 
 /// One write of a batch.

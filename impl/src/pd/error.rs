@@ -8,7 +8,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::config::PdConfigError;
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use crate::region::{RegionId, StoreId};
 
 /// What a refusal is about.

@@ -311,7 +311,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
                 }
                 Err(PdRefusal::RegionNotFound) => ended(step, &operator, OperatorEnd::RegionGone),
                 Err(_) => {
-                    let outrun = super::operator::StaleOperator::EpochNotMatch;
+                    let outrun = super::step::StaleOperator::EpochNotMatch;
                     ended(step, &operator, OperatorEnd::Cancelled(outrun));
                 }
             }

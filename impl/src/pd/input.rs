@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::operator::{OperatorEnd, Purpose};
-use super::recovery::RecoveryStage;
+use super::recovery::state::RecoveryStage;
 use super::regions::RegionReport;
+use super::step::Order;
 use super::store::{StoreRecord, StoreStats};
-use crate::command::{Child, Command, Derive};
+use crate::command::{Child, Derive};
 use crate::recovery::{RecoveryPlan, StoreReport};
 use crate::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 
@@ -139,18 +140,6 @@ pub enum AdminOperator {
     /// The region is divided.
     Split {
         /// Where, in order.
-        keys: Vec<Key>,
-    },
-}
-
-/// What a leader is told to do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// Propose this.
-    Propose(Command),
-    /// Ask for the ids of a split at these keys.
-    Split {
-        /// Where.
         keys: Vec<Key>,
     },
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::config::PdConfig;
 use super::regions::KnownRegion;
-use super::step::OperatorStep;
+use super::step::{OperatorStep, StaleOperator};
 use crate::guard::{Guard, Guards};
 use crate::region::{Epoch, RegionId};
 
@@ -105,27 +105,6 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Why an operator makes no sense any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StaleOperator {
-    /// The conf_ver rose by more than its steps account for.
-    EpochNotMatch,
-    /// A store that it needs is not known.
-    StoreGone,
-    /// A store that it needs is Down.
-    StoreDown,
-    /// A peer that it needs is not there.
-    PeerMissing,
-    /// Another peer is where it would put one.
-    PeerExists,
-    /// A peer has a role from which the step does not lead on.
-    WrongRole,
-    /// It would remove or demote the leader.
-    LeaderRemoval,
-    /// The region is joint by somebody else's change.
-    NotAtomic,
 }
 
 /// How an operator ends.

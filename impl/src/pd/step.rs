@@ -5,11 +5,42 @@
 //! Follows `PD operator/step.go`. One difference: a peer counts as removed
 //! once its id is gone; PD asks for the store, and would remove its successor.
 
-use super::input::Order;
-use super::operator::StaleOperator;
 use super::regions::KnownRegion;
 use crate::command::{Change, ChangeKind, Command};
 use crate::region::{Key, Member, MemberRole, PeerId, StoreId};
+
+/// What a leader is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Propose this.
+    Propose(Command),
+    /// Ask for the ids of a split at these keys.
+    Split {
+        /// Where.
+        keys: Vec<Key>,
+    },
+}
+
+/// Why an operator makes no sense any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaleOperator {
+    /// The conf_ver rose by more than its steps account for.
+    EpochNotMatch,
+    /// A store that it needs is not known.
+    StoreGone,
+    /// A store that it needs is Down.
+    StoreDown,
+    /// A peer that it needs is not there.
+    PeerMissing,
+    /// Another peer is where it would put one.
+    PeerExists,
+    /// A peer has a role from which the step does not lead on.
+    WrongRole,
+    /// It would remove or demote the leader.
+    LeaderRemoval,
+    /// The region is joint by somebody else's change.
+    NotAtomic,
+}
 
 /// A peer and the store that it lives on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,9 +8,10 @@ use raft::{CAMPAIGN_ELECTION, CAMPAIGN_TRANSFER, RawNode, StateRole};
 use super::RaftRs;
 use crate::config::LOGGER;
 use crate::engine::{PeerRecord, Persisted};
+use crate::error::ReplicaError;
 use crate::raft_storage::PeerStorage;
 use crate::region::{PeerId, Region};
-use crate::replica::{Innards, ReplicaError};
+use crate::replica::Innards;
 
 impl Innards for RaftRs {
     fn set_lead_transferee(&mut self, to: Option<PeerId>) {

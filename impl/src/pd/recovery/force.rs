@@ -5,8 +5,8 @@
 
 use std::cmp::Reverse;
 
-use crate::engine::Position;
 use crate::guard::{Guard, Guards};
+use crate::position::Position;
 use crate::region::{MemberRole, StoreId};
 
 /// How a peer that is left compares with the others of its region.

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::force::{Standing, force_leader};
-use crate::engine::Position;
 use crate::guard::Guards;
+use crate::position::Position;
 use crate::recovery::{ForceLeader, PeerReport};
 use crate::region::{Member, MemberRole, PeerId, Region, RegionId, StoreId};
 

@@ -6,7 +6,7 @@
 
 use super::plan::{self, Overlap, Plans};
 use super::reports::Reports;
-use super::{Recovery, RecoveryStage};
+use super::state::{Recovery, RecoveryStage};
 use crate::guard::{Guard, Guards};
 use crate::pd::driver::{PdStep, PlacementDriver};
 use crate::pd::engine::PdEngine;
