@@ -45,7 +45,7 @@ fn main() {
     fs::write(out.join("exhibits.rs"), exhibits(&root)).expect("the build's folder can be written");
     fs::write(out.join("places.rs"), text).expect("the build's folder can be written");
     let mut text = String::from("&[\n");
-    for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/liveness/excuse.rs", "Excuse")] {
+    for (file, of) in [("traces/src/outcome.rs", "Reason"), ("model/src/liveness/excuse.rs", "StuckReason")] {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
         let source = fs::read_to_string(root.join(file)).expect("a source file can be read");
         for (name, words) in variants(&source, of) {

@@ -203,7 +203,7 @@ async function healing(mine) {
       box.append(el("div", "row bad", `✘ ${w("stuck")}`), ...healed.missed.map((missed) => el("div", "row", missed)),
         ...healed.refused.slice(0, 6).map(([words, reason]) => el("div", "row", `${w("refused")}: ${words}: ${reason}`)));
     }
-    box.append(...healed.excuses.map((excuse) => el("div", "row", `${w("excused")}: ${excuse}`)));
+    box.append(...healed.stuck_reasons.map((reason) => el("div", "row", `${w("excused")}: ${reason}`)));
     document.body.dataset.heals = healed.heals ? "heals" : "stuck";
   } catch (error) { if (mine === mark) say(error.message); }
 }

@@ -96,7 +96,7 @@ fn replay(c: &mut Criterion) {
                 conform(Touring::by(1), Sound, &model, &found, &AtomicBool::new(false), &AtomicU64::new(0));
             assert!(done.finished && done.divergence.is_none());
             assert_eq!(done.transitions, edges);
-            black_box(done.probes)
+            black_box(done.refusals)
         });
     });
     group.finish();

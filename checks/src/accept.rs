@@ -54,7 +54,7 @@ struct Reading {
 struct Acceptor {
     model: Rollcall,
     state: State,
-    told: Book,
+    reported: Book,
     messages: BTreeMap<u64, Held>,
     readings: BTreeMap<(StoreId, RegionId), Reading>,
     /// The last id that the placement driver gave for a split.
@@ -81,17 +81,17 @@ impl Acceptor {
     fn new(header: &RunHeader) -> Result<Self, ScopeError> {
         let model = Rollcall::new(&header.scope, GuardSet::ALL, &[], &[])?;
         let state = model.first();
-        let mut told = Book::default();
+        let mut reported = Book::default();
         let seen = model.seen(&state);
         for (store, _) in seen.stores() {
             for region in seen.regions() {
                 if let Some(peer) = seen.peer(store, region) {
-                    told.note(store, region, peer);
+                    reported.note(store, region, peer);
                 }
             }
         }
         let (messages, readings, allotted, accepted, last) = Default::default();
-        Ok(Self { model, state, told, messages, readings, allotted, accepted, last })
+        Ok(Self { model, state, reported, messages, readings, allotted, accepted, last })
     }
 
     fn event(&mut self, event: &Event) -> Result<(), Fault> {
@@ -106,7 +106,7 @@ impl Acceptor {
             self.last.pop_front();
         }
         for facts in &event.facts {
-            self.told.learn(facts).map_err(Fault::new)?;
+            self.reported.learn(facts).map_err(Fault::new)?;
         }
         let (state, hidden) = self.explain(event)?;
         self.note_read(&event.event);
@@ -304,11 +304,11 @@ impl Acceptor {
         if let Happening::Apply { store, .. } | Happening::Crash { store } | Happening::Restart { store } =
             event.event
         {
-            let told = |region: RegionId| {
+            let reported = |region: RegionId| {
                 event.facts.iter().any(|facts| (facts.store, facts.region) == (store, region))
             };
-            let here = seen.regions().chain(self.told.regions_on(store));
-            for region in here.filter(|region| !told(*region)) {
+            let here = seen.regions().chain(self.reported.regions_on(store));
+            for region in here.filter(|region| !reported(*region)) {
                 self.compare_place(seen.peer(store, region), store, region)?;
             }
         }
@@ -317,7 +317,7 @@ impl Acceptor {
 
     fn compare_place(&self, expected: Option<&Peer>, store: StoreId, region: RegionId) -> Result<(), Fault> {
         let expected = expected.map(factual);
-        let actual = self.told.peer(store, region);
+        let actual = self.reported.peer(store, region);
         if expected.as_ref() == actual {
             return Ok(());
         }

@@ -2,10 +2,10 @@
 //!
 //! A tour covers the edges of the state graph by long paths. After every step
 //! on a new edge outcome and view must be those of the model; in every state
-//! met for the first time every probe must be refused, for the model's reason,
+//! met for the first time every disabled action must be refused, for the model's reason,
 //! with nothing changed. Which the implementation refused in an earlier state,
 //! and refuses by looking at parts that are the same here, is not tried again,
-//! but in one state of 64 ([`Touring::every_probe`] tries it everywhere).
+//! but in one state of 64 ([`Touring::every_refusal`] tries it everywhere).
 //!
 //! A path goes on from a copy of the world that stands where it parts from the
 //! path before; one in 64 goes all the way from the beginning. Steps that only lead
@@ -38,10 +38,10 @@ pub struct Conformance {
     pub transitions: u64,
     /// Steps taken, those that only led somewhere included; none before a copy.
     pub steps: u64,
-    /// States in which the probes were tried.
+    /// States in which the disabled actions were tried.
     pub states: u64,
-    /// Probes refused for the model's reason, over all states.
-    pub probes: u64,
+    /// Disabled actions refused for the model's reason, over all states.
+    pub refusals: u64,
     /// Those among them with which the implementation was tried; the others it
     /// had refused in another state, on the same parts.
     pub tried: u64,
@@ -73,7 +73,7 @@ impl Conformance {
         self.transitions += other.transitions;
         self.steps += other.steps;
         self.states += other.states;
-        self.probes += other.probes;
+        self.refusals += other.refusals;
         self.tried += other.tried;
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
@@ -110,18 +110,18 @@ fn without_snapshots(view: &View) -> View {
 /// What a tour looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Transitions and probes.
+    /// Transitions and disabled actions.
     Everything,
     /// Transitions alone.
     Transitions,
-    /// Probes alone, in the states that are shown as they should be.
-    Probes,
+    /// Disabled actions alone, in the states that are shown as they should be.
+    Refusals,
 }
 
 /// So many disagreements of a kind are looked into for a shorter way.
 const TOLD: u64 = 20;
 
-/// Whether every probe is tried in a state, whatever was refused before: an
+/// Whether every disabled action is tried in a state, whatever was refused before: an
 /// implementation carries more than its state shows. One state in 64 is drawn,
 /// by a hash, for neighbours in breadth-first order are alike; the first is.
 fn is_drawn(state: u32) -> bool {
@@ -133,8 +133,8 @@ fn is_drawn(state: u32) -> bool {
 pub struct Touring {
     /// What is looked at.
     pub look: Look,
-    /// Every probe is tried in every state.
-    pub every_probe: bool,
+    /// Every disabled action is tried in every state.
+    pub every_refusal: bool,
     /// A disagreement is counted, with the guard whose absence explains it, and the tour goes
     /// on with its next path.
     pub goes_on: bool,
@@ -145,7 +145,7 @@ pub struct Touring {
 impl Touring {
     /// Looks at everything, and shares what was refused on the same parts.
     pub fn by(threads: usize) -> Self {
-        Self { look: Look::Everything, every_probe: false, goes_on: false, threads }
+        Self { look: Look::Everything, every_refusal: false, goes_on: false, threads }
     }
 }
 
@@ -178,10 +178,10 @@ pub fn conform_on<G: Guards, R: Replica>(
             let (tour, total, stop, begun) = (&tour, &total, &stop, &begun);
             scope.spawn(move || {
                 let mut guide = Guide::new(touring, begun(), model, exploration);
-                let mut tried = RefusalCache::default();
+                let mut cache = RefusalCache::default();
                 // Where a scope begins, an adapter may be at fault, too.
                 let result = catch_unwind(AssertUnwindSafe(|| {
-                    guide.follow(tour, &mut tried, |transitions| {
+                    guide.follow(tour, &mut cache, |transitions| {
                         covered.fetch_add(transitions, Ordering::Relaxed);
                         !stop.load(Ordering::Relaxed) && !interrupt.load(Ordering::Relaxed)
                     })
@@ -191,7 +191,7 @@ pub fn conform_on<G: Guards, R: Replica>(
                     Err(panic) => resume_unwind(panic),
                 });
                 let mut total = total.lock().expect("a replay panicked");
-                total.add(guide.done(&tried));
+                total.add(guide.done(&cache));
                 match result {
                     Ok(finished) => total.finished &= finished,
                     Err(divergence) => {
@@ -269,13 +269,13 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         Self { touring, model, exploration, world, copies, done, path, reached: 0, explained: None }
     }
 
-    /// What was done, the probes counted.
-    fn done(self, tried: &RefusalCache) -> Conformance {
+    /// What was done, the disabled actions counted.
+    fn done(self, cache: &RefusalCache) -> Conformance {
         let mut done = self.done;
-        done.tried = tried.tried();
-        for (reason, count) in tried.refused() {
+        done.tried = cache.tried();
+        for (reason, count) in cache.refused() {
             *done.reasons.entry(reason).or_default() += count;
-            done.probes += count;
+            done.refusals += count;
         }
         done
     }
@@ -284,7 +284,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     fn follow(
         &mut self,
         tour: &Mutex<Tour<'_>>,
-        tried: &mut RefusalCache,
+        cache: &mut RefusalCache,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, Box<Divergence>> {
         let mut batch = Batch::default();
@@ -300,7 +300,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
                 let begin = self.copies.begin(&mut self.world, self.model, path, parting);
                 self.path.truncate(begin);
                 debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
-                if let Err(divergence) = self.go(path, begin, &parting.kept, tried) {
+                if let Err(divergence) = self.go(path, begin, &parting.kept, cache) {
                     if !self.touring.goes_on {
                         return Err(divergence);
                     }
@@ -366,11 +366,15 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         is_it.then_some(guard)
     }
 
-    /// Tries the probes where the path stands. Of a tour that goes on, the path does so from
+    /// Tries the disabled actions where the path stands. Of a tour that goes on, the path does so from
     /// where it stood before one that was not refused.
-    fn probe_on_the_way(&mut self, state: u32, tried: &mut RefusalCache) -> Result<(), Box<Divergence>> {
+    fn check_refusals_on_the_way(
+        &mut self,
+        state: u32,
+        cache: &mut RefusalCache,
+    ) -> Result<(), Box<Divergence>> {
         let before = self.path.len();
-        let Err(divergence) = self.probe(state, tried) else { return Ok(()) };
+        let Err(divergence) = self.check_refusals(state, cache) else { return Ok(()) };
         if !self.touring.goes_on {
             return Err(divergence);
         }
@@ -388,11 +392,11 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         path: &tour::Path,
         begin: usize,
         kept: &[usize],
-        tried: &mut RefusalCache,
+        cache: &mut RefusalCache,
     ) -> Result<(), Box<Divergence>> {
         if path.new_start {
             self.compare_view(path.start, None)?;
-            self.probe_on_the_way(path.start, tried)?;
+            self.check_refusals_on_the_way(path.start, cache)?;
         }
         let mut kept = kept.iter().copied().peekable();
         for (taken, step) in (1..).zip(&path.steps).skip(begin) {
@@ -402,7 +406,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
             let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
                 // Of transitions somebody else speaks.
-                Err(_) if self.touring.look == Look::Probes => break,
+                Err(_) if self.touring.look == Look::Refusals => break,
                 Err(divergence) => return Err(divergence),
             };
             self.done.steps += 1;
@@ -411,7 +415,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
                 self.done.transitions += 1;
             }
             if step.new_state {
-                self.probe_on_the_way(step.to, tried)?;
+                self.check_refusals_on_the_way(step.to, cache)?;
             }
             if kept.next_if_eq(&taken).is_some() {
                 self.copies.keep(taken, &self.world);
@@ -447,7 +451,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         offered: &Offered<'_>,
         outcome: &Outcome,
     ) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Probes {
+        if self.touring.look == Look::Refusals {
             return Ok(());
         }
         let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
@@ -459,7 +463,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     }
 
     fn compare_view(&mut self, state: u32, from: Option<u32>) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Probes || self.same_view(state) {
+        if self.touring.look == Look::Refusals || self.same_view(state) {
             return Ok(());
         }
         Err(self.divergence(from, state, Outcome::DONE, Outcome::DONE))
@@ -471,37 +475,34 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         self.world.shows(&self.model.seen(state))
     }
 
-    fn probe(&mut self, state: u32, tried: &mut RefusalCache) -> Result<(), Box<Divergence>> {
+    fn check_refusals(&mut self, state: u32, cache: &mut RefusalCache) -> Result<(), Box<Divergence>> {
         if self.touring.look == Look::Transitions
-            || (self.touring.look == Look::Probes && !self.same_view(state))
+            || (self.touring.look == Look::Refusals && !self.same_view(state))
         {
             return Ok(());
         }
-        let (model, probed) = (self.model, &self.exploration.states.get(state));
+        let (model, checked_state) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
-        let anew = self.touring.every_probe || is_drawn(state);
-        let before = tried.tried();
-        model.each_untried(probed, tried, anew, |probes| self.probe_with_all(state, probes))?;
-        if tried.tried() > before && !self.same_view(state) {
-            return Err(self.which_probe_changed(state, &model.probes(probed)));
+        let anew = self.touring.every_refusal || is_drawn(state);
+        let before = cache.tried();
+        model
+            .each_unknown_refusal(checked_state, cache, anew, |disabled| self.refuse_all(state, disabled))?;
+        if cache.tried() > before && !self.same_view(state) {
+            return Err(self.which_action_changed(state, &model.disabled(checked_state)));
         }
         Ok(())
     }
 
-    /// Tries a group of probes; at which parts the implementation looked.
-    fn probe_with_all(
-        &mut self,
-        state: u32,
-        probes: &[(&Action, Reason)],
-    ) -> Result<ReadSet, Box<Divergence>> {
+    /// Tries a group of disabled actions; at which parts the implementation looked.
+    fn refuse_all(&mut self, state: u32, disabled: &[(&Action, Reason)]) -> Result<ReadSet, Box<Divergence>> {
         self.world.notice_afresh();
-        for (action, reason) in probes {
-            self.probe_with(state, action, *reason)?;
+        for (action, reason) in disabled {
+            self.refuse_with(state, action, *reason)?;
         }
         Ok(self.world.read_set(self.model))
     }
 
-    fn probe_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
+    fn refuse_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
         let outcome = match take(&mut self.world, action) {
             Ok(outcome) => outcome,
             Err(words) => {
@@ -517,9 +518,9 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         Ok(())
     }
 
-    /// The probes were all refused and something changed: tries them one by one.
-    fn which_probe_changed(&mut self, state: u32, probes: &[(Action, Reason)]) -> Box<Divergence> {
-        for (action, reason) in probes {
+    /// The disabled actions were all refused and something changed: tries them one by one.
+    fn which_action_changed(&mut self, state: u32, disabled: &[(Action, Reason)]) -> Box<Divergence> {
+        for (action, reason) in disabled {
             if self.world.reset(self.model.scope()).is_err() {
                 break;
             }
@@ -594,7 +595,9 @@ pub(crate) fn not_from_the_beginning() -> Difference {
     Difference {
         path: "gone from the beginning".into(),
         expected: None,
-        actual: Some("agrees: only a copy of the world, with which probes were tried, differs".into()),
+        actual: Some(
+            "agrees: only a copy of the world, with which disabled actions were tried, differs".into(),
+        ),
     }
 }
 

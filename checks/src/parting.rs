@@ -126,7 +126,7 @@ fn first_from<G: Guards, R: Replica>(
         steps += 1;
     }
     let mut copy = world.clone();
-    for (action, _) in model.probes(&state) {
+    for (action, _) in model.disabled(&state) {
         if parts(&mut copy, model, &state, &action) {
             return (Some(action), steps);
         }

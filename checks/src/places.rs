@@ -10,7 +10,7 @@ use rollcall_traces::{Action, Command, Divergence, Outcome, Outgoing, PlaceNote,
 /// A token of the sources, the file, and the function around it.
 const PLACES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/places.rs"));
 
-/// What the sources say of a `Reason` or an `Excuse`: the type, the name, the words.
+/// What the sources say of a `Reason` or an `StuckReason`: the type, the name, the words.
 const MEANINGS: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/meanings.rs"));
 
 fn meaning(of: &str, name: &str) -> &'static str {
@@ -23,9 +23,9 @@ pub fn meaning_of_reason(reason: Reason) -> &'static str {
     meaning("Reason", &reason.to_string())
 }
 
-/// What the excuse of that name means.
-pub fn meaning_of_excuse(name: &str) -> &'static str {
-    meaning("Excuse", name)
+/// What the stuck reason of that name means.
+pub fn meaning_of_stuck_reason(name: &str) -> &'static str {
+    meaning("StuckReason", name)
 }
 
 /// Where the property of that name is stated in full.
@@ -243,8 +243,8 @@ mod tests {
             assert_eq!(of_property(property.name()).len(), 1, "{property:?}");
         }
         assert!(Reason::ALL.iter().all(|reason| !meaning_of_reason(*reason).is_empty()));
-        let excuses = rollcall_model::liveness::Excuse::NAMES;
-        assert!(excuses.iter().all(|name| !meaning_of_excuse(name).is_empty()));
+        let stuck_reasons = rollcall_model::liveness::StuckReason::NAMES;
+        assert!(stuck_reasons.iter().all(|name| !meaning_of_stuck_reason(name).is_empty()));
         let nowhere: Vec<_> = Reason::ALL.iter().filter(|reason| of_reason(**reason).is_empty()).collect();
         assert!(nowhere.is_empty(), "{nowhere:?}");
         let places = of_reason(Reason::DemoteFirst);

@@ -22,8 +22,8 @@ use rollcall_traces::Action;
 use crate::explorer::Exploration;
 
 pub use repeats::{Repeats, in_a_line};
-pub use ways::{Excused, Ways};
 use ways::{Known, UNKNOWN};
+pub use ways::{StuckStates, Ways};
 
 /// The most actions that healing may take.
 pub const BOUND: usize = 400;
@@ -304,7 +304,7 @@ fn heal_one(
                 return Err(Stuck { state: 0, healing, missed, needs: None });
             }
             let first = known.add(way, None);
-            known.excuse(&state, liveness::excuses(model, &state));
+            known.stuck_reason(&state, liveness::stuck_reasons(model, &state));
             return Ok(first);
         };
         if healing.len() == how.bound {

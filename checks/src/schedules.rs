@@ -239,7 +239,8 @@ fn offered(model: &Rollcall, reached: &Reached) -> BoxedStrategy<Action> {
         outcome.is_done() && model.affords(&reached.state, action, &outcome)
     };
     let (done, refused): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_done);
-    let forbidden: Vec<Action> = model.probes(&reached.state).into_iter().map(|(action, _)| action).collect();
+    let forbidden: Vec<Action> =
+        model.disabled(&reached.state).into_iter().map(|(action, _)| action).collect();
     let choices = [(8, done), (1, refused), (1, forbidden)].into_iter();
     let choices = choices.filter(|(_, actions)| !actions.is_empty());
     Union::new_weighted(choices.map(|(weight, actions)| (weight, select(actions))).collect()).boxed()

@@ -12,7 +12,7 @@ pub struct Symptom {
     pub means: &'static str,
     /// The guards whose absence shows so.
     pub guards: &'static [&'static str],
-    /// Properties, goals, reasons and excuses that it is about.
+    /// Properties, goals, reasons and stuck reasons that it is about.
     pub about: &'static [&'static str],
     /// Where to begin.
     pub scope: &'static str,
@@ -158,7 +158,7 @@ symptoms! {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_model::liveness::{Excuse, Goal};
+    use rollcall_model::liveness::{Goal, StuckReason};
     use rollcall_model::properties::Property;
     use rollcall_model::scopes;
     use rollcall_traces::Reason;
@@ -178,7 +178,7 @@ mod tests {
             for name in symptom.about {
                 let known = Property::from_name(name).is_some()
                     || Goal::from_name(name).is_some()
-                    || Excuse::NAMES.contains(name)
+                    || StuckReason::NAMES.contains(name)
                     || Reason::ALL.iter().any(|reason| reason.to_string() == *name);
                 assert!(known, "{name}");
             }

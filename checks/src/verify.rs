@@ -29,8 +29,8 @@ mod report;
 
 pub use owed::family_failures;
 pub use report::{ScopeReport, covered};
+pub(crate) use report::{check_stuck_reasons, judge_recovery, report_of};
 use report::{judge_budgets, judge_conformance, judge_healing, judge_second_answer};
-pub(crate) use report::{judge_excuses, judge_recovery, report_of};
 
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
@@ -102,8 +102,8 @@ pub struct Watch {
     /// The guards that the implementation lacks: nobody is fit to be asked for without a look
     /// at how that is told.
     pub lacking: Vec<rollcall_impl::Guard>,
-    /// Every probe is tried in every state, though it was refused on the same parts before.
-    pub every_probe: bool,
+    /// Every disabled action is tried in every state, though it was refused on the same parts before.
+    pub every_refusal: bool,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,
     /// How much memory the process may hold while it explores.
@@ -185,7 +185,7 @@ pub fn verify_begun(
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
         // Of states that an earlier run healed the ways are not known any more.
         if recovery.finished && begun.healed == 0 {
-            violations.extend(judge_excuses(
+            violations.extend(check_stuck_reasons(
                 &mut report,
                 plan,
                 watch.may_end.as_deref(),
@@ -203,7 +203,7 @@ pub fn verify_begun(
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() && !is_deep {
         let started = Instant::now();
-        let touring = Touring { every_probe: watch.every_probe, ..Touring::by(threads) };
+        let touring = Touring { every_refusal: watch.every_refusal, ..Touring::by(threads) };
         let (interrupt, replayed) = (&watch.interrupt, &watch.replayed);
         let conformance = match watch.lacking.as_slice() {
             [] => conform(touring, Sound, &model, &explored, interrupt, replayed),

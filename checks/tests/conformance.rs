@@ -1,5 +1,5 @@
 //! The replay of every transition bites: an implementation that lacks one
-//! guard is found out by the tour or by the probes, with its schedule.
+//! guard is found out by the tour or by the disabled actions, with its schedule.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -59,7 +59,7 @@ fn a_store_that_does_not_heal_is_found() {
 fn the_sound_store_is_followed_through_every_transition() {
     let conformance = toured(Sound, "two_voters_to_one_smoke");
     assert!(conformance.divergence.is_none());
-    assert!(conformance.transitions > 1_000 && conformance.probes > 10_000);
+    assert!(conformance.transitions > 1_000 && conformance.refusals > 10_000);
 }
 
 #[test]
@@ -111,17 +111,17 @@ fn shared_refusals_come_to_the_same_as_every_probe() {
     ] {
         let explored = explored(scope);
         let shared = toured_by(Touring::by(2), Sound, &explored);
-        let every = toured_by(Touring { every_probe: true, ..Touring::by(2) }, Sound, &explored);
-        assert_eq!((shared.states, shared.probes), (every.states, every.probes), "{scope}");
+        let every = toured_by(Touring { every_refusal: true, ..Touring::by(2) }, Sound, &explored);
+        assert_eq!((shared.states, shared.refusals), (every.states, every.refusals), "{scope}");
         assert_eq!(shared.reasons, every.reasons, "{scope}");
-        assert_eq!(every.tried, every.probes, "{scope}");
-        assert!(shared.tried < shared.probes / 2, "{scope}: {} of {}", shared.tried, shared.probes);
-        shared_most = shared_most.max(shared.probes / shared.tried);
+        assert_eq!(every.tried, every.refusals, "{scope}");
+        assert!(shared.tried < shared.refusals / 2, "{scope}: {} of {}", shared.tried, shared.refusals);
+        shared_most = shared_most.max(shared.refusals / shared.tried);
     }
     assert!(shared_most >= 10, "{shared_most}");
 }
 
-/// A guard that the implementation lacks is found out by the probes, shared or not.
+/// A guard that the implementation lacks is found out by the disabled actions, shared or not.
 #[test]
 fn shared_refusals_find_out_the_same_guards() {
     let explored = explored("reads_across_a_split_smoke");
@@ -132,10 +132,10 @@ fn shared_refusals_find_out_the_same_guards() {
         Guard::ReadWaitsForApply,
         Guard::SplitIdsFitMembers,
     ] {
-        for every_probe in [false, true] {
-            let touring = Touring { look: Look::Probes, every_probe, ..Touring::by(2) };
+        for every_refusal in [false, true] {
+            let touring = Touring { look: Look::Refusals, every_refusal, ..Touring::by(2) };
             let divergence = toured_by(touring, Dropped(guard), &explored).divergence;
-            assert!(divergence.is_some(), "without {}, {every_probe}", guard.name());
+            assert!(divergence.is_some(), "without {}, {every_refusal}", guard.name());
         }
     }
 }

@@ -109,9 +109,11 @@ fn what_was_recovered_by_force_heals() {
         }
         assert_eq!(world.view(), model.seen(&at).view(), "{name}");
         assert_eq!(liveness::missed(&model, &at), [], "{name}");
-        let excuses = liveness::excuses(&model, &at);
-        let only_target = excuses.iter().all(|excuse| matches!(excuse, liveness::Excuse::NoTarget { .. }));
-        assert!(only_target, "{name}: {excuses:?}");
+        let stuck_reasons = liveness::stuck_reasons(&model, &at);
+        let only_target = stuck_reasons
+            .iter()
+            .all(|stuck_reason| matches!(stuck_reason, liveness::StuckReason::NoTarget { .. }));
+        assert!(only_target, "{name}: {stuck_reasons:?}");
         healed += 1;
     }
     assert!(healed >= 8, "{healed} recoveries are no more than there were");

@@ -30,10 +30,10 @@ fn implementation_guards() -> BTreeSet<&'static str> {
 
 #[test]
 fn every_guard_of_the_model_can_be_dropped_on_the_implementation() {
-    let excused: BTreeSet<&str> = NOT_DROPPABLE.iter().map(|(name, _)| *name).collect();
+    let stuck: BTreeSet<&str> = NOT_DROPPABLE.iter().map(|(name, _)| *name).collect();
     let missing: BTreeSet<&str> = model_guards().difference(&implementation_guards()).copied().collect();
     assert_eq!(
-        missing, excused,
+        missing, stuck,
         "the model's guards that the implementation has not, and the table of reasons"
     );
     assert!(NOT_DROPPABLE.iter().all(|(_, reason)| !reason.is_empty()));

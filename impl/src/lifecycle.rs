@@ -60,7 +60,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Err(Refusal::NotInConfig.into());
         }
         match payload {
-            MessagePayload::GcPeer(told) => self.receive_tombstone(&envelope, *told, step),
+            MessagePayload::GcPeer(known) => self.receive_tombstone(&envelope, *known, step),
             MessagePayload::Merged(target) => self.receive_merged(region, &target, step),
             MessagePayload::CheckStalePeer => self.receive_question(&envelope, step),
             MessagePayload::CheckStalePeerResponse(peers) => self.receive_members(&envelope, peers),
@@ -75,7 +75,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let replaced = match self.judge(envelope, step)? {
-            Judged::Told => return Ok(()),
+            Judged::SenderRemoved => return Ok(()),
             Judged::ForPeer => return self.deliver_to_peer(envelope, message, step),
             Judged::Superseded => true,
             Judged::Absent => false,
@@ -96,7 +96,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         let region = peer.storage().region();
         if sender_is_gone(envelope, region) {
             let (myself, region) = (peer.myself(), region.clone());
-            return tell_gone(envelope, myself, region, step).map(|()| Judged::Told);
+            return reply_gc_peer(envelope, myself, region, step).map(|()| Judged::SenderRemoved);
         }
         if envelope.to.id < peer.id {
             return Err(Refusal::StalePeerId.into());
@@ -180,7 +180,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             return Ok(true);
         }
         if merged.is_some() || sender_is_gone(envelope, region) {
-            return tell_gone(envelope, myself, region.clone(), step).map(|()| true);
+            return reply_gc_peer(envelope, myself, region.clone(), step).map(|()| true);
         }
         if envelope.epoch.is_stale_against(&region.epoch) {
             if !asks {
@@ -222,11 +222,11 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     fn receive_tombstone(
         &mut self,
         envelope: &Envelope,
-        told: Region,
+        known: Region,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let peer = self.live(envelope.region)?;
-        if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&told.epoch) {
+        if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&known.epoch) {
             return Err(Refusal::NoEffect.into());
         }
         // The region as this peer knew it lists the peer itself, so no message
@@ -326,7 +326,7 @@ fn sender_is_gone(envelope: &Envelope, region: &Region) -> bool {
     envelope.epoch.is_stale_against(&region.epoch) && region.member_on(envelope.from.store).is_none()
 }
 
-fn tell_gone<G: Guards>(
+fn reply_gc_peer<G: Guards>(
     envelope: &Envelope,
     myself: Member,
     region: Region,

@@ -77,7 +77,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         let superseded = match self.judge(envelope, step)? {
-            Judged::Told => return Ok(()),
+            Judged::SenderRemoved => return Ok(()),
             Judged::ForPeer => return Err(Refusal::StillMember.into()),
             Judged::Superseded => true,
             Judged::Absent => false,
@@ -125,7 +125,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 /// Where a message stands that is for a region's peer here.
 pub(crate) enum Judged {
     /// Its sender was told that it is gone.
-    Told,
+    SenderRemoved,
     /// It is for the peer that is here.
     ForPeer,
     /// It is for a newer peer than the one that was here, which is gone by that.

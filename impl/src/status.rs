@@ -247,7 +247,7 @@ pub struct Mark {
     read: Option<(u64, usize, bool)>,
     size: Size,
     pending_messages: usize,
-    told_merged: bool,
+    merged_elsewhere: bool,
     range_pending: bool,
     /// It only rises.
     stale_check: u64,
@@ -264,7 +264,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 
     /// Into what other stores have merged the region of a live peer, if they
     /// said so: that region as it was then. A crash forgets it.
-    pub fn told_merged_into(&self, region: RegionId) -> Option<&Region> {
+    pub fn merged_elsewhere_into(&self, region: RegionId) -> Option<&Region> {
         self.ranges.merged_into(region)
     }
 
@@ -273,7 +273,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         // Parked messages leave only when a peer comes, and that is another
         // generation: their number tells the rest.
         let pending_messages = self.pending_messages.count(region);
-        let told_merged = self.ranges.merged_into(region).is_some();
+        let merged_elsewhere = self.ranges.merged_into(region).is_some();
         let range_pending = self.ranges.is_pending(region);
         match self.slots.get(&region) {
             None => Mark { pending_messages, range_pending, ..Mark::default() },
@@ -284,7 +284,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
                 ..Mark::default()
             },
             Some(Slot { generation, resident: Resident::Live(peer) }) => {
-                Mark { pending_messages, told_merged, range_pending, ..mark(*generation, peer) }
+                Mark { pending_messages, merged_elsewhere, range_pending, ..mark(*generation, peer) }
             }
         }
     }
@@ -321,7 +321,7 @@ fn mark<R: Replica>(generation: u64, peer: &Peer<R>) -> Mark {
         read: peer.read.as_ref().map(|read| (peer.reads_begun, acks(&read.context), read.ready)),
         size: peer.size,
         pending_messages: 0,
-        told_merged: false,
+        merged_elsewhere: false,
         range_pending: false,
         stale_check: peer.stale_check.as_ref().map_or(0, |check| check.conf_ver),
     }

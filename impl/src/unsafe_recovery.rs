@@ -70,9 +70,9 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     }
 
     fn force_leaders(&mut self, forces: &ForceLeaders, step: &mut Step<'_, G>) -> Result<(), Failure> {
-        for (region, told) in &forces.regions {
+        for (region, order) in &forces.regions {
             let Ok(peer) = self.live(*region) else { continue };
-            match peer.enter_force_leader(&forces.failed_stores, *told, step) {
+            match peer.enter_force_leader(&forces.failed_stores, *order, step) {
                 Ok(()) | Err(Failure::Refused(_)) => peer.flush(step),
                 Err(failure) => return Err(failure),
             }
@@ -189,7 +189,7 @@ impl<R: Replica> Peer<R> {
     fn enter_force_leader<G: Guards>(
         &mut self,
         failed: &BTreeSet<StoreId>,
-        told: ForceLeader,
+        order: ForceLeader,
         step: &mut Step<'_, G>,
     ) -> Result<(), Failure> {
         if self.is_leader() && self.is_by_force() {
@@ -205,7 +205,7 @@ impl<R: Replica> Peer<R> {
         if innards.has_quorum(&left) {
             return Err(Refusal::NotPromotable.into());
         }
-        self.campaign_by_force(failed, told.above, told.committed, step)
+        self.campaign_by_force(failed, order.above, order.committed, step)
     }
 
     /// What of the members is to change: failed voters become learners, failed learners

@@ -10,8 +10,8 @@ use rollcall_traces::{
 
 use crate::bounds::actions;
 use crate::bounds::costs;
+use crate::bounds::disabled;
 use crate::bounds::kinds;
-use crate::bounds::probes;
 use crate::bounds::reach::Reach;
 use crate::cluster::ClusterInScope;
 pub use crate::engine::checkpoint::{PartCounts, PartsError};
@@ -320,10 +320,10 @@ impl Rollcall {
     }
 
     /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
-    pub fn probes(&self, state: &State) -> Vec<(Action, Reason)> {
+    pub fn disabled(&self, state: &State) -> Vec<(Action, Reason)> {
         let mut universe = Vec::new();
         for section in actions::sections(self.parts.stores.len()) {
-            probes::universe(&self.scope, self.seen(state), section, &mut universe);
+            disabled::universe(&self.scope, self.seen(state), section, &mut universe);
         }
         let refused = |action: Action| match self.step(state, &action).1 {
             Outcome::Refused(reason) => Some((action, reason)),
@@ -332,13 +332,13 @@ impl Rollcall {
         universe.into_iter().filter_map(refused).collect()
     }
 
-    /// Calls `each` for every group of probes that `tried` does not know from
+    /// Calls `each` for every group of disabled actions that `tried` does not know from
     /// another state with the same parts, or for every group if `anew`. It says
     /// at what the implementation looked ([`Rollcall::read_set`]).
     ///
     /// # Errors
     /// The first of `each`, behind which nothing is tried.
-    pub fn each_untried<E>(
+    pub fn each_unknown_refusal<E>(
         &self,
         state: &State,
         tried: &mut RefusalCache,
@@ -348,13 +348,13 @@ impl Rollcall {
         match &self.known {
             Some(known) => {
                 let rules = (&*self.parts, &*self.scope, self.guards);
-                known.steps.probe_in_groups(rules, state, tried, anew, each)
+                known.steps.refuse_in_groups(rules, state, tried, anew, each)
             }
             None => {
-                let probes = self.probes(state);
-                let probes: Vec<_> = probes.iter().map(|(action, reason)| (action, *reason)).collect();
-                each(&probes)?;
-                tried.refuse(0, probes.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
+                let disabled = self.disabled(state);
+                let disabled: Vec<_> = disabled.iter().map(|(action, reason)| (action, *reason)).collect();
+                each(&disabled)?;
+                tried.refuse(0, disabled.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
                 Ok(())
             }
         }

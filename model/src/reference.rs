@@ -51,7 +51,7 @@ impl PlainCluster<'_> {
                 }
             }
         }
-        if !self.scope.tells_commits() {
+        if !self.scope.reports_commits() {
             let peers = self.view.stores.values_mut().flat_map(|store| store.peers.values_mut());
             rules::leave_out_commits(peers, self.view.held.iter_mut());
         }

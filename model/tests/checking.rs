@@ -32,7 +32,7 @@ fn every_scope_can_be_begun_and_asks_a_question() {
         let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
         assert!(plan.scope.question.ends_with('?'), "{}", plan.scope.name);
         assert!(!plan.reachable.is_empty(), "{} demands nothing reachable", plan.scope.name);
-        for kind in &plan.fires {
+        for kind in &plan.must_fire {
             assert!(ACTION_KINDS.contains(kind), "{}: there is no `{kind}`", plan.scope.name);
         }
         assert_eq!(model.violation(&model.first()), None);
@@ -81,9 +81,9 @@ fn budgets_bound_what_is_offered_and_nothing_else() {
 fn probes_are_refused_and_change_nothing() {
     let model = plan("grow_and_shrink_smoke").model(GuardSet::ALL).expect("the scope can be begun");
     let first = model.first();
-    let probes = model.probes(&first);
-    assert!(probes.len() > 100, "{} probes are too few", probes.len());
-    for (action, reason) in probes {
+    let disabled = model.disabled(&first);
+    assert!(disabled.len() > 100, "{} disabled actions are too few", disabled.len());
+    for (action, reason) in disabled {
         assert_eq!(model.step(&first, &action), (first, Outcome::Refused(reason)), "{action}");
     }
 }

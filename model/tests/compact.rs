@@ -52,7 +52,7 @@ proptest! {
         // The compact form of a view is the state itself, but for what was spent and remembered.
         prop_assert_eq!(model.step(&back, &rollcall_traces::Action::Crash { store: 1 }).1,
             model.step(&state, &rollcall_traces::Action::Crash { store: 1 }).1);
-        for (action, reason) in model.probes(&state) {
+        for (action, reason) in model.disabled(&state) {
             prop_assert_eq!(model.step(&back, &action).1, rollcall_traces::Outcome::Refused(reason));
         }
     }

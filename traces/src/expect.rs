@@ -47,10 +47,10 @@ pub struct Expect {
     /// What the placement driver knows, believes and plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pd: Option<ExpectPd>,
-    /// Once faults stop, every goal is met, and nothing has to be excused.
+    /// Once faults stop, every goal is met, and nothing has to be stuck.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heals: bool,
-    /// Once faults stop, every goal that is owed is met, and these excuses, and no
+    /// Once faults stop, every goal that is owed is met, and these stuck reasons, and no
     /// others, say why something is not owed. By name (`majority_lost`).
     #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "crate::schema::OneOrMore")]
@@ -263,7 +263,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<St
         type Value = BTreeSet<String>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("the name of an excuse, or a list of names")
+            f.write_str("the name of a stuck reason, or a list of names")
         }
 
         fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {

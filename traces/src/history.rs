@@ -247,68 +247,71 @@ impl History {
         outcome: &Outcome,
         after: &impl Cluster,
     ) -> Cow<'_, Self> {
-        let Told { history, moved, .. } = self.told(before, action, outcome, after);
+        let HistoryChange { history, moved, .. } = self.changed_by(before, action, outcome, after);
         if moved.is_empty() {
             return history;
         }
         match history {
-            Cow::Borrowed(history) => history.forgotten(&moved, after),
-            Cow::Owned(history) => match history.forgotten(&moved, after) {
+            Cow::Borrowed(history) => history.pruned(&moved, after),
+            Cow::Owned(history) => match history.pruned(&moved, after) {
                 Cow::Owned(less) => Cow::Owned(less),
                 Cow::Borrowed(_) => Cow::Owned(history),
             },
         }
     }
 
-    /// The first half of [`History::folded`]: what the step tells.
-    pub fn told(
+    /// The first half of [`History::folded`]: what the step adds.
+    pub fn changed_by(
         &self,
         before: &impl Cluster,
         action: &Action,
         outcome: &Outcome,
         after: &impl Cluster,
-    ) -> Told<'_> {
+    ) -> HistoryChange<'_> {
         if self.parts == HistoryParts::NONE || !outcome.is_done() {
-            return Told { history: Cow::Borrowed(self), moved: Vec::new(), regardless: true };
+            return HistoryChange { history: Cow::Borrowed(self), moved: Vec::new(), unconditional: true };
         }
         if let Action::RemoveFailedStores { stores } = action {
             let history = self.without(stores, action, before, after);
-            return Told { history, moved: Vec::new(), regardless: false };
+            return HistoryChange { history, moved: Vec::new(), unconditional: false };
         }
         if self.abandoned.is_empty() {
-            return self.told_of(before, action, outcome, after);
+            return self.changed_by_step(before, action, outcome, after);
         }
         let (before, after) = (Remaining::of(before, &self.abandoned), Remaining::of(after, &self.abandoned));
         let forced = forced::begins(&self.abandoned, &before, action, &after);
         if forced.is_empty() {
-            return Told { regardless: false, ..self.told_of(&before, action, outcome, &after) };
+            return HistoryChange {
+                unconditional: false,
+                ..self.changed_by_step(&before, action, outcome, &after)
+            };
         }
         let anew = self.begun_anew(&forced, &before);
-        let Told { history, moved, .. } = anew.told_of(&before, action, outcome, &after);
-        Told { history: Cow::Owned(history.into_owned()), moved, regardless: false }
+        let HistoryChange { history, moved, .. } = anew.changed_by_step(&before, action, outcome, &after);
+        HistoryChange { history: Cow::Owned(history.into_owned()), moved, unconditional: false }
     }
 
-    /// The second half: what can no longer matter of these regions is forgotten.
-    pub fn forgotten(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+    /// The second half: drops what can no longer matter of these regions.
+    pub fn pruned(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
         if self.abandoned.is_empty() {
-            return self.forgotten_of(regions, after);
+            return self.pruned_of(regions, after);
         }
-        self.forgotten_of(regions, &Remaining::of(after, &self.abandoned))
+        self.pruned_of(regions, &Remaining::of(after, &self.abandoned))
     }
 
-    fn forgotten_of(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+    fn pruned_of(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
         let mut fold = Fold::of(Cow::Borrowed(self));
         regions.iter().for_each(|region| fold.forget(*region, after));
         fold.finish()
     }
 
-    fn told_of(
+    fn changed_by_step(
         &self,
         before: &impl Cluster,
         action: &Action,
         outcome: &Outcome,
         after: &impl Cluster,
-    ) -> Told<'_> {
+    ) -> HistoryChange<'_> {
         let mut fold = Fold::of(Cow::Borrowed(self));
         if self.parts.reads {
             fold.client(before, action, outcome);
@@ -332,7 +335,7 @@ impl History {
             }
         }
         let mut all_moved = Vec::new();
-        let mut region_told = |region: RegionId| {
+        let mut add_region = |region: RegionId| {
             let mut moved = false;
             for store in touched.stores().filter(|store| !before.has_same_store(after, *store)) {
                 let step = Step {
@@ -352,27 +355,27 @@ impl History {
             all_moved.extend(moved.then_some(region));
         };
         match touched.region {
-            Some(region) => region_told(region),
+            Some(region) => add_region(region),
             None => {
                 let on = |store| before.regions_on(store).chain(after.regions_on(store));
                 let regions: BTreeSet<RegionId> = touched.stores().flat_map(on).collect();
-                regions.into_iter().for_each(region_told);
+                regions.into_iter().for_each(add_region);
             }
         }
-        let regardless = !fold.looked_back.get();
-        Told { history: fold.finish(), moved: all_moved, regardless }
+        let unconditional = !fold.looked_back.get();
+        HistoryChange { history: fold.finish(), moved: all_moved, unconditional }
     }
 }
 
-/// What a step tells a history.
-pub struct Told<'a> {
+/// How a step changes a history.
+pub struct HistoryChange<'a> {
     /// The history with that taken in.
     pub history: Cow<'a, History>,
-    /// The regions of which a peer moved: something of them may be forgotten.
+    /// The regions of which a peer moved: something of them may be pruned.
     pub moved: Vec<RegionId>,
     /// Nothing, whatever was remembered: the history was not looked at. Any other
-    /// with the same parts, and no store abandoned, is told as little.
-    pub regardless: bool,
+    /// with the same parts, and no store abandoned, changes as little.
+    pub unconditional: bool,
 }
 
 /// One peer, before and after.

@@ -46,8 +46,8 @@ pub use file::{
     SCHEMA, Settle, SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
-    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryParts, KeyWrites, PartFault,
-    RegionHistory, Remaining, Told, Winner, Write,
+    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites,
+    PartFault, RegionHistory, Remaining, Winner, Write,
 };
 pub use outcome::{Outcome, Reason, Returned};
 pub use pd::{

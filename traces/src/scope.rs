@@ -304,7 +304,7 @@ impl Scope {
 
     /// Whether a view shows which commit indexes a leader knows of others. Only who begins
     /// a merge asks, and where nobody can the states need not differ by it.
-    pub fn tells_commits(&self) -> bool {
+    pub fn reports_commits(&self) -> bool {
         !self.merges.is_empty() || self.budgets.is_none()
     }
 

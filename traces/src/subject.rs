@@ -37,7 +37,7 @@ pub struct Healed {
     /// Every goal that is owed and missed, in words.
     pub missed: Vec<String>,
     /// By name, why something is not owed, each with its words.
-    pub excuses: BTreeMap<String, String>,
+    pub stuck_reasons: BTreeMap<String, String>,
 }
 
 /// A subject that knows what is left to replicate and to apply.

@@ -223,7 +223,7 @@ const ASKING: &[&str] = &[
     "accept",
     "exhibits",
     "museum",
-    "excuses",
+    "allowed_stuck",
     "files",
     "cli",
 ];

@@ -76,8 +76,8 @@ impl Asked {
             scope,
             properties: named.properties,
             reachable: named.must_reach,
-            fires: Vec::new(),
-            excuses: Vec::new(),
+            must_fire: Vec::new(),
+            allowed_stuck: Vec::new(),
         };
         begins_at_its_end(path, &plan, named.guards, &taken)?;
         let may_end = Some(taken.header.may_end.clone());

@@ -24,7 +24,7 @@ use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
 use crate::museum::PIECES;
 use crate::recover::{How, Recovery, Stuck, first_that_misses, in_a_line, recover_from};
-use crate::verify::{ScopeReport, covered, judge_excuses, judge_recovery, report_of};
+use crate::verify::{ScopeReport, check_stuck_reasons, covered, judge_recovery, report_of};
 use crate::walk::{SHOWN, stuck_trace, violation_trace};
 
 /// What `check` is asked for.
@@ -60,7 +60,7 @@ struct Checked {
     goals: Vec<&'static str>,
     healed_states: Option<u64>,
     /// Why states end, rightly, short of something, and how many do.
-    excused: BTreeMap<String, u64>,
+    stuck: BTreeMap<String, u64>,
     /// Whether the dropped guard decides anything here.
     guard_decides: Option<bool>,
     /// The property or goal.
@@ -85,8 +85,8 @@ fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
         let without = wanted.without.map(Into::into);
         let failures = vec![divergence.to_string()];
         let scope = wanted.scope.into();
-        let told = Checked { scope, without, verdict: "diverged", failures, ..Checked::default() };
-        outln!("{}", serde_json::to_string(&told)?);
+        let report = Checked { scope, without, verdict: "diverged", failures, ..Checked::default() };
+        outln!("{}", serde_json::to_string(&report)?);
     } else {
         outln!(
             "{}:\n{divergence}  its scope was not explored, because it begins behind the steps",
@@ -103,7 +103,7 @@ struct Check<'a> {
     goals: Option<Vec<Goal>>,
     heals: bool,
     model: Rollcall,
-    told: Checked,
+    report: Checked,
 }
 
 /// What is wrong, and the way there.
@@ -125,14 +125,14 @@ impl<'a> Check<'a> {
         let (idle, judged): (Vec<Property>, Vec<Property>) =
             asked.plan.properties.iter().partition(|property| property.idle_in(&asked.plan.scope).is_some());
         let names = |of: Vec<Property>| of.iter().map(|property| property.name()).collect();
-        let told = Checked {
+        let report = Checked {
             scope: asked.name(),
             without: wanted.without.map(Into::into),
             judged: names(judged),
             idle: names(idle),
             ..Checked::default()
         };
-        Ok(Self { wanted, asked, goals, heals, model, told })
+        Ok(Self { wanted, asked, goals, heals, model, report })
     }
 
     fn run(mut self) -> Result<End> {
@@ -141,7 +141,7 @@ impl<'a> Check<'a> {
             let taken = self.asked.steps.as_ref().map(|steps| steps.taken.clone());
             let mut trace = taken.expect("there are steps on the way");
             trace.steps.truncate(step);
-            self.told.failures.push(format!("{name} is violated by its own steps already"));
+            self.report.failures.push(format!("{name} is violated by its own steps already"));
             return self.conclude(Some(Found { name, trace, healing: None }));
         }
         let journal = self.wanted.lasting.journal_of(&self.asked.plan);
@@ -151,14 +151,14 @@ impl<'a> Check<'a> {
             Some(Opened { journal, kept, .. }) => (Some(Mutex::new(journal)), kept),
             None => (None, Kept::default()),
         };
-        self.told.resumed_states = opened.as_ref().map(|_| kept.states());
+        self.report.resumed_states = opened.as_ref().map(|_| kept.states());
         let started = Instant::now();
         let explored = self.explore(opened.as_ref(), kept)?;
         let mut report = report_of(&self.asked.plan, &explored, started.elapsed().as_secs_f64());
-        self.told.distinct_states = explored.distinct();
-        self.told.transitions = explored.transitions;
-        self.told.depth = explored.depth();
-        self.told.exhausted = explored.is_exhausted();
+        self.report.distinct_states = explored.distinct();
+        self.report.transitions = explored.transitions;
+        self.report.depth = explored.depth();
+        self.report.exhausted = explored.is_exhausted();
         let found = self.judge(&explored, &mut report)?;
         if let Ended::Stopped(bound) = explored.ended
             && found.is_none()
@@ -169,7 +169,7 @@ impl<'a> Check<'a> {
                 errln!("  the journal holds {kept} of these states to go on from");
             }
             self.wanted.lasting.say_how_to_go_on(&[journal]);
-        } else if found.is_none() && !self.told.exhausted {
+        } else if found.is_none() && !self.report.exhausted {
             // It was explored, and not all of it healed.
             self.wanted.lasting.say_how_to_go_on(&[journal]);
         } else {
@@ -198,7 +198,7 @@ impl<'a> Check<'a> {
         let first =
             explored.violations().filter_map(|verdict| Some((verdict.first?, verdict.property))).min();
         if let Some((state, property)) = first {
-            self.told.failures.push(format!("{property} is violated"));
+            self.report.failures.push(format!("{property} is violated"));
             let trace = violation_trace(&self.model, explored, property, state);
             return Ok(Some(Found { name: property.into(), trace, healing: None }));
         }
@@ -208,7 +208,7 @@ impl<'a> Check<'a> {
         // What must be reached and fire is asked of the whole question, and of sound rules.
         let asks_all = self.wanted.without.is_none() && self.goals.is_none();
         if asks_all {
-            self.told.failures.append(&mut report.failures);
+            self.report.failures.append(&mut report.failures);
         }
         let found = if self.heals { self.heal(explored, report)? } else { None };
         if found.is_none() && self.wanted.without.is_some() {
@@ -217,7 +217,7 @@ impl<'a> Check<'a> {
             let begins = self.asked.plan.model(sound).is_ok_and(|sound| {
                 sound.seen(&sound.first()).view() == self.model.seen(&self.model.first()).view()
             });
-            self.told.guard_decides = if begins {
+            self.report.guard_decides = if begins {
                 decides(sound, &self.model, explored, threads, &INTERRUPTED)
             } else {
                 Some(true)
@@ -239,14 +239,14 @@ impl<'a> Check<'a> {
         let owed = |goal: &&Goal| goal.idle_in(&self.asked.plan.scope).is_none();
         let owed = || Goal::ALL.iter().filter(owed).copied().collect();
         let goals = self.goals.clone().unwrap_or_else(owed);
-        self.told.goals = goals.iter().map(|goal| goal.name()).collect();
+        self.report.goals = goals.iter().map(|goal| goal.name()).collect();
         let Recovery { recovered, stuck, finished, .. } = &recovery;
         if !finished && stuck.is_none() {
-            self.told.exhausted = false;
+            self.report.exhausted = false;
             errln!("not conclusive: interrupted after {} states were healed", grouped(*recovered));
             return Ok(None);
         }
-        self.told.healed_states = Some(*recovered);
+        self.report.healed_states = Some(*recovered);
         if let Some(stuck) = stuck {
             return Ok(self.stuck(explored, report, stuck, &goals));
         }
@@ -254,13 +254,13 @@ impl<'a> Check<'a> {
             return Ok(None);
         }
         let (plan, may_end) = (&self.asked.plan, self.asked.may_end.as_deref());
-        let other = judge_excuses(report, plan, may_end, &self.model, explored, &recovery);
-        self.told.excused = std::mem::take(&mut report.excused);
+        let other = check_stuck_reasons(report, plan, may_end, &self.model, explored, &recovery);
+        self.report.stuck = std::mem::take(&mut report.stuck);
         if self.wanted.without.is_none() {
-            self.told.failures.append(&mut report.failures);
+            self.report.failures.append(&mut report.failures);
         }
         let other = other?.filter(|_| self.wanted.without.is_none());
-        Ok(other.map(|trace| Found { name: "excuse".into(), trace, healing: None }))
+        Ok(other.map(|trace| Found { name: "stuck".into(), trace, healing: None }))
     }
 
     fn stuck(
@@ -281,7 +281,7 @@ impl<'a> Check<'a> {
         let recovery = Recovery { stuck: Some(stuck.clone()), ..Recovery::default() };
         report.failures.clear();
         judge_recovery(report, &self.model, explored, &recovery);
-        self.told.failures.append(&mut report.failures);
+        self.report.failures.append(&mut report.failures);
         let name = stuck.first().goal.name().into();
         let trace = stuck_trace(&self.model, explored, &stuck);
         Some(Found { name, trace, healing: Some(stuck.healing) })
@@ -290,13 +290,14 @@ impl<'a> Check<'a> {
     /// Tells it, then writes the trace down.
     fn conclude(mut self, found: Option<Found>) -> Result<End> {
         let is_over = INTERRUPTED.load(Ordering::SeqCst) && found.is_none();
-        let (verdict, end) = match (&found, self.told.failures.is_empty(), self.told.exhausted && !is_over) {
-            (Some(_), _, _) => ("violated", End::Violated),
-            (None, false, true) => ("fails", End::Violated),
-            (None, true, true) => ("holds", End::Holds),
-            (None, _, false) => ("not conclusive", End::NotConclusive),
-        };
-        self.told.verdict = verdict;
+        let (verdict, end) =
+            match (&found, self.report.failures.is_empty(), self.report.exhausted && !is_over) {
+                (Some(_), _, _) => ("violated", End::Violated),
+                (None, false, true) => ("fails", End::Violated),
+                (None, true, true) => ("holds", End::Holds),
+                (None, _, false) => ("not conclusive", End::NotConclusive),
+            };
+        self.report.verdict = verdict;
         let (mut trace, mut path, mut healing) = (None, None, None);
         if let Some(Found { name, trace: found, healing: tried }) = found {
             healing = tried;
@@ -305,21 +306,21 @@ impl<'a> Check<'a> {
             } else {
                 self.asked.with_steps(found)?
             };
-            self.told.trace_steps = Some(whole.steps.len());
+            self.report.trace_steps = Some(whole.steps.len());
             // Of its own steps the file itself is the trace.
             path = match (self.wanted.out, self.asked.violated_on_the_way()) {
                 (Some(path), _) => Some(path.to_path_buf()),
                 (None, Some(_)) => None,
                 (None, None) => Some(default_name(&self.model, &name).into()),
             };
-            self.told.violation = Some(name);
+            self.report.violation = Some(name);
             trace = Some(whole);
         }
         if self.wanted.json {
             if let (Some(trace), Some(path)) = (&trace, &path) {
-                self.told.trace = out::keep(trace, path).then(|| path.display().to_string());
+                self.report.trace = out::keep(trace, path).then(|| path.display().to_string());
             }
-            outln!("{}", serde_json::to_string(&self.told)?);
+            outln!("{}", serde_json::to_string(&self.report)?);
             return Ok(end);
         }
         match &trace {
@@ -332,12 +333,12 @@ impl<'a> Check<'a> {
             }
             None => self.say_what_holds(),
         }
-        outln!("{}: {verdict}", self.told.scope);
+        outln!("{}: {verdict}", self.report.scope);
         Ok(end)
     }
 
     fn say_violation(&self) {
-        let Checked { scope, violation, trace_steps, distinct_states, failures, .. } = &self.told;
+        let Checked { scope, violation, trace_steps, distinct_states, failures, .. } = &self.report;
         let name = violation.as_deref().unwrap_or_default();
         let steps = trace_steps.unwrap_or(0);
         let how = match () {
@@ -356,13 +357,13 @@ impl<'a> Check<'a> {
     }
 
     fn say_what_holds(&self) {
-        let Checked { scope, distinct_states, transitions, depth, exhausted, .. } = &self.told;
+        let Checked { scope, distinct_states, transitions, depth, exhausted, .. } = &self.report;
         if !exhausted {
             outln!("{scope}: stopped after {distinct_states} states at depth {depth}");
             return;
         }
-        self.told.failures.iter().for_each(|failure| outln!("  fails: {failure}"));
-        let what = match self.told.judged.len() {
+        self.report.failures.iter().for_each(|failure| outln!("  fails: {failure}"));
+        let what = match self.report.judged.len() {
             0 => "nothing is judged",
             1 => "the property holds",
             _ => "every property holds",
@@ -373,19 +374,21 @@ impl<'a> Check<'a> {
                 outln!("{}", out::wrapped(&format!("  {what}: {}", names.join(", "))));
             }
         };
-        listed("judged in every state", &self.told.judged);
-        listed("cannot fail in this scope", &self.told.idle);
-        match self.told.healed_states {
-            Some(healed) => listed(&format!("met once faults stop, from {healed} states"), &self.told.goals),
+        listed("judged in every state", &self.report.judged);
+        listed("cannot fail in this scope", &self.report.idle);
+        match self.report.healed_states {
+            Some(healed) => {
+                listed(&format!("met once faults stop, from {healed} states"), &self.report.goals)
+            }
             None => outln!("  recovery was not checked (`--heal`)"),
         }
-        for (excuse, states) in &self.told.excused {
-            outln!("  {} states miss a goal for a listed reason: {excuse}", grouped(*states));
+        for (stuck_reason, states) in &self.report.stuck {
+            outln!("  {} states miss a goal for a listed reason: {stuck_reason}", grouped(*states));
         }
         let (covered, not_covered) = (self.asked.plan.covered(), self.asked.plan.not_covered());
         let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
         outln!("{}", out::wrapped(&format!("  it allows {covered}; it has no {not_covered}")));
-        if self.asked.steps.is_some() && self.told.transitions == 0 {
+        if self.asked.steps.is_some() && self.report.transitions == 0 {
             outln!(
                 "  no action is possible behind the steps: only their end was checked; give the scope budgets"
             );
@@ -394,7 +397,7 @@ impl<'a> Check<'a> {
     }
 
     fn say_of_the_guard(&self) {
-        let (Some(guard), Some(decides)) = (self.wanted.without, self.told.guard_decides) else { return };
+        let (Some(guard), Some(decides)) = (self.wanted.without, self.report.guard_decides) else { return };
         if decides {
             outln!("  {guard} changes some steps of this scope, and no property or goal breaks without it");
             return;

@@ -1,11 +1,11 @@
-//! `explain`: what is known here of a guard, a reason, a property, a goal, an excuse, a
+//! `explain`: what is known here of a guard, a reason, a property, a goal, a stuck reason, a
 //! scope, a row of the catalogue, or of what people paste.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use rollcall_model::Guard;
-use rollcall_model::liveness::{Excuse, Goal};
+use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, Plan};
 use rollcall_traces::{Divergence, Outcome, Reason};
@@ -94,7 +94,7 @@ fn by_name(name: &str) -> Vec<Answer> {
     answers.extend(
         Reason::ALL.iter().find(|reason| reason.to_string() == name).map(|reason| of_reason(*reason)),
     );
-    answers.extend(Excuse::NAMES.contains(&name).then(|| of_excuse(name)));
+    answers.extend(StuckReason::NAMES.contains(&name).then(|| of_stuck_reason(name)));
     answers.extend(scopes::named(name).map(|plan| of_scope(&plan)));
     answers
 }
@@ -286,11 +286,11 @@ fn of_reason(reason: Reason) -> Answer {
     Answer { title: format!("refused: {reason}"), lines, next }
 }
 
-fn of_excuse(name: &str) -> Answer {
-    let is = |plan: &&Plan| plan.excuses.iter().any(|excuse| excuse.name() == name);
+fn of_stuck_reason(name: &str) -> Answer {
+    let is = |plan: &&Plan| plan.allowed_stuck.iter().any(|stuck_reason| stuck_reason.name() == name);
     let plans = scopes::all();
     let named: Vec<&str> = plans.iter().filter(is).map(|plan| plan.scope.name.as_str()).collect();
-    let mut lines = vec![places::meaning_of_excuse(name).to_string()];
+    let mut lines = vec![places::meaning_of_stuck_reason(name).to_string()];
     lines.push("stated in full: model/src/liveness/excuse.rs".into());
     lines.push("getting stuck is correct here".into());
     if !named.is_empty() {
@@ -310,9 +310,9 @@ fn of_scope(plan: &Plan) -> Answer {
     lines.push(format!("it allows {}; it has no {}", plan.covered(), plan.not_covered()));
     let reached: Vec<&str> = plan.reachable.iter().map(|reach| reach.name()).collect();
     lines.push(format!("it must reach: {}", reached.join("; ")));
-    if !plan.excuses.is_empty() {
-        let excuses: Vec<String> = plan.excuses.iter().map(ToString::to_string).collect();
-        lines.push(format!("it may get stuck with: {}", excuses.join("; ")));
+    if !plan.allowed_stuck.is_empty() {
+        let stuck_reasons: Vec<String> = plan.allowed_stuck.iter().map(ToString::to_string).collect();
+        lines.push(format!("it may get stuck with: {}", stuck_reasons.join("; ")));
     }
     let pieces: Vec<&Piece> = PIECES.iter().filter(|piece| piece.scope == name).collect();
     if !pieces.is_empty() {

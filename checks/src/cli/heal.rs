@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rollcall_model::liveness::{self, Excuse, Missed};
+use rollcall_model::liveness::{self, Missed, StuckReason};
 use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
 
@@ -21,7 +21,7 @@ pub(super) struct Healing {
     /// What is missed where it ends.
     missed: Vec<Missed>,
     /// Why something is not owed.
-    excuses: Vec<String>,
+    stuck_reasons: Vec<String>,
     /// What would be done next, and why it is refused.
     refused: Vec<(Action, Reason)>,
 }
@@ -47,10 +47,11 @@ impl Healing {
             at = model.step(&at, &action).0;
             steps.push(action);
         };
-        let because = |excuse: Excuse| format!("{excuse} ({})", excuse.because(model, &at));
-        let excuses = liveness::excuses(model, &at).into_iter().map(because).collect();
+        let because =
+            |stuck_reason: StuckReason| format!("{stuck_reason} ({})", stuck_reason.because(model, &at));
+        let stuck_reasons = liveness::stuck_reasons(model, &at).into_iter().map(because).collect();
         let (missed, refused) = (liveness::missed(model, &at), liveness::refused(model, &at));
-        Ok(Self { steps, endless, missed, excuses, refused })
+        Ok(Self { steps, endless, missed, stuck_reasons, refused })
     }
 
     /// Whether everything that is owed comes.
@@ -76,7 +77,7 @@ impl Healing {
     /// How it ends, on both sides.
     pub(super) fn words(&self, file: &Path, implementation: &Side) -> String {
         let (file, steps) = (file.display(), self.steps.len());
-        let mut text = match (self.endless, self.missed.is_empty(), self.excuses.is_empty()) {
+        let mut text = match (self.endless, self.missed.is_empty(), self.stuck_reasons.is_empty()) {
             (true, _, _) => {
                 format!(
                     "{file}: once faults stop it does not come to an end within {} steps\n",
@@ -98,8 +99,8 @@ impl Healing {
             text += &self.refusals(missed);
             text += &format!("    more: rollcall explain {}\n", missed.goal);
         }
-        for excuse in &self.excuses {
-            text += &format!("  not owed: {excuse}\n");
+        for stuck_reason in &self.stuck_reasons {
+            text += &format!("  not owed: {stuck_reason}\n");
         }
         text + &implementation.words(self)
     }
@@ -110,13 +111,13 @@ impl Healing {
             !is_nothing(*reason)
                 && (missed.region == 0 || region_of(action).is_none_or(|of| of == missed.region))
         };
-        let told: Vec<_> = self.refused.iter().filter(about).collect();
-        let mut text: String = told
+        let refused_here: Vec<_> = self.refused.iter().filter(about).collect();
+        let mut text: String = refused_here
             .iter()
             .take(SHOWN)
             .map(|(action, reason)| format!("    refused: {action}: {reason}\n"))
             .collect();
-        match told.len() {
+        match refused_here.len() {
             0 => text += "    no refused step would help\n",
             more if more > SHOWN => text += &format!("    and {} steps more\n", more - SHOWN),
             _ => {}

@@ -33,8 +33,8 @@ pub(super) fn run(number: Option<usize>, language: Language, answer: Option<&Pat
         Some(path) => judge(&lesson, path, language),
         None => {
             let mut lines = stdin().lock();
-            let told = play(&lesson, language, &mut Guesses::from(&mut lines), &mut say);
-            told.map(|()| End::Holds).map_err(|error| anyhow!(error))
+            let played = play(&lesson, language, &mut Guesses::from(&mut lines), &mut say);
+            played.map(|()| End::Holds).map_err(|error| anyhow!(error))
         }
     }
 }

@@ -2,7 +2,7 @@
 //! stop), `situations`: what there is, with a line each.
 
 use anyhow::Result;
-use rollcall_model::liveness::{Excuse, Goal};
+use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, Reach, scopes};
 
@@ -42,6 +42,6 @@ pub(super) fn properties() -> Result<End> {
 /// What a scenario's header may demand to be reached, and why it may end short of its goals.
 pub(super) fn situations() -> Result<End> {
     let reached = Reach::ALL.iter().map(|reach| format!("must_reach  {}\n", reach.name()));
-    let excuses = Excuse::NAMES.iter().map(|name| format!("may_end     {name}\n"));
-    out::say(&reached.chain(excuses).collect::<String>())
+    let stuck_reasons = StuckReason::NAMES.iter().map(|name| format!("may_end     {name}\n"));
+    out::say(&reached.chain(stuck_reasons).collect::<String>())
 }

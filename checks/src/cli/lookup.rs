@@ -1,7 +1,7 @@
 //! Names from the command line, with the nearest one suggested where there is none.
 
 use anyhow::{Result, bail};
-use rollcall_model::liveness::{Excuse, Goal};
+use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, Plan, Size};
 use rollcall_model::{Guard, Reach};
@@ -89,10 +89,10 @@ pub(super) fn reach(name: &str) -> Result<Reach> {
 }
 
 /// The name of a reason for which something is not owed.
-pub(super) fn excuse(name: &str) -> Result<String> {
-    match Excuse::NAMES.contains(&name) {
+pub(super) fn stuck_reason(name: &str) -> Result<String> {
+    match StuckReason::NAMES.contains(&name) {
         true => Ok(name.into()),
-        false => unknown("excuse", name, Excuse::NAMES.iter().copied(), "rollcall situations"),
+        false => unknown("stuck", name, StuckReason::NAMES.iter().copied(), "rollcall situations"),
     }
 }
 

@@ -101,8 +101,8 @@ enum Ask {
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         results: Option<PathBuf>,
         /// Tries every refused action in every state, without reusing earlier refusals
-        #[arg(long)]
-        every_probe: bool,
+        #[arg(long, alias = "every-probe")]
+        every_refusal: bool,
         #[command(flatten)]
         subject: SubjectArguments,
     },
@@ -384,7 +384,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             threads,
             lasting,
             heal_bound,
-            every_probe,
+            every_refusal,
             impl_without,
             fail_fast,
             details,
@@ -400,7 +400,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 ];
                 refuse_with_subject(&unfit)?;
                 let plans = verify::plans(family.map(Into::into), size.into(), scope.as_deref())?;
-                let wanted = subject::Verify { threads: threads.max(1), every_probe, fail_fast };
+                let wanted = subject::Verify { threads: threads.max(1), every_refusal, fail_fast };
                 return subject::verify(&asked, &plans, &wanted);
             }
             verify::run(&verify::Wanted {
@@ -412,7 +412,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 threads: threads.max(1),
                 lasting,
                 heal_bound,
-                every_probe,
+                every_refusal,
                 lacking: impl_without,
                 fail_fast,
                 details,

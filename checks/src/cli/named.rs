@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
         }
     }
     for name in &trace.header.may_end {
-        if let Err(unknown) = lookup::excuse(name) {
+        if let Err(unknown) = lookup::stuck_reason(name) {
             bail!("{}: {unknown}", trace.place_of("may_end"));
         }
     }

@@ -24,7 +24,7 @@ macro_rules! outln {
 
 /// Prints a line on standard error.
 macro_rules! errln {
-    ($($words:tt)*) => { $crate::cli::out::tell_line(format_args!($($words)*)) };
+    ($($words:tt)*) => { $crate::cli::out::print_line(format_args!($($words)*)) };
 }
 
 pub(super) use {errln, outln};
@@ -34,7 +34,7 @@ pub(super) fn say_line(words: fmt::Arguments<'_>) {
 }
 
 /// Whoever reads it or not, there is nobody else to tell.
-pub(super) fn tell_line(words: fmt::Arguments<'_>) {
+pub(super) fn print_line(words: fmt::Arguments<'_>) {
     let _ = std::io::stderr().lock().write_all(format!("{words}\n").as_bytes());
 }
 

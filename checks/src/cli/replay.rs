@@ -197,8 +197,8 @@ impl Seen {
             }
             Found::Refused(why) => format!("{why}\n"),
         };
-        if let Some((healing, side, told)) = &self.healed {
-            if *told {
+        if let Some((healing, side, shown)) = &self.healed {
+            if *shown {
                 text += &healing.schedule();
             }
             text += &healing.words(file, side);

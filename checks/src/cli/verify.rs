@@ -33,7 +33,7 @@ pub(super) struct Wanted {
     pub(super) threads: usize,
     pub(super) lasting: Lasting,
     pub(super) heal_bound: Option<usize>,
-    pub(super) every_probe: bool,
+    pub(super) every_refusal: bool,
     /// What the implementation is to lack.
     pub(super) lacking: Vec<String>,
     /// Ends at the first scope that fails.
@@ -83,7 +83,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         let watch = Arc::new(Watch {
             interrupt: Arc::clone(&INTERRUPTED),
             heal_bound: wanted.heal_bound,
-            every_probe: wanted.every_probe,
+            every_refusal: wanted.every_refusal,
             memory: Some(wanted.lasting.memory()),
             journal: journal.clone().map(|path| (path, wanted.lasting.pace())),
             lacking: lacking.clone(),

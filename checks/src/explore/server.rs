@@ -234,14 +234,14 @@ async fn lesson(State(known): Shared, uri: Uri) -> Response {
         return bad(StatusCode::BAD_REQUEST, "a lesson is asked for by its number".into());
     };
     let language = if lang == "zh" { Language::Chinese } else { Language::English };
-    match told(&known, number, language) {
+    match lesson_json(&known, number, language) {
         Ok(lesson) => axum::Json(lesson).into_response(),
         Err(error) => bad(StatusCode::NOT_FOUND, error),
     }
 }
 
 /// A lesson as the page needs it: the way, what is asked on it, and where a wrong guess leads.
-fn told(known: &Known, number: usize, language: Language) -> Result<Value, String> {
+fn lesson_json(known: &Known, number: usize, language: Language) -> Result<Value, String> {
     let lesson = Lesson::numbered(number)?;
     let prose = lesson.prose(language)?;
     let (mut steps, actions) = lesson.steps()?;

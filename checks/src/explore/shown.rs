@@ -117,7 +117,7 @@ pub(super) struct ShownHealing {
     steps: u64,
     way: Vec<String>,
     missed: Vec<String>,
-    excuses: Vec<String>,
+    stuck_reasons: Vec<String>,
     refused: Vec<(String, String)>,
 }
 
@@ -262,7 +262,7 @@ impl Known {
             // Of one that goes round and round a beginning is enough.
             way: way.into_iter().take(400).collect(),
             missed: healed.missed,
-            excuses: healed.excuses.into_values().collect(),
+            stuck_reasons: healed.stuck_reasons.into_values().collect(),
             refused: refused.map(|(action, reason)| (action.to_string(), reason.to_string())).collect(),
         })
     }
@@ -346,7 +346,7 @@ fn may(steps: &Steps) -> Vec<Next> {
 /// What the scope's vocabulary has and the rules refuse.
 fn may_not(steps: &Steps) -> Vec<NotNext> {
     let mut met = BTreeSet::new();
-    let told = |(action, reason): (Action, Reason)| {
+    let shown = |(action, reason): (Action, Reason)| {
         let name = name_of(&action);
         met.insert(name.clone()).then(|| NotNext {
             name,
@@ -357,7 +357,7 @@ fn may_not(steps: &Steps) -> Vec<NotNext> {
             meaning: places::meaning_of_reason(reason),
         })
     };
-    steps.model().probes(steps.state()).into_iter().filter_map(told).collect()
+    steps.model().disabled(steps.state()).into_iter().filter_map(shown).collect()
 }
 
 /// The region that an action is about; 0 for none.

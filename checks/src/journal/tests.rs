@@ -28,7 +28,7 @@ fn pace(states: u64) -> Pace {
 
 /// What came of it, told without the numbers that another process would give.
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
+struct Counted {
     counts: (u64, u64, u32, u64, u64),
     kinds: Vec<u64>,
     verdicts: Vec<explorer::Verdict>,
@@ -37,8 +37,8 @@ struct Told {
     views: Vec<rollcall_traces::View>,
 }
 
-fn told(model: &Rollcall, explored: &Exploration<State>) -> Told {
-    Told {
+fn counted(model: &Rollcall, explored: &Exploration<State>) -> Counted {
+    Counted {
         counts: (
             explored.distinct(),
             explored.transitions,
@@ -55,21 +55,21 @@ fn told(model: &Rollcall, explored: &Exploration<State>) -> Told {
 }
 
 /// Goes on from `path` until the end or so many states; what it went on from, too.
-fn go_on(path: &Path, every: u64, max_states: u32, threads: usize) -> (u64, Told) {
+fn go_on(path: &Path, every: u64, max_states: u32, threads: usize) -> (u64, Counted) {
     let model = model();
     let Opened { journal, kept, .. } = Journal::open(path, &model, true, pace(every)).expect("it goes on");
     let (began, journal) = (kept.states(), Mutex::new(journal));
     let options = Options { max_states, threads, keep: Some(&journal), ..Options::default() };
     let kind = |state: &State, action: &_| model.kind_of(state, action);
     let explored = explorer::resume(&model, &options, kind, kept).expect("it can be explored");
-    (began, told(&model, &explored))
+    (began, counted(&model, &explored))
 }
 
-fn whole() -> Told {
+fn whole() -> Counted {
     let model = model();
     let kind = |state: &State, action: &_| model.kind_of(state, action);
     let explored = explorer::explore(&model, &Options::default(), kind).expect("it can be explored");
-    told(&model, &explored)
+    counted(&model, &explored)
 }
 
 /// Where each record of a journal ends, the beginning among them.
@@ -99,12 +99,12 @@ fn it_goes_on_from_wherever_its_writer_was_killed() {
     for cut in cuts.chain([0, 3, bytes.len()]) {
         let path = folder.path().join("cut.journal");
         std::fs::write(&path, &bytes[..cut]).expect("it is written");
-        let (began, told) = go_on(&path, 400, u32::MAX, 1);
-        assert_eq!(told, whole, "cut at byte {cut} of {}", bytes.len());
+        let (began, result) = go_on(&path, 400, u32::MAX, 1);
+        assert_eq!(result, whole, "cut at byte {cut} of {}", bytes.len());
         last = last.max(began);
         // What was added is as good as what was there.
-        let (again, told) = go_on(&path, 400, u32::MAX, 1);
-        assert_eq!((again, told), (whole.counts.0, whole.clone()), "cut at byte {cut}, once more");
+        let (again, result) = go_on(&path, 400, u32::MAX, 1);
+        assert_eq!((again, result), (whole.counts.0, whole.clone()), "cut at byte {cut}, once more");
     }
     assert_eq!(last, whole.counts.0);
 }
@@ -116,14 +116,14 @@ fn it_may_be_ended_over_and_over() {
     let whole = whole();
     let mut before = 0;
     for max_states in (100..).step_by(333) {
-        let (began, told) = go_on(&path, u64::MAX, max_states, 1 + max_states as usize % 3);
+        let (began, result) = go_on(&path, u64::MAX, max_states, 1 + max_states as usize % 3);
         assert_eq!(began, before);
-        before = told.counts.0;
-        if told.ended == Ended::Exhausted {
-            assert_eq!(told, whole);
+        before = result.counts.0;
+        if result.ended == Ended::Exhausted {
+            assert_eq!(result, whole);
             return;
         }
-        assert_eq!(told.ended, Ended::Stopped(Bound::States(max_states)));
+        assert_eq!(result.ended, Ended::Stopped(Bound::States(max_states)));
     }
 }
 

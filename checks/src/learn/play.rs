@@ -151,7 +151,7 @@ pub fn play(
             }
             (question, asked, guesses.next(asked.choices.len(), language, say))
         });
-        say(&told(&mut steps, action, prose.steps.get(number - 1), said));
+        say(&narrate(&mut steps, action, prose.steps.get(number - 1), said));
         if let Some((question, asked, guess)) = chosen {
             answer(lesson, question, asked, &guess, &steps, said, say)?;
         }
@@ -168,7 +168,7 @@ fn heading(lesson: &Lesson, prose: &Prose, language: Language) -> String {
 }
 
 /// The step with what it changed.
-fn told(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: &Words) -> String {
+fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: &Words) -> String {
     let before = steps.view();
     let outcome = steps.take(action).clone();
     let mut text = format!("\n{:>3} {action}", steps.len());
@@ -208,11 +208,11 @@ fn answer(
     say(&format!("\n  {} {}", how.replace("{choice}", &format!("{})", letter(right))), asked.choices[right]));
     say(&format!("  {}", asked.answer.replace('\n', "\n  ")));
     for (at, choice) in question.choices.iter().enumerate() {
-        let is_told = match guess {
+        let is_shown = match guess {
             Guess::Choice(guessed) => *guessed == at,
             Guess::Nobody => true,
         };
-        let Some(branch) = choice.branch.as_ref().filter(|_| is_told && at != right) else { continue };
+        let Some(branch) = choice.branch.as_ref().filter(|_| is_shown && at != right) else { continue };
         say(&format!("\n  {}", said.branch.replace("{choice}", &format!("{})", letter(at)))));
         say(&format!("  {}", asked.branches[at].replace('\n', "\n  ")));
         let other = lesson.branch(branch)?;

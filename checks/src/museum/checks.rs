@@ -18,7 +18,7 @@ pub enum Check {
     /// A transition differs.
     Tour,
     /// What is refused on one side is not refused on the other, or otherwise.
-    Probes,
+    Refusals,
     /// A random schedule differs.
     Schedules,
     /// The implementation's test of the guard's name fails.
@@ -30,7 +30,7 @@ impl Check {
     pub fn all() -> impl Iterator<Item = Check> {
         let properties = Property::ALL.iter().map(|property| Check::Property(*property));
         let goals = Goal::ALL.iter().map(|goal| Check::Goal(*goal));
-        let others = [Check::Tour, Check::Probes, Check::Schedules, Check::NamedTest];
+        let others = [Check::Tour, Check::Refusals, Check::Schedules, Check::NamedTest];
         properties.chain(goals).chain(others)
     }
 
@@ -40,7 +40,7 @@ impl Check {
             Check::Property(property) => property.name(),
             Check::Goal(goal) => goal.name(),
             Check::Tour => "tour",
-            Check::Probes => "probes",
+            Check::Refusals => "refusals",
             Check::Schedules => "schedules",
             Check::NamedTest => BELOW_THE_GRAIN,
         }

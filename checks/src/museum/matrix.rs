@@ -4,7 +4,7 @@
 //! goals, in every smoke scope of the same families; of each scope the first
 //! [`STATES`] states are explored, once for all. In the model a
 //! property kills by a violation, a goal by a state that does not heal, and the
-//! tour, the probes and the schedules by the sound implementation that parts
+//! tour, the disabled actions and the schedules by the sound implementation that parts
 //! from the unsound model. On the implementation a property or goal kills where
 //! the store without the guard follows the model's trace to the same end, and
 //! the others by the unsound implementation that parts from the sound model.
@@ -193,7 +193,7 @@ impl<'a> Matrix<'a> {
     /// Each side without the guard against the other with it.
     fn conform(&mut self, without: &Without<'_>, row: &mut Row) -> Result<(), MuseumError> {
         let name = &without.plan.scope.name;
-        let looks = [(Check::Tour, Look::Transitions), (Check::Probes, Look::Probes)];
+        let looks = [(Check::Tour, Look::Transitions), (Check::Refusals, Look::Refusals)];
         if looks.iter().all(|(check, _)| row.is_settled(*check)) {
             return Ok(());
         }

@@ -95,7 +95,7 @@ struct Flight {
 
 /// Whose facts an event tells.
 #[derive(Clone, Copy)]
-enum Told {
+enum Changed {
     Nobody,
     /// Of one region on the store in that place.
     Peer(usize, RegionId),
@@ -232,7 +232,7 @@ impl Network {
     }
 
     /// Writes an event down, and sends off what came of it.
-    fn happened(&mut self, told: Told, event: Happening, outputs: Vec<Output>) {
+    fn happened(&mut self, changed: Changed, event: Happening, outputs: Vec<Output>) {
         let mut sent = Vec::new();
         for output in outputs {
             match output {
@@ -240,7 +240,7 @@ impl Network {
                     sent.push(self.send(convert::held(&message), Parcel::Raft(message)))
                 }
                 Output::RegionHeartbeat { region } => {
-                    if let Told::Peer(at, _) | Told::Store(at) = told {
+                    if let Changed::Peer(at, _) | Changed::Store(at) = changed {
                         self.report_region(at, region);
                     }
                 }
@@ -264,10 +264,10 @@ impl Network {
                 | Output::Destroyed { .. } => {}
             }
         }
-        let (place, regions) = match told {
-            Told::Nobody => (None, Vec::new()),
-            Told::Peer(at, region) => (Some(at), vec![region]),
-            Told::Store(at) => (Some(at), self.regions(at)),
+        let (place, regions) = match changed {
+            Changed::Nobody => (None, Vec::new()),
+            Changed::Peer(at, region) => (Some(at), vec![region]),
+            Changed::Store(at) => (Some(at), self.regions(at)),
         };
         let mut facts = Vec::with_capacity(regions.len());
         if let Some(at) = place {
@@ -320,7 +320,7 @@ impl Network {
             let quiet = outputs.is_empty() && (self.nodes[at].store.mark(region), transferee(self)) == before;
             if !quiet {
                 let store = self.nodes[at].id;
-                self.happened(Told::Peer(at, region), Happening::Tick { region, store }, outputs);
+                self.happened(Changed::Peer(at, region), Happening::Tick { region, store }, outputs);
             }
         }
     }
@@ -341,14 +341,18 @@ impl Network {
         // A refusal shows in the facts: nothing has changed.
         let result = self.step(at, input);
         let overlaps = result == Err(Reason::SnapshotOverlap);
-        self.happened(Told::Peer(at, region), Happening::Deliver { message: id }, result.unwrap_or_default());
+        self.happened(
+            Changed::Peer(at, region),
+            Happening::Deliver { message: id },
+            result.unwrap_or_default(),
+        );
         if let Some((region, store, to)) = snapshot {
             self.report_snapshot(id, region, store, to, !overlaps);
         }
     }
 
     fn lose(&mut self, id: u64, parcel: &Parcel) {
-        self.happened(Told::Nobody, Happening::Lose { message: id }, Vec::new());
+        self.happened(Changed::Nobody, Happening::Lose { message: id }, Vec::new());
         if let Some(message) = parcel.snapshot() {
             self.report_snapshot(id, message.region, message.from.store, message.to.id, false);
         }
@@ -364,7 +368,7 @@ impl Network {
         }
         let outputs = self.step(at, Input::ReportSnapshot { region, to, arrived }).unwrap_or_default();
         let event = Happening::ReportSnapshot { region, store, message, arrived };
-        self.happened(Told::Peer(at, region), event, outputs);
+        self.happened(Changed::Peer(at, region), event, outputs);
     }
 
     /// Takes in what waits to be applied, one thing at a time; whether there was one.
@@ -400,7 +404,7 @@ impl Network {
             Err(reason) => panic!("something waits to be applied, and is refused: {reason}"),
         };
         // A split reaches every region of its store.
-        self.happened(Told::Store(at), event, outputs);
+        self.happened(Changed::Store(at), event, outputs);
         true
     }
 
@@ -411,13 +415,13 @@ impl Network {
         engine.lose_unsynced();
         self.nodes[at].store = self.open(id, engine);
         self.nodes[at].up = false;
-        self.happened(Told::Store(at), Happening::Crash { store: id }, Vec::new());
+        self.happened(Changed::Store(at), Happening::Crash { store: id }, Vec::new());
     }
 
     fn restart(&mut self, at: usize) {
         self.nodes[at].up = true;
         let store = self.nodes[at].id;
-        self.happened(Told::Store(at), Happening::Restart { store }, Vec::new());
+        self.happened(Changed::Store(at), Happening::Restart { store }, Vec::new());
     }
 
     /// The message is under way no more.

@@ -8,7 +8,7 @@
 use rollcall_impl::{Child, IdAllocator, Input, Key, Output, Region, StateRole};
 use rollcall_traces::{Happening, StoreId};
 
-use super::{Network, Told};
+use super::{Changed, Network};
 use crate::world::convert;
 
 /// Where a region's leader was when it last said so.
@@ -99,7 +99,7 @@ impl Network {
                     keys: keys.iter().map(convert::key).collect(),
                     derive: convert::derive(derive),
                 };
-                self.happened(Told::Peer(at, region), event, outputs);
+                self.happened(Changed::Peer(at, region), event, outputs);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use rollcall_impl::{Input, Output};
 use rollcall_traces::{Command, Epoch, Happening, Key, Outcome, RegionId, StoreId, Value};
 
-use super::{Network, Told};
+use super::{Changed, Network};
 use crate::world::convert;
 
 /// By what a client knows its request.
@@ -107,7 +107,7 @@ impl Network {
             ticket
         });
         let event = Happening::Propose { region, store, command: command.clone(), epoch, outcome };
-        self.happened(Told::Peer(at, region), event, outputs);
+        self.happened(Changed::Peer(at, region), event, outputs);
         ticket
     }
 
@@ -131,7 +131,7 @@ impl Network {
         } else {
             Err(outcome.clone())
         };
-        self.happened(Told::Peer(at, region), Happening::Read { region, store, key, outcome }, outputs);
+        self.happened(Changed::Peer(at, region), Happening::Read { region, store, key, outcome }, outputs);
         asked
     }
 
@@ -204,6 +204,6 @@ impl Network {
         }
         let event =
             Happening::AnswerRead { region, store: self.nodes[at].id, meta: convert::region(&known), data };
-        self.happened(Told::Peer(at, region), event, outputs);
+        self.happened(Changed::Peer(at, region), event, outputs);
     }
 }

@@ -9,7 +9,7 @@
 use rollcall_impl::{Input, Output, StateRole};
 use rollcall_traces::{Happening, RegionId};
 
-use super::{CLOCK, Network, Told};
+use super::{CLOCK, Changed, Network};
 
 /// Ticks without a message before a peer asks.
 const SILENCE: u64 = 3 * CLOCK.election_tick as u64;
@@ -34,7 +34,7 @@ impl Network {
             self.heard(at, region);
             if questions.iter().any(|output| matches!(output, Output::Message(_))) {
                 let store = self.nodes[at].id;
-                self.happened(Told::Peer(at, region), Happening::AskMembers { region, store }, questions);
+                self.happened(Changed::Peer(at, region), Happening::AskMembers { region, store }, questions);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use ahash::RandomState;
 use rollcall_model::State;
-use rollcall_model::liveness::Excuse;
+use rollcall_model::liveness::StuckReason;
 
 const SHARDS: usize = 64;
 
@@ -27,7 +27,7 @@ pub(super) struct Known {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     /// Of the ends at which something is not owed: why.
-    excuses: Mutex<BTreeMap<u32, Vec<Excuse>>>,
+    stuck_reasons: Mutex<BTreeMap<u32, Vec<StuckReason>>>,
 }
 
 impl Known {
@@ -37,14 +37,14 @@ impl Known {
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             hasher: RandomState::with_seeds(8, 434_317, 7, 4204),
-            excuses: Mutex::default(),
+            stuck_reasons: Mutex::default(),
         }
     }
 
     /// Notes what is not owed at an end.
-    pub(super) fn excuse(&self, end: &State, why: Vec<Excuse>) {
+    pub(super) fn stuck_reason(&self, end: &State, why: Vec<StuckReason>) {
         if let (false, Some(number)) = (why.is_empty(), self.number(end)) {
-            self.excuses.lock().expect("a thread panicked").insert(number, why);
+            self.stuck_reasons.lock().expect("a thread panicked").insert(number, why);
         }
     }
 
@@ -85,12 +85,12 @@ pub struct Ways {
     rest: Vec<u32>,
     /// Of each state at rest: where the schedule leads.
     next: Vec<Vec<u32>>,
-    excuses: BTreeMap<u32, Vec<Excuse>>,
+    stuck_reasons: BTreeMap<u32, Vec<StuckReason>>,
 }
 
 /// How often something is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Excused {
+pub struct StuckStates {
     /// The first state that heals to where it is not.
     pub first: u32,
     /// How many do.
@@ -101,26 +101,26 @@ impl Ways {
     pub(super) fn new(rest: Vec<u32>, known: Known) -> Self {
         let shards = known.shards.into_iter();
         let next = shards.map(|shard| shard.into_inner().expect("a thread panicked").next).collect();
-        let excuses = known.excuses.into_inner().expect("a thread panicked");
-        Self { rest, next, excuses }
+        let stuck_reasons = known.stuck_reasons.into_inner().expect("a thread panicked");
+        Self { rest, next, stuck_reasons }
     }
 
     /// Why the states that heal end short of what was asked for, each reason
     /// with the states that do; and how many have any.
-    pub fn excused(&self) -> (BTreeMap<Excuse, Excused>, u64) {
-        let (mut excused, mut any) = (BTreeMap::new(), 0);
-        if self.excuses.is_empty() {
-            return (excused, any);
+    pub fn stuck(&self) -> (BTreeMap<StuckReason, StuckStates>, u64) {
+        let (mut stuck, mut any) = (BTreeMap::new(), 0);
+        if self.stuck_reasons.is_empty() {
+            return (stuck, any);
         }
         let mut ends: Vec<Vec<u32>> = self.next.iter().map(|shard| vec![UNKNOWN; shard.len()]).collect();
         for (state, rest) in (0..).zip(&self.rest).filter(|(_, rest)| **rest != UNKNOWN) {
-            let Some(why) = self.excuses.get(&self.end(*rest, &mut ends)) else { continue };
+            let Some(why) = self.stuck_reasons.get(&self.end(*rest, &mut ends)) else { continue };
             any += 1;
-            for excuse in why {
-                excused.entry(*excuse).or_insert(Excused { first: state, states: 0 }).states += 1;
+            for stuck_reason in why {
+                stuck.entry(*stuck_reason).or_insert(StuckStates { first: state, states: 0 }).states += 1;
             }
         }
-        (excused, any)
+        (stuck, any)
     }
 
     /// Where the schedule ends; `ends` is what was found so far.
@@ -148,7 +148,7 @@ impl Ways {
     /// Forged: so many states, each at its end already.
     #[cfg(test)]
     pub(crate) fn that_end_at_once(states: usize) -> Self {
-        Self { rest: vec![0; states], next: vec![vec![0]; SHARDS], excuses: BTreeMap::new() }
+        Self { rest: vec![0; states], next: vec![vec![0]; SHARDS], stuck_reasons: BTreeMap::new() }
     }
 
     /// What `state` is at rest, as a number; `None` if it is not known to heal.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_model::liveness::Excuse;
+use rollcall_model::liveness::StuckReason;
 use rollcall_model::scopes::Plan;
 use rollcall_model::{ACTION_KINDS, ClusterInScope, EXPLORED, Rollcall, State};
 use rollcall_traces::{Divergence, Reason, Trace};
@@ -44,10 +44,10 @@ pub struct ScopeReport {
     pub transitions_replayed: Option<u64>,
     /// Steps that took, those that only led to a transition included.
     pub replayed_steps: Option<u64>,
-    /// Probes that the implementation refuses for the model's reason, over all states.
-    pub probes_refused: Option<u64>,
+    /// Disabled actions that the implementation refuses for the model's reason, over all states.
+    pub refusals: Option<u64>,
     /// Those with which it was tried; it refused the others in another state, on the same parts.
-    pub probes_tried: Option<u64>,
+    pub refusals_tried: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
     /// States that reach the goal over edges of the graph that go on once faults stop.
@@ -55,7 +55,7 @@ pub struct ScopeReport {
     /// States whose healing is a way through the graph, and not beyond the scope's bounds.
     pub healed_within_scope: Option<u64>,
     /// States that rightly end short of something, for a reason that the scope names.
-    pub excused_states: Option<u64>,
+    pub stuck_states: Option<u64>,
     /// States from which the implementation reached it too, and showed the same on the way.
     pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
@@ -82,7 +82,7 @@ pub struct ScopeReport {
     #[serde(skip)]
     pub outside: BTreeMap<&'static str, u64>,
     /// Why states end short of something, and how many do.
-    pub excused: BTreeMap<String, u64>,
+    pub stuck: BTreeMap<String, u64>,
     /// How often each reason was given, by model and implementation alike.
     pub reasons: BTreeMap<Reason, u64>,
     /// What went wrong, in words.
@@ -120,7 +120,7 @@ pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
                 .and_then(|at| explored.kinds.get(at))
                 .is_some_and(|fired| *fired > 0)
         };
-        let silent = plan.fires.iter().filter(|kind| !fired(kind));
+        let silent = plan.must_fire.iter().filter(|kind| !fired(kind));
         failures.extend(silent.map(|kind| format!("`{kind}` never fires, and the scope requires it")));
     } else if let explorer::Ended::Stopped(bound) = explored.ended {
         unfinished.push(format!("not exhausted: {bound}; {}", covered(explored)));
@@ -138,12 +138,12 @@ pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
         stateright_seconds: None,
         transitions_replayed: None,
         replayed_steps: None,
-        probes_refused: None,
-        probes_tried: None,
+        refusals: None,
+        refusals_tried: None,
         recovered_states: None,
         reaching_states: None,
         healed_within_scope: None,
-        excused_states: None,
+        stuck_states: None,
         healed_on_implementation: None,
         violations,
         unreached,
@@ -156,7 +156,7 @@ pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seco
         peak_resident_bytes: explored.peak_resident,
         actions: ACTION_KINDS.iter().zip(&explored.kinds).map(|(kind, fired)| (*kind, *fired)).collect(),
         outside: BTreeMap::new(),
-        excused: BTreeMap::new(),
+        stuck: BTreeMap::new(),
         reasons: BTreeMap::new(),
         failures,
         unfinished,
@@ -194,7 +194,7 @@ pub(crate) fn judge_recovery(
 /// Enters why states end short of something; fails for a reason that the scope
 /// does not name, by a shortest way, and for one that is never met. Of a file's scope
 /// `may_end` says what it names, if it names any.
-pub(crate) fn judge_excuses(
+pub(crate) fn check_stuck_reasons(
     report: &mut ScopeReport,
     plan: &Plan,
     may_end: Option<&[String]>,
@@ -205,30 +205,32 @@ pub(crate) fn judge_excuses(
     if recovery.stuck.is_some() {
         return Ok(None);
     }
-    let (excused, any) = recovery.ways.excused();
-    report.excused_states = Some(any);
-    report.excused = excused.iter().map(|(excuse, of)| (excuse.to_string(), of.states)).collect();
-    let is_met = |name: &str| excused.keys().any(|excuse| excuse.name() == name);
+    let (stuck, any) = recovery.ways.stuck();
+    report.stuck_states = Some(any);
+    report.stuck = stuck.iter().map(|(stuck_reason, of)| (stuck_reason.to_string(), of.states)).collect();
+    let is_met = |name: &str| stuck.keys().any(|stuck_reason| stuck_reason.name() == name);
     let unmet: Vec<String> = match may_end {
         None => plan
-            .excuses
+            .allowed_stuck
             .iter()
-            .filter(|excuse| !excused.contains_key(excuse))
+            .filter(|stuck_reason| !stuck.contains_key(stuck_reason))
             .map(ToString::to_string)
             .collect(),
         Some(names) => names.iter().filter(|name| !is_met(name)).cloned().collect(),
     };
-    report
-        .failures
-        .extend(unmet.iter().map(|excuse| format!("the scope lists a reason that never occurs: {excuse}")));
-    let is_named = |excuse: &Excuse| match may_end {
-        None => plan.excuses.contains(excuse),
-        Some(names) => names.is_empty() || names.iter().any(|name| name == excuse.name()),
+    report.failures.extend(
+        unmet
+            .iter()
+            .map(|stuck_reason| format!("the scope lists a reason that never occurs: {stuck_reason}")),
+    );
+    let is_named = |stuck_reason: &StuckReason| match may_end {
+        None => plan.allowed_stuck.contains(stuck_reason),
+        Some(names) => names.is_empty() || names.iter().any(|name| name == stuck_reason.name()),
     };
-    let other = excused.iter().filter(|(excuse, _)| !is_named(excuse));
-    let Some((excuse, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
-    let because = excuse.because(model, &end_of(model, &explored.states.get(of.first)));
-    let missed = format!("{excuse} ({because})");
+    let other = stuck.iter().filter(|(stuck_reason, _)| !is_named(stuck_reason));
+    let Some((stuck_reason, of)) = other.min_by_key(|(_, of)| of.first) else { return Ok(None) };
+    let because = stuck_reason.because(model, &end_of(model, &explored.states.get(of.first)));
+    let missed = format!("{stuck_reason} ({because})");
     if of.first == 0 && may_end.is_none() {
         return Err(VerifyError::GoalUnreachable { scope: plan.scope.name.clone(), missed });
     }
@@ -236,7 +238,7 @@ pub(crate) fn judge_excuses(
         "state {} misses a goal for a reason that the scope does not list: {missed}",
         of.first
     ));
-    Ok(Some(violation_trace(model, explored, "excuse", of.first)))
+    Ok(Some(violation_trace(model, explored, "stuck", of.first)))
 }
 
 /// Enters how many states reach the goal through the graph; the way to the first
@@ -273,8 +275,8 @@ pub(super) fn judge_conformance(
 ) -> Option<Box<Divergence>> {
     report.transitions_replayed = Some(conformance.transitions);
     report.replayed_steps = Some(conformance.steps);
-    report.probes_refused = Some(conformance.probes);
-    report.probes_tried = Some(conformance.tried);
+    report.refusals = Some(conformance.refusals);
+    report.refusals_tried = Some(conformance.tried);
     report.reasons = conformance.reasons;
     if let Some(divergence) = &conformance.divergence {
         report.failures.push(format!("the implementation diverges after {} actions", divergence.step));
@@ -285,10 +287,10 @@ pub(super) fn judge_conformance(
             "the tour covered {} of {} transitions and {} of {} states",
             conformance.transitions, report.transitions, conformance.states, report.distinct_states
         ));
-    } else if conformance.steps == 0 || conformance.probes == 0 {
+    } else if conformance.steps == 0 || conformance.refusals == 0 {
         report.failures.push(match report.transitions {
             0 => "no action is possible in it, so nothing was shown; give the scope budgets".into(),
-            _ => "zero steps or zero probes: nothing was shown".into(),
+            _ => "zero steps or zero disabled actions: nothing was shown".into(),
         });
     }
     conformance.divergence

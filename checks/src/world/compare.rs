@@ -43,7 +43,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             peers += 1;
             let same = match (store.peer(region), store.tombstone(region)) {
                 (Some(status), _) => {
-                    same_optional(store.told_merged_into(region), peer.merged_into.as_ref())
+                    same_optional(store.merged_elsewhere_into(region), peer.merged_into.as_ref())
                         && self.synced_commit(store, region) == peer.synced_commit
                         && self.same_commits(status, peer.leading.as_ref())
                         && same_peer(status, peer, self.timeout_now(region, node.id).is_some())
@@ -64,7 +64,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     fn same_commits(&self, status: PeerStatus<'_, R>, theirs: Option<&tr::Leading>) -> bool {
         let Some(leading) = theirs else { return true };
-        if !self.tells_commits() {
+        if !self.reports_commits() {
             return leading.committed.is_empty();
         }
         status.committed().count() == leading.committed.len()

@@ -154,10 +154,10 @@ impl<G: Guards, R: Replica> World<G, R> {
         let stored = self.nodes[self.place(store)?].store.as_ref()?;
         match stored.peer(region) {
             Some(status) => {
-                let told = stored.told_merged_into(region);
-                let peer = convert::peer(status, self.timeout_now(region, store).is_some(), told);
+                let merged_into = stored.merged_elsewhere_into(region);
+                let peer = convert::peer(status, self.timeout_now(region, store).is_some(), merged_into);
                 let mut peer = Peer { synced_commit: self.synced_commit(stored, region), ..peer };
-                if let Some(leading) = peer.leading.as_mut().filter(|_| !self.tells_commits()) {
+                if let Some(leading) = peer.leading.as_mut().filter(|_| !self.reports_commits()) {
                     leading.committed.clear();
                 }
                 Some(peer)
@@ -172,16 +172,16 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     /// Whether a view shows which commit indexes a leader knows of others.
-    fn tells_commits(&self) -> bool {
-        R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.tells_commits())
+    fn reports_commits(&self) -> bool {
+        R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.reports_commits())
     }
 
     /// The commit indexes that the peer of `region` knows of others, in one number: while
     /// its mark is the same each of them only rises.
     fn known_commits(&self, node: usize, region: RegionId) -> u64 {
         let leader = self.status(node, region).filter(|status| status.role() == StateRole::Leader);
-        let told = leader.filter(|_| self.tells_commits());
-        told.map_or(0, |status| status.committed().map(|(_, index)| index).sum())
+        let reporting = leader.filter(|_| self.reports_commits());
+        reporting.map_or(0, |status| status.committed().map(|(_, index)| index).sum())
     }
 
     /// Everything that is under way is lost.
@@ -320,18 +320,18 @@ impl<G: Guards, R: Replica> World<G, R> {
             Output::Message(reply) if is_word_of_store(reply) => Some(reply),
             _ => None,
         });
-        let Some(told) = word else { return Ok(outputs) };
+        let Some(sent) = word else { return Ok(outputs) };
         match reply {
             Reply::Delivered => {
                 if let Ok(back) = self.up(sender) {
                     // Whether it minds is its own affair: the message was refused.
-                    let _ = self.step(back, region, Input::Message(told.clone()));
+                    let _ = self.step(back, region, Input::Message(sent.clone()));
                 }
             }
-            Reply::Delayed => self.hold(told.clone()),
+            Reply::Delayed => self.hold(sent.clone()),
             Reply::Dropped => {}
         }
-        match told.payload {
+        match sent.payload {
             MessagePayload::CheckStalePeerResponse(_) => Err(Reason::StaleEpoch),
             _ => Err(Reason::SenderRemoved),
         }
@@ -340,7 +340,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     fn hold(&mut self, message: Message) {
         let mut shown = convert::held(&message);
         if let rollcall_traces::Message::AppendResponse { commit, .. } = &mut shown.message
-            && !self.tells_commits()
+            && !self.reports_commits()
         {
             *commit = 0;
         }

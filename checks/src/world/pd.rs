@@ -163,7 +163,7 @@ impl<G: Guards> Pd<G> {
 impl<G: Guards, R: Replica> World<G, R> {
     /// An action that PD takes part in from the beginning.
     pub(super) fn take_with_pd(&mut self, action: &Action) -> Result<Returned, Reason> {
-        let told = match *action {
+        let input = match *action {
             Action::RegionHeartbeat { region, store, reply } => {
                 let report = self.report(region, store)?;
                 return self.order(region, PdInput::RegionHeartbeat(report), reply);
@@ -196,22 +196,22 @@ impl<G: Guards, R: Replica> World<G, R> {
             Action::RemoveOperator { region } => PdInput::RemoveOperator { region },
             _ => unreachable!("PD has no part in {action:?}"),
         };
-        self.tell(told).map(|_| Returned::Nothing)
+        self.send_to_pd(input).map(|_| Returned::Nothing)
     }
 
     /// PD is told something.
-    pub(super) fn told(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
+    pub(super) fn step_pd(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let outputs = self.pd.step(input)?;
         self.changed |= self.pd.refresh();
         Ok(outputs)
     }
 
     /// The same; what it orders is not sent yet.
-    pub(super) fn tell(
+    pub(super) fn send_to_pd(
         &mut self,
         input: PdInput,
     ) -> Result<impl Iterator<Item = Dispatch> + use<G, R>, Reason> {
-        Ok(self.told(input)?.into_iter().filter_map(|output| match output {
+        Ok(self.step_pd(input)?.into_iter().filter_map(|output| match output {
             PdOutput::Dispatch(dispatch) => Some(dispatch),
             _ => None,
         }))
@@ -266,14 +266,14 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// A late report reaches PD; nobody waits for what it orders now.
     pub(super) fn take_late_report(&mut self, report: RegionReport) -> Result<(), Reason> {
-        self.tell(PdInput::RegionHeartbeat(report)).map(drop)
+        self.send_to_pd(PdInput::RegionHeartbeat(report)).map(drop)
     }
 
     /// PD is told something of a region, and its order for that region
     /// sent. Another whose operator has its turn by that is sent nothing: PD's
     /// order to it is lost, and the next one says the same.
     fn order(&mut self, region: RegionId, input: PdInput, reply: Reply) -> Result<Returned, Reason> {
-        let order = self.tell(input)?.find(|order| order.region == region);
+        let order = self.send_to_pd(input)?.find(|order| order.region == region);
         Ok(self.send(order, reply))
     }
 

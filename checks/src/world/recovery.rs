@@ -45,7 +45,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let report =
             if carries_out { report(self.step_store(node, Input::StoreHeartbeat, &[])?) } else { None };
         let heartbeat = self.pd.heartbeat(store, report)?;
-        let heard = Heard::of(self.told(heartbeat)?);
+        let heard = Heard::of(self.step_pd(heartbeat)?);
         let returned = heard.returned();
         match (heard.plan, reply) {
             // What is passed over the next heartbeat asks for again.
@@ -96,7 +96,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         report: StoreReport,
     ) -> Result<Returned, Reason> {
         let heartbeat = self.pd.heartbeat(store, Some(report))?;
-        Ok(Heard::of(self.told(heartbeat)?).returned())
+        Ok(Heard::of(self.step_pd(heartbeat)?).returned())
     }
 
     /// The store in that place is given a plan.
@@ -124,7 +124,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// The recovery is given up.
     pub(super) fn recovery_timeout(&mut self) -> Result<Returned, Reason> {
-        Ok(Heard::of(self.told(PdInput::RecoveryTimeout)?).returned())
+        Ok(Heard::of(self.step_pd(PdInput::RecoveryTimeout)?).returned())
     }
 }
 

@@ -65,7 +65,10 @@ fn what_must_be_reached_and_how_it_may_end_is_judged() {
             r#""must_reach":["a joint configuration aplied"],"#,
             "unknown situation `a joint configuration aplied`",
         ),
-        (r#""may_end":["majority_lots"],"#, "unknown excuse `majority_lots`; did you mean `majority_lost`?"),
+        (
+            r#""may_end":["majority_lots"],"#,
+            "unknown stuck reason `majority_lots`; did you mean `majority_lost`?",
+        ),
     ];
     for (more, says) in unknown {
         let ran = mine(more, "").ends(&["check", "mine.jsonl"], 2);

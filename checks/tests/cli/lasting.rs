@@ -11,7 +11,7 @@ fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
         !name.ends_with("_seconds")
-            && !["resumed_states", "probes_tried", "peak_bytes", "peak_resident_bytes"]
+            && !["resumed_states", "refusals_tried", "peak_bytes", "peak_resident_bytes"]
                 .contains(&name.as_str())
     };
     report.into_iter().filter(kept).collect()

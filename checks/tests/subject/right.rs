@@ -97,7 +97,7 @@ fn toured() -> Result<(), Failed> {
     if let Some(divergence) = toured.divergence {
         return Err(divergence.to_string().into());
     }
-    if toured.finished && toured.transitions == 1_928 && toured.probes > 80_000 {
+    if toured.finished && toured.transitions == 1_928 && toured.refusals > 80_000 {
         return Ok(());
     }
     Err(format!("{toured:?}").into())

@@ -24,7 +24,7 @@ pub(crate) fn pd<G: Guards>(guards: G, stores: u64) -> Pd<G> {
 }
 
 /// What comes of an input: its outputs, or the reason why not.
-pub(crate) fn told<G: Guards>(pd: &mut Pd<G>, input: PdInput) -> Result<Vec<PdOutput>, PdRefusal> {
+pub(crate) fn step<G: Guards>(pd: &mut Pd<G>, input: PdInput) -> Result<Vec<PdOutput>, PdRefusal> {
     pd.step(input).map_err(|error| error.refusal().expect("is refused, and did not fail"))
 }
 
@@ -48,7 +48,7 @@ fn buried_by_count() {
     fn after_a_restart(guards: impl Guards) -> StoreState {
         let mut pd = pd(guards, 4);
         decommission(&mut pd, 3);
-        assert_eq!(told(&mut pd, PdInput::CheckStores), Err(PdRefusal::NothingToBury));
+        assert_eq!(step(&mut pd, PdInput::CheckStores), Err(PdRefusal::NothingToBury));
         let mut pd = pd.restart().unwrap();
         let _ = pd.step(PdInput::CheckStores);
         assert_eq!(pd.region_count(3), 1, "a voter is there");
@@ -97,7 +97,7 @@ fn one_operator_a_region() {
         let mut truth = Truth::of(&pd);
         truth.obey(dispatched(&outputs).unwrap());
         report(&mut pd, truth.region.clone(), truth.leader);
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         assert_eq!(pd.operators().count(), 1);
         Ok(pd.operator(REGION).unwrap().purpose)
     }
@@ -146,7 +146,7 @@ fn tombstone_absorbs() {
 fn tombstone_by_patrol_alone() {
     fn after_declaring<G: Guards>(guards: G) -> (Result<usize, PdRefusal>, StoreState, usize) {
         let mut pd = pd(guards, 4);
-        let declared = told(&mut pd, PdInput::SetTombstone { store: 3 }).map(|outputs| outputs.len());
+        let declared = step(&mut pd, PdInput::SetTombstone { store: 3 }).map(|outputs| outputs.len());
         (declared, state(&pd, 3), pd.region_count(3))
     }
     assert_eq!(after_declaring(Sound), (Err(PdRefusal::StateNotAllowed), StoreState::Up, 1));
@@ -154,8 +154,8 @@ fn tombstone_by_patrol_alone() {
     assert_eq!(after_declaring(without), (Ok(1), StoreState::Tombstone, 1));
     let mut pd = pd(without, 4);
     pd.step(PdInput::SetTombstone { store: 3 }).unwrap();
-    assert_eq!(told(&mut pd, PdInput::SetTombstone { store: 3 }), Ok(vec![]), "said twice, changed once");
-    assert_eq!(told(&mut pd, PdInput::RemoveTombstone { store: 3 }), Err(PdRefusal::StoreHasRegions));
+    assert_eq!(step(&mut pd, PdInput::SetTombstone { store: 3 }), Ok(vec![]), "said twice, changed once");
+    assert_eq!(step(&mut pd, PdInput::RemoveTombstone { store: 3 }), Err(PdRefusal::StoreHasRegions));
 }
 
 /// Row 39: the third of three leaves, and its region never does.
@@ -163,8 +163,8 @@ fn tombstone_by_patrol_alone() {
 fn enough_stores_left() {
     fn may_leave(guards: impl Guards) -> Result<PdRefusal, PdRefusal> {
         let mut pd = pd(guards, 3);
-        told(&mut pd, PdInput::Decommission { store: 3, force: false })?;
-        Ok(told(&mut pd, PdInput::Schedule { region: REGION }).unwrap_err())
+        step(&mut pd, PdInput::Decommission { store: 3, force: false })?;
+        Ok(step(&mut pd, PdInput::Schedule { region: REGION }).unwrap_err())
     }
     assert_eq!(may_leave(Sound), Err(PdRefusal::StoresNotEnough));
     assert_eq!(may_leave(Dropped(Guard::EnoughStoresLeft)), Ok(PdRefusal::NoTarget));
@@ -195,16 +195,16 @@ fn operators_time_out() {
         store_heartbeat(&mut pd, 4, EMPTY);
         pd.step(admin(AdminOperator::AddPeer { store: 4 })).unwrap();
         crate::cluster::wait(&mut pd, 100, &[1, 2, 3, 4, 5]);
-        told(&mut pd, admin(AdminOperator::RemovePeer { store: 3 })).map(drop)
+        step(&mut pd, admin(AdminOperator::RemovePeer { store: 3 })).map(drop)
     }
     assert_eq!(after_a_long_time(Sound), Ok(()));
     let without = Dropped(Guard::OperatorsTimeOut);
     assert_eq!(after_a_long_time(without), Err(PdRefusal::OperatorExists));
     let mut pd = pd(without, 4);
     let times_out = PdInput::OperatorTimeout { region: REGION };
-    assert_eq!(told(&mut pd, times_out.clone()), Err(PdRefusal::OperatorNotFound));
+    assert_eq!(step(&mut pd, times_out.clone()), Err(PdRefusal::OperatorNotFound));
     pd.step(admin(AdminOperator::TransferLeader { store: 2 })).unwrap();
-    assert_eq!(told(&mut pd, times_out), Ok(vec![]));
+    assert_eq!(step(&mut pd, times_out), Ok(vec![]));
     assert!(pd.operator(REGION).is_some());
 }
 
@@ -218,7 +218,7 @@ fn limit_counts_own_kind() {
         report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);
         pd.step(admin(AdminOperator::TransferLeader { store: 2 })).unwrap();
         decommission(&mut pd, 3);
-        let outputs = told(&mut pd, PdInput::Schedule { region: 2 })?;
+        let outputs = step(&mut pd, PdInput::Schedule { region: 2 })?;
         Ok(command(&outputs).is_some())
     }
     assert_eq!(second(Sound), Ok(true));
@@ -231,7 +231,7 @@ fn destroyed_stays_gone() {
     fn taken_back<G: Guards>(guards: G, how: PdInput) -> (Result<usize, PdRefusal>, bool) {
         let mut pd = pd(guards, 4);
         pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
-        let outcome = told(&mut pd, how).map(|outputs| outputs.len());
+        let outcome = step(&mut pd, how).map(|outputs| outputs.len());
         (outcome, pd.store(3).unwrap().record.physically_destroyed)
     }
     let without = Dropped(Guard::DestroyedStaysGone);
@@ -256,8 +256,8 @@ fn record_kept_while_listed() {
             reports(&mut pd, store, vec![peer(&whole, store, (8, 7))]);
         }
         assert_eq!(reports(&mut pd, 4, vec![]), Some(RecoveryStage::Finished), "a majority is left");
-        let removed = told(&mut pd, PdInput::RemoveTombstone { store: 3 }).map(drop);
-        let made = told(&mut pd, PdInput::Schedule { region: REGION });
+        let removed = step(&mut pd, PdInput::RemoveTombstone { store: 3 }).map(drop);
+        let made = step(&mut pd, PdInput::Schedule { region: REGION });
         (removed, made.map(|_| pd.operator(REGION).unwrap().purpose))
     }
     let mended = Ok(Purpose::ReplaceOfflinePeer);
@@ -333,7 +333,7 @@ fn recovery_drops_regions() {
         let behind = region(REGION, ("", ""), (1, 1), &[1, 2, 3]);
         reports(&mut pd, 3, vec![peer(&behind, 3, (8, 7))]);
         let left = reported(region(REGION, ("", ""), (5, 1), &[3]), 30, 7);
-        told(&mut pd, PdInput::RegionHeartbeat(left)).map(drop)
+        step(&mut pd, PdInput::RegionHeartbeat(left)).map(drop)
     }
     assert_eq!(after_a_recovery(Sound), Ok(()));
     assert_eq!(after_a_recovery(Dropped(Guard::RecoveryDropsRegions)), Err(PdRefusal::RegionStale));
@@ -363,7 +363,7 @@ fn recovery_drops_regions_first() {
         let stage = reports(&mut pd, 1, vec![peer(&left, 1, (8, 7))]);
         assert_eq!(stage, Some(RecoveryStage::ForceLeader));
         for _ in 0..2 {
-            told(&mut pd, PdInput::RecoveryTimeout).unwrap();
+            step(&mut pd, PdInput::RecoveryTimeout).unwrap();
         }
         (pd.regions().count(), pd.relearns())
     }

@@ -7,7 +7,7 @@ use rollcall_impl::{ChangeKind, Command, Dropped, Guard, Guards, Member, MemberR
 use crate::cluster::{
     EMPTY, Pd, REGION, command, decommission, pd_of, report, reported, state, store_heartbeat, wait,
 };
-use crate::guards::{admin, pd, told};
+use crate::guards::{admin, pd, step};
 use crate::real::Real;
 
 /// The region as it is known, and a learner on one more store.
@@ -26,7 +26,7 @@ fn removal_keeps_majority() {
         let known = pd.region(REGION).unwrap().region.clone();
         let down = RegionReport { down: vec![30], ..reported(known, 10, 6) };
         pd.step(PdInput::RegionHeartbeat(down)).unwrap();
-        let outputs = told(&mut pd, admin(AdminOperator::RemovePeer { store: 2 }))?;
+        let outputs = step(&mut pd, admin(AdminOperator::RemovePeer { store: 2 }))?;
         Ok(command(&outputs))
     }
     assert_eq!(removal(Sound), Err(PdRefusal::MajorityLost));
@@ -39,7 +39,7 @@ fn removal_keeps_majority() {
 fn plan_demotes_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
         let mut pd = pd_of(guards, Default::default(), 2, &[1, 2]);
-        command(&told(&mut pd, admin(AdminOperator::RemovePeer { store: 2 })).unwrap())
+        command(&step(&mut pd, admin(AdminOperator::RemovePeer { store: 2 })).unwrap())
     }
     assert!(matches!(first_order(Sound), Some(Command::EnterJoint(_))));
     let unsound = first_order(Dropped(Guard::PlanDemotesFirst));
@@ -63,7 +63,7 @@ fn joint_ended_by_patrol() {
         let mut pd = pd(guards, 4);
         let region = joint(&pd, 2);
         report(&mut pd, region, 1);
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().purpose)
     }
     assert_eq!(looked_after(Sound), Ok(Purpose::LeaveJoint));
@@ -77,7 +77,7 @@ fn joint_hands_over_first() {
         let mut pd = pd(guards, 4);
         let region = joint(&pd, 0);
         report(&mut pd, region, 1);
-        command(&told(&mut pd, PdInput::Schedule { region: REGION }).unwrap())
+        command(&step(&mut pd, PdInput::Schedule { region: REGION }).unwrap())
     }
     assert!(matches!(first_order(Sound), Some(Command::TransferLeader { .. })));
     assert_eq!(first_order(Dropped(Guard::JointHandsOverFirst)), Some(Command::LeaveJoint));
@@ -91,7 +91,7 @@ fn orphans_leave() {
         let region = with_learner(&pd, 4);
         report(&mut pd, region, 1);
         decommission(&mut pd, 4);
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().purpose)
     }
     assert_eq!(leaves(Sound), Ok(Purpose::RemoveOrphanPeer));
@@ -105,7 +105,7 @@ fn pending_learner_counts() {
         let mut pd = pd_of(guards, Default::default(), 4, &[1, 2]);
         let waits = RegionReport { pending: vec![30], ..reported(with_learner(&pd, 3), 10, 6) };
         pd.step(PdInput::RegionHeartbeat(waits)).unwrap();
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().purpose)
     }
     assert_eq!(made(Sound), Err(PdRefusal::NothingToDo));
@@ -123,7 +123,7 @@ fn promotion_needs_no_target() {
             report(&mut pd, region, 1);
         }
         decommission(&mut pd, 3);
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().purpose)
     }
     assert_eq!(made(Sound), Ok(Purpose::PromoteLearner));
@@ -140,7 +140,7 @@ fn orphan_may_fill() {
         pd.step(silent).unwrap();
         let down = RegionReport { down: vec![30], ..reported(with_learner(&pd, 4), 10, 6) };
         pd.step(PdInput::RegionHeartbeat(down)).unwrap();
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().purpose)
     }
     assert_eq!(mends(Sound), Ok(Purpose::ReplaceDownPeerWithOrphan));
@@ -155,7 +155,7 @@ fn target_connected() {
         decommission(&mut pd, 3);
         wait(&mut pd, 181, &[1, 2, 3]);
         assert_eq!(pd.state_name(4), Some("Down"));
-        let outputs = told(&mut pd, PdInput::Schedule { region: REGION })?;
+        let outputs = step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(command(&outputs).map(|command| match command {
             Command::ChangePeer(change) => change.store,
             other => panic!("{other:?}"),
@@ -167,7 +167,7 @@ fn target_connected() {
     let mut pd = pd(Dropped(Guard::TargetConnected), 4);
     decommission(&mut pd, 3);
     store_heartbeat(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
-    assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
+    assert_eq!(step(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
 }
 
 /// pd#1923 and its like: the leader enters a joint configuration that demotes
@@ -205,7 +205,7 @@ fn lone_leader_moves() {
         let mut pd = pd_of(guards, PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);
         store_heartbeat(&mut pd, 2, EMPTY);
         decommission(&mut pd, 1);
-        told(&mut pd, PdInput::Schedule { region: REGION })?;
+        step(&mut pd, PdInput::Schedule { region: REGION })?;
         Ok(pd.operator(REGION).unwrap().steps.len())
     }
     assert_eq!(plan(Sound), Ok(5));
@@ -223,7 +223,7 @@ fn replacement_joins_first() {
         let known = pd.region(REGION).unwrap().region.clone();
         let down = RegionReport { down: vec![30], ..reported(known, 10, 6) };
         pd.step(PdInput::RegionHeartbeat(down)).unwrap();
-        match command(&told(&mut pd, PdInput::Schedule { region: REGION }).unwrap())? {
+        match command(&step(&mut pd, PdInput::Schedule { region: REGION }).unwrap())? {
             Command::ChangePeer(change) => Some(change.kind),
             other => panic!("{other:?}"),
         }
@@ -241,9 +241,9 @@ fn small_store_may_fill() {
             |free: u64| rollcall_impl::pd::StoreStats { capacity: 100 << 30, used: (100 - free) << 30 };
         decommission(&mut pd, 3);
         store_heartbeat(&mut pd, 4, stats(8));
-        assert_eq!(told(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
+        assert_eq!(step(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
         store_heartbeat(&mut pd, 4, stats(15));
-        told(&mut pd, PdInput::Schedule { region: REGION }).map(drop)
+        step(&mut pd, PdInput::Schedule { region: REGION }).map(drop)
     }
     assert_eq!(target(Sound), Ok(()));
     assert_eq!(target(Dropped(Guard::SmallStoreMayFill)), Err(PdRefusal::NoTarget));

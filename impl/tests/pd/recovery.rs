@@ -134,8 +134,8 @@ fn a_region_is_led_demoted_and_let_go() {
     assert_eq!(lives(&mut pd, 1, None), (None, None), "it has reported");
     let stage = reports(&mut pd, 2, vec![peer(&region, 2, (9, 6))]);
     assert_eq!((stage, pd.recovery_step()), (Some(RecoveryStage::ForceLeader), 3));
-    let told = ForceLeader { above: 7, committed: Position { index: 6, term: 6 } };
-    let forces = ForceLeaders { failed_stores: [3, 4, 5].into(), regions: [(REGION, told)].into() };
+    let step = ForceLeader { above: 7, committed: Position { index: 6, term: 6 } };
+    let forces = ForceLeaders { failed_stores: [3, 4, 5].into(), regions: [(REGION, step)].into() };
     assert_eq!(plan(&pd, 1).force_leaders, Some(forces), "the newer term is the better log");
     assert_eq!(plan(&pd, 2).force_leaders, Some(ForceLeaders::default()));
     assert!(under_way(&pd).reports.values().all(Option::is_none));

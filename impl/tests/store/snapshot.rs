@@ -210,7 +210,7 @@ fn a_snapshot_spares_a_source_whose_entry_waits() {
     // The source on store 3 asks, and hears what took it in.
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
     merge::deliver_where(&mut cluster, |message| message.region == LEFT);
-    assert_eq!(cluster.stores[&3].told_merged_into(LEFT).map(|then| then.id), Some(RIGHT));
+    assert_eq!(cluster.stores[&3].merged_elsewhere_into(LEFT).map(|then| then.id), Some(RIGHT));
     // Nothing is left of the log that would bring the entry there.
     let index = cluster.of(1, RIGHT).applied();
     merge::propose(&mut cluster, 1, RIGHT, Command::CompactLog { index }).unwrap();

@@ -119,13 +119,13 @@ impl<S: ClusterInScope> Offer<'_, S> {
         let pd = seen.pd();
         for (&store, known) in &pd.stores {
             let runs = self.seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up);
-            let told = KnownStore {
+            let reported = KnownStore {
                 liveness: Liveness::Connected,
                 full: self.scope.full.contains(&store),
                 ..*known
             };
             // What PD makes of one that is nearly full the rules say.
-            let is_new = told != *known || self.scope.low_space.contains(&store);
+            let is_new = reported != *known || self.scope.low_space.contains(&store);
             if runs && known.state != StoreState::Tombstone {
                 self.store_heartbeats(store, is_new);
             }

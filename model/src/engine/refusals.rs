@@ -1,7 +1,7 @@
 //! What an implementation was tried with and has refused, so that it need not
 //! be tried again where nothing is otherwise.
 //!
-//! Probes come in groups (`probes.rs`): what a store does alone, what it does
+//! Disabled actions come in groups (`disabled.rs`): what a store does alone, what it does
 //! to one other, and so on. A group that was refused is kept under the numbers
 //! of the parts ([`Slots`]) at which either side looked, the model to say why
 //! and the implementation to refuse. In another state with these very parts
@@ -65,7 +65,7 @@ impl RefusalCache {
         self.tried
     }
 
-    /// Each reason with the number of probes that are refused for it over all
+    /// Each reason with the number of disabled actions that are refused for it over all
     /// states, those among them for which nobody had to try again.
     pub fn refused(&self) -> impl Iterator<Item = (Reason, u64)> {
         let of = |(number, states): (usize, &u64)| {
@@ -89,12 +89,12 @@ impl RefusalCache {
     pub(crate) fn refuse(
         &mut self,
         group: u32,
-        probes: impl Iterator<Item = Reason>,
+        disabled: impl Iterator<Item = Reason>,
         read_set: Option<Slots>,
         values: &Values<impl Fn(Slot) -> u32>,
     ) {
         let mut reasons = Reasons::new();
-        for reason in probes {
+        for reason in disabled {
             self.tried += 1;
             match reasons.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, count)) => *count += 1,

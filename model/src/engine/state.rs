@@ -118,7 +118,7 @@ pub(crate) struct InternTables {
     /// Whether a crash takes back commit indexes that need not be synced.
     pub(crate) unsynced_commits: bool,
     /// Whether leaders tell which commit indexes they know of others.
-    pub(crate) tells_commits: bool,
+    pub(crate) reports_commits: bool,
     /// How many operators the patrol may have under way.
     pub(crate) schedule_limit: usize,
     /// How many more may wait for their turn.
@@ -167,7 +167,7 @@ impl InternTables {
             full: scope.full.clone(),
             low_space: scope.low_space.clone(),
             unsynced_commits: scope.unsynced_commits,
-            tells_commits: scope.tells_commits(),
+            reports_commits: scope.reports_commits(),
             schedule_limit: rules::limit(scope.schedule_limit),
             waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),
             peers: Interner::new(),

@@ -61,7 +61,7 @@ impl<'m> StepTxn<'m> {
         if self.parts.unsynced_commits {
             self.note_synced_commits();
         }
-        if !self.parts.tells_commits {
+        if !self.parts.reports_commits {
             self.leave_out_commits();
         }
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {

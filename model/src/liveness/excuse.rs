@@ -1,6 +1,6 @@
 //! Reasons for which getting stuck is correct: a goal is not owed.
 //!
-//! A scope lists its reasons (`Plan::excuses`). Any other reason is a failure, and so is a
+//! A scope lists its reasons (`Plan::allowed_stuck`). Any other reason is a failure, and so is a
 //! listed one that never occurs.
 
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::model::StateRef;
 
 /// Why a goal is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Excuse {
+pub enum StuckReason {
     /// A majority of the region's newest configuration lost its disks (rows 16, 41, 44), and
     /// not all of those stores were given up.
     MajorityLost {
@@ -114,57 +114,57 @@ pub enum Excuse {
     },
 }
 
-impl fmt::Display for Excuse {
+impl fmt::Display for StuckReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Excuse::MajorityLost { region } => write!(f, "majority lost in region {region}"),
-            Excuse::NobodyLeft { region } => {
+            StuckReason::MajorityLost { region } => write!(f, "majority lost in region {region}"),
+            StuckReason::NobodyLeft { region } => {
                 write!(f, "no store that reports has a peer of region {region}")
             }
-            Excuse::NewerLogLeft { region, store } => write!(
+            StuckReason::NewerLogLeft { region, store } => write!(
                 f,
                 "the voter of region {region} on store {store} has a newer entry in the place of a committed one"
             ),
-            Excuse::TargetNotRecovered { region, target } => {
+            StuckReason::TargetNotRecovered { region, target } => {
                 write!(
                     f,
                     "region {region} waits for its merge target, region {target}, which is not recovered"
                 )
             }
-            Excuse::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
-            Excuse::TermUnanswered { region } => {
+            StuckReason::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
+            StuckReason::TermUnanswered { region } => {
                 write!(f, "the only voter of region {region} leads, and a learner knows a newer term")
             }
-            Excuse::DiskLost { region, store } => {
+            StuckReason::DiskLost { region, store } => {
                 write!(
                     f,
                     "the member of region {region} on store {store} lost its disk, and nobody replaces it"
                 )
             }
-            Excuse::IdTakenAgain { region, store } => {
+            StuckReason::IdTakenAgain { region, store } => {
                 write!(
                     f,
                     "the member of region {region} on store {store} has the id of a peer that was removed there"
                 )
             }
-            Excuse::DiskHangs { region, store } => {
+            StuckReason::DiskHangs { region, store } => {
                 write!(f, "the disk of store {store} hangs, with a peer of region {region}")
             }
-            Excuse::NobodyToAsk { region, store } => {
+            StuckReason::NobodyToAsk { region, store } => {
                 write!(f, "the removed peer of region {region} on store {store} knows nobody to ask")
             }
-            Excuse::GivenUp { region, store } => {
+            StuckReason::GivenUp { region, store } => {
                 write!(f, "a member of region {region} is on store {store}, which was given up and runs on")
             }
-            Excuse::NoTarget { region } => write!(f, "no legal target for region {region}"),
-            Excuse::LeaderForgotten { region, store } => {
+            StuckReason::NoTarget { region } => write!(f, "no legal target for region {region}"),
+            StuckReason::LeaderForgotten { region, store } => {
                 write!(f, "region {region} is led on store {store}, which PD forgot or gave up")
             }
         }
     }
 }
 
-impl Excuse {
+impl StuckReason {
     /// Every name that there is.
     pub const NAMES: &'static [&'static str] = &[
         "majority_lost",
@@ -185,19 +185,19 @@ impl Excuse {
     /// Its name in a scenario's `stuck`, without region and store.
     pub fn name(self) -> &'static str {
         match self {
-            Excuse::MajorityLost { .. } => "majority_lost",
-            Excuse::NobodyLeft { .. } => "nobody_left",
-            Excuse::NewerLogLeft { .. } => "newer_log_left",
-            Excuse::TargetNotRecovered { .. } => "target_not_recovered",
-            Excuse::EndedByHand { .. } => "ended_by_hand",
-            Excuse::TermUnanswered { .. } => "term_unanswered",
-            Excuse::DiskLost { .. } => "disk_lost",
-            Excuse::IdTakenAgain { .. } => "id_taken_again",
-            Excuse::DiskHangs { .. } => "disk_hangs",
-            Excuse::NobodyToAsk { .. } => "nobody_to_ask",
-            Excuse::GivenUp { .. } => "given_up",
-            Excuse::NoTarget { .. } => "no_target",
-            Excuse::LeaderForgotten { .. } => "leader_forgotten",
+            StuckReason::MajorityLost { .. } => "majority_lost",
+            StuckReason::NobodyLeft { .. } => "nobody_left",
+            StuckReason::NewerLogLeft { .. } => "newer_log_left",
+            StuckReason::TargetNotRecovered { .. } => "target_not_recovered",
+            StuckReason::EndedByHand { .. } => "ended_by_hand",
+            StuckReason::TermUnanswered { .. } => "term_unanswered",
+            StuckReason::DiskLost { .. } => "disk_lost",
+            StuckReason::IdTakenAgain { .. } => "id_taken_again",
+            StuckReason::DiskHangs { .. } => "disk_hangs",
+            StuckReason::NobodyToAsk { .. } => "nobody_to_ask",
+            StuckReason::GivenUp { .. } => "given_up",
+            StuckReason::NoTarget { .. } => "no_target",
+            StuckReason::LeaderForgotten { .. } => "leader_forgotten",
         }
     }
 
@@ -210,19 +210,19 @@ impl Excuse {
 
     fn region(self) -> RegionId {
         match self {
-            Excuse::MajorityLost { region }
-            | Excuse::NobodyLeft { region }
-            | Excuse::NewerLogLeft { region, .. }
-            | Excuse::TargetNotRecovered { region, .. }
-            | Excuse::EndedByHand { region }
-            | Excuse::TermUnanswered { region }
-            | Excuse::DiskLost { region, .. }
-            | Excuse::IdTakenAgain { region, .. }
-            | Excuse::DiskHangs { region, .. }
-            | Excuse::NobodyToAsk { region, .. }
-            | Excuse::GivenUp { region, .. }
-            | Excuse::NoTarget { region }
-            | Excuse::LeaderForgotten { region, .. } => region,
+            StuckReason::MajorityLost { region }
+            | StuckReason::NobodyLeft { region }
+            | StuckReason::NewerLogLeft { region, .. }
+            | StuckReason::TargetNotRecovered { region, .. }
+            | StuckReason::EndedByHand { region }
+            | StuckReason::TermUnanswered { region }
+            | StuckReason::DiskLost { region, .. }
+            | StuckReason::IdTakenAgain { region, .. }
+            | StuckReason::DiskHangs { region, .. }
+            | StuckReason::NobodyToAsk { region, .. }
+            | StuckReason::GivenUp { region, .. }
+            | StuckReason::NoTarget { region }
+            | StuckReason::LeaderForgotten { region, .. } => region,
         }
     }
 }
@@ -255,26 +255,26 @@ fn of_store(
 }
 
 /// Why something is not owed where healing has ended, each reason once.
-pub fn excuses(model: &Rollcall, state: &State) -> Vec<Excuse> {
+pub fn stuck_reasons(model: &Rollcall, state: &State) -> Vec<StuckReason> {
     let seen = model.seen(state);
-    let mut excuses = Vec::new();
+    let mut stuck_reasons = Vec::new();
     for region in seen.regions().filter(|region| !is_merged_away(seen, *region)) {
         if is_owed(seen, region) {
-            of_members(model, seen, region, &mut excuses);
+            of_members(model, seen, region, &mut stuck_reasons);
             if model.scope().max_replicas > 0 {
                 // What the patrol says of a region whose leader it does not hear is no answer.
-                excuses.extend(match unheard_leader(seen, region) {
-                    Some(store) => Some(Excuse::LeaderForgotten { region, store }),
+                stuck_reasons.extend(match unheard_leader(seen, region) {
+                    Some(store) => Some(StuckReason::LeaderForgotten { region, store }),
                     None => of_patrol(model, state, region),
                 });
             }
         } else {
-            excuses.extend(not_owed(model, state, region));
+            stuck_reasons.extend(not_owed(model, state, region));
         }
     }
-    excuses.sort_unstable();
-    excuses.dedup();
-    excuses
+    stuck_reasons.sort_unstable();
+    stuck_reasons.dedup();
+    stuck_reasons
 }
 
 /// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
@@ -286,52 +286,52 @@ fn is_known_by_tombstones_alone(seen: StateRef<'_>, meta: &Region) -> bool {
     !voters && gone.peek().is_some() && gone.all(|(store, _)| is_given_up(seen, store))
 }
 
-fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
+fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<StuckReason> {
     let seen = model.seen(state);
     let meta = newest(seen, region)?;
     let has_disk = |member: &Member| is_there(seen, member.store);
     let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
     if is_outrun(seen, region) {
-        Some(Excuse::TermUnanswered { region })
+        Some(StuckReason::TermUnanswered { region })
     } else if by_hand {
-        Some(Excuse::EndedByHand { region })
+        Some(StuckReason::EndedByHand { region })
     } else if is_not_recovered(seen, region) || is_known_by_tombstones_alone(seen, meta) {
         // Where nothing keeps it from going on that is missed.
         recovery::obstacle(seen, region)
     } else {
-        Some(Excuse::MajorityLost { region })
+        Some(StuckReason::MajorityLost { region })
     }
 }
 
-fn of_members(model: &Rollcall, seen: StateRef<'_>, region: RegionId, excuses: &mut Vec<Excuse>) {
+fn of_members(model: &Rollcall, seen: StateRef<'_>, region: RegionId, stuck_reasons: &mut Vec<StuckReason>) {
     let Some((_, leader)) = in_charge(seen, region) else { return };
     for member in &leader.region.peers {
         let store = member.store;
         if is_given_up(seen, store) && runs(seen, store) {
-            excuses.push(Excuse::GivenUp { region, store });
+            stuck_reasons.push(StuckReason::GivenUp { region, store });
         } else if seen.peer(store, region).is_some_and(|peer| refuses(peer, member)) {
-            excuses.push(Excuse::IdTakenAgain { region, store });
+            stuck_reasons.push(StuckReason::IdTakenAgain { region, store });
         } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
-            excuses.push(Excuse::DiskLost { region, store });
+            stuck_reasons.push(StuckReason::DiskLost { region, store });
         } else if hangs(model, store)
             && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
         {
-            excuses.push(Excuse::DiskHangs { region, store });
+            stuck_reasons.push(StuckReason::DiskHangs { region, store });
         }
     }
-    excuses.extend(strangers(seen, &leader.region).filter_map(|(store, peer)| {
+    stuck_reasons.extend(strangers(seen, &leader.region).filter_map(|(store, peer)| {
         if hangs(model, store) {
-            Some(Excuse::DiskHangs { region, store })
+            Some(StuckReason::DiskHangs { region, store })
         } else {
             let alone = has_nobody_to_ask(model, seen, &leader.region, store, peer);
-            alone.then_some(Excuse::NobodyToAsk { region, store })
+            alone.then_some(StuckReason::NobodyToAsk { region, store })
         }
     }));
 }
 
-fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<Excuse> {
+fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<StuckReason> {
     match model.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1 {
-        Outcome::Refused(Reason::NoTarget) => Some(Excuse::NoTarget { region }),
+        Outcome::Refused(Reason::NoTarget) => Some(StuckReason::NoTarget { region }),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@
 //! That a region is oversized is not known here: there are no sizes in the model
 //! (rows 31 and 32 are guards of the implementation alone, each with its test).
 //! That healing comes to an end at all is `settles`. Where something is not owed
-//! there is an [`Excuse`](super::Excuse), which the scope has to name.
+//! there is an [`StuckReason`](super::StuckReason), which the scope has to name.
 
 use std::fmt;
 

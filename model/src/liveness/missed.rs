@@ -88,10 +88,10 @@ fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: Region
             return miss(Goal::MembersCaughtUp, format!("member {member} {now}"));
         }
     }
-    let told = |(store, peer): &(StoreId, &Peer)| {
+    let can_learn_of_removal = |(store, peer): &(StoreId, &Peer)| {
         !hangs(model, *store) && !has_nobody_to_ask(model, seen, &leader.region, *store, peer)
     };
-    if let Some((store, peer)) = strangers(seen, &leader.region).find(told) {
+    if let Some((store, peer)) = strangers(seen, &leader.region).find(can_learn_of_removal) {
         return miss(
             Goal::RemovedGone,
             format!("peer {} on store {store} was removed and still exists", peer.id),

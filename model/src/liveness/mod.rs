@@ -12,7 +12,7 @@
 //! ended there by hand. An operator
 //! is assumed who ends joint configurations where there is no placement driver;
 //! where there is one, it does, and the stores that leave are owed their end.
-//! Where something is not owed there is an [`Excuse`].
+//! Where something is not owed there is an [`StuckReason`].
 //! And one is assumed who ends merges, by either end, and one who moves leaders
 //! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
 //! recovery again where it would succeed by now. A region that was merged
@@ -40,7 +40,7 @@ use crate::model::StateRef;
 use crate::rules;
 use crate::rules::is_live;
 
-pub use excuse::{Excuse, excuses};
+pub use excuse::{StuckReason, stuck_reasons};
 pub use faults::is_fault_free;
 pub use goal::{Goal, Missed};
 pub use missed::missed;
@@ -124,7 +124,7 @@ struct Schedule<'a> {
 impl Schedule<'_> {
     fn next(&self) -> Option<Action> {
         if is_merged_away(self.seen, self.region) {
-            return self.tell_of_merge();
+            return self.tell_merged_sources();
         }
         if !is_owed(self.seen, self.region) {
             return self.recover_once_more();
@@ -269,18 +269,18 @@ impl Schedule<'_> {
 
     /// Who is left of a merged region is told. Who was told, and waits for its target
     /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
-    fn tell_of_merge(&self) -> Option<Action> {
+    fn tell_merged_sources(&self) -> Option<Action> {
         let left = || self.seen.replicas(self.region).filter(|(_, peer)| is_live(peer));
-        let (mut told, mut waits) = (left(), left());
-        let told = told
+        let (mut uninformed, mut waits) = (left(), left());
+        let uninformed = uninformed
             .find_map(|(store, peer)| peer.merged_into.is_none().then(|| self.ask(store, peer)).flatten());
-        told.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
+        uninformed.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
     }
 
     /// Who was removed and does not know is told.
     fn remind(&self, leader: &Peer) -> Option<Action> {
-        let told = strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.model, *store));
-        told.into_iter().find_map(|(store, peer)| self.ask(store, peer))
+        let uninformed = strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.model, *store));
+        uninformed.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
     /// A voter makes itself heard, as leader or as candidate. Whoever does not lead asks the

@@ -33,8 +33,8 @@ pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
 fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Action> {
     let scope = model.scope();
     let full = rules::seems_full(&scope.full, &scope.low_space, store, model.guards());
-    let told = known.liveness == Liveness::Connected && known.full == full;
-    (!told).then_some(Action::StoreHeartbeat { store, reply: Reply::Delivered })
+    let is_current = known.liveness == Liveness::Connected && known.full == full;
+    (!is_current).then_some(Action::StoreHeartbeat { store, reply: Reply::Delivered })
 }
 
 fn missed_heartbeat(store: StoreId, known: &KnownStore) -> Option<Action> {

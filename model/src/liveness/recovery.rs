@@ -9,7 +9,7 @@ use rollcall_traces::{
     Role, StoreId, StoreState, StoreStatus,
 };
 
-use super::excuse::Excuse;
+use super::excuse::StuckReason;
 use super::{is_not_recovered, is_of_the_gone};
 use crate::bounds::reach::is_given_up;
 use crate::model::Rollcall;
@@ -104,14 +104,14 @@ pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
 }
 
 /// Why nobody leads the region by force; none where somebody could.
-pub(super) fn obstacle(seen: StateRef<'_>, region: RegionId) -> Option<Excuse> {
+pub(super) fn obstacle(seen: StateRef<'_>, region: RegionId) -> Option<StuckReason> {
     let peers: Vec<(StoreId, &Peer)> = left(seen, region).collect();
     if peers.is_empty() {
-        return Some(Excuse::NobodyLeft { region });
+        return Some(StuckReason::NobodyLeft { region });
     }
     newer_log(&peers)
-        .map(|store| Excuse::NewerLogLeft { region, store })
-        .or_else(|| target(seen, region).map(|target| Excuse::TargetNotRecovered { region, target }))
+        .map(|store| StuckReason::NewerLogLeft { region, store })
+        .or_else(|| target(seen, region).map(|target| StuckReason::TargetNotRecovered { region, target }))
 }
 
 /// The stores whose reports PD waits for: not given up, not said to be gone.

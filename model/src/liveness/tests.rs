@@ -1,4 +1,4 @@
-//! Goals and excuses, each with a forged miss and a near miss. The clusters are
+//! Goals and stuck reasons, each with a forged miss and a near miss. The clusters are
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
@@ -43,18 +43,18 @@ fn healed(model: &Rollcall, state: State) -> State {
     at
 }
 
-/// What is excused there.
-fn ends_with(model: &Rollcall, state: State) -> Vec<Excuse> {
+/// What is stuck there.
+fn ends_with(model: &Rollcall, state: State) -> Vec<StuckReason> {
     let at = healed(model, state);
     assert_eq!(missed(model, &at), []);
-    excuses(model, &at)
+    stuck_reasons(model, &at)
 }
 
 #[test]
 fn nothing_is_missed_and_nothing_excused_where_all_is_well() {
     let model = three();
     assert_eq!(goals(&model, &model.first()), []);
-    assert_eq!(excuses(&model, &model.first()), []);
+    assert_eq!(stuck_reasons(&model, &model.first()), []);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn a_majority_without_disks_excuses_and_one_disk_less_does_not() {
             }
         })
     };
-    assert_eq!(ends_with(&model, lose(&[2, 3])), [Excuse::MajorityLost { region: 1 }]);
-    assert_eq!(ends_with(&model, lose(&[3])), [Excuse::DiskLost { region: 1, store: 3 }]);
+    assert_eq!(ends_with(&model, lose(&[2, 3])), [StuckReason::MajorityLost { region: 1 }]);
+    assert_eq!(ends_with(&model, lose(&[3])), [StuckReason::DiskLost { region: 1, store: 3 }]);
     // Store 4 has no peer.
     assert_eq!(ends_with(&model, lose(&[4])), []);
 }
@@ -112,14 +112,14 @@ fn a_majority_that_was_ended_by_hand_excuses_and_one_peer_less_does_not() {
             }
         })
     };
-    assert_eq!(ends_with(&model, end(&[2, 3])), [Excuse::EndedByHand { region: 1 }]);
-    assert_eq!(ends_with(&model, end(&[3])), [Excuse::IdTakenAgain { region: 1, store: 3 }]);
+    assert_eq!(ends_with(&model, end(&[2, 3])), [StuckReason::EndedByHand { region: 1 }]);
+    assert_eq!(ends_with(&model, end(&[3])), [StuckReason::IdTakenAgain { region: 1, store: 3 }]);
 }
 
 #[test]
 fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
     let model = model("no_legal_target_smoke");
-    let no_target = Excuse::NoTarget { region: 1 };
+    let no_target = StuckReason::NoTarget { region: 1 };
     assert_eq!(ends_with(&model, model.first()), [no_target]);
     let because = no_target.because(&model, &model.first());
     assert!(because.ends_with("store 3 is full, store 4 is destroyed"), "{because}");
@@ -142,7 +142,7 @@ fn a_leader_on_a_store_that_pd_forgot_excuses_and_a_member_there_does_not() {
         });
         ends_with(&model, state)
     };
-    assert_eq!(forgotten(1), [Excuse::LeaderForgotten { region: 1, store: 1 }]);
+    assert_eq!(forgotten(1), [StuckReason::LeaderForgotten { region: 1, store: 1 }]);
     assert_eq!(forgotten(2), []);
     assert_eq!(ends_with(&model, model.first()), []);
 }
@@ -153,7 +153,10 @@ fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
     let of = |scope: &Scope| Rollcall::new(scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
     let (apply_stalled, well) =
         (of(&plan.scope), of(&Scope { apply_stalled: Vec::new(), ..plan.scope.clone() }));
-    assert_eq!(ends_with(&apply_stalled, apply_stalled.first()), [Excuse::DiskHangs { region: 1, store: 1 }]);
+    assert_eq!(
+        ends_with(&apply_stalled, apply_stalled.first()),
+        [StuckReason::DiskHangs { region: 1, store: 1 }]
+    );
     assert_eq!(ends_with(&well, well.first()), []);
     let left = apply_stalled.seen(&healed(&apply_stalled, apply_stalled.first())).view();
     let left = well.state_of(&left).expect("the stores of the scope");
@@ -177,7 +180,7 @@ fn who_was_removed_and_knows_nobody_excuses_and_with_one_member_known_it_is_told
             }
         })
     };
-    let alone = |store| Excuse::NobodyToAsk { region: 1, store };
+    let alone = |store| StuckReason::NobodyToAsk { region: 1, store };
     assert_eq!(ends_with(&model, removed(&[2, 3])), [alone(2), alone(3)]);
     assert_eq!(ends_with(&model, removed(&[3])), [alone(3)]);
     assert_eq!(goals(&model, &removed(&[])), [Goal::RemovedGone]);
@@ -198,7 +201,7 @@ fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
             next
         })
     };
-    let stays = Excuse::GivenUp { region: 1, store: 1 };
+    let stays = StuckReason::GivenUp { region: 1, store: 1 };
     assert!(ends_with(&model, after(&[&silent, &given_up])).contains(&stays));
     let gone = ends_with(&model, after(&[&Action::LoseDisk { store: 1 }, &silent, &given_up]));
     assert!(!gone.contains(&stays), "{gone:?}");
@@ -220,7 +223,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
         next
     };
     let give_up = || Action::RemoveFailedStores { stores: vec![1, 2] };
-    let newer = Excuse::NewerLogLeft { region: 1, store: 3 };
+    let newer = StuckReason::NewerLogLeft { region: 1, store: 3 };
     let stuck =
         [round(4), Action::MissedHeartbeat { store: 1 }, give_up()].into_iter().fold(model.first(), take);
     assert_eq!(ends_with(&model, stuck), [newer]);
@@ -263,7 +266,7 @@ fn what_keeps_a_region_from_going_on_by_force() {
         }
     };
     let could = changed(&model, given_up);
-    assert_eq!(excuses(&model, &could), []);
+    assert_eq!(stuck_reasons(&model, &could), []);
     assert_eq!(goals(&model, &could), [Goal::LeaderElectable]);
     let ended = changed(&model, |view| {
         given_up(view);
@@ -272,7 +275,7 @@ fn what_keeps_a_region_from_going_on_by_force() {
         let index = crate::rules::index_of(view.stores[&3].peers.values());
         view.stores.get_mut(&3).expect("a store of the scope").ranges = index;
     });
-    assert_eq!(excuses(&model, &ended), [Excuse::NobodyLeft { region: 1 }]);
+    assert_eq!(stuck_reasons(&model, &ended), [StuckReason::NobodyLeft { region: 1 }]);
     // Of keys it is owed once the stores were given up by a recovery.
     assert_eq!(goals(&model, &ended), []);
 }

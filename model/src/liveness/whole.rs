@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Action, Healed, Reason};
 
-use super::{Goal, excuses, missed, next};
+use super::{Goal, missed, next, stuck_reasons};
 use crate::model::Rollcall;
 use crate::model::State;
 
@@ -23,13 +23,13 @@ pub fn healed(model: &Rollcall, state: &State) -> Healed {
     how_it_ends(model, &at, steps)
 }
 
-/// What is missed and excused in a state in which healing has ended after so many steps.
+/// What is missed and stuck in a state in which healing has ended after so many steps.
 pub fn how_it_ends(model: &Rollcall, state: &State, steps: u64) -> Healed {
     let missed = missed(model, state).iter().map(ToString::to_string).collect();
-    let because = |excuse: super::Excuse| {
-        (excuse.name().to_owned(), format!("{excuse} ({})", excuse.because(model, state)))
+    let because = |stuck_reason: super::StuckReason| {
+        (stuck_reason.name().to_owned(), format!("{stuck_reason} ({})", stuck_reason.because(model, state)))
     };
-    Healed { steps, missed, excuses: excuses(model, state).into_iter().map(because).collect() }
+    Healed { steps, missed, stuck_reasons: stuck_reasons(model, state).into_iter().map(because).collect() }
 }
 
 /// What is missed where healing does not end, seen in one of its states: a leader, or keys

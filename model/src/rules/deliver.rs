@@ -42,7 +42,7 @@ impl Envelope {
         if self.epoch.is_stale_against(&peer.region.epoch) && peer.region.member_on(self.from.store).is_none()
         {
             let region = peer.region.clone();
-            return Err(self.tell_removed(cluster, region, reply));
+            return Err(self.reply_gc_peer(cluster, region, reply));
         }
         if self.to.id < peer.id {
             return Err(Reason::StalePeerId);
@@ -88,9 +88,9 @@ impl Envelope {
             if let Some(target) = &tombstone.merged_into {
                 let (region, target) = (tombstone.region.clone(), target.clone());
                 if region.member_on(self.from.store).is_none() {
-                    return Err(self.tell_removed(cluster, region, reply));
+                    return Err(self.reply_gc_peer(cluster, region, reply));
                 }
-                return Err(self.tell_merged(cluster, target, region.epoch, reply));
+                return Err(self.reply_merged(cluster, target, region.epoch, reply));
             }
             // The version alone says nothing more here: whoever is behind it and not
             // behind the conf_ver has the same members, and is refused for its id.
@@ -102,7 +102,7 @@ impl Envelope {
                     }
                     return Err(Reason::StaleEpoch);
                 }
-                return Err(self.tell_removed(cluster, region, reply));
+                return Err(self.reply_gc_peer(cluster, region, reply));
             }
             if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
                 && cluster.holds(Guard::TombstoneRefusesItself)
@@ -155,25 +155,25 @@ impl Envelope {
 
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
-    fn tell_removed(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
+    fn reply_gc_peer(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
         if reply == Reply::Delayed && cluster.holds(Guard::StalePeerTold) {
             let held = self.removal(cluster, known);
             cluster.hold(held);
             return Reason::SenderRemoved;
         }
-        let told = reply == Reply::Delivered
+        let is_delivered = reply == Reply::Delivered
             && cluster.holds(Guard::StalePeerTold)
             && cluster.live(self.from.store, self.region).is_ok_and(|sender| {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
             });
-        if told {
+        if is_delivered {
             destroy_peer(cluster, self.from.store, self.region);
         }
         Reason::SenderRemoved
     }
 
     /// Answers that the sender's region was taken in by another.
-    fn tell_merged(
+    fn reply_merged(
         &self,
         cluster: &mut impl ClusterMut,
         target: Region,
@@ -187,7 +187,7 @@ impl Envelope {
             }
             Reply::Delivered if cluster.up(self.from.store).is_ok() => {
                 // Whether it minds is its own affair: the message was refused.
-                let _ = merge_elsewhere::told(cluster, self.region, self.from.store, &target);
+                let _ = merge_elsewhere::handle_merged(cluster, self.region, self.from.store, &target);
             }
             Reply::Delivered | Reply::Dropped => {}
         }
@@ -215,10 +215,10 @@ impl Envelope {
     }
 
     fn word(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {
-        let teller = cluster.peer(self.to.store, self.region).expect("who tells is there");
-        let from = match teller.state {
-            PeerState::Tombstone => Member { id: teller.id, store: self.to.store, role: MemberRole::Learner },
-            _ => member_of_own_region(teller, self.to.store),
+        let sender = cluster.peer(self.to.store, self.region).expect("who tells is there");
+        let from = match sender.state {
+            PeerState::Tombstone => Member { id: sender.id, store: self.to.store, role: MemberRole::Learner },
+            _ => member_of_own_region(sender, self.to.store),
         };
         Held { region: self.region, from, to: self.from, term: 0, epoch, range: KeyRange::default(), message }
     }

@@ -80,13 +80,13 @@ pub(crate) fn vote(
     voter: StoreId,
     reply: Reply,
 ) -> Result<(), Reason> {
-    let (envelope, last, told) = request(cluster, region, candidate, voter)?;
+    let (envelope, last, commit_of_candidate) = request(cluster, region, candidate, voter)?;
     cluster.up(voter)?;
-    let first = first_vote(envelope.term, last, told);
+    let first = first_vote(envelope.term, last, commit_of_candidate);
     if envelope.receive(cluster, Kind::Initial, first, reply)? == Received::Parked {
         return Ok(());
     }
-    let (granted, commit) = decide(cluster, &envelope, last, told)?;
+    let (granted, commit) = decide(cluster, &envelope, last, commit_of_candidate)?;
     match reply {
         Reply::Delivered => {
             let guards = cluster.guards();
@@ -120,11 +120,11 @@ pub(crate) fn request(
     let envelope = Envelope::from_peer(asking, candidate, to);
     let own = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
     let last = campaign.last.unwrap_or(own);
-    Ok((envelope, last, told_by_vote(campaign.commit, cluster.guards())))
+    Ok((envelope, last, commit_in_vote(campaign.commit, cluster.guards())))
 }
 
 /// What a vote request or a rejection says of a commit index.
-fn told_by_vote(commit: LogPosition, guards: GuardSet) -> LogPosition {
+fn commit_in_vote(commit: LogPosition, guards: GuardSet) -> LogPosition {
     if guards.speaks(Dialect::VotesTellNoCommit) { LogPosition::default() } else { commit }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn decide(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
     last: LogPosition,
-    told: LogPosition,
+    commit_of_candidate: LogPosition,
 ) -> Result<(bool, LogPosition), Reason> {
     let (term, guards) = (envelope.term, cluster.guards());
     let voter = cluster.live(envelope.to.store, envelope.region)?;
@@ -156,8 +156,8 @@ pub(crate) fn decide(
         voter.vote = envelope.from.id;
         return Ok((true, LogPosition::default()));
     }
-    let commit = told_by_vote(raft::commit_position(voter), guards);
-    raft::commit_by_vote(voter, told, guards);
+    let commit = commit_in_vote(raft::commit_position(voter), guards);
+    raft::commit_by_vote(voter, commit_of_candidate, guards);
     Ok((false, commit))
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn late(
         return Ok(None);
     }
     if let Message::Merged { target } = &held.message {
-        merge_elsewhere::told(cluster, held.region, held.to.store, target)?;
+        merge_elsewhere::handle_merged(cluster, held.region, held.to.store, target)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -171,7 +171,7 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
     let slot = cluster.held().len();
     cluster.hold(message);
     let result = late(cluster, slot, Reply::Delayed);
-    let told = cluster.held_mut().drain(slot..).next_back();
+    let delivered = cluster.held_mut().drain(slot..).next_back();
     let (result, reply) = match result {
         Ok(Some(Message::AckTransferLeader { applied })) => {
             (Ok(()), Some(transfer::reply(cluster, &envelope, applied)))
@@ -179,7 +179,12 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
         Ok(said) => (Ok(()), said.map(|said| election::reply_of(cluster, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
-    (result, reply.or(told.filter(|told| is_word_of_end(&told.message) && told.to == envelope.from)))
+    (
+        result,
+        reply
+            .or(delivered
+                .filter(|delivered| is_word_of_end(&delivered.message) && delivered.to == envelope.from)),
+    )
 }
 
 fn is_word_of_end(message: &Message) -> bool {

@@ -16,7 +16,7 @@ use crate::rules::peer::is_live;
 
 /// Another store says that `source` was taken in by `target`, which was then as
 /// it stands there.
-pub(super) fn told(
+pub(super) fn handle_merged(
     cluster: &mut impl ClusterMut,
     source: RegionId,
     store: StoreId,

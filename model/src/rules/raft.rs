@@ -232,13 +232,13 @@ pub(crate) fn forget_sent_snapshot(leading: &mut Leading) {
 }
 
 /// raft-rs `maybe_commit_by_vote`: a vote request or a rejection tells of commits.
-pub(crate) fn commit_by_vote(peer: &mut Peer, told: LogPosition, guards: GuardSet) {
-    let known = told.index != 0 && told.term != 0 && peer.log.term(told.index) == Some(told.term);
-    if !known || told.index <= peer.commit || peer.role == Role::Leader {
+pub(crate) fn commit_by_vote(peer: &mut Peer, sent: LogPosition, guards: GuardSet) {
+    let known = sent.index != 0 && sent.term != 0 && peer.log.term(sent.index) == Some(sent.term);
+    if !known || sent.index <= peer.commit || peer.role == Role::Leader {
         return;
     }
-    let before = std::mem::replace(&mut peer.commit, told.index);
-    if peer.role == Role::Candidate && conf_change_in(peer, before, told.index) {
+    let before = std::mem::replace(&mut peer.commit, sent.index);
+    if peer.role == Role::Candidate && conf_change_in(peer, before, sent.index) {
         become_follower(peer, peer.term, 0);
     }
     apply_ordinary(peer, guards);

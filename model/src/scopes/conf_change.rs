@@ -7,8 +7,8 @@ mod quorums;
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either, enter_joint,
-    excuses, named_for, put, region, remove, round, scope, stale,
+    Asked, Family, Plan, REGION, Size, add_learner, add_voter, allowed_stuck, apply, behind, change, either,
+    enter_joint, named_for, put, region, remove, round, scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -45,14 +45,14 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         quorums::new_quorum_needs_a_snapshot(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, fires)| Plan {
+    .map(|(scope, reachable, must_fire)| Plan {
         family: Family::ConfChange,
         size,
-        excuses: excuses::of(&scope.name, size),
+        allowed_stuck: allowed_stuck::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
-        fires,
+        must_fire,
     })
     .collect()
 }
@@ -274,13 +274,13 @@ fn three_voters_to_one(standard: bool) -> Asked {
         budgets: Budgets { elections: 2, crashes: 1, changes: 2, ..Budgets::default() },
         ..asked
     };
-    let (mut reachable, mut fires) =
+    let (mut reachable, mut must_fire) =
         (vec![Reach::OneVoterLeft, Reach::StoreDown], vec!["campaign", "enter joint", "crash"]);
     if !standard {
         reachable.extend([Reach::Joint, Reach::JointLeft]);
-        fires.push("leave joint");
+        must_fire.push("leave joint");
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 /// Row 16: nothing that needs the dead voter's acknowledgement commits any more, including its

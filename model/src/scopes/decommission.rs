@@ -17,8 +17,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, apply, behind, either, excuses, named_for, put, region, round, scope,
-    stale,
+    Asked, Family, Plan, REGION, Size, allowed_stuck, apply, behind, either, named_for, put, region, round,
+    scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -76,14 +76,14 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         stale::stale_peer_asks_pd(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, fires)| Plan {
+    .map(|(scope, reachable, must_fire)| Plan {
         family: Family::Decommission,
         size,
-        excuses: excuses::of(&scope.name, size),
+        allowed_stuck: allowed_stuck::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
-        fires,
+        must_fire,
     })
     .collect()
 }
@@ -155,11 +155,12 @@ fn one_store_leaves(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::StoreOffline, Reach::StoreTombstone, Reach::ReplacementVotes];
-    let mut fires = vec!["decommission", "schedule", "region heartbeat", "apply snapshot", "check stores"];
+    let mut must_fire =
+        vec!["decommission", "schedule", "region heartbeat", "apply snapshot", "check stores"];
     if standard {
-        fires.extend(["campaign", "vote"]);
+        must_fire.extend(["campaign", "vote"]);
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 /// The same way with a crash instead of an election. Both at once have four million states;
@@ -181,8 +182,8 @@ fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::StoreDown, Reach::StoreTombstone, Reach::ReplacementVotes];
-    let fires = vec!["decommission", "schedule", "crash", "restart", "apply snapshot", "check stores"];
-    (scope, reachable, fires)
+    let must_fire = vec!["decommission", "schedule", "crash", "restart", "apply snapshot", "check stores"];
+    (scope, reachable, must_fire)
 }
 
 fn crash_while_a_store_leaves(standard: bool) -> Asked {
@@ -259,8 +260,8 @@ fn stalled_leaders_store_leaves(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::LaggardHandsOver, Reach::LeaderEvicted, Reach::ApplyLags, Reach::TwoLeaders];
-    let fires = vec!["schedule", "add operator", "operator timeout", "region heartbeat", "timeout now"];
-    (scope, reachable, fires)
+    let must_fire = vec!["schedule", "add operator", "operator timeout", "region heartbeat", "timeout now"];
+    (scope, reachable, must_fire)
 }
 
 /// The child has a leader, which has not reported it.
@@ -291,11 +292,11 @@ fn split_racing_a_decommission(standard: bool) -> Asked {
     };
     let reachable =
         vec![Reach::SplitApplied, Reach::ChildUnknownToPd, Reach::StoreTombstone, Reach::BuriedUnderAChild];
-    let mut fires = vec!["schedule", "region heartbeat", "remove tombstone"];
+    let mut must_fire = vec!["schedule", "region heartbeat", "remove tombstone"];
     if standard {
-        fires.push("ask split");
+        must_fire.push("ask split");
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 fn late_report_and_late_order(standard: bool) -> Asked {
@@ -434,12 +435,12 @@ fn leaving_store_stopped(standard: bool) -> Asked {
         },
         ..asked
     };
-    let mut fires = vec!["missed heartbeat", "schedule"];
+    let mut must_fire = vec!["missed heartbeat", "schedule"];
     if standard {
-        fires.extend(["crash", "restart"]);
+        must_fire.extend(["crash", "restart"]);
     }
     let last = if standard { Reach::StoreDown } else { Reach::StoreLost };
-    (scope, vec![Reach::DeadStoreTombstone, last], fires)
+    (scope, vec![Reach::DeadStoreTombstone, last], must_fire)
 }
 
 fn pd_restarted(standard: bool) -> Asked {
@@ -492,11 +493,11 @@ fn administrator_against_the_patrol(standard: bool) -> Asked {
         },
         ..asked
     };
-    let mut fires = vec!["add operator", "remove operator"];
+    let mut must_fire = vec!["add operator", "remove operator"];
     if standard {
-        fires.push("schedule");
+        must_fire.push("schedule");
     }
-    (scope, vec![Reach::TwoVotersLeft, Reach::StoreDown], fires)
+    (scope, vec![Reach::TwoVotersLeft, Reach::StoreDown], must_fire)
 }
 
 fn down_peer_and_a_learner(standard: bool) -> Asked {
@@ -546,6 +547,6 @@ fn one_replica(standard: bool) -> Asked {
         },
         ..asked
     };
-    let fires = vec!["schedule, order dropped", "schedule, order delayed", "timeout now", "check stores"];
-    (scope, vec![Reach::Transferring, Reach::StoreTombstone], fires)
+    let must_fire = vec!["schedule, order dropped", "schedule, order delayed", "timeout now", "check stores"];
+    (scope, vec![Reach::Transferring, Reach::StoreTombstone], must_fire)
 }

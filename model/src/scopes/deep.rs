@@ -9,7 +9,7 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Sco
 use super::decommission::{leaves, placed};
 use super::split::{CHILD, at, splitting};
 use super::{
-    Asked, Family, Plan, REGION, Size, behind, change, enter_joint, excuses, put, put_at, region, scope,
+    Asked, Family, Plan, REGION, Size, allowed_stuck, behind, change, enter_joint, put, put_at, region, scope,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -22,14 +22,14 @@ pub(super) fn plans(family: Family) -> Vec<Plan> {
             vec![crash_and_election_over_a_whole_move(), divided_and_led_by_the_leaving_store()]
         }
     };
-    let plan = |(scope, reachable, fires): Asked| Plan {
+    let plan = |(scope, reachable, must_fire): Asked| Plan {
         family,
         size: Size::Deep,
-        excuses: excuses::of(&scope.name, Size::Deep),
+        allowed_stuck: allowed_stuck::of(&scope.name, Size::Deep),
         scope,
         properties: Property::ALL.to_vec(),
         reachable,
-        fires,
+        must_fire,
     };
     asked.into_iter().map(plan).collect()
 }
@@ -155,6 +155,6 @@ fn divided_and_led_by_the_leaving_store() -> Asked {
         Reach::BuriedUnderAChild,
         Reach::StoreDown,
     ];
-    let fires = ["ask split", "schedule", "region heartbeat", "remove tombstone", "campaign", "crash"];
-    (scope, reachable, fires.to_vec())
+    let must_fire = ["ask split", "schedule", "region heartbeat", "remove tombstone", "campaign", "crash"];
+    (scope, reachable, must_fire.to_vec())
 }

@@ -3,10 +3,10 @@
 //! Each asks a question that an engineer would ask. A budget is never raised only to reach a
 //! state count.
 
+mod allowed_stuck;
 mod conf_change;
 mod decommission;
 mod deep;
-mod excuses;
 mod split;
 mod stale;
 
@@ -20,7 +20,7 @@ use rollcall_traces::{
 use crate::bounds::kinds::needs_pd;
 use crate::bounds::reach::Reach;
 use crate::guard::GuardSet;
-use crate::liveness::Excuse;
+use crate::liveness::StuckReason;
 use crate::model::Rollcall;
 use crate::properties::Property;
 
@@ -226,9 +226,9 @@ pub struct Plan {
     /// What must hold in some state.
     pub reachable: Vec<Reach>,
     /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about: each must fire.
-    pub fires: Vec<&'static str>,
+    pub must_fire: Vec<&'static str>,
     /// Why it may, rightly, end short of its goals: each reason must be met, and no other.
-    pub excuses: Vec<Excuse>,
+    pub allowed_stuck: Vec<StuckReason>,
 }
 
 impl Plan {

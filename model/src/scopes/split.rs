@@ -11,8 +11,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, apply, behind, change, either, enter_joint,
-    excuses, named_for, put_at, region, remove, round, scope, stale,
+    Asked, Family, Plan, REGION, Size, add_learner, add_voter, allowed_stuck, apply, behind, change, either,
+    enter_joint, named_for, put_at, region, remove, round, scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -50,14 +50,14 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         merges::merges_in_a_row(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, fires)| Plan {
+    .map(|(scope, reachable, must_fire)| Plan {
         family: Family::Split,
         size,
-        excuses: excuses::of(&scope.name, size),
+        allowed_stuck: allowed_stuck::of(&scope.name, size),
         scope: named_for(scope, size),
         properties: Property::ALL.to_vec(),
         reachable,
-        fires,
+        must_fire,
     })
     .collect()
 }

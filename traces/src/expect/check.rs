@@ -44,12 +44,12 @@ impl Expect {
         let missed = healed.missed.iter().map(|missed| {
             differ(field.into(), Some("every goal that is owed is met".into()), Some(missed.as_str().into()))
         });
-        let excused = healed.excuses.iter().filter(|(name, _)| !self.stuck.contains(*name));
-        let excused =
-            excused.map(|(name, words)| differ(format!("stuck/{name}"), None, Some(words.as_str().into())));
-        let never = self.stuck.iter().filter(|name| !healed.excuses.contains_key(*name));
+        let unlisted = healed.stuck_reasons.iter().filter(|(name, _)| !self.stuck.contains(*name));
+        let unlisted =
+            unlisted.map(|(name, words)| differ(format!("stuck/{name}"), None, Some(words.as_str().into())));
+        let never = self.stuck.iter().filter(|name| !healed.stuck_reasons.contains_key(*name));
         let never = never.map(|name| differ(format!("stuck/{name}"), Some(name.as_str().into()), None));
-        missed.chain(excused).chain(never).collect()
+        missed.chain(unlisted).chain(never).collect()
     }
 
     fn checked(&self, view: &View) -> Checked {

@@ -68,13 +68,13 @@ pub(super) fn rewrite(header: &mut Json) -> Result<bool, String> {
         return Ok(false);
     }
     let placed = scope.get("max_replicas").and_then(Json::as_u64).is_some_and(|wanted| wanted > 0);
-    let mut told = Told { placed, ..Told::default() };
-    let stores: Vec<Json> = stores.into_iter().map(|one| told.store(one)).collect::<Result<_, _>>()?;
-    let regions: Vec<Json> = regions.into_iter().map(|one| told.region(one)).collect::<Result<_, _>>()?;
+    let mut stated = PdJson { placed, ..PdJson::default() };
+    let stores: Vec<Json> = stores.into_iter().map(|one| stated.store(one)).collect::<Result<_, _>>()?;
+    let regions: Vec<Json> = regions.into_iter().map(|one| stated.region(one)).collect::<Result<_, _>>()?;
     // What is only believed makes nobody lead or crash.
-    let mut of_pd = Told::default();
+    let mut of_pd = PdJson::default();
     let believed: Vec<Json> = believed.into_iter().map(|one| of_pd.region(one)).collect::<Result<_, _>>()?;
-    let mut setup = told.setup()?;
+    let mut setup = stated.setup()?;
     let stated = scope.remove("prelude").or_else(|| scope.remove("setup"));
     setup.extend(stated.as_ref().and_then(Json::as_array).cloned().unwrap_or_default());
     scope.insert("stores".into(), stores.into());
@@ -108,7 +108,7 @@ fn known(object: &Map<String, Json>, known: &[&str], what: &str) -> Result<(), S
 
 /// What pd-ctl said beside the members.
 #[derive(Default)]
-struct Told {
+struct PdJson {
     /// Somebody places peers, who hears of all that.
     placed: bool,
     down: BTreeSet<StoreId>,
@@ -124,9 +124,9 @@ struct Led {
     pending: BTreeSet<PeerId>,
 }
 
-impl Told {
-    fn store(&mut self, told: Json) -> Result<Json, String> {
-        let Json::Object(outer) = told else { return Ok(told) };
+impl PdJson {
+    fn store(&mut self, stated: Json) -> Result<Json, String> {
+        let Json::Object(outer) = stated else { return Ok(stated) };
         let store = match outer.get("store") {
             Some(Json::Object(store)) => {
                 known(&outer, &["store", "status"], "`store N`")?;
@@ -158,19 +158,19 @@ impl Told {
         Ok(id.into())
     }
 
-    fn region(&mut self, told: Json) -> Result<Json, String> {
-        if !is_of_pd(&told) {
-            return Ok(told);
+    fn region(&mut self, stated: Json) -> Result<Json, String> {
+        if !is_of_pd(&stated) {
+            return Ok(stated);
         }
-        let Json::Object(told) = told else { return Ok(told) };
-        known(&told, REGION, "a region")?;
-        let id = told.get("id").and_then(Json::as_u64).ok_or("a region of pd-ctl has no id")?;
-        let key = |name: &str| told.get(name).and_then(Json::as_str).unwrap_or_default().to_lowercase();
+        let Json::Object(stated) = stated else { return Ok(stated) };
+        known(&stated, REGION, "a region")?;
+        let id = stated.get("id").and_then(Json::as_u64).ok_or("a region of pd-ctl has no id")?;
+        let key = |name: &str| stated.get(name).and_then(Json::as_str).unwrap_or_default().to_lowercase();
         // What is zero is not printed.
         let epoch = |name: &str| {
-            told.get("epoch").and_then(|epoch| epoch.get(name)).and_then(Json::as_u64).unwrap_or(0)
+            stated.get("epoch").and_then(|epoch| epoch.get(name)).and_then(Json::as_u64).unwrap_or(0)
         };
-        let peers = told.get("peers").and_then(Json::as_array).cloned().unwrap_or_default();
+        let peers = stated.get("peers").and_then(Json::as_array).cloned().unwrap_or_default();
         let members = peers.iter().map(|peer| member(id, peer)).collect::<Result<Vec<Json>, String>>()?;
         let region = json!({
             "id": id,
@@ -180,13 +180,13 @@ impl Told {
             "peers": members,
         });
         let read = Region::deserialize(&region).map_err(|error| format!("region {id} of pd-ctl: {error}"))?;
-        let listed = |name: &str| told.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+        let listed = |name: &str| stated.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
         let number = |peer: &Json, field: &str| peer.get(field).and_then(Json::as_u64);
         for down in listed("down_peers") {
             self.down.extend(number(down.get("peer").unwrap_or(&down), "store_id"));
         }
         let pending = listed("pending_peers").iter().filter_map(|peer| number(peer, "id")).collect();
-        if let Some(leader) = told.get("leader").and_then(|leader| number(leader, "id")) {
+        if let Some(leader) = stated.get("leader").and_then(|leader| number(leader, "id")) {
             self.led.push(Led { region: read, leader, pending });
         }
         Ok(region)

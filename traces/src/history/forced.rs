@@ -199,11 +199,13 @@ impl Fold<'_> {
         past: &RegionHistory,
     ) -> Option<Acknowledged> {
         let (past, new) = (past.writes.get(key), self.region(region).writes.get(key));
-        let told = past.and_then(|writes| writes.acknowledged.as_ref());
-        let told = told.filter(|known| known.write.index <= peer.commit);
+        let acknowledged = past.and_then(|writes| writes.acknowledged.as_ref());
+        let acknowledged = acknowledged.filter(|known| known.write.index <= peer.commit);
         let shown = [past, new].map(|writes| writes.and_then(|writes| writes.shown_at(peer.applied)));
         let shown = shown.into_iter().flatten().max_by_key(|write| write.index);
-        if let Some(known) = told.filter(|known| shown.is_none_or(|write| write.index <= known.write.index)) {
+        if let Some(known) =
+            acknowledged.filter(|known| shown.is_none_or(|write| write.index <= known.write.index))
+        {
             return Some(known.clone());
         }
         // Older than the last one that a client was told of, and the log is cut behind it.

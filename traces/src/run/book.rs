@@ -86,11 +86,11 @@ impl Book {
         Facts { store, region, peer: Some(facts) }
     }
 
-    /// What is in a place by what is told; `Err` with the fault where that
+    /// The peer as it is reported; `Err` with the fault where that
     /// cannot be.
-    pub fn learn(&mut self, told: &Facts) -> Result<Option<&Peer>, String> {
-        let place = (told.store, told.region);
-        let Some(facts) = &told.peer else {
+    pub fn learn(&mut self, reported: &Facts) -> Result<Option<&Peer>, String> {
+        let place = (reported.store, reported.region);
+        let Some(facts) = &reported.peer else {
             self.peers.remove(&place);
             return Ok(None);
         };
@@ -110,7 +110,7 @@ impl Book {
                 None => data.remove(key),
             };
         }
-        let unknown = || Region::unknown(told.region);
+        let unknown = || Region::unknown(reported.region);
         let peer = Peer {
             id: facts.id,
             state: facts.state,

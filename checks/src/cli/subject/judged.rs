@@ -35,8 +35,8 @@ pub(super) fn expected(
         }
     };
     let mut judge = Judge::new(&named.properties);
-    let mut told = record_again(&mut model, &stated, |view, taken| judge.names(view, taken))?;
-    for (old, new) in stated.steps.iter().zip(&mut told.steps) {
+    let mut recorded = record_again(&mut model, &stated, |view, taken| judge.names(view, taken))?;
+    for (old, new) in stated.steps.iter().zip(&mut recorded.steps) {
         // Views say more, and how it heals is no round's business.
         new.expect = None;
         let parts = old.outcome.as_ref().is_some_and(|outcome| Some(outcome) != new.outcome.as_ref());
@@ -45,5 +45,5 @@ pub(super) fn expected(
             return Ok(Err(format!("in this dialect step {step} comes to something else in the model")));
         }
     }
-    Ok(Ok(told))
+    Ok(Ok(recorded))
 }

@@ -19,7 +19,7 @@ use crate::verify::{Watch, explore};
 /// What a tour of somebody else's raft looks at, and by how many threads.
 pub(in crate::cli) struct Wanted {
     pub(in crate::cli) threads: usize,
-    pub(in crate::cli) every_probe: bool,
+    pub(in crate::cli) every_refusal: bool,
     pub(in crate::cli) fail_fast: bool,
 }
 
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Wanted {
 struct Total {
     transitions: u64,
     beyond: u64,
-    probes: u64,
+    refusals: u64,
     steps: u64,
     seconds: f64,
     toured: usize,
@@ -71,7 +71,7 @@ fn one(asked: &Asked, plan: &Plan, wanted: &Wanted, total: &mut Total) -> Result
     let explored = explore(&model, wanted.threads, &Watch::default())?;
     let touring = Touring {
         look: Look::Everything,
-        every_probe: wanted.every_probe,
+        every_refusal: wanted.every_refusal,
         goes_on: true,
         threads: wanted.threads,
     };
@@ -85,24 +85,24 @@ fn one(asked: &Asked, plan: &Plan, wanted: &Wanted, total: &mut Total) -> Result
     let parted: u64 = toured.parted.values().map(|parted| parted.times).sum();
     let differ = parted + u64::from(toured.divergence.is_some());
     outln!(
-        "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} behind them; {} probes; {} steps in {seconds:.1} s",
+        "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} behind them; {} disabled actions; {} steps in {seconds:.1} s",
         grouped(toured.transitions),
         grouped(explored.graph.edges().into()),
         grouped(toured.beyond),
-        grouped(toured.probes),
+        grouped(toured.refusals),
         grouped(toured.steps)
     );
     for (guard, parted) in &toured.parted {
         let why =
             guard.map_or("which no missing guard explains".into(), |guard| format!("as without `{guard}`"));
-        tell(asked, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
+        print(asked, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
     }
     if let Some(divergence) = &toured.divergence {
-        tell(asked, name, "it parts:", divergence);
+        print(asked, name, "it parts:", divergence);
     }
     total.transitions += toured.transitions;
     total.beyond += toured.beyond;
-    total.probes += toured.probes;
+    total.refusals += toured.refusals;
     total.steps += toured.steps;
     total.seconds += seconds;
     total.toured += 1;
@@ -111,11 +111,11 @@ fn one(asked: &Asked, plan: &Plan, wanted: &Wanted, total: &mut Total) -> Result
     Ok(toured)
 }
 
-fn tell(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
+fn print(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
     let again = asked.again(&format!("verify --size smoke --scope {scope}"));
-    let told = Divergence { command: Some(again), ..divergence.clone() };
+    let recorded = Divergence { command: Some(again), ..divergence.clone() };
     outln!("  {why}");
-    for line in told.to_string().lines() {
+    for line in recorded.to_string().lines() {
         outln!("    {line}");
     }
 }
@@ -123,13 +123,13 @@ fn tell(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
 fn conclude(total: &Total, asked: usize) {
     let rate = if total.seconds > 0.0 { total.steps as f64 / total.seconds } else { 0.0 };
     outln!(
-        "{} of {asked} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} probes refused; \
+        "{} of {asked} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} disabled actions refused; \
          {rate:.0} steps a second",
         total.toured,
         total.parted,
         grouped(total.transitions),
         grouped(total.beyond),
-        grouped(total.probes)
+        grouped(total.refusals)
     );
     if !total.skipped.is_empty() {
         outln!("{} scopes skipped", total.skipped.len());

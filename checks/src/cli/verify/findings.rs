@@ -44,7 +44,7 @@ struct Parted {
 
 /// What `verify --json` prints of a scope beside its figures.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Finding<'a> {
     #[serde(flatten)]
     report: &'a ScopeReport,
     /// `holds`, `fails` or `not finished`.
@@ -130,8 +130,8 @@ impl Findings {
             let divergence = parting.as_ref().map(|(divergence, _, _)| divergence);
             let shown = |path: &PathBuf| path.display().to_string();
             let traces = found.files.iter().filter(|path| Some(*path) != file.as_ref()).map(shown).collect();
-            let told = told(job, report, traces, divergence, file.as_ref().map(shown));
-            outln!("{}", serde_json::to_string(&told)?);
+            let finding = finding(job, report, traces, divergence, file.as_ref().map(shown));
+            outln!("{}", serde_json::to_string(&finding)?);
         }
         self.scopes.push(found);
         Ok(())
@@ -268,13 +268,13 @@ fn decided_by(divergence: &Divergence) -> Vec<String> {
     guards.chain(divergence.places.iter().map(ToString::to_string)).collect()
 }
 
-fn told<'a>(
+fn finding<'a>(
     job: &Job,
     report: &'a ScopeReport,
     traces: Vec<String>,
     divergence: Option<&'a Divergence>,
     file: Option<String>,
-) -> Told<'a> {
+) -> Finding<'a> {
     let verdict = match (report.failures.is_empty(), report.unfinished.is_empty()) {
         (false, _) => "fails",
         (true, false) => "not finished",
@@ -290,7 +290,7 @@ fn told<'a>(
         command: file.as_ref().and(divergence.command.as_deref()),
         file,
     });
-    Told {
+    Finding {
         report,
         verdict,
         failures: &report.failures,

@@ -20,14 +20,14 @@ const FIGURES: [Figure; 8] = [
     ("transitions", |report| grouped(report.transitions)),
     ("depth", |report| report.depth.to_string()),
     ("steps", |report| number(report.replayed_steps)),
-    ("probes", |report| number(report.probes_refused)),
+    ("refusals", |report| number(report.refusals)),
     ("explore s", |report| format!("{:.1}", report.explore_seconds)),
     ("replay s", |report| report.replay_seconds.map_or("-".into(), |seconds| format!("{seconds:.1}"))),
 ];
 
 /// In which order they stand.
 const ORDER: [&str; 8] =
-    ["states", "transitions", "depth", "replayed", "steps", "probes", "explore s", "replay s"];
+    ["states", "transitions", "depth", "replayed", "steps", "refusals", "explore s", "replay s"];
 
 fn number(figure: Option<u64>) -> String {
     figure.map_or("-".into(), grouped)
@@ -89,29 +89,34 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     said.extend(
         any(|report| report.transitions_replayed).map(|all| format!("{} of them replayed", grouped(all))),
     );
-    said.extend(any(|report| report.probes_refused).map(|all| format!("{} probes refused", grouped(all))));
+    said.extend(
+        any(|report| report.refusals).map(|all| format!("{} disabled actions refused", grouped(all))),
+    );
     outln!("{}", out::wrapped(&said.join(", ")));
     let asked = reports.iter().filter(|report| report.stateright_agrees.is_some()).count();
     if asked > 0 {
         let agrees = reports.iter().filter(|report| report.stateright_agrees == Some(true)).count();
         outln!("stateright's checker agrees on {agrees} of {asked} scopes");
     }
-    let excused = reports.iter().filter(|report| report.excused_states.is_some_and(|states| states > 0));
-    let (scopes, states_excused) =
-        excused.fold((0, 0), |(n, sum), report| (n + 1, sum + report.excused_states.unwrap_or(0)));
+    let stuck = reports.iter().filter(|report| report.stuck_states.is_some_and(|states| states > 0));
+    let (scopes, states_stuck) =
+        stuck.fold((0, 0), |(n, sum), report| (n + 1, sum + report.stuck_states.unwrap_or(0)));
     if scopes > 0 {
         outln!(
             "{} states of {scopes} scopes miss a goal for a reason that their scope lists",
-            grouped(states_excused)
+            grouped(states_stuck)
         );
     }
     if !details {
         return;
     }
-    outln!("{}", excuses(reports));
+    outln!("{}", stuck_reasons(reports));
     outln!("{}", how_often(reports));
-    if let Some(tried) = any(|report| report.probes_tried) {
-        outln!("{} of the probes were tried; for the others an earlier refusal was reused", grouped(tried));
+    if let Some(tried) = any(|report| report.refusals_tried) {
+        outln!(
+            "{} of the disabled actions were tried; for the others an earlier refusal was reused",
+            grouped(tried)
+        );
     }
     if let Some(reaching) = any(|report| report.reaching_states) {
         let within = grouped(sum(|report| report.healed_within_scope.unwrap_or(0)));
@@ -143,7 +148,7 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     }
     if replay > 0.0 {
         outln!(
-            "replayed {} steps a second on the implementation, probes included in the time",
+            "replayed {} steps a second on the implementation, disabled actions included in the time",
             grouped((steps as f64 / replay) as u64)
         );
     }
@@ -161,11 +166,11 @@ fn seconds_of_each_part(reports: &[ScopeReport]) -> String {
         ("replaying", |report| report.replay_seconds),
         ("healing the implementation", |report| report.implementation_heal_seconds),
     ];
-    let told = parts.iter().filter_map(|(part, of)| {
+    let shares = parts.iter().filter_map(|(part, of)| {
         let seconds = reports.iter().filter_map(of).reduce(|sum, more| sum + more)?;
         Some(format!("{part} {seconds:.1}"))
     });
-    told.collect::<Vec<_>>().join(", ")
+    shares.collect::<Vec<_>>().join(", ")
 }
 
 /// By which steps healings leave the scopes, the most frequent first.
@@ -196,9 +201,12 @@ fn counted(heading: &str, counts: impl Iterator<Item = (String, u64)>) -> String
 }
 
 /// Why states of each scope miss a goal, and how many do.
-fn excuses(reports: &[ScopeReport]) -> String {
+fn stuck_reasons(reports: &[ScopeReport]) -> String {
     let each = reports.iter().flat_map(|report| {
-        report.excused.iter().map(|(excuse, states)| (format!("{}: {excuse}", report.scope), *states))
+        report
+            .stuck
+            .iter()
+            .map(|(stuck_reason, states)| (format!("{}: {stuck_reason}", report.scope), *states))
     });
     counted("states that miss a goal, by reason", each)
 }

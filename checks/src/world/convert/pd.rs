@@ -181,7 +181,7 @@ fn step(step: &pd::OperatorStep) -> tr::OperatorStep {
 /// What a leader is told to do.
 pub(crate) fn order(order: &pd::Order) -> tr::Order {
     match order {
-        pd::Order::Propose(told) => tr::Order::Propose(command(told)),
+        pd::Order::Propose(change) => tr::Order::Propose(command(change)),
         pd::Order::Split { keys } => tr::Order::Split { keys: keys.iter().map(key).collect() },
     }
 }

@@ -59,11 +59,13 @@ pub(crate) fn plan(plan: &imp::RecoveryPlan) -> tr::RecoveryPlan {
 }
 
 fn force_leaders(forces: &imp::ForceLeaders) -> tr::ForceLeaders {
-    let leader =
-        |told: &imp::ForceLeader| tr::ForceLeader { above: told.above, committed: position(told.committed) };
+    let leader = |forced: &imp::ForceLeader| tr::ForceLeader {
+        above: forced.above,
+        committed: position(forced.committed),
+    };
     tr::ForceLeaders {
         failed_stores: forces.failed_stores.clone(),
-        regions: forces.regions.iter().map(|(region, told)| (*region, leader(told))).collect(),
+        regions: forces.regions.iter().map(|(region, forced)| (*region, leader(forced))).collect(),
     }
 }
 

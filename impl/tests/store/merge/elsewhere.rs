@@ -50,7 +50,7 @@ fn ask_for_the_source(cluster: &mut Cluster<Sound>) {
 fn a_source_waits_for_a_target_that_can_follow() {
     let mut cluster = merged_without_3();
     ask_for_the_source(&mut cluster);
-    let told = cluster.stores[&3].told_merged_into(LEFT).unwrap();
+    let told = cluster.stores[&3].merged_elsewhere_into(LEFT).unwrap();
     assert_eq!((told.id, told.epoch.version), (RIGHT, 2));
     assert_eq!(cluster.of(3, LEFT).state(), PeerState::Normal);
     let mark = cluster.stores[&3].mark(LEFT);
@@ -58,7 +58,7 @@ fn a_source_waits_for_a_target_that_can_follow() {
     assert_ne!(cluster.stores[&3].mark(LEFT), mark, "another term");
     hear_the_target(&mut cluster);
     assert_eq!((cluster.ranges(3), cluster.keys(3, RIGHT)), ("[,)=2".into(), "ahmt".into()));
-    assert_eq!(cluster.stores[&3].told_merged_into(LEFT), None);
+    assert_eq!(cluster.stores[&3].merged_elsewhere_into(LEFT), None);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What a history makes of a step, worked out once.
+//! Memoised updates of a history by a step.
 //!
-//! First the step tells it something, then what can no longer matter is forgotten
-//! ([`History::told`](rollcall_traces::History::told), `forgotten`). What an
-//! ordinary history is told mostly depends on nothing but what the step has looked
-//! at anyway and on the history, and is kept with the step then.
+//! A step first adds to the history, then everything that no property can need any more is
+//! pruned ([`History::changed_by`](rollcall_traces::History::changed_by), `pruned`). The delta
+//! of a baseline history (one that carries what the model carries, no store abandoned) mostly
+//! depends on the step's read set and the history alone, and is kept with the step then.
 
 use std::borrow::Cow;
 
@@ -18,36 +18,36 @@ use crate::engine::state_ref::StateRef;
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
 
-/// What a history makes of a step that was done on certain parts.
+/// How a step that was done on certain parts changes a history.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum HistoryUpdate {
     /// It depends on more than these parts.
     Open,
     /// It depends on these parts and on what is remembered.
     LooksBack {
-        /// If it is told nothing, nothing is to be forgotten either.
+        /// If the delta is empty, nothing is to be pruned either.
         forgets_nothing: bool,
     },
-    /// An ordinary one is told nothing; something may be forgotten of these regions,
+    /// A baseline history gets nothing; something of these regions may be pruned,
     /// by the number of their list.
     Moved(u32),
-    /// An ordinary one stays.
+    /// A baseline history stays.
     Stays,
 }
 
-/// What a step tells a history.
+/// What a step adds to a history.
 #[derive(Clone, Copy)]
 pub(super) struct HistoryDelta {
     /// The number of the history that it becomes; `None` where it stays.
     history: Option<u32>,
-    /// The number of the regions of which something may be forgotten then.
+    /// The number of the regions of which something may be pruned then.
     moved: u32,
 }
 
 impl Steps {
-    /// What the step tells the history, and the slots on which that depends
-    /// beyond those at which the step has looked.
-    pub(super) fn told_within(
+    /// The step's delta of the history, and the slots on which it depends
+    /// beyond the step's read set.
+    pub(super) fn delta_within(
         &self,
         parts: &InternTables,
         before: &State,
@@ -59,7 +59,7 @@ impl Steps {
         // Where the step has looked, it decides what is there afterwards as well.
         let (was, is) =
             (parts.tracked(before, &noted, Side::Before), parts.tracked(after, &noted, Side::Before));
-        let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
+        let delta = self.compute_delta(parts, (&was, &is), before, numbers, &noted);
         let is_known = |slot: &Slot| match *slot {
             Slot::Store(..) | Slot::Held(_) | Slot::Pd(_) => read_set.has(*slot),
             Slot::Beside(at) | Slot::Peer(at, _) => {
@@ -76,27 +76,27 @@ impl Steps {
             | Slot::Regions(_) => false,
         };
         let beyond = noted.get().iter().filter(|slot| !is_known(slot));
-        (told, beyond.fold(Slots::NONE, Slots::with))
+        (delta, beyond.fold(Slots::NONE, Slots::with))
     }
 
-    /// What of that may be kept with the step.
+    /// The part of that which may be kept with the step.
     pub(super) fn history_update(
         &self,
         parts: &InternTables,
         before: &State,
-        told: (HistoryDelta, Slots),
+        delta: (HistoryDelta, Slots),
         after: &State,
     ) -> HistoryUpdate {
-        // What can be forgotten while the peers show the faces that they show was
-        // forgotten before. Where there are several regions that is not so: what can be
-        // forgotten of one is looked at only when a peer of it moves, though it may
+        // What can be pruned while the peers show the faces that they show was
+        // pruned before. Where there are several regions that is not so: what can be
+        // pruned of one is looked at only when a peer of it moves, though it may
         // depend on another's faces.
         let shows_the_same = |at: usize| {
             let faces = |state| parts.peers_on(state, at).map(|(region, peer)| (region, Face::of(peer)));
             before.stores[at] == after.stores[at] || faces(before).eq(faces(after))
         };
         let forgets_nothing = parts.region_slots.is_single() && (0..STORES).all(shows_the_same);
-        match told {
+        match delta {
             (_, beyond) if beyond == HISTORY => HistoryUpdate::LooksBack { forgets_nothing },
             (HistoryDelta { history: None, moved }, Slots::NONE) => {
                 let stays = forgets_nothing || self.moved.get(moved).is_empty();
@@ -106,36 +106,36 @@ impl Steps {
         }
     }
 
-    pub(super) fn is_ordinary(&self, parts: &InternTables, state: &State) -> bool {
+    pub(super) fn is_baseline(&self, parts: &InternTables, state: &State) -> bool {
         let history = parts.history.get(state.history);
         history.parts() == self.carried && history.abandoned().is_empty()
     }
 
-    /// The number of the history that a state's, ordinary or not, becomes by an effect of
+    /// The number of the history that a state's, baseline or not, becomes by an effect of
     /// the action with this number.
-    pub(super) fn recollect(
+    pub(super) fn history_by_effect(
         &self,
         parts: &InternTables,
-        (before, is_ordinary): (&State, bool),
+        (before, is_baseline): (&State, bool),
         action: u32,
         (at, effect): (Option<u32>, Effect),
         after: &State,
     ) -> u32 {
         match (effect.history_update, at) {
-            (HistoryUpdate::Stays, _) if is_ordinary => before.history,
-            (HistoryUpdate::Moved(moved), _) if is_ordinary => {
-                self.forget(parts, before.history, moved, after)
+            (HistoryUpdate::Stays, _) if is_baseline => before.history,
+            (HistoryUpdate::Moved(moved), _) if is_baseline => {
+                self.prune_history(parts, before.history, moved, after)
             }
             (HistoryUpdate::Open, _) | (_, None) => {
-                self.remember(parts, before, (action, effect.outcome), after)
+                self.update_history(parts, before, (action, effect.outcome), after)
             }
             (history_update, Some(at)) => {
-                let told = self.retell(parts, before, (at, &effect), action, after);
+                let delta = self.delta_by_effect(parts, before, (at, &effect), action, after);
                 let forgets_nothing = history_update == HistoryUpdate::LooksBack { forgets_nothing: true };
-                if is_ordinary && forgets_nothing && told.history.is_none() {
+                if is_baseline && forgets_nothing && delta.history.is_none() {
                     return before.history;
                 }
-                self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
+                self.prune_history(parts, delta.history.unwrap_or(before.history), delta.moved, after)
             }
         }
     }
@@ -150,27 +150,27 @@ impl Steps {
         after: &State,
     ) -> u32 {
         let numbers = (self.actions.intern_ref(action), self.outcomes.intern_ref(outcome));
-        self.remember(parts, before, numbers, after)
+        self.update_history(parts, before, numbers, after)
     }
 
-    pub(super) fn remember(
+    pub(super) fn update_history(
         &self,
         parts: &InternTables,
         before: &State,
         numbers: (u32, u32),
         after: &State,
     ) -> u32 {
-        let told = self.tell(parts, before, numbers, after);
-        self.forget(parts, told.history.unwrap_or(before.history), told.moved, after)
+        let delta = self.delta(parts, before, numbers, after);
+        self.prune_history(parts, delta.history.unwrap_or(before.history), delta.moved, after)
     }
 
-    fn forget(&self, parts: &InternTables, history: u32, moved: u32, after: &State) -> u32 {
+    fn prune_history(&self, parts: &InternTables, history: u32, moved: u32, after: &State) -> u32 {
         if self.moved.get(moved).is_empty() {
             return history;
         }
         let more = [history];
         let values = parts.values(after);
-        if let Some(left) = self.forgotten.known(moved, &more, &values) {
+        if let Some(left) = self.pruned.known(moved, &more, &values) {
             return left;
         }
         let noted = ReadTracker::new(Slots::NONE);
@@ -180,16 +180,16 @@ impl Steps {
         if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
             track(&noted, Slot::Held(Side::Before));
         }
-        let left = match parts.history.get(history).forgotten(self.moved.get(moved), &seen) {
+        let left = match parts.history.get(history).pruned(self.moved.get(moved), &seen) {
             Cow::Borrowed(_) => history,
             Cow::Owned(left) => parts.history.intern(left),
         };
-        self.forgotten.learn(moved, &more, noted.get(), &values, left);
+        self.pruned.learn(moved, &more, noted.get(), &values, left);
         left
     }
 
-    /// What the history is told by the effect with this number.
-    fn retell(
+    /// The delta that the effect with this number makes.
+    fn delta_by_effect(
         &self,
         parts: &InternTables,
         before: &State,
@@ -198,33 +198,39 @@ impl Steps {
         after: &State,
     ) -> HistoryDelta {
         let (key, values) = ([at, before.history], parts.values(before));
-        self.retold.known(0, &key, &values).unwrap_or_else(|| {
+        self.deltas_by_effect.known(0, &key, &values).unwrap_or_else(|| {
             let numbers = (action, effect.outcome);
-            let (told, beyond) = self.told_within(parts, before, numbers, after, self.effects.read_set(at));
+            let (delta, beyond) = self.delta_within(parts, before, numbers, after, self.effects.read_set(at));
             // Of another history it may be asked what depends on more.
             if beyond == HISTORY || beyond == Slots::NONE {
-                self.retold.learn(0, &key, Slots::NONE, &values, told);
+                self.deltas_by_effect.learn(0, &key, Slots::NONE, &values, delta);
             }
-            told
+            delta
         })
     }
 
-    fn tell(&self, parts: &InternTables, before: &State, numbers: (u32, u32), after: &State) -> HistoryDelta {
+    fn delta(
+        &self,
+        parts: &InternTables,
+        before: &State,
+        numbers: (u32, u32),
+        after: &State,
+    ) -> HistoryDelta {
         let (action, outcome) = numbers;
-        let more = [outcome, u32::from(self.is_ordinary(parts, before))];
+        let more = [outcome, u32::from(self.is_baseline(parts, before))];
         let values = parts.values_of_step(before, after);
-        if let Some(told) = self.told.known(action, &more, &values) {
-            return told;
+        if let Some(delta) = self.deltas.known(action, &more, &values) {
+            return delta;
         }
         let noted = ReadTracker::new(Slots::NONE);
         let (was, is) =
             (parts.tracked(before, &noted, Side::Before), parts.tracked(after, &noted, Side::After));
-        let told = self.told_anew(parts, (&was, &is), before, numbers, &noted);
-        self.told.learn(action, &more, noted.get(), &values, told);
-        told
+        let delta = self.compute_delta(parts, (&was, &is), before, numbers, &noted);
+        self.deltas.learn(action, &more, noted.get(), &values, delta);
+        delta
     }
 
-    fn told_anew(
+    fn compute_delta(
         &self,
         parts: &InternTables,
         (was, is): (&StateRef<'_>, &StateRef<'_>),
@@ -233,15 +239,15 @@ impl Steps {
         noted: &ReadTracker,
     ) -> HistoryDelta {
         let history = parts.history.get(before.history);
-        let told = history.told(was, self.actions.get(action), self.outcomes.get(outcome), is);
-        // What is told regardless is told so to whoever carries the same.
-        if !(told.regardless && self.is_ordinary(parts, before)) {
+        let delta = history.changed_by(was, self.actions.get(action), self.outcomes.get(outcome), is);
+        // An unconditional delta is the same for every history that carries the same.
+        if !(delta.unconditional && self.is_baseline(parts, before)) {
             track(noted, Slot::History);
         }
-        let next = match told.history {
+        let next = match delta.history {
             Cow::Borrowed(_) => None,
             Cow::Owned(next) => Some(parts.history.intern(next)),
         };
-        HistoryDelta { history: next, moved: self.moved.intern(told.moved) }
+        HistoryDelta { history: next, moved: self.moved.intern(delta.moved) }
     }
 }

@@ -9,7 +9,7 @@ use rollcall_traces::{Action, HistoryParts, Outcome, Reason, RegionId, Scope};
 
 use crate::bounds::actions::{Section, offered, sections};
 use crate::bounds::costs::{affords, left};
-use crate::bounds::probes::{Group, universe};
+use crate::bounds::disabled::{Group, universe};
 use crate::cluster::ClusterInScope;
 use crate::engine::intern::{Interner, entry};
 use crate::engine::memo::STORES;
@@ -44,7 +44,7 @@ struct Changes {
 
 /// The steps that a model has taken, under one set of guards.
 pub(crate) struct Steps {
-    /// What an ordinary history carries.
+    /// What a baseline history carries.
     carried: HistoryParts,
     actions: Interner<Action>,
     outcomes: Interner<Outcome>,
@@ -52,18 +52,18 @@ pub(crate) struct Steps {
     lists: Interner<Vec<u32>>,
     /// The number of the list that a section offers.
     offers: Memo<u32>,
-    /// The number of the list from which probes are taken.
+    /// The number of the list from which disabled actions are taken.
     universes: Memo<u32>,
     /// The numbers of the lists into which such a list falls, by its number.
     groups: boxcar::Vec<OnceLock<Vec<u32>>>,
     effects: Memo<Effect>,
-    told: Memo<HistoryDelta>,
+    deltas: Memo<HistoryDelta>,
     /// The same, by the numbers of effect and history: for [`HistoryUpdate::LooksBack`].
-    retold: Memo<HistoryDelta>,
+    deltas_by_effect: Memo<HistoryDelta>,
     /// Lists of regions.
     moved: Interner<Vec<RegionId>>,
     /// The number of the history that is left.
-    forgotten: Memo<u32>,
+    pruned: Memo<u32>,
 }
 
 impl Steps {
@@ -77,10 +77,10 @@ impl Steps {
             universes: Memo::new(),
             groups: boxcar::Vec::new(),
             effects: Memo::new(),
-            told: Memo::new(),
-            retold: Memo::new(),
+            deltas: Memo::new(),
+            deltas_by_effect: Memo::new(),
             moved: Interner::new(),
-            forgotten: Memo::new(),
+            pruned: Memo::new(),
         }
     }
 
@@ -119,15 +119,15 @@ impl Steps {
         let number_of_outcome = self.outcomes.intern_ref(&outcome);
         let read_set = txn.read_set();
         let changes = Changes::of(parts, state, &after, read_set).ok_or((after, number_of_outcome))?;
-        let told = outcome
+        let delta = outcome
             .is_done()
-            .then(|| self.told_within(parts, state, (number, number_of_outcome), &after, read_set));
+            .then(|| self.delta_within(parts, state, (number, number_of_outcome), &after, read_set));
         let history_update =
-            told.map_or(HistoryUpdate::Open, |told| self.history_update(parts, state, told, &after));
+            delta.map_or(HistoryUpdate::Open, |delta| self.history_update(parts, state, delta, &after));
         let effect = Effect { outcome: number_of_outcome, changes, history_update };
         let at = self.effects.learn(number, &[], read_set, values, effect);
-        if let (HistoryUpdate::LooksBack { .. }, Some(at), Some((told, _))) = (history_update, at, told) {
-            self.retold.learn(0, &[at, state.history], Slots::NONE, values, told);
+        if let (HistoryUpdate::LooksBack { .. }, Some(at), Some((delta, _))) = (history_update, at, delta) {
+            self.deltas_by_effect.learn(0, &[at, state.history], Slots::NONE, values, delta);
         }
         Ok((at, effect))
     }
@@ -142,7 +142,7 @@ impl Steps {
         state: &State,
         mut each: impl FnMut(usize, &Action, State),
     ) {
-        let (values, is_ordinary) = (parts.values(state), self.is_ordinary(parts, state));
+        let (values, is_baseline) = (parts.values(state), self.is_baseline(parts, state));
         let left = left(scope, parts.seen(state).spent());
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
             let known = self.effect(parts, guards, state, &values, number);
@@ -156,8 +156,8 @@ impl Steps {
                 continue;
             }
             after.history = match known {
-                Ok(effect) => self.recollect(parts, (state, is_ordinary), number, effect, &after),
-                Err(_) => self.remember(parts, state, (number, outcome), &after),
+                Ok(effect) => self.history_by_effect(parts, (state, is_baseline), number, effect, &after),
+                Err(_) => self.update_history(parts, state, (number, outcome), &after),
             };
             after.rest = parts.spend(after.rest, action, done);
             each(place, action, after);
@@ -255,10 +255,10 @@ impl Steps {
         self.list(&self.universes, parts, (state, values), section, make)
     }
 
-    /// Calls `each` for every group of probes that was not tried on the same
+    /// Calls `each` for every group of disabled actions that was not tried on the same
     /// parts, or for all of them if `anew`; it says at which parts the
     /// implementation looked, or why nothing is tried any more.
-    pub(crate) fn probe_in_groups<E>(
+    pub(crate) fn refuse_in_groups<E>(
         &self,
         (parts, scope, guards): (&InternTables, &Scope, GuardSet),
         state: &State,
@@ -267,13 +267,13 @@ impl Steps {
         mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
     ) -> Result<(), E> {
         let values = parts.values(state);
-        let mut probes = Vec::new();
+        let mut disabled = Vec::new();
         for section in sections(parts.stores.len()) {
             for &group in self.groups_of(self.universe(parts, scope, state, &values, section)) {
                 if !anew && tried.knows(group, &values) {
                     continue;
                 }
-                probes.clear();
+                disabled.clear();
                 let mut read_set = Some(Slots::NONE);
                 for &number in self.lists.get(group) {
                     let (outcome, slots) = match self.effect(parts, guards, state, &values, number) {
@@ -282,12 +282,12 @@ impl Steps {
                     };
                     read_set = read_set.zip(slots).map(|(all, slots)| all.union(slots));
                     if let Outcome::Refused(reason) = *self.outcomes.get(outcome) {
-                        probes.push((self.actions.get(number), reason));
+                        disabled.push((self.actions.get(number), reason));
                     }
                 }
-                let looked = each(&probes)?;
+                let looked = each(&disabled)?;
                 let read_set = read_set.map(|slots| looked.union(slots));
-                tried.refuse(group, probes.iter().map(|(_, reason)| *reason), read_set, &values);
+                tried.refuse(group, disabled.iter().map(|(_, reason)| *reason), read_set, &values);
             }
         }
         Ok(())

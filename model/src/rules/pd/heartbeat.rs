@@ -78,7 +78,7 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
         KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
     pd.regions.insert(region.id, known);
     pd.relearns &= !pd.knows_every_key();
-    let order = operator::compare(cluster, region.id, true);
+    let order = operator::dispatch_operator(cluster, region.id, true);
     let started = waiting::start(cluster);
     Ok(order.or_else(|| waiting::first_order(started, region.id)))
 }

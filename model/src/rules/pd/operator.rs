@@ -15,7 +15,11 @@ use crate::guard::{Guard, GuardSet};
 /// Looks how far the region's operator has got: it ends, goes on to its next
 /// step, or waits. What its step orders is returned. Only after a report is
 /// it asked whether it still makes sense: between reports nothing new is known.
-pub(super) fn compare(cluster: &mut impl ClusterMut, region: RegionId, after_report: bool) -> Option<Held> {
+pub(super) fn dispatch_operator(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    after_report: bool,
+) -> Option<Held> {
     let guards = cluster.guards();
     let pd = cluster.pd();
     let known = pd.regions.get(&region)?;

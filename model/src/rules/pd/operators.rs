@@ -73,7 +73,7 @@ pub(crate) fn push_operator(
     if !cluster.pd().operators.contains_key(&region) {
         return Err(Reason::NoOperator);
     }
-    let order = operator::compare(cluster, region, false);
+    let order = operator::dispatch_operator(cluster, region, false);
     waiting::start(cluster);
     Ok(send(cluster, order, reply))
 }

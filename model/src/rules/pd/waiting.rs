@@ -62,7 +62,7 @@ pub(super) fn start(cluster: &mut impl ClusterMut) -> Vec<(RegionId, Option<Held
         let WaitingOperator { region, operator } = pd.waiting.remove(at);
         if pd.regions.get(&region).is_some_and(|known| known.region.epoch == operator.epoch) {
             pd.operators.insert(region, operator);
-            started.push((region, operator::compare(cluster, region, false)));
+            started.push((region, operator::dispatch_operator(cluster, region, false)));
         }
     }
     started

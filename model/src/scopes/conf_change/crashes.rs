@@ -60,11 +60,11 @@ pub(super) fn power_fails_between_changes(standard: bool) -> Asked {
         ..asked
     };
     let mut reachable = vec![Reach::CommitUnsynced, Reach::StoreDown, Reach::TwoLeaders];
-    let mut fires = vec!["campaign", "enter joint", "crash"];
+    let mut must_fire = vec!["campaign", "enter joint", "crash"];
     // The joint change of one member that the larger size has is a simple one.
     if !standard {
         reachable.extend([Reach::Joint, Reach::JointLeft]);
-        fires.push("leave joint");
+        must_fire.push("leave joint");
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }

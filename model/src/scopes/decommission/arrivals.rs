@@ -29,11 +29,11 @@ pub(super) fn new_store_joins(standard: bool) -> Asked {
         },
         ..asked
     };
-    let mut fires = vec!["add store", "store heartbeat", "decommission", "schedule", "check stores"];
+    let mut must_fire = vec!["add store", "store heartbeat", "decommission", "schedule", "check stores"];
     if standard {
-        fires.extend(["crash", "campaign", "pd restart"]);
+        must_fire.extend(["crash", "campaign", "pd restart"]);
     }
-    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], must_fire)
 }
 
 /// As in TinyKV, and in PD before learners: for a while the new voter has no log, and counts.
@@ -89,6 +89,6 @@ pub(super) fn order_repeated(standard: bool) -> Asked {
         },
         ..asked
     };
-    let fires = vec!["push operator", "push operator, order delayed", "late order", "check stores"];
-    (scope, vec![Reach::OrderUnderWay, Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+    let must_fire = vec!["push operator", "push operator, order delayed", "late order", "check stores"];
+    (scope, vec![Reach::OrderUnderWay, Reach::StoreTombstone, Reach::ReplacementVotes], must_fire)
 }

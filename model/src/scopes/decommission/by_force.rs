@@ -177,7 +177,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
         ..Budgets::default()
     };
     let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped, Reach::StoreDown];
-    let fires = vec![
+    let must_fire = vec![
         "remove failed stores",
         "recovery timeout",
         "force leader timeout",
@@ -185,7 +185,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
         "late recovery plan",
         "crash",
     ];
-    (Scope { budgets, ..asked }, reachable, fires)
+    (Scope { budgets, ..asked }, reachable, must_fire)
 }
 
 /// Store 4 has no peer. PD still waits for its report.
@@ -248,9 +248,9 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> Asked {
         ..behind(lost(asked, &LOST), ended)
     };
     let reachable = vec![Reach::PlanOutrun, Reach::RegionsDropped];
-    let fires =
+    let must_fire =
         vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 /// Region 2 is to take region 1 in, by an entry that the learner on store 5 alone has of those
@@ -318,8 +318,9 @@ pub(super) fn given_up_once_more(standard: bool) -> Asked {
         ..Budgets::default()
     };
     let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped];
-    let fires = vec!["remove failed stores", "recovery timeout", "store heartbeat, plan lost", "pd restart"];
-    (Scope { budgets, ..asked }, reachable, fires)
+    let must_fire =
+        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan lost", "pd restart"];
+    (Scope { budgets, ..asked }, reachable, must_fire)
 }
 
 /// Store 1 has split the region and reported it, store 3 has not applied the split, and the

@@ -26,8 +26,8 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
         // The target was silent for a while; what it says next counts.
         ..behind(asked, [leaves(2), Action::MissedHeartbeat { store: 3 }])
     };
-    let fires = vec!["store heartbeat", "schedule", "check stores"];
-    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], fires)
+    let must_fire = vec!["store heartbeat", "schedule", "check stores"];
+    (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], must_fire)
 }
 
 /// Row 49: the patrol works under a limit while an administrator adds operators.
@@ -59,11 +59,11 @@ pub(super) fn operators_wait(standard: bool) -> Asked {
         "two regions must leave one store, and the second operator waits for the first and may expire: does each get its turn?",
     );
     let scope = one_waits(asked, standard);
-    let mut fires = vec!["region heartbeat", "check stores"];
+    let mut must_fire = vec!["region heartbeat", "check stores"];
     if standard {
-        fires.extend(["schedule", "operator timeout"]);
+        must_fire.extend(["schedule", "operator timeout"]);
     }
-    (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], fires)
+    (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], must_fire)
 }
 
 /// The same with a learner that an administrator adds to the waiting region: it is committed
@@ -77,8 +77,8 @@ pub(super) fn operator_outrun_while_it_waits(standard: bool) -> Asked {
     let by_hand =
         Action::Propose { region: NEIGHBOUR, store: 1, command: Command::ChangePeer(learner), epoch: None };
     let scope = one_waits(behind(asked, [by_hand, round(NEIGHBOUR, 2)]), standard);
-    let fires = if standard { vec!["schedule", "operator timeout"] } else { vec!["region heartbeat"] };
-    (scope, vec![Reach::OperatorWaits, Reach::WaitingOutrun, Reach::ReplacementVotes], fires)
+    let must_fire = if standard { vec!["schedule", "operator timeout"] } else { vec!["region heartbeat"] };
+    (scope, vec![Reach::OperatorWaits, Reach::WaitingOutrun, Reach::ReplacementVotes], must_fire)
 }
 
 fn two_regions_leave(name: &str, question: &str) -> Scope {
@@ -121,11 +121,11 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::StoreLost, Reach::ReplacementVotes, Reach::TwoStoresTombstone];
-    let mut fires = vec!["schedule", "check stores"];
+    let mut must_fire = vec!["schedule", "check stores"];
     if standard {
-        fires.extend(["campaign", "vote", "missed heartbeat"]);
+        must_fire.extend(["campaign", "vote", "missed heartbeat"]);
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 /// omicron#8239: more voters than wanted, and PD has not noticed the dead ones yet.
@@ -173,11 +173,11 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
         },
         ..asked
     };
-    let mut fires = vec!["region heartbeat", "check stores", "restart"];
+    let mut must_fire = vec!["region heartbeat", "check stores", "restart"];
     if standard {
-        fires.extend(["schedule", "crash", "missed heartbeat"]);
+        must_fire.extend(["schedule", "crash", "missed heartbeat"]);
     }
-    (scope, vec![Reach::ReplacementVotes, Reach::StoreTombstone, Reach::StoreDown], fires)
+    (scope, vec![Reach::ReplacementVotes, Reach::StoreTombstone, Reach::StoreDown], must_fire)
 }
 
 /// As `crash_while_a_store_leaves` with a third replica, from the point where every replica has
@@ -203,11 +203,11 @@ pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
         ..asked
     };
     let reachable = vec![Reach::StoreDown, Reach::StoreTombstone, Reach::ReplacementVotes];
-    let mut fires = vec!["restart", "check stores"];
+    let mut must_fire = vec!["restart", "check stores"];
     if standard {
-        fires.extend(["campaign", "vote", "crash"]);
+        must_fire.extend(["campaign", "vote", "crash"]);
     }
-    (scope, reachable, fires)
+    (scope, reachable, must_fire)
 }
 
 /// The leader has applied the joint configuration and stops. Another peer wins that does not

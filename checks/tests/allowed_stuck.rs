@@ -3,15 +3,15 @@
 //! verdict on the rules but an error that names the scope.
 
 use rollcall_checks::verify::{Verified, VerifyError, Watch, verify};
-use rollcall_model::liveness::Excuse;
+use rollcall_model::liveness::StuckReason;
 use rollcall_model::scopes::{self, Plan};
 use rollcall_traces::{Action, Verdict};
 
-const LOST: Excuse = Excuse::DiskLost { region: 1, store: 3 };
+const LOST: StuckReason = StuckReason::DiskLost { region: 1, store: 3 };
 
-fn plan(excuses: &[Excuse]) -> Plan {
+fn plan(allowed_stuck: &[StuckReason]) -> Plan {
     let plan = scopes::named("replace_a_lost_store_smoke").expect("a scope of that name");
-    Plan { excuses: excuses.to_vec(), ..plan }
+    Plan { allowed_stuck: allowed_stuck.to_vec(), ..plan }
 }
 
 fn verified(plan: &Plan) -> Verified {
@@ -22,8 +22,8 @@ fn verified(plan: &Plan) -> Verified {
 fn the_reason_that_the_scope_names_is_met_and_counted() {
     let report = verified(&plan(&[LOST])).report;
     assert!(report.holds(), "{:?}", report.failures);
-    assert_eq!(report.excused_states, report.excused.get(&LOST.to_string()).copied());
-    assert!(report.excused_states.is_some_and(|states| 0 < states && states < report.distinct_states));
+    assert_eq!(report.stuck_states, report.stuck.get(&LOST.to_string()).copied());
+    assert!(report.stuck_states.is_some_and(|states| 0 < states && states < report.distinct_states));
 }
 
 #[test]
@@ -39,12 +39,12 @@ fn another_reason_fails_with_the_shortest_way_to_it() {
         way.steps.iter().map(|step| &step.action).collect::<Vec<_>>(),
         [&Action::LoseDisk { store: 3 }]
     );
-    assert_eq!(way.verdict, Some(Verdict::violated("excuse", 1)));
+    assert_eq!(way.verdict, Some(Verdict::violated("stuck", 1)));
 }
 
 #[test]
 fn a_reason_that_is_never_met_fails() {
-    let never = Excuse::MajorityLost { region: 1 };
+    let never = StuckReason::MajorityLost { region: 1 };
     let report = verified(&plan(&[LOST, never])).report;
     assert_eq!(report.failures, [format!("the scope lists a reason that never occurs: {never}")]);
 }
@@ -54,7 +54,7 @@ fn a_reason_that_is_never_met_fails() {
 fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_scope() {
     let mut plan = scopes::named("administrator_against_the_patrol_smoke").expect("a scope of that name");
     plan.scope.max_replicas = 4;
-    let plan = Plan { reachable: Vec::new(), fires: Vec::new(), ..plan };
+    let plan = Plan { reachable: Vec::new(), must_fire: Vec::new(), ..plan };
     let error = verify(&plan, 2, &Watch::default()).err().expect("nothing can be owed here");
     assert!(matches!(error, VerifyError::GoalUnreachable { .. }), "{error}");
     let text = error.to_string();

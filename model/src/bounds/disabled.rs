@@ -1,5 +1,5 @@
 //! What is tried of a state beyond what it offers: the universe from which the
-//! probes are taken. What the rules refuse of it, the implementation must
+//! disabled actions are taken. What the rules refuse of it, the implementation must
 //! refuse too, for the same reason.
 
 use rollcall_traces::{
@@ -10,7 +10,7 @@ use rollcall_traces::{
 use crate::bounds::actions::Section;
 use crate::cluster::ClusterInScope;
 
-/// Probes of a section that look, by and large, at the same parts of a state:
+/// Disabled actions of a section that look, by and large, at the same parts of a state:
 /// those are tried together, or not again (`engine::refusals`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
