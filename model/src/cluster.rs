@@ -7,7 +7,7 @@
 
 use rollcall_traces::{
     Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason,
-    RegionId, StoreId, StoreStatus,
+    RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use crate::guard::{Guard, GuardSet};
@@ -20,7 +20,7 @@ pub trait ClusterInScope: Cluster + Copy {
     /// The store with this place in the scope.
     fn store_at(&self, at: usize) -> StoreId;
     /// The members that the regions began with, in their first roles.
-    fn founders(&self) -> &[Member];
+    fn founders(&self) -> impl Iterator<Item = &Member> + '_;
     /// Whether the region was there first; the others came by a split.
     fn is_founded(&self, region: RegionId) -> bool;
     /// How many voters the placement driver wants of a region; 0 if it only allots ids.
@@ -29,6 +29,14 @@ pub trait ClusterInScope: Cluster + Copy {
     fn history(&self) -> &History;
     /// What was spent of each budget.
     fn spent(&self) -> &Budgets;
+}
+
+/// Whether the store is Tombstone for an administrator said that its disk is gone:
+/// it was given up by force, or was buried once PD knew of no peer there. It may
+/// run on.
+pub(crate) fn is_given_up(cluster: &impl Cluster, store: StoreId) -> bool {
+    let known = cluster.pd().stores.get(&store);
+    known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
 }
 
 /// A cluster that a rule may change.

@@ -1,7 +1,7 @@
 //! The rules within a scope, taken by the engine: all that others ask of a model.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rollcall_traces::{
     Action, Budgets, Cluster, Held, History, HistoryParts, KnownRegion, KnownStore, Liveness, Outcome,
@@ -26,6 +26,7 @@ use crate::engine::txn;
 use crate::guard::GuardSet;
 use crate::properties::Property;
 use crate::rules::{first_peer, index_of};
+use crate::semantics::Semantics;
 
 /// The rules of Rollcall within one scope, with all guards or without some.
 #[derive(Clone)]
@@ -37,12 +38,8 @@ pub struct Rollcall {
     parts: Arc<InternTables>,
     /// What was worked out before; `None` where everything is worked out each time.
     known: Option<Arc<Known>>,
-    /// What was refused, for who asks why nothing more is done.
-    refused: Option<Refused>,
     first: State,
 }
-
-type Refused = Arc<Mutex<Vec<(Action, Reason)>>>;
 
 impl Rollcall {
     /// The model of `scope`, its setup taken.
@@ -75,7 +72,6 @@ impl Rollcall {
             reachable: reachable.to_vec(),
             parts: Arc::new(parts),
             known: None,
-            refused: None,
             first,
         };
         model.known = Some(Arc::new(Known::new(
@@ -107,21 +103,6 @@ impl Rollcall {
     #[must_use]
     pub fn forgetful(&self) -> Self {
         Self { known: None, ..self.clone() }
-    }
-
-    /// The actions that are refused while `look` looks for one that is not, each once.
-    pub(crate) fn refused_in<T>(&self, look: impl FnOnce(&Self) -> T) -> (T, Vec<(Action, Reason)>) {
-        let refused = Refused::default();
-        let found = look(&Self { refused: Some(Arc::clone(&refused)), ..self.clone() });
-        let mut refused = std::mem::take(&mut *refused.lock().expect("nobody panics while it notes"));
-        let mut met = Vec::new();
-        refused.retain(|one| {
-            !met.contains(one) && {
-                met.push(one.clone());
-                true
-            }
-        });
-        (found, refused)
     }
 
     /// The scope.
@@ -162,17 +143,13 @@ impl Rollcall {
 
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
-        let (after, outcome) = match &self.known {
+        match &self.known {
             Some(known) => known.steps.step(&self.parts, self.guards, state, action),
             None => {
                 let (after, outcome, _) = self.step_aloud(state, action);
                 (after, outcome)
             }
-        };
-        if let (Some(refused), Outcome::Refused(reason)) = (&self.refused, &outcome) {
-            refused.lock().expect("nobody panics while it notes").push((action.clone(), *reason));
         }
-        (after, outcome)
     }
 
     /// The same, with what a store says beside: its answer to a message that
@@ -412,6 +389,31 @@ impl Rollcall {
     /// How many distinct peers, rests and histories the states are made of.
     pub fn distinct_parts(&self) -> (usize, usize, usize) {
         (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
+    }
+}
+
+impl Semantics for Rollcall {
+    type State = State;
+    type Seen<'s> = StateRef<'s>;
+
+    fn scope(&self) -> &Scope {
+        self.scope()
+    }
+
+    fn guards(&self) -> GuardSet {
+        self.guards()
+    }
+
+    fn seen<'s>(&'s self, state: &'s State) -> StateRef<'s> {
+        self.seen(state)
+    }
+
+    fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
+        self.step(state, action)
+    }
+
+    fn at_rest(&self, state: &State) -> State {
+        self.at_rest(state)
     }
 }
 

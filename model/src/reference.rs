@@ -4,14 +4,56 @@
 //! regions it may have. Exploration takes the same rules over the compact state
 //! (`engine::txn`); `tests/reference.rs` holds the two against each other.
 
+use std::borrow::Borrow;
+
 use rollcall_traces::{
-    Action, Cluster, Held, Outcome, Peer, PlacementDriver, PlanUnderWay, RangeEntry, RegionId, Scope, Store,
-    StoreId, StoreStatus, View,
+    Action, Budgets, Cluster, Held, History, Member, Outcome, Peer, PlacementDriver, PlanUnderWay,
+    RangeEntry, RegionId, Scope, Store, StoreId, StoreStatus, View,
 };
 
-use crate::cluster::ClusterMut;
+use crate::cluster::{ClusterInScope, ClusterMut};
 use crate::guard::GuardSet;
 use crate::rules::{self, raft};
+use crate::semantics::Semantics;
+
+/// The reference semantics within a scope.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    scope: Scope,
+    guards: GuardSet,
+}
+
+impl Reference {
+    /// The rules with these guards within `scope`.
+    pub fn new(scope: &Scope, guards: GuardSet) -> Self {
+        Self { scope: scope.clone(), guards }
+    }
+}
+
+impl Semantics for Reference {
+    type State = View;
+    type Seen<'s> = PlainCluster<'s, &'s View>;
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn guards(&self) -> GuardSet {
+        self.guards
+    }
+
+    fn seen<'s>(&'s self, view: &'s View) -> PlainCluster<'s, &'s View> {
+        PlainCluster { scope: &self.scope, guards: self.guards, view, beside: () }
+    }
+
+    fn step(&self, view: &View, action: &Action) -> (View, Outcome) {
+        step(&self.scope, self.guards, view, action)
+    }
+
+    fn at_rest(&self, view: &View) -> View {
+        View { held: Vec::new(), ..view.clone() }
+    }
+}
 
 /// Takes one action: the cluster afterwards, and what the action comes to. The budgets
 /// of the scope are not asked.
@@ -19,21 +61,66 @@ use crate::rules::{self, raft};
 /// # Panics
 /// Where the action names a store that the view does not have.
 pub fn step(scope: &Scope, guards: GuardSet, before: &View, action: &Action) -> (View, Outcome) {
-    let mut cluster = PlainCluster { scope, guards, view: before.clone() };
+    let mut cluster = PlainCluster { scope, guards, view: before.clone(), beside: () };
     let taken = rules::step(&mut cluster, action);
     cluster.finish(before);
     let outcome = rules::outcome(taken, cluster.view != *before);
     (cluster.view, outcome)
 }
 
-/// A view that a rule changes, and what it asks of the scope.
-struct PlainCluster<'s> {
+/// A view that is read or changed, within a scope.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainCluster<'s, V, B = ()> {
     scope: &'s Scope,
     guards: GuardSet,
-    view: View,
+    view: V,
+    /// What bounds ask beside.
+    beside: B,
 }
 
-impl PlainCluster<'_> {
+/// What earlier states left behind: no part of a view.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftBehind<'s> {
+    /// What must be remembered of them.
+    pub history: &'s History,
+    /// What was spent of each budget.
+    pub spent: &'s Budgets,
+}
+
+impl<'s> PlainCluster<'s, &'s View, LeftBehind<'s>> {
+    /// A view within a scope, as bounds read it.
+    pub fn in_scope(scope: &'s Scope, guards: GuardSet, view: &'s View, beside: LeftBehind<'s>) -> Self {
+        Self { scope, guards, view, beside }
+    }
+}
+
+impl ClusterInScope for PlainCluster<'_, &View, LeftBehind<'_>> {
+    fn store_at(&self, at: usize) -> StoreId {
+        *self.view.stores.keys().nth(at).expect("a store of the scope")
+    }
+
+    fn founders(&self) -> impl Iterator<Item = &Member> + '_ {
+        self.scope.regions.iter().flat_map(|region| &region.peers)
+    }
+
+    fn is_founded(&self, region: RegionId) -> bool {
+        self.scope.regions.iter().any(|founded| founded.id == region)
+    }
+
+    fn replicas_wanted(&self) -> u64 {
+        self.scope.max_replicas
+    }
+
+    fn history(&self) -> &History {
+        self.beside.history
+    }
+
+    fn spent(&self) -> &Budgets {
+        self.beside.spent
+    }
+}
+
+impl PlainCluster<'_, View> {
     fn store_mut(&mut self, store: StoreId) -> &mut Store {
         self.view.stores.get_mut(&store).expect("a store of the cluster")
     }
@@ -58,45 +145,45 @@ impl PlainCluster<'_> {
     }
 }
 
-impl Cluster for PlainCluster<'_> {
+impl<V: Borrow<View>, B> Cluster for PlainCluster<'_, V, B> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
-        self.view.stores()
+        self.view.borrow().stores()
     }
 
     fn status(&self, store: StoreId) -> Option<StoreStatus> {
-        self.view.status(store)
+        self.view.borrow().status(store)
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.view.regions()
+        self.view.borrow().regions()
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
-        self.view.peer(store, region)
+        self.view.borrow().peer(store, region)
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
-        self.view.ranges(store)
+        self.view.borrow().ranges(store)
     }
 
     fn held(&self) -> &[Held] {
-        self.view.held()
+        self.view.borrow().held()
     }
 
     fn pending_messages(&self, store: StoreId) -> &[Held] {
-        self.view.pending_messages(store)
+        self.view.borrow().pending_messages(store)
     }
 
     fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
-        self.view.plan(store)
+        self.view.borrow().plan(store)
     }
 
     fn pd(&self) -> &PlacementDriver {
-        self.view.pd()
+        self.view.borrow().pd()
     }
 }
 
-impl ClusterMut for PlainCluster<'_> {
+impl ClusterMut for PlainCluster<'_, View> {
     fn guards(&self) -> GuardSet {
         self.guards
     }
@@ -156,3 +243,6 @@ impl ClusterMut for PlainCluster<'_> {
     /// No action asks what is said outside its round.
     fn say(&mut self, _: Held) {}
 }
+
+#[cfg(test)]
+mod tests;

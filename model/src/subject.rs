@@ -2,9 +2,8 @@
 
 use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, Settle, Settler, Subject, View};
 
-use crate::bounds::settle::next_to_settle;
 use crate::guard::GuardSet;
-use crate::liveness;
+use crate::liveness::{self, next_to_settle};
 use crate::model::{Rollcall, State};
 use crate::properties::Property;
 

@@ -1,12 +1,13 @@
 //! The compact state takes every step as the reference semantics does: to the same
 //! view, outcome and reason. No step changes a peer that its action does not name
-//! (`Action::touched`).
+//! (`Action::touched`). Healing goes the same way over both, and ends the same.
 
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use rollcall_model::reference::{self, Reference};
 use rollcall_model::scopes::{self, Family, Size};
-use rollcall_model::{Guard, GuardSet, Rollcall, State, StateRef, reference};
+use rollcall_model::{Guard, GuardSet, Rollcall, State, StateRef, liveness};
 use rollcall_traces::{Action, Cluster, Store, View};
 use stateright::Model;
 
@@ -50,13 +51,45 @@ fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
         && (seen.held(), seen.pd()) == (&view.held, &view.pd)
 }
 
+/// Of the states of a scope, in the order in which they are met, the first and each with
+/// such a number is healed both ways.
+const HEALED: usize = 997;
+
+/// Heals from a state both ways: by the same actions, to the same end.
+fn heal_both_ways(model: &Rollcall, state: &State) {
+    let reference = Reference::new(model.scope(), model.guards());
+    let said = || format!("in {}, from\n{:#?}", model.scope().name, model.seen(state).view());
+    let mut at = model.at_rest(state);
+    let mut view = model.seen(&at).view();
+    for step in 0..liveness::LONGEST {
+        let action = liveness::next(&reference, &view);
+        assert_eq!(action, liveness::next(model, &at), "step {step} {}", said());
+        let Some(action) = action else { break };
+        at = model.step(&at, &action).0;
+        view = reference::step(model.scope(), model.guards(), &view, &action).0;
+    }
+    assert!(is_same(&model.seen(&at), &view), "{}", said());
+    assert_eq!(liveness::missed(model, &at), liveness::missed(&reference, &view), "{}", said());
+    let stuck_reasons = liveness::stuck_reasons(model, &at);
+    assert_eq!(stuck_reasons, liveness::stuck_reasons(&reference, &view), "{}", said());
+    for reason in stuck_reasons {
+        assert_eq!(reason.because(model, &at), reason.because(&reference, &view), "{}", said());
+    }
+    assert_eq!(liveness::refused(model, &at), liveness::refused(&reference, &view), "{}", said());
+}
+
 /// Takes every action that is offered in every state of the family's smoke scopes.
 fn take_all(family: Family) {
     for plan in scopes::plans(family, Size::Smoke) {
         let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
         let (mut seen, mut left) = (HashSet::from([model.first()]), vec![model.first()]);
-        let mut steps = 0;
+        let (mut steps, mut met, mut healed) = (0, 0_usize, 0);
         while let Some(state) = left.pop() {
+            if met.is_multiple_of(HEALED) {
+                heal_both_ways(&model, &state);
+                healed += 1;
+            }
+            met += 1;
             let before = model.seen(&state).view();
             model.each_offered(&state, |action| {
                 step_both_ways(&model, &before, &state, action);
@@ -68,7 +101,7 @@ fn take_all(family: Family) {
                 }
             });
         }
-        println!("{}: {} states, {steps} steps", plan.scope.name, seen.len());
+        println!("{}: {} states, {steps} steps, {healed} healed", plan.scope.name, seen.len());
         assert!(steps > seen.len() - 1, "every state but the first was stepped into");
     }
 }
@@ -112,5 +145,21 @@ proptest! {
                 None => break,
             }
         }
+        heal_both_ways(&model, &state);
     }
+}
+
+/// A guard of healing alone is dropped: the way differs, and differs the same.
+#[test]
+fn healing_that_does_not_end_is_the_references() {
+    let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
+    let guards = GuardSet::without(Guard::LaggingLeaderHandsOver);
+    let model = Rollcall::new(&plan.scope, guards, &[], &[]).expect("the scope can be begun");
+    let view = model.seen(&model.at_rest(&model.first())).view();
+    let reference = Reference::new(model.scope(), guards);
+    let healed = liveness::healed(&reference, &view);
+    assert!(!healed.missed.is_empty());
+    assert_eq!(healed, liveness::healed(&model, &model.first()));
+    assert_ne!(healed, liveness::healed(&Reference::new(model.scope(), GuardSet::ALL), &view));
+    heal_both_ways(&model, &model.first());
 }

@@ -1,13 +1,12 @@
 //! Which actions a state offers within its scope. What they cost is in `costs.rs`.
 
 use rollcall_traces::{
-    Action, Authority, Budgets, Change, ChangeKind, Command, KnownStore, Liveness, Outgoing, Peer, PeerState,
-    RegionId, Reply, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
+    Action, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, Outgoing, Peer,
+    PeerState, RegionId, Reply, Role, Scope, SplitKeys, StoreId, StoreState, StoreStatus,
 };
 
 use crate::bounds::costs::left;
-use crate::bounds::reach::is_given_up;
-use crate::cluster::ClusterInScope;
+use crate::cluster::{ClusterInScope, is_given_up};
 use crate::rules;
 
 /// Who offers actions: a store, by its place in the scope, or everything else.
@@ -35,7 +34,7 @@ pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section
     // Only where it can happen: the question reads the placement driver.
     if scope.admin.iter().any(|action| matches!(action, Action::RemoveFailedStores { .. })) {
         let reached = actions.split_off(first);
-        actions.extend(reached.into_iter().filter(|action| !is_across(seen, action)));
+        actions.extend(reached.into_iter().filter(|action| !is_across(&seen, action)));
     }
 }
 
@@ -43,7 +42,7 @@ pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section
 /// left, or back. Whoever names a store to PD says that it is gone: one that runs and
 /// still reaches others is nothing that PD or TiKV could make safe
 /// (`traces/scenarios/given-up-and-still-heard.jsonl`). What it sent before is cut off, too.
-pub(crate) fn is_across(seen: impl ClusterInScope, action: &Action) -> bool {
+pub(crate) fn is_across(seen: &impl Cluster, action: &Action) -> bool {
     if seen.pd().recovery_step == 0 {
         return false;
     }

@@ -2,8 +2,7 @@
 //!
 //! [`actions`] offers what the budgets of [`costs`] can pay for. [`disabled`] lists what
 //! must be refused. [`reach`] says what a scope must reach, [`kinds`] what its
-//! transitions are counted by. [`sending`] judges single messages, and [`settle`] picks
-//! the next step towards quiet.
+//! transitions are counted by. [`sending`] judges single messages.
 
 pub(crate) mod actions;
 pub(crate) mod costs;
@@ -11,4 +10,3 @@ pub(crate) mod disabled;
 pub(crate) mod kinds;
 pub(crate) mod reach;
 pub(crate) mod sending;
-pub(crate) mod settle;

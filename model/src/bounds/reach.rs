@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus};
 
-use crate::cluster::ClusterInScope;
+use crate::cluster::{ClusterInScope, is_given_up};
 use crate::rules::FIRST;
 
 macro_rules! reaches {
@@ -77,14 +77,6 @@ fn tombstones(seen: impl ClusterInScope, is: impl Fn(u64) -> bool) -> usize {
     seen.pd().stores.iter().filter(left).count()
 }
 
-/// Whether the store is Tombstone for an administrator said that its disk is gone:
-/// it was given up by force, or was buried once PD knew of no peer there. It may
-/// run on.
-pub(crate) fn is_given_up(seen: impl ClusterInScope, store: u64) -> bool {
-    let known = seen.pd().stores.get(&store);
-    known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
-}
-
 /// Some region's leader in charge, and what PD believes of the region.
 fn some_led(
     seen: impl ClusterInScope,
@@ -146,12 +138,12 @@ reaches! {
             peer.is_initialised()
                 && peer.region.member(peer.id).is_some()
                 && peer.log.truncated.index > FIRST.index
-                && !seen.founders().iter().any(|member| member.id == peer.id && member.store == store)
+                && !seen.founders().any(|member| member.id == peer.id && member.store == store)
         }),
     /// A peer of the first configuration was destroyed, and lives again under its id.
     SameIdAgain = "a peer added again under its old id":
         |seen| some(seen, |store, peer| {
-            let founder = seen.founders().iter().find(|member| member.id == peer.id && member.store == store);
+            let founder = seen.founders().find(|member| member.id == peer.id && member.store == store);
             founder.is_some() && peer.is_initialised() && peer.log.truncated.index > FIRST.index
         }),
     /// A learner is a voter, and has applied its snapshot.
@@ -159,7 +151,7 @@ reaches! {
         |seen| some(seen, |store, peer| {
             peer.is_initialised()
                 && peer.region.member(peer.id).is_some_and(|member| member.role == MemberRole::Voter)
-                && !seen.founders().iter().any(|member| member.store == store)
+                && !seen.founders().any(|member| member.store == store)
         }),
     /// A peer was created and knows nothing yet.
     PeerUninitialised = "a peer uninitialised":
@@ -249,7 +241,7 @@ reaches! {
     /// A store of the first configuration holds a peer with another id.
     NewIdOnOldStore = "a store joined again with a new peer id":
         |seen| some(seen, |store, peer| {
-            let founder = seen.founders().iter().find(|member| member.store == store);
+            let founder = seen.founders().find(|member| member.store == store);
             founder.is_some_and(|member| member.id != peer.id) && peer.is_initialised()
         }),
     /// A leader hands over.
@@ -289,7 +281,7 @@ reaches! {
         |seen| some(seen, |_, peer| {
             peer.is_initialised()
                 && peer.region.peers.iter().any(|member| {
-                    member.role == MemberRole::Learner && is_given_up(seen, member.store)
+                    member.role == MemberRole::Learner && is_given_up(&seen, member.store)
                 })
         }),
     /// A recovery by force has come to its end, and PD has not heard of every key since.
@@ -298,8 +290,8 @@ reaches! {
     /// A region of which a majority was given up, and nobody goes on with it.
     LeftWithoutMajority = "a majority given up, and nobody who leads by force":
         |seen| some(seen, |store, peer| {
-            let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(seen, member.store));
-            peer.is_initialised() && !is_given_up(seen, store) && !peer.region.has_quorum(lives)
+            let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(&seen, member.store));
+            peer.is_initialised() && !is_given_up(&seen, store) && !peer.region.has_quorum(lives)
         }),
     /// A leader's region has a new member and none on the store that is gone.
     LostVoterReplaced = "the voter of a lost store replaced":
@@ -309,7 +301,7 @@ reaches! {
                     peer.role == Role::Leader
                         && peer.region.member_on(lost).is_none()
                         && peer.region.peers.iter().any(|member| {
-                            !seen.founders().iter().any(|founder| founder.id == member.id)
+                            !seen.founders().any(|founder| founder.id == member.id)
                         })
                 })
         }),
@@ -475,12 +467,12 @@ reaches! {
         |seen| some_led(seen, |peer, _| {
             !peer.region.is_joint()
                 && peer.region.incoming_voters().count() as u64 == seen.replicas_wanted()
-                && peer.region.incoming_voters().any(|id| !seen.founders().iter().any(|member| member.id == id))
+                && peer.region.incoming_voters().any(|id| !seen.founders().any(|member| member.id == id))
         }),
     /// Two voters are left of three.
     TwoVotersLeft = "two voters left of three":
         |seen| some_led(seen, |peer, _| {
-            !peer.region.is_joint() && peer.region.incoming_voters().count() == 2 && seen.founders().len() == 3
+            !peer.region.is_joint() && peer.region.incoming_voters().count() == 2 && seen.founders().count() == 3
         }),
     /// PD does not know of a region that has a leader.
     ChildUnknownToPd = "a child with a leader that PD does not know":

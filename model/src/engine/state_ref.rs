@@ -48,15 +48,6 @@ impl<'a> StateRef<'a> {
         Self { parts, state, noted }
     }
 
-    /// The replicas of a region, for as long as the state is there.
-    pub(crate) fn replicas_of(self, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> + 'a {
-        let peer = move |(at, store): (usize, &StoreId)| {
-            self.track_peer(at, region);
-            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
-        };
-        self.parts.stores.iter().enumerate().filter_map(peer)
-    }
-
     fn track(&self, slot: impl Fn(Side) -> Slot) {
         if let Some((noted, side)) = self.noted {
             track(noted, slot(side));
@@ -189,7 +180,11 @@ impl Cluster for StateRef<'_> {
     }
 
     fn replicas(&self, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> + '_ {
-        self.replicas_of(region)
+        let peer = move |(at, store): (usize, &StoreId)| {
+            self.track_peer(at, region);
+            self.parts.peer(self.state, at, region).map(|peer| (*store, peer))
+        };
+        self.parts.stores.iter().enumerate().filter_map(peer)
     }
 
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
@@ -244,8 +239,8 @@ impl ClusterInScope for StateRef<'_> {
         self.parts.stores[at]
     }
 
-    fn founders(&self) -> &[Member] {
-        &self.parts.founders
+    fn founders(&self) -> impl Iterator<Item = &Member> + '_ {
+        self.parts.founders.iter()
     }
 
     fn is_founded(&self, region: RegionId) -> bool {

@@ -5,20 +5,11 @@
 
 use std::fmt;
 
-use rollcall_traces::{
-    Action, Cluster, Member, Outcome, PeerState, Reason, Region, RegionId, Reply, StoreId, StoreState,
-    StoreStatus,
-};
+use rollcall_traces::{Cluster, PeerState, RegionId, Scope, StoreId, StoreState, StoreStatus};
 
-use super::pd::{runs, unheard_leader};
-use super::{
-    hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there,
-    newest, recovery, refuses, strangers,
-};
-use crate::bounds::reach::is_given_up;
-use crate::model::Rollcall;
-use crate::model::State;
-use crate::model::StateRef;
+use super::owed::{hangs, newest};
+use crate::cluster::is_given_up;
+use crate::semantics::Semantics;
 
 /// Why a goal is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -202,9 +193,10 @@ impl StuckReason {
     }
 
     /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
-    pub fn because(self, model: &Rollcall, state: &State) -> String {
-        let seen = model.seen(state);
-        let words = seen.stores().map(|(store, status)| of_store(model, seen, self.region(), store, status));
+    pub fn because<R: Semantics>(self, rules: &R, state: &R::State) -> String {
+        let seen = &rules.seen(state);
+        let words =
+            seen.stores().map(|(store, status)| of_store(rules.scope(), seen, self.region(), store, status));
         words.collect::<Vec<_>>().join(", ")
     }
 
@@ -228,13 +220,13 @@ impl StuckReason {
 }
 
 fn of_store(
-    model: &Rollcall,
-    seen: StateRef<'_>,
+    scope: &Scope,
+    seen: &impl Cluster,
     region: RegionId,
     store: StoreId,
     status: StoreStatus,
 ) -> String {
-    let governed = model.scope().max_replicas > 0;
+    let governed = scope.max_replicas > 0;
     let known = seen.pd().stores.get(&store).map(|known| known.state);
     let ended = seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
     let has_peer = newest(seen, region).is_some_and(|meta| meta.member_on(store).is_some());
@@ -246,92 +238,10 @@ fn of_store(
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
-        StoreStatus::Up if has_peer && hangs(model, store) => "hangs",
+        StoreStatus::Up if has_peer && hangs(scope, store) => "hangs",
         StoreStatus::Up if has_peer => "has a peer",
-        StoreStatus::Up if model.scope().full.contains(&store) => "is full",
+        StoreStatus::Up if scope.full.contains(&store) => "is full",
         StoreStatus::Up => "is there",
     };
     format!("store {store} {is}")
-}
-
-/// Why something is not owed where healing has ended, each reason once.
-pub fn stuck_reasons(model: &Rollcall, state: &State) -> Vec<StuckReason> {
-    let seen = model.seen(state);
-    let mut stuck_reasons = Vec::new();
-    for region in seen.regions().filter(|region| !is_merged_away(seen, *region)) {
-        if is_owed(seen, region) {
-            of_members(model, seen, region, &mut stuck_reasons);
-            if model.scope().max_replicas > 0 {
-                // What the patrol says of a region whose leader it does not hear is no answer.
-                stuck_reasons.extend(match unheard_leader(seen, region) {
-                    Some(store) => Some(StuckReason::LeaderForgotten { region, store }),
-                    None => of_patrol(model, state, region),
-                });
-            }
-        } else {
-            stuck_reasons.extend(not_owed(model, state, region));
-        }
-    }
-    stuck_reasons.sort_unstable();
-    stuck_reasons.dedup();
-    stuck_reasons
-}
-
-/// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
-/// every disk that is gone was given up.
-fn is_known_by_tombstones_alone(seen: StateRef<'_>, meta: &Region) -> bool {
-    let is_gone = |status| status == StoreStatus::DiskLost;
-    let mut gone = seen.stores().filter(|(_, status)| is_gone(*status)).peekable();
-    let voters = meta.peers.iter().any(|member| meta.is_voter(member.id));
-    !voters && gone.peek().is_some() && gone.all(|(store, _)| is_given_up(seen, store))
-}
-
-fn not_owed(model: &Rollcall, state: &State, region: RegionId) -> Option<StuckReason> {
-    let seen = model.seen(state);
-    let meta = newest(seen, region)?;
-    let has_disk = |member: &Member| is_there(seen, member.store);
-    let by_hand = meta.has_quorum(|id| meta.member(id).is_some_and(has_disk));
-    if is_outrun(seen, region) {
-        Some(StuckReason::TermUnanswered { region })
-    } else if by_hand {
-        Some(StuckReason::EndedByHand { region })
-    } else if is_not_recovered(seen, region) || is_known_by_tombstones_alone(seen, meta) {
-        // Where nothing keeps it from going on that is missed.
-        recovery::obstacle(seen, region)
-    } else {
-        Some(StuckReason::MajorityLost { region })
-    }
-}
-
-fn of_members(model: &Rollcall, seen: StateRef<'_>, region: RegionId, stuck_reasons: &mut Vec<StuckReason>) {
-    let Some((_, leader)) = in_charge(seen, region) else { return };
-    for member in &leader.region.peers {
-        let store = member.store;
-        if is_given_up(seen, store) && runs(seen, store) {
-            stuck_reasons.push(StuckReason::GivenUp { region, store });
-        } else if seen.peer(store, region).is_some_and(|peer| refuses(peer, member)) {
-            stuck_reasons.push(StuckReason::IdTakenAgain { region, store });
-        } else if !is_there(seen, store) && model.scope().max_replicas == 0 {
-            stuck_reasons.push(StuckReason::DiskLost { region, store });
-        } else if hangs(model, store)
-            && seen.peer(store, region).is_none_or(|peer| peer.applied < leader.applied)
-        {
-            stuck_reasons.push(StuckReason::DiskHangs { region, store });
-        }
-    }
-    stuck_reasons.extend(strangers(seen, &leader.region).filter_map(|(store, peer)| {
-        if hangs(model, store) {
-            Some(StuckReason::DiskHangs { region, store })
-        } else {
-            let alone = has_nobody_to_ask(model, seen, &leader.region, store, peer);
-            alone.then_some(StuckReason::NobodyToAsk { region, store })
-        }
-    }));
-}
-
-fn of_patrol(model: &Rollcall, state: &State, region: RegionId) -> Option<StuckReason> {
-    match model.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1 {
-        Outcome::Refused(Reason::NoTarget) => Some(StuckReason::NoTarget { region }),
-        _ => None,
-    }
 }

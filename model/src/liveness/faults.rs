@@ -10,12 +10,11 @@
 
 use rollcall_traces::{Action, Cluster, Command, Reply, StoreStatus};
 
-use crate::bounds::reach::is_given_up;
-use crate::model::Rollcall;
-use crate::model::State;
+use crate::cluster::is_given_up;
+use crate::semantics::Semantics;
 
 /// Whether the action is one of those that go on in `state` once faults stop.
-pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
+pub fn is_fault_free<R: Semantics>(rules: &R, state: &R::State, action: &Action) -> bool {
     match action {
         Action::Vote { reply, .. }
         | Action::Replicate { reply, .. }
@@ -36,11 +35,11 @@ pub fn is_fault_free(model: &Rollcall, state: &State, action: &Action) -> bool {
         | Action::CheckStores => true,
         // Silence is what PD makes of a store that is gone.
         Action::MissedHeartbeat { store } => {
-            !model.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
+            !rules.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
         // Once more.
         Action::RemoveFailedStores { stores } => {
-            stores.iter().all(|store| is_given_up(model.seen(state), *store))
+            stores.iter().all(|store| is_given_up(&rules.seen(state), *store))
         }
         Action::Propose { command, .. } => ends_what_was_begun(command),
         Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => true,

@@ -2,34 +2,34 @@
 //! are in `pd`.
 
 use rollcall_traces::{
-    Action, Cluster, Command, Outcome, Peer, PeerState, Reason, RegionId, StoreId, StoreStatus,
+    Action, Cluster, Command, Key, Outcome, Peer, PeerState, Reason, RegionId, StoreId, StoreStatus,
 };
 
-use super::{
-    Goal, Missed, hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed, is_there,
-    pd, recovery, refuses, strangers, write_to,
+use super::goal::{Goal, Missed};
+use super::owed::{
+    hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, refuses,
+    strangers,
 };
-use crate::bounds::reach::is_given_up;
-use crate::model::Rollcall;
-use crate::model::State;
-use crate::model::StateRef;
+use super::{pd, recovery};
+use crate::cluster::is_given_up;
 use crate::rules::is_live;
+use crate::semantics::Semantics;
 
 /// The goals that are owed in a state and not met, at most one of a region.
-pub fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
-    let seen = model.seen(state);
+pub fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
+    let seen = &rules.seen(state);
     let regions = seen.regions().filter(|region| is_owed(seen, *region));
-    let of_pd = model.scope().max_replicas > 0;
-    let of_pd = if of_pd { pd::missed(model, state) } else { Vec::new() };
+    let of_pd = rules.scope().max_replicas > 0;
+    let of_pd = if of_pd { pd::missed(rules, state) } else { Vec::new() };
     let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
     let left = merged.filter_map(|region| merged_and_lives(seen, region));
     let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
     let left = left.chain(given_up).chain(hole(seen));
-    regions.filter_map(|region| missed_of(model, state, seen, region)).chain(of_pd).chain(left).collect()
+    regions.filter_map(|region| missed_of(rules, state, region)).chain(of_pd).chain(left).collect()
 }
 
 /// Keys that were lost with the stores that were given up, and that nobody serves anew.
-fn hole(seen: StateRef<'_>) -> Option<Missed> {
+fn hole(seen: &impl Cluster) -> Option<Missed> {
     let (start, end) = recovery::hole(seen)?;
     Some(Missed {
         goal: Goal::KeysCovered,
@@ -39,7 +39,7 @@ fn hole(seen: StateRef<'_>) -> Option<Missed> {
 }
 
 /// Who is left of a region that was merged away.
-fn merged_and_lives(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
+fn merged_and_lives(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
     let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(seen, *store);
     let (store, peer) = seen.replicas(region).find(lives)?;
     let what = format!("peer {} on store {store} was merged and still exists", peer.id);
@@ -48,13 +48,14 @@ fn merged_and_lives(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
 
 /// A region that was given up with the majority of its stores, and that somebody who is
 /// left could lead by force.
-fn could_go_on(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
+fn could_go_on(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
     let stays = is_not_recovered(seen, region) && recovery::obstacle(seen, region).is_none();
     let what = || format!("it could be led by force; {}", without_leader(seen, region));
     stays.then(|| Missed { goal: Goal::LeaderElectable, region, what: what() })
 }
 
-fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
+fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Missed> {
+    let (scope, seen) = (rules.scope(), &rules.seen(state));
     let miss = |goal, what: String| Some(Missed { goal, region, what });
     let Some((store, leader)) = in_charge(seen, region) else {
         return miss(Goal::LeaderElectable, without_leader(seen, region));
@@ -71,7 +72,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: Region
         if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if hangs(model, member.store) || !is_there(seen, member.store) {
+        if hangs(scope, member.store) || !is_there(seen, member.store) {
             continue;
         }
         let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
@@ -89,7 +90,7 @@ fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: Region
         }
     }
     let can_learn_of_removal = |(store, peer): &(StoreId, &Peer)| {
-        !hangs(model, *store) && !has_nobody_to_ask(model, seen, &leader.region, *store, peer)
+        !hangs(scope, *store) && !has_nobody_to_ask(scope, seen, &leader.region, *store, peer)
     };
     if let Some((store, peer)) = strangers(seen, &leader.region).find(can_learn_of_removal) {
         return miss(
@@ -101,14 +102,14 @@ fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: Region
         return miss(Goal::TransferEnds, format!("the transfer to peer {} never ends", transfer.to));
     }
     let change = |command| Action::Propose { region, store, command, epoch: None };
-    match model.step(state, &change(Command::LeaveJoint)).1 {
+    match rules.step(state, &change(Command::LeaveJoint)).1 {
         Outcome::Refused(Reason::NotJoint) => {}
         // A demoted leader hands over before its region leaves the joint configuration,
         // if PD tells it to; PD does not hear of one on a store that it forgot.
-        Outcome::Refused(Reason::LeaderRemoval) if pd::unheard_leader(seen, region).is_some() => {}
+        Outcome::Refused(Reason::LeaderRemoval) if pd::unheard_leader(scope, seen, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
     }
-    match model.step(state, &change(write_to(leader))).1 {
+    match rules.step(state, &change(write_to(leader))).1 {
         Outcome::Done(_) => None,
         refused => {
             miss(Goal::LeaderElectable, format!("the leader on store {store} does not serve: {refused}"))
@@ -116,8 +117,14 @@ fn missed_of(model: &Rollcall, state: &State, seen: StateRef<'_>, region: Region
     }
 }
 
+/// A write that the region's leader may take.
+pub(super) fn write_to(leader: &Peer) -> Command {
+    let key = if leader.region.start.is_empty() { Key::from("0") } else { leader.region.start.clone() };
+    Command::Put { key: key.clone(), value: key }
+}
+
 /// What the leader took, its own election first, and did not bring to an end.
-fn unanswered(seen: StateRef<'_>, region: RegionId, leader: &Peer) -> Option<String> {
+fn unanswered(seen: &impl Cluster, region: RegionId, leader: &Peer) -> Option<String> {
     let last = leader.log.last_index();
     if leader.applied < last {
         return Some(format!("has applied {} of {last}", leader.applied));
@@ -126,7 +133,7 @@ fn unanswered(seen: StateRef<'_>, region: RegionId, leader: &Peer) -> Option<Str
     reads.map(|(store, _)| format!("serves, and a read waits on store {store}"))
 }
 
-fn without_leader(seen: StateRef<'_>, region: RegionId) -> String {
+fn without_leader(seen: &impl Cluster, region: RegionId) -> String {
     let words: Vec<String> = seen
         .replicas(region)
         .filter(|(_, peer)| is_live(peer))

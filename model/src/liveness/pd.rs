@@ -8,31 +8,29 @@
 
 use rollcall_traces::{
     Action, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep, Outcome, Peer, PeerState,
-    Reason, Region, RegionId, Reply, StoreId, StoreState, StoreStatus,
+    Reason, Region, RegionId, Reply, Scope, StoreId, StoreState, StoreStatus,
 };
 
-use super::{Goal, Missed, in_charge, is_owed};
-use crate::bounds::reach::is_given_up;
-use crate::cluster::ClusterInScope;
-use crate::model::Rollcall;
-use crate::model::State;
-use crate::model::StateRef;
-use crate::rules;
+use super::goal::{Goal, Missed};
+use super::owed::{in_charge, is_owed};
+use crate::cluster::is_given_up;
+use crate::rules::seems_full;
+use crate::semantics::Semantics;
 
 /// Every store that runs is heard from; of the others time tells.
-pub(super) fn store_reports(model: &Rollcall, state: &State) -> Option<Action> {
-    let seen = model.seen(state);
+pub(super) fn store_reports<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
+    let seen = &rules.seen(state);
     let actions = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
         |(&store, known)| {
-            if runs(seen, store) { heartbeat(model, store, known) } else { missed_heartbeat(store, known) }
+            if runs(seen, store) { heartbeat(rules, store, known) } else { missed_heartbeat(store, known) }
         },
     );
     actions.flatten().next()
 }
 
-fn heartbeat(model: &Rollcall, store: StoreId, known: &KnownStore) -> Option<Action> {
-    let scope = model.scope();
-    let full = rules::seems_full(&scope.full, &scope.low_space, store, model.guards());
+fn heartbeat(rules: &impl Semantics, store: StoreId, known: &KnownStore) -> Option<Action> {
+    let scope = rules.scope();
+    let full = seems_full(&scope.full, &scope.low_space, store, rules.guards());
     let is_current = known.liveness == Liveness::Connected && known.full == full;
     (!is_current).then_some(Action::StoreHeartbeat { store, reply: Reply::Delivered })
 }
@@ -41,14 +39,14 @@ fn missed_heartbeat(store: StoreId, known: &KnownStore) -> Option<Action> {
     (known.liveness != Liveness::Down).then_some(Action::MissedHeartbeat { store })
 }
 
-pub(super) fn runs(seen: StateRef<'_>, store: StoreId) -> bool {
+pub(super) fn runs(seen: &impl Cluster, store: StoreId) -> bool {
     seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 
 /// Once every region is at rest: leaders report, the patrol comes by, and empty
 /// stores are buried.
-pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
-    let seen = model.seen(state);
+pub(super) fn patrol<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
+    let seen = &rules.seen(state);
     let reply = Reply::Delivered;
     let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, reply });
@@ -60,13 +58,13 @@ pub(super) fn patrol(model: &Rollcall, state: &State) -> Option<Action> {
     let ends = ends.map(|(&region, _)| Action::OperatorTimeout { region });
     let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
     // What is repeated for nothing leads nowhere.
-    actions.into_iter().find(|action| model.step(state, action).0 != *state)
+    actions.into_iter().find(|action| rules.step(state, action).0 != *state)
 }
 
 /// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
 /// it for ever; or the store of one that it promotes is gone, and the leader refuses to
 /// do without a majority that it hears. PD waits until the operator has taken too long.
-fn waits_in_vain(seen: StateRef<'_>, region: RegionId, operator: &Operator) -> bool {
+fn waits_in_vain(seen: &impl Cluster, region: RegionId, operator: &Operator) -> bool {
     match operator.step() {
         Some(OperatorStep::EnterJoint { promote, .. }) => {
             return promote.iter().any(|seat| !runs(seen, seat.store));
@@ -82,40 +80,40 @@ fn waits_in_vain(seen: StateRef<'_>, region: RegionId, operator: &Operator) -> b
 }
 
 /// The goals that are not met, one of a kind, stores last.
-pub(super) fn missed(model: &Rollcall, state: &State) -> Vec<Missed> {
-    let seen = model.seen(state);
+pub(super) fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
+    let (scope, seen) = (rules.scope(), &rules.seen(state));
     let pd = seen.pd();
-    let mut regions = seen.regions().filter(|region| is_heard(seen, *region));
-    let apply_stalled =
-        pd.all_operators().find(|(region, _)| is_heard(seen, *region)).map(|(region, operator)| {
+    let mut regions = seen.regions().filter(|region| is_heard(scope, seen, *region));
+    let unended =
+        pd.all_operators().find(|(region, _)| is_heard(scope, seen, *region)).map(|(region, operator)| {
             let what = format!("its operator never ends: {operator}");
             Missed { goal: Goal::OperatorsEnd, region, what }
         });
     let missed = [
         regions.find_map(|region| believed(seen, region)),
-        apply_stalled,
-        pd.regions.keys().find_map(|region| whole(model, state, *region)),
-        pd.stores.keys().find_map(|store| leaves(model, state, *store)),
+        unended,
+        pd.regions.keys().find_map(|region| whole(rules, state, *region)),
+        pd.stores.keys().find_map(|store| leaves(rules, state, *store)),
     ];
     missed.into_iter().flatten().collect()
 }
 
 /// The store of the region's leader, if a PD that places replicas has no record of it,
 /// or gave it up.
-pub(super) fn unheard_leader(seen: StateRef<'_>, region: RegionId) -> Option<StoreId> {
+pub(super) fn unheard_leader(scope: &Scope, seen: &impl Cluster, region: RegionId) -> Option<StoreId> {
     let (store, _) = in_charge(seen, region)?;
     let is_heard = seen.pd().stores.contains_key(&store) && !is_given_up(seen, store);
-    (seen.replicas_wanted() > 0 && !is_heard).then_some(store)
+    (scope.max_replicas > 0 && !is_heard).then_some(store)
 }
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and
 /// what that one reports is heard.
-fn is_heard(seen: StateRef<'_>, region: RegionId) -> bool {
-    is_owed(seen, region) && unheard_leader(seen, region).is_none()
+fn is_heard(scope: &Scope, seen: &impl Cluster, region: RegionId) -> bool {
+    is_owed(seen, region) && unheard_leader(scope, seen, region).is_none()
 }
 
 /// PD knows the region's leader, and the region as its leader has it (L7).
-fn believed(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
+fn believed(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
     let (_, leader) = in_charge(seen, region)?;
     let known = seen.pd().regions.get(&region);
     let is_true = known.is_some_and(|known| known.leader == leader.id && known.region == leader.region);
@@ -128,21 +126,21 @@ fn believed(seen: StateRef<'_>, region: RegionId) -> Option<Missed> {
 
 /// The region has the voters that PD wants, on stores that stay, and nobody
 /// else; or the patrol says, rightly, that nobody can take another peer.
-fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
-    let seen = model.seen(state);
-    if !is_heard(seen, region) {
+fn whole<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Missed> {
+    let (scope, seen) = (rules.scope(), &rules.seen(state));
+    if !is_heard(scope, seen, region) {
         return None;
     }
     let (_, leader) = in_charge(seen, region)?;
-    let verdict = model.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1;
+    let verdict = rules.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1;
     let words = |what: String| Some(Missed { goal: Goal::ReplicasWhole, region, what });
     match verdict {
         Outcome::Refused(Reason::NothingToDo) => {
-            let wrong = wrong_peer(model, seen, &leader.region)?;
+            let wrong = wrong_peer(scope, seen, &leader.region)?;
             words(format!("PD finds nothing to do, and {wrong}"))
         }
         Outcome::Refused(Reason::NoTarget) => {
-            let store = legal_target(model, seen, &leader.region)?;
+            let store = legal_target(scope, seen, &leader.region)?;
             words(format!("PD finds no target, and store {store} could take a peer"))
         }
         other => words(format!("the patrol comes to no end: {other}")),
@@ -150,9 +148,9 @@ fn whole(model: &Rollcall, state: &State, region: RegionId) -> Option<Missed> {
 }
 
 /// What is wrong with the region's members.
-fn wrong_peer(model: &Rollcall, seen: StateRef<'_>, region: &Region) -> Option<String> {
+fn wrong_peer(scope: &Scope, seen: &impl Cluster, region: &Region) -> Option<String> {
     let voters = region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() as u64;
-    if voters != model.scope().max_replicas {
+    if voters != scope.max_replicas {
         return Some(format!("it has {voters} voters"));
     }
     region.peers.iter().find_map(|member| {
@@ -168,21 +166,21 @@ fn wrong_peer(model: &Rollcall, seen: StateRef<'_>, region: &Region) -> Option<S
 
 /// A store that runs, stays, has space, and has no peer of the region or a
 /// learner that could vote.
-fn legal_target(model: &Rollcall, seen: StateRef<'_>, region: &Region) -> Option<StoreId> {
+fn legal_target(scope: &Scope, seen: &impl Cluster, region: &Region) -> Option<StoreId> {
     let stays = |store: &StoreId| {
         seen.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up) && runs(seen, *store)
     };
     let fits = |store: &StoreId| match region.member_on(*store) {
         Some(member) => member.role == MemberRole::Learner,
-        None => !model.scope().full.contains(store),
+        None => !scope.full.contains(store),
     };
     seen.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
 }
 
 /// A store that was told to leave has left (L6), if enough others stay and
 /// each region on it could move.
-fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
-    let seen = model.seen(state);
+fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<Missed> {
+    let (scope, seen) = (rules.scope(), &rules.seen(state));
     let pd = seen.pd();
     if pd.stores.get(&store)?.state != StoreState::Offline {
         return None;
@@ -195,21 +193,22 @@ fn leaves(model: &Rollcall, state: &State, store: StoreId) -> Option<Missed> {
     }
     let stay = pd.stores.values().filter(|known| known.state == StoreState::Up).count() as u64;
     let forced = pd.stores.get(&store)?.physically_destroyed;
-    if stay < model.scope().max_replicas && !forced {
+    if stay < rules.scope().max_replicas && !forced {
         return words(format!("it may leave although only {stay} stores remain"));
     }
-    let movable = |region: &Region| is_heard(seen, region.id) && legal_target(model, seen, region).is_some();
+    let movable =
+        |region: &Region| is_heard(scope, seen, region.id) && legal_target(scope, seen, region).is_some();
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
         return words(format!("{} could be moved, and is not", known.region));
     }
     // What stays must say why: nobody leads it, or nobody can take the peer. Of
     // one that lost its majority PD may still believe in a leader (row 36).
     let stays = |region| {
-        if !is_heard(seen, region) {
+        if !is_heard(scope, seen, region) {
             return false;
         }
         let visit = Action::Schedule { region, reply: Reply::Delivered };
-        let why = model.step(state, &visit).1;
+        let why = rules.step(state, &visit).1;
         !matches!(why, Outcome::Refused(Reason::NoLeader | Reason::NoTarget | Reason::NothingToDo))
     };
     let silent = pd.regions_on(store).find(|known| stays(known.region.id))?;

@@ -10,28 +10,26 @@ use rollcall_traces::{
 };
 
 use super::excuse::StuckReason;
-use super::{is_not_recovered, is_of_the_gone};
-use crate::bounds::reach::is_given_up;
-use crate::model::Rollcall;
-use crate::model::State;
-use crate::model::StateRef;
+use super::owed::{is_not_recovered, is_of_the_gone};
+use crate::cluster::is_given_up;
+use crate::semantics::Semantics;
 
 /// What goes on of a recovery that is under way. If nothing leads on its time is over, and
 /// so is that of a leader whom nobody tells to stop.
-pub(super) fn next(model: &Rollcall, state: &State) -> Option<Action> {
-    let timeouts =
-        by_force(model.seen(state)).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
+pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
+    let seen = rules.seen(state);
+    let timeouts = by_force(&seen).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
     let timeouts: Vec<Action> = [Action::RecoveryTimeout].into_iter().chain(timeouts).collect();
-    conversation(model, state, &[])
-        .or_else(|| timeouts.into_iter().find(|action| model.step(state, action).0 != *state))
+    conversation(rules, state, &[])
+        .or_else(|| timeouts.into_iter().find(|action| rules.step(state, action).0 != *state))
 }
 
 /// Whoever asks to lead by force is answered, who leads brings the others forward, stores
 /// report and are told what to do.
-pub(crate) fn conversation(model: &Rollcall, state: &State, except: &[StoreId]) -> Option<Action> {
-    let seen = model.seen(state);
+pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[StoreId]) -> Option<Action> {
+    let seen = &rules.seen(state);
     let takes_part = |store: &StoreId| !except.contains(store);
-    let whole = model.scope().rounds.contains(&Entries::All);
+    let whole = rules.scope().rounds.contains(&Entries::All);
     let entries = if whole { Entries::All } else { Entries::One };
     let reply = Reply::Delivered;
     let mut actions = Vec::new();
@@ -49,13 +47,13 @@ pub(crate) fn conversation(model: &Rollcall, state: &State, except: &[StoreId]) 
         actions.extend(reports.map(|store| Action::StoreHeartbeat { store, reply }));
     }
     let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(seen, action));
-    actions.find(|action| model.step(state, action).0 != *state)
+    actions.find(|action| rules.step(state, action).0 != *state)
 }
 
 /// Who leads by force, or asks to.
-fn by_force(seen: StateRef<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
+fn by_force(seen: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
     let of_region = move |region| {
-        let peers = seen.replicas_of(region).filter(|(_, peer)| peer.is_by_force());
+        let peers = seen.replicas(region).filter(|(_, peer)| peer.is_by_force());
         peers.map(move |(store, peer)| (region, store, peer))
     };
     let regions: Vec<RegionId> = seen.regions().collect();
@@ -64,7 +62,7 @@ fn by_force(seen: StateRef<'_>) -> impl Iterator<Item = (RegionId, StoreId, &Pee
 
 /// The command for the stores that were given up, and those that PD would wait for and
 /// that are gone.
-pub(super) fn of_all_who_are_gone(seen: StateRef<'_>) -> Action {
+pub(super) fn of_all_who_are_gone(seen: &impl Cluster) -> Action {
     let status = |store: StoreId| seen.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
     let is_gone = |store: &StoreId, known: &KnownStore| {
         is_given_up(seen, *store)
@@ -76,7 +74,7 @@ pub(super) fn of_all_who_are_gone(seen: StateRef<'_>) -> Action {
 
 /// A range of keys that no peer has on a store that is left, once stores were given up
 /// and while one is left that could serve it.
-pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
+pub(super) fn hole(seen: &impl Cluster) -> Option<(Key, Key)> {
     let is_left = |store: StoreId| !is_given_up(seen, store);
     let reports = |store: StoreId| reporting(seen).contains(&store);
     let serves = seen.stores().any(|(store, status)| status != StoreStatus::DiskLost && reports(store));
@@ -85,7 +83,7 @@ pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
     }
     let mut ranges: Vec<(Key, Key)> = seen
         .regions()
-        .flat_map(|region| seen.replicas_of(region))
+        .flat_map(|region| seen.replicas(region))
         .filter(|(store, peer)| peer.is_initialised() && is_left(*store))
         .map(|(_, peer)| (peer.region.start.clone(), peer.region.end.clone()))
         .collect();
@@ -104,7 +102,7 @@ pub(super) fn hole(seen: StateRef<'_>) -> Option<(Key, Key)> {
 }
 
 /// Why nobody leads the region by force; none where somebody could.
-pub(super) fn obstacle(seen: StateRef<'_>, region: RegionId) -> Option<StuckReason> {
+pub(super) fn obstacle(seen: &impl Cluster, region: RegionId) -> Option<StuckReason> {
     let peers: Vec<(StoreId, &Peer)> = left(seen, region).collect();
     if peers.is_empty() {
         return Some(StuckReason::NobodyLeft { region });
@@ -115,15 +113,15 @@ pub(super) fn obstacle(seen: StateRef<'_>, region: RegionId) -> Option<StuckReas
 }
 
 /// The stores whose reports PD waits for: not given up, not said to be gone.
-fn reporting(seen: StateRef<'_>) -> Vec<StoreId> {
+fn reporting(seen: &impl Cluster) -> Vec<StoreId> {
     let waits = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
     seen.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
 }
 
 /// The region's peers that are left, on stores that report.
-fn left<'a>(seen: StateRef<'a>, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
+fn left<'a>(seen: &'a impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
     let reporting = reporting(seen);
-    seen.replicas_of(region).filter(move |(store, peer)| peer.is_initialised() && reporting.contains(store))
+    seen.replicas(region).filter(move |(store, peer)| peer.is_initialised() && reporting.contains(store))
 }
 
 /// A voter with a better log than anybody has who has what is known to be committed: it
@@ -145,7 +143,7 @@ fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
 }
 
 /// A region that is not recovered either and may have to take this one in.
-fn target(seen: StateRef<'_>, region: RegionId) -> Option<RegionId> {
+fn target(seen: &impl Cluster, region: RegionId) -> Option<RegionId> {
     let takes_in = |peer: &Peer| peer.log.merged_after(peer.commit).any(|source| source == region);
     seen.regions().find(|target| {
         *target != region

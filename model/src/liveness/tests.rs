@@ -2,11 +2,14 @@
 //! those that scopes begin with, changed by hand.
 
 use rollcall_traces::{
-    Entries, Entry, Key, MemberRole, Peer, Read, Reply, Scope, StoreId, StoreState, StoreStatus, View,
+    Action, Cluster, Entries, Entry, Key, MemberRole, Peer, PeerState, Read, Reply, Scope, StoreId,
+    StoreState, StoreStatus, View,
 };
 
+use super::missed::write_to;
 use super::*;
 use crate::guard::{Guard, GuardSet};
+use crate::model::{Rollcall, State};
 use crate::scopes;
 
 fn model(scope: &str) -> Rollcall {

@@ -1,47 +1,97 @@
 //! The whole of a healing, from a state to where it ends.
 
-use rollcall_traces::{Action, Healed, Reason};
+use std::cell::RefCell;
 
-use super::{Goal, missed, next, stuck_reasons};
-use crate::model::Rollcall;
-use crate::model::State;
+use rollcall_traces::{Action, Healed, Outcome, Reason, Scope};
+
+use super::excuse::StuckReason;
+use super::goal::Goal;
+use super::missed::missed;
+use super::schedule::next;
+use super::stuck::stuck_reasons;
+use crate::guard::GuardSet;
+use crate::semantics::Semantics;
 
 /// A healing that takes more steps does not end.
 pub const LONGEST: u64 = 1_000;
 
 /// Heals from `state`, all that is under way being lost first, and says how that ends.
-pub fn healed(model: &Rollcall, state: &State) -> Healed {
-    let mut at = model.at_rest(state);
+pub fn healed<R: Semantics>(rules: &R, state: &R::State) -> Healed {
+    let mut at = rules.at_rest(state);
     let mut steps = 0;
-    while let Some(action) = next(model, &at) {
+    while let Some(action) = next(rules, &at) {
         if steps == LONGEST {
-            return endless(model, &at);
+            return endless(rules, &at);
         }
-        at = model.step(&at, &action).0;
+        at = rules.step(&at, &action).0;
         steps += 1;
     }
-    how_it_ends(model, &at, steps)
+    how_it_ends(rules, &at, steps)
 }
 
 /// What is missed and stuck in a state in which healing has ended after so many steps.
-pub fn how_it_ends(model: &Rollcall, state: &State, steps: u64) -> Healed {
-    let missed = missed(model, state).iter().map(ToString::to_string).collect();
-    let because = |stuck_reason: super::StuckReason| {
-        (stuck_reason.name().to_owned(), format!("{stuck_reason} ({})", stuck_reason.because(model, state)))
+pub fn how_it_ends<R: Semantics>(rules: &R, state: &R::State, steps: u64) -> Healed {
+    let missed = missed(rules, state).iter().map(ToString::to_string).collect();
+    let because = |reason: StuckReason| {
+        (reason.name().to_owned(), format!("{reason} ({})", reason.because(rules, state)))
     };
-    Healed { steps, missed, stuck_reasons: stuck_reasons(model, state).into_iter().map(because).collect() }
+    Healed { steps, missed, stuck_reasons: stuck_reasons(rules, state).into_iter().map(because).collect() }
 }
 
 /// What is missed where healing does not end, seen in one of its states: a leader, or keys
 /// that nobody has, if that is still the matter.
-pub fn endless(model: &Rollcall, state: &State) -> Healed {
-    let leader = missed(model, state).into_iter().find(|missed| missed.goal.is_of_keys());
+pub fn endless<R: Semantics>(rules: &R, state: &R::State) -> Healed {
+    let leader = missed(rules, state).into_iter().find(|missed| missed.goal.is_of_keys());
     let settles = || format!("{}: healing does not end within {LONGEST} steps", Goal::Settles);
     let missed = vec![leader.map_or_else(settles, |missed| missed.to_string())];
     Healed { steps: LONGEST, missed, ..Healed::default() }
 }
 
-/// Where healing has ended: what the schedule would do next, and why that is refused.
-pub fn refused(model: &Rollcall, state: &State) -> Vec<(Action, Reason)> {
-    model.refused_in(|model| (next(model, state), missed(model, state))).1
+/// Where healing has ended: what the schedule would do next, and why that is refused, each once.
+pub fn refused<R: Semantics>(rules: &R, state: &R::State) -> Vec<(Action, Reason)> {
+    let noting = Noting { rules, refused: RefCell::default() };
+    next(&noting, state);
+    missed(&noting, state);
+    noting.refused.into_inner()
+}
+
+/// The same rules; what they refuse is noted, each once.
+struct Noting<'r, R> {
+    rules: &'r R,
+    refused: RefCell<Vec<(Action, Reason)>>,
+}
+
+impl<R: Semantics> Semantics for Noting<'_, R> {
+    type State = R::State;
+    type Seen<'s>
+        = R::Seen<'s>
+    where
+        Self: 's;
+
+    fn scope(&self) -> &Scope {
+        self.rules.scope()
+    }
+
+    fn guards(&self) -> GuardSet {
+        self.rules.guards()
+    }
+
+    fn seen<'s>(&'s self, state: &'s R::State) -> R::Seen<'s> {
+        self.rules.seen(state)
+    }
+
+    fn step(&self, state: &R::State, action: &Action) -> (R::State, Outcome) {
+        let (after, outcome) = self.rules.step(state, action);
+        if let Outcome::Refused(reason) = outcome {
+            let (mut refused, one) = (self.refused.borrow_mut(), (action.clone(), reason));
+            if !refused.contains(&one) {
+                refused.push(one);
+            }
+        }
+        (after, outcome)
+    }
+
+    fn at_rest(&self, state: &R::State) -> R::State {
+        self.rules.at_rest(state)
+    }
 }

@@ -11,25 +11,24 @@
 
 use rollcall_traces::{Action, Cluster, Entries, RegionId, Reply, Role, Settle, StoreId};
 
-use crate::liveness::conversation;
-use crate::model::Rollcall;
-use crate::model::State;
+use super::recovery::conversation;
 use crate::rules::is_live;
+use crate::semantics::Semantics;
 
 /// The next step of the settling; `None` where nothing moves.
-pub fn next_to_settle(model: &Rollcall, state: &State, settle: &Settle) -> Option<Action> {
-    let seen = model.seen(state);
+pub fn next_to_settle<R: Semantics>(rules: &R, state: &R::State, settle: &Settle) -> Option<Action> {
+    let seen = rules.seen(state);
     let mut regions = seen.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
-    let next = regions.find_map(|region| next_of(model, state, settle, region));
+    let next = regions.find_map(|region| next_of(rules, state, settle, region));
     // An unsafe recovery is of no region.
-    let recovers = || conversation(model, state, &settle.except).filter(|_| settle.region.is_none());
+    let recovers = || conversation(rules, state, &settle.except).filter(|_| settle.region.is_none());
     next.or_else(recovers)
 }
 
-fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -> Option<Action> {
-    let seen = model.seen(state);
+fn next_of<R: Semantics>(rules: &R, state: &R::State, settle: &Settle, region: RegionId) -> Option<Action> {
+    let seen = rules.seen(state);
     let takes_part = |store: &StoreId| !settle.except.contains(store);
-    let is_done = |action: &Action| model.step(state, action).1.is_done();
+    let is_done = |action: &Action| rules.step(state, action).1.is_done();
     let leads = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     let leader = leads.max_by_key(|(_, peer)| peer.term).filter(|(store, _)| takes_part(store));
     if let Some((leader, peer)) = leader {
@@ -44,7 +43,7 @@ fn next_of(model: &Rollcall, state: &State, settle: &Settle, region: RegionId) -
     let leader = leader.map(|(store, _)| store);
     let peers = seen.replicas(region).filter(|(store, peer)| takes_part(store) && is_live(peer));
     let mut applies: Vec<StoreId> =
-        peers.map(|(store, _)| store).filter(|store| !model.scope().apply_stalled.contains(store)).collect();
+        peers.map(|(store, _)| store).filter(|store| !rules.scope().apply_stalled.contains(store)).collect();
     applies.sort_by_key(|store| leader == Some(*store));
     let takes = |store| [Action::ApplySnapshot { region, store }, Action::Apply { region, store }];
     applies.into_iter().flat_map(takes).find(is_done)

@@ -1,0 +1,311 @@
+//! What happens next once faults stop, by a deterministic and fair schedule.
+
+use rollcall_traces::{
+    Action, Authority, Cluster, Command, Entries, Member, Peer, RegionId, Reply, Role, StoreId, StoreStatus,
+};
+
+use super::missed::write_to;
+use super::owed::{
+    hangs, in_charge, is_merged_away, is_not_recovered, is_of_the_gone, is_owed, is_there, strangers,
+};
+use super::{pd, recovery};
+use crate::rules::{has_left, is_live, known_to};
+use crate::semantics::Semantics;
+
+/// The next action of the schedule; `None` where nothing is left to do.
+pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
+    let seen = rules.seen(state);
+    if let Some((store, _)) = seen.stores().find(|(_, status)| *status == StoreStatus::Down) {
+        return Some(Action::Restart { store });
+    }
+    let placed = rules.scope().max_replicas > 0;
+    if placed && let Some(action) = pd::store_reports(rules, state) {
+        return Some(action);
+    }
+    let regions: Vec<RegionId> = seen.regions().collect();
+    for &region in &regions {
+        for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
+            let reads = peer.read.as_ref().is_some_and(|read| read.ready);
+            let waits = peer.snapshot.is_some() || peer.applied < peer.commit || reads;
+            let hangs = hangs(rules.scope(), store);
+            let takes = [
+                (!hangs).then_some(Action::ApplySnapshot { region, store }),
+                (!hangs).then_some(Action::Apply { region, store }),
+                Some(Action::AnswerRead { region, store }),
+            ];
+            if let Some(action) = first_done(rules, state, takes.into_iter().flatten().filter(|_| waits)) {
+                return Some(action);
+            }
+        }
+    }
+    let schedule = |region| Schedule { rules, state, seen: &seen, region, placed };
+    if let Some(action) = regions.iter().find_map(|region| schedule(*region).by_an_old_configuration()) {
+        return Some(action);
+    }
+    if placed && let Some(action) = recovery::next(rules, state) {
+        return Some(action);
+    }
+    let of_region = |region| schedule(region).next();
+    let action = regions.into_iter().find_map(of_region);
+    let fills = || recovery::hole(&seen).map(|_| recovery::of_all_who_are_gone(&seen));
+    action
+        .or_else(|| first_done(rules, state, fills().filter(|_| placed)))
+        .or_else(|| if placed { pd::patrol(rules, state) } else { None })
+}
+
+/// The first of the actions that the rules take.
+fn first_done<R: Semantics>(
+    rules: &R,
+    state: &R::State,
+    actions: impl IntoIterator<Item = Action>,
+) -> Option<Action> {
+    let seen = rules.seen(state);
+    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(&seen, action));
+    actions.find(|action| rules.step(state, action).1.is_done())
+}
+
+/// One region's part.
+struct Schedule<'a, R: Semantics, C> {
+    rules: &'a R,
+    state: &'a R::State,
+    seen: &'a C,
+    region: RegionId,
+    /// Somebody places peers, and ends joint configurations.
+    placed: bool,
+}
+
+impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
+    fn next(&self) -> Option<Action> {
+        if is_merged_away(self.seen, self.region) {
+            return self.tell_merged_sources();
+        }
+        if !is_owed(self.seen, self.region) {
+            return self.recover_once_more();
+        }
+        match in_charge(self.seen, self.region) {
+            Some((store, leader)) => self.led(store, leader),
+            None => self.elect(),
+        }
+    }
+
+    fn first_done(&self, actions: impl IntoIterator<Item = Action>) -> Option<Action> {
+        first_done(self.rules, self.state, actions)
+    }
+
+    /// Of a region that has lost the majority of its newest configuration, and is not led by
+    /// force: who knows an older one, of which a majority is left, leads by that until it
+    /// knows better. No store forces such a peer (TiKV `on_enter_pre_force_leader`).
+    fn by_an_old_configuration(&self) -> Option<Action> {
+        if !is_not_recovered(self.seen, self.region) {
+            return None;
+        }
+        let knows_older = |(store, peer): &(StoreId, &Peer)| {
+            let lives = |id| peer.region.member(id).is_some_and(|member| is_there(self.seen, member.store));
+            is_there(self.seen, *store)
+                && peer.is_initialised()
+                && peer.region.is_voter(peer.id)
+                && peer.region.has_quorum(lives)
+        };
+        let peers: Vec<(StoreId, &Peer)> = self.seen.replicas(self.region).filter(knows_older).collect();
+        match peers.iter().find(|(_, peer)| peer.role == Role::Leader) {
+            Some((store, peer)) => self.rounds(*store, peer),
+            None => peers.first().and_then(|_| self.elect()),
+        }
+    }
+
+    /// A round with everybody whom the leader on `leader` knows, as long as the
+    /// scope's rounds may be.
+    fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
+        let whole = self.rules.scope().rounds.contains(&Entries::All);
+        let (entries, reply) = (if whole { Entries::All } else { Entries::One }, Reply::Delivered);
+        let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
+        self.first_done(others.map(|member| Action::Replicate {
+            region,
+            leader,
+            follower: member.store,
+            entries,
+            reply,
+        }))
+    }
+
+    /// A vote from anybody whom the candidate knows.
+    fn votes(&self, candidate: StoreId, peer: &Peer) -> Option<Action> {
+        let (region, reply) = (self.region, Reply::Delivered);
+        let members = peer.region.peers.iter();
+        self.first_done(members.map(|member| Action::Vote { region, candidate, voter: member.store, reply }))
+    }
+
+    fn propose(&self, store: StoreId, command: Command) -> Option<Action> {
+        self.first_done([Action::Propose { region: self.region, store, command, epoch: None }])
+    }
+
+    /// A leader brings everybody forward, gives up what cannot end, and the
+    /// operator ends a joint configuration.
+    fn led(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let region = self.region;
+        if let Some(action) = self.rounds(store, leader) {
+            return Some(action);
+        }
+        if leader.leading.as_ref().is_some_and(|leading| leading.transfer.is_some()) {
+            let ends =
+                [Action::TimeoutNow { region, leader: store }, Action::TransferTimeout { region, store }];
+            return self.first_done(ends);
+        }
+        if let Some(action) = self.evict(store, leader) {
+            return Some(action);
+        }
+        if let Some(action) = self.remind(leader).or_else(|| self.end_merge(store, leader)) {
+            return Some(action);
+        }
+        if !leader.region.is_joint() || self.placed {
+            return None;
+        }
+        // One that is demoted hands over first.
+        let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
+        let transferees = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
+        self.propose(store, Command::LeaveJoint).or_else(|| {
+            transferees
+                .into_iter()
+                .find_map(|transferee| self.propose(store, Command::TransferLeader { to: transferee.store }))
+        })
+    }
+
+    /// One that applies nothing more for its disk hangs hands over to somebody
+    /// who does.
+    fn evict(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let hangs = |store| hangs(self.rules.scope(), store);
+        if !hangs(store) || leader.applied == leader.commit {
+            return None;
+        }
+        let transferees =
+            leader.region.peers.iter().filter(|member| member.id != leader.id && !hangs(member.store));
+        transferees
+            .into_iter()
+            .find_map(|transferee| self.propose(store, Command::TransferLeader { to: transferee.store }))
+    }
+
+    /// The merge that the region takes part in is committed by its target, or
+    /// taken back by its source, if need be by one who has seen why.
+    fn end_merge(&self, store: StoreId, leader: &Peer) -> Option<Action> {
+        let here = self.seen.regions().filter_map(|region| self.seen.peer(store, region));
+        let into_this =
+            |peer: &&Peer| peer.merge.as_ref().is_some_and(|merge| merge.target.id == self.region);
+        let mut sources = here.filter(into_this);
+        if let Some(action) =
+            sources.find_map(|source| self.propose(store, Command::commit_merge(source.region.id)))
+        {
+            return Some(action);
+        }
+        let merge = leader.merge.as_ref()?;
+        let knows = |member: &&Member| {
+            let target = self.seen.peer(member.store, merge.target.id);
+            target.is_some_and(|target| has_left(merge, target, member.store))
+        };
+        let rolled_back = self.propose(store, Command::RollbackMerge { commit: 0 });
+        rolled_back.or_else(|| {
+            let transferee = leader.region.peers.iter().find(knows)?;
+            self.propose(store, Command::TransferLeader { to: transferee.store })
+        })
+    }
+
+    /// Who was left without what is known to be committed may have it by now.
+    fn recover_once_more(&self) -> Option<Action> {
+        if !self.placed
+            || !is_not_recovered(self.seen, self.region)
+            || recovery::obstacle(self.seen, self.region).is_some()
+        {
+            return None;
+        }
+        self.first_done([recovery::of_all_who_are_gone(self.seen)])
+    }
+
+    /// Who is left of a merged region is told. Who was told, and waits for its target
+    /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
+    fn tell_merged_sources(&self) -> Option<Action> {
+        let left = || self.seen.replicas(self.region).filter(|(_, peer)| is_live(peer));
+        let (mut told, mut waits) = (left(), left());
+        let told = told
+            .find_map(|(store, peer)| peer.merged_into.is_none().then(|| self.ask(store, peer)).flatten());
+        told.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
+    }
+
+    /// Who was removed and does not know is told.
+    fn remind(&self, leader: &Peer) -> Option<Action> {
+        let told =
+            strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
+        told.into_iter().find_map(|(store, peer)| self.ask(store, peer))
+    }
+
+    /// A voter makes itself heard, as leader or as candidate. Whoever does not lead asks the
+    /// members that it knows, and PD, whether it is one still.
+    fn ask(&self, store: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
+        let heard = match peer.role {
+            Role::Leader => return self.rounds(store, peer),
+            Role::Candidate => self.votes(store, peer),
+            Role::Follower => self.first_done([Action::Campaign { region, store }]),
+        };
+        heard.or_else(|| self.ask_whether_stale(store, peer))
+    }
+
+    fn ask_whether_stale(&self, store: StoreId, peer: &Peer) -> Option<Action> {
+        let region = self.region;
+        let members = known_to(peer).map(|member| Authority::Member(member.store));
+        let asked = members.chain(self.placed.then_some(Authority::PlacementDriver));
+        let check = |asks| Action::CheckStalePeer { region, store, asks, reply: Reply::Delivered };
+        self.first_done(asked.map(check))
+    }
+
+    /// Clients do not wait for a transfer of leadership: before the transferee is
+    /// answered, who hands over is written to, if it takes that, and the transferee's
+    /// log is behind (row 5).
+    fn write_meanwhile(&self, transferee: Option<&Peer>) -> Option<Action> {
+        let end = |peer: &Peer| (peer.log.last_term(), peer.log.last_index());
+        let transferee = transferee?;
+        let hands_over =
+            |peer: &Peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
+        let mut leaders = self.seen.replicas(self.region);
+        let (store, leader) = leaders.find(|(_, peer)| hands_over(peer) && end(peer) <= end(transferee))?;
+        self.propose(store, write_to(leader))
+    }
+
+    /// Who asks already in the highest term is answered; then the peer with the
+    /// best log, of those whose voters are there, campaigns until its term is beyond all others.
+    fn elect(&self) -> Option<Action> {
+        let region = self.region;
+        let mut candidates: Vec<(StoreId, &Peer)> = self
+            .seen
+            .replicas(region)
+            .filter(|(_, peer)| peer.is_initialised() && peer.region.is_voter(peer.id))
+            .collect();
+        let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
+        if let Some(write) =
+            self.write_meanwhile(candidates.iter().map(|(_, peer)| *peer).find(|peer| asks(peer)))
+        {
+            return Some(write);
+        }
+        let asking = candidates.iter().filter(|(_, peer)| asks(peer));
+        if let Some(vote) = asking.into_iter().find_map(|(store, peer)| self.votes(*store, peer)) {
+            return Some(vote);
+        }
+        // Who knows of a joint configuration alone may lack half of it, and others know more.
+        let could_win = |peer: &Peer| {
+            let lives = |member: &Member| is_there(self.seen, member.store);
+            peer.region.has_quorum(|id| peer.region.member(id).is_some_and(lives))
+        };
+        candidates.sort_by_key(|(store, peer)| {
+            let end = (peer.log.last_term(), peer.log.last_index());
+            (!could_win(peer), std::cmp::Reverse(end), *store)
+        });
+        self.first_done(candidates.into_iter().map(|(store, _)| Action::Campaign { region, store }))
+    }
+}
+
+/// What shows whether the region's leader would take a conf change: the leave
+/// of a joint configuration in which it is not. Refused as `not_joint`, it would.
+pub fn change_that_shows<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Action> {
+    let (store, _) = in_charge(&rules.seen(state), region)?;
+    Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })
+}
