@@ -19,9 +19,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::{Decider, Guards, Replica};
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
-use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, View, differences};
+use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides, Subject, View};
 
 use crate::copies::Copies;
+use crate::driven::Driven;
 use crate::explorer::Exploration;
 use crate::parting;
 use crate::subject::exhibits::without_what_was_sent;
@@ -170,6 +171,18 @@ pub fn conform_on<G: Guards, R: Replica>(
     interrupt: &AtomicBool,
     covered: &AtomicU64,
 ) -> Conformance {
+    tour_with(touring, begun, model, exploration, interrupt, covered)
+}
+
+/// The same on whatever can be driven.
+pub(crate) fn tour_with<D: Driven>(
+    touring: Touring,
+    begun: impl Fn() -> D + Sync,
+    model: &Rollcall,
+    exploration: &Exploration<State>,
+    interrupt: &AtomicBool,
+    covered: &AtomicU64,
+) -> Conformance {
     let tour = Mutex::new(Tour::new(&exploration.graph));
     let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
     let stop = AtomicBool::new(false);
@@ -244,12 +257,12 @@ pub(crate) fn panicked(scope: &str, sides: Sides, path: &[Action], words: &str) 
 }
 
 /// Takes the implementation along the paths of one tour.
-struct Guide<'a, G: Guards, R: Replica> {
+struct Guide<'a, D> {
     touring: Touring,
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
-    world: World<G, R>,
-    copies: Copies<G, R>,
+    world: D,
+    copies: Copies<D>,
     done: Conformance,
     path: Vec<Action>,
     /// So many steps of the tour's path were taken.
@@ -258,13 +271,8 @@ struct Guide<'a, G: Guards, R: Replica> {
     explained: Option<&'static str>,
 }
 
-impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
-    fn new(
-        touring: Touring,
-        world: World<G, R>,
-        model: &'a Rollcall,
-        exploration: &'a Exploration<State>,
-    ) -> Self {
+impl<'a, D: Driven> Guide<'a, D> {
+    fn new(touring: Touring, world: D, model: &'a Rollcall, exploration: &'a Exploration<State>) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
         Self { touring, model, exploration, world, copies, done, path, reached: 0, explained: None }
     }
@@ -339,7 +347,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         let same = guards().find(|guard| {
             let model = model(**guard);
             let (after, expected) = model.step(&state, action);
-            expected == *outcome && self.world.shows(&model.seen(&after))
+            self.world.agrees(&expected, outcome) && self.world.shows(&model.seen(&after))
         });
         // Or nothing came of it either way, and only who sent it knows that it was sent.
         let nothing = || {
@@ -381,7 +389,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         let guard = self.explained.take();
         self.done.part(guard, 1, divergence);
         self.path.truncate(before);
-        begin(&mut self.world, self.model);
+        self.world.begin(self.model);
         let again = self.path.clone();
         again.iter().try_for_each(|action| self.take(action).map(drop))
     }
@@ -425,7 +433,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {
-        take(&mut self.world, action).map_err(|words| self.panicked(&words))
+        self.world.take(action).map_err(|words| self.panicked(&words))
     }
 
     /// It panicked where its path is not to be gone again.
@@ -455,7 +463,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
             return Ok(());
         }
         let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
-        if *expected != *outcome || !self.same_view(to) {
+        if !self.world.agrees(&expected, outcome) || !self.same_view(to) {
             self.explained = self.explain(from, &offered.action, outcome);
             return Err(self.divergence(Some(from), to, expected.into_owned(), outcome.clone()));
         }
@@ -503,14 +511,14 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     }
 
     fn refuse_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
-        let outcome = match take(&mut self.world, action) {
+        let outcome = match self.world.take(action) {
             Ok(outcome) => outcome,
             Err(words) => {
                 self.path.push(action.clone());
                 return Err(self.panicked(&words));
             }
         };
-        if outcome != Outcome::Refused(reason) {
+        if !self.world.agrees(&Outcome::Refused(reason), &outcome) {
             self.explained = self.explain(state, action, &outcome);
             self.path.push(action.clone());
             return Err(self.divergence(None, state, Outcome::Refused(reason), outcome));
@@ -521,14 +529,10 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
     /// The disabled actions were all refused and something changed: tries them one by one.
     fn which_action_changed(&mut self, state: u32, disabled: &[(Action, Reason)]) -> Box<Divergence> {
         for (action, reason) in disabled {
-            if self.world.reset(self.model.scope()).is_err() {
-                break;
-            }
-            for taken in &self.path {
-                self.world.apply(taken);
-            }
-            self.world.apply(action);
-            if !self.same_view(state) {
+            self.world.begin(self.model);
+            let taken =
+                self.path.iter().chain([action]).try_for_each(|action| self.world.take(action).map(drop));
+            if taken.is_err() || !self.same_view(state) {
                 self.path.push(action.clone());
                 let refused = Outcome::Refused(*reason);
                 return self.divergence(None, state, refused.clone(), refused);
@@ -544,11 +548,11 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         expected: Outcome,
         actual: Outcome,
     ) -> Box<Divergence> {
-        let (seen, view) = (self.world.view(), self.model.seen(&self.exploration.states.get(to)).view());
+        let found = self.world.differences(&self.model.seen(&self.exploration.states.get(to)).view());
         if self.touring.goes_on
             && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= TOLD)
         {
-            return self.parted_here(expected, actual, differences(&view, &seen));
+            return self.parted_here(expected, actual, found);
         }
         let (short, long) = (self.shortest_way(from.unwrap_or(to)), self.path.clone());
         let again =
@@ -556,7 +560,7 @@ impl<'a, G: Guards, R: Replica> Guide<'a, G, R> {
         if let Some(parting) = again.min_by_key(|parting| parting.step) {
             return parting;
         }
-        let found = differences(&view, &seen).into_iter().chain([not_from_the_beginning()]).collect();
+        let found = found.into_iter().chain([not_from_the_beginning()]).collect();
         self.parted_here(expected, actual, found)
     }
 

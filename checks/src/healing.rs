@@ -122,7 +122,7 @@ struct Healer<'a, G: Guards> {
     model: &'a Rollcall,
     exploration: &'a Exploration<State>,
     world: World<G>,
-    copies: Copies<G>,
+    copies: Copies<World<G>>,
     path: Vec<Action>,
     /// So many steps of it led to the state that is healed.
     led: usize,

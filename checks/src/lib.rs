@@ -7,6 +7,7 @@ pub mod cli;
 pub mod conformance;
 mod copies;
 pub mod decides;
+mod driven;
 pub mod explore;
 pub mod explorer;
 pub mod healing;

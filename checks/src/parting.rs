@@ -9,25 +9,24 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Rollcall, State};
-use rollcall_traces::{Action, Divergence, Outcome, differences};
+use rollcall_traces::{Action, Divergence, Outcome};
 
-use crate::conformance::{begin, panicked, take};
+use crate::conformance::panicked;
+use crate::driven::Driven;
 use crate::explorer::Exploration;
-use crate::world::World;
 
 /// So many steps of the implementation are spent on a shorter way.
 const STEPS: u64 = 300_000;
 
 /// The first step of `way` after which the sides differ, the way cut there; `None` where
 /// they agree to its end.
-pub(crate) fn first_on<G: Guards, R: Replica>(
-    world: &mut World<G, R>,
+pub(crate) fn first_on<D: Driven>(
+    world: &mut D,
     model: &Rollcall,
     way: &[Action],
 ) -> Option<Box<Divergence>> {
-    begin(world, model);
+    world.begin(model);
     let mut state = model.first();
     if !world.shows(&model.seen(&state)) {
         return Some(parted(world, model, &state, &[], None));
@@ -35,19 +34,19 @@ pub(crate) fn first_on<G: Guards, R: Replica>(
     for (taken, action) in (1..).zip(way) {
         let (after, expected) = model.step(&state, action);
         state = after;
-        let outcome = match take(world, action) {
+        let outcome = match world.take(action) {
             Ok(outcome) => outcome,
             Err(words) => return Some(panicked(&model.scope().name, world.sides(), &way[..taken], &words)),
         };
-        if outcome != expected || !world.shows(&model.seen(&state)) {
+        if !world.agrees(&expected, &outcome) || !world.shows(&model.seen(&state)) {
             return Some(parted(world, model, &state, &way[..taken], Some((expected, outcome))));
         }
     }
     None
 }
 
-fn parted<G: Guards, R: Replica>(
-    world: &World<G, R>,
+fn parted<D: Driven>(
+    world: &D,
     model: &Rollcall,
     state: &State,
     way: &[Action],
@@ -62,7 +61,7 @@ fn parted<G: Guards, R: Replica>(
         action: way.last().cloned(),
         expected,
         actual,
-        differences: differences(&model.seen(state).view(), &rollcall_traces::Subject::view(world)),
+        differences: world.differences(&model.seen(state).view()),
         guards: Vec::new(),
         places: Vec::new(),
         prefix: way.to_vec(),
@@ -72,8 +71,8 @@ fn parted<G: Guards, R: Replica>(
 }
 
 /// The first parting in breadth-first order with at most `most` steps.
-pub(crate) fn shortest<G: Guards, R: Replica>(
-    mut world: World<G, R>,
+pub(crate) fn shortest<D: Driven>(
+    mut world: D,
     model: &Rollcall,
     exploration: &Exploration<State>,
     most: u64,
@@ -93,8 +92,8 @@ pub(crate) fn shortest<G: Guards, R: Replica>(
             return None;
         }
         // Every edge on it was compared from a state before.
-        begin(&mut world, model);
-        way.iter().for_each(|action| drop(take(&mut world, action)));
+        world.begin(model);
+        way.iter().for_each(|action| drop(world.take(action)));
         let (next, spent) = first_from(&world, model, exploration, index);
         steps += spent + way.len() as u64;
         if let Some(action) = next {
@@ -109,8 +108,8 @@ pub(crate) fn shortest<G: Guards, R: Replica>(
 
 /// An action that the sides take otherwise in a state, or refuse otherwise; and how many
 /// steps it took to know.
-fn first_from<G: Guards, R: Replica>(
-    world: &World<G, R>,
+fn first_from<D: Driven>(
+    world: &D,
     model: &Rollcall,
     exploration: &Exploration<State>,
     index: u32,
@@ -120,12 +119,12 @@ fn first_from<G: Guards, R: Replica>(
     for edge in graph.row(index) {
         let offered = model.offered_at(&state, usize::from(graph.ordinal(edge)));
         let action = offered.expect("an edge has an action that was offered").action.into_owned();
-        if parts(&mut world.clone(), model, &state, &action) {
+        if world.copied().is_some_and(|mut copy| parts(&mut copy, model, &state, &action)) {
             return (Some(action), steps);
         }
         steps += 1;
     }
-    let mut copy = world.clone();
+    let Some(mut copy) = world.copied() else { return (None, steps) };
     for (action, _) in model.disabled(&state) {
         if parts(&mut copy, model, &state, &action) {
             return (Some(action), steps);
@@ -135,12 +134,8 @@ fn first_from<G: Guards, R: Replica>(
     (None, steps)
 }
 
-fn parts<G: Guards, R: Replica>(
-    world: &mut World<G, R>,
-    model: &Rollcall,
-    state: &State,
-    action: &Action,
-) -> bool {
+fn parts<D: Driven>(world: &mut D, model: &Rollcall, state: &State, action: &Action) -> bool {
     let (after, expected) = model.step(state, action);
-    !take(world, action).is_ok_and(|outcome| outcome == expected) || !world.shows(&model.seen(&after))
+    !world.take(action).is_ok_and(|outcome| world.agrees(&expected, &outcome))
+        || !world.shows(&model.seen(&after))
 }

@@ -1,0 +1,88 @@
+//! What a tour drives: the world around an implementation, or somebody's own subject.
+
+use rollcall_impl::{Guards, Replica};
+use rollcall_model::{ReadSet, Rollcall, StateRef};
+use rollcall_traces::{Action, Difference, Outcome, Sides, Subject, View, differences};
+
+use crate::conformance;
+use crate::world::World;
+
+/// Takes the actions of a scope, and is compared with the model after each.
+pub(crate) trait Driven: Sized {
+    /// Goes to where the model begins.
+    fn begin(&mut self, model: &Rollcall);
+
+    /// Takes one action; what a panic says is an error.
+    fn take(&mut self, action: &Action) -> Result<Outcome, String>;
+
+    /// Whether it shows what the model's state shows.
+    fn shows(&self, expected: &StateRef<'_>) -> bool;
+
+    /// What it shows.
+    fn view(&self) -> View;
+
+    /// What the two sides are called in a report.
+    fn sides(&self) -> Sides;
+
+    /// A copy as it stands, of what can be copied.
+    fn copied(&self) -> Option<Self>;
+
+    /// Whether there are copies at all.
+    fn can_be_copied(&self) -> bool;
+
+    /// Whether two outcomes are the same, as far as it can tell them apart.
+    fn agrees(&self, expected: &Outcome, actual: &Outcome) -> bool {
+        expected == actual
+    }
+
+    /// In what a view differs from what it shows.
+    fn differences(&self, expected: &View) -> Vec<Difference> {
+        differences(expected, &self.view())
+    }
+
+    /// Forgets at what it has looked.
+    fn notice_afresh(&self) {}
+
+    /// At which parts of a state it has looked since then; by default at all of them.
+    fn read_set(&self, model: &Rollcall) -> ReadSet {
+        model.read_set(model.scope().stores.iter().copied(), true, true)
+    }
+}
+
+impl<G: Guards, R: Replica> Driven for World<G, R> {
+    fn begin(&mut self, model: &Rollcall) {
+        conformance::begin(self, model);
+    }
+
+    fn take(&mut self, action: &Action) -> Result<Outcome, String> {
+        conformance::take(self, action)
+    }
+
+    fn shows(&self, expected: &StateRef<'_>) -> bool {
+        World::shows(self, expected)
+    }
+
+    fn view(&self) -> View {
+        Subject::view(self)
+    }
+
+    fn sides(&self) -> Sides {
+        World::sides(self)
+    }
+
+    fn copied(&self) -> Option<Self> {
+        self.can_be_copied().then(|| self.clone())
+    }
+
+    fn can_be_copied(&self) -> bool {
+        World::can_be_copied(self)
+    }
+
+    fn notice_afresh(&self) {
+        World::notice_afresh(self);
+    }
+
+    fn read_set(&self, model: &Rollcall) -> ReadSet {
+        World::read_set(self, model)
+    }
+}
