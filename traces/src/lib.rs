@@ -26,6 +26,7 @@ mod run;
 mod scenario;
 mod schema;
 mod scope;
+mod scope_builder;
 mod shrink;
 mod subject;
 mod touched;
@@ -67,6 +68,7 @@ pub use run::{
 pub use scenario::Scenario;
 pub use schema::{ActionForm, actions, commands, schema};
 pub use scope::{Budgets, ChildCommand, Scope, ScopeError, SplitKeys};
+pub use scope_builder::ScopeBuilder;
 pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};
 pub use touched::Touched;

@@ -1,0 +1,265 @@
+//! A scope step by step, with defaults for what is not said.
+
+use crate::action::{Action, Command, Entries};
+use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::scope::{Budgets, Scope, ScopeError, SplitKeys};
+
+impl Scope {
+    /// Begins a scope of that name.
+    ///
+    /// ```
+    /// use rollcall_traces::{Change, ChangeKind, Command, Scope};
+    ///
+    /// let join = Change { kind: ChangeKind::AddLearner, peer: 103, store: 3 };
+    /// let scope = Scope::builder("a_learner_joins")
+    ///     .question("Does a learner get the log while the leader changes?")
+    ///     .stores([1, 2, 3])
+    ///     .region(1, [(101, 1), (102, 2)])
+    ///     .command(Command::ChangePeer(join))
+    ///     .changes(1)
+    ///     .elections(2)
+    ///     .crashes(1)
+    ///     .build()?;
+    /// assert_eq!(scope.regions[0].peers.len(), 2);
+    /// # Ok::<(), rollcall_traces::ScopeError>(())
+    /// ```
+    pub fn builder(name: impl Into<String>) -> ScopeBuilder {
+        ScopeBuilder { scope: Scope::blank(name.into()) }
+    }
+
+    /// A scope in which there is nothing, and nothing may happen.
+    fn blank(name: String) -> Self {
+        Self {
+            name,
+            question: String::new(),
+            stores: Vec::new(),
+            regions: Vec::new(),
+            believed: Vec::new(),
+            setup: Vec::new(),
+            rounds: vec![Entries::One],
+            commands: Vec::new(),
+            child_commands: Vec::new(),
+            splits: Vec::new(),
+            merges: Vec::new(),
+            next_id: 0,
+            max_replicas: 0,
+            full: Vec::new(),
+            low_space: Vec::new(),
+            schedule_limit: 0,
+            waiting_limit: 0,
+            joining: Vec::new(),
+            admin: Vec::new(),
+            keys: Vec::new(),
+            campaigners: Vec::new(),
+            crashers: Vec::new(),
+            apply_stalled: Vec::new(),
+            unsynced_commits: false,
+            heartbeats: false,
+            store_reports: false,
+            budgets: Budgets::default(),
+        }
+    }
+}
+
+/// Builds a [`Scope`]. What is not said is absent: no commands, no faults, no placement driver;
+/// a round brings one entry, and any store's peer may campaign or crash within the budgets.
+#[derive(Clone, Debug)]
+#[must_use = "a scope is made by `build`"]
+pub struct ScopeBuilder {
+    scope: Scope,
+}
+
+impl ScopeBuilder {
+    /// The question that the scope answers.
+    pub fn question(mut self, question: impl Into<String>) -> Self {
+        self.scope.question = question.into();
+        self
+    }
+
+    /// Adds these stores.
+    pub fn stores(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
+        self.scope.stores.extend(stores);
+        self
+    }
+
+    /// Adds a region of all keys with a voter for each `(peer, store)`, at epoch 1/1.
+    pub fn region(self, id: RegionId, voters: impl IntoIterator<Item = (PeerId, StoreId)>) -> Self {
+        let member = |(id, store)| Member { id, store, role: MemberRole::Voter };
+        let peers = voters.into_iter().map(member).collect();
+        let epoch = Epoch { conf_ver: 1, version: 1 };
+        self.region_as(Region { id, start: Key::empty(), end: Key::empty(), epoch, peers })
+    }
+
+    /// Adds a region with any range, epoch and roles.
+    pub fn region_as(mut self, region: Region) -> Self {
+        self.scope.regions.push(region);
+        self
+    }
+
+    /// These actions come before the first state. They cost no budget, and each must take effect.
+    pub fn setup(mut self, actions: impl IntoIterator<Item = Action>) -> Self {
+        self.scope.setup.extend(actions);
+        self
+    }
+
+    /// How far a round may bring a follower's log; by default [`Entries::One`] alone.
+    pub fn rounds(mut self, rounds: impl IntoIterator<Item = Entries>) -> Self {
+        self.scope.rounds = rounds.into_iter().collect();
+        self
+    }
+
+    /// A command that may be proposed, within its budget.
+    pub fn command(mut self, command: Command) -> Self {
+        self.scope.commands.push(command);
+        self
+    }
+
+    /// A split that a leader may ask for, within [`ScopeBuilder::splits`].
+    pub fn split(mut self, split: SplitKeys) -> Self {
+        self.scope.splits.push(split);
+        self
+    }
+
+    /// A key that may be read, within [`ScopeBuilder::reads`].
+    pub fn key(mut self, key: impl Into<Key>) -> Self {
+        self.scope.keys.push(key.into());
+        self
+    }
+
+    /// The first id that the placement driver allots. Without it there is no driver.
+    pub fn next_id(mut self, id: u64) -> Self {
+        self.scope.next_id = id;
+        self
+    }
+
+    /// How many voters the placement driver wants of a region. Without it the driver only
+    /// allots ids.
+    pub fn max_replicas(mut self, voters: u64) -> Self {
+        self.scope.max_replicas = voters;
+        self
+    }
+
+    /// What an administrator may type, within [`Budgets::admin`].
+    pub fn admin(mut self, action: Action) -> Self {
+        self.scope.admin.push(action);
+        self
+    }
+
+    /// Only peers of these stores campaign unasked.
+    pub fn campaigners(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
+        self.scope.campaigners = stores.into_iter().collect();
+        self
+    }
+
+    /// Only these stores crash or lose their disk.
+    pub fn crashers(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
+        self.scope.crashers = stores.into_iter().collect();
+        self
+    }
+
+    /// Leaders also send heartbeats without entries to followers that are there.
+    pub fn heartbeats(mut self) -> Self {
+        self.scope.heartbeats = true;
+        self
+    }
+
+    /// Campaigns.
+    pub fn elections(mut self, times: u8) -> Self {
+        self.scope.budgets.elections = times;
+        self
+    }
+
+    /// Crashes.
+    pub fn crashes(mut self, times: u8) -> Self {
+        self.scope.budgets.crashes = times;
+        self
+    }
+
+    /// Replies that are lost.
+    pub fn lost(mut self, times: u8) -> Self {
+        self.scope.budgets.lost = times;
+        self
+    }
+
+    /// Messages that are delayed.
+    pub fn late(mut self, times: u8) -> Self {
+        self.scope.budgets.late = times;
+        self
+    }
+
+    /// Writes.
+    pub fn writes(mut self, times: u8) -> Self {
+        self.scope.budgets.writes = times;
+        self
+    }
+
+    /// Conf changes; a joint change and its end count one each.
+    pub fn changes(mut self, times: u8) -> Self {
+        self.scope.budgets.changes = times;
+        self
+    }
+
+    /// Splits.
+    pub fn splits(mut self, times: u8) -> Self {
+        self.scope.budgets.splits = times;
+        self
+    }
+
+    /// Transfers of leadership.
+    pub fn transfers(mut self, times: u8) -> Self {
+        self.scope.budgets.transfers = times;
+        self
+    }
+
+    /// Reads.
+    pub fn reads(mut self, times: u8) -> Self {
+        self.scope.budgets.reads = times;
+        self
+    }
+
+    /// Every budget at once.
+    pub fn budgets(mut self, budgets: Budgets) -> Self {
+        self.scope.budgets = budgets;
+        self
+    }
+
+    /// The scope.
+    ///
+    /// # Errors
+    /// As [`Scope::validate`].
+    pub fn build(self) -> Result<Scope, ScopeError> {
+        self.scope.validate()?;
+        Ok(self.scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_what_a_file_that_leaves_it_out_means() {
+        let built = Scope::builder("two").stores([1, 2]).region(1, [(101, 1), (102, 2)]).elections(1).build();
+        let read: Scope = serde_json::from_value(serde_json::json!({
+            "name": "two",
+            "stores": [1, 2],
+            "regions": [{
+                "id": 1, "start": "", "end": "", "epoch": { "conf_ver": 1, "version": 1 },
+                "peers": [
+                    { "id": 101, "store": 1, "role": "voter" },
+                    { "id": 102, "store": 2, "role": "voter" }
+                ]
+            }],
+            "budgets": { "elections": 1 }
+        }))
+        .expect("a scope");
+        assert_eq!(built.expect("it is sound"), read);
+    }
+
+    #[test]
+    fn a_scope_that_is_unsound_is_not_built() {
+        let error = Scope::builder("lost").stores([1]).region(1, [(101, 1), (102, 2)]).build();
+        assert!(error.is_err_and(|error| error.to_string().contains("store 2")));
+        assert!(Scope::builder("nothing").stores([1]).build().is_err(), "no region");
+    }
+}
