@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod cli;
+pub mod conform;
 pub mod conformance;
 mod copies;
 pub mod decides;

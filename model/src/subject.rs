@@ -8,6 +8,7 @@ use crate::model::{Rollcall, State};
 use crate::properties::Property;
 
 /// The model as something that a trace can be replayed on.
+#[derive(Clone)]
 pub struct ModelSubject {
     guards: GuardSet,
     properties: Vec<Property>,
