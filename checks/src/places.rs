@@ -108,7 +108,7 @@ pub fn of_action(action: &Action) -> [Place; 2] {
             both("model/src/rules/transfer.rs", "impl/src/transfer.rs", "")
         }
         Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store.rs", "open"),
-        Action::LoseDisk { .. } => both(life, "impl/src/store.rs", "into_engine"),
+        Action::LoseDisk { .. } => both(life, "impl/src/synced_store.rs", "into_engine"),
         Action::Hold { message: Outgoing::StoreReport, .. } => {
             both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
         }

@@ -14,12 +14,14 @@ use crate::engine::Write;
 use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
+use crate::input::{End, Output};
 use crate::peer::Peer;
 use crate::region::{Epoch, Key, Region, Value};
 use crate::replica::Replica;
 use crate::size::Size;
 use crate::split::{Divided, Division};
 use crate::step::{Failure, Step};
+use crate::waiting::Proposal;
 
 /// What is left of the peer.
 pub(crate) enum Applied {
@@ -51,8 +53,8 @@ impl<R: Replica> Peer<R> {
             return Err(Refusal::ApplyingSnapshot.into());
         }
         let storage = self.storage();
-        let index = storage.applied + 1;
-        if index > storage.hard.commit {
+        let (index, before) = (storage.applied + 1, storage.region().epoch);
+        if index > self.may_apply_to() {
             return Err(Refusal::NothingToApply.into());
         }
         // Ordinary entries never wait, so this is an admin one.
@@ -64,6 +66,7 @@ impl<R: Replica> Peer<R> {
                 if let Some(rest) = self.apply_conf_change(&request, step)? {
                     let next = (self.storage().hard.commit > index).then_some(index + 1);
                     let behind = self.division_behind(index, &rest);
+                    self.complete(index, End::Applied { region: Some(Box::new(rest.clone())) }, step);
                     let removed = Removed { rest, old_epoch, next, behind };
                     return Ok(Applied::Removed(Box::new(removed)));
                 }
@@ -90,13 +93,14 @@ impl<R: Replica> Peer<R> {
             }
             _ => {}
         }
-        self.admin_applied(index, step);
+        self.admin_applied(index, before, step);
         Ok(applied)
     }
 
-    /// The admin entry at `index` took effect.
-    pub(crate) fn admin_applied<G: Guards>(&mut self, index: u64, step: &mut Step<'_, G>) {
+    /// The admin entry at `index` took effect, on a region that had the epoch `before`.
+    pub(crate) fn admin_applied<G: Guards>(&mut self, index: u64, before: Epoch, step: &mut Step<'_, G>) {
         self.set_applied(index);
+        self.complete_admin(index, before, step);
         if step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
             self.step_down_if_no_voter();
         }
@@ -125,9 +129,10 @@ impl<R: Replica> Peer<R> {
     /// Applies what needs no step of its own: empty entries, `Put`s and
     /// `Delete`s, up to the first admin entry.
     pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+        let until = self.may_apply_to();
         let storage = self.node.storage_mut();
         let mut applied = storage.applied;
-        while applied < storage.hard.commit {
+        while applied < until {
             let payload = storage.log.payload(applied + 1).expect("a committed entry is in the log");
             if payload.is_admin() {
                 break;
@@ -137,6 +142,15 @@ impl<R: Replica> Peer<R> {
                 checked.agree(request.epoch, storage.record.region.epoch)
                     || !step.guards.holds(Guard::EpochCheckedAtApply)
             });
+            if self.proposals.first().is_some_and(|proposal| proposal.entry.index == applied + 1) {
+                let Proposal { id, .. } = self.proposals.remove(0);
+                let end = match (request, payload.request()) {
+                    (Some(_), _) => End::Applied { region: None },
+                    (None, Some(_)) => End::Refused(Refusal::EpochNotMatch),
+                    (None, None) => End::Dropped,
+                };
+                step.out.push(Output::Completed { region: self.region, id, end });
+            }
             match request.map(|request| &request.command) {
                 Some(Command::Put { key, value }) => {
                     step.batch.push(Write::Put(self.region, key.clone(), value.clone()));

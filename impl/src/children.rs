@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{ApplyState, Engine, HardState, PeerRecord, PeerState, Persisted, Write};
+use crate::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted, Write};
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
 use crate::peer::Peer;
@@ -23,7 +23,7 @@ use crate::split::{Divided, Division};
 use crate::step::{Failure, Step};
 use crate::store::{Resident, Store};
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// Enters the parts of a split into the store.
     pub(crate) fn take_division(&mut self, divided: Divided, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let Divided { division: Division { parent, children }, data, leads } = divided;

@@ -39,6 +39,11 @@ pub struct Config {
     /// A batch that raises commit indexes alone is written and not synced (raft-rs
     /// `Ready::must_sync`): it is durable with the next one.
     pub unsynced_commits: bool,
+    /// A leader's messages need not wait for its own batch (the Raft thesis, 10.2.1). Then it
+    /// counts its own entries once they are durable, and takes part of a step's effect
+    /// when [`Store::persisted`](crate::Store::persisted) says so. Of replicas that cannot do
+    /// that, all messages wait.
+    pub early_appends: bool,
     /// How many bytes the transport takes of one message; [`Config::NEVER`] for
     /// any number (TiKV `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
     pub max_message_size: u64,
@@ -92,6 +97,7 @@ impl Config {
         split_derive: Derive::Right,
         merge_max_log_gap: 10,
         unsynced_commits: false,
+        early_appends: false,
         max_message_size: Config::NEVER,
     };
 

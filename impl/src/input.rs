@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::{Child, Command, Derive};
+use crate::error::Refusal;
 use crate::message::Message;
 use crate::recovery::{RecoveryPlan, StoreReport};
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
@@ -52,6 +53,18 @@ pub enum Input {
         /// The region.
         region: RegionId,
         /// The command.
+        command: Command,
+        /// The epoch that the proposer knows; the peer's own if left out.
+        epoch: Option<Epoch>,
+    },
+    /// The same for a client that is to be told how it ends: by [`Output::Completed`], once,
+    /// unless this step is refused or the store crashes.
+    Request {
+        /// The client's own number for it, not used for another under way.
+        id: u64,
+        /// The region.
+        region: RegionId,
+        /// The command; a transfer of leadership has no end of its own, and is refused.
         command: Command,
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
@@ -144,6 +157,7 @@ impl Input {
             | Input::CheckStalePeer { region }
             | Input::ValidatePeer { region, .. }
             | Input::Propose { region, .. }
+            | Input::Request { region, .. }
             | Input::Unheard { region, .. }
             | Input::AskSplit { region, .. }
             | Input::AskSplitResponse { region, .. }
@@ -159,11 +173,38 @@ impl Input {
     }
 }
 
+/// How a proposal ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// It took effect.
+    Applied {
+        /// What an admin command has made of the region; nothing for any other.
+        region: Option<Box<Region>>,
+    },
+    /// It is in the log and took no effect, for this reason.
+    Refused(Refusal),
+    /// It never will take effect: something else stands in its place.
+    Dropped,
+    /// Its peer does not lead any more. It may take effect still.
+    LeaderChanged,
+    /// Its peer was destroyed. It may take effect still.
+    PeerDestroyed,
+}
+
 /// What a store wants done, once its step is durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send this.
     Message(Message),
+    /// A proposal came to its end ([`Input::Request`]).
+    Completed {
+        /// The region that it was proposed to.
+        region: RegionId,
+        /// The client's number for it.
+        id: u64,
+        /// How.
+        end: End,
+    },
     /// A read is answered.
     Value {
         /// The key.

@@ -1,8 +1,8 @@
 //! A Multi-Raft store on raft-rs, sans-I/O.
 //!
-//! [`Store::step`] takes an [`Input`] and returns [`Output`]s; what surrounds
-//! it, a simulator, a replay or a process, has the clock, the threads and the
-//! network. Rules follow TiKV; each that somebody once left out is a
+//! [`Store::step`] takes an [`Input`] and returns its [`Effects`]; what surrounds
+//! it, a simulator, a replay or a process, has the clock, the threads, the disk and the
+//! network. [`SyncedStore`] is a store on an engine, for whoever persists each step at once. Rules follow TiKV; each that somebody once left out is a
 //! [`Guard`], and [`Store`] is generic over which hold. Who decides where
 //! peers live is [`pd::PlacementDriver`], a machine of the same kind.
 //!
@@ -11,7 +11,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use rollcall_impl::{
-//!     Command, Config, Epoch, Input, Member, MemberRole, MemoryEngine, Region, Sound, Store,
+//!     Command, Config, Epoch, Input, Member, MemberRole, MemoryEngine, Region, Sound, SyncedStore,
 //! };
 //!
 //! # fn main() -> Result<(), rollcall_impl::Error> {
@@ -21,7 +21,7 @@
 //!     peers: vec![member],
 //!     ..Region::unknown(7)
 //! };
-//! let mut store = Store::open(1, Config::SIMULATOR, Sound, MemoryEngine::new())?;
+//! let mut store = SyncedStore::open(1, Config::SIMULATOR, Sound, MemoryEngine::new())?;
 //! store.bootstrap(region)?;
 //! store.step(Input::Campaign { region: 7 })?;
 //! let (key, value): (Arc<[u8]>, Arc<[u8]>) = (Arc::from(*b"k"), Arc::from(*b"v"));
@@ -40,6 +40,7 @@ mod command;
 mod conf_change;
 mod config;
 pub mod ctl;
+mod effects;
 mod engine;
 mod epoch_parts;
 mod error;
@@ -54,6 +55,7 @@ pub mod pd;
 mod peer;
 mod pending_messages;
 mod position;
+mod proposals;
 mod propose;
 mod raft_rs;
 mod raft_storage;
@@ -71,6 +73,7 @@ mod stale;
 mod status;
 mod step;
 mod store;
+mod synced_store;
 mod transfer;
 mod unsafe_recovery;
 mod unsound;
@@ -79,12 +82,13 @@ mod waiting;
 pub use codec::DecodeError;
 pub use command::{Change, ChangeKind, Child, Command, Derive, Payload, RaftChange, Request};
 pub use config::{Config, ConfigError};
+pub use effects::{Due, Effects, Ticket};
 pub use engine::{
     ApplyState, Creator, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Write,
 };
 pub use error::{EngineError, Error, Refusal, ReplicaError};
 pub use guard::{Decider, Dropped, Guard, Guards, Lacking, Sound};
-pub use input::{Input, Output};
+pub use input::{End, Input, Output};
 pub use lifecycle::Tombstone;
 pub use merge::command::{CarriedEntry, CommitMerge, MergeState, PrepareMerge};
 pub use message::{Message, MessagePayload};
@@ -100,4 +104,5 @@ pub use replica::{AppendLimit, Innards, Ready, Replica};
 pub use snapshot::body::SnapshotBody;
 pub use status::{Mark, PeerStatus, ReadStatus};
 pub use store::Store;
+pub use synced_store::SyncedStore;
 pub use waiting::{PeerRecovery, PlanUnderWay, StaleCheck};

@@ -13,7 +13,7 @@
 use raft::eraftpb;
 
 use crate::apply::Removed;
-use crate::engine::{ApplyState, Creator, Engine, PeerRecord, PeerState, Persisted, Write};
+use crate::engine::{ApplyState, Creator, PeerRecord, PeerState, Persisted, Write};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
@@ -51,7 +51,7 @@ enum Creation {
     Parked,
 }
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// Takes a message from another store.
     pub(crate) fn receive(&mut self, message: Message, step: &mut Step<'_, G>) -> Result<(), Failure> {
         let Message { region, from, to, epoch, range, payload } = message;
@@ -262,6 +262,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
 
     fn bury_as(&mut self, region: RegionId, rest: Region, target: Option<Region>, step: &mut Step<'_, G>) {
         let peer = self.live(region).expect("only a live peer is destroyed");
+        peer.end_proposals(step);
         let (id, log_since) =
             (peer.id, target.as_ref().and_then(|_| peer.storage().record.witnessed_since()));
         let merged = target.map(Box::new);

@@ -1,8 +1,8 @@
 //! One replica with what it persisted, driven to quiet.
 //!
 //! After every call into raft each Ready is taken, its entries and hard state
-//! go into the step's one batch, messages are kept until that batch is
-//! written, and ordinary entries are applied at once, up to the first admin
+//! go into the step's one batch, messages wait until that batch is
+//! written or leave early, and ordinary entries are applied at once, up to the first admin
 //! entry (`apply.rs` has both, `snapshot.rs` what raft restores). The caller
 //! writes the batch.
 
@@ -13,6 +13,7 @@ use raft::eraftpb::{self, MessageType};
 
 use crate::command::Payload;
 use crate::config::Config;
+use crate::effects::{Due, HandedOver};
 use crate::engine::{ApplyState, HardState, Persisted, Write};
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
@@ -28,7 +29,7 @@ use crate::size::Size;
 use crate::snapshot::body::{SnapshotBody, Staged};
 use crate::step::{Failure, Step};
 use crate::unsound::innards;
-use crate::waiting::{PeerRecovery, ReadRequest, StaleCheck};
+use crate::waiting::{PeerRecovery, Proposal, ReadRequest, StaleCheck};
 
 /// One replica of one region.
 #[derive(Clone)]
@@ -59,8 +60,14 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) sent_snapshot: u64,
     /// The stores that were not heard of lately.
     pub(crate) unheard: Vec<StoreId>,
+    /// What clients proposed and wait for, in the order of their entries.
+    pub(crate) proposals: Vec<Proposal>,
+    /// The last term that it led in, and the ticket of the batch with which that began.
+    pub(crate) led: (u64, u64),
+    /// What the replica handed over last and waits for.
+    pub(crate) handed_over: u64,
     pub(crate) config: Config,
-    /// What of both is on disk.
+    /// What of both is on disk, or on its way there.
     pub(crate) written: (HardState, ApplyState),
 }
 
@@ -98,6 +105,9 @@ impl<R: Replica> Peer<R> {
             stale_check: None,
             sent_snapshot: 0,
             unheard: Vec::new(),
+            proposals: Vec::new(),
+            led: (0, 0),
+            handed_over: 0,
             config: *config,
             written,
         })
@@ -287,6 +297,9 @@ impl<R: Replica> Peer<R> {
 
     /// Handles Readies until there is none, or a snapshot waits.
     pub(crate) fn handle_ready<G: Guards>(&mut self, step: &mut Step<'_, G>, mut body: Option<SnapshotBody>) {
+        if self.is_leader() && self.led.0 != self.node.term() {
+            self.led = (self.node.term(), step.ticket);
+        }
         loop {
             if self.staged.is_some() {
                 break;
@@ -294,7 +307,7 @@ impl<R: Replica> Peer<R> {
             self.commit_any_term(step.guards);
             self.commit_by_force();
             let Some(ready) = self.node.next_ready() else { break };
-            let Ready { snapshot, entries, reads, messages } = ready;
+            let Ready { snapshot, entries, reads, early, messages } = ready;
             if let Some(position) = snapshot {
                 let body = body.take().expect("raft restores only the snapshot that was just received");
                 self.stage(position, body);
@@ -307,6 +320,9 @@ impl<R: Replica> Peer<R> {
                 self.read_acknowledged(&context);
             }
             self.note_hard_state();
+            for message in early {
+                self.send_early(message, step);
+            }
             for message in messages {
                 if message.get_msg_type() == MessageType::MsgSnapshot {
                     self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
@@ -316,6 +332,37 @@ impl<R: Replica> Peer<R> {
             self.apply_ordinary(step);
         }
         self.forget_lost_read();
+        self.give_up_proposals(step);
+        let number = self.node.handed_over();
+        if number != self.handed_over {
+            self.handed_over = number;
+            let (region, peer, ticket) = (self.region, self.id, step.ticket);
+            step.handed_over.push(HandedOver { ticket, region, peer, number });
+        }
+    }
+
+    /// What the replica handed over up to `number` is durable.
+    pub(crate) fn persisted<G: Guards>(&mut self, number: u64, step: &mut Step<'_, G>) {
+        if self.staged.is_none() {
+            self.node.persisted(number);
+            self.handle_ready(step, None);
+            self.apply_ordinary(step);
+        }
+    }
+
+    /// Up to which index its log may take effect.
+    pub(crate) fn may_apply_to(&self) -> u64 {
+        self.storage().hard.commit.min(self.node.persisted_index())
+    }
+
+    /// What it is ready for.
+    pub(crate) fn due(&self) -> Due {
+        let apply_snapshot = self.staged.is_some();
+        Due {
+            apply: !apply_snapshot && self.storage().applied < self.may_apply_to(),
+            apply_snapshot,
+            split_check: self.is_leader() && self.size.is_due(&self.config),
+        }
     }
 
     /// A snapshot up to `index` was sent.
@@ -362,6 +409,22 @@ impl<R: Replica> Peer<R> {
         let node = &self.node;
         let now = HardState { term: node.term(), vote: node.vote(), commit: node.commit().index };
         self.node.storage_mut().set_hard(now);
+    }
+
+    /// Sends what need not wait for the step's batch, once that with which it began to lead
+    /// is durable: what raft-rs took for persisted before it led is so by then.
+    fn send_early<G: Guards>(&mut self, message: eraftpb::Message, step: &mut Step<'_, G>) {
+        if message.get_msg_type() == MessageType::MsgSnapshot {
+            self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
+        }
+        let sent = step.out.len();
+        self.send(message, step);
+        if self.led.1 <= step.durable
+            && step.out.len() > sent
+            && let Some(Output::Message(message)) = step.out.pop()
+        {
+            step.early.push(message);
+        }
     }
 
     pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {

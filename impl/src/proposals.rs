@@ -9,12 +9,12 @@
 
 use crate::command::{Command, Request};
 use crate::conf_change;
-use crate::position::Position;
 use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::Guards;
 use crate::input::{End, Output};
 use crate::peer::Peer;
+use crate::position::Position;
 use crate::region::{Epoch, Region};
 use crate::replica::Replica;
 use crate::step::{Failure, Step};

@@ -3,6 +3,11 @@
 //! Readies are handled in the synchronous way: entries are appended to the storage and
 //! the Ready is advanced when it is handed over, for what surrounds it writes before
 //! it sends. A Ready with a snapshot is kept until that is in the storage.
+//!
+//! A leader that sends early (`Config::early_appends`) has its Readies advanced in the asynchronous
+//! way: until they are persisted raft-rs neither counts their entries nor lets them take effect.
+//! A follower's are not, for nothing of a follower leaves early; so whoever begins to lead
+//! has nothing under way, as raft-rs wants it (`raft.rs become_leader`).
 
 mod copy;
 mod innards;
@@ -23,6 +28,8 @@ pub struct RaftRs {
     node: RawNode<PeerStorage>,
     /// The Ready that hands a snapshot over, to be advanced when that is applied.
     staged: Option<raft::Ready>,
+    /// The last Ready that was advanced in the asynchronous way.
+    handed_over: u64,
     config: Config,
 }
 
@@ -33,7 +40,7 @@ impl Replica for RaftRs {
 
     fn open((): &(), config: &Config, id: PeerId, storage: PeerStorage) -> Result<Self, ReplicaError> {
         let node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
-        Ok(Self { node, staged: None, config: *config })
+        Ok(Self { node, staged: None, handed_over: 0, config: *config })
     }
 
     fn storage(&self) -> &PeerStorage {
@@ -238,11 +245,29 @@ impl Replica for RaftRs {
             self.node.mut_store().append(&entries);
         }
         let reads = ready.take_read_states().into_iter().map(|state| state.request_ctx).collect();
+        if self.config.early_appends && self.node.raft.state == StateRole::Leader {
+            let (early, messages) = (ready.take_messages(), ready.take_persisted_messages());
+            self.handed_over = ready.number();
+            self.node.advance_append_async(ready);
+            return Some(Ready { snapshot: None, entries, reads, early, messages });
+        }
         let mut messages = ready.take_messages();
         messages.append(&mut ready.take_persisted_messages());
         let mut light = self.node.advance_append(ready);
         messages.append(&mut light.take_messages());
-        Some(Ready { snapshot: None, entries, reads, messages })
+        Some(Ready { snapshot: None, entries, reads, early: Vec::new(), messages })
+    }
+
+    fn handed_over(&self) -> u64 {
+        self.handed_over
+    }
+
+    fn persisted(&mut self, number: u64) {
+        self.node.on_persist_ready(number);
+    }
+
+    fn persisted_index(&self) -> u64 {
+        if self.config.early_appends { self.node.raft.raft_log.persisted } else { u64::MAX }
     }
 
     fn innards(&mut self) -> Option<&mut dyn Innards> {

@@ -45,6 +45,9 @@ pub struct Ready {
     pub entries: Vec<Entry>,
     /// The contexts of the reads that a quorum has acknowledged.
     pub reads: Vec<Vec<u8>>,
+    /// What need not wait for the rest to be persisted: only a replica whose
+    /// [`handed_over`](Replica::handed_over) counts has any.
+    pub early: Vec<Message>,
     /// What is to be sent once the rest is persisted.
     pub messages: Vec<Message>,
 }
@@ -229,6 +232,22 @@ pub trait Replica: Clone {
 
     /// What is to be persisted and sent, if anything is. `Some` until all was handed over.
     fn next_ready(&mut self) -> Option<Ready>;
+
+    /// The number of the last [`Ready`] of which it waits to be told that it is persisted.
+    ///
+    /// 0 for a replica that takes for persisted whatever it hands over. That is sound
+    /// because nothing leaves before it is, and needs no more than this default.
+    fn handed_over(&self) -> u64 {
+        0
+    }
+
+    /// All that was handed over up to that number is persisted.
+    fn persisted(&mut self, _number: u64) {}
+
+    /// How far the log may take effect, if it is committed.
+    fn persisted_index(&self) -> u64 {
+        u64::MAX
+    }
 
     /// The library's inside, where it can be reached into.
     fn innards(&mut self) -> Option<&mut dyn Innards>;

@@ -2,21 +2,22 @@
 //! follower to a known place, so that a round depends on the two logs alone
 //! and not on what was lost before.
 //!
-//! Nothing here is for production: raft-rs finds these places by itself.
+//! Nothing here is for production: raft-rs finds these places by itself. It is there for a
+//! store whose disk is in memory, and for no other; so is a store's copy.
 
 use raft::eraftpb::MessageType;
 
-use crate::engine::Engine;
+use crate::engine::MemoryEngine;
 use crate::error::{Error, Refusal};
 use crate::guard::Guards;
 use crate::input::Output;
 use crate::message::Message;
 use crate::region::{PeerId, RegionId};
 use crate::replica::{AppendLimit, Replica};
-use crate::step::{Failure, Step};
-use crate::store::Store;
+use crate::step::{Failure, Gathered, Step};
+use crate::synced_store::SyncedStore;
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     /// Simulator only: the leader of `region` takes the log of `to` for known
     /// up to before `next_index`, and sends what comes next: an append, or a
     /// snapshot where its own log does not reach back.
@@ -75,7 +76,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         let mut beat = beats
             .into_iter()
             .find(|message| message.raft_type() == Some(MessageType::MsgHeartbeat))
-            .ok_or(Error::Refused { region, store: self.id, refusal: Refusal::NotInConfig })?;
+            .ok_or(Error::Refused { region, store: self.id(), refusal: Refusal::NotInConfig })?;
         if let crate::message::MessagePayload::Raft(raft) = &mut beat.payload
             && !with_read_context
         {
@@ -90,9 +91,9 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         to: PeerId,
         act: impl FnOnce(&mut crate::peer::Peer<R>, &mut Step<'_, G>) -> Result<(), Failure>,
     ) -> Result<Vec<Output>, Error> {
-        let (mut batch, mut out) = (Vec::new(), Vec::new());
-        let mut step = Step { guards: self.guards, batch: &mut batch, out: &mut out };
-        let result = self.live(region).map_err(Failure::from).and_then(|peer| {
+        let mut gathered = Gathered::default();
+        let mut step = self.store.gather(&mut gathered);
+        let result = self.store.live(region).map_err(Failure::from).and_then(|peer| {
             if !peer.is_leader() {
                 return Err(Refusal::NotLeader.into());
             }
@@ -101,6 +102,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             }
             act(peer, &mut step)
         });
-        self.finish(region, result, batch, out)
+        let effects = self.store.finish(region, result, gathered)?;
+        self.persist(effects)
     }
 }

@@ -11,7 +11,6 @@
 //! A peer that was never initialised knows no epoch. It asks its creator alone, and what the
 //! driver knew before the creator did does not end it: TiKV's would believe that.
 
-use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::input::Output;
@@ -69,7 +68,7 @@ impl<R: Replica> Peer<R> {
     }
 }
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// Somebody asks whether it is a member still.
     pub(crate) fn receive_question(
         &mut self,

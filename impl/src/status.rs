@@ -6,7 +6,7 @@ use raft::StateRole;
 use raft::eraftpb::Entry;
 
 use crate::command::Payload;
-use crate::engine::{Creator, Engine, PeerState};
+use crate::engine::{Creator, PeerState};
 use crate::guard::Guards;
 use crate::merge::command::MergeState;
 use crate::peer::Peer;
@@ -253,7 +253,7 @@ pub struct Mark {
     stale_check: u64,
 }
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// The live peer of `region`, to look at.
     pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_, R>> {
         match &self.slots.get(&region)?.resident {

@@ -1,16 +1,34 @@
 //! What one step of a store gathers before anything of it is written or sent.
 
 use crate::codec::DecodeError;
+use crate::effects::HandedOver;
 use crate::engine::Write;
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::Guards;
 use crate::input::Output;
+use crate::message::Message;
+
+/// What has come of a step so far.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) batch: Vec<Write>,
+    pub(crate) out: Vec<Output>,
+    /// What need not wait for the batch.
+    pub(crate) early: Vec<Message>,
+    pub(crate) handed_over: Vec<HandedOver>,
+}
 
 /// The batch and the outputs of one step.
 pub(crate) struct Step<'a, G: Guards> {
     pub(crate) guards: G,
     pub(crate) batch: &'a mut Vec<Write>,
     pub(crate) out: &'a mut Vec<Output>,
+    pub(crate) early: &'a mut Vec<Message>,
+    pub(crate) handed_over: &'a mut Vec<HandedOver>,
+    /// The ticket of this step's batch.
+    pub(crate) ticket: u64,
+    /// Up to which ticket everything is durable.
+    pub(crate) durable: u64,
 }
 
 /// Why a step fails; the store adds where.

@@ -1,20 +1,21 @@
 //! A store: many regions' peers and tombstones, and one step at a time.
 //!
-//! `step` takes an input and returns what is to be sent and answered; whatever
-//! the step changed is durable by then, a commit index apart that may wait. No clock, thread or randomness: ticks
-//! are inputs. `input.rs` has what goes in and out, `lifecycle.rs` says how
+//! `step` takes an input and returns its [`Effects`]: what is to be written, and what may be
+//! sent and answered before and after that is durable. No clock, thread, disk or randomness:
+//! ticks are inputs, and so is that a batch is durable. `input.rs` has what goes in and out, `lifecycle.rs` says how
 //! peers come and go, `children.rs` how a split brings some, `simulator.rs`
 //! what a simulator may do beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::apply::Applied;
 use crate::command::{Child, Command};
 use crate::config::{Config, ConfigError};
-use crate::engine::{ApplyState, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Write};
-use crate::error::{EngineError, Error, Refusal};
+use crate::effects::{Due, Effects, HandedOver, Ticket};
+use crate::engine::{ApplyState, Engine, HardState, PeerRecord, PeerState, Persisted, Write};
+use crate::error::{Error, Refusal};
 use crate::guard::{Guard, Guards, Sound};
-use crate::input::{Input, Output};
+use crate::input::Input;
 use crate::message::Message;
 use crate::peer::Peer;
 use crate::pending_messages::PendingMessages;
@@ -23,7 +24,8 @@ use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{Epoch, PeerId, Region, RegionId, StoreId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, Gathered, Step};
+use crate::unsound;
 use crate::waiting::PlanUnderWay;
 
 /// A peer, or what is left of one.
@@ -49,13 +51,11 @@ pub(crate) enum Resident<R: Replica> {
     },
 }
 
-/// A Multi-Raft store. A copy goes on as it does.
-#[derive(Clone)]
-pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftRs> {
+/// A Multi-Raft store. [`SyncedStore`](crate::SyncedStore) is one with its engine.
+pub struct Store<G: Guards = Sound, R: Replica = RaftRs> {
     pub(crate) id: StoreId,
     pub(crate) config: Config,
     pub(crate) guards: G,
-    pub(crate) engine: E,
     /// What makes its peers' replicas.
     pub(crate) maker: R::Maker,
     pub(crate) slots: BTreeMap<RegionId, Slot<R>>,
@@ -63,19 +63,25 @@ pub struct Store<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftR
     pub(crate) pending_messages: PendingMessages,
     /// The plan of an unsafe recovery that is carried out.
     pub(crate) plan: Option<PlanUnderWay>,
+    /// The last batch's ticket.
+    tickets: u64,
+    /// Up to which everything is durable.
+    durable: u64,
+    /// What replicas wait for, in the order of their tickets.
+    handed_over: VecDeque<HandedOver>,
 }
 
-impl<G: Guards, E: Engine> Store<G, E> {
+impl<G: Guards> Store<G> {
     /// Opens a store on raft-rs as its engine has it. Every live peer is a follower.
     ///
     /// # Errors
     /// Where the engine cannot be read, or raft refuses what it holds.
-    pub fn open(id: StoreId, config: Config, guards: G, engine: E) -> Result<Self, Error> {
+    pub fn open(id: StoreId, config: Config, guards: G, engine: &impl Engine) -> Result<Self, Error> {
         Self::open_with((), id, config, guards, engine)
     }
 }
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// Opens a store whose replicas are made by `maker`.
     ///
     /// # Errors
@@ -86,7 +92,7 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         id: StoreId,
         config: Config,
         guards: G,
-        engine: E,
+        engine: &impl Engine,
     ) -> Result<Self, Error> {
         let missed = |guard: &&Guard| guard.needs_innards() && !guards.holds(**guard);
         if let Some(guard) = Guard::ALL.iter().find(missed).filter(|_| !R::HAS_INNARDS) {
@@ -115,16 +121,45 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             slots.insert(region, Slot { generation: 0, resident });
         }
         let pending_messages = PendingMessages::default();
-        Ok(Self { id, config, guards, engine, maker, slots, ranges, pending_messages, plan: None })
+        let (tickets, durable, handed_over) = (0, 0, VecDeque::new());
+        Ok(Self {
+            id,
+            config,
+            guards,
+            maker,
+            slots,
+            ranges,
+            pending_messages,
+            plan: None,
+            tickets,
+            durable,
+            handed_over,
+        })
+    }
+
+    /// A copy that goes on as it does, for simulators.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            id: self.id,
+            config: self.config,
+            guards: self.guards,
+            maker: self.maker.clone(),
+            slots: self.slots.clone(),
+            ranges: self.ranges.clone(),
+            pending_messages: self.pending_messages.clone(),
+            plan: self.plan,
+            tickets: self.tickets,
+            durable: self.durable,
+            handed_over: self.handed_over.clone(),
+        }
     }
 
     /// Writes the first replica of `region` on this store: term 5, and index 5
     /// truncated, committed and applied.
     ///
     /// # Errors
-    /// Where the engine fails, the region has no peer here, one is here already,
-    /// or its range is taken.
-    pub fn bootstrap(&mut self, region: Region) -> Result<(), Error> {
+    /// Where the region has no peer here, one is here already, or its range is taken.
+    pub fn bootstrap(&mut self, region: Region) -> Result<Effects, Error> {
         let region_id = region.id;
         let refused = |refusal| Error::Refused { region: region_id, store: self.id, refusal };
         let member = *region.member_on(self.id).ok_or(refused(Refusal::NotInConfig))?;
@@ -144,14 +179,14 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             Write::HardState(region_id, hard_state),
             Write::ApplyState(region_id, apply_state),
         ];
-        self.write_as_one(batch).map_err(|source| Error::Engine { store: self.id, source })?;
         let persisted = Persisted { hard_state, apply_state, ..Persisted::new(record) };
         let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, persisted)
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
         self.slots.insert(region_id, Slot { generation: 0, resident: Resident::Live(Box::new(peer)) });
         self.ranges.set(region_id, range);
         self.pending_messages.forget(region_id);
-        Ok(())
+        // Nothing was applied, so there is nothing to part from it.
+        Ok(self.effects(0, Gathered { batch, ..Gathered::default() }))
     }
 
     /// The store's id.
@@ -191,95 +226,96 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
         self.pending_messages.messages()
     }
 
-    /// The engine, to look at.
-    pub fn engine(&self) -> &E {
-        &self.engine
-    }
-
-    /// Ends the store and keeps its engine, as a crash does: what is volatile is gone.
-    pub fn into_engine(self) -> E {
-        self.engine
-    }
-
-    /// Takes one input. What it changed is durable when this returns, a commit
-    /// index apart that may wait ([`Config::unsynced_commits`]).
+    /// Takes one input. The surroundings write the batch of its effects behind those of the
+    /// steps before, sync, and say so ([`persisted`](Store::persisted)); other steps may be
+    /// taken meanwhile.
     ///
     /// # Errors
     /// [`Error::Refused`] and [`Error::Snapshot`] leave everything as it was.
-    /// After any other error the store must be dropped and opened again.
-    pub fn step(&mut self, input: Input) -> Result<Vec<Output>, Error> {
+    /// After any other error, or if the batch cannot be written, the store must be dropped
+    /// and opened again.
+    pub fn step(&mut self, input: Input) -> Result<Effects, Error> {
         let region = input.region();
-        let (mut batch, mut out) = (Vec::new(), Vec::new());
-        let mut step = Step { guards: self.guards, batch: &mut batch, out: &mut out };
+        let mut gathered = Gathered::default();
+        let mut step = self.gather(&mut gathered);
         let result = self.take(input, &mut step);
-        self.finish(region, result, batch, out)
+        self.finish(region, result, gathered)
     }
 
-    /// Writes what a step gathered, or says why it failed.
+    /// Everything up to `ticket` is durable: what waited for that goes on.
+    ///
+    /// # Errors
+    /// Where raft fails: the store must be dropped and opened again.
+    pub fn persisted(&mut self, ticket: Ticket) -> Result<Effects, Error> {
+        self.durable = self.durable.max(ticket.0);
+        if self.handed_over.is_empty() {
+            return Ok(Effects { ticket: Ticket(self.tickets), ..Effects::default() });
+        }
+        let (durable, mut gathered) = (self.durable, Gathered::default());
+        let mut step = self.gather(&mut gathered);
+        let mut of = 0;
+        while let Some(HandedOver { region, peer: id, number, .. }) =
+            self.handed_over.pop_front_if(|handed| handed.ticket <= durable)
+        {
+            of = region;
+            if let Ok(peer) = live(&mut self.slots, region)
+                && peer.id == id
+            {
+                peer.persisted(number, &mut step);
+                peer.flush(&mut step);
+            }
+        }
+        Ok(self.effects(of, gathered))
+    }
+
+    /// What the peer of `region` is ready for.
+    pub fn due(&self, region: RegionId) -> Due {
+        match self.slots.get(&region) {
+            Some(Slot { resident: Resident::Live(peer), .. }) => peer.due(),
+            _ => Due::default(),
+        }
+    }
+
+    pub(crate) fn gather<'a>(&self, gathered: &'a mut Gathered) -> Step<'a, G> {
+        let Gathered { batch, out, early, handed_over } = gathered;
+        let (ticket, durable) = (self.tickets + 1, self.durable);
+        Step { guards: self.guards, batch, out, early, handed_over, ticket, durable }
+    }
+
+    /// The effects of what a step gathered, or why it failed.
     pub(crate) fn finish(
         &mut self,
         region: RegionId,
         result: Result<(), Failure>,
-        mut batch: Vec<Write>,
-        mut out: Vec<Output>,
-    ) -> Result<Vec<Output>, Error> {
+        mut gathered: Gathered,
+    ) -> Result<Effects, Error> {
         let store = self.id;
         result.map_err(|failure| match failure {
             Failure::Refused(refusal) => Error::Refused { region, store, refusal },
             Failure::Snapshot(source) => Error::Snapshot { region, store, source },
             Failure::Raft(source) => Error::Raft { region, store, source },
         })?;
+        let mut step = self.gather(&mut gathered);
         if let Some(Slot { resident: Resident::Live(peer), .. }) = self.slots.get_mut(&region) {
-            peer.flush(&mut Step { guards: self.guards, batch: &mut batch, out: &mut out });
+            peer.flush(&mut step);
         }
-        if !batch.is_empty() {
-            self.write(region, batch)?;
-        }
-        Ok(out)
+        Ok(self.effects(region, gathered))
     }
 
-    fn write(&mut self, region: RegionId, batch: Vec<Write>) -> Result<(), Error> {
-        let written = if self.guards.holds(Guard::AtomicApply) {
-            self.write_as_one(batch)
-        } else {
-            self.write_apart(region, batch)
-        };
-        written.map_err(|source| Error::Engine { store: self.id, source })
-    }
-
-    fn write_as_one(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+    fn effects(&mut self, region: RegionId, gathered: Gathered) -> Effects {
+        let Gathered { batch, out, early, handed_over } = gathered;
         let may_wait =
             self.config.unsynced_commits && batch.iter().all(|write| matches!(write, Write::Commit(..)));
-        self.engine.write(batch)?;
-        if may_wait { Ok(()) } else { self.engine.sync() }
-    }
-
-    /// Without `atomic_apply`: what raft keeps of the region first, its applied
-    /// index with it, and then, in another batch, what was applied.
-    fn write_apart(&mut self, region: RegionId, batch: Vec<Write>) -> Result<(), EngineError> {
-        let is_applied = |write: &Write| {
-            let of_raft = matches!(
-                write,
-                Write::HardState(..)
-                    | Write::Commit(..)
-                    | Write::ApplyState(..)
-                    | Write::Append(..)
-                    | Write::Clear(_)
-            );
-            !of_raft || write.region() != region
+        let sync = !batch.is_empty() && !may_wait;
+        self.tickets += u64::from(sync);
+        self.handed_over.extend(handed_over);
+        let (batch, parted) = if self.guards.holds(Guard::AtomicApply) {
+            (batch, Vec::new())
+        } else {
+            unsound::parted(region, batch)
         };
-        let has =
-            |kind: fn(&Write) -> bool| batch.iter().any(|write| write.region() == region && kind(write));
-        let advances = has(|write| matches!(write, Write::ApplyState(..)));
-        let clears = has(|write| matches!(write, Write::Clear(_)));
-        let (applied, rafts): (Vec<_>, Vec<_>) =
-            if advances && !clears { batch.into_iter().partition(is_applied) } else { (Vec::new(), batch) };
-        for part in [rafts, applied] {
-            if !part.is_empty() {
-                self.write_as_one(part)?;
-            }
-        }
-        Ok(())
+        let ticket = Ticket(self.tickets);
+        Effects { batch, parted, sync, messages: early, after_persist: out, ticket }
     }
 
     fn take(&mut self, input: Input, step: &mut Step<'_, G>) -> Result<(), Failure> {
@@ -295,6 +331,10 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
             Input::Propose { region, command, epoch } => {
                 let (command, beside) = self.look_beside(region, command, step.guards);
                 self.live(region)?.propose(command, epoch, beside, step)
+            }
+            Input::Request { id, region, command, epoch } => {
+                let (command, beside) = self.look_beside(region, command, step.guards);
+                self.live(region)?.request(id, command, epoch, beside, step)
             }
             Input::Unheard { region, stores } => {
                 self.live(region)?.unheard = stores;
@@ -392,15 +432,6 @@ impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
     /// The live peer of `region`.
     pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer<R>, Refusal> {
         live(&mut self.slots, region)
-    }
-}
-
-impl<G: Guards, R: Replica> Store<G, MemoryEngine, R> {
-    /// The commit index that a failure of the machine would leave to the live peer
-    /// of `region`, where that is not the one that it has.
-    pub fn synced_commit(&self, region: RegionId) -> Option<u64> {
-        let on_disk = self.engine.synced(region)?.hard_state.commit;
-        self.peer(region).filter(|peer| on_disk < peer.commit()).map(|_| on_disk)
     }
 }
 

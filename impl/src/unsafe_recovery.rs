@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use raft::StateRole;
 
 use crate::command::{Change, ChangeKind, Command, Payload};
-use crate::engine::{Engine, HardState};
+use crate::engine::HardState;
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::Guards;
 use crate::input::Output;
@@ -31,7 +31,7 @@ use crate::step::{Failure, Step};
 use crate::store::{Resident, Store};
 use crate::waiting::{PeerRecovery, PlanUnderWay};
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// The plan of an unsafe recovery that is carried out.
     pub fn plan(&self) -> Option<PlanUnderWay> {
         self.plan

@@ -15,7 +15,7 @@ use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
 use crate::message::is_initial;
 use crate::peer::Peer;
-use crate::region::{MemberRole, Region};
+use crate::region::{MemberRole, Region, RegionId};
 use crate::replica::Replica;
 use crate::snapshot::body::SnapshotBody;
 use crate::step::{Failure, Step};
@@ -188,4 +188,24 @@ impl<R: Replica> Peer<R> {
         innards(&mut self.node).begin_again()?;
         self.with_raft(step, Some(first.body), |node| node.step(message))
     }
+}
+
+/// What raft keeps of the region first, its applied index with it, and then, in another
+/// batch, what was applied.
+pub(crate) fn parted(region: RegionId, batch: Vec<Write>) -> (Vec<Write>, Vec<Write>) {
+    let is_rafts = |write: &Write| {
+        let of_raft = matches!(
+            write,
+            Write::HardState(..)
+                | Write::Commit(..)
+                | Write::ApplyState(..)
+                | Write::Append(..)
+                | Write::Clear(_)
+        );
+        of_raft && write.region() == region
+    };
+    let has = |kind: fn(&Write) -> bool| batch.iter().any(|write| write.region() == region && kind(write));
+    let advances = has(|write| matches!(write, Write::ApplyState(..)));
+    let clears = has(|write| matches!(write, Write::Clear(_)));
+    if advances && !clears { batch.into_iter().partition(is_rafts) } else { (batch, Vec::new()) }
 }

@@ -1,5 +1,6 @@
 //! What a peer or its store has begun and waits for the end of. A crash forgets all of it.
 
+use crate::position::Position;
 use crate::region::{Key, Member, PeerId};
 
 /// A read under way.
@@ -40,4 +41,13 @@ pub enum PeerRecovery {
     Demotes(Vec<PeerId>),
     /// Something of that was refused: it goes on leading, and waits for the next plan.
     Failed,
+}
+
+/// A proposal whose client is to be told how it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proposal {
+    /// The client's own number.
+    pub(crate) id: u64,
+    /// Its entry.
+    pub(crate) entry: Position,
 }

@@ -20,7 +20,7 @@ mod stale;
 
 use std::collections::BTreeMap;
 
-use rollcall_impl::{Config, Input, MemoryEngine, Output, PeerStatus, Sound, StateRole, Store};
+use rollcall_impl::{Config, Input, MemoryEngine, Output, PeerStatus, Sound, StateRole, SyncedStore};
 use rollcall_traces::{
     Book, Event, Happening, Held, Parameters, Peer, Reason, RegionId, Scope, Sent, StoreId,
 };
@@ -53,7 +53,7 @@ struct Node {
     /// Until then its clock stands still.
     stalled: u64,
     /// Of a store that is down what will come back.
-    store: Store<Sound>,
+    store: SyncedStore<Sound>,
 }
 
 /// What can be under way.
@@ -165,9 +165,9 @@ impl Network {
         network
     }
 
-    fn open(&mut self, id: StoreId, engine: MemoryEngine) -> Store<Sound> {
+    fn open(&mut self, id: StoreId, engine: MemoryEngine) -> SyncedStore<Sound> {
         let config = Config { drawn_election_tick: self.draw_timeout(id), ..self.config };
-        Store::open(id, config, Sound, engine).expect("what a store wrote it can read")
+        SyncedStore::open(id, config, Sound, engine).expect("what a store wrote it can read")
     }
 
     /// No two stores draw alike: a peer keeps its timeout until it is loaded
@@ -258,6 +258,7 @@ impl Network {
                     sent.push(self.send(held, Parcel::Ids { to: to.store, region, reply }));
                 }
                 Output::Value { .. }
+                | Output::Completed { .. }
                 | Output::Snap { .. }
                 | Output::ValidatePeer { .. }
                 | Output::StoreReport(_)
@@ -431,6 +432,6 @@ impl Network {
 }
 
 /// Stands in a place for a moment.
-fn empty(id: StoreId) -> Store<Sound> {
-    Store::open(id, CLOCK, Sound, MemoryEngine::new()).expect("nothing can be wrong with nothing")
+fn empty(id: StoreId) -> SyncedStore<Sound> {
+    SyncedStore::open(id, CLOCK, Sound, MemoryEngine::new()).expect("nothing can be wrong with nothing")
 }

@@ -99,7 +99,7 @@ impl Foreign {
         });
         let messages = messages.collect();
         let reads = done.reads.into_iter().map(|context| context.0).collect();
-        let ready = Ready { snapshot, entries, reads, messages };
+        let ready = Ready { snapshot, entries, reads, early: Vec::new(), messages };
         if ready.snapshot.is_some()
             || !(ready.entries.is_empty() && ready.reads.is_empty() && ready.messages.is_empty())
         {
@@ -362,6 +362,7 @@ impl Clone for Foreign {
             snapshot: ready.snapshot,
             entries: ready.entries.clone(),
             reads: ready.reads.clone(),
+            early: Vec::new(),
             messages: ready.messages.clone(),
         });
         Self {

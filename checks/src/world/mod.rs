@@ -14,7 +14,7 @@ use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
     Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RaftRs,
-    RecoveryPlan, Replica, Sound, StateRole, Store, StoreReport,
+    RecoveryPlan, Replica, Sound, StateRole, StoreReport, SyncedStore,
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
@@ -46,7 +46,7 @@ struct Node<G: Guards, R: Replica> {
     status: StoreStatus,
     /// What runs, or, of a store that is down, what will come back; `None`
     /// once it is destroyed. Copies of the world share it until one touches it.
-    store: Option<Rc<Store<G, MemoryEngine, R>>>,
+    store: Option<Rc<SyncedStore<G, MemoryEngine, R>>>,
 }
 
 /// What is behind a held message.
@@ -167,7 +167,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     /// What a crash would leave of the commit index, where it may take any of it.
-    fn synced_commit(&self, store: &Store<G, MemoryEngine, R>, region: RegionId) -> Option<u64> {
+    fn synced_commit(&self, store: &SyncedStore<G, MemoryEngine, R>, region: RegionId) -> Option<u64> {
         if self.config.unsynced_commits { store.synced_commit(region) } else { None }
     }
 
@@ -215,7 +215,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     /// The store in that place, whose peer of `region` may change now.
-    fn touch(&mut self, node: usize, region: RegionId) -> &mut Store<G, MemoryEngine, R> {
+    fn touch(&mut self, node: usize, region: RegionId) -> &mut SyncedStore<G, MemoryEngine, R> {
         let is_first = !self.before.iter().any(|(at, of, ..)| (*at, *of) == (node, region));
         let known = if is_first { self.known_commits(node, region) } else { 0 };
         let store = self.nodes[node].store.as_mut().expect("only stores that are there are touched");
@@ -495,8 +495,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    fn open(&self, id: StoreId, engine: MemoryEngine) -> Store<G, MemoryEngine, R> {
-        let opened = Store::open_with(self.maker.clone(), id, self.config, self.guards, engine);
+    fn open(&self, id: StoreId, engine: MemoryEngine) -> SyncedStore<G, MemoryEngine, R> {
+        let opened = SyncedStore::open_with(self.maker.clone(), id, self.config, self.guards, engine);
         opened.expect("what a store wrote it can read")
     }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::{Command, Request};
-use crate::engine::{Engine, PeerState, Write};
+use crate::engine::{PeerState, Write};
 use crate::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
@@ -24,7 +24,7 @@ use crate::size::Size;
 use crate::step::{Failure, Step};
 use crate::store::Store;
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// The target's next entry takes the source in, if the source's peer here
     /// is ready; if not, the source is helped on.
     pub(crate) fn apply_commit_merge(
@@ -73,7 +73,7 @@ impl<R: Replica> Peer<R> {
     pub(crate) fn commit_merge_next(&self, guards: impl Guards) -> Option<CommitMerge> {
         let storage = self.storage();
         let index = storage.applied + 1;
-        if self.staged.is_some() || index > storage.hard.commit {
+        if self.staged.is_some() || index > self.may_apply_to() {
             return None;
         }
         let request = storage.log.payload(index)?.request()?;
@@ -129,6 +129,7 @@ impl<R: Replica> Peer<R> {
 
     /// The target's part: `source` and its data become its own.
     fn take_in<G: Guards>(&mut self, source: &Region, data: BTreeMap<Key, Value>, step: &mut Step<'_, G>) {
+        let before = self.storage().region().epoch;
         let region = merged(step.guards, source, self.storage().region());
         self.size = Size::default();
         self.change_region(region, PeerState::Normal, None, step);
@@ -139,7 +140,7 @@ impl<R: Replica> Peer<R> {
         storage.data.extend(data);
         let index = storage.applied + 1;
         self.report(step);
-        self.admin_applied(index, step);
+        self.admin_applied(index, before, step);
     }
 
     fn change_region<G: Guards>(

@@ -8,7 +8,6 @@
 //! volatile, as in TiKV; the source asks again. Follows `TV fsm/peer.rs
 //! need_gc_merge, on_stale_merge, maybe_destroy_source`, `TV fsm/store.rs check_msg`.
 
-use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::guard::Guards;
 use crate::peer::Peer;
@@ -17,7 +16,7 @@ use crate::replica::Replica;
 use crate::step::{Failure, Step};
 use crate::store::{Resident, Store};
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// Another store says that `source` was taken in by `target`, which was then
     /// as it stands there.
     pub(crate) fn receive_merged(

@@ -10,7 +10,6 @@
 //! believes a target whose way past the expected epoch it has seen entry by entry.
 
 use crate::command::{Command, Payload};
-use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::merge::check_fit;
@@ -21,7 +20,7 @@ use crate::region::{Epoch, Region, RegionId};
 use crate::replica::Replica;
 use crate::store::{Resident, Store};
 
-impl<G: Guards, E: Engine, R: Replica> Store<G, E, R> {
+impl<G: Guards, R: Replica> Store<G, R> {
     /// A command of a merge as the peers beside the leader of `region` complete
     /// it, and what they have against it.
     pub(crate) fn look_beside_merge(

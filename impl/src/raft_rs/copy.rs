@@ -24,7 +24,7 @@ impl Clone for RaftRs {
             node.raft.msgs = ready.persisted_messages().to_vec();
             node.ready()
         });
-        let copy = Self { node, staged, config: self.config };
+        let copy = Self { node, staged, handed_over: self.handed_over, config: self.config };
         debug_assert_eq!(copy.innards_in_words(), self.innards_in_words());
         copy
     }

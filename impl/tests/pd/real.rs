@@ -9,14 +9,14 @@ use rollcall_impl::pd::{
 };
 use rollcall_impl::{
     Command, Config, Derive, Guards, Input, Member, MemoryEngine, Message, Output, Refusal, Region, RegionId,
-    Sound, StateRole, Store, StoreId,
+    Sound, StateRole, StoreId, SyncedStore,
 };
 
 use crate::cluster::{EMPTY, Pd, REGION, key, region};
 
 /// Stores, the messages between them, and their placement driver.
 pub(crate) struct Real<G: Guards = Sound> {
-    pub(crate) stores: BTreeMap<StoreId, Store<Sound>>,
+    pub(crate) stores: BTreeMap<StoreId, SyncedStore<Sound>>,
     pub(crate) pd: Pd<G>,
     pub(crate) sent: VecDeque<Message>,
 }
@@ -33,7 +33,7 @@ impl<G: Guards> Real<G> {
     pub(crate) fn under(guards: G, config: PdConfig, count: u64, voters: &[StoreId]) -> Real<G> {
         let first = region(REGION, ("", ""), (1, 1), voters);
         let open = |id| {
-            let mut store = Store::open(id, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
+            let mut store = SyncedStore::open(id, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
             if voters.contains(&id) {
                 store.bootstrap(first.clone()).unwrap();
             }

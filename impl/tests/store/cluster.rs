@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Change, ChangeKind, Child, Command, Config, Derive, Epoch, Guards, Input, Key, Member, MemberRole,
-    MemoryEngine, Message, Output, PeerStatus, RangeEntry, Refusal, Region, RegionId, Store, StoreId,
+    Change, ChangeKind, Child, Command, Config, Derive, End, Epoch, Guards, Input, Key, Member, MemberRole,
+    MemoryEngine, Message, Output, PeerStatus, RangeEntry, Refusal, Region, RegionId, StoreId, SyncedStore,
 };
 
 /// The region that these tests begin with.
@@ -17,8 +17,10 @@ pub(crate) const CHILD: u64 = 2;
 /// Stores, and what is under way between them, in order.
 pub(crate) struct Cluster<G: Guards> {
     pub(crate) guards: G,
-    pub(crate) stores: BTreeMap<StoreId, Store<G>>,
+    pub(crate) stores: BTreeMap<StoreId, SyncedStore<G>>,
     pub(crate) sent: VecDeque<Message>,
+    /// How proposals ended, as (id, end), in order.
+    pub(crate) ends: Vec<(u64, End)>,
 }
 
 /// Text as a key or value.
@@ -58,13 +60,13 @@ impl<G: Guards> Cluster<G> {
     /// `count` stores with voters on some of them.
     pub(crate) fn new(guards: G, count: u64, voters: &[StoreId]) -> Self {
         let stores = (1..=count).map(|id| {
-            let mut store = Store::open(id, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap();
+            let mut store = SyncedStore::open(id, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap();
             if voters.contains(&id) {
                 store.bootstrap(region(voters)).unwrap();
             }
             (id, store)
         });
-        Self { guards, stores: stores.collect(), sent: VecDeque::new() }
+        Self { guards, stores: stores.collect(), sent: VecDeque::new(), ends: Vec::new() }
     }
 
     /// One step; what the store sends is queued.
@@ -87,6 +89,10 @@ impl<G: Guards> Cluster<G> {
     pub(crate) fn queue(&mut self, outputs: Vec<Output>) {
         self.sent.extend(outputs.into_iter().filter_map(|output| match output {
             Output::Message(message) => Some(message),
+            Output::Completed { id, end, .. } => {
+                self.ends.push((id, end));
+                None
+            }
             _ => None,
         }));
     }
@@ -128,7 +134,7 @@ impl<G: Guards> Cluster<G> {
     /// The store's process ends and comes back.
     pub(crate) fn restart(&mut self, guards: G, store: StoreId) {
         let disk = self.stores.remove(&store).unwrap().into_engine();
-        self.stores.insert(store, Store::open(store, Config::SIMULATOR, guards, disk).unwrap());
+        self.stores.insert(store, SyncedStore::open(store, Config::SIMULATOR, guards, disk).unwrap());
     }
 
     /// Applies everything that waits on `store`.

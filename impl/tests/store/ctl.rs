@@ -2,7 +2,7 @@
 
 use rollcall_impl::{
     Config, Dropped, Epoch, Guard, Guards, Input, Key, KeyRange, Member, MemberRole, MemoryEngine, Message,
-    MessagePayload, PeerState, Refusal, Region, Sound, Store, ctl, eraftpb,
+    MessagePayload, PeerState, Refusal, Region, Sound, SyncedStore, ctl, eraftpb,
 };
 
 /// Region 7 with voters 11, 12 and 13 on stores 1, 2 and 3.
@@ -12,8 +12,8 @@ fn region(conf_ver: u64, stores: &[u64]) -> Region {
     Region { epoch, peers: stores.iter().map(member).collect(), ..Region::unknown(7) }
 }
 
-fn open(engine: MemoryEngine) -> Store {
-    Store::open(3, Config::SIMULATOR, Sound, engine).expect("a store that was stopped")
+fn open(engine: MemoryEngine) -> SyncedStore {
+    SyncedStore::open(3, Config::SIMULATOR, Sound, engine).expect("a store that was stopped")
 }
 
 /// The disk of store 3, whose peer 13 has epoch {4, 3}, a vote and a term.

@@ -4,7 +4,7 @@ use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
     Change, ChangeKind, Command, Config, Dropped, Epoch, ForceLeader, ForceLeaders, Guard, Guards,
     INITIAL_POSITION, Input, KeyRange, Member, MemberRole, MemoryEngine, Message, MessagePayload, Position,
-    RecoveryPlan, Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
+    RecoveryPlan, Refusal, Region, RegionId, Sound, StateRole, StoreId, SyncedStore,
 };
 
 /// The stores of the other two voters.
@@ -22,13 +22,14 @@ fn answer(kind: MessageType, term: u64, index: u64, reject: bool) -> Message {
 }
 
 /// Store 1 with peer 11; 12 and 13 are elsewhere.
-fn one_of_three<G: Guards>(guards: G) -> Store<G> {
+fn one_of_three<G: Guards>(guards: G) -> SyncedStore<G> {
     one_of(guards, &[1, 2, 3])
 }
 
 /// Store 1 with peer 11 of a region with voters on those stores.
-fn one_of<G: Guards>(guards: G, voters: &[StoreId]) -> Store<G> {
-    let mut store = Store::open(1, Config::SIMULATOR, guards, MemoryEngine::new()).expect("an empty disk");
+fn one_of<G: Guards>(guards: G, voters: &[StoreId]) -> SyncedStore<G> {
+    let mut store =
+        SyncedStore::open(1, Config::SIMULATOR, guards, MemoryEngine::new()).expect("an empty disk");
     let member = |store: &StoreId| Member { id: 10 + store, store: *store, role: MemberRole::Voter };
     let epoch = Epoch { conf_ver: 1, version: 1 };
     let region = Region { epoch, peers: voters.iter().map(member).collect(), ..Region::unknown(7) };
@@ -37,7 +38,7 @@ fn one_of<G: Guards>(guards: G, voters: &[StoreId]) -> Store<G> {
 }
 
 /// The peer is to lead without those stores, in a term above 9.
-fn force<G: Guards>(store: &mut Store<G>, region: RegionId, failed: &[StoreId], committed: Position) {
+fn force<G: Guards>(store: &mut SyncedStore<G>, region: RegionId, failed: &[StoreId], committed: Position) {
     let regions = [(region, ForceLeader { above: 9, committed })].into();
     let forces = ForceLeaders { failed_stores: failed.iter().copied().collect(), regions };
     let plan = RecoveryPlan { step: 1, force_leaders: Some(forces), ..RecoveryPlan::default() };
@@ -64,7 +65,8 @@ fn it_leads_commits_and_changes_the_members_alone() {
     let voters = peer.region().peers.iter().filter(|member| member.role == MemberRole::Voter).count();
     assert_eq!((peer.region().epoch.conf_ver, voters), (5, 1));
     // What it came to is on its disk.
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, store.into_engine()).expect("its own disk");
+    let mut store =
+        SyncedStore::open(1, Config::SIMULATOR, Sound, store.into_engine()).expect("its own disk");
     store.step(Input::Campaign { region: 7 }).expect("the only voter");
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.commit())), Some((StateRole::Leader, 9)));
 }
@@ -75,7 +77,8 @@ fn it_leads_commits_and_changes_the_members_alone() {
 fn a_voter_that_is_left_must_grant_and_have_the_log() {
     let mut store = one_of(Sound, &[1, 2, 3, 4]);
     force(&mut store, 7, &[3, 4], INITIAL_POSITION);
-    let role = |store: &Store<Sound>| store.peer(7).map(|peer| (peer.role(), peer.failed_stores().len()));
+    let role =
+        |store: &SyncedStore<Sound>| store.peer(7).map(|peer| (peer.role(), peer.failed_stores().len()));
     assert_eq!(role(&store), Some((StateRole::Candidate, 2)));
     store.step(Input::Message(answer(MessageType::MsgRequestVoteResponse, 10, 0, false))).expect("a vote");
     assert_eq!(role(&store), Some((StateRole::Leader, 2)));

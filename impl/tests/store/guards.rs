@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     AppendLimit, ChangeKind, Command, Config, Dropped, Engine, Epoch, Guard, Guards, Input, KeyRange, Member,
-    MemberRole, MemoryEngine, Message, MessagePayload, Refusal, Sound, Store,
+    MemberRole, MemoryEngine, Message, MessagePayload, Refusal, Sound, SyncedStore,
 };
 
 use crate::cluster::{Cluster, REGION, bytes, change, put, region};
@@ -79,7 +79,7 @@ fn context_carried() {
 fn atomic_apply() {
     fn crashes_that_part_them(guards: impl Guards) -> usize {
         let (disk, synced) = Recorder::new(MemoryEngine::new());
-        let mut store = Store::open(1, Config::SIMULATOR, guards, disk).unwrap();
+        let mut store = SyncedStore::open(1, Config::SIMULATOR, guards, disk).unwrap();
         store.bootstrap(region(&[1])).unwrap();
         let propose = |command| Input::Propose { region: REGION, command, epoch: None };
         store.step(Input::Campaign { region: REGION }).unwrap();

@@ -3,7 +3,7 @@
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
     ChangeKind, Command, Config, Epoch, Guards, Input, KeyRange, Member, MemberRole, MemoryEngine, Message,
-    MessagePayload, PeerState, Refusal, Region, Sound, Store,
+    MessagePayload, PeerState, Refusal, Region, Sound, SyncedStore,
 };
 
 use crate::cluster::{Cluster, REGION, bytes, change, region};
@@ -27,13 +27,13 @@ pub(crate) fn message(kind: MessageType, from: Member, to: u64, conf_ver: u64, c
     }
 }
 
-pub(crate) fn empty_store<G: Guards>(guards: G) -> Store<G> {
-    Store::open(3, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap()
+pub(crate) fn empty_store<G: Guards>(guards: G) -> SyncedStore<G> {
+    SyncedStore::open(3, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap()
 }
 
 /// Store 3 with the tombstone of a peer 3 that was told of its removal at
 /// conf_ver 5; its region was {1, 2, 3} at conf_ver 4.
-fn with_tombstone() -> Store {
+fn with_tombstone() -> SyncedStore {
     let mut store = empty_store(Sound);
     let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
     store.bootstrap(last).unwrap();
@@ -51,7 +51,7 @@ fn with_tombstone() -> Store {
     store
 }
 
-fn refusal(store: &mut Store, message: Message) -> Option<Refusal> {
+fn refusal(store: &mut SyncedStore, message: Message) -> Option<Refusal> {
     match store.step(Input::Message(message)) {
         Ok(_) => None,
         Err(error) => Some(error.refusal().unwrap_or_else(|| panic!("{error}"))),
@@ -153,7 +153,7 @@ fn a_store_comes_back_as_it_went() {
     cluster.settle(1);
     for id in 1..=3 {
         let before = cluster.stores.remove(&id).unwrap();
-        let shown = |store: &Store| {
+        let shown = |store: &SyncedStore| {
             let tombstone = store.tombstone(REGION).map(|tombstone| (tombstone.id, tombstone.region.clone()));
             let peer = store.peer(REGION).map(|peer| {
                 let terms: Vec<_> = peer.entries().map(|(entry, _)| (entry.index, entry.term)).collect();
@@ -163,7 +163,7 @@ fn a_store_comes_back_as_it_went() {
             (tombstone, peer)
         };
         let expected = shown(&before);
-        let after = Store::open(id, Config::SIMULATOR, Sound, before.into_engine()).unwrap();
+        let after = SyncedStore::open(id, Config::SIMULATOR, Sound, before.into_engine()).unwrap();
         assert_eq!(shown(&after), expected);
         cluster.stores.insert(id, after);
     }

@@ -1,6 +1,6 @@
 //! Row 50: a message that the transport does not take is lost, and sent again.
 
-use rollcall_impl::{Config, Dropped, Guard, Guards, Input, MemoryEngine, Sound, Store};
+use rollcall_impl::{Config, Dropped, Guard, Guards, Input, MemoryEngine, Sound, SyncedStore};
 
 use crate::cluster::{Cluster, REGION, bytes, region};
 
@@ -12,7 +12,7 @@ fn behind<G: Guards>(guards: G) -> Cluster<G> {
     let config = Config { max_message_size: LIMIT, ..Config::SIMULATOR };
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
     for id in 1..=3 {
-        let mut store = Store::open(id, config, guards, MemoryEngine::new()).unwrap();
+        let mut store = SyncedStore::open(id, config, guards, MemoryEngine::new()).unwrap();
         store.bootstrap(region(&[1, 2, 3])).unwrap();
         cluster.stores.insert(id, store);
     }

@@ -5,15 +5,15 @@
 
 use rollcall_impl::{
     Config, Dropped, Epoch, Guard, Input, KeyRange, MemoryEngine, Message, MessagePayload, PeerState,
-    Refusal, Region, RegionId, Sound, Store,
+    Refusal, Region, RegionId, Sound, SyncedStore,
 };
 
 use crate::cluster::{CHILD, REGION};
 use crate::ranges::{late_store, snapshot, uninitialised_child, whole_snapshot};
 
 /// Store 3 has received a snapshot of region 7, and region 8 is there without one.
-fn received() -> (Store, Message, Message) {
-    let mut store = Store::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
+fn received() -> (SyncedStore, Message, Message) {
+    let mut store = SyncedStore::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
     let [beat, snapshot] = whole_snapshot(7, 73);
     let [beat_of_other, other] = whole_snapshot(8, 83);
     for message in [&beat, &beat_of_other, &snapshot] {
@@ -24,16 +24,16 @@ fn received() -> (Store, Message, Message) {
     (store, beat, other)
 }
 
-fn pending(store: &Store) -> Vec<RegionId> {
+fn pending(store: &SyncedStore) -> Vec<RegionId> {
     store.pending_ranges().map(|entry| entry.region).collect()
 }
 
-fn refusal(store: &mut Store, message: &Message) -> Option<Refusal> {
+fn refusal(store: &mut SyncedStore, message: &Message) -> Option<Refusal> {
     store.step(Input::Message(message.clone())).err().map(|error| error.refusal().unwrap())
 }
 
 /// Another store says that the peer of region 7 was removed.
-fn remove(store: &mut Store, beat: &Message) {
+fn remove(store: &mut SyncedStore, beat: &Message) {
     let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(7) };
     let payload = MessagePayload::GcPeer(Box::new(told.clone()));
     store.step(Input::Message(Message { epoch: told.epoch, payload, ..beat.clone() })).unwrap();
@@ -41,7 +41,7 @@ fn remove(store: &mut Store, beat: &Message) {
 }
 
 /// The other region's snapshot is taken and applied.
-fn takes(store: &mut Store, other: &Message) {
+fn takes(store: &mut SyncedStore, other: &Message) {
     assert_eq!(refusal(store, other), None);
     assert_eq!(pending(store), [8]);
     store.step(Input::ApplySnapshot { region: 8 }).unwrap();
@@ -105,7 +105,7 @@ fn a_range_is_free_once_who_waited_for_its_snapshot_gives_way_to_a_split() {
 fn a_neighbour_of_a_range_that_waits() {
     let mut cluster = late_store(Sound);
     let of_parent = snapshot(&mut cluster, REGION);
-    let store = Store::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
+    let store = SyncedStore::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
     cluster.stores.insert(3, store);
     for region in [REGION, CHILD] {
         let to = cluster.of(1, region).region().member_on(3).unwrap().id;

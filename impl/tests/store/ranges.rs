@@ -5,7 +5,7 @@ use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
     AppendLimit, ChangeKind, Command, Config, Derive, Engine, EngineError, Epoch, Guards, Input, KeyRange,
     Member, MemberRole, MemoryEngine, Message, MessagePayload, Output, PeerId, PeerState, Persisted, Refusal,
-    Region, RegionId, Sound, Store, Write,
+    Region, RegionId, Sound, SyncedStore, Write,
 };
 
 use crate::cluster::{CHILD, Cluster, REGION, bytes, change, child, put, region, split};
@@ -82,7 +82,7 @@ pub(crate) fn uninitialised_child<G: Guards>(cluster: &mut Cluster<G>) {
         payload: MessagePayload::Raft(Box::new(raft)),
     };
     let disk = cluster.stores.remove(&3).unwrap().into_engine();
-    let mut store = Store::open(3, Config::SIMULATOR, cluster.guards, MemoryEngine::new()).unwrap();
+    let mut store = SyncedStore::open(3, Config::SIMULATOR, cluster.guards, MemoryEngine::new()).unwrap();
     store.step(Input::Message(heartbeat)).unwrap();
     // The old region comes back beside it.
     let old = disk.load(REGION).unwrap().unwrap().record.region;
@@ -128,7 +128,7 @@ fn a_snapshot_waits_until_its_range_is_free() {
 /// A heartbeat and a snapshot of region `id`, which has the whole key space,
 /// to its learner `to` on store 3.
 pub(crate) fn whole_snapshot(id: RegionId, to: PeerId) -> [Message; 2] {
-    let mut sender = Store::open(1, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
+    let mut sender = SyncedStore::open(1, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
     let voter = Member { id: to - 2, store: 1, role: MemberRole::Voter };
     let learner = Member { id: to, store: 3, role: MemberRole::Learner };
     let epoch = Epoch { conf_ver: 2, version: 1 };
@@ -166,7 +166,7 @@ fn what_the_store_knows_of_a_child_stays() {
         let [beat, _] = whole_snapshot(CHILD, 33);
         let disk = cluster.stores.remove(&3).unwrap().into_engine();
         let old = disk.load(REGION).unwrap().unwrap().record.region;
-        let mut store = Store::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
+        let mut store = SyncedStore::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
         store.step(Input::Message(beat.clone())).unwrap();
         if tombstone {
             let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(CHILD) };
@@ -193,7 +193,7 @@ fn what_the_store_knows_of_a_child_stays() {
 #[test]
 fn a_crash_never_parts_parent_and_child() {
     let (disk, synced) = Recorder::new(MemoryEngine::new());
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, disk).unwrap();
+    let mut store = SyncedStore::open(1, Config::SIMULATOR, Sound, disk).unwrap();
     store.bootstrap(region(&[1])).unwrap();
     let propose = |command| Input::Propose { region: REGION, command, epoch: None };
     store.step(Input::Campaign { region: REGION }).unwrap();
@@ -205,7 +205,7 @@ fn a_crash_never_parts_parent_and_child() {
     assert_eq!(synced.borrow().len(), before + 1, "all of it in one batch");
     let mut seen = Vec::new();
     for disk in synced.borrow().iter() {
-        let crashed = Store::open(1, Config::SIMULATOR, Sound, disk.clone()).unwrap();
+        let crashed = SyncedStore::open(1, Config::SIMULATOR, Sound, disk.clone()).unwrap();
         let keys = |region| {
             let peer = crashed.peer(region);
             peer.map(|peer| peer.data().keys().cloned().collect::<Vec<_>>())
@@ -247,12 +247,12 @@ fn what_was_not_synced_leaves_the_parent_whole() {
     cluster.propose(1, put("t")).unwrap();
     cluster.propose(1, split("m", 1)).unwrap();
     let disk = cluster.stores.remove(&1).unwrap().into_engine();
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, Unsynced(disk)).unwrap();
+    let mut store = SyncedStore::open(1, Config::SIMULATOR, Sound, Unsynced(disk)).unwrap();
     store.step(Input::Apply { region: REGION }).unwrap();
     assert!(store.peer(CHILD).is_some());
     let mut disk = store.into_engine().0;
     disk.lose_unsynced();
-    cluster.stores.insert(1, Store::open(1, Config::SIMULATOR, Sound, disk).unwrap());
+    cluster.stores.insert(1, SyncedStore::open(1, Config::SIMULATOR, Sound, disk).unwrap());
     assert_eq!(cluster.ranges(1), "[,)=1");
     assert_eq!(cluster.keys(1, REGION), "t");
     // And it is applied again.

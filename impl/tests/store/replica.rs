@@ -7,7 +7,7 @@ use rollcall_impl::eraftpb::Message as RaftMessage;
 use rollcall_impl::{
     AppendLimit, ChangeKind, Command, Config, Dropped, Error, Guard, Guards, Innards, Input, MemoryEngine,
     Message, Output, PeerId, PeerStorage, Position, RaftChange, RaftRs, Ready, Replica, ReplicaError, Sound,
-    StateRole, Store, StoreId,
+    StateRole, StoreId, SyncedStore,
 };
 
 use crate::cluster::{REGION, bytes, change, put, region};
@@ -79,11 +79,11 @@ impl Replica for Closed {
     }
 }
 
-type Stores<G> = BTreeMap<StoreId, Store<G, MemoryEngine, Closed>>;
+type Stores<G> = BTreeMap<StoreId, SyncedStore<G, MemoryEngine, Closed>>;
 
 fn stores<G: Guards + Copy>(guards: G, voters: &[StoreId]) -> Stores<G> {
     let opened = voters.iter().map(|id| {
-        let opened = Store::open_with((), *id, Config::SIMULATOR, guards, MemoryEngine::new());
+        let opened = SyncedStore::open_with((), *id, Config::SIMULATOR, guards, MemoryEngine::new());
         let mut store = opened.expect("nothing is on its disk");
         store.bootstrap(region(voters)).expect("it is empty");
         (*id, store)
@@ -135,8 +135,8 @@ fn a_closed_replica_elects_replicates_and_changes_members() {
 #[test]
 fn a_store_does_not_open_without_a_guard_that_only_innards_can_miss() {
     for guard in Guard::ALL {
-        let opened: Result<Store<_, _, Closed>, _> =
-            Store::open_with((), 1, Config::SIMULATOR, Dropped(*guard), MemoryEngine::new());
+        let opened: Result<SyncedStore<_, _, Closed>, _> =
+            SyncedStore::open_with((), 1, Config::SIMULATOR, Dropped(*guard), MemoryEngine::new());
         match opened {
             Ok(_) => assert!(!guard.needs_innards(), "{guard}"),
             Err(Error::NoInnards { guard: missed, .. }) => {

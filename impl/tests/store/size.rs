@@ -2,7 +2,7 @@
 
 use rollcall_impl::{
     Command, Config, ConfigError, Derive, Dropped, Guard, Guards, IdAllocator, Input, MemoryEngine, Output,
-    Refusal, Sound, Store,
+    Refusal, Sound, SyncedStore,
 };
 
 use crate::cluster::{CHILD, Cluster, REGION, bytes, put, region, split};
@@ -18,7 +18,7 @@ const SMALL: Config = Config {
 /// A single replica that leads.
 fn alone<G: Guards>(guards: G, config: Config) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 1, &[]);
-    let mut store = Store::open(1, config, guards, MemoryEngine::new()).unwrap();
+    let mut store = SyncedStore::open(1, config, guards, MemoryEngine::new()).unwrap();
     store.bootstrap(region(&[1])).unwrap();
     cluster.stores.insert(1, store);
     cluster.elect(1);

@@ -3,7 +3,7 @@
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     Change, ChangeKind, Command, Config, Dropped, Epoch, Guard, Guards, Input, Lacking, Member, MemberRole,
-    Message, MessagePayload, Output, Refusal, Region, Sound, StaleCheck, Store,
+    Message, MessagePayload, Output, Refusal, Region, Sound, StaleCheck, SyncedStore,
 };
 
 use crate::cluster::{Cluster, REGION, change, put, region};
@@ -112,7 +112,7 @@ fn a_peer_that_was_never_initialised_asks_who_created_it_also_after_a_restart() 
         store.step(Input::Message(message(MessageType::MsgHeartbeat, creator, 3, 5, 0))).unwrap();
         let created_by = store.peer(REGION).expect("it was created").created_by();
         let disk = store.into_engine();
-        let mut store = Store::open(3, Config::SIMULATOR, guards, disk).unwrap();
+        let mut store = SyncedStore::open(3, Config::SIMULATOR, guards, disk).unwrap();
         assert_eq!(store.peer(REGION).expect("it is there").created_by(), created_by);
         let outputs = store.step(Input::CheckStalePeer { region: REGION }).unwrap();
         outputs.into_iter().find_map(|output| match output {

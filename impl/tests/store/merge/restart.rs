@@ -1,6 +1,6 @@
 //! Crashes in every stage of a merge.
 
-use rollcall_impl::{MemoryEngine, Sound, Store};
+use rollcall_impl::{MemoryEngine, Sound, SyncedStore};
 
 use super::*;
 use crate::recorder::Recorder;
@@ -109,11 +109,11 @@ fn in_the_middle_of_the_batch() {
     cluster.deliver();
     let disk: MemoryEngine = cluster.stores.remove(&1).unwrap().into_engine();
     let (recorder, synced) = Recorder::new(disk);
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, recorder).unwrap();
+    let mut store = SyncedStore::open(1, Config::SIMULATOR, Sound, recorder).unwrap();
     store.step(Input::Apply { region: RIGHT }).unwrap();
     let synced = synced.borrow();
     assert_eq!(synced.len(), 1, "one batch");
-    let store = Store::open(1, Config::SIMULATOR, Sound, synced[0].clone()).unwrap();
+    let store = SyncedStore::open(1, Config::SIMULATOR, Sound, synced[0].clone()).unwrap();
     let peer = store.peer(RIGHT).unwrap();
     assert!(store.tombstone(LEFT).is_some());
     assert_eq!((peer.data().len(), peer.applied(), peer.region().epoch.version), (4, peer.commit(), 4));

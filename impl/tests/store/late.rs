@@ -1,0 +1,452 @@
+//! Stores whose batches reach the disk late: several steps are under way at once, what waits for
+//! the disk is held, and a crash drops what has not arrived there, and what waited for it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rollcall_impl::eraftpb::MessageType;
+use rollcall_impl::{
+    ChangeKind, Command, Config, Effects, End, Engine, Input, MemoryEngine, Message, Output, PeerStatus,
+    Refusal, Sound, StateRole, Store, StoreId,
+};
+
+use crate::cluster::{REGION, bytes, change, put, region};
+use crate::storm::Random;
+
+const EARLY: Config = Config { early_appends: true, ..Config::SIMULATOR };
+
+/// Which outputs leave before they may.
+type Leaks = fn(&Output) -> bool;
+
+/// A store, its disk, and what is on its way there.
+struct Late {
+    store: Store<Sound>,
+    disk: MemoryEngine,
+    under_way: VecDeque<Effects>,
+}
+
+struct Cluster {
+    config: Config,
+    leaks: Leaks,
+    stores: BTreeMap<StoreId, Late>,
+    sent: Vec<Message>,
+    ends: Vec<(u64, End)>,
+}
+
+impl Cluster {
+    fn new(config: Config, leaks: Leaks, count: u64, voters: &[StoreId]) -> Self {
+        let mut cluster = Self { config, leaks, stores: BTreeMap::new(), sent: Vec::new(), ends: Vec::new() };
+        for id in 1..=count {
+            let disk = MemoryEngine::new();
+            let mut store = Store::open(id, config, Sound, &disk).unwrap();
+            let first = voters.contains(&id).then(|| store.bootstrap(region(voters)).unwrap());
+            cluster.stores.insert(id, Late { store, disk, under_way: VecDeque::new() });
+            if let Some(effects) = first {
+                cluster.take(id, effects);
+                cluster.persist(id);
+            }
+        }
+        cluster
+    }
+
+    fn step(&mut self, id: StoreId, input: Input) -> Result<(), Refusal> {
+        let taken = self.stores.get_mut(&id).unwrap().store.step(input);
+        let effects = taken.map_err(|error| error.refusal().unwrap_or_else(|| panic!("{error}")))?;
+        self.take(id, effects);
+        Ok(())
+    }
+
+    /// What need not wait leaves at once.
+    fn take(&mut self, id: StoreId, mut effects: Effects) {
+        self.sent.append(&mut effects.messages);
+        let leaks = self.leaks;
+        let (leaked, waits) = effects.after_persist.into_iter().partition(leaks);
+        effects.after_persist = waits;
+        self.release(leaked);
+        let late = self.stores.get_mut(&id).unwrap();
+        late.under_way.push_back(effects);
+        // Where there is nothing to wait for, it leaves.
+        while late.under_way.front().is_some_and(|first| first.batch.is_empty()) {
+            let first = late.under_way.pop_front().expect("just seen");
+            let out = first.after_persist;
+            self.ends.extend(out.iter().filter_map(end));
+            self.sent.extend(out.into_iter().filter_map(message));
+        }
+    }
+
+    fn release(&mut self, out: Vec<Output>) {
+        self.ends.extend(out.iter().filter_map(end));
+        self.sent.extend(out.into_iter().filter_map(message));
+    }
+
+    /// The oldest batch that is under way, and perhaps others with it, reaches the disk.
+    fn persist_some(&mut self, id: StoreId, most: usize) -> bool {
+        let late = self.stores.get_mut(&id).unwrap();
+        let (mut out, mut last) = (Vec::new(), None);
+        for _ in 0..most {
+            let Some(effects) = late.under_way.pop_front() else { break };
+            if !effects.batch.is_empty() {
+                late.disk.write(effects.batch).unwrap();
+            }
+            out.extend(effects.after_persist);
+            last = Some(effects.ticket);
+        }
+        let Some(ticket) = last else { return false };
+        late.disk.sync().unwrap();
+        let more = late.store.persisted(ticket).unwrap();
+        self.release(out);
+        if !more.is_empty() {
+            self.take(id, more);
+        }
+        true
+    }
+
+    /// Everything that is under way reaches the disk.
+    fn persist(&mut self, id: StoreId) {
+        while self.persist_some(id, 1) {}
+    }
+
+    /// What is under way is lost, and what waited for it.
+    fn crash(&mut self, id: StoreId) -> usize {
+        let late = self.stores.get_mut(&id).unwrap();
+        let lost = late.under_way.len();
+        late.under_way.clear();
+        late.store = Store::open(id, self.config, Sound, &late.disk).unwrap();
+        lost
+    }
+
+    /// A message arrives, or is lost. What became of a snapshot its sender is told.
+    fn deliver(&mut self, message: Message, arrives: bool) {
+        let (from, to, region) = (message.from.store, message.to, message.region);
+        let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
+        let taken = arrives && self.step(to.store, Input::Message(message)).is_ok();
+        if snapshot {
+            let _ = self.step(from, Input::ReportSnapshot { region, to: to.id, arrived: taken });
+        }
+    }
+
+    /// Delivers what is for `to` now, and takes all else of what is under way away.
+    fn deliver_to(&mut self, to: StoreId) {
+        for message in std::mem::take(&mut self.sent) {
+            if message.to.store == to {
+                self.deliver(message, true);
+            }
+        }
+    }
+
+    /// Delivers and persists until nothing is under way.
+    fn quiet(&mut self) {
+        loop {
+            let ids: Vec<_> = self.stores.keys().copied().collect();
+            ids.iter().for_each(|id| self.persist(*id));
+            if self.sent.is_empty() {
+                return;
+            }
+            for message in std::mem::take(&mut self.sent) {
+                self.deliver(message, true);
+            }
+        }
+    }
+
+    fn elect(&mut self, id: StoreId) {
+        self.step(id, Input::Campaign { region: REGION }).unwrap();
+        self.quiet();
+        assert_eq!(self.peer(id).role(), StateRole::Leader);
+    }
+
+    fn peer(&self, id: StoreId) -> PeerStatus<'_> {
+        self.stores[&id].store.peer(REGION).expect("a live peer")
+    }
+}
+
+fn message(output: Output) -> Option<Message> {
+    match output {
+        Output::Message(message) => Some(message),
+        _ => None,
+    }
+}
+
+fn end(output: &Output) -> Option<(u64, End)> {
+    match output {
+        Output::Completed { id, end, .. } => Some((*id, end.clone())),
+        _ => None,
+    }
+}
+
+fn is_of(output: &Output, kind: MessageType) -> bool {
+    matches!(output, Output::Message(message) if message.raft_type() == Some(kind))
+}
+
+fn request(id: u64, command: Command) -> Input {
+    Input::Request { id, region: REGION, command, epoch: None }
+}
+
+/// A vote that is given before it is durable is given twice.
+#[test]
+fn a_vote_leaves_once_it_is_durable() {
+    fn leaders_of_one_term(leaks: Leaks) -> usize {
+        let mut cluster = Cluster::new(Config::SIMULATOR, leaks, 3, &[1, 2, 3]);
+        let mut leaders = 0;
+        for candidate in [1, 3] {
+            cluster.step(candidate, Input::Campaign { region: REGION }).unwrap();
+            cluster.persist(candidate);
+            cluster.deliver_to(2);
+            if candidate == 1 {
+                cluster.crash(2);
+            } else {
+                cluster.persist(2);
+            }
+            cluster.deliver_to(candidate);
+            leaders += usize::from(cluster.peer(candidate).role() == StateRole::Leader);
+            assert_eq!(cluster.peer(candidate).term(), 6);
+        }
+        leaders
+    }
+    assert_eq!(leaders_of_one_term(|_| false), 1);
+    assert_eq!(leaders_of_one_term(|output| is_of(output, MessageType::MsgRequestVoteResponse)), 2);
+}
+
+/// An append that is acknowledged before it is durable makes a leader tell its client of
+/// what the next one does not know.
+#[test]
+fn an_append_is_acknowledged_once_it_is_durable() {
+    fn told_and_lost(leaks: Leaks) -> (bool, bool) {
+        let mut cluster = Cluster::new(Config::SIMULATOR, leaks, 3, &[1, 2, 3]);
+        cluster.elect(1);
+        cluster.step(1, request(1, put("a"))).unwrap();
+        cluster.persist(1);
+        cluster.deliver_to(2);
+        cluster.deliver_to(1);
+        cluster.persist(1);
+        let told = cluster.ends == [(1, End::Applied { region: None })];
+        cluster.crash(2);
+        cluster.sent.clear();
+        // Store 1 is away from now on.
+        cluster.step(3, Input::Campaign { region: REGION }).unwrap();
+        cluster.persist(3);
+        cluster.deliver_to(2);
+        cluster.persist(2);
+        cluster.deliver_to(3);
+        assert_eq!(cluster.peer(3).role(), StateRole::Leader);
+        let known = cluster.peer(3).last_index() > 7 || cluster.peer(3).data().contains_key(&bytes("a"));
+        (told, !known)
+    }
+    assert_eq!(told_and_lost(|_| false), (false, true));
+    assert_eq!(told_and_lost(|output| is_of(output, MessageType::MsgAppendResponse)), (true, true));
+}
+
+#[test]
+fn a_leader_sends_early_and_counts_itself_once_it_is_durable() {
+    for (config, leaves) in [(EARLY, true), (Config::SIMULATOR, false)] {
+        let mut cluster = Cluster::new(config, |_| false, 3, &[1, 2, 3]);
+        cluster.elect(1);
+        let before = cluster.peer(1).commit();
+        cluster.step(1, request(1, put("a"))).unwrap();
+        assert_eq!(!cluster.sent.is_empty(), leaves, "early: {leaves}");
+        if !leaves {
+            continue;
+        }
+        cluster.deliver_to(2);
+        cluster.persist(2);
+        cluster.deliver_to(1);
+        assert_eq!(cluster.peer(1).matched().map(|(_, index)| index).max(), Some(before + 1));
+        assert_eq!(cluster.peer(1).commit(), before, "one of three has it on its disk");
+        cluster.persist(1);
+        assert_eq!(cluster.peer(1).commit(), before + 1);
+        assert_eq!(cluster.ends, [(1, End::Applied { region: None })]);
+    }
+}
+
+/// What it took for persisted before it led has to be durable before it may send early.
+#[test]
+fn who_has_just_begun_to_lead_waits() {
+    let mut cluster = Cluster::new(EARLY, |_| false, 2, &[1]);
+    cluster.step(1, Input::Campaign { region: REGION }).unwrap();
+    assert_eq!(cluster.peer(1).role(), StateRole::Leader, "it is the only voter");
+    assert_eq!(cluster.peer(1).commit(), 5, "nothing of it is on the disk");
+    cluster.persist(1);
+    assert_eq!(cluster.peer(1).commit(), 6);
+    cluster.step(1, request(1, change(ChangeKind::AddLearner, 2))).unwrap();
+    assert!(!cluster.stores[&1].store.due(REGION).apply);
+    cluster.persist(1);
+    assert!(cluster.stores[&1].store.due(REGION).apply);
+    cluster.step(1, Input::Apply { region: REGION }).unwrap();
+    cluster.quiet();
+    cluster.step(1, Input::Tick { region: REGION }).unwrap();
+    cluster.quiet();
+    cluster.step(2, Input::ApplySnapshot { region: REGION }).unwrap();
+    cluster.quiet();
+    cluster.step(1, request(2, put("a"))).unwrap();
+    assert_eq!((cluster.peer(1).applied(), cluster.ends.len()), (7, 1));
+    cluster.quiet();
+    assert_eq!((cluster.peer(1).applied(), cluster.ends.len()), (8, 2));
+    cluster.crash(1);
+    cluster.step(1, Input::Campaign { region: REGION }).unwrap();
+    assert_eq!((cluster.peer(1).role(), cluster.sent.len()), (StateRole::Leader, 0));
+    cluster.persist(1);
+    cluster.sent.clear();
+    cluster.step(1, Input::Tick { region: REGION }).unwrap();
+    cluster.quiet();
+    cluster.step(1, request(3, put("b"))).unwrap();
+    assert!(!cluster.sent.is_empty(), "from now on it does not wait");
+}
+
+/// Who leads which term, as their messages say.
+#[derive(Default)]
+struct Seen {
+    leaders: BTreeMap<u64, u64>,
+    applied: BTreeMap<u64, Vec<Vec<u8>>>,
+}
+
+impl Seen {
+    fn check(&mut self, cluster: &Cluster) {
+        let raft = cluster.sent.iter().filter_map(Message::raft);
+        let leads = |kind| matches!(kind, MessageType::MsgAppend | MessageType::MsgHeartbeat);
+        for message in raft.filter(|message| leads(message.get_msg_type())) {
+            let known = *self.leaders.entry(message.term).or_insert(message.from);
+            assert_eq!(known, message.from, "leaders of term {}", message.term);
+        }
+        for (id, late) in &cluster.stores {
+            let Some(kept) = late.disk.load(REGION).unwrap() else { continue };
+            let keys: Vec<Vec<u8>> = kept.data.keys().map(|key| key.to_vec()).collect();
+            let applied = kept.apply_state.applied;
+            let known = self.applied.entry(applied).or_insert_with(|| keys.clone());
+            assert_eq!(*known, keys, "at {applied} on the disk of store {id}");
+        }
+    }
+}
+
+struct Count {
+    told: usize,
+    lost: usize,
+    crashes: usize,
+    deepest: usize,
+    unknown: usize,
+}
+
+fn run(seed: u64, config: Config, leaks: Leaks) -> Count {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut cluster = Cluster::new(config, leaks, 4, &[1, 2, 3]);
+    let (mut seen, mut asked) = (Seen::default(), 0);
+    let mut count = Count { told: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
+    for _ in 0..1_500 {
+        let id = 1 + random.below(4);
+        match random.below(100) {
+            0..45 if !cluster.sent.is_empty() => {
+                let at = random.below(cluster.sent.len().min(4) as u64) as usize;
+                let message = cluster.sent.remove(at);
+                let fate = random.below(12);
+                if fate == 1 {
+                    cluster.sent.push(message.clone());
+                }
+                cluster.deliver(message, fate > 0);
+            }
+            45..70 => drop(cluster.persist_some(id, 1 + random.below(3) as usize)),
+            70..76 => drop(cluster.step(id, Input::Tick { region: REGION })),
+            76..86 => {
+                asked += 1;
+                let key = format!("{asked:05}");
+                let _ = cluster.step(id, request(asked, put(&key)));
+            }
+            86..94 => {
+                let _ = cluster.step(id, Input::ApplySnapshot { region: REGION });
+                let _ = cluster.step(id, Input::Apply { region: REGION });
+            }
+            94 => drop(cluster.step(id, Input::Campaign { region: REGION })),
+            95 => {
+                let applied = cluster.stores[&id].store.peer(REGION).map_or(0, |peer| peer.applied());
+                let compact = Command::CompactLog { index: applied.saturating_sub(2) };
+                let _ = cluster.step(id, Input::Propose { region: REGION, command: compact, epoch: None });
+            }
+            96 => {
+                let add = change(ChangeKind::AddVoter, 4);
+                let _ = cluster.step(id, Input::Propose { region: REGION, command: add, epoch: None });
+            }
+            97 => {
+                count.lost += cluster.crash(id);
+                count.crashes += 1;
+            }
+            _ => {}
+        }
+        count.deepest = count.deepest.max(cluster.stores[&id].under_way.len());
+        seen.check(&cluster);
+    }
+    settle(&mut cluster, &mut seen);
+    let mut ended = BTreeSet::new();
+    for (id, end) in &cluster.ends {
+        assert!(ended.insert(*id), "request {id} ends twice");
+        match end {
+            End::Applied { .. } => {
+                count.told += 1;
+                let key = bytes(&format!("{id:05}"));
+                for store in [1, 2, 3] {
+                    assert!(cluster.peer(store).data().contains_key(&key), "request {id} on store {store}");
+                }
+            }
+            End::LeaderChanged | End::Dropped => count.unknown += 1,
+            other => panic!("request {id}: {other:?}"),
+        }
+    }
+    count
+}
+
+/// Faults stop: whatever is under way arrives, somebody leads, and all have the same.
+fn settle(cluster: &mut Cluster, seen: &mut Seen) {
+    for round in 0..40 {
+        cluster.quiet();
+        seen.check(cluster);
+        let peer = |id: &StoreId| cluster.stores[id].store.peer(REGION);
+        let newest = [1, 2, 3, 4].iter().filter_map(peer).map(|peer| peer.term()).max();
+        // Who leads an older term is heard by nobody.
+        let leads = |peer: &PeerStatus<'_>| peer.role() == StateRole::Leader && Some(peer.term()) == newest;
+        let leader = (1..=4).find(|id| peer(id).as_ref().is_some_and(leads));
+        for id in 1..=4 {
+            let _ = cluster.step(id, Input::ApplySnapshot { region: REGION });
+            while cluster.step(id, Input::Apply { region: REGION }).is_ok() {}
+        }
+        let _ = match leader {
+            Some(id) => cluster.step(id, Input::Tick { region: REGION }),
+            None => cluster.step(1 + round % 3, Input::Campaign { region: REGION }),
+        };
+    }
+    cluster.quiet();
+    let shown = |id| (cluster.peer(id).applied(), cluster.peer(id).commit(), cluster.peer(id).last_index());
+    let ends = [1, 2, 3].map(shown);
+    assert!(ends.iter().all(|end| *end == (ends[0].0, ends[0].0, ends[0].0)), "not the same: {ends:?}");
+}
+
+#[test]
+fn late_disks_lose_nothing_that_was_told() {
+    let mut all = Count { told: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
+    for seed in 1..=60 {
+        for config in [Config::SIMULATOR, EARLY] {
+            println!("seed {seed}, early {}", config.early_appends);
+            let count = run(seed, config, |_| false);
+            all.told += count.told;
+            all.lost += count.lost;
+            all.crashes += count.crashes;
+            all.deepest = all.deepest.max(count.deepest);
+            all.unknown += count.unknown;
+        }
+    }
+    println!(
+        "{} told, {} open; {} crashes lost {} batches; up to {} under way",
+        all.told, all.unknown, all.crashes, all.lost, all.deepest
+    );
+    assert!(all.told > 0 && all.unknown > 0 && all.lost > 0 && all.crashes > 0 && all.deepest > 2);
+}
+
+/// The runs are not blind: with answers that do not wait some of them fail.
+#[test]
+fn late_disks_that_do_not_hold_answers_are_noticed() {
+    let leaks: [Leaks; 2] = [
+        |output| is_of(output, MessageType::MsgAppendResponse),
+        |output| is_of(output, MessageType::MsgRequestVoteResponse),
+    ];
+    for leak in leaks {
+        let noticed = (1..=60).any(|seed| {
+            let run = || run(seed, Config::SIMULATOR, leak);
+            std::panic::catch_unwind(run).is_err()
+        });
+        assert!(noticed, "an answer that does not wait");
+    }
+}
