@@ -203,7 +203,6 @@ pub(super) fn report_comes_late(standard: bool) -> Asked {
         budgets: Budgets {
             admin: either(standard, 2, 1),
             stages: either(standard, 7, 5),
-            timeouts: either(standard, 1, 0),
             crashes: 1,
             late: either(standard, 2, 1),
             ..Budgets::default()
