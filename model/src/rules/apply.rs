@@ -56,13 +56,15 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     Ok(())
 }
 
+/// Where the epoch is checked at apply (TiKV `apply.rs` `exec_raft_cmd`, `check_region_epoch`): an
+/// entry whose epoch has changed since it was proposed has no effect.
+fn check_epoch_at_apply(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
+    !guards.holds(Guard::EpochCheckedAtApply)
+        || check_epoch(&peer.region.epoch, &entry.epoch, command).is_ok()
+}
+
 fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
-    if guards.holds(Guard::EpochCheckedAtApply)
-        && check_epoch(&peer.region.epoch, &entry.epoch, command).is_err()
-    {
-        return false;
-    }
-    conf_change::validate(&peer.region, command).is_ok()
+    check_epoch_at_apply(peer, entry, command, guards) && conf_change::validate(&peer.region, command).is_ok()
         || (!guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command))
 }
 

@@ -23,9 +23,16 @@ pub(crate) fn validate(region: &Region, command: &Command) -> Result<(), Reason>
                 _ => validate_joint(region, changes),
             }
         }
-        Command::LeaveJoint if !region.is_joint() => Err(Reason::NotJoint),
+        Command::LeaveJoint => check_leave_joint(region),
         _ => Ok(()),
     }
+}
+
+/// Where a joint configuration may be left: in a joint region, by an entry of its own (TiKV
+/// `LeaveJoint`, `apply_leave_joint`; raft-rs's `auto_leave` is off). A leader that is being
+/// demoted may not propose it: `propose.rs` `removes_leader`.
+fn check_leave_joint(region: &Region) -> Result<(), Reason> {
+    if region.is_joint() { Ok(()) } else { Err(Reason::NotJoint) }
 }
 
 fn validate_simple(region: &Region, change: &Change) -> Result<(), Reason> {

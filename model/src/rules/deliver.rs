@@ -1,6 +1,6 @@
-//! What a store does with a message before Raft sees it: tell who was removed,
-//! refuse what is stale, create the peer, park what a split will bring a peer
-//! for, destroy a peer that was superseded.
+//! What a store does with a message before Raft sees it: reply that the sender was removed,
+//! refuse what is stale, create the peer, keep a first message until the split that creates
+//! its peer, destroy a peer that was superseded.
 //!
 //! Follows TiKV `fsm/store.rs` (`on_raft_message`, `check_msg`,
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
@@ -22,8 +22,8 @@ use crate::rules::peer::{is_live, member_of_own_region};
 pub(crate) enum Received {
     /// The peer.
     ByPeer,
-    /// The store, until a split brings the peer.
-    Parked,
+    /// The store, until a split creates the peer.
+    Pending,
 }
 
 impl Envelope {
@@ -57,12 +57,7 @@ impl Envelope {
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || cluster.holds(Guard::SnapshotOnce)) {
             return Err(Reason::ApplyingSnapshot);
         }
-        if peer.state == PeerState::Uninitialised
-            && kind != Kind::Initial
-            && !cluster.holds(Guard::UninitialisedPeerListens)
-        {
-            return Err(Reason::NotPromotable);
-        }
+        check_uninitialised(cluster, peer, kind)?;
         Ok(Received::ByPeer)
     }
 
@@ -150,7 +145,7 @@ impl Envelope {
         }
         let held = self.holding(message);
         cluster.pending_messages_mut(self.to.store).push(held);
-        Ok(Received::Parked)
+        Ok(Received::Pending)
     }
 
     /// Answers that the sender was removed; it destroys itself if the answer
@@ -222,4 +217,17 @@ impl Envelope {
         };
         Held { region: self.region, from, to: self.from, term: 0, epoch, range: KeyRange::default(), message }
     }
+}
+
+/// What an uninitialised peer (TiKV: not `is_initialized`) may receive: votes, appends and
+/// heartbeats as well as what creates it, and a snapshot, which initialises it. It cannot campaign:
+/// it is in no configuration (`NotPromotable`).
+fn check_uninitialised(cluster: &impl ClusterMut, peer: &Peer, kind: Kind) -> Result<(), Reason> {
+    if peer.state == PeerState::Uninitialised
+        && kind != Kind::Initial
+        && !cluster.holds(Guard::UninitialisedPeerListens)
+    {
+        return Err(Reason::NotPromotable);
+    }
+    Ok(())
 }

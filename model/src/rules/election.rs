@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_traces::{
-    Held, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Reply, Role, StoreId,
+    Held, Log, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Reply, Role, StoreId,
 };
 
 use super::deliver::Received;
@@ -83,7 +83,7 @@ pub(crate) fn vote(
     let (envelope, last, commit_of_candidate) = request(cluster, region, candidate, voter)?;
     cluster.up(voter)?;
     let first = first_vote(envelope.term, last, commit_of_candidate);
-    if envelope.receive(cluster, Kind::Initial, first, reply)? == Received::Parked {
+    if envelope.receive(cluster, Kind::Initial, first, reply)? == Received::Pending {
         return Ok(());
     }
     let (granted, commit) = decide(cluster, &envelope, last, commit_of_candidate)?;
@@ -151,14 +151,19 @@ pub(crate) fn decide(
         voter.vote = 0;
     }
     let may_vote = voter.vote == envelope.from.id || (voter.vote == 0 && voter.leader == 0);
-    let own = (voter.log.last_term(), voter.log.last_index());
-    if may_vote && (last.term, last.index) >= own {
+    if may_vote && is_up_to_date(&voter.log, last) {
         voter.vote = envelope.from.id;
         return Ok((true, LogPosition::default()));
     }
     let commit = commit_in_vote(raft::commit_position(voter), guards);
     raft::commit_by_vote(voter, commit_of_candidate, guards);
     Ok((false, commit))
+}
+
+/// Whether a candidate's log, which ends at `last`, is at least as up to date as the voter's
+/// (raft-rs `is_up_to_date`; Raft 5.4.1): a newer last term wins, then the longer log.
+fn is_up_to_date(own: &Log, last: LogPosition) -> bool {
+    (last.term, last.index) >= (own.last_term(), own.last_index())
 }
 
 /// The answer, as a message from the receiver of `envelope` to its sender.

@@ -1,11 +1,11 @@
 //! `Hold` and `Late`: messages that stay under way and arrive however stale.
 //!
-//! Every message of raft and the word of a removal (TiKV's gc message) can be
-//! under way. What arrives late has no round that its answer belongs to; the
-//! answer is made all the same, for whoever follows single messages.
+//! Every raft message and the removal message (TiKV `handle_gc_peer_msg`) can be delayed. A late
+//! message belongs to no round, so its reply goes nowhere; it is made all the same, for runs that
+//! follow single messages.
 
 use rollcall_traces::{
-    Entries, Held, Log, Message, Outgoing, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
+    Entries, Held, Log, Message, Outgoing, Peer, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
 };
 
 use super::deliver::Received;
@@ -13,6 +13,7 @@ use super::destroy::destroy_peer;
 use super::envelope::{Envelope, Kind, first_append, first_vote};
 use super::{election, merge_elsewhere, pd, raft, recovery, replicate, split, stale, transfer};
 use crate::cluster::ClusterMut;
+use crate::guard::GuardSet;
 use crate::rules::peer::FIRST;
 use crate::rules::peer::is_live;
 
@@ -135,7 +136,7 @@ pub(crate) fn late(
         Message::VoteRequest { last, commit } => first_vote(held.term, last, commit),
         ref other => first_append(other),
     };
-    if envelope.receive(cluster, kind, first, reply)? == Received::Parked {
+    if envelope.receive(cluster, kind, first, reply)? == Received::Pending {
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -218,6 +219,16 @@ fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
 }
 
+/// What a late vote does (raft-rs `MsgRequestVoteResponse`, `poll`). One of an older term was
+/// refused (`StaleTerm`), one of a newer term makes the receiver a follower. One of its own term
+/// counts while it campaigns; a leader or follower ignores it.
+fn late_vote(peer: &mut Peer, envelope: &Envelope, granted: bool, commit: LogPosition, guards: GuardSet) {
+    if envelope.term > peer.term {
+        raft::become_follower(peer, envelope.term, 0);
+    }
+    election::answered(peer, envelope.from.id, granted, commit, guards);
+}
+
 fn arrive(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
@@ -231,10 +242,7 @@ fn arrive(
         }
         Message::VoteResponse { granted, commit } => {
             let peer = cluster.peer_mut(envelope.to.store, envelope.region);
-            if envelope.term > peer.term {
-                raft::become_follower(peer, envelope.term, 0);
-            }
-            election::answered(peer, envelope.from.id, granted, commit, guards);
+            late_vote(peer, envelope, granted, commit, guards);
         }
         Message::AppendResponse { index, commit } => {
             let peer = cluster.peer_mut(envelope.to.store, envelope.region);

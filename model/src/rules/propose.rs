@@ -49,7 +49,8 @@ pub(crate) fn propose(
     Ok(())
 }
 
-/// Whether the components that the command depends on are the region's own.
+/// Where the epoch is checked at propose (TiKV `check_region_epoch`): the components that the
+/// command depends on must be the region's own. `apply.rs` `check_epoch_at_apply` checks again.
 pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
         Command::Put { .. } | Command::Delete { .. } => given.version == own.version,

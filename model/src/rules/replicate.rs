@@ -292,11 +292,21 @@ pub(crate) fn check_snapshot(
     if !snapshot.region.member(envelope.to.id).is_some_and(takes) {
         return Err(Reason::NotInConfig);
     }
+    check_snapshot_overlap(cluster, envelope, snapshot)
+}
+
+/// Snapshot overlap (TiKV `fsm/peer.rs` `check_snapshot`): a snapshot is refused while another region
+/// on the store, or another pending snapshot, owns a part of its range.
+fn check_snapshot_overlap(
+    cluster: &impl ClusterMut,
+    envelope: &Envelope,
+    snapshot: &Snapshot,
+) -> Result<(), Reason> {
     let range = snapshot.region.range();
     let (store, region) = (envelope.to.store, envelope.region);
     let receiver = cluster.live(store, region)?;
-    // A source that is still here goes with the range that comes, but not if an
-    // entry that waits here is the one to take it in.
+    // A merge source that is still here is destroyed with the range that arrives, but not if an
+    // unapplied entry here is the one that merges it.
     let taken = if receiver.applied == receiver.commit {
         let version = snapshot.region.epoch.version;
         merge_elsewhere::taken_but_for_merged(cluster, store, region, version, &range)

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod bad_input;
 mod diff;
+mod old_names;
 mod pd_ctl;
 mod pd_json;
 mod rendering;

@@ -57,7 +57,7 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
     if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
         return Err(Reason::StoreRemoved);
     }
-    if is_stale(cluster, region, report.term) && cluster.holds(Guard::StaleReportRefused) {
+    if is_stale_heartbeat(cluster, region, report.term) && cluster.holds(Guard::StaleReportRefused) {
         return Err(Reason::RegionStale);
     }
     let believes_leader = cluster.holds(Guard::LeaderChangeBelieved);
@@ -83,11 +83,11 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
     Ok(order.or_else(|| waiting::first_order(started, region.id)))
 }
 
-/// Behind in version what is known of any part of its range, or behind in
-/// anything what is known of itself. A region that unsafe recovery made anew is
-/// believed; one with the whole key space is the bootstrap region of a stale
-/// peer (tikv#3868).
-fn is_stale(cluster: &impl ClusterMut, region: &Region, term: u64) -> bool {
+/// Where PD refuses a stale heartbeat (PD `processRegionHeartbeat`, `PreCheckPutRegion`: "region is
+/// stale"): its version is behind that of a known region in its range, or its epoch or term is
+/// behind what PD knows of the region itself. A region that unsafe recovery created is believed;
+/// one with the whole key space is the bootstrap region of a stale peer (tikv#3868).
+fn is_stale_heartbeat(cluster: &impl ClusterMut, region: &Region, term: u64) -> bool {
     let whole = region.start.is_empty() && region.end.is_empty();
     if region.epoch == (Epoch { conf_ver: 1, version: 1 }) && !whole {
         return false;

@@ -47,16 +47,16 @@ impl<'a> Sight<'a> {
             && known.is_well(member.id)
     }
 
-    /// Who leads in the place of the member on `leaving`; nobody, if there is
-    /// no other (pd#1923).
+    /// The target of a leader transfer away from `leaving` (PD builder `setTargetLeaderIfNotExist`):
+    /// the first other voter that may lead. None, if there is no other (pd#1923).
     pub(super) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
     }
 
-    /// Who leads where somebody else must: if all others' stores are leaving, too, one of
-    /// them (PD `CreateLeaveJointStateOperator`, `forceTargetLeader`, which takes anybody
-    /// then; here only who is heard from and well, for no other would take it).
+    /// The target of a leader transfer that must happen: if all others' stores are leaving, too,
+    /// one of them (PD `CreateLeaveJointStateOperator`, `forceTargetLeader`, which accepts any peer
+    /// then; here only a connected and healthy one, because no other would accept).
     pub(super) fn transferee_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         self.transferee(known, leaving)

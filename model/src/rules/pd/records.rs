@@ -41,13 +41,14 @@ fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     if cluster.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
 }
 
-/// The store lives, and says how full it is.
+/// PD takes a store heartbeat (`HandleStoreHeartbeat`): the store is connected, and reports how full
+/// it is.
 pub(crate) fn store_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
     hear_late(cluster, store)
 }
 
-/// PD hears it; by then the store may have died.
+/// The heartbeat arrives; by then the store may be down.
 pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
@@ -74,7 +75,8 @@ pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result
     Ok(())
 }
 
-/// The store was silent for long, and for longer.
+/// When a store is Down: it misses heartbeats, and is Disconnected first, then Down (PD
+/// `IsDisconnected`, `max-store-down-time`).
 pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
@@ -88,7 +90,7 @@ pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: Store
     Ok(())
 }
 
-/// The store is told to leave.
+/// The store becomes Offline (PD `RemoveStore`).
 pub(crate) fn decommission(cluster: &mut impl ClusterMut, store: StoreId, force: bool) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     match known.state {
