@@ -158,6 +158,10 @@ fn scan(text: &str, mut each: impl FnMut(&str, &str)) {
             for (at, _) in code.match_indices(kind) {
                 let name = word(&code[at + kind.len()..]);
                 let is_pd = code[..at].ends_with("Pd");
+                // `StuckReason` is another enum.
+                if !is_pd && code[..at].ends_with(char::is_alphanumeric) {
+                    continue;
+                }
                 if name.starts_with(|is: char| is.is_uppercase()) {
                     let of = if is_pd { "Pd" } else { "" };
                     each(&format!("{of}{kind}{name}"), &function);

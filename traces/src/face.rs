@@ -102,7 +102,7 @@ impl Face {
     }
 
     /// Whether it has a region, and is no tombstone.
-    pub fn is_initialised(&self) -> bool {
+    pub fn is_initialized(&self) -> bool {
         matches!(self.state, PeerState::Normal | PeerState::Merging)
     }
 

@@ -163,7 +163,7 @@ impl History {
         let mut fold = Fold::of(Cow::Borrowed(&empty));
         for region in first.regions() {
             for (store, peer) in first.replicas(region) {
-                let step = Step::born(region, store, peer);
+                let step = PeerStep::born(region, store, peer);
                 fold.peer(&step, first);
             }
             fold.forget(region, first);
@@ -338,7 +338,7 @@ impl History {
         let mut add_region = |region: RegionId| {
             let mut moved = false;
             for store in touched.stores().filter(|store| !before.has_same_store(after, *store)) {
-                let step = Step {
+                let step = PeerStep {
                     region,
                     store,
                     before: before.peer(store, region),
@@ -379,7 +379,7 @@ pub struct HistoryChange<'a> {
 }
 
 /// One peer, before and after.
-struct Step<'a> {
+struct PeerStep<'a> {
     region: RegionId,
     store: StoreId,
     before: Option<&'a Peer>,
@@ -391,7 +391,7 @@ struct Step<'a> {
     creator: Option<Creator<'a>>,
 }
 
-impl<'a> Step<'a> {
+impl<'a> PeerStep<'a> {
     fn born(region: RegionId, store: StoreId, peer: &'a Peer) -> Self {
         Self { region, store, before: None, after: Some(peer), applies: false, carried: false, creator: None }
     }
@@ -407,7 +407,7 @@ impl<'a> Step<'a> {
     /// The same replica before, if there was one: initialised, and not destroyed since.
     fn same_replica(&self) -> Option<&'a Peer> {
         let after = self.after?;
-        self.before.filter(|before| before.id == after.id && before.is_initialised())
+        self.before.filter(|before| before.id == after.id && before.is_initialized())
     }
 }
 
@@ -480,7 +480,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn peer(&mut self, step: &Step<'_>, after: &impl Cluster) {
+    fn peer(&mut self, step: &PeerStep<'_>, after: &impl Cluster) {
         let parts = self.parts();
         if parts.leaders {
             self.leader(step);
@@ -523,7 +523,7 @@ impl<'a> Fold<'a> {
 
 /// The initialised peers of `region`, running or not.
 fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
-    cluster.faces(region).filter(|peer| peer.is_initialised())
+    cluster.faces(region).filter(|peer| peer.is_initialized())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

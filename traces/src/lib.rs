@@ -43,8 +43,8 @@ pub use expect::{
 };
 pub use face::{Claim, Claimant, Extent, Face};
 pub use file::{
-    ALL_PROPERTIES, FILE_LIMIT, FileWriter, Header, Input, LINE_LIMIT, NUMBER_LIMIT, Place, Reader, Record,
-    SCHEMA, Settle, SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
+    ALL_PROPERTIES, FILE_LIMIT, FilePosition, FileWriter, Header, Input, LINE_LIMIT, NUMBER_LIMIT, Reader,
+    Record, SCHEMA, Settle, SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites,

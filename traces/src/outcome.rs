@@ -137,7 +137,7 @@ pub enum Reason {
     /// No message is held at that place.
     NothingHeld,
     /// The round creates a peer or sends a snapshot, so it has no reply to lose or delay.
-    #[serde(alias = "no_reply")]
+    #[serde(alias = "no_answer")]
     NoReply,
     // Of the asked peer.
     /// The store has no live peer of the region.

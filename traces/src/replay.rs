@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::action::Action;
 use crate::diff::{Difference, differences};
 use crate::divergence::{Divergence, Sides};
-use crate::file::{Header, Place, Reader, Record, Step, Trace, TraceError};
+use crate::file::{FilePosition, Header, Reader, Record, Step, Trace, TraceError};
 use crate::outcome::{Outcome, Reason};
 use crate::scenario::had_nothing_to_do;
 use crate::scope::ScopeError;
@@ -67,7 +67,7 @@ pub struct StepPlace {
     /// The step, from 1.
     pub step: u64,
     /// The line of the file, where there is one.
-    pub place: Option<Place>,
+    pub place: Option<FilePosition>,
 }
 
 impl fmt::Display for StepPlace {

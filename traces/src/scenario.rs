@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::divergence::Sides;
 use crate::expect::Expect;
-use crate::file::{Header, Place, PlacedLine, Reader, Record, SettleLine, Step, Trace, TraceError, Verdict};
+use crate::file::{
+    FilePosition, Header, PlacedLine, Reader, Record, SettleLine, Step, Trace, TraceError, Verdict,
+};
 use crate::outcome::{Outcome, Reason};
 use crate::replay::{ReplayError, Replayer};
 use crate::subject::Settler;
@@ -27,7 +29,7 @@ pub struct Scenario {
 #[derive(Clone, Debug)]
 struct Line {
     /// Where the action, or what settles, is written.
-    place: Place,
+    place: FilePosition,
     says: Says,
 }
 
@@ -71,7 +73,7 @@ impl Scenario {
     }
 
     /// Where the header says `field`.
-    pub fn place_of(&self, field: &str) -> Place {
+    pub fn place_of(&self, field: &str) -> FilePosition {
         self.first.place_of(field)
     }
 
@@ -182,7 +184,7 @@ impl Scenario {
 fn settle<S: Settler>(
     replayer: &mut Replayer<'_, S>,
     line: &SettleLine,
-    place: &Place,
+    place: &FilePosition,
     steps: &mut Vec<Step>,
 ) -> Result<(), ReplayError> {
     let malformed = |what: &str| TraceError::Malformed { at: place.clone(), what: what.into() };
@@ -211,7 +213,7 @@ fn settle<S: Settler>(
 }
 
 /// Adds the line to an action that cannot be taken.
-fn placed(mut error: ReplayError, place: &Place) -> ReplayError {
+fn placed(mut error: ReplayError, place: &FilePosition) -> ReplayError {
     if let ReplayError::Refused { at, .. } = &mut error {
         at.place = Some(place.clone());
     }

@@ -195,7 +195,7 @@ impl Peer {
     }
 
     /// Whether it has a region: it is neither new nor destroyed.
-    pub fn is_initialised(&self) -> bool {
+    pub fn is_initialized(&self) -> bool {
         matches!(self.state, PeerState::Normal | PeerState::Merging)
     }
 
@@ -544,7 +544,7 @@ pub enum Message {
         commit: LogPosition,
     },
     /// The response to a vote request.
-    #[serde(alias = "vote_response")]
+    #[serde(alias = "vote_answer")]
     VoteResponse {
         /// Whether the vote was granted.
         granted: bool,
@@ -561,7 +561,7 @@ pub enum Message {
         commit: u64,
     },
     /// The follower has the log up to `index`.
-    #[serde(alias = "append_response")]
+    #[serde(alias = "append_answer")]
     AppendResponse {
         /// The index; 0 where nothing is acknowledged (a rejection, the answer
         /// to a heartbeat).
@@ -584,16 +584,16 @@ pub enum Message {
     TimeoutNow,
     /// A leader asks whom it is to hand over to how far it has applied the log
     /// (TiKV `MsgTransferLeader`, before the transfer).
-    #[serde(alias = "pre_transfer_leader")]
+    #[serde(alias = "transfer_question")]
     PreTransferLeader,
     /// The response, of the term of the request (TiKV `ack_transfer_leader_msg`).
-    #[serde(alias = "ack_transfer_leader")]
+    #[serde(alias = "transfer_answer")]
     AckTransferLeader {
         /// The applied index; never 0, for who has applied nothing is no voter.
         applied: u64,
     },
     /// The ids that the placement driver allots to a split (PD `AskBatchSplitResponse`).
-    #[serde(alias = "ask_split_response")]
+    #[serde(alias = "split_answer")]
     AskSplitResponse {
         /// The new regions.
         children: Vec<Child>,

@@ -314,7 +314,7 @@ fn planned(step: &OperatorStep) -> PlannedStep {
 fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
     let peers = view.stores.get(&store)?.peers.values();
     peers
-        .filter(|peer| peer.is_initialised() && peer.region.contains(key))
+        .filter(|peer| peer.is_initialized() && peer.region.contains(key))
         .find_map(|peer| peer.data.get(key))
 }
 
@@ -340,7 +340,7 @@ fn leads(view: &View, region: RegionId) -> Option<StoreId> {
 fn newest(view: &View, region: RegionId) -> Option<&Region> {
     let epoch = |region: &Region| (region.epoch.version, region.epoch.conf_ver);
     let known = || view.stores.values().filter_map(|store| store.peers.get(&region));
-    let live = known().filter(|peer| peer.is_initialised()).map(|peer| &peer.region);
+    let live = known().filter(|peer| peer.is_initialized()).map(|peer| &peer.region);
     let led = leader(view, region).map(|(_, peer)| &peer.region);
     led.or_else(|| live.max_by_key(|region| epoch(region)))
 }
@@ -348,7 +348,7 @@ fn newest(view: &View, region: RegionId) -> Option<&Region> {
 fn newest_conf_ver(view: &View) -> BTreeMap<u64, u64> {
     let mut newest = BTreeMap::new();
     for (region, peer) in view.stores.values().flat_map(|store| &store.peers) {
-        if peer.is_initialised() {
+        if peer.is_initialized() {
             let conf_ver: &mut u64 = newest.entry(*region).or_default();
             *conf_ver = (*conf_ver).max(peer.region.epoch.conf_ver);
         }

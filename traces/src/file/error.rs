@@ -10,7 +10,7 @@ use crate::scope::ScopeError;
 
 /// A place in a trace file. Line and column count from 1, the column in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePosition {
     /// The file's name, as the caller gave it.
     pub file: String,
     /// The line.
@@ -19,7 +19,7 @@ pub struct Place {
     pub column: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
@@ -32,7 +32,7 @@ pub enum TraceError {
     #[error("{at}: cannot be read: {source}")]
     Unreadable {
         /// Where reading stopped.
-        at: Place,
+        at: FilePosition,
         /// Why.
         source: std::io::Error,
     },
@@ -48,13 +48,13 @@ pub enum TraceError {
     #[error("{at}: the file is empty; a trace begins with a header")]
     Empty {
         /// The place.
-        at: Place,
+        at: FilePosition,
     },
     /// It goes on beyond what is read.
     #[error("{at}: the {what} goes on beyond {limit} bytes, and no more is read; is it a trace?")]
     TooLong {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The line or the file.
         what: &'static str,
         /// The most that is read.
@@ -64,7 +64,7 @@ pub enum TraceError {
     #[error("{at}: not JSON: {what}")]
     NotJson {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// What the parser says.
         what: String,
     },
@@ -72,7 +72,7 @@ pub enum TraceError {
     #[error("{at}: cut short: {what}; record or copy it again")]
     CutShort {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// What is missing.
         what: String,
     },
@@ -80,7 +80,7 @@ pub enum TraceError {
     #[error("{at}: no valid record: {what}")]
     Malformed {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// What is wrong.
         what: String,
     },
@@ -88,7 +88,7 @@ pub enum TraceError {
     #[error("{at}: there is no field `{field}` here; {hint}")]
     UnknownField {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The field.
         field: String,
         /// The nearest name, or all that there are.
@@ -98,13 +98,13 @@ pub enum TraceError {
     #[error("{at}: a settle is worked out on the model: replay the scenario, and `--out` writes it out")]
     Settles {
         /// The place.
-        at: Place,
+        at: FilePosition,
     },
     /// The header names another schema or major version, or none.
     #[error("{at}: schema is {found}, and this reads `{reads}`; {}", what_to_do(found, reads))]
     WrongSchema {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// What the header says, quoted.
         found: String,
         /// What is read here.
@@ -114,7 +114,7 @@ pub enum TraceError {
     #[error("{at}: no header: the first record is `{found}`; a trace begins with a header")]
     NoHeader {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The first record's kind.
         found: String,
     },
@@ -122,13 +122,13 @@ pub enum TraceError {
     #[error("{at}: a second header; two traces were put into one file: split them")]
     HeaderTwice {
         /// The place.
-        at: Place,
+        at: FilePosition,
     },
     /// Something follows the verdict.
     #[error("{at}: a `{found}` behind the verdict, which is the last record")]
     BehindVerdict {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The record's kind.
         found: String,
     },
@@ -136,7 +136,7 @@ pub enum TraceError {
     #[error("{at}: step {found} where step {expected} belongs; a step is missing or out of place")]
     StepOutOfOrder {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The index that belongs here.
         expected: u64,
         /// The index that stands here.
@@ -146,7 +146,7 @@ pub enum TraceError {
     #[error("{at}: store {store} is not among the scope's stores {known:?}")]
     UnknownStore {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The store.
         store: StoreId,
         /// The scope's stores.
@@ -156,7 +156,7 @@ pub enum TraceError {
     #[error("{at}: the number {number} is not below 2^53 ({NUMBER_LIMIT})")]
     NumberTooLarge {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// The number, as it stands there.
         number: String,
     },
@@ -164,7 +164,7 @@ pub enum TraceError {
     #[error("{at}: {source}")]
     BadScope {
         /// The place.
-        at: Place,
+        at: FilePosition,
         /// What is wrong with it.
         source: ScopeError,
     },
@@ -189,7 +189,7 @@ impl TraceError {
     }
 
     /// Where it is; `None` for a file that cannot be written.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&FilePosition> {
         match self {
             TraceError::Unwritable { .. } => None,
             TraceError::Unreadable { at, .. }

@@ -16,23 +16,23 @@ use serde_json::Value as Json;
 #[derive(Debug)]
 pub(super) struct Unknown {
     /// The way to it: names of fields and keys, places in lists.
-    pub(super) path: Vec<Step>,
+    pub(super) path: Vec<PathStep>,
     /// What there is instead.
     pub(super) known: &'static [&'static str],
 }
 
 /// One step of the way into a JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Name(String),
-    Place(usize),
+    Index(usize),
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for PathStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Name(name) => f.write_str(name),
-            Step::Place(place) => write!(f, "{place}"),
+            PathStep::Name(name) => f.write_str(name),
+            PathStep::Index(place) => write!(f, "{place}"),
         }
     }
 }
@@ -64,16 +64,16 @@ pub(super) fn unknown<'a, T: Deserialize<'a>>(json: &'a Json) -> Option<Unknown>
 }
 
 /// Where in `text`, which is JSON, the name at the end of `path` begins.
-pub(super) fn offset_of(text: &[u8], path: &[Step]) -> Option<usize> {
+pub(super) fn offset_of(text: &[u8], path: &[PathStep]) -> Option<usize> {
     let mut at = skip_space(text, 0);
     for (nth, step) in path.iter().enumerate() {
         at = skip_space(text, at + 1);
         let mut place = 0;
         loop {
             let named = match step {
-                Step::Place(wanted) if *wanted == place => break,
-                Step::Place(_) => false,
-                Step::Name(wanted) => {
+                PathStep::Index(wanted) if *wanted == place => break,
+                PathStep::Index(_) => false,
+                PathStep::Name(wanted) => {
                     let (begin, end) = (at, skip_value(text, at));
                     at = skip_space(text, skip_space(text, end) + 1);
                     let is = serde_json::from_slice::<String>(text.get(begin..end)?).ok()? == *wanted;
@@ -130,14 +130,14 @@ fn skip_value(text: &[u8], mut at: usize) -> usize {
 enum Fault {
     /// The way to it is collected from its end.
     Unknown {
-        path: Vec<Step>,
+        path: Vec<PathStep>,
         known: &'static [&'static str],
     },
     Other,
 }
 
 impl Fault {
-    fn within(mut self, step: impl FnOnce() -> Step) -> Self {
+    fn within(mut self, step: impl FnOnce() -> PathStep) -> Self {
         if let Fault::Unknown { path, .. } = &mut self {
             path.push(step());
         }
@@ -241,8 +241,8 @@ impl<'de> de::Deserializer<'de> for Strict<'de> {
     }
 }
 
-fn step(name: &str) -> Step {
-    Step::Name(name.to_owned())
+fn step(name: &str) -> PathStep {
+    PathStep::Name(name.to_owned())
 }
 
 struct Fields<'a> {
@@ -315,7 +315,9 @@ impl<'de> de::SeqAccess<'de> for Values<'de> {
         let Some(json) = self.values.next() else { return Ok(None) };
         let place = self.place;
         self.place += 1;
-        seed.deserialize(self.of.inner(json)).map(Some).map_err(|fault| fault.within(|| Step::Place(place)))
+        seed.deserialize(self.of.inner(json))
+            .map(Some)
+            .map_err(|fault| fault.within(|| PathStep::Index(place)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{Place, TraceError};
+use super::{FilePosition, TraceError};
 
 /// The most bytes that a line may have. The longest that Rollcall writes has some thousand.
 pub const LINE_LIMIT: u64 = 16 << 20;
@@ -27,7 +27,9 @@ impl Input {
         let file = path.display().to_string();
         match File::open(path) {
             Ok(input) => Ok((Self(Box::new(BufReader::new(input))), file)),
-            Err(source) => Err(TraceError::Unreadable { at: Place { file, line: 1, column: 1 }, source }),
+            Err(source) => {
+                Err(TraceError::Unreadable { at: FilePosition { file, line: 1, column: 1 }, source })
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::error::Category;
 use super::fields::{self, Unknown};
 use super::input::{FILE_LIMIT, LINE_LIMIT};
 use super::pd_json;
-use super::{NUMBER_LIMIT, Place, TraceError};
+use super::{FilePosition, NUMBER_LIMIT, TraceError};
 use crate::action::Command;
 use crate::region::StoreId;
 
@@ -20,13 +20,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Clone, Debug)]
 pub(crate) struct PlacedLine {
     text: Vec<u8>,
-    at: Place,
+    at: FilePosition,
 }
 
 impl PlacedLine {
     /// The place of the line, the column at `field` if it is there.
-    pub(crate) fn place_of(&self, field: &str) -> Place {
-        Place { column: column_of(&self.text, field), ..self.at.clone() }
+    pub(crate) fn place_of(&self, field: &str) -> FilePosition {
+        FilePosition { column: column_of(&self.text, field), ..self.at.clone() }
     }
 }
 
@@ -112,21 +112,21 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl<R> Lines<R> {
-    pub(super) fn place(&self, line: u64, column: u64) -> Place {
-        Place { file: self.file.clone(), line, column }
+    pub(super) fn place(&self, line: u64, column: u64) -> FilePosition {
+        FilePosition { file: self.file.clone(), line, column }
     }
 
     /// The line that is not there.
-    pub(super) fn after(&self) -> Place {
+    pub(super) fn after(&self) -> FilePosition {
         self.place(self.number + 1, 1)
     }
 
-    pub(super) fn here(&self, column: usize) -> Place {
+    pub(super) fn here(&self, column: usize) -> FilePosition {
         self.place(self.number, column.max(1) as u64)
     }
 
     /// Where the value of `field` stands, or the line's begin.
-    pub(super) fn column_of(&self, field: &str) -> Place {
+    pub(super) fn column_of(&self, field: &str) -> FilePosition {
         self.here(if self.rewritten { 1 } else { column_of(&self.text, field) as usize })
     }
 

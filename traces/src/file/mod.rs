@@ -28,7 +28,7 @@ use crate::region::{RegionId, StoreId};
 use crate::scope::Scope;
 use crate::view::View;
 
-pub use error::{Place, TraceError};
+pub use error::{FilePosition, TraceError};
 pub use input::{FILE_LIMIT, Input, LINE_LIMIT};
 pub(crate) use lines::PlacedLine;
 pub use reader::Reader;

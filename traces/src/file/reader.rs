@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 
 use super::input::Input;
 use super::lines::{Lines, PlacedLine};
-use super::{Header, Place, Record, SCHEMA, SettleLine, Step, TraceError, Verdict};
+use super::{FilePosition, Header, Record, SCHEMA, SettleLine, Step, TraceError, Verdict};
 use crate::action::Action;
 use crate::expect::Expect;
 
@@ -120,7 +120,7 @@ impl<R: BufRead> Reader<R> {
 
     /// The place of the record that was read last, the column at `field` if it
     /// is there.
-    pub fn place_of(&self, field: &str) -> Place {
+    pub fn place_of(&self, field: &str) -> FilePosition {
         self.lines.column_of(field)
     }
 

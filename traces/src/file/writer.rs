@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::lines::too_large;
-use super::{Header, Place, Step, TraceError, Verdict};
+use super::{FilePosition, Header, Step, TraceError, Verdict};
 
 /// A trace that is being written to anything.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl<W: Write> Writer<W> {
         serde_json::to_writer(&mut self.buffer, &Tagged { record, content })
             .map_err(|error| unwritable(error.into()))?;
         if let Some((at, number)) = too_large(&self.buffer) {
-            let at = Place { file: self.name.clone(), line: self.lines + 1, column: at as u64 + 1 };
+            let at = FilePosition { file: self.name.clone(), line: self.lines + 1, column: at as u64 + 1 };
             return Err(TraceError::NumberTooLarge { at, number });
         }
         self.buffer.push(b'\n');

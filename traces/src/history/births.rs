@@ -80,8 +80,8 @@ impl Fold<'_> {
 
 /// The peer that a split brought: initialised now, and not before.
 pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option<&'a Peer> {
-    let after = after.filter(|after| after.is_initialised())?;
-    let was_there = before.is_some_and(|before| before.is_initialised() && before.id == after.id);
+    let after = after.filter(|after| after.is_initialized())?;
+    let was_there = before.is_some_and(|before| before.is_initialized() && before.id == after.id);
     (!was_there).then_some(after)
 }
 
@@ -116,7 +116,7 @@ pub(super) fn may_be_born(cluster: &impl Cluster, region: RegionId) -> bool {
 /// Whether the newest ranges of the regions leave no key out.
 pub(super) fn covers_every_key(cluster: &impl Cluster) -> bool {
     let newest = |region| {
-        let initialised = |(_, peer): &(StoreId, &Peer)| peer.is_initialised();
+        let initialised = |(_, peer): &(StoreId, &Peer)| peer.is_initialized();
         let metas = cluster.replicas(region).filter(initialised).map(|(_, peer)| &peer.region);
         metas.max_by_key(|meta| meta.epoch.version)
     };

@@ -1,6 +1,6 @@
 //! What clients were told: acknowledged writes, and reads.
 
-use super::{Acknowledged, Asked, Breach, Fold, RegionHistory, Step, Write};
+use super::{Acknowledged, Asked, Breach, Fold, PeerStep, RegionHistory, Write};
 use crate::action::{Action, Command};
 use crate::cluster::Cluster;
 use crate::outcome::{Outcome, Returned};
@@ -10,8 +10,8 @@ use crate::view::{Peer, Role};
 impl Fold<'_> {
     /// Takes in the writes that a peer has just applied. Its proposer answers
     /// the client if it still leads in the write's term.
-    pub(super) fn applied_writes(&mut self, step: &Step<'_>) {
-        let Some(peer) = step.after.filter(|after| after.is_initialised()) else { return };
+    pub(super) fn applied_writes(&mut self, step: &PeerStep<'_>) {
+        let Some(peer) = step.after.filter(|after| after.is_initialized()) else { return };
         let applied_before = step.same_replica().map_or(0, |before| before.applied);
         if peer.applied <= applied_before {
             return;
@@ -134,7 +134,7 @@ impl Fold<'_> {
     }
 
     /// A read that is not under way any more is forgotten.
-    pub(super) fn read_ended(&mut self, step: &Step<'_>) {
+    pub(super) fn read_ended(&mut self, step: &PeerStep<'_>) {
         let under_way = |peer: &Peer| peer.read.is_some();
         // Where none was under way, none is remembered.
         if step.before.is_some_and(under_way)

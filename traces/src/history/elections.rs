@@ -1,7 +1,7 @@
 //! Who led, and what was known to be committed.
 
 use super::births::may_be_born;
-use super::{BIRTH, Breach, Committed, Fold, Step, Winner, initialised};
+use super::{BIRTH, Breach, Committed, Fold, PeerStep, Winner, initialised};
 use crate::cluster::Cluster;
 use crate::region::RegionId;
 use crate::view::Role;
@@ -9,7 +9,7 @@ use crate::view::Role;
 impl Fold<'_> {
     /// A peer that begins to lead has won an election: a leader that steps
     /// down cannot win its own term again.
-    pub(super) fn leader(&mut self, step: &Step<'_>) {
+    pub(super) fn leader(&mut self, step: &PeerStep<'_>) {
         let Some(after) = step.after.filter(|after| after.role == Role::Leader) else { return };
         let led_before = step.before.is_some_and(|before| {
             before.role == Role::Leader && before.term == after.term && before.id == after.id
@@ -50,8 +50,8 @@ impl Fold<'_> {
     /// What a peer knows to be committed was committed in its term or before:
     /// it learns a commit index only from messages of its own term.
     /// What all know of that is forgotten at once.
-    pub(super) fn commit(&mut self, step: &Step<'_>) {
-        let Some(peer) = step.after.filter(|after| after.is_initialised()) else { return };
+    pub(super) fn commit(&mut self, step: &PeerStep<'_>) {
+        let Some(peer) = step.after.filter(|after| after.is_initialized()) else { return };
         let known_before = step.same_replica().map_or(0, |before| before.commit);
         if peer.commit <= known_before {
             return;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Acknowledged, Fold, History, RegionHistory, Step, Write};
+use super::{Acknowledged, Fold, History, PeerStep, RegionHistory, Write};
 use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::pd::{PlacementDriver, StoreState};
@@ -150,7 +150,7 @@ impl History {
         for &region in regions {
             let past = fold.past_mut().regions.remove(&region).unwrap_or_default();
             for (store, peer) in left.replicas(region) {
-                fold.peer(&Step::born(region, store, peer), left);
+                fold.peer(&PeerStep::born(region, store, peer), left);
             }
             // What those who are left did themselves was not lost with the others.
             // A source of which nobody is left, and nothing remembered, gets no entry.
@@ -179,7 +179,7 @@ impl Fold<'_> {
     /// stays owed which one of those who are left had applied, or at least knew to
     /// be committed. It counts as known to a client whether or not one was told.
     fn still_owed(&mut self, region: RegionId, past: &RegionHistory, left: &impl Cluster) {
-        for (_, peer) in left.replicas(region).filter(|(_, peer)| peer.is_initialised()) {
+        for (_, peer) in left.replicas(region).filter(|(_, peer)| peer.is_initialized()) {
             let keys = peer.data.keys().chain(past.writes.keys()).chain(self.region(region).writes.keys());
             let keys: BTreeSet<Key> = keys.filter(|key| peer.region.contains(key)).cloned().collect();
             for key in keys {

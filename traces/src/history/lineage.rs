@@ -35,7 +35,7 @@ impl Fold<'_> {
         }
         let whole = split.whole;
         let kept = after.peer(store, parent);
-        let kept = kept.filter(|kept| kept.is_initialised() && kept.id == whole.id);
+        let kept = kept.filter(|kept| kept.is_initialized() && kept.id == whole.id);
         let Some(kept) = kept.filter(|kept| taken || kept.region != whole.region) else { return };
         if let Some(fault) = split.fault_of_parent(kept) {
             self.breach(Breach::WrongPart { region: parent, store, parent, fault });

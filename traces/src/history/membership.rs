@@ -1,7 +1,7 @@
 //! Region metas by epoch, and the lives and deaths of peers.
 
 use super::births::may_be_born;
-use super::{Breach, Creator, Destroyed, Fold, Step, initialised, shows_epoch};
+use super::{Breach, Creator, Destroyed, Fold, PeerStep, initialised, shows_epoch};
 use crate::cluster::Cluster;
 use crate::region::{Epoch, PeerId, Region, RegionId};
 use crate::view::{Peer, PeerState};
@@ -9,7 +9,7 @@ use crate::view::{Peer, PeerState};
 impl Fold<'_> {
     /// Compares a region meta with every one seen: an epoch has one meaning,
     /// and of two epochs one is behind the other.
-    pub(super) fn meta(&mut self, step: &Step<'_>) {
+    pub(super) fn meta(&mut self, step: &PeerStep<'_>) {
         let (region, store) = (step.region, step.store);
         let Some(meta) = step.after.filter(|after| shows_epoch(after)).map(|after| &after.region) else {
             return;
@@ -68,7 +68,7 @@ impl Fold<'_> {
     }
 
     /// Follows one store from peer to tombstone to peer.
-    pub(super) fn life(&mut self, step: &Step<'_>, store_destroyed: bool) {
+    pub(super) fn life(&mut self, step: &PeerStep<'_>, store_destroyed: bool) {
         let (region, store) = (step.region, step.store);
         // What is shown is not remembered as well.
         let (remembered, last) = match step.before {
@@ -105,7 +105,7 @@ impl Fold<'_> {
         }
     }
 
-    fn epoch_kept(&mut self, step: &Step<'_>, after: &Peer, last: Option<Destroyed>) {
+    fn epoch_kept(&mut self, step: &PeerStep<'_>, after: &Peer, last: Option<Destroyed>) {
         let (to, Some(Destroyed { epoch: from, .. })) = (after.region.epoch, last) else { return };
         if shows_epoch(after) && to.is_stale_against(&from) {
             self.breach(Breach::EpochDecreased { region: step.region, store: step.store, from, to });
@@ -116,7 +116,7 @@ impl Fold<'_> {
     /// lists the new peer, may put one: at its creation by a message, and
     /// again when a snapshot gives it a region. What a split brings has its
     /// region at once, and that region is the configuration that put it there.
-    fn came_to_be(&mut self, step: &Step<'_>, after: &Peer, last: Option<Destroyed>) {
+    fn came_to_be(&mut self, step: &PeerStep<'_>, after: &Peer, last: Option<Destroyed>) {
         let Some(Destroyed { peer: destroyed, epoch: at }) = last else { return };
         let (region, store, peer) = (step.region, step.store, after.id);
         let lists = |meta: &Region| meta.member_on(store).is_some_and(|member| member.id == peer);
@@ -143,7 +143,7 @@ impl Fold<'_> {
     /// end, though both happen in one step: a message for a newer peer of the region
     /// buries the older one. A child that a split brings takes the place of nobody but
     /// itself, uninitialised.
-    fn place_kept(&mut self, step: &Step<'_>, after: &Peer) {
+    fn place_kept(&mut self, step: &PeerStep<'_>, after: &Peer) {
         let Some(before) = step.before.filter(|before| before.state != PeerState::Tombstone) else { return };
         let is_other = after.id != before.id && after.state != PeerState::Tombstone;
         if is_other && !after.replaces_tombstone {
@@ -155,7 +155,7 @@ impl Fold<'_> {
     /// The tombstone of an initialised peer says by which configuration it was
     /// removed (tikv#1262 is what happens otherwise), or is its last region
     /// where a newer peer id took its place.
-    fn tombstone_of(&mut self, step: &Step<'_>, after: &Peer) {
+    fn tombstone_of(&mut self, step: &PeerStep<'_>, after: &Peer) {
         let Some(before) = step.same_replica() else { return };
         if after.state != PeerState::Tombstone {
             return;

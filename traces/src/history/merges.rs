@@ -27,7 +27,7 @@ impl Fold<'_> {
         let Some(entry) = was.log.entry(index) else { return };
         let Some(Command::CommitMerge { source, .. }) = &entry.command else { return };
         let ended = after.peer(store, source.id).is_some_and(Peer::is_merged_away);
-        let Some(held) = before.peer(store, source.id).filter(|held| held.is_initialised() && ended) else {
+        let Some(held) = before.peer(store, source.id).filter(|held| held.is_initialized() && ended) else {
             return;
         };
         let of_source = &self.region(source.id).writes;

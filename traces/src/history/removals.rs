@@ -4,7 +4,7 @@
 //! truth that counts: a voter lives if its store runs and was not given up. Judged
 //! is the proposal: who dies afterwards is nobody's fault.
 
-use super::{Breach, Fold, Step};
+use super::{Breach, Fold, PeerStep};
 use crate::action::{ChangeKind, Command};
 use crate::cluster::Cluster;
 use crate::region::{MemberRole, PeerId, StoreId};
@@ -14,7 +14,7 @@ impl Fold<'_> {
     /// A leader took a change into its log that takes a live voter and leaves no live
     /// majority where there was one. Of a joint configuration it is the new half that
     /// counts, for that is what remains.
-    pub(super) fn removal(&mut self, step: &Step<'_>, cluster: &impl Cluster) {
+    pub(super) fn removal(&mut self, step: &PeerStep<'_>, cluster: &impl Cluster) {
         let Some((store, peer)) = proposed(step).and_then(|(leader, command)| {
             let runs = |store: StoreId| {
                 cluster.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
@@ -28,7 +28,7 @@ impl Fold<'_> {
 }
 
 /// The leader, and the change that it has just taken into its log.
-fn proposed<'a>(step: &Step<'a>) -> Option<(&'a Peer, &'a Command)> {
+fn proposed<'a>(step: &PeerStep<'a>) -> Option<(&'a Peer, &'a Command)> {
     let (before, after) = (step.same_replica()?, step.after?);
     let leads = |peer: &Peer| peer.role == Role::Leader;
     let last = after.log.last_index();

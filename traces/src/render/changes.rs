@@ -347,7 +347,7 @@ fn message_changes(before: &[Held], after: &[Held], here: &str, gone: &str) -> V
 
 /// Where a step is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Column {
     /// At a store.
     Store(StoreId),
     /// At the placement driver.
@@ -356,8 +356,8 @@ pub(super) enum Place {
 
 /// What a step is drawn between: who acts, and on whom. A late message of which
 /// nothing is known is drawn nowhere.
-pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Place>, Option<Place>) {
-    use Place::{Pd, Store};
+pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Column>, Option<Column>) {
+    use Column::{Pd, Store};
     match action {
         Action::Vote { candidate, voter, .. } => (Some(Store(*candidate)), Some(Store(*voter))),
         Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::changes::{Place, changes};
+use super::changes::{Column, changes};
 use super::pd::pd_words;
 use super::{about, action_words, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::{Step, Trace};
@@ -32,8 +32,8 @@ pub fn html(trace: &Trace) -> String {
 fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     let title = escaped(title(&trace.header));
     let scope = &trace.header.scope;
-    let mut columns: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
-    columns.extend((scope.max_replicas > 0).then_some(Place::Pd));
+    let mut columns: Vec<Column> = scope.stores.iter().copied().map(Column::Store).collect();
+    columns.extend((scope.max_replicas > 0).then_some(Column::Pd));
     writeln!(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(page, "<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>")?;
     for line in about(&trace.header) {
@@ -45,8 +45,8 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     write!(page, "<table>\n<thead><tr><th>step</th><th>what happens</th><th>outcome</th>")?;
     for column in &columns {
         match column {
-            Place::Store(store) => write!(page, "<th>store {store}</th>")?,
-            Place::Pd => write!(page, "<th>placement driver</th>")?,
+            Column::Store(store) => write!(page, "<th>store {store}</th>")?,
+            Column::Pd => write!(page, "<th>placement driver</th>")?,
         }
     }
     writeln!(page, "</tr></thead>\n<tbody>")?;
@@ -65,7 +65,7 @@ fn write_page(page: &mut String, trace: &Trace) -> std::fmt::Result {
     writeln!(page, "</body>\n</html>")
 }
 
-fn write_row(page: &mut String, columns: &[Place], step: &Step, before: Option<&View>) -> std::fmt::Result {
+fn write_row(page: &mut String, columns: &[Column], step: &Step, before: Option<&View>) -> std::fmt::Result {
     let class = match &step.outcome {
         _ if !step.violated.is_empty() => " class=\"violated\"",
         Some(Outcome::Refused(_)) => " class=\"refused\"",
@@ -96,18 +96,18 @@ fn write_row(page: &mut String, columns: &[Place], step: &Step, before: Option<&
 
 fn write_states(
     page: &mut String,
-    columns: &[Place],
+    columns: &[Column],
     before: Option<&View>,
     after: &View,
 ) -> std::fmt::Result {
     for column in columns {
         let state = |view: &View| match column {
-            Place::Store(store) => view.stores.get(store).map(store_words).unwrap_or_default(),
-            Place::Pd => pd_words(&view.pd),
+            Column::Store(store) => view.stores.get(store).map(store_words).unwrap_or_default(),
+            Column::Pd => pd_words(&view.pd),
         };
         let changed = before.is_some_and(|before| match column {
-            Place::Store(store) => before.stores.get(store) != after.stores.get(store),
-            Place::Pd => before.pd != after.pd,
+            Column::Store(store) => before.stores.get(store) != after.stores.get(store),
+            Column::Pd => before.pd != after.pd,
         });
         let class = if changed { "state changed" } else { "state" };
         // What did not change is not said again.

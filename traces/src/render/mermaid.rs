@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::changes::{Place, changes, ends};
+use super::changes::{Column, changes, ends};
 use super::{action_words, outcome_words, title, verdict_words, with_views};
 use crate::action::{Action, Reply};
 use crate::file::{Step, Trace};
@@ -23,13 +23,13 @@ fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
     writeln!(text, "---\ntitle: {}\n---", quoted(title(&trace.header)))?;
     writeln!(text, "sequenceDiagram")?;
     let scope = &trace.header.scope;
-    let mut stage: Vec<Place> = scope.stores.iter().copied().map(Place::Store).collect();
-    stage.extend((scope.max_replicas > 0).then_some(Place::Pd));
+    let mut stage: Vec<Column> = scope.stores.iter().copied().map(Column::Store).collect();
+    stage.extend((scope.max_replicas > 0).then_some(Column::Pd));
     for place in &stage {
         let name = name(*place);
         match place {
-            Place::Store(store) => writeln!(text, "  participant {name} as store {store}")?,
-            Place::Pd => writeln!(text, "  participant {name} as placement driver")?,
+            Column::Store(store) => writeln!(text, "  participant {name} as store {store}")?,
+            Column::Pd => writeln!(text, "  participant {name} as placement driver")?,
         }
     }
     for (step, before) in with_views(trace) {
@@ -41,16 +41,16 @@ fn write_diagram(text: &mut String, trace: &Trace) -> std::fmt::Result {
     Ok(())
 }
 
-fn name(place: Place) -> String {
+fn name(place: Column) -> String {
     match place {
-        Place::Store(store) => format!("S{store}"),
-        Place::Pd => "PD".into(),
+        Column::Store(store) => format!("S{store}"),
+        Column::Pd => "PD".into(),
     }
 }
 
-fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Place]) -> std::fmt::Result {
+fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Column]) -> std::fmt::Result {
     let (from, to) = ends(&step.action, before);
-    let drawn = |place: &Place| *place != Place::Pd || stage.contains(place);
+    let drawn = |place: &Column| *place != Column::Pd || stage.contains(place);
     let (from, to) = (from.filter(drawn), to.filter(drawn));
     let mut words = format!("{} {}", step.index, action_words(&step.action, before));
     if step.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::DONE) {
@@ -90,17 +90,17 @@ fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Pl
 }
 
 /// Whether a line of changes tells of this place.
-fn is_of(change: &str, place: Place) -> bool {
+fn is_of(change: &str, place: Column) -> bool {
     match place {
-        Place::Store(store) => {
+        Column::Store(store) => {
             change.starts_with(&format!("store {store}:")) || change.starts_with(&format!("store {store},"))
         }
-        Place::Pd => change.starts_with("PD:"),
+        Column::Pd => change.starts_with("PD:"),
     }
 }
 
 /// A note over one place, or over all if it is of none.
-fn write_note(text: &mut String, over: Option<Place>, stage: &[Place], words: &str) -> std::fmt::Result {
+fn write_note(text: &mut String, over: Option<Column>, stage: &[Column], words: &str) -> std::fmt::Result {
     match (over, stage) {
         (Some(place), _) | (None, &[place]) => {
             writeln!(text, "  note over {}: {}", name(place), plain(words))

@@ -110,7 +110,7 @@ fn wrong_schema() {
                 assert!(!readable, "{version}: {error}");
                 assert!(matches!(error, TraceError::WrongSchema { .. }), "{error}");
                 let column = column(&line, &format!("\"{version}\""));
-                assert_eq!(error.place().unwrap(), &Place { file: "v.jsonl".into(), line: 1, column });
+                assert_eq!(error.place().unwrap(), &FilePosition { file: "v.jsonl".into(), line: 1, column });
             }
         }
     }

@@ -47,9 +47,7 @@ fn a_trace_under_old_names_reads_as_the_same_trace() {
     let written = of_old.to_text().unwrap();
     assert_eq!(Trace::parse("written", &written).unwrap(), of_new);
     let left: Vec<&str> = REPLACED.iter().map(|(was, _)| *was).collect();
-    let left: Vec<&str> = left
-        .into_iter()
-        .filter(|was| *was != "held" && written.contains(&format!("\"{was}\"")))
-        .collect();
+    let left: Vec<&str> =
+        left.into_iter().filter(|was| *was != "held" && written.contains(&format!("\"{was}\""))).collect();
     assert!(left.is_empty(), "written under old names: {left:?}");
 }
