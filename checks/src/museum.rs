@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Plan};
+use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_model::{Guard, GuardSet, ModelSubject};
 use rollcall_traces::{Sides, Trace, replay};
 use serde::Serialize;
@@ -312,7 +312,7 @@ fn begun(piece: &Piece) -> Exhibit {
     }
 }
 
-fn plan_of(piece: &Piece) -> Result<Plan, MuseumError> {
+fn plan_of(piece: &Piece) -> Result<ScopePlan, MuseumError> {
     scopes::named(piece.scope)
         .ok_or(MuseumError::UnknownScope { guard: piece.guard.name(), scope: piece.scope })
 }

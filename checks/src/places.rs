@@ -29,20 +29,20 @@ pub fn meaning_of_stuck_reason(name: &str) -> &'static str {
 }
 
 /// Where the property of that name is stated in full.
-pub fn of_property(name: &str) -> Vec<Place> {
+pub fn of_property(name: &str) -> Vec<CodePlace> {
     of_token(&format!("fn::{name}"))
 }
 
 /// A file and a function in it; of a whole file none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CodePlace {
     /// The file, from the repository's root.
     pub file: &'static str,
     /// The function.
     pub function: &'static str,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for CodePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.function {
             "" => f.write_str(self.file),
@@ -51,27 +51,27 @@ impl std::fmt::Display for Place {
     }
 }
 
-impl Place {
+impl CodePlace {
     /// Whether it is one of the model's.
     pub fn is_of_model(&self) -> bool {
         self.file.starts_with("model/")
     }
 }
 
-fn of_token(token: &str) -> Vec<Place> {
+fn of_token(token: &str) -> Vec<CodePlace> {
     let is = |(of, _, _): &&(&str, &str, &str)| *of == token;
-    PLACES.iter().filter(is).map(|(_, file, function)| Place { file, function }).collect()
+    PLACES.iter().filter(is).map(|(_, file, function)| CodePlace { file, function }).collect()
 }
 
 /// Where a guard is asked for: the model's first.
-pub fn of_guard(name: &str) -> Vec<Place> {
+pub fn of_guard(name: &str) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Guard::{}", variant(name)));
     places.sort_by_key(|place| !place.is_of_model());
     places
 }
 
 /// Where something is refused for a reason: the model's first.
-pub fn of_reason(reason: Reason) -> Vec<Place> {
+pub fn of_reason(reason: Reason) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Reason::{reason:?}"));
     places.sort_by_key(|place| !place.is_of_model());
     places
@@ -87,8 +87,8 @@ fn variant(name: &str) -> String {
 }
 
 /// The rule's file in the model and what takes the action in the implementation.
-pub fn of_action(action: &Action) -> [Place; 2] {
-    let place = |file, function| Place { file, function };
+pub fn of_action(action: &Action) -> [CodePlace; 2] {
+    let place = |file, function| CodePlace { file, function };
     let both = |model, file, function| [place(model, ""), place(file, function)];
     let life = "model/src/rules/store_life.rs";
     match action {
@@ -143,7 +143,7 @@ pub fn of_action(action: &Action) -> [Place; 2] {
     }
 }
 
-fn of_proposal(command: &Command) -> [Place; 2] {
+fn of_proposal(command: &Command) -> [CodePlace; 2] {
     let (model, file) = match command {
         Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
             ("model/src/rules/conf_change.rs", "impl/src/conf_change.rs")
@@ -157,7 +157,7 @@ fn of_proposal(command: &Command) -> [Place; 2] {
             ("model/src/rules/propose.rs", "impl/src/propose.rs")
         }
     };
-    [Place { file: model, function: "" }, Place { file, function: "" }]
+    [CodePlace { file: model, function: "" }, CodePlace { file, function: "" }]
 }
 
 /// Who writes a field that a view shows, by a part of its path: in the model and in the
@@ -178,16 +178,16 @@ const FIELDS: &[(&str, &str, &str)] = &[
 ];
 
 /// Where the first field that differs is written.
-fn of_field(path: &str) -> Option<[Place; 2]> {
+fn of_field(path: &str) -> Option<[CodePlace; 2]> {
     let (_, model, implementation) = FIELDS.iter().find(|(part, _, _)| path.contains(part))?;
-    Some([Place { file: model, function: "" }, Place { file: implementation, function: "" }])
+    Some([CodePlace { file: model, function: "" }, CodePlace { file: implementation, function: "" }])
 }
 
 /// Where to look for why two sides part: by the reasons that they give, if they give any,
 /// by the first field that differs, and by the action.
 pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
     let mut notes: Vec<PlaceNote> = Vec::new();
-    let mut add = |place: Place, with_guards: bool| {
+    let mut add = |place: CodePlace, with_guards: bool| {
         let guards = if with_guards { guards_at(place) } else { Vec::new() };
         let side = if place.is_of_model() { "model" } else { "impl" };
         let note = PlaceNote { side: side.into(), place: place.to_string(), guards };
@@ -216,7 +216,7 @@ pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
 }
 
 /// The guards that a function asks for.
-fn guards_at(place: Place) -> Vec<String> {
+fn guards_at(place: CodePlace) -> Vec<String> {
     let here = PLACES.iter().filter(|(_, file, function)| *file == place.file && *function == place.function);
     let names = here.filter_map(|(token, _, _)| token.strip_prefix("Guard::"));
     let snake = |name: &str| {
@@ -237,7 +237,7 @@ mod tests {
     fn guards_and_reasons_have_places() {
         for guard in Guard::ALL {
             let places = of_guard(guard.name());
-            assert!(places.iter().any(Place::is_of_model), "{guard}: {places:?}");
+            assert!(places.iter().any(CodePlace::is_of_model), "{guard}: {places:?}");
         }
         for property in rollcall_model::properties::Property::ALL {
             assert_eq!(of_property(property.name()).len(), 1, "{property:?}");

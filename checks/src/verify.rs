@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rollcall_impl::{Lacking, Sound};
-use rollcall_model::scopes::{Plan, Size};
+use rollcall_model::scopes::{ScopePlan, Size};
 use rollcall_model::{GuardSet, Rollcall, State, liveness};
 use rollcall_traces::{Divergence, ScopeError, Trace};
 use thiserror::Error;
@@ -116,7 +116,7 @@ pub struct Watch {
 ///
 /// # Errors
 /// Where it cannot be begun.
-pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
+pub fn verify(plan: &ScopePlan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
     verify_begun(plan, begin(plan, watch)?, threads, watch)
 }
 
@@ -125,7 +125,7 @@ pub fn verify(plan: &Plan, threads: usize, watch: &Watch) -> Result<Verified, Ve
 /// # Errors
 /// Where it cannot be explored.
 pub fn verify_begun(
-    plan: &Plan,
+    plan: &ScopePlan,
     begun: Begun,
     threads: usize,
     watch: &Watch,
@@ -268,7 +268,7 @@ pub struct Begun {
 ///
 /// # Errors
 /// Where it cannot be begun or its journal is not its own.
-pub fn begin(plan: &Plan, watch: &Watch) -> Result<Begun, VerifyError> {
+pub fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyError> {
     let model = plan.model(GuardSet::ALL)?;
     let Some((path, pace)) = &watch.journal else {
         return Ok(Begun { model, journal: None, kept: Kept::default(), healed: 0 });
@@ -280,7 +280,7 @@ pub fn begin(plan: &Plan, watch: &Watch) -> Result<Begun, VerifyError> {
 /// A scope that asks for what cannot be, or heals longer than it may, is no
 /// fault of the rules. Where a file's steps lead is a finding.
 fn check_recoverable(
-    plan: &Plan,
+    plan: &ScopePlan,
     bound: usize,
     recovery: &Recovery,
     of_file: bool,

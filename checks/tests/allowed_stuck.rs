@@ -4,17 +4,17 @@
 
 use rollcall_checks::verify::{Verified, VerifyError, Watch, verify};
 use rollcall_model::liveness::StuckReason;
-use rollcall_model::scopes::{self, Plan};
+use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_traces::{Action, Verdict};
 
 const LOST: StuckReason = StuckReason::DiskLost { region: 1, store: 3 };
 
-fn plan(allowed_stuck: &[StuckReason]) -> Plan {
+fn plan(allowed_stuck: &[StuckReason]) -> ScopePlan {
     let plan = scopes::named("replace_a_lost_store_smoke").expect("a scope of that name");
-    Plan { allowed_stuck: allowed_stuck.to_vec(), ..plan }
+    ScopePlan { allowed_stuck: allowed_stuck.to_vec(), ..plan }
 }
 
-fn verified(plan: &Plan) -> Verified {
+fn verified(plan: &ScopePlan) -> Verified {
     verify(plan, 2, &Watch::default()).expect("the scope can be verified")
 }
 
@@ -54,7 +54,7 @@ fn a_reason_that_is_never_met_fails() {
 fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_scope() {
     let mut plan = scopes::named("administrator_against_the_patrol_smoke").expect("a scope of that name");
     plan.scope.max_replicas = 4;
-    let plan = Plan { reachable: Vec::new(), must_fire: Vec::new(), ..plan };
+    let plan = ScopePlan { reachable: Vec::new(), must_fire: Vec::new(), ..plan };
     let error = verify(&plan, 2, &Watch::default()).err().expect("nothing can be owed here");
     assert!(matches!(error, VerifyError::GoalUnreachable { .. }), "{error}");
     let text = error.to_string();

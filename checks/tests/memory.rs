@@ -4,7 +4,7 @@
 
 use rollcall_checks::explorer::{Exploration, Options, explore};
 use rollcall_checks::museum::{Harm, PIECES};
-use rollcall_model::scopes::{self, Plan, Size};
+use rollcall_model::scopes::{self, ScopePlan, Size};
 use rollcall_model::{GuardSet, Rollcall, State};
 
 fn explored(model: &Rollcall, stop_at_first_violation: bool) -> Exploration<State> {
@@ -22,7 +22,7 @@ fn figures(model: &Rollcall, stop: bool) -> impl PartialEq + use<> {
     (explored.states.len(), explored.transitions, explored.kinds, verdicts, edges, states)
 }
 
-fn plans() -> impl Iterator<Item = Plan> {
+fn plans() -> impl Iterator<Item = ScopePlan> {
     scopes::all().into_iter().filter(|plan| plan.size == Size::Smoke)
 }
 
@@ -43,7 +43,7 @@ fn every_guard_dies_at_the_same_state() {
     for piece in PIECES {
         let Harm::Safety(property) = piece.harm else { continue };
         let Some(plan) = plans().find(|plan| plan.scope.name == piece.scope) else { continue };
-        let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
+        let plan = ScopePlan { properties: vec![property], reachable: Vec::new(), ..plan };
         let model = plan.model(GuardSet::without(piece.guard)).expect("it begins");
         assert!(figures(&model, true) == figures(&model.forgetful(), true), "without {}", piece.guard);
     }

@@ -13,17 +13,17 @@ use std::sync::{LazyLock, OnceLock};
 
 use rollcall_checks::healing::Sample;
 use rollcall_checks::verify::{ScopeReport, Watch, family_failures, verify};
-use rollcall_model::scopes::{Family, Plan, Size, plans};
+use rollcall_model::scopes::{Family, ScopePlan, Size, plans};
 
 /// Each smoke scope with what it came to, once somebody has asked.
-static SCOPES: LazyLock<Vec<(Plan, OnceLock<ScopeReport>)>> = LazyLock::new(|| {
+static SCOPES: LazyLock<Vec<(ScopePlan, OnceLock<ScopeReport>)>> = LazyLock::new(|| {
     let plans = Family::ALL.iter().flat_map(|family| plans(*family, Size::Smoke));
     plans.map(|plan| (plan, OnceLock::new())).collect()
 });
 
 const HEALED: Sample = Sample::Drawn { count: 250, seed: 1 };
 
-fn report_of((plan, report): &(Plan, OnceLock<ScopeReport>)) -> &ScopeReport {
+fn report_of((plan, report): &(ScopePlan, OnceLock<ScopeReport>)) -> &ScopeReport {
     // `rollcall verify --size smoke` heals the implementation from every state.
     let watch = Watch { healed: Some(HEALED), ..Watch::default() };
     report.get_or_init(|| match verify(plan, 1, &watch) {

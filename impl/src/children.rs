@@ -80,7 +80,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             None => true,
             Some(Resident::Live(peer)) => {
                 let storage = peer.storage();
-                peer.id == id && !storage.is_initialised() && !storage.record.replaces_tombstone
+                peer.id == id && !storage.is_initialized() && !storage.record.replaces_tombstone
             }
             Some(Resident::Tombstone { .. }) => false,
         };

@@ -44,7 +44,7 @@ impl<R: Replica> Peer<R> {
         if self.staged.is_some() {
             return Err(Refusal::ApplyingSnapshot.into());
         }
-        if !self.storage().is_initialised() {
+        if !self.storage().is_initialized() {
             return Err(Refusal::NotPromotable.into());
         }
         if self.has_unapplied_conf_change() && step.guards.holds(Guard::CampaignAppliesFirst) {

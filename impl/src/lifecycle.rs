@@ -250,7 +250,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         step: &mut Step<'_, G>,
     ) {
         let peer = self.live(region).expect("only a live peer is destroyed");
-        if peer.storage().is_initialised() {
+        if peer.storage().is_initialized() {
             self.ranges.remove(region);
         } else if step.guards.holds(Guard::TombstoneListsItself) {
             rest.peers.push(peer.myself());

@@ -390,7 +390,7 @@ impl<R: Replica> Peer<R> {
         if !step.guards.holds(Guard::CommitIndexDurable) {
             now.0.commit = storage.applied;
         }
-        let promised = storage.is_initialised() || step.guards.holds(Guard::UninitialisedVoteSurvives);
+        let promised = storage.is_initialized() || step.guards.holds(Guard::UninitialisedVoteSurvives);
         if now.0 != self.written.0 && promised {
             let raised = HardState { commit: now.0.commit, ..self.written.0 } == now.0;
             step.batch.push(if raised {

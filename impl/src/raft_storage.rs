@@ -92,7 +92,7 @@ impl PeerStorage {
 
     /// The configuration as of the applied index; nobody of who knows none.
     pub fn conf_state(&self) -> ConfState {
-        if self.is_initialised() { self.region().conf_state(self.both_halves) } else { ConfState::default() }
+        if self.is_initialized() { self.region().conf_state(self.both_halves) } else { ConfState::default() }
     }
 
     /// The region as of the applied index.
@@ -101,7 +101,7 @@ impl PeerStorage {
     }
 
     /// Whether it knows its region.
-    pub(crate) fn is_initialised(&self) -> bool {
+    pub(crate) fn is_initialized(&self) -> bool {
         matches!(self.record.state, PeerState::Normal | PeerState::Merging)
     }
 

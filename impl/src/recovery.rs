@@ -41,7 +41,7 @@ pub struct PeerReport {
 
 impl PeerReport {
     /// Whether it knows its region.
-    pub(crate) fn is_initialised(&self) -> bool {
+    pub(crate) fn is_initialized(&self) -> bool {
         !self.region.peers.is_empty()
     }
 

@@ -60,7 +60,7 @@ impl<R: Replica> Peer<R> {
     fn learn_members(&mut self, conf_ver: u64, peers: Vec<Member>) -> Result<(), Refusal> {
         let known = self.stale_check.as_ref().map_or(0, |check| check.conf_ver);
         let own = self.storage().region().epoch.conf_ver;
-        if !self.storage().is_initialised() || conf_ver <= known.max(own) {
+        if !self.storage().is_initialized() || conf_ver <= known.max(own) {
             return Err(Refusal::NoEffect);
         }
         self.stale_check = Some(StaleCheck { conf_ver, peers });

@@ -26,7 +26,7 @@ impl<R: Replica> Peer<R> {
     pub(crate) fn mishear(&self, message: &Message, guards: impl Guards) -> Result<(), Refusal> {
         let kind = message.get_msg_type();
         if !guards.holds(Guard::UninitialisedPeerListens)
-            && !self.storage().is_initialised()
+            && !self.storage().is_initialized()
             && !is_initial(message)
         {
             return Err(Refusal::NotPromotable);

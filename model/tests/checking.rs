@@ -1,12 +1,12 @@
 //! The model under stateright's own checker, as a user of the crate would have it.
 
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Plan};
+use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_model::{ACTION_KINDS, Guard, GuardSet, Reach, Rollcall};
 use rollcall_traces::{Action, Budgets, Change, ChangeKind, Command, Outcome, Reason, Scope, ScopeError};
 use stateright::{Checker, Model};
 
-fn plan(name: &str) -> Plan {
+fn plan(name: &str) -> ScopePlan {
     scopes::named(name).expect("a scope of that name")
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{Family, Plan, Size};
+use rollcall_model::scopes::{Family, ScopePlan, Size};
 use rollcall_model::{GuardSet, ModelSubject, Rollcall, scopes};
 use rollcall_traces::{Action, Divergence, Subject, Trace};
 
@@ -18,7 +18,7 @@ use crate::walk::walk;
 /// A scope to look at.
 pub(super) struct Asked {
     /// Where it begins: behind the steps, if it is a file's.
-    pub(super) plan: Plan,
+    pub(super) plan: ScopePlan,
     /// The guards that are dropped.
     pub(super) guards: GuardSet,
     /// Why a state may end short of its goals, by name: what the file names. Of a scope
@@ -70,7 +70,7 @@ impl Asked {
         let done =
             taken.steps.iter().filter(|step| step.outcome.as_ref().is_some_and(|outcome| outcome.is_done()));
         scope.setup.extend(done.map(|step| step.action.clone()));
-        let plan = Plan {
+        let plan = ScopePlan {
             family: family_of(&scope),
             size: Size::Smoke,
             scope,
@@ -142,7 +142,7 @@ fn family_of(scope: &rollcall_traces::Scope) -> Family {
 }
 
 /// What is refused changes nothing, so the steps that were done lead to the end of all.
-fn begins_at_its_end(path: &Path, plan: &Plan, guards: GuardSet, taken: &Trace) -> Result<()> {
+fn begins_at_its_end(path: &Path, plan: &ScopePlan, guards: GuardSet, taken: &Trace) -> Result<()> {
     let model = plan.model(guards).with_context(|| path.display().to_string())?;
     let mut subject = ModelSubject::new(guards, &[]);
     subject.reset(&taken.header.scope).with_context(|| path.display().to_string())?;

@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use rollcall_model::Guard;
 use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Family, Plan};
+use rollcall_model::scopes::{self, Family, ScopePlan};
 use rollcall_traces::{Divergence, Outcome, Reason};
 
 use super::{End, out};
 use crate::museum::{Harm, PIECES, Piece};
-use crate::places::{self, Place};
+use crate::places::{self, CodePlace};
 use crate::symptoms::Symptom;
 
 /// So many are told of several answers.
@@ -179,13 +179,14 @@ fn all_guards() -> Vec<(&'static str, &'static str)> {
     ours.chain(below.map(|guard| (guard.name(), guard.incident()))).collect()
 }
 
-fn listed(places: &[Place]) -> String {
+fn listed(places: &[CodePlace]) -> String {
     places.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where model and implementation have it.
-fn places_of(all: Vec<Place>) -> Vec<String> {
-    let (model, implementation): (Vec<Place>, Vec<Place>) = all.into_iter().partition(Place::is_of_model);
+fn places_of(all: Vec<CodePlace>) -> Vec<String> {
+    let (model, implementation): (Vec<CodePlace>, Vec<CodePlace>) =
+        all.into_iter().partition(CodePlace::is_of_model);
     let mut lines = Vec::new();
     if !model.is_empty() {
         lines.push(format!("in the model: {}", listed(&model)));
@@ -287,7 +288,7 @@ fn of_reason(reason: Reason) -> Answer {
 }
 
 fn of_stuck_reason(name: &str) -> Answer {
-    let is = |plan: &&Plan| plan.allowed_stuck.iter().any(|stuck_reason| stuck_reason.name() == name);
+    let is = |plan: &&ScopePlan| plan.allowed_stuck.iter().any(|stuck_reason| stuck_reason.name() == name);
     let plans = scopes::all();
     let named: Vec<&str> = plans.iter().filter(is).map(|plan| plan.scope.name.as_str()).collect();
     let mut lines = vec![places::meaning_of_stuck_reason(name).to_string()];
@@ -303,7 +304,7 @@ fn of_stuck_reason(name: &str) -> Answer {
     Answer { title: format!("stuck: {name}"), lines, next: next.collect() }
 }
 
-fn of_scope(plan: &Plan) -> Answer {
+fn of_scope(plan: &ScopePlan) -> Answer {
     let name = &plan.scope.name;
     let mut lines = vec![plan.scope.question.clone()];
     lines.push(format!("{} scope of {}, stores {:?}", plan.size, plan.family, plan.scope.stores));

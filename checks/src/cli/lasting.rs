@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use clap::Args;
-use rollcall_model::scopes::{Plan, Size};
+use rollcall_model::scopes::{ScopePlan, Size};
 
 use super::out::errln;
 use crate::explorer::Memory;
@@ -45,13 +45,13 @@ impl Lasting {
     }
 
     /// Where the journal of one scope is.
-    pub(super) fn journal_of(&self, plan: &Plan) -> Option<PathBuf> {
+    pub(super) fn journal_of(&self, plan: &ScopePlan) -> Option<PathBuf> {
         let path = self.resume.as_ref()?;
         Some(if path.is_dir() { in_folder(path, plan) } else { path.clone() })
     }
 
     /// Where the journals of these scopes are, their folder made.
-    pub(super) fn journals(&self, plans: &[Plan], size: Size) -> Result<Vec<Option<PathBuf>>> {
+    pub(super) fn journals(&self, plans: &[ScopePlan], size: Size) -> Result<Vec<Option<PathBuf>>> {
         let folder = match &self.resume {
             Some(path) if path.is_file() => {
                 if plans.len() != 1 {
@@ -114,6 +114,6 @@ impl Drop for Tidy {
     }
 }
 
-fn in_folder(folder: &Path, plan: &Plan) -> PathBuf {
+fn in_folder(folder: &Path, plan: &ScopePlan) -> PathBuf {
     folder.join(format!("{}.journal", plan.scope.name))
 }

@@ -9,7 +9,7 @@ use rollcall_model::{Guard, Reach, scopes};
 use super::{End, out};
 
 pub(super) fn scopes() -> Result<End> {
-    let line = |plan: scopes::Plan| {
+    let line = |plan: scopes::ScopePlan| {
         out::fitted(&format!("{:<44} {:<12} {}", plan.scope.name, plan.size.name(), plan.scope.question))
     };
     out::say(&scopes::all().into_iter().map(line).collect::<String>())

@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Family, Plan, Size};
+use rollcall_model::scopes::{self, Family, ScopePlan, Size};
 use rollcall_model::{Guard, Reach};
 
 /// The scope of that name.
-pub(crate) fn plan(name: &str) -> Result<Plan> {
+pub(crate) fn plan(name: &str) -> Result<ScopePlan> {
     if let Some(plan) = scopes::named(name) {
         return Ok(plan);
     }
@@ -17,7 +17,7 @@ pub(crate) fn plan(name: &str) -> Result<Plan> {
 
 /// Refuses where no scope of these families and that size has `part` in its name.
 pub(super) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()> {
-    let plans: Vec<Plan> = families.iter().flat_map(|family| scopes::plans(*family, size)).collect();
+    let plans: Vec<ScopePlan> = families.iter().flat_map(|family| scopes::plans(*family, size)).collect();
     let names = plans.iter().map(|plan| plan.scope.name.as_str());
     let family = match families {
         [only] => format!(" of {only}"),

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, bail};
 use rollcall_impl::Sound;
 use rollcall_model::GuardSet;
-use rollcall_model::scopes::{self, Family, Plan, Size};
+use rollcall_model::scopes::{self, Family, ScopePlan, Size};
 use rollcall_traces::{Divergence, ReplayError, Sides, replay};
 
 use super::asked::Asked;
@@ -46,7 +46,7 @@ pub(super) struct Wanted {
 
 /// A scope that is verified, and the file whose scope it is.
 struct Job {
-    plan: Plan,
+    plan: ScopePlan,
     file: Option<Asked>,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             }
         },
     };
-    let plans: Vec<Plan> = jobs.iter().map(|job| job.plan.clone()).collect();
+    let plans: Vec<ScopePlan> = jobs.iter().map(|job| job.plan.clone()).collect();
     let size = if wanted.file.is_some() { Size::Smoke } else { wanted.size };
     let lacking = wanted.lacking.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
     if let Some(path) = &wanted.results {
@@ -149,12 +149,12 @@ fn of_plans(wanted: &Wanted) -> Result<Vec<Job>> {
 }
 
 /// The scopes of the families and the size, by a part of their names.
-pub(super) fn plans(family: Option<Family>, size: Size, part: Option<&str>) -> Result<Vec<Plan>> {
+pub(super) fn plans(family: Option<Family>, size: Size, part: Option<&str>) -> Result<Vec<ScopePlan>> {
     let families: Vec<Family> =
         Family::ALL.iter().copied().filter(|known| family.is_none_or(|only| only == *known)).collect();
     let plans = families.iter().flat_map(|family| scopes::plans(*family, size));
-    let is_asked = |plan: &Plan| part.is_none_or(|part| plan.scope.name.contains(part));
-    let plans: Vec<Plan> = plans.filter(is_asked).collect();
+    let is_asked = |plan: &ScopePlan| part.is_none_or(|part| plan.scope.name.contains(part));
+    let plans: Vec<ScopePlan> = plans.filter(is_asked).collect();
     if plans.is_empty() {
         lookup::no_scope(part.unwrap_or_default(), &families, size)?;
     }

@@ -137,7 +137,7 @@ impl Known {
     pub(super) fn take_in(&self, trace: &Trace) -> (String, String, Vec<String>) {
         let header = &trace.header;
         // Another wording of the question is no other scope.
-        let is_it = |plan: &scopes::Plan| {
+        let is_it = |plan: &scopes::ScopePlan| {
             plan.scope == Scope { question: plan.scope.question.clone(), ..header.scope.clone() }
         };
         let own = scopes::named(&header.scope.name).filter(is_it);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rollcall_model::scopes::{self, Plan};
+use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_model::{Guard, GuardSet, Rollcall, State};
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ use crate::explorer::{self, Bound, Ended, Exploration, Options};
 
 const SCOPE: &str = "two_voters_to_one_smoke";
 
-fn plan(name: &str) -> Plan {
+fn plan(name: &str) -> ScopePlan {
     scopes::named(name).expect("a scope of that name")
 }
 

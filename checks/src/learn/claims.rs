@@ -88,7 +88,7 @@ impl Claim {
         }
     }
 
-    fn plan(&self) -> Result<scopes::Plan, String> {
+    fn plan(&self) -> Result<scopes::ScopePlan, String> {
         scopes::named(&self.scope).ok_or_else(|| format!("there is no scope `{}`", self.scope))
     }
 
@@ -107,7 +107,7 @@ impl Claim {
     }
 
     fn first_violation(&self, guards: GuardSet, property: Property) -> Result<Measured, String> {
-        let plan = scopes::Plan { properties: vec![property], reachable: Vec::new(), ..self.plan()? };
+        let plan = scopes::ScopePlan { properties: vec![property], reachable: Vec::new(), ..self.plan()? };
         let model = plan.model(guards).map_err(|error| error.to_string())?;
         let explored =
             explorer::explore(&model, &options(true), |_, _| 0).map_err(|error| error.to_string())?;
@@ -120,7 +120,7 @@ impl Claim {
     }
 
     fn first_stuck(&self, guards: GuardSet, goal: Goal) -> Result<Measured, String> {
-        let plan = scopes::Plan { properties: Vec::new(), reachable: Vec::new(), ..self.plan()? };
+        let plan = scopes::ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..self.plan()? };
         let model = plan.model(guards).map_err(|error| error.to_string())?;
         let explored =
             explorer::explore(&model, &options(false), |_, _| 0).map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rollcall_model::liveness::{self, Goal};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::Plan;
+use rollcall_model::scopes::ScopePlan;
 use rollcall_model::{EXPLORED, Guard, GuardSet, ModelSubject, Rollcall, State};
 use rollcall_traces::{Action, Trace, Verdict, record_again};
 use stateright::Model;
@@ -24,11 +24,11 @@ pub(super) struct Found {
 /// A shortest trace into a violation of the property.
 pub(super) fn counterexample(
     piece: &Piece,
-    plan: Plan,
+    plan: ScopePlan,
     property: Property,
     options: Options<'_>,
 ) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: vec![property], reachable: Vec::new(), ..plan };
+    let plan = ScopePlan { properties: vec![property], reachable: Vec::new(), ..plan };
     let model = plan.model(GuardSet::without(piece.guard))?;
     let explored = explorer::explore(&model, &options, |_, _| 0)?;
     let mut found = explored.violations().filter(|verdict| verdict.property != EXPLORED);
@@ -63,13 +63,13 @@ pub(super) fn options(threads: usize, stop_at_first_violation: bool, interrupt: 
 /// A shortest trace into a state that does not heal without the guard, the
 /// healing that fails, and the step that the sound rules would take from there.
 pub(super) fn stuck(
-    plan: &Plan,
+    plan: &ScopePlan,
     guard: Guard,
     goal: Goal,
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let plan = ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
     let first = recover(&without, &explored, threads, interrupt).stuck;
@@ -138,8 +138,12 @@ fn parting(
 
 /// A shortest trace to a step that the rules decide otherwise without the
 /// guard. Up to that step both say the same, so the sound states are searched.
-pub(super) fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<Option<Found>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+pub(super) fn trap(
+    piece: &Piece,
+    plan: &ScopePlan,
+    options: Options<'_>,
+) -> Result<Option<Found>, MuseumError> {
+    let plan = ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let sound = plan.model(GuardSet::ALL)?;
     let without = sound.with_guards(GuardSet::without(piece.guard));
     let explored = explorer::explore(&sound, &options, |_, _| 0)?;
@@ -163,12 +167,12 @@ pub(super) fn trap(piece: &Piece, plan: &Plan, options: Options<'_>) -> Result<O
 
 /// Only time is lost: without the guard, too, every state of the scope heals.
 pub(super) fn more_than_delay(
-    plan: &Plan,
+    plan: &ScopePlan,
     guard: Guard,
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Result<Option<String>, MuseumError> {
-    let plan = Plan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
+    let plan = ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..plan.clone() };
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
     let recovery = recover(&without, &explored, threads, interrupt);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_impl::{Dropped, Guards, Sound};
-use rollcall_model::scopes::{self, Family, Plan, Size};
+use rollcall_model::scopes::{self, Family, ScopePlan, Size};
 use rollcall_model::{Guard, GuardSet, Rollcall, State};
 use rollcall_traces::{Action, ScopeError, Subject, Trace};
 use serde::Serialize;
@@ -115,9 +115,9 @@ pub fn below_the_grain(guard: rollcall_impl::Guard) -> Row {
 }
 
 /// The scopes in which a guard is dropped: those of its exhibits first.
-fn scopes_of(guard: Guard) -> Vec<Plan> {
+fn scopes_of(guard: Guard) -> Vec<ScopePlan> {
     let shown = PIECES.iter().filter(|piece| piece.guard == guard);
-    let mut plans: Vec<Plan> = shown.filter_map(|piece| scopes::named(piece.scope)).collect();
+    let mut plans: Vec<ScopePlan> = shown.filter_map(|piece| scopes::named(piece.scope)).collect();
     let families: Vec<Family> = plans.iter().map(|plan| plan.family).collect();
     let smoke = Family::ALL.iter().filter(|family| families.contains(family));
     plans.extend(smoke.flat_map(|family| scopes::plans(*family, Size::Smoke)));
@@ -128,7 +128,7 @@ fn scopes_of(guard: Guard) -> Vec<Plan> {
 
 /// A scope without its questions of reachability, explored by some rules.
 struct Explored {
-    plan: Plan,
+    plan: ScopePlan,
     model: Rollcall,
     explored: Exploration<State>,
 }
@@ -181,8 +181,8 @@ impl<'a> Matrix<'a> {
         Ok(row)
     }
 
-    fn explore(&self, plan: Plan, guards: GuardSet) -> Result<Explored, MuseumError> {
-        let plan = Plan { reachable: Vec::new(), ..plan };
+    fn explore(&self, plan: ScopePlan, guards: GuardSet) -> Result<Explored, MuseumError> {
+        let plan = ScopePlan { reachable: Vec::new(), ..plan };
         let model = plan.model(guards)?;
         let options =
             Options { max_states: STATES, keep_edges: true, ..options(self.threads, false, self.interrupt) };
@@ -260,7 +260,7 @@ impl<'a> Matrix<'a> {
 /// A scope as it is without a guard.
 struct Without<'a> {
     guard: Guard,
-    plan: &'a Plan,
+    plan: &'a ScopePlan,
     model: &'a Rollcall,
     explored: &'a Exploration<State>,
 }

@@ -18,7 +18,7 @@ struct Case {
 
 fn case(scope: &str, guards: GuardSet) -> Case {
     let plan = scopes::named(scope).expect("a scope of that name");
-    let plan = scopes::Plan { properties: Vec::new(), reachable: Vec::new(), ..plan };
+    let plan = scopes::ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..plan };
     let model = plan.model(guards).expect("the scope can be begun");
     let explored = explore(&model, &Options::default(), |_, _| 0).expect("a model to explore");
     let faultless = FaultFree::of(&model, &explored, 2);

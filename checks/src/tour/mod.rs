@@ -16,7 +16,7 @@ mod plan;
 mod tests;
 
 use crate::explorer::Graph;
-use plan::Plan;
+use plan::TourPlan;
 
 pub use batch::{Batch, PATHS, Parting};
 
@@ -28,7 +28,7 @@ const TAKEN: u32 = 1 << 31;
 
 /// One edge taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct TourStep {
     /// The state before.
     pub from: u32,
     /// The edge.
@@ -51,7 +51,7 @@ pub struct Path {
     /// Whether no path of the whole tour came to `start` before.
     pub new_start: bool,
     /// The steps. None only where an initial state has no edge.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TourStep>,
 }
 
 impl Path {
@@ -62,7 +62,7 @@ impl Path {
         self.steps.clear();
         self.steps.extend(lineage.windows(2).map(|pair| {
             let edge = graph.edge_between(pair[0], pair[1]).expect("a parent leads to its child");
-            Step { from: pair[0], edge, to: pair[1], new_edge: false, new_state: false }
+            TourStep { from: pair[0], edge, to: pair[1], new_edge: false, new_state: false }
         }));
     }
 
@@ -97,7 +97,7 @@ impl Counters {
 /// The paths of a tour, one after the other.
 pub struct Tour<'g> {
     graph: &'g Graph,
-    plan: Plan,
+    plan: TourPlan,
     /// Of each state its next edge, with [`TAKEN`].
     cursors: Vec<u32>,
     visited: Vec<u64>,
@@ -118,7 +118,7 @@ impl<'g> Tour<'g> {
         let states = graph.states();
         Tour {
             graph,
-            plan: Plan::new(graph),
+            plan: TourPlan::new(graph),
             cursors: (0..states).map(|state| graph.row(state).start).collect(),
             visited: vec![0; (states as usize).div_ceil(64)],
             root: 0,
@@ -196,7 +196,7 @@ impl<'g> Tour<'g> {
             let Some((edge, new_edge)) = self.leave(at, is_planned) else { break };
             let to = self.graph.target(edge);
             let new_state = new_edge && self.visit(to);
-            path.steps.push(Step { from: at, edge, to, new_edge, new_state });
+            path.steps.push(TourStep { from: at, edge, to, new_edge, new_state });
             at = to;
         }
         let leads_on = path.steps.len() > begin;

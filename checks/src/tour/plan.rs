@@ -20,18 +20,18 @@ use crate::explorer::Graph;
 const FAR: u8 = u8::MAX;
 
 /// How much oftener than once each edge is to be taken.
-pub(super) struct Plan {
+pub(super) struct TourPlan {
     /// Of each edge; the rest beyond 255 is in `beyond`.
     again: Vec<u8>,
     beyond: HashMap<u32, u32>,
     steps: u64,
 }
 
-impl Plan {
+impl TourPlan {
     pub(super) fn new(graph: &Graph) -> Self {
         let edges = graph.edges();
         let mut plan =
-            Plan { again: vec![0; edges as usize], beyond: HashMap::new(), steps: u64::from(edges) };
+            TourPlan { again: vec![0; edges as usize], beyond: HashMap::new(), steps: u64::from(edges) };
         let mut sweep = Sweep::new(graph);
         let levels: Vec<Range<u32>> = graph.levels().collect();
         for pair in levels.windows(2).rev() {
@@ -117,7 +117,7 @@ impl<'g> Sweep<'g> {
         Sweep { graph, balance, upstream, nearest: vec![(FAR, 0); states] }
     }
 
-    fn lay(&mut self, plan: &mut Plan, source: u32, edge: u32, times: i64) {
+    fn lay(&mut self, plan: &mut TourPlan, source: u32, edge: u32, times: i64) {
         self.balance[source as usize] -= times;
         self.balance[self.graph.target(edge) as usize] += times;
         plan.add(edge, times as u32);
@@ -125,7 +125,7 @@ impl<'g> Sweep<'g> {
 
     /// The first pass over the edges from `sources` to `targets`, the level
     /// behind it. It also notes who can be asked for the rest.
-    fn spend_what_is_spare(&mut self, plan: &mut Plan, sources: &Range<u32>, targets: &Range<u32>) {
+    fn spend_what_is_spare(&mut self, plan: &mut TourPlan, sources: &Range<u32>, targets: &Range<u32>) {
         for source in sources.clone() {
             for edge in self.graph.row(source) {
                 let target = self.graph.target(edge);
@@ -148,7 +148,7 @@ impl<'g> Sweep<'g> {
         }
     }
 
-    fn share_what_is_lacking(&mut self, plan: &mut Plan, sources: &Range<u32>, targets: &Range<u32>) {
+    fn share_what_is_lacking(&mut self, plan: &mut TourPlan, sources: &Range<u32>, targets: &Range<u32>) {
         for source in sources.clone() {
             for edge in self.graph.row(source) {
                 let target = self.graph.target(edge);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_model::liveness::StuckReason;
-use rollcall_model::scopes::Plan;
+use rollcall_model::scopes::ScopePlan;
 use rollcall_model::{ACTION_KINDS, ClusterInScope, EXPLORED, Rollcall, State};
 use rollcall_traces::{Divergence, Reason, Trace};
 use serde::Serialize;
@@ -103,7 +103,11 @@ impl ScopeReport {
     }
 }
 
-pub(crate) fn report_of(plan: &Plan, explored: &Exploration<State>, explore_seconds: f64) -> ScopeReport {
+pub(crate) fn report_of(
+    plan: &ScopePlan,
+    explored: &Exploration<State>,
+    explore_seconds: f64,
+) -> ScopeReport {
     let names = |found: &str| (found != EXPLORED).then(|| found.to_string());
     let violations: Vec<String> =
         explored.violations().filter_map(|verdict| names(verdict.property)).collect();
@@ -196,7 +200,7 @@ pub(crate) fn judge_recovery(
 /// `may_end` says what it names, if it names any.
 pub(crate) fn check_stuck_reasons(
     report: &mut ScopeReport,
-    plan: &Plan,
+    plan: &ScopePlan,
     may_end: Option<&[String]>,
     model: &Rollcall,
     explored: &Exploration<State>,

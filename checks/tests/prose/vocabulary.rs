@@ -1,10 +1,11 @@
-//! `docs/vocabulary.md` has a row for every action of the dictionary.
+//! `docs/vocabulary.md` has a row for every action of the dictionary, its names are in the sources,
+//! and the words of the field find the rules.
 
 use std::collections::BTreeSet;
 
 use rollcall_traces::actions;
 
-use super::{cells, page, quoted};
+use super::{cells, files, page, quoted, read, root};
 
 #[test]
 fn every_action_has_the_name_that_the_field_gives_it() {
@@ -18,4 +19,89 @@ fn every_action_has_the_name_that_the_field_gives_it() {
         forms.len() > 30 && missing.is_empty(),
         "docs/vocabulary.md does not say what they are: {missing:?}"
     );
+}
+
+#[test]
+fn every_name_of_the_vocabulary_is_one_of_the_sources() {
+    let page = page("vocabulary.md");
+    let (names, _) = page.split_once("\n## Where a rule is\n").expect("the table of rules comes last");
+    let rows = names.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ours"));
+    let listed: BTreeSet<&str> = rows.map(|line| cells(line)[0]).flat_map(quoted).collect();
+    let identifiers: BTreeSet<String> = ["traces/src", "model/src", "checks/src"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), "rs"))
+        .flat_map(|file| identifiers_of(&read(&file)))
+        .collect();
+    let missing: Vec<&&str> = listed.iter().filter(|name| !identifiers.contains(**name)).collect();
+    assert!(listed.len() > 60 && missing.is_empty(), "no source has these names: {missing:?}");
+}
+
+/// Identifiers, and variants as JSON spells them.
+fn identifiers_of(text: &str) -> Vec<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let words = text.split(|letter| !is_part(letter)).filter(|word| !word.is_empty());
+    words.flat_map(|word| [word.to_owned(), snake(word)]).collect()
+}
+
+fn snake(word: &str) -> String {
+    let mut snake = String::new();
+    for letter in word.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+/// A function of a rule, by name, with its documentation.
+struct Documented {
+    file: String,
+    name: String,
+    words: String,
+}
+
+fn rules() -> Vec<Documented> {
+    let mut rules = Vec::new();
+    for path in files(&root().join("model/src/rules"), "rs") {
+        let file = path.strip_prefix(root()).expect("it is below the root").to_string_lossy().into_owned();
+        let mut words = String::new();
+        for line in read(&path).lines().map(str::trim) {
+            if let Some(more) = line.strip_prefix("///") {
+                words = format!("{words} {}", more.trim());
+            } else if let Some((_, after)) = line.split_once("fn ").filter(|_| !line.starts_with("//")) {
+                let name: String =
+                    after.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+                let words = format!("{name} {}", std::mem::take(&mut words)).to_lowercase();
+                rules.push(Documented { file: file.clone(), name, words });
+            } else if !line.starts_with('#') {
+                words.clear();
+            }
+        }
+    }
+    rules
+}
+
+/// A word that finds half of the rules finds none.
+const FEW: usize = 4;
+
+#[test]
+fn the_word_of_the_field_finds_the_rule() {
+    let page = page("vocabulary.md");
+    let (_, table) = page.split_once("\n## Where a rule is\n").expect("the table of rules");
+    let rules = rules();
+    let rows: Vec<Vec<&str>> = table.lines().filter(|line| line.contains("? |")).map(cells).collect();
+    assert!(rules.len() > 200 && rows.len() >= 10, "{} functions, {} questions", rules.len(), rows.len());
+    for row in rows {
+        let [question, word, function, file] = row[..] else { panic!("four cells: {row:?}") };
+        let bare = |cell: &str| cell.trim_matches('`').to_owned();
+        let (word, function, file) = (bare(word).to_lowercase(), bare(function), bare(file));
+        let found: Vec<&Documented> = rules.iter().filter(|rule| rule.words.contains(&word)).collect();
+        let names: Vec<&str> = found.iter().map(|rule| &*rule.name).collect();
+        assert!(
+            found.iter().any(|rule| rule.name == function && rule.file == file),
+            "{question} `{word}` does not find {function} in {file}, but {names:?}"
+        );
+        assert!(found.len() <= FEW, "{question} `{word}` finds too much: {names:?}");
+    }
 }

@@ -21,7 +21,7 @@ impl<R: Replica> Peer<R> {
     /// Takes what `commit` carries; whether there was anything to take.
     pub(crate) fn catch_up<G: Guards>(&mut self, commit: &CommitMerge, step: &mut Step<'_, G>) -> bool {
         // A snapshot that waits comes first.
-        if self.staged.is_some() || !self.storage().is_initialised() {
+        if self.staged.is_some() || !self.storage().is_initialized() {
             return false;
         }
         let committed = self.node.commit().index;

@@ -41,7 +41,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     fn will_never_take_in(&self, target: &Region) -> bool {
         match self.slots.get(&target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(peer)) => {
-                peer.storage().is_initialised() && target.epoch.is_stale_against(&region_of(peer).epoch)
+                peer.storage().is_initialized() && target.epoch.is_stale_against(&region_of(peer).epoch)
             }
             Some(Resident::Tombstone { id, region, .. }) => {
                 let same = target.member_on(self.id).is_some_and(|member| member.id == *id);

@@ -98,7 +98,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         match self.slots.get(&merge.target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(target)) => {
                 let record = &target.storage().record;
-                target.storage().is_initialised()
+                target.storage().is_initialized()
                     && has_followed(record.log_since)
                     && expected.is_stale_against(&record.region.epoch)
             }
@@ -116,7 +116,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// The live peer of `region` that knows its region.
     pub(crate) fn initialised(&self, region: RegionId) -> Option<&Peer<R>> {
         match &self.slots.get(&region)?.resident {
-            Resident::Live(peer) if peer.storage().is_initialised() => Some(peer),
+            Resident::Live(peer) if peer.storage().is_initialized() => Some(peer),
             _ => None,
         }
     }

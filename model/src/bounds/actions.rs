@@ -360,7 +360,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     fn merges(&mut self, store: StoreId, region: RegionId) {
         let seen = self.seen;
         for &(source, target) in &self.scope.merges {
-            let here = |of| seen.peer(store, of).filter(|peer| peer.is_initialised());
+            let here = |of| seen.peer(store, of).filter(|peer| peer.is_initialized());
             let (Some(from), Some(into)) = (here(source), here(target)) else { continue };
             if source == region && self.left.merges > 0 {
                 self.propose(store, region, Command::prepare_merge(into.region.clone()));

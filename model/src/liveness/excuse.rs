@@ -1,6 +1,6 @@
 //! Reasons for which getting stuck is correct: a goal is not owed.
 //!
-//! A scope lists its reasons (`Plan::allowed_stuck`). Any other reason is a failure, and so is a
+//! A scope lists its reasons (`ScopePlan::allowed_stuck`). Any other reason is a failure, and so is a
 //! listed one that never occurs.
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Cluster, History, Role};
 
-use super::{Property, Violation, is_initialised};
+use super::{Property, Violation, is_initialized};
 
 /// A read returns what its peer holds of a key in its range, with the region
 /// that it was computed on, and is not older than what a client knew of when it
@@ -36,7 +36,7 @@ pub fn no_lost_write<C: Cluster>(cluster: &C, history: &History) -> Result<(), V
             let Some(known) = &writes.acknowledged else { continue };
             let write = &known.write;
             let lost = |what: String| Err(Violation::new(Property::NoLostWrite, region, what));
-            for (store, peer) in cluster.replicas(region).filter(|(_, peer)| is_initialised(peer)) {
+            for (store, peer) in cluster.replicas(region).filter(|(_, peer)| is_initialized(peer)) {
                 let judged = peer.applied >= write.index && peer.region.contains(key);
                 let expected = writes.shown_at(peer.applied).filter(|_| judged);
                 let shown = peer.data.get(key);

@@ -2,7 +2,7 @@
 
 use rollcall_traces::{Cluster, History, Role};
 
-use super::{Property, Violation, every_pair, every_replica, is_initialised};
+use super::{Property, Violation, every_pair, every_replica, is_initialized};
 
 /// At most one leader per term (S1): none beside another in this state, and
 /// none elected in a term that somebody had won, even if the first has stepped
@@ -52,7 +52,7 @@ pub fn leader_completeness<C: Cluster>(cluster: &C, history: &History) -> Result
             Err(Violation::new(Property::LeaderCompleteness, region, what))
         };
         for (other, peer) in cluster.replicas(region) {
-            if other == store || !is_initialised(peer) || peer.term > leader.term {
+            if other == store || !is_initialized(peer) || peer.term > leader.term {
                 continue;
             }
             for index in discarded.max(peer.log.truncated.index)..=peer.commit {

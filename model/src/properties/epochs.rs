@@ -83,7 +83,7 @@ fn versions_tell_apart<C: Cluster>(cluster: &C) -> Result<(), Violation> {
 pub fn single_change<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::SingleChange.not_latched(history)?;
     every_replica(cluster, |region, (store, peer)| {
-        if peer.role != Role::Leader || !peer.is_initialised() {
+        if peer.role != Role::Leader || !peer.is_initialized() {
             return Ok(());
         }
         let unapplied =

@@ -101,7 +101,7 @@ mod tests {
     /// breaks one lets it look at something.
     #[test]
     fn a_scope_in_which_a_store_may_leave_owes_its_end() {
-        let leaves = |plan: &scopes::Plan| {
+        let leaves = |plan: &scopes::ScopePlan| {
             let types = |action: &_| matches!(action, rollcall_traces::Action::Decommission { .. });
             plan.scope.max_replicas > 0 && plan.scope.budgets.admin > 0 && plan.scope.admin.iter().any(types)
         };

@@ -3,7 +3,7 @@
 
 use rollcall_traces::{Cluster, Entry, History, Log};
 
-use super::{Property, Violation, every_pair, is_initialised};
+use super::{Property, Violation, every_pair, is_initialized};
 
 /// If two logs have an entry of the same term at an index, they are the same
 /// up to there (S2), as far as both still hold them.
@@ -12,7 +12,7 @@ use super::{Property, Violation, every_pair, is_initialised};
 /// Two logs that differ below an entry on which they agree, or in it.
 pub fn log_matching<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     every_pair(cluster, |region, (first, a), (second, b)| {
-        if !is_initialised(a) || !is_initialised(b) {
+        if !is_initialized(a) || !is_initialized(b) {
             return Ok(());
         }
         let Some(index) = mismatch(&a.log, &b.log) else { return Ok(()) };
@@ -76,7 +76,7 @@ fn shown(log: &Log, index: u64) -> String {
 pub fn state_machine_safety<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::StateMachineSafety.not_latched(history)?;
     every_pair(cluster, |region, (first, a), (second, b)| {
-        if !is_initialised(a) || !is_initialised(b) {
+        if !is_initialized(a) || !is_initialized(b) {
             return Ok(());
         }
         let Some(index) = difference(&a.log, &b.log, a.applied.min(b.applied)) else { return Ok(()) };
@@ -97,7 +97,7 @@ pub fn state_machine_safety<C: Cluster>(cluster: &C, history: &History) -> Resul
 /// Two replicas that became different by the same log.
 pub fn applied_agreement<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     every_pair(cluster, |region, (first, a), (second, b)| {
-        if !is_initialised(a) || !is_initialised(b) || a.applied != b.applied {
+        if !is_initialized(a) || !is_initialized(b) || a.applied != b.applied {
             return Ok(());
         }
         let differing = if a.region != b.region {

@@ -297,8 +297,8 @@ fn every_replica<C: Cluster>(
     Ok(())
 }
 
-fn is_initialised(peer: &Peer) -> bool {
-    peer.is_initialised()
+fn is_initialized(peer: &Peer) -> bool {
+    peer.is_initialized()
 }
 
 /// A peer that never was initialised, and its tombstone, know no region.

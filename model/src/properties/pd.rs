@@ -8,7 +8,7 @@
 
 use rollcall_traces::{Cluster, Epoch, History, Peer, Region, RegionId, StoreId, StoreStatus};
 
-use super::{Property, Violation, is_initialised};
+use super::{Property, Violation, is_initialized};
 
 /// A store that PD has made Tombstone is empty (S11), in the form that sound
 /// rules can promise: no configuration of a region has a member on it up to the
@@ -74,7 +74,7 @@ fn applied_on<'a, C: Cluster>(
     region: RegionId,
     up_to: u64,
 ) -> Option<&'a Region> {
-    let knows = |peer: &&Peer| is_initialised(peer) || peer.is_merged_away();
+    let knows = |peer: &&Peer| is_initialized(peer) || peer.is_merged_away();
     let living = cluster.replicas(region).map(|(_, peer)| peer).filter(knows);
     let newest = living.map(|peer| &peer.region).max_by_key(|meta| meta.epoch.conf_ver)?;
     let conf_ver = newest.epoch.conf_ver;
@@ -170,7 +170,7 @@ pub fn pd_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violati
             return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
         }
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
-        let replicas = cluster.faces(region).filter(|face| face.is_initialised());
+        let replicas = cluster.faces(region).filter(|face| face.is_initialized());
         if let Some(other) = replicas.map(|face| face.extent.epoch).find(beside) {
             let who = cluster.replicas(region).find(|(_, peer)| peer.region.epoch == other);
             let store = who.map_or(0, |(store, _)| store);

@@ -6,7 +6,7 @@
 
 use rollcall_traces::{Claim, Claimant, Cluster, History, Peer, RegionId, StoreId, StoreStatus};
 
-use super::{Few, Property, Violation, is_initialised};
+use super::{Few, Property, Violation, is_initialized};
 
 /// On one store the ranges of initialised peers are pairwise disjoint (S4).
 /// Tombstones and peers that are not initialised have no range.
@@ -32,7 +32,7 @@ fn initialised_on<'a, C: Cluster>(
     regions: &'a Few<RegionId>,
     store: StoreId,
 ) -> impl Iterator<Item = &'a Peer> {
-    regions.iter().filter_map(move |region| cluster.peer(store, region)).filter(|peer| is_initialised(peer))
+    regions.iter().filter_map(move |region| cluster.peer(store, region)).filter(|peer| is_initialized(peer))
 }
 
 /// The newest ranges of all regions, as far as anybody shows them, are disjoint,

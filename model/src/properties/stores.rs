@@ -6,7 +6,7 @@ use rollcall_traces::{
     Cluster, History, Key, Member, Peer, PeerId, PeerState, RangeEntry, RegionId, StoreId, StoreStatus,
 };
 
-use super::{Few, Property, Violation, every_replica, is_initialised};
+use super::{Few, Property, Violation, every_replica, is_initialized};
 
 /// What a store knows of all its peers agrees with each of them (S9).
 ///
@@ -49,7 +49,7 @@ fn index_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId
     let mut last: Option<RangeEntry> = None;
     for entry in cluster.ranges(store) {
         let RangeEntry { start, end, region } = &entry;
-        let peer = cluster.peer(store, *region).filter(|peer| is_initialised(peer));
+        let peer = cluster.peer(store, *region).filter(|peer| is_initialized(peer));
         if peer.is_none_or(|peer| (&peer.region.start, &peer.region.end) != (start, end)) {
             let has = peer.map_or("no initialised peer".into(), |peer| peer.region.to_string());
             let what = format!("the index of store {store} has [{start}, {end}) for it, the store has {has}");
@@ -61,7 +61,7 @@ fn index_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId
         last = Some(entry);
         entries += 1;
     }
-    let initialised = |region: &RegionId| cluster.peer(store, *region).is_some_and(is_initialised);
+    let initialised = |region: &RegionId| cluster.peer(store, *region).is_some_and(is_initialized);
     if regions.iter().filter(initialised).count() == entries {
         return Ok(());
     }

@@ -56,7 +56,7 @@ pub(crate) fn campaign_by_force(
     if peer.snapshot.is_some() {
         return Err(Reason::ApplyingSnapshot);
     }
-    if !peer.is_initialised() {
+    if !peer.is_initialized() {
         return Err(Reason::NotPromotable);
     }
     has_applied_changes(peer, guards)?;

@@ -25,7 +25,7 @@ pub(super) fn tombstone_peer(
         Some(StoreStatus::Up) => return Err(Reason::StoreUp),
         _ => return Err(Reason::StoreDown),
     }
-    let peer = cluster.peer(store, region).filter(|peer| peer.is_initialised());
+    let peer = cluster.peer(store, region).filter(|peer| peer.is_initialized());
     let peer = peer.ok_or(Reason::RegionNotFound)?;
     let last =
         if force { peer.region.clone() } else { removed_by_pd(cluster, store, &peer.region, peer.id)? };

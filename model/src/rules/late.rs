@@ -5,7 +5,8 @@
 //! follow single messages.
 
 use rollcall_traces::{
-    Entries, Held, Log, Message, Outgoing, Peer, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
+    Entries, Held, Log, LogPosition, Message, Outgoing, Peer, PeerState, Reason, Region, RegionId, Reply,
+    Returned, StoreId,
 };
 
 use super::deliver::Received;

@@ -69,7 +69,7 @@ pub(super) fn look_beside(
 }
 
 fn initialised(cluster: &impl ClusterMut, store: StoreId, region: RegionId) -> Option<&Peer> {
-    cluster.peer(store, region).filter(|peer| peer.is_initialised())
+    cluster.peer(store, region).filter(|peer| peer.is_initialized())
 }
 
 fn check_target(

@@ -67,7 +67,7 @@ pub(super) fn taken_but_for_merged(
 /// Ends the sources whose range a snapshot of `target` has just brought.
 pub(super) fn destroy_merged_sources(cluster: &mut impl ClusterMut, store: StoreId, target: &Region) {
     for source in ranges::owners(cluster, store, target.id, &target.range()) {
-        let peer = cluster.peer(store, source).filter(|peer| peer.is_initialised());
+        let peer = cluster.peer(store, source).filter(|peer| peer.is_initialized());
         let Some(peer) = peer.filter(|peer| is_merged(Some(peer), target.id, target.epoch.version)) else {
             continue;
         };

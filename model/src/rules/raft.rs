@@ -72,7 +72,7 @@ fn is_synced(before: &Peer, after: &Peer) -> bool {
 /// forgotten lets a peer campaign by a configuration that is over.
 pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
     let synced = peer.synced_commit.take();
-    if !guards.holds(Guard::CommitIndexDurable) && peer.is_initialised() {
+    if !guards.holds(Guard::CommitIndexDurable) && peer.is_initialized() {
         peer.commit = peer.applied;
     } else if let Some(synced) = synced {
         peer.commit = synced;
@@ -81,7 +81,7 @@ pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
 
 /// Whether the peer is a voter of its own applied configuration.
 pub(crate) fn is_promotable(peer: &Peer) -> bool {
-    peer.is_initialised() && peer.region.is_voter(peer.id)
+    peer.is_initialized() && peer.region.is_voter(peer.id)
 }
 
 /// Whether a conf change is committed and not applied.

@@ -19,7 +19,7 @@ pub(super) fn set(cluster: &mut impl ClusterMut, store: StoreId, region: &Region
 
 /// The peer ends, and with it its range.
 pub(super) fn end(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
-    if cluster.peer(store, region).is_some_and(Peer::is_initialised) {
+    if cluster.peer(store, region).is_some_and(Peer::is_initialized) {
         cluster.ranges_mut(store).retain(|entry| entry.region != region);
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn awaited(cluster: &impl ClusterMut, store: StoreId, region: RegionI
 
 /// The index from key range to region of these peers: initialised ones, in key order.
 pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
-    let initialised = peers.filter(|peer| peer.is_initialised());
+    let initialised = peers.filter(|peer| peer.is_initialized());
     let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();
     ranges.sort_by(|a, b| (&a.start, a.region).cmp(&(&b.start, b.region)));
     ranges

@@ -77,7 +77,7 @@ pub(super) fn named(
         return;
     };
     let known = peer.stale_check.as_ref().map_or(0, |check| check.conf_ver);
-    if peer.is_initialised() && conf_ver > known.max(peer.region.epoch.conf_ver) {
+    if peer.is_initialized() && conf_ver > known.max(peer.region.epoch.conf_ver) {
         cluster.peer_mut(to.store, region).stale_check = Some(StaleCheck { conf_ver, peers });
     }
 }

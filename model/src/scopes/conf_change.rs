@@ -7,13 +7,13 @@ mod quorums;
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, allowed_stuck, apply, behind, change, either,
-    enter_joint, named_for, put, region, remove, round, scope, stale,
+    Asked, Family, REGION, ScopePlan, Size, add_learner, add_voter, allowed_stuck, apply, behind, change,
+    either, enter_joint, named_for, put, region, remove, round, scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
 
-pub(super) fn plans(size: Size) -> Vec<Plan> {
+pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     let standard = size == Size::Standard;
     vec![
         grow_and_shrink(standard),
@@ -45,7 +45,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         quorums::new_quorum_needs_a_snapshot(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, must_fire)| Plan {
+    .map(|(scope, reachable, must_fire)| ScopePlan {
         family: Family::ConfChange,
         size,
         allowed_stuck: allowed_stuck::of(&scope.name, size),

@@ -17,13 +17,13 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, allowed_stuck, apply, behind, either, named_for, put, region, round,
-    scope, stale,
+    Asked, Family, REGION, ScopePlan, Size, allowed_stuck, apply, behind, either, named_for, put, region,
+    round, scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
 
-pub(super) fn plans(size: Size) -> Vec<Plan> {
+pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     let standard = size == Size::Standard;
     vec![
         one_store_leaves(standard),
@@ -76,7 +76,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         stale::stale_peer_asks_pd(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, must_fire)| Plan {
+    .map(|(scope, reachable, must_fire)| ScopePlan {
         family: Family::Decommission,
         size,
         allowed_stuck: allowed_stuck::of(&scope.name, size),

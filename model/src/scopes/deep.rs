@@ -9,12 +9,13 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Sco
 use super::decommission::{leaves, placed};
 use super::split::{CHILD, at, splitting};
 use super::{
-    Asked, Family, Plan, REGION, Size, allowed_stuck, behind, change, enter_joint, put, put_at, region, scope,
+    Asked, Family, REGION, ScopePlan, Size, allowed_stuck, behind, change, enter_joint, put, put_at, region,
+    scope,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
 
-pub(super) fn plans(family: Family) -> Vec<Plan> {
+pub(super) fn plans(family: Family) -> Vec<ScopePlan> {
     let asked = match family {
         Family::ConfChange => vec![swap_two_entry_by_entry()],
         Family::Split => vec![split_and_merged_back()],
@@ -22,7 +23,7 @@ pub(super) fn plans(family: Family) -> Vec<Plan> {
             vec![crash_and_election_over_a_whole_move(), divided_and_led_by_the_leaving_store()]
         }
     };
-    let plan = |(scope, reachable, must_fire): Asked| Plan {
+    let plan = |(scope, reachable, must_fire): Asked| ScopePlan {
         family,
         size: Size::Deep,
         allowed_stuck: allowed_stuck::of(&scope.name, Size::Deep),

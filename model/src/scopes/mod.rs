@@ -214,7 +214,7 @@ impl fmt::Display for Size {
 
 /// A scope with its requirements.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ScopePlan {
     /// The family that it belongs to.
     pub family: Family,
     /// The sizes that it is part of.
@@ -231,7 +231,7 @@ pub struct Plan {
     pub allowed_stuck: Vec<StuckReason>,
 }
 
-impl Plan {
+impl ScopePlan {
     /// The model of the scope.
     ///
     /// # Errors
@@ -282,7 +282,7 @@ fn bounds(budgets: &Budgets) -> [(u8, &'static str, &'static str); 20] {
 }
 
 /// The scopes of a family at a size.
-pub fn plans(family: Family, size: Size) -> Vec<Plan> {
+pub fn plans(family: Family, size: Size) -> Vec<ScopePlan> {
     match family {
         _ if size == Size::Deep => deep::plans(family),
         Family::ConfChange => conf_change::plans(size),
@@ -292,13 +292,13 @@ pub fn plans(family: Family, size: Size) -> Vec<Plan> {
 }
 
 /// Every scope there is.
-pub fn all() -> Vec<Plan> {
+pub fn all() -> Vec<ScopePlan> {
     let sizes = |family: &Family| Size::ALL.iter().flat_map(|size| plans(*family, *size)).collect::<Vec<_>>();
     Family::ALL.iter().flat_map(sizes).collect()
 }
 
 /// The scope of that name.
-pub fn named(name: &str) -> Option<Plan> {
+pub fn named(name: &str) -> Option<ScopePlan> {
     all().into_iter().find(|plan| plan.scope.name == name)
 }
 

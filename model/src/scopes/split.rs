@@ -11,8 +11,8 @@ use rollcall_traces::{
 };
 
 use super::{
-    Asked, Family, Plan, REGION, Size, add_learner, add_voter, allowed_stuck, apply, behind, change, either,
-    enter_joint, named_for, put_at, region, remove, round, scope, stale,
+    Asked, Family, REGION, ScopePlan, Size, add_learner, add_voter, allowed_stuck, apply, behind, change,
+    either, enter_joint, named_for, put_at, region, remove, round, scope, stale,
 };
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -20,7 +20,7 @@ use crate::properties::Property;
 /// The first id that the placement driver allots: the first child's.
 pub(super) const CHILD: RegionId = 10;
 
-pub(super) fn plans(size: Size) -> Vec<Plan> {
+pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     let standard = size == Size::Standard;
     vec![
         split_against_an_add(standard),
@@ -50,7 +50,7 @@ pub(super) fn plans(size: Size) -> Vec<Plan> {
         merges::merges_in_a_row(standard),
     ]
     .into_iter()
-    .map(|(scope, reachable, must_fire)| Plan {
+    .map(|(scope, reachable, must_fire)| ScopePlan {
         family: Family::Split,
         size,
         allowed_stuck: allowed_stuck::of(&scope.name, size),

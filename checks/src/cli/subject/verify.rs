@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use rollcall_model::GuardSet;
-use rollcall_model::scopes::Plan;
+use rollcall_model::scopes::ScopePlan;
 use rollcall_traces::Divergence;
 
 use super::{Asked, End};
@@ -38,7 +38,7 @@ struct Total {
 }
 
 /// Tours the scopes.
-pub(in crate::cli) fn run(asked: &Asked, plans: &[Plan], wanted: &Wanted) -> Result<End> {
+pub(in crate::cli) fn run(asked: &Asked, plans: &[ScopePlan], wanted: &Wanted) -> Result<End> {
     outln!("{}", asked.introduction().trim_end());
     let mut total = Total::default();
     for plan in plans {
@@ -65,7 +65,7 @@ pub(in crate::cli) fn run(asked: &Asked, plans: &[Plan], wanted: &Wanted) -> Res
     })
 }
 
-fn one(asked: &Asked, plan: &Plan, wanted: &Wanted, total: &mut Total) -> Result<Conformance> {
+fn one(asked: &Asked, plan: &ScopePlan, wanted: &Wanted, total: &mut Total) -> Result<Conformance> {
     let name = &plan.scope.name;
     let model = plan.model(asked.in_dialect(GuardSet::ALL))?;
     let explored = explore(&model, wanted.threads, &Watch::default())?;

@@ -28,7 +28,7 @@ impl<'a> Reports<'a> {
     ) -> Self {
         let mut by_region: BTreeMap<RegionId, Vec<(StoreId, &PeerReport)>> = BTreeMap::new();
         for (store, report) in reports {
-            let known = report.iter().flatten().filter(|peer| peer.is_initialised());
+            let known = report.iter().flatten().filter(|peer| peer.is_initialized());
             for peer in known {
                 by_region.entry(peer.region.id).or_default().push((*store, peer));
             }

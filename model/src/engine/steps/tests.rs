@@ -38,7 +38,7 @@ fn mixed(parts: &InternTables, state: &State, other: &State, read: Slots) -> Sta
 
 /// Takes every step that is to be kept once more where everything outside its read set
 /// is as in another state of the scope; how many were.
-fn take_again_elsewhere(plan: &scopes::Plan) -> usize {
+fn take_again_elsewhere(plan: &scopes::ScopePlan) -> usize {
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
     let (parts, steps) = (model.parts(), Steps::new(HistoryParts::NONE));
     let mut found = vec![model.first()];

@@ -1,5 +1,5 @@
 //! What PD makes of the reports of all stores: the newest regions, and what is to be done
-//! for them in each stage (PD `buildUpFromReports`, `generate…Plan`).
+//! for them in each stage (PD `buildUpFromReports`, `generate…ScopePlan`).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

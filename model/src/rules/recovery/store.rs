@@ -75,7 +75,7 @@ fn force_leader(
         return Err(Reason::NotPromotable);
     }
     let is_left = |id| peer.region.member(id).is_some_and(|member| !failed.contains(&member.store));
-    if peer.is_initialised() && peer.region.has_quorum(is_left) {
+    if peer.is_initialized() && peer.region.has_quorum(is_left) {
         return Err(Reason::NothingToDo);
     }
     election::campaign_by_force(cluster, region, store, failed, leader.above)
@@ -176,7 +176,7 @@ fn is_done(peer: &Peer, exits: bool) -> bool {
     let demotes = matches!(peer.recovery, Some(PeerRecovery::Demotes(_)));
     let target =
         if peer.leading.is_some() && peer.is_by_force() { peer.log.last_index() } else { peer.commit };
-    let waits = peer.snapshot.is_some() || peer.is_initialised() && peer.applied < target;
+    let waits = peer.snapshot.is_some() || peer.is_initialized() && peer.applied < target;
     !(asks || demotes || waits)
 }
 
