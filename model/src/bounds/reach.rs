@@ -101,7 +101,7 @@ fn some_waiting(seen: impl ClusterInScope, is: impl Fn(&rollcall_traces::Peer, u
         else {
             return false;
         };
-        let source = seen.peer(store, source.id).filter(|peer| peer.is_initialised());
+        let source = seen.peer(store, source.id).filter(|peer| peer.is_initialized());
         source.is_some_and(|source| is(source, *commit, !entries.is_empty()))
     })
 }
@@ -135,7 +135,7 @@ reaches! {
     /// A member that was not there at first has its state by a snapshot.
     PeerAdded = "a peer added and initialised":
         |seen| some(seen, |store, peer| {
-            peer.is_initialised()
+            peer.is_initialized()
                 && peer.region.member(peer.id).is_some()
                 && peer.log.truncated.index > FIRST.index
                 && !seen.founders().any(|member| member.id == peer.id && member.store == store)
@@ -144,12 +144,12 @@ reaches! {
     SameIdAgain = "a peer added again under its old id":
         |seen| some(seen, |store, peer| {
             let founder = seen.founders().find(|member| member.id == peer.id && member.store == store);
-            founder.is_some() && peer.is_initialised() && peer.log.truncated.index > FIRST.index
+            founder.is_some() && peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
     /// A learner is a voter, and has applied its snapshot.
     Promoted = "a promoted learner caught up":
         |seen| some(seen, |store, peer| {
-            peer.is_initialised()
+            peer.is_initialized()
                 && peer.region.member(peer.id).is_some_and(|member| member.role == MemberRole::Voter)
                 && !seen.founders().any(|member| member.store == store)
         }),
@@ -164,7 +164,7 @@ reaches! {
         |seen| some(seen, |_, peer| peer.state == PeerState::Tombstone),
     /// A region is between two configurations.
     Joint = "a joint configuration applied":
-        |seen| some(seen, |_, peer| peer.is_initialised() && peer.region.is_joint()),
+        |seen| some(seen, |_, peer| peer.is_initialized() && peer.region.is_joint()),
     /// A joint configuration was entered and left.
     JointLeft = "a joint configuration left":
         |seen| some(seen, |_, peer| {
@@ -242,7 +242,7 @@ reaches! {
     NewIdOnOldStore = "a store joined again with a new peer id":
         |seen| some(seen, |store, peer| {
             let founder = seen.founders().find(|member| member.store == store);
-            founder.is_some_and(|member| member.id != peer.id) && peer.is_initialised()
+            founder.is_some_and(|member| member.id != peer.id) && peer.is_initialized()
         }),
     /// A leader hands over.
     Transferring = "a transfer of leadership":
@@ -279,7 +279,7 @@ reaches! {
     /// A member on a store that was given up is a learner.
     DemotedByForce = "a member on a store that was given up demoted":
         |seen| some(seen, |_, peer| {
-            peer.is_initialised()
+            peer.is_initialized()
                 && peer.region.peers.iter().any(|member| {
                     member.role == MemberRole::Learner && is_given_up(&seen, member.store)
                 })
@@ -291,7 +291,7 @@ reaches! {
     LeftWithoutMajority = "a majority given up, and nobody who leads by force":
         |seen| some(seen, |store, peer| {
             let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(&seen, member.store));
-            peer.is_initialised() && !is_given_up(&seen, store) && !peer.region.has_quorum(lives)
+            peer.is_initialized() && !is_given_up(&seen, store) && !peer.region.has_quorum(lives)
         }),
     /// A leader's region has a new member and none on the store that is gone.
     LostVoterReplaced = "the voter of a lost store replaced":
@@ -322,7 +322,7 @@ reaches! {
     /// A store has a child, and another that has its parent has none.
     SplitUneven = "a split applied on one store and not on another":
         |seen| seen.regions().any(|region| {
-            let initialised = |store| seen.peer(store, region).is_some_and(|peer| peer.is_initialised());
+            let initialised = |store| seen.peer(store, region).is_some_and(|peer| peer.is_initialized());
             !seen.is_founded(region) && seen.stores().any(|(store, _)| initialised(store))
                 && seen.stores().any(|(store, _)| !initialised(store) && seen.ranges(store).count() == 1)
         }),
@@ -354,7 +354,7 @@ reaches! {
     /// A child has its state from a snapshot.
     ChildBySnapshot = "a child initialised by a snapshot":
         |seen| some_child(seen, |_, peer| {
-            peer.is_initialised() && peer.log.truncated.index > FIRST.index
+            peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
     /// The last entry that a store applied is a split, and it did not bring the child there.
     ChildSkipped = "a split that spared a tombstone":
@@ -368,7 +368,7 @@ reaches! {
     /// A child keeps a vote that was given before it came to be.
     ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced":
         |seen| some_child(seen, |store, peer| {
-            peer.is_initialised() && peer.role == Role::Follower && peer.leader == 0
+            peer.is_initialized() && peer.role == Role::Follower && peer.leader == 0
                 && peer.vote != 0 && peer.vote != peer.id && peer.log.last_index() == FIRST.index
                 && some(seen, |other, parent| {
                     other == store && parent.log.truncated.index > FIRST.index
@@ -528,7 +528,7 @@ reaches! {
                     peer.region.member(id).is_some_and(|member| !forces.failed_stores.contains(&member.store))
                 });
                 forces.regions.keys().filter_map(|region| seen.peer(*store, *region)).any(|peer| {
-                    peer.is_initialised() && !peer.is_by_force() && is_left(peer)
+                    peer.is_initialized() && !peer.is_by_force() && is_left(peer)
                 })
             })
         }),
@@ -622,10 +622,10 @@ reaches! {
             && seen.pd().operators.values().any(|operator| !operator.purpose.is_admin()),
     /// A learner lives that its region's leader does not list any more.
     LearnerStrays = "a learner that was removed and does not know":
-        |seen| some_stray(seen, |_, peer| peer.is_initialised() && !peer.region.is_voter(peer.id)),
+        |seen| some_stray(seen, |_, peer| peer.is_initialized() && !peer.region.is_voter(peer.id)),
     /// A child's peer lives that its leader does not list any more.
     ChildStrays = "a child's peer that was removed and does not know":
-        |seen| some_stray(seen, |_, peer| peer.is_initialised() && !seen.is_founded(peer.region.id)),
+        |seen| some_stray(seen, |_, peer| peer.is_initialized() && !seen.is_founded(peer.region.id)),
     /// A peer that was never initialised lives, and its region's leader does not list it.
     UninitialisedStrays = "an uninitialised peer that was removed and does not know":
         |seen| some_stray(seen, |_, peer| peer.state == PeerState::Uninitialised),

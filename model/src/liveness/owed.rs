@@ -45,7 +45,7 @@ pub(super) fn is_there(seen: &impl Cluster, store: StoreId) -> bool {
 /// Whether a majority of the newest configuration is on disks that are there,
 /// and not made tombstones behind the region's back (tikv-ctl `--force`).
 pub(super) fn is_owed(seen: &impl Cluster, region: RegionId) -> bool {
-    let lives = seen.replicas(region).any(|(store, peer)| peer.is_initialised() && !is_given_up(seen, store));
+    let lives = seen.replicas(region).any(|(store, peer)| peer.is_initialized() && !is_given_up(seen, store));
     lives
         && !is_merged_away(seen, region)
         && !is_outrun(seen, region)
@@ -137,7 +137,7 @@ pub(super) fn has_nobody_to_ask(
     let knows_better = |member: &Member| {
         seen.peer(member.store, region.id).is_some_and(|asked| match asked.state {
             PeerState::Tombstone => {
-                let asks_on = peer.is_initialised() || asked.region.member_on(store).is_none();
+                let asks_on = peer.is_initialized() || asked.region.member_on(store).is_none();
                 asks_on && peer.region.epoch.is_stale_against(&asked.region.epoch)
             }
             _ => region.member(asked.id).is_some(),

@@ -84,7 +84,7 @@ pub(super) fn hole(seen: &impl Cluster) -> Option<(Key, Key)> {
     let mut ranges: Vec<(Key, Key)> = seen
         .regions()
         .flat_map(|region| seen.replicas(region))
-        .filter(|(store, peer)| peer.is_initialised() && is_left(*store))
+        .filter(|(store, peer)| peer.is_initialized() && is_left(*store))
         .map(|(_, peer)| (peer.region.start.clone(), peer.region.end.clone()))
         .collect();
     ranges.sort();
@@ -121,7 +121,7 @@ fn reporting(seen: &impl Cluster) -> Vec<StoreId> {
 /// The region's peers that are left, on stores that report.
 fn left<'a>(seen: &'a impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
     let reporting = reporting(seen);
-    seen.replicas(region).filter(move |(store, peer)| peer.is_initialised() && reporting.contains(store))
+    seen.replicas(region).filter(move |(store, peer)| peer.is_initialized() && reporting.contains(store))
 }
 
 /// A voter with a better log than anybody has who has what is known to be committed: it

@@ -102,7 +102,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         let knows_older = |(store, peer): &(StoreId, &Peer)| {
             let lives = |id| peer.region.member(id).is_some_and(|member| is_there(self.seen, member.store));
             is_there(self.seen, *store)
-                && peer.is_initialised()
+                && peer.is_initialized()
                 && peer.region.is_voter(peer.id)
                 && peer.region.has_quorum(lives)
         };
@@ -277,7 +277,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         let mut candidates: Vec<(StoreId, &Peer)> = self
             .seen
             .replicas(region)
-            .filter(|(_, peer)| peer.is_initialised() && peer.region.is_voter(peer.id))
+            .filter(|(_, peer)| peer.is_initialized() && peer.region.is_voter(peer.id))
             .collect();
         let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
         let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
