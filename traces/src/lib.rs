@@ -76,3 +76,4 @@ pub use view::{
     Campaign, Creator, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState,
     RangeEntry, Read, Role, Snapshot, StaleCheck, Store, StoreStatus, Transfer, View,
 };
+pub use words::{Chinese, Language};

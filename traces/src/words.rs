@@ -1,10 +1,16 @@
 //! How the dictionary reads: `Display` for what people meet in a step list, an
 //! error or a divergence. Machines read the serde forms; nothing parses these.
 
+mod chinese;
+mod language;
 mod pd;
+mod reasons;
 mod recovery;
 
 use std::fmt;
+
+pub use chinese::Chinese;
+pub use language::Language;
 
 use crate::action::{
     Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply,

@@ -12,6 +12,7 @@ mod exercise;
 mod play;
 mod prose;
 
+pub use rollcall_traces::Language;
 use rollcall_traces::{Action, Scenario};
 use serde::Deserialize;
 
@@ -22,15 +23,6 @@ pub use play::{Guesses, play};
 pub use prose::{Asked, Prose, broken};
 
 use crate::explore::{Steps, action_of};
-
-/// The languages that there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    English,
-    /// Chinese.
-    Chinese,
-}
 
 /// What a lesson is made of.
 struct Files {

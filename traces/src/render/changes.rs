@@ -1,7 +1,8 @@
 //! What a step changed, in words: one line for each peer that changed.
 //!
 //! Said is what an operator would look at; a change that no words fit is shown
-//! field by field, so that nothing goes unsaid.
+//! field by field, so that nothing goes unsaid. Names of the code stay as they are in
+//! both languages.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,30 @@ use crate::action::{Action, Authority};
 use crate::diff::differences;
 use crate::recovery::PeerRecovery;
 use crate::region::{PeerId, Region, RegionId, StoreId};
-use crate::view::{Entry, Held, Leading, Log, Peer, PeerState, RangeEntry, Read, Role, StoreStatus, View};
-use crate::words::joined;
+use crate::view::{
+    Entry, Held, Leading, Log, Peer, PeerState, RangeEntry, Read, Role, StoreStatus, Transfer, View,
+};
+use crate::words::{Language, joined};
+
+/// The same sentence in the reader's language.
+macro_rules! say {
+    ($language:expr, $english:literal, $chinese:literal) => {
+        match $language {
+            Language::English => format!($english),
+            Language::Chinese => format!($chinese),
+        }
+    };
+}
+
+pub(super) use say;
 
 /// The changes from one view to the next, a line each; empty if nothing changed.
 pub fn changes(before: &View, after: &View) -> Vec<String> {
+    changes_in(Language::English, before, after)
+}
+
+/// The same in another language.
+pub fn changes_in(language: Language, before: &View, after: &View) -> Vec<String> {
     if before == after {
         return Vec::new();
     }
@@ -22,10 +42,10 @@ pub fn changes(before: &View, after: &View) -> Vec<String> {
     let stores: BTreeSet<&StoreId> = before.stores.keys().chain(after.stores.keys()).collect();
     let several = [before, after].iter().flat_map(|view| regions(view)).collect::<BTreeSet<_>>().len() > 1;
     for &store in stores {
-        lines.extend(store_changes(store, before, after, several));
+        lines.extend(store_changes(language, store, before, after, several));
     }
-    lines.extend(message_changes(&before.held, &after.held, "held", "no longer held"));
-    lines.extend(pd_changes(&before.pd, &after.pd));
+    lines.extend(message_changes(language, &before.held, &after.held, say_held(language)));
+    lines.extend(pd_changes(language, &before.pd, &after.pd));
     if lines.is_empty() {
         lines.extend(differences(before, after).iter().map(|difference| {
             let (was, is) = difference.words();
@@ -39,51 +59,101 @@ fn regions(view: &View) -> impl Iterator<Item = RegionId> + '_ {
     view.stores.values().flat_map(|store| store.peers.keys().copied())
 }
 
-fn store_changes(store: StoreId, before: &View, after: &View, several: bool) -> Vec<String> {
+/// What is said of a message that came to those under way, and of one that went.
+fn say_held(language: Language) -> [&'static str; 2] {
+    match language {
+        Language::English => ["held", "no longer held"],
+        Language::Chinese => ["在路上", "不再在路上"],
+    }
+}
+
+fn say_pending(language: Language) -> [&'static str; 2] {
+    match language {
+        Language::English => ["pending message", "no longer pending"],
+        Language::Chinese => ["暂存", "不再暂存"],
+    }
+}
+
+fn store_changes(
+    language: Language,
+    store: StoreId,
+    before: &View,
+    after: &View,
+    several: bool,
+) -> Vec<String> {
     let (was, is) = (before.stores.get(&store), after.stores.get(&store));
     let (Some(was), Some(is)) = (was, is) else {
-        let word = if is.is_some() { "joins" } else { "is gone" };
-        return vec![format!("store {store}: {word}")];
+        return vec![if is.is_some() {
+            say!(language, "store {store}: joins", "store {store}：加入")
+        } else {
+            say!(language, "store {store}: is gone", "store {store}：不见了")
+        }];
     };
     let mut lines = Vec::new();
     if was.status != is.status {
-        let word = match (was.status, is.status) {
-            (StoreStatus::Down, StoreStatus::Up) => "is up again".into(),
-            (_, status) => format!("is {status}"),
-        };
-        lines.push(format!("store {store}: {word}"));
+        lines.push(match (was.status, is.status) {
+            (StoreStatus::Down, StoreStatus::Up) => {
+                say!(language, "store {store}: is up again", "store {store}：重新启动")
+            }
+            (_, status) => {
+                let status = language.of(&status);
+                say!(language, "store {store}: is {status}", "store {store}：{status}")
+            }
+        });
     }
     let peers: BTreeSet<&RegionId> = was.peers.keys().chain(is.peers.keys()).collect();
     for region in peers {
         let words = match (was.peers.get(region), is.peers.get(region)) {
             (None, None) => continue,
-            (Some(_), None) => vec!["everything is gone".into()],
-            (None, Some(peer)) => created(peer),
-            (Some(old), Some(new)) => peer_changes(old, new),
+            (Some(_), None) => vec![say!(language, "everything is gone", "什么都没有了")],
+            (None, Some(peer)) => created(language, peer),
+            (Some(old), Some(new)) => peer_changes(language, old, new),
         };
         if !words.is_empty() {
-            let whose = if several { format!(", region {region}") } else { String::new() };
-            lines.push(format!("store {store}{whose}: {}", words.join(", ")));
+            let whose = if several {
+                say!(language, ", region {region}", "，region {region}")
+            } else {
+                String::new()
+            };
+            let words = words.join(language.comma());
+            lines.push(say!(language, "store {store}{whose}: {words}", "store {store}{whose}：{words}"));
         }
     }
     if several && was.ranges != is.ranges {
-        lines.push(format!("store {store}: its ranges are {}", range_words(&is.ranges)));
+        let ranges = range_words(&is.ranges);
+        lines.push(say!(
+            language,
+            "store {store}: its ranges are {ranges}",
+            "store {store}：它的范围是 {ranges}"
+        ));
     }
     match (&was.plan, &is.plan) {
         (old, Some(new)) if old.as_ref() != Some(new) => {
-            lines.push(format!("store {store}: carries out the recovery plan of step {}", new.step));
+            let step = new.step;
+            lines.push(say!(
+                language,
+                "store {store}: carries out the recovery plan of step {step}",
+                "store {store}：执行第 {step} 步的恢复计划"
+            ));
         }
-        (Some(_), None) => lines.push(format!("store {store}: carries out no recovery plan")),
+        (Some(_), None) => lines.push(say!(
+            language,
+            "store {store}: carries out no recovery plan",
+            "store {store}：没有恢复计划可执行"
+        )),
         _ => {}
     }
     // That a snapshot was received, or applied, is said of the peer.
     let received = is.peers.values().filter_map(RangeEntry::pending);
     if was.pending_ranges != is.pending_ranges && !received.eq(is.pending_ranges.iter().cloned()) {
-        lines.push(format!("store {store}: {}", pending_words(&is.pending_ranges)));
+        let words = pending_words(language, &is.pending_ranges);
+        lines.push(say!(language, "store {store}: {words}", "store {store}：{words}"));
     }
-    let pending_messages =
-        message_changes(&was.pending_messages, &is.pending_messages, "pending message", "no longer pending");
-    lines.extend(pending_messages.into_iter().map(|words| format!("store {store}: {words}")));
+    let pending = [&was.pending_messages, &is.pending_messages];
+    let pending = message_changes(language, pending[0], pending[1], say_pending(language));
+    lines.extend(
+        pending.into_iter().map(|words| say!(language, "store {store}: {words}", "store {store}：{words}")),
+    );
     lines
 }
 
@@ -92,167 +162,222 @@ fn range_words(ranges: &[RangeEntry]) -> String {
     joined(words, ", ")
 }
 
-fn pending_words(ranges: &[RangeEntry]) -> String {
+fn pending_words(language: Language, ranges: &[RangeEntry]) -> String {
     if ranges.is_empty() {
-        return "it keeps no range free for a snapshot".into();
+        return say!(language, "it keeps no range free for a snapshot", "没有为快照保留的范围");
     }
-    format!("it keeps free for snapshots {}", range_words(ranges))
+    let ranges = range_words(ranges);
+    say!(language, "it keeps free for snapshots {ranges}", "为快照保留 {ranges}")
 }
 
-fn created(peer: &Peer) -> Vec<String> {
+fn created(language: Language, peer: &Peer) -> Vec<String> {
+    let id = peer.id;
     match peer.state {
         PeerState::Tombstone => {
-            vec![format!("a tombstone of peer {} at epoch {}", peer.id, peer.region.epoch)]
+            let epoch = peer.region.epoch;
+            vec![say!(
+                language,
+                "a tombstone of peer {id} at epoch {epoch}",
+                "peer {id} 的墓碑，epoch {epoch}"
+            )]
         }
         PeerState::Uninitialised => {
-            let mut words = vec![format!("peer {} is created, uninitialised", peer.id)];
-            words.extend(follows(peer));
+            let mut words =
+                vec![say!(language, "peer {id} is created, uninitialised", "创建 peer {id}，未初始化")];
+            words.extend(follows(language, peer));
             words
         }
         // With a region from the first: a split brings that, at a version beyond the
         // first, and an unsafe recovery, where nobody had the keys.
         PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
-            let comes = if epoch.version == 1 { "is made anew" } else { "is split off" };
+            let comes = if epoch.version == 1 {
+                say!(language, "peer {id} is made anew", "重新建立 peer {id}")
+            } else {
+                say!(language, "peer {id} is split off", "分裂出 peer {id}")
+            };
             let mut words = vec![
-                format!("peer {} {comes} with range [{start}, {end})", peer.id),
+                say!(language, "{comes} with range [{start}, {end})", "{comes}，范围 [{start}, {end})"),
                 format!("epoch {epoch}"),
                 format!("peers {{{}}}", joined(peers, " ")),
             ];
             words.extend(peer.data.iter().map(|(key, value)| format!("{key}={value}")));
-            words.push(match (peer.role, follows(peer)) {
+            words.push(match (peer.role, follows(language, peer)) {
                 (_, Some(follows)) => follows,
-                (role, None) => format!("{role} of term {}", peer.term),
+                (role, None) => role_of_term(language, role, peer.term),
             });
             words
         }
     }
 }
 
-fn peer_changes(was: &Peer, is: &Peer) -> Vec<String> {
+fn role_of_term(language: Language, role: Role, term: u64) -> String {
+    say!(language, "{role} of term {term}", "term {term} 的 {role}")
+}
+
+/// The peer is a tombstone now.
+fn destroyed(language: Language, was: &Peer, is: &Peer) -> String {
+    let into = |target: &Region| {
+        let into = target.id;
+        say!(language, ", merged into region {into}", "，已并入 region {into}")
+    };
+    let into = is.merged_into.as_ref().map(into).unwrap_or_default();
+    let (id, epoch) = (was.id, is.region.epoch);
+    say!(
+        language,
+        "peer {id} is destroyed, its tombstone has epoch {epoch}{into}",
+        "销毁 peer {id}，墓碑的 epoch 是 {epoch}{into}"
+    )
+}
+
+fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     if is.state == PeerState::Tombstone {
-        if was == is {
-            return Vec::new();
-        }
-        let into = |target: &Region| format!(", merged into region {}", target.id);
-        let into = is.merged_into.as_ref().map(into).unwrap_or_default();
-        let (id, epoch) = (was.id, is.region.epoch);
-        return vec![format!("peer {id} is destroyed, its tombstone has epoch {epoch}{into}")];
+        return if was == is { Vec::new() } else { vec![destroyed(language, was, is)] };
     }
     if was.state == PeerState::Tombstone || was.id != is.id {
-        return created(is);
+        return created(language, is);
     }
     let mut words = Vec::new();
     if was.state != is.state {
-        words.push(format!("{} -> {}", was.state, is.state));
+        words.push(format!("{} -> {}", language.of(&was.state), language.of(&is.state)));
     }
     if let Some(target) = is.merged_into.as_ref().filter(|_| was.merged_into != is.merged_into) {
-        words.push(format!("hears that region {} has taken it in", target.id));
+        let id = target.id;
+        words.push(say!(language, "hears that region {id} has taken it in", "得知 region {id} 已将它并入"));
     }
     if let Some(check) = is.stale_check.as_ref().filter(|_| was.stale_check != is.stale_check) {
-        words.push(format!("hears of members {{{}}}, whom it may ask", joined(&check.peers, " ")));
+        let peers = joined(&check.peers, " ");
+        words.push(say!(
+            language,
+            "hears of members {{{peers}}}, whom it may ask",
+            "得知可以去问 {{{peers}}}"
+        ));
     }
-    words.extend(role_changes(was, is));
-    words.extend(log_changes(&was.log, &is.log));
+    words.extend(role_changes(language, was, is));
+    words.extend(log_changes(language, &was.log, &is.log));
     words.extend(number("commit", was.commit, is.commit));
     if let Some(synced) = is.synced_commit.filter(|_| was.synced_commit != is.synced_commit) {
-        words.push(format!("commit {synced} on disk"));
+        words.push(say!(language, "commit {synced} on disk", "commit {synced} 已落盘"));
     }
     words.extend(number("applied", was.applied, is.applied));
     words.extend(region_changes(was, is));
-    words.extend(data_changes(was, is));
+    words.extend(data_changes(language, was, is));
     match (&was.snapshot, &is.snapshot) {
         (old, Some(new)) if old.as_ref() != Some(new) => {
-            words.push(format!("snapshot at {} received", new.position.index));
+            let index = new.position.index;
+            words.push(say!(language, "snapshot at {index} received", "收到 {index} 处的快照"));
         }
         (Some(_), None) if was.state == is.state && was.applied == is.applied => {
-            words.push("its snapshot is forgotten".into());
+            words.push(say!(language, "its snapshot is forgotten", "丢弃它的快照"));
         }
         _ => {}
     }
-    words.extend(leading_changes(is.id, was.leading.as_ref(), is.leading.as_ref()));
-    words.extend(read_changes(was.read.as_ref(), is.read.as_ref()));
+    words.extend(leading_changes(language, is.id, was.leading.as_ref(), is.leading.as_ref()));
+    words.extend(read_changes(language, was.read.as_ref(), is.read.as_ref()));
     if was.recovery != is.recovery {
-        words.push(match &is.recovery {
-            Some(PeerRecovery::Demotes(failed)) if failed.is_empty() => {
-                "has proposed to be rid of them".into()
-            }
-            Some(PeerRecovery::Demotes(failed)) => format!("is to be rid of peers {}", joined(failed, ", ")),
-            Some(PeerRecovery::Failed) => "cannot do what it was told, and goes on leading".into(),
-            None => "has no more to do for the recovery plan".into(),
-        });
+        words.push(recovery_words(language, is.recovery.as_ref()));
     }
     words
+}
+
+fn recovery_words(language: Language, recovery: Option<&PeerRecovery>) -> String {
+    match recovery {
+        Some(PeerRecovery::Demotes(failed)) if failed.is_empty() => {
+            say!(language, "has proposed to be rid of them", "已提议去掉它们")
+        }
+        Some(PeerRecovery::Demotes(failed)) => {
+            let failed = joined(failed, ", ");
+            say!(language, "is to be rid of peers {failed}", "要去掉 peer {failed}")
+        }
+        Some(PeerRecovery::Failed) => {
+            say!(language, "cannot do what it was told, and goes on leading", "做不到所要求的，继续当 leader")
+        }
+        None => say!(language, "has no more to do for the recovery plan", "恢复计划要它做的都做完了"),
+    }
 }
 
 fn number(what: &str, was: u64, is: u64) -> Option<String> {
     (was != is).then(|| format!("{what} {was}->{is}"))
 }
 
-fn follows(peer: &Peer) -> Option<String> {
-    (peer.role == Role::Follower && peer.leader != 0)
-        .then(|| format!("follows peer {} in term {}", peer.leader, peer.term))
+fn follows(language: Language, peer: &Peer) -> Option<String> {
+    let Peer { leader, term, .. } = peer;
+    (peer.role == Role::Follower && *leader != 0)
+        .then(|| say!(language, "follows peer {leader} in term {term}", "在 term {term} 跟随 peer {leader}"))
 }
 
-fn role_changes(was: &Peer, is: &Peer) -> Vec<String> {
+fn role_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     let mut words = Vec::new();
     let new_leader = is.leader != was.leader || is.term != was.term;
     if was.role != is.role || (is.role != Role::Follower && is.term != was.term) {
         words.push(match is.role {
-            Role::Follower => format!("{} no more, term {}", was.role, is.term),
-            role if is.is_by_force() => format!("{role} of term {}, by force", is.term),
-            role => format!("{role} of term {}", is.term),
+            Role::Follower => {
+                let (role, term) = (was.role, is.term);
+                say!(language, "{role} no more, term {term}", "不再是 {role}，term {term}")
+            }
+            role if is.is_by_force() => {
+                let leads = role_of_term(language, role, is.term);
+                say!(language, "{leads}, by force", "{leads}，强制")
+            }
+            role => role_of_term(language, role, is.term),
         });
-    } else if is.term != was.term && follows(is).is_none() {
+    } else if is.term != was.term && follows(language, is).is_none() {
         words.push(format!("term {}->{}", was.term, is.term));
     }
     if is.role == Role::Follower && new_leader {
-        words.extend(follows(is));
+        words.extend(follows(language, is));
         if is.leader == 0 && was.leader != 0 && was.role == Role::Follower {
-            words.push("knows no leader".into());
+            words.push(say!(language, "knows no leader", "不知道 leader"));
         }
     }
     if was.vote != is.vote && is.vote != 0 && is.vote != is.id {
-        words.push(format!("votes for peer {}", is.vote));
+        let vote = is.vote;
+        words.push(say!(language, "votes for peer {vote}", "投给 peer {vote}"));
     }
     if let (Some(old), Some(new)) = (&was.campaign, &is.campaign) {
         if old.granted != new.granted {
-            words.push(format!("granted by {}", joined(&new.granted, " ")));
+            let granted = joined(&new.granted, " ");
+            words.push(say!(language, "granted by {granted}", "得票：{granted}"));
         }
         if old.rejected != new.rejected {
-            words.push(format!("rejected by {}", joined(&new.rejected, " ")));
+            let rejected = joined(&new.rejected, " ");
+            words.push(say!(language, "rejected by {rejected}", "被拒：{rejected}"));
         }
     }
     words
 }
 
-fn log_changes(was: &Log, is: &Log) -> Vec<String> {
+fn log_changes(language: Language, was: &Log, is: &Log) -> Vec<String> {
     let mut words = Vec::new();
     let same = |index: u64| was.entry(index).is_none() || was.entry(index) == is.entry(index);
     if was.truncated != is.truncated {
         let to = is.truncated.index;
         words.push(if to > was.last_index() {
-            format!("log begins anew behind {to}")
+            say!(language, "log begins anew behind {to}", "日志从 {to} 之后重新开始")
         } else {
-            format!("log compacted to {to}")
+            say!(language, "log compacted to {to}", "日志压缩到 {to}")
         });
     }
     let new: Vec<(u64, &Entry)> =
         is.iter().filter(|(index, entry)| was.entry(*index) != Some(*entry)).collect();
     if let (Some((first, _)), Some((last, _))) = (new.first(), new.last()) {
-        let entries = joined(new.iter().map(|(_, entry)| entry_words(entry)), "; ");
+        let entries = joined(new.iter().map(|(_, entry)| entry_words(language, entry)), "; ");
         let range = if first == last { first.to_string() } else { format!("{first}..{last}") };
-        let verb = if new.iter().all(|(index, _)| same(*index)) { "" } else { " overwritten" };
-        words.push(format!("log {range}{verb} ({entries})"));
+        words.push(if new.iter().all(|(index, _)| same(*index)) {
+            say!(language, "log {range} ({entries})", "日志 {range}（{entries}）")
+        } else {
+            say!(language, "log {range} overwritten ({entries})", "日志 {range} 被覆盖（{entries}）")
+        });
     }
     if is.last_index() < was.last_index() {
-        words.push(format!("log cut back to {}", is.last_index()));
+        let last = is.last_index();
+        words.push(say!(language, "log cut back to {last}", "日志截回到 {last}"));
     }
     words
 }
 
-fn entry_words(entry: &Entry) -> String {
-    entry.command.as_ref().map_or_else(|| "empty".into(), ToString::to_string)
+fn entry_words(language: Language, entry: &Entry) -> String {
+    entry.command.as_ref().map_or_else(|| say!(language, "empty", "空"), |command| language.of(command))
 }
 
 fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
@@ -274,19 +399,25 @@ fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
     words
 }
 
-fn data_changes(was: &Peer, is: &Peer) -> Vec<String> {
+fn data_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     let written = is.data.iter().filter(|(key, value)| was.data.get(*key) != Some(*value));
     let gone = was.data.keys().filter(|key| !is.data.contains_key(*key));
     let (deleted, left): (Vec<_>, Vec<_>) = gone.partition(|key| is.region.contains(key));
     let mut words: Vec<_> = written.map(|(key, value)| format!("{key}={value}")).collect();
-    words.extend(deleted.iter().map(|key| format!("{key} gone")));
+    words.extend(deleted.iter().map(|key| say!(language, "{key} gone", "{key} 没了")));
     if !left.is_empty() {
-        words.push(format!("leaves {} to others", joined(left, " ")));
+        let left = joined(left, " ");
+        words.push(say!(language, "leaves {left} to others", "把 {left} 留给别人"));
     }
     words
 }
 
-fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> Vec<String> {
+fn leading_changes(
+    language: Language,
+    own: PeerId,
+    was: Option<&Leading>,
+    is: Option<&Leading>,
+) -> Vec<String> {
     let Some(is) = is else { return Vec::new() };
     let nothing = Leading::default();
     let first_of_term = was.is_none();
@@ -296,52 +427,68 @@ fn leading_changes(own: PeerId, was: Option<&Leading>, is: Option<&Leading>) -> 
         // That a leader has what it wrote itself goes without saying.
         for (&peer, &index) in is.matched.iter().filter(|(peer, _)| **peer != own) {
             if was.matched.get(&peer).is_some_and(|known| *known < index) {
-                words.push(format!("knows peer {peer} at {index}"));
+                words.push(say!(language, "knows peer {peer} at {index}", "知道 peer {peer} 到了 {index}"));
             }
         }
     }
     if was.sent_snapshot < is.sent_snapshot {
-        words.push(format!("sent a snapshot up to {}", is.sent_snapshot));
+        let index = is.sent_snapshot;
+        words.push(say!(language, "sent a snapshot up to {index}", "发出到 {index} 的快照"));
     }
     if was.transfer != is.transfer {
         words.push(match is.transfer {
-            None => "no longer hands over".into(),
-            Some(transfer) if transfer.timeout_now => {
-                format!("hands over to peer {}, its TimeoutNow is under way", transfer.to)
+            None => say!(language, "no longer hands over", "不再让位"),
+            Some(Transfer { to, timeout_now: true }) => {
+                say!(
+                    language,
+                    "hands over to peer {to}, its TimeoutNow is under way",
+                    "让位给 peer {to}，TimeoutNow 在路上"
+                )
             }
-            Some(transfer) => format!("hands over to peer {}", transfer.to),
+            Some(Transfer { to, .. }) => say!(language, "hands over to peer {to}", "让位给 peer {to}"),
         });
     }
     words
 }
 
-fn read_changes(was: Option<&Read>, is: Option<&Read>) -> Vec<String> {
+fn read_changes(language: Language, was: Option<&Read>, is: Option<&Read>) -> Vec<String> {
     match (was, is) {
         (old, Some(new)) if old != Some(new) => {
             let state = if new.ready {
-                "ready".into()
+                say!(language, "ready", "可以回答")
             } else {
-                format!("acknowledged by {}", joined(&new.acks, " "))
+                let acks = joined(&new.acks, " ");
+                say!(language, "acknowledged by {acks}", "已确认：{acks}")
             };
-            vec![format!("reads {} at {}, {state}", new.key, new.index)]
+            let Read { key, index, .. } = new;
+            vec![say!(language, "reads {key} at {index}, {state}", "在 {index} 读 {key}，{state}")]
         }
-        (Some(_), None) => vec!["its read is over".into()],
+        (Some(_), None) => vec![say!(language, "its read is over", "它的读结束了")],
         _ => Vec::new(),
     }
 }
 
 /// The messages that came, under `here`, and those that went, under `gone`.
-fn message_changes(before: &[Held], after: &[Held], here: &str, gone: &str) -> Vec<String> {
+fn message_changes(
+    language: Language,
+    before: &[Held],
+    after: &[Held],
+    [here, gone]: [&str; 2],
+) -> Vec<String> {
+    let line = |word: &str, message: &Held| {
+        let message = language.of(message);
+        say!(language, "{word}: {message}", "{word}：{message}")
+    };
     // Messages are pushed at the end and taken from anywhere.
     let mut left: Vec<&Held> = before.iter().collect();
     let mut words = Vec::new();
     for message in after {
         match left.iter().position(|old| *old == message) {
             Some(at) => drop(left.remove(at)),
-            None => words.push(format!("{here}: {message}")),
+            None => words.push(line(here, message)),
         }
     }
-    words.extend(left.iter().map(|message| format!("{gone}: {message}")));
+    words.extend(left.iter().map(|message| line(gone, message)));
     words
 }
 

@@ -1,25 +1,23 @@
-//! Traces for people: a terminal's step list, a mermaid sequence diagram, a page.
+//! Traces for people: a terminal's step list, a mermaid sequence diagram.
 //!
-//! All three say in words what each step changed; none shows a whole view. They
+//! Both say in words what each step changed; none shows a whole view. They
 //! need no view: of a scenario they show the actions.
 
 mod changes;
-mod html;
 mod mermaid;
 mod pd;
 mod run;
 mod terminal;
 
-pub use changes::changes;
-pub use html::html;
+pub use changes::{changes, changes_in};
 pub use mermaid::mermaid;
 pub use run::run;
-pub use terminal::terminal;
+pub use terminal::{terminal, terminal_in};
 
 use crate::action::Action;
 use crate::file::{ALL_PROPERTIES, Header, Step, Trace, Verdict, VerdictResult};
 use crate::view::View;
-use crate::words::joined;
+use crate::words::{Language, joined};
 
 /// A step with the view before it, where both sides of a change are known.
 fn with_views(trace: &Trace) -> impl Iterator<Item = (&Step, Option<&View>)> {
@@ -30,12 +28,17 @@ fn with_views(trace: &Trace) -> impl Iterator<Item = (&Step, Option<&View>)> {
 
 /// The action in words; of a late message also what it is.
 fn action_words(action: &Action, before: Option<&View>) -> String {
-    match action {
-        Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
-            Some(held) => format!("{action}: {held}"),
-            None => action.to_string(),
-        },
-        _ => action.to_string(),
+    action_in(Language::English, action, before)
+}
+
+/// The same in another language.
+pub fn action_in(language: Language, action: &Action, before: Option<&View>) -> String {
+    let words = language.of(action);
+    let Action::Late { slot } = action else { return words };
+    match (before.and_then(|view| view.held.get(*slot)), language) {
+        (Some(held), Language::English) => format!("{words}: {held}"),
+        (Some(held), Language::Chinese) => format!("{words}：{}", language.of(held)),
+        (None, _) => words,
     }
 }
 
@@ -45,7 +48,7 @@ fn outcome_words(step: &Step) -> String {
 }
 
 /// The title, or the scenario's name if it has none.
-fn title(header: &Header) -> &str {
+pub fn title(header: &Header) -> &str {
     if header.title.is_empty() { &header.scenario } else { &header.title }
 }
 
@@ -67,7 +70,7 @@ fn legend(text: &str) -> Option<&'static str> {
 }
 
 /// The scope and the rules in words, a line each.
-fn about(header: &Header) -> Vec<String> {
+pub fn about(header: &Header) -> Vec<String> {
     let scope = &header.scope;
     let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];
     lines.extend(scope.regions.iter().map(ToString::to_string));
@@ -123,7 +126,7 @@ fn about(header: &Header) -> Vec<String> {
 }
 
 /// The verdict in words.
-fn verdict_words(verdict: &Verdict) -> String {
+pub fn verdict_words(verdict: &Verdict) -> String {
     let at = match verdict.at {
         None => String::new(),
         Some(0) => " in the first state".into(),

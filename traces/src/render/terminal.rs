@@ -8,15 +8,26 @@ use crate::file::Trace;
 /// The column in which outcomes begin, unless an action is longer.
 const OUTCOME_COLUMN: usize = 76;
 
+/// What most outcomes need behind that.
+const OUTCOME_WIDTH: usize = 22;
+
 /// What the trace is about, then every step with what it changed.
 pub fn terminal(trace: &Trace) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_trace(&mut text, trace);
+    let _ = write_trace(&mut text, trace, None);
     text
 }
 
-fn write_trace(text: &mut String, trace: &Trace) -> std::fmt::Result {
+/// The same with the outcomes placed for so many columns; an outcome that does not fit
+/// beside its action has a line of its own. Longer lines are left to whoever prints them.
+pub fn terminal_in(trace: &Trace, columns: usize) -> String {
+    let mut text = String::new();
+    let _ = write_trace(&mut text, trace, Some(columns));
+    text
+}
+
+fn write_trace(text: &mut String, trace: &Trace, columns: Option<usize>) -> std::fmt::Result {
     writeln!(text, "{}", title(&trace.header))?;
     for line in about(&trace.header) {
         writeln!(text, "  {line}")?;
@@ -26,8 +37,17 @@ fn write_trace(text: &mut String, trace: &Trace) -> std::fmt::Result {
     let indent = digits + 3;
     for (step, before) in with_views(trace) {
         let action = action_words(&step.action, before);
-        let width = OUTCOME_COLUMN - digits - 1;
-        let line = format!("{:>digits$} {action:width$}  {}", step.index, outcome_words(step));
+        let outcome = outcome_words(step);
+        let column = columns.map_or(OUTCOME_COLUMN, |columns| {
+            // As far to the right as all outcomes of that length are, or as this one fits.
+            columns.saturating_sub(outcome.chars().count().max(OUTCOME_WIDTH) + 2)
+        });
+        let width = column.saturating_sub(digits + 1);
+        let is_apart = columns.is_some() && action.chars().count() > width;
+        let line = match (is_apart, outcome.is_empty()) {
+            (true, false) => format!("{:>digits$} {action}\n{:indent$}{outcome}", step.index, ""),
+            _ => format!("{:>digits$} {action:width$}  {outcome}", step.index),
+        };
         writeln!(text, "{}", line.trim_end())?;
         if let (Some(before), Some(after)) = (before, &step.view) {
             for change in changes(before, after) {

@@ -1,7 +1,7 @@
 //! What people see.
 
 use proptest::prelude::*;
-use rollcall_traces::render::{changes, html, mermaid, terminal};
+use rollcall_traces::render::{action_in, changes, changes_in, mermaid, terminal, terminal_in};
 use rollcall_traces::*;
 
 use crate::arbitrary::{action, outcome, view};
@@ -35,13 +35,12 @@ fn as_a_diagram() {
     insta::assert_snapshot!(mermaid(&sample()));
 }
 
+/// Where it is narrow an outcome stands beside its action or below it, and never further out.
 #[test]
-fn as_a_page() {
-    let page = html(&sample());
-    insta::assert_snapshot!(page);
-    for foreign in ["http:", "https:", "src=", "href=", "@import", "<script", "<b>", "<sample>"] {
-        assert!(!page.contains(foreign), "the page holds `{foreign}`");
-    }
+fn outcomes_are_placed_for_the_terminal() {
+    let text = terminal_in(&sample(), 60);
+    let steps: Vec<&str> = text.lines().filter(|line| line.ends_with("done")).collect();
+    assert!(steps.len() >= 3 && steps.iter().all(|line| line.len() <= 60), "{text}");
 }
 
 /// Region 1 of store 1, before its split at m or behind it, while store 2 is slow.
@@ -265,13 +264,6 @@ fn a_decommission_as_a_diagram() {
     insta::assert_snapshot!(mermaid(&decommission()));
 }
 
-#[test]
-fn a_decommission_as_a_page() {
-    let page = html(&decommission());
-    let rows = page.lines().skip_while(|line| !line.starts_with("<table>")).collect::<Vec<_>>();
-    insta::assert_snapshot!(rows.join("\n"));
-}
-
 /// Stores 2 and 3 are given up: what PD, the store that is left and its peer say of it.
 #[test]
 fn a_recovery_is_told_stage_by_stage() {
@@ -378,9 +370,15 @@ fn what_is_typed_is_drawn_at_the_placement_driver() {
 #[test]
 fn a_scenario_shows_its_actions() {
     let trace = Trace::scenario(Header::new(scope("plain", &[1])), [put(1, "a", "b")]);
-    for text in [terminal(&trace), mermaid(&trace), html(&trace)] {
+    for text in [terminal(&trace), mermaid(&trace)] {
         assert!(text.contains("put a=b"), "{text}");
     }
+}
+
+#[test]
+fn every_reason_has_a_meaning_in_chinese() {
+    let told: std::collections::BTreeSet<String> = Reason::ALL.iter().map(Chinese::in_chinese).collect();
+    assert_eq!(told.len(), Reason::ALL.len(), "each its own");
 }
 
 /// What a letter behind a peer means is said where one is.
@@ -388,13 +386,10 @@ fn a_scenario_shows_its_actions() {
 fn marked_peers_have_a_legend() {
     let mut trace = Trace::scenario(Header::new(scope("plain", &[1])), [put(1, "a", "b")]);
     let legend = "I an incoming and D a demoting voter";
-    for text in [terminal(&trace), html(&trace)] {
-        assert!(!text.contains(legend), "{text}");
-    }
+    assert!(!terminal(&trace).contains(legend));
     trace.header.scope.regions[0].peers[0].role = MemberRole::DemotingVoter;
-    for text in [terminal(&trace), html(&trace)] {
-        assert!(text.contains("@1D") && text.contains(legend), "{text}");
-    }
+    let text = terminal(&trace);
+    assert!(text.contains("@1D") && text.contains(legend), "{text}");
 }
 
 proptest! {
@@ -406,6 +401,17 @@ proptest! {
         for line in changes(&a, &b) {
             prop_assert!(!line.contains('\n') && !line.ends_with(": "), "{}", line);
         }
+        let chinese = changes_in(Language::Chinese, &a, &b);
+        prop_assert_eq!(chinese.len(), changes(&a, &b).len(), "both languages tell the same");
+    }
+
+    #[test]
+    fn every_action_and_outcome_is_told_in_chinese(action in action(), outcome in outcome(), before in view()) {
+        let is_chinese = |text: &str| text.chars().any(|is| ('\u{4e00}'..='\u{9fff}').contains(&is));
+        // Rounds between two stores are told by an arrow.
+        let told = action_in(Language::Chinese, &action, Some(&before));
+        prop_assert!(is_chinese(&told) || told.contains('：'), "{}", told);
+        prop_assert!(is_chinese(&outcome.in_chinese()), "{}", outcome.in_chinese());
     }
 
     #[test]
@@ -420,8 +426,6 @@ proptest! {
         let step = &mut trace.steps[0];
         (step.outcome, step.view, step.note) = (Some(outcome), Some(after), note.clone());
         step.violated = vec![note];
-        let page = html(&trace);
-        prop_assert_eq!(page.matches("<tr").count(), 3, "head, first state, one step");
         let diagram = mermaid(&trace);
         for line in diagram.lines().skip(4) {
             prop_assert!(line.starts_with("  "), "{}", line);

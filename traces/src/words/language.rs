@@ -1,0 +1,33 @@
+//! The languages in which steps and changes are told.
+
+use std::fmt::Display;
+
+use super::chinese::Chinese;
+
+/// A language that people read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Chinese. Names of the code, of TiKV and of PD stay as they are.
+    Chinese,
+}
+
+impl Language {
+    /// It in words.
+    pub fn of<T: Display + Chinese + ?Sized>(self, it: &T) -> String {
+        match self {
+            Language::English => it.to_string(),
+            Language::Chinese => it.in_chinese(),
+        }
+    }
+
+    /// What stands between the parts of a sentence.
+    pub(crate) fn comma(self) -> &'static str {
+        match self {
+            Language::English => ", ",
+            Language::Chinese => "，",
+        }
+    }
+}
