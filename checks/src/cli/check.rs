@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::asked::Asked;
 use super::lookup::Owed;
 use super::out::{errln, grouped, outln};
-use super::{End, INTERRUPTED, Lasting, lookup, out};
+use super::{End, INTERRUPTED, Lasting, lookup, out, told as on_terminal};
 use crate::decides::decides;
 use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
@@ -423,7 +423,7 @@ fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
         way.steps.truncate(trace.steps.len() - healing.len().min(SHOWN));
         way.verdict = None;
     }
-    out::say(&rollcall_traces::render::terminal(&way))?;
+    out::say(&on_terminal::trace(&way))?;
     if let Some(healing) = healing {
         outln!("{}", out::wrapped(&format!("  {}", in_a_line(healing))));
     }

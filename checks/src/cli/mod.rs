@@ -20,6 +20,7 @@ mod replay;
 mod show;
 mod stated;
 mod subject;
+mod told;
 mod verify;
 
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
 use lasting::Lasting;
 use out::errln;
@@ -56,6 +57,9 @@ pub(crate) static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::de
     after_help = "Exit codes: 0 holds, 1 violated or diverged, 2 usage or bad input, 3 not conclusive."
 )]
 struct Arguments {
+    /// Colours steps and divergences; `auto` does on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Ask,
 }
@@ -327,6 +331,13 @@ pub fn parses(words: &[&str]) -> Result<(), String> {
 /// Parses the command line, does what it says, and reports errors in a line.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(choice) = match arguments.color {
+        ColorChoice::Auto => None,
+        ColorChoice::Always => Some(anstream::ColorChoice::Always),
+        ColorChoice::Never => Some(anstream::ColorChoice::Never),
+    } {
+        choice.write_global();
+    }
     let _ = ctrlc::set_handler(|| {
         // The second time the reader means it.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {

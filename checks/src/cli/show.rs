@@ -7,7 +7,8 @@ use rollcall_model::ModelSubject;
 use rollcall_traces::{Run, Sides, TraceError, record_again, render};
 
 use super::replay::placed;
-use super::{End, named, out};
+use super::{End, named, out, told};
+use crate::explore::still;
 use crate::judge::Judge;
 
 pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -> Result<End> {
@@ -35,12 +36,11 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -
             trace
         }
     };
-    let text = if mermaid {
-        render::mermaid(&trace)
-    } else if html {
-        render::html(&trace)
-    } else {
-        render::terminal(&trace)
+    let text = match (mermaid, html, into) {
+        (true, _, _) => render::mermaid(&trace),
+        (_, true, _) => still(&trace),
+        (_, _, None) => told::trace(&trace),
+        (_, _, Some(_)) => told::trace_in(&trace, 80),
     };
     said(&text, into)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::Folder;
+use crate::{Folder, flat};
 
 const LACKS: &[&str] = &["verify", "--size", "smoke", "--impl-without", "snapshot_updates_ranges"];
 
@@ -19,12 +19,12 @@ fn a_divergence_is_told_with_its_place_and_written_down() {
         "new_quorum_needs_a_snapshot_smoke: FAILS",
         "diverges at step ",
         "decided by: snapshot_updates_ranges (Store) on model",
-        "look at: impl/src/ranges.rs\n",
-        "look at: model/src/rules/replicate.rs\n",
-        "look at: impl/src/snapshot.rs\n",
+        "look at: impl/src/ranges.rs",
+        "look at: model/src/rules/replicate.rs",
+        "look at: impl/src/snapshot.rs",
         "to see it again: rollcall replay new_quorum_needs_a_snapshot_smoke-divergence.jsonl",
     ] {
-        assert!(ran.stderr.contains(words), "`{words}` is not said: {}", ran.stderr);
+        assert!(flat(&ran.stderr).contains(words), "`{words}` is not said: {}", ran.stderr);
     }
     assert!(ran.stdout.ends_with("0 of 1 scopes hold, 1 fails\n"), "{}", ran.stdout);
     assert!(
@@ -41,8 +41,8 @@ fn a_divergence_is_told_with_its_place_and_written_down() {
         shown.lines().rev().find_map(|line| line.strip_prefix("verdict: the two sides differ at step "));
     let steps = steps.unwrap_or_else(|| panic!("{shown}"));
     let parts = format!("new_quorum_needs_a_snapshot_smoke diverges at step {steps}: ApplySnapshot");
-    assert!(ran.stderr.contains(&parts), "`{parts}` is not said: {}", ran.stderr);
-    let again = folder.ends(&["replay", file, "--without", "snapshot_updates_ranges"], 1).stdout;
+    assert!(flat(&ran.stderr).contains(&parts), "`{parts}` is not said: {}", ran.stderr);
+    let again = flat(&folder.ends(&["replay", file, "--without", "snapshot_updates_ranges"], 1).stdout);
     assert!(again.contains(&parts) && again.contains("look at: "), "{again}");
     folder.ends(&["replay", file], 0);
 

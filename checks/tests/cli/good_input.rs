@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::{Folder, scenario, scenarios};
+use crate::{Folder, flat, scenario, scenarios, text_of};
 
 /// The files of a folder and of those below it.
 fn traces_below(folder: &std::path::Path) -> usize {
@@ -37,12 +37,13 @@ fn a_museum_scenario_diverges_where_the_guard_bites() {
     let file = scenario("museum/two-peer-leader-removal.jsonl");
     let ran = folder.ends(&["replay", &file], 1);
     assert!(
-        ran.stdout.contains("diverges at step 5: Propose region 1: store 1, remove 2@2"),
+        flat(&ran.stdout).contains("diverges at step 5: Propose region 1: store 1, remove 2@2"),
         "{}",
         ran.stdout
     );
     assert!(ran.stdout.contains("impl:  refused: demote_first"), "{}", ran.stdout);
-    assert!(ran.stdout.contains(&format!("rollcall replay {file}")), "the command that shows it again");
+    let again = format!("to see it again: rollcall replay {file}");
+    assert!(flat(&ran.stdout).contains(&again), "the command that shows it again: {}", ran.stdout);
     folder.ends(&["replay", &file, "--without", "demote_before_removal"], 0);
     let shown = folder.ends(&["show", &file], 0).stdout;
     assert!(shown.contains("without the guards demote_before_removal"));
@@ -105,8 +106,60 @@ fn a_trace_as_a_diagram_and_as_a_page() {
     folder.ends(&["show", &file, "--html", "--out", "page.html"], 0);
     let page = std::fs::read_to_string(folder.path().join("page.html")).expect("it was written");
     assert!(page.to_lowercase().starts_with("<!doctype html>") && page.contains("TestTransferLeader3B"));
+    // One file: nothing comes from elsewhere.
+    for foreign in ["http:", "https:", " src=", "@import", "url("] {
+        assert!(!page.contains(foreign), "the page has `{foreign}`");
+    }
+    let data = page.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
+    let data: serde_json::Value = serde_json::from_str(data.expect("the views")).expect("JSON");
+    let steps = data["steps"].as_array().expect("steps");
+    let listed = folder.ends(&["show", &file], 0).stdout;
+    assert!(listed.contains(&format!("\n{:>3} ", steps.len())) && steps.len() > 10, "{listed}");
+    for step in steps {
+        assert_ne!(step["words"]["en"], step["words"]["zh"]);
+    }
+    assert!(page.len() < 6_000 * steps.len() + 100_000, "{} bytes for {} steps", page.len(), steps.len());
     assert_eq!(folder.files(), ["page.html"]);
     folder.ends(&["show", &file, "--html", "--mermaid"], 2);
+}
+
+/// A name that would end the page's data, or begin an element, is text.
+#[test]
+fn nothing_in_a_trace_breaks_out_of_its_page() {
+    let folder = Folder::new();
+    let name = "</script><script>alert(1)</script><!--title--><b>";
+    let text = text_of("transfer-leader.jsonl");
+    let (header, rest) = text.split_once('\n').expect("a header");
+    let mut header: serde_json::Value = serde_json::from_str(header).expect("JSON");
+    header["title"] = name.into();
+    header["scope"]["question"] = name.into();
+    folder.write("t.jsonl", &format!("{header}\n{rest}"));
+    let page = folder.ends(&["show", "t.jsonl", "--html"], 0).stdout;
+    assert!(!page.contains("<script>alert") && !page.contains("<b>"), "it is text");
+    assert!(page.contains("&lt;/script&gt;") && page.contains("\\u003c/script>"));
+    let opened = page.matches("<script").count();
+    assert_eq!((opened, page.matches("</script>").count()), (5, 5));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
+    let folder = Folder::new();
+    let exhibit = scenario("../museum/force_spares_sources.jsonl");
+    let plain = folder.ends(&["show", &exhibit], 0).stdout;
+    assert!(plain.lines().all(|line| line.chars().count() <= 80) && !plain.contains('\u{1b}'), "{plain}");
+    let painted = folder.ends(&["show", &exhibit, "--color", "always"], 0).stdout;
+    assert!(painted.contains("\u{1b}["), "{painted}");
+    let mut command = folder.command(&["show", &exhibit]);
+    let narrow = command.env("COLUMNS", "50").output().expect("the binary starts").stdout;
+    let narrow = String::from_utf8(narrow).expect("text");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
+    let parted = folder.ends(&["replay", &exhibit], 1).stdout;
+    let told = parted.lines().skip(1);
+    assert!(
+        told.clone().count() > 5
+            && told.clone().all(|line| line.chars().count() <= 80 || line.contains(&exhibit)),
+        "{parted}"
+    );
 }
 
 #[test]
@@ -152,9 +205,12 @@ fn a_recorded_run_is_shown_event_by_event() {
 fn an_exhibit_tells_a_refusal_of_its_own_rules_from_the_sound_ones() {
     let shown = Folder::new().ends(&["show", &scenario("../museum/stale_peer_told.jsonl")], 0).stdout;
     let told = "# the rules with every guard do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
-    assert!(shown.contains("refused: sender_removed\n") && shown.contains(told), "{shown}");
+    assert!(shown.contains("refused: sender_removed\n") && flat(&shown).contains(told), "{shown}");
     let joint = Folder::new().ends(&["show", &scenario("../museum/joint_ended_by_patrol.jsonl")], 0).stdout;
-    assert!(joint.contains("(2@3 is peer 2 on store 3; behind it L is a learner, I an incoming"), "{joint}");
+    assert!(
+        flat(&joint).contains("(2@3 is peer 2 on store 3; behind it L is a learner, I an incoming"),
+        "{joint}"
+    );
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Folder {
     }
 }
 
+/// A text without its line breaks: where a line was broken is not what a test is about.
+pub(crate) fn flat(text: &str) -> String {
+    text.replace(" \\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 pub(crate) fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/scenarios")
 }

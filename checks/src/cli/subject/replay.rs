@@ -86,7 +86,7 @@ fn one(asked: &Asked, file: &Path) -> Result<Came> {
         }
         Err(ReplayError::Diverged(mut divergence)) => {
             divergence.command = Some(asked.again(&format!("replay {name}")));
-            outln!("{name}:\n{}", divergence.to_string().trim_end());
+            outln!("{name}:\n{}", super::super::told::divergence(&divergence));
             Ok(Came::Parts)
         }
         Err(error) => Err(placed(file, error)),

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::super::explain;
 use super::super::out::{self, errln, outln};
 use super::super::replay::deciders;
+use super::super::told as on_terminal;
 use super::{Job, verdict_of};
 use crate::places;
 use crate::verify::{ScopeReport, Verified};
@@ -114,7 +115,7 @@ impl Findings {
             if !json {
                 match alike.first() {
                     None => {
-                        errln!("{}", divergence.to_string().trim_end());
+                        errln!("{}", on_terminal::divergence_on_stderr(divergence));
                         explain::pointer(divergence).iter().for_each(|more| errln!("{more}"));
                     }
                     Some(first) => {

@@ -1,0 +1,220 @@
+//! Steps and divergences for a terminal: no line is wider than it, what does not fit goes
+//! on further in, and colour says what kind of line it is.
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use rollcall_traces::{Divergence, Trace, render};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::out;
+
+/// How wide a line may be where there is no terminal to ask.
+const COLUMNS: usize = 80;
+
+/// How the line begins that ends in a command.
+const COMMAND: &str = "to see it again: ";
+
+/// How a line begins that is not like the others, and its colour.
+const MARKS: &[(&str, AnsiColor)] = &[
+    ("VIOLATED", AnsiColor::Red),
+    ("verdict: holds", AnsiColor::Green),
+    ("verdict: ", AnsiColor::Red),
+    ("# ", AnsiColor::Cyan),
+    ("decided by: ", AnsiColor::Magenta),
+    ("look at: ", AnsiColor::Cyan),
+    (COMMAND, AnsiColor::Cyan),
+];
+
+/// A trace, as wide as standard output.
+pub(super) fn trace(trace: &Trace) -> String {
+    painted(&trace_in(trace, columns()), &std::io::stdout())
+}
+
+/// The same for a file: no colour.
+pub(super) fn trace_in(trace: &Trace, columns: usize) -> String {
+    fitted(&render::terminal_in(trace, columns), columns)
+}
+
+/// A divergence, as wide as standard output.
+pub(super) fn divergence(divergence: &Divergence) -> String {
+    painted(&fitted(divergence.to_string().trim_end(), columns()), &std::io::stdout())
+}
+
+/// The same on standard error.
+pub(super) fn divergence_on_stderr(divergence: &Divergence) -> String {
+    painted(&fitted(divergence.to_string().trim_end(), columns()), &std::io::stderr())
+}
+
+fn columns() -> usize {
+    out::columns().unwrap_or(COLUMNS).max(40)
+}
+
+/// Every line broken between words where it is too wide.
+pub(super) fn fitted(text: &str, columns: usize) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| broken(line, columns)).collect();
+    lines.join("\n")
+}
+
+/// The line, and below it what does not fit, two further in.
+fn broken(line: &str, columns: usize) -> String {
+    if line.width() <= columns {
+        return line.to_string();
+    }
+    let indent = (line.len() - line.trim_start().len() + 2).min(columns / 2);
+    // What is to be pasted stays one command, and its words whole.
+    let is_command = line.trim_start().starts_with(COMMAND);
+    let (columns, end) = if is_command { (columns - 2, " \\") } else { (columns, "") };
+    let most = if is_command { usize::MAX } else { columns - indent };
+    let (mut text, mut used) = (String::new(), 0);
+    for word in pieces(line, most) {
+        let wide = word.width();
+        if used > indent && used + word.trim_end().width() > columns {
+            text.truncate(text.trim_end().len());
+            text.push_str(end);
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        text.push_str(word);
+        used += wide;
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The words, each with the space behind it. One that fits no line is cut: Chinese has no
+/// spaces, and a path has none either.
+fn pieces(line: &str, most: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    for word in line.split_inclusive(' ') {
+        let mut rest = word;
+        while rest.trim_end().width() > most {
+            let mut used = 0;
+            let fits = |(_, letter): &(usize, char)| {
+                used += unicode_width::UnicodeWidthChar::width(*letter).unwrap_or(0);
+                used > most
+            };
+            let at = rest.char_indices().find(fits).map_or(rest.len(), |(at, _)| at);
+            pieces.push(&rest[..at]);
+            rest = &rest[at..];
+        }
+        pieces.push(rest);
+    }
+    pieces
+}
+
+/// In colour, if `stream` shows any: `--color`, else `NO_COLOR` and what the terminal can.
+fn painted(text: &str, stream: &impl anstream::stream::RawStream) -> String {
+    if AutoStream::choice(stream) == ColorChoice::Never {
+        return text.to_string();
+    }
+    in_colour(text)
+}
+
+fn in_colour(text: &str) -> String {
+    let (mut painted, mut style, mut last) = (String::new(), Style::new(), 0);
+    for (at, line) in text.split('\n').enumerate() {
+        let words = line.trim_start();
+        let indent = line.len() - words.len();
+        // What goes on further in is of the same kind.
+        if at == 0 || indent < last + 2 || last == 0 {
+            (style, last) = (style_of(words, at == 0), indent);
+        }
+        if at > 0 {
+            painted.push('\n');
+        }
+        painted.push_str(&line[..indent]);
+        let (before, refused) = match words.find("refused: ") {
+            Some(refused) if is_step(words) => words.split_at(refused),
+            _ => (words, ""),
+        };
+        for (part, style) in [(before, style), (refused, AnsiColor::Yellow.on_default())] {
+            if !part.is_empty() {
+                painted.push_str(&format!("{style}{part}{style:#}"));
+            }
+        }
+    }
+    painted
+}
+
+fn style_of(words: &str, is_first: bool) -> Style {
+    if let Some((_, colour)) = MARKS.iter().find(|(mark, _)| words.starts_with(mark)) {
+        return colour.on_default().bold();
+    }
+    if is_first || is_step(words) { Style::new().bold() } else { Style::new() }
+}
+
+/// A step's line begins with its number.
+fn is_step(words: &str) -> bool {
+    let rest = words.trim_start_matches(|is: char| is.is_ascii_digit());
+    rest.len() < words.len() && rest.starts_with(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rollcall_impl::Sound;
+    use rollcall_traces::{ReplayError, Sides, replay};
+
+    use super::*;
+    use crate::world::World;
+
+    fn traces(folder: &str) -> Vec<Trace> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces").join(folder);
+        let files =
+            std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+        files
+            .filter(|path| path.extension().is_some_and(|is| is == "jsonl"))
+            .map(|path| Trace::read(&path).expect("a trace"))
+            .collect()
+    }
+
+    #[test]
+    fn no_line_of_a_trace_or_divergence_is_wider_than_the_terminal() {
+        let (mut broken, mut parted) = (0, 0);
+        for trace in traces("museum").into_iter().chain(traces("golden")) {
+            for columns in [40, 80] {
+                let text = trace_in(&trace, columns);
+                let whole = render::terminal_in(&trace, columns);
+                broken += text.lines().count() - whole.lines().count();
+                let wide: Vec<&str> = text.lines().filter(|line| line.width() > columns).collect();
+                assert!(wide.is_empty(), "{}: {wide:?}", trace.header.scenario);
+                let letters = |text: &str| text.split_whitespace().collect::<String>();
+                assert_eq!(letters(&text), letters(&whole), "nothing is lost");
+            }
+            if let Err(ReplayError::Diverged(found)) =
+                replay(&mut World::new(Sound), &trace, Sides::TRACE_AND_IMPL)
+            {
+                let text = fitted(&found.to_string(), 80);
+                assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+                parted += 1;
+            }
+        }
+        assert!(broken > 1_000 && parted > 50, "{broken} lines broken, {parted} divergences");
+    }
+
+    #[test]
+    fn a_broken_command_is_a_command() {
+        let command = format!("  {COMMAND}rollcall replay a/path/{} --without a_guard", "to/".repeat(8));
+        let text = broken(&command, 50);
+        assert!(text.lines().count() > 1, "{text}");
+        assert_eq!(text.replace(" \\\n    ", " "), command);
+    }
+
+    #[test]
+    fn chinese_is_two_columns_a_letter() {
+        let text = broken(&format!("  说明：{}", "成员变更".repeat(20)), 40);
+        assert!(text.lines().count() > 3 && text.lines().all(|line| line.width() <= 40), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with("    ")), "{text}");
+    }
+
+    #[test]
+    fn colour_says_what_a_line_is_and_changes_no_letter() {
+        let text = "a title\n\n  1 Campaign region 1: store 2  refused: not_promotable\n      VIOLATED: range_cover\n\nverdict: holds";
+        let painted = in_colour(text);
+        assert_eq!(anstream::adapter::strip_str(&painted).to_string(), text);
+        assert!(painted.contains("\u{1b}[33mrefused: not_promotable"), "{painted:?}");
+        assert!(painted.contains("\u{1b}[31mVIOLATED"), "{painted:?}");
+    }
+}
