@@ -1,8 +1,8 @@
 "use strict";
 // The link is the state: scope, guards that are off, actions by name, and behind how many of them.
 const $ = (id) => document.getElementById(id);
-const link = { scope: "", without: "", do: [], at: null, side: "", lesson: 0 };
-let shown = null, list = null, lesson = null, answered = {}, chosen = -1, mark = 0;
+const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0 };
+let shown = null, list = null, chosen = -1, mark = 0;
 const tried = [], undone = [];
 
 function fragment() {
@@ -11,34 +11,37 @@ function fragment() {
   if (link.scope) parts.push(`scope=${link.scope}`);
   if (link.without) parts.push(`without=${link.without}`);
   if (link.side) parts.push(`side=${link.side}`);
+  if (link.other) parts.push(`other=${link.other}`);
   if (link.at !== null && link.at < link.do.length) parts.push(`at=${link.at}`);
   if (link.do.length) parts.push(`do=${link.do.join(";")}`);
   return `#${parts.join("&")}`;
 }
 function readFragment() {
-  const fields = Object.fromEntries(decodeURIComponent(location.hash.slice(1)).split("&").filter(Boolean).map((part) => {
+  let text = location.hash.slice(1);
+  try { text = decodeURIComponent(text); } catch { /* It is read as it stands. */ }
+  const fields = Object.fromEntries(text.split("&").filter(Boolean).map((part) => {
     const at = part.indexOf("=");
     return at < 0 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
   }));
-  link.scope = fields.scope ?? "";
-  link.without = fields.without ?? "";
+  for (const name of ["scope", "without", "side", "other"]) link[name] = fields[name] ?? "";
   link.do = (fields.do ?? "").split(";").filter(Boolean);
   link.at = fields.at === undefined || !/^\d+$/.test(fields.at) ? null : Number(fields.at);
-  link.side = fields.side ?? "";
   link.lesson = /^\d+$/.test(fields.lesson ?? "") ? Number(fields.lesson) : 0;
   return fields;
 }
 function query(more = {}) {
-  const fields = { scope: link.scope, without: link.without, do: link.do.join(";"), ...more };
+  const fields = { scope: link.scope, without: link.without, do: link.do.join(";"), lang: language, ...more };
   // In a lesson a refused step is a step: that it is refused is the point.
   if (lesson) fields.through = "1";
   if (link.at !== null) fields.at = Math.min(link.at, link.do.length);
   return new URLSearchParams(fields).toString();
 }
 async function ask(path, options) {
-  let response;
-  try { response = await fetch(path, options); } catch { throw new Error(w("ended")); }
-  const answer = await response.json();
+  let response, answer;
+  try {
+    response = await fetch(path, options);
+    answer = await response.json();
+  } catch { throw new Error(w("ended")); }
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
@@ -47,26 +50,35 @@ const behind = () => (link.at === null ? link.do.length : Math.min(link.at, link
 
 // Every change of the link goes through here; an answer that came too late is dropped.
 async function go(push = true) {
-  const mine = ++mark;
+  const mine = ++mark, begun = performance.now();
   if (push && fragment() !== location.hash) history.pushState(null, "", fragment());
   try {
     const answer = await ask(`/api/state?${query()}`);
     if (mine !== mark) return;
+    const asked = performance.now();
     shown = answer;
     say(shown.stopped ? `${w("stopped", { n: shown.stopped.step })}: ${shown.stopped.words} — ${shown.stopped.because} ${w("before")}` : "");
     remember();
     draw();
+    document.body.dataset.took = `${(asked - begun).toFixed(1)} asked, ${(performance.now() - asked).toFixed(1)} drawn`;
+    document.body.dataset.drawn = String(mine);
+    document.body.dataset.ready = `${shown.at}/${shown.steps.length}`;
     beside(mine);
     healing(mine);
+    drawRefusals(mine);
   } catch (error) {
     if (mine === mark) { say(error.message); document.body.dataset.ready = "error"; }
   }
 }
+// The branches that were tried, each with what it violates where.
 function remember() {
-  const key = link.do.join(";");
-  if (!key || tried.some((other) => other.scope === link.scope && (other.key === key || other.key.startsWith(`${key};`)))) return;
-  for (let at = tried.length - 1; at >= 0; at--) if (tried[at].scope === link.scope && key.startsWith(`${tried[at].key};`)) tried.splice(at, 1);
-  tried.unshift({ scope: link.scope, without: link.without, do: [...link.do], key });
+  const key = link.do.join(";"), bad = shown.steps.map((taken) => taken.violated.length > 0);
+  const own = (other) => other.scope === link.scope && other.without === link.without;
+  const longer = tried.find((other) => own(other) && `${other.key};`.startsWith(`${key};`));
+  if (longer) { bad.forEach((is, at) => { longer.bad[at] = is; }); return; }
+  if (!key) return;
+  for (let at = tried.length - 1; at >= 0; at--) if (own(tried[at]) && `${key};`.startsWith(`${tried[at].key};`)) tried.splice(at, 1);
+  tried.unshift({ scope: link.scope, without: link.without, do: [...link.do], key, bad });
   tried.length = Math.min(tried.length, 12);
 }
 function take(name) {
@@ -79,80 +91,114 @@ function take(name) {
 function step(to) { link.at = Math.max(0, Math.min(to, lesson || !shown ? link.do.length : shown.steps.length)); if (lesson) drawLesson(); go(); }
 function undo() { if (!link.do.length) return; undone.push(link.do.at(-1)); link.do = link.do.slice(0, -1); link.at = null; go(); }
 function redo() { if (!undone.length) return; link.do = [...link.do, undone.pop()]; link.at = null; go(); }
+
+// Every violating place of the tree: those below here first, then the others.
 function violation(direction) {
-  const broken = (at) => shown.steps[at - 1]?.violated.length > 0;
-  for (let at = shown.at + direction; at >= 0 && at <= shown.steps.length; at += direction) if (broken(at)) return step(at);
+  const here = link.do.slice(0, shown.at).join(";"), places = new Map();
+  for (const other of tried) {
+    if (other.scope !== link.scope) continue;
+    other.bad.forEach((is, at) => {
+      const key = other.do.slice(0, at + 1).join(";");
+      if (is && !(key === here && other.without === link.without)) places.set(`${other.without} ${key}`, { ...other, key, at: at + 1 });
+    });
+  }
+  const all = [...places.values()], own = (place) => place.without === link.without;
+  const ahead = all.filter((place) => own(place) && (!here || `${place.key};`.startsWith(`${here};`))).sort((a, b) => a.at - b.at);
+  const back = all.filter((place) => own(place) && `${here};`.startsWith(`${place.key};`)).sort((a, b) => b.at - a.at);
+  const others = all.filter((place) => !ahead.includes(place) && !back.includes(place));
+  const to = direction > 0 ? ahead[0] ?? others[0] : back[0] ?? others.at(-1);
+  if (!to) return say(w("noviolation"));
+  if (!link.do.join(";").startsWith(to.key) || !own(to)) Object.assign(link, { do: [...to.do], without: to.without });
+  if (lesson) leaveLesson();
+  step(to.at);
 }
+function nextBranch() {
+  const own = tried.filter((other) => other.scope === link.scope);
+  if (own.length < 2) return;
+  const at = own.findIndex((other) => other.without === link.without && `${other.key};`.startsWith(`${link.do.join(";")};`));
+  openBranch(own[(at + 1) % own.length]);
+}
+function openBranch(other, at = null) { if (lesson) leaveLesson(); Object.assign(link, { do: [...other.do], without: other.without, at }); go(); }
 
 function draw() {
-  document.documentElement.lang = language;
-  document.querySelectorAll("[data-w]").forEach((node) => { node.textContent = w(node.dataset.w); });
-  $("language").textContent = language === "en" ? "中文" : "English";
-  $("find").placeholder = w("find");
-  $("scope").value = link.scope;
+  drawWords();
+  if ($("scope") !== document.activeElement) $("scope").value = link.scope;
   fillSelects();
-  $("where").textContent = language === "zh" ? `第 ${shown.at} 步，共 ${shown.steps.length} 步` : `${w("step")} ${shown.at} ${w("of")} ${shown.steps.length}`;
-  $("verdicts").replaceChildren(el("span", "good", `✔ ${shown.judged - shown.broken.length}`),
-    ...shown.broken.map((broken) => el("span", "bad", `✘ ${broken.property}`)));
-  drawStory();
+  $("where").textContent = whereText(shown.at, shown.steps.length);
+  drawVerdicts($("verdicts"), $("broken"), shown.broken, shown.judged);
+  drawStory($("story"), shown.steps, shown.at, shown.question);
   drawActs();
   drawLanes($("lanes"), shown.view, shown.before, link.side ? (link.without ? `− ${link.without}` : w("none")) : "");
   drawQuorum($("quorum"), shown.view);
   drawKeys($("keys"), shown.view);
-  drawDriver($("pd"), shown.view);
-  drawHeld($("held"), shown.view);
-  $("broken").replaceChildren(...shown.broken.map((broken) => el("div", "row bad", `✘ ${broken.words}`)),
-    el("div", "row good", `✔ ${shown.judged - shown.broken.length} ${w("sound")}`));
+  drawDriver($("pd"), shown.view, (region) => reportRefused(shown.steps, shown.at, region));
+  drawHeld($("held"), shown.held);
   $("scrub").max = shown.steps.length;
   $("scrub").value = shown.at;
   drawTree();
-  document.body.dataset.ready = `${shown.at}/${shown.steps.length}`;
+}
+// What stands on the page in any state is written where the language changes.
+let written = "";
+function drawWords() {
+  if (written === language) return;
+  written = language;
+  document.documentElement.lang = language;
+  document.querySelectorAll("[data-w]").forEach((node) => { node.textContent = w(node.dataset.w); });
+  $("language").textContent = language === "en" ? "中文" : "English";
+  $("find").placeholder = w("find");
+  $("side").replaceChildren(new Option(w("one"), ""), new Option(w("every"), "model"), new Option(w("impl"), "impl"));
+  for (const id of ["without", "other"]) $(id).replaceChildren(new Option(w("none"), ""), ...(list?.guards ?? []).map((guard) => new Option(guard.name, guard.name)));
 }
 function fillSelects() {
-  const without = $("without");
-  without.replaceChildren(new Option(w("none"), ""), ...(list?.guards ?? []).map((guard) => new Option(guard.name, guard.name)));
-  if (link.without && !(list?.guards ?? []).some((guard) => guard.name === link.without)) without.append(new Option(link.without, link.without));
-  without.value = link.without;
-  const side = $("side");
-  side.replaceChildren(new Option(w("one"), ""), new Option(w("every"), "model"), new Option(w("impl"), "impl"));
-  side.value = link.side;
-}
-function drawStory() {
-  const at = shown.at, taken = shown.steps[at - 1], story = $("story");
-  story.replaceChildren();
-  if (!taken) { story.append(el("h2", "", w("begin")), el("p", "", shown.question)); return; }
-  story.append(el("h2", "", `${at}. ${taken.words}`));
-  if (taken.outcome !== "done") story.append(el("p", "outcome", taken.outcome));
-  story.append(el("ul", "", taken.changes.map((change) => el("li", "", change))));
+  for (const id of ["without", "other"]) {
+    const select = $(id);
+    if (![...select.options].some((option) => option.value === link[id])) select.append(new Option(link[id], link[id]));
+    select.value = link[id];
+  }
+  $("side").value = link.side;
+  $("otherlabel").hidden = link.side !== "model";
 }
 function drawActs() {
   const word = $("find").value.toLowerCase(), fits = (act) => (act.words + act.name).toLowerCase().includes(word);
   const may = shown.may.filter(fits), box = $("may");
   chosen = Math.min(chosen, may.length - 1);
+  $("effect").replaceChildren();
   box.replaceChildren();
   let group = null;
   may.forEach((act, at) => {
     const key = `${act.region ? `region ${act.region}` : ""} ${act.store ? `store ${act.store}` : "PD"}`.trim();
     if (key !== group) { group = key; box.append(el("h3", "", key)); }
-    const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+:/, ""));
+    const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+[:：]/, ""));
     button.dataset.name = act.name;
-    button.title = act.changes.join("\n") || act.words;
+    const effect = () => $("effect").replaceChildren(el("h3", "", w("effect")), el("ul", "", act.changes.map((change) => el("li", "", change))));
+    button.onmouseenter = effect;
+    button.onfocus = effect;
     button.onclick = () => take(act.name);
     box.append(button);
   });
   if (!shown.may.length) box.append(el("p", "", w("nothing")));
-  const not = shown.may_not.filter(fits).sort((a, b) => (a.reason < b.reason ? -1 : a.reason > b.reason ? 1 : 0));
-  $("refusals").querySelector("summary").textContent = `${w("maynot")} (${not.length})`;
+}
+// Hundreds of them in any state: they are asked for while somebody looks.
+async function drawRefusals(mine = mark) {
   const lines = $("maynot");
-  lines.replaceChildren();
-  let reason = null;
-  for (const act of not) {
-    if (act.reason !== reason) { reason = act.reason; lines.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning))); }
-    const line = el("button", "not", act.words.replace(/ region (\d+):/, " r$1:"));
-    line.dataset.name = act.name;
-    line.onclick = () => why(act, line);
-    lines.append(line);
-  }
+  if (!$("refusals").open) { lines.replaceChildren(); delete document.body.dataset.refused; return; }
+  try {
+    const refused = await ask(`/api/refused?${query()}`);
+    if (mine !== mark) return;
+    const word = $("find").value.toLowerCase(), fits = (act) => (act.words + act.name).toLowerCase().includes(word);
+    const not = refused.filter(fits).sort((a, b) => (a.reason < b.reason ? -1 : a.reason > b.reason ? 1 : 0));
+    const drawn = document.createDocumentFragment();
+    let reason = null;
+    for (const act of not) {
+      if (act.reason !== reason) { reason = act.reason; drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning))); }
+      const line = el("button", "not", act.words.replace(/ region (\d+)[:：]/, " r$1:"));
+      line.dataset.name = act.name;
+      line.onclick = () => why(act, line);
+      drawn.append(line);
+    }
+    lines.replaceChildren(drawn);
+    document.body.dataset.refused = String(not.length);
+  } catch (error) { if (mine === mark) say(error.message); }
 }
 async function why(act, line) {
   try {
@@ -168,28 +214,37 @@ async function why(act, line) {
     line.after(box);
   } catch (error) { say(error.message); }
 }
+// The second column. Where the two part both stop, so that all that is shown is of one step.
 async function beside(mine) {
   $("others").hidden = !link.side;
   $("parted").hidden = !link.side;
   document.body.dataset.beside = "";
   if (!link.side) return;
   try {
-    const other = await ask(`/api/beside?${query({ side: link.side, other: "" })}`);
+    const other = await ask(`/api/beside?${query({ side: link.side, other: link.other })}`);
     if (mine !== mark) return;
-    drawLanes($("others"), other.view, shown.view, other.name === "every guard on" ? w("none") : other.name);
-    const parted = $("parted");
-    parted.replaceChildren();
-    if (other.parted) {
-      parted.append(el("b", "", `${w("parted", { n: other.parted.step })}: ${other.parted.words}`),
-        el("p", "", `${w("here")}: ${other.parted.here} · ${w("there")}: ${other.parted.there}`),
-        el("ul", "", other.parted.differences.slice(0, 20).map((one) => el("li", "", `${one.path}: ${JSON.stringify(one.expected)} | ${JSON.stringify(one.actual)}`))));
-    } else parted.append(w("same", { n: other.compared }));
-    parted.className = other.parted ? "bad" : "good";
-    document.body.dataset.beside = other.parted ? `parted ${other.parted.step}` : "same";
+    const parts = other.parted;
+    if (parts && parts.step < shown.at) {
+      link.at = parts.step;
+      history.replaceState(null, "", fragment());
+      return go(false);
+    }
+    const differs = new Set((parts?.differences ?? []).map((one) => one.path.match(/^stores\/(\d+)\/\w+\/(\d+)/)).filter(Boolean).map((path) => `${path[1]}/${path[2]}`));
+    drawLanes($("lanes"), shown.view, shown.before, link.without ? `− ${link.without}` : w("none"), differs);
+    drawLanes($("others"), other.view, shown.view, other.name === "every guard on" ? w("none") : other.name, differs);
+    const box = $("parted");
+    if (parts) {
+      box.replaceChildren(el("b", "", `${w("parted", { n: parts.step })}: ${parts.words}. ${w("partedstop")}`),
+        el("p", "", `${w("here")}: ${parts.here} · ${w("there")}: ${parts.there}`),
+        el("ul", "", parts.differences.slice(0, 20).map((one) => el("li", "", `${one.path}: ${JSON.stringify(one.expected)} | ${JSON.stringify(one.actual)}`))));
+    } else box.replaceChildren(w("same", { n: other.compared }));
+    box.className = parts ? "bad" : "good";
+    document.body.dataset.beside = parts ? `parted ${parts.step}` : "same";
   } catch (error) { if (mine === mark) say(error.message); }
 }
 async function healing(mine) {
   const box = $("heals");
+  document.body.dataset.heals = "";
   box.replaceChildren(el("div", "row", w("healing")));
   try {
     const healed = await ask(`/api/heals?${query()}`);
@@ -197,6 +252,7 @@ async function healing(mine) {
     box.replaceChildren();
     if (healed.heals) {
       const play = el("button", "", w("play"));
+      play.id = "play";
       play.onclick = () => { link.do = [...link.do.slice(0, shown.at), ...healed.way]; link.at = shown.at + 1; if (lesson) leaveLesson(); go(); };
       box.append(el("div", "row good", `♥ ${w("heals", { n: healed.steps })} `, healed.way.length ? play : ""));
     } else {
@@ -207,184 +263,27 @@ async function healing(mine) {
     document.body.dataset.heals = healed.heals ? "heals" : "stuck";
   } catch (error) { if (mine === mark) say(error.message); }
 }
+// The way is a row of dots; branches that were tried hang below it, where they left it.
 function drawTree() {
-  const tree = $("tree");
-  tree.replaceChildren();
-  const row = el("div", "path");
-  for (let at = 0; at <= shown.steps.length; at++) {
-    const taken = shown.steps[at - 1];
-    const dot = el("button", `dot${at === shown.at ? " here" : ""}${taken?.violated.length ? " bad" : ""}`, taken?.violated.length ? "✘" : "●");
-    dot.title = taken ? `${at}. ${taken.words}${taken.violated.length ? ` ✘ ${taken.violated.join(", ")}` : ""}` : w("begin");
-    dot.onclick = () => step(at);
-    row.append(dot);
-  }
-  tree.append(row);
+  const tree = $("tree"), row = el("div", "path");
+  for (let at = 0; at <= shown.steps.length; at++) row.append(dot(shown.steps, at, at === shown.at, step));
+  tree.replaceChildren(row);
+  const own = `${link.do.join(";")};`;
   for (const other of tried) {
-    if (other.scope !== link.scope || other.key === link.do.join(";") || link.do.join(";").startsWith(other.key)) continue;
+    if (other.scope !== link.scope || (own.startsWith(`${other.key};`) && other.without === link.without)) continue;
     let shared = 0;
     while (shared < other.do.length && other.do[shared] === link.do[shared]) shared++;
-    const branch = el("button", "branch", `${w("tried")}: ${"· ".repeat(Math.min(shared, 40))}└${"○".repeat(Math.min(other.do.length - shared, 40))} ${other.do[shared] ?? ""}`);
-    branch.onclick = () => { link.do = [...other.do]; link.without = other.without; link.at = null; go(); };
+    if (shared === link.do.length && other.without === link.without) shared = Math.min(shared, other.do.length);
+    const branch = el("div", "path branch", el("span", "gap"));
+    branch.firstChild.style.width = `${(shared + 1) * 20 - 10}px`;
+    branch.append("└");
+    for (let at = shared; at < other.do.length; at++) {
+      const one = el("button", `dot${other.bad[at] ? " bad" : ""}`, other.bad[at] ? "✘" : "●");
+      one.title = `${at + 1}. ${other.do[at]}${other.without ? ` (− ${other.without})` : ""}`;
+      one.setAttribute("aria-label", one.title);
+      one.onclick = () => openBranch(other, at + 1);
+      branch.append(one);
+    }
     tree.append(branch);
   }
 }
-
-// Lessons.
-async function openLesson(number, at = 0) {
-  try {
-    lesson = await ask(`/api/lesson?number=${number}&lang=${language}`);
-    Object.assign(link, { lesson: number, scope: lesson.scope, without: lesson.without, do: lesson.do, at, side: "" });
-    answered = {};
-    $("dialog").close();
-    drawLesson();
-    go();
-  } catch (error) { say(error.message); }
-}
-function leaveLesson() { lesson = null; link.lesson = 0; $("lesson").hidden = true; }
-// A lesson's text: `code` and **what matters** as such.
-function prose(text) {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) =>
-    part.startsWith("`") ? el("code", "", part.slice(1, -1)) : part.startsWith("**") ? el("b", "", part.slice(2, -2)) : part);
-}
-function drawLesson() {
-  const box = $("lesson"), at = behind();
-  box.hidden = false;
-  box.replaceChildren(el("h2", "", `${lesson.number}. ${lesson.title}`));
-  const paragraphs = (text) => text.split(/\n+/).filter(Boolean).map((line) => el("p", "", prose(line)));
-  if (at === 0) box.append(...paragraphs(lesson.story));
-  else box.append(el("p", "narrated", prose(lesson.steps[at - 1] ?? "")));
-  const last = lesson.questions.findIndex((question) => question.before === at);
-  if (last >= 0 && answered[last] !== undefined) drawAnswer(box, lesson.questions[last], answered[last]);
-  const next = lesson.questions.findIndex((question) => question.before === at + 1);
-  if (next >= 0 && answered[next] === undefined) {
-    const question = lesson.questions[next];
-    box.append(el("div", "question", el("p", "", prose(question.question)), question.choices.map((choice, letter) => {
-      const button = el("button", "choice", `${"abc"[letter]}) `, prose(choice));
-      button.onclick = () => { answered[next] = letter; step(at + 1); };
-      return button;
-    })));
-    return;
-  }
-  if (at < lesson.do.length) {
-    const on = el("button", "on", `${w("step")} ${at + 1} ▶`);
-    on.onclick = () => step(at + 1);
-    box.append(on);
-    return;
-  }
-  const attempt = el("button", "try", w("try"));
-  attempt.onclick = () => { Object.assign(link, { scope: lesson.exercise_scope, without: lesson.exercise_without, do: [], at: null }); leaveLesson(); go(); };
-  const done = el("button", "done", w("ends"));
-  done.onclick = () => { leaveLesson(); go(); };
-  box.append(el("h3", "", w("rule")), ...paragraphs(lesson.rule), el("p", "guard", `guard: ${lesson.guard}`), el("h3", "", w("claims")),
-    el("ul", "", lesson.claims.map((claim) => el("li", "", claim))), el("h3", "", w("exercise")), ...paragraphs(lesson.exercise), attempt, done);
-}
-function drawAnswer(box, question, letter) {
-  const right = letter === question.right;
-  box.append(el("div", right ? "answer good" : "answer bad", el("b", "", right ? w("right") : `${w("wrong")} ${question.choices[question.right]}`), el("p", "", prose(question.answer))));
-  const branch = question.branches[letter];
-  if (right || !branch) return;
-  const show = el("button", "branch", w("branch"));
-  const lessonsOwn = { scope: lesson.scope, without: lesson.without, do: lesson.do };
-  show.onclick = () => {
-    const back = el("button", "back", w("back"));
-    const at = behind();
-    back.onclick = () => { Object.assign(link, lessonsOwn, { at }); drawLesson(); go(false); };
-    box.replaceChildren(el("h2", "", question.choices[letter]), el("p", "", prose(question.told[letter])), back);
-    Object.assign(link, { without: branch.without, do: branch.do, at: null });
-    go(false);
-  };
-  box.append(show);
-}
-
-// Dialogs.
-function openDialog(...children) { $("page").replaceChildren(...children); if (!$("dialog").open) $("dialog").showModal(); }
-function lessonsPage() {
-  openDialog(el("h2", "", w("lessons")), list.lessons.map((one) => {
-    const button = el("button", "line", `${one.number}. ${one[language]}`);
-    button.onclick = () => openLesson(one.number);
-    return button;
-  }).reduce((box, button) => { box.append(button); return box; }, el("div")));
-}
-function museumPage() {
-  openDialog(el("h2", "", w("museum")), list.exhibits.reduce((box, one) => {
-    const button = el("button", "line", one.name);
-    button.title = `${one.guard} · ${one.scope}`;
-    button.onclick = () => openExhibit(one.name);
-    box.append(button);
-    return box;
-  }, el("div")));
-}
-async function openExhibit(name) {
-  try {
-    const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}`);
-    $("dialog").close();
-    begin(opened);
-  } catch (error) { say(error.message); }
-}
-function begin(opened, at = null) { if (lesson) leaveLesson(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "" }); go(); }
-async function openText(text) { try { begin(await ask("/api/open", { method: "POST", body: text })); } catch (error) { say(error.message); } }
-
-// Hands.
-const keys = {
-  h: () => step(shown.at - 1), ArrowLeft: () => step(shown.at - 1), l: () => step(shown.at + 1), ArrowRight: () => step(shown.at + 1),
-  j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
-  Enter: () => document.querySelector("#may .chosen")?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
-  w: () => setSide("model"), r: () => setSide("impl"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
-  z: otherLanguage, "?": () => openDialog(el("h2", "", w("help")), el("p", "", w("keyhelp"))),
-};
-function choose(by) {
-  const buttons = [...document.querySelectorAll("#may .act")];
-  if (!buttons.length) return;
-  chosen = (chosen + by + buttons.length) % buttons.length;
-  buttons.forEach((button, at) => button.classList.toggle("chosen", at === chosen));
-  buttons[chosen].focus();
-}
-function setSide(side) { link.side = link.side === side ? "" : side; go(); }
-async function copyLink() { try { await navigator.clipboard.writeText(location.href); say(w("copied")); } catch { say(location.href); } }
-function save() { location.assign(`/api/save?${query()}`); }
-function otherLanguage() {
-  language = language === "en" ? "zh" : "en";
-  localStorage.setItem("language", language);
-  if (lesson) openLesson(lesson.number, behind()); else go(false);
-}
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
-  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") event.target.blur(); return; }
-  if (event.key === "Enter" && event.target.tagName === "BUTTON") return;
-  const does = keys[event.key];
-  if (does) { event.preventDefault(); does(); }
-});
-$("undo").onclick = undo;
-$("redo").onclick = redo;
-$("previous").onclick = () => step(shown.at - 1);
-$("next").onclick = () => step(shown.at + 1);
-$("lessons").onclick = lessonsPage;
-$("museum").onclick = museumPage;
-$("save").onclick = save;
-$("copy").onclick = copyLink;
-$("language").onclick = otherLanguage;
-$("help").onclick = keys["?"];
-$("close").onclick = () => $("dialog").close();
-$("find").oninput = drawActs;
-$("scope").onchange = () => begin({ scope: $("scope").value.trim(), without: link.without, do: [] });
-$("without").onchange = () => { link.without = $("without").value; if (lesson) leaveLesson(); go(); };
-$("side").onchange = () => { link.side = $("side").value; go(); };
-$("scrub").oninput = () => step(Number($("scrub").value));
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", async (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) openText(await file.text()); });
-window.addEventListener("popstate", () => start(false));
-window.addEventListener("hashchange", () => { if (decodeURIComponent(location.hash) !== decodeURIComponent(fragment())) start(false); });
-
-async function start(push = true) {
-  try {
-    list ??= await ask("/api/list");
-    $("scopes").replaceChildren(...list.scopes.map((scope) => new Option(scope.question, scope.name)));
-    const fields = readFragment();
-    if (fields.exhibit) return await openExhibit(fields.exhibit);
-    if (link.lesson) return await openLesson(link.lesson, link.at ?? 0);
-    if (lesson) leaveLesson();
-    if (!link.scope) { const first = await ask("/api/first"); Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null }); }
-    await go(push);
-  } catch (error) { say(error.message); }
-}
-start();

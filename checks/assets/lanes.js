@@ -55,10 +55,10 @@ function logCells(peer) {
   return log;
 }
 
-function peerCard(region, peer, store, epochs, before) {
+function peerCard(region, peer, store, epochs, before, differs) {
   const was = before?.stores?.[store]?.peers?.[region];
   const changed = before && JSON.stringify(was) !== JSON.stringify(peer);
-  const card = el("div", `peer ${peer.state} ${live(peer) ? peer.role : ""}${changed ? " changed" : ""}`);
+  const card = el("div", `peer ${peer.state} ${live(peer) ? peer.role : ""}${changed ? " changed" : ""}${differs?.has(`${store}/${region}`) ? " differs" : ""}`);
   card.dataset.region = region;
   const role = live(peer) && initialised(peer) ? peer.role : w(peer.state);
   const head = el("div", "head", el("b", "", `region ${region}`), ` peer ${peer.id} `, el("span", "role", role.toUpperCase()),
@@ -79,11 +79,15 @@ function peerCard(region, peer, store, epochs, before) {
   if (peer.read) also.push(`${w("reads")} ${keyText(peer.read.key ?? "")}`);
   const data = Object.entries(peer.data ?? {}).map(([key, value]) => `${keyText(key)}=${keyText(value)}`);
   if (data.length) also.push(data.join(" "));
+  if (peer.merge) also.push(`${w("merging")} → region ${peer.merge.target.id}`);
   if (also.length) card.append(el("div", "also", also.join(" · ")));
+  const matched = Object.entries(peer.leading?.matched ?? {}).filter(([id]) => Number(id) !== peer.id);
+  card.title = matched.length ? `${w("knows")}: ${matched.map(([id, index]) => `peer ${id} ${index}`).join(", ")}` : "";
   return card;
 }
 
-function drawLanes(into, view, before, title) {
+// `differs` has the peers to frame, as "store/region".
+function drawLanes(into, view, before, title, differs) {
   into.replaceChildren();
   if (title) into.append(el("h3", "", title));
   const epochs = epochsOf(view);
@@ -92,7 +96,7 @@ function drawLanes(into, view, before, title) {
     lane.dataset.store = id;
     lane.append(el("div", "store", el("b", "", `store ${id}`), " ", el("span", "status", w(store.status))));
     const peers = Object.entries(store.peers ?? {});
-    lane.append(el("div", "peers", peers.map(([region, peer]) => peerCard(region, peer, id, epochs, before)),
+    lane.append(el("div", "peers", peers.map(([region, peer]) => peerCard(region, peer, id, epochs, before, differs)),
       peers.length ? null : el("span", "empty", "—")));
     into.append(lane);
   }
@@ -136,13 +140,15 @@ function newestRegions(view) {
   return newest;
 }
 
-function strip(name, ranges, bounds) {
+// On a store a place without a region is nothing wrong; in the newest epochs it is a hole.
+function strip(name, ranges, bounds, nowhere) {
   const row = el("div", "strip", el("span", "name", name)), bar = el("div", "bar");
   for (let at = 0; at + 1 < bounds.length; at++) {
-    const start = bounds[at], end = bounds[at + 1];
-    const covers = ranges.filter((range) => range.start <= start && (range.end === "" || (end !== "￿" && range.end >= end) || range.end > start));
-    const cls = covers.length === 0 ? "hole" : covers.length > 1 ? "overlap" : "one";
-    bar.append(el("span", `part ${cls}`, covers.length ? covers.map((range) => range.region).join("+") : w("hole")));
+    const start = bounds[at];
+    const covers = ranges.filter((range) => range.start <= start && (range.end === "" || range.end > start));
+    const cls = covers.length === 0 ? nowhere : covers.length > 1 ? "overlap" : "one";
+    const name = covers.length > 1 ? `${w("overlap")}: ` : covers.length ? "" : nowhere === "hole" ? w("hole") : "—";
+    bar.append(el("span", `part ${cls}`, `${name}${covers.map((range) => range.region).join("+")}`));
   }
   row.append(bar);
   return row;
@@ -156,8 +162,8 @@ function drawKeys(into, view) {
   bounds.push("￿");
   const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", `"${keyText(bound)}"`))));
   into.append(scale);
-  for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds));
-  into.append(strip(w("newest"), newest, bounds));
+  for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds, "gap"));
+  into.append(strip(w("newest"), newest, bounds, "hole"));
 }
 
 // The truth of a region: what the leader of the highest term has applied.
@@ -170,7 +176,8 @@ function truthOf(view, region) {
   return best;
 }
 
-function drawDriver(into, view) {
+// `refused` says of a region why PD took its last report for stale, if it did.
+function drawDriver(into, view, refused) {
   into.replaceChildren();
   const pd = view.pd;
   if (!pd || !(pd.stores && Object.keys(pd.stores).length)) { into.append(el("div", "row", w("nopd"))); return; }
@@ -179,25 +186,34 @@ function drawDriver(into, view) {
     return el("div", `field${stale ? " stale" : ""}`, `${name}: `, el("span", "believed", believed), stale ? ` ✗ ${w("truth")}: ${truth}` : "");
   };
   for (const [id, store] of Object.entries(pd.stores)) {
-    const status = view.stores[id]?.status ?? "—";
-    into.append(el("div", "row", el("b", "", `store ${id}`), ` ${store.state} · ${store.liveness}${store.full ? " · full" : ""} · ${w("truth")}: ${w(status) ?? status}`));
+    const status = view.stores[id]?.status, away = status !== undefined && status !== "up";
+    into.append(el("div", `row${away && store.liveness === "connected" ? " stale" : ""}`, el("b", "", `store ${id}`),
+      ` ${store.state} · ${store.liveness}${store.full ? " · full" : ""}${away ? ` · ${w("truth")}: ${w(status)}` : ""}`));
   }
+  const planned = { ...pd.operators };
+  for (const one of pd.waiting ?? []) planned[one.region] ??= { ...one.operator, waits: true };
   for (const [id, known] of Object.entries(pd.regions ?? {})) {
-    const truth = truthOf(view, id), row = el("div", "row", el("b", "", `region ${id} ${rangeText(known.region)}`));
-    row.append(field(w("epoch"), epochText(known.region.epoch), truth ? epochText(truth.peer.region.epoch) : null));
-    row.append(field(w("acts"), membersText(known.region), truth ? membersText(truth.peer.region) : null));
-    row.append(field(w("leader"), known.leader ? `peer ${known.leader}` : "—", truth ? `peer ${truth.peer.id}` : null));
-    const operator = pd.operators?.[id];
-    row.append(el("div", "field", operator
-      ? `${w("operator")} ${operator.purpose}: ${operator.steps.map((step, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${JSON.stringify(step).replace(/["{}]/g, "")}`).join(" → ")}`
-      : w("nooperator")));
+    const truth = truthOf(view, id)?.peer, row = el("div", "row", el("b", "", `region ${id}`));
+    row.append(field(w("range"), rangeText(known.region), truth ? rangeText(truth.region) : null));
+    row.append(field(w("epoch"), epochText(known.region.epoch), truth ? epochText(truth.region.epoch) : null));
+    row.append(field(w("acts"), membersText(known.region), truth ? membersText(truth.region) : null));
+    row.append(field(w("leader"), known.leader ? `peer ${known.leader}` : "—", truth ? `peer ${truth.id}` : null));
+    for (const name of ["pending", "down"]) if (known[name]?.length) row.append(el("div", "field", `${name}: ${known[name].map((peer) => `peer ${peer}`).join(", ")}`));
+    row.append(el("div", "field", operatorText(planned[id])));
+    const why = refused?.(id);
+    if (why) row.append(el("div", "field stale", `${w("reportrefused")}: ${why}`));
     into.append(row);
   }
+  if (pd.recovery) into.append(el("div", "row", `recovery: ${pd.recovery.stage}`));
+}
+function operatorText(operator) {
+  if (!operator) return w("nooperator");
+  const step = (one, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${JSON.stringify(one).replace(/["{}]/g, "")}`;
+  return `${w("operator")} ${operator.purpose}${operator.waits ? ` (${w("waits")})` : ""}: ${operator.steps.map(step).join(" → ")}`;
 }
 
-function drawHeld(into, view) {
+// Messages under way, in words.
+function drawHeld(into, held) {
   into.replaceChildren();
-  if (!view.held?.length) return;
-  into.append(el("h2", "", w("held")));
-  view.held.forEach((held, at) => into.append(el("div", "row", `${at}: ${JSON.stringify(held.message ?? held).replace(/["{}]/g, " ")}`)));
+  if (held?.length) into.append(el("h2", "", w("held")), ...held.map((words, at) => el("div", "row", `${at}: ${words}`)));
 }

@@ -1,11 +1,18 @@
 //! The explorer: the cluster on a page, what may happen next, and what comes of it.
 
+mod assets;
 mod beside;
+mod chinese;
+mod doors;
 mod names;
+mod nearest;
+mod refusals;
 mod server;
 mod shown;
 mod steps;
+mod still;
 
 pub use names::{action_of, actions_of, name_of};
 pub use server::{Explorer, Opened};
 pub use steps::Steps;
+pub use still::still;

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -18,17 +18,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::shown::{Known, Link};
+use super::{assets, doors};
 use crate::learn::{Language, Lesson, guards};
 use crate::museum::{PIECES, parts};
 
 /// The museum's traces, in the program.
 const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
-
-const PAGE: &str = include_str!("../../assets/index.html");
-const SCRIPT: &str = include_str!("../../assets/explorer.js");
-const DRAWING: &str = include_str!("../../assets/lanes.js");
-const WORDS: &str = include_str!("../../assets/words.js");
-const STYLE: &str = include_str!("../../assets/explorer.css");
 
 /// Files that are dropped may be that large.
 const LARGEST: usize = 4 << 20;
@@ -102,30 +97,21 @@ fn routes(known: Arc<Known>, first: Opened) -> Router {
             move || async move { ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body) },
         )
     };
-    Router::new()
-        .route("/", text("text/html; charset=utf-8", PAGE))
-        .route("/explorer.js", text("text/javascript; charset=utf-8", SCRIPT))
-        .route("/lanes.js", text("text/javascript; charset=utf-8", DRAWING))
-        .route("/words.js", text("text/javascript; charset=utf-8", WORDS))
-        .route("/explorer.css", text("text/css; charset=utf-8", STYLE))
+    let scripts = assets::SCRIPTS.iter().fold(Router::new(), |router, (path, script)| {
+        router.route(path, text("text/javascript; charset=utf-8", script))
+    });
+    scripts
+        .route("/", text("text/html; charset=utf-8", assets::PAGE))
+        .route("/explorer.css", text("text/css; charset=utf-8", assets::STYLE))
         .route("/api/first", get(move || async move { axum::Json(first) }))
         .route("/api/list", get(list))
-        .route(
-            "/api/state",
-            get(|State(known): Shared, uri: Uri| async move { asked(&uri, |link| known.shown(link)) }),
-        )
-        .route(
-            "/api/heals",
-            get(|State(known): Shared, uri: Uri| async move { asked(&uri, |link| known.healing(link)) }),
-        )
-        .route(
-            "/api/why",
-            get(|State(known): Shared, uri: Uri| async move { asked(&uri, |link| known.why(link)) }),
-        )
-        .route(
-            "/api/beside",
-            get(|State(known): Shared, uri: Uri| async move { asked(&uri, |link| known.beside(link)) }),
-        )
+        .route("/api/state", asks(Known::shown))
+        .route("/api/refused", asks(Known::refused))
+        .route("/api/heals", asks(Known::healing))
+        .route("/api/why", asks(Known::why))
+        .route("/api/beside", asks(Known::beside))
+        .route("/api/nearest", asks(Known::nearest))
+        .route("/api/symptom", get(symptom))
         .route("/api/save", get(save))
         .route("/api/exhibit", get(exhibit))
         .route("/api/lesson", get(lesson))
@@ -136,6 +122,30 @@ fn routes(known: Arc<Known>, first: Opened) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST))
         .layer(middleware::from_fn(only_from_here))
         .with_state(known)
+}
+
+/// Reads a link, and answers it; the answer says how long that took.
+fn asks<T: Serialize + 'static>(
+    answer: fn(&Known, &Link) -> Result<T, String>,
+) -> axum::routing::MethodRouter<Arc<Known>> {
+    get(move |State(known): Shared, uri: Uri| async move {
+        let begun = Instant::now();
+        let link = match Query::<Link>::try_from_uri(&uri) {
+            Ok(Query(link)) => link,
+            Err(error) => {
+                return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}"));
+            }
+        };
+        let mut response = match answer(&known, &link) {
+            Ok(answer) => axum::Json(answer).into_response(),
+            Err(error) => bad(StatusCode::BAD_REQUEST, error),
+        };
+        let took = format!("handler;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
+        if let Ok(took) = took.parse() {
+            response.headers_mut().insert("server-timing", took);
+        }
+        response
+    })
 }
 
 /// Another site's page may not ask this server by a name that leads here.
@@ -150,18 +160,6 @@ async fn only_from_here(request: Request, next: Next) -> Response {
 
 fn bad(code: StatusCode, error: String) -> Response {
     (code, axum::Json(json!({ "error": error }))).into_response()
-}
-
-/// Reads the link, and answers it.
-fn asked<T: Serialize>(uri: &Uri, answer: impl FnOnce(&Link) -> Result<T, String>) -> Response {
-    let link = match Query::<Link>::try_from_uri(uri) {
-        Ok(Query(link)) => link,
-        Err(error) => return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}")),
-    };
-    match answer(&link) {
-        Ok(answer) => axum::Json(answer).into_response(),
-        Err(error) => bad(StatusCode::BAD_REQUEST, error),
-    }
 }
 
 async fn list() -> Response {
@@ -220,6 +218,18 @@ async fn exhibit(State(known): Shared, uri: Uri) -> Response {
         return bad(StatusCode::NOT_FOUND, format!("the museum has no exhibit `{name}`"));
     };
     opened(&known, &name, text)
+}
+
+#[derive(serde::Deserialize)]
+struct Words {
+    words: String,
+}
+
+async fn symptom(uri: Uri) -> Response {
+    match Query::<Words>::try_from_uri(&uri) {
+        Ok(Query(Words { words })) => axum::Json(doors::of(&words)).into_response(),
+        Err(_) => bad(StatusCode::BAD_REQUEST, "a symptom is asked for by its words".into()),
+    }
 }
 
 #[derive(serde::Deserialize)]

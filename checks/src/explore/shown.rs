@@ -1,17 +1,16 @@
 //! What the page is told of a link: the steps up to where it is, the state there, what may
 //! happen next and what may not, and the verdicts of this very state.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rollcall_model::{Guard, GuardSet, Rollcall, liveness, scopes};
-use rollcall_traces::{Action, Header, Outcome, Reason, Scope, Trace, View, render};
+use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness, scopes};
+use rollcall_traces::{Action, Header, Language, Outcome, Scope, Trace, View, render};
 use serde::{Deserialize, Serialize};
 
-use super::{Steps, actions_of, name_of};
+use super::{Steps, actions_of, chinese, name_of, still};
 use crate::cli::lookup;
 use crate::learn::guards;
-use crate::places;
 
 /// More steps than this are no link.
 const LONGEST: usize = 5_000;
@@ -37,13 +36,46 @@ pub(super) struct Link {
     pub(super) action: String,
     /// A refused action is a step, too, and does not end the link, if this says anything.
     pub(super) through: String,
+    /// `zh` for Chinese; anything else is English.
+    pub(super) lang: String,
+    /// Of a search: how many states it may look at.
+    pub(super) states: Option<usize>,
+}
+
+impl Link {
+    pub(super) fn language(&self) -> Language {
+        if self.lang == "zh" { Language::Chinese } else { Language::English }
+    }
 }
 
 /// What is known to the server beside the project's own scopes: the files that it was given.
 #[derive(Default)]
 pub(super) struct Known {
     files: Mutex<Vec<Header>>,
-    models: Mutex<HashMap<(String, String), Rollcall>>,
+    models: Mutex<HashMap<(String, String), Arc<Told>>>,
+}
+
+/// A model with the steps that were told of it: a page that goes on by a step asks for all
+/// those before again.
+struct Told {
+    model: Rollcall,
+    steps: Mutex<HashMap<(Language, State, State, String), Arc<ShownStep>>>,
+}
+
+/// More steps than these are not kept.
+const MOST_TOLD: usize = 20_000;
+
+impl Told {
+    fn step(&self, language: Language, steps: &Steps, number: usize) -> Arc<ShownStep> {
+        let (action, _) = steps.step(number).expect("it was taken");
+        let (before, after) = (*steps.state_behind(number - 1), *steps.state_behind(number));
+        let key = (language, before, after, name_of(action));
+        let mut known = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > MOST_TOLD {
+            known.clear();
+        }
+        Arc::clone(known.entry(key).or_insert_with(|| Arc::new(shown_step(language, steps, number))))
+    }
 }
 
 /// A step that was taken.
@@ -52,7 +84,11 @@ pub(super) struct ShownStep {
     name: String,
     words: String,
     outcome: String,
+    done: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<String>,
     changes: Vec<String>,
+    rule: String,
     violated: Vec<String>,
 }
 
@@ -74,17 +110,6 @@ pub(super) struct Next {
     changes: Vec<String>,
 }
 
-/// Something that may not.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct NotNext {
-    name: String,
-    words: String,
-    region: u64,
-    store: u64,
-    reason: String,
-    meaning: &'static str,
-}
-
 /// What is violated.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Broken {
@@ -99,13 +124,13 @@ pub(super) struct Shown {
     question: String,
     without: Vec<String>,
     setup: usize,
-    steps: Vec<ShownStep>,
+    steps: Vec<Arc<ShownStep>>,
     at: usize,
     stopped: Option<Stopped>,
     view: View,
     before: Option<View>,
+    held: Vec<String>,
     may: Vec<Next>,
-    may_not: Vec<NotNext>,
     broken: Vec<Broken>,
     judged: usize,
 }
@@ -119,16 +144,6 @@ pub(super) struct ShownHealing {
     missed: Vec<String>,
     stuck_reasons: Vec<String>,
     refused: Vec<(String, String)>,
-}
-
-/// Why an action is refused, and without which guard it would not be.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Why {
-    words: String,
-    outcome: String,
-    meaning: &'static str,
-    guards: Vec<String>,
-    places: Vec<String>,
 }
 
 impl Known {
@@ -176,10 +191,14 @@ impl Known {
 
     /// The model of a link, its first state behind the scope's setup.
     pub(super) fn model(&self, scope: &str, without: &str) -> Result<Rollcall, String> {
+        Ok(self.told(scope, without)?.model.clone())
+    }
+
+    fn told(&self, scope: &str, without: &str) -> Result<Arc<Told>, String> {
         let key = (scope.to_string(), without.to_string());
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = models.get(&key) {
-            return Ok(model.clone());
+        if let Some(told) = models.get(&key) {
+            return Ok(Arc::clone(told));
         }
         let steps =
             Steps::begin(&self.scope(scope)?, guards_of(without)?).map_err(|error| error.to_string())?;
@@ -187,7 +206,8 @@ impl Known {
         if models.len() > 16 {
             models.clear();
         }
-        Ok(models.entry(key).or_insert(steps.model().clone()).clone())
+        let told = Told { model: steps.model().clone(), steps: Mutex::default() };
+        Ok(Arc::clone(models.entry(key).or_insert(Arc::new(told))))
     }
 
     /// The steps of a link up to where it is, and where its actions end early.
@@ -202,8 +222,10 @@ impl Known {
                 && link.through.is_empty()
             {
                 steps.back_to(step - 1);
-                let because = format!("{reason}: {}", places::meaning_of_reason(reason));
-                return Ok((steps, Some(Stopped { step, words: action.to_string(), because })));
+                let language = link.language();
+                let meaning = still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default();
+                let (words, because) = (language.of(action), format!("{reason}: {meaning}"));
+                return Ok((steps, Some(Stopped { step, words, because })));
             }
         }
         Ok((steps, None))
@@ -212,7 +234,9 @@ impl Known {
     /// All that the page shows.
     pub(super) fn shown(&self, link: &Link) -> Result<Shown, String> {
         let (mut steps, mut stopped) = self.steps(link)?;
-        let taken: Vec<ShownStep> = (1..=steps.len()).map(|number| shown_step(&steps, number)).collect();
+        let language = link.language();
+        let told = self.told(&link.scope, &link.without)?;
+        let taken = (1..=steps.len()).map(|number| told.step(language, &steps, number)).collect();
         let at = link.at.unwrap_or(steps.len()).min(steps.len());
         if at < steps.len() {
             stopped = None;
@@ -221,9 +245,11 @@ impl Known {
         steps.back_to(at);
         let model = steps.model();
         let violations = steps.violations(at);
-        let broken = violations
-            .iter()
-            .map(|violation| Broken { property: violation.property.name(), words: violation.to_string() });
+        let broken = violations.iter().map(|violation| Broken {
+            property: violation.property.name(),
+            words: still::violation_words(language, violation),
+        });
+        let view = steps.view();
         Ok(Shown {
             scope: model.scope().name.clone(),
             question: model.scope().question.clone(),
@@ -232,10 +258,10 @@ impl Known {
             steps: taken,
             at,
             stopped,
-            view: steps.view(),
+            held: still::held_words(language, &view.held),
+            may: may(language, &steps, &view),
+            view,
             before,
-            may: may(&steps),
-            may_not: may_not(&steps),
             broken: broken.collect(),
             judged: model.checked().len(),
         })
@@ -254,42 +280,16 @@ impl Known {
             state = model.step(&state, &action).0;
             way.push(name_of(&action));
         }
-        let healed = steps.healed();
+        let (healed, language) = (steps.healed(), link.language());
         let refused = liveness::refused(model, &state).into_iter().take(12);
         Ok(ShownHealing {
             heals: healed.missed.is_empty(),
             steps: healed.steps,
             // Of one that goes round and round a beginning is enough.
             way: way.into_iter().take(400).collect(),
-            missed: healed.missed,
+            missed: healed.missed.into_iter().map(|missed| chinese::missed(language, missed)).collect(),
             stuck_reasons: healed.stuck_reasons.into_values().collect(),
-            refused: refused.map(|(action, reason)| (action.to_string(), reason.to_string())).collect(),
-        })
-    }
-
-    /// Why the action is refused here.
-    pub(super) fn why(&self, link: &Link) -> Result<Why, String> {
-        let (mut steps, _) = self.steps(link)?;
-        steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
-        let action = super::action_of(&link.action)?;
-        let (model, state) = (steps.model(), *steps.state());
-        let outcome = model.step(&state, &action).1;
-        let Outcome::Refused(reason) = outcome else {
-            let (words, outcome) = (action.to_string(), outcome.to_string());
-            return Ok(Why { words, outcome, meaning: "", guards: Vec::new(), places: Vec::new() });
-        };
-        let model = model.forgetful();
-        let decides = |guard: &&Guard| {
-            model.guards().holds(**guard)
-                && model.with_guards(model.guards().and_without(**guard)).step(&state, &action).1.is_done()
-        };
-        let guards = Guard::ALL.iter().filter(decides).map(|guard| guard.name().to_string()).collect();
-        Ok(Why {
-            words: action.to_string(),
-            outcome: reason.to_string(),
-            meaning: places::meaning_of_reason(reason),
-            guards,
-            places: places::of_action(&action).iter().map(ToString::to_string).collect(),
+            refused: refused.map(|(action, reason)| (language.of(&action), reason.to_string())).collect(),
         })
     }
 
@@ -315,53 +315,40 @@ pub(super) fn guards_of(without: &str) -> Result<GuardSet, String> {
     guards(&names)
 }
 
-fn shown_step(steps: &Steps, number: usize) -> ShownStep {
+fn shown_step(language: Language, steps: &Steps, number: usize) -> ShownStep {
     let (action, outcome) = steps.step(number).expect("it was taken");
     let violated =
         steps.violations(number).iter().map(|violation| violation.property.name().to_string()).collect();
+    let (before, after) = (steps.view_behind(number - 1), steps.view_behind(number));
     ShownStep {
         name: name_of(action),
-        words: action.to_string(),
-        outcome: outcome.to_string(),
-        changes: render::changes(&steps.view_behind(number - 1), &steps.view_behind(number)),
+        words: render::action_in(language, action, Some(&before)),
+        outcome: language.of(outcome),
+        done: outcome.is_done(),
+        meaning: still::meaning(language, outcome),
+        changes: render::changes_in(language, &before, &after),
+        rule: still::rule_words(action),
         violated,
     }
 }
 
 /// What the scope offers and the rules take, within the budgets that are left.
-fn may(steps: &Steps) -> Vec<Next> {
-    let (model, before, mut next) = (steps.model(), steps.view(), Vec::new());
+fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
+    let (model, mut next) = (steps.model(), Vec::new());
     model.expand(steps.state(), |_, action, after| {
         next.push(Next {
             name: name_of(action),
-            words: action.to_string(),
+            words: render::action_in(language, action, Some(before)),
             region: region_of(action),
             store: action.stores().first().copied().unwrap_or(0),
-            changes: render::changes(&before, &model.seen(&after).view()),
+            changes: render::changes_in(language, before, &model.seen(&after).view()),
         });
     });
     next
 }
 
-/// What the scope's vocabulary has and the rules refuse.
-fn may_not(steps: &Steps) -> Vec<NotNext> {
-    let mut met = BTreeSet::new();
-    let shown = |(action, reason): (Action, Reason)| {
-        let name = name_of(&action);
-        met.insert(name.clone()).then(|| NotNext {
-            name,
-            words: action.to_string(),
-            region: region_of(&action),
-            store: action.stores().first().copied().unwrap_or(0),
-            reason: reason.to_string(),
-            meaning: places::meaning_of_reason(reason),
-        })
-    };
-    steps.model().disabled(steps.state()).into_iter().filter_map(shown).collect()
-}
-
 /// The region that an action is about; 0 for none.
-fn region_of(action: &Action) -> u64 {
+pub(super) fn region_of(action: &Action) -> u64 {
     let value = serde_json::to_value(action).unwrap_or_default();
     let fields = value.as_object().and_then(|object| object.values().next());
     fields.and_then(|fields| fields["region"].as_u64()).unwrap_or(0)

@@ -83,15 +83,18 @@ fn a_state_is_shown_with_what_may_happen_and_what_may_not() {
     assert_eq!(first["at"], 0);
     assert_eq!(first["view"]["stores"]["1"]["peers"]["1"]["role"], "leader");
     let offered = first["may"].as_array().expect("what may happen").clone();
-    assert!(!offered.is_empty() && !first["may_not"].as_array().expect("what may not").is_empty());
+    let refused = server.json(&SCOPE.replace("/state", "/refused"));
+    let refused = refused.as_array().expect("what may not");
+    assert!(!offered.is_empty() && !refused.is_empty());
     for next in &offered {
         let name = next["name"].as_str().expect("a name");
         let then = server.json(&format!("{SCOPE}&do={name}"));
         assert_eq!((&then["at"], &then["stopped"]), (&Value::from(1), &Value::Null), "{name}");
         assert_eq!(then["steps"][0]["changes"], next["changes"], "{name}");
     }
-    for not in first["may_not"].as_array().expect("what may not").iter().take(40) {
+    for not in refused.iter().take(40) {
         let name = not["name"].as_str().expect("a name");
+        assert!(!not["meaning"].as_str().expect("the reason in words").is_empty(), "{name}");
         let then = server.json(&format!("{SCOPE}&do={name}"));
         assert_eq!((&then["at"], &then["stopped"]["step"]), (&Value::from(0), &Value::from(1)), "{name}");
         assert!(
@@ -241,6 +244,81 @@ fn a_server_that_cannot_begin_says_why() {
     }
 }
 
+/// The same state in Chinese: the same steps, told in other words.
+#[test]
+fn a_state_is_told_in_chinese() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let exhibit = server.json("/api/exhibit?name=campaign_applies_first-election_safety");
+    let way: Vec<&str> = exhibit["do"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    let link = format!("{SCOPE}&without=campaign_applies_first&do={}", way.join(";"));
+    let (english, chinese) = (server.json(&link), server.json(&format!("{link}&lang=zh")));
+    assert_eq!(english["view"], chinese["view"]);
+    for (one, other) in
+        english["steps"].as_array().expect("steps").iter().zip(chinese["steps"].as_array().expect("steps"))
+    {
+        assert_eq!(one["name"], other["name"]);
+        assert_ne!((&one["words"], &one["changes"]), (&other["words"], &other["changes"]));
+    }
+    assert!(
+        chinese["broken"][0]["words"].as_str().expect("words").contains("最多一个 peer 当选"),
+        "{chinese}"
+    );
+    let refused = server.json(&format!("{}&lang=zh", SCOPE.replace("/state", "/refused")));
+    let meaning = refused[0]["meaning"].as_str().expect("the reason in words");
+    assert!(meaning.ends_with('。'), "{meaning}");
+}
+
+/// The model's own search from a state: as short as the exhibit, none under sound rules, and
+/// bounded where it is told so.
+#[test]
+fn the_nearest_violation_is_searched_for() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let exhibit = server.json("/api/exhibit?name=campaign_applies_first-election_safety");
+    let way: Vec<&str> = exhibit["do"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    let link = |steps: usize| {
+        let begin = way[..steps].join(";");
+        format!("/api/nearest?scope=three_voters_to_one_smoke&without=campaign_applies_first&do={begin}")
+    };
+    let found = server.json(&link(8));
+    let rest: Vec<&str> = found["way"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    assert!((1..=way.len() - 8).contains(&rest.len()), "{found}");
+    let shown = server.json(
+        &format!("{}&at=&", link(8))
+            .replace("/nearest", "/state")
+            .replace("&at=&", &format!(";{}", rest.join(";"))),
+    );
+    assert_eq!(shown["broken"][0]["property"], found["property"], "{shown}");
+    let bounded = server.json(&format!("{}&states=5", link(0)));
+    assert_eq!((bounded["way"].as_array().map(Vec::len), &bounded["all"]), (Some(0), &Value::from(false)));
+    let sound = server.json("/api/nearest?scope=one_of_two_is_lost_smoke");
+    assert_eq!(
+        (sound["way"].as_array().map(Vec::len), &sound["all"]),
+        (Some(0), &Value::from(true)),
+        "{sound}"
+    );
+}
+
+#[test]
+fn what_somebody_saw_leads_somewhere() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let doors = server.json("/api/symptom?words=meta%20corruption%20detected");
+    assert_eq!(doors["guards"][0]["guard"], "snapshot_updates_ranges", "{doors}");
+    let exhibit = doors["guards"][0]["exhibits"][0].as_str().expect("an exhibit");
+    server.json(&format!("/api/exhibit?name={exhibit}"));
+    let doors = server.json("/api/symptom?words=%E7%BC%A9%E5%AE%B9%E4%B8%8D%E6%8E%89");
+    assert!(!doors["means"].as_array().expect("what it means").is_empty(), "{doors}");
+    let named = server.json("/api/symptom?words=demote_before");
+    assert_eq!(
+        (&named["guards"][0]["guard"], &named["guards"][0]["lessons"][0]),
+        (&"demote_before_removal".into(), &5.into())
+    );
+    let nothing = server.json("/api/symptom?words=zzzzzz");
+    assert_eq!(nothing.to_string(), r#"{"guards":[],"means":[],"scopes":[]}"#);
+}
+
 /// Neither language of the page lacks a word, and the page uses no word that is not there.
 #[test]
 fn the_page_says_everything_in_both_languages() {
@@ -258,11 +336,17 @@ fn the_page_says_everything_in_both_languages() {
     let english = names(english.split("en: {").nth(1).expect("English"));
     assert_eq!(english, names(chinese));
     assert!(english.len() > 60, "{english:?}");
-    let page = include_str!("../../assets/index.html");
-    for name in page.split("data-w=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert!(english.contains(name), "the page says `{name}`, which has no words");
-    }
-    for script in [include_str!("../../assets/explorer.js"), include_str!("../../assets/lanes.js")] {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let files = std::fs::read_dir(folder).expect("the assets").map(|entry| entry.expect("an entry").path());
+    let scripts: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|is| is == "js" || is == "html"))
+        .map(|path| std::fs::read_to_string(path).expect("an asset"))
+        .collect();
+    assert!(scripts.len() > 8);
+    for script in &scripts {
+        for name in script.split("data-w=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(english.contains(name), "a page says `{name}`, which has no words");
+        }
         for name in script.split("w(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(english.contains(name), "a script says `{name}`, which has no words");
         }

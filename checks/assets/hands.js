@@ -1,0 +1,77 @@
+"use strict";
+// Keyboard, buttons, files that are dropped, and the beginning.
+const keys = {
+  h: () => step(shown.at - 1), ArrowLeft: () => step(shown.at - 1), l: () => step(shown.at + 1), ArrowRight: () => step(shown.at + 1),
+  j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
+  Enter: () => (document.querySelector("#may .chosen") ?? document.querySelector("#lesson .on"))?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
+  b: () => guess("b") || nextBranch(), a: () => guess("a"), c: () => guess("c"), n: nearest, t: () => $("play")?.click(),
+  x: () => { $("refusals").open = !$("refusals").open; }, m: museumPage, "/": doorsPage, o: () => $("scope").focus(), g: () => $("without").focus(),
+  w: () => setSide("model"), r: () => setSide("impl"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
+  z: otherLanguage, "?": () => openDialog(el("h2", "", w("help")), el("p", "", w("keyhelp"))),
+};
+// In a lesson a letter is a guess.
+function guess(letter) {
+  const choice = document.querySelectorAll("#lesson .choice")["abc".indexOf(letter)];
+  choice?.click();
+  return choice !== undefined;
+}
+function choose(by) {
+  const buttons = [...document.querySelectorAll("#may .act")];
+  if (!buttons.length) return;
+  chosen = (chosen + by + buttons.length) % buttons.length;
+  buttons.forEach((button, at) => button.classList.toggle("chosen", at === chosen));
+  buttons[chosen].focus();
+}
+function setSide(side) { link.side = link.side === side ? "" : side; go(); }
+async function copyLink() { try { await navigator.clipboard.writeText(location.href); say(w("copied")); } catch { say(location.href); } }
+function save() { location.assign(`/api/save?${query()}`); }
+function otherLanguage() {
+  language = language === "en" ? "zh" : "en";
+  keep();
+  if (lesson) openLesson(lesson.number, behind()); else go(false);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
+  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") event.target.blur(); return; }
+  if (event.key === "Enter" && /^(BUTTON|SUMMARY)$/.test(event.target.tagName)) return;
+  const does = keys[event.key];
+  if (does) { event.preventDefault(); does(); }
+});
+$("undo").onclick = undo;
+$("redo").onclick = redo;
+$("previous").onclick = () => step(shown.at - 1);
+$("next").onclick = () => step(shown.at + 1);
+$("lessons").onclick = lessonsPage;
+$("museum").onclick = museumPage;
+$("save").onclick = save;
+$("copy").onclick = copyLink;
+$("language").onclick = otherLanguage;
+$("help").onclick = keys["?"];
+$("close").onclick = () => $("dialog").close();
+$("find").oninput = () => { drawActs(); drawRefusals(); };
+$("refusals").ontoggle = () => drawRefusals();
+$("doors").onclick = doorsPage;
+$("nearest").onclick = nearest;
+$("other").onchange = () => { link.other = $("other").value; go(); };
+$("scope").onchange = () => begin({ scope: $("scope").value.trim(), without: link.without, do: [] });
+$("without").onchange = () => { link.without = $("without").value; if (lesson) leaveLesson(); go(); };
+$("side").onchange = () => { link.side = $("side").value; go(); };
+$("scrub").oninput = () => step(Number($("scrub").value));
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", async (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) openText(await file.text()); });
+window.addEventListener("popstate", () => start(false));
+window.addEventListener("hashchange", () => { if (decodeURIComponent(location.hash) !== decodeURIComponent(fragment())) start(false); });
+
+async function start(push = true) {
+  try {
+    list ??= await ask("/api/list");
+    $("scopes").replaceChildren(...list.scopes.map((scope) => new Option(scope.question, scope.name)));
+    const fields = readFragment();
+    if (fields.exhibit) return await openExhibit(fields.exhibit);
+    if (link.lesson) return await openLesson(link.lesson, link.at ?? 0);
+    if (lesson) leaveLesson();
+    if (!link.scope) { const first = await ask("/api/first"); Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null }); }
+    await go(push);
+  } catch (error) { say(error.message); document.body.dataset.ready = "error"; }
+}
+start();

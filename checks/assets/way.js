@@ -1,0 +1,38 @@
+"use strict";
+// Tells a way: the story of a step, verdicts, a dot for every step.
+
+function drawStory(into, steps, at, question) {
+  const taken = steps[at - 1];
+  if (!taken) { into.replaceChildren(el("h2", "", w("begin")), el("p", "", question)); return; }
+  into.replaceChildren(el("h2", "", `${at}. ${taken.words}`));
+  if (taken.outcome && taken.outcome !== "done" && taken.outcome !== "完成") {
+    into.append(el("p", "outcome", taken.outcome, taken.meaning ? `: ${taken.meaning}` : ""));
+  }
+  if (taken.note) into.append(el("p", "note", taken.note));
+  into.append(el("ul", "", taken.changes.map((change) => el("li", "", change))));
+  if (taken.rule) into.append(el("p", "rule", `${w("because")}: ${taken.rule}`));
+}
+function whereText(at, of) {
+  return language === "zh" ? `第 ${at} 步，共 ${of} 步` : `${w("step")} ${at} ${w("of")} ${of}`;
+}
+function drawVerdicts(short, long, broken, judged) {
+  short.replaceChildren(el("span", "good", `✔ ${judged - broken.length}`), ...broken.map((one) => el("span", "bad", `✘ ${one.property}`)));
+  long.replaceChildren(...broken.map((one) => el("div", "row bad", `✘ ${one.words}`)),
+    el("div", "row good", `✔ ${judged - broken.length} ${w("sound")}`));
+}
+function dot(steps, at, here, to) {
+  const taken = steps[at - 1], bad = taken?.violated.length > 0;
+  const button = el("button", `dot${here ? " here" : ""}${bad ? " bad" : ""}`, bad ? "✘" : taken && !taken.done ? "○" : "●");
+  button.title = taken ? `${at}. ${taken.words}${bad ? ` ✘ ${taken.violated.join(", ")}` : ""}` : w("begin");
+  button.setAttribute("aria-label", button.title);
+  button.onclick = () => to(at);
+  return button;
+}
+// Why PD refused the last report of a region, if it did.
+function reportRefused(steps, at, region) {
+  for (let number = at; number > 0; number--) {
+    const taken = steps[number - 1];
+    if (taken.name?.startsWith(`region_heartbeat(region:${region},`)) return taken.done ? "" : taken.outcome;
+  }
+  return "";
+}

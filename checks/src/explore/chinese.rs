@@ -1,0 +1,64 @@
+//! Properties and goals in Chinese. Their names stay as they are.
+
+use rollcall_model::liveness::Goal;
+use rollcall_model::properties::Property;
+use rollcall_traces::Language;
+
+/// What a property says.
+pub(super) fn of_property(property: Property) -> &'static str {
+    match property {
+        Property::ElectionSafety => "一个 region 的一个 term 里，最多一个 peer 当选",
+        Property::LogMatching => "两份日志若在某个 index 上 term 相同，则到那里为止都相同",
+        Property::LeaderCompleteness => "leader 拥有在它的 term 或更早已知提交的每条日志",
+        Property::StateMachineSafety => "没有两个 peer 在同一 index 提交不同的日志",
+        Property::AppliedAgreement => "applied 相同的两个副本，region 和数据也相同",
+        Property::EpochMonotone => "region 在一个 store 上的 epoch 不会后退，越过墓碑也不会",
+        Property::EpochComparable => "一个 epoch 只对应一份 region；任意两个 epoch 可比；没有变化就不会增长",
+        Property::SingleChange => "leader 的日志里最多一条未 apply 的成员变更，相邻配置的多数派相交",
+        Property::NoResurrection => "peer 被销毁过的地方，只有列出新 peer 的更新配置才能再创建",
+        Property::CleanTombstone => "被移除的 peer 只留下带着移除时 epoch 的墓碑",
+        Property::RangeDisjoint => "一个 store 上没有两个已初始化的 peer 共有一个 key",
+        Property::RangeCover => "各 region 的最新范围不重叠地覆盖整个 key 空间",
+        Property::SplitLineage => "分裂的各部分相邻、覆盖父 region，并继承 epoch、成员和数据",
+        Property::MetaConsistent => {
+            "store 的范围索引、peer 的 key、暂存的消息和 peer id 都与它的 region 一致"
+        }
+        Property::ReadSafety => "读返回它的 peer 所有的，而且不早于读开始时客户端已知的",
+        Property::NoLostWrite => "客户端已知的写，在 apply 了它的每个副本和以后的每个 leader 上",
+        Property::TombstoneStoreEmpty => {
+            "PD 让一个 store 变成 Tombstone 或删掉它的记录时，PD 所知的配置里没有成员在那里"
+        }
+        Property::NoUnsafeRemoval => "leader 不接受移除或降级一个活着的 voter 而失去活着的多数派的变更",
+        Property::NoUnsafePlan => "PD 不做会移除活着的 voter 而失去多数派的 operator",
+        Property::OneOperator => "运行中的 operator 只会被更高优先级的替换",
+        Property::TombstoneAbsorbing => "Tombstone 或已声明机器已毁的 store，在记录删除之前一直如此",
+        Property::PdView => "PD 相信的 region epoch 都有人 apply 过，也不比它知道过的旧",
+    }
+}
+
+/// What a goal asks for.
+pub(super) fn of_goal(goal: Goal) -> &'static str {
+    match goal {
+        Goal::LeaderElectable => "region 有能接受写入的 leader",
+        Goal::KeysCovered => "每个 key 都在某个剩下的 store 的 region 里",
+        Goal::RequestsEnd => "leader 接受的日志都被 apply，没有读在等",
+        Goal::MembersCaughtUp => "每个成员都存在、已初始化，并追上 leader",
+        Goal::RemovedGone => "最新配置没有列出的 peer 都不在了",
+        Goal::TransferEnds => "没有进行中的让位",
+        Goal::ChangesPossible => "region 不处于 joint，能接受成员变更",
+        Goal::Settles => "即使客户端一直写，恢复也会结束",
+        Goal::PdViewCurrent => "PD 知道 region 的 leader，以及 leader 所有的 region",
+        Goal::OperatorsEnd => "没有运行中的 operator",
+        Goal::ReplicasWhole => "region 的 voter 数正如 PD 所要，都在留下的 store 上",
+        Goal::StoreLeaves => "下线的 store 变成 Tombstone",
+    }
+}
+
+/// A goal that is missed, in the reader's language.
+pub(super) fn missed(language: Language, missed: String) -> String {
+    let name = missed.split(':').next().unwrap_or_default();
+    match (language, Goal::from_name(name)) {
+        (Language::Chinese, Some(goal)) => format!("{name}：{}（{missed}）", of_goal(goal)),
+        _ => missed,
+    }
+}

@@ -1,0 +1,74 @@
+//! From what somebody saw to where it can be looked at: a message or a name, the guards
+//! whose absence shows so, and their exhibits.
+
+use std::collections::BTreeSet;
+
+use rollcall_model::{Guard, scopes};
+use serde::Serialize;
+
+use crate::learn::{LESSONS, Lesson};
+use crate::museum::{PIECES, parts};
+use crate::symptoms::Symptom;
+
+/// A guard with the places where it can be seen to be missed.
+#[derive(Clone, Debug, Serialize)]
+struct GuardDoor {
+    guard: &'static str,
+    incident: &'static str,
+    exhibits: Vec<String>,
+    lessons: Vec<usize>,
+}
+
+/// What some words lead to.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Doors {
+    /// What the symptoms mean, each with a scope to begin with.
+    means: Vec<(&'static str, &'static str)>,
+    guards: Vec<GuardDoor>,
+    scopes: Vec<String>,
+}
+
+/// More than these are no help.
+const MOST: usize = 12;
+
+/// Where to look for these words.
+pub(super) fn of(words: &str) -> Doors {
+    let words = words.trim().to_lowercase();
+    let symptoms = if words.is_empty() { Vec::new() } else { Symptom::of(&words) };
+    let of_symptoms = symptoms.iter().flat_map(|symptom| symptom.guards).copied();
+    let is_named = |guard: &&Guard| {
+        words.chars().count() > 2
+            && (guard.name().contains(&words) || guard.incident().to_lowercase().contains(&words))
+    };
+    let named = Guard::ALL.iter().filter(is_named).map(|guard| guard.name());
+    let mut met = BTreeSet::new();
+    let guards: Vec<GuardDoor> = of_symptoms
+        .chain(named)
+        .filter(|name| met.insert(*name))
+        .filter_map(Guard::from_name)
+        .take(MOST)
+        .map(door)
+        .collect();
+    let all = scopes::all().into_iter().map(|plan| plan.scope);
+    let fits = |name: &str, question: &str| {
+        words.chars().count() > 2 && (name.contains(&words) || question.to_lowercase().contains(&words))
+    };
+    let scopes = all.filter(|scope| fits(&scope.name, &scope.question)).map(|scope| scope.name);
+    Doors {
+        means: symptoms.iter().map(|symptom| (symptom.means, symptom.scope)).collect(),
+        guards,
+        scopes: scopes.take(MOST).collect(),
+    }
+}
+
+fn door(guard: Guard) -> GuardDoor {
+    let name = guard.name();
+    let exhibits = PIECES.iter().filter(|piece| piece.guard == guard).map(|piece| piece.name());
+    let about = |number: &usize| Lesson::numbered(*number).is_ok_and(|lesson| lesson.facts.guard == name);
+    GuardDoor {
+        guard: name,
+        incident: parts(guard.incident()).0,
+        exhibits: exhibits.collect(),
+        lessons: (1..=LESSONS).filter(about).collect(),
+    }
+}

@@ -1,0 +1,81 @@
+//! What may not happen: the refusals of a state, and why one is refused.
+
+use std::collections::BTreeSet;
+
+use rollcall_model::Guard;
+use rollcall_traces::{Action, Outcome, Reason};
+use serde::Serialize;
+
+use super::shown::{Known, Link, region_of};
+use super::{name_of, still};
+use crate::places;
+
+/// Something that may not.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct NotNext {
+    name: String,
+    words: String,
+    region: u64,
+    store: u64,
+    reason: String,
+    meaning: String,
+}
+
+/// Why an action is refused, and without which guard it would not be.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Why {
+    words: String,
+    outcome: String,
+    meaning: String,
+    guards: Vec<String>,
+    places: Vec<String>,
+}
+
+impl Known {
+    /// What the scope's vocabulary has and the rules refuse here. It is asked for alone:
+    /// a state has hundreds of them, and few readers look.
+    pub(super) fn refused(&self, link: &Link) -> Result<Vec<NotNext>, String> {
+        let (mut steps, _) = self.steps(link)?;
+        steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
+        let (language, mut met) = (link.language(), BTreeSet::new());
+        let told = |(action, reason): (Action, Reason)| {
+            let name = name_of(&action);
+            met.insert(name.clone()).then(|| NotNext {
+                name,
+                words: language.of(&action),
+                region: region_of(&action),
+                store: action.stores().first().copied().unwrap_or(0),
+                reason: reason.to_string(),
+                meaning: still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
+            })
+        };
+        Ok(steps.model().disabled(steps.state()).into_iter().filter_map(told).collect())
+    }
+
+    /// Why the action is refused here.
+    pub(super) fn why(&self, link: &Link) -> Result<Why, String> {
+        let (mut steps, _) = self.steps(link)?;
+        steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
+        let action = super::action_of(&link.action)?;
+        let (model, state) = (steps.model(), *steps.state());
+        let outcome = model.step(&state, &action).1;
+        let Outcome::Refused(reason) = outcome.clone() else {
+            let (words, outcome) = (action.to_string(), outcome.to_string());
+            let (guards, places) = (Vec::new(), Vec::new());
+            return Ok(Why { words, outcome, meaning: String::new(), guards, places });
+        };
+        let model = model.forgetful();
+        let decides = |guard: &&Guard| {
+            model.guards().holds(**guard)
+                && model.with_guards(model.guards().and_without(**guard)).step(&state, &action).1.is_done()
+        };
+        let guards = Guard::ALL.iter().filter(decides).map(|guard| guard.name().to_string()).collect();
+        Ok(Why {
+            words: link.language().of(&action),
+            outcome: reason.to_string(),
+            meaning: still::meaning(link.language(), &outcome).unwrap_or_default(),
+            guards,
+            places: places::of_action(&action).iter().map(ToString::to_string).collect(),
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! One trace as one file: the explorer's page without a server. It has the page's own
+//! styles and drawing code, and the views of all steps; of a step's view only the stores
+//! that changed.
+
+use std::collections::BTreeMap;
+
+use rollcall_model::properties::{Property, Violation};
+use rollcall_traces::render::{about, action_in, changes_in, title, verdict_words};
+use rollcall_traces::{
+    Action, Chinese as _, Held, Language, Outcome, PlacementDriver, Step, Store, Trace, View,
+};
+use serde::Serialize;
+
+use super::assets;
+use super::chinese;
+use crate::judge::Judge;
+use crate::places;
+
+/// In both languages.
+#[derive(Serialize)]
+pub(super) struct Both<T> {
+    en: T,
+    zh: T,
+}
+
+impl<T> Both<T> {
+    fn of(mut told: impl FnMut(Language) -> T) -> Self {
+        Self { en: told(Language::English), zh: told(Language::Chinese) }
+    }
+}
+
+/// What changed of a view.
+#[derive(Serialize)]
+struct Change<'a> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    stores: BTreeMap<u64, Option<&'a Store>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a [Held]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_words: Option<Both<Vec<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pd: Option<&'a PlacementDriver>,
+}
+
+impl<'a> Change<'a> {
+    fn between(before: &View, after: &'a View) -> Self {
+        let kept = before.stores.keys().chain(after.stores.keys());
+        let changed = kept.filter(|store| before.stores.get(store) != after.stores.get(store));
+        let stores = changed.map(|store| (*store, after.stores.get(store))).collect();
+        let held = (before.held != after.held).then_some(&after.held[..]);
+        let held_words = held.map(|held| Both::of(|language| held_words(language, held)));
+        let pd = (before.pd != after.pd).then_some(&after.pd);
+        Self { stores, held, held_words, pd }
+    }
+}
+
+/// A step as the page tells it.
+#[derive(Serialize)]
+struct Told<'a> {
+    words: Both<String>,
+    outcome: Both<String>,
+    done: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<Both<String>>,
+    changes: Both<Vec<String>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'a str,
+    rule: String,
+    violated: Vec<&'static str>,
+    broken: Both<Vec<String>>,
+    change: Change<'a>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    question: &'a str,
+    about: Vec<String>,
+    without: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<String>,
+    judged: usize,
+    broken: Both<Vec<String>>,
+    first: Change<'a>,
+    steps: Vec<Told<'a>>,
+}
+
+/// What is violated, in words; the property's own name stays.
+pub(super) fn violation_words(language: Language, violation: &Violation) -> String {
+    match language {
+        Language::English => violation.to_string(),
+        Language::Chinese => {
+            let name = violation.property.name();
+            format!("{name}：{}（{}）", chinese::of_property(violation.property), violation.what)
+        }
+    }
+}
+
+/// Messages under way, in words.
+pub(super) fn held_words(language: Language, held: &[Held]) -> Vec<String> {
+    held.iter().map(|held| language.of(held)).collect()
+}
+
+/// What an outcome's reason means.
+pub(super) fn meaning(language: Language, outcome: &Outcome) -> Option<String> {
+    let Outcome::Refused(reason) = outcome else { return None };
+    Some(match language {
+        Language::English => places::meaning_of_reason(*reason).to_string(),
+        Language::Chinese => reason.in_chinese(),
+    })
+}
+
+/// The rule's file, and what takes the action in the implementation.
+pub(super) fn rule_words(action: &Action) -> String {
+    places::of_action(action).map(|place| place.to_string()).join(" · ")
+}
+
+/// The page. Every property is judged, whatever the trace says of itself.
+pub fn still(trace: &Trace) -> String {
+    let nothing = View::default();
+    let first = trace.header.view.as_ref().unwrap_or(&nothing);
+    let mut judge = Judge::new(Property::ALL);
+    let broken = judge.violations(first, None);
+    let (mut before, mut steps) = (first, Vec::new());
+    for step in &trace.steps {
+        let after = step.view.as_ref().unwrap_or(before);
+        let outcome = step.outcome.clone().unwrap_or(Outcome::DONE);
+        let violations = judge.violations(after, Some((&step.action, &outcome)));
+        steps.push(told(step, &outcome, before, after, &violations));
+        before = after;
+    }
+    let header = &trace.header;
+    let page = Page {
+        title: title(header),
+        question: &header.scope.question,
+        about: about(header),
+        without: &header.without,
+        verdict: trace.verdict.as_ref().map(verdict_words),
+        judged: Property::ALL.len(),
+        broken: Both::of(|language| broken.iter().map(|one| violation_words(language, one)).collect()),
+        first: Change::between(&nothing, first),
+        steps,
+    };
+    let data = serde_json::to_string(&page).expect("a page becomes JSON");
+    assets::still(page.title, &data)
+}
+
+fn told<'a>(
+    step: &'a Step,
+    outcome: &Outcome,
+    before: &View,
+    after: &'a View,
+    violations: &[Violation],
+) -> Told<'a> {
+    let meaning = |language| meaning(language, outcome);
+    Told {
+        words: Both::of(|language| action_in(language, &step.action, Some(before))),
+        outcome: Both::of(|language| language.of(outcome)),
+        done: outcome.is_done(),
+        meaning: (!outcome.is_done()).then(|| Both::of(|language| meaning(language).unwrap_or_default())),
+        changes: Both::of(|language| changes_in(language, before, after)),
+        note: &step.note,
+        rule: rule_words(&step.action),
+        violated: violations.iter().map(|violation| violation.property.name()).collect(),
+        broken: Both::of(|language| violations.iter().map(|one| violation_words(language, one)).collect()),
+        change: Change::between(before, after),
+    }
+}
