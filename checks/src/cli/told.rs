@@ -17,6 +17,7 @@ const COMMAND: &str = "to see it again: ";
 /// How a line begins that is not like the others, and its colour.
 const MARKS: &[(&str, AnsiColor)] = &[
     ("VIOLATED", AnsiColor::Red),
+    ("refused: ", AnsiColor::Yellow),
     ("verdict: holds", AnsiColor::Green),
     ("verdict: ", AnsiColor::Red),
     ("# ", AnsiColor::Cyan),
@@ -27,22 +28,23 @@ const MARKS: &[(&str, AnsiColor)] = &[
 
 /// A trace, as wide as standard output.
 pub(super) fn trace(trace: &Trace) -> String {
-    painted(&trace_in(trace, columns()), &std::io::stdout())
+    let columns = columns();
+    told(&render::terminal_in(trace, columns), columns, shows_colour(&std::io::stdout()))
 }
 
 /// The same for a file: no colour.
 pub(super) fn trace_in(trace: &Trace, columns: usize) -> String {
-    fitted(&render::terminal_in(trace, columns), columns)
+    told(&render::terminal_in(trace, columns), columns, false)
 }
 
 /// A divergence, as wide as standard output.
 pub(super) fn divergence(divergence: &Divergence) -> String {
-    painted(&fitted(divergence.to_string().trim_end(), columns()), &std::io::stdout())
+    told(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stdout()))
 }
 
 /// The same on standard error.
 pub(super) fn divergence_on_stderr(divergence: &Divergence) -> String {
-    painted(&fitted(divergence.to_string().trim_end(), columns()), &std::io::stderr())
+    told(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stderr()))
 }
 
 fn columns() -> usize {
@@ -50,9 +52,12 @@ fn columns() -> usize {
 }
 
 /// Every line broken between words where it is too wide.
-pub(super) fn fitted(text: &str, columns: usize) -> String {
-    let lines: Vec<String> = text.split('\n').map(|line| broken(line, columns)).collect();
-    lines.join("\n")
+fn told(text: &str, columns: usize, in_colour: bool) -> String {
+    let line = |(at, line): (usize, &str)| {
+        let broken = broken(line, columns);
+        if in_colour { painted(&broken, line.trim_start(), at == 0) } else { broken }
+    };
+    text.split('\n').enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The line, and below it what does not fit, two further in.
@@ -103,38 +108,28 @@ fn pieces(line: &str, most: usize) -> Vec<&str> {
     pieces
 }
 
-/// In colour, if `stream` shows any: `--color`, else `NO_COLOR` and what the terminal can.
-fn painted(text: &str, stream: &impl anstream::stream::RawStream) -> String {
-    if AutoStream::choice(stream) == ColorChoice::Never {
-        return text.to_string();
-    }
-    in_colour(text)
+/// Whether `stream` shows colour: `--color`, else `NO_COLOR` and what the terminal can.
+fn shows_colour(stream: &impl anstream::stream::RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
 }
 
-fn in_colour(text: &str) -> String {
-    let (mut painted, mut style, mut last) = (String::new(), Style::new(), 0);
-    for (at, line) in text.split('\n').enumerate() {
-        let words = line.trim_start();
-        let indent = line.len() - words.len();
-        // What goes on further in is of the same kind.
-        if at == 0 || indent < last + 2 || last == 0 {
-            (style, last) = (style_of(words, at == 0), indent);
-        }
-        if at > 0 {
-            painted.push('\n');
-        }
-        painted.push_str(&line[..indent]);
-        let (before, refused) = match words.find("refused: ") {
-            Some(refused) if is_step(words) => words.split_at(refused),
-            _ => (words, ""),
-        };
+/// A line, broken or not, in the colour of what it is.
+fn painted(broken: &str, words: &str, is_first: bool) -> String {
+    let style = style_of(words, is_first);
+    let mut painted = Vec::new();
+    for line in broken.split('\n') {
+        let (indent, words_here) = line.split_at(line.len() - line.trim_start().len());
+        let refused = words_here.find("refused: ").filter(|_| is_step(words)).unwrap_or(words_here.len());
+        let (before, refused) = words_here.split_at(refused);
+        let mut text = indent.to_string();
         for (part, style) in [(before, style), (refused, AnsiColor::Yellow.on_default())] {
             if !part.is_empty() {
-                painted.push_str(&format!("{style}{part}{style:#}"));
+                text += &format!("{style}{part}{style:#}");
             }
         }
+        painted.push(text);
     }
-    painted
+    painted.join("\n")
 }
 
 fn style_of(words: &str, is_first: bool) -> Style {
@@ -186,7 +181,7 @@ mod tests {
             if let Err(ReplayError::Diverged(found)) =
                 replay(&mut World::new(Sound), &trace, Sides::TRACE_AND_IMPL)
             {
-                let text = fitted(&found.to_string(), 80);
+                let text = told(&found.to_string(), 80, false);
                 assert!(text.lines().all(|line| line.width() <= 80), "{text}");
                 parted += 1;
             }
@@ -212,9 +207,9 @@ mod tests {
     #[test]
     fn colour_says_what_a_line_is_and_changes_no_letter() {
         let text = "a title\n\n  1 Campaign region 1: store 2  refused: not_promotable\n      VIOLATED: range_cover\n\nverdict: holds";
-        let painted = in_colour(text);
+        let painted = told(text, 80, true);
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), text);
         assert!(painted.contains("\u{1b}[33mrefused: not_promotable"), "{painted:?}");
-        assert!(painted.contains("\u{1b}[31mVIOLATED"), "{painted:?}");
+        assert!(painted.contains("\u{1b}[31mVIOLATED: range_cover"), "{painted:?}");
     }
 }

@@ -11,8 +11,7 @@ use rollcall_traces::{
 };
 use serde::Serialize;
 
-use super::assets;
-use super::chinese;
+use super::{assets, chinese, name_of};
 use crate::judge::Judge;
 use crate::places;
 
@@ -57,6 +56,7 @@ impl<'a> Change<'a> {
 /// A step as the page tells it.
 #[derive(Serialize)]
 struct Told<'a> {
+    name: String,
     words: Both<String>,
     outcome: Both<String>,
     done: bool,
@@ -154,6 +154,7 @@ fn told<'a>(
 ) -> Told<'a> {
     let meaning = |language| meaning(language, outcome);
     Told {
+        name: name_of(&step.action),
         words: Both::of(|language| action_in(language, &step.action, Some(before))),
         outcome: Both::of(|language| language.of(outcome)),
         done: outcome.is_done(),
@@ -164,5 +165,62 @@ fn told<'a>(
         violated: violations.iter().map(|violation| violation.property.name()).collect(),
         broken: Both::of(|language| violations.iter().map(|one| violation_words(language, one)).collect()),
         change: Change::between(before, after),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What the page puts together from the changes is what the trace shows.
+    #[test]
+    fn the_views_of_a_page_are_those_of_its_trace() {
+        let mut compared = 0;
+        for name in [
+            "golden/leader_on_a_forgotten_store",
+            "golden/split_spares_a_later_life",
+            "museum/force_spares_sources",
+        ] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../traces/{name}.jsonl"));
+            let trace = Trace::read(&path).expect("a trace");
+            let page = still(&trace);
+            let data = page.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
+            let data: Value = serde_json::from_str(data.expect("the views")).expect("JSON");
+            let mut view = serde_json::json!({ "stores": {}, "held": [], "pd": {} });
+            put(&mut view, &data["first"]);
+            for (step, told) in trace.steps.iter().zip(data["steps"].as_array().expect("steps")) {
+                put(&mut view, &told["change"]);
+                let shown = serde_json::to_value(step.view.as_ref().expect("a view")).expect("JSON");
+                for part in ["stores", "held", "pd"] {
+                    let nothing =
+                        || if part == "held" { serde_json::json!([]) } else { serde_json::json!({}) };
+                    let wanted = shown.get(part).cloned().unwrap_or_else(nothing);
+                    assert_eq!(view[part], wanted, "{name}, step {}: {part}", step.index);
+                }
+                compared += 1;
+            }
+        }
+        assert!(compared > 90, "{compared}");
+    }
+
+    fn put(view: &mut Value, change: &Value) {
+        let none = serde_json::Map::new();
+        for (store, is) in change.get("stores").and_then(Value::as_object).unwrap_or(&none) {
+            let stores = view["stores"].as_object_mut().expect("stores");
+            if is.is_null() {
+                stores.remove(store)
+            } else {
+                stores.insert(store.clone(), is.clone())
+            };
+        }
+        for part in ["held", "pd"] {
+            if let Some(is) = change.get(part) {
+                view[part] = is.clone();
+            }
+        }
     }
 }

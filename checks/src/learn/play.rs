@@ -51,6 +51,7 @@ impl<'a> Guesses<'a> {
 
 /// What the program itself says in a lesson.
 struct Words {
+    language: Language,
     lesson: &'static str,
     begins: &'static str,
     without: &'static str,
@@ -77,6 +78,7 @@ fn words(language: Language) -> &'static Words {
 }
 
 const ENGLISH: Words = Words {
+    language: Language::English,
     lesson: "Lesson",
     begins: "It begins behind these steps:",
     without: "The rules here are broken on purpose. This guard is off:",
@@ -96,6 +98,7 @@ const ENGLISH: Words = Words {
 };
 
 const CHINESE: Words = Words {
+    language: Language::Chinese,
     lesson: "第",
     begins: "从这些步骤之后开始：",
     without: "这里的规则是故意改坏的，关掉了这个 guard：",
@@ -138,7 +141,7 @@ pub fn play(
     if !steps.model().scope().setup.is_empty() {
         say(&format!("  {}", said.begins));
         for action in &steps.model().scope().setup {
-            say(&format!("      {action}"));
+            say(&format!("      {}", language.of(action)));
         }
     }
     for (number, action) in (1..).zip(&actions) {
@@ -171,14 +174,14 @@ fn heading(lesson: &Lesson, prose: &Prose, language: Language) -> String {
 fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: &Words) -> String {
     let before = steps.view();
     let outcome = steps.take(action).clone();
-    let mut text = format!("\n{:>3} {action}", steps.len());
+    let mut text = format!("\n{:>3} {}", steps.len(), said.language.of(action));
     if let Outcome::Refused(reason) = &outcome {
         text += &format!("  [{}: {reason}]", said.refused);
     }
     if let Some(words) = narrated {
         text += &format!("\n      {words}");
     }
-    for change in render::changes(&before, &steps.view()) {
+    for change in render::changes_in(said.language, &before, &steps.view()) {
         text += &format!("\n      | {change}");
     }
     for violation in steps.violations(steps.len()) {
@@ -222,7 +225,7 @@ fn answer(
                 Outcome::Refused(reason) => format!("  [{}: {reason}]", said.refused),
                 Outcome::Done(_) => String::new(),
             };
-            say(&format!("    > {action}{refused}"));
+            say(&format!("    > {}{refused}", said.language.of(action)));
         }
         for violation in other.violations(other.len()) {
             say(&format!("      {}: {violation}", said.violated));
