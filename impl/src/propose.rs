@@ -85,7 +85,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// Who leads by force changes members, takes a merge back, and nothing else (`TV
+    /// A forced leader changes members, takes a merge back, and nothing else (`TV
     /// fsm/peer.rs pre_propose_raft_command`).
     fn check_not_recovering(&self, command: &Command) -> Result<(), Refusal> {
         let recovers = command.is_conf_change() || matches!(command, Command::RollbackMerge { .. });

@@ -4,7 +4,7 @@
 //! step that it belongs to (kvproto `StoreReport`, `RecoveryPlan`). Two things go beyond
 //! kvproto, and for both the store alone would not know better: a report says where each
 //! term of the log ends and which regions uncommitted entries take in, and a plan what a
-//! leader by force must have.
+//! forced leader must have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ impl PeerReport {
 }
 
 /// What a store is to do for a recovery, one step's worth (kvproto `RecoveryPlan`). One
-/// that forces no leader ends with everybody who leads by force stepping down.
+/// that forces no leader ends with everybody a forced leader stepping down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RecoveryPlan {
     /// The step.
@@ -82,7 +82,7 @@ pub struct RecoveryPlan {
     /// Leaders that are to be forced. Empty in a stage that forces some elsewhere: those
     /// that are there stay.
     pub force_leaders: Option<ForceLeaders>,
-    /// The failed members that leaders by force are to be rid of, by region.
+    /// The failed members that forced leaders are to be rid of, by region.
     pub demotes: BTreeMap<RegionId, Vec<PeerId>>,
     /// The regions whose peers are to be destroyed: others have taken their range.
     pub tombstones: BTreeSet<RegionId>,

@@ -8,7 +8,7 @@
 //! at run time.
 //!
 //! A few guards are dropped by undoing a rule inside the library, a merge appends
-//! entries behind its back to a source that lags, and a leader by force counts votes that
+//! entries behind its back to a source that lags, and a forced leader counts votes that
 //! nobody gave. All of that is in [`Innards`], and a replica without them has none of it: a
 //! store does not open without such a guard ([`Guard::needs_innards`]), a source that lags
 //! is waited for ([`Refusal::WaitsForSource`]), and recovery by force ends the step with

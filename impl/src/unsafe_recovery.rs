@@ -235,7 +235,7 @@ impl<R: Replica> Peer<R> {
             || (storage.applied + 1..=storage.log.last_index()).any(rolls_back)
     }
 
-    /// Nothing is left to be done for a plan. Of a leader by force whatever it has
+    /// Nothing is left to be done for a plan. Of a forced leader whatever it has
     /// proposed will be committed, and has to take effect. Who asks by force is not
     /// waited for where it is to stop.
     fn has_settled(&self, exits: bool) -> bool {

@@ -34,7 +34,7 @@ pub struct PlanUnderWay {
     pub exits: bool,
 }
 
-/// What a leader by force has still to do for a plan (TiKV `UnsafeRecoveryState`).
+/// What a forced leader has still to do for a plan (TiKV `UnsafeRecoveryState`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerRecovery {
     /// It is to be rid of these members; none any more once that was proposed.

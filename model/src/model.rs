@@ -385,11 +385,6 @@ impl Rollcall {
     pub(crate) fn parts(&self) -> &InternTables {
         &self.parts
     }
-
-    /// How many distinct peers, rests and histories the states are made of.
-    pub fn distinct_parts(&self) -> (usize, usize, usize) {
-        (self.parts.peers.len(), self.parts.rest.len(), self.parts.history.len())
-    }
 }
 
 impl Semantics for Rollcall {

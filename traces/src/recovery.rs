@@ -27,7 +27,7 @@ pub struct Recovery {
     /// What each store is to do in this step; one that is not here has an empty plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plans: BTreeMap<StoreId, RecoveryPlan>,
-    /// It has failed or was given up: leaders by force are told to step down, and that is all.
+    /// It has failed or was given up: forced leaders are told to step down, and that is all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aborted: bool,
 }
@@ -42,7 +42,7 @@ pub enum RecoveryStage {
     ForceLeaderForCommitMerge,
     /// Leaders are forced in every other region that has lost its majority.
     ForceLeader,
-    /// Leaders by force demote failed voters and remove failed learners.
+    /// Forced leaders demote failed voters and remove failed learners.
     DemoteFailedVoter,
     /// What no region covers is covered by new, empty ones.
     CreateEmptyRegion,
@@ -105,7 +105,7 @@ impl PeerReport {
 }
 
 /// What a store is to do for a recovery (kvproto `RecoveryPlan`), one step's worth. One
-/// that forces no leader ends with everybody who leads by force stepping down.
+/// that forces no leader ends with everybody a forced leader stepping down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryPlan {
     /// The step of the recovery.
@@ -114,7 +114,7 @@ pub struct RecoveryPlan {
     /// forces some: leaders that are there stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_leaders: Option<ForceLeaders>,
-    /// The failed members that leaders by force are to be rid of, by region.
+    /// The failed members that forced leaders are to be rid of, by region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub demotes: BTreeMap<RegionId, Vec<PeerId>>,
     /// The regions whose peers are to be destroyed: others have taken their range.
@@ -155,7 +155,7 @@ pub struct PlanUnderWay {
     pub exits: bool,
 }
 
-/// What a leader by force has still to do for a plan (TiKV `UnsafeRecoveryState`). Volatile.
+/// What a forced leader has still to do for a plan (TiKV `UnsafeRecoveryState`). Volatile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerRecovery {

@@ -86,7 +86,7 @@ impl Action {
                 let leader = before.pd().regions.get(&region).and_then(|known| known.leader());
                 leader.map_or_else(Touched::none, |leader| Touched::one(region, leader.store))
             }
-            // Its leaders by force may step down.
+            // Its forced leaders may step down.
             Action::Hold { from, message: Outgoing::StoreReport, .. } => Touched::store(from),
             Action::Hold { region, from, .. } => Touched::one(region, from),
             Action::Apply { region, store } => {

@@ -18,12 +18,12 @@ const FOLDER: &str = "rollcall-journals";
 
 #[derive(Args)]
 pub(super) struct Lasting {
-    /// Goes on from the journals there and keeps them there; begun where there are none.
+    /// Resumes from the journals at this path, and writes new ones there.
     /// Without it a deep run keeps its own in `rollcall-journals`
     #[arg(long, value_name = "FILE|FOLDER")]
     resume: Option<PathBuf>,
-    /// How much the process may hold while it explores, as in `16GiB`; then it
-    /// ends with 3 (three quarters of what there is by default)
+    /// Bounds the process's memory while it explores, as in `16GiB`: beyond it the run
+    /// ends with exit code 3 (by default three quarters of the machine)
     #[arg(long, value_name = "SIZE")]
     memory: Option<ByteSize>,
     /// A checkpoint at least every so many states

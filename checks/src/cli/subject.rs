@@ -27,7 +27,7 @@ pub(super) use verify::{Wanted as Verify, run as verify};
 /// How somebody else's raft is reached.
 #[derive(Args)]
 pub(super) struct SubjectArguments {
-    /// Somebody else's raft instead of raft-rs: the command of its adapter, for the shell
+    /// Another Raft library instead of raft-rs: the shell command of its adapter
     #[arg(long, value_name = "CMD")]
     subject: Option<String>,
     #[command(flatten)]
@@ -37,10 +37,10 @@ pub(super) struct SubjectArguments {
 /// How an adapter is talked to.
 #[derive(Args)]
 pub(super) struct How {
-    /// How long an adapter may take for an answer
+    /// How long to wait for an adapter's answer
     #[arg(long, value_name = "SECONDS", default_value_t = Recipe::TIMEOUT.as_secs_f64())]
     subject_timeout: f64,
-    /// Where every line to and from an adapter is written
+    /// Writes every line to and from the adapter here
     #[arg(long, value_name = "FILE")]
     subject_log: Option<PathBuf>,
 }

@@ -133,7 +133,7 @@ impl<R: Replica> Peer<R> {
     /// propose_normal`, `ProposalInMergingMode`).
     pub(crate) fn check_not_merging(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
         let allowed = match command {
-            // `TV on_check_merge` asks a quorum, and of who leads by force nobody (tikv#15580).
+            // `TV on_check_merge` asks a quorum, and of a forced leader nobody (tikv#15580).
             Command::RollbackMerge { .. } => !self.is_by_force() || guards.holds(Guard::ForceRollsBack),
             Command::TransferLeader { .. } => true,
             Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),

@@ -229,7 +229,7 @@ reaches! {
                 && peer.log.truncated.term < peer.term
         }),
     /// A TimeoutNow is under way to a peer that has a conf change committed and not applied.
-    LateTimeoutNow = "a late TimeoutNow for who has a conf change to apply":
+    LateTimeoutNow = "a late TimeoutNow to a peer with an unapplied conf change":
         |seen| seen.held().iter().any(|held| {
             matches!(held.message, Message::TimeoutNow)
                 && seen.peer(held.to.store, held.region).is_some_and(|peer| {
@@ -288,7 +288,7 @@ reaches! {
     RegionsDropped = "PD relearns its regions":
         |seen| seen.pd().relearns,
     /// A region of which a majority was given up, and nobody goes on with it.
-    LeftWithoutMajority = "a majority given up, and nobody who leads by force":
+    LeftWithoutMajority = "a majority given up, and no forced leader":
         |seen| some(seen, |store, peer| {
             let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(&seen, member.store));
             peer.is_initialized() && !is_given_up(&seen, store) && !peer.region.has_quorum(lives)
@@ -376,7 +376,7 @@ reaches! {
                 })
         }),
     /// A store has the part of a part, and another has not taken the first split.
-    GrandchildFirst = "a child divided before every store has the first split":
+    GrandchildFirst = "a child that split before every store has the first split":
         |seen| seen.stores().any(|(store, _)| seen.ranges(store).count() > 2)
             && seen.stores().any(|(store, _)| seen.ranges(store).count() == 1),
     /// A store is down that has both parts, and another leads them.
@@ -399,7 +399,7 @@ reaches! {
             })
         }),
     /// An old leader has a read under way and has not divided; the key's new region has a write of its own.
-    ReadBehindTheSplit = "a read of an undivided leader while the child has written":
+    ReadBehindTheSplit = "a read of a leader without the split while the child has written":
         |seen| some(seen, |_, reading| {
             reading.read.is_some() && reading.region.epoch.version == 1
                 && some_child(seen, |_, child| {
@@ -426,7 +426,7 @@ reaches! {
             seen.regions().filter(holds).count() > 1
         }),
     /// A child is between two configurations.
-    JointChild = "a child between two configurations":
+    JointChild = "a joint child":
         |seen| some_child(seen, |_, peer| peer.region.is_joint()),
     /// A child has left the configuration that it inherited.
     ChildLeftJoint = "a child that left its parent's joint configuration":
@@ -519,7 +519,7 @@ reaches! {
         }),
     /// A store carries out a plan to lead a region by force, and does not: of the voters that its
     /// peer knows a majority is left.
-    PlanRefused = "a store told to lead by force that has a majority left":
+    PlanRefused = "a forced leader planned where a majority is left":
         |seen| seen.pd().recovery.iter().flat_map(|recovery| &recovery.plans).any(|(store, plan)| {
             let is_carried_out = seen.plan(*store).is_some_and(|under_way| under_way.step == plan.step);
             let forces = plan.force_leaders.iter().filter(|_| is_carried_out);
@@ -588,7 +588,7 @@ reaches! {
     TargetWaits = "a target that waits for its source":
         |seen| some_waiting(seen, |source, commit, _| source.commit >= commit && source.applied < commit),
     /// Whom its region's peers follow is behind what PD knows of the region.
-    LeaderBehindPd = "a leader behind what PD knows":
+    LeaderBehindPd = "a leader behind PD's record":
         |seen| seen.pd().regions.values().any(|known| {
             seen.replicas(known.region.id).any(|(_, peer)| {
                 peer.role == Role::Leader && peer.region.epoch.is_stale_against(&known.region.epoch)
@@ -614,7 +614,7 @@ reaches! {
     SnapshotWhileMerging = "a snapshot for a peer that is merging":
         |seen| some(seen, |_, peer| peer.state == PeerState::Merging && peer.snapshot.is_some()),
     /// A peer was told that its region was taken in, and its target here was not.
-    ToldOfMerge = "a source that was told of its merge":
+    ToldOfMerge = "a source that learned of its merge":
         |seen| some(seen, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),
     /// A region merges while one of the two has a peer that PD added.
     MergeBesideAMove = "a merge while a peer is being moved":
@@ -630,14 +630,14 @@ reaches! {
     UninitialisedStrays = "an uninitialised peer that was removed and does not know":
         |seen| some_stray(seen, |_, peer| peer.state == PeerState::Uninitialised),
     /// A learner ended that had not applied its removal.
-    LearnerEndedByWord = "a learner that ended by the word of another":
+    LearnerEndedByWord = "a learner destroyed by another member's reply":
         |seen| some(seen, |_, peer| {
             peer.state == PeerState::Tombstone && peer.merged_into.is_none()
                 && peer.region.epoch.conf_ver > 0
                 && peer.region.member(peer.id).is_some_and(|known| known.role == MemberRole::Learner)
         }),
     /// A peer ended that was never initialised.
-    UninitialisedEnded = "an uninitialised peer that ended":
+    UninitialisedEnded = "an uninitialised peer destroyed":
         |seen| some(seen, |_, peer| {
             peer.state == PeerState::Tombstone && peer.region.epoch == rollcall_traces::Epoch::default()
         }),
@@ -648,7 +648,7 @@ reaches! {
                 && seen.replicas(region).any(|(_, peer)| peer.state == PeerState::Uninitialised)
         }),
     /// A tombstone has named members to a peer that asked.
-    MembersNamed = "a peer that was told whom to ask":
+    MembersNamed = "a peer that learned whom to ask":
         |seen| some(seen, |_, peer| peer.stale_check.is_some()),
     /// A child's leader lists a peer on a store where a peer that was removed has its range.
     ChildBesideAStray = "a child's member where a removed peer has its range":
@@ -659,13 +659,13 @@ reaches! {
             })
         }),
     /// A follower follows a leader of which it has no entry, and for which it did not vote.
-    FollowsWithoutEntry = "a follower that a heartbeat alone made one":
+    FollowsWithoutEntry = "a follower by a heartbeat alone":
         |seen| some(seen, |_, peer| {
             peer.role == Role::Follower && peer.leader != 0 && peer.leader != peer.vote
                 && peer.log.last_term() < peer.term
         }),
     /// A heartbeat is under way that commits something.
-    CommitByHeartbeat = "a heartbeat under way whose receiver knows less to be committed":
+    CommitByHeartbeat = "a heartbeat under way with a commit index beyond its receiver's":
         |seen| seen.held().iter().any(|held| match held.message {
             Message::Heartbeat { commit } => {
                 seen.peer(held.to.store, held.region).is_some_and(|peer| peer.commit < commit)

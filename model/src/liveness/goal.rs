@@ -63,7 +63,7 @@ goals! {
     KeysCovered = "keys_covered", "L1",
     /// Every entry that a leader accepted is applied, and no read waits, under the same condition.
     RequestsEnd = "requests_end", "L2 L3 L8",
-    /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or hangs, or its id was told of its removal.
+    /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or hangs, or its peer learned of its removal.
     MembersCaughtUp = "members_caught_up", "L5",
     /// No peer is left that the newest configuration does not list, learner or uninitialised, unless its disk hangs or it knows nobody to ask; of a merged region no peer is left.
     RemovedGone = "removed_gone", "L4",

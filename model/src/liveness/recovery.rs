@@ -50,7 +50,7 @@ pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[
     actions.find(|action| rules.step(state, action).0 != *state)
 }
 
-/// Who leads by force, or asks to.
+/// A forced leader, or asks to.
 fn by_force(seen: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
     let of_region = move |region| {
         let peers = seen.replicas(region).filter(|(_, peer)| peer.is_by_force());

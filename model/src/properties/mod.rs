@@ -162,7 +162,7 @@ properties! {
     SplitLineage split_lineage [lineage]
         "the parts of a split are adjacent, cover the parent's range, and inherit epoch, members and data";
     MetaConsistent meta_consistent []
-        "a store's range index, its peers' keys, its parked messages and all peer ids agree with its regions";
+        "a store's range index, its peers' keys, its pending messages and all peer ids agree with its regions";
     ReadSafety read_safety [reads writes]
         "a read returns what its peer holds, and nothing older than what clients knew when it began";
     NoLostWrite no_lost_write [writes]

@@ -167,7 +167,7 @@ impl Envelope {
         Reason::SenderRemoved
     }
 
-    /// Answers that the sender's region was taken in by another.
+    /// Replies that the sender's region was merged into another.
     fn reply_merged(
         &self,
         cluster: &mut impl ClusterMut,
@@ -204,7 +204,7 @@ impl Envelope {
         }
     }
 
-    /// The word of its removal, from the receiving store to the sender.
+    /// The removal message (TiKV `handle_gc_peer_msg`), from the receiving store to the sender.
     fn removal(&self, cluster: &impl ClusterMut, known: Region) -> Held {
         self.word(cluster, known.epoch, Message::GcPeer { region: known })
     }

@@ -8,7 +8,7 @@ use rollcall_traces::{Epoch, Member, MemberRole, Peer, PeerState, Region, Region
 use super::ranges;
 use crate::cluster::ClusterMut;
 
-/// Destroys a peer that `target` has taken in; its tombstone keeps `region`, and since when
+/// Destroys the peer of a merged region, merged into `target`; its tombstone keeps `region`, and since when
 /// the peer has followed it: what merges into it may ask (`merge::has_left`).
 pub(super) fn destroy_merged_peer(
     cluster: &mut impl ClusterMut,
@@ -21,7 +21,7 @@ pub(super) fn destroy_merged_peer(
     if peer.state == PeerState::Uninitialised {
         region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
     }
-    // Who had not given its region up did not see how that came to its end.
+    // A peer that had not applied PrepareMerge does not know how its region ended.
     let behind = Epoch { version: peer.region.epoch.version + 1, ..peer.region.epoch };
     let log_since = if peer.state == PeerState::Merging { peer.log_since } else { Some(behind) };
     let log_since = log_since.filter(|_| target.is_some());
@@ -38,8 +38,8 @@ pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, reg
     cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
-/// Destroys a peer that did not apply its removal: because it was told of it,
-/// or because a newer peer of the region is to live on its store. The tombstone
+/// Destroys a peer that did not apply its removal: it received the removal message,
+/// or a newer peer of the region is to live on its store. The tombstone
 /// keeps the region as the peer knew it, which lists the peer itself.
 pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
     let peer = cluster.peer(store, region).expect("who is destroyed is there");

@@ -196,8 +196,8 @@ fn is_word_of_end(message: &Message) -> bool {
     )
 }
 
-/// The receiver is told that it was removed (TiKV `handle_gc_peer_msg`): it
-/// believes that only of itself and of an epoch beyond its own.
+/// The removal message arrives (TiKV `handle_gc_peer_msg`). It destroys the receiver only if it
+/// names the receiver itself and an epoch beyond the receiver's own.
 fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> Result<(), Reason> {
     let (store, region) = (held.to.store, held.region);
     let receiver =

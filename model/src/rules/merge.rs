@@ -1,4 +1,4 @@
-//! A region gives itself up to a neighbour: what may be proposed, and what the
+//! A region merges into a neighbour: what may be proposed, and what the
 //! three entries of a merge do.
 //!
 //! Two logs take part. `PrepareMerge` closes the source; `CommitMerge`, in the
@@ -31,7 +31,7 @@ const LOG_GAP: u64 = 10;
 /// `ProposalInMergingMode`).
 pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
     let allowed = match command {
-        // TiKV asks a quorum whether to, and of who leads by force nobody (tikv#15580).
+        // TiKV asks a quorum whether to, and of a forced leader nobody (tikv#15580).
         Command::RollbackMerge { .. } => !peer.is_by_force() || guards.holds(Guard::ForceRollsBack),
         Command::TransferLeader { .. } => true,
         Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
@@ -88,7 +88,7 @@ fn check_target(
     check_fit(cluster.guards(), &own.region, target)
 }
 
-/// What `target` is to take in, from the peer of `source` on its store.
+/// What `target` is to merge, from the peer of `source` on its store.
 fn commit_of(
     cluster: &impl ClusterMut,
     store: StoreId,

@@ -14,7 +14,7 @@ use super::ranges;
 use crate::cluster::ClusterMut;
 use crate::rules::peer::is_live;
 
-/// Another store says that `source` was taken in by `target`, which was then as
+/// Another store replies that `source` was merged into `target`, which was then as
 /// it stands there.
 pub(super) fn handle_merged(
     cluster: &mut impl ClusterMut,

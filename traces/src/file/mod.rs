@@ -74,7 +74,7 @@ pub struct Header {
     #[serde(default = "all_properties", deserialize_with = "old_names::names")]
     pub properties: Vec<String>,
     /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::names")]
     pub must_reach: Vec<String>,
     /// Why a state behind the steps may, rightly, end short of its goals; any reason where
     /// none is named.

@@ -86,7 +86,7 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
     }
 }
 
-/// The regions that begin anew with a step: those that somebody leads by force from now
+/// The regions that begin anew with a step: those that there is a forced leader from now
 /// on, and what they may have to take in. What was known of them before may have been known
 /// to those alone that were given up; but not where a majority is left, and there everything
 /// is judged as before.

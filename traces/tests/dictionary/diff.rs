@@ -195,8 +195,10 @@ fn stores_ranges_and_held_messages_are_named() {
         ("stores/2/pending_ranges/0/start", &|view| {
             view.stores.get_mut(&2).unwrap().pending_ranges[0].start = "n".into();
         }),
-        ("stores/2/parked", &|view| view.stores.get_mut(&2).unwrap().pending_messages.clear()),
-        ("stores/2/parked/0/term", &|view| view.stores.get_mut(&2).unwrap().pending_messages[0].term = 7),
+        ("stores/2/pending_messages", &|view| view.stores.get_mut(&2).unwrap().pending_messages.clear()),
+        ("stores/2/pending_messages/0/term", &|view| {
+            view.stores.get_mut(&2).unwrap().pending_messages[0].term = 7
+        }),
         ("pd/next_id", &|view| view.pd.next_id = 14),
         ("pd", &|view| view.pd = PlacementDriver::default()),
         ("held/0", &|view| view.held.clear()),

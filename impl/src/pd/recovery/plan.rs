@@ -74,7 +74,7 @@ fn force(
     stores.keys().map(plan).collect()
 }
 
-/// Who leads by force is to be rid of the failed, and a peer whose range others have
+/// A forced leader is to be rid of the failed, and a peer whose range others have
 /// taken is destroyed.
 pub(super) fn demote(reports: &Reports<'_>, guards: impl Guards) -> Plans {
     let mut plans = Plans::new();
@@ -139,7 +139,7 @@ fn holes(reports: &Reports<'_>) -> Vec<(KeyRange, Option<StoreId>)> {
     holes
 }
 
-/// Whoever has a leader by force is to have it step down.
+/// Whoever has a forced leader is to have it step down.
 pub(super) fn exit(reports: &Reports<'_>) -> Plans {
     let by_force = reports.peers().filter(|(_, peer)| peer.by_force);
     by_force.map(|(store, _)| (store, RecoveryPlan::default())).collect()

@@ -14,7 +14,7 @@ pub enum RecoveryStage {
     ForceLeaderForCommitMerge,
     /// Leaders are forced in every other region that has lost its majority.
     ForceLeader,
-    /// Leaders by force demote failed voters and remove failed learners.
+    /// Forced leaders demote failed voters and remove failed learners.
     DemoteFailedVoter,
     /// What no region covers is covered by new, empty ones.
     CreateEmptyRegion,

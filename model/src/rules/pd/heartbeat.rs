@@ -28,7 +28,7 @@ pub(crate) fn report(cluster: &impl ClusterMut, region: RegionId, store: StoreId
     Ok(Held::region_report(from, term, region, pending, down))
 }
 
-/// The leader reports, and does at once what it is told.
+/// The leader sends its region heartbeat, and carries out the order of the reply at once.
 pub(crate) fn region_heartbeat(
     cluster: &mut impl ClusterMut,
     region: RegionId,

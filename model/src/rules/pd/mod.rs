@@ -1,4 +1,4 @@
-//! The placement driver: what it is told, what it believes, what it orders.
+//! The placement driver: its heartbeats, its record of the cluster, its orders.
 //!
 //! It learns of a region only what a leader has applied and reports; a report
 //! that is behind is refused, and whoever was believed before stays (row 35).

@@ -63,7 +63,7 @@ fn is_demoted(role: MemberRole) -> bool {
     matches!(role, MemberRole::Learner | MemberRole::DemotingVoter)
 }
 
-/// Whether the region shows that the step was taken, whoever did it.
+/// Whether the region shows that the step is finished, whoever took it (PD `IsFinish`).
 fn is_finished(step: &OperatorStep, known: &KnownRegion) -> bool {
     let is = |seat: &Seat, wanted| role(known, seat) == Some(wanted);
     match step {
@@ -177,7 +177,7 @@ fn fits_joint(known: &KnownRegion, promote: &[Seat], demote: &[Seat]) -> bool {
     (joint == 0 || simple == 0) && all == joint
 }
 
-/// What the leader is told to do; nothing while a peer that was added catches up.
+/// The order for the operator's step; none while a peer that was added catches up.
 fn order(step: &OperatorStep, known: &KnownRegion) -> Option<Order> {
     let change = |kind, seat: &Seat| Change { kind, peer: seat.peer, store: seat.store };
     let command = match step {

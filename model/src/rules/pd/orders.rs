@@ -20,7 +20,7 @@ pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Re
     Returned::Ordered { order, refused }
 }
 
-/// Whom PD took for the leader does what it is told, under the epoch
+/// The peer that PD took for the leader carries out the order, under the epoch
 /// that PD knew.
 ///
 /// # Errors

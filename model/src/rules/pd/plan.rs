@@ -220,7 +220,7 @@ pub(super) fn remove_peer(
     Ok(steps)
 }
 
-/// The peer `from` gives way to `to`, who may be a learner already. A leader
+/// The peer `to`, which may be a learner already, replaces `from`. A leader
 /// hands over before it is demoted: to another voter at once, or, if no other
 /// may lead, to the new one within the joint configuration. Where `from` is a
 /// learner, one voter comes and nobody is demoted.

@@ -165,7 +165,7 @@ fn end(cluster: &mut impl ClusterMut, stage: RecoveryStage) -> RecoveryStage {
     stage
 }
 
-/// Leaders by force are told to step down, and where that is what they were told it ends
+/// Forced leaders are told to step down, and where that is what they were told it ends
 /// (PD `handleErr`).
 fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     let stage = cluster.pd().recovery.as_ref().map(|recovery| recovery.stage);

@@ -167,7 +167,7 @@ impl<'a> Reports<'a> {
         self.recovery.reports.keys().map(|store| (*store, plan(store))).collect()
     }
 
-    /// Leaders by force are to be rid of the failed, and peers of regions that others have
+    /// Forced leaders are to be rid of the failed, and peers of regions that others have
     /// displaced to be destroyed, where they could not be led anyway.
     fn demotes(&self) -> Plans {
         let mut plans = Plans::new();
@@ -256,7 +256,7 @@ impl<'a> Reports<'a> {
         Ok(plans)
     }
 
-    /// The stores where somebody leads by force: an empty plan ends that.
+    /// The stores where there is a forced leader: an empty plan ends that.
     fn exits(&self) -> Plans {
         let led = self.peers.iter().filter(|(_, report)| report.by_force);
         led.map(|(store, _)| (*store, RecoveryPlan::default())).collect()

@@ -106,7 +106,7 @@ pub(crate) fn go_on(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     }
 }
 
-/// The next step of a leader by force that is to be rid of the failed: a merge is rolled
+/// The next step of a forced leader that is to be rid of the failed: a merge is rolled
 /// back, a joint configuration left, failed voters become learners and failed learners go,
 /// and a learner that leads becomes a voter (TiKV `demote_failed_voters_request`).
 fn next_step(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
@@ -150,7 +150,7 @@ fn changes(leader: &Peer, failed: &[PeerId]) -> Vec<Change> {
     leader.region.peers.iter().filter_map(change).collect()
 }
 
-/// Where the store's plan is carried out, leaders by force step down if it was not to
+/// Where the store's plan is carried out, forced leaders step down if it was not to
 /// force any, and the store reports: the step and its peers.
 pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<(u64, Vec<PeerReport>)> {
     let plan = cluster.plan(store)?;
@@ -169,7 +169,7 @@ pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<
 }
 
 /// Nothing is asked, changed or to be applied any more (TiKV waits for each peer to apply
-/// what is committed, and for a leader by force to apply all that it has). Who asks by
+/// what is committed, and for a forced leader to apply all that it has). Who asks by
 /// force is not waited for where the plan has it step down.
 fn is_done(peer: &Peer, exits: bool) -> bool {
     let asks = peer.role == Role::Candidate && peer.is_by_force() && !exits;
@@ -199,7 +199,7 @@ fn report(peer: &Peer) -> PeerReport {
     }
 }
 
-/// A leader by force, or who asks to be one, is a follower of its term.
+/// A forced leader, or who asks to be one, is a follower of its term.
 fn step_down(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
     let peer = cluster.peer_mut(store, region);
     raft::become_follower(peer, peer.term, 0);
@@ -219,7 +219,7 @@ pub(crate) fn lead_no_longer(
     Ok(())
 }
 
-/// Who leads by force serves nobody: its members may change, and a merge be rolled back
+/// A forced leader serves nobody: its members may change, and a merge be rolled back
 /// (TiKV `pre_propose_raft_command`).
 pub(crate) fn check_command(leader: &Peer, command: Option<&Command>) -> Result<(), Reason> {
     let allowed =

@@ -64,7 +64,7 @@ fn what_an_administrator_cannot_type() {
     for (action, words) in [
         (Action::CheckStores, "`CheckStores` is nothing that an administrator can type"),
         (Action::PdRestart, "`PdRestart`"),
-        (Action::MissedHeartbeat { store: 1 }, "`StoreSilent store 1`"),
+        (Action::MissedHeartbeat { store: 1 }, "`MissedHeartbeat store 1`"),
         (Action::StoreHeartbeat { store: 1, reply: Reply::Delivered }, "`StoreHeartbeat store 1`"),
         (Action::OperatorTimeout { region: 1 }, "`OperatorTimeout region 1`"),
         (Action::Schedule { region: 1, reply: Reply::Delivered }, "`Schedule region 1`"),

@@ -32,7 +32,7 @@ fn in_a_step() {
     let line = with(CRASH, r#""expects":{"leader":{"1":2}}"#);
     unknown(&[&header(), &line], 2, r#""expects""#, "did you mean `expect`?");
     let line = CRASH.replace(r#""store":1"#, r#""store":1,"reply":"delivered""#);
-    unknown(&[&header(), &line], 2, r#""answer""#, "there are `store`");
+    unknown(&[&header(), &line], 2, r#""reply""#, "there are `store`");
     let line = with(CRASH, r#""view":{"stores":{"1":{"status":"up","peer":{}}}}"#);
     unknown(&[&header(), &line], 2, r#""peer""#, "did you mean `peers`?");
     let settle = r#"{"record":"step","settle":{"regions":1}}"#;
