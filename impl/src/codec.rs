@@ -2,8 +2,8 @@
 //! data in snapshots. Variable-length integers and length-prefixed bytes,
 //! because decoding stands on the path of every entry.
 //!
-//! Leaves out checksums and versions: the transport has the former, and
-//! nothing here outlives a cluster.
+//! Leaves out checksums and versions: the transport and the disk have the former, and
+//! whatever carries this says which format it is.
 
 use std::sync::Arc;
 
@@ -49,16 +49,19 @@ pub(crate) fn put_region(out: &mut Vec<u8>, region: &Region) {
     put_bytes(out, &region.end);
     put_epoch(out, region.epoch);
     put_u64(out, region.peers.len() as u64);
-    for member in &region.peers {
-        put_u64(out, member.id);
-        put_u64(out, member.store);
-        out.push(match member.role {
-            MemberRole::Voter => 0,
-            MemberRole::Learner => 1,
-            MemberRole::IncomingVoter => 2,
-            MemberRole::DemotingVoter => 3,
-        });
-    }
+    region.peers.iter().for_each(|member| put_member(out, member));
+}
+
+/// Appends a member.
+pub(crate) fn put_member(out: &mut Vec<u8>, member: &Member) {
+    put_u64(out, member.id);
+    put_u64(out, member.store);
+    out.push(match member.role {
+        MemberRole::Voter => 0,
+        MemberRole::Learner => 1,
+        MemberRole::IncomingVoter => 2,
+        MemberRole::DemotingVoter => 3,
+    });
 }
 
 /// Reads from front to back.
@@ -95,11 +98,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self, what: &'static str) -> Result<Arc<[u8]>, DecodeError> {
+        self.slice(what).map(Arc::from)
+    }
+
+    pub(crate) fn slice(&mut self, what: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = self.u64(what)?;
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let slice = end.and_then(|end| self.bytes.get(self.at..end)).ok_or_else(|| self.fail(what))?;
         self.at += slice.len();
-        Ok(Arc::from(slice))
+        Ok(slice)
     }
 
     pub(crate) fn epoch(&mut self) -> Result<Epoch, DecodeError> {
@@ -114,17 +121,21 @@ impl<'a> Reader<'a> {
         let count = self.u64("a number of members")?;
         let mut peers = Vec::new();
         for _ in 0..count {
-            let (id, store) = (self.u64("a member")?, self.u64("a member")?);
-            let role = match self.u8("a member's role")? {
-                0 => MemberRole::Voter,
-                1 => MemberRole::Learner,
-                2 => MemberRole::IncomingVoter,
-                3 => MemberRole::DemotingVoter,
-                _ => return Err(self.fail("a member's role")),
-            };
-            peers.push(Member { id, store, role });
+            peers.push(self.member()?);
         }
         Ok(Region { id, start, end, epoch, peers })
+    }
+
+    pub(crate) fn member(&mut self) -> Result<Member, DecodeError> {
+        let (id, store) = (self.u64("a member")?, self.u64("a member")?);
+        let role = match self.u8("a member's role")? {
+            0 => MemberRole::Voter,
+            1 => MemberRole::Learner,
+            2 => MemberRole::IncomingVoter,
+            3 => MemberRole::DemotingVoter,
+            _ => return Err(self.fail("a member's role")),
+        };
+        Ok(Member { id, store, role })
     }
 
     /// That nothing follows.

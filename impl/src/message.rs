@@ -5,12 +5,16 @@
 //! have, or had. The range is there for a message that may create a peer: what
 //! it would bring must be free.
 
+mod codec;
+
 use protobuf::Message as _;
 use raft::eraftpb;
 
 use crate::command::Payload;
 use crate::position::INITIAL_POSITION;
 use crate::region::{Epoch, KeyRange, Member, Region, RegionId};
+
+pub use codec::MessageError;
 
 /// A message from a peer to a peer.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +76,10 @@ impl Message {
             MessagePayload::CheckStalePeer => {
                 return ENVELOPE + (self.range.start.len() + self.range.end.len()) as u64;
             }
-            MessagePayload::CheckStalePeerResponse(peers) => return (1 + peers.len() as u64) * ENVELOPE,
+            MessagePayload::CheckStalePeerResponse(peers) => {
+                let keys = self.range.start.len() + self.range.end.len();
+                return (1 + peers.len() as u64) * ENVELOPE + keys as u64;
+            }
         };
         let keys = [&self.range.start, &self.range.end, &region.start, &region.end];
         let members = region.peers.len() as u64 * ENVELOPE;

@@ -1,0 +1,136 @@
+//! A file under a cloth: what is written to it is kept in memory and forgotten.
+//!
+//! redb repairs what it opens, and writes while it checks. A file that may have to be refused is
+//! tried under this first.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::ops::Bound;
+use std::sync::{Mutex, PoisonError};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+const BLOCK: u64 = 4096;
+
+/// A file that is read, and locked, and never written.
+#[derive(Debug)]
+pub(super) struct Overlay {
+    below: FileBackend,
+    /// How much of it is the file's.
+    of_file: u64,
+    above: Mutex<Above>,
+}
+
+#[derive(Debug)]
+struct Above {
+    len: u64,
+    blocks: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Overlay {
+    pub(super) fn new(file: File) -> Result<Self, redb::DatabaseError> {
+        let below = FileBackend::new(file)?;
+        let of_file = below.len().map_err(redb::StorageError::from)?;
+        let above = Mutex::new(Above { len: of_file, blocks: BTreeMap::new() });
+        Ok(Self { below, of_file, above })
+    }
+
+    fn block(&self, above: &Above, at: u64) -> Result<Vec<u8>, Error> {
+        if let Some(block) = above.blocks.get(&at) {
+            return Ok(block.clone());
+        }
+        let mut block = vec![0; BLOCK as usize];
+        let known = self.of_file.saturating_sub(at * BLOCK).min(BLOCK) as usize;
+        if known > 0 {
+            self.below.read(at * BLOCK, &mut block[..known])?;
+        }
+        Ok(block)
+    }
+}
+
+impl StorageBackend for Overlay {
+    fn len(&self) -> Result<u64, Error> {
+        Ok(self.above.lock().unwrap_or_else(PoisonError::into_inner).len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        let above = self.above.lock().unwrap_or_else(PoisonError::into_inner);
+        if offset.checked_add(out.len() as u64).is_none_or(|end| end > above.len) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let mut done = 0;
+        while done < out.len() {
+            let at = offset + done as u64;
+            let block = self.block(&above, at / BLOCK)?;
+            let part = &block[(at % BLOCK) as usize..];
+            let many = part.len().min(out.len() - done);
+            out[done..done + many].copy_from_slice(&part[..many]);
+            done += many;
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), Error> {
+        let mut above = self.above.lock().unwrap_or_else(PoisonError::into_inner);
+        if len < above.len {
+            // What is cut off reads as zeros if the length grows again.
+            for at in len / BLOCK..above.len.div_ceil(BLOCK) {
+                let mut block = self.block(&above, at)?;
+                block[(len.saturating_sub(at * BLOCK).min(BLOCK)) as usize..].fill(0);
+                above.blocks.insert(at, block);
+            }
+        }
+        above.len = len;
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        let mut above = self.above.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = 0;
+        while done < data.len() {
+            let at = offset + done as u64;
+            let mut block = self.block(&above, at / BLOCK)?;
+            let part = &mut block[(at % BLOCK) as usize..];
+            let many = part.len().min(data.len() - done);
+            part[..many].copy_from_slice(&data[done..done + many]);
+            above.blocks.insert(at / BLOCK, block);
+            done += many;
+        }
+        above.len = above.len.max(offset + data.len() as u64);
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), Error> {
+        self.below.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.below.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.below.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.below.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.below.query_lock_range(start, end)
+    }
+}
