@@ -21,6 +21,7 @@ mod rules;
 pub mod scopes;
 mod semantics;
 mod subject;
+mod unsound;
 
 pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;

@@ -4,14 +4,16 @@
 //! `exec_compact_log`) and `fsm/peer.rs on_ready_change_peer`.
 
 use rollcall_traces::{
-    Command, Entry, LogPosition, Peer, PeerId, PeerState, Reason, Region, RegionId, StoreId,
+    Command, Entry, LogPosition, Peer, PeerId, PeerState, Reason, Region, RegionId, Role, StoreId,
 };
 
 use super::destroy::write_tombstone;
-use super::propose::{check_epoch, is_duplicate};
+use super::epoch::check_epoch_at_apply;
+use super::propose::takes_duplicate;
 use super::{conf_change, merge, raft, read, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) -> Result<(), Reason> {
     let guards = cluster.guards();
@@ -56,16 +58,9 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     Ok(())
 }
 
-/// Where the epoch is checked at apply (TiKV `apply.rs` `exec_raft_cmd`, `check_region_epoch`): an
-/// entry whose epoch has changed since it was proposed has no effect.
-fn check_epoch_at_apply(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
-    !guards.holds(Guard::EpochCheckedAtApply)
-        || check_epoch(&peer.region.epoch, &entry.epoch, command).is_ok()
-}
-
 fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
-    check_epoch_at_apply(peer, entry, command, guards) && conf_change::validate(&peer.region, command).is_ok()
-        || (!guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command))
+    check_epoch_at_apply(&peer.region.epoch, entry, guards)
+        && (conf_change::validate(&peer.region, command).is_ok() || takes_duplicate(peer, command, guards))
 }
 
 /// Discards the log up to `to`, which must be applied. Of a merging region
@@ -86,28 +81,33 @@ fn removed(cluster: &mut impl ClusterMut, store: StoreId, after: Region, index: 
     let before = cluster.peer(store, region).map(|peer| (peer.region.clone(), peer.role, peer.commit));
     let Some((old, role, commit)) = before else { return };
     let guards = cluster.guards();
-    let has_client = role == rollcall_traces::Role::Leader;
-    let stays = !cluster.holds(Guard::ApplyNeedsNoClient) && !has_client
-        || !cluster.holds(Guard::LeaderStepsDownOnRemoval) && has_client;
-    if stays {
+    let has_client = role == Role::Leader;
+    let ends = if has_client { steps_down(guards) } else { guards.holds(Guard::ApplyNeedsNoClient) };
+    if !ends {
         let peer = cluster.peer_mut(store, region);
-        if has_client {
-            peer.region = after;
-        }
-        peer.applied = index;
+        unsound::outlive_removal(peer, after, index);
         raft::apply_ordinary(peer, guards);
         return;
     }
-    if !cluster.holds(Guard::RemovedPeerSplitsNothing) {
-        split::apply_without_self(cluster, store, &after, index);
+    if !cluster.holds(Guard::RemovedPeerSplitsNothing)
+        && let Some(split) = unsound::split_behind_the_removal(cluster.peer(store, region), index)
+    {
+        split::index_children(cluster, store, &after, &split);
     }
-    let known =
-        if cluster.holds(Guard::TombstoneAtNewEpoch) { after } else { Region { epoch: old.epoch, ..after } };
+    let known = if cluster.holds(Guard::TombstoneAtNewEpoch) {
+        after
+    } else {
+        unsound::at_the_epoch_before(after, &old)
+    };
     write_tombstone(cluster, store, known);
     if !cluster.holds(Guard::StopAfterDestroy) && commit > index {
-        // The ready loop goes on and writes the apply state of the next entry.
-        cluster.peer_mut(store, region).applied = index + 1;
+        unsound::write_apply_state(cluster.peer_mut(store, region), index + 1);
     }
+}
+
+/// Whether a leader that its own entry has removed or demoted leads no longer.
+fn steps_down(guards: GuardSet) -> bool {
+    guards.holds(Guard::LeaderStepsDownOnRemoval)
 }
 
 /// The new configuration takes effect on a peer that is still in it.
@@ -127,7 +127,7 @@ fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
     raft::forget_sent_snapshot(leading);
     // By force a learner may lead (TiKV `on_ready_change_peer`, `demote_self`).
     if !peer.region.is_voter(peer.id) && !by_force {
-        if guards.holds(Guard::LeaderStepsDownOnRemoval) {
+        if steps_down(guards) {
             raft::become_follower(peer, peer.term, 0);
         }
         return;

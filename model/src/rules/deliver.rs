@@ -16,6 +16,7 @@ use super::{merge_elsewhere, stale};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::peer::{is_live, member_of_own_region};
+use crate::unsound;
 
 /// Who has the message after the receiving store did its part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,8 +77,8 @@ impl Envelope {
         first: Option<Message>,
         reply: Reply,
     ) -> Result<Received, Reason> {
-        if let Some(tombstone) = cluster.peer(self.to.store, self.region)
-            && cluster.holds(Guard::TombstoneRefusesStale)
+        if cluster.holds(Guard::TombstoneRefusesStale)
+            && let Some(tombstone) = cluster.peer(self.to.store, self.region)
         {
             // A merged region comes back nowhere.
             if let Some(target) = &tombstone.merged_into {
@@ -99,8 +100,8 @@ impl Envelope {
                 }
                 return Err(self.reply_gc_peer(cluster, region, reply));
             }
-            if tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
-                && cluster.holds(Guard::TombstoneRefusesItself)
+            if cluster.holds(Guard::TombstoneRefusesItself)
+                && tombstone.region.member_on(self.to.store).is_some_and(|member| member.id >= self.to.id)
             {
                 return Err(Reason::Tombstone);
             }
@@ -120,8 +121,11 @@ impl Envelope {
         }
         let replaces_tombstone = cluster.peer(self.to.store, self.region).is_some();
         let unknown = Region::unknown(self.region);
-        let created_by = Some(Creator { member: self.from, epoch: self.epoch });
-        let created_by = created_by.filter(|_| cluster.holds(Guard::CreatorRemembered));
+        let created_by = if cluster.holds(Guard::CreatorRemembered) {
+            Some(Creator { member: self.from, epoch: self.epoch })
+        } else {
+            unsound::forgotten_creator()
+        };
         let blank = Peer::blank(self.to.id, PeerState::Uninitialised, unknown);
         let peer = Peer { replaces_tombstone, created_by, ..blank };
         cluster.put_peer(self.to.store, self.region, Some(peer));
@@ -151,13 +155,15 @@ impl Envelope {
     /// Answers that the sender was removed; it destroys itself if the answer
     /// reaches it and its own epoch is behind. Always refuses the message.
     fn reply_gc_peer(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
-        if reply == Reply::Delayed && cluster.holds(Guard::StalePeerTold) {
+        if !cluster.holds(Guard::StalePeerTold) {
+            return unsound::leave_stale_peer_untold();
+        }
+        if reply == Reply::Delayed {
             let held = self.removal(cluster, known);
             cluster.hold(held);
             return Reason::SenderRemoved;
         }
         let is_delivered = reply == Reply::Delivered
-            && cluster.holds(Guard::StalePeerTold)
             && cluster.live(self.from.store, self.region).is_ok_and(|sender| {
                 sender.id == self.from.id && sender.region.epoch.is_stale_against(&known.epoch)
             });
@@ -223,11 +229,8 @@ impl Envelope {
 /// heartbeats as well as what creates it, and a snapshot, which initialises it. It cannot campaign:
 /// it is in no configuration (`NotPromotable`).
 fn check_uninitialised(cluster: &impl ClusterMut, peer: &Peer, kind: Kind) -> Result<(), Reason> {
-    if peer.state == PeerState::Uninitialised
-        && kind != Kind::Initial
-        && !cluster.holds(Guard::UninitialisedPeerListens)
-    {
-        return Err(Reason::NotPromotable);
+    if cluster.holds(Guard::UninitialisedPeerListens) {
+        return Ok(());
     }
-    Ok(())
+    unsound::hear_first_messages_alone(peer, kind == Kind::Initial)
 }

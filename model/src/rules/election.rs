@@ -15,6 +15,7 @@ use super::raft;
 use crate::cluster::ClusterMut;
 use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 pub(crate) fn campaign(
     cluster: &mut impl ClusterMut,
@@ -140,15 +141,15 @@ pub(crate) fn decide(
     if term < voter.term {
         return Err(Reason::StaleTerm);
     }
-    if voter.role == Role::Leader && term > voter.term && !cluster.holds(Guard::StepDownOnHigherTerm) {
-        return Err(Reason::StaleTerm);
+    if !cluster.holds(Guard::StepDownOnHigherTerm) {
+        unsound::go_on_leading(voter, term)?;
     }
     let voter = cluster.peer_mut(envelope.to.store, envelope.region);
     if term > voter.term {
         raft::become_follower(voter, term, 0);
     }
-    if voter.role == Role::Follower && !guards.holds(Guard::OneVoteATerm) {
-        voter.vote = 0;
+    if !guards.holds(Guard::OneVoteATerm) {
+        unsound::forget_vote(voter);
     }
     let may_vote = voter.vote == envelope.from.id || (voter.vote == 0 && voter.leader == 0);
     if may_vote && is_up_to_date(&voter.log, last) {

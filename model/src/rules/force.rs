@@ -42,7 +42,7 @@ fn removed_by_pd(
 ) -> Result<Region, Reason> {
     present(cluster)?;
     let known = &cluster.pd().regions.get(&own.id).ok_or(Reason::UnknownRegion)?.region;
-    if known.epoch.conf_ver <= own.epoch.conf_ver && cluster.holds(Guard::TombstoneNeedsConfVerAdvance) {
+    if cluster.holds(Guard::TombstoneNeedsConfVerAdvance) && known.epoch.conf_ver <= own.epoch.conf_ver {
         return Err(Reason::InvalidConfVer);
     }
     if known.member_on(store).is_some_and(|member| member.id == peer) {

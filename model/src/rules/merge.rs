@@ -18,11 +18,11 @@ use rollcall_traces::{
 };
 
 use super::destroy::destroy_merged_peer;
-use super::propose::check_epoch;
-use super::{raft, ranges};
+use super::{epoch, raft, ranges};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::is_live;
+use crate::unsound;
 
 /// How many entries a replica may miss when a merge begins (TiKV `merge_max_log_gap`).
 const LOG_GAP: u64 = 10;
@@ -32,7 +32,7 @@ const LOG_GAP: u64 = 10;
 pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
     let allowed = match command {
         // TiKV asks a quorum whether to, and of a forced leader nobody (tikv#15580).
-        Command::RollbackMerge { .. } => !peer.is_by_force() || guards.holds(Guard::ForceRollsBack),
+        Command::RollbackMerge { .. } => guards.holds(Guard::ForceRollsBack) || !peer.is_by_force(),
         Command::TransferLeader { .. } => true,
         Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
         _ => false,
@@ -120,11 +120,10 @@ fn merge_to_roll_back<'a>(
 ) -> Result<&'a MergeState, Reason> {
     let merge = own.merge.as_ref().ok_or(Reason::NotMerging)?;
     let has_left = cluster.peer(store, merge.target.id).is_some_and(|target| has_left(merge, target, store));
-    if has_left || !cluster.holds(Guard::RollbackNeedsCause) {
-        Ok(merge)
-    } else {
-        Err(Reason::MergeTargetUnchanged)
+    if cluster.holds(Guard::RollbackNeedsCause) && !has_left {
+        return Err(Reason::MergeTargetUnchanged);
     }
+    Ok(merge)
 }
 
 /// Whether this peer of the target has seen the target leave the epoch that the
@@ -154,7 +153,7 @@ fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), R
     let same = source.peers.len() == target.peers.len()
         && members
             .all(|member| target.member_on(member.store).is_some_and(|other| other.role == member.role));
-    if !same && guards.holds(Guard::MergeNeedsSameStores) {
+    if guards.holds(Guard::MergeNeedsSameStores) && !same {
         return Err(Reason::StoresNotMatch);
     }
     Ok(())
@@ -167,15 +166,19 @@ fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), R
 pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, Reason> {
     let (matched, last) = (least_matched(peer), peer.log.last_index());
     if !guards.holds(Guard::MergeGapBounded) {
-        return Ok(matched + 1);
+        return unsound::carry_whatever_is_missed(matched);
     }
-    let known = if guards.holds(Guard::MergeWaitsForCommits) { least_committed(peer) } else { matched };
+    let known = if guards.holds(Guard::MergeWaitsForCommits) {
+        least_committed(peer)
+    } else {
+        unsound::take_matched_for_committed(matched)
+    };
     let is_too_far =
         |index: u64, gap| index == 0 || index < peer.log.truncated.index || last.saturating_sub(index) > gap;
     if is_too_far(matched, LOG_GAP) || is_too_far(known, 2 * LOG_GAP) {
         return Err(Reason::LogGapTooLarge);
     }
-    if matched < last_snapshot(peer) && guards.holds(Guard::MergeWaitsForSnapshot) {
+    if guards.holds(Guard::MergeWaitsForSnapshot) && matched < last_snapshot(peer) {
         return Err(Reason::LogGapTooLarge);
     }
     if peer.log.iter().any(|(index, entry)| index > matched.min(known) && entry.is_admin()) {
@@ -217,15 +220,20 @@ fn entries_to_carry(source: &Peer, merge: &MergeState) -> Vec<Entry> {
         .collect()
 }
 
+/// Whether a `PrepareMerge` raises the conf_ver, too.
+pub(super) fn stops_changes(guards: GuardSet) -> bool {
+    guards.holds(Guard::MergeStopsChanges)
+}
+
 /// A committed `PrepareMerge` closes the region.
 pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: GuardSet) {
     let Some(Command::PrepareMerge { target, min_index }) = &entry.command else { return };
-    if !fits(peer, entry, guards) {
+    if !epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards) {
         return;
     }
     peer.region.epoch.version += 1;
     // No conf change that is under way fits any more.
-    if guards.holds(Guard::MergeStopsChanges) {
+    if stops_changes(guards) {
         peer.region.epoch.conf_ver += 1;
     }
     peer.state = PeerState::Merging;
@@ -238,19 +246,13 @@ pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: 
 pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
     let Some(Command::RollbackMerge { commit }) = entry.command else { return };
     let is_this = peer.merge.as_ref().is_some_and(|merge| merge.commit == commit);
-    if !fits(peer, entry, guards) || !is_this {
+    if !epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards) || !is_this {
         return;
     }
     peer.region.epoch.version += 1;
     peer.state = PeerState::Normal;
     peer.merge = None;
     peer.read = None;
-}
-
-fn fits(peer: &Peer, entry: &Entry, guards: GuardSet) -> bool {
-    let command = entry.command.as_ref().expect("an empty entry is no admin entry");
-    check_epoch(&peer.region.epoch, &entry.epoch, command).is_ok()
-        || !guards.holds(Guard::EpochCheckedAtApply)
 }
 
 /// What the next entry of `target`, a `CommitMerge`, comes to.
@@ -276,7 +278,7 @@ pub(super) fn apply_commit(
     };
     let guards = cluster.guards();
     let own = cluster.live(store, target)?;
-    if !fits(own, entry, guards) {
+    if !epoch::check_epoch_at_apply(&own.region.epoch, entry, guards) {
         return Ok(Taken::Stale);
     }
     let before = own.region.clone();
@@ -286,7 +288,7 @@ pub(super) fn apply_commit(
         peer.snapshot.is_none() && peer.merge.as_ref().is_some_and(|merge| merge.commit == *commit)
     };
     let ready = initialised(cluster, store, source.id).is_some_and(has_prepared);
-    if !ready && guards.holds(Guard::MergeWaitsForSource) {
+    if guards.holds(Guard::MergeWaitsForSource) && !ready {
         let helped = catch_up(cluster, source.id, store, *commit, entries);
         return if helped { Ok(Taken::Helped) } else { Err(Reason::WaitsForSource) };
     }
@@ -322,8 +324,11 @@ fn take_in(
 /// compares overlapping regions by version takes the result for the newest.
 fn merged(guards: GuardSet, source: &Region, target: &Region) -> Region {
     let mut region = target.clone();
-    let other = if guards.holds(Guard::MergeVersionAboveBoth) { source.epoch.version } else { 0 };
-    region.epoch.version = target.epoch.version.max(other) + 1;
+    region.epoch.version = if guards.holds(Guard::MergeVersionAboveBoth) {
+        target.epoch.version.max(source.epoch.version) + 1
+    } else {
+        unsound::version_above_the_target_alone(target)
+    };
     if !target.end.is_empty() && target.end == source.start {
         region.end = source.end.clone();
     } else {
@@ -345,7 +350,7 @@ fn catch_up(
     let guards = cluster.guards();
     let behind = |peer: &&Peer| peer.snapshot.is_none() && peer.commit < commit;
     let Some(peer) = initialised(cluster, store, source).filter(behind) else { return false };
-    if entries.is_empty() && !guards.holds(Guard::MergeForwardsCommit) {
+    if !guards.holds(Guard::MergeForwardsCommit) && unsound::forwards_nothing(entries) {
         return false;
     }
     let first = (commit + 1 - entries.len() as u64).max(peer.commit + 1);

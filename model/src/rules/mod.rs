@@ -8,6 +8,7 @@ mod deliver;
 mod destroy;
 mod election;
 mod envelope;
+mod epoch;
 mod force;
 mod late;
 mod merge;

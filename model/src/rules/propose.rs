@@ -9,9 +9,11 @@ use rollcall_traces::{
     StoreStatus,
 };
 
+use super::epoch::check_epoch;
 use super::{conf_change, merge, raft, recovery, split, transfer};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 pub(crate) fn propose(
     cluster: &mut impl ClusterMut,
@@ -49,23 +51,6 @@ pub(crate) fn propose(
     Ok(())
 }
 
-/// Where the epoch is checked at propose (TiKV `check_region_epoch`): the components that the
-/// command depends on must be the region's own. `apply.rs` `check_epoch_at_apply` checks again.
-pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
-    let matches = match command {
-        Command::Put { .. } | Command::Delete { .. } => given.version == own.version,
-        Command::Split { .. }
-        | Command::PrepareMerge { .. }
-        | Command::CommitMerge { .. }
-        | Command::RollbackMerge { .. } => given == own,
-        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
-            given.conf_ver == own.conf_ver
-        }
-        Command::TransferLeader { .. } | Command::CompactLog { .. } => true,
-    };
-    if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
-}
-
 /// Whether the leader takes the command, and what its store makes of it.
 fn check_command(
     cluster: &impl ClusterMut,
@@ -89,7 +74,7 @@ fn check_command(
     }
     let whole = merge::look_beside(cluster, store, peer, command)?;
     let transferring = peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
-    if transferring && guards.holds(Guard::NoProposalsWhileTransferring) {
+    if guards.holds(Guard::NoProposalsWhileTransferring) && transferring {
         return Err(Reason::TransferringLeader);
     }
     if command.is_conf_change() && raft::has_pending_conf(peer, peer.applied, guards) {
@@ -127,8 +112,7 @@ fn epoch_is_changing(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
         Command::TransferLeader { .. } | Command::CompactLog { .. } => (false, false),
     };
     let changes = |earlier: &Command| {
-        let closes =
-            matches!(earlier, Command::PrepareMerge { .. }) && guards.holds(Guard::MergeStopsChanges);
+        let closes = matches!(earlier, Command::PrepareMerge { .. }) && merge::stops_changes(guards);
         version && (matches!(earlier, Command::Split { .. }) || earlier.is_merge())
             || conf_ver && (earlier.is_conf_change() || closes)
     };
@@ -143,8 +127,7 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
         return Err(Reason::NotAppliedTerm);
     }
     match conf_change::validate(&peer.region, command) {
-        Err(Reason::InvalidChange)
-            if !guards.holds(Guard::NoDuplicateChange) && is_duplicate(peer, command) => {}
+        Err(Reason::InvalidChange) if takes_duplicate(peer, command, guards) => {}
         fault => fault?,
     }
     if guards.holds(Guard::LeaderNotRemoved) && removes_leader(peer, command) {
@@ -152,10 +135,8 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     }
     if let Some(Change { kind: ChangeKind::Remove, peer: removed, .. }) = command.single_change() {
         let voters = peer.region.incoming_voters().count();
-        if guards.holds(Guard::DemoteBeforeRemoval)
-            && voters.is_multiple_of(2)
-            && peer.region.is_voter(*removed)
-        {
+        let is_one_of_even = voters.is_multiple_of(2) && peer.region.is_voter(*removed);
+        if guards.holds(Guard::DemoteBeforeRemoval) && is_one_of_even {
             return Err(Reason::DemoteFirst);
         }
     }
@@ -168,7 +149,7 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
 /// rounds. As in TiKV whoever is new will be heard of, and a voter that is silent
 /// counts even if it is the one that goes.
 fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Command) -> Result<(), Reason> {
-    if command.changes().is_empty() || !cluster.holds(Guard::ChangeKeepsMajorityHeard) {
+    if !cluster.holds(Guard::ChangeKeepsMajorityHeard) || command.changes().is_empty() {
         return Ok(());
     }
     let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
@@ -229,15 +210,7 @@ fn removes_leader(leader: &Peer, command: &Command) -> bool {
     }
 }
 
-/// A simple change that finds itself done already.
-pub(crate) fn is_duplicate(peer: &Peer, command: &Command) -> bool {
-    let Command::ChangePeer(change) = command else { return false };
-    let member = peer.region.member(change.peer).filter(|member| member.store == change.store);
-    match change.kind {
-        ChangeKind::AddVoter => member.is_some_and(|member| member.role == MemberRole::Voter),
-        ChangeKind::AddLearner => member.is_some_and(|member| member.role == MemberRole::Learner),
-        ChangeKind::Remove => {
-            peer.region.member_on(change.store).is_none() && peer.region.member(change.peer).is_none()
-        }
-    }
+/// Whether a change that does not fit is taken all the same, for it is in effect already.
+pub(super) fn takes_duplicate(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
+    !guards.holds(Guard::NoDuplicateChange) && unsound::is_done_already(&peer.region, command)
 }

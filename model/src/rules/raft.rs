@@ -11,7 +11,9 @@ use rollcall_traces::{
     StoreId,
 };
 
+use super::epoch;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 /// Takes a term (its vote is gone if it is new) and leaves every role.
 pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
@@ -35,8 +37,8 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
 /// (`raw_node.rs`, `Ready::must_sync`), and what was written so is on disk with
 /// whatever is synced next.
 pub(crate) fn synced_commit(before: Option<&Peer>, after: &Peer, guards: GuardSet) -> Option<u64> {
-    if !guards.holds(Guard::CommitIndexDurable) {
-        return (after.applied < after.commit).then_some(after.applied);
+    if !is_commit_durable(guards) {
+        return unsound::synced_up_to_applied(after);
     }
     let before = before?;
     if is_synced(before, after) {
@@ -72,11 +74,16 @@ fn is_synced(before: &Peer, after: &Peer) -> bool {
 /// forgotten lets a peer campaign by a configuration that is over.
 pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
     let synced = peer.synced_commit.take();
-    if !guards.holds(Guard::CommitIndexDurable) && peer.is_initialized() {
-        peer.commit = peer.applied;
+    if !is_commit_durable(guards) && peer.is_initialized() {
+        unsound::forget_commit(peer);
     } else if let Some(synced) = synced {
         peer.commit = synced;
     }
+}
+
+/// Whether a commit index is on disk with the vote or the entries that it was written with.
+fn is_commit_durable(guards: GuardSet) -> bool {
+    guards.holds(Guard::CommitIndexDurable)
 }
 
 /// Whether the peer is a voter of its own applied configuration.
@@ -97,23 +104,20 @@ fn conf_change_in(peer: &Peer, after: u64, to: u64) -> bool {
 /// has not; of the leader's own applied index it is raft-rs `has_pending_conf`.
 pub(crate) fn has_pending_conf(peer: &Peer, applied: u64, guards: GuardSet) -> bool {
     let pending = peer.leading.as_ref().map_or(0, |leading| leading.pending_conf_index);
-    pending > applied || (!guards.holds(Guard::PendingChangeExpires) && pending > initial_pending(peer))
-}
-
-/// Without `pending_change_expires` a change stays pending for the rest of the
-/// term; what was pending at the election does not count for it.
-fn initial_pending(peer: &Peer) -> u64 {
-    peer.log.iter().find(|(_, entry)| entry.term == peer.term).map_or(0, |(index, _)| index)
+    if guards.holds(Guard::PendingChangeExpires) {
+        pending > applied
+    } else {
+        pending > applied || unsound::is_pending_for_the_term(peer, pending)
+    }
 }
 
 /// A quorum of `region`: of each half where it is joint.
 pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerId) -> bool) -> bool {
     if guards.holds(Guard::JointNeedsBothMajorities) {
-        return region.has_quorum(acked);
+        region.has_quorum(acked)
+    } else {
+        unsound::has_majority_of_the_union(region, acked)
     }
-    let voters = region.peers.iter().filter(|member| region.is_voter(member.id));
-    let (all, yes) = voters.fold((0, 0), |(all, yes), member| (all + 1, yes + usize::from(acked(member.id))));
-    yes > all / 2
 }
 
 /// term+1, the peer's own vote, and leadership at once where that is a quorum.
@@ -175,7 +179,11 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
     matched.insert(peer.id, last + 1);
     let committed = others_at_0(peer);
-    let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) { last } else { 0 };
+    let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) {
+        last
+    } else {
+        unsound::nothing_pending_at_election()
+    };
     peer.leading = Some(Leading { matched, committed, pending_conf_index, sent_snapshot: 0, transfer: None });
     leader_commit(peer, guards);
 }
@@ -218,10 +226,11 @@ pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
         .rev()
         .find(|index| has_quorum(guards, &peer.region, |id| matched(id) >= *index));
     let Some(index) = quorum_has else { return };
-    if peer.log.term(index) == Some(peer.term) || !guards.holds(Guard::CommitOwnTerm) {
-        peer.commit = index;
-        apply_ordinary(peer, guards);
+    if guards.holds(Guard::CommitOwnTerm) && peer.log.term(index) != Some(peer.term) {
+        return;
     }
+    peer.commit = index;
+    apply_ordinary(peer, guards);
 }
 
 /// The last snapshot that was sent is of no interest once everybody has reached it.
@@ -256,8 +265,7 @@ pub(crate) fn commit_to(peer: &mut Peer, index: u64, guards: GuardSet) {
 pub(crate) fn apply_ordinary(peer: &mut Peer, guards: GuardSet) {
     while peer.applied < peer.commit {
         let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
-        let takes_effect =
-            entry.epoch.version == peer.region.epoch.version || !guards.holds(Guard::EpochCheckedAtApply);
+        let takes_effect = epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards);
         match &entry.command {
             None => {}
             Some(Command::Put { key, value }) if takes_effect => {

@@ -5,6 +5,7 @@ use rollcall_traces::{Key, Peer, PeerId, Read, Reason, RegionId, Returned, Store
 use super::{merge, raft, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 pub(crate) fn read(
     cluster: &mut impl ClusterMut,
@@ -26,10 +27,13 @@ pub(crate) fn read(
     if peer.log.term(peer.commit) != Some(peer.term) {
         return Err(Reason::NotCommittedTerm);
     }
-    let alone = !peer.region.is_joint() && peer.region.incoming_voters().count() == 1
-        || !cluster.holds(Guard::ReadNeedsQuorum);
-    let acks = if alone { [].into() } else { [peer.id].into() };
-    let read = Read { key: key.clone(), index: peer.commit, acks, ready: alone };
+    let ready = if cluster.holds(Guard::ReadNeedsQuorum) {
+        !peer.region.is_joint() && peer.region.incoming_voters().count() == 1
+    } else {
+        unsound::answer_without_a_quorum()
+    };
+    let acks = if ready { [].into() } else { [peer.id].into() };
+    let read = Read { key: key.clone(), index: peer.commit, acks, ready };
     cluster.peer_mut(store, region).read = Some(read);
     Ok(())
 }
@@ -50,15 +54,14 @@ pub(crate) fn reply(
     store: StoreId,
 ) -> Result<Returned, Reason> {
     let peer = cluster.live(store, region)?;
-    let read = peer
-        .read
-        .as_ref()
-        .filter(|read| read.ready && (!cluster.holds(Guard::ReadWaitsForApply) || read.index <= peer.applied))
-        .ok_or(Reason::NoReadReady)?;
+    let read = peer.read.as_ref().filter(|read| read.ready).ok_or(Reason::NoReadReady)?;
+    if cluster.holds(Guard::ReadWaitsForApply) && read.index > peer.applied {
+        return Err(Reason::NoReadReady);
+    }
     let answered = if cluster.holds(Guard::AnswerCopiesRegion) {
         peer.region.clone()
     } else {
-        split::next_region(peer, cluster.guards())
+        unsound::region_behind_the_next_entry(peer, |entry| split::parent_of(peer, entry, cluster.guards()))
     };
     let returned =
         Returned::Value { key: read.key.clone(), value: peer.data.get(&read.key).cloned(), region: answered };

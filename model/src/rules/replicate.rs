@@ -4,8 +4,8 @@
 //! `restore`) with every round begun at the common prefix of the two logs.
 
 use rollcall_traces::{
-    Entries, Entry, Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Reason, RegionId,
-    Reply, Snapshot, StoreId,
+    Entries, Entry, Held, Log, LogPosition, Member, Message, Peer, PeerState, Reason, RegionId, Reply,
+    Snapshot, StoreId,
 };
 
 use super::envelope::{Envelope, Kind};
@@ -13,6 +13,7 @@ use super::{election, merge_elsewhere, raft, ranges, read};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::{is_live, snapshot_of};
+use crate::unsound;
 
 pub(crate) fn replicate(
     cluster: &mut impl ClusterMut,
@@ -90,7 +91,11 @@ fn create_by_heartbeat(
 pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64 {
     let matched =
         leading.leading.as_ref().and_then(|state| state.matched.get(&to).copied()).unwrap_or_default();
-    if guards.holds(Guard::HeartbeatCommitBounded) { matched.min(leading.commit) } else { leading.commit }
+    if guards.holds(Guard::HeartbeatCommitBounded) {
+        matched.min(leading.commit)
+    } else {
+        unsound::unbounded_heartbeat_commit(leading)
+    }
 }
 
 /// A heartbeat and its answer, which acknowledges the leader's read under way (raft-rs
@@ -218,7 +223,7 @@ pub(crate) fn append(
         let replaced = if guards.holds(Guard::ConflictTruncates) {
             known
         } else {
-            known.min(kept + entries.len() - new)
+            unsound::replace_entry_by_entry(known, kept, entries.len() - new)
         };
         follower.log.entries.splice(kept..replaced, entries[new..].iter().cloned());
     }
@@ -285,12 +290,10 @@ pub(crate) fn check_snapshot(
     envelope: &Envelope,
     snapshot: &Snapshot,
 ) -> Result<(), Reason> {
-    // raft-rs looks among the outgoing voters, too; etcd did not until 3.5.
-    let takes = |member: &Member| {
-        member.role != MemberRole::DemotingVoter || cluster.holds(Guard::DemotedTakesSnapshots)
-    };
-    if !snapshot.region.member(envelope.to.id).is_some_and(takes) {
-        return Err(Reason::NotInConfig);
+    // raft-rs looks among the outgoing voters, too.
+    let Some(member) = snapshot.region.member(envelope.to.id) else { return Err(Reason::NotInConfig) };
+    if !cluster.holds(Guard::DemotedTakesSnapshots) {
+        unsound::look_among_incoming_members(member)?;
     }
     check_snapshot_overlap(cluster, envelope, snapshot)
 }
@@ -340,11 +343,9 @@ pub(crate) fn take_snapshot(
         raft::commit_to(follower, position.index, guards);
         return Ok(());
     }
-    if let Some(first) = follower.snapshot.take() {
-        // Only without `snapshot_once`: the second arrives while the first is
-        // being written, and takes its place half-way.
-        snapshot.region = first.region;
-        snapshot.data = first.data;
+    if let Some(pending) = follower.snapshot.take() {
+        // Only without `snapshot_once`.
+        unsound::overwrite_half_way(&mut snapshot, pending);
     }
     follower.snapshot = Some(snapshot);
     Ok(())

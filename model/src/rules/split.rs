@@ -9,16 +9,17 @@
 use std::collections::BTreeMap;
 
 use rollcall_traces::{
-    Change, ChangeKind, Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason, Region,
-    RegionId, Reply, Returned, StoreId, Value,
+    Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason, Region, RegionId, Reply,
+    Returned, StoreId, Value,
 };
 
-use super::propose::{check_epoch, propose};
-use super::{late, pd, raft, ranges, recovery};
+use super::propose::propose;
+use super::{epoch, late, pd, raft, ranges, recovery};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::{FIRST, first_peer};
 use crate::rules::peer::{is_live, member_of_own_region};
+use crate::unsound;
 
 /// The leader asks the placement driver for ids. What comes back is proposed
 /// under the epoch of the asking; if that is refused the ids are gone.
@@ -76,7 +77,8 @@ pub(crate) fn answered(
     derive: Derive,
 ) -> Result<(), Reason> {
     let command = Command::Split { children: children.to_vec(), derive };
-    let epoch = cluster.holds(Guard::SplitIdsFitMembers).then_some(held.epoch);
+    let fits_members = cluster.holds(Guard::SplitIdsFitMembers);
+    let epoch = if fits_members { Some(held.epoch) } else { unsound::epoch_of_the_proposal() };
     propose(cluster, held.region, held.to.store, &command, epoch)
 }
 
@@ -101,7 +103,7 @@ pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) ->
         if at > 0 && *key <= children[at - 1].key {
             return Err(Reason::SplitKeysOutOfOrder);
         }
-        if peers.len() != region.peers.len() && guards.holds(Guard::SplitIdsFitMembers) {
+        if guards.holds(Guard::SplitIdsFitMembers) && peers.len() != region.peers.len() {
             return Err(Reason::SplitIdsMismatch);
         }
     }
@@ -166,30 +168,24 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<R
 fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
     let command = entry.command.as_ref()?;
     let Command::Split { children, derive } = command else { return None };
-    let in_time = check_epoch(&region.epoch, &entry.epoch, command).is_ok()
-        || !guards.holds(Guard::EpochCheckedAtApply);
+    let in_time = epoch::check_epoch_at_apply(&region.epoch, entry, guards);
     (in_time && validate(region, children, guards).is_ok()).then(|| divide(region, children, *derive))
 }
 
-/// The region as it is once the next committed entry took effect.
-pub(crate) fn next_region(peer: &Peer, guards: GuardSet) -> Region {
-    let next = peer.log.entry(peer.applied + 1).filter(|_| peer.applied < peer.commit);
-    let split = next.and_then(|entry| parts_of(&peer.region, entry, guards));
-    split.map_or_else(|| peer.region.clone(), |(region, _)| region)
+/// What keeps its id of a region, if the entry is a split that fits.
+pub(super) fn parent_of(peer: &Peer, entry: &Entry, guards: GuardSet) -> Option<Region> {
+    parts_of(&peer.region, entry, guards).map(|(parent, _)| parent)
 }
 
-/// Only without `removed_peer_splits_nothing`: the loop over what is committed
-/// goes on behind the peer's own removal, up to a split, which TinyKV checked
-/// against nothing. The children's ranges are known to the store then, their
-/// peers are not.
-pub(super) fn apply_without_self(cluster: &mut impl ClusterMut, store: StoreId, rest: &Region, behind: u64) {
-    let Some(peer) = cluster.peer(store, rest.id) else { return };
-    let committed = (behind + 1..=peer.commit).filter_map(|index| peer.log.entry(index)?.command.as_ref());
-    let split = committed.into_iter().find_map(|command| match command {
-        Command::Split { children, derive } => Some(divide(rest, children, *derive)),
-        _ => None,
-    });
-    for child in split.into_iter().flat_map(|(_, children)| children) {
+/// The ranges of the children of a split of `region` enter the store's index.
+pub(super) fn index_children(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    region: &Region,
+    split: &Command,
+) {
+    let Command::Split { children, derive } = split else { return };
+    for child in divide(region, children, *derive).1 {
         ranges::set(cluster, store, &child);
     }
 }
@@ -199,7 +195,7 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     let guards = cluster.guards();
     let Some(peer) = cluster.peer(store, region) else { return };
     let leads = peer.leading.is_some();
-    if was_promoted(peer) && !leads && !guards.holds(Guard::SplitTakenByEveryReplica) {
+    if !guards.holds(Guard::SplitTakenByEveryReplica) && unsound::skips_split(peer) {
         return;
     }
     let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
@@ -226,17 +222,11 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     }
 }
 
-/// Whether the peer became a voter by an entry that its log still has.
-fn was_promoted(peer: &Peer) -> bool {
-    peer.log.iter().any(|(index, entry)| {
-        let promotes = |change: &Change| change.kind == ChangeKind::AddVoter && change.peer == peer.id;
-        index <= peer.applied
-            && matches!(&entry.command, Some(Command::ChangePeer(change)) if promotes(change))
-    })
-}
-
 fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {
-    let in_share = |key: &Key| region.contains(key) || !guards.holds(Guard::DataDivided);
+    if !guards.holds(Guard::DataDivided) {
+        return unsound::whole_data(data);
+    }
+    let in_share = |key: &Key| region.contains(key);
     data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -250,23 +240,23 @@ fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &B
     let gives_way = known.is_none_or(|known| {
         known.state == PeerState::Uninitialised && known.id == id && !known.replaces_tombstone
     });
-    if !gives_way && cluster.holds(Guard::SplitSparesTheKnown) {
+    if cluster.holds(Guard::SplitSparesTheKnown) && !gives_way {
         return false;
     }
-    // A tombstone has neither; it gives way only without `split_spares_the_known`.
-    let kept = known.map(|known| (known.term, known.vote));
-    let (term, vote) = kept
-        .filter(|(term, _)| *term >= FIRST.term && cluster.holds(Guard::SplitKeepsVote))
-        .unwrap_or((FIRST.term, 0));
+    let (term, vote) = if cluster.holds(Guard::SplitKeepsVote) {
+        // A tombstone has neither; it gives way only without `split_spares_the_known`.
+        let kept = known.map(|known| (known.term, known.vote));
+        kept.filter(|(term, _)| *term >= FIRST.term).unwrap_or((FIRST.term, 0))
+    } else {
+        unsound::child_without_vote(FIRST.term)
+    };
     let data = share(data, child, cluster.guards());
     let peer = Peer { term, vote, data, ..first_peer(child, id) };
     let replaces = known.is_some();
     cluster.put_peer(store, child.id, Some(peer));
     ranges::set(cluster, store, child);
-    if replaces && !cluster.holds(Guard::DestroySparesTheReplaced) {
-        // The end of the uninitialised peer was under way, and takes its place for its own.
-        cluster.put_peer(store, child.id, None);
-        return false;
+    if !cluster.holds(Guard::DestroySparesTheReplaced) && replaces {
+        return unsound::destroy_the_child_too(cluster, store, child.id);
     }
     true
 }

@@ -23,6 +23,7 @@ use super::pd;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::peer::{is_live, member_of_own_region};
+use crate::unsound;
 
 pub(super) fn check_stale_peer(
     cluster: &mut impl ClusterMut,
@@ -39,7 +40,7 @@ pub(super) fn check_stale_peer(
         return Err(Reason::ApplyingSnapshot);
     }
     if !cluster.holds(Guard::StalePeerAsks) {
-        return Err(Reason::NoEffect);
+        return unsound::ask_nobody();
     }
     match asks {
         Authority::Member(asked) => {
@@ -93,8 +94,11 @@ fn ask_pd(
     pd::present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?.region.clone();
     let peer = cluster.live(store, region)?;
-    let created = peer.created_by.filter(|_| cluster.holds(Guard::OldViewEndsNoNewPeer));
-    let own = created.map_or(peer.region.epoch, |creator| creator.epoch);
+    let own = if cluster.holds(Guard::OldViewEndsNoNewPeer) {
+        peer.created_by.map_or(peer.region.epoch, |creator| creator.epoch)
+    } else {
+        unsound::epoch_of_its_own_region(peer)
+    };
     if known.epoch.is_stale_against(&own) {
         return Err(Reason::RegionStale);
     }

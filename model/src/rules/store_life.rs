@@ -5,6 +5,7 @@ use rollcall_traces::{PeerState, Reason, StoreId, StoreStatus};
 use super::{raft, ranges};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
+use crate::unsound;
 
 /// What is volatile is gone at once: the peers are shown as they will come back.
 /// The term and the vote of an uninitialised peer are not; TiKV writes no hard
@@ -23,8 +24,8 @@ pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(),
         if peer.state != PeerState::Tombstone {
             peer.merged_into = None;
         }
-        let forgets = peer.state == PeerState::Uninitialised && !votes_survive;
-        raft::become_follower(peer, if forgets { 0 } else { peer.term }, 0);
+        let term = if votes_survive { peer.term } else { unsound::term_of_the_initialised(peer) };
+        raft::become_follower(peer, term, 0);
     }
     ranges::rebuild(cluster, store);
     end_plan(cluster, store);

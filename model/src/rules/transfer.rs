@@ -14,6 +14,7 @@ use super::envelope::{Envelope, Kind};
 use super::{election, raft};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
+use crate::unsound;
 
 /// `Propose` of a transfer: the leader asks the transferee how far it has
 /// applied, and hands over where no conf change of its own lies beyond that.
@@ -50,8 +51,8 @@ pub(crate) fn question(
     let peer = cluster.leader(store, region)?;
     let member = *peer.region.member_on(to).ok_or(Reason::TransfereeNotVoter)?;
     check_transferee(peer, member.id)?;
-    if !guards.holds(Guard::LaggingLeaderHandsOver) && raft::has_pending_conf(peer, peer.applied, guards) {
-        return Err(Reason::PendingConfChange);
+    if !guards.holds(Guard::LaggingLeaderHandsOver) {
+        unsound::wait_for_own_change(raft::has_pending_conf(peer, peer.applied, guards))?;
     }
     Ok(Envelope::from_peer(peer, store, member))
 }

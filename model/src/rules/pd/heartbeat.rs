@@ -15,6 +15,7 @@ use super::{operator, waiting};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::recovery;
+use crate::unsound;
 
 /// What the leader on `store` reports. A peer is down while its store does not
 /// run, once that has lasted so long that PD misses the store too.
@@ -57,7 +58,7 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
     if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
         return Err(Reason::StoreRemoved);
     }
-    if is_stale_heartbeat(cluster, region, report.term) && cluster.holds(Guard::StaleReportRefused) {
+    if cluster.holds(Guard::StaleReportRefused) && is_stale_heartbeat(cluster, region, report.term) {
         return Err(Reason::RegionStale);
     }
     let believes_leader = cluster.holds(Guard::LeaderChangeBelieved);
@@ -69,11 +70,9 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
         pd.regions.remove(&other);
         waiting::remove(pd, other);
     }
-    let before = pd.regions.get(&region.id).filter(|known| known.leader != 0 && known.region == *region);
-    let (leader, term) = match before {
-        Some(known) if !believes_leader => (known.leader, known.term),
-        _ => (report.from.id, report.term),
-    };
+    let reported = (report.from.id, report.term);
+    let (leader, term) =
+        if believes_leader { reported } else { unsound::leader_known_before(pd, region).unwrap_or(reported) };
     let known =
         KnownRegion { region: region.clone(), leader, term, pending: pending.clone(), down: down.clone() };
     pd.regions.insert(region.id, known);

@@ -93,7 +93,7 @@ fn raised(step: &OperatorStep, known: &KnownRegion, guards: GuardSet) -> u64 {
     let (changes, happened) = match step {
         OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => (0, false),
         OperatorStep::AddLearner(seat) => {
-            (1, role(known, seat).is_some() && guards.holds(Guard::OwnChangesCounted))
+            (1, guards.holds(Guard::OwnChangesCounted) && role(known, seat).is_some())
         }
         OperatorStep::AddPeer(seat) => (1, votes(known, seat)),
         OperatorStep::PromoteLearner(seat) => (1, role(known, seat) == Some(MemberRole::Voter)),

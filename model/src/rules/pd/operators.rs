@@ -10,6 +10,7 @@ use super::{operator, patrol, plan, waiting};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::recovery;
+use crate::unsound;
 
 /// The patrol comes by the region.
 pub(crate) fn schedule(
@@ -47,7 +48,7 @@ pub(crate) fn add_operator(
 /// A region has one operator; an administrator's takes the place of the patrol's (row 38).
 fn check_vacant(cluster: &impl ClusterMut, region: RegionId, admin: bool) -> Result<(), Reason> {
     let taken = cluster.pd().operator(region).is_some_and(|taken| taken.purpose.is_admin() || !admin);
-    if taken && cluster.holds(Guard::OneOperatorARegion) { Err(Reason::OperatorExists) } else { Ok(()) }
+    if cluster.holds(Guard::OneOperatorARegion) && taken { Err(Reason::OperatorExists) } else { Ok(()) }
 }
 
 /// A new operator takes its place in the queue, and with it that of the one
@@ -84,7 +85,7 @@ pub(crate) fn time_out_operator(cluster: &mut impl ClusterMut, region: RegionId)
         return end_operator(cluster, region);
     }
     present(cluster)?;
-    cluster.pd().operator(region).map(drop).ok_or(Reason::NoOperator)
+    unsound::wait_for_ever(cluster.pd(), region)
 }
 
 /// `operator remove` takes away what is under way, and not what waits (PD

@@ -14,6 +14,7 @@ use rollcall_traces::{
 
 use super::plan::{self, Sight};
 use crate::guard::Guard;
+use crate::unsound;
 
 /// What is done about the region.
 ///
@@ -93,14 +94,14 @@ fn bring_peer(
 /// Nobody else will end it (tikv#17602).
 fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Operator, Reason> {
     if !sight.guards.holds(Guard::JointEndedByPatrol) {
-        return Err(Reason::JointState);
+        return unsound::leave_it_joint();
     }
     let with = |role| {
         let members = known.region.peers.iter().filter(move |member| member.role == role);
         members.map(|member| Seat::from(*member)).collect::<Vec<_>>()
     };
     let mut steps = Vec::new();
-    if leader.role == MemberRole::DemotingVoter && sight.guards.holds(Guard::JointHandsOverFirst) {
+    if sight.guards.holds(Guard::JointHandsOverFirst) && leader.role == MemberRole::DemotingVoter {
         let transferee = sight.transferee_anywhere(known, leader.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
@@ -132,9 +133,10 @@ fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
     });
     let is_learner = |peer: &Member| peer.role == MemberRole::Learner;
     let counts = |peer: &&Member| {
-        let waits = is_learner(peer) && !known.is_well(peer.id);
-        sight.pd.stores.contains_key(&peer.store)
-            && (!waits || sight.guards.holds(Guard::PendingLearnerCounts))
+        let is_known = sight.pd.stores.contains_key(&peer.store);
+        is_known
+            && (sight.guards.holds(Guard::PendingLearnerCounts)
+                || !unsound::waits_for_its_snapshot(known, peer))
     };
     let (learners, voters): (Vec<&Member>, Vec<&Member>) =
         peers.iter().filter(counts).partition(|peer| is_learner(peer));
@@ -142,7 +144,9 @@ fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
         voters.into_iter().chain(learners).take(sight.replicas).map(|peer| peer.id).collect();
     let (places, mut orphans): (Vec<Member>, Vec<Member>) =
         peers.into_iter().partition(|peer| placed.contains(&peer.id));
-    orphans.retain(|orphan| !is_learner(orphan) || sight.guards.holds(Guard::OrphansLeave));
+    if !sight.guards.holds(Guard::OrphansLeave) {
+        unsound::spare_learners(&mut orphans);
+    }
     (places, orphans)
 }
 
@@ -175,8 +179,8 @@ fn fix_orphans(
     // The first that is not healthy, and no other, is asked for.
     let missing = sick.filter(|peer| full && is_silent(sight, peer.store));
     let able = orphans.iter().find(|orphan| is_healthy(orphan));
-    if let (Some(missing), Some(able)) = (missing, able)
-        && sight.guards.holds(Guard::OrphanMayFill)
+    if sight.guards.holds(Guard::OrphanMayFill)
+        && let (Some(missing), Some(able)) = (missing, able)
     {
         if able.role != MemberRole::Learner {
             return remove(Purpose::RemoveReplacedOrphanPeer, missing);

@@ -11,6 +11,7 @@ use rollcall_traces::{
 
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 /// All that a plan is made by.
 pub(super) struct Sight<'a> {
@@ -66,11 +67,13 @@ impl<'a> Sight<'a> {
     /// The store that gets the region's next peer: of those that may, the one
     /// with the fewest regions.
     pub(super) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
-        let unheard = !self.guards.holds(Guard::TargetConnected);
+        let is_heard = |record: &KnownStore| {
+            !self.guards.holds(Guard::TargetConnected) || record.liveness == Liveness::Connected
+        };
         let legal = self.pd.stores.iter().filter(|(store, record)| {
             record.state == StoreState::Up
                 && known.region.member_on(**store).is_none()
-                && (record.liveness == Liveness::Connected || unheard)
+                && is_heard(record)
                 && !record.full
         });
         legal.map(|(store, _)| *store).min_by_key(|store| (self.pd.regions_on(*store).count(), *store))
@@ -203,7 +206,7 @@ pub(super) fn remove_peer(
     }
     let live = others.iter().filter(|member| sight.is_live(known, member)).count();
     let outvoted = live <= others.len() / 2 && sight.is_live(known, gone);
-    if outvoted && sight.guards.holds(Guard::RemovalKeepsMajority) {
+    if sight.guards.holds(Guard::RemovalKeepsMajority) && outvoted {
         return Err(Reason::MajorityLost);
     }
     let mut steps = Vec::new();
@@ -211,7 +214,7 @@ pub(super) fn remove_peer(
         let transferee = sight.transferee(known, gone.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
-    if others.len() % 2 == 1 && sight.guards.holds(Guard::PlanDemotesFirst) {
+    if sight.guards.holds(Guard::PlanDemotesFirst) && others.len() % 2 == 1 {
         // Of one member that is a simple change, and nothing is left afterwards (PD
         // `execChangePeerV2`: "TiKV will handle leave step").
         steps.push(OperatorStep::EnterJoint { promote: Vec::new(), demote: vec![seat] });
@@ -232,21 +235,15 @@ pub(super) fn replace(
 ) -> Result<Vec<OperatorStep>, Reason> {
     let leader = check_buildable(known)?;
     let (promote, demote) = (vec![to], vec![Seat::from(*from)]);
-    let hands_over = leader.id == from.id && sight.guards.holds(Guard::LeaderHandsOverFirst);
+    let hands_over = sight.guards.holds(Guard::LeaderHandsOverFirst) && leader.id == from.id;
     let transferee = sight.transferee(known, from.store);
-    if hands_over && transferee.is_none() && !sight.guards.holds(Guard::LoneLeaderMoves) {
-        return Err(Reason::NoNewLeader);
+    if !sight.guards.holds(Guard::LoneLeaderMoves) && hands_over {
+        unsound::need_another_leader(transferee)?;
+    }
+    if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
+        return Ok(unsound::remove_before_the_successor_joins(from, transferee.filter(|_| hands_over)));
     }
     let mut steps = Vec::new();
-    if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
-        steps.extend(
-            transferee
-                .filter(|_| hands_over)
-                .map(|transferee| OperatorStep::TransferLeader { to: transferee.store }),
-        );
-        steps.push(OperatorStep::RemovePeer((*from).into()));
-        return Ok(steps);
-    }
     if known.region.member(to.peer).is_none() {
         steps.push(OperatorStep::AddLearner(to));
     }

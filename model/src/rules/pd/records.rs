@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_traces::{KnownRegion, KnownStore, Liveness, Reason, StoreId, StoreState};
+use rollcall_traces::{KnownStore, Liveness, Reason, StoreId, StoreState};
 
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 /// Refuses where nobody places anything: ids may be allotted all the same.
 pub(crate) fn present(cluster: &impl ClusterMut) -> Result<(), Reason> {
@@ -27,8 +28,11 @@ fn put(cluster: &mut impl ClusterMut, store: StoreId, record: KnownStore) {
 /// What PD makes of a store's space: one that is full by its share
 /// alone has room for the few regions of a small cluster (row 40, pd#3444).
 pub(crate) fn seems_full(full: &[StoreId], low_space: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
-    let by_share = || low_space.contains(&store) && !guards.holds(Guard::SmallStoreMayFill);
-    full.contains(&store) || by_share()
+    if guards.holds(Guard::SmallStoreMayFill) {
+        full.contains(&store)
+    } else {
+        full.contains(&store) || unsound::is_full_by_share(low_space, store)
+    }
 }
 
 /// A limit of a scope, of which 0 is none.
@@ -96,17 +100,15 @@ pub(crate) fn decommission(cluster: &mut impl ClusterMut, store: StoreId, force:
     match known.state {
         StoreState::Tombstone => return Err(Reason::StoreRemoved),
         StoreState::Offline if known.physically_destroyed == force => return Err(Reason::AlreadyLeaving),
-        StoreState::Offline if known.physically_destroyed && cluster.holds(Guard::DestroyedStaysGone) => {
-            return Err(Reason::PhysicallyDestroyed);
-        }
-        StoreState::Up if !force && cluster.holds(Guard::EnoughStoresLeft) => {
+        StoreState::Offline => check_not_destroyed(cluster, &known)?,
+        StoreState::Up if cluster.holds(Guard::EnoughStoresLeft) && !force => {
             let others = cluster.pd().stores.iter().filter(|(other, _)| **other != store);
             let left = others.filter(|(_, other)| other.state == StoreState::Up).count() as u64;
             if left < cluster.replicas_wanted() {
                 return Err(Reason::StoresNotEnough);
             }
         }
-        StoreState::Up | StoreState::Offline => {}
+        StoreState::Up => {}
     }
     put(cluster, store, KnownStore { state: StoreState::Offline, physically_destroyed: force, ..known });
     Ok(())
@@ -115,16 +117,22 @@ pub(crate) fn decommission(cluster: &mut impl ClusterMut, store: StoreId, force:
 /// The store stays after all; operators that move its peers go on (row 47).
 pub(crate) fn cancel_decommission(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
-    if known.state == StoreState::Tombstone && cluster.holds(Guard::TombstoneAbsorbs) {
+    if cluster.holds(Guard::TombstoneAbsorbs) && known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);
     }
-    if known.physically_destroyed && cluster.holds(Guard::DestroyedStaysGone) {
-        return Err(Reason::PhysicallyDestroyed);
-    }
+    check_not_destroyed(cluster, &known)?;
     if known.state == StoreState::Up {
         return Err(Reason::NotLeaving);
     }
     put(cluster, store, KnownStore { state: StoreState::Up, physically_destroyed: false, ..known });
+    Ok(())
+}
+
+/// Nobody takes back that a store's disk is gone (PD `ErrStoreDestroyed`).
+fn check_not_destroyed(cluster: &impl ClusterMut, known: &KnownStore) -> Result<(), Reason> {
+    if cluster.holds(Guard::DestroyedStaysGone) && known.physically_destroyed {
+        return Err(Reason::PhysicallyDestroyed);
+    }
     Ok(())
 }
 
@@ -146,30 +154,28 @@ pub(crate) fn remove_tombstone(cluster: &mut impl ClusterMut, store: StoreId) ->
         return Err(Reason::NotTombstone);
     }
     let listed = cluster.pd().regions_on(store).next().is_some() || cluster.pd().relearns;
-    if listed && cluster.holds(Guard::RecordKeptWhileListed) {
+    if cluster.holds(Guard::RecordKeptWhileListed) && listed {
         return Err(Reason::StoreHasRegions);
     }
     cluster.pd_mut().stores.remove(&store);
     Ok(())
 }
 
-/// Stores that are leaving and on which no region lists a peer have left. By
-/// its regions' size a store looks empty while nobody reports them (row 42): what
-/// PD only loaded counts nothing there, and what was reported since it started
-/// 1 MiB at least (`EmptyRegionApproximateSize`), so that whether the size is 0 is
-/// whether no region is known to be led. While PD relearns its regions no store looks
-/// empty; PD itself takes them all for empty then, and buries whoever is leaving (read
-/// from its code).
+/// Stores that are leaving and on which no region lists a peer have left. While PD
+/// relearns its regions no store looks empty; PD itself takes them all for empty then,
+/// and buries whoever is leaving (read from its code).
 pub(crate) fn check_stores(cluster: &mut impl ClusterMut) -> Result<(), Reason> {
     present(cluster)?;
     if cluster.pd().relearns {
         return Err(Reason::NothingToBury);
     }
     let by_count = cluster.holds(Guard::BuriedByCount);
-    let counts = |known: &KnownRegion| by_count || known.leader != 0;
     let pd = cluster.pd();
+    let is_empty = |store| {
+        if by_count { pd.regions_on(store).next().is_none() } else { unsound::is_empty_by_size(pd, store) }
+    };
     let leaving = pd.stores.iter().filter(|(_, known)| known.state == StoreState::Offline);
-    let empty = leaving.filter(|(store, _)| !pd.regions_on(**store).any(counts));
+    let empty = leaving.filter(|(store, _)| is_empty(**store));
     let empty: Vec<StoreId> = empty.map(|(store, _)| *store).collect();
     if empty.is_empty() {
         return Err(Reason::NothingToBury);

@@ -27,6 +27,7 @@ use rollcall_traces::{Held, Operator, PlacementDriver, Purpose, Reason, RegionId
 use super::operator;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
+use crate::unsound;
 
 /// Takes away the region's operator, under way or waiting.
 pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
@@ -37,9 +38,13 @@ pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
 /// Whether the patrol has as many operators under way as it may (PD
 /// `replica-schedule-limit`); what an administrator typed is none of them.
 fn is_busy(cluster: &impl ClusterMut) -> bool {
-    let all = !cluster.holds(Guard::LimitCountsOwnKind);
-    let counts = |running: &&Operator| all || is_limited(running.purpose);
-    cluster.pd().operators.values().filter(counts).count() >= cluster.schedule_limit()
+    let running = if cluster.holds(Guard::LimitCountsOwnKind) {
+        let counts = |running: &&Operator| is_limited(running.purpose);
+        cluster.pd().operators.values().filter(counts).count()
+    } else {
+        unsound::operators_of_every_kind(cluster.pd())
+    };
+    running >= cluster.schedule_limit()
 }
 
 /// Whether the limit is for such operators.

@@ -13,6 +13,7 @@ use std::cmp::Reverse;
 use rollcall_traces::{ForceLeader, LogPosition, MemberRole, PeerReport, StoreId};
 
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 /// The store whose peer is to lead, and how; of initialised peers of one region.
 pub(super) fn leader(reports: &[(StoreId, &PeerReport)], guards: GuardSet) -> Option<(StoreId, ForceLeader)> {
@@ -45,8 +46,10 @@ fn end(report: &PeerReport) -> (u64, u64) {
 fn rank(store: StoreId, report: &PeerReport, guards: GuardSet) -> impl Ord {
     let stays_voter = match report.region.member(report.peer).map(|member| member.role) {
         Some(MemberRole::Voter | MemberRole::IncomingVoter) => true,
-        Some(MemberRole::DemotingVoter) => !guards.holds(Guard::DemotingVoterRanksLast),
-        Some(MemberRole::Learner) | None => false,
+        Some(MemberRole::DemotingVoter) if !guards.holds(Guard::DemotingVoterRanksLast) => {
+            unsound::stays_voter()
+        }
+        Some(MemberRole::DemotingVoter | MemberRole::Learner) | None => false,
     };
     (end(report), report.commit, stays_voter, Reverse(store))
 }

@@ -132,9 +132,8 @@ fn plan_for(cluster: &impl ClusterMut, store: StoreId) -> Option<RecoveryPlan> {
 /// what the lost stores had reported. PD does so when all is done, and a recovery that is
 /// broken off leaves it with regions that nobody has.
 fn enter(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) -> RecoveryStage {
-    let drops = cluster.holds(Guard::RecoveryDropsRegions) && cluster.holds(Guard::RecoveryDropsRegionsFirst);
-    if drops && is_first_to_act(cluster) {
-        pd::drop_regions(cluster);
+    if cluster.holds(Guard::RecoveryDropsRegionsFirst) && is_first_to_act(cluster) {
+        drop_regions(cluster);
     }
     let pd = cluster.pd_mut();
     pd.recovery_step += 1;
@@ -159,10 +158,16 @@ fn end(cluster: &mut impl ClusterMut, stage: RecoveryStage) -> RecoveryStage {
     let began = cluster.pd_mut().recovery.take().map_or(step, |recovery| recovery.began);
     cluster.pd_mut().recovery_step += 1;
     let has_acted = stage == RecoveryStage::Finished && step > began + 1;
-    if has_acted && cluster.holds(Guard::RecoveryDropsRegions) {
-        pd::drop_regions(cluster);
+    if has_acted {
+        drop_regions(cluster);
     }
     stage
+}
+
+fn drop_regions(cluster: &mut impl ClusterMut) {
+    if cluster.holds(Guard::RecoveryDropsRegions) {
+        pd::drop_regions(cluster);
+    }
 }
 
 /// Forced leaders are told to step down, and where that is what they were told it ends

@@ -11,6 +11,7 @@ use rollcall_traces::{
 
 use super::choose;
 use crate::guard::{Guard, GuardSet};
+use crate::unsound;
 
 /// What each store is to do.
 pub(super) type Plans = BTreeMap<StoreId, RecoveryPlan>;
@@ -78,7 +79,7 @@ impl<'a> Reports<'a> {
             }
             from = Stage::ForceLeaderForCommitMerge;
         }
-        if self.recovery.stage <= Stage::CreateEmptyRegion && self.guards.holds(Guard::RecoveryFillsHoles) {
+        if self.guards.holds(Guard::RecoveryFillsHoles) && self.recovery.stage <= Stage::CreateEmptyRegion {
             let plans = self.creates(ids)?;
             if !plans.is_empty() {
                 return Ok((Stage::CreateEmptyRegion, plans));
@@ -122,6 +123,9 @@ impl<'a> Reports<'a> {
 
     /// What a region may have to take in, by its peers' uncommitted entries.
     fn sources(&self, region: RegionId) -> BTreeSet<RegionId> {
+        if !self.guards.holds(Guard::ForceTargetFirst) {
+            return unsound::look_for_no_merge();
+        }
         self.peers_of(region).into_iter().flat_map(|(_, report)| report.sources.iter().copied()).collect()
     }
 
@@ -129,17 +133,11 @@ impl<'a> Reports<'a> {
     /// would not fit any more once a leader of its own wrote to it (tikv#12627). PD looks
     /// at the newest peer's log alone.
     fn force_for_merges(&self) -> Plans {
-        if !self.guards.holds(Guard::ForceTargetFirst) {
-            return Plans::new();
-        }
         self.forced(self.leaderless().filter(|region| !self.sources(*region).is_empty()))
     }
 
     /// Not those that nobody could be chosen for, and what they may have to take in.
     fn force_others(&self) -> Plans {
-        if !self.guards.holds(Guard::ForceTargetFirst) {
-            return self.forced(self.leaderless());
-        }
         let waiting: BTreeSet<RegionId> = self.leaderless().flat_map(|region| self.sources(region)).collect();
         let goes_on = |region: &RegionId| !waiting.contains(region) && self.sources(*region).is_empty();
         self.forced(self.leaderless().filter(goes_on))

@@ -71,7 +71,7 @@ fn force_leader(
     }
     let LogPosition { index, term } = leader.committed;
     let has = index < peer.log.truncated.index || peer.log.term(index) == Some(term);
-    if !has && cluster.holds(Guard::ForceKeepsWhatIsCommitted) {
+    if cluster.holds(Guard::ForceKeepsWhatIsCommitted) && !has {
         return Err(Reason::NotPromotable);
     }
     let is_left = |id| peer.region.member(id).is_some_and(|member| !failed.contains(&member.store));
