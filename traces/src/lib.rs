@@ -7,6 +7,7 @@
 //! trace drives either, and one comparison serves both directions.
 
 mod action;
+mod budgets;
 mod cluster;
 mod diff;
 mod divergence;
@@ -34,6 +35,7 @@ mod view;
 mod words;
 
 pub use action::{Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply};
+pub use budgets::{Budget, Budgets};
 pub use cluster::Cluster;
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, PlaceNote, Sides};
@@ -67,7 +69,7 @@ pub use run::{
 };
 pub use scenario::Scenario;
 pub use schema::{ActionForm, actions, commands, schema};
-pub use scope::{Budgets, ChildCommand, Scope, ScopeError, SplitKeys};
+pub use scope::{ChildCommand, Scope, ScopeError, SplitKeys};
 pub use scope_builder::ScopeBuilder;
 pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::action::{Action, Change, Command, Derive, Entries};
+use crate::budgets::Budgets;
 use crate::outcome::Reason;
 use crate::region::{Key, Region, RegionId, StoreId};
 
@@ -134,71 +135,8 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-fn is_none(count: &u8) -> bool {
-    *count == 0
-}
-
 fn one_entry_rounds() -> Vec<Entries> {
     vec![Entries::One]
-}
-
-/// How often each thing may happen after the setup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Budgets {
-    /// Campaigns unasked (`TimeoutNow` is not counted: the transfer is).
-    pub elections: u8,
-    /// Crashes. A restart is free.
-    pub crashes: u8,
-    /// Disks lost.
-    #[serde(alias = "destroys")]
-    pub disk_losses: u8,
-    /// Answers lost.
-    pub lost: u8,
-    /// Messages held.
-    pub late: u8,
-    /// `Put`s.
-    pub writes: u8,
-    /// Conf changes; a joint change and its leaving count one each.
-    pub changes: u8,
-    /// Splits asked for, or proposed with ids.
-    pub splits: u8,
-    /// Merges begun.
-    #[serde(skip_serializing_if = "is_none")]
-    pub merges: u8,
-    /// Transfers of leadership.
-    pub transfers: u8,
-    /// Log compactions.
-    pub compactions: u8,
-    /// Reads.
-    pub reads: u8,
-    /// What an administrator types.
-    pub admin: u8,
-    /// Operators that the patrol makes.
-    pub schedules: u8,
-    /// Missed store heartbeats.
-    #[serde(alias = "silences")]
-    pub missed_heartbeats: u8,
-    /// Operators that are given up.
-    pub timeouts: u8,
-    /// Orders that are sent once more.
-    #[serde(skip_serializing_if = "is_none")]
-    pub pushes: u8,
-    /// Ends of the placement driver's process.
-    pub pd_restarts: u8,
-    /// How often a peer that asks whether it is a member still learns something.
-    #[serde(skip_serializing_if = "is_none")]
-    pub stale_checks: u8,
-    /// How often an unsafe recovery comes to a stage, its end included.
-    #[serde(skip_serializing_if = "is_none")]
-    pub stages: u8,
-}
-
-impl Budgets {
-    /// Nothing may happen but what costs nothing: the scope is a scenario's.
-    pub fn is_none(&self) -> bool {
-        *self == Budgets::default()
-    }
 }
 
 /// A scope that cannot be begun.

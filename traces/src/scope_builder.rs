@@ -1,8 +1,9 @@
 //! A scope step by step, with defaults for what is not said.
 
 use crate::action::{Action, Command, Entries};
+use crate::budgets::Budgets;
 use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
-use crate::scope::{Budgets, Scope, ScopeError, SplitKeys};
+use crate::scope::{Scope, ScopeError, SplitKeys};
 
 impl Scope {
     /// Begins a scope of that name.

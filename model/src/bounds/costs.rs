@@ -1,60 +1,35 @@
 //! What actions cost: each draws on the budgets of its scope, and none is taken that
 //! would overdraw one.
 
-use rollcall_traces::{Action, Budgets, Command, Order, Outcome, Reply, Returned, Scope};
+use rollcall_traces::{Action, Budget, Budgets, Command, Order, Outcome, Reply, Returned, Scope};
 
-/// The budget that an action draws on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cost {
-    Nothing,
-    Election,
-    Crash,
-    LoseDisk,
-    Lost,
-    Late,
-    Write,
-    Change,
-    Split,
-    Merge,
-    Transfer,
-    Compaction,
-    Read,
-    Admin,
-    Schedule,
-    Silence,
-    Timeout,
-    Push,
-    PdRestart,
-    StaleCheck,
-    Stage,
-}
-
-fn cost(action: &Action) -> Cost {
-    match action {
-        Action::Campaign { .. } => Cost::Election,
-        Action::Crash { .. } => Cost::Crash,
-        Action::LoseDisk { .. } => Cost::LoseDisk,
+/// The budget that an action draws on, if any.
+fn cost(action: &Action) -> Option<Budget> {
+    Some(match action {
+        Action::Campaign { .. } => Budget::Elections,
+        Action::Crash { .. } => Budget::Crashes,
+        Action::LoseDisk { .. } => Budget::DiskLosses,
         Action::Vote { reply, .. } | Action::Replicate { reply, .. } | Action::Heartbeat { reply, .. } => {
             match reply {
-                Reply::Delivered => Cost::Nothing,
-                Reply::Dropped => Cost::Lost,
-                Reply::Delayed => Cost::Late,
+                Reply::Delivered => return None,
+                Reply::Dropped => Budget::Lost,
+                Reply::Delayed => Budget::Late,
             }
         }
-        Action::CheckStalePeer { reply: Reply::Delayed, .. } => Cost::Late,
-        Action::CheckStalePeer { .. } => Cost::StaleCheck,
-        Action::Hold { .. } => Cost::Late,
+        Action::CheckStalePeer { reply: Reply::Delayed, .. } => Budget::Late,
+        Action::CheckStalePeer { .. } => Budget::StaleChecks,
+        Action::Hold { .. } => Budget::Late,
         Action::Propose { command, .. } => match command {
-            Command::Put { .. } | Command::Delete { .. } => Cost::Write,
-            Command::Split { .. } => Cost::Split,
-            Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Cost::Change,
-            Command::TransferLeader { .. } => Cost::Transfer,
-            Command::CompactLog { .. } => Cost::Compaction,
-            Command::PrepareMerge { .. } => Cost::Merge,
-            Command::CommitMerge { .. } | Command::RollbackMerge { .. } => Cost::Nothing,
+            Command::Put { .. } | Command::Delete { .. } => Budget::Writes,
+            Command::Split { .. } => Budget::Splits,
+            Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => Budget::Changes,
+            Command::TransferLeader { .. } => Budget::Transfers,
+            Command::CompactLog { .. } => Budget::Compactions,
+            Command::PrepareMerge { .. } => Budget::Merges,
+            Command::CommitMerge { .. } | Command::RollbackMerge { .. } => return None,
         },
-        Action::AskSplit { .. } => Cost::Split,
-        Action::Read { .. } => Cost::Read,
+        Action::AskSplit { .. } => Budget::Splits,
+        Action::Read { .. } => Budget::Reads,
         Action::AddStore { .. }
         | Action::Decommission { .. }
         | Action::CancelDecommission { .. }
@@ -63,18 +38,18 @@ fn cost(action: &Action) -> Cost {
         | Action::AddOperator { .. }
         | Action::RemoveOperator { .. }
         | Action::TombstonePeer { .. }
-        | Action::RemoveFailedStores { .. } => Cost::Admin,
-        Action::Schedule { .. } => Cost::Schedule,
-        Action::MissedHeartbeat { .. } => Cost::Silence,
+        | Action::RemoveFailedStores { .. } => Budget::Admin,
+        Action::Schedule { .. } => Budget::Schedules,
+        Action::MissedHeartbeat { .. } => Budget::MissedHeartbeats,
         Action::OperatorTimeout { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
-            Cost::Timeout
+            Budget::Timeouts
         }
-        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => Cost::Lost,
-        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => Cost::Late,
+        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => Budget::Lost,
+        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => Budget::Late,
         // One that comes late was not pushed.
-        Action::PushOperator { reply: Reply::Delayed, .. } => Cost::Nothing,
-        Action::PushOperator { .. } => Cost::Push,
-        Action::PdRestart => Cost::PdRestart,
+        Action::PushOperator { reply: Reply::Delayed, .. } => return None,
+        Action::PushOperator { .. } => Budget::Pushes,
+        Action::PdRestart => Budget::PdRestarts,
         Action::RegionHeartbeat { .. }
         | Action::StoreHeartbeat { reply: Reply::Delivered, .. }
         | Action::CheckStores
@@ -84,34 +59,7 @@ fn cost(action: &Action) -> Cost {
         | Action::TimeoutNow { .. }
         | Action::TransferTimeout { .. }
         | Action::Restart { .. }
-        | Action::Late { .. } => Cost::Nothing,
-    }
-}
-
-/// The counter in `budgets` that a cost counts against, if any.
-fn counter(budgets: &mut Budgets, cost: Cost) -> Option<&mut u8> {
-    Some(match cost {
-        Cost::Nothing => return None,
-        Cost::Election => &mut budgets.elections,
-        Cost::Crash => &mut budgets.crashes,
-        Cost::LoseDisk => &mut budgets.disk_losses,
-        Cost::Lost => &mut budgets.lost,
-        Cost::Late => &mut budgets.late,
-        Cost::Write => &mut budgets.writes,
-        Cost::Change => &mut budgets.changes,
-        Cost::Split => &mut budgets.splits,
-        Cost::Merge => &mut budgets.merges,
-        Cost::Transfer => &mut budgets.transfers,
-        Cost::Compaction => &mut budgets.compactions,
-        Cost::Read => &mut budgets.reads,
-        Cost::Admin => &mut budgets.admin,
-        Cost::Schedule => &mut budgets.schedules,
-        Cost::Silence => &mut budgets.missed_heartbeats,
-        Cost::Timeout => &mut budgets.timeouts,
-        Cost::Push => &mut budgets.pushes,
-        Cost::PdRestart => &mut budgets.pd_restarts,
-        Cost::StaleCheck => &mut budgets.stale_checks,
-        Cost::Stage => &mut budgets.stages,
+        | Action::Late { .. } => return None,
     })
 }
 
@@ -131,32 +79,31 @@ fn fate(action: &Action) -> Option<Reply> {
 /// as a transfer, for it raises the term like any other; one that comes late does when
 /// it is sent. Such an order costs nothing if it is lost or refused: the leader that
 /// takes it may give it up as well.
-fn costs(action: &Action, outcome: &Outcome) -> [Cost; 3] {
+fn costs(action: &Action, outcome: &Outcome) -> [Option<Budget>; 3] {
     let own = cost(action);
     if let Outcome::Done(Returned::Entered(_)) = outcome {
-        return [own, Cost::Stage, Cost::Nothing];
+        return [own, Some(Budget::Stages), None];
     }
     let (Some(fate), Outcome::Done(Returned::Ordered { order, refused })) = (fate(action), outcome) else {
-        return [own, Cost::Nothing, Cost::Nothing];
+        return [own, None, None];
     };
     let hands_over = matches!(order, Order::Propose(Command::TransferLeader { .. }));
-    let transfer = |begins: bool| if hands_over && begins { Cost::Transfer } else { Cost::Nothing };
+    let transfer = |begins: bool| if hands_over && begins { Some(Budget::Transfers) } else { None };
     match fate {
-        Reply::Delivered => [own, transfer(refused.is_none()), Cost::Nothing],
-        Reply::Dropped if hands_over => [own, Cost::Nothing, Cost::Nothing],
-        Reply::Dropped => [own, Cost::Lost, Cost::Nothing],
-        Reply::Delayed => [own, transfer(true), Cost::Late],
+        Reply::Delivered => [own, transfer(refused.is_none()), None],
+        Reply::Dropped if hands_over => [own, None, None],
+        Reply::Dropped => [own, Some(Budget::Lost), None],
+        Reply::Delayed => [own, transfer(true), Some(Budget::Late)],
     }
 }
 
 /// Counts an action that was done.
 pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> bool {
     let mut counts = false;
-    for cost in costs(action, outcome) {
-        if let Some(count) = counter(spent, cost) {
-            *count = count.saturating_add(1);
-            counts = true;
-        }
+    for budget in costs(action, outcome).into_iter().flatten() {
+        let count = spent.count_mut(budget);
+        *count = count.saturating_add(1);
+        counts = true;
     }
     counts
 }
@@ -169,70 +116,22 @@ pub(crate) fn affords(left: &Budgets, action: &Action, outcome: &Outcome) -> boo
         return false;
     }
     let mut left = *left;
-    costs(action, outcome).into_iter().all(|cost| match counter(&mut left, cost) {
-        Some(count) => {
-            let is_left = *count > 0;
-            *count = count.saturating_sub(1);
-            is_left
-        }
-        None => true,
+    costs(action, outcome).into_iter().flatten().all(|budget| {
+        let count = left.count_mut(budget);
+        let is_left = *count > 0;
+        *count = count.saturating_sub(1);
+        is_left
     })
 }
 
 /// Whether more is spent than the scope allows, of anything.
 pub(crate) fn is_overdrawn(scope: &Scope, spent: &Budgets) -> bool {
-    let (mut all, mut spent) = (scope.budgets, *spent);
-    EVERY_COST.into_iter().any(|cost| counter(&mut spent, cost) > counter(&mut all, cost))
+    Budget::ALL.iter().any(|budget| spent.count(*budget) > scope.budgets.count(*budget))
 }
-
-const EVERY_COST: [Cost; 20] = [
-    Cost::Election,
-    Cost::Crash,
-    Cost::LoseDisk,
-    Cost::Lost,
-    Cost::Late,
-    Cost::Write,
-    Cost::Change,
-    Cost::Split,
-    Cost::Merge,
-    Cost::Transfer,
-    Cost::Compaction,
-    Cost::Read,
-    Cost::Admin,
-    Cost::Schedule,
-    Cost::Silence,
-    Cost::Timeout,
-    Cost::Push,
-    Cost::PdRestart,
-    Cost::StaleCheck,
-    Cost::Stage,
-];
 
 /// What is left of each budget.
 pub(crate) fn left(scope: &Scope, spent: &Budgets) -> Budgets {
-    let (all, spent) = (&scope.budgets, spent);
-    Budgets {
-        elections: all.elections.saturating_sub(spent.elections),
-        crashes: all.crashes.saturating_sub(spent.crashes),
-        disk_losses: all.disk_losses.saturating_sub(spent.disk_losses),
-        lost: all.lost.saturating_sub(spent.lost),
-        late: all.late.saturating_sub(spent.late),
-        writes: all.writes.saturating_sub(spent.writes),
-        changes: all.changes.saturating_sub(spent.changes),
-        splits: all.splits.saturating_sub(spent.splits),
-        merges: all.merges.saturating_sub(spent.merges),
-        transfers: all.transfers.saturating_sub(spent.transfers),
-        compactions: all.compactions.saturating_sub(spent.compactions),
-        reads: all.reads.saturating_sub(spent.reads),
-        admin: all.admin.saturating_sub(spent.admin),
-        schedules: all.schedules.saturating_sub(spent.schedules),
-        missed_heartbeats: all.missed_heartbeats.saturating_sub(spent.missed_heartbeats),
-        timeouts: all.timeouts.saturating_sub(spent.timeouts),
-        pushes: all.pushes.saturating_sub(spent.pushes),
-        pd_restarts: all.pd_restarts.saturating_sub(spent.pd_restarts),
-        stale_checks: all.stale_checks.saturating_sub(spent.stale_checks),
-        stages: all.stages.saturating_sub(spent.stages),
-    }
+    scope.budgets.without(spent)
 }
 
 #[cfg(test)]
@@ -259,28 +158,7 @@ mod tests {
         ]
     }
 
-    const ONE_OF_ALL: Budgets = Budgets {
-        elections: 1,
-        crashes: 1,
-        disk_losses: 1,
-        lost: 1,
-        late: 1,
-        writes: 1,
-        changes: 1,
-        splits: 1,
-        merges: 1,
-        transfers: 1,
-        compactions: 1,
-        reads: 1,
-        admin: 1,
-        schedules: 1,
-        missed_heartbeats: 1,
-        timeouts: 1,
-        pushes: 1,
-        pd_restarts: 1,
-        stale_checks: 1,
-        stages: 1,
-    };
+    const ONE_OF_ALL: Budgets = Budgets::of_each(1);
 
     #[test]
     fn whoever_orders_a_handover_it_is_a_transfer() {
