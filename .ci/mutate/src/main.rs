@@ -14,7 +14,7 @@ use run::Part;
 use tree::Places;
 
 const USAGE: &str = "usage: .ci/mutants \
-    [build [TEST...] | baseline | run [--seed N] [--shard K/N] [--limit N] [FILE...] | summary]";
+    [build [TEST...] | baseline [NAME...] | run [--seed N] [--shard K/N] [--limit N] [--within SECONDS] [FILE...] | summary]";
 
 fn main() -> Result<()> {
     let root = std::env::current_dir()?;
@@ -23,12 +23,12 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("build") => tree::build(&places, &arguments[1..]),
-        Some("baseline") => run::baseline(&places),
+        Some("baseline") => run::baseline(&places, &arguments[1..]),
         Some("run") => run::run(&places, &part(&arguments[1..])?),
         Some("summary") => summary(&places),
         None => {
             tree::build(&places, &[])?;
-            run::baseline(&places)?;
+            run::baseline(&places, &[])?;
             run::run(&places, &part(&[])?)?;
             summary(&places)
         }
@@ -37,13 +37,14 @@ fn main() -> Result<()> {
 }
 
 fn part(arguments: &[String]) -> Result<Part> {
-    let mut part = Part { seed: 1, shard: (0, 1), limit: usize::MAX, files: vec![] };
+    let mut part = Part { seed: 1, shard: (0, 1), limit: usize::MAX, within: f64::MAX, files: vec![] };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--seed" => part.seed = value()?.parse()?,
             "--limit" => part.limit = value()?.parse()?,
+            "--within" => part.within = value()?.parse()?,
             "--shard" => {
                 let (shard, of) = value()?.split_once('/').context("a shard is K/N")?;
                 part.shard = (shard.parse()?, of.parse()?);

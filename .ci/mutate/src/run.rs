@@ -13,13 +13,18 @@ use anyhow::{Context, Result, ensure};
 
 use crate::tree::Places;
 
-/// Programs whose tests are long: each test is a check of its own.
-const LONG: &[&str] = &["smoke"];
+/// The crate whose tests are long: each test is a check of its own.
+const LONG: &str = "checks";
 /// So are these tests, wherever they are: seeded runs, thousands of them.
 const LONG_TESTS: &[&str] = &["storm"];
 /// They look at every scope together; each scope is a test besides.
 const SPARED: &[&str] =
     &["the_families_owe_nothing", "the_numbers_are_as_they_were", "every_smoke_scope_is_a_test"];
+/// Files that other tests replay, all in one process: `golden` and `peers`.
+const REPLAYED_ELSEWHERE: &str = "scenarios/";
+
+/// What a check may allocate, in KiB of address space: a mutant may never stop asking.
+const MEMORY: &str = "8000000";
 
 /// Something that passes without a mutant and may fail with one.
 pub struct Check {
@@ -37,8 +42,10 @@ enum End {
 
 impl Check {
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new("/bin/sh");
         command
+            .args(["-c", "ulimit -v \"$0\" && exec \"$@\"", MEMORY])
+            .arg(&self.program)
             .args(&self.arguments)
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder)
@@ -99,10 +106,12 @@ pub fn checks(places: &Places) -> Result<Vec<Check>> {
             Command::new(program).args(["--list", "--format", "terse"]).current_dir(folder).output()?;
         let listed = String::from_utf8(listed.stdout)?;
         let tests = listed.lines().filter_map(|line| line.strip_suffix(": test"));
-        let long = |test: &&str| LONG.contains(&name) || LONG_TESTS.iter().any(|word| test.contains(word));
+        let long = |test: &&str| of == LONG || LONG_TESTS.iter().any(|word| test.contains(word));
         let (alone, together): (Vec<&str>, Vec<&str>) = tests.partition(long);
         let one_thread = "--test-threads=1".to_string();
-        for test in alone.iter().filter(|test| !SPARED.contains(test)) {
+        for test in
+            alone.iter().filter(|test| !SPARED.contains(test) && !test.starts_with(REPLAYED_ELSEWHERE))
+        {
             checks
                 .push(check(&format!(" {test}"), vec!["--exact".into(), (*test).into(), one_thread.clone()]));
         }
@@ -115,16 +124,18 @@ pub fn checks(places: &Places) -> Result<Vec<Check>> {
 }
 
 fn reached_path(places: &Places, check: &Check) -> PathBuf {
-    places.work.join("checks").join(check.name.replace([' ', ':'], "+"))
+    places.work.join("checks").join(check.name.replace([' ', ':', '/'], "+"))
 }
 
-/// Every check without a mutant: it passes, takes so long, and comes by these.
-pub fn baseline(places: &Places) -> Result<()> {
+/// Every check without a mutant, or those whose names begin so: it passes, takes so long,
+/// and comes by these.
+pub fn baseline(places: &Places, names: &[String]) -> Result<()> {
     fs::create_dir_all(places.work.join("checks"))?;
     for check in checks(places)? {
         let path = reached_path(places, &check);
         let done = path.with_extension("seconds");
-        if done.exists() {
+        let is_wanted = names.is_empty() || names.iter().any(|name| check.name.starts_with(name));
+        if done.exists() || !is_wanted {
             continue;
         }
         let _ = fs::remove_file(&path);
@@ -147,18 +158,26 @@ struct Known {
     reached: BTreeSet<u32>,
 }
 
-fn known(places: &Places) -> Result<Vec<Known>> {
-    let mut all = vec![];
+/// First who notices much in a short time, going by what is known.
+fn known(places: &Places, results: &BTreeMap<u32, (String, String, f64)>) -> Result<Vec<Known>> {
+    let (mut all, mut missing) = (vec![], 0);
     for check in checks(places)? {
         let path = reached_path(places, &check);
         let Ok(seconds) = fs::read_to_string(path.with_extension("seconds")) else {
-            eprintln!("{} was not run without a mutant yet, and is not asked", check.name);
+            missing += 1;
             continue;
         };
         let reached = fs::read_to_string(&path)?.lines().map(str::parse).collect::<Result<_, _>>()?;
         all.push(Known { check, seconds: seconds.trim().parse()?, reached });
     }
-    all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    if missing > 0 {
+        eprintln!("{missing} checks have no baseline and are not asked");
+    }
+    let noticed = |known: &Known| {
+        let by = |by: &&String| by.starts_with(&known.check.name);
+        1.0 + results.values().map(|(_, check, _)| check).filter(by).count() as f64
+    };
+    all.sort_by_cached_key(|known| (1e6 * (known.seconds + 0.02) / noticed(known)) as u64);
     Ok(all)
 }
 
@@ -199,7 +218,10 @@ pub fn results(places: &Places) -> Result<BTreeMap<u32, (String, String, f64)>> 
 pub struct Part {
     pub seed: u64,
     pub shard: (usize, usize),
+    /// The first of the order.
     pub limit: usize,
+    /// Only checks that take no more seconds than this: the others are for those that live.
+    pub within: f64,
     /// Only of files whose path begins so.
     pub files: Vec<String>,
 }
@@ -227,28 +249,28 @@ fn drawn(mutants: Vec<Listed>, seed: u64) -> Vec<Listed> {
 }
 
 pub fn run(places: &Places, part: &Part) -> Result<()> {
-    let known = known(places)?;
     let done = results(places)?;
+    let known = known(places, &done)?;
     let of_files =
         |one: &Listed| part.files.is_empty() || part.files.iter().any(|file| one.place.starts_with(file));
     println!("seed {}", part.seed);
     let order = drawn(listed(places)?, part.seed).into_iter().filter(of_files).enumerate();
     let (shard, of) = part.shard;
-    let own = order.filter(|(at, _)| at % of == shard).map(|(_, one)| one);
+    let own = order.take(part.limit).filter(|(at, _)| at % of == shard).map(|(_, one)| one);
     fs::create_dir_all(places.work.join("results"))?;
     let path = places.work.join(format!("results/{shard}-of-{of}.tsv"));
     let mut file = File::options().create(true).append(true).open(path)?;
     // One that lived is asked again where there are checks now that it has not met.
-    let reaching = |number: &u32| known.iter().filter(|known| known.reached.contains(number)).count();
     let is_done = |number: &u32| {
         done.get(number).is_some_and(|(end, by, _)| match end.as_str() {
-            "lived" | "unreached" => by.split(' ').next() == Some(&*reaching(number).to_string()),
+            "lived" | "unreached" => *by == met(&known, *number, part.within),
             _ => true,
         })
     };
-    for mutant in own.filter(|one| !is_done(&one.number)).take(part.limit) {
+    for mutant in own.filter(|one| !is_done(&one.number)) {
         let begun = Instant::now();
-        let (end, by) = one(&known, mutant.number)?;
+        let before = done.get(&mutant.number).map(|(_, by, _)| by.as_str());
+        let (end, by) = one(&known, mutant.number, part.within, before)?;
         let seconds = begun.elapsed().as_secs_f64();
         writeln!(file, "{}\t{end}\t{by}\t{seconds:.2}", mutant.number)?;
         println!("{end:>9} {seconds:>7.2} s {} [{by}]", mutant.line.replace('\t', " "));
@@ -256,15 +278,29 @@ pub fn run(places: &Places, part: &Part) -> Result<()> {
     Ok(())
 }
 
-/// How a mutant ends, and by which check: the shortest that come by it first.
-fn one(known: &[Known], number: u32) -> Result<(&'static str, String)> {
-    let mut asked = 0;
-    for Known { check, seconds, .. } in known.iter().filter(|known| known.reached.contains(&number)) {
-        asked += 1;
+fn reaching(known: &[Known], number: u32, within: f64) -> impl Iterator<Item = &Known> {
+    known.iter().filter(move |known| known.reached.contains(&number) && known.seconds <= within)
+}
+
+/// How many checks come by a mutant, and how long the longest of them is.
+fn met(known: &[Known], number: u32, within: f64) -> String {
+    let longest = reaching(known, number, within).map(|known| known.seconds).fold(0.0, f64::max);
+    format!("{} checks of up to {longest:.2} s", reaching(known, number, within).count())
+}
+
+/// How a mutant ends, and by which check: of those that come by it, without
+/// those that it has met `before`.
+fn one(known: &[Known], number: u32, within: f64, before: Option<&str>) -> Result<(&'static str, String)> {
+    let longest = before.and_then(|before| before.strip_suffix(" s")?.rsplit(' ').next()?.parse().ok());
+    let longest = longest.filter(|longest| before == Some(&*met(known, number, *longest))).unwrap_or(-1.0);
+    for Known { check, seconds, .. } in reaching(known, number, within) {
+        if *seconds <= longest {
+            continue;
+        }
         let mut command = check.command();
         command.env("ROLLCALL_MUTANT", number.to_string());
         // Other work on the machine is no reason to call a mutant noticed.
-        let limit = Duration::from_secs_f64(10.0 + 10.0 * seconds);
+        let limit = Duration::from_secs_f64(5.0 + 10.0 * seconds);
         match check.run(command, limit)? {
             End::Passed => {}
             End::Failed(test) if test.is_empty() || check.name.ends_with(&test) => {
@@ -274,6 +310,6 @@ fn one(known: &[Known], number: u32) -> Result<(&'static str, String)> {
             End::TimedOut => return Ok(("timeout", check.name.clone())),
         }
     }
-    let end = if asked == 0 { "unreached" } else { "lived" };
-    Ok((end, format!("{asked} checks")))
+    let is_reached = known.iter().any(|known| known.reached.contains(&number));
+    Ok((if is_reached { "lived" } else { "unreached" }, met(known, number, within)))
 }

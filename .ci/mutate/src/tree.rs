@@ -113,6 +113,8 @@ fn cargo(places: &Places, arguments: &[&str]) -> Result<(bool, Vec<Value>)> {
         .env_remove("CARGO_TARGET_DIR")
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        // No mutant is in there: built in an eighth of the time, the checks take twice as long.
+        .args(["--config", "profile.dev.package.rollcall-checks.opt-level=0"])
         .stderr(Stdio::inherit())
         .output()?;
     let lines = String::from_utf8(run.stdout)?;
@@ -208,8 +210,9 @@ pub fn build(places: &Places, wanted: &[String]) -> Result<()> {
     tests(places, wanted)
 }
 
-/// The tests of the crates themselves.
-const OWN: &[&str] = &["store", "pd", "raft_facts", "reference", "checking", "compact"];
+/// The tests of the crates themselves, without those of the model that compare the rules
+/// with themselves: in the compact state and over a view.
+const OWN: &[&str] = &["store", "pd", "raft_facts", "checking"];
 /// What comes behind them: the tests within the crates, and those of `checks` that ask
 /// what a step does; the others look at the repository.
 const ASKING: &[&str] = &[
@@ -225,7 +228,6 @@ const ASKING: &[&str] = &[
     "museum",
     "allowed_stuck",
     "files",
-    "cli",
 ];
 
 /// Builds the tests, and writes down which programs they are.

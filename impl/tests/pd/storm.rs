@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_impl::pd::{
-    AdminOperator, Dispatch, KnownRegion, PdConfig, PdInput, PdOutput, RegionReport, StoreState,
+    AdminOperator, Dispatch, KnownRegion, PdConfig, PdEngine, PdInput, PdOutput, RegionReport, StoreState,
 };
 use rollcall_impl::{Derive, Input, RegionId, StateRole, StoreId};
 
@@ -130,6 +130,18 @@ impl Storm {
         }
     }
 
+    /// What PD says of stores and regions is on its disk before it says it, and nothing
+    /// else is: a machine that fails takes none of it back.
+    fn check_disk(&self) {
+        let mut disk = self.real.pd.engine().clone();
+        disk.lose_unsynced();
+        let kept = disk.load().unwrap();
+        let stores: Vec<_> = self.real.pd.stores().map(|info| info.record).collect();
+        assert_eq!(kept.stores.into_values().collect::<Vec<_>>(), stores);
+        let regions: Vec<_> = self.real.pd.regions().map(|known| known.region.clone()).collect();
+        assert_eq!(kept.regions.into_values().collect::<Vec<_>>(), regions);
+    }
+
     /// PD knows somebody for every key. A child that is reported before its
     /// parent makes a hole until that reports too (row 32).
     fn is_covered(&self) -> bool {
@@ -151,6 +163,7 @@ fn storm(seed: u64) -> Storm {
     for _ in 0..150 {
         storm.act();
         storm.check();
+        storm.check_disk();
     }
     storm
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_impl::{
-    Change, ChangeKind, Command, Derive, IdAllocator, Input, Key, Output, PeerState, Refusal, RegionId,
-    Sound, StateRole, StoreId,
+    Change, ChangeKind, Command, Config, Derive, IdAllocator, Input, Key, Output, PeerState, Refusal,
+    RegionId, Sound, StateRole, StoreId, SyncedStore,
 };
 
 use crate::cluster::{Cluster, bytes};
@@ -29,6 +29,21 @@ impl Random {
     pub(crate) fn of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         if items.is_empty() { None } else { items.get(self.below(items.len() as u64) as usize) }
     }
+}
+
+/// What a store may not forget, a line for each peer and tombstone.
+fn lasting(store: &SyncedStore<Sound>) -> Vec<String> {
+    let of = |region| {
+        let tombstone = store.tombstone(region).map(|tombstone| format!("{tombstone:?}"));
+        let peer = store.peer(region).map(|peer| {
+            let terms: Vec<_> = peer.entries().map(|(entry, _)| (entry.index, entry.term)).collect();
+            let log = (peer.truncated(), terms, peer.applied(), peer.log_since());
+            let raft = (peer.term(), peer.vote(), peer.commit());
+            format!("{:?}", (peer.id(), peer.state(), peer.region(), raft, log, peer.merge(), peer.data()))
+        });
+        format!("region {region}: {tombstone:?} {peer:?}")
+    };
+    store.regions().map(of).collect()
 }
 
 struct Storm {
@@ -120,9 +135,19 @@ impl Storm {
             }
             _ => {
                 let store = 1 + self.random.below(STORES);
-                self.cluster.restart(Sound, store);
+                self.lose_power(store);
             }
         }
+    }
+
+    /// All that lasts of a store is on its disk before the step that changed it ends.
+    fn lose_power(&mut self, store: StoreId) {
+        let before = lasting(&self.cluster.stores[&store]);
+        let mut disk = self.cluster.stores.remove(&store).unwrap().into_engine();
+        disk.lose_unsynced();
+        let opened = SyncedStore::open(store, Config::SIMULATOR, Sound, disk).unwrap();
+        self.cluster.stores.insert(store, opened);
+        assert_eq!(lasting(&self.cluster.stores[&store]), before, "store {store} after a power failure");
     }
 
     fn apply(&mut self, store: StoreId, region: RegionId) {
