@@ -63,6 +63,12 @@ fn each_step_knows_when_it_is_done_and_what_it_has_raised() {
         // old, new, then per step done and raised.
         (Some(Voter), None, [(false, 0), (false, 0), (false, 0), (false, 0), (false, 0), (false, 0)]),
         (Some(Voter), Some(Learner), [(true, 1), (false, 0), (false, 0), (false, 0), (false, 0), (false, 0)]),
+        // Somebody else has demoted it: half of a joint step is nothing of it.
+        (
+            Some(Learner),
+            Some(Learner),
+            [(true, 1), (false, 0), (false, 0), (false, 0), (false, 0), (false, 0)],
+        ),
         (
             Some(DemotingVoter),
             Some(IncomingVoter),
@@ -104,6 +110,9 @@ fn steps_notice_that_they_make_no_sense_any_more() {
     assert_eq!(check(&leave, Some(DemotingVoter), Some(IncomingVoter), 1), Ok(()));
     assert_eq!(check(&leave, Some(DemotingVoter), Some(IncomingVoter), 3), Err(StaleOperator::LeaderRemoval));
     assert_eq!(check(&leave, Some(Voter), Some(Learner), 1), Err(StaleOperator::WrongRole));
+    assert_eq!(check(&leave, Some(Learner), Some(Learner), 1), Err(StaleOperator::WrongRole));
+    assert_eq!(check(&leave, Some(Voter), Some(Voter), 1), Err(StaleOperator::WrongRole));
+    assert_eq!(check(&leave, Some(DemotingVoter), None, 1), Err(StaleOperator::PeerMissing));
     let remove = OperatorStep::RemovePeer(OLD);
     assert_eq!(check(&remove, Some(Voter), None, 3), Err(StaleOperator::LeaderRemoval));
     assert_eq!(check(&remove, Some(Learner), None, 1), Ok(()));

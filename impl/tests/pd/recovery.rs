@@ -1,6 +1,8 @@
 //! An unsafe recovery as PD carries it through: what is reported, and what is planned.
 
-use rollcall_impl::pd::{PdConfig, PdEngine, PdInput, PdOutput, PdRefusal, Recovery, RecoveryStage};
+use rollcall_impl::pd::{
+    AdminOperator, OperatorEnd, PdConfig, PdEngine, PdInput, PdOutput, PdRefusal, Recovery, RecoveryStage,
+};
 use rollcall_impl::{
     Derive, Dropped, ForceLeader, ForceLeaders, Guard, Guards, MemberRole, PeerReport, Position,
     RecoveryPlan, Region, RegionId, Sound, StoreId, StoreReport,
@@ -154,6 +156,26 @@ fn a_region_is_led_demoted_and_let_go() {
     assert_eq!(reports(&mut pd, 1, vec![peer(&done, 1, (12, 8))]), Some(RecoveryStage::Finished));
     assert!(pd.recovery().is_none());
     assert_eq!((pd.regions().count(), pd.relearns(), pd.recovery_step()), (0, true, 5));
+}
+
+/// What PD drops it says, and the operator of a region goes with it.
+#[test]
+fn dropped_regions_take_their_operators_with_them() {
+    let mut pd = pd(3, &[1, 2, 3]);
+    let region = whole(1, 1, &[1, 2, 3]);
+    report(&mut pd, region.clone(), 1);
+    let operator = AdminOperator::TransferLeader { store: 2 };
+    pd.step(PdInput::AddOperator { region: REGION, operator }).unwrap();
+    silent(&mut pd, &[2, 3]);
+    pd.step(gives_up(&[2, 3])).unwrap();
+    assert_eq!(pd.operators().count(), 1, "collecting reports drops nothing");
+    let report = StoreReport { step: 2, peers: vec![peer(&region, 1, (8, 7))] };
+    let outputs = pd.step(PdInput::StoreHeartbeat { store: 1, stats: EMPTY, report: Some(report) }).unwrap();
+    let is_displaced = |output: &PdOutput| matches!(output, PdOutput::RegionDisplaced { region: REGION });
+    let is_ended =
+        |output: &PdOutput| matches!(output, PdOutput::OperatorEnded { end: OperatorEnd::RegionGone, .. });
+    assert!(outputs.iter().any(is_displaced) && outputs.iter().any(is_ended), "{outputs:?}");
+    assert_eq!((pd.operators().count(), pd.regions().count()), (0, 0));
 }
 
 /// Whoever still leads by force at the end is told to step down, and nobody else anything.

@@ -2,7 +2,7 @@
 
 use rollcall_impl::{
     Command, Config, ConfigError, Derive, Dropped, Guard, Guards, IdAllocator, Input, MemoryEngine, Output,
-    Refusal, Sound, SyncedStore,
+    Refusal, Sound, StateRole, SyncedStore,
 };
 
 use crate::cluster::{CHILD, Cluster, REGION, bytes, put, region, split};
@@ -94,6 +94,35 @@ fn sizes_that_cannot_work_are_refused() {
         let config = Config { split_size: split, max_size: max, ..SMALL };
         assert_eq!(config.validate(), Err(ConfigError::SplitSize { split, max }));
     }
+}
+
+#[test]
+fn timeouts_that_cannot_work_are_refused() {
+    for (heartbeat, election) in [(0, 2), (2, 2), (3, 2)] {
+        let config =
+            Config { heartbeat_tick: heartbeat, election_tick: election, drawn_election_tick: 9, ..SMALL };
+        assert_eq!(config.validate(), Err(ConfigError::Heartbeat { heartbeat, election }));
+    }
+    let config = Config { election_tick: 4, drawn_election_tick: 3, ..SMALL };
+    assert_eq!(config.validate(), Err(ConfigError::Drawn { drawn: 3, election: 4 }));
+    assert_eq!(Config { drawn_election_tick: 4, ..config }.validate(), Ok(()));
+}
+
+/// A store that was given another election timeout uses it for peers that come later, and
+/// refuses one that is too short.
+#[test]
+fn drawn_election_timeouts_are_for_peers_that_come_later() {
+    let mut cluster = Cluster::new(Sound, 1, &[]);
+    let store = cluster.stores.get_mut(&1).unwrap();
+    let short = store.draw_election_tick(1);
+    assert_eq!(short, Err(ConfigError::Drawn { drawn: 1, election: 2 }));
+    assert_eq!(store.draw_election_tick(7), Ok(()));
+    store.bootstrap(region(&[1])).unwrap();
+    for tick in 1..=7 {
+        assert_eq!(cluster.peer(1).role(), StateRole::Follower, "before tick {tick}");
+        cluster.step(1, Input::Tick { region: REGION }).unwrap();
+    }
+    assert_eq!(cluster.peer(1).role(), StateRole::Leader);
 }
 
 /// Every region that is too big, and every child, until none is.
