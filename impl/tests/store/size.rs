@@ -61,6 +61,21 @@ fn a_region_above_its_size_asks_for_a_split_until_it_is_split() {
     assert_eq!(cluster.of(1, CHILD).approximate_size(), None);
 }
 
+/// What was known of the whole says nothing of a part.
+#[test]
+fn a_region_that_is_divided_is_of_unknown_size() {
+    let mut cluster = alone(Sound, SMALL);
+    for key in ["a", "b", "c"] {
+        cluster.propose(1, put(key)).unwrap();
+    }
+    assert_eq!(check(&mut cluster), None);
+    cluster.propose(1, put("d")).unwrap();
+    assert_eq!((cluster.peer(1).approximate_size(), cluster.peer(1).size_delta()), (Some(6), 2));
+    cluster.propose(1, split("c", 1)).unwrap();
+    cluster.step(1, Input::Apply { region: REGION }).unwrap();
+    assert_eq!((cluster.peer(1).approximate_size(), cluster.peer(1).size_delta()), (None, 0));
+}
+
 #[test]
 fn little_written_is_not_looked_at() {
     let mut cluster = alone(Sound, Config { split_check_diff: 4, ..SMALL });

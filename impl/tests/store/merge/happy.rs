@@ -1,6 +1,6 @@
 //! A merge that nothing disturbs.
 
-use rollcall_impl::{Command, Output, PeerState, Sound};
+use rollcall_impl::{Command, Input, Output, PeerState, Sound};
 
 use super::*;
 use crate::cluster::bytes;
@@ -23,8 +23,11 @@ fn either_neighbour_takes_the_other_in() {
             assert_eq!(epoch(&cluster, store, source), (2, 3));
             assert_eq!(cluster.ranges(store), "[,m)=1 [m,)=2");
         }
+        cluster.step(1, Input::SplitCheck { region: target }).unwrap();
+        assert!(cluster.of(1, target).approximate_size().is_some());
         commit(&mut cluster, 1, source, target).unwrap();
         settle(&mut cluster);
+        assert_eq!(cluster.of(1, target).approximate_size(), None, "of a part it says nothing of the whole");
         for store in 1..=3 {
             let (end, merged) = (&cluster.stores[&store], cluster.of(store, target));
             let tombstone = end.tombstone(source).unwrap();
