@@ -11,6 +11,7 @@ pub mod decides;
 mod driven;
 pub mod explore;
 pub mod explorer;
+pub mod export;
 pub mod healing;
 pub mod journal;
 pub mod judge;

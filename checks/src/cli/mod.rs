@@ -21,6 +21,7 @@ mod show;
 mod stated;
 mod subject;
 mod told;
+mod traces;
 mod verify;
 
 use std::path::PathBuf;
@@ -273,6 +274,27 @@ enum Ask {
     Schema,
     /// Lists the scopes, with the question of each
     Scopes,
+    /// Writes a scope as traces, for an implementation that wants files and no driver
+    Traces {
+        /// A scope (see `rollcall scopes`)
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// A new or empty folder
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// What the traces cover together
+        #[arg(long, value_name = "WHAT", default_value = "transitions")]
+        cover: traces::CoverArgument,
+        /// How a trace is written
+        #[arg(long, default_value = "jsonl")]
+        format: traces::FormatArgument,
+        /// Writes no more than so many, and says how many are left out
+        #[arg(long, value_name = "TRACES")]
+        most: Option<u64>,
+        /// The number of threads
+        #[arg(long, default_value_t = default_threads())]
+        threads: usize,
+    },
     /// Lists the guards, with the incident behind each
     Guards,
     /// Lists the properties and goals, with what each states
@@ -484,6 +506,9 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Actions { part, markdown } => actions::run(part.as_deref(), markdown),
         Ask::Schema => actions::say_schema(),
         Ask::Scopes => list::scopes(),
+        Ask::Traces { scope, out, cover, format, most, threads } => {
+            traces::write(&scope, &out, cover, format, most, threads)
+        }
         Ask::Guards => list::guards(),
         Ask::Properties => list::properties(),
         Ask::Situations => list::situations(),

@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod explaining;
 mod exploring;
+mod exporting;
 mod findings;
 mod good_input;
 mod input;
