@@ -20,7 +20,7 @@ const LETTERS = { "": "∅", put: "W", delete: "W", change_peer: "C", enter_join
   prepare_merge: "M", commit_merge: "M", rollback_merge: "M", compact_log: "K" };
 function changeText(command) {
   const kind = kindOf(command);
-  const one = (change) => `${change.kind} ${change.peer}@${change.store}`;
+  const one = (change) => `${w(change.kind)} ${change.peer}@${change.store}`;
   if (kind === "change_peer") return one(command.change_peer);
   if (kind === "enter_joint") return `joint(${command.enter_joint.changes.map(one).join(", ")})`;
   return kind;

@@ -37,7 +37,7 @@ function draw() {
   const words = at ? data.steps[at - 1].broken[language] : data.broken[language];
   $("where").textContent = whereText(at, steps.length);
   drawVerdicts($("verdicts"), $("broken"), words.map((one) => ({ property: one.split(/[:：]/)[0], words: one })), data.judged);
-  $("file").replaceChildren(data.verdict ? el("div", "row", `${w("file")}: ${data.verdict}`) : "");
+  $("file").replaceChildren(data.verdict ? el("div", "row", `${w("file")}: ${data.verdict[language]}`) : "");
   drawStory($("story"), steps, at, data.question);
   if (!$("about").children.length) $("about").append(el("details", "", el("summary"), data.about.map((line) => el("p", "also", line))));
   $("about").querySelector("summary").textContent = w("about");

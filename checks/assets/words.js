@@ -30,7 +30,7 @@ const WORDS = {
     noviolation: "No violation is on the tree that was tried here. n searches for one.",
     doors: "Find", seen: "What did you see? A message, a guard, a scope: meta corruption detected", nodoors: "Nothing here is about that.",
     without_it: "drop it here", lesson: "lesson", partedstop: "Both columns stop there.", file: "What the file says",
-    effect: "What it would change", about: "Begins with",
+    effect: "What it would change", about: "Begins with", add_voter: "add voter", add_learner: "add learner", remove: "remove",
   },
   zh: {
     scope: "scope", without: "关掉的 guard", undo: "撤销", redo: "重做", lessons: "课程", museum: "bug 博物馆", save: "保存",
@@ -59,7 +59,7 @@ const WORDS = {
     noviolation: "试过的树上没有违反。按 n 搜索一个。",
     doors: "查找", seen: "你看到了什么？报错、guard 或 scope：缩容不掉", nodoors: "这里没有与它有关的。",
     without_it: "在这里关掉它", lesson: "课程", partedstop: "两栏都停在那里。", file: "文件里的结论",
-    effect: "它会改变什么", about: "从这里开始",
+    effect: "它会改变什么", about: "从这里开始", add_voter: "加 voter", add_learner: "加 learner", remove: "移除",
   },
 };
 // A page in a file may not be allowed to keep anything.

@@ -2,7 +2,7 @@
 
 use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
-use rollcall_traces::Language;
+use rollcall_traces::{Language, Verdict, VerdictResult, render};
 
 /// What a property says.
 pub(super) fn of_property(property: Property) -> &'static str {
@@ -60,5 +60,21 @@ pub(super) fn missed(language: Language, missed: String) -> String {
     match (language, Goal::from_name(name)) {
         (Language::Chinese, Some(goal)) => format!("{name}：{}（{missed}）", of_goal(goal)),
         _ => missed,
+    }
+}
+
+/// What a file says of itself.
+pub(super) fn verdict(language: Language, verdict: &Verdict) -> String {
+    let at = match verdict.at {
+        None => String::new(),
+        Some(0) => "在最初的状态".into(),
+        Some(at) => format!("在第 {at} 步"),
+    };
+    let property = verdict.property.as_deref().unwrap_or("某条性质");
+    match (language, verdict.result) {
+        (Language::English, _) => render::verdict_words(verdict),
+        (Language::Chinese, VerdictResult::Holds) => "成立".into(),
+        (Language::Chinese, VerdictResult::Violated) => format!("{at}违反 {property}"),
+        (Language::Chinese, VerdictResult::Diverged) => format!("两边{at}不一致"),
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_model::properties::{Property, Violation};
-use rollcall_traces::render::{about, action_in, changes_in, title, verdict_words};
+use rollcall_traces::render::{about, action_in, changes_in, title};
 use rollcall_traces::{
     Action, Chinese as _, Held, Language, Outcome, PlacementDriver, Step, Store, Trace, View,
 };
@@ -78,7 +78,7 @@ struct Page<'a> {
     about: Vec<String>,
     without: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<String>,
+    verdict: Option<Both<String>>,
     judged: usize,
     broken: Both<Vec<String>>,
     first: Change<'a>,
@@ -135,7 +135,10 @@ pub fn still(trace: &Trace) -> String {
         question: &header.scope.question,
         about: about(header),
         without: &header.without,
-        verdict: trace.verdict.as_ref().map(verdict_words),
+        verdict: trace
+            .verdict
+            .as_ref()
+            .map(|verdict| Both::of(|language| chinese::verdict(language, verdict))),
         judged: Property::ALL.len(),
         broken: Both::of(|language| broken.iter().map(|one| violation_words(language, one)).collect()),
         first: Change::between(&nothing, first),
