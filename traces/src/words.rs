@@ -321,7 +321,7 @@ impl fmt::Display for StoreStatus {
         f.write_str(match self {
             StoreStatus::Up => "up",
             StoreStatus::Down => "down",
-            StoreStatus::DiskLost => "disk lost",
+            StoreStatus::DiskLost => "without its disk",
         })
     }
 }
