@@ -20,6 +20,10 @@ pub struct Config {
     /// The election timeout of peers created from now on, in ticks: drawn by
     /// the caller, because a store draws nothing. At least `election_tick`.
     pub drawn_election_tick: usize,
+    /// Whenever raft would draw a timeout (in each term, and in each role), it is what was
+    /// handed in last ([`Store::draw_election_tick`](crate::Store::draw_election_tick)). If
+    /// not, a peer keeps the one that it was created with.
+    pub redraws_elections: bool,
     /// A leader that hears no quorum steps down.
     pub check_quorum: bool,
     /// A candidate asks first whether it could win.
@@ -89,6 +93,7 @@ impl Config {
         election_tick: 2,
         heartbeat_tick: 1,
         drawn_election_tick: 2,
+        redraws_elections: false,
         check_quorum: false,
         pre_vote: false,
         max_size: Config::NEVER,
@@ -128,8 +133,12 @@ impl Config {
             applied,
             election_tick: self.election_tick,
             heartbeat_tick: self.heartbeat_tick,
-            min_election_tick: self.drawn_election_tick,
-            max_election_tick: self.drawn_election_tick + 1,
+            min_election_tick: if self.redraws_elections {
+                self.election_tick
+            } else {
+                self.drawn_election_tick
+            },
+            max_election_tick: if self.redraws_elections { usize::MAX } else { self.drawn_election_tick + 1 },
             // raft counts entries alone; the rest is the sender's to count.
             max_size_per_msg: self.max_message_size,
             check_quorum: self.check_quorum,

@@ -103,6 +103,17 @@ impl Message {
     }
 }
 
+/// Answers something that the receiver sent.
+pub(crate) fn is_answer(message: &eraftpb::Message) -> bool {
+    matches!(
+        message.get_msg_type(),
+        eraftpb::MessageType::MsgAppendResponse
+            | eraftpb::MessageType::MsgRequestVoteResponse
+            | eraftpb::MessageType::MsgHeartbeatResponse
+            | eraftpb::MessageType::MsgRequestPreVoteResponse
+    )
+}
+
 /// May create a peer: a vote request, or a heartbeat to somebody of whom the
 /// leader knows nothing (`TV util.rs is_initial_msg`).
 pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {

@@ -17,8 +17,7 @@ use crate::effects::{Due, HandedOver};
 use crate::engine::{ApplyState, HardState, Persisted, Write};
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
-use crate::input::Output;
-use crate::message::{Message, MessagePayload, cut_to};
+use crate::message::is_answer;
 use crate::position::Position;
 use crate::raft_rs::RaftRs;
 use crate::raft_storage::PeerStorage;
@@ -62,6 +61,8 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) unheard: Vec<StoreId>,
     /// What clients proposed and wait for, in the order of their entries.
     pub(crate) proposals: Vec<Proposal>,
+    /// The term and role that its election timeout was drawn in.
+    pub(crate) stands: (u64, StateRole),
     /// The last term that it led in, and the ticket of the batch with which that began.
     pub(crate) led: (u64, u64),
     /// What the replica handed over last and waits for.
@@ -88,6 +89,7 @@ impl<R: Replica> Peer<R> {
             guards.holds(Guard::JointNeedsBothMajorities),
         );
         let node = R::open(maker, config, id, storage)?;
+        let stands = (node.term(), node.role());
         Ok(Self {
             id,
             store,
@@ -106,6 +108,7 @@ impl<R: Replica> Peer<R> {
             sent_snapshot: 0,
             unheard: Vec::new(),
             proposals: Vec::new(),
+            stands,
             led: (0, 0),
             handed_over: 0,
             config: *config,
@@ -243,7 +246,7 @@ impl<R: Replica> Peer<R> {
             _ => return Err(Refusal::NoEffect.into()),
         }
         let stale = message.term < self.node.term();
-        let sent = step.out.len();
+        let sent = step.out.len() + step.early.len();
         self.asker = Some(from);
         let term = message.term;
         self.forget_vote(&message, step.guards);
@@ -258,7 +261,7 @@ impl<R: Replica> Peer<R> {
         }
         self.asker = None;
         // raft-rs says nothing; with check_quorum or pre_vote it answers some.
-        if stale && step.out.len() == sent {
+        if stale && step.out.len() + step.early.len() == sent {
             return Err(Refusal::StaleTerm.into());
         }
         result
@@ -297,6 +300,12 @@ impl<R: Replica> Peer<R> {
 
     /// Handles Readies until there is none, or a snapshot waits.
     pub(crate) fn handle_ready<G: Guards>(&mut self, step: &mut Step<'_, G>, mut body: Option<SnapshotBody>) {
+        let stands = (self.node.term(), self.node.role());
+        if self.stands != stands {
+            // raft has drawn another timeout.
+            self.stands = stands;
+            self.node.set_election_tick(step.election_tick);
+        }
         if self.is_leader() && self.led.0 != self.node.term() {
             self.led = (self.node.term(), step.ticket);
         }
@@ -410,63 +419,4 @@ impl<R: Replica> Peer<R> {
         let now = HardState { term: node.term(), vote: node.vote(), commit: node.commit().index };
         self.node.storage_mut().set_hard(now);
     }
-
-    /// Sends what need not wait for the step's batch, once that with which it began to lead
-    /// is durable: what raft-rs took for persisted before it led is so by then.
-    fn send_early<G: Guards>(&mut self, message: eraftpb::Message, step: &mut Step<'_, G>) {
-        if message.get_msg_type() == MessageType::MsgSnapshot {
-            self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
-        }
-        let sent = step.out.len();
-        self.send(message, step);
-        if self.led.1 <= step.durable
-            && step.out.len() > sent
-            && let Some(Output::Message(message)) = step.out.pop()
-        {
-            step.early.push(message);
-        }
-    }
-
-    pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {
-        self.missend(&mut message, step.guards);
-        let region = self.storage().region();
-        let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
-        let Some(to) = asker.or_else(|| region.member(message.to).copied()) else {
-            // Nobody knows where it lives.
-            return;
-        };
-        if step.guards.holds(Guard::MessageSizeBounded) {
-            cut_to(&mut message, &region.range(), self.config.max_message_size);
-        }
-        step.out.push(Output::Message(self.addressed(to, message)));
-    }
-
-    /// A raft message as it leaves for `to`.
-    pub(crate) fn addressed(&self, to: Member, message: eraftpb::Message) -> Message {
-        self.addressed_as(to, MessagePayload::Raft(Box::new(message)))
-    }
-
-    /// Anything as it leaves for `to`.
-    pub(crate) fn addressed_as(&self, to: Member, payload: MessagePayload) -> Message {
-        let region = self.storage().region();
-        Message {
-            region: self.region,
-            from: self.myself(),
-            to,
-            epoch: region.epoch,
-            range: region.range(),
-            payload,
-        }
-    }
-}
-
-/// Answers something that the receiver sent.
-fn is_answer(message: &eraftpb::Message) -> bool {
-    matches!(
-        message.get_msg_type(),
-        MessageType::MsgAppendResponse
-            | MessageType::MsgRequestVoteResponse
-            | MessageType::MsgHeartbeatResponse
-            | MessageType::MsgRequestPreVoteResponse
-    )
 }

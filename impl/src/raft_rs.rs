@@ -39,7 +39,8 @@ impl Replica for RaftRs {
     const HAS_INNARDS: bool = true;
 
     fn open((): &(), config: &Config, id: PeerId, storage: PeerStorage) -> Result<Self, ReplicaError> {
-        let node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
+        let mut node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
+        node.raft.set_randomized_election_timeout(config.drawn_election_tick);
         Ok(Self { node, staged: None, handed_over: 0, config: *config })
     }
 
@@ -129,6 +130,12 @@ impl Replica for RaftRs {
 
     fn tick(&mut self) {
         self.node.tick();
+    }
+
+    fn set_election_tick(&mut self, ticks: usize) {
+        if self.config.redraws_elections {
+            self.node.raft.set_randomized_election_timeout(ticks);
+        }
     }
 
     fn campaign(&mut self) -> Result<(), ReplicaError> {

@@ -168,6 +168,9 @@ pub trait Replica: Clone {
     /// One tick of the clock.
     fn tick(&mut self);
 
+    /// Its election timeout, as was drawn for its term and role.
+    fn set_election_tick(&mut self, _ticks: usize) {}
+
     /// Asks for votes. A committed conf change that is not applied keeps it from that,
     /// without an error.
     ///

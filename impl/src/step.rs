@@ -25,6 +25,8 @@ pub(crate) struct Step<'a, G: Guards> {
     pub(crate) out: &'a mut Vec<Output>,
     pub(crate) early: &'a mut Vec<Message>,
     pub(crate) handed_over: &'a mut Vec<HandedOver>,
+    /// The election timeout that was handed in last.
+    pub(crate) election_tick: usize,
     /// The ticket of this step's batch.
     pub(crate) ticket: u64,
     /// Up to which ticket everything is durable.

@@ -78,6 +78,7 @@ impl RaftRs {
         copy.pending_conf_index = raft.pending_conf_index;
         copy.pending_request_snapshot = raft.pending_request_snapshot;
         copy.election_elapsed = raft.election_elapsed;
+        copy.set_randomized_election_timeout(raft.randomized_election_timeout());
         copy.max_msg_size = raft.max_msg_size;
         copy.read_states = raft.read_states.clone();
         copy.read_only = raft.read_only.clone();

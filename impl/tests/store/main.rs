@@ -3,6 +3,7 @@
 mod basic_conf_change;
 mod cluster;
 mod ctl;
+mod elections;
 mod engine;
 mod force_leader;
 mod guards;
