@@ -20,8 +20,18 @@ const LONG_TESTS: &[&str] = &["storm"];
 /// They look at every scope together; each scope is a test besides.
 const SPARED: &[&str] =
     &["the_families_owe_nothing", "the_numbers_are_as_they_were", "every_smoke_scope_is_a_test"];
-/// Files that other tests replay, all in one process: `golden` and `peers`.
-const REPLAYED_ELSEWHERE: &str = "scenarios/";
+/// Files that `golden` and `peers` replay, all in one process; and tests of the explorer and
+/// of `accept` themselves, which no rule decides.
+const OTHERS: &[&str] = &[
+    "scenarios/",
+    "explorer::",
+    "journal::",
+    "second_answer::",
+    "facts::",
+    "files::",
+    "splits::",
+    "transfers::",
+];
 
 /// What a check may allocate, in KiB of address space: a mutant may never stop asking.
 const MEMORY: &str = "8000000";
@@ -109,8 +119,9 @@ pub fn checks(places: &Places) -> Result<Vec<Check>> {
         let long = |test: &&str| of == LONG || LONG_TESTS.iter().any(|word| test.contains(word));
         let (alone, together): (Vec<&str>, Vec<&str>) = tests.partition(long);
         let one_thread = "--test-threads=1".to_string();
-        for test in
-            alone.iter().filter(|test| !SPARED.contains(test) && !test.starts_with(REPLAYED_ELSEWHERE))
+        for test in alone
+            .iter()
+            .filter(|test| !SPARED.contains(test) && !OTHERS.iter().any(|other| test.starts_with(other)))
         {
             checks
                 .push(check(&format!(" {test}"), vec!["--exact".into(), (*test).into(), one_thread.clone()]));

@@ -215,20 +215,7 @@ pub fn build(places: &Places, wanted: &[String]) -> Result<()> {
 const OWN: &[&str] = &["store", "pd", "raft_facts", "checking"];
 /// What comes behind them: the tests within the crates, and those of `checks` that ask
 /// what a step does; the others look at the repository.
-const ASKING: &[&str] = &[
-    "lib",
-    "smoke",
-    "scenarios",
-    "peers",
-    "golden",
-    "schedules",
-    "conformance",
-    "accept",
-    "exhibits",
-    "museum",
-    "allowed_stuck",
-    "files",
-];
+const ASKING: &[&str] = &["lib", "smoke", "scenarios", "peers", "golden", "accept", "exhibits", "files"];
 
 /// Builds the tests, and writes down which programs they are.
 fn tests(places: &Places, wanted: &[String]) -> Result<()> {
