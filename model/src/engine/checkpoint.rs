@@ -18,8 +18,7 @@ use thiserror::Error;
 
 use crate::engine::intern::Interner;
 use crate::engine::memo::STORES;
-use crate::engine::state::{Rest, State, StoreMeta, StorePart, UNUSED};
-use crate::model::Rollcall;
+use crate::engine::state::{InternTables, Rest, State, StoreMeta, StorePart, UNUSED};
 
 /// How many parts of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +74,12 @@ struct Written {
     histories: Vec<History>,
 }
 
-impl Rollcall {
+impl InternTables {
     /// The parts that came since there were as many as `from`, and how many
     /// there are now. Every state that was made before the call has its parts
     /// among these and earlier ones.
-    pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
-        let parts = self.parts();
+    pub(crate) fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
+        let parts = self;
         // Parts that others are made of are counted last.
         let store_parts = parts.store_parts.settled();
         let rests = parts.rest.settled();
@@ -106,13 +105,13 @@ impl Rollcall {
         (serde_json::to_vec(&written).expect("parts become JSON, as traces do"), now)
     }
 
-    /// Takes in what [`Rollcall::parts_since`] wrote in another process, each
+    /// Takes in what [`InternTables::parts_since`] wrote in another process, each
     /// time once and in order, before any other state is made.
     ///
     /// # Errors
     /// Where it cannot be read, or a part would get another number.
-    pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
-        let parts = self.parts();
+    pub(crate) fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
+        let parts = self;
         let Written { from, peers, metas, store_parts, pds, held, spent, rests, histories } =
             serde_json::from_slice(written)?;
         again(&parts.peers, "peer", from.peers, peers)?;
@@ -143,8 +142,8 @@ impl Rollcall {
     }
 
     /// Whether every number of a row stands for a part that there is.
-    pub fn knows(&self, row: &[u32]) -> bool {
-        let parts = self.parts();
+    pub(crate) fn knows(&self, row: &[u32]) -> bool {
+        let parts = self;
         let Some((history, row)) = row.split_last() else { return false };
         let Some((rest, stores)) = row.split_last() else { return false };
         stores.len() == parts.stores.len()
@@ -208,6 +207,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::guard::GuardSet;
+    use crate::model::Rollcall;
     use crate::scopes::{self, Size};
     use stateright::Model;
 

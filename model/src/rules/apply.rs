@@ -10,7 +10,7 @@ use rollcall_traces::{
 use super::destroy::write_tombstone;
 use super::epoch::check_epoch_at_apply;
 use super::propose::takes_duplicate;
-use super::{conf_change, merge, raft, read, recovery, split};
+use super::{apply_split, conf_change, merge, raft, read, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
@@ -42,7 +42,7 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     } else if command.is_merge() {
         // Taken in, or too late.
     } else if matches!(command, Command::Split { .. }) {
-        split::apply(cluster, region, store, &entry);
+        apply_split::apply(cluster, region, store, &entry);
     } else if is_valid(peer, &entry, command, guards) {
         let after = conf_change::changed(&peer.region, command);
         if after.member(peer.id).is_none() && peer.region.member(peer.id).is_some() {

@@ -12,7 +12,7 @@ use rollcall_traces::{
 use super::deliver::Received;
 use super::destroy::destroy_peer;
 use super::envelope::{Envelope, Kind, first_append, first_vote};
-use super::{election, merge_elsewhere, pd, raft, recovery, replicate, split, stale, transfer};
+use super::{ask_split, election, merge_elsewhere, pd, raft, recovery, replicate, stale, transfer};
 use crate::cluster::ClusterMut;
 use crate::guard::GuardSet;
 use crate::rules::peer::FIRST;
@@ -124,7 +124,7 @@ pub(crate) fn late(
         return envelope.receive_question(cluster, reply).map(|()| None);
     }
     if let Message::AskSplitResponse { children, derive } = &held.message {
-        split::answered(cluster, &held, children, *derive)?;
+        ask_split::answered(cluster, &held, children, *derive)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
     }

@@ -3,6 +3,8 @@
 //! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`bounds`).
 
 mod apply;
+mod apply_split;
+mod ask_split;
 mod conf_change;
 mod deliver;
 mod destroy;

@@ -1,86 +1,16 @@
-//! A region divides: asking for ids, what fits, and what becomes of the parts.
+//! A region divides: what fits, and what becomes of the parts. `ask_split.rs` has how it is
+//! asked for, `apply_split.rs` what a store does with it.
 //!
-//! Follows TiKV `apply.rs` (`validate_batch_split`, `exec_batch_split`),
-//! `fsm/peer.rs` (`on_ready_split_region`, `on_prepare_split_region`) and PD
-//! `HandleAskBatchSplit`. One thing is stricter: a child that replaces an
+//! Follows TiKV `apply.rs` (`validate_batch_split`, `exec_batch_split`). One thing is stricter: a child that replaces an
 //! uninitialised peer keeps its vote (TiKV does not write the hard state of
 //! an uninitialised peer, so the child there begins without one).
 
-use std::collections::BTreeMap;
+use rollcall_traces::{Child, Command, Derive, Entry, Epoch, Key, Peer, Reason, Region, StoreId};
 
-use rollcall_traces::{
-    Child, Command, Derive, Entry, Epoch, Held, Key, Peer, PeerState, Reason, Region, RegionId, Reply,
-    Returned, StoreId, Value,
-};
-
-use super::propose::propose;
-use super::{epoch, late, pd, raft, ranges, recovery};
+use super::{epoch, ranges};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
-use crate::rules::peer::{FIRST, first_peer};
-use crate::rules::peer::{is_live, member_of_own_region};
-use crate::unsound;
-
-/// The leader asks the placement driver for ids. What comes back is proposed
-/// under the epoch of the asking; if that is refused the ids are gone.
-pub(crate) fn ask(
-    cluster: &mut impl ClusterMut,
-    region: RegionId,
-    store: StoreId,
-    keys: &[Key],
-    derive: Derive,
-    reply: Reply,
-) -> Result<Returned, Reason> {
-    let leader = cluster.leader(store, region)?;
-    recovery::check_command(leader, None)?;
-    let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
-    let members = leader.region.peers.len();
-    if leader.state == PeerState::Merging {
-        return Err(Reason::Merging);
-    }
-    if keys.is_empty() {
-        return Err(Reason::NoSplitKey);
-    }
-    if keys.iter().any(Key::is_empty) {
-        return Err(Reason::SplitKeyEmpty);
-    }
-    if cluster.pd().is_absent() {
-        return Err(Reason::NoPlacementDriver);
-    }
-    pd::check_asking(cluster, &leader.region)?;
-    let children = allot(&mut cluster.pd_mut().next_id, keys, members);
-    let mut refused = None;
-    match reply {
-        Reply::Delivered => {
-            let command = Command::Split { children: children.clone(), derive };
-            refused = propose(cluster, region, store, &command, Some(epoch)).err();
-        }
-        Reply::Delayed => cluster.hold(Held::ask_split_response(region, to, epoch, children.clone(), derive)),
-        Reply::Dropped => {}
-    }
-    Ok(Returned::Allotted { children, refused })
-}
-
-/// For each key an id for the region, and one for each of its peers.
-fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
-    let mut id = || std::mem::replace(next_id, *next_id + 1);
-    let child =
-        |key: &Key| Child { key: key.clone(), region: id(), peers: (0..members).map(|_| id()).collect() };
-    keys.iter().map(child).collect()
-}
-
-/// The placement driver's answer reaches the store late.
-pub(crate) fn answered(
-    cluster: &mut impl ClusterMut,
-    held: &Held,
-    children: &[Child],
-    derive: Derive,
-) -> Result<(), Reason> {
-    let command = Command::Split { children: children.to_vec(), derive };
-    let fits_members = cluster.holds(Guard::SplitIdsFitMembers);
-    let epoch = if fits_members { Some(held.epoch) } else { unsound::epoch_of_the_proposal() };
-    propose(cluster, held.region, held.to.store, &command, epoch)
-}
+use crate::rules::peer::is_live;
 
 /// Whether the split fits the region. Says the same on every replica.
 pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) -> Result<(), Reason> {
@@ -165,7 +95,7 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<R
 }
 
 /// The parts, if the entry is a split that fits the region as it is now.
-fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
+pub(super) fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
     let command = entry.command.as_ref()?;
     let Command::Split { children, derive } = command else { return None };
     let in_time = epoch::check_epoch_at_apply(&region.epoch, entry, guards);
@@ -187,88 +117,5 @@ pub(super) fn index_children(
     let Command::Split { children, derive } = split else { return };
     for child in divide(region, children, *derive).1 {
         ranges::set(cluster, store, &child);
-    }
-}
-
-/// A committed split takes effect.
-pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId, entry: &Entry) {
-    let guards = cluster.guards();
-    let Some(peer) = cluster.peer(store, region) else { return };
-    let leads = peer.leading.is_some();
-    if !guards.holds(Guard::SplitTakenByEveryReplica) && unsound::skips_split(peer) {
-        return;
-    }
-    let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
-    ranges::set(cluster, store, &after);
-    let peer = cluster.peer_mut(store, region);
-    let data = peer.data.clone();
-    peer.data = share(&data, &after, guards);
-    peer.region = after;
-    // Who asked is answered `EpochNotMatch`.
-    peer.read = None;
-    let born: Vec<&Region> = children.iter().filter(|child| bring(cluster, store, child, &data)).collect();
-    for child in &born {
-        // One that knows of an election has no need of another.
-        let fresh = cluster.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
-        if leads && fresh {
-            raft::campaign(cluster.peer_mut(store, child.id), guards);
-        } else {
-            take_pending_messages(cluster, store, child);
-        }
-    }
-    let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
-    if cluster.pending_messages(store).iter().any(is_known) {
-        cluster.pending_messages_mut(store).retain(|held| !is_known(held));
-    }
-}
-
-fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {
-    if !guards.holds(Guard::DataDivided) {
-        return unsound::whole_data(data);
-    }
-    let in_share = |key: &Key| region.contains(key);
-    data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-/// Creates the child's peer, unless the store knows its region already: an
-/// uninitialised peer of the same id gives way, everything else stays. One that
-/// stands where a tombstone stood stays too: it belongs to a later life of the
-/// region here (TiKV asks `pending_create_peers`, and then the disk).
-fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
-    let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
-    let known = cluster.peer(store, child.id);
-    let gives_way = known.is_none_or(|known| {
-        known.state == PeerState::Uninitialised && known.id == id && !known.replaces_tombstone
-    });
-    if cluster.holds(Guard::SplitSparesTheKnown) && !gives_way {
-        return false;
-    }
-    let (term, vote) = if cluster.holds(Guard::SplitKeepsVote) {
-        // A tombstone has neither; it gives way only without `split_spares_the_known`.
-        let kept = known.map(|known| (known.term, known.vote));
-        kept.filter(|(term, _)| *term >= FIRST.term).unwrap_or((FIRST.term, 0))
-    } else {
-        unsound::child_without_vote(FIRST.term)
-    };
-    let data = share(data, child, cluster.guards());
-    let peer = Peer { term, vote, data, ..first_peer(child, id) };
-    let replaces = known.is_some();
-    cluster.put_peer(store, child.id, Some(peer));
-    ranges::set(cluster, store, child);
-    if !cluster.holds(Guard::DestroySparesTheReplaced) && replaces {
-        return unsound::destroy_the_child_too(cluster, store, child.id);
-    }
-    true
-}
-
-/// The first message that waited for the child reaches it.
-fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
-    let Some(id) = child.member_on(store).map(|member| member.id) else { return };
-    let waits = |held: &Held| held.region == child.id && held.to.id == id;
-    let Some(at) = cluster.pending_messages(store).iter().position(waits) else { return };
-    let message = cluster.pending_messages_mut(store).remove(at);
-    // If it is refused it is gone, as a message is that comes in time.
-    if let (_, Some(reply)) = late::deliver(cluster, message) {
-        cluster.say(reply);
     }
 }

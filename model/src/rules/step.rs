@@ -3,7 +3,8 @@
 use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
 use super::{
-    apply, election, force, late, pd, propose, read, recovery, replicate, split, stale, store_life, transfer,
+    apply, ask_split, election, force, late, pd, propose, read, recovery, replicate, stale, store_life,
+    transfer,
 };
 use crate::cluster::ClusterMut;
 
@@ -29,7 +30,7 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
             propose::propose(cluster, region, store, command, epoch)
         }
         Action::AskSplit { region, store, ref keys, derive, reply } => {
-            return split::ask(cluster, region, store, keys, derive, reply);
+            return ask_split::ask(cluster, region, store, keys, derive, reply);
         }
         Action::Read { region, store, ref key } => read::read(cluster, region, store, key),
         Action::AnswerRead { region, store } => return read::reply(cluster, region, store),

@@ -1,7 +1,6 @@
 //! A leader's heartbeat: what PD believes of its region, and which report is stale.
 //!
-//! Follows PD `core/region.go` (`PreCheckPutRegion`), `cluster_worker.go`
-//! (`HandleRegionHeartbeat`, `HandleAskSplit`).
+//! Follows PD `core/region.go` (`PreCheckPutRegion`), `cluster_worker.go` (`HandleRegionHeartbeat`).
 
 use rollcall_traces::{
     Epoch, Held, KnownRegion, Liveness, Message, Reason, Region, RegionId, Reply, Returned, StoreId,
@@ -14,7 +13,6 @@ use super::report::Report;
 use super::{operator, waiting};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
-use crate::rules::recovery;
 use crate::unsound;
 
 /// What the leader on `store` reports. A peer is down while its store does not
@@ -99,15 +97,4 @@ fn is_stale_heartbeat(cluster: &impl ClusterMut, region: &Region, term: u64) -> 
         (term > 0 && term < known.term) || region.epoch.is_stale_against(&known.region.epoch)
     };
     pd.regions.values().any(newer) || pd.regions.get(&region.id).is_some_and(behind)
-}
-
-/// Whether PD gives ids to who asks for a split of `region`.
-pub(crate) fn check_asking(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
-    if present(cluster).is_err() {
-        return Ok(());
-    }
-    recovery::check_none(cluster)?;
-    let known = cluster.pd().regions.values().find(|known| known.region.contains(&region.start));
-    let known = known.ok_or(Reason::UnknownRegion)?;
-    if region.epoch.is_stale_against(&known.region.epoch) { Err(Reason::RegionStale) } else { Ok(()) }
 }

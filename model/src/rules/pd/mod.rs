@@ -6,6 +6,7 @@
 //! for the leader, under the epoch that it knows. Follows PD `core/region.go`,
 //! `cluster_worker.go`, `operator_controller.go`, `checker/rule_checker.go`.
 
+mod asking;
 mod heartbeat;
 mod operator;
 mod operators;
@@ -16,7 +17,8 @@ mod records;
 pub(crate) mod report;
 mod waiting;
 
-pub(super) use heartbeat::{check_asking, late_report, region_heartbeat, report};
+pub(super) use asking::check_asking;
+pub(super) use heartbeat::{late_report, region_heartbeat, report};
 pub(super) use operators::{add_operator, push_operator, remove_operator, schedule, time_out_operator};
 pub(super) use orders::carry_out;
 pub(super) use records::{

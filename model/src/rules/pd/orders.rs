@@ -3,7 +3,8 @@
 use rollcall_traces::{Derive, Held, Message, Order, Reason, Reply, Returned};
 
 use crate::cluster::ClusterMut;
-use crate::rules::{propose::propose, split};
+use crate::rules::ask_split;
+use crate::rules::propose::propose;
 
 /// What becomes of an order.
 pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Reply) -> Returned {
@@ -32,7 +33,7 @@ pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<O
             propose(cluster, region, store, command, Some(order.epoch)).map(|()| None)
         }
         Message::Order(Order::Split { keys }) => {
-            match split::ask(cluster, region, store, keys, Derive::Right, Reply::Delivered)? {
+            match ask_split::ask(cluster, region, store, keys, Derive::Right, Reply::Delivered)? {
                 Returned::Allotted { refused, .. } => Ok(refused),
                 _ => Ok(None),
             }

@@ -7,6 +7,7 @@ use rollcall_traces::{
     StoreId,
 };
 
+use super::checks::check_none;
 use super::reports::{Plans, Reports};
 use super::store;
 use crate::cluster::ClusterMut;
@@ -32,12 +33,6 @@ pub(crate) fn remove_failed_stores(cluster: &mut impl ClusterMut, stores: &[Stor
     let (plans, aborted) = (Plans::new(), false);
     pd.recovery = Some(Box::new(Recovery { failed_stores: failed, stage, began, reports, plans, aborted }));
     Ok(())
-}
-
-/// Another recovery, the patrol and whoever asks for a split wait meanwhile (PD
-/// `IsSchedulingHalted`, `AskBatchSplit`).
-pub(crate) fn check_none(cluster: &impl ClusterMut) -> Result<(), Reason> {
-    if cluster.pd().recovery.is_some() { Err(Reason::RecoveryRunning) } else { Ok(()) }
 }
 
 /// A store's heartbeat brings what it has done, and the answer what it is to do (PD

@@ -14,12 +14,12 @@
 //! Stricter than PD is who is forced (`choose.rs`), and that a region which nobody can
 //! lead stays as it is, while PD fails as a whole.
 
+mod checks;
 mod choose;
 mod controller;
 mod reports;
 mod store;
 
-pub(super) use controller::{
-    check_none, heartbeat, hold_report, late_report, remove_failed_stores, time_out,
-};
-pub(super) use store::{check_command, go_on, lead_no_longer, take_plan};
+pub(super) use checks::{check_command, check_none};
+pub(super) use controller::{heartbeat, hold_report, late_report, remove_failed_stores, time_out};
+pub(super) use store::{go_on, lead_no_longer, take_plan};

@@ -218,14 +218,3 @@ pub(crate) fn lead_no_longer(
     step_down(cluster, region, store);
     Ok(())
 }
-
-/// A forced leader serves nobody: its members may change, and a merge be rolled back
-/// (TiKV `pre_propose_raft_command`).
-pub(crate) fn check_command(leader: &Peer, command: Option<&Command>) -> Result<(), Reason> {
-    let allowed =
-        |command: &Command| command.is_conf_change() || matches!(command, Command::RollbackMerge { .. });
-    if leader.is_by_force() && !command.is_some_and(allowed) {
-        return Err(Reason::RecoveryInProgress);
-    }
-    Ok(())
-}

@@ -1,0 +1,112 @@
+//! What a state offers, and what it refuses.
+
+use std::borrow::Cow;
+
+use rollcall_traces::{Action, Outcome, Reason, StoreId};
+
+use super::Rollcall;
+use crate::bounds::{actions, disabled, kinds};
+use crate::engine::refusals::{ReadSet, RefusalCache};
+use crate::engine::state::State;
+
+/// An action that a state offers.
+#[derive(Clone, Debug)]
+pub struct Offered<'m> {
+    /// The action.
+    pub action: Cow<'m, Action>,
+    /// Its number among those that the model knows.
+    number: Option<u32>,
+}
+
+impl Rollcall {
+    /// Adds the actions that `state` offers, in order.
+    pub(crate) fn offer(&self, state: &State, actions: &mut Vec<Action>) {
+        for section in actions::sections(self.parts.stores.len()) {
+            actions::offered(&self.scope, self.seen(state), section, actions);
+        }
+    }
+
+    /// Calls `each` for the actions that the state offers, in order.
+    pub fn each_offered(&self, state: &State, each: impl FnMut(&Action)) {
+        if let Some(known) = &self.known {
+            return known.steps.each_offered(&self.parts, &self.scope, state, each);
+        }
+        let mut actions = Vec::new();
+        self.offer(state, &mut actions);
+        actions.iter().for_each(each);
+    }
+
+    /// The action with this place among those that [`Rollcall::each_offered`] offers.
+    pub fn offered_at(&self, state: &State, place: usize) -> Option<Offered<'_>> {
+        if let Some(known) = &self.known {
+            let number = known.steps.offered_at(&self.parts, &self.scope, state, place)?;
+            let action = Cow::Borrowed(known.steps.action(number));
+            return Some(Offered { action, number: Some(number) });
+        }
+        let mut actions = Vec::new();
+        self.offer(state, &mut actions);
+        let action = actions.into_iter().nth(place).map(Cow::Owned)?;
+        Some(Offered { action, number: None })
+    }
+
+    /// What comes of an action that the state offers.
+    pub fn outcome_of(&self, state: &State, offered: &Offered<'_>) -> Cow<'_, Outcome> {
+        match (&self.known, offered.number) {
+            (Some(known), Some(number)) => {
+                Cow::Borrowed(known.steps.outcome(&self.parts, self.guards, state, number))
+            }
+            _ => Cow::Owned(self.step(state, &offered.action).1),
+        }
+    }
+
+    /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
+    pub fn disabled(&self, state: &State) -> Vec<(Action, Reason)> {
+        let mut universe = Vec::new();
+        for section in actions::sections(self.parts.stores.len()) {
+            disabled::universe(&self.scope, self.seen(state), section, &mut universe);
+        }
+        let refused = |action: Action| match self.step(state, &action).1 {
+            Outcome::Refused(reason) => Some((action, reason)),
+            Outcome::Done(_) => None,
+        };
+        universe.into_iter().filter_map(refused).collect()
+    }
+
+    /// Calls `each` for every group of disabled actions that `tried` does not know from
+    /// another state with the same parts, or for every group if `anew`. It says
+    /// at what the implementation looked ([`Rollcall::read_set`]).
+    ///
+    /// # Errors
+    /// The first of `each`, behind which nothing is tried.
+    pub fn each_unknown_refusal<E>(
+        &self,
+        state: &State,
+        tried: &mut RefusalCache,
+        anew: bool,
+        mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
+    ) -> Result<(), E> {
+        match &self.known {
+            Some(known) => {
+                let rules = (&*self.parts, &*self.scope, self.guards);
+                known.steps.refuse_in_groups(rules, state, tried, anew, each)
+            }
+            None => {
+                let disabled = self.disabled(state);
+                let disabled: Vec<_> = disabled.iter().map(|(action, reason)| (action, *reason)).collect();
+                each(&disabled)?;
+                tried.refuse(0, disabled.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
+                Ok(())
+            }
+        }
+    }
+
+    /// The parts of a state that are these stores, the messages under way, the placement driver.
+    pub fn read_set(&self, stores: impl Iterator<Item = StoreId>, messages: bool, pd: bool) -> ReadSet {
+        ReadSet::of(&self.parts, stores, messages, pd)
+    }
+
+    /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
+    pub fn kind_of(&self, state: &State, action: &Action) -> usize {
+        kinds::kind_of(self.seen(state), action)
+    }
+}

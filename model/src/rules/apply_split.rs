@@ -1,0 +1,97 @@
+//! A committed split takes effect: the parts, their data, and the children's first peers.
+//!
+//! Follows TiKV `fsm/peer.rs` (`on_ready_split_region`, `on_prepare_split_region`).
+
+use std::collections::BTreeMap;
+
+use rollcall_traces::{Entry, Held, Key, Peer, PeerState, Region, RegionId, StoreId, Value};
+
+use super::split::parts_of;
+use super::{late, raft, ranges};
+use crate::cluster::ClusterMut;
+use crate::guard::{Guard, GuardSet};
+use crate::rules::peer::{FIRST, first_peer};
+use crate::unsound;
+
+/// A committed split takes effect.
+pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId, entry: &Entry) {
+    let guards = cluster.guards();
+    let Some(peer) = cluster.peer(store, region) else { return };
+    let leads = peer.leading.is_some();
+    if !guards.holds(Guard::SplitTakenByEveryReplica) && unsound::skips_split(peer) {
+        return;
+    }
+    let Some((after, children)) = parts_of(&peer.region, entry, guards) else { return };
+    ranges::set(cluster, store, &after);
+    let peer = cluster.peer_mut(store, region);
+    let data = peer.data.clone();
+    peer.data = share(&data, &after, guards);
+    peer.region = after;
+    // Who asked is answered `EpochNotMatch`.
+    peer.read = None;
+    let born: Vec<&Region> = children.iter().filter(|child| bring(cluster, store, child, &data)).collect();
+    for child in &born {
+        // One that knows of an election has no need of another.
+        let fresh = cluster.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
+        if leads && fresh {
+            raft::campaign(cluster.peer_mut(store, child.id), guards);
+        } else {
+            take_pending_messages(cluster, store, child);
+        }
+    }
+    let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
+    if cluster.pending_messages(store).iter().any(is_known) {
+        cluster.pending_messages_mut(store).retain(|held| !is_known(held));
+    }
+}
+
+fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {
+    if !guards.holds(Guard::DataDivided) {
+        return unsound::whole_data(data);
+    }
+    let in_share = |key: &Key| region.contains(key);
+    data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Creates the child's peer, unless the store knows its region already: an
+/// uninitialised peer of the same id gives way, everything else stays. One that
+/// stands where a tombstone stood stays too: it belongs to a later life of the
+/// region here (TiKV asks `pending_create_peers`, and then the disk).
+fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
+    let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
+    let known = cluster.peer(store, child.id);
+    let gives_way = known.is_none_or(|known| {
+        known.state == PeerState::Uninitialised && known.id == id && !known.replaces_tombstone
+    });
+    if cluster.holds(Guard::SplitSparesTheKnown) && !gives_way {
+        return false;
+    }
+    let (term, vote) = if cluster.holds(Guard::SplitKeepsVote) {
+        // A tombstone has neither; it gives way only without `split_spares_the_known`.
+        let kept = known.map(|known| (known.term, known.vote));
+        kept.filter(|(term, _)| *term >= FIRST.term).unwrap_or((FIRST.term, 0))
+    } else {
+        unsound::child_without_vote(FIRST.term)
+    };
+    let data = share(data, child, cluster.guards());
+    let peer = Peer { term, vote, data, ..first_peer(child, id) };
+    let replaces = known.is_some();
+    cluster.put_peer(store, child.id, Some(peer));
+    ranges::set(cluster, store, child);
+    if !cluster.holds(Guard::DestroySparesTheReplaced) && replaces {
+        return unsound::destroy_the_child_too(cluster, store, child.id);
+    }
+    true
+}
+
+/// The first message that waited for the child reaches it.
+fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
+    let Some(id) = child.member_on(store).map(|member| member.id) else { return };
+    let waits = |held: &Held| held.region == child.id && held.to.id == id;
+    let Some(at) = cluster.pending_messages(store).iter().position(waits) else { return };
+    let message = cluster.pending_messages_mut(store).remove(at);
+    // If it is refused it is gone, as a message is that comes in time.
+    if let (_, Some(reply)) = late::deliver(cluster, message) {
+        cluster.say(reply);
+    }
+}

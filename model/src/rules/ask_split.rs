@@ -1,0 +1,76 @@
+//! A leader asks the placement driver for the ids of a split, and proposes it with them.
+//!
+//! Follows PD `HandleAskBatchSplit`.
+
+use rollcall_traces::{
+    Child, Command, Derive, Held, Key, PeerState, Reason, RegionId, Reply, Returned, StoreId,
+};
+
+use super::pd;
+use super::propose::propose;
+use super::recovery;
+use crate::cluster::ClusterMut;
+use crate::guard::Guard;
+use crate::rules::peer::member_of_own_region;
+use crate::unsound;
+
+/// The leader asks the placement driver for ids. What comes back is proposed
+/// under the epoch of the asking; if that is refused the ids are gone.
+pub(crate) fn ask(
+    cluster: &mut impl ClusterMut,
+    region: RegionId,
+    store: StoreId,
+    keys: &[Key],
+    derive: Derive,
+    reply: Reply,
+) -> Result<Returned, Reason> {
+    let leader = cluster.leader(store, region)?;
+    recovery::check_command(leader, None)?;
+    let (to, epoch) = (member_of_own_region(leader, store), leader.region.epoch);
+    let members = leader.region.peers.len();
+    if leader.state == PeerState::Merging {
+        return Err(Reason::Merging);
+    }
+    if keys.is_empty() {
+        return Err(Reason::NoSplitKey);
+    }
+    if keys.iter().any(Key::is_empty) {
+        return Err(Reason::SplitKeyEmpty);
+    }
+    if cluster.pd().is_absent() {
+        return Err(Reason::NoPlacementDriver);
+    }
+    pd::check_asking(cluster, &leader.region)?;
+    let children = allot(&mut cluster.pd_mut().next_id, keys, members);
+    let mut refused = None;
+    match reply {
+        Reply::Delivered => {
+            let command = Command::Split { children: children.clone(), derive };
+            refused = propose(cluster, region, store, &command, Some(epoch)).err();
+        }
+        Reply::Delayed => cluster.hold(Held::ask_split_response(region, to, epoch, children.clone(), derive)),
+        Reply::Dropped => {}
+    }
+    Ok(Returned::Allotted { children, refused })
+}
+
+/// For each key an id for the region, and one for each of its peers.
+fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
+    let mut id = || std::mem::replace(next_id, *next_id + 1);
+    let child =
+        |key: &Key| Child { key: key.clone(), region: id(), peers: (0..members).map(|_| id()).collect() };
+    keys.iter().map(child).collect()
+}
+
+/// The placement driver's answer reaches the store late.
+pub(crate) fn answered(
+    cluster: &mut impl ClusterMut,
+    held: &Held,
+    children: &[Child],
+    derive: Derive,
+) -> Result<(), Reason> {
+    let command = Command::Split { children: children.to_vec(), derive };
+    let fits_members = cluster.holds(Guard::SplitIdsFitMembers);
+    let epoch = if fits_members { Some(held.epoch) } else { unsound::epoch_of_the_proposal() };
+    propose(cluster, held.region, held.to.store, &command, epoch)
+}
