@@ -1,6 +1,7 @@
 //! The scopes in which missing a goal is correct, each with its reasons.
 
-use super::{NEIGHBOUR, REGION, Size};
+use super::making::{NEIGHBOUR, REGION};
+use super::plan::Size;
 use crate::liveness::StuckReason;
 
 /// The reasons of the scope of that name, without the mark of its size.

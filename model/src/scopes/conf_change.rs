@@ -6,10 +6,12 @@ mod quorums;
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Key, Region, Scope};
 
-use super::{
-    Asked, Family, REGION, ScopePlan, Size, add_learner, add_voter, allowed_stuck, apply, behind, change,
-    either, enter_joint, named_for, put, region, remove, round, scope, stale,
+use super::making::{
+    REGION, add_learner, add_voter, apply, behind, change, either, enter_joint, put, region, remove, round,
+    scope,
 };
+use super::plan::{Asked, Family, ScopePlan, Size, named_for};
+use super::{allowed_stuck, stale};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
 

@@ -6,12 +6,11 @@
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Scope};
 
-use super::decommission::{leaves, placed};
-use super::split::{CHILD, at, splitting};
-use super::{
-    Asked, Family, REGION, ScopePlan, Size, allowed_stuck, behind, change, enter_joint, put, put_at, region,
-    scope,
-};
+use super::allowed_stuck;
+use super::decommission::making::{leaves, placed};
+use super::making::{REGION, behind, change, enter_joint, put, put_at, region, scope};
+use super::plan::{Asked, Family, ScopePlan, Size};
+use super::split::making::{CHILD, at, splitting};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
 

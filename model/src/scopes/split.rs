@@ -3,22 +3,19 @@
 //! Region 1 is the whole key space. The placement driver allots from 10 on, so
 //! the first child of three members is region 10 with the peers 11, 12 and 13.
 
+pub(super) mod making;
 mod merges;
 
-use rollcall_traces::{
-    Action, Budgets, ChangeKind, Child, ChildCommand, Command, Derive, Entries, Key, Outgoing, RegionId,
-    Scope, SplitKeys, StoreId,
-};
+use making::{at, child, splitting};
+use rollcall_traces::{Action, Budgets, ChangeKind, Child, Command, Derive, Entries, Key, Outgoing, Scope};
 
-use super::{
-    Asked, Family, REGION, ScopePlan, Size, add_learner, add_voter, allowed_stuck, apply, behind, change,
-    either, enter_joint, named_for, put_at, region, remove, round, scope, stale,
+use super::making::{
+    REGION, add_learner, add_voter, apply, behind, change, either, enter_joint, put_at, remove, round,
 };
+use super::plan::{Asked, Family, ScopePlan, Size, named_for};
+use super::{allowed_stuck, stale};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
-
-/// The first id that the placement driver allots: the first child's.
-pub(super) const CHILD: RegionId = 10;
 
 pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     let standard = size == Size::Standard;
@@ -60,28 +57,6 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
         must_fire,
     })
     .collect()
-}
-
-pub(super) fn at(keys: &[&str], derive: Derive) -> SplitKeys {
-    SplitKeys { keys: keys.iter().map(|key| Key::from(*key)).collect(), derive }
-}
-
-pub(super) fn splitting(
-    name: &str,
-    question: &str,
-    stores: &[StoreId],
-    voters: &[StoreId],
-    learners: &[StoreId],
-) -> Scope {
-    Scope {
-        splits: vec![at(&["m"], Derive::Left)],
-        next_id: CHILD,
-        ..scope(name, question, stores, region(voters, learners))
-    }
-}
-
-fn child(command: Command) -> ChildCommand {
-    ChildCommand { region: CHILD, command }
 }
 
 fn split_against_an_add(standard: bool) -> Asked {

@@ -3,11 +3,12 @@
 
 use rollcall_traces::{Action, Budgets, ChildCommand, Command, Derive, Entries, Scope};
 
-use super::split::{CHILD, splitting};
-use super::{
-    Asked, NEIGHBOUR, REGION, add_learner, apply, behind, decommission, either, neighbours, put, region,
-    remove, round, scope,
+use super::decommission;
+use super::making::{
+    NEIGHBOUR, REGION, add_learner, apply, behind, either, neighbours, put, region, remove, round, scope,
 };
+use super::plan::Asked;
+use super::split::making::{CHILD, splitting};
 use crate::bounds::reach::Reach;
 
 /// tikv#7386: learners learn of their removal by asking.
@@ -215,7 +216,7 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     let question = "a learner is removed while its store is cut off, and asks PD: does PD's answer end it, and only if no newer change lists it?";
     let (stores, voters): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[1, 3, 4]) } else { (&[1, 2], &[1]) };
-    let placed = decommission::placed("stale_peer_asks_pd", question, stores, voters);
+    let placed = decommission::making::placed("stale_peer_asks_pd", question, stores, voters);
     let propose = |command: Command| Action::Propose { region: REGION, store: 1, command, epoch: None };
     let others = &voters[1..];
     // Who had it before it was committed hears of that, too.
@@ -254,7 +255,7 @@ fn removed_by_who_is_lost(learner: u64, [transferee, voter]: [u64; 2]) -> Vec<Ac
     let (region, reply) = (REGION, Delivered);
     let led = Action::Replicate { region, leader: transferee, follower: voter, entries: Entries::All, reply };
     vec![
-        decommission::reported(region, 1),
+        decommission::making::reported(region, 1),
         Action::Propose { region, store: 1, command: remove(learner, 2), epoch: None },
         round(region, transferee),
         Action::LoseDisk { store: 1 },

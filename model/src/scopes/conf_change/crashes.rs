@@ -2,7 +2,8 @@
 
 use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
-use super::super::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
+use super::super::making::{add_voter, change, either, enter_joint, put, region, remove, scope};
+use super::super::plan::Asked;
 use crate::bounds::reach::Reach;
 
 /// PD adds a learner first, which no candidate asks for a vote. pd-ctl's former `add-peer`, or

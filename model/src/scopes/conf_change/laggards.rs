@@ -2,7 +2,8 @@
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
 
-use super::super::{Asked, REGION, behind, change, either, enter_joint, put, region, scope};
+use super::super::making::{REGION, behind, change, either, enter_joint, put, region, scope};
+use super::super::plan::Asked;
 use crate::bounds::reach::Reach;
 
 /// etcd#12631: a joint configuration needs the voters that it demotes, and one of them needs a

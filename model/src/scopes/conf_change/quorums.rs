@@ -3,8 +3,9 @@
 
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 
+use super::super::making::{add_voter, change, either, enter_joint, put, region, remove, scope};
+use super::super::plan::Asked;
 use crate::bounds::reach::Reach;
-use crate::scopes::{Asked, add_voter, change, either, enter_joint, put, region, remove, scope};
 
 pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
     let asked = scope(

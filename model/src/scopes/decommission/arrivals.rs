@@ -2,8 +2,9 @@
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
-use super::super::{Asked, REGION, behind, either};
-use super::{joint_entered, leaves, placed};
+use super::super::making::{REGION, behind, either};
+use super::super::plan::Asked;
+use super::making::{joint_entered, leaves, placed};
 use crate::bounds::reach::Reach;
 
 /// No store may leave before another has joined (row 39).

@@ -8,12 +8,13 @@ use rollcall_traces::{
     Action, Budgets, ChangeKind, Command, Derive, Entries, Key, Reply, Scope, SplitKeys, StoreId,
 };
 
-use super::super::{
-    Asked, NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, neighbours_with, put,
-    put_at, region, round, taken_by,
+use super::super::making::{
+    NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, neighbours_with, put, put_at,
+    region, round, taken_by,
 };
+use super::super::plan::Asked;
 use super::by_hand::gone;
-use super::{placed, reported};
+use super::making::{placed, reported};
 use crate::bounds::reach::Reach;
 
 const LOST: [StoreId; 2] = [1, 2];
@@ -97,7 +98,7 @@ pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
     let asked = Scope {
         max_replicas: 3,
         next_id: 10,
-        ..super::super::scope(
+        ..super::super::making::scope(
             "forced_in_a_joint_state",
             "the remaining peers of a joint region are being demoted or promoted: is the joint configuration left, and who leads?",
             &[1, 2, 3, 4],
@@ -260,7 +261,7 @@ pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> Asked {
         max_replicas: 3,
         next_id: 20,
         rounds: vec![Entries::All],
-        ..super::super::scope(
+        ..super::super::making::scope(
             "merge_into_what_nobody_can_lead",
             "a region is to be taken in by one that nobody who is left may lead by force: is it left to wait, and why?",
             &[1, 2, 3, 4, 5],

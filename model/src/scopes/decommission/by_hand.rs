@@ -3,8 +3,9 @@
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Entries, Reply, Scope, StoreId};
 
-use super::super::{Asked, REGION, behind, either, put, region, scope};
-use super::{leaves, operator, placed, reported};
+use super::super::making::{REGION, behind, either, put, region, scope};
+use super::super::plan::Asked;
+use super::making::{leaves, operator, placed, reported};
 use crate::bounds::reach::Reach;
 
 fn by_hand(store: StoreId, force: bool) -> Action {

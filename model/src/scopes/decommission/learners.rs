@@ -3,8 +3,9 @@
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
-use super::super::{REGION, apply, behind, either, round};
-use super::{Asked, leaves, operator, placed, scheduled, successor_joined};
+use super::super::making::{REGION, apply, behind, either, round};
+use super::super::plan::Asked;
+use super::making::{leaves, operator, placed, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
 /// PD counts a pending learner as the peer that its rule requires (`rule_checker.go

@@ -2,8 +2,9 @@
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Change, ChangeKind, Command, Reply, Scope};
 
-use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
-use super::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
+use super::super::making::{NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
+use super::super::plan::Asked;
+use super::making::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
 /// Row 40: the only target reports that it is nearly full.

@@ -2,8 +2,9 @@
 
 use rollcall_traces::{Action, Budgets, Command, Scope};
 
-use super::super::{Asked, NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
-use super::{leaves, placed, reported};
+use super::super::making::{NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
+use super::super::plan::Asked;
+use super::making::{leaves, placed, reported};
 use crate::bounds::reach::Reach;
 
 pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {

@@ -2,11 +2,12 @@
 
 use rollcall_traces::{Action, Budgets, Command, Entries, Reply, Scope};
 
-use super::super::{
-    Asked, NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
+use super::super::making::{
+    NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
 };
+use super::super::plan::Asked;
 use super::by_force::lost;
-use super::{placed, reported};
+use super::making::{placed, reported};
 use crate::bounds::reach::Reach;
 
 /// One of the two restarts between the stages.
@@ -77,7 +78,7 @@ pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
         max_replicas: 2,
         next_id: 10,
         rounds: vec![Entries::All],
-        ..super::super::scope(
+        ..super::super::making::scope(
             "change_known_to_the_other_who_is_left",
             "two of four voters remain; the one with the longer log knows a configuration of three, of which they are a majority, and the other knows a newer one: does PD's recovery end?",
             &[1, 2, 3, 4],

@@ -4,11 +4,12 @@ use rollcall_traces::{
     Action, Budgets, Command, Derive, Entries, Key, Region, RegionId, Reply, Scope, StoreId,
 };
 
-use super::super::{
-    Asked, NEIGHBOUR, REGION, apply, behind, either, elected, merged, neighbours, neighbours_with, put_at,
-    region, remove, round, scope, taken_by,
+use super::super::making::{
+    NEIGHBOUR, REGION, apply, behind, either, elected, merged, neighbours, neighbours_with, put_at, region,
+    remove, round, scope, taken_by,
 };
-use super::{CHILD, at};
+use super::super::plan::Asked;
+use super::making::{CHILD, at};
 use crate::bounds::reach::Reach;
 
 /// Two neighbours, of which the first may merge into the second.

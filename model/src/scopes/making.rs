@@ -1,0 +1,161 @@
+//! What scopes are made of: clusters, actions and commands, each with a short name.
+
+use rollcall_traces::{
+    Action, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region, RegionId,
+    Reply, Scope, StoreId,
+};
+
+pub(super) fn either(standard: bool, more: u8, less: u8) -> u8 {
+    if standard { more } else { less }
+}
+
+/// The region that every scope begins with: the whole key space.
+pub(super) const REGION: u64 = 1;
+
+pub(super) fn region(voters: &[StoreId], learners: &[StoreId]) -> Region {
+    let member = |role| move |store: &StoreId| Member { id: *store, store: *store, role };
+    let voters = voters.iter().map(member(MemberRole::Voter));
+    let peers = voters.chain(learners.iter().map(member(MemberRole::Learner))).collect();
+    let epoch = Epoch { conf_ver: 1, version: 1 };
+    Region { id: REGION, start: Key::empty(), end: Key::empty(), epoch, peers }
+}
+
+pub(super) fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scope {
+    Scope {
+        name: name.into(),
+        question: question.into(),
+        stores: stores.to_vec(),
+        setup: elected(&region),
+        regions: vec![region],
+        rounds: vec![Entries::One],
+        commands: Vec::new(),
+        child_commands: Vec::new(),
+        splits: Vec::new(),
+        merges: Vec::new(),
+        next_id: 0,
+        max_replicas: 0,
+        full: Vec::new(),
+        low_space: Vec::new(),
+        schedule_limit: 0,
+        waiting_limit: 0,
+        joining: Vec::new(),
+        admin: Vec::new(),
+        keys: Vec::new(),
+        campaigners: Vec::new(),
+        crashers: Vec::new(),
+        apply_stalled: Vec::new(),
+        believed: Vec::new(),
+        unsynced_commits: false,
+        heartbeats: false,
+        store_reports: false,
+        budgets: Budgets::default(),
+    }
+}
+
+/// The first member leads, and everybody has applied its first entry.
+pub(super) fn elected(region: &Region) -> Vec<Action> {
+    let (id, leader) = (region.id, region.peers[0].store);
+    let others: Vec<StoreId> = region.peers[1..].iter().map(|member| member.store).collect();
+    let voters: Vec<StoreId> = region.peers[1..]
+        .iter()
+        .filter(|member| member.role == MemberRole::Voter)
+        .map(|member| member.store)
+        .collect();
+    let mut actions = vec![Action::Campaign { region: id, store: leader }];
+    for &voter in &voters[..voters.len().div_ceil(2)] {
+        actions.push(Action::Vote { region: id, candidate: leader, voter, reply: Reply::Delivered });
+    }
+    let round = |follower: &StoreId| Action::Replicate {
+        region: id,
+        leader,
+        follower: *follower,
+        entries: Entries::One,
+        reply: Reply::Delivered,
+    };
+    // In order the entry reaches everybody; who had it before it was
+    // committed takes one round more to hear of that.
+    actions.extend(others.iter().map(round));
+    let quorum = voters.len().div_ceil(2);
+    actions.extend(voters[..quorum].iter().map(round));
+    actions
+}
+
+/// The scope, begun behind these actions too.
+pub(super) fn behind(mut scope: Scope, more: impl IntoIterator<Item = Action>) -> Scope {
+    scope.setup.extend(more);
+    scope
+}
+
+/// Store 1, which leads, brings another forward.
+pub(super) fn round(region: RegionId, follower: StoreId) -> Action {
+    Action::Replicate { region, leader: 1, follower, entries: Entries::All, reply: Reply::Delivered }
+}
+
+pub(super) fn apply(region: RegionId, store: StoreId) -> Action {
+    Action::Apply { region, store }
+}
+
+/// Two neighbours on the same stores, one leader for both: region 1 before `m`
+/// with peer n on store n, and region 2 from there on with peer n + 3.
+pub(super) fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
+    neighbours_with(scope, voters, &[], 3)
+}
+
+/// The same with learners, and peer n + `apart` in region 2.
+pub(super) fn neighbours_with(scope: Scope, voters: &[StoreId], learners: &[StoreId], apart: u64) -> Scope {
+    let whole = region(voters, learners);
+    let left = Region { end: Key::from("m"), ..whole.clone() };
+    let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
+    right.peers.iter_mut().for_each(|member| member.id += apart);
+    let setup = elected(&left).into_iter().chain(elected(&right)).collect();
+    Scope { setup, regions: vec![left, right], ..scope }
+}
+
+/// The first has given itself up to the second, which has taken it in on store 1
+/// and on those of `others`.
+pub(super) fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
+    let begin = Command::prepare_merge(scope.regions[1].clone());
+    let mut actions = taken_by(REGION, begin, others);
+    actions.extend(taken_by(NEIGHBOUR, Command::commit_merge(REGION), others));
+    actions
+}
+
+/// Store 1, which leads, and `others` take a command of the region.
+pub(super) fn taken_by(region: u64, command: Command, others: &[StoreId]) -> Vec<Action> {
+    let applies = [&1].into_iter().chain(others).map(|store| apply(region, *store));
+    // The second round says that the first was enough.
+    let rounds = others.iter().chain(others).map(|store| round(region, *store));
+    let propose = Action::Propose { region, store: 1, command, epoch: None };
+    [propose].into_iter().chain(rounds).chain(applies).collect()
+}
+
+/// The region beside it, where there are two.
+pub(super) const NEIGHBOUR: u64 = 2;
+
+pub(super) fn put(value: &str) -> Command {
+    put_at("k", value)
+}
+
+pub(super) fn put_at(key: &str, value: &str) -> Command {
+    Command::Put { key: Key::from(key), value: Key::from(value) }
+}
+
+pub(super) fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
+    Change { kind, peer, store }
+}
+
+pub(super) fn add_voter(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::AddVoter, peer, store))
+}
+
+pub(super) fn add_learner(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::AddLearner, peer, store))
+}
+
+pub(super) fn remove(peer: u64, store: StoreId) -> Command {
+    Command::ChangePeer(change(ChangeKind::Remove, peer, store))
+}
+
+pub(super) fn enter_joint(changes: &[Change]) -> Command {
+    Command::EnterJoint { changes: changes.to_vec() }
+}
