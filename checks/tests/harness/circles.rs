@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The sets of files that name each other, directly or round about, largest first.
 ///
 /// A path in code, in a `use` or not, counts for the file of the module that it goes
-/// through last. Whoever only declares or re-exports a module (`mod`, `pub use`) does not name
-/// it. Methods are not seen: `impl` blocks of one type may stand in many files.
+/// through last. What a module re-exports counts for the file where it is, and what stands behind
+/// an imported module's name for the file that it is in. Whoever only declares or re-exports a
+/// module (`mod`, `pub use`) does not name it. Methods are not seen: `impl` blocks of one type may
+/// stand in many files.
 pub(crate) fn circles(sources: &[(String, String)]) -> Vec<Vec<String>> {
     let modules: BTreeMap<Vec<String>, &str> =
         sources.iter().map(|(file, _)| (module_of(file), file.as_str())).collect();
+    let all = Modules { reexported: reexported(sources, &modules), files: modules };
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (file, code) in sources {
-        let module = module_of(file);
-        let paths = paths_in(code).into_iter();
-        let files = paths.filter_map(|path| file_of(&modules, &module, &path)).filter(|other| other != file);
-        named.insert(file, files.collect());
+        let files = all.named_in(&module_of(file), code).into_iter();
+        named.insert(file, files.filter(|other| other != file).collect());
     }
     let reached: BTreeMap<&str, BTreeSet<&str>> =
         named.keys().map(|file| (*file, reached_from(file, &named))).collect();
@@ -53,12 +54,82 @@ fn module_of(file: &str) -> Vec<String> {
     path.split('/').map(str::to_string).collect()
 }
 
-/// Every path of at least two names in code, the trees of `use` taken apart.
-fn paths_in(code: &str) -> Vec<Vec<String>> {
+/// A path, name by name.
+type Path = Vec<String>;
+
+/// The paths in a file's code, the trees of `use` taken apart.
+#[derive(Default)]
+struct Paths {
+    imported: Vec<Path>,
+    reexported: Vec<Path>,
+    /// Of at least two names.
+    inline: Vec<Path>,
+}
+
+/// Of each module and name that it re-exports, where that is.
+fn reexported(
+    sources: &[(String, String)],
+    modules: &BTreeMap<Path, &str>,
+) -> BTreeMap<(Path, String), Path> {
+    let mut all = BTreeMap::new();
+    for (file, code) in sources {
+        let module = module_of(file);
+        for path in paths_in(code).reexported {
+            if let (Some(full), Some(name)) = (full(modules, &module, &path), path.last()) {
+                all.insert((module.clone(), name.clone()), full);
+            }
+        }
+    }
+    all
+}
+
+struct Modules<'a> {
+    files: BTreeMap<Path, &'a str>,
+    reexported: BTreeMap<(Path, String), Path>,
+}
+
+impl<'a> Modules<'a> {
+    fn named_in(&self, module: &[String], code: &str) -> BTreeSet<&'a str> {
+        let Paths { imported, inline, .. } = paths_in(code);
+        let imported: Vec<Path> =
+            imported.iter().filter_map(|path| full(&self.files, module, path)).collect();
+        let mut files = BTreeSet::new();
+        for path in &imported {
+            let behind =
+                inline.iter().filter(|inner| self.files.contains_key(path) && inner.first() == path.last());
+            let behind: Vec<_> = behind
+                .filter_map(|inner| self.file_of(path.iter().chain(&inner[1..]).cloned().collect()))
+                .collect();
+            // One that is imported for what is in it names no more than that.
+            if behind.is_empty() {
+                files.extend(self.file_of(path.clone()));
+            }
+            files.extend(behind);
+        }
+        let own = inline.iter().filter_map(|path| full(&self.files, module, path));
+        files.extend(own.filter_map(|path| self.file_of(path)));
+        files
+    }
+
+    /// The file of the last module on the way, or of what that re-exports.
+    fn file_of(&self, mut path: Path) -> Option<&'a str> {
+        for _ in 0..path.len() + 4 {
+            let length = (0..=path.len()).rev().find(|length| self.files.contains_key(&path[..*length]))?;
+            let Some(name) = path.get(length) else { return self.files.get(&path).copied() };
+            let Some(there) = self.reexported.get(&(path[..length].to_vec(), name.clone())) else {
+                return self.files.get(&path[..length]).copied();
+            };
+            path = there.iter().chain(&path[length + 1..]).cloned().collect();
+        }
+        None
+    }
+}
+
+fn paths_in(code: &str) -> Paths {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
-    let (mut paths, mut rest) = (Vec::new(), String::new());
-    for (at, statement) in code.split_inclusive(';').enumerate() {
+    let (mut paths, mut rest) = (Paths::default(), String::new());
+    for statement in code.split_inclusive(';') {
         let begins = statement.find("use ").filter(|begin| {
             statement[..*begin].chars().next_back().is_none_or(char::is_whitespace)
                 && statement.ends_with(';')
@@ -66,9 +137,10 @@ fn paths_in(code: &str) -> Vec<Vec<String>> {
         });
         match begins {
             Some(begin) => {
-                if !statement[..begin].trim_end().ends_with("pub") || at == 0 {
-                    expand("", statement[begin + 4..].trim_end_matches(';'), &mut paths);
-                }
+                let before = statement[..begin].trim_end();
+                let last = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+                let to = if last.starts_with("pub") { &mut paths.reexported } else { &mut paths.imported };
+                expand("", statement[begin + 4..].trim_end_matches(';'), to);
                 rest.push_str(&statement[..begin]);
             }
             None => rest.push_str(statement),
@@ -76,7 +148,7 @@ fn paths_in(code: &str) -> Vec<Vec<String>> {
     }
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let words = rest.split(|c: char| !is_part(c)).filter(|word| word.contains("::"));
-    paths.extend(words.map(|word| word.split("::").map(str::to_string).collect()));
+    paths.inline.extend(words.map(|word| word.split("::").map(str::to_string).collect()));
     paths
 }
 
@@ -106,14 +178,13 @@ fn expand(before: &str, tree: &str, paths: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The file of the last module on the way, for a path that begins at the crate, at the
-/// module or at one of its children.
-fn file_of<'a>(modules: &BTreeMap<Vec<String>, &'a str>, at: &[String], path: &[String]) -> Option<&'a str> {
+/// The path from the crate on, of one that begins there, at the module or at one of its children.
+fn full(modules: &BTreeMap<Path, &str>, at: &[String], path: &[String]) -> Option<Path> {
     let (mut full, mut rest) = match path.first()?.as_str() {
         "crate" => (Vec::new(), &path[1..]),
         "self" | "super" => (at.to_vec(), path),
         child => {
-            let below: Vec<String> = at.iter().cloned().chain([child.to_string()]).collect();
+            let below: Path = at.iter().cloned().chain([child.to_string()]).collect();
             if !modules.contains_key(&below) {
                 return None;
             }
@@ -128,6 +199,6 @@ fn file_of<'a>(modules: &BTreeMap<Vec<String>, &'a str>, at: &[String], path: &[
         }
         rest = others;
     }
-    full.extend_from_slice(rest);
-    (0..=full.len()).rev().find_map(|length| modules.get(&full[..length]).copied())
+    full.extend_from_slice(rest.strip_suffix(&["self".to_string()]).unwrap_or(rest));
+    Some(full)
 }
