@@ -147,10 +147,12 @@ fn is_too_large(circle: &[String]) -> bool {
 }
 
 #[test]
-fn the_model_has_no_large_circle_of_files() {
-    let mut found = circles::circles(&model_sources());
-    found.retain(|circle| is_too_large(circle));
-    assert_eq!(found, Vec::<Vec<String>>::new());
+fn the_dictionary_and_the_model_have_no_large_circle_of_files() {
+    for folder in ["traces/src", "model/src"] {
+        let mut found = circles::circles(&sources(folder));
+        found.retain(|circle| is_too_large(circle));
+        assert_eq!(found, Vec::<Vec<String>>::new(), "{folder}");
+    }
 }
 
 #[test]

@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 
 use crate::face::{Claim, Face};
+use crate::message::Held;
 use crate::pd::{PlacementDriver, StoreState};
+use crate::peer::Peer;
 use crate::recovery::PlanUnderWay;
 use crate::region::{Region, RegionId, StoreId};
-use crate::view::{Held, Peer, RangeEntry, StoreStatus, View};
+use crate::view::{RangeEntry, StoreStatus, View};
 
 /// A cluster that can be looked at, in the field's vocabulary.
 pub trait Cluster {

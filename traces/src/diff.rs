@@ -17,8 +17,10 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::message::{Held, Message};
 use crate::pd::PlacementDriver;
-use crate::view::{Held, Message, Peer, View};
+use crate::peer::Peer;
+use crate::view::View;
 
 /// A field in which two views differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -13,8 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use crate::pd::{Liveness, Purpose, StoreState};
+use crate::peer::Role;
 use crate::region::{Key, MemberRole, PeerId, RegionId, StoreId, Value};
-use crate::view::{RangeEntry, Role, StoreStatus};
+use crate::view::{RangeEntry, StoreStatus};
 
 /// A check of a part of what is seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

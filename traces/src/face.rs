@@ -4,8 +4,8 @@
 //! region for that; of each it needs little. That little has a type of its own,
 //! so that whoever compares or remembers faces knows that a history saw no more.
 
+use crate::peer::{Peer, PeerState, Role};
 use crate::region::{Epoch, Key, KeyRange, Region, RegionId};
-use crate::view::{Peer, PeerState, Role};
 
 /// What its region's history goes by of a peer that did not move.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -132,8 +132,9 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::LogPosition;
+    use crate::peer::Snapshot;
     use crate::region::{Member, MemberRole};
-    use crate::view::{LogPosition, Snapshot};
 
     fn region(id: RegionId, version: u64) -> Region {
         let member = Member { id: 1, store: 1, role: MemberRole::Voter };

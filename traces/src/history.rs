@@ -48,9 +48,11 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::face::Face;
+use crate::log::LogPosition;
 use crate::outcome::Outcome;
+use crate::peer::{Peer, PeerState};
 use crate::region::{Epoch, Region, RegionId, StoreId};
-use crate::view::{LogPosition, Peer, PeerState, StoreStatus};
+use crate::view::StoreStatus;
 
 pub use breach::{Breach, PartFault};
 pub use forced::Remaining;

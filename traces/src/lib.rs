@@ -9,20 +9,25 @@
 mod action;
 mod budgets;
 mod cluster;
+mod command;
 mod diff;
 mod divergence;
 mod expect;
 mod face;
 mod file;
 mod history;
+mod log;
+mod message;
 mod outcome;
 mod pd;
 mod pd_ctl;
+mod peer;
 mod record;
 mod recovery;
 mod region;
 pub mod render;
 mod replay;
+mod round;
 mod run;
 mod scenario;
 mod schema;
@@ -34,9 +39,10 @@ mod touched;
 mod view;
 mod words;
 
-pub use action::{Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply};
+pub use action::Action;
 pub use budgets::{Budget, Budgets};
 pub use cluster::Cluster;
+pub use command::{Change, ChangeKind, Child, Command, Derive};
 pub use diff::{Difference, differences};
 pub use divergence::{Divergence, GuardNote, PlaceNote, Sides};
 pub use expect::{
@@ -52,10 +58,15 @@ pub use history::{
     Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites,
     PartFault, RegionHistory, Remaining, Winner, Write,
 };
+pub use log::{Entry, Log, LogPosition};
+pub use message::{Held, Message};
 pub use outcome::{Outcome, Reason, Returned};
 pub use pd::{
     AdminOperator, KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Order, PlacementDriver,
     Purpose, Seat, StoreState, WaitingOperator,
+};
+pub use peer::{
+    Campaign, Creator, Leading, MergeState, Peer, PeerState, Read, Role, Snapshot, StaleCheck, Transfer,
 };
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use recovery::{
@@ -63,6 +74,7 @@ pub use recovery::{
 };
 pub use region::{Epoch, Key, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId, Value};
 pub use replay::{ReplayError, Replayed, Replayer, StepPlace, replay, replay_file};
+pub use round::{Authority, Entries, Outgoing, Reply};
 pub use run::{
     Book, Event, Facts, Happening, LogFacts, Parameters, PeerFacts, RUN_SCHEMA, Run, RunHeader, Sent,
     SplitSizes, factual,
@@ -74,8 +86,5 @@ pub use scope_builder::ScopeBuilder;
 pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};
 pub use touched::Touched;
-pub use view::{
-    Campaign, Creator, Entry, Held, Leading, Log, LogPosition, MergeState, Message, Peer, PeerState,
-    RangeEntry, Read, Role, Snapshot, StaleCheck, Store, StoreStatus, Transfer, View,
-};
+pub use view::{RangeEntry, Store, StoreStatus, View};
 pub use words::{Chinese, Language};

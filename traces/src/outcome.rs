@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::action::Child;
+use crate::command::Child;
 use crate::pd::Order;
 use crate::recovery::RecoveryStage;
 use crate::region::{Key, Region, Value};

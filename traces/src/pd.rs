@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::action::Command;
+use crate::command::Command;
 use crate::recovery::Recovery;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
 

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::log::LogPosition;
 use crate::region::{PeerId, Region, RegionId, StoreId};
-use crate::view::LogPosition;
 
 /// A recovery that PD has under way. Volatile: a new PD knows nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

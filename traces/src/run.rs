@@ -11,11 +11,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Command, Derive};
+use crate::command::{Command, Derive};
+use crate::log::{Entry, LogPosition};
+use crate::message::Held;
 use crate::outcome::Outcome;
+use crate::peer::{Creator, PeerState, Role};
 use crate::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::scope::Scope;
-use crate::view::{Creator, Entry, Held, LogPosition, PeerState, Role};
 
 mod book;
 

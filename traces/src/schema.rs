@@ -1,15 +1,17 @@
 //! The JSON Schema of a line of a trace or scenario, made of the types that read it, and
 //! what it says of the actions.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Value as Json, json};
+mod forms;
 
 use crate::action::Action;
 use crate::file::{Header, SCHEMA, SettleLine, Step, Verdict};
 use crate::outcome::{Outcome, Reason, Returned};
-use crate::region::{Key, Region};
+use crate::region::Key;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value as Json, json};
+use std::borrow::Cow;
+
+pub(crate) use forms::{OneOrMore, RegionForm, StoreForm};
 
 impl JsonSchema for Key {
     fn schema_name() -> Cow<'static, str> {
@@ -42,51 +44,6 @@ impl JsonSchema for Outcome {
                   "description": "Nothing changed." }
             ]
         })
-    }
-}
-
-/// One name or a list of them.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-pub(crate) enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-/// A store of a scope.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-pub(crate) enum StoreForm {
-    /// Its id.
-    Id(u64),
-    /// What pd-ctl prints of it (`store N`).
-    PdCtl(serde_json::Map<String, Json>),
-}
-
-/// A region of a scope.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-pub(crate) enum RegionForm {
-    /// In the words of a trace.
-    Region(Region),
-    /// What pd-ctl prints of it (`region N`), or of several (`region store N`).
-    PdCtl(PdCtlRegion),
-}
-
-/// A region as pd-ctl prints it, told by its keys; what else pd-ctl prints is looked at by
-/// the reader.
-pub(crate) struct PdCtlRegion;
-
-impl JsonSchema for PdCtlRegion {
-    fn schema_name() -> Cow<'static, str> {
-        "PdCtlRegion".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "anyOf": [{ "required": ["start_key"] }, { "required": ["regions"] }] })
     }
 }
 
@@ -165,7 +122,7 @@ pub fn actions() -> Vec<ActionForm> {
 
 /// Every command that may be proposed.
 pub fn commands() -> Vec<ActionForm> {
-    forms(crate::action::Command::json_schema)
+    forms(crate::command::Command::json_schema)
 }
 
 fn forms(of: fn(&mut SchemaGenerator) -> Schema) -> Vec<ActionForm> {

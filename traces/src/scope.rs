@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::action::{Action, Change, Command, Derive, Entries};
+use crate::action::Action;
 use crate::budgets::Budgets;
+use crate::command::{Change, Command, Derive};
 use crate::outcome::Reason;
 use crate::region::{Key, Region, RegionId, StoreId};
+use crate::round::Entries;
 
 /// A finite piece of the world to look at exhaustively, and where it begins.
 ///

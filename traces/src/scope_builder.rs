@@ -1,8 +1,10 @@
 //! A scope step by step, with defaults for what is not said.
 
-use crate::action::{Action, Command, Entries};
+use crate::action::Action;
 use crate::budgets::Budgets;
+use crate::command::Command;
 use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::round::Entries;
 use crate::scope::{Scope, ScopeError, SplitKeys};
 
 impl Scope {

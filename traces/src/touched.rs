@@ -4,10 +4,12 @@
 //! an action looks there and nowhere else. An entry that splits a region or
 //! commits a merge reaches other regions on the same store.
 
-use crate::action::{Action, Authority, Command, Outgoing};
+use crate::action::Action;
 use crate::cluster::Cluster;
+use crate::command::Command;
+use crate::message::Message;
 use crate::region::{RegionId, StoreId};
-use crate::view::Message;
+use crate::round::{Authority, Outgoing};
 
 /// The peers that an action can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,13 +12,16 @@ use std::fmt;
 pub use chinese::Chinese;
 pub use language::Language;
 
-use crate::action::{
-    Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply,
-};
+use crate::action::Action;
+use crate::command::{Change, ChangeKind, Child, Command, Derive};
 use crate::face::Claim;
+use crate::log::LogPosition;
+use crate::message::{Held, Message};
 use crate::outcome::{Outcome, Reason, Returned};
+use crate::peer::{PeerState, Role};
 use crate::region::{KeyRange, Member, MemberRole, Region};
-use crate::view::{Held, LogPosition, Message, PeerState, Role, StoreStatus};
+use crate::round::{Authority, Entries, Outgoing, Reply};
+use crate::view::StoreStatus;
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::diff::Difference;
 use crate::pd::{KnownRegion, KnownStore, Operator, OperatorStep, PlacementDriver, Seat};
+use crate::peer::{Peer, PeerState, Role};
 use crate::region::{Key, PeerId, Region, RegionId, StoreId, Value};
 use crate::subject::Healed;
-use crate::view::{Peer, PeerState, Role, StoreStatus, View};
+use crate::view::{StoreStatus, View};
 
 impl Expect {
     /// How many single things are expected.

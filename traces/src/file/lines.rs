@@ -10,7 +10,7 @@ use super::fields::{self, Unknown};
 use super::input::{FILE_LIMIT, LINE_LIMIT};
 use super::pd_json;
 use super::{FilePosition, NUMBER_LIMIT, TraceError};
-use crate::action::Command;
+use crate::command::Command;
 use crate::region::StoreId;
 
 /// What editors of some systems put before UTF-8.

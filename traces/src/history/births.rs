@@ -5,8 +5,9 @@ use super::merges::is_merged_away;
 use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, initialised};
 use crate::cluster::Cluster;
 use crate::face::{Claim, Claimant};
+use crate::message::Message;
+use crate::peer::Peer;
 use crate::region::{Key, KeyRange, Region, RegionId, StoreId};
-use crate::view::{Message, Peer};
 
 impl Fold<'_> {
     /// Takes in what the regions begin with that `parent` brings on `store`:

@@ -1,11 +1,12 @@
 //! What clients were told: acknowledged writes, and reads.
 
 use super::{Acknowledged, Asked, Breach, Fold, PeerStep, RegionHistory, Write};
-use crate::action::{Action, Command};
+use crate::action::Action;
 use crate::cluster::Cluster;
+use crate::command::Command;
 use crate::outcome::{Outcome, Returned};
+use crate::peer::{Peer, Role};
 use crate::region::{Key, RegionId, StoreId};
-use crate::view::{Peer, Role};
 
 impl Fold<'_> {
     /// Takes in the writes that a peer has just applied. Its proposer answers

@@ -3,8 +3,8 @@
 use super::births::may_be_born;
 use super::{BIRTH, Breach, Committed, Fold, PeerStep, Winner, initialised};
 use crate::cluster::Cluster;
+use crate::peer::Role;
 use crate::region::RegionId;
-use crate::view::Role;
 
 impl Fold<'_> {
     /// A peer that begins to lead has won an election: a leader that steps

@@ -11,10 +11,12 @@ use std::collections::BTreeSet;
 use super::{Acknowledged, Fold, History, PeerStep, RegionHistory, Write};
 use crate::action::Action;
 use crate::cluster::Cluster;
+use crate::message::Held;
 use crate::pd::{PlacementDriver, StoreState};
+use crate::peer::{Peer, Role};
 use crate::recovery::PlanUnderWay;
 use crate::region::{Key, Region, RegionId, StoreId};
-use crate::view::{Held, Peer, RangeEntry, Role, StoreStatus};
+use crate::view::{RangeEntry, StoreStatus};
 
 /// A cluster without the peers of some stores, whose disks it takes for gone.
 pub struct Remaining<'a, C> {

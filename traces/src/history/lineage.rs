@@ -9,10 +9,10 @@
 use super::births::born;
 use super::breach::PartFault;
 use super::{BIRTH, Breach, Fold};
-use crate::action::{Child, Command, Derive};
 use crate::cluster::Cluster;
+use crate::command::{Child, Command, Derive};
+use crate::peer::Peer;
 use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, StoreId};
-use crate::view::Peer;
 
 impl Fold<'_> {
     /// Judges what the next entry of `parent`, a split, made of it on `store`.

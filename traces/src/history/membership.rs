@@ -3,8 +3,8 @@
 use super::births::may_be_born;
 use super::{Breach, Creator, Destroyed, Fold, PeerStep, initialised, shows_epoch};
 use crate::cluster::Cluster;
+use crate::peer::{Peer, PeerState};
 use crate::region::{Epoch, PeerId, Region, RegionId};
-use crate::view::{Peer, PeerState};
 
 impl Fold<'_> {
     /// Compares a region meta with every one seen: an epoch has one meaning,

@@ -1,10 +1,10 @@
 //! Regions that a merge ends: what they hand over.
 
 use super::{Fold, Write};
-use crate::action::Command;
 use crate::cluster::Cluster;
+use crate::command::Command;
+use crate::peer::Peer;
 use crate::region::{Key, RegionId, StoreId};
-use crate::view::Peer;
 
 impl Fold<'_> {
     /// Takes in what `target` has taken in on `store`, if it just did: all that

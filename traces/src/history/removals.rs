@@ -5,10 +5,11 @@
 //! is the proposal: who dies afterwards is nobody's fault.
 
 use super::{Breach, Fold, PeerStep};
-use crate::action::{ChangeKind, Command};
 use crate::cluster::Cluster;
+use crate::command::{ChangeKind, Command};
+use crate::peer::{Peer, Role};
 use crate::region::{MemberRole, PeerId, StoreId};
-use crate::view::{Peer, Role, StoreStatus};
+use crate::view::StoreStatus;
 
 impl Fold<'_> {
     /// A leader took a change into its log that takes a live voter and leaves no live

@@ -2,9 +2,11 @@
 //! catches is tested with the property that reads it.
 
 use super::*;
+use crate::log::{Entry, Log, LogPosition};
 use crate::pd::PlacementDriver;
+use crate::peer::Role;
 use crate::region::{Key, Member, MemberRole};
-use crate::view::{Entry, Log, LogPosition, Role, Store, View};
+use crate::view::{Store, View};
 use crate::{Child, Command, Derive, Entries, Reason, Reply};
 
 /// One voter that has applied a `Put` of its own as leader of term 6, or is about to.

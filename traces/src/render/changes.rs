@@ -7,13 +7,15 @@
 use std::collections::BTreeSet;
 
 use super::pd::pd_changes;
-use crate::action::{Action, Authority};
+use crate::action::Action;
 use crate::diff::differences;
+use crate::log::{Entry, Log};
+use crate::message::Held;
+use crate::peer::{Leading, Peer, PeerState, Read, Role, Transfer};
 use crate::recovery::PeerRecovery;
 use crate::region::{PeerId, Region, RegionId, StoreId};
-use crate::view::{
-    Entry, Held, Leading, Log, Peer, PeerState, RangeEntry, Read, Role, StoreStatus, Transfer, View,
-};
+use crate::round::Authority;
+use crate::view::{RangeEntry, StoreStatus, View};
 use crate::words::{Language, joined};
 
 /// The same sentence in the reader's language.

@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use super::changes::{Column, changes, ends};
 use super::{action_words, outcome_words, title, verdict_words, with_views};
-use crate::action::{Action, Reply};
+use crate::action::Action;
 use crate::file::{Step, Trace};
 use crate::outcome::Outcome;
+use crate::round::Reply;
 use crate::view::View;
 
 /// The diagram's source.

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::title_line;
+use crate::peer::PeerState;
 use crate::run::{Event, Facts, PeerFacts, Run};
-use crate::view::PeerState;
 
 /// What the run is about, then every event with what was sent and what the peer was then.
 pub fn run(run: &Run) -> String {

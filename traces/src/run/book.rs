@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, LogFacts, PeerFacts};
+use crate::log::Log;
+use crate::peer::{Peer, Snapshot};
 use crate::region::{Key, Region, RegionId, StoreId, Value};
-use crate::view::{Log, Peer, Snapshot};
 
 /// The peer without what is no fact.
 pub fn factual(peer: &Peer) -> Peer {
@@ -164,7 +165,7 @@ fn changes(before: &BTreeMap<Key, Value>, now: &BTreeMap<Key, Value>) -> BTreeMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::PeerState;
+    use crate::peer::PeerState;
 
     fn holding(keys: &[(&str, &str)]) -> Peer {
         let key = |text: &str| Key::from(text);

@@ -2,13 +2,15 @@
 //! English, so that it is found again.
 
 use super::joined;
-use crate::action::{
-    Action, Authority, Change, ChangeKind, Child, Command, Derive, Entries, Outgoing, Reply,
-};
+use crate::action::Action;
+use crate::command::{Change, ChangeKind, Child, Command, Derive};
+use crate::message::{Held, Message};
 use crate::outcome::{Outcome, Returned};
 use crate::pd::{AdminOperator, KnownStore, Liveness, Operator, OperatorStep, Order, StoreState};
+use crate::peer::PeerState;
 use crate::recovery::{RecoveryPlan, RecoveryStage};
-use crate::view::{Held, Message, PeerState, StoreStatus};
+use crate::round::{Authority, Entries, Outgoing, Reply};
+use crate::view::StoreStatus;
 
 /// Something that can be told in Chinese.
 pub trait Chinese {

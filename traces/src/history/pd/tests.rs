@@ -2,11 +2,11 @@
 //! a step forged to show it and one that comes near.
 
 use super::*;
-use crate::action::Reply;
 use crate::history::{History, HistoryParts};
 use crate::outcome::{Outcome, Reason};
 use crate::pd::{AdminOperator, Purpose, Seat, WaitingOperator};
 use crate::region::{Key, Member};
+use crate::round::Reply;
 use crate::view::View;
 
 /// Region 1 on the first three of four stores, at epoch {3, 1}, led by peer 1.

@@ -1,0 +1,53 @@
+//! Other forms in which a field may be written.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value as Json;
+
+use crate::region::Region;
+
+/// One name or a list of them.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+/// A store of a scope.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum StoreForm {
+    /// Its id.
+    Id(u64),
+    /// What pd-ctl prints of it (`store N`).
+    PdCtl(serde_json::Map<String, Json>),
+}
+
+/// A region of a scope.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum RegionForm {
+    /// In the words of a trace.
+    Region(Region),
+    /// What pd-ctl prints of it (`region N`), or of several (`region store N`).
+    PdCtl(PdCtlRegion),
+}
+
+/// A region as pd-ctl prints it, told by its keys; what else pd-ctl prints is looked at by
+/// the reader.
+pub(crate) struct PdCtlRegion;
+
+impl JsonSchema for PdCtlRegion {
+    fn schema_name() -> Cow<'static, str> {
+        "PdCtlRegion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "anyOf": [{ "required": ["start_key"] }, { "required": ["regions"] }] })
+    }
+}
