@@ -1,10 +1,12 @@
 //! What a tour drives: the world around an implementation, or somebody's own subject.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rollcall_impl::{Guards, Replica};
 use rollcall_model::{ReadSet, Rollcall, StateRef};
 use rollcall_traces::{Action, Difference, Outcome, Sides, Subject, View, differences};
 
-use crate::conformance;
+use crate::subject::{self, Fault, unwind};
 use crate::world::World;
 
 /// Takes the actions of a scope, and is compared with the model after each.
@@ -51,11 +53,11 @@ pub(crate) trait Driven: Sized {
 
 impl<G: Guards, R: Replica> Driven for World<G, R> {
     fn begin(&mut self, model: &Rollcall) {
-        conformance::begin(self, model);
+        begin(self, model);
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, String> {
-        conformance::take(self, action)
+        take(self, action)
     }
 
     fn shows(&self, expected: &StateRef<'_>) -> bool {
@@ -85,4 +87,23 @@ impl<G: Guards, R: Replica> Driven for World<G, R> {
     fn read_set(&self, model: &Rollcall) -> ReadSet {
         World::read_set(self, model)
     }
+}
+
+/// Puts the world where the model begins.
+pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Rollcall) {
+    if let Err(error) = world.reset(model.scope()) {
+        if !R::HAS_INNARDS {
+            unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")));
+        }
+        panic!("the model took the setup and the implementation does not: {error}");
+    }
+}
+
+/// Takes one action. raft-rs panics where it finds itself broken, and an adapter may be
+/// wrong; that is a disagreement like any other, and its schedule is worth having.
+pub(crate) fn take<G: Guards, R: Replica>(
+    world: &mut World<G, R>,
+    action: &Action,
+) -> Result<Outcome, String> {
+    catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(subject::run::in_words)
 }

@@ -18,8 +18,9 @@ use rollcall_impl::Guards;
 use rollcall_model::{Rollcall, State, liveness};
 use rollcall_traces::{Action, Divergence, Outcome, Sides, Subject, differences};
 
-use crate::conformance::{begin, keep_shorter, not_from_the_beginning, panicked, take};
+use crate::conformance::{keep_shorter, not_from_the_beginning, panicked};
 use crate::copies::Copies;
+use crate::driven::{begin, take};
 use crate::explorer::Exploration;
 use crate::tour::{Batch, Parting, Path};
 use crate::world::World;

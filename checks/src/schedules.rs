@@ -23,7 +23,7 @@ use rollcall_traces::{
 };
 use stateright::Model;
 
-use crate::conformance::take;
+use crate::driven::take;
 use crate::world::World;
 
 /// From where everything random is drawn.

@@ -6,7 +6,7 @@ use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness};
 use rollcall_traces::{Healed, Outcome, Subject, differences};
 
 use super::World;
-use crate::conformance::take;
+use crate::driven::take;
 
 impl<G: Guards, R: Replica> World<G, R> {
     /// How a copy of the world heals; `None` of a world that was not reset to a scope.

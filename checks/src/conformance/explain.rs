@@ -1,0 +1,63 @@
+//! Which guard a raft library lacks that does something else than the model.
+
+use rollcall_impl::Decider;
+use rollcall_model::State;
+use rollcall_traces::{Action, Outcome, View};
+
+use super::guide::Guide;
+use crate::driven::Driven;
+use crate::subject::exhibits::without_what_was_sent;
+
+/// A view, but for snapshots that were sent, or wait.
+fn without_snapshots(view: &View) -> View {
+    let mut view = without_what_was_sent(view);
+    for store in view.stores.values_mut() {
+        store.pending_ranges.clear();
+        store.peers.values_mut().for_each(|peer| peer.snapshot = None);
+    }
+    view
+}
+
+impl<D: Driven> Guide<'_, D> {
+    /// The guard without which the model does what the world has just done in `state`.
+    pub(super) fn explain(&self, state: u32, action: &Action, outcome: &Outcome) -> Option<&'static str> {
+        if !self.touring.goes_on {
+            return None;
+        }
+        let state = self.exploration.states.get(state);
+        let is_raft_s = |guard: &&rollcall_model::Guard| {
+            let ours = rollcall_impl::Guard::from_name(guard.name());
+            ours.is_none_or(|guard| guard.decider() == Decider::Raft)
+        };
+        let guards = || rollcall_model::Guard::ALL.iter().filter(is_raft_s);
+        let model = |guard| self.model.with_guards(self.model.guards().and_without(guard));
+        let same = guards().find(|guard| {
+            let model = model(**guard);
+            let (after, expected) = model.step(&state, action);
+            self.world.agrees(&expected, outcome) && self.world.shows(&model.seen(&after))
+        });
+        // Or nothing came of it either way, and only who sent it knows that it was sent.
+        let nothing = || {
+            let sound = self.model.step(&state, action);
+            let seen = without_what_was_sent(&self.world.view());
+            guards().find(|guard| {
+                let model = model(**guard);
+                let taken = model.step(&state, action);
+                taken != sound && without_what_was_sent(&model.seen(&taken.0).view()) == seen
+            })
+        };
+        same.or_else(nothing).or_else(|| self.drops_a_snapshot(&state, action)).map(|guard| guard.name())
+    }
+
+    /// Whether the world did what the rules do, but for a snapshot that somebody took in and
+    /// dropped who is being demoted: the rules without the guard refuse it before raft hears
+    /// who sent it.
+    fn drops_a_snapshot(&self, state: &State, action: &Action) -> Option<&'static rollcall_model::Guard> {
+        let guard = &rollcall_model::Guard::DemotedTakesSnapshots;
+        let sound = self.model.step(state, action);
+        let without = self.model.with_guards(self.model.guards().and_without(*guard)).step(state, action);
+        let (sound_view, seen) = (self.model.seen(&sound.0).view(), self.world.view());
+        let is_it = without != sound && without_snapshots(&sound_view) == without_snapshots(&seen);
+        is_it.then_some(guard)
+    }
+}

@@ -1,0 +1,341 @@
+//! Takes the implementation along the paths of one tour, and compares.
+
+use std::sync::Mutex;
+
+use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
+use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides};
+
+use super::{Conformance, Look, Touring};
+use crate::copies::Copies;
+use crate::driven::Driven;
+use crate::explorer::Exploration;
+use crate::parting;
+use crate::subject;
+use crate::tour::{self, Batch, Tour};
+
+/// So many disagreements of a kind are looked into for a shorter way.
+const TOLD: u64 = 20;
+
+/// Whether every disabled action is tried in a state, whatever was refused before: an
+/// implementation carries more than its state shows. One state in 64 is drawn,
+/// by a hash, for neighbours in breadth-first order are alike; the first is.
+fn is_drawn(state: u32) -> bool {
+    state.wrapping_mul(0x9e37_79b9) >> 26 == 0
+}
+
+/// The disagreement that a panic is, at the end of the path.
+pub(crate) fn panicked(scope: &str, sides: Sides, path: &[Action], words: &str) -> Box<Divergence> {
+    subject::run::broken(scope, sides, path.to_vec(), words)
+}
+
+/// Takes the implementation along the paths of one tour.
+pub(super) struct Guide<'a, D> {
+    pub(super) touring: Touring,
+    pub(super) model: &'a Rollcall,
+    pub(super) exploration: &'a Exploration<State>,
+    pub(super) world: D,
+    pub(super) copies: Copies<D>,
+    pub(super) done: Conformance,
+    pub(super) path: Vec<Action>,
+    /// So many steps of the tour's path were taken.
+    pub(super) reached: usize,
+    /// The guard that explains the disagreement that is being told.
+    pub(super) explained: Option<&'static str>,
+}
+
+impl<'a, D: Driven> Guide<'a, D> {
+    pub(super) fn new(
+        touring: Touring,
+        world: D,
+        model: &'a Rollcall,
+        exploration: &'a Exploration<State>,
+    ) -> Self {
+        let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
+        Self { touring, model, exploration, world, copies, done, path, reached: 0, explained: None }
+    }
+
+    /// What was done, the disabled actions counted.
+    pub(super) fn done(self, cache: &RefusalCache) -> Conformance {
+        let mut done = self.done;
+        done.tried = cache.tried();
+        for (reason, count) in cache.refused() {
+            *done.reasons.entry(reason).or_default() += count;
+            done.refusals += count;
+        }
+        done
+    }
+
+    /// `Ok(false)` where `go_on` said to stop.
+    pub(super) fn follow(
+        &mut self,
+        tour: &Mutex<Tour<'_>>,
+        cache: &mut RefusalCache,
+        mut go_on: impl FnMut(u64) -> bool,
+    ) -> Result<bool, Box<Divergence>> {
+        let mut batch = Batch::default();
+        let take = |batch: &mut Batch| {
+            let mut tour = tour.lock().expect("a tour panicked");
+            batch.take(tour::PATHS, |path| tour.next_path(path))
+        };
+        while take(&mut batch) {
+            self.copies.clear();
+            for (path, parting) in batch.iter() {
+                let before = self.done.transitions;
+                self.done.paths += 1;
+                let begin = self.copies.begin(&mut self.world, self.model, path, parting);
+                self.path.truncate(begin);
+                debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
+                if let Err(divergence) = self.go(path, begin, &parting.kept, cache) {
+                    if !self.touring.goes_on {
+                        return Err(divergence);
+                    }
+                    self.part(path, divergence);
+                }
+                if !go_on(self.done.transitions - before) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Leaves a path behind a disagreement.
+    fn part(&mut self, path: &tour::Path, divergence: Box<Divergence>) {
+        let behind = path.steps.iter().skip(self.reached);
+        self.done.beyond += behind.filter(|step| step.new_edge).count() as u64;
+        self.done.part(self.explained.take(), 1, divergence);
+        // Nothing that stands on this way is where it should be.
+        self.copies.clear();
+        self.path.clear();
+    }
+
+    /// Tries the disabled actions where the path stands. Of a tour that goes on, the path does so from
+    /// where it stood before one that was not refused.
+    fn check_refusals_on_the_way(
+        &mut self,
+        state: u32,
+        cache: &mut RefusalCache,
+    ) -> Result<(), Box<Divergence>> {
+        let before = self.path.len();
+        let Err(divergence) = self.check_refusals(state, cache) else { return Ok(()) };
+        if !self.touring.goes_on {
+            return Err(divergence);
+        }
+        let guard = self.explained.take();
+        self.done.part(guard, 1, divergence);
+        self.path.truncate(before);
+        self.world.begin(self.model);
+        let again = self.path.clone();
+        again.iter().try_for_each(|action| self.take(action).map(drop))
+    }
+
+    /// Takes the steps of `path` behind the first `begin`.
+    fn go(
+        &mut self,
+        path: &tour::Path,
+        begin: usize,
+        kept: &[usize],
+        cache: &mut RefusalCache,
+    ) -> Result<(), Box<Divergence>> {
+        if path.new_start {
+            self.compare_view(path.start, None)?;
+            self.check_refusals_on_the_way(path.start, cache)?;
+        }
+        let mut kept = kept.iter().copied().peekable();
+        for (taken, step) in (1..).zip(&path.steps).skip(begin) {
+            let offered = self.offered(step.from, self.exploration.graph.ordinal(step.edge));
+            self.path.push(offered.action.clone().into_owned());
+            self.reached = taken;
+            let outcome = match self.take(&offered.action) {
+                Ok(outcome) => outcome,
+                // Of transitions somebody else speaks.
+                Err(_) if self.touring.look == Look::Refusals => break,
+                Err(divergence) => return Err(divergence),
+            };
+            self.done.steps += 1;
+            if step.new_edge {
+                self.compare(step.from, step.to, &offered, &outcome)?;
+                self.done.transitions += 1;
+            }
+            if step.new_state {
+                self.check_refusals_on_the_way(step.to, cache)?;
+            }
+            if kept.next_if_eq(&taken).is_some() {
+                self.copies.keep(taken, &self.world);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {
+        self.world.take(action).map_err(|words| self.panicked(&words))
+    }
+
+    /// It panicked where its path is not to be gone again.
+    pub(super) fn panicked_at_once(&self, words: &str) -> Box<Divergence> {
+        panicked(&self.model.scope().name, self.world.sides(), &self.path, words)
+    }
+
+    /// It panicked, or had parted before.
+    fn panicked(&mut self, words: &str) -> Box<Divergence> {
+        let before = parting::first_on(&mut self.world, self.model, &self.path);
+        before.unwrap_or_else(|| panicked(&self.model.scope().name, self.world.sides(), &self.path, words))
+    }
+
+    pub(super) fn offered(&self, state: u32, ordinal: u16) -> Offered<'a> {
+        let state = self.exploration.states.get(state);
+        self.model.offered_at(&state, usize::from(ordinal)).expect("an edge has an action that was offered")
+    }
+
+    fn compare(
+        &mut self,
+        from: u32,
+        to: u32,
+        offered: &Offered<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), Box<Divergence>> {
+        if self.touring.look == Look::Refusals {
+            return Ok(());
+        }
+        let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
+        if !self.world.agrees(&expected, outcome) || !self.same_view(to) {
+            self.explained = self.explain(from, &offered.action, outcome);
+            return Err(self.divergence(Some(from), to, expected.into_owned(), outcome.clone()));
+        }
+        Ok(())
+    }
+
+    fn compare_view(&mut self, state: u32, from: Option<u32>) -> Result<(), Box<Divergence>> {
+        if self.touring.look == Look::Refusals || self.same_view(state) {
+            return Ok(());
+        }
+        Err(self.divergence(from, state, Outcome::DONE, Outcome::DONE))
+    }
+
+    /// Whether the world shows what the model's state shows.
+    fn same_view(&mut self, state: u32) -> bool {
+        let state = &self.exploration.states.get(state);
+        self.world.shows(&self.model.seen(state))
+    }
+
+    fn check_refusals(&mut self, state: u32, cache: &mut RefusalCache) -> Result<(), Box<Divergence>> {
+        if self.touring.look == Look::Transitions
+            || (self.touring.look == Look::Refusals && !self.same_view(state))
+        {
+            return Ok(());
+        }
+        let (model, checked_state) = (self.model, &self.exploration.states.get(state));
+        self.done.states += 1;
+        let anew = self.touring.every_refusal || is_drawn(state);
+        let before = cache.tried();
+        model
+            .each_unknown_refusal(checked_state, cache, anew, |disabled| self.refuse_all(state, disabled))?;
+        if cache.tried() > before && !self.same_view(state) {
+            return Err(self.which_action_changed(state, &model.disabled(checked_state)));
+        }
+        Ok(())
+    }
+
+    /// Tries a group of disabled actions; at which parts the implementation looked.
+    fn refuse_all(&mut self, state: u32, disabled: &[(&Action, Reason)]) -> Result<ReadSet, Box<Divergence>> {
+        self.world.notice_afresh();
+        for (action, reason) in disabled {
+            self.refuse_with(state, action, *reason)?;
+        }
+        Ok(self.world.read_set(self.model))
+    }
+
+    fn refuse_with(&mut self, state: u32, action: &Action, reason: Reason) -> Result<(), Box<Divergence>> {
+        let outcome = match self.world.take(action) {
+            Ok(outcome) => outcome,
+            Err(words) => {
+                self.path.push(action.clone());
+                return Err(self.panicked(&words));
+            }
+        };
+        if !self.world.agrees(&Outcome::Refused(reason), &outcome) {
+            self.explained = self.explain(state, action, &outcome);
+            self.path.push(action.clone());
+            return Err(self.divergence(None, state, Outcome::Refused(reason), outcome));
+        }
+        Ok(())
+    }
+
+    /// The disabled actions were all refused and something changed: tries them one by one.
+    fn which_action_changed(&mut self, state: u32, disabled: &[(Action, Reason)]) -> Box<Divergence> {
+        for (action, reason) in disabled {
+            self.world.begin(self.model);
+            let taken =
+                self.path.iter().chain([action]).try_for_each(|action| self.world.take(action).map(drop));
+            if taken.is_err() || !self.same_view(state) {
+                self.path.push(action.clone());
+                let refused = Outcome::Refused(*reason);
+                return self.divergence(None, state, refused.clone(), refused);
+            }
+        }
+        self.divergence(None, state, Outcome::DONE, Outcome::DONE)
+    }
+
+    pub(super) fn divergence(
+        &mut self,
+        from: Option<u32>,
+        to: u32,
+        expected: Outcome,
+        actual: Outcome,
+    ) -> Box<Divergence> {
+        let found = self.world.differences(&self.model.seen(&self.exploration.states.get(to)).view());
+        if self.touring.goes_on
+            && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= TOLD)
+        {
+            return self.parted_here(expected, actual, found);
+        }
+        let (short, long) = (self.shortest_way(from.unwrap_or(to)), self.path.clone());
+        let again =
+            [short, long].into_iter().filter_map(|way| parting::first_on(&mut self.world, self.model, &way));
+        if let Some(parting) = again.min_by_key(|parting| parting.step) {
+            return parting;
+        }
+        let found = found.into_iter().chain([not_from_the_beginning()]).collect();
+        self.parted_here(expected, actual, found)
+    }
+
+    fn parted_here(
+        &self,
+        expected: Outcome,
+        actual: Outcome,
+        differences: Vec<Difference>,
+    ) -> Box<Divergence> {
+        Box::new(Divergence {
+            scenario: self.model.scope().name.clone(),
+            sides: self.world.sides(),
+            step: self.path.len() as u64,
+            action: self.path.last().cloned(),
+            expected: Some(expected),
+            actual: Some(actual),
+            differences,
+            guards: Vec::new(),
+            places: Vec::new(),
+            prefix: self.path.clone(),
+            fault: Vec::new(),
+            command: None,
+        })
+    }
+
+    /// The shortest way to the last action of the path, which is taken in `origin`.
+    fn shortest_way(&self, origin: u32) -> Vec<Action> {
+        let way = self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action);
+        way.chain(self.path.last().cloned()).collect()
+    }
+}
+
+/// What is said of a disagreement that is not there where its path is gone from the
+/// beginning: it is Rollcall's own.
+pub(crate) fn not_from_the_beginning() -> Difference {
+    Difference {
+        path: "gone from the beginning".into(),
+        expected: None,
+        actual: Some(
+            "agrees: only a copy of the world, with which disabled actions were tried, differs".into(),
+        ),
+    }
+}
