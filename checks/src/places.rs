@@ -100,7 +100,7 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
         Action::ApplySnapshot { .. } => both("model/src/rules/replicate.rs", "impl/src/snapshot.rs", ""),
         Action::Apply { .. } => both("model/src/rules/apply.rs", "impl/src/apply.rs", ""),
         Action::Propose { command, .. } => of_proposal(command),
-        Action::AskSplit { .. } => both("model/src/rules/split.rs", "impl/src/split.rs", ""),
+        Action::AskSplit { .. } => both("model/src/rules/ask_split.rs", "impl/src/split.rs", ""),
         Action::Read { .. } | Action::AnswerRead { .. } => {
             both("model/src/rules/read.rs", "impl/src/read.rs", "")
         }

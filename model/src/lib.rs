@@ -1,5 +1,6 @@
-//! The rules of conf change and split as a stateright model: pure, no clock, no thread,
-//! no I/O. It knows the dictionary and nothing of the implementation.
+//! The rules of conf change, split, merge, decommission and unsafe recovery as a stateright
+//! model: pure, no clock, no thread, no I/O. It knows the dictionary and nothing of the
+//! implementation.
 //!
 //! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`]
 //! is the rules alone. Bounds (which actions a scope offers, and how often) are

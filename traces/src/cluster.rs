@@ -50,7 +50,7 @@ pub trait Cluster {
         self.replicas(region).map(|(_, peer)| Cow::Owned(Face::of(peer)))
     }
 
-    /// Which keys who says to be which region's.
+    /// The key ranges that peers and tombstones claim for their regions.
     fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
         let of = |region| self.replicas(region).flat_map(|(_, peer)| Claim::of(peer).map(Cow::Owned));
         self.regions().flat_map(of)
@@ -72,10 +72,8 @@ pub trait Cluster {
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
 
-    /// A name for all that a store shows, its peers with it, if there is one: two
-    /// clusters of one making in which it is the same show the same store. It is there
-    /// to be held against that in another state, for a step that of the other side, and
-    /// nothing else may be concluded from it.
+    /// A number for all that a store and its peers show, if the cluster interns its parts.
+    /// Equal numbers from the same interner mean identical stores; different ones mean nothing.
     fn store_name(&self, _: StoreId) -> Option<usize> {
         None
     }
@@ -85,7 +83,7 @@ pub trait Cluster {
         None
     }
 
-    /// Whether a store is known to be the same in another cluster of one making.
+    /// Whether a store is known to be the same in another cluster of the same interner.
     fn has_same_store(&self, other: &impl Cluster, store: StoreId) -> bool {
         self.store_name(store).is_some_and(|name| other.store_name(store) == Some(name))
     }

@@ -376,7 +376,7 @@ fn catch_up(
             peer.log.entries.extend_from_slice(&missed[new..]);
         }
     }
-    // What a candidate asks with has left it.
+    // The candidate's log no longer ends where its vote requests say.
     let now = log_end(peer);
     if let Some(campaign) = &mut peer.campaign {
         let asked = campaign.last.unwrap_or(before);

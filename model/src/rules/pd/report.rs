@@ -1,8 +1,7 @@
 //! What a leader reports to the placement driver, but for whom it misses.
 //!
 //! That is little of what a store holds: no entry of a log, no vote, nothing of
-//! who follows how far. So what comes of a report is worked out once for all the
-//! states in which it is the same (`engine::memo`).
+//! how far a follower is. What comes of a report depends on nothing else.
 
 use std::collections::BTreeSet;
 
