@@ -170,6 +170,10 @@ async function main() {
   await drop(saved);
   await becomes("1/1");
   is("the scope of the file", await page.evaluate(() => location.hash), /scope=three_voters_to_one_smoke&do=campaign/);
+  // In a file a refused step is a step, and what stands behind it is shown, too.
+  await drop(require("fs").readFileSync("traces/scenarios/basic-conf-change.jsonl", "utf8"));
+  await page.waitForFunction(() => /^(\d+)\/\1$/.test(document.body.dataset.ready) && Number.parseInt(document.body.dataset.ready) > 100, null, { timeout: 20000 });
+  is("no step is said to end it", await text("#error"), "");
   is("no complaint", complaints.join("\n"), "");
 
   // Wrong links are answered in a sentence; the browser notes the answer's code.
@@ -178,6 +182,9 @@ async function main() {
   await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2);apply_snapshot(region:1,store:3)");
   is("where it stops", await text("#error"), /Step 2 is refused: ApplySnapshot/);
   is("the state before is shown", await page.locator(".peer.candidate").count(), 1);
+  await page.click("#may .act");
+  await becomes("2/2");
+  is("what is chosen takes the place of the refused", await page.evaluate(() => /apply_snapshot/.test(location.hash)), false);
   for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/],
     ["#exhibit=nothing", /no exhibit/], ["#scope=grow_and_shrink_smoke&do=explode", /action 1/],
     ["#scope=grow_and_shrink_smoke&without=nothing", /unknown guard/]]) {

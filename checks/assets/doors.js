@@ -16,7 +16,7 @@ async function openExhibit(name) {
     begin(opened);
   } catch (error) { say(error.message); document.body.dataset.ready = "error"; }
 }
-function begin(opened, at = null) { if (lesson) leaveLesson(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "" }); return go(); }
+function begin(opened, at = null) { if (lesson) leaveLesson(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
 async function openText(text) { try { await begin(await ask("/api/open", { method: "POST", body: text })); } catch (error) { say(error.message); } }
 
 function doorsPage() {

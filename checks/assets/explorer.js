@@ -1,7 +1,7 @@
 "use strict";
 // The link is the state: scope, guards that are off, actions by name, and behind how many of them.
 const $ = (id) => document.getElementById(id);
-const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0 };
+const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, through: false };
 let shown = null, list = null, chosen = -1, mark = 0;
 const tried = [], undone = [];
 
@@ -14,6 +14,7 @@ function fragment() {
   if (link.other) parts.push(`other=${link.other}`);
   if (link.at !== null && link.at < link.do.length) parts.push(`at=${link.at}`);
   if (link.do.length) parts.push(`do=${link.do.join(";")}`);
+  if (link.through) parts.push("through");
   return `#${parts.join("&")}`;
 }
 function readFragment() {
@@ -26,13 +27,14 @@ function readFragment() {
   for (const name of ["scope", "without", "side", "other"]) link[name] = fields[name] ?? "";
   link.do = (fields.do ?? "").split(";").filter(Boolean);
   link.at = fields.at === undefined || !/^\d+$/.test(fields.at) ? null : Number(fields.at);
+  link.through = fields.through !== undefined;
   link.lesson = /^\d+$/.test(fields.lesson ?? "") ? Number(fields.lesson) : 0;
   return fields;
 }
 function query(more = {}) {
   const fields = { scope: link.scope, without: link.without, do: link.do.join(";"), lang: language, ...more };
-  // In a lesson a refused step is a step: that it is refused is the point.
-  if (lesson) fields.through = "1";
+  // In a lesson, a file and an exhibit a refused step is a step: that it is refused is the point.
+  if (lesson || link.through) fields.through = "1";
   if (link.at !== null) fields.at = Math.min(link.at, link.do.length);
   return new URLSearchParams(fields).toString();
 }
@@ -46,7 +48,11 @@ async function ask(path, options) {
   return answer;
 }
 function say(text) { $("error").textContent = text; $("error").hidden = !text; }
-const behind = () => (link.at === null ? link.do.length : Math.min(link.at, link.do.length));
+// Behind how many actions the page is; never behind one that was refused and ended the link.
+function behind() {
+  const at = link.at === null ? link.do.length : Math.min(link.at, link.do.length);
+  return shown?.stopped ? Math.min(at, shown.steps.length) : at;
+}
 
 // Every change of the link goes through here; an answer that came too late is dropped.
 async function go(push = true) {
@@ -89,7 +95,15 @@ function take(name) {
   go();
 }
 function step(to) { link.at = Math.max(0, Math.min(to, lesson || !shown ? link.do.length : shown.steps.length)); if (lesson) drawLesson(); go(); }
-function undo() { if (!link.do.length) return; undone.push(link.do.at(-1)); link.do = link.do.slice(0, -1); link.at = null; go(); }
+function undo() {
+  if (!link.do.length) return;
+  // With a refused action goes all that stands behind it.
+  const keep = shown?.stopped ? shown.steps.length : link.do.length - 1;
+  undone.push(...link.do.slice(keep).reverse());
+  link.do = link.do.slice(0, keep);
+  link.at = null;
+  go();
+}
 function redo() { if (!undone.length) return; link.do = [...link.do, undone.pop()]; link.at = null; go(); }
 
 // Every violating place of the tree: those below here first, then the others.
@@ -168,7 +182,7 @@ function drawActs() {
   may.forEach((act, at) => {
     const key = `${act.region ? `region ${act.region}` : ""} ${act.store ? `store ${act.store}` : "PD"}`.trim();
     if (key !== group) { group = key; box.append(el("h3", "", key)); }
-    const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+[:：]/, ""));
+    const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+[:：] ?/, " "));
     button.dataset.name = act.name;
     const effect = () => $("effect").replaceChildren(el("h3", "", w("effect")), el("ul", "", act.changes.map((change) => el("li", "", change))));
     button.onmouseenter = effect;

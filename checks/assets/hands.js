@@ -70,7 +70,7 @@ async function start(push = true) {
     if (fields.exhibit) return await openExhibit(fields.exhibit);
     if (link.lesson) return await openLesson(link.lesson, link.at ?? 0);
     if (lesson) leaveLesson();
-    if (!link.scope) { const first = await ask("/api/first"); Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null }); }
+    if (!link.scope) { const first = await ask("/api/first"); Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null, through: first.do.length > 0 }); }
     await go(push);
   } catch (error) { say(error.message); document.body.dataset.ready = "error"; }
 }
