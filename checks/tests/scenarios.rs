@@ -71,7 +71,7 @@ fn every_kind_of_expectation_bites() {
         (r#""snapshot":false"#, r#""snapshot":true"#, "peers/1/4/snapshot"),
         (r#""last":8"#, r#""last":9"#, "peers/1/4/last"),
         (r#""data":{"6b":"76"}}}}}"#, r#""data":{"6b":null}}}}}"#, "peers/1/4/data/k"),
-        (r#"{"3":"destroyed"}"#, r#"{"3":"down"}"#, "stores/3/status"),
+        (r#"{"3":"disk_lost"}"#, r#"{"3":"down"}"#, "stores/3/status"),
         (r#""ranges":{"1":[{"start":"""#, r#""ranges":{"1":[{"start":"61""#, "stores/1/ranges"),
         (r#""/stores/1/peers/1/vote":1"#, r#""/stores/1/peers/1/vote":null"#, "view/stores/1/peers/1/vote"),
         (

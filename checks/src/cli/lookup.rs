@@ -92,7 +92,7 @@ pub(super) fn reach(name: &str) -> Result<Reach> {
 pub(super) fn stuck_reason(name: &str) -> Result<String> {
     match StuckReason::NAMES.contains(&name) {
         true => Ok(name.into()),
-        false => unknown("stuck", name, StuckReason::NAMES.iter().copied(), "rollcall situations"),
+        false => unknown("stuck reason", name, StuckReason::NAMES.iter().copied(), "rollcall situations"),
     }
 }
 
