@@ -222,7 +222,7 @@ pub enum Output {
         data: BTreeMap<Key, Value>,
     },
     /// Ask the placement driver for the ids of a split; they come back as
-    /// [`Input::SplitAnswer`] under the epoch of this region.
+    /// [`Input::AskSplitResponse`] under the epoch of this region.
     AskSplit {
         /// The region: a copy as of now, for its peers the ids are.
         region: Region,

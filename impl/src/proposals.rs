@@ -47,7 +47,7 @@ impl<R: Replica> Peer<R> {
     /// The admin entry at `index` has taken effect on a region that had the epoch `before`,
     /// or was found not to fit it.
     pub(crate) fn complete_admin<G: Guards>(&mut self, index: u64, before: Epoch, step: &mut Step<'_, G>) {
-        if !self.proposals.first().is_some_and(|proposal| proposal.entry.index == index) {
+        if self.proposals.first().is_none_or(|proposal| proposal.entry.index != index) {
             return;
         }
         let storage = self.storage();

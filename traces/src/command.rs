@@ -102,7 +102,7 @@ impl Command {
         matches!(self, PrepareMerge { .. } | CommitMerge { .. } | RollbackMerge { .. })
     }
 
-    /// Takes effect by an [`Action::Apply`] of its own (all but `Put` and `Delete`).
+    /// Takes effect by an [`Action::Apply`](crate::Action::Apply) of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
         self.written_key().is_none()
     }

@@ -142,7 +142,7 @@ pub enum Message {
         /// to a heartbeat).
         index: u64,
         /// The follower's commit index, where anybody asks for it
-        /// ([`crate::Scope::tells_commits`]); 0 where it is not said (the answer to a
+        /// ([`crate::Scope::reports_commits`]); 0 where it is not said (the answer to a
         /// snapshot).
         #[serde(default, skip_serializing_if = "is_nothing")]
         commit: u64,

@@ -235,7 +235,7 @@ pub struct Leading {
     pub matched: BTreeMap<PeerId, u64>,
     /// The commit index that each other member is known to have (raft-rs
     /// `Progress::committed_index`), where anybody asks for it
-    /// ([`crate::Scope::tells_commits`]).
+    /// ([`crate::Scope::reports_commits`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub committed: BTreeMap<PeerId, u64>,
     /// Up to here a conf change may be under way.

@@ -1,7 +1,6 @@
 use rollcall_model::{Guard, ModelSubject};
 use rollcall_traces::{
-    Campaign, Held, Leading, LogPosition, Message, Peer, PeerState, Reason, Role, Snapshot, Store,
-    StoreStatus,
+    Held, LogPosition, Message, Peer, PeerState, Reason, Role, Snapshot, Store, StoreStatus,
 };
 
 use super::*;
@@ -98,12 +97,12 @@ fn forge_peer(part: Part, peer: &mut Peer) {
         Part::Region => peer.region.epoch.version += 1,
         Part::Data => drop(peer.data.insert("k".into(), "v".into())),
         Part::Campaign => {
-            let mut campaign = peer.campaign.take().unwrap_or(Campaign::default());
+            let mut campaign = peer.campaign.take().unwrap_or_default();
             campaign.commit.index += 1;
             peer.campaign = Some(campaign);
         }
         Part::Progress => {
-            let mut leading = peer.leading.take().unwrap_or(Leading::default());
+            let mut leading = peer.leading.take().unwrap_or_default();
             leading.pending_conf_index += 9;
             peer.leading = Some(leading);
         }

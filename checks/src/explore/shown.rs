@@ -55,11 +55,14 @@ pub(super) struct Known {
     models: Mutex<HashMap<(String, String), Arc<Told>>>,
 }
 
+/// A step as it is told: in which language, from which state to which, by which action.
+type StepKey = (Language, State, State, String);
+
 /// A model with the steps that were told of it: a page that goes on by a step asks for all
 /// those before again.
 struct Told {
     model: Rollcall,
-    steps: Mutex<HashMap<(Language, State, State, String), Arc<ShownStep>>>,
+    steps: Mutex<HashMap<StepKey, Arc<ShownStep>>>,
 }
 
 /// More steps than these are not kept.

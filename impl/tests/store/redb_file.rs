@@ -96,7 +96,7 @@ fn a_damaged_file_is_refused_or_says_what_it_said() {
     };
     let expected = shows(&RedbEngine::open(&path).unwrap());
     let (mut refused, mut unused) = (0, 0);
-    for at in (0..whole.len()).step_by(whole.len() / 150 | 1) {
+    for at in (0..whole.len()).step_by((whole.len() / 150) | 1) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x5a;
         std::fs::write(&other, &bytes).unwrap();

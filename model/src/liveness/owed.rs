@@ -28,7 +28,7 @@ pub(super) fn is_of_the_gone(seen: &impl Cluster, action: &Action) -> bool {
 
 /// The newest meta of the region that anybody has, tombstones included. What only
 /// stores have that were given up counts where nobody else has any.
-pub(super) fn newest<'a>(seen: &'a impl Cluster, region: RegionId) -> Option<&'a Region> {
+pub(super) fn newest(seen: &impl Cluster, region: RegionId) -> Option<&Region> {
     let epoch = |store, meta: &Region| (!is_given_up(seen, store), meta.epoch.version, meta.epoch.conf_ver);
     let known = seen.replicas(region).map(|(store, peer)| (store, &peer.region));
     let known = known.filter(|(_, meta)| !meta.peers.is_empty());
@@ -97,7 +97,7 @@ pub(super) fn is_merged_away(seen: &impl Cluster, region: RegionId) -> bool {
 }
 
 /// The leader of the region's highest term among its members, if there is one.
-pub(super) fn in_charge<'a>(seen: &'a impl Cluster, region: RegionId) -> Option<(StoreId, &'a Peer)> {
+pub(super) fn in_charge(seen: &impl Cluster, region: RegionId) -> Option<(StoreId, &Peer)> {
     let leaders = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     let leaders = leaders.filter(|(store, _)| !is_out(seen, *store));
     let (store, leader) = leaders.max_by_key(|(_, peer)| peer.term)?;

@@ -119,7 +119,7 @@ fn reporting(seen: &impl Cluster) -> Vec<StoreId> {
 }
 
 /// The region's peers that are left, on stores that report.
-fn left<'a>(seen: &'a impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &'a Peer)> {
+fn left(seen: &impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> {
     let reporting = reporting(seen);
     seen.replicas(region).filter(move |(store, peer)| peer.is_initialized() && reporting.contains(store))
 }
