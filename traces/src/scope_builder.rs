@@ -27,13 +27,14 @@ impl Scope {
     /// # Ok::<(), rollcall_traces::ScopeError>(())
     /// ```
     pub fn builder(name: impl Into<String>) -> ScopeBuilder {
-        ScopeBuilder { scope: Scope::blank(name.into()) }
+        ScopeBuilder { scope: Scope::empty(name) }
     }
 
-    /// A scope in which there is nothing, and nothing may happen.
-    fn blank(name: String) -> Self {
+    /// A scope of that name in which there is nothing, and nothing may happen: what a file that
+    /// leaves everything out means. A round brings one entry.
+    pub fn empty(name: impl Into<String>) -> Self {
         Self {
-            name,
+            name: name.into(),
             question: String::new(),
             stores: Vec::new(),
             regions: Vec::new(),

@@ -5,9 +5,7 @@
 //! Where TinyKV counts seconds, these count events; its log limit of 100 for
 //! runs of 15 s is scaled to the number of entries that such a run has here.
 
-use rollcall_traces::{
-    Budgets, Derive, Entries, Epoch, Key, Member, MemberRole, Parameters, Region, Scope, SplitSizes,
-};
+use rollcall_traces::{Derive, Epoch, Key, Member, MemberRole, Parameters, Region, Scope, SplitSizes};
 
 /// A named mix.
 #[derive(Clone, Copy, Debug)]
@@ -164,33 +162,11 @@ impl Scenario {
             peers: stores.iter().map(member).collect(),
         };
         Scope {
-            name: self.name.into(),
             question: format!("does the model explain what the implementation does? ({})", self.source),
             stores,
             regions: vec![region],
-            setup: Vec::new(),
-            rounds: vec![Entries::One],
-            commands: Vec::new(),
-            child_commands: Vec::new(),
-            splits: Vec::new(),
-            merges: Vec::new(),
             next_id: NEXT_ID,
-            max_replicas: 0,
-            full: Vec::new(),
-            low_space: Vec::new(),
-            schedule_limit: 0,
-            waiting_limit: 0,
-            joining: Vec::new(),
-            admin: Vec::new(),
-            keys: Vec::new(),
-            campaigners: Vec::new(),
-            crashers: Vec::new(),
-            apply_stalled: Vec::new(),
-            believed: Vec::new(),
-            unsynced_commits: false,
-            heartbeats: false,
-            store_reports: false,
-            budgets: Budgets::default(),
+            ..Scope::empty(self.name)
         }
     }
 }

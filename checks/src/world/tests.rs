@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rollcall_impl::Sound;
 use rollcall_model::{GuardSet, Rollcall};
 use rollcall_traces::{
-    Action, Budgets, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition, Member,
-    MemberRole, Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Reply, Returned, Role, Scope,
-    StoreId, StoreStatus, Subject,
+    Action, Change, ChangeKind, Child, Command, Derive, Entries, Epoch, Key, LogPosition, Member, MemberRole,
+    Message, Outcome, Outgoing, Peer, PeerState, Reason, Region, Reply, Returned, Role, Scope, StoreId,
+    StoreStatus, Subject,
 };
 
 use super::World;
@@ -32,33 +32,10 @@ fn region(voters: &[StoreId]) -> Region {
 /// So many stores with voters on those named; ids are allotted from 10 on.
 fn scope(stores: u64, voters: &[StoreId]) -> Scope {
     Scope {
-        name: "by hand".into(),
-        question: String::new(),
         stores: (1..=stores).collect(),
         regions: vec![region(voters)],
-        setup: Vec::new(),
-        rounds: vec![Entries::One],
-        commands: Vec::new(),
-        child_commands: Vec::new(),
-        splits: Vec::new(),
-        merges: Vec::new(),
         next_id: 10,
-        max_replicas: 0,
-        full: Vec::new(),
-        low_space: Vec::new(),
-        schedule_limit: 0,
-        waiting_limit: 0,
-        joining: Vec::new(),
-        admin: Vec::new(),
-        keys: Vec::new(),
-        campaigners: Vec::new(),
-        crashers: Vec::new(),
-        apply_stalled: Vec::new(),
-        believed: Vec::new(),
-        unsynced_commits: false,
-        heartbeats: false,
-        store_reports: false,
-        budgets: Budgets::default(),
+        ..Scope::empty("by hand")
     }
 }
 

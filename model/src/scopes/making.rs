@@ -1,8 +1,8 @@
 //! What scopes are made of: clusters, actions and commands, each with a short name.
 
 use rollcall_traces::{
-    Action, Budgets, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region, RegionId,
-    Reply, Scope, StoreId,
+    Action, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region, RegionId, Reply,
+    Scope, StoreId,
 };
 
 pub(super) fn either(standard: bool, more: u8, less: u8) -> u8 {
@@ -22,33 +22,11 @@ pub(super) fn region(voters: &[StoreId], learners: &[StoreId]) -> Region {
 
 pub(super) fn scope(name: &str, question: &str, stores: &[StoreId], region: Region) -> Scope {
     Scope {
-        name: name.into(),
         question: question.into(),
         stores: stores.to_vec(),
         setup: elected(&region),
         regions: vec![region],
-        rounds: vec![Entries::One],
-        commands: Vec::new(),
-        child_commands: Vec::new(),
-        splits: Vec::new(),
-        merges: Vec::new(),
-        next_id: 0,
-        max_replicas: 0,
-        full: Vec::new(),
-        low_space: Vec::new(),
-        schedule_limit: 0,
-        waiting_limit: 0,
-        joining: Vec::new(),
-        admin: Vec::new(),
-        keys: Vec::new(),
-        campaigners: Vec::new(),
-        crashers: Vec::new(),
-        apply_stalled: Vec::new(),
-        believed: Vec::new(),
-        unsynced_commits: false,
-        heartbeats: false,
-        store_reports: false,
-        budgets: Budgets::default(),
+        ..Scope::empty(name)
     }
 }
 

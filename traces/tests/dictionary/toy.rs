@@ -17,35 +17,7 @@ pub(crate) fn region(stores: &[StoreId]) -> Region {
 }
 
 pub(crate) fn scope(name: &str, stores: &[StoreId]) -> Scope {
-    Scope {
-        name: name.into(),
-        question: String::new(),
-        stores: stores.to_vec(),
-        regions: vec![region(stores)],
-        setup: Vec::new(),
-        rounds: vec![Entries::One],
-        commands: Vec::new(),
-        child_commands: Vec::new(),
-        splits: Vec::new(),
-        merges: Vec::new(),
-        next_id: 0,
-        max_replicas: 0,
-        full: Vec::new(),
-        low_space: Vec::new(),
-        schedule_limit: 0,
-        waiting_limit: 0,
-        joining: Vec::new(),
-        admin: Vec::new(),
-        keys: Vec::new(),
-        campaigners: Vec::new(),
-        crashers: Vec::new(),
-        apply_stalled: Vec::new(),
-        believed: Vec::new(),
-        unsynced_commits: false,
-        heartbeats: false,
-        store_reports: false,
-        budgets: Budgets::default(),
-    }
+    Scope { stores: stores.to_vec(), regions: vec![region(stores)], ..Scope::empty(name) }
 }
 
 /// A placement driver that gives ids from `next_id` on, and does nothing else.
