@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rollcall_impl::{Guards, Replica};
 use rollcall_model::{ReadSet, Rollcall, StateRef};
-use rollcall_traces::{Action, Difference, Outcome, Sides, Subject, View, differences};
+use rollcall_traces::{Action, Difference, Outcome, ScopeError, Sides, Subject, View, differences};
 
-use crate::subject::{self, Fault, unwind};
+use crate::subject::run::in_words;
+use crate::subject::{Fault, unwind};
 use crate::world::World;
 
 /// Takes the actions of a scope, and is compared with the model after each.
@@ -28,9 +29,6 @@ pub(crate) trait Driven: Sized {
 
     /// A copy as it stands, of what can be copied.
     fn copied(&self) -> Option<Self>;
-
-    /// Whether there are copies at all.
-    fn can_be_copied(&self) -> bool;
 
     /// Whether two outcomes are the same, as far as it can tell them apart.
     fn agrees(&self, expected: &Outcome, actual: &Outcome) -> bool {
@@ -76,10 +74,6 @@ impl<G: Guards, R: Replica> Driven for World<G, R> {
         self.can_be_copied().then(|| self.clone())
     }
 
-    fn can_be_copied(&self) -> bool {
-        World::can_be_copied(self)
-    }
-
     fn notice_afresh(&self) {
         World::notice_afresh(self);
     }
@@ -93,7 +87,7 @@ impl<G: Guards, R: Replica> Driven for World<G, R> {
 pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Rollcall) {
     if let Err(error) = world.reset(model.scope()) {
         if !R::HAS_INNARDS {
-            unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")));
+            cannot_begin(&error);
         }
         panic!("the model took the setup and the implementation does not: {error}");
     }
@@ -101,9 +95,11 @@ pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Roll
 
 /// Takes one action. raft-rs panics where it finds itself broken, and an adapter may be
 /// wrong; that is a disagreement like any other, and its schedule is worth having.
-pub(crate) fn take<G: Guards, R: Replica>(
-    world: &mut World<G, R>,
-    action: &Action,
-) -> Result<Outcome, String> {
-    catch_unwind(AssertUnwindSafe(|| world.apply(action))).map_err(subject::run::in_words)
+pub(crate) fn take(subject: &mut impl Subject, action: &Action) -> Result<Outcome, String> {
+    catch_unwind(AssertUnwindSafe(|| subject.apply(action))).map_err(in_words)
+}
+
+/// Ends the tour of somebody else's subject that does not take a scope's setup.
+pub(crate) fn cannot_begin(error: &ScopeError) -> ! {
+    unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")))
 }

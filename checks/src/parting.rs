@@ -81,9 +81,8 @@ pub(crate) fn shortest<D: Driven>(
     if let Some(first) = first_on(&mut world, model, &[]) {
         return Some(first);
     }
-    if !world.can_be_copied() {
-        return None;
-    }
+    // Each try begins with a copy.
+    world.copied()?;
     let mut steps = 0;
     for index in 0..exploration.states.len() as u32 {
         let way = exploration.trace(model, index).steps.into_iter().map(|(action, _)| action);

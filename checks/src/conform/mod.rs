@@ -30,7 +30,6 @@ mod projection;
 mod tests;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rollcall_model::{GuardSet, Rollcall, State, StateRef};
@@ -40,12 +39,9 @@ use rollcall_traces::{
 use thiserror::Error;
 
 use crate::cli::grouped;
-use crate::conformance::{Look, Touring, tour_with};
-use crate::driven::Driven;
+use crate::conformance::{Look, Touring, conform_on};
+use crate::driven::{Driven, cannot_begin, take};
 use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Options};
-use crate::subject::Fault;
-use crate::subject::run::in_words;
-use crate::subject::unwind;
 
 pub use projection::{Part, Projection};
 
@@ -156,7 +152,7 @@ impl Conform {
         let touring = Touring { look, every_refusal: true, ..Touring::by(self.threads) };
         let begun = || Projected { subject: make(), projection: &self.projection, copy, name: self.name };
         let (interrupt, covered) = (AtomicBool::new(false), AtomicU64::new(0));
-        let done = tour_with(touring, begun, &model, &exploration, &interrupt, &covered);
+        let done = conform_on(touring, begun, &model, &exploration, &interrupt, &covered);
         if let Some(divergence) = done.divergence {
             let compared = Compared(self.projection.clone());
             return Err(ConformError::Diverged { divergence, compared });
@@ -284,12 +280,12 @@ struct Projected<'p, S> {
 impl<S: Subject> Driven for Projected<'_, S> {
     fn begin(&mut self, model: &Rollcall) {
         if let Err(error) = self.subject.reset(model.scope()) {
-            unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")));
+            cannot_begin(&error);
         }
     }
 
     fn take(&mut self, action: &Action) -> Result<Outcome, String> {
-        catch_unwind(AssertUnwindSafe(|| self.subject.apply(action))).map_err(in_words)
+        take(&mut self.subject, action)
     }
 
     fn shows(&self, expected: &StateRef<'_>) -> bool {
@@ -307,10 +303,6 @@ impl<S: Subject> Driven for Projected<'_, S> {
     fn copied(&self) -> Option<Self> {
         let copy = self.copy?;
         Some(Self { subject: copy(&self.subject), ..*self })
-    }
-
-    fn can_be_copied(&self) -> bool {
-        self.copy.is_some()
     }
 
     fn agrees(&self, expected: &Outcome, actual: &Outcome) -> bool {

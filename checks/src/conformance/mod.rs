@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rollcall_impl::{Guards, Replica};
+use rollcall_impl::Guards;
 use rollcall_model::{RefusalCache, Rollcall, State};
 use rollcall_traces::{Divergence, Reason};
 
@@ -148,20 +148,8 @@ pub fn conform<G: Guards + Send + Sync>(
     conform_on(touring, || World::new(guards), model, exploration, interrupt, covered)
 }
 
-/// The same on the worlds that `begun` makes, one for each thread and one more.
-pub fn conform_on<G: Guards, R: Replica>(
-    touring: Touring,
-    begun: impl Fn() -> World<G, R> + Sync,
-    model: &Rollcall,
-    exploration: &Exploration<State>,
-    interrupt: &AtomicBool,
-    covered: &AtomicU64,
-) -> Conformance {
-    tour_with(touring, begun, model, exploration, interrupt, covered)
-}
-
-/// The same on whatever can be driven.
-pub(crate) fn tour_with<D: Driven>(
+/// The same on what `begun` makes, one for each thread and one more: worlds, or somebody's own.
+pub(crate) fn conform_on<D: Driven>(
     touring: Touring,
     begun: impl Fn() -> D + Sync,
     model: &Rollcall,
