@@ -28,7 +28,7 @@ pub use verdict::{Accepted, Unexplained};
 pub const HIDDEN: usize = 1;
 
 /// Events that a refusal tells of before its own.
-const TOLD: usize = 5;
+const MOST_LISTED: usize = 5;
 
 /// A fault in one explanation; the one with the fewest differences is told.
 struct Fault {
@@ -82,7 +82,7 @@ impl Acceptor {
         let model = Rollcall::new(&header.scope, GuardSet::ALL, &[], &[])?;
         let state = model.first();
         let mut reported = Book::default();
-        let seen = model.seen(&state);
+        let seen = model.cluster(&state);
         for (store, _) in seen.stores() {
             for region in seen.regions() {
                 if let Some(peer) = seen.peer(store, region) {
@@ -102,7 +102,7 @@ impl Acceptor {
             line.push_str(&format!(": {held}"));
         }
         self.last.push_back(line);
-        if self.last.len() > TOLD {
+        if self.last.len() > MOST_LISTED {
             self.last.pop_front();
         }
         for facts in &event.facts {
@@ -230,7 +230,7 @@ impl Acceptor {
                 Ok((*state, Vec::new()))
             }
             Happening::AnswerRead { region, store, meta, data } => {
-                let seen = self.model.seen(state);
+                let seen = self.model.cluster(state);
                 let peer = seen.peer(*store, *region).filter(|peer| peer.state != PeerState::Tombstone);
                 let peer = peer.ok_or_else(|| Fault::new("there is no peer to answer"))?;
                 let asked = self.readings.get(&(*store, *region));
@@ -265,7 +265,7 @@ impl Acceptor {
         key: Option<&Key>,
         outcome: &Outcome,
     ) -> Result<(), Fault> {
-        let seen = self.model.seen(state);
+        let seen = self.model.cluster(state);
         let first = || seen.peer(store, region).map_or_else(Key::empty, |peer| peer.region.start.clone());
         let key = key.cloned().unwrap_or_else(first);
         let expected = self.model.step(state, &Action::Read { region, store, key }).1;
@@ -282,7 +282,7 @@ impl Acceptor {
     fn note_read(&mut self, happening: &Happening) {
         match happening {
             Happening::Read { region, store, key, outcome } if outcome.is_done() => {
-                let seen = self.model.seen(&self.state);
+                let seen = self.model.cluster(&self.state);
                 let index = seen.peer(*store, *region).map_or(0, |peer| peer.commit);
                 self.readings.insert((*store, *region), Reading { key: key.clone(), index });
             }
@@ -297,7 +297,7 @@ impl Acceptor {
     /// What was told must be the model's; and where more than one region can
     /// have changed, what was told before must be so still.
     fn compare(&self, after: &State, event: &Event) -> Result<(), Fault> {
-        let seen = self.model.seen(after);
+        let seen = self.model.cluster(after);
         for Facts { store, region, .. } in &event.facts {
             self.compare_place(seen.peer(*store, *region), *store, *region)?;
         }

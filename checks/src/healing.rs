@@ -241,7 +241,7 @@ impl<'a, G: Guards> Healer<'a, G> {
     }
 
     fn compare(&mut self, state: &State, expected: Outcome, outcome: Outcome) -> Result<(), Box<Divergence>> {
-        let seen = self.model.seen(state);
+        let seen = self.model.cluster(state);
         if expected == outcome && self.world.shows(&seen) {
             return Ok(());
         }
@@ -281,6 +281,6 @@ impl<'a, G: Guards> Healer<'a, G> {
             self.world.lose_what_is_under_way();
             outcome = Outcome::DONE;
         }
-        outcome == *expected && self.world.shows(&self.model.seen(state))
+        outcome == *expected && self.world.shows(&self.model.cluster(state))
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn first_on<D: Driven>(
 ) -> Option<Box<Divergence>> {
     world.begin(model);
     let mut state = model.first();
-    if !world.shows(&model.seen(&state)) {
+    if !world.shows(&model.cluster(&state)) {
         return Some(parted(world, model, &state, &[], None));
     }
     for (taken, action) in (1..).zip(way) {
@@ -38,7 +38,7 @@ pub(crate) fn first_on<D: Driven>(
             Ok(outcome) => outcome,
             Err(words) => return Some(panicked(&model.scope().name, world.sides(), &way[..taken], &words)),
         };
-        if !world.agrees(&expected, &outcome) || !world.shows(&model.seen(&state)) {
+        if !world.agrees(&expected, &outcome) || !world.shows(&model.cluster(&state)) {
             return Some(parted(world, model, &state, &way[..taken], Some((expected, outcome))));
         }
     }
@@ -61,7 +61,7 @@ fn parted<D: Driven>(
         action: way.last().cloned(),
         expected,
         actual,
-        differences: world.differences(&model.seen(state).view()),
+        differences: world.differences(&model.cluster(state).view()),
         guards: Vec::new(),
         places: Vec::new(),
         prefix: way.to_vec(),
@@ -136,5 +136,5 @@ fn first_from<D: Driven>(
 fn parts<D: Driven>(world: &mut D, model: &Rollcall, state: &State, action: &Action) -> bool {
     let (after, expected) = model.step(state, action);
     !world.take(action).is_ok_and(|outcome| world.agrees(&expected, &outcome))
-        || !world.shows(&model.seen(&after))
+        || !world.shows(&model.cluster(&after))
 }

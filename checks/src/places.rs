@@ -123,7 +123,7 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
             both("model/src/rules/pd/waiting.rs", "impl/src/pd/operators.rs", "")
         }
         Action::AddOperator { .. } | Action::RemoveOperator { .. } => {
-            both("model/src/rules/pd/plan.rs", "impl/src/pd/builder.rs", "")
+            both("model/src/rules/pd/builder.rs", "impl/src/pd/builder.rs", "")
         }
         Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/ctl.rs", ""),
         Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::StoreHeartbeat { .. } => {

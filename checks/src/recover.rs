@@ -22,7 +22,7 @@ use rollcall_traces::Action;
 use crate::explorer::Exploration;
 
 pub use repeats::{Repeats, in_a_line};
-use ways::{Known, UNKNOWN};
+use ways::{HealingStates, UNKNOWN};
 pub use ways::{StuckStates, Ways};
 
 /// The most actions that healing may take.
@@ -123,7 +123,7 @@ pub fn recover_from(
 ) -> Recovery {
     let all = explored.states.len();
     let rest = (0..all).map(|_| AtomicU32::new(UNKNOWN)).collect();
-    let healer = Healer { how, model, explored, known: Known::new(), rest, interrupt };
+    let healer = Healer { how, model, explored, known: HealingStates::new(), rest, interrupt };
     let (mut recovered, mut stuck) = (u64::from(from).min(all as u64), None);
     while recovered < all as u64 {
         let begin = recovered as usize;
@@ -147,7 +147,7 @@ struct Healer<'a> {
     how: How<'a>,
     model: &'a Rollcall,
     explored: &'a Exploration<State>,
-    known: Known,
+    known: HealingStates,
     /// Of each state: the number of what it is at rest.
     rest: Vec<AtomicU32>,
     interrupt: &'a AtomicBool,
@@ -200,7 +200,7 @@ pub fn first_that_misses(
     goal: Goal,
     interrupt: &AtomicBool,
 ) -> Option<Stuck> {
-    let (known, mut way) = (Known::new(), Vec::new());
+    let (known, mut way) = (HealingStates::new(), Vec::new());
     let states = (0..).zip(explored.states.iter()).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
@@ -217,7 +217,7 @@ pub fn first_of_each(
     explored: &Exploration<State>,
     interrupt: &AtomicBool,
 ) -> BTreeMap<Goal, Stuck> {
-    let (known, mut way) = (Known::new(), Vec::new());
+    let (known, mut way) = (HealingStates::new(), Vec::new());
     let mut lost: HashSet<State> = HashSet::new();
     let mut first = BTreeMap::new();
     for (index, state) in (0..).zip(explored.states.iter()) {
@@ -287,7 +287,7 @@ fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
 fn heal_one(
     how: How<'_>,
     model: &Rollcall,
-    known: &Known,
+    known: &HealingStates,
     first: State,
     way: &mut Vec<State>,
 ) -> Result<u32, Stuck> {

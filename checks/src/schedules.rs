@@ -170,7 +170,7 @@ impl Schedules {
                 }
                 Err(words) => return Some(format!("step {step}: {action}: impl panicked: {words}")),
             }
-            if !world.shows(&self.model.seen(&reached.state)) {
+            if !world.shows(&self.model.cluster(&reached.state)) {
                 return Some(format!("step {step}: {action}: the views differ"));
             }
         }

@@ -34,14 +34,14 @@ pub fn walk(model: &Rollcall, actions: impl IntoIterator<Item = Action>) -> Trac
     header.without = model.guards().dropped().map(|guard| guard.name().to_string()).collect();
     header.properties = model.checked().iter().map(|property| property.name().to_string()).collect();
     let mut at = model.first();
-    header.view = Some(model.seen(&at).view());
+    header.view = Some(model.cluster(&at).view());
     let mut steps = Vec::new();
     for (index, action) in (1..).zip(actions) {
         let (after, outcome) = model.take(&at, &action);
         at = after;
         let mut step = Step::new(index, action);
         step.outcome = Some(outcome);
-        step.view = Some(model.seen(&at).view());
+        step.view = Some(model.cluster(&at).view());
         step.violated = model.violated(&at).iter().map(|property| property.name().to_string()).collect();
         if let Some((_, words)) = model.violation(&at) {
             step.note = words;

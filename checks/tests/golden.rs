@@ -107,7 +107,7 @@ fn what_was_recovered_by_force_heals() {
             assert_eq!(world.apply(&action), outcome, "{name}: {action}");
             at = next;
         }
-        assert_eq!(world.view(), model.seen(&at).view(), "{name}");
+        assert_eq!(world.view(), model.cluster(&at).view(), "{name}");
         assert_eq!(liveness::missed(&model, &at), [], "{name}");
         let stuck_reasons = liveness::stuck_reasons(&model, &at);
         let only_target = stuck_reasons
@@ -212,7 +212,7 @@ impl Model for IdsGivenTwice {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         self.0.actions(state, actions);
-        let seen = self.0.seen(state);
+        let seen = self.0.cluster(state);
         if seen.spent().changes >= self.0.scope().budgets.changes {
             return;
         }
@@ -322,7 +322,7 @@ fn later_life() -> Trace {
     let options = Options { keep_edges: false, ..Options::default() };
     let explored = explorer::explore(&model, &options, |_, _| 0).expect("it can be explored");
     let about_to_split = |state: &State| {
-        let seen = model.seen(state);
+        let seen = model.cluster(state);
         let later_life = seen.peer(3, 10).is_some_and(|child| child.id == 13 && child.replaces_tombstone);
         later_life
             && seen.peer(3, 1).is_some_and(|parent| {
@@ -394,7 +394,7 @@ impl Model for Buried {
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
         vec![stateright::Property::always("no region lists a store that has left", |model: &Self, state| {
-            !lists_a_tombstone_store(&model.0.seen(state))
+            !lists_a_tombstone_store(&model.0.cluster(state))
         })]
     }
 }

@@ -21,7 +21,7 @@ fn actions(names: &[String]) -> Result<Vec<Action>, Failed> {
 }
 
 /// Both pages say the same things, and a sentence on each step.
-fn is_told_in_both_languages(lesson: &Lesson) -> Result<(), Failed> {
+fn has_both_languages(lesson: &Lesson) -> Result<(), Failed> {
     let (english, chinese) = (lesson.prose(Language::English)?, lesson.prose(Language::Chinese)?);
     let (_, actions) = lesson.steps()?;
     for prose in [&english, &chinese] {
@@ -166,15 +166,16 @@ fn lost_its_leader(steps: &Steps) -> bool {
 fn trials_of(number: usize) -> Vec<Trial> {
     let lesson = move || Lesson::numbered(number).expect("a lesson");
     let name = lesson().name;
-    type Asked = fn(&Lesson) -> Result<(), Failed>;
-    let asked: [(&str, Asked); 5] = [
-        ("told", is_told_in_both_languages),
+    type LessonCheck = fn(&Lesson) -> Result<(), Failed>;
+    let asked: [(&str, LessonCheck); 5] = [
+        ("languages", has_both_languages),
         ("guesses", guesses_are_as_stated),
         ("exercise", exercise_is_judged),
         ("names", names_are_plain),
         ("schedule", schedule_goes_wrong),
     ];
-    let trial = |(what, is): (&str, Asked)| Trial::test(format!("{name}/{what}"), move || is(&lesson()));
+    let trial =
+        |(what, is): (&str, LessonCheck)| Trial::test(format!("{name}/{what}"), move || is(&lesson()));
     let claims = lesson().facts.claims.into_iter().map(|claim| {
         Trial::test(format!("{name}/claim/{}", claim.id), move || claim_holds(&lesson(), &claim))
     });

@@ -70,7 +70,7 @@ fn every_guard_of_the_model_is_a_piece_of_the_museum() {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn names_are_distinguished() {
     let scopes: Vec<String> = scopes::all().into_iter().map(|plan| plan.scope.name).collect();
     assert_eq!(scopes.iter().collect::<BTreeSet<_>>().len(), scopes.len(), "two scopes have one name");
     let properties = Property::ALL.iter().map(|property| property.name());

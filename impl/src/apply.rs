@@ -20,7 +20,7 @@ use crate::region::{Epoch, Key, Region, Value};
 use crate::replica::Replica;
 use crate::size::Size;
 use crate::split::{Divided, Division};
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::waiting::Proposal;
 
 /// What is left of the peer.
@@ -48,7 +48,10 @@ pub(crate) struct Removed {
 
 impl<R: Replica> Peer<R> {
     /// Applies the next committed admin entry.
-    pub(crate) fn apply_next<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<Applied, Failure> {
+    pub(crate) fn apply_next<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<Applied, Failure> {
         if self.staged.is_some() {
             return Err(Refusal::ApplyingSnapshot.into());
         }
@@ -98,7 +101,12 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The admin entry at `index` took effect, on a region that had the epoch `before`.
-    pub(crate) fn admin_applied<G: Guards>(&mut self, index: u64, before: Epoch, step: &mut Step<'_, G>) {
+    pub(crate) fn admin_applied<G: Guards>(
+        &mut self,
+        index: u64,
+        before: Epoch,
+        step: &mut StepContext<'_, G>,
+    ) {
         self.set_applied(index);
         self.complete_admin(index, before, step);
         if step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
@@ -128,7 +136,7 @@ impl<R: Replica> Peer<R> {
 
     /// Applies what needs no step of its own: empty entries, `Put`s and
     /// `Delete`s, up to the first admin entry.
-    pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+    pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         let until = self.may_apply_to();
         let storage = self.node.storage_mut();
         let mut applied = storage.applied;
@@ -192,7 +200,11 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The parent's part of a split, and what it gives away.
-    fn apply_split<G: Guards>(&mut self, request: &Request, step: &mut Step<'_, G>) -> Option<Divided> {
+    fn apply_split<G: Guards>(
+        &mut self,
+        request: &Request,
+        step: &mut StepContext<'_, G>,
+    ) -> Option<Divided> {
         let leads = self.is_leader();
         if !leads && self.was_promoted() && !step.guards.holds(Guard::SplitTakenByEveryReplica) {
             return None;
@@ -223,7 +235,7 @@ impl<R: Replica> Peer<R> {
     fn apply_conf_change<G: Guards>(
         &mut self,
         request: &Request,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<Option<Region>, Failure> {
         let region = self.storage().region();
         if !EpochParts::checked_by(&request.command).agree(request.epoch, region.epoch)
@@ -253,7 +265,7 @@ impl<R: Replica> Peer<R> {
     fn apply_own_removal<G: Guards>(
         &mut self,
         rest: Region,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<Option<Region>, Failure> {
         let leads = self.is_leader();
         if !leads && !step.guards.holds(Guard::ApplyNeedsNoClient) {

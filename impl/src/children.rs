@@ -20,23 +20,27 @@ use crate::position::{INITIAL_POSITION, Position};
 use crate::region::{Key, PeerId, Region, Value};
 use crate::replica::Replica;
 use crate::split::{Divided, Division};
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
     /// Enters the parts of a split into the store.
-    pub(crate) fn take_division(&mut self, divided: Divided, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn take_division(
+        &mut self,
+        divided: Divided,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
         let Divided { division: Division { parent, children }, data, leads } = divided;
         self.ranges.set(parent.id, parent.range());
         let mut created = Vec::with_capacity(children.len());
         for (child, data) in children.iter().zip(data) {
             if let Some((id, hard_state)) = self.place_for(child, step.guards) {
-                let replaces = self.slots.contains_key(&child.id);
+                let replaces = self.entries.contains_key(&child.id);
                 self.create_child(id, child.clone(), hard_state, data, step)?;
                 if replaces && !step.guards.holds(Guard::DestroySparesTheReplaced) {
                     // The end of the uninitialised peer was under way, and takes
                     // its place for its own.
-                    self.slots.remove(&child.id);
+                    self.entries.remove(&child.id);
                     step.batch.push(Write::Clear(child.id));
                     continue;
                 }
@@ -75,7 +79,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     fn place_for(&self, child: &Region, guards: G) -> Option<(PeerId, HardState)> {
         let id = child.member_on(self.id)?.id;
         let Position { index, term } = INITIAL_POSITION;
-        let known = self.slots.get(&child.id).map(|slot| &slot.resident);
+        let known = self.entries.get(&child.id).map(|slot| &slot.resident);
         let gives_way = match known {
             None => true,
             Some(Resident::Live(peer)) => {
@@ -102,7 +106,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         child: Region,
         hard_state: HardState,
         data: BTreeMap<Key, Value>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let (region, range) = (child.id, child.range());
         let Position { index, .. } = INITIAL_POSITION;

@@ -51,29 +51,29 @@ pub(crate) fn check_availability(
     guards: impl Guards,
     region: &Region,
     command: &Command,
-    unheard: &[StoreId],
+    inactive: &[StoreId],
 ) -> Result<(), Refusal> {
     if !guards.holds(Guard::ChangeKeepsMajorityHeard) {
         return Ok(());
     }
     let votes = |member: &&Member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter);
-    let (silent, heard): (Vec<&Member>, Vec<&Member>) =
-        region.peers.iter().filter(votes).partition(|member| unheard.contains(&member.store));
-    let (mut silent, mut heard) = (silent.len(), heard.len());
-    if heard <= silent {
+    let (inactive_voters, active_voters): (Vec<&Member>, Vec<&Member>) =
+        region.peers.iter().filter(votes).partition(|member| inactive.contains(&member.store));
+    let (mut inactive_voters, mut active_voters) = (inactive_voters.len(), active_voters.len());
+    if active_voters <= inactive_voters {
         return Ok(());
     }
     for change in command.changes() {
         let member = region.member(change.peer);
-        let is_silent = unheard.contains(&change.store);
+        let is_inactive = inactive.contains(&change.store);
         match (change.kind, member.filter(votes)) {
-            (ChangeKind::AddVoter, None) if member.is_some() && is_silent => silent += 1,
-            (ChangeKind::AddVoter, None) => heard += 1,
-            (ChangeKind::Remove | ChangeKind::AddLearner, Some(_)) if !is_silent => heard -= 1,
+            (ChangeKind::AddVoter, None) if member.is_some() && is_inactive => inactive_voters += 1,
+            (ChangeKind::AddVoter, None) => active_voters += 1,
+            (ChangeKind::Remove | ChangeKind::AddLearner, Some(_)) if !is_inactive => active_voters -= 1,
             _ => {}
         }
     }
-    if silent >= heard { Err(Refusal::MajorityLost) } else { Ok(()) }
+    if inactive_voters >= active_voters { Err(Refusal::MajorityLost) } else { Ok(()) }
 }
 
 /// Whether a quorum of the new configuration has what the leader's log no longer has

@@ -19,7 +19,7 @@ use crate::peer::Peer;
 use crate::position::Position;
 use crate::region::{Member, MemberRole, PeerId, StoreId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
     /// Whether it leads by force, or asks to.
@@ -33,7 +33,7 @@ impl<R: Replica> Peer<R> {
         failed: &BTreeSet<StoreId>,
         highest: u64,
         committed: Position,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let log = &self.storage().log;
         let has =
@@ -60,7 +60,10 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Is a follower of its term.
-    pub(crate) fn exit_force_leader<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn exit_force_leader<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
         self.with_raft(step, None, |node| {
             node.follow(node.term());
             Ok(())
@@ -68,7 +71,10 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Nobody has told it to stop, and it stops by itself.
-    pub(crate) fn time_out_force_leader<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn time_out_force_leader<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
         if self.is_by_force() { self.exit_force_leader(step) } else { Err(Refusal::NotByForce.into()) }
     }
 

@@ -72,7 +72,7 @@ pub enum Input {
     /// Which stores the leader has not heard of lately, until the next such word. How
     /// long that is, whoever has a clock decides (`TV util.rs
     /// check_availability_by_last_heartbeats`: two election timeouts).
-    Unheard {
+    Inactive {
         /// The region.
         region: RegionId,
         /// The stores.
@@ -158,7 +158,7 @@ impl Input {
             | Input::ValidatePeer { region, .. }
             | Input::Propose { region, .. }
             | Input::Request { region, .. }
-            | Input::Unheard { region, .. }
+            | Input::Inactive { region, .. }
             | Input::AskSplit { region, .. }
             | Input::AskSplitResponse { region, .. }
             | Input::SplitCheck { region }

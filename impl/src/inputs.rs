@@ -7,12 +7,12 @@ use crate::guard::{Guard, Guards};
 use crate::input::Input;
 use crate::region::{PeerId, RegionId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
     /// Does what it says.
-    pub(crate) fn take(&mut self, input: Input, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn take(&mut self, input: Input, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         match input {
             Input::Message(message) => self.receive(message, step),
             Input::Tick { region } => self.live(region)?.tick(step),
@@ -30,8 +30,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 let (command, beside) = self.look_beside(region, command, step.guards);
                 self.live(region)?.request(id, command, epoch, beside, step)
             }
-            Input::Unheard { region, stores } => {
-                self.live(region)?.unheard = stores;
+            Input::Inactive { region, stores } => {
+                self.live(region)?.inactive = stores;
                 Ok(())
             }
             Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
@@ -62,7 +62,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    fn apply_snapshot(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    fn apply_snapshot(&mut self, region: RegionId, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let peer = self.live(region)?;
         peer.apply_snapshot(step)?;
         let brought = peer.storage().region().clone();
@@ -74,7 +74,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    fn apply_next(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    fn apply_next(&mut self, region: RegionId, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if let Some(commit) = self.live(region)?.commit_merge_next(step.guards) {
             return self.apply_commit_merge(region, &commit, step);
         }
@@ -113,13 +113,13 @@ impl<G: Guards, R: Replica> Store<G, R> {
     fn has_id_of(&self, command: &Command) -> bool {
         let Command::Split { children, .. } = command else { return false };
         let knows_peer = |id: &PeerId| {
-            self.slots.values().any(|slot| match &slot.resident {
+            self.entries.values().any(|slot| match &slot.resident {
                 Resident::Live(peer) => peer.id == *id || peer.storage().region().member(*id).is_some(),
                 Resident::Tombstone { id: gone, .. } => gone == id,
             })
         };
         let knows =
-            |child: &Child| self.slots.contains_key(&child.region) || child.peers.iter().any(knows_peer);
+            |child: &Child| self.entries.contains_key(&child.region) || child.peers.iter().any(knows_peer);
         children.iter().any(knows)
     }
 }

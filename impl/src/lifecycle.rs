@@ -23,8 +23,8 @@ use crate::peer::Peer;
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId};
 use crate::replica::Replica;
 use crate::stale::Judged;
-use crate::step::{Failure, Step};
-use crate::store::{Resident, Slot, Store, live};
+use crate::step::{Failure, StepContext};
+use crate::store::{PeerEntry, Resident, Store, live};
 
 /// What is left of a destroyed peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ enum Creation {
 
 impl<G: Guards, R: Replica> Store<G, R> {
     /// Takes a message from another store.
-    pub(crate) fn receive(&mut self, message: Message, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn receive(&mut self, message: Message, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let Message { region, from, to, epoch, range, payload } = message;
         let envelope = Envelope { region, from, to, epoch, range };
         if to.store != self.id {
@@ -72,7 +72,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         envelope: &Envelope,
         message: eraftpb::Message,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let replaced = match self.judge(envelope, step)? {
             Judged::SenderRemoved => return Ok(()),
@@ -91,7 +91,11 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// What the live peer here, if there is one, means to a message: one that a newer is to
     /// take the place of is destroyed by it.
-    pub(crate) fn judge(&mut self, envelope: &Envelope, step: &mut Step<'_, G>) -> Result<Judged, Failure> {
+    pub(crate) fn judge(
+        &mut self,
+        envelope: &Envelope,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<Judged, Failure> {
         let Ok(peer) = self.live(envelope.region) else { return Ok(Judged::Absent) };
         let region = peer.storage().region();
         if sender_is_gone(envelope, region) {
@@ -114,9 +118,9 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         envelope: &Envelope,
         message: eraftpb::Message,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
-        let peer = live(&mut self.slots, envelope.region)?;
+        let peer = live(&mut self.entries, envelope.region)?;
         let heard = peer.receive(envelope.from, message, &self.ranges, step);
         let pending = peer.pending_range();
         self.ranges.set_pending(envelope.region, pending);
@@ -129,7 +133,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         envelope: &Envelope,
         message: &eraftpb::Message,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<Creation, Failure> {
         if self.refuses_by_tombstone(envelope, false, step)? {
             return Ok(Creation::SenderTold);
@@ -143,7 +147,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let unknown = Region::unknown(envelope.region);
         let creator = Creator { member: envelope.from, epoch: envelope.epoch };
         let record = PeerRecord {
-            replaces_tombstone: self.slots.contains_key(&envelope.region),
+            replaces_tombstone: self.entries.contains_key(&envelope.region),
             created_by: step.guards.holds(Guard::CreatorRemembered).then_some(creator),
             ..PeerRecord::new(envelope.to.id, PeerState::Uninitialised, unknown)
         };
@@ -160,10 +164,10 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &self,
         envelope: &Envelope,
         asks: bool,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<bool, Failure> {
-        let Some(Slot { resident: Resident::Tombstone { id, region, merged, .. }, .. }) =
-            self.slots.get(&envelope.region)
+        let Some(PeerEntry { resident: Resident::Tombstone { id, region, merged, .. }, .. }) =
+            self.entries.get(&envelope.region)
         else {
             return Ok(false);
         };
@@ -223,7 +227,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         envelope: &Envelope,
         known: Region,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let peer = self.live(envelope.region)?;
         if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&known.epoch) {
@@ -237,7 +241,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 
     /// Destroys the live peer of `region`; `rest` is the region as of its end.
-    pub(crate) fn destroy_peer(&mut self, region: RegionId, rest: Region, step: &mut Step<'_, G>) {
+    pub(crate) fn destroy_peer(&mut self, region: RegionId, rest: Region, step: &mut StepContext<'_, G>) {
         self.bury_merged(region, rest, None, step);
     }
 
@@ -247,7 +251,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         region: RegionId,
         mut rest: Region,
         target: Option<Region>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) {
         let peer = self.live(region).expect("only a live peer is destroyed");
         if peer.storage().is_initialized() {
@@ -260,7 +264,13 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.bury_as(region, rest, target, step);
     }
 
-    fn bury_as(&mut self, region: RegionId, rest: Region, target: Option<Region>, step: &mut Step<'_, G>) {
+    fn bury_as(
+        &mut self,
+        region: RegionId,
+        rest: Region,
+        target: Option<Region>,
+        step: &mut StepContext<'_, G>,
+    ) {
         let peer = self.live(region).expect("only a live peer is destroyed");
         peer.end_proposals(step);
         let (id, log_since) =
@@ -283,7 +293,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         region: RegionId,
         removed: Removed,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) {
         let Removed { mut rest, old_epoch, next, behind } = removed;
         if !step.guards.holds(Guard::TombstoneAtNewEpoch) {
@@ -292,8 +302,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.destroy_peer(region, rest, step);
         if let Some(next) = next
             && !step.guards.holds(Guard::StopAfterDestroy)
-            && let Some(Slot { resident: Resident::Tombstone { applied, .. }, .. }) =
-                self.slots.get_mut(&region)
+            && let Some(PeerEntry { resident: Resident::Tombstone { applied, .. }, .. }) =
+                self.entries.get_mut(&region)
         {
             // The loop over what is committed goes on and writes how far it came.
             *applied = next;
@@ -307,13 +317,13 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 
     pub(crate) fn settle(&mut self, region: RegionId, resident: Resident<R>) {
-        let generation = self.slots.get(&region).map_or(0, |slot| slot.generation + 1);
-        self.slots.insert(region, Slot { generation, resident });
+        let generation = self.entries.get(&region).map_or(0, |slot| slot.generation + 1);
+        self.entries.insert(region, PeerEntry { generation, resident });
     }
 
     /// The tombstone of `region`.
     pub fn tombstone(&self, region: RegionId) -> Option<Tombstone<'_>> {
-        match self.slots.get(&region)?.resident {
+        match self.entries.get(&region)?.resident {
             Resident::Tombstone { id, ref region, applied, ref merged, log_since } => {
                 Some(Tombstone { id, region, applied, merged_into: merged.as_deref(), log_since })
             }
@@ -331,7 +341,7 @@ fn reply_gc_peer<G: Guards>(
     envelope: &Envelope,
     myself: Member,
     region: Region,
-    step: &mut Step<'_, G>,
+    step: &mut StepContext<'_, G>,
 ) -> Result<(), Failure> {
     if !step.guards.holds(Guard::StalePeerTold) {
         return Err(Refusal::SenderRemoved.into());

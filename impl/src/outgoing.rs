@@ -8,12 +8,12 @@ use crate::message::{Message, MessagePayload, cut_to, is_answer};
 use crate::peer::Peer;
 use crate::region::Member;
 use crate::replica::Replica;
-use crate::step::Step;
+use crate::step::StepContext;
 
 impl<R: Replica> Peer<R> {
     /// Sends what need not wait for the step's batch, once that with which it began to lead
     /// is durable: what raft-rs took for persisted before it led is so by then.
-    pub(crate) fn send_early<G: Guards>(&mut self, message: eraftpb::Message, step: &mut Step<'_, G>) {
+    pub(crate) fn send_early<G: Guards>(&mut self, message: eraftpb::Message, step: &mut StepContext<'_, G>) {
         if message.get_msg_type() == MessageType::MsgSnapshot {
             self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
         }
@@ -27,8 +27,8 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut Step<'_, G>) {
-        self.missend(&mut message, step.guards);
+    pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut StepContext<'_, G>) {
+        self.unsound_send(&mut message, step.guards);
         let region = self.storage().region();
         let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
         let Some(to) = asker.or_else(|| region.member(message.to).copied()) else {

@@ -26,7 +26,7 @@ use crate::region::{Member, MemberRole, PeerId, RegionId, StoreId};
 use crate::replica::{Ready, Replica};
 use crate::size::Size;
 use crate::snapshot::body::{SnapshotBody, Staged};
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::unsound::innards;
 use crate::waiting::{PeerRecovery, Proposal, ReadRequest, StaleCheck};
 
@@ -58,7 +58,7 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     /// every member has reached it.
     pub(crate) sent_snapshot: u64,
     /// The stores that were not heard of lately.
-    pub(crate) unheard: Vec<StoreId>,
+    pub(crate) inactive: Vec<StoreId>,
     /// What clients proposed and wait for, in the order of their entries.
     pub(crate) proposals: Vec<Proposal>,
     /// The term and role that its election timeout was drawn in.
@@ -106,7 +106,7 @@ impl<R: Replica> Peer<R> {
             recovery: None,
             stale_check: None,
             sent_snapshot: 0,
-            unheard: Vec::new(),
+            inactive: Vec::new(),
             proposals: Vec::new(),
             stands,
             led: (0, 0),
@@ -146,7 +146,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Asks to become leader.
-    pub(crate) fn campaign<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn campaign<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if self.staged.is_some() {
             return Err(Refusal::ApplyingSnapshot.into());
         }
@@ -162,7 +162,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The same of one that may be no voter: raft-rs does not look.
-    pub(crate) fn ask_for_votes<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn ask_for_votes<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
             return self.campaign_unapplied_step(step, false);
         }
@@ -178,7 +178,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         to: PeerId,
         arrived: bool,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         self.with_raft(step, None, |node| {
             node.snapshot_sent(to, arrived);
@@ -187,7 +187,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// One tick of the clock.
-    pub(crate) fn tick<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn tick<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if self.staged.is_some() {
             return Ok(());
         }
@@ -209,7 +209,7 @@ impl<R: Replica> Peer<R> {
         from: Member,
         mut message: eraftpb::Message,
         taken: &Ranges,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let kind = message.get_msg_type();
         if self.staged.is_some() {
@@ -218,7 +218,7 @@ impl<R: Replica> Peer<R> {
             }
             return Err(Refusal::ApplyingSnapshot.into());
         }
-        self.mishear(&message, step.guards)?;
+        self.unsound_receive(&message, step.guards)?;
         if kind == MessageType::MsgTransferLeader {
             return self.hear_of_transfer(from, &message, step);
         }
@@ -270,7 +270,7 @@ impl<R: Replica> Peer<R> {
     /// Calls raft and handles what comes of it.
     pub(crate) fn with_raft<G: Guards>(
         &mut self,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
         body: Option<SnapshotBody>,
         call: impl FnOnce(&mut R) -> Result<(), ReplicaError>,
     ) -> Result<(), Failure> {
@@ -288,7 +288,7 @@ impl<R: Replica> Peer<R> {
 
     fn campaign_unapplied_step<G: Guards>(
         &mut self,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
         transfer: bool,
     ) -> Result<(), Failure> {
         self.campaign_unapplied(transfer);
@@ -299,7 +299,11 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Handles Readies until there is none, or a snapshot waits.
-    pub(crate) fn handle_ready<G: Guards>(&mut self, step: &mut Step<'_, G>, mut body: Option<SnapshotBody>) {
+    pub(crate) fn handle_ready<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+        mut body: Option<SnapshotBody>,
+    ) {
         let stands = (self.node.term(), self.node.role());
         if self.stands != stands {
             // raft has drawn another timeout.
@@ -351,7 +355,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// What the replica handed over up to `number` is durable.
-    pub(crate) fn persisted<G: Guards>(&mut self, number: u64, step: &mut Step<'_, G>) {
+    pub(crate) fn persisted<G: Guards>(&mut self, number: u64, step: &mut StepContext<'_, G>) {
         if self.staged.is_none() {
             self.node.persisted(number);
             self.handle_ready(step, None);
@@ -387,7 +391,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Writes what of hard and apply state has changed.
-    pub(crate) fn flush<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+    pub(crate) fn flush<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         if !self.is_leader() || self.least_matched() >= self.sent_snapshot {
             self.sent_snapshot = 0;
         }

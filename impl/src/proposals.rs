@@ -17,7 +17,7 @@ use crate::peer::Peer;
 use crate::position::Position;
 use crate::region::{Epoch, Region};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::waiting::Proposal;
 
 impl<R: Replica> Peer<R> {
@@ -28,7 +28,7 @@ impl<R: Replica> Peer<R> {
         command: Command,
         epoch: Option<Epoch>,
         beside: Result<(), Refusal>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         // A transfer is no entry: who leads is its end.
         if matches!(command, Command::TransferLeader { .. }) {
@@ -46,7 +46,12 @@ impl<R: Replica> Peer<R> {
 
     /// The admin entry at `index` has taken effect on a region that had the epoch `before`,
     /// or was found not to fit it.
-    pub(crate) fn complete_admin<G: Guards>(&mut self, index: u64, before: Epoch, step: &mut Step<'_, G>) {
+    pub(crate) fn complete_admin<G: Guards>(
+        &mut self,
+        index: u64,
+        before: Epoch,
+        step: &mut StepContext<'_, G>,
+    ) {
         if self.proposals.first().is_none_or(|proposal| proposal.entry.index != index) {
             return;
         }
@@ -63,7 +68,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The entry at `index` has come to its end.
-    pub(crate) fn complete<G: Guards>(&mut self, index: u64, end: End, step: &mut Step<'_, G>) {
+    pub(crate) fn complete<G: Guards>(&mut self, index: u64, end: End, step: &mut StepContext<'_, G>) {
         if self.proposals.first().is_some_and(|proposal| proposal.entry.index == index) {
             let Proposal { id, .. } = self.proposals.remove(0);
             step.out.push(Output::Completed { region: self.region, id, end });
@@ -72,7 +77,7 @@ impl<R: Replica> Peer<R> {
 
     /// Who does not lead any more cannot say what becomes of what it proposed, but for what
     /// another leader has put something else in the place of.
-    pub(crate) fn give_up_proposals<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+    pub(crate) fn give_up_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         let Some(Proposal { entry, .. }) = self.proposals.first() else { return };
         if self.is_leader() && self.node.term() == entry.term {
             return;
@@ -87,7 +92,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The peer is destroyed.
-    pub(crate) fn end_proposals<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+    pub(crate) fn end_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         for Proposal { id, .. } in std::mem::take(&mut self.proposals) {
             step.out.push(Output::Completed { region: self.region, id, end: End::PeerDestroyed });
         }

@@ -15,7 +15,7 @@ use crate::peer::Peer;
 use crate::region::{Epoch, Key};
 use crate::replica::Replica;
 use crate::split;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::unsound::innards;
 
 impl<R: Replica> Peer<R> {
@@ -26,7 +26,7 @@ impl<R: Replica> Peer<R> {
         mut command: Command,
         epoch: Option<Epoch>,
         beside: Result<(), Refusal>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
@@ -146,7 +146,7 @@ impl<R: Replica> Peer<R> {
             return conf_change::apply(guards, region, command).map(drop);
         }
         conf_change::check_propose(guards, region, self.id, command)?;
-        let silent: Vec<_> = self.unheard.iter().chain(&self.failed_stores).copied().collect();
+        let silent: Vec<_> = self.inactive.iter().chain(&self.failed_stores).copied().collect();
         conf_change::check_availability(guards, region, command, &silent)?;
         if self.is_by_force() {
             return Ok(());
@@ -164,7 +164,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         keys: Vec<Key>,
         derive: Derive,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());

@@ -12,7 +12,7 @@ use crate::peer::Peer;
 use crate::position::Position;
 use crate::region::{Key, Region};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::waiting::ReadRequest;
 
 impl<R: Replica> Peer<R> {
@@ -20,7 +20,7 @@ impl<R: Replica> Peer<R> {
     pub(crate) fn read<G: Guards>(
         &mut self,
         key: Option<Key>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
@@ -83,7 +83,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Answers the read if it may be answered.
-    pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let storage = self.node.storage();
         let waits = step.guards.holds(Guard::ReadWaitsForApply);
         let may_be_answered = |read: &ReadRequest| read.ready && (!waits || read.index <= storage.applied);

@@ -87,8 +87,8 @@ impl RedbEngine {
         }
         let mut builder = Builder::new();
         builder.set_check_integrity_on_open(true);
-        let tried = Overlay::new(file).and_then(|overlay| builder.create_with_backend(overlay));
-        check_format(&tried.map_err(|error| words(&error))?)?;
+        let opened = Overlay::new(file).and_then(|overlay| builder.create_with_backend(overlay));
+        check_format(&opened.map_err(|error| words(&error))?)?;
         let database = builder.open(path).map_err(|error| words(&error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }

@@ -14,7 +14,7 @@ use crate::input::Output;
 use crate::message::Message;
 use crate::region::{PeerId, RegionId};
 use crate::replica::{AppendLimit, Replica};
-use crate::step::{Failure, Gathered, Step};
+use crate::step::{Failure, Gathered, StepContext};
 use crate::synced_store::SyncedStore;
 
 impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
@@ -89,7 +89,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
         &mut self,
         region: RegionId,
         to: PeerId,
-        act: impl FnOnce(&mut crate::peer::Peer<R>, &mut Step<'_, G>) -> Result<(), Failure>,
+        act: impl FnOnce(&mut crate::peer::Peer<R>, &mut StepContext<'_, G>) -> Result<(), Failure>,
     ) -> Result<Vec<Output>, Error> {
         let mut gathered = Gathered::default();
         let mut step = self.store.gather(&mut gathered);

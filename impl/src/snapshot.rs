@@ -21,7 +21,7 @@ use crate::region::KeyRange;
 use crate::replica::Replica;
 use crate::size::Size;
 use crate::snapshot::body::{SnapshotBody, Staged};
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
     /// What a snapshot carries, if this peer may take it. The range must be
@@ -31,7 +31,7 @@ impl<R: Replica> Peer<R> {
         &self,
         message: &eraftpb::Message,
         taken: &Ranges,
-        step: &Step<'_, G>,
+        step: &StepContext<'_, G>,
     ) -> Result<SnapshotBody, Failure> {
         if message.term < self.node.term() {
             return Err(Refusal::StaleTerm.into());
@@ -72,7 +72,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// A staged snapshot becomes the peer's state.
-    pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn apply_snapshot<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let Some(Staged { position, body }) = self.staged.take() else {
             return Err(Refusal::NoSnapshot.into());
         };

@@ -5,12 +5,12 @@ use crate::input::Output;
 use crate::peer::Peer;
 use crate::replica::Replica;
 use crate::size::{Size, scan};
-use crate::step::Step;
+use crate::step::StepContext;
 
 impl<R: Replica> Peer<R> {
     /// Looks whether the region is too big, if enough was written since the
     /// last time, and asks for a split where it is.
-    pub(crate) fn check_size<G: Guards>(&mut self, step: &mut Step<'_, G>) {
+    pub(crate) fn check_size<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         if !self.is_leader() || self.is_by_force() || self.storage().is_merging() {
             return;
         }

@@ -18,13 +18,13 @@ use crate::message::{Envelope, Message, MessagePayload};
 use crate::peer::Peer;
 use crate::region::{KeyRange, Member, Region, RegionId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::Store;
 use crate::waiting::StaleCheck;
 
 impl<R: Replica> Peer<R> {
     /// Asks everybody whom it knows, and the placement driver.
-    pub(crate) fn check_stale<G: Guards>(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn check_stale<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if self.is_leader() {
             return Err(Refusal::AlreadyLeader.into());
         }
@@ -73,7 +73,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     pub(crate) fn receive_question(
         &mut self,
         envelope: &Envelope,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let superseded = match self.judge(envelope, step)? {
             Judged::SenderRemoved => return Ok(()),
@@ -102,7 +102,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         region: RegionId,
         known: Region,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let peer = self.live(region)?;
         let record = &peer.storage().record;

@@ -16,7 +16,7 @@ use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value
 use crate::replica::Replica;
 use crate::size::Size;
 use crate::snapshot::body::SnapshotBody;
-use crate::store::{Resident, Slot, Store};
+use crate::store::{PeerEntry, Resident, Store};
 use crate::waiting::{PeerRecovery, StaleCheck};
 
 /// A live peer, to look at.
@@ -256,7 +256,7 @@ pub struct Mark {
 impl<G: Guards, R: Replica> Store<G, R> {
     /// The live peer of `region`, to look at.
     pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_, R>> {
-        match &self.slots.get(&region)?.resident {
+        match &self.entries.get(&region)?.resident {
             Resident::Live(peer) => Some(PeerStatus(peer)),
             Resident::Tombstone { .. } => None,
         }
@@ -275,15 +275,15 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let pending_messages = self.pending_messages.count(region);
         let merged_elsewhere = self.ranges.merged_into(region).is_some();
         let range_pending = self.ranges.is_pending(region);
-        match self.slots.get(&region) {
+        match self.entries.get(&region) {
             None => Mark { pending_messages, range_pending, ..Mark::default() },
-            Some(Slot { generation, resident: Resident::Tombstone { .. } }) => Mark {
+            Some(PeerEntry { generation, resident: Resident::Tombstone { .. } }) => Mark {
                 resident: Some((*generation, false)),
                 pending_messages,
                 range_pending,
                 ..Mark::default()
             },
-            Some(Slot { generation, resident: Resident::Live(peer) }) => {
+            Some(PeerEntry { generation, resident: Resident::Live(peer) }) => {
                 Mark { pending_messages, merged_elsewhere, range_pending, ..mark(*generation, peer) }
             }
         }

@@ -19,7 +19,7 @@ pub(crate) struct Gathered {
 }
 
 /// The batch and the outputs of one step.
-pub(crate) struct Step<'a, G: Guards> {
+pub(crate) struct StepContext<'a, G: Guards> {
     pub(crate) guards: G,
     pub(crate) batch: &'a mut Vec<Write>,
     pub(crate) out: &'a mut Vec<Output>,

@@ -22,13 +22,13 @@ use crate::raft_rs::RaftRs;
 use crate::ranges::{RangeEntry, Ranges};
 use crate::region::{Epoch, PeerId, Region, RegionId, StoreId};
 use crate::replica::Replica;
-use crate::step::{Failure, Gathered, Step};
+use crate::step::{Failure, Gathered, StepContext};
 use crate::unsound;
 use crate::waiting::PlanUnderWay;
 
 /// A peer, or what is left of one.
 #[derive(Clone)]
-pub(crate) struct Slot<R: Replica> {
+pub(crate) struct PeerEntry<R: Replica> {
     /// Raised whenever another peer or a tombstone takes the place.
     pub(crate) generation: u64,
     pub(crate) resident: Resident<R>,
@@ -56,7 +56,7 @@ pub struct Store<G: Guards = Sound, R: Replica = RaftRs> {
     pub(crate) guards: G,
     /// What makes its peers' replicas.
     pub(crate) maker: R::Maker,
-    pub(crate) slots: BTreeMap<RegionId, Slot<R>>,
+    pub(crate) entries: BTreeMap<RegionId, PeerEntry<R>>,
     pub(crate) ranges: Ranges,
     pub(crate) pending_messages: PendingMessages,
     /// The plan of an unsafe recovery that is carried out.
@@ -96,7 +96,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         if let Some(guard) = Guard::ALL.iter().find(missed).filter(|_| !R::HAS_INNARDS) {
             return Err(Error::NoInnards { store: id, guard: *guard });
         }
-        let (mut slots, mut ranges) = (BTreeMap::new(), Ranges::default());
+        let (mut entries, mut ranges) = (BTreeMap::new(), Ranges::default());
         let failed = |source| Error::Engine { store: id, source };
         for region in engine.regions().map_err(failed)? {
             let Some(persisted) = engine.load(region).map_err(failed)? else { continue };
@@ -116,7 +116,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
                     Resident::Live(Box::new(peer))
                 }
             };
-            slots.insert(region, Slot { generation: 0, resident });
+            entries.insert(region, PeerEntry { generation: 0, resident });
         }
         let pending_messages = PendingMessages::default();
         let (tickets, durable, handed_over) = (0, 0, VecDeque::new());
@@ -125,7 +125,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             config,
             guards,
             maker,
-            slots,
+            entries,
             ranges,
             pending_messages,
             plan: None,
@@ -142,7 +142,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             config: self.config,
             guards: self.guards,
             maker: self.maker.clone(),
-            slots: self.slots.clone(),
+            entries: self.entries.clone(),
             ranges: self.ranges.clone(),
             pending_messages: self.pending_messages.clone(),
             plan: self.plan,
@@ -161,7 +161,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let region_id = region.id;
         let refused = |refusal| Error::Refused { region: region_id, store: self.id, refusal };
         let member = *region.member_on(self.id).ok_or(refused(Refusal::NotInConfig))?;
-        if self.slots.contains_key(&region_id) {
+        if self.entries.contains_key(&region_id) {
             return Err(refused(Refusal::NoEffect));
         }
         let range = region.range();
@@ -180,7 +180,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let persisted = Persisted { hard_state, apply_state, ..Persisted::new(record) };
         let peer = Peer::load(self.id, &self.config, self.guards, &self.maker, persisted)
             .map_err(|source| Error::Raft { region: region_id, store: self.id, source })?;
-        self.slots.insert(region_id, Slot { generation: 0, resident: Resident::Live(Box::new(peer)) });
+        self.entries.insert(region_id, PeerEntry { generation: 0, resident: Resident::Live(Box::new(peer)) });
         self.ranges.set(region_id, range);
         self.pending_messages.forget(region_id);
         // Nothing was applied, so there is nothing to part from it.
@@ -206,7 +206,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// The regions of which a peer or a tombstone is here, in order.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.slots.keys().copied()
+        self.entries.keys().copied()
     }
 
     /// The index from key range to region, in key order: initialised peers.
@@ -257,7 +257,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             self.handed_over.pop_front_if(|handed| handed.ticket <= durable)
         {
             of = region;
-            if let Ok(peer) = live(&mut self.slots, region)
+            if let Ok(peer) = live(&mut self.entries, region)
                 && peer.id == id
             {
                 peer.persisted(number, &mut step);
@@ -269,17 +269,17 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// What the peer of `region` is ready for.
     pub fn due(&self, region: RegionId) -> Due {
-        match self.slots.get(&region) {
-            Some(Slot { resident: Resident::Live(peer), .. }) => peer.due(),
+        match self.entries.get(&region) {
+            Some(PeerEntry { resident: Resident::Live(peer), .. }) => peer.due(),
             _ => Due::default(),
         }
     }
 
-    pub(crate) fn gather<'a>(&self, gathered: &'a mut Gathered) -> Step<'a, G> {
+    pub(crate) fn gather<'a>(&self, gathered: &'a mut Gathered) -> StepContext<'a, G> {
         let Gathered { batch, out, early, handed_over } = gathered;
         let (ticket, durable) = (self.tickets + 1, self.durable);
         let election_tick = self.config.drawn_election_tick;
-        Step { guards: self.guards, batch, out, early, handed_over, election_tick, ticket, durable }
+        StepContext { guards: self.guards, batch, out, early, handed_over, election_tick, ticket, durable }
     }
 
     /// The effects of what a step gathered, or why it failed.
@@ -296,7 +296,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             Failure::Raft(source) => Error::Raft { region, store, source },
         })?;
         let mut step = self.gather(&mut gathered);
-        if let Some(Slot { resident: Resident::Live(peer), .. }) = self.slots.get_mut(&region) {
+        if let Some(PeerEntry { resident: Resident::Live(peer), .. }) = self.entries.get_mut(&region) {
             peer.flush(&mut step);
         }
         Ok(self.effects(region, gathered))
@@ -320,17 +320,17 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// The live peer of `region`.
     pub(crate) fn live(&mut self, region: RegionId) -> Result<&mut Peer<R>, Refusal> {
-        live(&mut self.slots, region)
+        live(&mut self.entries, region)
     }
 }
 
-/// The live peer of `region` among `slots`.
+/// The live peer of `region` among `entries`.
 pub(crate) fn live<R: Replica>(
-    slots: &mut BTreeMap<RegionId, Slot<R>>,
+    entries: &mut BTreeMap<RegionId, PeerEntry<R>>,
     region: RegionId,
 ) -> Result<&mut Peer<R>, Refusal> {
-    match slots.get_mut(&region) {
-        Some(Slot { resident: Resident::Live(peer), .. }) => Ok(peer),
+    match entries.get_mut(&region) {
+        Some(PeerEntry { resident: Resident::Live(peer), .. }) => Ok(peer),
         _ => Err(Refusal::RegionNotFound),
     }
 }

@@ -19,14 +19,14 @@ use crate::input::Output;
 use crate::peer::Peer;
 use crate::region::{Member, PeerId, StoreId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
     /// Asks the voter on `to` how far it has applied.
     pub(crate) fn ask_transferee<G: Guards>(
         &self,
         to: StoreId,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let member = *self.storage().region().member_on(to).ok_or(Refusal::TransfereeNotVoter)?;
         self.check_transferee(member.id)?;
@@ -43,7 +43,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         from: Member,
         message: &eraftpb::Message,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if message.term < self.node.term() {
             return Err(Refusal::StaleTerm.into());
@@ -60,7 +60,7 @@ impl<R: Replica> Peer<R> {
         &self,
         leader: Member,
         term: u64,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.node.is_promotable() {
             return Err(Refusal::TransfereeNotVoter.into());
@@ -75,7 +75,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         to: PeerId,
         applied: u64,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
@@ -101,7 +101,7 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    fn say_of_transfer<G: Guards>(&self, to: Member, term: u64, applied: u64, step: &mut Step<'_, G>) {
+    fn say_of_transfer<G: Guards>(&self, to: Member, term: u64, applied: u64, step: &mut StepContext<'_, G>) {
         let mut message =
             eraftpb::Message { from: self.id, to: to.id, term, index: applied, ..Default::default() };
         message.set_msg_type(MessageType::MsgTransferLeader);

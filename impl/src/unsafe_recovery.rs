@@ -27,25 +27,25 @@ use crate::position::{INITIAL_POSITION, Position};
 use crate::recovery::{ForceLeader, ForceLeaders, PeerReport, RecoveryPlan, StoreReport};
 use crate::region::{MemberRole, PeerId, Region, RegionId, StoreId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 use crate::waiting::{PeerRecovery, PlanUnderWay};
 
 impl<G: Guards, R: Replica> Store<G, R> {
     /// The plan of an unsafe recovery that is carried out.
-    pub fn plan(&self) -> Option<PlanUnderWay> {
+    pub fn recovery_plan(&self) -> Option<PlanUnderWay> {
         self.plan
     }
 
     fn live_peers(&self) -> impl Iterator<Item = &Peer<R>> {
-        self.slots.values().filter_map(|slot| match &slot.resident {
+        self.entries.values().filter_map(|slot| match &slot.resident {
             Resident::Live(peer) => Some(&**peer),
             Resident::Tombstone { .. } => None,
         })
     }
 
     fn live_peers_mut(&mut self) -> impl Iterator<Item = &mut Peer<R>> {
-        self.slots.values_mut().filter_map(|slot| match &mut slot.resident {
+        self.entries.values_mut().filter_map(|slot| match &mut slot.resident {
             Resident::Live(peer) => Some(&mut **peer),
             Resident::Tombstone { .. } => None,
         })
@@ -53,7 +53,11 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// Begins to carry out what the placement driver has planned. What no longer fits is
     /// passed over: the report will show it.
-    pub(crate) fn take_plan(&mut self, plan: RecoveryPlan, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn take_plan(
+        &mut self,
+        plan: RecoveryPlan,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
         let RecoveryPlan { step: number, force_leaders, demotes, tombstones, creates } = plan;
         if self.plan.is_some_and(|under_way| under_way.step == number) {
             return Err(Refusal::NoEffect.into());
@@ -69,7 +73,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    fn force_leaders(&mut self, forces: &ForceLeaders, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    fn force_leaders(&mut self, forces: &ForceLeaders, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         for (region, order) in &forces.regions {
             let Ok(peer) = self.live(*region) else { continue };
             match peer.enter_force_leader(&forces.failed_stores, *order, step) {
@@ -85,7 +89,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         demotes: BTreeMap<RegionId, Vec<PeerId>>,
         tombstones: BTreeSet<RegionId>,
         creates: Vec<Region>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         for region in creates {
             self.create_empty(region, step)?;
@@ -108,9 +112,9 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 
     /// A new region where nobody has the range, or waits for it.
-    fn create_empty(&mut self, region: Region, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    fn create_empty(&mut self, region: Region, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let (id, range) = (region.id, region.range());
-        let taken = self.slots.contains_key(&id)
+        let taken = self.entries.contains_key(&id)
             || self.ranges.overlap(id, &range)
             || self.ranges.overlap_pending(id, &range);
         let Some(member) = region.member_on(self.id).filter(|_| !taken).copied() else { return Ok(()) };
@@ -123,7 +127,11 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// An admin entry took effect: a demotion under way goes on, unless what it has
     /// proposed is still to come.
-    pub(crate) fn go_on_demoting(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn go_on_demoting(
+        &mut self,
+        region: RegionId,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
         match self.live(region) {
             Ok(peer) if peer.is_demoting() && !peer.waits_for_proposal(step.guards) => {
                 self.demote_further(region, step)
@@ -134,7 +142,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// The next step towards doing without the failed: a merge is taken back, a joint
     /// configuration left, the members changed. Where that is refused the peer has failed.
-    fn demote_further(&mut self, region: RegionId, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    fn demote_further(&mut self, region: RegionId, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let peer = self.live(region)?;
         let Some(PeerRecovery::Demotes(failed)) = &peer.recovery else { return Ok(()) };
         let command = if peer.storage().is_merging() {
@@ -163,7 +171,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 
     /// The store is about to say that it lives. If its plan is carried out, it reports.
-    pub(crate) fn report_plan(&mut self, step: &mut Step<'_, G>) -> Result<(), Failure> {
+    pub(crate) fn report_plan(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let is_over = |plan: &PlanUnderWay| self.live_peers().all(|peer| peer.has_settled(plan.exits));
         let Some(plan) = self.plan.filter(is_over) else { return Ok(()) };
         self.plan = None;
@@ -190,7 +198,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         failed: &BTreeSet<StoreId>,
         order: ForceLeader,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if self.is_leader() && self.is_by_force() {
             return Err(Refusal::AlreadyLeader.into());

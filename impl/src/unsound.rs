@@ -18,12 +18,12 @@ use crate::peer::Peer;
 use crate::region::{MemberRole, Region, RegionId};
 use crate::replica::Replica;
 use crate::snapshot::body::SnapshotBody;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::unsound::innards::innards;
 
 impl<R: Replica> Peer<R> {
     /// What a peer without a guard makes of a message before raft sees it.
-    pub(crate) fn mishear(&self, message: &Message, guards: impl Guards) -> Result<(), Refusal> {
+    pub(crate) fn unsound_receive(&self, message: &Message, guards: impl Guards) -> Result<(), Refusal> {
         let kind = message.get_msg_type();
         if !guards.holds(Guard::UninitialisedPeerListens)
             && !self.storage().is_initialized()
@@ -54,7 +54,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// What a peer without a guard sends instead.
-    pub(crate) fn missend(&self, message: &mut Message, guards: impl Guards) {
+    pub(crate) fn unsound_send(&self, message: &mut Message, guards: impl Guards) {
         let heartbeat = message.get_msg_type() == MessageType::MsgHeartbeat;
         if heartbeat && !guards.holds(Guard::HeartbeatCommitBounded) {
             message.commit = self.node.commit().index;
@@ -150,7 +150,7 @@ impl<R: Replica> Peer<R> {
     pub(crate) fn lead_on<G: Guards>(
         &mut self,
         rest: Region,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), ReplicaError> {
         let storage = self.node.storage_mut();
         storage.record.region = rest;
@@ -166,7 +166,7 @@ impl<R: Replica> Peer<R> {
     pub(crate) fn overwrite_snapshot<G: Guards>(
         &mut self,
         message: Message,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let body = SnapshotBody::decode(message.get_snapshot())?;
         if body.region.member(self.id).is_none() {

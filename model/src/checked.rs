@@ -51,7 +51,7 @@ fn holds<const AT: usize>(model: &Rollcall, state: &State) -> bool {
 }
 
 fn shows<const AT: usize>(model: &Rollcall, state: &State) -> bool {
-    Reach::ALL[AT].holds(model.seen(state))
+    Reach::ALL[AT].holds(model.cluster(state))
 }
 
 /// `f::<0>`, `f::<1>` and so on: sixteen for each digit.

@@ -35,7 +35,7 @@ pub struct Rollcall {
     reachable: Vec<Reach>,
     parts: Arc<InternTables>,
     /// What was worked out before; `None` where everything is worked out each time.
-    known: Option<Arc<Known>>,
+    caches: Option<Arc<Caches>>,
     first: State,
 }
 
@@ -69,13 +69,13 @@ impl Rollcall {
             properties: properties.to_vec(),
             reachable: reachable.to_vec(),
             parts: Arc::new(parts),
-            known: None,
+            caches: None,
             first,
         };
-        model.known = Some(Arc::new(Known::new(
+        model.caches = Some(Arc::new(Caches::new(
             &model.parts,
             &model.properties,
-            model.seen(&model.first).history().parts(),
+            model.cluster(&model.first).history().parts(),
         )));
         for (at, action) in scope.setup.iter().enumerate() {
             let (after, outcome) = model.step(&model.first, action);
@@ -90,17 +90,17 @@ impl Rollcall {
     /// The same model with other guards. States of the one are states of the other.
     #[must_use]
     pub fn with_guards(&self, guards: GuardSet) -> Self {
-        let known = self.known.is_some().then(|| {
-            Arc::new(Known::new(&self.parts, &self.properties, self.seen(&self.first).history().parts()))
+        let caches = self.caches.is_some().then(|| {
+            Arc::new(Caches::new(&self.parts, &self.properties, self.cluster(&self.first).history().parts()))
         });
-        Self { guards, known, ..self.clone() }
+        Self { guards, caches, ..self.clone() }
     }
 
     /// The same model, which works everything out each time, though it may have
     /// met it before: for comparison.
     #[must_use]
     pub fn forgetful(&self) -> Self {
-        Self { known: None, ..self.clone() }
+        Self { caches: None, ..self.clone() }
     }
 
     /// The scope.
@@ -129,8 +129,8 @@ impl Rollcall {
     }
 
     /// The state with what its numbers stand for.
-    pub fn seen<'a>(&'a self, state: &'a State) -> StateRef<'a> {
-        self.parts.seen(state)
+    pub fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
+        self.parts.cluster(state)
     }
 
     /// The compact form of a view, with nothing spent and nothing remembered;
@@ -168,7 +168,7 @@ impl Rollcall {
 
 impl Semantics for Rollcall {
     type State = State;
-    type Seen<'s> = StateRef<'s>;
+    type ClusterRef<'s> = StateRef<'s>;
 
     fn scope(&self) -> &Scope {
         self.scope()
@@ -178,8 +178,8 @@ impl Semantics for Rollcall {
         self.guards()
     }
 
-    fn seen<'s>(&'s self, state: &'s State) -> StateRef<'s> {
-        self.seen(state)
+    fn cluster<'s>(&'s self, state: &'s State) -> StateRef<'s> {
+        self.cluster(state)
     }
 
     fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
@@ -192,12 +192,12 @@ impl Semantics for Rollcall {
 }
 
 /// What a model has worked out under its guards.
-struct Known {
+struct Caches {
     steps: Steps,
     judged: PropertyCache,
 }
 
-impl Known {
+impl Caches {
     fn new(parts: &InternTables, properties: &[Property], carried: HistoryParts) -> Self {
         Self { steps: Steps::new(carried), judged: PropertyCache::new(parts, properties) }
     }

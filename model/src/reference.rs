@@ -32,7 +32,7 @@ impl Reference {
 
 impl Semantics for Reference {
     type State = View;
-    type Seen<'s> = PlainCluster<'s, &'s View>;
+    type ClusterRef<'s> = PlainCluster<'s, &'s View>;
 
     fn scope(&self) -> &Scope {
         &self.scope
@@ -42,7 +42,7 @@ impl Semantics for Reference {
         self.guards
     }
 
-    fn seen<'s>(&'s self, view: &'s View) -> PlainCluster<'s, &'s View> {
+    fn cluster<'s>(&'s self, view: &'s View) -> PlainCluster<'s, &'s View> {
         PlainCluster { scope: &self.scope, guards: self.guards, view, beside: () }
     }
 
@@ -174,8 +174,8 @@ impl<V: Borrow<View>, B> Cluster for PlainCluster<'_, V, B> {
         self.view.borrow().pending_messages(store)
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
-        self.view.borrow().plan(store)
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.view.borrow().recovery_plan(store)
     }
 
     fn pd(&self) -> &PlacementDriver {

@@ -12,7 +12,7 @@ pub trait Semantics {
     /// A state of the cluster.
     type State: Clone + PartialEq;
     /// The cluster that a state is.
-    type Seen<'s>: Cluster
+    type ClusterRef<'s>: Cluster
     where
         Self: 's;
 
@@ -21,7 +21,7 @@ pub trait Semantics {
     /// The guards that hold.
     fn guards(&self) -> GuardSet;
     /// The state as a cluster.
-    fn seen<'s>(&'s self, state: &'s Self::State) -> Self::Seen<'s>;
+    fn cluster<'s>(&'s self, state: &'s Self::State) -> Self::ClusterRef<'s>;
     /// Takes one action: the rules alone, without budgets and history.
     fn step(&self, state: &Self::State, action: &Action) -> (Self::State, Outcome);
     /// The state with nothing under way, spent or remembered: what healing begins with.

@@ -43,7 +43,7 @@ impl Subject for ModelSubject {
     }
 
     fn view(&self) -> View {
-        self.model.as_ref().map(|(model, state)| model.seen(state).view()).unwrap_or_default()
+        self.model.as_ref().map(|(model, state)| model.cluster(state).view()).unwrap_or_default()
     }
 
     fn healed(&self) -> Option<Healed> {

@@ -78,7 +78,7 @@ fn budgets_bound_what_is_offered_and_nothing_else() {
 }
 
 #[test]
-fn probes_are_refused_and_change_nothing() {
+fn disabled_actions_are_refused_and_change_nothing() {
     let model = plan("grow_and_shrink_smoke").model(GuardSet::ALL).expect("the scope can be begun");
     let first = model.first();
     let disabled = model.disabled(&first);
@@ -89,7 +89,7 @@ fn probes_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_prelude_that_is_refused_is_an_error_that_says_where() {
+fn a_setup_that_is_refused_is_an_error_that_says_where() {
     let mut scope = plan("grow_and_shrink_smoke").scope;
     scope.setup.insert(1, Action::Restart { store: 1 });
     let error = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).err().expect("the setup is refused");

@@ -45,10 +45,10 @@ proptest! {
         let models = models();
         let model = &models[scope.index(models.len())];
         let state = walk(model, &choices);
-        let view = model.seen(&state).view();
-        same_through_the_accessor(&view, &model.seen(&state));
+        let view = model.cluster(&state).view();
+        same_through_the_accessor(&view, &model.cluster(&state));
         let back = model.state_of(&view).expect("the scope's own stores and regions");
-        prop_assert_eq!(model.seen(&back).view(), view.clone());
+        prop_assert_eq!(model.cluster(&back).view(), view.clone());
         // The compact form of a view is the state itself, but for what was spent and remembered.
         prop_assert_eq!(model.step(&back, &rollcall_traces::Action::Crash { store: 1 }).1,
             model.step(&state, &rollcall_traces::Action::Crash { store: 1 }).1);
@@ -61,7 +61,7 @@ proptest! {
     fn the_range_index_lists_the_initialised_peers(choices in prop::collection::vec(any::<u16>(), 0..40)) {
         for model in models() {
             let state = walk(&model, &choices);
-            let seen = model.seen(&state);
+            let seen = model.cluster(&state);
             for (store, _) in seen.stores() {
                 let normal = |region: &u64| {
                     seen.peer(store, *region).is_some_and(|peer| peer.state == PeerState::Normal)
@@ -75,7 +75,7 @@ proptest! {
 #[test]
 fn a_view_of_other_stores_has_no_state() {
     let model = &models()[0];
-    let mut view = model.seen(&model.first()).view();
+    let mut view = model.cluster(&model.first()).view();
     view.stores.insert(99, rollcall_traces::Store::default());
     assert_eq!(model.state_of(&view), None);
 }

@@ -17,7 +17,7 @@ fn step_both_ways(model: &Rollcall, before: &View, state: &State, action: &Actio
     let (plain, plain_outcome) = reference::step(model.scope(), model.guards(), before, action);
     let said = || format!("{action} in {}, from\n{before:#?}", model.scope().name);
     assert_eq!(outcome, plain_outcome, "{}", said());
-    assert!(is_same(&model.seen(&after), &plain), "{}: {plain:#?}", said());
+    assert!(is_same(&model.cluster(&after), &plain), "{}: {plain:#?}", said());
     let touched = action.touched(before);
     for (store, region) in changed(before, &plain) {
         let is_said = touched.stores().any(|of| of == store) && touched.region.is_none_or(|of| of == region);
@@ -44,7 +44,7 @@ fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
         peers().eq(of.peers.iter().map(|(region, peer)| (*region, Some(peer))))
             && seen.ranges(store).eq(of.ranges.iter().cloned())
             && seen.pending_ranges(store).eq(of.pending_ranges.iter().cloned())
-            && (seen.pending_messages(store), seen.plan(store)) == (&of.pending_messages, of.plan)
+            && (seen.pending_messages(store), seen.recovery_plan(store)) == (&of.pending_messages, of.plan)
     };
     seen.stores().eq(stores().map(|(store, of)| (*store, of.status)))
         && stores().all(|(store, of)| is_same_store(*store, of))
@@ -58,9 +58,9 @@ const HEALED: usize = 997;
 /// Heals from a state both ways: by the same actions, to the same end.
 fn heal_both_ways(model: &Rollcall, state: &State) {
     let reference = Reference::new(model.scope(), model.guards());
-    let said = || format!("in {}, from\n{:#?}", model.scope().name, model.seen(state).view());
+    let said = || format!("in {}, from\n{:#?}", model.scope().name, model.cluster(state).view());
     let mut at = model.at_rest(state);
-    let mut view = model.seen(&at).view();
+    let mut view = model.cluster(&at).view();
     for step in 0..liveness::LONGEST {
         let action = liveness::next(&reference, &view);
         assert_eq!(action, liveness::next(model, &at), "step {step} {}", said());
@@ -68,7 +68,7 @@ fn heal_both_ways(model: &Rollcall, state: &State) {
         at = model.step(&at, &action).0;
         view = reference::step(model.scope(), model.guards(), &view, &action).0;
     }
-    assert!(is_same(&model.seen(&at), &view), "{}", said());
+    assert!(is_same(&model.cluster(&at), &view), "{}", said());
     assert_eq!(liveness::missed(model, &at), liveness::missed(&reference, &view), "{}", said());
     let stuck_reasons = liveness::stuck_reasons(model, &at);
     assert_eq!(stuck_reasons, liveness::stuck_reasons(&reference, &view), "{}", said());
@@ -90,7 +90,7 @@ fn take_all(family: Family) {
                 healed += 1;
             }
             met += 1;
-            let before = model.seen(&state).view();
+            let before = model.cluster(&state).view();
             model.each_offered(&state, |action| {
                 step_both_ways(&model, &before, &state, action);
                 steps += 1;
@@ -137,7 +137,7 @@ proptest! {
         let Ok(model) = plans[scope.index(plans.len())].model(guards) else { return Ok(()) };
         let mut state = model.first();
         for choice in choices {
-            let before = model.seen(&state).view();
+            let before = model.cluster(&state).view();
             model.each_offered(&state, |action| step_both_ways(&model, &before, &state, action));
             let steps = model.next_states(&state);
             match steps.get(usize::from(choice) % steps.len().max(1)) {
@@ -155,7 +155,7 @@ fn healing_that_does_not_end_is_the_references() {
     let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
     let guards = GuardSet::without(Guard::LaggingLeaderHandsOver);
     let model = Rollcall::new(&plan.scope, guards, &[], &[]).expect("the scope can be begun");
-    let view = model.seen(&model.at_rest(&model.first())).view();
+    let view = model.cluster(&model.at_rest(&model.first())).view();
     let reference = Reference::new(model.scope(), guards);
     let healed = liveness::healed(&reference, &view);
     assert!(!healed.missed.is_empty());

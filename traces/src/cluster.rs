@@ -36,7 +36,7 @@ pub trait Cluster {
     /// The store's parked messages, oldest first.
     fn pending_messages(&self, store: StoreId) -> &[Held];
     /// The plan of an unsafe recovery that the store carries out.
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay>;
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay>;
     /// The placement driver.
     fn pd(&self) -> &PlacementDriver;
 
@@ -134,7 +134,7 @@ impl Cluster for View {
         self.stores.get(&store).map_or(&[], |store| &store.pending_messages)
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
         self.stores.get(&store)?.plan
     }
 

@@ -56,7 +56,9 @@ use crate::view::StoreStatus;
 
 pub use breach::{Breach, PartFault};
 pub use forced::Remaining;
-pub use remembered::{Acknowledged, Asked, Committed, Destroyed, KeyWrites, RegionHistory, Winner, Write};
+pub use remembered::{
+    Acknowledged, Committed, Destroyed, KeyWrites, PendingRead, RegionHistory, Winner, Write,
+};
 
 /// Where the log of every replica begins that a scope or a split brings (TiKV
 /// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).

@@ -55,8 +55,8 @@ pub use file::{
     Record, SCHEMA, Settle, SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
-    Acknowledged, Asked, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites,
-    PartFault, RegionHistory, Remaining, Winner, Write,
+    Acknowledged, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites, PartFault,
+    PendingRead, RegionHistory, Remaining, Winner, Write,
 };
 pub use log::{Entry, Log, LogPosition};
 pub use message::{Held, Message};

@@ -240,7 +240,7 @@ pub fn replay_file<S: Subject>(subject: &mut S, path: &Path, sides: Sides) -> Re
     while let Some(record) = reader.next() {
         match record? {
             Record::Step(step) => replayer.step(&step).map_err(|error| placed(error, &reader))?,
-            Record::Settle(_) => return Err(TraceError::Settles { at: reader.place_of("settle") }.into()),
+            Record::Settle(_) => return Err(TraceError::Settles { at: reader.position_of("settle") }.into()),
             Record::Verdict(_) => {}
         }
     }
@@ -250,7 +250,7 @@ pub fn replay_file<S: Subject>(subject: &mut S, path: &Path, sides: Sides) -> Re
 /// Adds the line to an action that cannot be taken.
 fn placed<R: std::io::BufRead>(mut error: ReplayError, reader: &Reader<R>) -> ReplayError {
     if let ReplayError::Refused { at, .. } = &mut error {
-        at.place = Some(reader.place_of("action"));
+        at.place = Some(reader.position_of("action"));
     }
     error
 }

@@ -61,10 +61,10 @@ impl Scenario {
         while let Some(record) = reader.next() {
             match record? {
                 Record::Step(step) => {
-                    lines.push(Line { place: reader.place_of("action"), says: Says::Step(step) });
+                    lines.push(Line { place: reader.position_of("action"), says: Says::Step(step) });
                 }
                 Record::Settle(line) => {
-                    lines.push(Line { place: reader.place_of("settle"), says: Says::Settle(line) });
+                    lines.push(Line { place: reader.position_of("settle"), says: Says::Settle(line) });
                 }
                 Record::Verdict(reached) => verdict = Some(reached),
             }
@@ -73,8 +73,8 @@ impl Scenario {
     }
 
     /// Where the header says `field`.
-    pub fn place_of(&self, field: &str) -> FilePosition {
-        self.first.place_of(field)
+    pub fn position_of(&self, field: &str) -> FilePosition {
+        self.first.position_of(field)
     }
 
     /// Whether it has neither a step nor anything that stands for steps.

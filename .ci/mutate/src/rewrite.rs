@@ -330,7 +330,7 @@ impl<'ast> Visit<'ast> for Rewriter<'_> {
         };
         let deleted = match expr {
             Expr::Call(_) | Expr::MethodCall(_) | Expr::Assign(_) => true,
-            Expr::Try(tried) => matches!(&*tried.expr, Expr::Call(_) | Expr::MethodCall(_)),
+            Expr::Try(attempt) => matches!(&*attempt.expr, Expr::Call(_) | Expr::MethodCall(_)),
             Expr::Binary(binary) => is_assignment(binary),
             _ => false,
         };

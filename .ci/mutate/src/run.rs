@@ -73,7 +73,7 @@ impl Check {
     fn run(&self, mut command: Command, limit: Duration) -> Result<End> {
         let mut child = command.spawn().with_context(|| self.program.display().to_string())?;
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let (say, hear) = mpsc::channel();
+        let (say, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if line.starts_with("test ") && line.ends_with("FAILED") {
@@ -81,7 +81,7 @@ impl Check {
                 }
             }
         });
-        let end = match hear.recv_timeout(limit) {
+        let end = match receiver.recv_timeout(limit) {
             Ok(line) => End::Failed(line.trim_end_matches([' ', '.']).to_string()),
             Err(mpsc::RecvTimeoutError::Timeout) => End::TimedOut,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -163,14 +163,14 @@ pub fn baseline(places: &Places, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-struct Known {
+struct TimedCheck {
     check: Check,
     seconds: f64,
     reached: BTreeSet<u32>,
 }
 
 /// First who notices much in a short time, going by what is known.
-fn known(places: &Places, results: &BTreeMap<u32, (String, String, f64)>) -> Result<Vec<Known>> {
+fn known(places: &Places, results: &BTreeMap<u32, (String, String, f64)>) -> Result<Vec<TimedCheck>> {
     let (mut all, mut missing) = (vec![], 0);
     for check in checks(places)? {
         let path = reached_path(places, &check);
@@ -179,12 +179,12 @@ fn known(places: &Places, results: &BTreeMap<u32, (String, String, f64)>) -> Res
             continue;
         };
         let reached = fs::read_to_string(&path)?.lines().map(str::parse).collect::<Result<_, _>>()?;
-        all.push(Known { check, seconds: seconds.trim().parse()?, reached });
+        all.push(TimedCheck { check, seconds: seconds.trim().parse()?, reached });
     }
     if missing > 0 {
         eprintln!("{missing} checks have no baseline and are not asked");
     }
-    let noticed = |known: &Known| {
+    let noticed = |known: &TimedCheck| {
         let by = |by: &&String| by.starts_with(&known.check.name);
         1.0 + results.values().map(|(_, check, _)| check).filter(by).count() as f64
     };
@@ -289,22 +289,22 @@ pub fn run(places: &Places, part: &Part) -> Result<()> {
     Ok(())
 }
 
-fn reaching(known: &[Known], number: u32, within: f64) -> impl Iterator<Item = &Known> {
+fn reaching(known: &[TimedCheck], number: u32, within: f64) -> impl Iterator<Item = &TimedCheck> {
     known.iter().filter(move |known| known.reached.contains(&number) && known.seconds <= within)
 }
 
 /// How many checks come by a mutant, and how long the longest of them is.
-fn met(known: &[Known], number: u32, within: f64) -> String {
+fn met(known: &[TimedCheck], number: u32, within: f64) -> String {
     let longest = reaching(known, number, within).map(|known| known.seconds).fold(0.0, f64::max);
     format!("{} checks of up to {longest:.2} s", reaching(known, number, within).count())
 }
 
 /// How a mutant ends, and by which check: of those that come by it, without
 /// those that it has met `before`.
-fn one(known: &[Known], number: u32, within: f64, before: Option<&str>) -> Result<(&'static str, String)> {
+fn one(known: &[TimedCheck], number: u32, within: f64, before: Option<&str>) -> Result<(&'static str, String)> {
     let longest = before.and_then(|before| before.strip_suffix(" s")?.rsplit(' ').next()?.parse().ok());
     let longest = longest.filter(|longest| before == Some(&*met(known, number, *longest))).unwrap_or(-1.0);
-    for Known { check, seconds, .. } in reaching(known, number, within) {
+    for TimedCheck { check, seconds, .. } in reaching(known, number, within) {
         if *seconds <= longest {
             continue;
         }

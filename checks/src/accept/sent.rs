@@ -33,7 +33,7 @@ impl Acceptor {
             }
             let is_reply = matches!(message.message, Message::AppendResponse { .. }) && !applied;
             let may = |state: &State| {
-                let seen = self.model.seen(state);
+                let seen = self.model.cluster(state);
                 match seen.peer(message.from.store, message.region) {
                     _ if message.is_from_pd() => self.may_allot(event, state, message),
                     Some(peer) if asks => may_ask(peer, message.from.store, message),
@@ -67,7 +67,7 @@ impl Acceptor {
         let Happening::AskSplit { region, store, keys, derive: asked } = &event.event else {
             return Err("nobody asked for ids".into());
         };
-        let seen = self.model.seen(state);
+        let seen = self.model.cluster(state);
         let leader = seen.peer(*store, *region).filter(|peer| peer.leading.is_some());
         let leader = leader.ok_or("the sender does not lead")?;
         demand(held.region == *region && Some(&held.to) == leader.region.member(leader.id), "another asked")?;

@@ -15,10 +15,10 @@ use rollcall_model::{GuardSet, Rollcall, State};
 use rollcall_traces::{Action, Divergence, Trace};
 use serde::Serialize;
 
-use super::asked::Asked;
 use super::lookup::Owed;
 use super::out::{errln, grouped, outln};
-use super::{End, INTERRUPTED, Lasting, lookup, out, told as on_terminal};
+use super::selected::SelectedScope;
+use super::{End, INTERRUPTED, Lasting, lookup, out, terminal};
 use crate::decides::decides;
 use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
@@ -72,11 +72,11 @@ struct Checked {
 }
 
 pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
-    let asked = match Asked::of(wanted.scope, wanted.without)? {
-        Ok(asked) => asked,
+    let selected = match SelectedScope::of(wanted.scope, wanted.without)? {
+        Ok(selected) => selected,
         Err(divergence) => return diverged(wanted, &divergence),
     };
-    Check::new(wanted, asked)?.run()
+    Check::new(wanted, selected)?.run()
 }
 
 /// The file says what the model does not do.
@@ -98,7 +98,7 @@ fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
 
 struct Check<'a> {
     wanted: &'a Wanted<'a>,
-    asked: Asked,
+    selected: SelectedScope,
     /// The goals that are asked for; all if there is no choice.
     goals: Option<Vec<Goal>>,
     heals: bool,
@@ -116,35 +116,38 @@ struct Found {
 }
 
 impl<'a> Check<'a> {
-    fn new(wanted: &'a Wanted<'a>, mut asked: Asked) -> Result<Self> {
-        let goals = choose(&mut asked, wanted.properties)?;
-        let model = asked.plan.model(asked.guards)?;
+    fn new(wanted: &'a Wanted<'a>, mut selected: SelectedScope) -> Result<Self> {
+        let goals = choose(&mut selected, wanted.properties)?;
+        let model = selected.plan.model(selected.guards)?;
         let chosen = goals.as_ref().is_some_and(|goals| !goals.is_empty());
-        let by_itself = goals.is_none() && asked.plan.size != Size::Deep;
+        let by_itself = goals.is_none() && selected.plan.size != Size::Deep;
         let heals = wanted.heal.unwrap_or(chosen || by_itself);
-        let (idle, judged): (Vec<Property>, Vec<Property>) =
-            asked.plan.properties.iter().partition(|property| property.idle_in(&asked.plan.scope).is_some());
+        let (idle, judged): (Vec<Property>, Vec<Property>) = selected
+            .plan
+            .properties
+            .iter()
+            .partition(|property| property.idle_in(&selected.plan.scope).is_some());
         let names = |of: Vec<Property>| of.iter().map(|property| property.name()).collect();
         let report = Checked {
-            scope: asked.name(),
+            scope: selected.name(),
             without: wanted.without.map(Into::into),
             judged: names(judged),
             idle: names(idle),
             ..Checked::default()
         };
-        Ok(Self { wanted, asked, goals, heals, model, report })
+        Ok(Self { wanted, selected, goals, heals, model, report })
     }
 
     fn run(mut self) -> Result<End> {
-        if let Some((property, step)) = self.asked.violated_on_the_way() {
+        if let Some((property, step)) = self.selected.violated_on_the_way() {
             let (name, step) = (property.to_owned(), step as usize);
-            let taken = self.asked.steps.as_ref().map(|steps| steps.taken.clone());
+            let taken = self.selected.steps.as_ref().map(|steps| steps.taken.clone());
             let mut trace = taken.expect("there are steps on the way");
             trace.steps.truncate(step);
             self.report.failures.push(format!("{name} is violated by its own steps already"));
             return self.conclude(Some(Found { name, trace, healing: None }));
         }
-        let journal = self.wanted.lasting.journal_of(&self.asked.plan);
+        let journal = self.wanted.lasting.journal_of(&self.selected.plan);
         let begin =
             |path: &std::path::PathBuf| Journal::open(path, &self.model, false, self.wanted.lasting.pace());
         let (opened, kept) = match journal.as_ref().map(begin).transpose()? {
@@ -154,7 +157,7 @@ impl<'a> Check<'a> {
         self.report.resumed_states = opened.as_ref().map(|_| kept.states());
         let started = Instant::now();
         let explored = self.explore(opened.as_ref(), kept)?;
-        let mut report = report_of(&self.asked.plan, &explored, started.elapsed().as_secs_f64());
+        let mut report = report_of(&self.selected.plan, &explored, started.elapsed().as_secs_f64());
         self.report.distinct_states = explored.distinct();
         self.report.transitions = explored.transitions;
         self.report.depth = explored.depth();
@@ -214,8 +217,8 @@ impl<'a> Check<'a> {
         if found.is_none() && self.wanted.without.is_some() {
             let sound = self.sound();
             let threads = super::default_threads();
-            let begins = self.asked.plan.model(sound).is_ok_and(|sound| {
-                sound.seen(&sound.first()).view() == self.model.seen(&self.model.first()).view()
+            let begins = self.selected.plan.model(sound).is_ok_and(|sound| {
+                sound.cluster(&sound.first()).view() == self.model.cluster(&self.model.first()).view()
             });
             self.report.guard_decides = if begins {
                 decides(sound, &self.model, explored, threads, &INTERRUPTED)
@@ -228,7 +231,7 @@ impl<'a> Check<'a> {
 
     /// The guards with the one that was dropped on the command line.
     fn sound(&self) -> GuardSet {
-        let own = self.asked.steps.iter().flat_map(|steps| &steps.taken.header.without);
+        let own = self.selected.steps.iter().flat_map(|steps| &steps.taken.header.without);
         let own = own.filter_map(|name| rollcall_model::Guard::from_name(name));
         own.fold(GuardSet::ALL, GuardSet::and_without)
     }
@@ -236,7 +239,7 @@ impl<'a> Check<'a> {
     fn heal(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
         let threads = super::default_threads();
         let recovery = recover_from(How::default(), &self.model, explored, 0, |_| {}, threads, &INTERRUPTED);
-        let owed = |goal: &&Goal| goal.idle_in(&self.asked.plan.scope).is_none();
+        let owed = |goal: &&Goal| goal.idle_in(&self.selected.plan.scope).is_none();
         let owed = || Goal::ALL.iter().filter(owed).copied().collect();
         let goals = self.goals.clone().unwrap_or_else(owed);
         self.report.goals = goals.iter().map(|goal| goal.name()).collect();
@@ -253,7 +256,7 @@ impl<'a> Check<'a> {
         if self.goals.is_some() {
             return Ok(None);
         }
-        let (plan, may_end) = (&self.asked.plan, self.asked.may_end.as_deref());
+        let (plan, may_end) = (&self.selected.plan, self.selected.may_end.as_deref());
         let other = check_stuck_reasons(report, plan, may_end, &self.model, explored, &recovery);
         self.report.stuck = std::mem::take(&mut report.stuck);
         if self.wanted.without.is_none() {
@@ -299,16 +302,16 @@ impl<'a> Check<'a> {
             };
         self.report.verdict = verdict;
         let (mut trace, mut path, mut healing) = (None, None, None);
-        if let Some(Found { name, trace: found, healing: tried }) = found {
-            healing = tried;
-            let whole = if self.asked.violated_on_the_way().is_some() {
+        if let Some(Found { name, trace: found, healing: found_healing }) = found {
+            healing = found_healing;
+            let whole = if self.selected.violated_on_the_way().is_some() {
                 found
             } else {
-                self.asked.with_steps(found)?
+                self.selected.with_steps(found)?
             };
             self.report.trace_steps = Some(whole.steps.len());
             // Of its own steps the file itself is the trace.
-            path = match (self.wanted.out, self.asked.violated_on_the_way()) {
+            path = match (self.wanted.out, self.selected.violated_on_the_way()) {
                 (Some(path), _) => Some(path.to_path_buf()),
                 (None, Some(_)) => None,
                 (None, None) => Some(default_name(&self.model, &name).into()),
@@ -385,10 +388,10 @@ impl<'a> Check<'a> {
         for (stuck_reason, states) in &self.report.stuck {
             outln!("  {} states miss a goal for a listed reason: {stuck_reason}", grouped(*states));
         }
-        let (covered, not_covered) = (self.asked.plan.covered(), self.asked.plan.not_covered());
+        let (covered, not_covered) = (self.selected.plan.covered(), self.selected.plan.not_covered());
         let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
         outln!("{}", out::wrapped(&format!("  it allows {covered}; it has no {not_covered}")));
-        if self.asked.steps.is_some() && self.report.transitions == 0 {
+        if self.selected.steps.is_some() && self.report.transitions == 0 {
             outln!(
                 "  no action is possible behind the steps: only their end was checked; give the scope budgets"
             );
@@ -423,7 +426,7 @@ fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
         way.steps.truncate(trace.steps.len() - healing.len().min(SHOWN));
         way.verdict = None;
     }
-    out::say(&on_terminal::trace(&way))?;
+    out::say(&terminal::trace(&way))?;
     if let Some(healing) = healing {
         outln!("{}", out::wrapped(&format!("  {}", in_a_line(healing))));
     }
@@ -432,7 +435,7 @@ fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
 
 /// Narrows the plan to the properties that are named, and says which goals are; `None`
 /// where nothing is named and everything is judged.
-fn choose(asked: &mut Asked, names: &[String]) -> Result<Option<Vec<Goal>>> {
+fn choose(selected: &mut SelectedScope, names: &[String]) -> Result<Option<Vec<Goal>>> {
     if names.is_empty() {
         return Ok(None);
     }
@@ -440,20 +443,20 @@ fn choose(asked: &mut Asked, names: &[String]) -> Result<Option<Vec<Goal>>> {
     for name in names {
         match lookup::owed(name)? {
             Owed::Property(property) => {
-                if let Some(why) = property.idle_in(&asked.plan.scope) {
-                    anyhow::bail!("{name} cannot fail in {}: {why}", asked.name());
+                if let Some(why) = property.idle_in(&selected.plan.scope) {
+                    anyhow::bail!("{name} cannot fail in {}: {why}", selected.name());
                 }
                 properties.push(property);
             }
             Owed::Goal(goal) => {
-                if let Some(why) = goal.idle_in(&asked.plan.scope) {
-                    anyhow::bail!("{name} cannot fail in {}: {why}", asked.name());
+                if let Some(why) = goal.idle_in(&selected.plan.scope) {
+                    anyhow::bail!("{name} cannot fail in {}: {why}", selected.name());
                 }
                 goals.push(goal);
             }
         }
     }
-    asked.plan.properties = properties;
+    selected.plan.properties = properties;
     Ok(Some(goals))
 }
 

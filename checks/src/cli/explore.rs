@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use rollcall_model::ModelSubject;
 use rollcall_traces::Sides;
 
-use super::asked::is_file;
 use super::out::outln;
+use super::selected::is_file;
 use super::{End, INTERRUPTED, lookup, named};
 use crate::explore::Explorer;
 

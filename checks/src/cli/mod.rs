@@ -1,7 +1,6 @@
 //! The command line: what can be asked, and how it ends.
 
 mod actions;
-mod asked;
 mod check;
 mod explain;
 mod explore;
@@ -17,10 +16,11 @@ mod out;
 mod progress;
 mod record;
 mod replay;
+mod selected;
 mod show;
 mod stated;
 mod subject;
-mod told;
+mod terminal;
 mod traces;
 mod verify;
 
@@ -424,7 +424,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             results,
             subject,
         } => {
-            if let Some(asked) = subject.asked()? {
+            if let Some(asked) = subject.connected()? {
                 let unfit = [
                     (file.is_some(), "a file"),
                     (json, "--json"),
@@ -472,7 +472,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             as_stated: false,
         }),
         Ask::Replay { path, without, heal, as_stated, out, subject } => {
-            if let Some(asked) = subject.asked()? {
+            if let Some(asked) = subject.connected()? {
                 refuse_with_subject(&[
                     (!without.is_empty(), "--without"),
                     (heal, "--heal"),
@@ -489,7 +489,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Museum { markdown: true, .. } => museum::say_page(),
         Ask::Museum { guard, matrix, out, json, subject, .. } if subject.is_asked() => {
             refuse_with_subject(&[(matrix, "--matrix"), (out.is_some(), "--out"), (json, "--json")])?;
-            match subject.asked()? {
+            match subject.connected()? {
                 Some(asked) => subject::museum(&asked, guard.as_deref()),
                 None => unreachable!("it was looked at"),
             }

@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
     for name in &trace.header.without {
         match lookup::any_guard(name) {
             Ok(guard) => named.guards = guard.map_or(named.guards, |guard| named.guards.and_without(guard)),
-            Err(unknown) => bail!("{}: {unknown}", trace.place_of("without")),
+            Err(unknown) => bail!("{}: {unknown}", trace.position_of("without")),
         }
     }
     let all = trace.header.properties.iter().any(|name| name == ALL_PROPERTIES);
@@ -43,18 +43,18 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
     for name in trace.header.properties.iter().filter(|_| !all) {
         match lookup::property(name) {
             Ok(property) => named.properties.push(property),
-            Err(unknown) => bail!("{}: {unknown}", trace.place_of("properties")),
+            Err(unknown) => bail!("{}: {unknown}", trace.position_of("properties")),
         }
     }
     for name in &trace.header.must_reach {
         match lookup::reach(name) {
             Ok(reach) => named.must_reach.push(reach),
-            Err(unknown) => bail!("{}: {unknown}", trace.place_of("must_reach")),
+            Err(unknown) => bail!("{}: {unknown}", trace.position_of("must_reach")),
         }
     }
     for name in &trace.header.may_end {
         if let Err(unknown) = lookup::stuck_reason(name) {
-            bail!("{}: {unknown}", trace.place_of("may_end"));
+            bail!("{}: {unknown}", trace.position_of("may_end"));
         }
     }
     for name in trace.stated() {

@@ -21,7 +21,7 @@ use super::heal::{Healing, Side};
 use super::named::Named;
 use super::out::errln;
 use super::stated::{judged, missed, misstated, states};
-use super::{End, explain, lookup, named, out, told};
+use super::{End, explain, lookup, named, out, terminal};
 use crate::judge::Judge;
 use crate::places;
 use crate::world::World;
@@ -193,7 +193,7 @@ impl Seen {
             Found::Agreed(agreed) => agreed.words(file, self.healed.is_some()),
             Found::Diverged(divergence) => {
                 let more = explain::pointer(divergence).map_or(String::new(), |more| more + "\n");
-                format!("{}:\n{}\n{more}", file.display(), told::divergence(divergence))
+                format!("{}:\n{}\n{more}", file.display(), terminal::divergence(divergence))
             }
             Found::Refused(why) => format!("{why}\n"),
         };

@@ -7,7 +7,7 @@ use rollcall_model::ModelSubject;
 use rollcall_traces::{Run, Sides, TraceError, record_again, render};
 
 use super::replay::placed;
-use super::{End, named, out, told};
+use super::{End, named, out, terminal};
 use crate::explore::still;
 use crate::judge::Judge;
 
@@ -39,8 +39,8 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -
     let text = match (mermaid, html, into) {
         (true, _, _) => render::mermaid(&trace),
         (_, true, _) => still(&trace),
-        (_, _, None) => told::trace(&trace),
-        (_, _, Some(_)) => told::trace_in(&trace, 80),
+        (_, _, None) => terminal::trace(&trace),
+        (_, _, Some(_)) => terminal::trace_in(&trace, 80),
     };
     said(&text, into)
 }

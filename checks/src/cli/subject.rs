@@ -52,19 +52,19 @@ impl SubjectArguments {
     }
 
     /// The adapter, if one is asked for.
-    pub(super) fn asked(&self) -> Result<Option<Asked>> {
-        self.subject.as_ref().map(|command| Asked::of(command, &self.how)).transpose()
+    pub(super) fn connected(&self) -> Result<Option<ConnectedSubject>> {
+        self.subject.as_ref().map(|command| ConnectedSubject::of(command, &self.how)).transpose()
     }
 }
 
 /// An adapter that has shaken hands.
-pub(super) struct Asked {
+pub(super) struct ConnectedSubject {
     recipe: Recipe,
     link: Link,
     dialects: Vec<Dialect>,
 }
 
-impl Asked {
+impl ConnectedSubject {
     fn of(command: &str, how: &How) -> Result<Self> {
         let timeout = Duration::try_from_secs_f64(how.subject_timeout).ok().filter(|time| !time.is_zero());
         let Some(timeout) = timeout else {
@@ -115,7 +115,7 @@ impl Asked {
 
 /// `subject CMD`: the handshake and the adapter's self-test.
 pub(super) fn run(command: &str, how: &How) -> Result<End> {
-    let asked = Asked::of(command, how)?;
+    let asked = ConnectedSubject::of(command, how)?;
     let mut text = asked.introduction();
     let (mut wrong, mut skipped) = (0, 0);
     for situation in SITUATIONS {

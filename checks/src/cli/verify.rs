@@ -13,10 +13,10 @@ use rollcall_model::GuardSet;
 use rollcall_model::scopes::{self, Family, ScopePlan, Size};
 use rollcall_traces::{Divergence, ReplayError, Sides, replay};
 
-use super::asked::Asked;
 use super::out::{errln, grouped, outln};
 use super::progress::Progress;
 use super::replay::{guard_of, placed};
+use super::selected::SelectedScope;
 use super::{End, INTERRUPTED, Lasting, lookup, out};
 use crate::results;
 use crate::verify::{ScopeReport, Watch, begin, family_failures, verify_begun};
@@ -47,7 +47,7 @@ pub(super) struct Wanted {
 /// A scope that is verified, and the file whose scope it is.
 struct Job {
     plan: ScopePlan,
-    file: Option<Asked>,
+    file: Option<SelectedScope>,
 }
 
 pub(super) fn run(wanted: &Wanted) -> Result<End> {
@@ -163,7 +163,7 @@ pub(super) fn plans(family: Option<Family>, size: Size, part: Option<&str>) -> R
 
 /// A file's own scope, if both sides take the file's steps.
 fn of_file(path: &Path) -> Result<std::result::Result<Job, Box<Divergence>>> {
-    let asked = match Asked::of_file(path, None)? {
+    let asked = match SelectedScope::of_file(path, None)? {
         Ok(asked) => asked,
         Err(divergence) => return Ok(Err(divergence)),
     };

@@ -34,7 +34,7 @@ impl<D: Driven> Guide<'_, D> {
         let same = guards().find(|guard| {
             let model = model(**guard);
             let (after, expected) = model.step(&state, action);
-            self.world.agrees(&expected, outcome) && self.world.shows(&model.seen(&after))
+            self.world.agrees(&expected, outcome) && self.world.shows(&model.cluster(&after))
         });
         // Or nothing came of it either way, and only who sent it knows that it was sent.
         let nothing = || {
@@ -43,7 +43,7 @@ impl<D: Driven> Guide<'_, D> {
             guards().find(|guard| {
                 let model = model(**guard);
                 let taken = model.step(&state, action);
-                taken != sound && without_what_was_sent(&model.seen(&taken.0).view()) == seen
+                taken != sound && without_what_was_sent(&model.cluster(&taken.0).view()) == seen
             })
         };
         same.or_else(nothing).or_else(|| self.drops_a_snapshot(&state, action)).map(|guard| guard.name())
@@ -56,7 +56,7 @@ impl<D: Driven> Guide<'_, D> {
         let guard = &rollcall_model::Guard::DemotedTakesSnapshots;
         let sound = self.model.step(state, action);
         let without = self.model.with_guards(self.model.guards().and_without(*guard)).step(state, action);
-        let (sound_view, seen) = (self.model.seen(&sound.0).view(), self.world.view());
+        let (sound_view, seen) = (self.model.cluster(&sound.0).view(), self.world.view());
         let is_it = without != sound && without_snapshots(&sound_view) == without_snapshots(&seen);
         is_it.then_some(guard)
     }

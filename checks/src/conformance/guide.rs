@@ -14,7 +14,7 @@ use crate::subject;
 use crate::tour::{self, Batch, Tour};
 
 /// So many disagreements of a kind are looked into for a shorter way.
-const TOLD: u64 = 20;
+const MOST_LISTED: u64 = 20;
 
 /// Whether every disabled action is tried in a state, whatever was refused before: an
 /// implementation carries more than its state shows. One state in 64 is drawn,
@@ -57,7 +57,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     /// What was done, the disabled actions counted.
     pub(super) fn done(self, cache: &RefusalCache) -> Conformance {
         let mut done = self.done;
-        done.tried = cache.tried();
+        done.checked = cache.checked();
         for (reason, count) in cache.refused() {
             *done.reasons.entry(reason).or_default() += count;
             done.refusals += count;
@@ -215,7 +215,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     /// Whether the world shows what the model's state shows.
     fn same_view(&mut self, state: u32) -> bool {
         let state = &self.exploration.states.get(state);
-        self.world.shows(&self.model.seen(state))
+        self.world.shows(&self.model.cluster(state))
     }
 
     fn check_refusals(&mut self, state: u32, cache: &mut RefusalCache) -> Result<(), Box<Divergence>> {
@@ -227,10 +227,10 @@ impl<'a, D: Driven> Guide<'a, D> {
         let (model, checked_state) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
         let anew = self.touring.every_refusal || is_drawn(state);
-        let before = cache.tried();
+        let before = cache.checked();
         model
             .each_unknown_refusal(checked_state, cache, anew, |disabled| self.refuse_all(state, disabled))?;
-        if cache.tried() > before && !self.same_view(state) {
+        if cache.checked() > before && !self.same_view(state) {
             return Err(self.which_action_changed(state, &model.disabled(checked_state)));
         }
         Ok(())
@@ -283,9 +283,9 @@ impl<'a, D: Driven> Guide<'a, D> {
         expected: Outcome,
         actual: Outcome,
     ) -> Box<Divergence> {
-        let found = self.world.differences(&self.model.seen(&self.exploration.states.get(to)).view());
+        let found = self.world.differences(&self.model.cluster(&self.exploration.states.get(to)).view());
         if self.touring.goes_on
-            && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= TOLD)
+            && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= MOST_LISTED)
         {
             return self.parted_here(expected, actual, found);
         }

@@ -51,7 +51,7 @@ pub struct Conformance {
     pub refusals: u64,
     /// Those among them with which the implementation was tried; the others it
     /// had refused in another state, on the same parts.
-    pub tried: u64,
+    pub checked: u64,
     /// How often each reason was given, by both sides alike.
     pub reasons: BTreeMap<Reason, u64>,
     /// The shortest disagreement that was found.
@@ -81,7 +81,7 @@ impl Conformance {
         self.steps += other.steps;
         self.states += other.states;
         self.refusals += other.refusals;
-        self.tried += other.tried;
+        self.checked += other.checked;
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }

@@ -17,7 +17,7 @@ fn explored(name: &str) -> (Rollcall, Exploration<State>) {
 
 /// Of a world that is not where its path leads, the divergence says so.
 #[test]
-fn a_divergence_that_only_a_copy_shows_is_told_as_one() {
+fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     let (model, explored) = explored("two_voters_to_one_smoke");
     let graph = &explored.graph;
     let edge = graph.row(0).start;

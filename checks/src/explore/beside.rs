@@ -6,7 +6,7 @@ use rollcall_traces::{Difference, Outcome, Subject as _, View, differences};
 use serde::Serialize;
 
 use super::Steps;
-use super::shown::{Known, Link};
+use super::shown::{Link, ServerState};
 use crate::world::World;
 
 /// Where the two columns part.
@@ -30,7 +30,7 @@ pub(super) struct Beside {
     compared: usize,
 }
 
-impl Known {
+impl ServerState {
     /// The same actions beside.
     pub(super) fn beside(&self, link: &Link) -> Result<Beside, String> {
         let (mut steps, _) = self.steps(link)?;

@@ -9,7 +9,7 @@ use rollcall_traces::Action;
 use serde::Serialize;
 
 use super::name_of;
-use super::shown::{Known, Link};
+use super::shown::{Link, ServerState};
 
 /// How many states a search looks at unless the link says otherwise, and at most.
 const STATES: usize = 20_000;
@@ -35,7 +35,7 @@ struct Met {
     action: Option<Action>,
 }
 
-impl Known {
+impl ServerState {
     /// Searches from the state of the link on.
     pub(super) fn nearest(&self, link: &Link) -> Result<Nearest, String> {
         let (mut steps, _) = self.steps(link)?;
@@ -80,7 +80,7 @@ fn search(model: &Rollcall, begin: &State, states: usize) -> Nearest {
 }
 
 fn violated(model: &Rollcall, state: &State) -> Vec<Property> {
-    let seen = model.seen(state);
+    let seen = model.cluster(state);
     let broken = |property: &&Property| property.check(&seen, seen.history()).is_err();
     model.checked().iter().filter(broken).copied().collect()
 }

@@ -6,7 +6,7 @@ use rollcall_model::Guard;
 use rollcall_traces::{Action, Outcome, Reason};
 use serde::Serialize;
 
-use super::shown::{Known, Link, region_of};
+use super::shown::{Link, ServerState, region_of};
 use super::{name_of, still};
 use crate::places;
 
@@ -31,14 +31,14 @@ pub(super) struct Why {
     places: Vec<String>,
 }
 
-impl Known {
+impl ServerState {
     /// What the scope's vocabulary has and the rules refuse here. It is asked for alone:
     /// a state has hundreds of them, and few readers look.
     pub(super) fn refused(&self, link: &Link) -> Result<Vec<NotNext>, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
         let (language, mut met) = (link.language(), BTreeSet::new());
-        let told = |(action, reason): (Action, Reason)| {
+        let refused = |(action, reason): (Action, Reason)| {
             let name = name_of(&action);
             met.insert(name.clone()).then(|| NotNext {
                 name,
@@ -49,7 +49,7 @@ impl Known {
                 meaning: still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
             })
         };
-        Ok(steps.model().disabled(steps.state()).into_iter().filter_map(told).collect())
+        Ok(steps.model().disabled(steps.state()).into_iter().filter_map(refused).collect())
     }
 
     /// Why the action is refused here.

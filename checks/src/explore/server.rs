@@ -17,7 +17,7 @@ use rollcall_traces::{Scenario, Sides, Trace};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::shown::{Known, Link};
+use super::shown::{Link, ServerState};
 use super::{assets, doors};
 use crate::learn::{Language, Lesson, guards};
 use crate::museum::{PIECES, parts};
@@ -28,7 +28,7 @@ const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.r
 /// Files that are dropped may be that large.
 const LARGEST: usize = 4 << 20;
 
-type Shared = State<Arc<Known>>;
+type Shared = State<Arc<ServerState>>;
 
 /// What a link begins with.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -45,7 +45,7 @@ pub struct Opened {
 /// The page, before it is served.
 #[derive(Default)]
 pub struct Explorer {
-    known: Arc<Known>,
+    known: Arc<ServerState>,
     first: Opened,
 }
 
@@ -57,7 +57,7 @@ impl Explorer {
 
     /// Begins with this file.
     pub fn with_file(trace: &Trace, without: Option<&str>) -> Self {
-        let known = Known::default();
+        let known = ServerState::default();
         let (scope, own, actions) = known.take_in(trace);
         let without = match without {
             Some(guard) if own.is_empty() => guard.to_string(),
@@ -91,7 +91,7 @@ impl Explorer {
     }
 }
 
-fn routes(known: Arc<Known>, first: Opened) -> Router {
+fn routes(known: Arc<ServerState>, first: Opened) -> Router {
     let text = |kind: &'static str, body: &'static str| {
         get(
             move || async move { ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body) },
@@ -105,12 +105,12 @@ fn routes(known: Arc<Known>, first: Opened) -> Router {
         .route("/explorer.css", text("text/css; charset=utf-8", assets::STYLE))
         .route("/api/first", get(move || async move { axum::Json(first) }))
         .route("/api/list", get(list))
-        .route("/api/state", asks(Known::shown))
-        .route("/api/refused", asks(Known::refused))
-        .route("/api/heals", asks(Known::healing))
-        .route("/api/why", asks(Known::why))
-        .route("/api/beside", asks(Known::beside))
-        .route("/api/nearest", asks(Known::nearest))
+        .route("/api/state", asks(ServerState::shown))
+        .route("/api/refused", asks(ServerState::refused))
+        .route("/api/heals", asks(ServerState::healing))
+        .route("/api/why", asks(ServerState::why))
+        .route("/api/beside", asks(ServerState::beside))
+        .route("/api/nearest", asks(ServerState::nearest))
         .route("/api/symptom", get(symptom))
         .route("/api/save", get(save))
         .route("/api/exhibit", get(exhibit))
@@ -126,8 +126,8 @@ fn routes(known: Arc<Known>, first: Opened) -> Router {
 
 /// Reads a link, and answers it; the answer says how long that took.
 fn asks<T: Serialize + 'static>(
-    answer: fn(&Known, &Link) -> Result<T, String>,
-) -> axum::routing::MethodRouter<Arc<Known>> {
+    answer: fn(&ServerState, &Link) -> Result<T, String>,
+) -> axum::routing::MethodRouter<Arc<ServerState>> {
     get(move |State(known): Shared, uri: Uri| async move {
         let begun = Instant::now();
         let link = match Query::<Link>::try_from_uri(&uri) {
@@ -251,7 +251,7 @@ async fn lesson(State(known): Shared, uri: Uri) -> Response {
 }
 
 /// A lesson as the page needs it: the way, what is asked on it, and where a wrong guess leads.
-fn lesson_json(known: &Known, number: usize, language: Language) -> Result<Value, String> {
+fn lesson_json(known: &ServerState, number: usize, language: Language) -> Result<Value, String> {
     let lesson = Lesson::numbered(number)?;
     let prose = lesson.prose(language)?;
     let (mut steps, actions) = lesson.steps()?;
@@ -297,7 +297,7 @@ async fn open(State(known): Shared, body: String) -> Response {
     opened(&known, "the file", &body)
 }
 
-fn opened(known: &Known, name: &str, text: &str) -> Response {
+fn opened(known: &ServerState, name: &str, text: &str) -> Response {
     match trace_of(name, text) {
         Ok(trace) => {
             let (scope, without, actions) = known.take_in(&trace);

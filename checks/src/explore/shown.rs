@@ -50,9 +50,9 @@ impl Link {
 
 /// What is known to the server beside the project's own scopes: the files that it was given.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct ServerState {
     files: Mutex<Vec<Header>>,
-    models: Mutex<HashMap<(String, String), Arc<Told>>>,
+    models: Mutex<HashMap<(String, String), Arc<CachedModel>>>,
 }
 
 /// A step as it is told: in which language, from which state to which, by which action.
@@ -60,21 +60,21 @@ type StepKey = (Language, State, State, String);
 
 /// A model with the steps that were told of it: a page that goes on by a step asks for all
 /// those before again.
-struct Told {
+struct CachedModel {
     model: Rollcall,
     steps: Mutex<HashMap<StepKey, Arc<ShownStep>>>,
 }
 
 /// More steps than these are not kept.
-const MOST_TOLD: usize = 20_000;
+const MOST_CACHED: usize = 20_000;
 
-impl Told {
+impl CachedModel {
     fn step(&self, language: Language, steps: &Steps, number: usize) -> Arc<ShownStep> {
         let (action, _) = steps.step(number).expect("it was taken");
         let (before, after) = (*steps.state_behind(number - 1), *steps.state_behind(number));
         let key = (language, before, after, name_of(action));
         let mut known = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > MOST_TOLD {
+        if known.len() > MOST_CACHED {
             known.clear();
         }
         Arc::clone(known.entry(key).or_insert_with(|| Arc::new(shown_step(language, steps, number))))
@@ -149,7 +149,7 @@ pub(super) struct ShownHealing {
     refused: Vec<(String, String)>,
 }
 
-impl Known {
+impl ServerState {
     /// Takes in a file: the name under which links find its scope, the guards that it drops
     /// and its actions.
     pub(super) fn take_in(&self, trace: &Trace) -> (String, String, Vec<String>) {
@@ -194,14 +194,14 @@ impl Known {
 
     /// The model of a link, its first state behind the scope's setup.
     pub(super) fn model(&self, scope: &str, without: &str) -> Result<Rollcall, String> {
-        Ok(self.told(scope, without)?.model.clone())
+        Ok(self.cached(scope, without)?.model.clone())
     }
 
-    fn told(&self, scope: &str, without: &str) -> Result<Arc<Told>, String> {
+    fn cached(&self, scope: &str, without: &str) -> Result<Arc<CachedModel>, String> {
         let key = (scope.to_string(), without.to_string());
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = models.get(&key) {
-            return Ok(Arc::clone(told));
+        if let Some(cached) = models.get(&key) {
+            return Ok(Arc::clone(cached));
         }
         let steps =
             Steps::begin(&self.scope(scope)?, guards_of(without)?).map_err(|error| error.to_string())?;
@@ -209,8 +209,8 @@ impl Known {
         if models.len() > 16 {
             models.clear();
         }
-        let told = Told { model: steps.model().clone(), steps: Mutex::default() };
-        Ok(Arc::clone(models.entry(key).or_insert(Arc::new(told))))
+        let cached = CachedModel { model: steps.model().clone(), steps: Mutex::default() };
+        Ok(Arc::clone(models.entry(key).or_insert(Arc::new(cached))))
     }
 
     /// The steps of a link up to where it is, and where its actions end early.
@@ -238,8 +238,8 @@ impl Known {
     pub(super) fn shown(&self, link: &Link) -> Result<Shown, String> {
         let (mut steps, mut stopped) = self.steps(link)?;
         let language = link.language();
-        let told = self.told(&link.scope, &link.without)?;
-        let taken = (1..=steps.len()).map(|number| told.step(language, &steps, number)).collect();
+        let cached = self.cached(&link.scope, &link.without)?;
+        let taken = (1..=steps.len()).map(|number| cached.step(language, &steps, number)).collect();
         let at = link.at.unwrap_or(steps.len()).min(steps.len());
         if at < steps.len() {
             stopped = None;
@@ -344,7 +344,7 @@ fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
             words: render::action_in(language, action, Some(before)),
             region: region_of(action),
             store: action.stores().first().copied().unwrap_or(0),
-            changes: render::changes_in(language, before, &model.seen(&after).view()),
+            changes: render::changes_in(language, before, &model.cluster(&after).view()),
         });
     });
     next

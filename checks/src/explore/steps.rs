@@ -85,17 +85,17 @@ impl Steps {
 
     /// All that is to see behind the last step.
     pub fn view(&self) -> View {
-        self.model.seen(self.state()).view()
+        self.model.cluster(self.state()).view()
     }
 
     /// The same behind so many steps.
     pub fn view_behind(&self, steps: usize) -> View {
-        self.model.seen(self.state_behind(steps)).view()
+        self.model.cluster(self.state_behind(steps)).view()
     }
 
     /// What is violated in the state behind so many steps.
     pub fn violations(&self, steps: usize) -> Vec<Violation> {
-        let seen = self.model.seen(self.state_behind(steps));
+        let seen = self.model.cluster(self.state_behind(steps));
         let judged = self.model.checked().iter();
         judged.filter_map(|property| property.check(&seen, seen.history()).err()).collect()
     }

@@ -23,8 +23,8 @@ pub(super) struct Both<T> {
 }
 
 impl<T> Both<T> {
-    fn of(mut told: impl FnMut(Language) -> T) -> Self {
-        Self { en: told(Language::English), zh: told(Language::Chinese) }
+    fn of(mut shown: impl FnMut(Language) -> T) -> Self {
+        Self { en: shown(Language::English), zh: shown(Language::Chinese) }
     }
 }
 
@@ -55,7 +55,7 @@ impl<'a> Change<'a> {
 
 /// A step as the page tells it.
 #[derive(Serialize)]
-struct Told<'a> {
+struct StillStep<'a> {
     name: String,
     words: Both<String>,
     outcome: Both<String>,
@@ -82,7 +82,7 @@ struct Page<'a> {
     judged: usize,
     broken: Both<Vec<String>>,
     first: Change<'a>,
-    steps: Vec<Told<'a>>,
+    steps: Vec<StillStep<'a>>,
 }
 
 /// What is violated, in words; the property's own name stays.
@@ -126,7 +126,7 @@ pub fn still(trace: &Trace) -> String {
         let after = step.view.as_ref().unwrap_or(before);
         let outcome = step.outcome.clone().unwrap_or(Outcome::DONE);
         let violations = judge.violations(after, Some((&step.action, &outcome)));
-        steps.push(told(step, &outcome, before, after, &violations));
+        steps.push(still_step(step, &outcome, before, after, &violations));
         before = after;
     }
     let header = &trace.header;
@@ -148,15 +148,15 @@ pub fn still(trace: &Trace) -> String {
     assets::still(page.title, &data)
 }
 
-fn told<'a>(
+fn still_step<'a>(
     step: &'a Step,
     outcome: &Outcome,
     before: &View,
     after: &'a View,
     violations: &[Violation],
-) -> Told<'a> {
+) -> StillStep<'a> {
     let meaning = |language| meaning(language, outcome);
-    Told {
+    StillStep {
         name: name_of(&step.action),
         words: Both::of(|language| action_in(language, &step.action, Some(before))),
         outcome: Both::of(|language| language.of(outcome)),
@@ -195,8 +195,8 @@ mod tests {
             let data: Value = serde_json::from_str(data.expect("the views")).expect("JSON");
             let mut view = serde_json::json!({ "stores": {}, "held": [], "pd": {} });
             put(&mut view, &data["first"]);
-            for (step, told) in trace.steps.iter().zip(data["steps"].as_array().expect("steps")) {
-                put(&mut view, &told["change"]);
+            for (step, shown) in trace.steps.iter().zip(data["steps"].as_array().expect("steps")) {
+                put(&mut view, &shown["change"]);
                 let shown = serde_json::to_value(step.view.as_ref().expect("a view")).expect("JSON");
                 for part in ["stores", "held", "pd"] {
                     let nothing =

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_hashes_are_told_apart_by_state_and_survive_growth() {
+    fn equal_hashes_are_distinguished_by_state_and_survive_growth() {
         let mut table = Table::new();
         // Every hash is one of 7, so nearly all probes collide; the "state" is the index itself.
         for index in 0..3_000u32 {

@@ -131,13 +131,13 @@ fn their_reader_reads_what_the_trace_says() {
             assert_eq!(state.value.action.tag, name(&step.action));
             assert_eq!(state.value.outcome.tag, "done");
             let view = step.view.as_ref().expect("a view stands after each step");
-            let told = |peer: &rollcall_traces::Peer| (peer.term, peer.commit);
+            let shown = |peer: &rollcall_traces::Peer| (peer.term, peer.commit);
             for (id, store) in &view.stores {
                 let read = &state.value.view.stores[id];
                 assert_eq!(read.status, name(&store.status));
                 let read: Vec<_> =
                     read.peers.iter().map(|(id, peer)| (*id, (peer.term, peer.commit))).collect();
-                let shown: Vec<_> = store.peers.iter().map(|(id, peer)| (*id, told(peer))).collect();
+                let shown: Vec<_> = store.peers.iter().map(|(id, peer)| (*id, shown(peer))).collect();
                 assert_eq!(read, shown);
             }
         }

@@ -50,7 +50,7 @@ fn counted(model: &Rollcall, explored: &Exploration<State>) -> Counted {
         verdicts: explored.verdicts.clone(),
         ended: explored.ended,
         graph: explored.graph.clone(),
-        views: explored.states.iter().step_by(97).map(|state| model.seen(&state).view()).collect(),
+        views: explored.states.iter().step_by(97).map(|state| model.cluster(&state).view()).collect(),
     }
 }
 

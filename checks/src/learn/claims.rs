@@ -88,12 +88,12 @@ impl Claim {
         }
     }
 
-    fn plan(&self) -> Result<scopes::ScopePlan, String> {
+    fn scope_plan(&self) -> Result<scopes::ScopePlan, String> {
         scopes::named(&self.scope).ok_or_else(|| format!("there is no scope `{}`", self.scope))
     }
 
     fn all_holds(&self, guards: GuardSet) -> Result<Measured, String> {
-        let model = self.plan()?.model(guards).map_err(|error| error.to_string())?;
+        let model = self.scope_plan()?.model(guards).map_err(|error| error.to_string())?;
         let explored =
             explorer::explore(&model, &options(false), |_, _| 0).map_err(|error| error.to_string())?;
         if let Some(verdict) = explored.violations().next() {
@@ -107,7 +107,8 @@ impl Claim {
     }
 
     fn first_violation(&self, guards: GuardSet, property: Property) -> Result<Measured, String> {
-        let plan = scopes::ScopePlan { properties: vec![property], reachable: Vec::new(), ..self.plan()? };
+        let plan =
+            scopes::ScopePlan { properties: vec![property], reachable: Vec::new(), ..self.scope_plan()? };
         let model = plan.model(guards).map_err(|error| error.to_string())?;
         let explored =
             explorer::explore(&model, &options(true), |_, _| 0).map_err(|error| error.to_string())?;
@@ -120,7 +121,7 @@ impl Claim {
     }
 
     fn first_stuck(&self, guards: GuardSet, goal: Goal) -> Result<Measured, String> {
-        let plan = scopes::ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..self.plan()? };
+        let plan = scopes::ScopePlan { properties: Vec::new(), reachable: Vec::new(), ..self.scope_plan()? };
         let model = plan.model(guards).map_err(|error| error.to_string())?;
         let explored =
             explorer::explore(&model, &options(false), |_, _| 0).map_err(|error| error.to_string())?;

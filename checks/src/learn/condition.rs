@@ -63,7 +63,7 @@ impl Condition {
         }
         if let Some(name) = &self.reaches {
             let reach = Reach::from_name(name).ok_or_else(|| format!("there is no situation `{name}`"))?;
-            if !reach.holds(steps.model().seen(steps.state())) {
+            if !reach.holds(steps.model().cluster(steps.state())) {
                 return Err(format!("the situation `{name}` is not reached"));
             }
         }

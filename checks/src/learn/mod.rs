@@ -20,7 +20,7 @@ pub use claims::{Claim, Measured};
 pub use condition::Condition;
 pub use exercise::{Exercise, guards, parse_answer, read_answer};
 pub use play::{Guesses, play};
-pub use prose::{Asked, Prose, broken};
+pub use prose::{Prose, QuestionProse, broken};
 
 use crate::explore::{Steps, action_of};
 

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use rollcall_traces::{Action, Outcome, render};
 
-use super::{Asked, Language, Lesson, Prose, Question};
+use super::{Language, Lesson, Prose, Question, QuestionProse};
 use crate::explore::Steps;
 
 /// Where guesses come from, a line each.
@@ -147,7 +147,7 @@ pub fn play(
     for (number, action) in (1..).zip(&actions) {
         let asked = (0..).zip(&lesson.facts.questions).find(|(_, question)| question.before == number);
         let chosen = asked.map(|(at, question)| {
-            let asked: &Asked = &prose.asked[at];
+            let asked: &QuestionProse = &prose.asked[at];
             say(&format!("\n? {}", asked.question));
             for (letter, choice) in ('a'..).zip(&asked.choices) {
                 say(&format!("    {letter}) {choice}"));
@@ -195,7 +195,7 @@ fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: 
 fn answer(
     lesson: &Lesson,
     question: &Question,
-    asked: &Asked,
+    asked: &QuestionProse,
     guess: &Guess,
     steps: &Steps,
     said: &Words,

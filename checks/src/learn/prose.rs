@@ -4,7 +4,7 @@ use super::Facts;
 
 /// What is said around a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct QuestionProse {
     /// The question.
     pub question: String,
     /// What can be chosen.
@@ -23,7 +23,7 @@ pub struct Prose {
     /// What happened to somebody.
     pub story: String,
     /// The questions.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<QuestionProse>,
     /// A sentence for each step.
     pub steps: Vec<String>,
     /// The rule, and its guard.
@@ -61,7 +61,7 @@ impl Prose {
                     choices.split("\n- ").map(|choice| choice.replace('\n', " ").trim().into()).collect();
                 let branches = vec![String::new(); choices.len()];
                 let question = question.trim().into();
-                self.asked.push(Asked { question, choices, branches, ..Asked::default() });
+                self.asked.push(QuestionProse { question, choices, branches, ..QuestionProse::default() });
             }
             ("Answer", _) => self.last()?.answer = body.into(),
             ("Branch", letter) => {
@@ -77,7 +77,7 @@ impl Prose {
         Ok(())
     }
 
-    fn last(&mut self) -> Result<&mut Asked, String> {
+    fn last(&mut self) -> Result<&mut QuestionProse, String> {
         self.asked.last_mut().ok_or_else(|| "an answer stands before its question".into())
     }
 

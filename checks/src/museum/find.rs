@@ -35,7 +35,7 @@ pub(super) fn counterexample(
     let Some(state) = found.find_map(|verdict| verdict.first) else { return Ok(None) };
     let trace = violation_trace(&model, &explored, property.name(), state);
     let sound = plan.model(GuardSet::ALL)?;
-    let begin_alike = sound.seen(&sound.first()).view() == model.seen(&model.first()).view();
+    let begin_alike = sound.cluster(&sound.first()).view() == model.cluster(&model.first()).view();
     let trace = if begin_alike { trace } else { with_setup_taken(&trace, &model, &[property])? };
     Ok(Some(Found { states: u64::from(state) + 1, trace }))
 }

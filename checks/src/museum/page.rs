@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_told_from_the_words() {
+    fn a_reference_is_distinguished_from_the_words() {
         assert_eq!(parts("It breaks (row 1, tikv#5512)."), ("It breaks", "row 1, tikv#5512"));
         assert_eq!(parts("It breaks."), ("It breaks", ""));
     }

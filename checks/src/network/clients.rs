@@ -73,7 +73,7 @@ impl Way {
             self.0 = network.pd.route(key.as_bytes()).cloned();
         }
         let route = self.0.as_ref()?;
-        let at = network.place(route.leader);
+        let at = network.index_of(route.leader);
         let way = (at, route.region.id, convert::epoch(route.region.epoch));
         if network.nodes[at].up {
             return Some(way);

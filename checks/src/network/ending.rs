@@ -86,7 +86,7 @@ impl Network {
         let short = |peer: PeerStatus<'_>| {
             log_limit.is_none_or(|limit| peer.applied() - peer.truncated().index <= limit * 2)
         };
-        self.status(self.place(member.store), leader.region().id).is_some_and(|peer| {
+        self.status(self.index_of(member.store), leader.region().id).is_some_and(|peer| {
             peer.id() == member.id
                 && peer.applied() == leader.last_index()
                 && peer.region() == leader.region()
@@ -99,7 +99,7 @@ impl Network {
         for &(at, region) in leaders {
             let Some(leader) = self.status(at, region) else { continue };
             for member in &leader.region().peers {
-                let peer = self.status(self.place(member.store), region);
+                let peer = self.status(self.index_of(member.store), region);
                 if let Some((key, _)) = peer.and_then(|peer| peer.data().iter().next()) {
                     return Err(Lost::Left { store: member.store, region, key: convert::key(key) });
                 }

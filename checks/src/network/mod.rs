@@ -182,7 +182,7 @@ impl Network {
         self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
     }
 
-    fn place(&self, store: StoreId) -> usize {
+    fn index_of(&self, store: StoreId) -> usize {
         self.nodes.iter().position(|node| node.id == store).expect("a store of the scope")
     }
 
@@ -328,7 +328,7 @@ impl Network {
 
     /// A message reaches its receiver, if that runs.
     fn deliver(&mut self, id: u64, parcel: Parcel) {
-        let at = self.place(parcel.to());
+        let at = self.index_of(parcel.to());
         if !self.nodes[at].up {
             return self.lose(id, &parcel);
         }
@@ -363,7 +363,7 @@ impl Network {
     /// would bring raft-rs back to sending entries if the answer is lost, or if
     /// the receiver's store refuses the snapshot.
     fn report_snapshot(&mut self, message: u64, region: RegionId, store: StoreId, to: u64, arrived: bool) {
-        let at = self.place(store);
+        let at = self.index_of(store);
         if self.status(at, region).is_none() {
             return;
         }

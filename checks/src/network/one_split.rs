@@ -30,7 +30,7 @@ impl Schedule {
         if self.region_of(1).is_none() || self.region_of(1) != self.region_of(2) {
             return Err(otherwise("k1 and k2 are not in one region at first"));
         }
-        self.part_off([CUT_OFF]);
+        self.partition([CUT_OFF]);
         self.must_put(100..200)?;
         self.until("no split was heard of", |schedule| {
             schedule.events() >= events && schedule.region_of(1) != schedule.region_of(2)
@@ -38,7 +38,7 @@ impl Schedule {
         if (100..200).any(|number| self.cut_off_has(number)) {
             return Err(otherwise("the store that is cut off has what was put meanwhile"));
         }
-        self.part_off([]);
+        self.partition([]);
         self.look_at_parts()?;
         self.refuse_right_key()?;
         self.until("the store that was cut off does not catch up", |schedule| {
@@ -105,8 +105,8 @@ impl Schedule {
             return Err(otherwise("a part of the key space has no region"));
         };
         let covers = left.start.is_empty() && left.end == right.start && right.end.is_empty();
-        let apart = !left.contains(b"k2") && !right.contains(b"k1") && left.id != right.id;
-        if covers && apart {
+        let is_divided = !left.contains(b"k2") && !right.contains(b"k1") && left.id != right.id;
+        if covers && is_divided {
             Ok(())
         } else {
             Err(otherwise("the parts are not adjacent, or do not cover the range"))
@@ -134,7 +134,7 @@ impl Schedule {
 
     fn cut_off_has(&self, number: u64) -> bool {
         let (key, expected): (Key, Value) = (text("k", number), text("v", number));
-        let store = &self.network.nodes[self.network.place(CUT_OFF)].store;
+        let store = &self.network.nodes[self.network.index_of(CUT_OFF)].store;
         let mut peers = store.regions().filter_map(|region| store.peer(region));
         peers.any(|peer| {
             peer.region().contains(key.as_bytes())

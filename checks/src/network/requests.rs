@@ -85,8 +85,8 @@ impl Network {
     ) -> Option<Ticket> {
         // Who runs answers the leader's heartbeats before anybody proposes.
         let silent = self.nodes.iter().filter(|node| !node.up).map(|node| node.id);
-        let unheard = Input::Unheard { region, stores: silent.collect() };
-        let _ = self.step(at, unheard);
+        let inactive = Input::Inactive { region, stores: silent.collect() };
+        let _ = self.step(at, inactive);
         let own = self.status(at, region).map(|peer| peer.region().epoch.version);
         let input = Input::Propose {
             region,

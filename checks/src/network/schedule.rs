@@ -30,7 +30,7 @@ pub(super) struct Schedule {
     members: ConfChanger,
     merger: Merger,
     /// The stores on one side of the partition; nobody when there is none.
-    apart: BTreeSet<StoreId>,
+    partitioned: BTreeSet<StoreId>,
     reparted_at: u64,
     /// Rounds that are over.
     rounds: u64,
@@ -79,7 +79,7 @@ pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
         merger: Merger::default(),
         header,
         acknowledged: 0,
-        apart: BTreeSet::new(),
+        partitioned: BTreeSet::new(),
         reparted_at: 0,
         rounds: 0,
         faults: true,
@@ -161,7 +161,7 @@ impl Schedule {
                 let due = now + self.network.random.below(12);
                 self.network.flights.push(super::Flight { due, ..flight.clone() });
             }
-            let at = self.network.place(flight.parcel.to());
+            let at = self.network.index_of(flight.parcel.to());
             self.network.deliver(flight.id, flight.parcel);
             if self.network.random.percent(50) {
                 self.network.apply(at);
@@ -174,7 +174,7 @@ impl Schedule {
     fn is_cut(&self, flight: &super::Flight) -> bool {
         match &flight.parcel {
             super::Parcel::Raft(message) => {
-                self.apart.contains(&message.from.store) != self.apart.contains(&message.to.store)
+                self.partitioned.contains(&message.from.store) != self.partitioned.contains(&message.to.store)
             }
             super::Parcel::Ids { .. } => false,
         }
@@ -202,8 +202,8 @@ impl Schedule {
     }
 
     /// These stores are cut off from the others; nobody heals the network.
-    pub(super) fn part_off(&mut self, apart: impl IntoIterator<Item = StoreId>) {
-        self.apart = apart.into_iter().collect();
+    pub(super) fn partition(&mut self, stores: impl IntoIterator<Item = StoreId>) {
+        self.partitioned = stores.into_iter().collect();
     }
 
     /// Every election timeout or so the network is parted anew, or whole again.
@@ -216,7 +216,7 @@ impl Schedule {
         self.reparted_at = now + CLOCK.election_tick as u64 + random.below(CLOCK.election_tick as u64 * 4);
         let whole = random.percent(30);
         let stores: Vec<StoreId> = self.header.scope.stores.clone();
-        self.apart = stores.into_iter().filter(|_| !whole && random.percent(50)).collect();
+        self.partitioned = stores.into_iter().filter(|_| !whole && random.percent(50)).collect();
     }
 
     /// Now and then one store stops, rarely all, and all at the end of each of
@@ -242,7 +242,7 @@ impl Schedule {
     /// was promised is looked at.
     fn recover(&mut self) -> Result<(), Lost> {
         self.faults = false;
-        self.apart.clear();
+        self.partitioned.clear();
         self.clients.close();
         for at in 0..self.network.nodes.len() {
             if self.header.parameters.crash && self.network.nodes[at].up {

@@ -23,14 +23,14 @@ struct Shard {
 }
 
 /// The states at rest that are known to heal, for many threads.
-pub(super) struct Known {
+pub(super) struct HealingStates {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     /// Of the ends at which something is not owed: why.
     stuck_reasons: Mutex<BTreeMap<u32, Vec<StuckReason>>>,
 }
 
-impl Known {
+impl HealingStates {
     pub(super) fn new() -> Self {
         let numbers = || HashMap::with_hasher(RandomState::with_seeds(7, 90_496, 44, 176));
         let shard = || Mutex::new(Shard { numbers: numbers(), next: Vec::new() });
@@ -98,7 +98,7 @@ pub struct StuckStates {
 }
 
 impl Ways {
-    pub(super) fn new(rest: Vec<u32>, known: Known) -> Self {
+    pub(super) fn new(rest: Vec<u32>, known: HealingStates) -> Self {
         let shards = known.shards.into_iter();
         let next = shards.map(|shard| shard.into_inner().expect("a thread panicked").next).collect();
         let stuck_reasons = known.stuck_reasons.into_inner().expect("a thread panicked");

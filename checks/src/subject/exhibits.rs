@@ -30,7 +30,7 @@ pub enum Finding {
         violated: Option<(String, u64)>,
     },
     /// It parts from both, which says nothing of the guard.
-    Parts {
+    Diverges {
         /// The step.
         step: u64,
         /// Where it is not as expected.
@@ -84,15 +84,15 @@ impl Beside {
             return Finding::Skipped(unbegun.into());
         }
         if let Err(error) = self.subject.reset(scope) {
-            return Finding::Parts { step: 0, field: error.to_string() };
+            return Finding::Diverges { step: 0, field: error.to_string() };
         }
         let Ok(mut judge) = Judge::named(&trace.header.properties) else {
             return Finding::Skipped("its header names a property that there is not".into());
         };
         let first = shown(self.without.view());
         judge.names(&first, None);
-        if let Some(field) = apart(&first, &self.subject.view()) {
-            return Finding::Parts { step: 0, field };
+        if let Some(field) = first_difference(&first, &self.subject.view()) {
+            return Finding::Diverges { step: 0, field };
         }
         let (mut bitten, mut violated): (Option<u64>, Option<(String, u64)>) = (None, None);
         for taken in &trace.steps {
@@ -123,7 +123,7 @@ impl Beside {
                 Some(_) if without_what_was_sent(&views.0) == without_what_was_sent(&views.1) => {
                     Finding::Lacks { step: self.step, violated: None }
                 }
-                _ => Finding::Parts { step: self.step, field },
+                _ => Finding::Diverges { step: self.step, field },
             };
         }
         match bitten {
@@ -147,10 +147,10 @@ fn differs(expected: (&Outcome, &View), actual: (&Outcome, &View)) -> Option<Str
     if expected.0 != actual.0 {
         return Some(format!("the outcome, {}", actual.0));
     }
-    apart(expected.1, actual.1)
+    first_difference(expected.1, actual.1)
 }
 
-fn apart(expected: &View, actual: &View) -> Option<String> {
+fn first_difference(expected: &View, actual: &View) -> Option<String> {
     let found: Vec<Difference> = differences(expected, actual);
     found.first().map(|difference| difference.path.clone())
 }

@@ -47,7 +47,7 @@ pub struct ScopeReport {
     /// Disabled actions that the implementation refuses for the model's reason, over all states.
     pub refusals: Option<u64>,
     /// Those with which it was tried; it refused the others in another state, on the same parts.
-    pub refusals_tried: Option<u64>,
+    pub refusals_checked: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,
     /// States that reach the goal over edges of the graph that go on once faults stop.
@@ -143,7 +143,7 @@ pub(crate) fn report_of(
         transitions_replayed: None,
         replayed_steps: None,
         refusals: None,
-        refusals_tried: None,
+        refusals_checked: None,
         recovered_states: None,
         reaching_states: None,
         healed_within_scope: None,
@@ -267,7 +267,7 @@ pub(super) fn judge_budgets(report: &mut ScopeReport, model: &Rollcall, explored
     let states = 0..explored.states.len() as u32;
     let mut overdrawn = states.filter(|state| model.is_overdrawn(&explored.states.get(*state)));
     if let Some(first) = overdrawn.next() {
-        let spent = model.seen(&explored.states.get(first)).spent().to_owned();
+        let spent = model.cluster(&explored.states.get(first)).spent().to_owned();
         report.failures.push(format!("state {first} exceeds its budgets: it has spent {spent:?}"));
     }
 }
@@ -280,7 +280,7 @@ pub(super) fn judge_conformance(
     report.transitions_replayed = Some(conformance.transitions);
     report.replayed_steps = Some(conformance.steps);
     report.refusals = Some(conformance.refusals);
-    report.refusals_tried = Some(conformance.tried);
+    report.refusals_checked = Some(conformance.checked);
     report.reasons = conformance.reasons;
     if let Some(divergence) = &conformance.divergence {
         report.failures.push(format!("the implementation diverges after {} actions", divergence.step));

@@ -20,7 +20,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let mut stores = 0;
         for (id, status) in expected.stores() {
             stores += 1;
-            let Some(node) = self.place(id).map(|at| &self.nodes[at]) else { return false };
+            let Some(node) = self.index_of(id).map(|at| &self.nodes[at]) else { return false };
             // Whether a `TimeoutNow` waits here, the world says and not the node.
             let may_hand_over = self.timeouts.iter().any(|kept| kept.from.store == id);
             let name = expected.store_name(id).filter(|_| !may_hand_over);
@@ -59,7 +59,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             && same_ranges(store.ranges(), expected.ranges(node.id))
             && same_ranges(store.pending_ranges(), expected.pending_ranges(node.id))
             && same_pending_messages(store.pending_messages(), expected.pending_messages(node.id))
-            && store.plan().map(convert::recovery::under_way) == expected.plan(node.id)
+            && store.recovery_plan().map(convert::recovery::under_way) == expected.recovery_plan(node.id)
     }
 
     fn same_commits(&self, status: PeerStatus<'_, R>, theirs: Option<&tr::Leading>) -> bool {

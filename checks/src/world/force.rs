@@ -16,7 +16,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         store: StoreId,
         force: bool,
     ) -> Result<(), Reason> {
-        let at = self.place(store).ok_or(Reason::StoreDown)?;
+        let at = self.index_of(store).ok_or(Reason::StoreDown)?;
         match self.nodes[at].status {
             StoreStatus::Up => return Err(Reason::StoreUp),
             StoreStatus::DiskLost => return Err(Reason::StoreDown),

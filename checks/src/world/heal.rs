@@ -43,7 +43,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// What the world shows otherwise than the model in `state`.
     fn parts_from(&self, model: &Rollcall, state: &State) -> Option<String> {
-        let seen = model.seen(state);
+        let seen = model.cluster(state);
         if self.shows(&seen) {
             return None;
         }

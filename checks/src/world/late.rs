@@ -30,7 +30,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let member = self.other_member(leading, region, to)?;
         let message = match message {
             Outgoing::Append => {
-                let receiver = self.place(to).and_then(|at| self.status(at, region));
+                let receiver = self.index_of(to).and_then(|at| self.status(at, region));
                 let receiver = receiver.filter(|peer| peer.id() == member.id);
                 let leader = self.leader(leading, region)?;
                 let next = match receiver {

@@ -27,7 +27,6 @@ pub(crate) mod convert;
 mod force;
 mod heal;
 mod late;
-mod noticed;
 mod pd;
 mod recovery;
 mod rounds;
@@ -35,9 +34,10 @@ mod split;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
-use noticed::Noticed;
 use pd::Pd;
+use tracked::Tracked;
 
 /// One store's place.
 #[derive(Clone)]
@@ -85,14 +85,14 @@ pub struct World<G: Guards = Sound, R: Replica = RaftRs> {
     /// What it was reset to.
     scope: Option<Arc<Scope>>,
     config: Config,
-    nodes: Vec<Noticed<Node<G, R>>>,
+    nodes: Vec<Tracked<Node<G, R>>>,
     requests: Vec<Requests>,
     /// Each leader's `TimeoutNow` that has not left.
     timeouts: Vec<Message>,
     held: Vec<Held>,
     /// The very messages of `held`.
-    messages: Noticed<Vec<Waiting>>,
-    pd: Noticed<Pd<G>>,
+    messages: Tracked<Vec<Waiting>>,
+    pd: Tracked<Pd<G>>,
     /// What the touched peers looked like before the action, and which commit indexes
     /// they knew of others.
     before: Vec<(usize, RegionId, Mark, u64)>,
@@ -119,8 +119,8 @@ impl<G: Guards, R: Replica> World<G, R> {
             requests: Vec::new(),
             timeouts: Vec::new(),
             held: Vec::new(),
-            messages: Noticed::new(Vec::new()),
-            pd: Noticed::new(Pd::absent()),
+            messages: Tracked::new(Vec::new()),
+            pd: Tracked::new(Pd::absent()),
             before: Vec::new(),
             changed: false,
         }
@@ -138,20 +138,20 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// Nobody has looked at anything yet.
     pub(crate) fn notice_afresh(&self) {
-        self.nodes.iter().for_each(Noticed::forget);
+        self.nodes.iter().for_each(Tracked::forget);
         self.messages.forget();
         self.pd.forget();
     }
 
     /// At which parts of a state somebody has looked since then.
     pub(crate) fn read_set(&self, model: &Rollcall) -> ReadSet {
-        let stores = self.nodes.iter().filter(|node| node.is_looked_at()).map(|node| node.unnoticed().id);
-        model.read_set(stores, self.messages.is_looked_at(), self.pd.is_looked_at())
+        let stores = self.nodes.iter().filter(|node| node.was_read()).map(|node| node.untracked().id);
+        model.read_set(stores, self.messages.was_read(), self.pd.was_read())
     }
 
     /// The peer or tombstone of `region` on `store`.
     pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
-        let stored = self.nodes[self.place(store)?].store.as_ref()?;
+        let stored = self.nodes[self.index_of(store)?].store.as_ref()?;
         match stored.peer(region) {
             Some(status) => {
                 let merged_into = stored.merged_elsewhere_into(region);
@@ -191,13 +191,13 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     /// Where a store is.
-    fn place(&self, store: StoreId) -> Option<usize> {
-        self.nodes.iter().position(|node| node.unnoticed().id == store)
+    fn index_of(&self, store: StoreId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.untracked().id == store)
     }
 
     /// The running store in that place.
     fn up(&self, store: StoreId) -> Result<usize, Reason> {
-        let found = self.place(store);
+        let found = self.index_of(store);
         found.filter(|at| self.nodes[*at].status == StoreStatus::Up).ok_or(Reason::StoreDown)
     }
 
@@ -284,7 +284,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// The `TimeoutNow` of the leader on `store` that has not left. It is gone
     /// with the transfer.
     fn timeout_now(&self, region: RegionId, store: StoreId) -> Option<&Message> {
-        let leader = self.leader(self.place(store)?, region).ok()?;
+        let leader = self.leader(self.index_of(store)?, region).ok()?;
         let message = self.timeouts.iter().find(|kept| (kept.region, kept.from.store) == (region, store))?;
         let fresh = leader.id() == message.from.id
             && leader.lead_transferee() == Some(message.to.id)
@@ -434,7 +434,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
         if self.status(node, region).is_some_and(|peer| peer.recovery().is_some()) {
             // It may go on to change members.
-            self.tell_silence(node, region)?;
+            self.report_inactive(node, region)?;
         }
         self.step(node, region, Input::Apply { region }).map(|_| Returned::Nothing)
     }
@@ -469,7 +469,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     fn restart(&mut self, store: StoreId) -> Result<(), Reason> {
-        let at = self.place(store).ok_or(Reason::StoreDown)?;
+        let at = self.index_of(store).ok_or(Reason::StoreDown)?;
         let node = &mut self.nodes[at];
         match node.status {
             StoreStatus::Up => Err(Reason::StoreUp),
@@ -483,7 +483,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     fn lose_disk(&mut self, store: StoreId) -> Result<(), Reason> {
-        let at = self.place(store).ok_or(Reason::StoreDown)?;
+        let at = self.index_of(store).ok_or(Reason::StoreDown)?;
         let node = &mut self.nodes[at];
         if node.status == StoreStatus::DiskLost {
             return Err(Reason::StoreDown);
@@ -521,7 +521,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
         *self = World {
             scope: Some(Arc::new(scope.clone())),
             config,
-            pd: Noticed::new(Pd::of(scope, self.guards)),
+            pd: Tracked::new(Pd::of(scope, self.guards)),
             ..World::on(self.maker.clone(), self.guards)
         };
         for id in &scope.stores {
@@ -529,7 +529,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
             for region in scope.regions.iter().filter(|region| region.member_on(*id).is_some()) {
                 store.bootstrap(convert::to_region(region)).expect("an empty store takes its first regions");
             }
-            self.nodes.push(Noticed::new(Node {
+            self.nodes.push(Tracked::new(Node {
                 id: *id,
                 status: StoreStatus::Up,
                 store: Some(Rc::new(store)),
@@ -569,7 +569,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
                 seen.ranges = store.ranges().map(convert::range_entry).collect();
                 seen.pending_ranges = store.pending_ranges().map(convert::range_entry).collect();
                 seen.pending_messages = store.pending_messages().iter().map(convert::held).collect();
-                seen.plan = store.plan().map(convert::recovery::under_way);
+                seen.plan = store.recovery_plan().map(convert::recovery::under_way);
             }
             (node.id, seen)
         });

@@ -37,7 +37,8 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// A store says that it lives, with what it has done, and is told what to do next.
     pub(super) fn store_heartbeat(&mut self, store: StoreId, reply: Reply) -> Result<Returned, Reason> {
         let node = self.up(store)?;
-        let carries_out = self.nodes[node].store.as_ref().is_some_and(|store| store.plan().is_some());
+        let carries_out =
+            self.nodes[node].store.as_ref().is_some_and(|store| store.recovery_plan().is_some());
         if carries_out {
             // Who is not heard has done nothing.
             self.rehearse(node, store)?;
@@ -79,7 +80,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         if region != 0 || to != 0 {
             return Err(Reason::NotInConfig);
         }
-        if self.nodes[node].store.as_ref().is_none_or(|store| store.plan().is_none()) {
+        if self.nodes[node].store.as_ref().is_none_or(|store| store.recovery_plan().is_none()) {
             return Err(Reason::NothingToDo);
         }
         let done = report(self.step_store(node, Input::StoreHeartbeat, &[])?).ok_or(Reason::NothingToDo)?;
@@ -102,7 +103,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// The store in that place is given a plan.
     pub(super) fn take_plan(&mut self, node: usize, plan: RecoveryPlan) -> Result<(), Reason> {
         for region in plan.demotes.keys() {
-            self.tell_silence(node, *region)?;
+            self.report_inactive(node, *region)?;
         }
         let created: Vec<RegionId> = plan.creates.iter().map(|region| region.id).collect();
         self.step_store(node, Input::RecoveryPlan(plan), &created).map(drop)
@@ -111,13 +112,13 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// A step of the whole store in that place, which may bring it those regions.
     fn step_store(&mut self, node: usize, input: Input, created: &[RegionId]) -> Result<Vec<Output>, Reason> {
         let stored = self.nodes[node].store.as_ref().expect("a running store is there");
-        let before = stored.plan();
+        let before = stored.recovery_plan();
         let regions: Vec<RegionId> = stored.regions().chain(created.iter().copied()).collect();
         for region in regions {
             self.touch(node, region);
         }
         let outputs = self.step(node, 0, input)?;
-        let now = self.nodes[node].store.as_ref().and_then(|store| store.plan());
+        let now = self.nodes[node].store.as_ref().and_then(|store| store.recovery_plan());
         self.changed |= now != before;
         Ok(outputs)
     }

@@ -89,7 +89,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         command: Command,
         epoch: Option<Epoch>,
     ) -> Result<(), Reason> {
-        self.tell_unheard(node, region, &command)?;
+        self.report_inactive_members(node, region, &command)?;
         let outputs = self.step(node, region, Input::Propose { region, command, epoch })?;
         let is_question = |message: &Message| message.raft_type() == Some(MessageType::MsgTransferLeader);
         let question = outputs.into_iter().find_map(|output| match output {
@@ -105,7 +105,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// A leader that is to change members is told of which stores it hears nothing: those
     /// that do not run, for heartbeats are answered between rounds.
-    pub(super) fn tell_unheard(
+    pub(super) fn report_inactive_members(
         &mut self,
         node: usize,
         region: RegionId,
@@ -114,17 +114,17 @@ impl<G: Guards, R: Replica> World<G, R> {
         if !matches!(command, Command::ChangePeer(_) | Command::EnterJoint(_)) {
             return Ok(());
         }
-        self.tell_silence(node, region)
+        self.report_inactive(node, region)
     }
 
     /// The same of one that may change members by itself.
-    pub(super) fn tell_silence(&mut self, node: usize, region: RegionId) -> Result<(), Reason> {
+    pub(super) fn report_inactive(&mut self, node: usize, region: RegionId) -> Result<(), Reason> {
         if self.leader(node, region).is_err() {
             return Ok(());
         }
         let silent = self.nodes.iter().filter(|node| node.status != StoreStatus::Up);
         let stores = silent.map(|node| node.id).collect();
-        self.step(node, region, Input::Unheard { region, stores }).map(drop)
+        self.step(node, region, Input::Inactive { region, stores }).map(drop)
     }
 
     pub(super) fn replicate(

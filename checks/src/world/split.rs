@@ -6,7 +6,7 @@ use rollcall_traces::{Child, Derive, Epoch, Held, Key, Member, Reason, RegionId,
 use super::{Waiting, World, convert};
 
 /// Ids that were allotted, on their way to who asked.
-pub(super) struct Asked {
+pub(super) struct AllottedIds {
     pub(super) children: Vec<Child>,
     pub(super) reply: Input,
     to: Member,
@@ -45,7 +45,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         region: RegionId,
         keys: Vec<imp::Key>,
         derive: imp::Derive,
-    ) -> Result<Asked, Reason> {
+    ) -> Result<AllottedIds, Reason> {
         let outputs = self.step(node, region, Input::AskSplit { region, keys, derive })?;
         let asked = outputs.into_iter().find_map(|output| match output {
             Output::AskSplit { region, keys, derive, to } => Some((region, keys, derive, to)),
@@ -53,7 +53,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         });
         let (asking, keys, derive, to) = asked.expect("a leader that may ask asks");
         let allotted = self.allot(&asking, &keys, derive)?;
-        Ok(Asked {
+        Ok(AllottedIds {
             children: allotted.iter().map(convert::child).collect(),
             reply: Input::AskSplitResponse { region, epoch: asking.epoch, children: allotted, derive },
             to: convert::member(&to),

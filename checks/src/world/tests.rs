@@ -242,7 +242,7 @@ fn a_late_vote_elects_a_leader_of_an_old_term() {
 }
 
 #[test]
-fn a_removed_peer_that_missed_it_is_told_only_if_the_answer_arrives() {
+fn a_removed_peer_learns_of_it_only_if_the_answer_arrives() {
     let mut world = world(3, &[1, 2, 3]);
     world.elect(1, &[2, 3]);
     world.done([simple(1, ChangeKind::Remove, 3, 3), all(1, 2), apply(1), all(1, 2), apply(2)]);
@@ -408,7 +408,7 @@ fn a_child_asks_for_votes_where_its_parent_led() {
 }
 
 #[test]
-fn what_is_parked_is_gone_with_a_crash() {
+fn pending_messages_are_gone_after_a_crash() {
     let mut world = led();
     assert!(world.apply(&ask(Reply::Delivered)).is_done());
     world.done([all(1, 2), apply(1)]);
@@ -427,7 +427,7 @@ fn without_a_pd_nobody_splits() {
 
 /// A round that is refused by its sender has looked at one store, one that is refused by its receiver at two.
 #[test]
-fn a_step_has_looked_at_the_stores_that_it_reached() {
+fn a_step_has_read_the_stores_that_it_reached() {
     let scope = scope(3, &[1, 2, 3]);
     let model = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).expect("a sound scope");
     let mut world = begun(&scope);

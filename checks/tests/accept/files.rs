@@ -29,7 +29,7 @@ fn a_run_that_is_cut_short_is_an_error() {
     let mut missing = lines.clone();
     missing.remove(7);
     let error = Run::parse("run.jsonl", &missing.join("\n")).expect_err("an event is missing");
-    assert_eq!(error.place().map(|place| place.line), Some(8), "{error}");
+    assert_eq!(error.position().map(|place| place.line), Some(8), "{error}");
 }
 
 #[test]

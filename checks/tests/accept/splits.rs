@@ -15,8 +15,8 @@ fn birth(run: &mut Run, fits: impl Fn(&Event) -> bool) -> (&mut Event, RegionId)
     let is_there = |facts: &&Facts| facts.peer.is_some();
     let mut born = None;
     for (at, event) in run.events.iter().enumerate() {
-        let told = || event.facts.iter().filter(is_there).map(|facts| (facts.store, facts.region));
-        let new = told().find(|place| !known.contains(place));
+        let reported = || event.facts.iter().filter(is_there).map(|facts| (facts.store, facts.region));
+        let new = reported().find(|place| !known.contains(place));
         if let Some((_, region)) = new
             && matches!(event.event, Happening::Apply { .. })
             && fits(event)
@@ -24,7 +24,7 @@ fn birth(run: &mut Run, fits: impl Fn(&Event) -> bool) -> (&mut Event, RegionId)
             born = Some((at, region));
             break;
         }
-        known.extend(told());
+        known.extend(reported());
     }
     let (at, region) = born.expect("a split is applied");
     (&mut run.events[at], region)
@@ -64,7 +64,7 @@ fn an_altered_fact_of_a_child_is_refused() {
 }
 
 #[test]
-fn a_child_of_which_nothing_is_told_is_refused() {
+fn a_child_without_any_fact_is_refused() {
     let mut run = SPLIT.clone();
     let (event, region) = birth(&mut run, |_| true);
     event.facts.retain(|facts| facts.region != region);

@@ -125,7 +125,7 @@ fn its_end_is_healed_on_both_sides_step_by_step() {
 
 /// Which goal is missed, by which refused step, and that the implementation misses it, too.
 #[test]
-fn a_goal_that_is_missed_is_told_with_the_step_that_is_refused() {
+fn a_missed_goal_is_shown_with_the_refused_step() {
     let exhibit = scenario("../museum/transfer_times_out.jsonl");
     let ran = Folder::new().ends(&["heal", &exhibit], 1);
     assert!(ran.stdout.contains("missed: transfer_ends: region 1: "), "{}", ran.stdout);
@@ -163,8 +163,8 @@ fn a_guard_that_decides_nothing_says_nothing_by_holding() {
     let ran = folder.ends(&check, 0);
     assert!(ran.stdout.contains("split_keeps_vote changes no step of this scope"), "{}", ran.stdout);
     assert!(ran.stdout.contains("it changes steps of: child_snapshot_under_way_smoke"), "{}", ran.stdout);
-    let told = json(&folder.ends(&[&check[..], &["--json"]].concat(), 0).stdout);
-    assert_eq!(told["guard_decides"], false);
+    let shown = json(&folder.ends(&[&check[..], &["--json"]].concat(), 0).stdout);
+    assert_eq!(shown["guard_decides"], false);
 }
 
 /// A guard whose absence only stops progress is missed by healing, and a goal can be

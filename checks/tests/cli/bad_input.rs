@@ -238,7 +238,7 @@ fn an_unwritable_target() {
     let out = "nowhere/o.jsonl";
     let says = "No such file or directory (os error 2); nothing was left behind";
     // What was found is told first.
-    let told = |arguments: &[&str], code, begins: &str, says: &str| {
+    let ran = |arguments: &[&str], code, begins: &str, says: &str| {
         let before = folder.files();
         let ran = folder.ends(arguments, code);
         let error = ran.stderr.strip_prefix("rollcall: ").expect("it says who speaks");
@@ -246,11 +246,11 @@ fn an_unwritable_target() {
         assert_eq!(folder.files(), before, "nothing is left behind");
         ran.stdout
     };
-    let agrees = told(&["replay", &file, "--out", out], 2, "nowhere/o.jsonl: cannot be written: ", says);
+    let agrees = ran(&["replay", &file, "--out", out], 2, "nowhere/o.jsonl: cannot be written: ", says);
     assert!(agrees.contains(": the implementation agrees: "), "{agrees}");
     // A folder is no target either, and stays what it was.
     std::fs::create_dir(folder.path().join("taken")).expect("a folder");
-    told(&["replay", &file, "--out", "taken"], 2, "taken: cannot be written", "is a directory");
+    ran(&["replay", &file, "--out", "taken"], 2, "taken: cannot be written", "is a directory");
     for form in ["--mermaid", "--html"] {
         let arguments = ["show", &file, form, "--out", "nowhere/o.txt"];
         refused(&folder, &arguments, "nowhere/o.txt: cannot be written", "No such file");
@@ -259,9 +259,9 @@ fn an_unwritable_target() {
     }
     let without = ["check", "old_term_entries_smoke", "--without", "commit_own_term"];
     let stands = "the finding stands, but it was not written: nowhere/o.jsonl: cannot be written";
-    let found = told(&[&without[..], &["--out", out]].concat(), 1, stands, says);
+    let found = ran(&[&without[..], &["--out", out]].concat(), 1, stands, says);
     assert!(found.contains("is violated after") && found.ends_with(": violated\n"), "{found}");
-    let found = told(&[&without[..], &["--json", "--out", out]].concat(), 1, stands, says);
+    let found = ran(&[&without[..], &["--json", "--out", out]].concat(), 1, stands, says);
     assert!(found.contains(r#""verdict":"violated""#) && found.contains(r#""trace":null"#), "{found}");
     let folder_of_traces = crate::scenarios().display().to_string();
     refused(&folder, &["replay", &folder_of_traces, "--out", "o.jsonl"], "--out takes one file", "");
@@ -277,7 +277,7 @@ fn runs_that_cannot_be_recorded_or_judged() {
         "{}",
         ran.stderr
     );
-    assert!(ran.stdout.contains("seed 1: "), "what came of it is told: {}", ran.stdout);
+    assert!(ran.stdout.contains("seed 1: "), "the result is printed: {}", ran.stdout);
     let unknown = ["record", "--scenario", "conf-chang", "--out", "r.jsonl"];
     refused(&folder, &unknown, "unknown scenario `conf-chang`; did you mean `conf-change", "");
     refused(&folder, &["accept", "nowhere.jsonl"], "nowhere.jsonl:1:1: cannot be read", "No such file");

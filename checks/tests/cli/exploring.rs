@@ -143,7 +143,7 @@ fn a_dropped_guard_is_named_where_it_decides() {
 }
 
 #[test]
-fn healing_is_told_and_can_be_played() {
+fn healing_is_listed_and_can_be_played() {
     let folder = Folder::new();
     let server = Server::of(&folder, &[]);
     let healed = server.json("/api/heals?scope=three_voters_to_one_smoke&do=crash(store:1)");
@@ -246,7 +246,7 @@ fn a_server_that_cannot_begin_says_why() {
 
 /// The same state in Chinese: the same steps, told in other words.
 #[test]
-fn a_state_is_told_in_chinese() {
+fn a_state_is_shown_in_chinese() {
     let folder = Folder::new();
     let server = Server::of(&folder, &[]);
     let exhibit = server.json("/api/exhibit?name=campaign_applies_first-election_safety");

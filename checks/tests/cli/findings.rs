@@ -11,7 +11,7 @@ fn lacking(more: &[&'static str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_divergence_is_told_with_its_place_and_written_down() {
+fn a_divergence_is_printed_with_its_place_and_written_down() {
     let folder = Folder::new();
     let verify = lacking(&["--scope", "new_quorum"]);
     let ran = folder.ends(&verify, 1);
@@ -46,13 +46,13 @@ fn a_divergence_is_told_with_its_place_and_written_down() {
     assert!(again.contains(&parts) && again.contains("look at: "), "{again}");
     folder.ends(&["replay", file], 0);
 
-    let told: Json =
+    let shown: Json =
         serde_json::from_str(&folder.ends(&[&verify[..], &["--json"]].concat(), 1).stdout).expect("JSON");
     assert_eq!(
-        (&told["verdict"], &told["violations"]),
+        (&shown["verdict"], &shown["violations"]),
         (&Json::from("fails"), &Json::from(Vec::<Json>::new()))
     );
-    let divergence = &told["divergence"];
+    let divergence = &shown["divergence"];
     assert_eq!(divergence["step"].to_string(), steps);
     assert!(divergence["action"]["apply_snapshot"].is_object() && divergence["file"] == file, "{divergence}");
     assert!(divergence["fields"].as_array().is_some_and(|fields| !fields.is_empty()), "{divergence}");
@@ -65,7 +65,7 @@ fn a_divergence_is_told_with_its_place_and_written_down() {
 
 /// One cause is told once, with the shortest way; and nobody has to wait for the others.
 #[test]
-fn scopes_that_diverge_alike_are_told_together() {
+fn scopes_that_diverge_alike_are_listed_together() {
     let folder = Folder::new();
     let family = lacking(&["--family", "conf-change", "--scope", "needs_a_snapshot"]);
     let ran = folder.ends(&family, 1);
@@ -86,7 +86,7 @@ fn scopes_that_diverge_alike_are_told_together() {
 
 /// Where nothing can be written, what was found is told all the same.
 #[test]
-fn a_divergence_that_cannot_be_written_down_is_told() {
+fn a_divergence_that_cannot_be_written_down_is_printed() {
     let folder = Folder::new();
     let verify = lacking(&["--scope", "new_quorum"]);
     // A folder stands where the file would.
@@ -99,7 +99,7 @@ fn a_divergence_that_cannot_be_written_down_is_told() {
         ran.stderr
     );
     assert!(ran.stdout.ends_with("0 of 1 scopes hold, 1 fails\n"), "{}", ran.stdout);
-    let told = folder.ends(&[&verify[..], &["--json"]].concat(), 1).stdout;
-    let told: Json = serde_json::from_str(&told).expect("JSON");
-    assert_eq!((&told["verdict"], &told["divergence"]["file"]), (&Json::from("fails"), &Json::Null));
+    let shown = folder.ends(&[&verify[..], &["--json"]].concat(), 1).stdout;
+    let shown: Json = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&shown["verdict"], &shown["divergence"]["file"]), (&Json::from("fails"), &Json::Null));
 }

@@ -154,10 +154,10 @@ fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
     let narrow = String::from_utf8(narrow).expect("text");
     assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
     let parted = folder.ends(&["replay", &exhibit], 1).stdout;
-    let told = parted.lines().skip(1);
+    let shown = parted.lines().skip(1);
     assert!(
-        told.clone().count() > 5
-            && told.clone().all(|line| line.chars().count() <= 80 || line.contains(&exhibit)),
+        shown.clone().count() > 5
+            && shown.clone().all(|line| line.chars().count() <= 80 || line.contains(&exhibit)),
         "{parted}"
     );
 }
@@ -204,8 +204,8 @@ fn a_recorded_run_is_shown_event_by_event() {
 #[test]
 fn an_exhibit_tells_a_refusal_of_its_own_rules_from_the_sound_ones() {
     let shown = Folder::new().ends(&["show", &scenario("../museum/stale_peer_told.jsonl")], 0).stdout;
-    let told = "# the rules with every guard do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
-    assert!(shown.contains("refused: sender_removed\n") && flat(&shown).contains(told), "{shown}");
+    let expected = "# the rules with every guard do this here; without stale_peer_told it is refused, and removed_gone: region 1: ";
+    assert!(shown.contains("refused: sender_removed\n") && flat(&shown).contains(expected), "{shown}");
     let joint = Folder::new().ends(&["show", &scenario("../museum/joint_ended_by_patrol.jsonl")], 0).stdout;
     assert!(
         flat(&joint).contains("(2@3 is peer 2 on store 3; behind it L is a learner, I an incoming"),
@@ -245,7 +245,7 @@ const FIELDS: &[&str] = &[
     "transitions_replayed",
     "replayed_steps",
     "refusals",
-    "refusals_tried",
+    "refusals_checked",
     "recovered_states",
     "reaching_states",
     "healed_within_scope",
@@ -313,7 +313,7 @@ fn one_scope_verified_for_people_and_for_machines() {
     assert_eq!(Json::from(fired), objects[0]["transitions"], "each transition is of one action");
     assert!(objects[0]["reasons"]["not_leader"].as_u64().is_some_and(|count| count > 0));
     assert_eq!((&objects[0]["verdict"], &objects[0]["divergence"]), (&Json::from("holds"), &Json::Null));
-    assert_eq!(ran.stderr, "", "a machine is told on standard output alone");
+    assert_eq!(ran.stderr, "", "a machine reads standard output alone");
     assert_eq!(folder.files(), Vec::<String>::new());
 }
 
@@ -338,21 +338,21 @@ fn ended_by(signal: &str) {
     errors.read_to_string(&mut rest).expect("text");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(3), "{rest}");
-    let told = rest.lines().find(|line| line.starts_with("not conclusive: 0 of "));
-    let told = told.unwrap_or_else(|| panic!("it does not say what was covered: {rest}"));
-    assert!(told.contains("distinct states") && told.contains("transitions replayed"), "{told}");
+    let shown = rest.lines().find(|line| line.starts_with("not conclusive: 0 of "));
+    let shown = shown.unwrap_or_else(|| panic!("it does not say what was covered: {rest}"));
+    assert!(shown.contains("distinct states") && shown.contains("transitions replayed"), "{shown}");
     assert!(!rest.contains(": holds"), "nothing is claimed that was not finished: {rest}");
     assert_eq!(folder.files(), Vec::<String>::new());
 }
 
 #[test]
-fn an_exhibit_is_told_without_a_name_broken_apart() {
+fn an_exhibit_is_printed_without_breaking_a_name() {
     let folder = Folder::new();
     let narrow =
         folder.command(&["museum", "transfer_times_out"]).env("COLUMNS", "60").output().expect("it starts");
-    let told = String::from_utf8(narrow.stdout).expect("text");
+    let shown = String::from_utf8(narrow.stdout).expect("text");
     for whole in ["transfer_times_out", "violates", "transfer_ends", "rollcall explain transfer_times_out"] {
-        assert!(told.contains(whole), "{whole}: {told}");
+        assert!(shown.contains(whole), "{whole}: {shown}");
     }
-    assert!(!told.contains('\u{2500}') && told.lines().count() < 16, "it is no table: {told}");
+    assert!(!shown.contains('\u{2500}') && shown.lines().count() < 16, "it is no table: {shown}");
 }

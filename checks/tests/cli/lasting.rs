@@ -11,7 +11,7 @@ fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
         !name.ends_with("_seconds")
-            && !["resumed_states", "refusals_tried", "peak_bytes", "peak_resident_bytes"]
+            && !["resumed_states", "refusals_checked", "peak_bytes", "peak_resident_bytes"]
                 .contains(&name.as_str())
     };
     report.into_iter().filter(kept).collect()
@@ -160,7 +160,7 @@ fn no_empty_folder_of_journals_is_left_behind() {
 
 /// The scope that cannot be begun takes nothing from what those before it have shown.
 #[test]
-fn what_was_shown_before_a_journal_failed_is_told() {
+fn what_was_found_before_a_journal_failed_is_printed() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path().join("journals")).expect("a folder");
     folder.write("journals/demoted_while_it_needs_a_snapshot_smoke.journal", "a shopping list");

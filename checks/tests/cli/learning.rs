@@ -7,7 +7,7 @@ use rollcall_checks::learn::{LESSONS, Lesson};
 
 use super::{Folder, Ran};
 
-fn told(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
+fn learn(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
     let mut command = folder.command(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
@@ -21,7 +21,7 @@ fn told(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
 }
 
 #[test]
-fn every_lesson_is_told_in_both_languages_without_anybody_to_ask() {
+fn every_lesson_is_printed_in_both_languages_without_input() {
     let folder = Folder::new();
     for number in 1..=LESSONS {
         let number = number.to_string();
@@ -43,7 +43,7 @@ fn every_lesson_is_told_in_both_languages_without_anybody_to_ask() {
 #[test]
 fn a_guess_is_taken_and_a_wrong_one_shows_its_branch() {
     let folder = Folder::new();
-    let ran = told(&folder, &["learn", "1"], "a\na\na\n");
+    let ran = learn(&folder, &["learn", "1"], "a\na\na\n");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("You were right: a)"), "{}", ran.stdout);
     assert!(ran.stdout.contains("Not so. It is b)"), "{}", ran.stdout);
@@ -51,7 +51,7 @@ fn a_guess_is_taken_and_a_wrong_one_shows_its_branch() {
     // The branches of the others are not told.
     assert!(!ran.stdout.contains("What it takes for c)"), "{}", ran.stdout);
     // What is no letter is asked for again; where the input ends the rest is told.
-    let ran = told(&folder, &["learn", "1"], "perhaps\nz\nb\n");
+    let ran = learn(&folder, &["learn", "1"], "perhaps\nz\nb\n");
     assert_eq!(ran.stdout.matches("Answer with one letter, a to b.").count(), 2, "{}", ran.stdout);
     assert!(
         ran.stdout.contains("Not so. It is a)") && ran.stdout.contains("no more input"),

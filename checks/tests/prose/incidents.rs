@@ -204,7 +204,7 @@ fn properties_and_goals_have_their_numbers() {
     assert_eq!(safety().count(), 12);
     for property in Property::ALL {
         let listed = safety().any(|(_, names)| names.contains(property.name()));
-        let apart = [Property::PdView, Property::OneOperator].contains(property);
-        assert!(listed != apart, "{property}");
+        let extra = [Property::PdView, Property::OneOperator].contains(property);
+        assert!(listed != extra, "{property}");
     }
 }

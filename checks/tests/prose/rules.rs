@@ -9,8 +9,8 @@ use super::{cells, files, page, quoted, root, those_who_notice};
 /// The table of the rules, and behind it that of what was tried.
 fn both_tables() -> (String, String) {
     let text = page("rules.md");
-    let (rules, tried) = text.split_once("\n## Tried on both sides\n").expect("two tables");
-    (rules.into(), tried.into())
+    let (rules, sampled) = text.split_once("\n## Tried on both sides\n").expect("two tables");
+    (rules.into(), sampled.into())
 }
 
 fn table() -> String {
@@ -30,12 +30,12 @@ fn noticed_by(table: &str) -> Vec<&str> {
 
 #[test]
 fn what_the_tables_name_is_there() {
-    let ((table, tried), named) = (both_tables(), those_who_notice());
+    let ((table, sampled), named) = (both_tables(), those_who_notice());
     let rows = noticed_by(&table);
     assert!(rows.len() > 50, "{} rows", rows.len());
-    let tried = tried.lines().filter(|line| line.starts_with("| "));
+    let sampled = sampled.lines().filter(|line| line.starts_with("| "));
     let gone: Vec<&str> =
-        rows.into_iter().chain(tried).flat_map(quoted).filter(|name| !named.contains(*name)).collect();
+        rows.into_iter().chain(sampled).flat_map(quoted).filter(|name| !named.contains(*name)).collect();
     assert!(gone.is_empty(), "docs/rules.md names nobody by these names: {gone:?}");
 }
 

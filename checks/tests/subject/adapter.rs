@@ -382,7 +382,7 @@ impl Adapter {
             self.nodes.insert(handle, Node { raw, staged: None, stored: Vec::new() });
         } else {
             let node = self.nodes.get_mut(&handle).ok_or("there is no such replica")?;
-            told(node, verb).map_err(|error| error.to_string())?;
+            drive(node, verb).map_err(|error| error.to_string())?;
         }
         let node = self.nodes.get_mut(&handle).expect("it was looked up");
         if wrong == Wrong::CommitsAlone && node.raw.raft.state == StateRole::Leader {
@@ -396,7 +396,7 @@ impl Adapter {
     }
 }
 
-fn told(node: &mut Node, verb: Verb) -> raft::Result<()> {
+fn drive(node: &mut Node, verb: Verb) -> raft::Result<()> {
     let raw = &mut node.raw;
     match verb {
         Verb::Campaign { .. } => raw.campaign()?,

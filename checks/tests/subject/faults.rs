@@ -76,7 +76,7 @@ fn one_clear_report(wrong: Wrong, says: &[&str]) -> Result<(), Failed> {
     let process = link.process().ok_or("it runs")?;
     let began = Instant::now();
     let divergence = diverged(&recipe, &link, &kept("scenarios/basic-conf-change.jsonl")?)?;
-    let told = divergence.to_string();
+    let shown = divergence.to_string();
     // Three time-outs, with room for other tests.
     if began.elapsed() > Duration::from_secs(30) {
         return Err(format!("it took {:?}", began.elapsed()).into());
@@ -84,11 +84,11 @@ fn one_clear_report(wrong: Wrong, says: &[&str]) -> Result<(), Failed> {
     // That it was answered twice shows at the next question.
     let at = if wrong == Wrong::Twice { 2 } else { 1 };
     if divergence.step != at || divergence.prefix.len() as u64 != at || !divergence.differences.is_empty() {
-        return Err(format!("it is told of step {}: {told}", divergence.step).into());
+        return Err(format!("it is reported at step {}: {shown}", divergence.step).into());
     }
     for words in says.iter().chain(&["> {\"seq\":", "\"campaign\":{", "Campaign region 1"]) {
-        if !told.contains(words) {
-            return Err(format!("nothing of `{words}` in: {told}").into());
+        if !shown.contains(words) {
+            return Err(format!("nothing of `{words}` in: {shown}").into());
         }
     }
     drop(link);

@@ -107,7 +107,7 @@ fn toured() -> Result<(), Failed> {
 fn found() -> Result<(), Failed> {
     let toured = tour(Wrong::CommitsAlone)?;
     let divergence = toured.divergence.ok_or("nobody notices")?;
-    let told = divergence.to_string();
-    let is_told = told.contains("commit") && told.contains("raft-rs by wire");
-    if is_told && divergence.step <= 3 { Ok(()) } else { Err(told.into()) }
+    let shown = divergence.to_string();
+    let is_shown = shown.contains("commit") && shown.contains("raft-rs by wire");
+    if is_shown && divergence.step <= 3 { Ok(()) } else { Err(shown.into()) }
 }

@@ -165,7 +165,7 @@ fn without_no_duplicate_change_the_epoch_rises_for_nothing() {
 }
 
 #[test]
-fn who_is_heard_outvotes_who_is_not() {
+fn active_voters_outvote_inactive_ones() {
     let three = region(&[(1, Voter), (2, Voter), (3, Voter), (4, Learner)]);
     let check = |command: &Command, silent: &[u64]| check_availability(Sound, &three, command, silent);
     assert_eq!(check(&simple(Remove, 20, 2), &[3]), Err(MajorityLost));

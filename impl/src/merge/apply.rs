@@ -21,7 +21,7 @@ use crate::peer::Peer;
 use crate::region::{Key, Region, RegionId, Value};
 use crate::replica::Replica;
 use crate::size::Size;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::Store;
 
 impl<G: Guards, R: Replica> Store<G, R> {
@@ -31,7 +31,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         target: RegionId,
         commit: &CommitMerge,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let source = commit.source.id;
         let ready = self.initialised(source).is_some_and(|peer| peer.has_prepared(commit));
@@ -57,7 +57,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         source: RegionId,
         commit: &CommitMerge,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let Ok(peer) = self.live(source) else { return Err(Refusal::WaitsForSource.into()) };
         if !peer.catch_up(commit, step) {
@@ -98,7 +98,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         request: &Request,
         index: u64,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) {
         let Command::PrepareMerge(prepare) = &request.command else { return };
         if !self.epoch_fits(request, step.guards) {
@@ -115,7 +115,11 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The source's region is open again.
-    pub(crate) fn apply_rollback_merge<G: Guards>(&mut self, request: &Request, step: &mut Step<'_, G>) {
+    pub(crate) fn apply_rollback_merge<G: Guards>(
+        &mut self,
+        request: &Request,
+        step: &mut StepContext<'_, G>,
+    ) {
         let Command::RollbackMerge { commit } = request.command else { return };
         let is_this = self.merge_state().is_some_and(|merge| merge.commit == commit);
         if !self.epoch_fits(request, step.guards) || !is_this {
@@ -128,7 +132,12 @@ impl<R: Replica> Peer<R> {
     }
 
     /// The target's part: `source` and its data become its own.
-    fn take_in<G: Guards>(&mut self, source: &Region, data: BTreeMap<Key, Value>, step: &mut Step<'_, G>) {
+    fn take_in<G: Guards>(
+        &mut self,
+        source: &Region,
+        data: BTreeMap<Key, Value>,
+        step: &mut StepContext<'_, G>,
+    ) {
         let before = self.storage().region().epoch;
         let region = merged(step.guards, source, self.storage().region());
         self.size = Size::default();
@@ -148,7 +157,7 @@ impl<R: Replica> Peer<R> {
         region: Region,
         state: PeerState,
         merge: Option<MergeState>,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) {
         // The client is told that its epoch is over (`TV peer.rs handle_read`).
         self.drop_read();
@@ -160,7 +169,7 @@ impl<R: Replica> Peer<R> {
         step.batch.push(Write::Record(storage.record.clone()));
     }
 
-    fn report<G: Guards>(&self, step: &mut Step<'_, G>) {
+    fn report<G: Guards>(&self, step: &mut StepContext<'_, G>) {
         if self.is_leader() {
             step.out.push(Output::RegionHeartbeat { region: self.storage().region().clone() });
         }

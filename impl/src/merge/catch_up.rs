@@ -15,11 +15,15 @@ use crate::guard::{Guard, Guards};
 use crate::merge::command::CommitMerge;
 use crate::peer::Peer;
 use crate::replica::Replica;
-use crate::step::Step;
+use crate::step::StepContext;
 
 impl<R: Replica> Peer<R> {
     /// Takes what `commit` carries; whether there was anything to take.
-    pub(crate) fn catch_up<G: Guards>(&mut self, commit: &CommitMerge, step: &mut Step<'_, G>) -> bool {
+    pub(crate) fn catch_up<G: Guards>(
+        &mut self,
+        commit: &CommitMerge,
+        step: &mut StepContext<'_, G>,
+    ) -> bool {
         // A snapshot that waits comes first.
         if self.staged.is_some() || !self.storage().is_initialized() {
             return false;

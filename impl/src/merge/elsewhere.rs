@@ -13,7 +13,7 @@ use crate::guard::Guards;
 use crate::peer::Peer;
 use crate::region::{Region, RegionId};
 use crate::replica::Replica;
-use crate::step::{Failure, Step};
+use crate::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
@@ -23,7 +23,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         &mut self,
         source: RegionId,
         target: &Region,
-        step: &mut Step<'_, G>,
+        step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let rest = self.live(source)?.storage().region().clone();
         if self.will_never_take_in(target) {
@@ -39,7 +39,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// The peer of `target` here went past the merge without it, or is gone.
     fn will_never_take_in(&self, target: &Region) -> bool {
-        match self.slots.get(&target.id).map(|slot| &slot.resident) {
+        match self.entries.get(&target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(peer)) => {
                 peer.storage().is_initialized() && target.epoch.is_stale_against(&region_of(peer).epoch)
             }
@@ -52,7 +52,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 
     /// Ends the sources whose range the snapshot of `target` has just brought.
-    pub(crate) fn bury_brought(&mut self, target: &Region, step: &mut Step<'_, G>) {
+    pub(crate) fn bury_brought(&mut self, target: &Region, step: &mut StepContext<'_, G>) {
         for source in self.ranges.overlap_merged(target.id, target.epoch.version, &target.range()) {
             let Some(rest) = self.initialised(source).map(|peer| region_of(peer).clone()) else { continue };
             let then = self.ranges.merged_into(source).cloned();

@@ -95,7 +95,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let expected = merge.target.epoch;
         let has_followed =
             |since: Option<Epoch>| since.is_none_or(|since| !expected.is_stale_against(&since));
-        match self.slots.get(&merge.target.id).map(|slot| &slot.resident) {
+        match self.entries.get(&merge.target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(target)) => {
                 let record = &target.storage().record;
                 target.storage().is_initialized()
@@ -115,7 +115,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// The live peer of `region` that knows its region.
     pub(crate) fn initialised(&self, region: RegionId) -> Option<&Peer<R>> {
-        match &self.slots.get(&region)?.resident {
+        match &self.entries.get(&region)?.resident {
             Resident::Live(peer) if peer.storage().is_initialized() => Some(peer),
             _ => None,
         }

@@ -18,7 +18,7 @@ use crate::guard::{Guard, Guards};
 use crate::region::{Member, MemberRole, PeerId, StoreId};
 
 /// What is to be done, and why.
-pub(crate) struct Plan {
+pub(crate) struct PlannedOperator {
     pub(crate) purpose: Purpose,
     pub(crate) steps: Vec<OperatorStep>,
 }
@@ -70,14 +70,14 @@ pub(crate) fn check<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     ids: &mut IdAllocator,
-) -> Result<Plan, PdRefusal> {
+) -> Result<PlannedOperator, PdRefusal> {
     builder::check_leader(known)?;
     if known.region.is_joint() {
         if !sight.guards.holds(Guard::JointEndedByPatrol) {
             return Err(PdRefusal::JointState);
         }
         let steps = builder::leave_joint(sight, known)?;
-        return Ok(Plan { purpose: Purpose::LeaveJoint, steps });
+        return Ok(PlannedOperator { purpose: Purpose::LeaveJoint, steps });
     }
     let fit = Fit::of(sight, known);
     // PD logs what cannot be done about an orphan, and goes on.
@@ -86,7 +86,7 @@ pub(crate) fn check<G: Guards>(
         Ok(None) => PdRefusal::NothingToDo,
         Err(refusal) => refusal,
     };
-    let refusal = match bring_peer(sight, known, &fit, ids) {
+    let refusal = match add_rule_peer(sight, known, &fit, ids) {
         Ok(Some(plan)) => return Ok(plan),
         Ok(None) => refusal,
         // PD ends here: a learner that could vote waits until a store is free.
@@ -101,19 +101,22 @@ pub(crate) fn check<G: Guards>(
     };
     let learner = fit.places.iter().find(may_vote).ok_or(refusal)?;
     let steps = builder::promote(known, (*learner).into())?;
-    Ok(Plan { purpose: Purpose::PromoteLearner, steps })
+    Ok(PlannedOperator { purpose: Purpose::PromoteLearner, steps })
 }
 
 /// A place is empty, or who is in one is dead or has to leave: a peer comes.
-fn bring_peer<G: Guards>(
+fn add_rule_peer<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
     ids: &mut IdAllocator,
-) -> Result<Option<Plan>, PdRefusal> {
+) -> Result<Option<PlannedOperator>, PdRefusal> {
     if fit.places.len() < sight.config.max_replicas {
         let to = new_seat(sight, known, ids)?;
-        return Ok(Some(Plan { purpose: Purpose::AddMissingPeer, steps: builder::add_peer(known, to)? }));
+        return Ok(Some(PlannedOperator {
+            purpose: Purpose::AddMissingPeer,
+            steps: builder::add_peer(known, to)?,
+        }));
     }
     for peer in &fit.places {
         let purpose = if is_dead(sight, known, peer) {
@@ -124,7 +127,7 @@ fn bring_peer<G: Guards>(
             continue;
         };
         let to = new_seat(sight, known, ids)?;
-        return Ok(Some(Plan { purpose, steps: builder::replace(sight, known, *peer, to)? }));
+        return Ok(Some(PlannedOperator { purpose, steps: builder::replace(sight, known, *peer, to)? }));
     }
     Ok(None)
 }
@@ -166,7 +169,7 @@ fn fix_orphans<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
-) -> Result<Option<Plan>, PdRefusal> {
+) -> Result<Option<PlannedOperator>, PdRefusal> {
     let Some(first) = fit.orphans.first() else { return Ok(None) };
     let votes = |peer: &Member| peer.role != MemberRole::Learner;
     let satisfied = fit.places.len() == sight.config.max_replicas && fit.places.iter().all(votes);
@@ -188,8 +191,8 @@ fn remove<G: Guards>(
     known: &KnownRegion,
     purpose: Purpose,
     peer: &Member,
-) -> Result<Plan, PdRefusal> {
-    Ok(Plan { purpose, steps: builder::remove_peer(sight, known, *peer)? })
+) -> Result<PlannedOperator, PdRefusal> {
+    Ok(PlannedOperator { purpose, steps: builder::remove_peer(sight, known, *peer)? })
 }
 
 /// A healthy orphan stands in for a voter that PD does not hear from (pd#6559): a
@@ -199,14 +202,14 @@ fn stand_in<G: Guards>(
     known: &KnownRegion,
     fit: &Fit,
     missing: &Member,
-) -> Result<Option<Plan>, PdRefusal> {
+) -> Result<Option<PlannedOperator>, PdRefusal> {
     let able = fit.orphans.iter().find(|orphan| is_healthy(sight, known, orphan));
     let Some(able) = able.filter(|_| sight.guards.holds(Guard::OrphanMayFill)) else { return Ok(None) };
     if able.role != MemberRole::Learner {
         return remove(sight, known, Purpose::RemoveReplacedOrphan, missing).map(Some);
     }
     let steps = builder::replace(sight, known, *missing, (*able).into())?;
-    Ok(Some(Plan { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }))
+    Ok(Some(PlannedOperator { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }))
 }
 
 /// Of several orphans the first that is not well leaves, else the second, or one on
@@ -215,7 +218,7 @@ fn thin_out<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
     fit: &Fit,
-) -> Result<Option<Plan>, PdRefusal> {
+) -> Result<Option<PlannedOperator>, PdRefusal> {
     let [first, second, ..] = &fit.orphans[..] else { return Ok(None) };
     let on_known = known.region.peers.iter().filter(|peer| sight.stores.get(peer.store).is_some()).count();
     let is_unwell = |peer: &&Member| !known.is_well(peer.id);

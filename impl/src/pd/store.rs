@@ -155,7 +155,7 @@ pub struct StoreInfo {
     /// What is kept.
     pub record: StoreRecord,
     /// When it was last heard from; not since PD started.
-    pub heard_at: Option<u64>,
+    pub last_heartbeat: Option<u64>,
     /// What it said then.
     pub stats: Option<StoreStats>,
     /// Ticks of silence that passed for this store alone.
@@ -167,10 +167,10 @@ pub struct StoreInfo {
 impl StoreInfo {
     /// What follows from its heartbeats at `now`.
     pub fn liveness(&self, now: u64, config: &PdConfig) -> Liveness {
-        let silent = now - self.heard_at.unwrap_or(self.since) + self.silent_for;
+        let silent = now - self.last_heartbeat.unwrap_or(self.since) + self.silent_for;
         if silent > config.down_after {
             Liveness::Down
-        } else if self.heard_at.is_none() || silent > config.disconnected_after {
+        } else if self.last_heartbeat.is_none() || silent > config.disconnected_after {
             Liveness::Disconnected
         } else {
             Liveness::Connected
@@ -213,7 +213,7 @@ pub(crate) struct Stores {
 impl Stores {
     /// Takes a record: of a new store, or in place of the former one.
     pub(crate) fn set(&mut self, record: StoreRecord, now: u64) {
-        let new = StoreInfo { record, heard_at: None, stats: None, silent_for: 0, since: now };
+        let new = StoreInfo { record, last_heartbeat: None, stats: None, silent_for: 0, since: now };
         self.by_id.entry(record.id).or_insert(new).record = record;
     }
 
@@ -233,7 +233,7 @@ impl Stores {
         if info.record.state == StoreState::Tombstone {
             return Err(PdRefusal::StoreRemoved);
         }
-        info.heard_at = Some(now);
+        info.last_heartbeat = Some(now);
         info.stats = Some(stats);
         info.silent_for = 0;
         Ok(())
@@ -256,7 +256,7 @@ impl Stores {
             Liveness::Disconnected => config.down_after,
             Liveness::Down => return Err(PdRefusal::AlreadyDown),
         };
-        info.silent_for = enough + 1 - (now - info.heard_at.unwrap_or(info.since));
+        info.silent_for = enough + 1 - (now - info.last_heartbeat.unwrap_or(info.since));
         Ok(())
     }
 

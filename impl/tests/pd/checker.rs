@@ -148,7 +148,7 @@ fn a_target_needs_space() {
 }
 
 #[test]
-fn a_target_is_up_and_heard_from_and_has_the_fewest_regions() {
+fn a_target_is_connected_and_has_the_fewest_regions() {
     let mut pd = pd(6, &[1, 2, 3]);
     decommission(&mut pd, 3);
     report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);

@@ -195,7 +195,7 @@ fn an_operator_that_begins_late_has_all_its_time() {
 }
 
 #[test]
-fn a_target_that_is_down_is_noticed_at_the_next_heartbeat() {
+fn a_target_that_is_down_is_found_at_the_next_heartbeat() {
     let config = PdConfig { down_after: 5, ..PdConfig::DEFAULT };
     let mut pd = pd_with(config, 4, &[1, 2, 3]);
     decommission(&mut pd, 3);

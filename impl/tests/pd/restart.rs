@@ -179,7 +179,7 @@ fn a_disk_that_fails_is_an_error_and_no_refusal() {
 /// report. It is dropped, on the disk too; and as long as PD has not heard of every key
 /// nobody is taken for empty, through a restart as well.
 #[test]
-fn regions_are_dropped_and_nobody_is_buried_before_they_are_heard_of_again() {
+fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     let mut pd = pd(3, &[1, 2, 3]);
     report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
     report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 1);

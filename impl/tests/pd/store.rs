@@ -158,7 +158,7 @@ fn nobody_declares_a_store_tombstone() {
 }
 
 #[test]
-fn a_new_store_is_not_trusted_before_it_is_heard_from() {
+fn a_new_store_is_not_trusted_before_its_first_heartbeat() {
     let mut pd = pd(3, &[1, 2, 3]);
     pd.step(PdInput::AddStore { store: 4 }).unwrap();
     assert_eq!(pd.state_name(4), Some("Disconnected"));

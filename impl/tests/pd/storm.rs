@@ -215,7 +215,7 @@ fn calm(storm: &mut Storm) -> bool {
 }
 
 #[test]
-fn after_any_storm_whoever_was_told_to_leave_has_left() {
+fn after_any_storm_every_leaving_store_has_left() {
     let (mut tombstones, mut held_up) = (0, 0);
     for seed in 0..300 {
         println!("seed {seed}");

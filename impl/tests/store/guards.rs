@@ -133,9 +133,11 @@ fn tombstone_lists_itself() {
         let create = message(MessageType::MsgHeartbeat, from, 30, 5, 0);
         let to = create.to;
         store.step(Input::Message(create)).unwrap();
-        let told = rollcall_impl::Region { epoch: Epoch { conf_ver: 6, version: 1 }, ..region(&[1, 2]) };
-        let payload = MessagePayload::GcPeer(Box::new(told.clone()));
-        let gone = Message { region: REGION, from, to, epoch: told.epoch, range: KeyRange::whole(), payload };
+        let membership =
+            rollcall_impl::Region { epoch: Epoch { conf_ver: 6, version: 1 }, ..region(&[1, 2]) };
+        let payload = MessagePayload::GcPeer(Box::new(membership.clone()));
+        let gone =
+            Message { region: REGION, from, to, epoch: membership.epoch, range: KeyRange::whole(), payload };
         store.step(Input::Message(gone)).unwrap();
         let vote = message(MessageType::MsgRequestVote, from, 3, 1, 6);
         store.step(Input::Message(vote)).err().and_then(|error| error.refusal())

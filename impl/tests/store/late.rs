@@ -209,7 +209,7 @@ fn a_vote_leaves_once_it_is_durable() {
 /// what the next one does not know.
 #[test]
 fn an_append_is_acknowledged_once_it_is_durable() {
-    fn told_and_lost(leaks: Leaks) -> (bool, bool) {
+    fn acknowledged_and_lost(leaks: Leaks) -> (bool, bool) {
         let mut cluster = Cluster::new(Config::SIMULATOR, leaks, 3, &[1, 2, 3]);
         cluster.elect(1);
         cluster.step(1, request(1, put("a"))).unwrap();
@@ -217,7 +217,7 @@ fn an_append_is_acknowledged_once_it_is_durable() {
         cluster.deliver_to(2);
         cluster.deliver_to(1);
         cluster.persist(1);
-        let told = cluster.ends == [(1, End::Applied { region: None })];
+        let reported = cluster.ends == [(1, End::Applied { region: None })];
         cluster.crash(2);
         cluster.sent.clear();
         // Store 1 is away from now on.
@@ -228,10 +228,10 @@ fn an_append_is_acknowledged_once_it_is_durable() {
         cluster.deliver_to(3);
         assert_eq!(cluster.peer(3).role(), StateRole::Leader);
         let known = cluster.peer(3).last_index() > 7 || cluster.peer(3).data().contains_key(&bytes("a"));
-        (told, !known)
+        (reported, !known)
     }
-    assert_eq!(told_and_lost(|_| false), (false, true));
-    assert_eq!(told_and_lost(|output| is_of(output, MessageType::MsgAppendResponse)), (true, true));
+    assert_eq!(acknowledged_and_lost(|_| false), (false, true));
+    assert_eq!(acknowledged_and_lost(|output| is_of(output, MessageType::MsgAppendResponse)), (true, true));
 }
 
 #[test]
@@ -316,7 +316,7 @@ impl Seen {
 }
 
 struct Count {
-    told: usize,
+    reported: usize,
     lost: usize,
     crashes: usize,
     deepest: usize,
@@ -327,7 +327,7 @@ fn run(seed: u64, config: Config, leaks: Leaks) -> Count {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut cluster = Cluster::new(config, leaks, 4, &[1, 2, 3]);
     let (mut seen, mut asked) = (Seen::default(), 0);
-    let mut count = Count { told: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
+    let mut count = Count { reported: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
     for _ in 0..1_500 {
         let id = 1 + random.below(4);
         match random.below(100) {
@@ -376,7 +376,7 @@ fn run(seed: u64, config: Config, leaks: Leaks) -> Count {
         assert!(ended.insert(*id), "request {id} ends twice");
         match end {
             End::Applied { .. } => {
-                count.told += 1;
+                count.reported += 1;
                 let key = bytes(&format!("{id:05}"));
                 for store in [1, 2, 3] {
                     assert!(cluster.peer(store).data().contains_key(&key), "request {id} on store {store}");
@@ -415,13 +415,13 @@ fn settle(cluster: &mut Cluster, seen: &mut Seen) {
 }
 
 #[test]
-fn late_disks_lose_nothing_that_was_told() {
-    let mut all = Count { told: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
+fn late_disks_lose_nothing_that_was_acknowledged() {
+    let mut all = Count { reported: 0, lost: 0, crashes: 0, deepest: 0, unknown: 0 };
     for seed in 1..=60 {
         for config in [Config::SIMULATOR, EARLY] {
             println!("seed {seed}, early {}", config.early_appends);
             let count = run(seed, config, |_| false);
-            all.told += count.told;
+            all.reported += count.reported;
             all.lost += count.lost;
             all.crashes += count.crashes;
             all.deepest = all.deepest.max(count.deepest);
@@ -429,10 +429,10 @@ fn late_disks_lose_nothing_that_was_told() {
         }
     }
     println!(
-        "{} told, {} open; {} crashes lost {} batches; up to {} under way",
-        all.told, all.unknown, all.crashes, all.lost, all.deepest
+        "{} reported, {} open; {} crashes lost {} batches; up to {} under way",
+        all.reported, all.unknown, all.crashes, all.lost, all.deepest
     );
-    assert!(all.told > 0 && all.unknown > 0 && all.lost > 0 && all.crashes > 0 && all.deepest > 2);
+    assert!(all.reported > 0 && all.unknown > 0 && all.lost > 0 && all.crashes > 0 && all.deepest > 2);
 }
 
 /// The runs are not blind: with answers that do not wait some of them fail.

@@ -37,14 +37,14 @@ fn with_tombstone() -> SyncedStore {
     let mut store = empty_store(Sound);
     let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
     store.bootstrap(last).unwrap();
-    let told = Region { epoch: Epoch { conf_ver: 5, version: 1 }, ..region(&[1, 2]) };
+    let membership = Region { epoch: Epoch { conf_ver: 5, version: 1 }, ..region(&[1, 2]) };
     let message = Message {
         region: REGION,
         from: member(1, 1),
         to: member(3, 3),
-        epoch: told.epoch,
+        epoch: membership.epoch,
         range: KeyRange::whole(),
-        payload: MessagePayload::GcPeer(Box::new(told)),
+        payload: MessagePayload::GcPeer(Box::new(membership)),
     };
     store.step(Input::Message(message)).unwrap();
     assert!(store.tombstone(REGION).is_some());
@@ -83,9 +83,9 @@ fn what_a_tombstone_refuses() {
     assert_eq!(refused(member(1, 1), 3, 3), Some(Refusal::StaleEpoch));
     assert_eq!(refused(member(1, 1), 30, 3), Some(Refusal::StaleEpoch));
     let mut store = with_tombstone();
-    let told = store.step(Input::Message(heartbeat(member(9, 9), 3, 3))).unwrap();
+    let membership = store.step(Input::Message(heartbeat(member(9, 9), 3, 3))).unwrap();
     assert!(matches!(
-        &told[..],
+        &membership[..],
         [rollcall_impl::Output::Message(Message { payload: MessagePayload::GcPeer(_), to, .. })]
             if to.store == 9
     ));
@@ -118,14 +118,14 @@ fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
         let mut store = empty_store(Sound);
         let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
         store.bootstrap(last).unwrap();
-        let told = Region { epoch: Epoch { conf_ver, version: 1 }, ..region(&[1, 2]) };
+        let membership = Region { epoch: Epoch { conf_ver, version: 1 }, ..region(&[1, 2]) };
         let word = Message {
             region: REGION,
             from: member(1, 1),
             to: member(peer, 3),
-            epoch: told.epoch,
+            epoch: membership.epoch,
             range: KeyRange::whole(),
-            payload: MessagePayload::GcPeer(Box::new(told)),
+            payload: MessagePayload::GcPeer(Box::new(membership)),
         };
         let refused = refusal(&mut store, word);
         assert_eq!(refused, (!ends).then_some(Refusal::NoEffect), "peer {peer}, conf_ver {conf_ver}");
@@ -136,7 +136,7 @@ fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
 /// A heartbeat to a peer's former self may carry a commit index that its empty
 /// log does not reach; raft-rs would panic.
 #[test]
-fn a_peer_that_came_again_hears_what_was_meant_for_its_former_self() {
+fn a_peer_added_again_receives_messages_for_its_former_self() {
     let mut store = empty_store(Sound);
     assert_eq!(refusal(&mut store, message(MessageType::MsgHeartbeat, member(1, 1), 3, 1, 0)), None);
     assert_eq!(refusal(&mut store, message(MessageType::MsgHeartbeat, member(1, 1), 3, 1, 9)), None);

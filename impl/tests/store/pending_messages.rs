@@ -96,7 +96,7 @@ fn any_other_message_is_refused() {
 }
 
 #[test]
-fn what_is_parked_is_forgotten_by_a_crash_and_given_away_to_nobody_else() {
+fn pending_messages_are_lost_in_a_crash_and_delivered_to_nobody_else() {
     let (mut cluster, requests) = one_ahead();
     let request = to_three(&requests, |_| {});
     // One of another peer id, for a store that such a peer was meant to join.
@@ -123,13 +123,13 @@ fn a_message_that_its_child_refuses_is_gone() {
     cluster.step(3, Input::Apply { region: REGION }).unwrap();
     assert!(cluster.stores[&3].pending_messages().is_empty());
     assert_eq!((cluster.of(3, CHILD).term(), cluster.of(3, CHILD).vote()), (5, 0));
-    let told = cluster.sent.pop_front().expect("it is told that it is gone");
-    assert!(matches!(told.payload, MessagePayload::GcPeer(_)) && told.to.store == 9);
+    let notice = cluster.sent.pop_front().expect("a notice that it is gone");
+    assert!(matches!(notice.payload, MessagePayload::GcPeer(_)) && notice.to.store == 9);
 }
 
 /// Both stores were late, and the one that leads by now campaigns itself.
 #[test]
-fn a_leader_s_child_campaigns_and_heeds_nothing_parked() {
+fn a_leader_s_child_campaigns_and_ignores_pending_messages() {
     let (mut cluster, requests) = one_ahead();
     cluster.step(3, Input::Message(to_three(&requests, |_| {}))).unwrap();
     // Store 1 is silent; store 3 leads before it applied the split.

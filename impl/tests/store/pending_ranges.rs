@@ -34,9 +34,9 @@ fn refusal(store: &mut SyncedStore, message: &Message) -> Option<Refusal> {
 
 /// Another store says that the peer of region 7 was removed.
 fn remove(store: &mut SyncedStore, beat: &Message) {
-    let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(7) };
-    let payload = MessagePayload::GcPeer(Box::new(told.clone()));
-    store.step(Input::Message(Message { epoch: told.epoch, payload, ..beat.clone() })).unwrap();
+    let membership = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(7) };
+    let payload = MessagePayload::GcPeer(Box::new(membership.clone()));
+    store.step(Input::Message(Message { epoch: membership.epoch, payload, ..beat.clone() })).unwrap();
     assert!(store.tombstone(7).is_some());
 }
 

@@ -26,7 +26,7 @@ fn receive(cluster: &mut Cluster<Sound>, store: StoreId, message: Message) {
 }
 
 #[test]
-fn what_takes_effect_is_told_with_its_result() {
+fn what_takes_effect_completes_with_its_result() {
     let mut cluster = Cluster::new(Sound, 2, &[1]);
     cluster.elect(1);
     cluster.step(1, request(1, put("a"))).unwrap();

@@ -169,9 +169,9 @@ fn what_the_store_knows_of_a_child_stays() {
         let mut store = SyncedStore::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
         store.step(Input::Message(beat.clone())).unwrap();
         if tombstone {
-            let told = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(CHILD) };
-            let payload = MessagePayload::GcPeer(Box::new(told.clone()));
-            store.step(Input::Message(Message { epoch: told.epoch, payload, ..beat })).unwrap();
+            let membership = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(CHILD) };
+            let payload = MessagePayload::GcPeer(Box::new(membership.clone()));
+            store.step(Input::Message(Message { epoch: membership.epoch, payload, ..beat })).unwrap();
         }
         store.bootstrap(old).unwrap();
         cluster.stores.insert(3, store);

@@ -13,7 +13,7 @@ use crate::merge::{LEFT, RIGHT, apply, epoch, is_merging, prepare, two};
 /// The stores of the other two voters.
 const LOST: [StoreId; 2] = [2, 3];
 
-fn plan(step: u64) -> RecoveryPlan {
+fn recovery_plan(step: u64) -> RecoveryPlan {
     RecoveryPlan { step, ..RecoveryPlan::default() }
 }
 
@@ -23,16 +23,16 @@ fn forces(step: u64, regions: &[RegionId], failed: &[StoreId]) -> Input {
 }
 
 fn forces_with(step: u64, regions: &[RegionId], failed: &[StoreId], committed: Position) -> Input {
-    let told = ForceLeader { above: 9, committed };
-    let regions = regions.iter().map(|region| (*region, told)).collect();
+    let order = ForceLeader { above: 9, committed };
+    let regions = regions.iter().map(|region| (*region, order)).collect();
     let failed_stores = failed.iter().copied().collect();
     let force_leaders = Some(ForceLeaders { failed_stores, regions });
-    Input::RecoveryPlan(RecoveryPlan { force_leaders, ..plan(step) })
+    Input::RecoveryPlan(RecoveryPlan { force_leaders, ..recovery_plan(step) })
 }
 
 fn demotes(step: u64, regions: &[(RegionId, &[PeerId])]) -> Input {
     let demotes = regions.iter().map(|(region, failed)| (*region, failed.to_vec())).collect();
-    Input::RecoveryPlan(RecoveryPlan { demotes, ..plan(step) })
+    Input::RecoveryPlan(RecoveryPlan { demotes, ..recovery_plan(step) })
 }
 
 /// What the store reports with its next heartbeat, if it has done its part.
@@ -45,7 +45,7 @@ fn reported<G: Guards>(cluster: &mut Cluster<G>, store: StoreId) -> Option<Store
 }
 
 fn under_way<G: Guards>(cluster: &Cluster<G>, store: StoreId) -> Option<(u64, bool)> {
-    cluster.stores[&store].plan().map(|PlanUnderWay { step, exits }| (step, exits))
+    cluster.stores[&store].recovery_plan().map(|PlanUnderWay { step, exits }| (step, exits))
 }
 
 fn recovery<G: Guards>(cluster: &Cluster<G>, region: RegionId) -> Option<PeerRecovery> {
@@ -66,11 +66,11 @@ fn alone<G: Guards>(guards: G) -> Cluster<G> {
 }
 
 #[test]
-fn who_is_told_to_leads_and_its_store_reports() {
+fn a_store_ordered_to_lead_leads_and_reports() {
     let mut cluster = alone(Sound);
     cluster.propose(1, put("a")).unwrap();
     assert_eq!(reported(&mut cluster, 1), None, "nobody has asked");
-    cluster.step(1, Input::RecoveryPlan(plan(2))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(2))).unwrap();
     assert_eq!(under_way(&cluster, 1), Some((2, true)));
     let report = reported(&mut cluster, 1).expect("nothing was to be done");
     let first = &report.peers[0];
@@ -86,7 +86,7 @@ fn who_is_told_to_leads_and_its_store_reports() {
     assert_eq!(cluster.keys(1, REGION), "a");
     let report = reported(&mut cluster, 1).expect("all of it is applied");
     assert!(report.peers[0].by_force && leads_by_force(&cluster, REGION), "it stays for the next plan");
-    cluster.step(1, Input::RecoveryPlan(plan(4))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(4))).unwrap();
     let report = reported(&mut cluster, 1).expect("nothing was to be done");
     assert!(!report.peers[0].by_force);
     assert_eq!((cluster.peer(1).role(), cluster.peer(1).term()), (StateRole::Follower, 10));
@@ -116,14 +116,14 @@ fn a_merge_that_may_be_committed_is_reported() {
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     crate::merge::settle(&mut cluster);
     crate::merge::commit(&mut cluster, 1, LEFT, RIGHT).unwrap();
-    cluster.step(1, Input::RecoveryPlan(plan(2))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(2))).unwrap();
     let report = reported(&mut cluster, 1).expect("nothing was to be done");
     let sources = |report: &StoreReport| -> Vec<Vec<RegionId>> {
         report.peers.iter().map(|peer| peer.sources.iter().copied().collect()).collect()
     };
     assert_eq!(sources(&report), [vec![], vec![LEFT]]);
     cluster.deliver();
-    cluster.step(1, Input::RecoveryPlan(plan(3))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(3))).unwrap();
     assert_eq!(reported(&mut cluster, 1), None, "it is committed, and to be applied");
     while apply(&mut cluster, 1, RIGHT).is_ok() {}
     let report = reported(&mut cluster, 1).expect("it is");
@@ -187,7 +187,7 @@ fn a_candidate_keeps_its_plan_open() {
     // One that has everybody step down waits for nobody who asks.
     cluster.step(1, Input::ForceLeaderTimeout { region: REGION }).unwrap();
     cluster.step(1, forces(4, &[REGION], &[3, 4, 5])).unwrap();
-    cluster.step(1, Input::RecoveryPlan(plan(5))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(5))).unwrap();
     assert_eq!((cluster.peer(1).role(), cluster.peer(1).failed_stores().len()), (StateRole::Candidate, 3));
     let report = reported(&mut cluster, 1).expect("it does not wait");
     assert_eq!((report.step, cluster.peer(1).role()), (5, StateRole::Follower));
@@ -308,10 +308,10 @@ fn a_demotion_takes_a_merge_back_first() {
             let peer = cluster.of(1, region);
             Position { index: peer.commit(), term: peer.term() }
         };
-        let told = |region| (region, ForceLeader { above: 9, committed: committed(region) });
-        let regions = [LEFT, RIGHT].map(told).into();
+        let order = |region| (region, ForceLeader { above: 9, committed: committed(region) });
+        let regions = [LEFT, RIGHT].map(order).into();
         let force_leaders = Some(ForceLeaders { failed_stores: LOST.into(), regions });
-        let forces = RecoveryPlan { force_leaders, ..plan(2) };
+        let forces = RecoveryPlan { force_leaders, ..recovery_plan(2) };
         cluster.step(1, Input::RecoveryPlan(forces)).unwrap();
         cluster.step(1, demotes(3, &[(LEFT, &[2, 3]), (RIGHT, &[22, 23])])).unwrap();
         // The target is as it was: the source cannot know that it will not be taken in.
@@ -351,7 +351,7 @@ fn one_that_failed_leads_on() {
     cluster.step(1, demotes(3, &[(REGION, &[3, 4, 5])])).unwrap();
     assert_eq!(recovery(&cluster, REGION), Some(PeerRecovery::Failed));
     assert_eq!(reported(&mut cluster, 1), None, "not all that it has is applied");
-    cluster.step(1, Input::RecoveryPlan(plan(4))).unwrap();
+    cluster.step(1, Input::RecoveryPlan(recovery_plan(4))).unwrap();
     assert_eq!(recovery(&cluster, REGION), None);
     cluster.step(1, demotes(5, &[(REGION, &[3, 4, 5])])).unwrap();
     cluster.step(1, Input::ForceLeaderTimeout { region: REGION }).unwrap();
@@ -366,7 +366,8 @@ fn an_empty_region_is_made_where_nobody_is() {
         let (start, end) = (bytes(range.0), bytes(range.1));
         Region { id, start, end, epoch: Epoch { conf_ver: 1, version: 1 }, peers }
     };
-    let creates = |step, creates: Vec<Region>| Input::RecoveryPlan(RecoveryPlan { creates, ..plan(step) });
+    let creates =
+        |step, creates: Vec<Region>| Input::RecoveryPlan(RecoveryPlan { creates, ..recovery_plan(step) });
     let mut cluster = Cluster::new(Sound, 1, &[]);
     let two = vec![empty(50, ("", "m"), 1), empty(52, ("f", ""), 1), empty(54, ("m", ""), 2)];
     cluster.step(1, creates(2, two)).unwrap();
@@ -381,7 +382,7 @@ fn an_empty_region_is_made_where_nobody_is() {
     assert_eq!(report.peers.iter().map(|peer| peer.peer).collect::<Vec<_>>(), [51, 53]);
     // What others have taken is destroyed, and stays so.
     let tombstones = [50, 77].into();
-    cluster.step(1, Input::RecoveryPlan(RecoveryPlan { tombstones, ..plan(4) })).unwrap();
+    cluster.step(1, Input::RecoveryPlan(RecoveryPlan { tombstones, ..recovery_plan(4) })).unwrap();
     assert_eq!(cluster.ranges(1), "[m,)=52");
     cluster.step(1, creates(5, vec![empty(50, ("", "m"), 1)])).unwrap();
     cluster.restart(Sound, 1);
@@ -408,7 +409,7 @@ fn a_snapshot_that_waits_keeps_its_range_and_its_plan() {
     let peers = vec![Member { id: 51, store: 3, role: MemberRole::Voter }];
     let empty = Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers, ..Region::unknown(50) };
     let creates = vec![empty];
-    cluster.step(3, Input::RecoveryPlan(RecoveryPlan { creates, ..plan(2) })).unwrap();
+    cluster.step(3, Input::RecoveryPlan(RecoveryPlan { creates, ..recovery_plan(2) })).unwrap();
     assert!(cluster.stores[&3].peer(50).is_none());
     assert_eq!(reported(&mut cluster, 3), None);
     cluster.step(3, forces(3, &[REGION], &[1, 2])).unwrap();

@@ -23,10 +23,15 @@ pub(crate) fn sections(stores: usize) -> impl Iterator<Item = Section> {
 
 /// The actions of a section that the scope's budgets allow and that are not
 /// plainly disabled. Some may still be refused by the rules.
-pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section, actions: &mut Vec<Action>) {
-    let spent = *seen.spent();
+pub(crate) fn offered(
+    scope: &Scope,
+    cluster: impl ClusterInScope,
+    section: Section,
+    actions: &mut Vec<Action>,
+) {
+    let spent = *cluster.spent();
     let first = actions.len();
-    let mut offer = Offer { scope, seen, left: left(scope, &spent), spent, actions };
+    let mut offer = Offer { scope, cluster, left: left(scope, &spent), spent, actions };
     match section {
         Section::Store(at) => offer.of_store(at),
         Section::Beside => offer.beside(),
@@ -34,7 +39,7 @@ pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section
     // Only where it can happen: the question reads the placement driver.
     if scope.admin.iter().any(|action| matches!(action, Action::RemoveFailedStores { .. })) {
         let reached = actions.split_off(first);
-        actions.extend(reached.into_iter().filter(|action| !is_across(&seen, action)));
+        actions.extend(reached.into_iter().filter(|action| !is_across(&cluster, action)));
     }
 }
 
@@ -42,11 +47,11 @@ pub(crate) fn offered(scope: &Scope, seen: impl ClusterInScope, section: Section
 /// left, or back. Whoever names a store to PD says that it is gone: one that runs and
 /// still reaches others is nothing that PD or TiKV could make safe
 /// (`traces/scenarios/given-up-and-still-heard.jsonl`). What it sent before is cut off, too.
-pub(crate) fn is_across(seen: &impl Cluster, action: &Action) -> bool {
-    if seen.pd().recovery_step == 0 {
+pub(crate) fn is_across(cluster: &impl Cluster, action: &Action) -> bool {
+    if cluster.pd().recovery_step == 0 {
         return false;
     }
-    let is_failed = |store: &StoreId| is_given_up(seen, *store);
+    let is_failed = |store: &StoreId| is_given_up(cluster, *store);
     let ends = match action {
         Action::Vote { candidate, voter, .. } => [*candidate, *voter],
         Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
@@ -54,12 +59,12 @@ pub(crate) fn is_across(seen: &impl Cluster, action: &Action) -> bool {
         }
         Action::CheckStalePeer { store, asks: Authority::Member(asked), .. } => [*store, *asked],
         Action::TimeoutNow { leader, region } => {
-            let target = seen
+            let target = cluster
                 .peer(*leader, *region)
                 .and_then(|peer| Some(peer.region.member(peer.leading.as_ref()?.transfer?.to)?.store));
             [*leader, target.unwrap_or(*leader)]
         }
-        Action::Late { slot } => match seen.held().get(*slot) {
+        Action::Late { slot } => match cluster.held().get(*slot) {
             Some(held) if !held.is_from_pd() && !held.is_to_pd() => [held.from.store, held.to.store],
             _ => return false,
         },
@@ -70,7 +75,7 @@ pub(crate) fn is_across(seen: &impl Cluster, action: &Action) -> bool {
 
 struct Offer<'a, S> {
     scope: &'a Scope,
-    seen: S,
+    cluster: S,
     left: Budgets,
     spent: Budgets,
     actions: &'a mut Vec<Action>,
@@ -78,13 +83,13 @@ struct Offer<'a, S> {
 
 impl<S: ClusterInScope> Offer<'_, S> {
     fn of_store(&mut self, at: usize) {
-        let seen = self.seen;
-        let store = seen.store_at(at);
-        let status = seen.status(store).expect("a store of the scope");
+        let cluster = self.cluster;
+        let store = cluster.store_at(at);
+        let status = cluster.status(store).expect("a store of the scope");
         match status {
             StoreStatus::Up => {
-                for region in seen.regions_on(store) {
-                    if let Some(peer) = seen.peer(store, region)
+                for region in cluster.regions_on(store) {
+                    if let Some(peer) = cluster.peer(store, region)
                         && peer.state != PeerState::Tombstone
                     {
                         self.of_peer(store, region, peer);
@@ -104,7 +109,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     }
 
     fn beside(&mut self) {
-        for slot in 0..self.seen.held().len() {
+        for slot in 0..self.cluster.held().len() {
             self.actions.push(Action::Late { slot });
         }
         if self.scope.max_replicas > 0 {
@@ -114,10 +119,10 @@ impl<S: ClusterInScope> Offer<'_, S> {
 
     /// What the placement driver is told, does by itself, and is asked to do.
     fn of_pd(&mut self) {
-        let seen = self.seen;
-        let pd = seen.pd();
+        let cluster = self.cluster;
+        let pd = cluster.pd();
         for (&store, known) in &pd.stores {
-            let runs = self.seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up);
+            let runs = self.cluster.stores().any(|(id, status)| id == store && status == StoreStatus::Up);
             let reported = KnownStore {
                 liveness: Liveness::Connected,
                 full: self.scope.full.contains(&store),
@@ -166,15 +171,15 @@ impl<S: ClusterInScope> Offer<'_, S> {
     /// A heartbeat that says something new, or belongs to an unsafe recovery. Its answer
     /// may get lost or be late where it brings a plan.
     fn store_heartbeats(&mut self, store: StoreId, is_new: bool) {
-        let recovery = self.seen.pd().recovery.as_deref();
+        let recovery = self.cluster.pd().recovery.as_deref();
         let waits = recovery.is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)));
         if waits {
             let replies = self.replies().map(|reply| Action::StoreHeartbeat { store, reply });
             self.actions.extend(replies);
-        } else if is_new || self.seen.plan(store).is_some() {
+        } else if is_new || self.cluster.recovery_plan(store).is_some() {
             self.actions.push(Action::StoreHeartbeat { store, reply: Reply::Delivered });
         }
-        if self.scope.store_reports && self.left.late > 0 && self.seen.plan(store).is_some() {
+        if self.scope.store_reports && self.left.late > 0 && self.cluster.recovery_plan(store).is_some() {
             let (region, from, to, message) = (0, store, 0, Outgoing::StoreReport);
             self.actions.push(Action::Hold { region, from, to, message });
         }
@@ -183,7 +188,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     /// A leader reports. What is ordered may get lost or be late; which of these are
     /// allowed [`affords`] says once the step shows what was ordered.
     fn reports(&mut self, store: StoreId, region: RegionId) {
-        let pd = self.seen.pd();
+        let pd = self.cluster.pd();
         let may_order = pd.operator(region).is_some();
         let replies: Vec<Reply> = if may_order { self.fates().collect() } else { vec![Reply::Delivered] };
         for reply in replies {
@@ -276,7 +281,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
             }
             let (from, to) = (store, member.store);
             let there = self
-                .seen
+                .cluster
                 .peer(to, region)
                 .is_some_and(|peer| peer.state != PeerState::Tombstone && peer.id == member.id);
             if there && self.scope.heartbeats {
@@ -358,9 +363,9 @@ impl<S: ClusterInScope> Offer<'_, S> {
     /// A merge is begun by budget; whoever leads a region in the middle of one
     /// may always end it.
     fn merges(&mut self, store: StoreId, region: RegionId) {
-        let seen = self.seen;
+        let cluster = self.cluster;
         for &(source, target) in &self.scope.merges {
-            let here = |of| seen.peer(store, of).filter(|peer| peer.is_initialized());
+            let here = |of| cluster.peer(store, of).filter(|peer| peer.is_initialized());
             let (Some(from), Some(into)) = (here(source), here(target)) else { continue };
             if source == region && self.left.merges > 0 {
                 self.propose(store, region, Command::prepare_merge(into.region.clone()));
@@ -393,7 +398,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         changes.iter().any(|change| {
             change.kind != ChangeKind::Remove
                 && leader.region.member(change.peer).is_none()
-                && match self.seen.peer(change.store, region) {
+                && match self.cluster.peer(change.store, region) {
                     Some(peer) => peer.id == change.peer && peer.state != PeerState::Tombstone,
                     None => divides(self.scope) && self.may_be_born(region, change),
                 }
@@ -411,7 +416,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
                 _ => false,
             })
         };
-        self.seen.regions().any(|other| self.seen.replicas(other).any(|(_, peer)| brings(peer)))
+        self.cluster.regions().any(|other| self.cluster.replicas(other).any(|(_, peer)| brings(peer)))
     }
 
     /// What may become of an order. One to hand over is lost, at no cost, once no

@@ -67,25 +67,25 @@ impl Group {
 /// it is done to.
 pub(crate) fn universe(
     scope: &Scope,
-    seen: impl ClusterInScope,
+    cluster: impl ClusterInScope,
     section: Section,
     actions: &mut Vec<Action>,
 ) {
-    let stores: Vec<StoreId> = seen.stores().map(|(store, _)| store).collect();
+    let stores: Vec<StoreId> = cluster.stores().map(|(store, _)| store).collect();
     match section {
-        Section::Store(at) => of_store(scope, seen, stores[at], &stores, actions),
-        Section::Beside => beside(scope, seen, &stores, actions),
+        Section::Store(at) => of_store(scope, cluster, stores[at], &stores, actions),
+        Section::Beside => beside(scope, cluster, &stores, actions),
     }
 }
 
 fn of_store(
     scope: &Scope,
-    seen: impl ClusterInScope,
+    cluster: impl ClusterInScope,
     store: StoreId,
     stores: &[StoreId],
     actions: &mut Vec<Action>,
 ) {
-    for region in seen.regions() {
+    for region in cluster.regions() {
         actions.push(Action::Campaign { region, store });
         actions.push(Action::ApplySnapshot { region, store });
         actions.push(Action::Apply { region, store });
@@ -103,34 +103,34 @@ fn of_store(
             actions.push(Action::CheckStalePeer { region, store, asks, reply });
         }
         pairs(scope, region, store, stores, actions);
-        propositions(scope, seen, region, store, actions);
+        propositions(scope, cluster, region, store, actions);
     }
     actions.push(Action::Crash { store });
     actions.push(Action::Restart { store });
     actions.push(Action::LoseDisk { store });
 }
 
-fn beside(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
-    for slot in 0..=seen.held().len() {
+fn beside(scope: &Scope, cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
+    for slot in 0..=cluster.held().len() {
         actions.push(Action::Late { slot });
     }
     if scope.max_replicas > 0 {
-        of_pd(scope, seen, stores, actions);
+        of_pd(scope, cluster, stores, actions);
     }
-    by_force(seen, stores, actions);
+    by_force(cluster, stores, actions);
 }
 
 /// What works on a stopped store's disk, with a store and a region beyond those
 /// of the scope. Only where stores stop: elsewhere the word is always the same.
-fn by_force(seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
-    if seen.stores().all(|(_, status)| status == StoreStatus::Up) {
+fn by_force(cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
+    if cluster.stores().all(|(_, status)| status == StoreStatus::Up) {
         return;
     }
-    let unknown = seen.pd().next_id + 100;
+    let unknown = cluster.pd().next_id + 100;
     actions.push(Action::RemoveFailedStores { stores: Vec::new() });
     for store in stores.iter().copied().chain([unknown]) {
         actions.push(Action::RemoveFailedStores { stores: vec![store] });
-        for region in seen.regions().chain([unknown]) {
+        for region in cluster.regions().chain([unknown]) {
             actions.push(Action::TombstonePeer { region, store, force: false });
             actions.push(Action::TombstonePeer { region, store, force: true });
         }
@@ -139,8 +139,8 @@ fn by_force(seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Act
 
 /// What the placement driver can be told and asked, of every store and region
 /// that it knows and of one of each that it does not.
-fn of_pd(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
-    let unknown = seen.pd().next_id + 100;
+fn of_pd(scope: &Scope, cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
+    let unknown = cluster.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
     for store in all() {
         actions.push(Action::StoreHeartbeat { store, reply: Reply::Delivered });
@@ -154,7 +154,7 @@ fn of_pd(scope: &Scope, seen: impl ClusterInScope, stores: &[StoreId], actions: 
     }
     let reply = Reply::Delivered;
     let keys: Vec<Key> = scope.splits.iter().flat_map(|split| split.keys.clone()).take(1).collect();
-    for region in seen.regions().chain([unknown]) {
+    for region in cluster.regions().chain([unknown]) {
         for store in all() {
             actions.push(Action::RegionHeartbeat { region, store, reply });
             actions.push(Action::Hold { region, from: store, to: 0, message: Outgoing::RegionReport });
@@ -208,7 +208,7 @@ fn pairs(scope: &Scope, region: RegionId, from: StoreId, stores: &[StoreId], act
 
 fn propositions(
     scope: &Scope,
-    seen: impl ClusterInScope,
+    cluster: impl ClusterInScope,
     region: RegionId,
     store: StoreId,
     actions: &mut Vec<Action>,
@@ -221,22 +221,22 @@ fn propositions(
     for command in &scope.commands {
         propose(command.clone(), None);
     }
-    for (other, _) in seen.stores() {
+    for (other, _) in cluster.stores() {
         propose(Command::TransferLeader { to: other }, None);
     }
     if let Some(SplitKeys { keys, derive }) = scope.splits.first() {
-        let child = child(&keys[0], seen.pd().next_id, 1);
+        let child = child(&keys[0], cluster.pd().next_id, 1);
         propose(Command::Split { children: vec![child], derive: *derive }, None);
     }
     if !scope.merges.is_empty() {
         propose(Command::RollbackMerge { commit: 0 }, None);
     }
-    let Some(peer) = seen.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
+    let Some(peer) = cluster.peer(store, region).filter(|peer| peer.role == Role::Leader) else {
         return;
     };
     if !scope.merges.is_empty() {
-        let regions: Vec<RegionId> = seen.regions().collect();
-        merges(seen, store, peer, &regions, &mut propose);
+        let regions: Vec<RegionId> = cluster.regions().collect();
+        merges(cluster, store, peer, &regions, &mut propose);
     }
     for index in [peer.log.truncated.index, peer.applied, peer.applied + 1] {
         propose(Command::CompactLog { index }, None);
@@ -271,13 +271,13 @@ fn propositions(
         }
     }
     if scope.next_id != 0 {
-        splits(scope, seen, store, peer, actions);
+        splits(scope, cluster, store, peer, actions);
     }
 }
 
 /// A merge with everybody, with nobody, and with somebody who is otherwise.
 fn merges(
-    seen: impl ClusterInScope,
+    cluster: impl ClusterInScope,
     store: StoreId,
     leader: &Peer,
     regions: &[RegionId],
@@ -291,7 +291,7 @@ fn merges(
     for &other in regions {
         propose(Command::commit_merge(other), None);
         propose(Command::commit_merge(other), stale);
-        let Some(known) = seen.peer(store, other) else { continue };
+        let Some(known) = cluster.peer(store, other) else { continue };
         let mut target = known.region.clone();
         propose(Command::prepare_merge(target.clone()), None);
         propose(Command::prepare_merge(target.clone()), stale);
@@ -306,7 +306,13 @@ fn child(key: &Key, from: u64, peers: usize) -> Child {
 }
 
 /// What could be asked for, and every way in which a split can be malformed.
-fn splits(scope: &Scope, seen: impl ClusterInScope, store: StoreId, peer: &Peer, actions: &mut Vec<Action>) {
+fn splits(
+    scope: &Scope,
+    cluster: impl ClusterInScope,
+    store: StoreId,
+    peer: &Peer,
+    actions: &mut Vec<Action>,
+) {
     let region = peer.region.id;
     for SplitKeys { keys, derive } in &scope.splits {
         for reply in [Reply::Delivered, Reply::Dropped, Reply::Delayed] {
@@ -321,7 +327,7 @@ fn splits(scope: &Scope, seen: impl ClusterInScope, store: StoreId, peer: &Peer,
         let command = Command::Split { children, derive: Derive::Left };
         actions.push(Action::Propose { region, store, command, epoch });
     };
-    let next = seen.pd().next_id;
+    let next = cluster.pd().next_id;
     let child = |key: &Key, from: u64| child(key, from, peer.region.peers.len());
     let Some(inside) =
         scope.splits.iter().flat_map(|split| &split.keys).find(|key| peer.region.has_inside(key))
@@ -345,7 +351,7 @@ fn splits(scope: &Scope, seen: impl ClusterInScope, store: StoreId, peer: &Peer,
         None,
     );
     // Ids that the store knows from other regions, living and gone.
-    for (of, other) in seen.regions().filter_map(|of| Some((of, seen.peer(store, of)?))) {
+    for (of, other) in cluster.regions().filter_map(|of| Some((of, cluster.peer(store, of)?))) {
         propose(vec![Child { region: of, ..good.clone() }], None);
         let members = other.region.peers.iter().map(|member| member.id);
         for id in [other.id].into_iter().chain(members) {

@@ -41,8 +41,8 @@ pub const ACTION_KINDS: &[&str] = &[
     "heartbeat",
     "check stale peer",
     "check stale peer, reply delayed",
-    "validate peer",
-    "validate peer, reply delayed",
+    "check stale peer",
+    "check stale peer, reply delayed",
     "apply snapshot",
     "apply",
     "put",
@@ -121,11 +121,11 @@ pub const ACTION_KINDS: &[&str] = &[
 /// region heartbeat on, and to ask PD whether one is a member still.
 pub(crate) fn needs_pd(kind: &str) -> bool {
     let mut of_pd = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
-    kind.starts_with("validate peer") || of_pd.any(|of| *of == kind)
+    kind.starts_with("check stale peer") || of_pd.any(|of| *of == kind)
 }
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
-pub(crate) fn kind_of(seen: impl ClusterInScope, action: &Action) -> usize {
+pub(crate) fn kind_of(cluster: impl ClusterInScope, action: &Action) -> usize {
     let name = match action {
         Action::Campaign { .. } => "campaign",
         Action::Vote { reply: Reply::Delivered, .. } => "vote",
@@ -140,8 +140,8 @@ pub(crate) fn kind_of(seen: impl ClusterInScope, action: &Action) -> usize {
             Reply::Delayed => "check stale peer, reply delayed",
         },
         Action::CheckStalePeer { asks: Authority::PlacementDriver, reply, .. } => match reply {
-            Reply::Delivered | Reply::Dropped => "validate peer",
-            Reply::Delayed => "validate peer, reply delayed",
+            Reply::Delivered | Reply::Dropped => "check stale peer",
+            Reply::Delayed => "check stale peer, reply delayed",
         },
         Action::ApplySnapshot { .. } => "apply snapshot",
         Action::Apply { .. } => "apply",
@@ -202,7 +202,7 @@ pub(crate) fn kind_of(seen: impl ClusterInScope, action: &Action) -> usize {
         Action::AddOperator { .. } => "add operator",
         Action::RemoveOperator { .. } => "remove operator",
         Action::Late { slot } => {
-            seen.held().get(*slot).map_or("late append", |held| late_kind(&held.message))
+            cluster.held().get(*slot).map_or("late append", |held| late_kind(&held.message))
         }
     };
     ACTION_KINDS.iter().position(|kind| *kind == name).expect("every kind is listed")

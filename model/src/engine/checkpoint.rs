@@ -246,9 +246,9 @@ mod tests {
                 state.write_row(&mut row);
                 assert!(other.knows(&row));
                 assert_eq!(State::read_row(&row), state);
-                assert_eq!(other.seen(&state).view(), model.seen(&state).view());
-                assert_eq!(other.seen(&state).history(), model.seen(&state).history());
-                assert_eq!(other.seen(&state).spent(), model.seen(&state).spent());
+                assert_eq!(other.cluster(&state).view(), model.cluster(&state).view());
+                assert_eq!(other.cluster(&state).history(), model.cluster(&state).history());
+                assert_eq!(other.cluster(&state).spent(), model.cluster(&state).spent());
                 assert_eq!(other.next_states(&state).len(), model.next_states(&state).len());
             }
         }

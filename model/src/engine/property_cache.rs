@@ -141,7 +141,7 @@ impl PropertyCache {
             let lone = || judged(&[(at, lone_peer(parts, region, peer))], history);
             self.judge(Pair::PeerInTime, (at, at), (peer, history), lone)
         };
-        let broken = parts.place(state, at).peers.iter().fold(now, |all, peer| all | in_time(*peer));
+        let broken = parts.store(state, at).peers.iter().fold(now, |all, peer| all | in_time(*peer));
         broken | judged(&[], history)
     }
 
@@ -159,8 +159,8 @@ impl PropertyCache {
             return judged(&[(one, state.stores[one]), (other, state.stores[other])]);
         }
         let mut broken = 0;
-        for &(region, first) in &parts.place(state, one).peers {
-            for &(second_region, second) in &parts.place(state, other).peers {
+        for &(region, first) in &parts.store(state, one).peers {
+            for &(second_region, second) in &parts.store(state, other).peers {
                 broken |= self.judge(Pair::Peers, (one, other), (first, second), || {
                     let (first, second) =
                         (lone_peer(parts, region, first), lone_peer(parts, second_region, second));
@@ -211,7 +211,7 @@ fn lone_peer(parts: &InternTables, region: RegionId, peer: u32) -> u32 {
 
 /// Which of the properties that are of two peers a state breaks.
 fn breaks(properties: &[Property], parts: &InternTables, state: &State) -> u64 {
-    let (seen, history) = (parts.seen(state), parts.history.get(state.history));
+    let (seen, history) = (parts.cluster(state), parts.history.get(state.history));
     let of_two = properties.iter().filter(|property| property.is_of_two_peers());
     let broken = of_two.filter(|property| property.check(&seen, history).is_err());
     broken.fold(0, |all, property| all | bit(properties, *property))

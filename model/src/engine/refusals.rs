@@ -50,19 +50,19 @@ pub struct RefusalCache {
     reasons: Interner<Reasons>,
     /// In how many states, by the number of the reasons.
     states: Vec<u64>,
-    tried: u64,
+    checked: u64,
 }
 
 impl Default for RefusalCache {
     fn default() -> Self {
-        Self { groups: Memo::new(), reasons: Interner::new(), states: Vec::new(), tried: 0 }
+        Self { groups: Memo::new(), reasons: Interner::new(), states: Vec::new(), checked: 0 }
     }
 }
 
 impl RefusalCache {
     /// How often the implementation was tried.
-    pub fn tried(&self) -> u64 {
-        self.tried
+    pub fn checked(&self) -> u64 {
+        self.checked
     }
 
     /// Each reason with the number of disabled actions that are refused for it over all
@@ -95,7 +95,7 @@ impl RefusalCache {
     ) {
         let mut reasons = Reasons::new();
         for reason in disabled {
-            self.tried += 1;
+            self.checked += 1;
             match reasons.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, count)) => *count += 1,
                 None => reasons.push((reason, 1)),

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_beyond_those_told_apart_are_looked_at_with_their_stores() {
+    fn regions_without_slots_are_read_with_their_stores() {
         for taken in 0..REGIONS as RegionId {
             let model = model("split_on_two_peers_smoke");
             // Numbers that are given to regions that are nowhere.

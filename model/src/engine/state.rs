@@ -77,7 +77,7 @@ impl StorePart {
 /// number; `None` where one of them is too large for that.
 fn replacement(number: u32, part: Slot, value: u32) -> Option<u64> {
     let (value, fits) = if value == NO_PEER { (0, true) } else { (value + 1, value < (1 << 28) - 1) };
-    let part = part.place() as u64;
+    let part = part.index() as u64;
     (fits && number < 1 << 28).then(|| 1 << 63 | part << 56 | u64::from(number) << 28 | u64::from(value))
 }
 
@@ -196,21 +196,21 @@ impl InternTables {
         self.stores.iter().position(|id| *id == store)
     }
 
-    pub(crate) fn place(&self, state: &State, at: usize) -> &StorePart {
+    pub(crate) fn store(&self, state: &State, at: usize) -> &StorePart {
         self.store_parts.get(state.stores[at])
     }
 
     pub(crate) fn meta(&self, state: &State, at: usize) -> &StoreMeta {
-        self.metas.get(self.place(state, at).meta)
+        self.metas.get(self.store(state, at).meta)
     }
 
     pub(crate) fn peer(&self, state: &State, at: usize, region: RegionId) -> Option<&Peer> {
-        Some(self.peers.get(self.place(state, at).peer(region)?))
+        Some(self.peers.get(self.store(state, at).peer(region)?))
     }
 
     /// The peers and tombstones on a store.
     pub(crate) fn peers_on(&self, state: &State, at: usize) -> impl Iterator<Item = (RegionId, &Peer)> {
-        self.place(state, at).peers.iter().map(|(region, peer)| (*region, self.peers.get(*peer)))
+        self.store(state, at).peers.iter().map(|(region, peer)| (*region, self.peers.get(*peer)))
     }
 
     /// The number of the place that has this in the part, and is as the one with this
@@ -306,16 +306,16 @@ impl InternTables {
         match slot {
             Slot::Store(side, at) => of(side).stores[at],
             Slot::Beside(at) => {
-                let place = self.place(before, at);
+                let place = self.store(before, at);
                 place.meta << STATUS_BITS | place.status as u32
             }
             Slot::Peer(at, nth) => {
-                self.place(before, at).peer(self.region_slots.region(nth)).unwrap_or(NO_PEER)
+                self.store(before, at).peer(self.region_slots.region(nth)).unwrap_or(NO_PEER)
             }
             Slot::Held(side) => rest(side).held,
             Slot::Pd(side) => rest(side).pd,
             Slot::Believed => self.beliefs_of.get_or(rest(Side::Before).pd, || {
-                let seen = self.seen(before);
+                let seen = self.cluster(before);
                 self.beliefs.intern((seen.believed().cloned().collect(), seen.departed().collect()))
             }),
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
@@ -330,9 +330,9 @@ impl InternTables {
             }),
             Slot::Claims(at) => self.claims_number(before.stores[at]),
             Slot::Moved(at) => u32::from(before.stores[at] != after.stores[at]),
-            Slot::Regions(side) => self.regions.intern(self.seen(of(side)).regions().collect()),
+            Slot::Regions(side) => self.regions.intern(self.cluster(of(side)).regions().collect()),
             Slot::Statuses(side) => {
-                let bits = |at: usize| (self.place(of(side), at).status as u32) << (2 * at);
+                let bits = |at: usize| (self.store(of(side), at).status as u32) << (2 * at);
                 (0..self.stores.len()).map(bits).fold(0, |all, bits| all | bits)
             }
         }
@@ -358,7 +358,7 @@ impl InternTables {
 
     /// What a store's peer of the region reports.
     pub(crate) fn report(&self, state: &State, at: usize, region: RegionId) -> Result<Report, Reason> {
-        Report::of(self.stores[at], self.place(state, at).status, self.peer(state, at, region))
+        Report::of(self.stores[at], self.store(state, at).status, self.peer(state, at, region))
     }
 
     /// Which keys the peers on a store say to be theirs.

@@ -23,7 +23,7 @@ pub struct StateRef<'a> {
 
 impl InternTables {
     /// The state with what its numbers stand for.
-    pub(crate) fn seen<'a>(&'a self, state: &'a State) -> StateRef<'a> {
+    pub(crate) fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
         StateRef::of(self, state, None)
     }
 
@@ -99,7 +99,7 @@ impl StateRef<'_> {
     /// The readable form.
     pub fn view(&self) -> View {
         let store = |at: usize| {
-            let place = self.parts.place(self.state, at);
+            let place = self.parts.store(self.state, at);
             let StoreMeta { ranges, pending_messages, plan } = self.parts.metas.get(place.meta).clone();
             let peers = || self.parts.peers_on(self.state, at);
             let pending_ranges = peers().filter_map(|(_, peer)| RangeEntry::pending(peer)).collect();
@@ -114,21 +114,21 @@ impl StateRef<'_> {
 impl Cluster for StateRef<'_> {
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_ {
         self.track(Slot::Statuses);
-        let status = |at| self.parts.place(self.state, at).status;
+        let status = |at| self.parts.store(self.state, at).status;
         self.parts.stores.iter().enumerate().map(move |(at, id)| (*id, status(at)))
     }
 
     fn status(&self, store: StoreId) -> Option<StoreStatus> {
         let at = self.parts.store_place(store)?;
         self.track_beside(at);
-        Some(self.parts.place(self.state, at).status)
+        Some(self.parts.store(self.state, at).status)
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         self.track(Slot::Regions);
         let beyond = move |last: Option<RegionId>| {
             let next = |at: usize| {
-                let peers = self.parts.place(self.state, at).peers.iter();
+                let peers = self.parts.store(self.state, at).peers.iter();
                 peers.map(|(region, _)| *region).find(|region| Some(*region) > last)
             };
             (0..self.parts.stores.len()).filter_map(next).min()
@@ -139,7 +139,7 @@ impl Cluster for StateRef<'_> {
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         let at = self.parts.store_place(store);
         at.iter().for_each(|at| self.track_store(*at));
-        let peers = |at| self.parts.place(self.state, at).peers.iter();
+        let peers = |at| self.parts.store(self.state, at).peers.iter();
         at.into_iter().flat_map(peers).map(|(region, _)| *region)
     }
 
@@ -200,7 +200,7 @@ impl Cluster for StateRef<'_> {
         self.meta_of(store).map_or(&[], |meta| &meta.pending_messages)
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
         self.meta_of(store)?.plan
     }
 

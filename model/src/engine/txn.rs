@@ -104,7 +104,7 @@ impl<'m> StepTxn<'m> {
             if !is_touched {
                 continue;
             }
-            let mut place = self.parts.place(&self.before, at).clone();
+            let mut place = self.parts.store(&self.before, at).clone();
             for (_, region, peer) in self.peers.iter().filter(|(of, ..)| *of == at) {
                 self.parts.region_slots.add(*region);
                 place = place.with_peer(*region, peer.as_ref().map(|peer| self.parts.peers.intern_ref(peer)));
@@ -124,14 +124,14 @@ impl<'m> StepTxn<'m> {
     }
 
     fn meta(&self, store: StoreId) -> &StoreMeta {
-        let at = self.place(store);
+        let at = self.index_of(store);
         self.track_beside(at);
         let written = self.metas.iter().find(|(of, _)| *of == at).map(|(_, meta)| meta);
         written.unwrap_or_else(|| self.parts.meta(&self.before, at))
     }
 
     fn meta_mut(&mut self, store: StoreId) -> &mut StoreMeta {
-        let at = self.place(store);
+        let at = self.index_of(store);
         self.track_beside(at);
         let written = match self.metas.iter().position(|(of, _)| *of == at) {
             Some(written) => written,
@@ -143,7 +143,7 @@ impl<'m> StepTxn<'m> {
         &mut self.metas[written].1
     }
 
-    fn place(&self, store: StoreId) -> usize {
+    fn index_of(&self, store: StoreId) -> usize {
         self.parts.store_place(store).expect("a store of the scope")
     }
 
@@ -165,7 +165,7 @@ impl Cluster for StepTxn<'_> {
         let at = self.parts.store_place(store)?;
         self.track_beside(at);
         let written = self.status.filter(|(of, _)| *of == at).map(|(_, status)| status);
-        Some(written.unwrap_or_else(|| self.parts.place(&self.before, at).status))
+        Some(written.unwrap_or_else(|| self.parts.store(&self.before, at).status))
     }
 
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
@@ -175,9 +175,9 @@ impl Cluster for StepTxn<'_> {
     }
 
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
-        let at = self.place(store);
+        let at = self.index_of(store);
         track(&self.read_set, Slot::Store(Side::Before, at));
-        let before = self.parts.place(&self.before, at).peers.iter().map(|(region, _)| *region);
+        let before = self.parts.store(&self.before, at).peers.iter().map(|(region, _)| *region);
         let written = self.peers.iter().filter(|(of, ..)| *of == at).map(|(_, region, _)| *region);
         let mut regions: Vec<_> =
             before.chain(written).filter(|region| self.peer(store, *region).is_some()).collect();
@@ -208,7 +208,7 @@ impl Cluster for StepTxn<'_> {
         &self.meta(store).pending_messages
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
         self.meta(store).plan
     }
 
@@ -240,7 +240,7 @@ impl ClusterMut for StepTxn<'_> {
     }
 
     fn peer_mut(&mut self, store: StoreId, region: RegionId) -> &mut Peer {
-        let at = self.place(store);
+        let at = self.index_of(store);
         self.track_peer(at, region);
         let written = match self.peers.iter().position(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(written) => written,
@@ -253,7 +253,7 @@ impl ClusterMut for StepTxn<'_> {
     }
 
     fn put_peer(&mut self, store: StoreId, region: RegionId, peer: Option<Peer>) {
-        let at = self.place(store);
+        let at = self.index_of(store);
         self.track_peer(at, region);
         match self.peers.iter_mut().find(|(of, id, _)| (*of, *id) == (at, region)) {
             Some(entry) => entry.2 = peer,
@@ -262,7 +262,7 @@ impl ClusterMut for StepTxn<'_> {
     }
 
     fn set_status(&mut self, store: StoreId, status: StoreStatus) {
-        let at = self.place(store);
+        let at = self.index_of(store);
         self.track_beside(at);
         self.status = Some((at, status));
     }
@@ -302,7 +302,7 @@ impl ClusterMut for StepTxn<'_> {
         let Some(at) = self.parts.store_place(store) else { return false };
         debug_assert!(self.status.is_none(), "asked before any status is written");
         track(&self.read_set, Slot::Statuses(Side::Before));
-        self.parts.place(&self.before, at).status == StoreStatus::Up
+        self.parts.store(&self.before, at).status == StoreStatus::Up
     }
 
     /// Of the peer, what it reports alone is looked at.

@@ -194,9 +194,10 @@ impl StuckReason {
 
     /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
     pub fn because<R: Semantics>(self, rules: &R, state: &R::State) -> String {
-        let seen = &rules.seen(state);
-        let words =
-            seen.stores().map(|(store, status)| of_store(rules.scope(), seen, self.region(), store, status));
+        let cluster = &rules.cluster(state);
+        let words = cluster
+            .stores()
+            .map(|(store, status)| of_store(rules.scope(), cluster, self.region(), store, status));
         words.collect::<Vec<_>>().join(", ")
     }
 
@@ -221,20 +222,20 @@ impl StuckReason {
 
 fn of_store(
     scope: &Scope,
-    seen: &impl Cluster,
+    cluster: &impl Cluster,
     region: RegionId,
     store: StoreId,
     status: StoreStatus,
 ) -> String {
     let governed = scope.max_replicas > 0;
-    let known = seen.pd().stores.get(&store).map(|known| known.state);
-    let ended = seen.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
-    let has_peer = newest(seen, region).is_some_and(|meta| meta.member_on(store).is_some());
+    let known = cluster.pd().stores.get(&store).map(|known| known.state);
+    let ended = cluster.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
+    let has_peer = newest(cluster, region).is_some_and(|meta| meta.member_on(store).is_some());
     let is = match status {
         StoreStatus::DiskLost => "is destroyed",
         StoreStatus::Down => "is down",
         StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
-        StoreStatus::Up if is_given_up(seen, store) => "was given up",
+        StoreStatus::Up if is_given_up(cluster, store) => "was given up",
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",

@@ -35,11 +35,11 @@ pub fn is_fault_free<R: Semantics>(rules: &R, state: &R::State, action: &Action)
         | Action::CheckStores => true,
         // Silence is what PD makes of a store that is gone.
         Action::MissedHeartbeat { store } => {
-            !rules.seen(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
+            !rules.cluster(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
         // Once more.
         Action::RemoveFailedStores { stores } => {
-            stores.iter().all(|store| is_given_up(&rules.seen(state), *store))
+            stores.iter().all(|store| is_given_up(&rules.cluster(state), *store))
         }
         Action::Propose { command, .. } => ends_what_was_begun(command),
         Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => true,

@@ -17,20 +17,20 @@ use crate::semantics::Semantics;
 
 /// The goals that are owed in a state and not met, at most one of a region.
 pub fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
-    let seen = &rules.seen(state);
-    let regions = seen.regions().filter(|region| is_owed(seen, *region));
+    let cluster = &rules.cluster(state);
+    let regions = cluster.regions().filter(|region| is_owed(cluster, *region));
     let of_pd = rules.scope().max_replicas > 0;
     let of_pd = if of_pd { pd::missed(rules, state) } else { Vec::new() };
-    let merged = seen.regions().filter(|region| is_merged_away(seen, *region));
-    let left = merged.filter_map(|region| merged_and_lives(seen, region));
-    let given_up = seen.regions().filter_map(|region| could_go_on(seen, region));
-    let left = left.chain(given_up).chain(hole(seen));
+    let merged = cluster.regions().filter(|region| is_merged_away(cluster, *region));
+    let left = merged.filter_map(|region| merged_and_lives(cluster, region));
+    let given_up = cluster.regions().filter_map(|region| could_go_on(cluster, region));
+    let left = left.chain(given_up).chain(hole(cluster));
     regions.filter_map(|region| missed_of(rules, state, region)).chain(of_pd).chain(left).collect()
 }
 
 /// Keys that were lost with the stores that were given up, and that nobody serves anew.
-fn hole(seen: &impl Cluster) -> Option<Missed> {
-    let (start, end) = recovery::hole(seen)?;
+fn hole(cluster: &impl Cluster) -> Option<Missed> {
+    let (start, end) = recovery::hole(cluster)?;
     Some(Missed {
         goal: Goal::KeysCovered,
         region: 0,
@@ -39,43 +39,43 @@ fn hole(seen: &impl Cluster) -> Option<Missed> {
 }
 
 /// Who is left of a region that was merged away.
-fn merged_and_lives(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
-    let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(seen, *store);
-    let (store, peer) = seen.replicas(region).find(lives)?;
+fn merged_and_lives(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
+    let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(cluster, *store);
+    let (store, peer) = cluster.replicas(region).find(lives)?;
     let what = format!("peer {} on store {store} was merged and still exists", peer.id);
     Some(Missed { goal: Goal::RemovedGone, region, what })
 }
 
 /// A region that was given up with the majority of its stores, and that somebody who is
 /// left could lead by force.
-fn could_go_on(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
-    let stays = is_not_recovered(seen, region) && recovery::obstacle(seen, region).is_none();
-    let what = || format!("it could be led by force; {}", without_leader(seen, region));
+fn could_go_on(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
+    let stays = is_not_recovered(cluster, region) && recovery::obstacle(cluster, region).is_none();
+    let what = || format!("it could be led by force; {}", without_leader(cluster, region));
     stays.then(|| Missed { goal: Goal::LeaderElectable, region, what: what() })
 }
 
 fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Missed> {
-    let (scope, seen) = (rules.scope(), &rules.seen(state));
+    let (scope, cluster) = (rules.scope(), &rules.cluster(state));
     let miss = |goal, what: String| Some(Missed { goal, region, what });
-    let Some((store, leader)) = in_charge(seen, region) else {
-        return miss(Goal::LeaderElectable, without_leader(seen, region));
+    let Some((store, leader)) = in_charge(cluster, region) else {
+        return miss(Goal::LeaderElectable, without_leader(cluster, region));
     };
-    if let Some(what) = unanswered(seen, region, leader) {
+    if let Some(what) = unanswered(cluster, region, leader) {
         return miss(Goal::RequestsEnd, format!("the leader on store {store} {what}"));
     }
     for member in &leader.region.peers {
-        if !seen.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
+        if !cluster.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
             continue;
         }
         // An id that was told of its end there is given again in vain: being
         // refused as `tombstone` for ever is right (PD gives no id twice).
-        if seen.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
+        if cluster.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
-        if hangs(scope, member.store) || !is_there(seen, member.store) {
+        if hangs(scope, member.store) || !is_there(cluster, member.store) {
             continue;
         }
-        let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
+        let there = cluster.peer(member.store, region).filter(|peer| peer.id == member.id);
         let caught_up = there.is_some_and(|peer| {
             peer.state == PeerState::Normal && peer.applied == leader.applied && peer.snapshot.is_none()
         });
@@ -90,9 +90,9 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
         }
     }
     let can_learn_of_removal = |(store, peer): &(StoreId, &Peer)| {
-        !hangs(scope, *store) && !has_nobody_to_ask(scope, seen, &leader.region, *store, peer)
+        !hangs(scope, *store) && !has_nobody_to_ask(scope, cluster, &leader.region, *store, peer)
     };
-    if let Some((store, peer)) = strangers(seen, &leader.region).find(can_learn_of_removal) {
+    if let Some((store, peer)) = strangers(cluster, &leader.region).find(can_learn_of_removal) {
         return miss(
             Goal::RemovedGone,
             format!("peer {} on store {store} was removed and still exists", peer.id),
@@ -106,7 +106,8 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
         Outcome::Refused(Reason::NotJoint) => {}
         // A demoted leader hands over before its region leaves the joint configuration,
         // if PD tells it to; PD does not hear of one on a store that it forgot.
-        Outcome::Refused(Reason::LeaderRemoval) if pd::unheard_leader(scope, seen, region).is_some() => {}
+        Outcome::Refused(Reason::LeaderRemoval)
+            if pd::unreported_leader(scope, cluster, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
     }
     match rules.step(state, &change(write_to(leader))).1 {
@@ -124,17 +125,17 @@ pub(super) fn write_to(leader: &Peer) -> Command {
 }
 
 /// What the leader took, its own election first, and did not bring to an end.
-fn unanswered(seen: &impl Cluster, region: RegionId, leader: &Peer) -> Option<String> {
+fn unanswered(cluster: &impl Cluster, region: RegionId, leader: &Peer) -> Option<String> {
     let last = leader.log.last_index();
     if leader.applied < last {
         return Some(format!("has applied {} of {last}", leader.applied));
     }
-    let reads = seen.replicas(region).find(|(_, peer)| is_live(peer) && peer.read.is_some());
+    let reads = cluster.replicas(region).find(|(_, peer)| is_live(peer) && peer.read.is_some());
     reads.map(|(store, _)| format!("serves, and a read waits on store {store}"))
 }
 
-fn without_leader(seen: &impl Cluster, region: RegionId) -> String {
-    let words: Vec<String> = seen
+fn without_leader(cluster: &impl Cluster, region: RegionId) -> String {
+    let words: Vec<String> = cluster
         .replicas(region)
         .filter(|(_, peer)| is_live(peer))
         .map(|(store, peer)| {

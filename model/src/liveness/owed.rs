@@ -12,47 +12,49 @@ use crate::rules::is_live;
 
 /// Whoever gave up a store by force said that it is gone: nothing is heard of it any more,
 /// and nothing reaches it.
-pub(super) fn is_out(seen: &impl Cluster, store: StoreId) -> bool {
-    seen.pd().recovery_step > 0 && is_given_up(seen, store)
+pub(super) fn is_out(cluster: &impl Cluster, store: StoreId) -> bool {
+    cluster.pd().recovery_step > 0 && is_given_up(cluster, store)
 }
 
-pub(super) fn is_of_the_gone(seen: &impl Cluster, action: &Action) -> bool {
+pub(super) fn is_of_the_gone(cluster: &impl Cluster, action: &Action) -> bool {
     if action.is_of_pd() || action.is_typed() {
         return false;
     }
     // Members that a command names may well be gone.
     let who_takes_part =
         if let Action::Propose { store, .. } = action { vec![*store] } else { action.stores() };
-    is_across(seen, action) || who_takes_part.into_iter().any(|store| is_out(seen, store))
+    is_across(cluster, action) || who_takes_part.into_iter().any(|store| is_out(cluster, store))
 }
 
 /// The newest meta of the region that anybody has, tombstones included. What only
 /// stores have that were given up counts where nobody else has any.
-pub(super) fn newest(seen: &impl Cluster, region: RegionId) -> Option<&Region> {
-    let epoch = |store, meta: &Region| (!is_given_up(seen, store), meta.epoch.version, meta.epoch.conf_ver);
-    let known = seen.replicas(region).map(|(store, peer)| (store, &peer.region));
+pub(super) fn newest(cluster: &impl Cluster, region: RegionId) -> Option<&Region> {
+    let epoch =
+        |store, meta: &Region| (!is_given_up(cluster, store), meta.epoch.version, meta.epoch.conf_ver);
+    let known = cluster.replicas(region).map(|(store, peer)| (store, &peer.region));
     let known = known.filter(|(_, meta)| !meta.peers.is_empty());
     known.max_by_key(|(store, meta)| epoch(*store, meta)).map(|(_, meta)| meta)
 }
 
 /// Whether the store's disk is there. One that was given up counts as gone, though
 /// the store may still run.
-pub(super) fn is_there(seen: &impl Cluster, store: StoreId) -> bool {
-    seen.stores().any(|(id, status)| id == store && status != StoreStatus::DiskLost)
-        && !is_given_up(seen, store)
+pub(super) fn is_there(cluster: &impl Cluster, store: StoreId) -> bool {
+    cluster.stores().any(|(id, status)| id == store && status != StoreStatus::DiskLost)
+        && !is_given_up(cluster, store)
 }
 
 /// Whether a majority of the newest configuration is on disks that are there,
 /// and not made tombstones behind the region's back (tikv-ctl `--force`).
-pub(super) fn is_owed(seen: &impl Cluster, region: RegionId) -> bool {
-    let lives = seen.replicas(region).any(|(store, peer)| peer.is_initialized() && !is_given_up(seen, store));
+pub(super) fn is_owed(cluster: &impl Cluster, region: RegionId) -> bool {
+    let lives =
+        cluster.replicas(region).any(|(store, peer)| peer.is_initialized() && !is_given_up(cluster, store));
     lives
-        && !is_merged_away(seen, region)
-        && !is_outrun(seen, region)
-        && newest(seen, region).is_some_and(|meta| {
+        && !is_merged_away(cluster, region)
+        && !is_outrun(cluster, region)
+        && newest(cluster, region).is_some_and(|meta| {
             let replies = |member: &Member| {
-                is_there(seen, member.store)
-                    && seen.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
+                is_there(cluster, member.store)
+                    && cluster.peer(member.store, region).is_none_or(|peer| !refuses(peer, member))
             };
             meta.has_quorum(|id| meta.member(id).is_some_and(replies))
         })
@@ -62,48 +64,48 @@ pub(super) fn is_owed(seen: &impl Cluster, region: RegionId) -> bool {
 /// learner passes over what the leader sends, and nobody but the leader could
 /// campaign: without pre-vote and check-quorum raft-rs does not answer an older
 /// term (`raft.rs step`), so that the leader never hears of the newer one.
-pub(super) fn is_outrun(seen: &impl Cluster, region: RegionId) -> bool {
-    let mut leaders = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
+pub(super) fn is_outrun(cluster: &impl Cluster, region: RegionId) -> bool {
+    let mut leaders = cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     leaders.any(|(_, leader)| {
         let is_voter = |peer: &Peer, id| peer.region.is_voter(id);
         let mut others = leader.region.peers.iter().filter(|member| member.id != leader.id);
         is_voter(leader, leader.id)
             && others.clone().all(|member| !is_voter(leader, member.id))
-            && seen.replicas(region).all(|(_, peer)| peer.id == leader.id || !is_voter(peer, peer.id))
+            && cluster.replicas(region).all(|(_, peer)| peer.id == leader.id || !is_voter(peer, peer.id))
             && others.any(|member| {
-                let there = seen.peer(member.store, region).filter(|peer| peer.id == member.id);
+                let there = cluster.peer(member.store, region).filter(|peer| peer.id == member.id);
                 there.is_some_and(|peer| peer.term > leader.term)
             })
     })
 }
 
 /// Whether nothing is owed of the region for stores alone that were given up.
-pub(super) fn is_not_recovered(seen: &impl Cluster, region: RegionId) -> bool {
-    let gone = |member: &&Member| !is_there(seen, member.store);
-    !is_owed(seen, region)
-        && !is_merged_away(seen, region)
-        && newest(seen, region).is_some_and(|meta| {
+pub(super) fn is_not_recovered(cluster: &impl Cluster, region: RegionId) -> bool {
+    let gone = |member: &&Member| !is_there(cluster, member.store);
+    !is_owed(cluster, region)
+        && !is_merged_away(cluster, region)
+        && newest(cluster, region).is_some_and(|meta| {
             let mut gone = meta.peers.iter().filter(gone).peekable();
-            let lives = |id| meta.member(id).is_some_and(|member| is_there(seen, member.store));
+            let lives = |id| meta.member(id).is_some_and(|member| is_there(cluster, member.store));
             gone.peek().is_some()
-                && gone.all(|member| is_given_up(seen, member.store))
+                && gone.all(|member| is_given_up(cluster, member.store))
                 && !meta.has_quorum(lives)
         })
 }
 
 /// Whether somebody has taken the region in, who was not given up.
-pub(super) fn is_merged_away(seen: &impl Cluster, region: RegionId) -> bool {
-    seen.replicas(region).any(|(store, peer)| peer.is_merged_away() && !is_given_up(seen, store))
+pub(super) fn is_merged_away(cluster: &impl Cluster, region: RegionId) -> bool {
+    cluster.replicas(region).any(|(store, peer)| peer.is_merged_away() && !is_given_up(cluster, store))
 }
 
 /// The leader of the region's highest term among its members, if there is one.
-pub(super) fn in_charge(seen: &impl Cluster, region: RegionId) -> Option<(StoreId, &Peer)> {
-    let leaders = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
-    let leaders = leaders.filter(|(store, _)| !is_out(seen, *store));
+pub(super) fn in_charge(cluster: &impl Cluster, region: RegionId) -> Option<(StoreId, &Peer)> {
+    let leaders = cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
+    let leaders = leaders.filter(|(store, _)| !is_out(cluster, *store));
     let (store, leader) = leaders.max_by_key(|(_, peer)| peer.term)?;
-    let members = leader.region.peers.iter().filter(|member| !is_out(seen, member.store));
+    let members = leader.region.peers.iter().filter(|member| !is_out(cluster, member.store));
     let ahead =
-        members.filter_map(|member| seen.peer(member.store, region)).any(|peer| peer.term > leader.term);
+        members.filter_map(|member| cluster.peer(member.store, region)).any(|peer| peer.term > leader.term);
     (!ahead).then_some((store, leader))
 }
 
@@ -116,10 +118,10 @@ pub(super) fn hangs(scope: &Scope, store: StoreId) -> bool {
 /// Who lives and is not listed by the region any more: voters, learners, and peers that were
 /// never initialised.
 pub(super) fn strangers<'a>(
-    seen: &'a impl Cluster,
+    cluster: &'a impl Cluster,
     region: &'a Region,
 ) -> impl Iterator<Item = (StoreId, &'a Peer)> {
-    seen.replicas(region.id).filter(|(_, peer)| {
+    cluster.replicas(region.id).filter(|(_, peer)| {
         is_live(peer) && region.member(peer.id).is_none() && peer.region.epoch.is_stale_against(&region.epoch)
     })
 }
@@ -129,13 +131,13 @@ pub(super) fn strangers<'a>(
 /// never initialised is told by a tombstone only of its end, and not whom to ask.
 pub(super) fn has_nobody_to_ask(
     scope: &Scope,
-    seen: &impl Cluster,
+    cluster: &impl Cluster,
     region: &Region,
     store: StoreId,
     peer: &Peer,
 ) -> bool {
     let knows_better = |member: &Member| {
-        seen.peer(member.store, region.id).is_some_and(|asked| match asked.state {
+        cluster.peer(member.store, region.id).is_some_and(|asked| match asked.state {
             PeerState::Tombstone => {
                 let asks_on = peer.is_initialized() || asked.region.member_on(store).is_none();
                 asks_on && peer.region.epoch.is_stale_against(&asked.region.epoch)

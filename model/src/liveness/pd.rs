@@ -19,10 +19,10 @@ use crate::semantics::Semantics;
 
 /// Every store that runs is heard from; of the others time tells.
 pub(super) fn store_reports<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
-    let seen = &rules.seen(state);
-    let actions = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
+    let cluster = &rules.cluster(state);
+    let actions = cluster.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
         |(&store, known)| {
-            if runs(seen, store) { heartbeat(rules, store, known) } else { missed_heartbeat(store, known) }
+            if runs(cluster, store) { heartbeat(rules, store, known) } else { missed_heartbeat(store, known) }
         },
     );
     actions.flatten().next()
@@ -39,22 +39,23 @@ fn missed_heartbeat(store: StoreId, known: &KnownStore) -> Option<Action> {
     (known.liveness != Liveness::Down).then_some(Action::MissedHeartbeat { store })
 }
 
-pub(super) fn runs(seen: &impl Cluster, store: StoreId) -> bool {
-    seen.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
+pub(super) fn runs(cluster: &impl Cluster, store: StoreId) -> bool {
+    cluster.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 
 /// Once every region is at rest: leaders report, the patrol comes by, and empty
 /// stores are buried.
 pub(super) fn patrol<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
-    let seen = &rules.seen(state);
+    let cluster = &rules.cluster(state);
     let reply = Reply::Delivered;
-    let led = seen.regions().filter_map(|region| in_charge(seen, region).map(|(store, _)| (region, store)));
+    let led =
+        cluster.regions().filter_map(|region| in_charge(cluster, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, reply });
     // Of a region that has lost its majority no operator comes to an end.
-    let owed = seen.pd().regions.keys().filter(|region| is_owed(seen, **region));
+    let owed = cluster.pd().regions.keys().filter(|region| is_owed(cluster, **region));
     let visits = owed.map(|&region| Action::Schedule { region, reply });
     let ends =
-        seen.pd().operators.iter().filter(|(region, operator)| waits_in_vain(seen, **region, operator));
+        cluster.pd().operators.iter().filter(|(region, operator)| waits_in_vain(cluster, **region, operator));
     let ends = ends.map(|(&region, _)| Action::OperatorTimeout { region });
     let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
     // What is repeated for nothing leads nowhere.
@@ -64,33 +65,34 @@ pub(super) fn patrol<R: Semantics>(rules: &R, state: &R::State) -> Option<Action
 /// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
 /// it for ever; or the store of one that it promotes is gone, and the leader refuses to
 /// do without a majority that it hears. PD waits until the operator has taken too long.
-fn waits_in_vain(seen: &impl Cluster, region: RegionId, operator: &Operator) -> bool {
+fn waits_in_vain(cluster: &impl Cluster, region: RegionId, operator: &Operator) -> bool {
     match operator.step() {
         Some(OperatorStep::EnterJoint { promote, .. }) => {
-            return promote.iter().any(|seat| !runs(seen, seat.store));
+            return promote.iter().any(|seat| !runs(cluster, seat.store));
         }
-        Some(OperatorStep::PromoteLearner(seat)) => return !runs(seen, seat.store),
+        Some(OperatorStep::PromoteLearner(seat)) => return !runs(cluster, seat.store),
         _ => {}
     }
     let Some(OperatorStep::AddLearner(seat) | OperatorStep::AddPeer(seat)) = operator.step() else {
         return false;
     };
     let ended = |peer: &Peer| peer.state == PeerState::Tombstone && peer.id >= seat.peer;
-    seen.peer(seat.store, region).is_some_and(ended)
+    cluster.peer(seat.store, region).is_some_and(ended)
 }
 
 /// The goals that are not met, one of a kind, stores last.
 pub(super) fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
-    let (scope, seen) = (rules.scope(), &rules.seen(state));
-    let pd = seen.pd();
-    let mut regions = seen.regions().filter(|region| is_heard(scope, seen, *region));
-    let unended =
-        pd.all_operators().find(|(region, _)| is_heard(scope, seen, *region)).map(|(region, operator)| {
+    let (scope, cluster) = (rules.scope(), &rules.cluster(state));
+    let pd = cluster.pd();
+    let mut regions = cluster.regions().filter(|region| is_reported(scope, cluster, *region));
+    let unended = pd.all_operators().find(|(region, _)| is_reported(scope, cluster, *region)).map(
+        |(region, operator)| {
             let what = format!("its operator never ends: {operator}");
             Missed { goal: Goal::OperatorsEnd, region, what }
-        });
+        },
+    );
     let missed = [
-        regions.find_map(|region| believed(seen, region)),
+        regions.find_map(|region| believed(cluster, region)),
         unended,
         pd.regions.keys().find_map(|region| whole(rules, state, *region)),
         pd.stores.keys().find_map(|store| leaves(rules, state, *store)),
@@ -100,22 +102,22 @@ pub(super) fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
 
 /// The store of the region's leader, if a PD that places replicas has no record of it,
 /// or gave it up.
-pub(super) fn unheard_leader(scope: &Scope, seen: &impl Cluster, region: RegionId) -> Option<StoreId> {
-    let (store, _) = in_charge(seen, region)?;
-    let is_heard = seen.pd().stores.contains_key(&store) && !is_given_up(seen, store);
-    (scope.max_replicas > 0 && !is_heard).then_some(store)
+pub(super) fn unreported_leader(scope: &Scope, cluster: &impl Cluster, region: RegionId) -> Option<StoreId> {
+    let (store, _) = in_charge(cluster, region)?;
+    let is_reported = cluster.pd().stores.contains_key(&store) && !is_given_up(cluster, store);
+    (scope.max_replicas > 0 && !is_reported).then_some(store)
 }
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and
 /// what that one reports is heard.
-fn is_heard(scope: &Scope, seen: &impl Cluster, region: RegionId) -> bool {
-    is_owed(seen, region) && unheard_leader(scope, seen, region).is_none()
+fn is_reported(scope: &Scope, cluster: &impl Cluster, region: RegionId) -> bool {
+    is_owed(cluster, region) && unreported_leader(scope, cluster, region).is_none()
 }
 
 /// PD knows the region's leader, and the region as its leader has it (L7).
-fn believed(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
-    let (_, leader) = in_charge(seen, region)?;
-    let known = seen.pd().regions.get(&region);
+fn believed(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
+    let (_, leader) = in_charge(cluster, region)?;
+    let known = cluster.pd().regions.get(&region);
     let is_true = known.is_some_and(|known| known.leader == leader.id && known.region == leader.region);
     let what = || match known {
         None => "PD does not know it".to_string(),
@@ -127,20 +129,20 @@ fn believed(seen: &impl Cluster, region: RegionId) -> Option<Missed> {
 /// The region has the voters that PD wants, on stores that stay, and nobody
 /// else; or the patrol says, rightly, that nobody can take another peer.
 fn whole<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Missed> {
-    let (scope, seen) = (rules.scope(), &rules.seen(state));
-    if !is_heard(scope, seen, region) {
+    let (scope, cluster) = (rules.scope(), &rules.cluster(state));
+    if !is_reported(scope, cluster, region) {
         return None;
     }
-    let (_, leader) = in_charge(seen, region)?;
+    let (_, leader) = in_charge(cluster, region)?;
     let verdict = rules.step(state, &Action::Schedule { region, reply: Reply::Delivered }).1;
     let words = |what: String| Some(Missed { goal: Goal::ReplicasWhole, region, what });
     match verdict {
         Outcome::Refused(Reason::NothingToDo) => {
-            let wrong = wrong_peer(scope, seen, &leader.region)?;
+            let wrong = wrong_peer(scope, cluster, &leader.region)?;
             words(format!("PD finds nothing to do, and {wrong}"))
         }
         Outcome::Refused(Reason::NoTarget) => {
-            let store = legal_target(scope, seen, &leader.region)?;
+            let store = legal_target(scope, cluster, &leader.region)?;
             words(format!("PD finds no target, and store {store} could take a peer"))
         }
         other => words(format!("the patrol comes to no end: {other}")),
@@ -148,16 +150,16 @@ fn whole<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<
 }
 
 /// What is wrong with the region's members.
-fn wrong_peer(scope: &Scope, seen: &impl Cluster, region: &Region) -> Option<String> {
+fn wrong_peer(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Option<String> {
     let voters = region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() as u64;
     if voters != scope.max_replicas {
         return Some(format!("it has {voters} voters"));
     }
     region.peers.iter().find_map(|member| {
-        let state = seen.pd().stores.get(&member.store).map(|known| known.state);
+        let state = cluster.pd().stores.get(&member.store).map(|known| known.state);
         match state {
             _ if member.role == MemberRole::Learner => Some(format!("{member} is asked for by nobody")),
-            Some(StoreState::Up) if runs(seen, member.store) => None,
+            Some(StoreState::Up) if runs(cluster, member.store) => None,
             Some(StoreState::Up) => Some(format!("{member} is dead")),
             _ => Some(format!("{member} is on a store that leaves")),
         }
@@ -166,22 +168,23 @@ fn wrong_peer(scope: &Scope, seen: &impl Cluster, region: &Region) -> Option<Str
 
 /// A store that runs, stays, has space, and has no peer of the region or a
 /// learner that could vote.
-fn legal_target(scope: &Scope, seen: &impl Cluster, region: &Region) -> Option<StoreId> {
+fn legal_target(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Option<StoreId> {
     let stays = |store: &StoreId| {
-        seen.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up) && runs(seen, *store)
+        cluster.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up)
+            && runs(cluster, *store)
     };
     let fits = |store: &StoreId| match region.member_on(*store) {
         Some(member) => member.role == MemberRole::Learner,
         None => !scope.full.contains(store),
     };
-    seen.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
+    cluster.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
 }
 
 /// A store that was told to leave has left (L6), if enough others stay and
 /// each region on it could move.
 fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<Missed> {
-    let (scope, seen) = (rules.scope(), &rules.seen(state));
-    let pd = seen.pd();
+    let (scope, cluster) = (rules.scope(), &rules.cluster(state));
+    let pd = cluster.pd();
     if pd.stores.get(&store)?.state != StoreState::Offline {
         return None;
     }
@@ -196,15 +199,16 @@ fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<M
     if stay < rules.scope().max_replicas && !forced {
         return words(format!("it may leave although only {stay} stores remain"));
     }
-    let movable =
-        |region: &Region| is_heard(scope, seen, region.id) && legal_target(scope, seen, region).is_some();
+    let movable = |region: &Region| {
+        is_reported(scope, cluster, region.id) && legal_target(scope, cluster, region).is_some()
+    };
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
         return words(format!("{} could be moved, and is not", known.region));
     }
     // What stays must say why: nobody leads it, or nobody can take the peer. Of
     // one that lost its majority PD may still believe in a leader (row 36).
     let stays = |region| {
-        if !is_heard(scope, seen, region) {
+        if !is_reported(scope, cluster, region) {
             return false;
         }
         let visit = Action::Schedule { region, reply: Reply::Delivered };

@@ -17,8 +17,8 @@ use crate::semantics::Semantics;
 /// What goes on of a recovery that is under way. If nothing leads on its time is over, and
 /// so is that of a leader whom nobody tells to stop.
 pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
-    let seen = rules.seen(state);
-    let timeouts = by_force(&seen).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
+    let cluster = rules.cluster(state);
+    let timeouts = by_force(&cluster).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
     let timeouts: Vec<Action> = [Action::RecoveryTimeout].into_iter().chain(timeouts).collect();
     conversation(rules, state, &[])
         .or_else(|| timeouts.into_iter().find(|action| rules.step(state, action).0 != *state))
@@ -27,13 +27,13 @@ pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> 
 /// Whoever asks to lead by force is answered, who leads brings the others forward, stores
 /// report and are told what to do.
 pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[StoreId]) -> Option<Action> {
-    let seen = &rules.seen(state);
+    let cluster = &rules.cluster(state);
     let takes_part = |store: &StoreId| !except.contains(store);
     let whole = rules.scope().rounds.contains(&Entries::All);
     let entries = if whole { Entries::All } else { Entries::One };
     let reply = Reply::Delivered;
     let mut actions = Vec::new();
-    for (region, store, peer) in by_force(seen).filter(|(_, store, _)| takes_part(store)) {
+    for (region, store, peer) in by_force(cluster).filter(|(_, store, _)| takes_part(store)) {
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
         let others = others.map(|member| member.store).filter(takes_part);
         actions.extend(others.map(|other| match peer.role {
@@ -41,49 +41,51 @@ pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[
             _ => Action::Vote { region, candidate: store, voter: other, reply },
         }));
     }
-    if seen.pd().recovery.is_some() || seen.stores().any(|(store, _)| seen.plan(store).is_some()) {
-        let reports = seen.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone);
+    if cluster.pd().recovery.is_some()
+        || cluster.stores().any(|(store, _)| cluster.recovery_plan(store).is_some())
+    {
+        let reports = cluster.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone);
         let reports = reports.map(|(store, _)| *store).filter(takes_part);
         actions.extend(reports.map(|store| Action::StoreHeartbeat { store, reply }));
     }
-    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(seen, action));
+    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(cluster, action));
     actions.find(|action| rules.step(state, action).0 != *state)
 }
 
 /// A forced leader, or asks to.
-fn by_force(seen: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
+fn by_force(cluster: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
     let of_region = move |region| {
-        let peers = seen.replicas(region).filter(|(_, peer)| peer.is_by_force());
+        let peers = cluster.replicas(region).filter(|(_, peer)| peer.is_by_force());
         peers.map(move |(store, peer)| (region, store, peer))
     };
-    let regions: Vec<RegionId> = seen.regions().collect();
+    let regions: Vec<RegionId> = cluster.regions().collect();
     regions.into_iter().flat_map(of_region)
 }
 
 /// The command for the stores that were given up, and those that PD would wait for and
 /// that are gone.
-pub(super) fn of_all_who_are_gone(seen: &impl Cluster) -> Action {
-    let status = |store: StoreId| seen.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
+pub(super) fn of_all_who_are_gone(cluster: &impl Cluster) -> Action {
+    let status = |store: StoreId| cluster.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
     let is_gone = |store: &StoreId, known: &KnownStore| {
-        is_given_up(seen, *store)
+        is_given_up(cluster, *store)
             || known.liveness != Liveness::Connected && status(*store) == Some(StoreStatus::DiskLost)
     };
-    let gone = seen.pd().stores.iter().filter(|(store, known)| is_gone(store, known));
+    let gone = cluster.pd().stores.iter().filter(|(store, known)| is_gone(store, known));
     Action::RemoveFailedStores { stores: gone.map(|(store, _)| *store).collect() }
 }
 
 /// A range of keys that no peer has on a store that is left, once stores were given up
 /// and while one is left that could serve it.
-pub(super) fn hole(seen: &impl Cluster) -> Option<(Key, Key)> {
-    let is_left = |store: StoreId| !is_given_up(seen, store);
-    let reports = |store: StoreId| reporting(seen).contains(&store);
-    let serves = seen.stores().any(|(store, status)| status != StoreStatus::DiskLost && reports(store));
-    if seen.pd().recovery_step == 0 || !serves {
+pub(super) fn hole(cluster: &impl Cluster) -> Option<(Key, Key)> {
+    let is_left = |store: StoreId| !is_given_up(cluster, store);
+    let reports = |store: StoreId| reporting(cluster).contains(&store);
+    let serves = cluster.stores().any(|(store, status)| status != StoreStatus::DiskLost && reports(store));
+    if cluster.pd().recovery_step == 0 || !serves {
         return None;
     }
-    let mut ranges: Vec<(Key, Key)> = seen
+    let mut ranges: Vec<(Key, Key)> = cluster
         .regions()
-        .flat_map(|region| seen.replicas(region))
+        .flat_map(|region| cluster.replicas(region))
         .filter(|(store, peer)| peer.is_initialized() && is_left(*store))
         .map(|(_, peer)| (peer.region.start.clone(), peer.region.end.clone()))
         .collect();
@@ -102,26 +104,26 @@ pub(super) fn hole(seen: &impl Cluster) -> Option<(Key, Key)> {
 }
 
 /// Why nobody leads the region by force; none where somebody could.
-pub(super) fn obstacle(seen: &impl Cluster, region: RegionId) -> Option<StuckReason> {
-    let peers: Vec<(StoreId, &Peer)> = left(seen, region).collect();
+pub(super) fn obstacle(cluster: &impl Cluster, region: RegionId) -> Option<StuckReason> {
+    let peers: Vec<(StoreId, &Peer)> = left(cluster, region).collect();
     if peers.is_empty() {
         return Some(StuckReason::NobodyLeft { region });
     }
     newer_log(&peers)
         .map(|store| StuckReason::NewerLogLeft { region, store })
-        .or_else(|| target(seen, region).map(|target| StuckReason::TargetNotRecovered { region, target }))
+        .or_else(|| target(cluster, region).map(|target| StuckReason::TargetNotRecovered { region, target }))
 }
 
 /// The stores whose reports PD waits for: not given up, not said to be gone.
-fn reporting(seen: &impl Cluster) -> Vec<StoreId> {
+fn reporting(cluster: &impl Cluster) -> Vec<StoreId> {
     let waits = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
-    seen.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
+    cluster.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
 }
 
 /// The region's peers that are left, on stores that report.
-fn left(seen: &impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> {
-    let reporting = reporting(seen);
-    seen.replicas(region).filter(move |(store, peer)| peer.is_initialized() && reporting.contains(store))
+fn left(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> {
+    let reporting = reporting(cluster);
+    cluster.replicas(region).filter(move |(store, peer)| peer.is_initialized() && reporting.contains(store))
 }
 
 /// A voter with a better log than anybody has who has what is known to be committed: it
@@ -143,11 +145,11 @@ fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
 }
 
 /// A region that is not recovered either and may have to take this one in.
-fn target(seen: &impl Cluster, region: RegionId) -> Option<RegionId> {
+fn target(cluster: &impl Cluster, region: RegionId) -> Option<RegionId> {
     let takes_in = |peer: &Peer| peer.log.merged_after(peer.commit).any(|source| source == region);
-    seen.regions().find(|target| {
+    cluster.regions().find(|target| {
         *target != region
-            && is_not_recovered(seen, *target)
-            && left(seen, *target).any(|(_, peer)| takes_in(peer))
+            && is_not_recovered(cluster, *target)
+            && left(cluster, *target).any(|(_, peer)| takes_in(peer))
     })
 }

@@ -14,17 +14,17 @@ use crate::semantics::Semantics;
 
 /// The next action of the schedule; `None` where nothing is left to do.
 pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
-    let seen = rules.seen(state);
-    if let Some((store, _)) = seen.stores().find(|(_, status)| *status == StoreStatus::Down) {
+    let cluster = rules.cluster(state);
+    if let Some((store, _)) = cluster.stores().find(|(_, status)| *status == StoreStatus::Down) {
         return Some(Action::Restart { store });
     }
     let placed = rules.scope().max_replicas > 0;
     if placed && let Some(action) = pd::store_reports(rules, state) {
         return Some(action);
     }
-    let regions: Vec<RegionId> = seen.regions().collect();
+    let regions: Vec<RegionId> = cluster.regions().collect();
     for &region in &regions {
-        for (store, peer) in seen.replicas(region).filter(|(_, peer)| is_live(peer)) {
+        for (store, peer) in cluster.replicas(region).filter(|(_, peer)| is_live(peer)) {
             let reads = peer.read.as_ref().is_some_and(|read| read.ready);
             let waits = peer.snapshot.is_some() || peer.applied < peer.commit || reads;
             let hangs = hangs(rules.scope(), store);
@@ -38,7 +38,7 @@ pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
             }
         }
     }
-    let schedule = |region| Schedule { rules, state, seen: &seen, region, placed };
+    let schedule = |region| Schedule { rules, state, cluster: &cluster, region, placed };
     if let Some(action) = regions.iter().find_map(|region| schedule(*region).by_an_old_configuration()) {
         return Some(action);
     }
@@ -47,7 +47,7 @@ pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     }
     let of_region = |region| schedule(region).next();
     let action = regions.into_iter().find_map(of_region);
-    let fills = || recovery::hole(&seen).map(|_| recovery::of_all_who_are_gone(&seen));
+    let fills = || recovery::hole(&cluster).map(|_| recovery::of_all_who_are_gone(&cluster));
     action
         .or_else(|| first_done(rules, state, fills().filter(|_| placed)))
         .or_else(|| if placed { pd::patrol(rules, state) } else { None })
@@ -59,8 +59,8 @@ fn first_done<R: Semantics>(
     state: &R::State,
     actions: impl IntoIterator<Item = Action>,
 ) -> Option<Action> {
-    let seen = rules.seen(state);
-    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(&seen, action));
+    let cluster = rules.cluster(state);
+    let mut actions = actions.into_iter().filter(|action| !is_of_the_gone(&cluster, action));
     actions.find(|action| rules.step(state, action).1.is_done())
 }
 
@@ -68,7 +68,7 @@ fn first_done<R: Semantics>(
 struct Schedule<'a, R: Semantics, C> {
     rules: &'a R,
     state: &'a R::State,
-    seen: &'a C,
+    cluster: &'a C,
     region: RegionId,
     /// Somebody places peers, and ends joint configurations.
     placed: bool,
@@ -76,13 +76,13 @@ struct Schedule<'a, R: Semantics, C> {
 
 impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     fn next(&self) -> Option<Action> {
-        if is_merged_away(self.seen, self.region) {
+        if is_merged_away(self.cluster, self.region) {
             return self.tell_merged_sources();
         }
-        if !is_owed(self.seen, self.region) {
+        if !is_owed(self.cluster, self.region) {
             return self.recover_once_more();
         }
-        match in_charge(self.seen, self.region) {
+        match in_charge(self.cluster, self.region) {
             Some((store, leader)) => self.led(store, leader),
             None => self.elect(),
         }
@@ -96,17 +96,18 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     /// force: who knows an older one, of which a majority is left, leads by that until it
     /// knows better. No store forces such a peer (TiKV `on_enter_pre_force_leader`).
     fn by_an_old_configuration(&self) -> Option<Action> {
-        if !is_not_recovered(self.seen, self.region) {
+        if !is_not_recovered(self.cluster, self.region) {
             return None;
         }
         let knows_older = |(store, peer): &(StoreId, &Peer)| {
-            let lives = |id| peer.region.member(id).is_some_and(|member| is_there(self.seen, member.store));
-            is_there(self.seen, *store)
+            let lives =
+                |id| peer.region.member(id).is_some_and(|member| is_there(self.cluster, member.store));
+            is_there(self.cluster, *store)
                 && peer.is_initialized()
                 && peer.region.is_voter(peer.id)
                 && peer.region.has_quorum(lives)
         };
-        let peers: Vec<(StoreId, &Peer)> = self.seen.replicas(self.region).filter(knows_older).collect();
+        let peers: Vec<(StoreId, &Peer)> = self.cluster.replicas(self.region).filter(knows_older).collect();
         match peers.iter().find(|(_, peer)| peer.role == Role::Leader) {
             Some((store, peer)) => self.rounds(*store, peer),
             None => peers.first().and_then(|_| self.elect()),
@@ -188,7 +189,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     /// The merge that the region takes part in is committed by its target, or
     /// taken back by its source, if need be by one who has seen why.
     fn end_merge(&self, store: StoreId, leader: &Peer) -> Option<Action> {
-        let here = self.seen.regions().filter_map(|region| self.seen.peer(store, region));
+        let here = self.cluster.regions().filter_map(|region| self.cluster.peer(store, region));
         let into_this =
             |peer: &&Peer| peer.merge.as_ref().is_some_and(|merge| merge.target.id == self.region);
         let mut sources = here.filter(into_this);
@@ -199,7 +200,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         }
         let merge = leader.merge.as_ref()?;
         let knows = |member: &&Member| {
-            let target = self.seen.peer(member.store, merge.target.id);
+            let target = self.cluster.peer(member.store, merge.target.id);
             target.is_some_and(|target| has_left(merge, target, member.store))
         };
         let rolled_back = self.propose(store, Command::RollbackMerge { commit: 0 });
@@ -212,29 +213,29 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     /// Who was left without what is known to be committed may have it by now.
     fn recover_once_more(&self) -> Option<Action> {
         if !self.placed
-            || !is_not_recovered(self.seen, self.region)
-            || recovery::obstacle(self.seen, self.region).is_some()
+            || !is_not_recovered(self.cluster, self.region)
+            || recovery::obstacle(self.cluster, self.region).is_some()
         {
             return None;
         }
-        self.first_done([recovery::of_all_who_are_gone(self.seen)])
+        self.first_done([recovery::of_all_who_are_gone(self.cluster)])
     }
 
     /// Who is left of a merged region is told. Who was told, and waits for its target
     /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
     fn tell_merged_sources(&self) -> Option<Action> {
-        let left = || self.seen.replicas(self.region).filter(|(_, peer)| is_live(peer));
-        let (mut told, mut waits) = (left(), left());
-        let told = told
+        let left = || self.cluster.replicas(self.region).filter(|(_, peer)| is_live(peer));
+        let (mut asks, mut waits) = (left(), left());
+        let asks = asks
             .find_map(|(store, peer)| peer.merged_into.is_none().then(|| self.ask(store, peer)).flatten());
-        told.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
+        asks.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
     }
 
     /// Who was removed and does not know is told.
     fn remind(&self, leader: &Peer) -> Option<Action> {
-        let told =
-            strangers(self.seen, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
-        told.into_iter().find_map(|(store, peer)| self.ask(store, peer))
+        let asks =
+            strangers(self.cluster, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
+        asks.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
     /// A voter makes itself heard, as leader or as candidate. Whoever does not lead asks the
@@ -265,7 +266,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         let transferee = transferee?;
         let hands_over =
             |peer: &Peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
-        let mut leaders = self.seen.replicas(self.region);
+        let mut leaders = self.cluster.replicas(self.region);
         let (store, leader) = leaders.find(|(_, peer)| hands_over(peer) && end(peer) <= end(transferee))?;
         self.propose(store, write_to(leader))
     }
@@ -275,11 +276,11 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     fn elect(&self) -> Option<Action> {
         let region = self.region;
         let mut candidates: Vec<(StoreId, &Peer)> = self
-            .seen
+            .cluster
             .replicas(region)
             .filter(|(_, peer)| peer.is_initialized() && peer.region.is_voter(peer.id))
             .collect();
-        let highest = self.seen.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
+        let highest = self.cluster.replicas(region).map(|(_, peer)| peer.term).max().unwrap_or(0);
         let asks = |peer: &Peer| peer.role == Role::Candidate && peer.term == highest;
         if let Some(write) =
             self.write_meanwhile(candidates.iter().map(|(_, peer)| *peer).find(|peer| asks(peer)))
@@ -292,7 +293,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         }
         // Who knows of a joint configuration alone may lack half of it, and others know more.
         let could_win = |peer: &Peer| {
-            let lives = |member: &Member| is_there(self.seen, member.store);
+            let lives = |member: &Member| is_there(self.cluster, member.store);
             peer.region.has_quorum(|id| peer.region.member(id).is_some_and(lives))
         };
         candidates.sort_by_key(|(store, peer)| {
@@ -306,6 +307,6 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
 /// What shows whether the region's leader would take a conf change: the leave
 /// of a joint configuration in which it is not. Refused as `not_joint`, it would.
 pub fn change_that_shows<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Action> {
-    let (store, _) = in_charge(&rules.seen(state), region)?;
+    let (store, _) = in_charge(&rules.cluster(state), region)?;
     Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })
 }

@@ -17,8 +17,8 @@ use crate::semantics::Semantics;
 
 /// The next step of the settling; `None` where nothing moves.
 pub fn next_to_settle<R: Semantics>(rules: &R, state: &R::State, settle: &Settle) -> Option<Action> {
-    let seen = rules.seen(state);
-    let mut regions = seen.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
+    let cluster = rules.cluster(state);
+    let mut regions = cluster.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
     let next = regions.find_map(|region| next_of(rules, state, settle, region));
     // An unsafe recovery is of no region.
     let recovers = || conversation(rules, state, &settle.except).filter(|_| settle.region.is_none());
@@ -26,10 +26,10 @@ pub fn next_to_settle<R: Semantics>(rules: &R, state: &R::State, settle: &Settle
 }
 
 fn next_of<R: Semantics>(rules: &R, state: &R::State, settle: &Settle, region: RegionId) -> Option<Action> {
-    let seen = rules.seen(state);
+    let cluster = rules.cluster(state);
     let takes_part = |store: &StoreId| !settle.except.contains(store);
     let is_done = |action: &Action| rules.step(state, action).1.is_done();
-    let leads = seen.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
+    let leads = cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     let leader = leads.max_by_key(|(_, peer)| peer.term).filter(|(store, _)| takes_part(store));
     if let Some((leader, peer)) = leader {
         let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
@@ -41,7 +41,7 @@ fn next_of<R: Semantics>(rules: &R, state: &R::State, settle: &Settle, region: R
         }
     }
     let leader = leader.map(|(store, _)| store);
-    let peers = seen.replicas(region).filter(|(store, peer)| takes_part(store) && is_live(peer));
+    let peers = cluster.replicas(region).filter(|(store, peer)| takes_part(store) && is_live(peer));
     let mut applies: Vec<StoreId> =
         peers.map(|(store, _)| store).filter(|store| !rules.scope().apply_stalled.contains(store)).collect();
     applies.sort_by_key(|store| leader == Some(*store));

@@ -23,7 +23,7 @@ fn three() -> Rollcall {
 }
 
 fn changed(model: &Rollcall, change: impl FnOnce(&mut View)) -> State {
-    let mut view = model.seen(&model.first()).view();
+    let mut view = model.cluster(&model.first()).view();
     change(&mut view);
     model.state_of(&view).expect("the stores of the scope")
 }
@@ -151,7 +151,7 @@ fn a_leader_on_a_store_that_pd_forgot_excuses_and_a_member_there_does_not() {
 }
 
 #[test]
-fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
+fn a_removed_peer_stays_where_the_disk_hangs_and_goes_elsewhere() {
     let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
     let of = |scope: &Scope| Rollcall::new(scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
     let (apply_stalled, well) =
@@ -161,7 +161,7 @@ fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
         [StuckReason::DiskHangs { region: 1, store: 1 }]
     );
     assert_eq!(ends_with(&well, well.first()), []);
-    let left = apply_stalled.seen(&healed(&apply_stalled, apply_stalled.first())).view();
+    let left = apply_stalled.cluster(&healed(&apply_stalled, apply_stalled.first())).view();
     let left = well.state_of(&left).expect("the stores of the scope");
     assert_eq!(goals(&well, &left), [Goal::RemovedGone]);
     assert_eq!(ends_with(&well, left), []);
@@ -169,7 +169,7 @@ fn who_was_removed_stays_where_the_disk_hangs_and_is_told_elsewhere() {
 
 /// A learner that was removed asks the members that it knows: one that lives is enough.
 #[test]
-fn who_was_removed_and_knows_nobody_excuses_and_with_one_member_known_it_is_told() {
+fn a_removed_peer_that_knows_nobody_is_allowed_stuck_and_one_that_knows_a_member_goes() {
     let model = model("learner_removed_while_cut_off_smoke");
     // Both learners are removed and know it not, nor, of those, any member.
     let removed = |unknowing: &[StoreId]| {
@@ -232,7 +232,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     assert_eq!(ends_with(&model, stuck), [newer]);
     // To type it once more is of no use there.
     let left = healed(&model, stuck);
-    assert!(model.seen(&left).pd().recovery.is_none());
+    assert!(model.cluster(&left).pd().recovery.is_none());
     assert_eq!(ends_with(&model, take(left, give_up())), [newer]);
     // Store 1 was given up and runs on.
     let caught_up = take(left, round(3));
@@ -248,7 +248,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     });
     let led = [round(4), Action::MissedHeartbeat { store: 1 }, give_up()].into_iter().fold(behind, take);
     let led = healed(&model, led);
-    let members = model.seen(&led).view().stores[&4].peers[&1].region.peers.clone();
+    let members = model.cluster(&led).view().stores[&4].peers[&1].region.peers.clone();
     assert!(
         members.iter().any(|member| member.store == 4 && member.role == MemberRole::Voter),
         "{members:?}"

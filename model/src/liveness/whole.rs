@@ -63,8 +63,8 @@ struct Noting<'r, R> {
 
 impl<R: Semantics> Semantics for Noting<'_, R> {
     type State = R::State;
-    type Seen<'s>
-        = R::Seen<'s>
+    type ClusterRef<'s>
+        = R::ClusterRef<'s>
     where
         Self: 's;
 
@@ -76,8 +76,8 @@ impl<R: Semantics> Semantics for Noting<'_, R> {
         self.rules.guards()
     }
 
-    fn seen<'s>(&'s self, state: &'s R::State) -> R::Seen<'s> {
-        self.rules.seen(state)
+    fn cluster<'s>(&'s self, state: &'s R::State) -> R::ClusterRef<'s> {
+        self.rules.cluster(state)
     }
 
     fn step(&self, state: &R::State, action: &Action) -> (R::State, Outcome) {

@@ -24,7 +24,7 @@ pub(super) fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryP
     }
     let rest = parts.rest_of(&Vec::new(), &first_pd(scope), Budgets::default());
     let mut state = State { stores, rest, history: parts.history.intern(History::default()) };
-    let history = History::begin(carried, &parts.seen(&state));
+    let history = History::begin(carried, &parts.cluster(&state));
     state.history = parts.history.intern(history);
     state
 }

@@ -8,7 +8,7 @@ use crate::properties::Property;
 impl Rollcall {
     /// The first property that `state` violates, in words.
     pub fn violation(&self, state: &State) -> Option<(Property, String)> {
-        let seen = self.seen(state);
+        let seen = self.cluster(state);
         self.properties.iter().find_map(|property| {
             property.check(&seen, seen.history()).err().map(|violation| (*property, violation.to_string()))
         })
@@ -17,10 +17,10 @@ impl Rollcall {
     /// The properties that `state` violates: bit n stands for the nth of
     /// [`Rollcall::checked`].
     pub fn broken(&self, state: &State) -> u64 {
-        match &self.known {
-            Some(known) => known.judged.broken(&self.parts, &self.properties, state),
+        match &self.caches {
+            Some(caches) => caches.judged.broken(&self.parts, &self.properties, state),
             None => {
-                let seen = self.seen(state);
+                let seen = self.cluster(state);
                 let broken = |property: &Property| property.check(&seen, seen.history()).is_err();
                 let bits = self.properties.iter().enumerate();
                 bits.fold(0, |all, (at, property)| all | u64::from(broken(property)) << at)
@@ -30,14 +30,14 @@ impl Rollcall {
 
     /// Every property that `state` violates.
     pub fn violated(&self, state: &State) -> Vec<Property> {
-        let seen = self.seen(state);
+        let seen = self.cluster(state);
         let violated = |property: &&Property| property.check(&seen, seen.history()).is_err();
         self.properties.iter().filter(violated).copied().collect()
     }
 
     /// Whether `state` holds the property.
     pub(crate) fn holds(&self, property: Property, state: &State) -> bool {
-        let seen = self.seen(state);
+        let seen = self.cluster(state);
         property.check(&seen, seen.history()).is_ok()
     }
 }

@@ -22,14 +22,14 @@ impl Rollcall {
     /// Adds the actions that `state` offers, in order.
     pub(crate) fn offer(&self, state: &State, actions: &mut Vec<Action>) {
         for section in actions::sections(self.parts.stores.len()) {
-            actions::offered(&self.scope, self.seen(state), section, actions);
+            actions::offered(&self.scope, self.cluster(state), section, actions);
         }
     }
 
     /// Calls `each` for the actions that the state offers, in order.
     pub fn each_offered(&self, state: &State, each: impl FnMut(&Action)) {
-        if let Some(known) = &self.known {
-            return known.steps.each_offered(&self.parts, &self.scope, state, each);
+        if let Some(caches) = &self.caches {
+            return caches.steps.each_offered(&self.parts, &self.scope, state, each);
         }
         let mut actions = Vec::new();
         self.offer(state, &mut actions);
@@ -38,9 +38,9 @@ impl Rollcall {
 
     /// The action with this place among those that [`Rollcall::each_offered`] offers.
     pub fn offered_at(&self, state: &State, place: usize) -> Option<Offered<'_>> {
-        if let Some(known) = &self.known {
-            let number = known.steps.offered_at(&self.parts, &self.scope, state, place)?;
-            let action = Cow::Borrowed(known.steps.action(number));
+        if let Some(caches) = &self.caches {
+            let number = caches.steps.offered_at(&self.parts, &self.scope, state, place)?;
+            let action = Cow::Borrowed(caches.steps.action(number));
             return Some(Offered { action, number: Some(number) });
         }
         let mut actions = Vec::new();
@@ -51,9 +51,9 @@ impl Rollcall {
 
     /// What comes of an action that the state offers.
     pub fn outcome_of(&self, state: &State, offered: &Offered<'_>) -> Cow<'_, Outcome> {
-        match (&self.known, offered.number) {
-            (Some(known), Some(number)) => {
-                Cow::Borrowed(known.steps.outcome(&self.parts, self.guards, state, number))
+        match (&self.caches, offered.number) {
+            (Some(caches), Some(number)) => {
+                Cow::Borrowed(caches.steps.outcome(&self.parts, self.guards, state, number))
             }
             _ => Cow::Owned(self.step(state, &offered.action).1),
         }
@@ -63,7 +63,7 @@ impl Rollcall {
     pub fn disabled(&self, state: &State) -> Vec<(Action, Reason)> {
         let mut universe = Vec::new();
         for section in actions::sections(self.parts.stores.len()) {
-            disabled::universe(&self.scope, self.seen(state), section, &mut universe);
+            disabled::universe(&self.scope, self.cluster(state), section, &mut universe);
         }
         let refused = |action: Action| match self.step(state, &action).1 {
             Outcome::Refused(reason) => Some((action, reason)),
@@ -72,7 +72,7 @@ impl Rollcall {
         universe.into_iter().filter_map(refused).collect()
     }
 
-    /// Calls `each` for every group of disabled actions that `tried` does not know from
+    /// Calls `each` for every group of disabled actions that `cache` does not know from
     /// another state with the same parts, or for every group if `anew`. It says
     /// at what the implementation looked ([`Rollcall::read_set`]).
     ///
@@ -81,20 +81,20 @@ impl Rollcall {
     pub fn each_unknown_refusal<E>(
         &self,
         state: &State,
-        tried: &mut RefusalCache,
+        cache: &mut RefusalCache,
         anew: bool,
         mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
     ) -> Result<(), E> {
-        match &self.known {
-            Some(known) => {
+        match &self.caches {
+            Some(caches) => {
                 let rules = (&*self.parts, &*self.scope, self.guards);
-                known.steps.refuse_in_groups(rules, state, tried, anew, each)
+                caches.steps.refuse_in_groups(rules, state, cache, anew, each)
             }
             None => {
                 let disabled = self.disabled(state);
                 let disabled: Vec<_> = disabled.iter().map(|(action, reason)| (action, *reason)).collect();
                 each(&disabled)?;
-                tried.refuse(0, disabled.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
+                cache.refuse(0, disabled.iter().map(|(_, reason)| *reason), None, &self.parts.values(state));
                 Ok(())
             }
         }
@@ -107,6 +107,6 @@ impl Rollcall {
 
     /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
     pub fn kind_of(&self, state: &State, action: &Action) -> usize {
-        kinds::kind_of(self.seen(state), action)
+        kinds::kind_of(self.cluster(state), action)
     }
 }

@@ -13,8 +13,8 @@ use crate::engine::txn;
 impl Rollcall {
     /// Takes one action: the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
-        match &self.known {
-            Some(known) => known.steps.step(&self.parts, self.guards, state, action),
+        match &self.caches {
+            Some(caches) => caches.steps.step(&self.parts, self.guards, state, action),
             None => {
                 let (after, outcome, _) = self.step_aloud(state, action);
                 (after, outcome)
@@ -72,8 +72,8 @@ impl Rollcall {
     /// The successors of a state, each with the place of its action among those
     /// that [`Rollcall::each_offered`] offers, and the action.
     pub fn expand(&self, state: &State, mut each: impl FnMut(usize, &Action, State)) {
-        if let Some(known) = &self.known {
-            return known.steps.expand(&self.parts, &self.scope, self.guards, state, each);
+        if let Some(caches) = &self.caches {
+            return caches.steps.expand(&self.parts, &self.scope, self.guards, state, each);
         }
         let mut actions = Vec::new();
         self.offer(state, &mut actions);
@@ -92,14 +92,14 @@ impl Rollcall {
 
     /// Whether what is left of the scope's budgets allows an action that comes to this.
     pub fn affords(&self, state: &State, action: &Action, outcome: &Outcome) -> bool {
-        let left = costs::left(&self.scope, self.seen(state).spent());
+        let left = costs::left(&self.scope, self.cluster(state).spent());
         costs::affords(&left, action, outcome)
     }
 
     /// Whether more was spent than the scope's budgets allow. No state that is explored is
     /// so; a schedule that somebody else chose may lead to one.
     pub fn is_overdrawn(&self, state: &State) -> bool {
-        costs::is_overdrawn(&self.scope, self.seen(state).spent())
+        costs::is_overdrawn(&self.scope, self.cluster(state).spent())
     }
 
     pub(super) fn remember(
@@ -109,11 +109,11 @@ impl Rollcall {
         outcome: &Outcome,
         mut after: State,
     ) -> State {
-        after.history = match &self.known {
-            Some(known) => known.steps.history_after(&self.parts, before, action, outcome, &after),
+        after.history = match &self.caches {
+            Some(caches) => caches.steps.history_after(&self.parts, before, action, outcome, &after),
             None => {
                 let history = self.parts.history.get(before.history);
-                match history.folded(&self.seen(before), action, outcome, &self.seen(&after)) {
+                match history.folded(&self.cluster(before), action, outcome, &self.cluster(&after)) {
                     Cow::Borrowed(_) => before.history,
                     Cow::Owned(next) => self.parts.history.intern(next),
                 }
@@ -126,7 +126,7 @@ impl Rollcall {
     /// looks at, and what tells states region_slots for it.
     pub fn at_rest(&self, state: &State) -> State {
         State {
-            rest: self.parts.rest_of(&Vec::new(), self.seen(state).pd(), Budgets::default()),
+            rest: self.parts.rest_of(&Vec::new(), self.cluster(state).pd(), Budgets::default()),
             history: self.parts.history.intern(History::default()),
             ..*state
         }

@@ -44,12 +44,12 @@ pub fn epoch_comparable<C: Cluster>(cluster: &C, history: &History) -> Result<()
         };
         Err(Violation::new(Property::EpochComparable, region, what))
     })?;
-    versions_tell_apart(cluster)
+    versions_distinguish(cluster)
 }
 
 /// Of two regions that share a key, one has the newer version; but for one at version 1
 /// that unsafe recovery made anew for the keys of one that has ended. Its id is the newer one.
-fn versions_tell_apart<C: Cluster>(cluster: &C) -> Result<(), Violation> {
+fn versions_distinguish<C: Cluster>(cluster: &C) -> Result<(), Violation> {
     let has_ended = |peer: &Peer| peer.state == PeerState::Tombstone && peer.region.epoch.version == 1;
     let metas = |region| cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
     let regions = Few::of(cluster.regions());
@@ -244,18 +244,18 @@ mod tests {
 
     #[test]
     fn regions_of_one_version_share_a_key() {
-        let apart = with(&slow_third(2), |view| {
+        let decided = with(&slow_third(2), |view| {
             for store in [1, 2] {
                 view.stores.get_mut(&store).unwrap().peers.remove(&1);
             }
         });
-        let violation = epoch_comparable(&apart, &History::default()).unwrap_err();
+        let violation = epoch_comparable(&decided, &History::default()).unwrap_err();
         assert!(violation.what.contains("which share a key"), "{violation}");
-        let buried = with(&apart, |view| peer(view, 3).state = PeerState::Tombstone);
+        let buried = with(&decided, |view| peer(view, 3).state = PeerState::Tombstone);
         assert!(epoch_comparable(&buried, &History::default()).is_err(), "a tombstone keeps its region");
         // At version 1 that is right of one that came later, by unsafe recovery, and of no other.
         let at_first = |ended: u64| {
-            with(&apart, |view| {
+            with(&decided, |view| {
                 for peers in view.stores.values_mut().map(|store| &mut store.peers) {
                     for (region, peer) in peers.iter_mut() {
                         peer.region.epoch.version = 1;
@@ -267,7 +267,7 @@ mod tests {
         };
         assert_eq!(epoch_comparable(&at_first(1), &History::default()), Ok(()));
         assert!(epoch_comparable(&at_first(CHILD), &History::default()).is_err(), "the older one lives");
-        let unknown = with(&apart, |view| peer(view, 3).state = PeerState::Uninitialised);
+        let unknown = with(&decided, |view| peer(view, 3).state = PeerState::Uninitialised);
         assert_eq!(epoch_comparable(&unknown, &History::default()), Ok(()));
     }
 

@@ -83,7 +83,7 @@ mod tests {
     use crate::scopes;
 
     #[test]
-    fn what_a_scope_cannot_break_is_told() {
+    fn what_a_scope_cannot_break_is_listed() {
         let of = |name| scopes::named(name).expect("a scope of that name").scope;
         let (reads, split) = (of("reads_across_leaders_smoke"), of("split_and_crash_smoke"));
         assert_eq!(Property::ReadSafety.idle_in(&reads), None);

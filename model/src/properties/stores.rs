@@ -139,7 +139,7 @@ fn ids_agree<C: Cluster>(cluster: &C) -> Result<(), Violation> {
         Ok(())
     })?;
     let regions = Few::of(cluster.regions());
-    if certainly_apart(cluster, &regions) {
+    if certainly_disjoint(cluster, &regions) {
         return Ok(());
     }
     for (one, other) in regions.pairs() {
@@ -153,15 +153,15 @@ fn ids_agree<C: Cluster>(cluster: &C) -> Result<(), Violation> {
 
 /// Whether no region shares a peer id with another, as far as ids are so small
 /// that one pass with a bit for each can tell.
-fn certainly_apart<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
+fn certainly_disjoint<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
     let mut taken: u128 = 0;
     regions.iter().all(|region| {
         let bit = |id: PeerId| u32::try_from(id).ok().and_then(|id| 1_u128.checked_shl(id));
         let own = ids_of(cluster, region).try_fold(0, |own, id| Some(own | bit(id)?));
         own.is_some_and(|own| {
-            let apart = own & taken == 0;
+            let disjoint = own & taken == 0;
             taken |= own;
-            apart
+            disjoint
         })
     })
 }

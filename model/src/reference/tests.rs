@@ -25,7 +25,7 @@ fn bounds(scope: &Scope, seen: impl ClusterInScope) -> (Vec<Action>, Vec<Action>
 }
 
 fn look_both_ways(model: &Rollcall, state: &State) -> Vec<&'static str> {
-    let seen = model.seen(state);
+    let seen = model.cluster(state);
     let view = seen.view();
     let beside = LeftBehind { history: seen.history(), spent: seen.spent() };
     let plain = PlainCluster::in_scope(model.scope(), model.guards(), &view, beside);

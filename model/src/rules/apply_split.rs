@@ -29,7 +29,8 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     peer.region = after;
     // Who asked is answered `EpochNotMatch`.
     peer.read = None;
-    let born: Vec<&Region> = children.iter().filter(|child| bring(cluster, store, child, &data)).collect();
+    let born: Vec<&Region> =
+        children.iter().filter(|child| create_child_peer(cluster, store, child, &data)).collect();
     for child in &born {
         // One that knows of an election has no need of another.
         let fresh = cluster.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
@@ -57,7 +58,12 @@ fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTre
 /// uninitialised peer of the same id gives way, everything else stays. One that
 /// stands where a tombstone stood stays too: it belongs to a later life of the
 /// region here (TiKV asks `pending_create_peers`, and then the disk).
-fn bring(cluster: &mut impl ClusterMut, store: StoreId, child: &Region, data: &BTreeMap<Key, Value>) -> bool {
+fn create_child_peer(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    child: &Region,
+    data: &BTreeMap<Key, Value>,
+) -> bool {
     let Some(id) = child.member_on(store).map(|member| member.id) else { return false };
     let known = cluster.peer(store, child.id);
     let gives_way = known.is_none_or(|known| {

@@ -156,7 +156,7 @@ impl Envelope {
     /// reaches it and its own epoch is behind. Always refuses the message.
     fn reply_gc_peer(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
         if !cluster.holds(Guard::StalePeerTold) {
-            return unsound::leave_stale_peer_untold();
+            return unsound::ignore_stale_peer();
         }
         if reply == Reply::Delayed {
             let held = self.removal(cluster, known);

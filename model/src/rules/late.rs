@@ -250,7 +250,7 @@ fn arrive(
             if envelope.term > peer.term {
                 raft::become_follower(peer, envelope.term, 0);
             }
-            raft::heard_commit(peer, envelope.from.id, commit);
+            raft::update_committed(peer, envelope.from.id, commit);
             replicate::matched(peer, envelope.from.id, index, guards);
         }
         Message::Append { previous, entries, commit } => {

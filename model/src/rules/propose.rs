@@ -153,26 +153,26 @@ fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Comman
         return Ok(());
     }
     let votes = |role| matches!(role, MemberRole::Voter | MemberRole::IncomingVoter);
-    let is_heard = |store: StoreId| {
+    let is_active = |store: StoreId| {
         !leader.failed_stores.contains(&store) && cluster.status(store) == Some(StoreStatus::Up)
     };
-    let (mut heard, mut silent) = (0, 0);
+    let (mut active, mut inactive) = (0, 0);
     for member in leader.region.peers.iter().filter(|member| votes(member.role)) {
-        *(if is_heard(member.store) { &mut heard } else { &mut silent }) += 1;
+        *(if is_active(member.store) { &mut active } else { &mut inactive }) += 1;
     }
-    if heard <= silent {
+    if active <= inactive {
         return Ok(());
     }
     for change in command.changes() {
         let member = leader.region.member(change.peer);
         match (change.kind, member.is_some_and(|member| votes(member.role))) {
-            (ChangeKind::AddVoter, false) if member.is_some() && !is_heard(change.store) => silent += 1,
-            (ChangeKind::AddVoter, false) => heard += 1,
-            (ChangeKind::Remove | ChangeKind::AddLearner, true) if is_heard(change.store) => heard -= 1,
+            (ChangeKind::AddVoter, false) if member.is_some() && !is_active(change.store) => inactive += 1,
+            (ChangeKind::AddVoter, false) => active += 1,
+            (ChangeKind::Remove | ChangeKind::AddLearner, true) if is_active(change.store) => active -= 1,
             _ => {}
         }
     }
-    if silent >= heard { Err(Reason::MajorityLost) } else { Ok(()) }
+    if inactive >= active { Err(Reason::MajorityLost) } else { Ok(()) }
 }
 
 /// Whether a quorum of the new configuration has all that the leader's log has discarded

@@ -196,7 +196,7 @@ fn others_at_0(peer: &Peer) -> BTreeMap<PeerId, u64> {
 
 /// What a member answers tells how far it knows the log to be committed (raft-rs
 /// `update_committed`).
-pub(crate) fn heard_commit(peer: &mut Peer, member: PeerId, commit: u64) {
+pub(crate) fn update_committed(peer: &mut Peer, member: PeerId, commit: u64) {
     let known = peer.leading.as_mut().and_then(|leading| leading.committed.get_mut(&member));
     if let Some(known) = known {
         *known = commit.max(*known);

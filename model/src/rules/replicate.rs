@@ -121,7 +121,7 @@ pub(crate) fn heartbeat_round(
         Reply::Delivered => {
             let (guards, commit) = (cluster.guards(), commit_of_receiver(cluster, &envelope));
             let leading = cluster.peer_mut(leader, region);
-            raft::heard_commit(leading, to.id, commit);
+            raft::update_committed(leading, to.id, commit);
             read::acknowledged(leading, to.id, guards);
         }
         Reply::Delayed => {
@@ -239,7 +239,7 @@ fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, r
         Reply::Delivered => {
             let commit = commit_of_receiver(cluster, envelope);
             let leading = cluster.peer_mut(envelope.from.store, envelope.region);
-            raft::heard_commit(leading, envelope.to.id, commit);
+            raft::update_committed(leading, envelope.to.id, commit);
             read::acknowledged(leading, envelope.to.id, guards);
             matched(leading, envelope.to.id, index, guards);
         }

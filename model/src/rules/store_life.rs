@@ -34,7 +34,7 @@ pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(),
 
 /// Nobody carries out a plan on a store that does not run.
 fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) {
-    if cluster.plan(store).is_some() {
+    if cluster.recovery_plan(store).is_some() {
         cluster.set_plan(store, None);
     }
 }

@@ -10,7 +10,7 @@ use super::making::{
     REGION, add_learner, add_voter, apply, behind, change, either, enter_joint, put, region, remove, round,
     scope,
 };
-use super::plan::{Asked, Family, ScopePlan, Size, named_for};
+use super::plan::{Family, ScopeOutline, ScopePlan, Size, named_for};
 use super::{allowed_stuck, stale};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -59,7 +59,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     .collect()
 }
 
-fn grow_and_shrink(standard: bool) -> Asked {
+fn grow_and_shrink(standard: bool) -> ScopeOutline {
     // Of four voters one is demoted before it goes, of three one may go at once. The fourth
     // has joined already, as far as the leader knows: with one change more it could come
     // back by its old id, and an id is given once.
@@ -99,7 +99,7 @@ fn grow_and_shrink(standard: bool) -> Asked {
     (scope, reachable, vec!["change peer", "apply snapshot", "crash"])
 }
 
-fn replace_one_by_one(standard: bool) -> Asked {
+fn replace_one_by_one(standard: bool) -> ScopeOutline {
     let asked = scope(
         "replace_one_by_one",
         "a learner joins, is promoted, and an old voter is demoted and leaves: what if leadership moves in between?",
@@ -128,7 +128,7 @@ fn replace_one_by_one(standard: bool) -> Asked {
     )
 }
 
-fn replace_by_joint(standard: bool) -> Asked {
+fn replace_by_joint(standard: bool) -> ScopeOutline {
     let swap = [change(ChangeKind::AddVoter, 4, 4), change(ChangeKind::AddLearner, 3, 3)];
     let asked = scope(
         "replace_by_joint",
@@ -149,7 +149,7 @@ fn replace_by_joint(standard: bool) -> Asked {
     )
 }
 
-fn swap_two_by_joint(standard: bool) -> Asked {
+fn swap_two_by_joint(standard: bool) -> ScopeOutline {
     let swap = [
         change(ChangeKind::AddVoter, 4, 4),
         change(ChangeKind::AddVoter, 5, 5),
@@ -173,7 +173,7 @@ fn swap_two_by_joint(standard: bool) -> Asked {
     (scope, vec![Reach::Joint, Reach::JointLeft], vec!["enter joint", "leave joint"])
 }
 
-fn replace_a_lost_store(standard: bool) -> Asked {
+fn replace_a_lost_store(standard: bool) -> ScopeOutline {
     let asked = scope(
         "replace_a_lost_store",
         "a disk is lost: is its voter replaced, whatever the others had received from it?",
@@ -203,7 +203,7 @@ fn replace_a_lost_store(standard: bool) -> Asked {
     (scope, vec![Reach::StoreLost, Reach::LostVoterReplaced], vec!["lose disk", "change peer", "enter joint"])
 }
 
-fn leader_removed_after_handover(standard: bool) -> Asked {
+fn leader_removed_after_handover(standard: bool) -> ScopeOutline {
     let asked = scope(
         "leader_removed_after_handover",
         "leadership moves to a voter whose removal is proposed: what does it do when it applies the removal?",
@@ -229,7 +229,7 @@ fn leader_removed_after_handover(standard: bool) -> Asked {
     )
 }
 
-fn two_voters_to_one(standard: bool) -> Asked {
+fn two_voters_to_one(standard: bool) -> ScopeOutline {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "two_voters_to_one",
@@ -255,7 +255,7 @@ fn two_voters_to_one(standard: bool) -> Asked {
     )
 }
 
-fn three_voters_to_one(standard: bool) -> Asked {
+fn three_voters_to_one(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "three_voters_to_one",
@@ -287,7 +287,7 @@ fn three_voters_to_one(standard: bool) -> Asked {
 
 /// Row 16: nothing that needs the dead voter's acknowledgement commits any more, including its
 /// own removal.
-fn one_of_two_is_lost(standard: bool) -> Asked {
+fn one_of_two_is_lost(standard: bool) -> ScopeOutline {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "one_of_two_is_lost",
@@ -312,7 +312,7 @@ fn one_of_two_is_lost(standard: bool) -> Asked {
     (scope, vec![Reach::StoreLost, Reach::OneVoterLeft], vec!["lose disk", "enter joint"])
 }
 
-fn old_term_leader(standard: bool) -> Asked {
+fn old_term_leader(standard: bool) -> ScopeOutline {
     let asked = scope(
         "old_term_leader",
         "a late vote response elects a leader of an old term: does a change that it proposes do harm?",
@@ -329,7 +329,7 @@ fn old_term_leader(standard: bool) -> Asked {
     (scope, vec![Reach::TwoLeaders], vec!["late vote answer"])
 }
 
-fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
+fn promoted_while_it_needs_a_snapshot(standard: bool) -> ScopeOutline {
     let asked = scope(
         "promoted_while_it_needs_a_snapshot",
         "a learner is promoted before its snapshot arrives: who can still elect and commit?",
@@ -354,7 +354,7 @@ fn promoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
     )
 }
 
-fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
+fn joins_again(standard: bool, name: &str, id: u64) -> ScopeOutline {
     let asked = scope(
         name,
         "a peer is removed and its store joins again: do leftovers of the old peer disturb the new one?",
@@ -379,7 +379,7 @@ fn joins_again(standard: bool, name: &str, id: u64) -> Asked {
     (scope, vec![Reach::PeerRemoved, Reach::PeerUninitialised, again], vec!["change peer", "apply snapshot"])
 }
 
-fn transfer_against_a_change(standard: bool) -> Asked {
+fn transfer_against_a_change(standard: bool) -> ScopeOutline {
     let asked = scope(
         "transfer_against_a_change",
         "leadership is transferred while a change is pending: who may campaign, and who gets stuck?",
@@ -406,7 +406,7 @@ fn transfer_against_a_change(standard: bool) -> Asked {
 
 /// tikv#17363: the leader could not apply the learner that it had proposed, and TiKV refused
 /// every transfer for that reason, so the region stayed hung.
-fn leaders_disk_hangs(standard: bool) -> Asked {
+fn leaders_disk_hangs(standard: bool) -> ScopeOutline {
     let asked = scope(
         "leaders_disk_hangs",
         "the leader's disk hangs while a learner is added, and its heartbeats go on: can another peer lead?",
@@ -433,7 +433,7 @@ fn leaders_disk_hangs(standard: bool) -> Asked {
     )
 }
 
-fn old_term_entries(standard: bool) -> Asked {
+fn old_term_entries(standard: bool) -> ScopeOutline {
     let asked = scope(
         "old_term_entries",
         "logs hold entries of old terms: is one ever committed by counting replicas (Figure 8)?",
@@ -449,7 +449,7 @@ fn old_term_entries(standard: bool) -> Asked {
     (scope, vec![Reach::TwoLeaders, Reach::OldTermEntry], vec!["campaign", "put"])
 }
 
-fn reads_across_leaders(standard: bool) -> Asked {
+fn reads_across_leaders(standard: bool) -> ScopeOutline {
     let asked = scope(
         "reads_across_leaders",
         "a client reads from a leader while another is elected and members change: is the answer ever stale?",

@@ -25,7 +25,7 @@ use leaving::{
 use making::{divided, leaves, operator, placed, scheduled, successor_joined};
 
 use super::making::{REGION, behind, either};
-use super::plan::{Asked, Family, ScopePlan, Size, named_for};
+use super::plan::{Family, ScopeOutline, ScopePlan, Size, named_for};
 use super::{allowed_stuck, stale};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -95,7 +95,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     .collect()
 }
 
-fn split_racing_a_decommission(standard: bool) -> Asked {
+fn split_racing_a_decommission(standard: bool) -> ScopeOutline {
     let asked = placed(
         "split_racing_a_decommission",
         "the region splits while its peer is moved: does the store leave with a child on it?",
@@ -121,7 +121,7 @@ fn split_racing_a_decommission(standard: bool) -> Asked {
     (scope, reachable, must_fire)
 }
 
-fn late_report_and_late_order(standard: bool) -> Asked {
+fn late_report_and_late_order(standard: bool) -> ScopeOutline {
     let asked = placed(
         "late_report_and_late_order",
         "a report or an order arrives late: can PD's view go back, or a leader carry out an order that is no longer wanted?",
@@ -145,7 +145,7 @@ fn late_report_and_late_order(standard: bool) -> Asked {
     (scope, reachable, vec!["hold region report", "late region report", "late order"])
 }
 
-fn pd_restarted(standard: bool) -> Asked {
+fn pd_restarted(standard: bool) -> ScopeOutline {
     let asked = placed(
         "pd_restarted",
         "the placement driver restarts during a decommission: does it bury a store whose regions nobody has reported since?",
@@ -167,7 +167,7 @@ fn pd_restarted(standard: bool) -> Asked {
     (scope, reachable, vec!["pd restart", "store heartbeat", "check stores"])
 }
 
-fn administrator_against_the_patrol(standard: bool) -> Asked {
+fn administrator_against_the_patrol(standard: bool) -> ScopeOutline {
     let asked = placed(
         "administrator_against_the_patrol",
         "an administrator removes peers by hand while one is dead and the patrol works: does a majority survive?",
@@ -202,7 +202,7 @@ fn administrator_against_the_patrol(standard: bool) -> Asked {
     (scope, vec![Reach::TwoVotersLeft, Reach::StoreDown], must_fire)
 }
 
-fn down_peer_and_a_learner(standard: bool) -> Asked {
+fn down_peer_and_a_learner(standard: bool) -> ScopeOutline {
     let asked = placed(
         "down_peer_and_a_learner",
         "a store is lost while its replacement is still a learner: does the learner take its place?",
@@ -227,7 +227,7 @@ fn down_peer_and_a_learner(standard: bool) -> Asked {
     (scope, reachable, vec!["remove operator", "missed heartbeat", "schedule"])
 }
 
-fn one_replica(standard: bool) -> Asked {
+fn one_replica(standard: bool) -> ScopeOutline {
     let asked = placed(
         "one_replica",
         "the only peer of a region is on the store that leaves: who leads while it is replaced?",

@@ -9,7 +9,7 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Sco
 use super::allowed_stuck;
 use super::decommission::making::{leaves, placed};
 use super::making::{REGION, behind, change, enter_joint, put, put_at, region, scope};
-use super::plan::{Asked, Family, ScopePlan, Size};
+use super::plan::{Family, ScopeOutline, ScopePlan, Size};
 use super::split::making::{CHILD, at, splitting};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -22,7 +22,7 @@ pub(super) fn plans(family: Family) -> Vec<ScopePlan> {
             vec![crash_and_election_over_a_whole_move(), divided_and_led_by_the_leaving_store()]
         }
     };
-    let plan = |(scope, reachable, must_fire): Asked| ScopePlan {
+    let plan = |(scope, reachable, must_fire): ScopeOutline| ScopePlan {
         family,
         size: Size::Deep,
         allowed_stuck: allowed_stuck::of(&scope.name, Size::Deep),
@@ -38,7 +38,7 @@ pub(super) fn plans(family: Family) -> Vec<ScopePlan> {
 /// campaigns. A follower then has all of a leader's entries or none, so no change is on some
 /// old and some new voters without the entries behind it, and no new voter leads with half of
 /// it.
-fn swap_two_entry_by_entry() -> Asked {
+fn swap_two_entry_by_entry() -> ScopeOutline {
     let swap = [
         change(ChangeKind::AddVoter, 4, 4),
         change(ChangeKind::AddVoter, 5, 5),
@@ -65,7 +65,7 @@ fn swap_two_entry_by_entry() -> Asked {
 /// Standard scopes split or merge, never both. A replica that missed the split must be created,
 /// catch up, and be merged away, in that order. Nothing changes the target in between, so no
 /// merge is rolled back.
-fn split_and_merged_back() -> Asked {
+fn split_and_merged_back() -> ScopeOutline {
     let asked = splitting(
         "split_and_merged_back",
         "a region splits and its child is merged back while one replica has received neither and leadership moves: does every replica end in one region, with every write?",
@@ -95,7 +95,7 @@ fn split_and_merged_back() -> Asked {
 
 /// Standard scopes combine a crash with an election only from the middle of a move on. Here
 /// both may happen from the first order to the burial.
-fn crash_and_election_over_a_whole_move() -> Asked {
+fn crash_and_election_over_a_whole_move() -> ScopeOutline {
     let asked = placed(
         "crash_and_election_over_a_whole_move",
         "the leader's process stops and another of three replicas leads, each at any moment until the burial: does the store leave, and only once it is empty?",
@@ -125,7 +125,7 @@ fn crash_and_election_over_a_whole_move() -> Asked {
 ///
 /// With three replicas this is too large: without any election there are more than 27 million
 /// states within 26 actions, and each level grows by a fifth.
-fn divided_and_led_by_the_leaving_store() -> Asked {
+fn divided_and_led_by_the_leaving_store() -> ScopeOutline {
     let asked = placed(
         "divided_and_led_by_the_leaving_store",
         "the region splits while its peer is moved, and the leaving store may lead either part and stop: does it leave with a child on it, and does PD ever learn of that?",

@@ -79,12 +79,17 @@ pub(super) fn neighbours(scope: Scope, voters: &[StoreId]) -> Scope {
     neighbours_with(scope, voters, &[], 3)
 }
 
-/// The same with learners, and peer n + `apart` in region 2.
-pub(super) fn neighbours_with(scope: Scope, voters: &[StoreId], learners: &[StoreId], apart: u64) -> Scope {
+/// The same with learners, and peer n + `id_offset` in region 2.
+pub(super) fn neighbours_with(
+    scope: Scope,
+    voters: &[StoreId],
+    learners: &[StoreId],
+    id_offset: u64,
+) -> Scope {
     let whole = region(voters, learners);
     let left = Region { end: Key::from("m"), ..whole.clone() };
     let mut right = Region { id: NEIGHBOUR, start: Key::from("m"), ..whole };
-    right.peers.iter_mut().for_each(|member| member.id += apart);
+    right.peers.iter_mut().for_each(|member| member.id += id_offset);
     let setup = elected(&left).into_iter().chain(elected(&right)).collect();
     Scope { setup, regions: vec![left, right], ..scope }
 }

@@ -272,7 +272,7 @@ fn words(of: Budget) -> (&'static str, &'static str) {
 }
 
 /// A scope, what must be reachable, and which kinds of action must fire.
-pub(super) type Asked = (Scope, Vec<Reach>, Vec<&'static str>);
+pub(super) type ScopeOutline = (Scope, Vec<Reach>, Vec<&'static str>);
 
 /// Scopes are told apart by name alone: the smoke size says so in it.
 pub(super) fn named_for(scope: Scope, size: Size) -> Scope {

@@ -12,7 +12,7 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Child, Command, Derive, Entri
 use super::making::{
     REGION, add_learner, add_voter, apply, behind, change, either, enter_joint, put_at, remove, round,
 };
-use super::plan::{Asked, Family, ScopePlan, Size, named_for};
+use super::plan::{Family, ScopeOutline, ScopePlan, Size, named_for};
 use super::{allowed_stuck, stale};
 use crate::bounds::reach::Reach;
 use crate::properties::Property;
@@ -59,7 +59,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
     .collect()
 }
 
-fn split_against_an_add(standard: bool) -> Asked {
+fn split_against_an_add(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_against_an_add",
         "a peer joins while the ids for a split are on their way: can stale ids split the region?",
@@ -86,7 +86,7 @@ fn split_against_an_add(standard: bool) -> Asked {
     )
 }
 
-fn split_after_a_promotion(standard: bool) -> Asked {
+fn split_after_a_promotion(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_after_a_promotion",
         "a learner is promoted and the region then splits: does every replica apply both, whoever leads?",
@@ -114,7 +114,7 @@ fn split_after_a_promotion(standard: bool) -> Asked {
     )
 }
 
-fn split_against_a_remove(standard: bool) -> Asked {
+fn split_against_a_remove(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_against_a_remove",
         "a peer is removed while the region splits: is it gone from both parts, or from neither?",
@@ -150,7 +150,7 @@ fn third_on_its_way(asked: Scope, join: Command) -> Scope {
     behind(asked, [join, round(2), applied(1), round(2), applied(2), round(3), snapshot])
 }
 
-fn child_snapshot_under_way(standard: bool) -> Asked {
+fn child_snapshot_under_way(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "child_snapshot_under_way",
         "a slow store gets the parent's old snapshot and the child's new one: which region may own the range?",
@@ -176,7 +176,7 @@ fn child_snapshot_under_way(standard: bool) -> Asked {
     )
 }
 
-fn child_removed_before_its_birth(standard: bool) -> Asked {
+fn child_removed_before_its_birth(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "child_removed_before_its_birth",
         "a child's learner is removed before its store applies the split: does the split bring it back?",
@@ -197,7 +197,7 @@ fn child_removed_before_its_birth(standard: bool) -> Asked {
     )
 }
 
-fn split_and_leader_change(standard: bool) -> Asked {
+fn split_and_leader_change(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_and_leader_change",
         "another leader is elected while the region splits: who leads which part, and is a write lost?",
@@ -225,7 +225,7 @@ fn split_and_leader_change(standard: bool) -> Asked {
     )
 }
 
-fn split_and_crash(standard: bool) -> Asked {
+fn split_and_crash(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_and_crash",
         "the leader's store stops right after the split: do both parts come back?",
@@ -248,7 +248,7 @@ fn split_and_crash(standard: bool) -> Asked {
     )
 }
 
-fn split_on_two_peers(standard: bool) -> Asked {
+fn split_on_two_peers(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_on_two_peers",
         "a region of two peers splits and replies are lost: does either part lose its leader or a write?",
@@ -276,7 +276,7 @@ fn split_on_two_peers(standard: bool) -> Asked {
     )
 }
 
-fn batch_split(standard: bool) -> Asked {
+fn batch_split(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "batch_split",
         "one batch splits a region into three: are all parts on every store, on either side of the parent?",
@@ -312,7 +312,7 @@ fn batch_split(standard: bool) -> Asked {
     )
 }
 
-fn split_in_joint_state(standard: bool) -> Asked {
+fn split_in_joint_state(standard: bool) -> ScopeOutline {
     let swap = [change(ChangeKind::AddVoter, 3, 3), change(ChangeKind::AddLearner, 2, 2)];
     let asked = splitting(
         "split_in_joint_state",
@@ -336,7 +336,7 @@ fn split_in_joint_state(standard: bool) -> Asked {
     )
 }
 
-fn child_split_again(standard: bool) -> Asked {
+fn child_split_again(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "child_split_again",
         "a child splits before every store has applied the first split: in which order are the parts created?",
@@ -354,7 +354,7 @@ fn child_split_again(standard: bool) -> Asked {
     (scope, vec![Reach::ThreeRegions, Reach::GrandchildFirst], vec!["ask split"])
 }
 
-fn first_messages_pending(standard: bool) -> Asked {
+fn first_messages_pending(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "first_messages_pending",
         "a vote request and an append reach a store before the split that creates their receiver: what happens to them?",
@@ -387,7 +387,7 @@ fn first_messages_pending(standard: bool) -> Asked {
     )
 }
 
-fn reads_across_a_split(standard: bool) -> Asked {
+fn reads_across_a_split(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "reads_across_a_split",
         "a client reads a key while it moves to another region: is the answer ever stale, or from the wrong region?",

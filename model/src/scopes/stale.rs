@@ -7,12 +7,12 @@ use super::decommission;
 use super::making::{
     NEIGHBOUR, REGION, add_learner, apply, behind, either, neighbours, put, region, remove, round, scope,
 };
-use super::plan::Asked;
+use super::plan::ScopeOutline;
 use super::split::making::{CHILD, splitting};
 use crate::bounds::reach::Reach;
 
 /// tikv#7386: learners learn of their removal by asking.
-pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
+pub(super) fn learner_removed_while_cut_off(standard: bool) -> ScopeOutline {
     let (stores, learners): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[3, 4]) } else { (&[1, 2, 3], &[2, 3]) };
     let voters: &[u64] = if standard { &[1, 2] } else { &[1] };
@@ -43,7 +43,7 @@ pub(super) fn learner_removed_while_cut_off(standard: bool) -> Asked {
     )
 }
 
-pub(super) fn heartbeats_without_entries(standard: bool) -> Asked {
+pub(super) fn heartbeats_without_entries(standard: bool) -> ScopeOutline {
     let asked = scope(
         "heartbeats_without_entries",
         "leaders send heartbeats without entries: can a term or a commit index from a heartbeat claim more than the log holds?",
@@ -72,7 +72,7 @@ pub(super) fn heartbeats_without_entries(standard: bool) -> Asked {
 }
 
 /// A learner that never receives its removal blocks the range for the next peer there.
-pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
+pub(super) fn removed_learner_blocks_a_child(standard: bool) -> ScopeOutline {
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
         "removed_learner_blocks_a_child",
@@ -104,7 +104,7 @@ pub(super) fn removed_learner_blocks_a_child(standard: bool) -> Asked {
 
 /// The store whose learner was removed from the child applies the split last (cockroach#163566,
 /// tikv#5852).
-pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> Asked {
+pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> ScopeOutline {
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
         "learner_of_a_child_removed_before_it_is_born",
@@ -138,7 +138,7 @@ pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> As
 }
 
 /// tikv#15919: PD no longer knows a merged region, and an uninitialised peer knows no member.
-pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
+pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> ScopeOutline {
     let voters: &[u64] = if standard { &[1, 3] } else { &[1] };
     let asked = scope(
         "uninitialised_peer_behind_a_merge",
@@ -171,7 +171,7 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> Asked {
 /// Store 3 knows that the split is committed and has not applied it. A child at its version
 /// from before the merge does not own the parent's range, whatever others know of the merge
 /// (TiKV `maybe_destroy_source`).
-pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
+pub(super) fn child_takes_its_parent_in(standard: bool) -> ScopeOutline {
     use rollcall_traces::Reply::Delivered;
     let asked = splitting(
         "child_takes_its_parent_in",
@@ -205,14 +205,14 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> Asked {
     };
     (
         scope,
-        vec![Reach::ToldOfMerge, Reach::MergedAway, Reach::MergedEverywhere],
+        vec![Reach::MergeLearned, Reach::MergedAway, Reach::MergedEverywhere],
         vec!["check stale peer", "prepare merge", "commit merge"],
     )
 }
 
 /// Every member that the peer knows is lost, so only PD can tell it (TiKV
 /// `test_stale_peer_out_of_region`). In the smaller size the others can as well.
-pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
+pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     let question = "a learner is removed while its store is cut off, and asks PD: does PD's answer end it, and only if no newer change lists it?";
     let (stores, voters): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[1, 3, 4]) } else { (&[1, 2], &[1]) };
@@ -244,7 +244,7 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> Asked {
     (
         scope,
         vec![Reach::UninitialisedStrays, Reach::UninitialisedEnded],
-        vec!["validate peer", "validate peer, reply delayed", "schedule"],
+        vec!["check stale peer", "check stale peer, reply delayed", "schedule"],
     )
 }
 

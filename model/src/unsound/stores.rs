@@ -33,7 +33,7 @@ pub(crate) fn write_apply_state(tombstone: &mut Peer, applied: u64) {
 }
 
 /// Without `stale_peer_told` whoever was removed and still sends hears nothing of it (row 18).
-pub(crate) fn leave_stale_peer_untold() -> Reason {
+pub(crate) fn ignore_stale_peer() -> Reason {
     Reason::SenderRemoved
 }
 

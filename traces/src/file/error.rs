@@ -189,7 +189,7 @@ impl TraceError {
     }
 
     /// Where it is; `None` for a file that cannot be written.
-    pub fn place(&self) -> Option<&FilePosition> {
+    pub fn position(&self) -> Option<&FilePosition> {
         match self {
             TraceError::Unwritable { .. } => None,
             TraceError::Unreadable { at, .. }

@@ -25,7 +25,7 @@ pub(crate) struct PlacedLine {
 
 impl PlacedLine {
     /// The place of the line, the column at `field` if it is there.
-    pub(crate) fn place_of(&self, field: &str) -> FilePosition {
+    pub(crate) fn position_of(&self, field: &str) -> FilePosition {
         FilePosition { column: column_of(&self.text, field), ..self.at.clone() }
     }
 }
@@ -77,18 +77,19 @@ impl<R: BufRead> Lines<R> {
             self.rewritten = false;
             let number = self.number + 1;
             let read = (&mut self.input).take(LINE_LIMIT + 1).read_until(b'\n', &mut self.text);
-            let read = read.map_err(|source| TraceError::Unreadable { at: self.place(number, 1), source })?;
+            let read =
+                read.map_err(|source| TraceError::Unreadable { at: self.position(number, 1), source })?;
             self.bytes += read as u64;
             if read as u64 > LINE_LIMIT {
                 return Err(TraceError::TooLong {
-                    at: self.place(number, 1),
+                    at: self.position(number, 1),
                     what: "line",
                     limit: LINE_LIMIT,
                 });
             }
             if self.bytes > FILE_LIMIT {
                 return Err(TraceError::TooLong {
-                    at: self.place(number, 1),
+                    at: self.position(number, 1),
                     what: "file",
                     limit: FILE_LIMIT,
                 });
@@ -112,17 +113,17 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl<R> Lines<R> {
-    pub(super) fn place(&self, line: u64, column: u64) -> FilePosition {
+    pub(super) fn position(&self, line: u64, column: u64) -> FilePosition {
         FilePosition { file: self.file.clone(), line, column }
     }
 
     /// The line that is not there.
     pub(super) fn after(&self) -> FilePosition {
-        self.place(self.number + 1, 1)
+        self.position(self.number + 1, 1)
     }
 
     pub(super) fn here(&self, column: usize) -> FilePosition {
-        self.place(self.number, column.max(1) as u64)
+        self.position(self.number, column.max(1) as u64)
     }
 
     /// Where the value of `field` stands, or the line's begin.

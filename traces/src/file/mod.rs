@@ -265,7 +265,7 @@ impl Trace {
         for record in &mut reader {
             match record? {
                 Record::Step(step) => steps.push(*step),
-                Record::Settle(_) => return Err(TraceError::Settles { at: reader.place_of("settle") }),
+                Record::Settle(_) => return Err(TraceError::Settles { at: reader.position_of("settle") }),
                 Record::Verdict(reached) => verdict = Some(reached),
             }
         }

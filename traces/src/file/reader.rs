@@ -66,7 +66,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(input: R, name: &str) -> Result<Self, TraceError> {
         let mut lines = Lines::new(input, name);
         if !lines.advance()? {
-            return Err(TraceError::Empty { at: lines.place(1, 1) });
+            return Err(TraceError::Empty { at: lines.position(1, 1) });
         }
         let tag: Tag<'_> = lines.parse()?;
         if tag.record != "header" {
@@ -120,7 +120,7 @@ impl<R: BufRead> Reader<R> {
 
     /// The place of the record that was read last, the column at `field` if it
     /// is there.
-    pub fn place_of(&self, field: &str) -> FilePosition {
+    pub fn position_of(&self, field: &str) -> FilePosition {
         self.lines.column_of(field)
     }
 

@@ -1,6 +1,6 @@
 //! What clients were told: acknowledged writes, and reads.
 
-use super::{Acknowledged, Asked, Breach, Fold, PeerStep, RegionHistory, Write};
+use super::{Acknowledged, Breach, Fold, PeerStep, PendingRead, RegionHistory, Write};
 use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::command::Command;
@@ -101,7 +101,7 @@ impl Fold<'_> {
         let mut others = self.past().regions.iter().filter(|(other, _)| **other != region);
         let split_off = others.find(|(_, of)| behind(of)).map(|(other, _)| *other);
         if index > 0 || split_off.is_some() {
-            self.region_mut(region).reads.insert(store, Asked { index, split_off });
+            self.region_mut(region).reads.insert(store, PendingRead { index, split_off });
         }
     }
 
@@ -117,7 +117,8 @@ impl Fold<'_> {
         if !held {
             self.breach(Breach::WrongAnswer { region, store, key: key.clone() });
         }
-        if let Some(Asked { index: acknowledged, split_off }) = self.region(region).reads.get(&store).copied()
+        if let Some(PendingRead { index: acknowledged, split_off }) =
+            self.region(region).reads.get(&store).copied()
         {
             if peer.applied < acknowledged {
                 let (key, applied) = (key.clone(), peer.applied);

@@ -63,8 +63,8 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
         if self.abandoned.contains(&store) { &[] } else { self.cluster.pending_messages(store) }
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
-        self.cluster.plan(store).filter(|_| !self.abandoned.contains(&store))
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+        self.cluster.recovery_plan(store).filter(|_| !self.abandoned.contains(&store))
     }
 
     fn pd(&self) -> &PlacementDriver {

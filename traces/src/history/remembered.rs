@@ -37,7 +37,7 @@ pub struct RegionHistory {
     /// For a read under way on a store: what a client knew of its key when the
     /// read was asked. Absent if nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reads: BTreeMap<StoreId, Asked>,
+    pub reads: BTreeMap<StoreId, PendingRead>,
 }
 
 impl RegionHistory {
@@ -59,7 +59,7 @@ impl RegionHistory {
 
 /// What a client knew of a key when a read of it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Asked {
+pub struct PendingRead {
     /// The index of the last write in the region; 0 for none.
     pub index: u64,
     /// A region with a write under a newer version than the asked peer has: the

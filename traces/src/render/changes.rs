@@ -292,7 +292,7 @@ fn recovery_words(language: Language, recovery: Option<&PeerRecovery>) -> String
             say!(language, "is to be rid of peers {failed}", "要去掉 peer {failed}")
         }
         Some(PeerRecovery::Failed) => {
-            say!(language, "cannot do what it was told, and goes on leading", "做不到所要求的，继续当 leader")
+            say!(language, "cannot do what the plan asks, and still leads", "做不到所要求的，继续当 leader")
         }
         None => say!(language, "has no more to do for the recovery plan", "恢复计划要它做的都做完了"),
     }

@@ -43,8 +43,8 @@ fn write_trace(text: &mut String, trace: &Trace, columns: Option<usize>) -> std:
             columns.saturating_sub(outcome.chars().count().max(OUTCOME_WIDTH) + 2)
         });
         let width = column.saturating_sub(digits + 1);
-        let is_apart = columns.is_some() && action.chars().count() > width;
-        let line = match (is_apart, outcome.is_empty()) {
+        let on_own_line = columns.is_some() && action.chars().count() > width;
+        let line = match (on_own_line, outcome.is_empty()) {
             (true, false) => format!("{:>digits$} {action}\n{:indent$}{outcome}", step.index, ""),
             _ => format!("{:>digits$} {action:width$}  {outcome}", step.index),
         };

@@ -176,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn data_are_told_as_changes() {
+    fn data_are_written_as_changes() {
         let (mut teller, mut listener) = (Book::default(), Book::default());
-        let mut told = |keys: &[(&str, &str)]| {
+        let mut changes = |keys: &[(&str, &str)]| {
             let facts = teller.tell(1, 1, Some(holding(keys)));
             let peer = listener.learn(&facts).expect("facts").cloned();
             assert_eq!(peer, Some(holding(keys)));
@@ -186,13 +186,13 @@ mod tests {
         };
         let some = |text: &str| Some(Value::from(text));
         let is = |keys: [(&str, Option<Value>); 2]| keys.map(|(key, value)| (Key::from(key), value)).into();
-        assert_eq!(told(&[("a", "1"), ("b", "1")]), is([("a", some("1")), ("b", some("1"))]));
-        assert_eq!(told(&[("a", "1"), ("b", "1")]), BTreeMap::new());
-        assert_eq!(told(&[("b", "2")]), is([("a", None), ("b", some("2"))]));
+        assert_eq!(changes(&[("a", "1"), ("b", "1")]), is([("a", some("1")), ("b", some("1"))]));
+        assert_eq!(changes(&[("a", "1"), ("b", "1")]), BTreeMap::new());
+        assert_eq!(changes(&[("b", "2")]), is([("a", None), ("b", some("2"))]));
     }
 
     #[test]
-    fn of_another_peer_everything_is_told() {
+    fn another_peer_is_written_in_full() {
         let mut book = Book::default();
         book.note(1, 1, &holding(&[("a", "1")]));
         let other = Peer { id: 2, ..holding(&[("a", "1")]) };

@@ -23,7 +23,7 @@ fn fault(lines: &[&str]) -> (TraceError, u64, u64) {
 
 fn fault_of(text: &str) -> (TraceError, u64, u64) {
     let error = Trace::parse("broken.jsonl", text).expect_err("it is broken");
-    let place = error.place().expect("a reader knows the place").clone();
+    let place = error.position().expect("a reader knows the place").clone();
     assert!(
         error.to_string().starts_with(&format!("broken.jsonl:{}:{}: ", place.line, place.column)),
         "{error}"
@@ -62,7 +62,7 @@ fn not_text() {
     let mut reader = Reader::new(bytes.as_slice(), "broken.jsonl").expect("the header is fine");
     let error = reader.next().expect("a second line").expect_err("it is no UTF-8");
     assert!(matches!(error, TraceError::NotJson { .. }), "{error}");
-    assert_eq!(error.place().map(|place| place.line), Some(2));
+    assert_eq!(error.position().map(|place| place.line), Some(2));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn cut_short_at_every_byte() {
     let last = text.len() - 1;
     for end in 0..last {
         let error = Trace::parse("cut.jsonl", &text[..end]).expect_err("it is cut short");
-        let place = error.place().expect("a reader knows the place");
+        let place = error.position().expect("a reader knows the place");
         let lines = text[..end].matches('\n').count() as u64;
         let between = text[..end].ends_with('\n') || text.as_bytes()[end] == b'\n';
         match error {
@@ -110,7 +110,10 @@ fn wrong_schema() {
                 assert!(!readable, "{version}: {error}");
                 assert!(matches!(error, TraceError::WrongSchema { .. }), "{error}");
                 let column = column(&line, &format!("\"{version}\""));
-                assert_eq!(error.place().unwrap(), &FilePosition { file: "v.jsonl".into(), line: 1, column });
+                assert_eq!(
+                    error.position().unwrap(),
+                    &FilePosition { file: "v.jsonl".into(), line: 1, column }
+                );
             }
         }
     }

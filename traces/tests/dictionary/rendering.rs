@@ -83,7 +83,7 @@ fn splitting(split: bool) -> View {
 }
 
 #[test]
-fn a_split_is_told_part_by_part() {
+fn a_split_is_rendered_part_by_part() {
     let asked = View { pd: allotter(10), ..splitting(false) };
     assert_eq!(changes(&asked, &splitting(false)), ["PD: next id 10->13"]);
     insta::assert_snapshot!(changes(&splitting(false), &splitting(true)).join("\n"));
@@ -92,7 +92,7 @@ fn a_split_is_told_part_by_part() {
 /// A snapshot that a peer received is told of the peer; what its store keeps free
 /// beside that is not as it should be, and told.
 #[test]
-fn a_range_that_waits_is_told_where_no_peer_has_its_snapshot() {
+fn a_pending_range_is_rendered_where_no_peer_has_its_snapshot() {
     let before = splitting(true);
     let child = before.stores[&1].ranges[1].clone();
     let mut kept = before.clone();
@@ -104,9 +104,9 @@ fn a_range_that_waits_is_told_where_no_peer_has_its_snapshot() {
     let (position, peer) = (LogPosition { index: 9, term: 6 }, store.peers.get_mut(&10).unwrap());
     let (region, data) = (peer.region.clone(), peer.data.clone());
     peer.snapshot = Some(Snapshot { position, region, data });
-    let told = changes(&before, &received);
+    let shown = changes(&before, &received);
     received.stores.get_mut(&1).unwrap().pending_ranges.push(child);
-    assert_eq!(changes(&before, &received), told);
+    assert_eq!(changes(&before, &received), shown);
     let mut lost = received.clone();
     lost.stores.get_mut(&1).unwrap().pending_ranges.clear();
     assert_eq!(changes(&received, &lost), ["store 1: it keeps no range free for a snapshot"]);
@@ -266,7 +266,7 @@ fn a_decommission_as_a_diagram() {
 
 /// Stores 2 and 3 are given up: what PD, the store that is left and its peer say of it.
 #[test]
-fn a_recovery_is_told_stage_by_stage() {
+fn a_recovery_is_rendered_stage_by_stage() {
     let before = decommissioning();
     let stage = |stage, plans: &[(StoreId, RecoveryPlan)]| {
         let reports = [(1, None), (4, None)].into();
@@ -282,8 +282,8 @@ fn a_recovery_is_told_stage_by_stage() {
     assert_eq!(changes(&before, &recovering(&collects)), ["PD: recovery: collect report"]);
     let mut reported = collects.clone();
     reported.reports.insert(4, Some(Vec::new()));
-    let told = changes(&recovering(&collects), &recovering(&reported));
-    assert_eq!(told, ["PD: store 4 has reported, 1 to come"]);
+    let shown = changes(&recovering(&collects), &recovering(&reported));
+    assert_eq!(shown, ["PD: store 4 has reported, 1 to come"]);
 
     let forced = ForceLeader { above: 6, committed: LogPosition { index: 5, term: 5 } };
     let forces = ForceLeaders { failed_stores: [2, 3].into(), regions: [(1, forced)].into() };
@@ -305,19 +305,19 @@ fn a_recovery_is_told_stage_by_stage() {
     let much = RecoveryPlan { demotes, tombstones, creates, ..exits.clone() };
     let demotes = stage(RecoveryStage::DemoteFailedVoter, &[(1, much), (4, exits)]);
     let aborted = Recovery { aborted: true, ..stage(RecoveryStage::ExitForceLeader, &[]) };
-    let told = changes(&recovering(&leads), &recovering(&demotes));
-    assert_eq!(told[0], "PD: recovery: demote failed voter");
+    let shown = changes(&recovering(&leads), &recovering(&demotes));
+    assert_eq!(shown[0], "PD: recovery: demote failed voter");
     let plan = "PD: plan for store 1: region 1 demotes peers 2, 3, tombstone the peer of region 7, create ";
-    assert!(told[1].starts_with(plan), "{}", told[1]);
-    assert_eq!(told[2], "PD: plan for store 4: exit force leader");
-    let told = changes(&recovering(&demotes), &recovering(&aborted));
-    assert_eq!(told, ["PD: recovery: exit force leader, for it was aborted"]);
+    assert!(shown[1].starts_with(plan), "{}", shown[1]);
+    assert_eq!(shown[2], "PD: plan for store 4: exit force leader");
+    let shown = changes(&recovering(&demotes), &recovering(&aborted));
+    assert_eq!(shown, ["PD: recovery: exit force leader, for it was aborted"]);
     assert_eq!(changes(&recovering(&aborted), &before), ["PD: no recovery is under way"]);
 }
 
 /// What a store carries out, and what its peer has still to do for it.
 #[test]
-fn a_recovery_is_told_of_the_stores() {
+fn a_recovery_is_rendered_of_the_stores() {
     let with = |plan: Option<PlanUnderWay>, recovery: Option<PeerRecovery>| {
         let mut view = decommissioning();
         let store = view.stores.get_mut(&1).unwrap();
@@ -326,19 +326,19 @@ fn a_recovery_is_told_of_the_stores() {
         view
     };
     let (old, new) = ([3, 4]).map(|step| PlanUnderWay { step, exits: true }).into();
-    let told = |before: &View, after: &View| changes(before, after).join("; ");
+    let shown = |before: &View, after: &View| changes(before, after).join("; ");
     let none = with(None, None);
-    assert_eq!(told(&none, &with(Some(old), None)), "store 1: carries out the recovery plan of step 3");
-    let taken = told(&with(Some(old), None), &with(Some(new), None));
+    assert_eq!(shown(&none, &with(Some(old), None)), "store 1: carries out the recovery plan of step 3");
+    let taken = shown(&with(Some(old), None), &with(Some(new), None));
     assert_eq!(taken, "store 1: carries out the recovery plan of step 4");
-    assert_eq!(told(&with(Some(old), None), &none), "store 1: carries out no recovery plan");
+    assert_eq!(shown(&with(Some(old), None), &none), "store 1: carries out no recovery plan");
     let demotes = with(None, Some(PeerRecovery::Demotes(vec![2, 3])));
-    assert!(told(&none, &demotes).ends_with("is to be rid of peers 2, 3"));
+    assert!(shown(&none, &demotes).ends_with("is to be rid of peers 2, 3"));
     let proposed = with(None, Some(PeerRecovery::Demotes(Vec::new())));
-    assert!(told(&demotes, &proposed).ends_with("has proposed to be rid of them"));
-    assert!(told(&proposed, &none).ends_with("has no more to do for the recovery plan"));
+    assert!(shown(&demotes, &proposed).ends_with("has proposed to be rid of them"));
+    assert!(shown(&proposed, &none).ends_with("has no more to do for the recovery plan"));
     let failed = with(None, Some(PeerRecovery::Failed));
-    assert!(told(&demotes, &failed).ends_with("cannot do what it was told, and goes on leading"));
+    assert!(shown(&demotes, &failed).ends_with("cannot do what the plan asks, and still leads"));
 }
 
 /// An administrator's commands act on PD, whichever store they name.
@@ -377,8 +377,8 @@ fn a_scenario_shows_its_actions() {
 
 #[test]
 fn every_reason_has_a_meaning_in_chinese() {
-    let told: std::collections::BTreeSet<String> = Reason::ALL.iter().map(Chinese::in_chinese).collect();
-    assert_eq!(told.len(), Reason::ALL.len(), "each its own");
+    let shown: std::collections::BTreeSet<String> = Reason::ALL.iter().map(Chinese::in_chinese).collect();
+    assert_eq!(shown.len(), Reason::ALL.len(), "each its own");
 }
 
 /// What a letter behind a peer means is said where one is.
@@ -406,11 +406,11 @@ proptest! {
     }
 
     #[test]
-    fn every_action_and_outcome_is_told_in_chinese(action in action(), outcome in outcome(), before in view()) {
+    fn every_action_and_outcome_has_chinese(action in action(), outcome in outcome(), before in view()) {
         let is_chinese = |text: &str| text.chars().any(|is| ('\u{4e00}'..='\u{9fff}').contains(&is));
         // Rounds between two stores are told by an arrow.
-        let told = action_in(Language::Chinese, &action, Some(&before));
-        prop_assert!(is_chinese(&told) || told.contains('：'), "{}", told);
+        let shown = action_in(Language::Chinese, &action, Some(&before));
+        prop_assert!(is_chinese(&shown) || shown.contains('：'), "{}", shown);
         prop_assert!(is_chinese(&outcome.in_chinese()), "{}", outcome.in_chinese());
     }
 

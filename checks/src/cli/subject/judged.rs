@@ -6,19 +6,19 @@ use anyhow::{Result, bail};
 use rollcall_model::ModelSubject;
 use rollcall_traces::{ReplayError, Scenario, Sides, Trace, record_again};
 
-use super::Asked;
+use super::ConnectedSubject;
 use crate::cli::named::Named;
 use crate::cli::replay::placed;
 use crate::judge::Judge;
 
 /// What the model makes of a file; in words, why the dialect has nothing to compare with.
 pub(super) fn expected(
-    asked: &Asked,
+    subject: &ConnectedSubject,
     file: &Path,
     scenario: &Scenario,
     named: &Named,
 ) -> Result<std::result::Result<Trace, String>> {
-    let mut model = ModelSubject::new(asked.in_dialect(named.guards), &[]);
+    let mut model = ModelSubject::new(subject.in_dialect(named.guards), &[]);
     // Its steps are written out by raft-rs's own rules: what it states holds there.
     let stated = match scenario.recorded() {
         Some(trace) => trace.clone(),
@@ -40,7 +40,7 @@ pub(super) fn expected(
         // Views say more, and how it heals is no round's business.
         new.expect = None;
         let parts = old.outcome.as_ref().is_some_and(|outcome| Some(outcome) != new.outcome.as_ref());
-        if parts && !asked.dialects.is_empty() {
+        if parts && !subject.dialects.is_empty() {
             let step = new.index;
             return Ok(Err(format!("in this dialect step {step} comes to something else in the model")));
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use rollcall_traces::Trace;
 
-use super::{Asked, End};
+use super::{ConnectedSubject, End};
 use crate::cli::out::outln;
 use crate::cli::{INTERRUPTED, default_threads, lookup};
 use crate::museum::{PIECES, Piece, show};
@@ -16,9 +16,9 @@ use crate::subject::exhibits::{Finding, ask, is_decided_by_raft};
 const KEPT: &str = "traces/museum";
 
 /// Asks for every guard that a raft library decides, or for the one that is named.
-pub(in crate::cli) fn run(asked: &Asked, guard: Option<&str>) -> Result<End> {
+pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Result<End> {
     guard.map(lookup::any_guard).transpose()?;
-    outln!("{}", asked.introduction().trim_end());
+    outln!("{}", subject.introduction().trim_end());
     let is_asked = |piece: &&Piece| match guard {
         Some(name) => piece.guard.name() == name,
         None => is_decided_by_raft(piece),
@@ -37,17 +37,17 @@ pub(in crate::cli) fn run(asked: &Asked, guard: Option<&str>) -> Result<End> {
             outln!("{name:<48} skipped: nobody finds its trace");
             continue;
         };
-        let finding = ask(&asked.link, &asked.dialects, piece, &trace);
+        let finding = ask(&subject.link, &subject.dialects, piece, &trace);
         match &finding {
             Finding::HasIt { .. } => has += 1,
             Finding::Lacks { .. } => lacks += 1,
-            Finding::Parts { .. } | Finding::Broke { .. } => parts += 1,
+            Finding::Diverges { .. } | Finding::Broke { .. } => parts += 1,
             Finding::Skipped(_) => skipped += 1,
         }
         outln!("{name:<48} {}", words(&finding));
         if matches!(finding, Finding::Lacks { .. } | Finding::Broke { .. }) {
             outln!("{:<48} {}", "", piece.guard.incident());
-            outln!("{:<48} to see it: {}", "", asked.again(&format!("replay {}", path.display())));
+            outln!("{:<48} to see it: {}", "", subject.again(&format!("replay {}", path.display())));
         }
     }
     let others = PIECES.iter().filter(|piece| !is_decided_by_raft(piece)).count();
@@ -56,7 +56,9 @@ pub(in crate::cli) fn run(asked: &Asked, guard: Option<&str>) -> Result<End> {
         pieces.len()
     );
     if guard.is_none() {
-        outln!("{others} more are of what Rollcall's own store and placement driver decide, and not asked");
+        outln!(
+            "{others} more are of what Rollcall's own store and placement driver decide, and not asked about"
+        );
     }
     Ok(match () {
         () if lacks + parts > 0 => End::Violated,
@@ -80,7 +82,7 @@ fn words(finding: &Finding) -> String {
             format!("LACKS IT: {property} at step {at} (it bites at step {step})")
         }
         Finding::Lacks { step, violated: None } => format!("LACKS IT: it bites at step {step}"),
-        Finding::Parts { step, field } => format!("parts earlier, at step {step}: {field}"),
+        Finding::Diverges { step, field } => format!("diverges earlier, at step {step}: {field}"),
         Finding::Skipped(why) => format!("skipped: {why}"),
         Finding::Broke { step, fault } => format!("breaks at step {step}: {fault}"),
     }

@@ -7,7 +7,7 @@ use rollcall_impl::{Decider, Guard};
 use rollcall_traces::ReplayError;
 
 use super::judged::expected;
-use super::{Asked, End};
+use super::{ConnectedSubject, End};
 use crate::cli::out::{errln, outln};
 use crate::cli::replay::{files_of, placed};
 use crate::cli::{INTERRUPTED, in_a_line, named};
@@ -18,23 +18,23 @@ use crate::subject::{replay_on, sides, world};
 enum Came {
     Agrees,
     Violates,
-    Parts,
+    Diverged,
     Skipped,
 }
 
 /// Replays a file, or every one of a folder.
-pub(in crate::cli) fn run(asked: &Asked, path: &Path) -> Result<End> {
+pub(in crate::cli) fn run(subject: &ConnectedSubject, path: &Path) -> Result<End> {
     let files = if path.is_dir() { files_of(path)? } else { vec![path.to_path_buf()] };
-    outln!("{}", asked.introduction().trim_end());
+    outln!("{}", subject.introduction().trim_end());
     let (mut agree, mut violate, mut part, mut skipped, mut unread) = (0, 0, 0, 0, 0);
     for file in &files {
         if INTERRUPTED.load(std::sync::atomic::Ordering::SeqCst) {
             break;
         }
-        match one(asked, file) {
+        match one(subject, file) {
             Ok(Came::Agrees) => agree += 1,
             Ok(Came::Violates) => violate += 1,
-            Ok(Came::Parts) => part += 1,
+            Ok(Came::Diverged) => part += 1,
             Ok(Came::Skipped) => skipped += 1,
             Err(error) if files.len() == 1 => return Err(error),
             Err(error) => {
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(asked: &Asked, path: &Path) -> Result<End> {
     })
 }
 
-fn one(asked: &Asked, file: &Path) -> Result<Came> {
+fn one(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
     let (scenario, named) = named::read(file)?;
     let name = file.display();
     let kept = named.guards.dropped().filter_map(|guard| Guard::from_name(guard.name()));
@@ -63,7 +63,7 @@ fn one(asked: &Asked, file: &Path) -> Result<Came> {
         outln!("{name}: skipped: it is of the rules without `{guard}`, which is not raft's to decide");
         return Ok(Came::Skipped);
     }
-    let trace = match expected(asked, file, &scenario, &named)? {
+    let trace = match expected(subject, file, &scenario, &named)? {
         Ok(trace) => trace,
         Err(why) => {
             outln!("{name}: skipped: {why}");
@@ -71,13 +71,13 @@ fn one(asked: &Asked, file: &Path) -> Result<Came> {
         }
     };
     let asks = needs(&trace.header.scope, trace.steps.iter().map(|step| &step.action));
-    if let Some(lacks) = lacking(&asked.link, &asks) {
+    if let Some(lacks) = lacking(&subject.link, &asks) {
         outln!("{name}: skipped: {lacks}");
         return Ok(Came::Skipped);
     }
-    match replay_on(&mut world(&asked.link), &trace, sides("model", &asked.link)) {
+    match replay_on(&mut world(&subject.link), &trace, sides("model", &subject.link)) {
         Ok(replayed) => {
-            let subject = &asked.link.handshake().name;
+            let subject = &subject.link.handshake().name;
             outln!("{name}: {subject} agrees: {} steps, {} views compared", replayed.steps, replayed.views);
             let violated = trace.steps.iter().find_map(|step| Some((step.violated.first()?, step.index)));
             let Some((property, step)) = violated else { return Ok(Came::Agrees) };
@@ -85,9 +85,9 @@ fn one(asked: &Asked, file: &Path) -> Result<Came> {
             Ok(Came::Violates)
         }
         Err(ReplayError::Diverged(mut divergence)) => {
-            divergence.command = Some(asked.again(&format!("replay {name}")));
-            outln!("{name}:\n{}", super::super::told::divergence(&divergence));
-            Ok(Came::Parts)
+            divergence.command = Some(subject.again(&format!("replay {name}")));
+            outln!("{name}:\n{}", super::super::terminal::divergence(&divergence));
+            Ok(Came::Diverged)
         }
         Err(error) => Err(placed(file, error)),
     }

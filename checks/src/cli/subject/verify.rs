@@ -8,7 +8,7 @@ use rollcall_model::GuardSet;
 use rollcall_model::scopes::ScopePlan;
 use rollcall_traces::Divergence;
 
-use super::{Asked, End};
+use super::{ConnectedSubject, End};
 use crate::cli::INTERRUPTED;
 use crate::cli::out::{errln, grouped, outln};
 use crate::conformance::{Conformance, Look, Touring};
@@ -38,20 +38,20 @@ struct Total {
 }
 
 /// Tours the scopes.
-pub(in crate::cli) fn run(asked: &Asked, plans: &[ScopePlan], wanted: &Wanted) -> Result<End> {
-    outln!("{}", asked.introduction().trim_end());
+pub(in crate::cli) fn run(subject: &ConnectedSubject, plans: &[ScopePlan], wanted: &Wanted) -> Result<End> {
+    outln!("{}", subject.introduction().trim_end());
     let mut total = Total::default();
     for plan in plans {
         if INTERRUPTED.load(Ordering::SeqCst) {
             break;
         }
         let name = &plan.scope.name;
-        if let Some(lacks) = lacking(&asked.link, &needs(&plan.scope, [])) {
+        if let Some(lacks) = lacking(&subject.link, &needs(&plan.scope, [])) {
             outln!("{name:<52} skipped: {lacks}");
             total.skipped.push(lacks);
             continue;
         }
-        let toured = one(asked, plan, wanted, &mut total)?;
+        let toured = one(subject, plan, wanted, &mut total)?;
         if wanted.fail_fast && (toured.divergence.is_some() || !toured.parted.is_empty()) {
             break;
         }
@@ -65,9 +65,14 @@ pub(in crate::cli) fn run(asked: &Asked, plans: &[ScopePlan], wanted: &Wanted) -
     })
 }
 
-fn one(asked: &Asked, plan: &ScopePlan, wanted: &Wanted, total: &mut Total) -> Result<Conformance> {
+fn one(
+    subject: &ConnectedSubject,
+    plan: &ScopePlan,
+    wanted: &Wanted,
+    total: &mut Total,
+) -> Result<Conformance> {
     let name = &plan.scope.name;
-    let model = plan.model(asked.in_dialect(GuardSet::ALL))?;
+    let model = plan.model(subject.in_dialect(GuardSet::ALL))?;
     let explored = explore(&model, wanted.threads, &Watch::default())?;
     let touring = Touring {
         look: Look::Everything,
@@ -77,7 +82,7 @@ fn one(asked: &Asked, plan: &ScopePlan, wanted: &Wanted, total: &mut Total) -> R
     };
     let began = Instant::now();
     let covered = AtomicU64::new(0);
-    let toured = match tour(&asked.recipe, touring, &model, &explored, &INTERRUPTED, &covered) {
+    let toured = match tour(&subject.recipe, touring, &model, &explored, &INTERRUPTED, &covered) {
         Ok(toured) => toured,
         Err(fault) => bail!("{name}: {fault}"),
     };
@@ -95,10 +100,10 @@ fn one(asked: &Asked, plan: &ScopePlan, wanted: &Wanted, total: &mut Total) -> R
     for (guard, parted) in &toured.parted {
         let why =
             guard.map_or("which no missing guard explains".into(), |guard| format!("as without `{guard}`"));
-        print(asked, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
+        print(subject, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
     }
     if let Some(divergence) = &toured.divergence {
-        print(asked, name, "it parts:", divergence);
+        print(subject, name, "it parts:", divergence);
     }
     total.transitions += toured.transitions;
     total.beyond += toured.beyond;
@@ -111,8 +116,8 @@ fn one(asked: &Asked, plan: &ScopePlan, wanted: &Wanted, total: &mut Total) -> R
     Ok(toured)
 }
 
-fn print(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
-    let again = asked.again(&format!("verify --size smoke --scope {scope}"));
+fn print(subject: &ConnectedSubject, scope: &str, why: &str, divergence: &Divergence) {
+    let again = subject.again(&format!("verify --size smoke --scope {scope}"));
     let recorded = Divergence { command: Some(again), ..divergence.clone() };
     outln!("  {why}");
     for line in recorded.to_string().lines() {
@@ -120,10 +125,10 @@ fn print(asked: &Asked, scope: &str, why: &str, divergence: &Divergence) {
     }
 }
 
-fn conclude(total: &Total, asked: usize) {
+fn conclude(total: &Total, scopes: usize) {
     let rate = if total.seconds > 0.0 { total.steps as f64 / total.seconds } else { 0.0 };
     outln!(
-        "{} of {asked} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} disabled actions refused; \
+        "{} of {scopes} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} disabled actions refused; \
          {rate:.0} steps a second",
         total.toured,
         total.parted,

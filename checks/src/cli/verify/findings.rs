@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::explain;
 use super::super::out::{self, errln, outln};
 use super::super::replay::deciders;
-use super::super::told as on_terminal;
+use super::super::terminal;
 use super::{Job, verdict_of};
 use crate::places;
 use crate::verify::{ScopeReport, Verified};
@@ -54,7 +54,7 @@ struct Finding<'a> {
     unfinished: &'a [String],
     /// The files of the violations' traces.
     traces: Vec<String>,
-    divergence: Option<ToldDivergence<'a>>,
+    divergence: Option<DivergenceReport<'a>>,
     /// What may happen in the scope.
     covered: String,
     /// What never happens in it.
@@ -62,7 +62,7 @@ struct Finding<'a> {
 }
 
 #[derive(Serialize)]
-struct ToldDivergence<'a> {
+struct DivergenceReport<'a> {
     step: u64,
     action: Option<&'a Action>,
     expected: Option<String>,
@@ -115,7 +115,7 @@ impl Findings {
             if !json {
                 match alike.first() {
                     None => {
-                        errln!("{}", on_terminal::divergence_on_stderr(divergence));
+                        errln!("{}", terminal::divergence_on_stderr(divergence));
                         explain::pointer(divergence).iter().for_each(|more| errln!("{more}"));
                     }
                     Some(first) => {
@@ -281,7 +281,7 @@ fn finding<'a>(
         (true, false) => "not finished",
         (true, true) => "holds",
     };
-    let divergence = divergence.map(|divergence| ToldDivergence {
+    let divergence = divergence.map(|divergence| DivergenceReport {
         step: divergence.step,
         action: divergence.action.as_ref(),
         expected: divergence.expected.as_ref().map(ToString::to_string),

@@ -112,10 +112,10 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     }
     outln!("{}", stuck_reasons(reports));
     outln!("{}", how_often(reports));
-    if let Some(tried) = any(|report| report.refusals_tried) {
+    if let Some(checked) = any(|report| report.refusals_checked) {
         outln!(
             "{} of the disabled actions were tried; for the others an earlier refusal was reused",
-            grouped(tried)
+            grouped(checked)
         );
     }
     if let Some(reaching) = any(|report| report.reaching_states) {

@@ -165,7 +165,7 @@ fn an_order_that_is_lost_is_sent_again_with_the_next_report() {
 
 /// Row 41: PD goes on to tell whom it takes for the leader.
 #[test]
-fn a_leader_that_leads_no_more_refuses_and_pd_is_not_told() {
+fn a_former_leader_refuses_and_sends_pd_nothing() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([Action::Crash { store: 1 }, decommission(3)]);
     assert_eq!(world.ordered(schedule(Reply::Delivered)), (add_learner(), Some(Reason::StoreDown)));

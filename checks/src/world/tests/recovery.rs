@@ -72,7 +72,7 @@ impl World {
         *self.view().pd.recovery.expect("is under way")
     }
 
-    fn plan(&self, store: StoreId) -> Option<PlanUnderWay> {
+    fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay> {
         self.view().stores[&store].plan
     }
 }
@@ -97,10 +97,10 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     world.refused(Action::Schedule { region: REGION, reply: Reply::Delivered }, Reason::RecoveryRunning);
 
     world.hears(1);
-    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 2, exits: true }));
+    assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 2, exits: true }));
     // It led in the ordinary way; now it asks, and whom it would ask is gone.
     world.enters(1, RecoveryStage::ForceLeader);
-    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 3, exits: false }));
+    assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 3, exits: false }));
     let leader = world.at(1);
     assert_eq!((leader.role, leader.failed_stores.clone()), (Role::Leader, [2, 3].into()));
     assert_eq!((leader.commit, leader.applied), (leader.log.last_index(), leader.log.last_index()));
@@ -117,7 +117,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     assert_eq!(left.region.incoming_voters().collect::<Vec<_>>(), [1]);
     let pd = world.view().pd;
     assert_eq!((pd.regions.len(), pd.relearns, pd.recovery_step), (0, true, 5));
-    assert_eq!(world.plan(1), None);
+    assert_eq!(world.recovery_plan(1), None);
     world.done([campaign(1)]);
     assert_eq!(world.at(1).role, Role::Leader);
 }
@@ -202,15 +202,18 @@ fn what_becomes_of_plans_on_their_way() {
     // It is answered with the next stage's plan, which is lost, and asks again.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ForceLeader));
     assert_eq!(world.apply(&lives(1, Reply::Dropped)), entered);
-    assert_eq!((world.plan(1), world.at(1).failed_stores.len()), (None, 0));
+    assert_eq!((world.recovery_plan(1), world.at(1).failed_stores.len()), (None, 0));
     world.hears(1);
     assert_eq!(world.at(1).failed_stores.len(), 2);
     // An old plan takes the place of the new one; nobody wants its report.
     world.done([Action::Late { slot: 0 }]);
-    assert_eq!((world.plan(1), world.view().held.len()), (Some(PlanUnderWay { step: 2, exits: true }), 0));
+    assert_eq!(
+        (world.recovery_plan(1), world.view().held.len()),
+        (Some(PlanUnderWay { step: 2, exits: true }), 0)
+    );
     world.hears(1);
     assert_eq!(world.recovery().reports[&1], None);
-    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 3, exits: false }), "asked once more");
+    assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 3, exits: false }), "asked once more");
     assert_eq!(world.at(1).failed_stores.len(), 2);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     world.done([lives(1, Reply::Delayed)]);
@@ -233,7 +236,7 @@ fn a_plan_waits_for_a_demotion() {
     assert!(world.recovery().aborted && world.recovery().plans.is_empty());
     world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
     world.done([apply(1), apply(1), lives(1, Reply::Delivered)]);
-    assert_eq!(world.plan(1), Some(PlanUnderWay { step: 5, exits: true }));
+    assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 5, exits: true }));
     world.enters(1, RecoveryStage::Failed);
     assert_eq!(world.at(1).role, Role::Follower);
     // Regions were dropped before anything was done to them.
@@ -249,7 +252,7 @@ fn what_is_volatile_is_begun_again() {
     world.hears(1);
     world.enters(1, RecoveryStage::ForceLeader);
     world.done([Action::Crash { store: 1 }]);
-    assert_eq!((world.plan(1), world.at(1).failed_stores.len()), (None, 0));
+    assert_eq!((world.recovery_plan(1), world.at(1).failed_stores.len()), (None, 0));
     world.done([Action::Restart { store: 1 }]);
     world.hears(1);
     assert_eq!((world.at(1).failed_stores.len(), world.recovery().stage), (2, RecoveryStage::ForceLeader));
@@ -258,7 +261,7 @@ fn what_is_volatile_is_begun_again() {
     assert_eq!((world.view().pd.recovery, world.view().pd.recovery_step), (None, 4));
     // The store ends what it was told to.
     world.done([apply(1), lives(1, Reply::Delivered)]);
-    assert_eq!((world.plan(1), world.at(1).role), (None, Role::Follower));
+    assert_eq!((world.recovery_plan(1), world.at(1).role), (None, Role::Follower));
     // Nobody is left to be given up, and nothing to be done.
     let reply = Reply::Delivered;
     world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, reply }]);
@@ -343,7 +346,7 @@ fn a_report_counts_in_its_step_however_late() {
     world.refused(holds_report(0, 2), Reason::StoreDown);
     world.refused(holds_report(REGION, 1), Reason::NotInConfig);
     world.done([holds_report(0, 1)]);
-    assert_eq!((world.plan(1), world.recovery().reports), (None, [(1, None)].into()));
+    assert_eq!((world.recovery_plan(1), world.recovery().reports), (None, [(1, None)].into()));
     world.refused(holds_report(0, 1), Reason::NothingToDo);
     world.hears(1);
     world.enters(1, RecoveryStage::ForceLeader);

@@ -50,8 +50,8 @@ fn ask_for_the_source(cluster: &mut Cluster<Sound>) {
 fn a_source_waits_for_a_target_that_can_follow() {
     let mut cluster = merged_without_3();
     ask_for_the_source(&mut cluster);
-    let told = cluster.stores[&3].merged_elsewhere_into(LEFT).unwrap();
-    assert_eq!((told.id, told.epoch.version), (RIGHT, 2));
+    let target = cluster.stores[&3].merged_elsewhere_into(LEFT).unwrap();
+    assert_eq!((target.id, target.epoch.version), (RIGHT, 2));
     assert_eq!(cluster.of(3, LEFT).state(), PeerState::Normal);
     let mark = cluster.stores[&3].mark(LEFT);
     ask_for_the_source(&mut cluster);
@@ -174,7 +174,7 @@ fn a_source_ends_whose_target_was_replaced() {
 
 /// A replica that was removed before its region was merged is told just that.
 #[test]
-fn a_removed_source_is_told_that_it_was_removed() {
+fn a_removed_source_learns_that_it_was_removed() {
     let mut cluster = two(Sound);
     for (region, peer) in [(LEFT, 3), (RIGHT, 23)] {
         propose(&mut cluster, 1, region, remove(peer)).unwrap();

@@ -53,7 +53,7 @@ fn the_next_merge_is_another_one() {
 }
 
 #[test]
-fn a_merge_waits_until_everybody_has_heard_of_the_rollback() {
+fn a_merge_waits_until_every_peer_has_applied_the_rollback() {
     let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     // Store 3 gets the entry and does not hear that it is committed.
@@ -119,7 +119,7 @@ fn a_committed_merge_is_not_taken_back() {
 /// was told, somebody may have merged before.
 #[test]
 fn a_target_that_was_removed_here_takes_nothing_in() {
-    let removed = |told: bool| {
+    let removed = |reached: bool| {
         let mut cluster = two(Sound);
         prepare(&mut cluster, LEFT, RIGHT).unwrap();
         settle(&mut cluster);
@@ -130,7 +130,7 @@ fn a_target_that_was_removed_here_takes_nothing_in() {
             Err(Refusal::MergeTargetUnchanged)
         );
         propose(&mut cluster, 1, RIGHT, remove(23)).unwrap();
-        if told {
+        if reached {
             deliver_where(&mut cluster, |message| message.to.store != 3);
             apply_all(&mut cluster, 1);
             apply_all(&mut cluster, 2);
@@ -142,7 +142,7 @@ fn a_target_that_was_removed_here_takes_nothing_in() {
         cluster.deliver();
         apply_all(&mut cluster, 3);
         let gone = cluster.stores[&3].tombstone(RIGHT).expect("it was removed");
-        assert_eq!(gone.region.member_on(3).is_some(), told);
+        assert_eq!(gone.region.member_on(3).is_some(), reached);
         propose(&mut cluster, 3, LEFT, Command::rollback_merge())
     };
     assert_eq!(removed(false), Ok(()));

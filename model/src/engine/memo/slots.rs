@@ -70,10 +70,10 @@ const _: () = assert!(SLOTS <= 128, "a set of slots fits into 128 bits");
 
 impl Slot {
     const fn bit(self) -> u128 {
-        1 << self.place()
+        1 << self.index()
     }
 
-    pub(crate) const fn place(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         const BESIDE: usize = OF_STORES * STORES;
         match self {
             Slot::Store(Side::Before, at) => at,
@@ -99,9 +99,9 @@ impl Slot {
         }
     }
 
-    pub(crate) fn of_place(place: usize) -> Self {
-        let at = place % STORES;
-        match place / STORES {
+    pub(crate) fn of_index(index: usize) -> Self {
+        let at = index % STORES;
+        match index / STORES {
             0 => Slot::Store(Side::Before, at),
             1 => Slot::Store(Side::After, at),
             2 => Slot::Moved(at),
@@ -110,7 +110,7 @@ impl Slot {
             kind if kind < FACES => Slot::Peer(at, kind - PEERS),
             kind if kind < REPORTS => Slot::Face(at, kind - FACES),
             kind if kind < OF_STORES => Slot::Report(at, kind - REPORTS),
-            _ => match place - OF_STORES * STORES {
+            _ => match index - OF_STORES * STORES {
                 0 => Slot::Held(Side::Before),
                 1 => Slot::Held(Side::After),
                 2 => Slot::Pd(Side::Before),
@@ -159,7 +159,7 @@ impl Slots {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Slot> {
-        self.places().map(Slot::of_place)
+        self.places().map(Slot::of_index)
     }
 
     fn places(self) -> impl Iterator<Item = usize> {
@@ -195,7 +195,7 @@ impl Listed {
 
     /// The set.
     pub(super) fn slots(&self) -> Slots {
-        self.places().map(Slot::of_place).fold(Slots::NONE, Slots::with)
+        self.places().map(Slot::of_index).fold(Slots::NONE, Slots::with)
     }
 
     pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
@@ -223,7 +223,7 @@ impl<F: Fn(Slot) -> u32> Values<F> {
     pub(super) fn at(&self, place: usize) -> u32 {
         match self.values[place].get() {
             UNKNOWN => {
-                let value = (self.look_up)(Slot::of_place(place));
+                let value = (self.look_up)(Slot::of_index(place));
                 self.values[place].set(value);
                 value
             }
@@ -246,15 +246,15 @@ mod tests {
     #[test]
     fn a_list_is_its_set_unless_that_is_too_long() {
         for count in [0, 1, Listed::MOST] {
-            let slots = (0..count).map(|nth| Slot::of_place(5 * nth)).fold(Slots::NONE, Slots::with);
+            let slots = (0..count).map(|nth| Slot::of_index(5 * nth)).fold(Slots::NONE, Slots::with);
             assert_eq!(Listed::of(slots).expect("it is short enough").slots(), slots);
         }
-        let too_many = (0..=Listed::MOST).map(Slot::of_place).fold(Slots::NONE, Slots::with);
+        let too_many = (0..=Listed::MOST).map(Slot::of_index).fold(Slots::NONE, Slots::with);
         assert_eq!(Listed::of(too_many), None);
     }
 
     #[test]
-    fn a_store_that_was_looked_at_whole_is_one_part() {
+    fn a_store_that_was_read_whole_is_one_part() {
         let parts = [Slot::Peer(1, 0), Slot::Peer(1, 2), Slot::Beside(1), Slot::Peer(2, 0), Slot::Beside(2)];
         let parts = parts.into_iter().fold(Slots::NONE, Slots::with);
         assert_eq!(parts.settled(), parts);
@@ -271,11 +271,11 @@ mod tests {
             if slot == Slot::Spent { UNKNOWN } else { 7 }
         });
         for _ in 0..2 {
-            assert_eq!(values.at(Slot::History.place()), 7);
+            assert_eq!(values.at(Slot::History.index()), 7);
         }
         assert_eq!(asked.get(), 1);
         for _ in 0..2 {
-            assert_eq!(values.at(Slot::Spent.place()), UNKNOWN);
+            assert_eq!(values.at(Slot::Spent.index()), UNKNOWN);
         }
         assert_eq!(asked.get(), 3);
     }
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn every_slot_has_a_bit_of_its_own() {
         for at in 0..SLOTS {
-            assert_eq!(Slot::of_place(at).place(), at);
+            assert_eq!(Slot::of_index(at).index(), at);
         }
         let some = [Slot::Store(Side::After, 3), Slot::Held(Side::Before), Slot::Statuses(Side::After)];
         let slots = some.into_iter().fold(Slots::NONE, Slots::with);

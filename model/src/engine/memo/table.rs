@@ -128,15 +128,15 @@ impl<T: Default> Growing<T> {
     }
 
     /// The newest table, which is made first if there are too many entries for
-    /// it; `bring` fills it, and may do so from the one before.
-    pub(super) fn table_for(&self, entries: usize, bring: impl FnOnce(&[T], &[T])) -> &[T] {
+    /// it; `fill` fills it, and may do so from the one before.
+    pub(super) fn table_for(&self, entries: usize, fill: impl FnOnce(&[T], &[T])) -> &[T] {
         let newest = self.newest.load(Ordering::Acquire);
         let size = |growths: usize| FIRST_TABLE << growths;
         let growths = if 2 * entries < size(newest) { newest } else { (newest + 1).min(GROWTHS - 1) };
         let table = self.tables[growths].get_or_init(|| {
             let table: Box<[T]> = (0..size(growths)).map(|_| T::default()).collect();
             if let Some(last) = growths.checked_sub(1).and_then(|last| self.tables[last].get()) {
-                bring(&table, last);
+                fill(&table, last);
             }
             table
         });

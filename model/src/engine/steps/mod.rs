@@ -143,7 +143,7 @@ impl Steps {
         mut each: impl FnMut(usize, &Action, State),
     ) {
         let (values, is_baseline) = (parts.values(state), self.is_baseline(parts, state));
-        let left = left(scope, parts.seen(state).spent());
+        let left = left(scope, parts.cluster(state).spent());
         for (place, number) in self.offered(parts, scope, state, &values).enumerate() {
             let known = self.effect(parts, guards, state, &values, number);
             let (mut after, outcome) = match &known {
@@ -262,7 +262,7 @@ impl Steps {
         &self,
         (parts, scope, guards): (&InternTables, &Scope, GuardSet),
         state: &State,
-        tried: &mut RefusalCache,
+        cache: &mut RefusalCache,
         anew: bool,
         mut each: impl FnMut(&[(&Action, Reason)]) -> Result<ReadSet, E>,
     ) -> Result<(), E> {
@@ -270,7 +270,7 @@ impl Steps {
         let mut disabled = Vec::new();
         for section in sections(parts.stores.len()) {
             for &group in self.groups_of(self.universe(parts, scope, state, &values, section)) {
-                if !anew && tried.knows(group, &values) {
+                if !anew && cache.knows(group, &values) {
                     continue;
                 }
                 disabled.clear();
@@ -287,7 +287,7 @@ impl Steps {
                 }
                 let looked = each(&disabled)?;
                 let read_set = read_set.map(|slots| looked.union(slots));
-                tried.refuse(group, disabled.iter().map(|(_, reason)| *reason), read_set, &values);
+                cache.refuse(group, disabled.iter().map(|(_, reason)| *reason), read_set, &values);
             }
         }
         Ok(())
@@ -335,14 +335,14 @@ impl Changes {
         if value != parts.value(before, before, part) {
             let at = usize::from(self.count);
             *self.values.get_mut(at)? = value;
-            self.parts[at] = part.place() as u8;
+            self.parts[at] = part.index() as u8;
             self.count += 1;
         }
         Some(())
     }
 
     fn iter(&self) -> impl Iterator<Item = (Slot, u32)> {
-        let parts = self.parts.into_iter().map(|part| Slot::of_place(part.into()));
+        let parts = self.parts.into_iter().map(|part| Slot::of_index(part.into()));
         parts.zip(self.values).take(self.count.into())
     }
 }

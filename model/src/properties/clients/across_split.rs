@@ -110,16 +110,19 @@ fn a_slow_leader_acknowledges_what_a_child_was_born_with() {
         write_of(view, 2, CHILD, in_child(put(6, "x", "2")));
     });
     follow(&mut history, &born, Action::Campaign { region: CHILD, store: 2 }, &newer);
-    let told = with(&newer, |view| {
+    let acknowledged = with(&newer, |view| {
         let leader = peer(view, 1);
         leader.applied = 6;
         leader.data.insert(Key::from("x"), Key::from("1"));
     });
-    follow(&mut history, &newer, replicate(1, 3, Reply::Delivered), &told);
+    follow(&mut history, &newer, replicate(1, 3, Reply::Delivered), &acknowledged);
     assert!(history.region(1).writes[&Key::from("x")].acknowledged.is_some());
-    assert_eq!(no_lost_write(&told, &history), Ok(()));
-    let forged = with(&told, |view| drop(peer_of(view, 2, CHILD).data.remove(&Key::from("x"))));
-    assert!(no_lost_write(&forged, &history).is_err(), "what the client was told of is watched in the child");
+    assert_eq!(no_lost_write(&acknowledged, &history), Ok(()));
+    let forged = with(&acknowledged, |view| drop(peer_of(view, 2, CHILD).data.remove(&Key::from("x"))));
+    assert!(
+        no_lost_write(&forged, &history).is_err(),
+        "a write acknowledged to the client is watched in the child"
+    );
 }
 
 /// What region 1 answers on `store`, where `x` is asked for in `view`.

@@ -7,12 +7,12 @@
 //! `cluster_worker.go`, `operator_controller.go`, `checker/rule_checker.go`.
 
 mod asking;
+mod builder;
 mod heartbeat;
 mod operator;
 mod operators;
 mod orders;
 mod patrol;
-mod plan;
 mod records;
 pub(crate) mod report;
 mod waiting;

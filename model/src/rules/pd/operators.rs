@@ -6,7 +6,7 @@ use rollcall_traces::{AdminOperator, Operator, Reason, RegionId, Reply, Returned
 
 use super::orders::send;
 use super::records::present;
-use super::{operator, patrol, plan, waiting};
+use super::{builder, operator, patrol, waiting};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::recovery;
@@ -23,7 +23,7 @@ pub(crate) fn schedule(
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
     check_vacant(cluster, region, false)?;
     let mut ids = cluster.pd().next_id;
-    let made = patrol::check(&plan::Sight::of(cluster), known, &mut ids)?;
+    let made = patrol::check(&builder::Sight::of(cluster), known, &mut ids)?;
     waiting::check_limit(cluster, made.purpose)?;
     cluster.pd_mut().next_id = ids;
     Ok(enter(cluster, made, region, reply))
@@ -39,7 +39,7 @@ pub(crate) fn add_operator(
     present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
     let mut ids = cluster.pd().next_id;
-    let made = plan::of_admin(&plan::Sight::of(cluster), known, wanted, &mut ids)?;
+    let made = builder::of_admin(&builder::Sight::of(cluster), known, wanted, &mut ids)?;
     check_vacant(cluster, region, true)?;
     cluster.pd_mut().next_id = ids;
     Ok(enter(cluster, made, region, reply))

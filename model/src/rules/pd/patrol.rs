@@ -12,7 +12,7 @@ use rollcall_traces::{
     StoreState,
 };
 
-use super::plan::{self, Sight};
+use super::builder::{self, Sight};
 use crate::guard::Guard;
 use crate::unsound;
 
@@ -21,7 +21,7 @@ use crate::unsound;
 /// # Errors
 /// Why nothing is.
 pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result<Operator, Reason> {
-    let leader = plan::leader_of(known)?;
+    let leader = builder::leader_of(known)?;
     if known.region.is_joint() {
         return leave_joint(sight, known, &leader);
     }
@@ -44,13 +44,13 @@ fn fix_places(
     places: &[Member],
     ids: &mut u64,
 ) -> Result<Option<Operator>, Reason> {
-    let brought = bring_peer(sight, known, places, ids);
-    match brought {
+    let added = add_rule_peer(sight, known, places, ids);
+    match added {
         Err(Reason::NoTarget) if sight.guards.holds(Guard::PromotionNeedsNoTarget) => {}
         Ok(None) => {}
         made => return made,
     }
-    promote(sight, known, places).map_or(brought, |made| Ok(Some(made)))
+    promote(sight, known, places).map_or(added, |made| Ok(Some(made)))
 }
 
 /// The first learner that holds a place becomes a voter; while none is well one is
@@ -62,13 +62,13 @@ fn promote(sight: &Sight, known: &KnownRegion, places: &[Member]) -> Option<Oper
         .iter()
         .find(|peer| peer.role == MemberRole::Learner && known.is_well(peer.id) && !has_left(peer.store))?;
     let steps = vec![OperatorStep::PromoteLearner((*learner).into())];
-    Some(plan::operator(known, Purpose::FixPeerRole, steps))
+    Some(builder::operator(known, Purpose::FixPeerRole, steps))
 }
 
 /// Fills an empty place, or replaces who cannot stay in one. With no target nothing
 /// is made, not even for a leader: leaders are moved by hand (PD `addRulePeer,
 /// replaceUnexpectedRulePeer`).
-fn bring_peer(
+fn add_rule_peer(
     sight: &Sight,
     known: &KnownRegion,
     places: &[Member],
@@ -76,7 +76,11 @@ fn bring_peer(
 ) -> Result<Option<Operator>, Reason> {
     if places.len() < sight.replicas {
         let store = sight.target(known).ok_or(Reason::NoTarget)?;
-        return Ok(Some(plan::operator(known, Purpose::AddRulePeer, plan::add_peer(known, store, ids)?)));
+        return Ok(Some(builder::operator(
+            known,
+            Purpose::AddRulePeer,
+            builder::add_peer(known, store, ids)?,
+        )));
     }
     let wrong = places.iter().find_map(|peer| {
         let leaving = is_leaving(sight, peer.store).then_some(Purpose::ReplaceRuleOfflinePeer);
@@ -85,8 +89,8 @@ fn bring_peer(
     });
     if let Some((peer, purpose)) = wrong {
         let store = sight.target(known).ok_or(Reason::NoTarget)?;
-        let to = Seat { store, peer: plan::take_id(ids) };
-        return Ok(Some(plan::operator(known, purpose, plan::replace(sight, known, peer, to)?)));
+        let to = Seat { store, peer: builder::take_id(ids) };
+        return Ok(Some(builder::operator(known, purpose, builder::replace(sight, known, peer, to)?)));
     }
     Ok(None)
 }
@@ -107,7 +111,7 @@ fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Op
     }
     let (promote, demote) = (with(MemberRole::IncomingVoter), with(MemberRole::DemotingVoter));
     steps.push(OperatorStep::LeaveJoint { promote, demote });
-    Ok(plan::operator(known, Purpose::LeaveJoint, steps))
+    Ok(builder::operator(known, Purpose::LeaveJoint, steps))
 }
 
 /// The leader misses it, and so does PD.
@@ -167,8 +171,8 @@ fn fix_orphans(
 ) -> Result<Option<Operator>, Reason> {
     let Some(first) = orphans.first() else { return Ok(None) };
     let remove = |purpose, gone: &Member| {
-        let steps = plan::remove_peer(sight, known, gone)?;
-        Ok(Some(plan::operator(known, purpose, steps)))
+        let steps = builder::remove_peer(sight, known, gone)?;
+        Ok(Some(builder::operator(known, purpose, steps)))
     };
     let is_healthy = |peer: &Member| known.is_well(peer.id) && !is_silent(sight, peer.store);
     let full = places.len() == sight.replicas && places.iter().all(|peer| peer.role != MemberRole::Learner);
@@ -185,8 +189,8 @@ fn fix_orphans(
         if able.role != MemberRole::Learner {
             return remove(Purpose::RemoveReplacedOrphanPeer, missing);
         }
-        let steps = plan::replace(sight, known, missing, (*able).into())?;
-        return Ok(Some(plan::operator(known, Purpose::ReplaceDownPeerWithOrphanPeer, steps)));
+        let steps = builder::replace(sight, known, missing, (*able).into())?;
+        return Ok(Some(builder::operator(known, Purpose::ReplaceDownPeerWithOrphanPeer, steps)));
     }
     let stores = known.region.peers.iter().filter(|peer| sight.pd.stores.contains_key(&peer.store));
     let surplus = stores.count() > sight.replicas;

@@ -25,7 +25,7 @@ pub(crate) fn take_plan(
 ) -> Result<(), Reason> {
     cluster.up(store)?;
     let step = plan.step;
-    if cluster.plan(store).is_some_and(|under_way| under_way.step == step) {
+    if cluster.recovery_plan(store).is_some_and(|under_way| under_way.step == step) {
         return Err(Reason::NoEffect);
     }
     let regions: Vec<RegionId> = cluster.regions_on(store).collect();
@@ -153,7 +153,7 @@ fn changes(leader: &Peer, failed: &[PeerId]) -> Vec<Change> {
 /// Where the store's plan is carried out, forced leaders step down if it was not to
 /// force any, and the store reports: the step and its peers.
 pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<(u64, Vec<PeerReport>)> {
-    let plan = cluster.plan(store)?;
+    let plan = cluster.recovery_plan(store)?;
     let regions: Vec<RegionId> = cluster.regions_on(store).collect();
     let live = |region: &RegionId| cluster.peer(store, *region).filter(|peer| is_live(peer));
     if !regions.iter().filter_map(live).all(|peer| is_done(peer, plan.exits)) {

@@ -3,12 +3,12 @@
 use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
 use super::super::making::{add_voter, change, either, enter_joint, put, region, remove, scope};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
 
 /// PD adds a learner first, which no candidate asks for a vote. pd-ctl's former `add-peer`, or
 /// a script, may add a voter.
-pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
+pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> ScopeOutline {
     let asked = scope(
         "voter_restarts_before_its_snapshot",
         "a voter that was added directly votes before its snapshot arrives, and restarts: does it keep its vote?",
@@ -38,7 +38,7 @@ pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> Asked {
 /// A power failure loses what raft-rs lets a store leave unsynced: a commit index that was
 /// written alone. Whether a peer may campaign depends on its commit index. No promise depends
 /// on what can be lost.
-pub(super) fn power_fails_between_changes(standard: bool) -> Asked {
+pub(super) fn power_fails_between_changes(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "power_fails_between_changes",

@@ -3,12 +3,12 @@
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
 
 use super::super::making::{REGION, behind, change, either, enter_joint, put, region, scope};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
 
 /// etcd#12631: a joint configuration needs the voters that it demotes, and one of them needs a
 /// snapshot. If the other's disk is lost, nothing commits until it has applied the snapshot.
-pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
+pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "demoted_while_it_needs_a_snapshot",
@@ -47,7 +47,7 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> Asked {
 
 /// etcd#12133 by `TimeoutNow`: no peer campaigns by itself here. The smaller size begins with
 /// the transfer aborted and its message delayed.
-pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
+pub(super) fn timeout_now_comes_late(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "timeout_now_comes_late",
@@ -83,7 +83,7 @@ pub(super) fn timeout_now_comes_late(standard: bool) -> Asked {
 
 /// A log also keeps the term of its last truncated entry. A follower's match is checked against
 /// it.
-pub(super) fn compacted_behind_an_election(standard: bool) -> Asked {
+pub(super) fn compacted_behind_an_election(standard: bool) -> ScopeOutline {
     let asked = scope(
         "compacted_behind_an_election",
         "a leader of a newer term compacts what an older term wrote: do logs still match there?",

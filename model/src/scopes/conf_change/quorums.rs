@@ -4,10 +4,10 @@
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 
 use super::super::making::{add_voter, change, either, enter_joint, put, region, remove, scope};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
 
-pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
+pub(super) fn removed_while_a_voter_is_down(standard: bool) -> ScopeOutline {
     let asked = scope(
         "removed_while_a_voter_is_down",
         "a voter is down and PD has not noticed: does the leader remove a live voter, and with it the majority?",
@@ -32,7 +32,7 @@ pub(super) fn removed_while_a_voter_is_down(standard: bool) -> Asked {
 }
 
 /// cockroach#42251, etcd#10563: the removed voter applies the removal first.
-pub(super) fn one_of_four_goes(standard: bool) -> Asked {
+pub(super) fn one_of_four_goes(standard: bool) -> ScopeOutline {
     let asked = scope(
         "one_of_four_goes",
         "one of four voters is removed, any peer may learn of it first, and a disk is lost: can the remaining majority elect?",
@@ -56,7 +56,7 @@ pub(super) fn one_of_four_goes(standard: bool) -> Asked {
     (scope, vec![Reach::StoreLost, Reach::PeerRemoved], vec!["lose disk", "enter joint", "change peer"])
 }
 
-pub(super) fn new_quorum_needs_a_snapshot(standard: bool) -> Asked {
+pub(super) fn new_quorum_needs_a_snapshot(standard: bool) -> ScopeOutline {
     let asked = scope(
         "new_quorum_needs_a_snapshot",
         "a new voter waits for its snapshot and another voter is removed: does a quorum have the log?",

@@ -3,12 +3,12 @@
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
 use super::super::making::{REGION, behind, either};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{joint_entered, leaves, placed};
 use crate::bounds::reach::Reach;
 
 /// No store may leave before another has joined (row 39).
-pub(super) fn new_store_joins(standard: bool) -> Asked {
+pub(super) fn new_store_joins(standard: bool) -> ScopeOutline {
     let asked = placed(
         "new_store_joins",
         "a new store registers: does PD let another leave only then, and does its peer move there once the new store has sent a heartbeat?",
@@ -38,7 +38,7 @@ pub(super) fn new_store_joins(standard: bool) -> Asked {
 }
 
 /// As in TinyKV, and in PD before learners: for a while the new voter has no log, and counts.
-pub(super) fn voter_added_at_once(standard: bool) -> Asked {
+pub(super) fn voter_added_at_once(standard: bool) -> ScopeOutline {
     let asked = placed(
         "voter_added_at_once",
         "a voter is added without having been a learner: does the region go on while the new voter has no log, or dies before it has one?",
@@ -70,7 +70,7 @@ pub(super) fn voter_added_at_once(standard: bool) -> Asked {
 }
 
 /// PD repeats an order until it is done. The first may have been lost, or only delayed.
-pub(super) fn order_repeated(standard: bool) -> Asked {
+pub(super) fn order_repeated(standard: bool) -> ScopeOutline {
     let asked = placed(
         "order_repeated",
         "an order is lost or late, and PD sends it again: is it carried out exactly once?",

@@ -12,7 +12,7 @@ use super::super::making::{
     NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, neighbours_with, put, put_at,
     region, round, taken_by,
 };
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::by_hand::gone;
 use super::making::{placed, reported};
 use crate::bounds::reach::Reach;
@@ -46,7 +46,7 @@ fn two_regions(name: &str, question: &str) -> Scope {
 
 /// `source` has applied `PrepareMerge` into `target` on stores 1 and 2. Store 3 has not
 /// received it, nor, without `heard`, the write before it.
-fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, standard: bool) -> Asked {
+fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, standard: bool) -> ScopeOutline {
     let key = if source == REGION { "k" } else { "z" };
     let write = Command::Put { key: Key::from(key), value: Key::from("v") };
     let write = Action::Propose { region: source, store: 1, command: write, epoch: None };
@@ -62,7 +62,7 @@ fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, stan
     (scope, reachable, vec!["remove failed stores", "commit merge", "replicate", "lose disk"])
 }
 
-pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
+pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_with_a_merge_to_commit",
         "the remaining peers of two regions have the CommitMerge in the target's log, and the source may miss its PrepareMerge: is the merged data kept, though the source has the lower id?",
@@ -70,7 +70,7 @@ pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> Asked {
     merge_to_commit(asked, (REGION, NEIGHBOUR), true, standard)
 }
 
-pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
+pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_with_a_merge_into_the_lower_id",
         "the target has the lower id, and the remaining peer misses a write of the source as well: is the begun merge kept?",
@@ -79,7 +79,7 @@ pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> Asked {
 }
 
 /// The source's `PrepareMerge` is on its way to store 3.
-pub(super) fn forced_while_merging(standard: bool) -> Asked {
+pub(super) fn forced_while_merging(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_while_merging",
         "a region is merging, its target has not committed the merge, and both lose a majority: do both go on?",
@@ -94,7 +94,7 @@ pub(super) fn forced_while_merging(standard: bool) -> Asked {
 
 /// Peer 4 replaces peer 1, which leads. Then stores 2 and 3 are lost, and of the remaining
 /// peers one is being demoted and one promoted.
-pub(super) fn forced_in_a_joint_state(standard: bool) -> Asked {
+pub(super) fn forced_in_a_joint_state(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 3,
         next_id: 10,
@@ -135,7 +135,7 @@ fn asks_to_divide() -> Action {
 }
 
 /// Store 1 splits the region and reports it. Store 3 may apply the split or not.
-pub(super) fn forced_behind_a_split(standard: bool) -> Asked {
+pub(super) fn forced_behind_a_split(standard: bool) -> ScopeOutline {
     let asked = placed(
         "forced_behind_a_split",
         "two stores split a region, report it, and are lost, and the third has not applied the split: does PD believe the third after unsafe recovery?",
@@ -163,7 +163,7 @@ fn one_left(name: &str, question: &str) -> Scope {
     Scope { campaigners: vec![3], crashers: vec![3], ..asked }
 }
 
-pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
+pub(super) fn forced_and_interrupted(standard: bool) -> ScopeOutline {
     let asked = one_left(
         "forced_and_interrupted",
         "the remaining store restarts between the stages of a recovery that may time out, and a plan arrives late: does the region go on?",
@@ -190,7 +190,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> Asked {
 }
 
 /// Store 4 has no peer. PD still waits for its report.
-pub(super) fn report_comes_late(standard: bool) -> Asked {
+pub(super) fn report_comes_late(standard: bool) -> ScopeOutline {
     let asked = placed(
         "report_comes_late",
         "what a store has done for a recovery is lost, or comes late, in its step or in a later one: does PD wait, and take no report for another?",
@@ -222,7 +222,7 @@ pub(super) fn report_comes_late(standard: bool) -> Asked {
 
 /// Nobody has the region any more, and PD makes it anew. Its plan for that comes late, when
 /// the recovery was given up and another is under way or over.
-pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> Asked {
+pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
     let asked = placed(
         "plan_for_a_hole_comes_late",
         "the plan of one recovery makes a region for keys that nobody has, and comes when the next has made one or is about to: are the keys in one region on that store?",
@@ -256,7 +256,7 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> Asked {
 /// Region 2 is to take region 1 in, by an entry that the learner on store 5 alone has of those
 /// who are left. The write before it the learner on store 4 knows to be committed, and the
 /// voter on store 3 has an entry of a newer term in its place.
-pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> Asked {
+pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 3,
         next_id: 20,
@@ -303,7 +303,7 @@ pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> Asked {
     (scope, vec![Reach::LeftWithoutMajority], vec!["remove failed stores", "crash", "recovery timeout"])
 }
 
-pub(super) fn given_up_once_more(standard: bool) -> Asked {
+pub(super) fn given_up_once_more(standard: bool) -> ScopeOutline {
     let asked = one_left(
         "given_up_once_more",
         "PD restarts during a recovery or aborts it, a plan is lost, and recovery of the same stores starts again: does the region go on, and does PD know it?",
@@ -325,7 +325,7 @@ pub(super) fn given_up_once_more(standard: bool) -> Asked {
 
 /// Store 1 has split the region and reported it, store 3 has not applied the split, and the
 /// recovery is interrupted.
-pub(super) fn broken_off_behind_a_split(standard: bool) -> Asked {
+pub(super) fn broken_off_behind_a_split(standard: bool) -> ScopeOutline {
     let asked = placed(
         "broken_off_behind_a_split",
         "PD knows a split that no remaining store has, and recovery times out or PD restarts: does PD believe the remaining store?",

@@ -4,7 +4,7 @@
 use rollcall_traces::{Action, AdminOperator, Budgets, Entries, Reply, Scope, StoreId};
 
 use super::super::making::{REGION, behind, either, put, region, scope};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{leaves, operator, placed, reported};
 use crate::bounds::reach::Reach;
 
@@ -12,7 +12,7 @@ fn by_hand(store: StoreId, force: bool) -> Action {
     Action::TombstonePeer { region: REGION, store, force }
 }
 
-pub(super) fn tombstone_by_hand(standard: bool) -> Asked {
+pub(super) fn tombstone_by_hand(standard: bool) -> ScopeOutline {
     let asked = placed(
         "tombstone_by_hand",
         "tikv-ctl tombstones a peer on a stopped store, with PD's consent, with PD behind, and by force: what is lost?",
@@ -52,7 +52,7 @@ pub(super) fn gone(store: StoreId) -> [Action; 2] {
     [Action::LoseDisk { store }, Action::MissedHeartbeat { store }]
 }
 
-pub(super) fn forced_by_hand(standard: bool) -> Asked {
+pub(super) fn forced_by_hand(standard: bool) -> ScopeOutline {
     let asked = placed(
         "forced_by_hand",
         "two of three voters lost their disks: what can unsafe recovery do with the one that is left, and what is refused?",
@@ -90,7 +90,7 @@ pub(super) fn forced_by_hand(standard: bool) -> Asked {
 /// ends with an entry of a newer term in the place of that write. Once store 1 leads again, the
 /// write may be committed behind an entry of the new term (Figure 8 of the Raft paper), and the
 /// learner on store 4 may know that.
-pub(super) fn forced_behind_a_learner(standard: bool) -> Asked {
+pub(super) fn forced_behind_a_learner(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 3,
         next_id: 10,

@@ -4,13 +4,13 @@
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
 use super::super::making::{REGION, apply, behind, either, round};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{leaves, operator, placed, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
 /// PD counts a pending learner as the peer that its rule requires (`rule_checker.go
 /// fixLooseMatchPeer`). After a timeout it makes no operator for another store.
-pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
+pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> ScopeOutline {
     let asked = placed(
         "learner_waits_for_its_snapshot",
         "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait, or do learners come and go?",
@@ -38,7 +38,7 @@ pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> Asked {
 /// An administrator demotes the peer on the leaving store in the middle of its move, so that
 /// one voter and two learners remain. If the learner there holds the free place, no store is
 /// left for another peer, and PD never finds a target.
-pub(super) fn learner_beside_a_spare_one(standard: bool) -> Asked {
+pub(super) fn learner_beside_a_spare_one(standard: bool) -> ScopeOutline {
     let asked = placed(
         "learner_beside_a_spare_one",
         "an administrator removes a peer that is half moved, and two learners remain, one on the last store: does one become a voter?",

@@ -3,11 +3,11 @@
 use rollcall_traces::{Action, AdminOperator, Budgets, Scope, StoreId};
 
 use super::super::making::{REGION, behind, either};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{leaves, operator, placed, scheduled};
 use crate::bounds::reach::Reach;
 
-pub(super) fn one_store_leaves(standard: bool) -> Asked {
+pub(super) fn one_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "one_store_leaves",
         "a store with a follower leaves, and another peer may lead at any moment until the burial: does the store always become Tombstone, and only once it is empty?",
@@ -31,7 +31,7 @@ pub(super) fn one_store_leaves(standard: bool) -> Asked {
 
 /// The same way with a crash instead of an election. Both at once have four million states;
 /// `crash_and_election_while_a_store_leaves` has them from the joint configuration on.
-pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
+pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> ScopeOutline {
     let (stores, voters): (&[StoreId], &[StoreId]) =
         if standard { (&[1, 2, 3, 4], &[1, 2, 3]) } else { (&[1, 2, 3], &[1, 2]) };
     let (leaving, successor) = if standard { (3, 4) } else { (2, 3) };
@@ -52,7 +52,7 @@ pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> Asked {
     (scope, reachable, must_fire)
 }
 
-pub(super) fn crash_while_a_store_leaves(standard: bool) -> Asked {
+pub(super) fn crash_while_a_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "crash_while_a_store_leaves",
         "the leader's process stops in the middle, and another peer leads: does the operator go on where it was?",
@@ -74,7 +74,7 @@ pub(super) fn crash_while_a_store_leaves(standard: bool) -> Asked {
     (scope, vec![Reach::StoreDown, Reach::StoreTombstone], vec!["crash", "restart", "check stores"])
 }
 
-pub(super) fn leaders_store_leaves(standard: bool) -> Asked {
+pub(super) fn leaders_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "leaders_store_leaves",
         "the leader's store leaves: does leadership move before the leader is demoted, whether or not the transfer succeeds?",
@@ -103,7 +103,7 @@ pub(super) fn leaders_store_leaves(standard: bool) -> Asked {
 /// leaders off a leaving store by itself, and `evict-stopping-store` takes only stores that are
 /// Up. TiUP adds the scheduler that does (seed 003, `evict-leader`); its order replaces the
 /// move.
-pub(super) fn stalled_leaders_store_leaves(standard: bool) -> Asked {
+pub(super) fn stalled_leaders_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "stalled_leaders_store_leaves",
         "the leader's store leaves, and its disk hangs while PD adds a learner: does the transfer reach a peer that can serve?",
@@ -130,7 +130,7 @@ pub(super) fn stalled_leaders_store_leaves(standard: bool) -> Asked {
     (scope, reachable, must_fire)
 }
 
-pub(super) fn two_stores_of_a_region_leave(standard: bool) -> Asked {
+pub(super) fn two_stores_of_a_region_leave(standard: bool) -> ScopeOutline {
     let stores: &[StoreId] = if standard { &[1, 2, 3, 4, 5] } else { &[1, 2, 3, 4] };
     let asked = placed(
         "two_stores_of_a_region_leave",
@@ -154,7 +154,7 @@ pub(super) fn two_stores_of_a_region_leave(standard: bool) -> Asked {
     (scope, vec![Reach::TwoStoresTombstone, Reach::ReplacementVotes], vec!["schedule", "check stores"])
 }
 
-pub(super) fn decommission_cancelled(standard: bool) -> Asked {
+pub(super) fn decommission_cancelled(standard: bool) -> ScopeOutline {
     let asked = placed(
         "decommission_cancelled",
         "a decommission is cancelled with its peer half moved: does every region get all its replicas again?",
@@ -184,7 +184,7 @@ pub(super) fn decommission_cancelled(standard: bool) -> Asked {
     (scope, reachable, vec!["cancel decommission", "remove tombstone", "operator timeout"])
 }
 
-pub(super) fn no_legal_target(standard: bool) -> Asked {
+pub(super) fn no_legal_target(standard: bool) -> ScopeOutline {
     let asked = placed(
         "no_legal_target",
         "one possible target is too full and another silent or lost: what does PD answer, and what may an administrator still do?",
@@ -215,7 +215,7 @@ pub(super) fn no_legal_target(standard: bool) -> Asked {
     (scope, vec![Reach::LeaderEvicted, Reach::StoreFull], vec!["add operator", "schedule"])
 }
 
-pub(super) fn leaving_store_stopped(standard: bool) -> Asked {
+pub(super) fn leaving_store_stopped(standard: bool) -> ScopeOutline {
     let asked = placed(
         "leaving_store_stopped",
         "a leaving store's process stops, or its disk is lost, before its peer has moved: is the peer replaced, and the store buried?",

@@ -3,12 +3,12 @@
 use rollcall_traces::{Action, AdminOperator, Budgets, Change, ChangeKind, Command, Reply, Scope};
 
 use super::super::making::{NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{joint_entered, leaves, placed, reported, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
 /// Row 40: the only target reports that it is nearly full.
-pub(super) fn target_full_by_share(standard: bool) -> Asked {
+pub(super) fn target_full_by_share(standard: bool) -> ScopeOutline {
     let asked = placed(
         "target_full_by_share",
         "the only possible target is full by its share of space and has room in bytes: does the peer move there?",
@@ -32,7 +32,7 @@ pub(super) fn target_full_by_share(standard: bool) -> Asked {
 }
 
 /// Row 49: the patrol works under a limit while an administrator adds operators.
-pub(super) fn patrol_limited(standard: bool) -> Asked {
+pub(super) fn patrol_limited(standard: bool) -> ScopeOutline {
     let asked = placed(
         "patrol_limited",
         "the patrol may run one operator at a time, two regions must leave one store, and an administrator adds a third operator: does each get its turn?",
@@ -54,7 +54,7 @@ pub(super) fn patrol_limited(standard: bool) -> Asked {
 }
 
 /// Row 49: an operator beyond the limit waits, and may expire.
-pub(super) fn operators_wait(standard: bool) -> Asked {
+pub(super) fn operators_wait(standard: bool) -> ScopeOutline {
     let asked = two_regions_leave(
         "operators_wait",
         "two regions must leave one store, and the second operator waits for the first and may expire: does each get its turn?",
@@ -69,7 +69,7 @@ pub(super) fn operators_wait(standard: bool) -> Asked {
 
 /// The same with a learner that an administrator adds to the waiting region: it is committed
 /// there, and not applied.
-pub(super) fn operator_outrun_while_it_waits(standard: bool) -> Asked {
+pub(super) fn operator_outrun_while_it_waits(standard: bool) -> ScopeOutline {
     let asked = two_regions_leave(
         "operator_outrun_while_it_waits",
         "a region's members change while its operator waits for another's: does the operator end when its turn comes?",
@@ -101,7 +101,7 @@ fn one_waits(asked: Scope, standard: bool) -> Scope {
 /// the lost disk is replaced first, so its disk is lost from the beginning. Both moves with a
 /// process that may come back have too many states for this size;
 /// `stopped_while_two_stores_leave` has one of them.
-pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
+pub(super) fn two_of_three_replicas_leave(standard: bool) -> ScopeOutline {
     let asked = placed(
         "two_of_three_replicas_leave",
         "two stores of a region leave at once and one loses its disk: do both leave, and does the live voter on the other stay until its successor votes?",
@@ -130,7 +130,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> Asked {
 }
 
 /// omicron#8239: more voters than wanted, and PD has not noticed the dead ones yet.
-pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
+pub(super) fn two_of_five_die_unnoticed(standard: bool) -> ScopeOutline {
     let asked = placed(
         "two_of_five_die_unnoticed",
         "three of five voters are wanted, and two are down before PD has noticed: does the patrol remove a live one and end the majority?",
@@ -153,7 +153,7 @@ pub(super) fn two_of_five_die_unnoticed(standard: bool) -> Asked {
 }
 
 /// The same with a stopped process that may come back at any moment, and one of the two moves.
-pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
+pub(super) fn stopped_while_two_stores_leave(standard: bool) -> ScopeOutline {
     let asked = placed(
         "stopped_while_two_stores_leave",
         "two stores of a region leave at once and one's process is stopped for a while: does the live voter on the other stay until its successor votes?",
@@ -183,7 +183,7 @@ pub(super) fn stopped_while_two_stores_leave(standard: bool) -> Asked {
 
 /// As `crash_while_a_store_leaves` with a third replica, from the point where every replica has
 /// the entry that changes the members.
-pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> Asked {
+pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "crash_and_election_while_a_store_leaves",
         "the leader's process stops while a fourth replica replaces a leaving one of three, and another peer leads: does the store leave?",

@@ -3,11 +3,11 @@
 use rollcall_traces::{Action, Budgets, Command, Scope};
 
 use super::super::making::{NEIGHBOUR, REGION, apply, behind, either, neighbours, round};
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{leaves, placed, reported};
 use crate::bounds::reach::Reach;
 
-pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
+pub(super) fn merge_racing_a_decommission(standard: bool) -> ScopeOutline {
     let asked = placed(
         "merge_racing_a_decommission",
         "two neighbours merge while PD moves their peers off a leaving store: does the store leave, and does PD know the merged region?",
@@ -28,7 +28,7 @@ pub(super) fn merge_racing_a_decommission(standard: bool) -> Asked {
 
 /// Seed 000: every store but store 3 has applied the merge. Store 3 has both logs, and only
 /// misses that the source's last entry is committed (tikv#5512).
-pub(super) fn target_led_by_who_lags(standard: bool) -> Asked {
+pub(super) fn target_led_by_who_lags(standard: bool) -> ScopeOutline {
     let asked = placed(
         "target_led_by_who_lags",
         "PD knows a merge that the target's next leader has not applied: does that leader catch up, and does PD then believe it?",

@@ -5,7 +5,7 @@ use rollcall_traces::{Action, Budgets, Command, Entries, Reply, Scope};
 use super::super::making::{
     NEIGHBOUR, REGION, add_voter, apply, behind, either, neighbours_with, put, region, round, taken_by,
 };
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::by_force::lost;
 use super::making::{placed, reported};
 use crate::bounds::reach::Reach;
@@ -24,7 +24,7 @@ fn one_restarts(standard: bool) -> Budgets {
 
 /// Of five voters, stores 1, 3 and 4 have committed a write and are lost. Store 2 has the write
 /// and does not know that it is committed; store 5 lacks it.
-pub(super) fn forced_with_two_left(standard: bool) -> Asked {
+pub(super) fn forced_with_two_left(standard: bool) -> ScopeOutline {
     let asked = placed(
         "forced_with_two_left",
         "two of five voters remain, one behind the other, and one restarts between the stages of a recovery: does the one with the longer log lead, and does the other follow?",
@@ -44,7 +44,7 @@ pub(super) fn forced_with_two_left(standard: bool) -> Asked {
 }
 
 /// Stores 4 and 5 have the target's `CommitMerge` uncommitted.
-pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
+pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> ScopeOutline {
     let all = [1, 2, 3, 4, 5];
     let asked = placed(
         "forced_with_a_merge_and_two_left",
@@ -73,7 +73,7 @@ pub(super) fn forced_with_a_merge_and_two_left(standard: bool) -> Asked {
 /// Peer 4 becomes a voter on stores 1 and 3. Store 2 has that entry uncommitted, and a write
 /// behind it. Then stores 1 and 4 are lost: two of four voters, but only one of the three that
 /// store 2 knows.
-pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> Asked {
+pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 2,
         next_id: 10,

@@ -8,7 +8,7 @@ use super::super::making::{
     NEIGHBOUR, REGION, apply, behind, either, elected, merged, neighbours, neighbours_with, put_at, region,
     remove, round, scope, taken_by,
 };
-use super::super::plan::Asked;
+use super::super::plan::ScopeOutline;
 use super::making::{CHILD, at};
 use crate::bounds::reach::Reach;
 
@@ -19,7 +19,7 @@ fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
     Scope { merges, rounds: vec![Entries::All], ..neighbours(asked, stores) }
 }
 
-pub(super) fn merge_and_leader_change(standard: bool) -> Asked {
+pub(super) fn merge_and_leader_change(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merge_and_leader_change",
         "a region merges into its neighbour while one of its replicas lags and either region changes leader: does every replica end in the same region, with every write?",
@@ -41,7 +41,7 @@ pub(super) fn merge_and_leader_change(standard: bool) -> Asked {
     (scope, reachable, vec!["prepare merge", "commit merge"])
 }
 
-pub(super) fn merges_crossed(standard: bool) -> Asked {
+pub(super) fn merges_crossed(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merges_crossed",
         "two neighbours begin to merge into each other: is one merge rolled back, and are never both committed?",
@@ -76,7 +76,7 @@ fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
     taken
 }
 
-pub(super) fn merge_behind_a_compaction(standard: bool) -> Asked {
+pub(super) fn merge_behind_a_compaction(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merge_behind_a_compaction",
         "a region compacts its log and begins to merge while a replica lags: can the replica still get the entries that it misses?",
@@ -93,7 +93,7 @@ pub(super) fn merge_behind_a_compaction(standard: bool) -> Asked {
     (scope, vec![Reach::MergedEverywhere, Reach::SourceMissesEntries], vec!["prepare merge", "compact log"])
 }
 
-pub(super) fn store_sleeps_through_a_merge(standard: bool) -> Asked {
+pub(super) fn store_sleeps_through_a_merge(standard: bool) -> ScopeOutline {
     let asked = merging(
         "store_sleeps_through_a_merge",
         "a store comes back after a merge and a compaction of the target's log: does its source peer learn of the merge, and free its range for the snapshot?",
@@ -108,14 +108,14 @@ pub(super) fn store_sleeps_through_a_merge(standard: bool) -> Asked {
         budgets: Budgets { elections: 1, compactions: either(standard, 1, 0), late: 1, ..Budgets::default() },
         ..asked
     };
-    let mut reachable = vec![Reach::ToldOfMerge, Reach::SnapshotPending, Reach::MergedEverywhere];
+    let mut reachable = vec![Reach::MergeLearned, Reach::SnapshotPending, Reach::MergedEverywhere];
     if standard {
         reachable.push(Reach::SourceMissesEntries);
     }
     (scope, reachable, vec!["vote, reply delayed", "late merged", "apply snapshot"])
 }
 
-pub(super) fn merge_behind_a_snapshot(standard: bool) -> Asked {
+pub(super) fn merge_behind_a_snapshot(standard: bool) -> ScopeOutline {
     let name = "merge_behind_a_snapshot";
     let question = "one replica took a snapshot, another is behind it, and the region begins to merge: can any leader of the target pass on the missing entries?";
     let stores = [1, 2, 3, 4];
@@ -157,7 +157,7 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
 
 /// Store 3 has applied `PrepareMerge` with the others. It has not received their rollback,
 /// which came after the target left store 3.
-pub(super) fn snapshot_behind_a_rollback(standard: bool) -> Asked {
+pub(super) fn snapshot_behind_a_rollback(standard: bool) -> ScopeOutline {
     let asked = merging(
         "snapshot_behind_a_rollback",
         "a merging replica gets a snapshot from after the rollback: does it serve again, and lead?",
@@ -192,7 +192,7 @@ pub(super) fn snapshot_behind_a_rollback(standard: bool) -> Asked {
     )
 }
 
-pub(super) fn merged_twice(standard: bool) -> Asked {
+pub(super) fn merged_twice(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merged_twice",
         "a merge is rolled back because its target splits, and begins again: does the second merge take in everything?",
@@ -222,7 +222,7 @@ pub(super) fn merged_twice(standard: bool) -> Asked {
 /// The region behind the neighbour.
 const THIRD: RegionId = 3;
 
-pub(super) fn merges_in_a_row(standard: bool) -> Asked {
+pub(super) fn merges_in_a_row(standard: bool) -> ScopeOutline {
     let mut asked = merging(
         "merges_in_a_row",
         "a region gives itself up to its neighbour, which gives itself up to a third: does the first come back, or go along?",

@@ -117,7 +117,7 @@ fn steps_of_the_placement_driver_that_are_none() {
 }
 
 #[test]
-fn a_scope_without_ids_is_told_where_it_stands() {
+fn a_scope_without_ids_is_reported_with_its_line() {
     let line = header().replace(r#""rounds""#, r#""max_replicas":3,"rounds""#);
     let (error, 1, at) = fault(&[&line]) else { panic!("line 1") };
     assert!(matches!(error, TraceError::BadScope { source: ScopeError::Malformed { .. }, .. }), "{error}");

@@ -68,10 +68,10 @@ fn whole_recovery() -> Recovery {
 
 /// A plan of everything that a store can be told.
 pub(super) fn whole_plan() -> RecoveryPlan {
-    let told = ForceLeader { above: 6, committed: LogPosition { index: 7, term: 6 } };
+    let order = ForceLeader { above: 6, committed: LogPosition { index: 7, term: 6 } };
     RecoveryPlan {
         step: 5,
-        force_leaders: Some(ForceLeaders { failed_stores: [2, 3].into(), regions: [(1, told)].into() }),
+        force_leaders: Some(ForceLeaders { failed_stores: [2, 3].into(), regions: [(1, order)].into() }),
         demotes: [(1, vec![2, 3])].into(),
         tombstones: [8].into(),
         creates: vec![toy::region(&[1])],

@@ -67,13 +67,13 @@ impl<'a> Sight<'a> {
     /// The store that gets the region's next peer: of those that may, the one
     /// with the fewest regions.
     pub(super) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
-        let is_heard = |record: &KnownStore| {
+        let is_connected = |record: &KnownStore| {
             !self.guards.holds(Guard::TargetConnected) || record.liveness == Liveness::Connected
         };
         let legal = self.pd.stores.iter().filter(|(store, record)| {
             record.state == StoreState::Up
                 && known.region.member_on(**store).is_none()
-                && is_heard(record)
+                && is_connected(record)
                 && !record.full
         });
         legal.map(|(store, _)| *store).min_by_key(|store| (self.pd.regions_on(*store).count(), *store))

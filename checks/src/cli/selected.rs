@@ -16,7 +16,7 @@ use super::{lookup, named};
 use crate::walk::walk;
 
 /// A scope to look at.
-pub(super) struct Asked {
+pub(super) struct SelectedScope {
     /// Where it begins: behind the steps, if it is a file's.
     pub(super) plan: ScopePlan,
     /// The guards that are dropped.
@@ -43,7 +43,7 @@ pub(super) fn is_file(word: &str) -> bool {
     scopes::named(word).is_none() && (looks_like_one || path.is_file())
 }
 
-impl Asked {
+impl SelectedScope {
     /// The scope of that name, or of that file; a file may part from the model.
     pub(super) fn of(word: &str, without: Option<&str>) -> Result<Result<Self, Box<Divergence>>> {
         if is_file(word) {
@@ -149,7 +149,7 @@ fn begins_at_its_end(path: &Path, plan: &ScopePlan, guards: GuardSet, taken: &Tr
     for action in taken.actions() {
         subject.apply(action);
     }
-    if model.seen(&model.first()).view() != subject.view() {
+    if model.cluster(&model.first()).view() != subject.view() {
         bail!(
             "{}: a step is refused and still changes the state, so no scope can begin behind it",
             path.display()

@@ -12,30 +12,30 @@ use std::ops::{Deref, DerefMut};
 
 /// A part that notices when somebody looks at it, or changes it.
 #[derive(Clone)]
-pub(super) struct Noticed<T> {
+pub(super) struct Tracked<T> {
     part: T,
-    looked_at: Cell<bool>,
+    was_read: Cell<bool>,
     /// What it was found to show, by whatever name the finder has for that.
     found: Cell<Option<usize>>,
 }
 
-impl<T> Noticed<T> {
+impl<T> Tracked<T> {
     pub(super) fn new(part: T) -> Self {
-        Self { part, looked_at: Cell::new(false), found: Cell::new(None) }
+        Self { part, was_read: Cell::new(false), found: Cell::new(None) }
     }
 
     /// Looks at what of the part never changes.
-    pub(super) fn unnoticed(&self) -> &T {
+    pub(super) fn untracked(&self) -> &T {
         &self.part
     }
 
-    /// Whether anybody looked since the last [`Noticed::forget`].
-    pub(super) fn is_looked_at(&self) -> bool {
-        self.looked_at.get()
+    /// Whether anybody looked since the last [`Tracked::forget`].
+    pub(super) fn was_read(&self) -> bool {
+        self.was_read.get()
     }
 
     pub(super) fn forget(&self) {
-        self.looked_at.set(false);
+        self.was_read.set(false);
     }
 
     /// Whether the part shows what `name` stands for, which `shows` finds out, unless it
@@ -50,18 +50,18 @@ impl<T> Noticed<T> {
     }
 }
 
-impl<T> Deref for Noticed<T> {
+impl<T> Deref for Tracked<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.looked_at.set(true);
+        self.was_read.set(true);
         &self.part
     }
 }
 
-impl<T> DerefMut for Noticed<T> {
+impl<T> DerefMut for Tracked<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.looked_at.set(true);
+        self.was_read.set(true);
         self.found.set(None);
         &mut self.part
     }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn what_was_found_holds_until_somebody_may_have_changed_the_part() {
         let (yes, no) = (|_: &Vec<u8>| true, |_: &Vec<u8>| false);
-        let mut part = Noticed::new(vec![1]);
+        let mut part = Tracked::new(vec![1]);
         assert!(!part.found_to_show(Some(7), no));
         assert!(part.found_to_show(Some(7), yes));
         assert_eq!(part.len(), 1);

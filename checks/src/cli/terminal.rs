@@ -29,22 +29,22 @@ const MARKS: &[(&str, AnsiColor)] = &[
 /// A trace, as wide as standard output.
 pub(super) fn trace(trace: &Trace) -> String {
     let columns = columns();
-    told(&render::terminal_in(trace, columns), columns, shows_colour(&std::io::stdout()))
+    wrapped(&render::terminal_in(trace, columns), columns, shows_colour(&std::io::stdout()))
 }
 
 /// The same for a file: no colour.
 pub(super) fn trace_in(trace: &Trace, columns: usize) -> String {
-    told(&render::terminal_in(trace, columns), columns, false)
+    wrapped(&render::terminal_in(trace, columns), columns, false)
 }
 
 /// A divergence, as wide as standard output.
 pub(super) fn divergence(divergence: &Divergence) -> String {
-    told(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stdout()))
+    wrapped(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stdout()))
 }
 
 /// The same on standard error.
 pub(super) fn divergence_on_stderr(divergence: &Divergence) -> String {
-    told(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stderr()))
+    wrapped(divergence.to_string().trim_end(), columns(), shows_colour(&std::io::stderr()))
 }
 
 fn columns() -> usize {
@@ -52,7 +52,7 @@ fn columns() -> usize {
 }
 
 /// Every line broken between words where it is too wide.
-fn told(text: &str, columns: usize, in_colour: bool) -> String {
+fn wrapped(text: &str, columns: usize, in_colour: bool) -> String {
     let line = |(at, line): (usize, &str)| {
         let broken = broken(line, columns);
         if in_colour { painted(&broken, line.trim_start(), at == 0) } else { broken }
@@ -181,7 +181,7 @@ mod tests {
             if let Err(ReplayError::Diverged(found)) =
                 replay(&mut World::new(Sound), &trace, Sides::TRACE_AND_IMPL)
             {
-                let text = told(&found.to_string(), 80, false);
+                let text = wrapped(&found.to_string(), 80, false);
                 assert!(text.lines().all(|line| line.width() <= 80), "{text}");
                 parted += 1;
             }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn colour_says_what_a_line_is_and_changes_no_letter() {
         let text = "a title\n\n  1 Campaign region 1: store 2  refused: not_promotable\n      VIOLATED: range_cover\n\nverdict: holds";
-        let painted = told(text, 80, true);
+        let painted = wrapped(text, 80, true);
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), text);
         assert!(painted.contains("\u{1b}[33mrefused: not_promotable"), "{painted:?}");
         assert!(painted.contains("\u{1b}[31mVIOLATED: range_cover"), "{painted:?}");
