@@ -57,6 +57,20 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
+/// What the repository no longer has may not be compiled either: a module that was moved
+/// would be there twice. What cargo builds stays.
+fn sweep(folder: &Path, kept: &BTreeSet<&PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sweep(&path, kept)?;
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
 fn listed(root: &Path) -> Result<Vec<String>> {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output()?;
     ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
@@ -171,6 +185,10 @@ pub fn build(places: &Places, wanted: &[String]) -> Result<()> {
         let tree = rewritten(places, &left_out)?;
         for (path, bytes) in &tree.texts {
             write(path, bytes)?;
+        }
+        let kept = tree.texts.iter().map(|(path, _)| path).collect();
+        for of in ["traces", "model", "impl", "checks"] {
+            sweep(&places.tree.join(of), &kept)?;
         }
         let (compiles, messages) = cargo(places, &["check", "-p", "rollcall-impl", "-p", "rollcall-model"])?;
         if compiles {
