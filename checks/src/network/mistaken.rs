@@ -2,7 +2,7 @@
 //! epoch that is over in one of its parts or in both, ids that are too few or taken, the
 //! wrong peer. Whatever the answer, the model must give the same.
 
-use rollcall_impl::Region;
+use rollcall_impl::{MemberRole, Region};
 use rollcall_traces::{Change, ChangeKind, Child, Command, Derive, Epoch, Key, RegionId};
 
 use super::Network;
@@ -79,8 +79,24 @@ impl Network {
             0 => Command::LeaveJoint,
             1 => Command::ChangePeer(changes[0]),
             2..4 => self.removal_at_once(known),
+            5 => self.learners_alone(known).unwrap_or(Command::EnterJoint { changes }),
             _ => Command::EnterJoint { changes },
         }
+    }
+
+    /// Learners come or go in one joint change that touches no voter: the region would not
+    /// even show that it is joint.
+    fn learners_alone(&mut self, known: &Region) -> Option<Command> {
+        let mut changes = Vec::new();
+        for store in self.nodes.iter().map(|node| node.id) {
+            let (kind, peer) = match known.member_on(store) {
+                None => (ChangeKind::AddLearner, self.pd.peer_id()),
+                Some(member) if member.role == MemberRole::Learner => (ChangeKind::Remove, member.id),
+                Some(_) => continue,
+            };
+            changes.push(Change { kind, peer, store });
+        }
+        (changes.len() > 1).then_some(Command::EnterJoint { changes })
     }
 
     /// A voter leaves as another joins, in one joint change: it must be demoted first.

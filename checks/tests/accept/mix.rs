@@ -3,8 +3,8 @@
 
 use rollcall_checks::network::{self, Recorded};
 use rollcall_traces::{
-    Book, ChangeKind, Command, Epoch, Event, Happening, Held, MemberRole, Message, Outcome, Peer, PeerState,
-    Reason, Run,
+    Book, Change, ChangeKind, Command, Epoch, Event, Happening, Held, MemberRole, Message, Outcome, Peer,
+    PeerState, Reason, Run,
 };
 
 use super::recorded;
@@ -173,6 +173,19 @@ const KINDS: &[Kind] = &[
         seen.refused(Command::is_conf_change, Reason::AlreadyJoint)
     }),
     ("a joint change removes no voter", |seen| seen.refused(Command::is_conf_change, Reason::VoterRemoval)),
+    ("a joint change touches no voter", |seen| {
+        let touches_none = |leader: &Peer, changes: &[Change]| {
+            changes.iter().all(|change| {
+                let role = leader.region.member(change.peer).map(|member| member.role);
+                change.kind != ChangeKind::AddVoter && role.is_none_or(|role| role == MemberRole::Learner)
+            })
+        };
+        let of_learners = |command: &Command| {
+            command.changes().len() > 1
+                && seen.asked.as_ref().is_some_and(|leader| touches_none(leader, command.changes()))
+        };
+        seen.refused(of_learners, Reason::InvalidChange)
+    }),
     ("a change that does not fit", |seen| seen.refused(Command::is_conf_change, Reason::InvalidChange)),
     ("a change under an epoch that is over", |seen| {
         seen.refused(Command::is_conf_change, Reason::EpochNotMatch)
