@@ -97,7 +97,7 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
         Action::Replicate { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "handle_ready"),
         Action::Heartbeat { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "receive"),
         Action::CheckStalePeer { .. } => both("model/src/rules/stale.rs", "impl/src/stale.rs", ""),
-        Action::ApplySnapshot { .. } => both("model/src/rules/replicate.rs", "impl/src/snapshot.rs", ""),
+        Action::ApplySnapshot { .. } => both("model/src/rules/apply_snapshot.rs", "impl/src/snapshot.rs", ""),
         Action::Apply { .. } => both("model/src/rules/apply.rs", "impl/src/apply.rs", ""),
         Action::Propose { command, .. } => of_proposal(command),
         Action::AskSplit { .. } => both("model/src/rules/ask_split.rs", "impl/src/split.rs", ""),
@@ -113,7 +113,7 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
             both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
         }
         Action::Hold { .. } | Action::Late { .. } => {
-            both("model/src/rules/deliver.rs", "impl/src/lifecycle.rs", "receive")
+            both("model/src/rules/receive.rs", "impl/src/lifecycle.rs", "receive")
         }
         Action::RegionHeartbeat { .. } => {
             both("model/src/rules/pd/heartbeat.rs", "impl/src/pd/handlers.rs", "")
@@ -170,10 +170,10 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),
     ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/conf_change.rs"),
     ("/version", "model/src/rules/split.rs", "impl/src/split.rs"),
-    ("/pending_messages", "model/src/rules/deliver.rs", "impl/src/pending_messages.rs"),
+    ("/pending_messages", "model/src/rules/receive.rs", "impl/src/pending_messages.rs"),
     ("/merge", "model/src/rules/merge.rs", "impl/src/merge"),
     ("/read", "model/src/rules/read.rs", "impl/src/read.rs"),
-    ("/snapshot", "model/src/rules/replicate.rs", "impl/src/snapshot.rs"),
+    ("/snapshot", "model/src/rules/apply_snapshot.rs", "impl/src/snapshot.rs"),
     ("/vote", "model/src/rules/election.rs", "impl/src/peer.rs"),
 ];
 

@@ -93,15 +93,33 @@ fn the_word_of_the_field_finds_the_rule() {
     let rows: Vec<Vec<&str>> = table.lines().filter(|line| line.contains("? |")).map(cells).collect();
     assert!(rules.len() > 200 && rows.len() >= 10, "{} functions, {} questions", rules.len(), rows.len());
     for row in rows {
-        let [question, word, function, file] = row[..] else { panic!("four cells: {row:?}") };
-        let bare = |cell: &str| cell.trim_matches('`').to_owned();
-        let (word, function, file) = (bare(word).to_lowercase(), bare(function), bare(file));
-        let found: Vec<&Documented> = rules.iter().filter(|rule| rule.words.contains(&word)).collect();
-        let names: Vec<&str> = found.iter().map(|rule| &*rule.name).collect();
-        assert!(
-            found.iter().any(|rule| rule.name == function && rule.file == file),
-            "{question} `{word}` does not find {function} in {file}, but {names:?}"
-        );
-        assert!(found.len() <= FEW, "{question} `{word}` finds too much: {names:?}");
+        let [question, words, function, file] = row[..] else { panic!("four cells: {row:?}") };
+        let (function, file) = (function.trim_matches('`'), file.trim_matches('`'));
+        let words: Vec<&str> = quoted(words).collect();
+        assert!(!words.is_empty(), "{question} no word");
+        for word in words {
+            let lower = word.to_lowercase();
+            let found: Vec<&Documented> = rules.iter().filter(|rule| rule.words.contains(&lower)).collect();
+            let names: Vec<&str> = found.iter().map(|rule| &*rule.name).collect();
+            assert!(
+                found.iter().any(|rule| rule.name == function && rule.file == file),
+                "{question} `{word}` does not find {function} in {file}, but {names:?}"
+            );
+            assert!(found.len() <= FEW, "{question} `{word}` finds too much: {names:?}");
+            let first = first_hit(word).unwrap_or_else(|| panic!("{question} `{word}` finds nothing"));
+            assert_eq!(first, file, "{question} the first hit of `{word}` is elsewhere");
+        }
     }
+}
+
+/// The file of the first hit of a grep: case counts if the word has a capital.
+fn first_hit(word: &str) -> Option<String> {
+    let ignores_case = !word.contains(char::is_uppercase);
+    let has = |text: &str| {
+        if ignores_case { text.to_lowercase().contains(word) } else { text.contains(word) }
+    };
+    let mut paths = files(&root().join("model/src/rules"), "rs");
+    paths.sort();
+    let first = paths.into_iter().find(|path| has(&read(path)))?;
+    Some(first.strip_prefix(root()).expect("it is below the root").to_string_lossy().into_owned())
 }

@@ -8,9 +8,8 @@ use rollcall_traces::{
 };
 
 use super::destroy::write_tombstone;
-use super::epoch::check_epoch_at_apply;
 use super::propose::takes_duplicate;
-use super::{apply_split, conf_change, merge, raft, read, recovery, split};
+use super::{apply_split, conf_change, epoch, merge, raft, read, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
@@ -59,7 +58,7 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
 }
 
 fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> bool {
-    check_epoch_at_apply(&peer.region.epoch, entry, guards)
+    epoch::is_current_at_apply(&peer.region.epoch, entry, guards)
         && (conf_change::validate(&peer.region, command).is_ok() || takes_duplicate(peer, command, guards))
 }
 

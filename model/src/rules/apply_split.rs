@@ -27,7 +27,7 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     let data = peer.data.clone();
     peer.data = share(&data, &after, guards);
     peer.region = after;
-    // Who asked is answered `EpochNotMatch`.
+    // The read ends with an epoch error: its key may have left the range.
     peer.read = None;
     let born: Vec<&Region> =
         children.iter().filter(|child| create_child_peer(cluster, store, child, &data)).collect();

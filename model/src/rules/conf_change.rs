@@ -1,7 +1,7 @@
 //! Which conf changes are valid, and what they make of a region.
 //!
 //! Follows TiKV `util.rs check_conf_change`, `apply.rs exec_change_peer`,
-//! `apply_conf_change`, `apply_leave_joint`.
+//! `apply_conf_change`, `apply_leave_joint` (`LeaveJoint`).
 
 use rollcall_traces::{Change, ChangeKind, Command, Member, MemberRole, Reason, Region};
 
@@ -28,9 +28,9 @@ pub(crate) fn validate(region: &Region, command: &Command) -> Result<(), Reason>
     }
 }
 
-/// Where a joint configuration may be left: in a joint region, by an entry of its own (TiKV
-/// `LeaveJoint`, `apply_leave_joint`; raft-rs's `auto_leave` is off). A leader that is being
-/// demoted may not propose it: `propose.rs` `removes_leader`.
+/// A joint configuration may be left in a joint region only, by an entry of its own (TiKV `LeaveJoint`,
+/// `apply_leave_joint`; raft-rs's `auto_leave` is off). A leader that is being demoted may not propose
+/// it: `propose.rs` `removes_leader`.
 fn check_leave_joint(region: &Region) -> Result<(), Reason> {
     if region.is_joint() { Ok(()) } else { Err(Reason::NotJoint) }
 }

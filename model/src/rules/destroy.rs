@@ -1,6 +1,6 @@
 //! Where a peer is destroyed: its range goes, and a tombstone stays.
 //!
-//! Follows TiKV `fsm/peer.rs` (`destroy_peer`) and `peer_storage.rs`
+//! Follows TiKV `fsm/peer.rs` (`destroy_peer`, `handle_destroy_peer`, `handle_gc_peer_msg`) and `peer_storage.rs`
 //! (`write_peer_state`, `PeerState::Tombstone`).
 
 use rollcall_traces::{Epoch, Member, MemberRole, Peer, PeerState, Region, RegionId, StoreId};
@@ -38,8 +38,8 @@ pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, reg
     cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
-/// Destroys a peer that did not apply its removal: it received the removal message,
-/// or a newer peer of the region is to live on its store. The tombstone
+/// Destroys a peer that did not apply its removal (TiKV `handle_destroy_peer`): it received the removal
+/// message, or a newer peer of the region is to live on its store. The tombstone
 /// keeps the region as the peer knew it, which lists the peer itself.
 pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
     let peer = cluster.peer(store, region).expect("who is destroyed is there");

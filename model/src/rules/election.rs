@@ -9,9 +9,9 @@ use rollcall_traces::{
     Held, Log, LogPosition, MemberRole, Message, PeerId, Reason, RegionId, Reply, Role, StoreId,
 };
 
-use super::deliver::Received;
 use super::envelope::{Envelope, Kind, first_vote};
 use super::raft;
+use super::receive::Received;
 use crate::cluster::ClusterMut;
 use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
@@ -35,7 +35,8 @@ pub(crate) fn campaign(
     Ok(())
 }
 
-/// Whether raft-rs lets the peer campaign at all.
+/// Whether the peer may campaign (raft-rs `promotable`, `hup`). An uninitialised peer (TiKV: not
+/// `is_initialized`) may not, because it is in no configuration.
 pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Result<(), Reason> {
     if !raft::is_promotable(peer) {
         return Err(Reason::NotPromotable);

@@ -1,4 +1,4 @@
-//! The epoch that a command was proposed under, asked at propose and at apply.
+//! The epoch that a command was proposed under is checked at propose and again at apply.
 //!
 //! Follows TiKV `util.rs` (`admin_cmd_epoch_lookup`, `check_req_region_epoch`).
 
@@ -6,9 +6,9 @@ use rollcall_traces::{Command, Entry, Epoch, Reason};
 
 use crate::guard::{Guard, GuardSet};
 
-/// Where the epoch is checked at propose (TiKV `check_region_epoch`): the components that the
-/// command depends on must be the region's own. [`check_epoch_at_apply`] checks again.
-pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
+/// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`): the components that the
+/// command depends on must be the region's own. [`is_current_at_apply`] checks again.
+pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
         Command::Put { .. } | Command::Delete { .. } => given.version == own.version,
         Command::Split { .. }
@@ -23,9 +23,9 @@ pub(crate) fn check_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Resu
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 
-/// Where the epoch is checked at apply (TiKV `apply.rs` `exec_raft_cmd`, `check_region_epoch`): an
-/// entry whose epoch has changed since it was proposed has no effect.
-pub(super) fn check_epoch_at_apply(own: &Epoch, entry: &Entry, guards: GuardSet) -> bool {
+/// The epoch is checked at apply (TiKV `apply.rs` `exec_raft_cmd`, which calls `check_region_epoch` again):
+/// an entry whose region has changed since it was proposed has no effect.
+pub(super) fn is_current_at_apply(own: &Epoch, entry: &Entry, guards: GuardSet) -> bool {
     let Some(command) = &entry.command else { return true };
-    !guards.holds(Guard::EpochCheckedAtApply) || check_epoch(own, &entry.epoch, command).is_ok()
+    !guards.holds(Guard::EpochCheckedAtApply) || check_region_epoch(own, &entry.epoch, command).is_ok()
 }

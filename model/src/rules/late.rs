@@ -9,10 +9,12 @@ use rollcall_traces::{
     Returned, StoreId,
 };
 
-use super::deliver::Received;
 use super::destroy::destroy_peer;
 use super::envelope::{Envelope, Kind, first_append, first_vote};
-use super::{ask_split, election, merge_elsewhere, pd, raft, recovery, replicate, stale, transfer};
+use super::receive::Received;
+use super::{
+    apply_snapshot, ask_split, election, merge_elsewhere, pd, raft, recovery, replicate, stale, transfer,
+};
 use crate::cluster::ClusterMut;
 use crate::guard::GuardSet;
 use crate::rules::peer::FIRST;
@@ -147,7 +149,7 @@ pub(crate) fn late(
         return Err(Reason::StaleTerm);
     }
     if let Message::Snapshot(snapshot) = &held.message {
-        replicate::check_snapshot(cluster, &envelope, snapshot)?;
+        apply_snapshot::check_snapshot(cluster, &envelope, snapshot)?;
     }
     let reply = arrive(cluster, &envelope, held.message)?;
     cluster.held_mut().remove(slot);
@@ -262,7 +264,7 @@ fn arrive(
             return Ok(Some(replicate::append_response(cluster, envelope, 0)));
         }
         Message::Snapshot(snapshot) => {
-            replicate::take_snapshot(cluster, envelope, snapshot)?;
+            apply_snapshot::take_snapshot(cluster, envelope, snapshot)?;
             let peer = cluster.live(envelope.to.store, envelope.region)?;
             // One that is kept is acknowledged when it is applied.
             let reply = Message::AppendResponse { index: peer.commit, commit: 0 };

@@ -228,7 +228,7 @@ pub(super) fn stops_changes(guards: GuardSet) -> bool {
 /// A committed `PrepareMerge` closes the region.
 pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: GuardSet) {
     let Some(Command::PrepareMerge { target, min_index }) = &entry.command else { return };
-    if !epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards) {
+    if !epoch::is_current_at_apply(&peer.region.epoch, entry, guards) {
         return;
     }
     peer.region.epoch.version += 1;
@@ -246,7 +246,7 @@ pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: 
 pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
     let Some(Command::RollbackMerge { commit }) = entry.command else { return };
     let is_this = peer.merge.as_ref().is_some_and(|merge| merge.commit == commit);
-    if !epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards) || !is_this {
+    if !epoch::is_current_at_apply(&peer.region.epoch, entry, guards) || !is_this {
         return;
     }
     peer.region.epoch.version += 1;
@@ -278,7 +278,7 @@ pub(super) fn apply_commit(
     };
     let guards = cluster.guards();
     let own = cluster.live(store, target)?;
-    if !epoch::check_epoch_at_apply(&own.region.epoch, entry, guards) {
+    if !epoch::is_current_at_apply(&own.region.epoch, entry, guards) {
         return Ok(Taken::Stale);
     }
     let before = own.region.clone();

@@ -3,10 +3,10 @@
 //! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`bounds`).
 
 mod apply;
+mod apply_snapshot;
 mod apply_split;
 mod ask_split;
 mod conf_change;
-mod deliver;
 mod destroy;
 mod election;
 mod envelope;
@@ -21,6 +21,7 @@ mod propose;
 pub(crate) mod raft;
 mod ranges;
 mod read;
+mod receive;
 mod recovery;
 mod replicate;
 mod split;

@@ -9,7 +9,7 @@ use rollcall_traces::{
     StoreStatus,
 };
 
-use super::epoch::check_epoch;
+use super::epoch::check_region_epoch;
 use super::{conf_change, merge, raft, recovery, split, transfer};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
@@ -26,7 +26,7 @@ pub(crate) fn propose(
     let peer = cluster.leader(store, region)?;
     recovery::check_command(peer, Some(command))?;
     let epoch = epoch.unwrap_or(peer.region.epoch);
-    check_epoch(&peer.region.epoch, &epoch, command)?;
+    check_region_epoch(&peer.region.epoch, &epoch, command)?;
     merge::check_not_merging(peer, command, guards)?;
     if let Command::TransferLeader { to } = command {
         return transfer::hand_over(cluster, region, store, *to);

@@ -265,7 +265,7 @@ pub(crate) fn commit_to(peer: &mut Peer, index: u64, guards: GuardSet) {
 pub(crate) fn apply_ordinary(peer: &mut Peer, guards: GuardSet) {
     while peer.applied < peer.commit {
         let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
-        let takes_effect = epoch::check_epoch_at_apply(&peer.region.epoch, entry, guards);
+        let takes_effect = epoch::is_current_at_apply(&peer.region.epoch, entry, guards);
         match &entry.command {
             None => {}
             Some(Command::Put { key, value }) if takes_effect => {

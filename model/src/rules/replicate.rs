@@ -1,15 +1,15 @@
-//! `Replicate` and `ApplySnapshot`: a leader brings a follower forward.
+//! `Replicate` and `Heartbeat`: a leader sends a follower entries, or a snapshot where its log is cut.
 //!
-//! Follows raft-rs 0.7 `raft.rs` (`handle_append_entries`, `handle_append_response`,
-//! `restore`) with every round begun at the common prefix of the two logs.
+//! Follows raft-rs 0.7 `raft.rs` (`handle_append_entries`, `handle_append_response`)
+//! with every round begun at the common prefix of the two logs.
 
 use rollcall_traces::{
     Entries, Entry, Held, Log, LogPosition, Member, Message, Peer, PeerState, Reason, RegionId, Reply,
-    Snapshot, StoreId,
+    StoreId,
 };
 
 use super::envelope::{Envelope, Kind};
-use super::{election, merge_elsewhere, raft, ranges, read};
+use super::{apply_snapshot, election, raft, read};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::{is_live, snapshot_of};
@@ -40,8 +40,8 @@ pub(crate) fn replicate(
             let index = snapshot.position.index;
             envelope.receive(cluster, Kind::Snapshot, None, reply)?;
             refuse_stale_term(cluster, &envelope)?;
-            check_snapshot(cluster, &envelope, &snapshot)?;
-            take_snapshot(cluster, &envelope, snapshot)?;
+            apply_snapshot::check_snapshot(cluster, &envelope, &snapshot)?;
+            apply_snapshot::take_snapshot(cluster, &envelope, snapshot)?;
             sent_snapshot(cluster, leader, region, index);
             Ok(())
         }
@@ -281,106 +281,4 @@ pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: Guard
     {
         transfer.timeout_now = true;
     }
-}
-
-/// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`),
-/// and who may take one at all (raft-rs `restore`).
-pub(crate) fn check_snapshot(
-    cluster: &impl ClusterMut,
-    envelope: &Envelope,
-    snapshot: &Snapshot,
-) -> Result<(), Reason> {
-    // raft-rs looks among the outgoing voters, too.
-    let Some(member) = snapshot.region.member(envelope.to.id) else { return Err(Reason::NotInConfig) };
-    if !cluster.holds(Guard::DemotedTakesSnapshots) {
-        unsound::look_among_incoming_members(member)?;
-    }
-    check_snapshot_overlap(cluster, envelope, snapshot)
-}
-
-/// Snapshot overlap (TiKV `fsm/peer.rs` `check_snapshot`): a snapshot is refused while another region
-/// on the store, or another pending snapshot, owns a part of its range.
-fn check_snapshot_overlap(
-    cluster: &impl ClusterMut,
-    envelope: &Envelope,
-    snapshot: &Snapshot,
-) -> Result<(), Reason> {
-    let range = snapshot.region.range();
-    let (store, region) = (envelope.to.store, envelope.region);
-    let receiver = cluster.live(store, region)?;
-    // A merge source that is still here is destroyed with the range that arrives, but not if an
-    // unapplied entry here is the one that merges it.
-    let taken = if receiver.applied == receiver.commit {
-        let version = snapshot.region.epoch.version;
-        merge_elsewhere::taken_but_for_merged(cluster, store, region, version, &range)
-    } else {
-        !ranges::owners(cluster, store, region, &range).is_empty()
-    };
-    if cluster.holds(Guard::SnapshotChecksOverlap)
-        && (taken || ranges::awaited(cluster, store, region, &range))
-    {
-        return Err(Reason::SnapshotOverlap);
-    }
-    Ok(())
-}
-
-/// The follower's side of a snapshot (raft-rs `restore`): dropped if it is
-/// older than what is committed, a commit index if the log has it, else kept
-/// until it is applied.
-pub(crate) fn take_snapshot(
-    cluster: &mut impl ClusterMut,
-    envelope: &Envelope,
-    mut snapshot: Snapshot,
-) -> Result<(), Reason> {
-    let guards = cluster.guards();
-    let follower = cluster.peer_mut(envelope.to.store, envelope.region);
-    raft::become_follower(follower, envelope.term, envelope.from.id);
-    let position = snapshot.position;
-    if position.index < follower.commit {
-        return Ok(());
-    }
-    if follower.log.term(position.index) == Some(position.term) {
-        raft::commit_to(follower, position.index, guards);
-        return Ok(());
-    }
-    if let Some(pending) = follower.snapshot.take() {
-        // Only without `snapshot_once`.
-        unsound::overwrite_half_way(&mut snapshot, pending);
-    }
-    follower.snapshot = Some(snapshot);
-    Ok(())
-}
-
-pub(crate) fn apply_snapshot(
-    cluster: &mut impl ClusterMut,
-    region: RegionId,
-    store: StoreId,
-) -> Result<(), Reason> {
-    let peer = cluster.live(store, region)?;
-    if peer.snapshot.is_none() {
-        return Err(Reason::NoSnapshot);
-    }
-    let moves = cluster.holds(Guard::SnapshotUpdatesRanges);
-    let peer = cluster.peer_mut(store, region);
-    if let Some(snapshot) = peer.snapshot.take() {
-        if snapshot.region.epoch.version != peer.region.epoch.version {
-            peer.read = None;
-        }
-        peer.state = PeerState::Normal;
-        peer.merge = None;
-        peer.log_since = Some(snapshot.region.epoch);
-        peer.replaces_tombstone = false;
-        peer.created_by = None;
-        peer.log = Log { truncated: snapshot.position, entries: Vec::new() };
-        peer.commit = snapshot.position.index;
-        peer.applied = snapshot.position.index;
-        peer.region = snapshot.region;
-        peer.data = snapshot.data;
-        let region = peer.region.clone();
-        merge_elsewhere::destroy_merged_sources(cluster, store, &region);
-        if moves {
-            ranges::set(cluster, store, &region);
-        }
-    }
-    Ok(())
 }

@@ -98,7 +98,7 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<R
 pub(super) fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
     let command = entry.command.as_ref()?;
     let Command::Split { children, derive } = command else { return None };
-    let in_time = epoch::check_epoch_at_apply(&region.epoch, entry, guards);
+    let in_time = epoch::is_current_at_apply(&region.epoch, entry, guards);
     (in_time && validate(region, children, guards).is_ok()).then(|| divide(region, children, *derive))
 }
 

@@ -3,8 +3,8 @@
 use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
 use super::{
-    apply, ask_split, election, force, late, pd, propose, read, recovery, replicate, stale, store_life,
-    transfer,
+    apply, apply_snapshot, ask_split, election, force, late, pd, propose, read, recovery, replicate, stale,
+    store_life, transfer,
 };
 use crate::cluster::ClusterMut;
 
@@ -24,7 +24,7 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::CheckStalePeer { region, store, asks, reply } => {
             stale::check_stale_peer(cluster, region, store, asks, reply)
         }
-        Action::ApplySnapshot { region, store } => replicate::apply_snapshot(cluster, region, store),
+        Action::ApplySnapshot { region, store } => apply_snapshot::apply_snapshot(cluster, region, store),
         Action::Apply { region, store } => apply::apply(cluster, region, store),
         Action::Propose { region, store, ref command, epoch } => {
             propose::propose(cluster, region, store, command, epoch)

@@ -16,8 +16,8 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// `Propose` of a transfer: the leader asks the transferee how far it has
-/// applied, and hands over where no conf change of its own lies beyond that.
+/// `Propose` of a transfer (TiKV `pre_transfer_leader`, then `transfer_leader`): the leader asks the
+/// transferee how far it has applied, and hands over if its log has no conf change beyond that.
 ///
 /// Question and answer are one step here, and single messages on the network
 /// (`late.rs` has them one by one). Nothing is lost by that. The question changes

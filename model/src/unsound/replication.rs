@@ -57,7 +57,7 @@ pub(crate) fn term_of_the_initialised(peer: &Peer) -> u64 {
 
 /// Without `uninitialised_peer_listens` an uninitialised peer hears nothing but first messages
 /// (row 9).
-pub(crate) fn hear_first_messages_alone(peer: &Peer, is_first: bool) -> Result<(), Reason> {
+pub(crate) fn receive_first_messages_alone(peer: &Peer, is_first: bool) -> Result<(), Reason> {
     if peer.state == PeerState::Uninitialised && !is_first { Err(Reason::NotPromotable) } else { Ok(()) }
 }
 

@@ -79,8 +79,9 @@ pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result
     Ok(())
 }
 
-/// When a store is Down: it misses heartbeats, and is Disconnected first, then Down (PD
-/// `IsDisconnected`, `max-store-down-time`).
+/// When a store is Down: it misses heartbeats, and is Disconnected first (PD `IsDisconnected`), then Down
+/// (`DownTime` beyond `max-store-down-time`). The patrol replaces the peers of a store that is Down (PD
+/// `isDownPeer`, `IsDownStore`).
 pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {

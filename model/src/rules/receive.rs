@@ -225,12 +225,12 @@ impl Envelope {
     }
 }
 
-/// What an uninitialised peer (TiKV: not `is_initialized`) may receive: votes, appends and
-/// heartbeats as well as what creates it, and a snapshot, which initialises it. It cannot campaign:
-/// it is in no configuration (`NotPromotable`).
+/// What an uninitialised peer (TiKV "uninitialized", not `is_initialized`) may receive: votes, appends,
+/// heartbeats, and a snapshot, which initialises it. It cannot campaign, because it is in no configuration
+/// (`NotPromotable`).
 fn check_uninitialised(cluster: &impl ClusterMut, peer: &Peer, kind: Kind) -> Result<(), Reason> {
     if cluster.holds(Guard::UninitialisedPeerListens) {
         return Ok(());
     }
-    unsound::hear_first_messages_alone(peer, kind == Kind::Initial)
+    unsound::receive_first_messages_alone(peer, kind == Kind::Initial)
 }
