@@ -3,9 +3,6 @@
 //! Implemented by [`View`] and by the model's compact state, so a property is
 //! written once and judges model states and real runs alike.
 
-use std::borrow::Cow;
-
-use crate::face::{Claim, Face};
 use crate::message::Held;
 use crate::pd::{PlacementDriver, StoreState};
 use crate::peer::Peer;
@@ -45,22 +42,6 @@ pub trait Cluster {
         self.regions().filter(move |region| self.peer(store, *region).is_some())
     }
 
-    /// The face of every peer or tombstone of `region`.
-    fn faces(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> + '_ {
-        self.replicas(region).map(|(_, peer)| Cow::Owned(Face::of(peer)))
-    }
-
-    /// The key ranges that peers and tombstones claim for their regions.
-    fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
-        let of = |region| self.replicas(region).flat_map(|(_, peer)| Claim::of(peer).map(Cow::Owned));
-        self.regions().flat_map(of)
-    }
-
-    /// The same of the peers of other regions than this.
-    fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
-        self.claims().filter(move |claim| claim.region != region)
-    }
-
     /// The regions as the placement driver believes them to be.
     fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
         self.pd().regions.values().map(|known| &known.region)
@@ -70,27 +51,6 @@ pub trait Cluster {
     fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
         let stores = self.pd().stores.iter();
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
-    }
-
-    /// A number for all that a store and its peers show, if the cluster interns its parts.
-    /// Equal numbers from the same interner mean identical stores; different ones mean nothing.
-    fn store_name(&self, _: StoreId) -> Option<usize> {
-        None
-    }
-
-    /// The same of the placement driver.
-    fn pd_name(&self) -> Option<usize> {
-        None
-    }
-
-    /// Whether a store is known to be the same in another cluster of the same interner.
-    fn has_same_store(&self, other: &impl Cluster, store: StoreId) -> bool {
-        self.store_name(store).is_some_and(|name| other.store_name(store) == Some(name))
-    }
-
-    /// The same of the placement driver.
-    fn has_same_pd(&self, other: &impl Cluster) -> bool {
-        self.pd_name().is_some_and(|name| other.pd_name() == Some(name))
     }
 
     /// Every peer or tombstone of `region`, by store.

@@ -36,6 +36,7 @@ mod merges;
 mod pd;
 mod remembered;
 mod removals;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +48,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::cluster::Cluster;
-use crate::face::Face;
 use crate::log::LogPosition;
 use crate::outcome::Outcome;
 use crate::peer::{Peer, PeerState};
@@ -59,6 +59,7 @@ pub use forced::Remaining;
 pub use remembered::{
     Acknowledged, Committed, Destroyed, KeyWrites, PendingRead, RegionHistory, Winner, Write,
 };
+pub use summary::{Claimant, ClusterSummary, Extent, PeerSummary, RangeClaim};
 
 /// Where the log of every replica begins that a scope or a split brings (TiKV
 /// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).
@@ -160,7 +161,7 @@ static NOTHING: RegionHistory = RegionHistory {
 
 impl History {
     /// The history of a cluster that begins in `first`.
-    pub fn begin(parts: HistoryParts, first: &impl Cluster) -> Self {
+    pub fn begin(parts: HistoryParts, first: &impl ClusterSummary) -> Self {
         let parts = HistoryParts { writes: parts.writes || parts.reads, ..parts };
         let began_whole = parts.cover && births::covers_every_key(first);
         let empty = Self { parts, began_whole, ..Self::default() };
@@ -230,7 +231,7 @@ impl History {
     }
 
     /// Takes in one step.
-    pub fn fold(&mut self, before: &impl Cluster, action: &Action, outcome: &Outcome, after: &impl Cluster) {
+    pub fn fold<C: ClusterSummary>(&mut self, before: &C, action: &Action, outcome: &Outcome, after: &C) {
         let next = match self.folded(before, action, outcome, after) {
             Cow::Borrowed(_) => return,
             Cow::Owned(next) => next,
@@ -241,15 +242,14 @@ impl History {
     /// This history with one step taken in; borrowed, and nothing allocated,
     /// where the step changes nothing in it.
     ///
-    /// In a model that interns its parts what did not change is known by that: a
-    /// store and the placement driver by their names ([`Cluster::store_name`]), a peer
-    /// by its address.
-    pub fn folded(
+    /// A peer that has the same address before and after did not change. A cluster may
+    /// know as much of a whole store ([`ClusterSummary::leaves_store`]).
+    pub fn folded<C: ClusterSummary>(
         &self,
-        before: &impl Cluster,
+        before: &C,
         action: &Action,
         outcome: &Outcome,
-        after: &impl Cluster,
+        after: &C,
     ) -> Cow<'_, Self> {
         let HistoryChange { history, moved, .. } = self.changed_by(before, action, outcome, after);
         if moved.is_empty() {
@@ -265,12 +265,12 @@ impl History {
     }
 
     /// The first half of [`History::folded`]: what the step adds.
-    pub fn changed_by(
+    pub fn changed_by<C: ClusterSummary>(
         &self,
-        before: &impl Cluster,
+        before: &C,
         action: &Action,
         outcome: &Outcome,
-        after: &impl Cluster,
+        after: &C,
     ) -> HistoryChange<'_> {
         if self.parts == HistoryParts::NONE || !outcome.is_done() {
             return HistoryChange { history: Cow::Borrowed(self), moved: Vec::new(), unconditional: true };
@@ -296,31 +296,31 @@ impl History {
     }
 
     /// The second half: drops what can no longer matter of these regions.
-    pub fn pruned(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+    pub fn pruned(&self, regions: &[RegionId], after: &impl ClusterSummary) -> Cow<'_, Self> {
         if self.abandoned.is_empty() {
             return self.pruned_of(regions, after);
         }
         self.pruned_of(regions, &Remaining::of(after, &self.abandoned))
     }
 
-    fn pruned_of(&self, regions: &[RegionId], after: &impl Cluster) -> Cow<'_, Self> {
+    fn pruned_of(&self, regions: &[RegionId], after: &impl ClusterSummary) -> Cow<'_, Self> {
         let mut fold = Fold::of(Cow::Borrowed(self));
         regions.iter().for_each(|region| fold.forget(*region, after));
         fold.finish()
     }
 
-    fn changed_by_step(
+    fn changed_by_step<C: ClusterSummary>(
         &self,
-        before: &impl Cluster,
+        before: &C,
         action: &Action,
         outcome: &Outcome,
-        after: &impl Cluster,
+        after: &C,
     ) -> HistoryChange<'_> {
         let mut fold = Fold::of(Cow::Borrowed(self));
         if self.parts.reads {
             fold.client(before, action, outcome);
         }
-        if self.parts.pd && !before.has_same_pd(after) {
+        if self.parts.pd && !before.leaves_pd(after) {
             fold.pd(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
@@ -341,7 +341,7 @@ impl History {
         let mut all_moved = Vec::new();
         let mut add_region = |region: RegionId| {
             let mut moved = false;
-            for store in touched.stores().filter(|store| !before.has_same_store(after, *store)) {
+            for store in touched.stores().filter(|store| !before.leaves_store(after, *store)) {
                 let step = PeerStep {
                     region,
                     store,
@@ -509,7 +509,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn forget(&mut self, region: RegionId, after: &impl Cluster) {
+    fn forget(&mut self, region: RegionId, after: &impl ClusterSummary) {
         self.forget_leaders(region, after);
         self.forget_committed(region, after);
         self.forget_metas(region, after);
@@ -526,8 +526,11 @@ impl<'a> Fold<'a> {
 }
 
 /// The initialised peers of `region`, running or not.
-fn initialised(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> {
-    cluster.faces(region).filter(|peer| peer.is_initialized())
+fn initialised(
+    cluster: &impl ClusterSummary,
+    region: RegionId,
+) -> impl Iterator<Item = Cow<'_, PeerSummary>> {
+    cluster.summaries(region).filter(|peer| peer.is_initialized())
 }
 
 /// A peer that never was initialised, and its tombstone, have epoch zero.

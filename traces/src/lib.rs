@@ -13,7 +13,6 @@ mod command;
 mod diff;
 mod divergence;
 mod expect;
-mod face;
 mod file;
 mod history;
 mod log;
@@ -49,14 +48,14 @@ pub use expect::{
     Expect, ExpectEpoch, ExpectKnownRegion, ExpectKnownStore, ExpectOperator, ExpectPd, ExpectPeer,
     ExpectRegion, ExpectState, PlannedStep,
 };
-pub use face::{Claim, Claimant, Extent, Face};
 pub use file::{
     ALL_PROPERTIES, FILE_LIMIT, FilePosition, FileWriter, Header, Input, LINE_LIMIT, NUMBER_LIMIT, Reader,
     Record, SCHEMA, Settle, SettleLine, Step, Trace, TraceError, Verdict, VerdictResult, Writer,
 };
 pub use history::{
-    Acknowledged, Breach, Committed, Destroyed, History, HistoryChange, HistoryParts, KeyWrites, PartFault,
-    PendingRead, RegionHistory, Remaining, Winner, Write,
+    Acknowledged, Breach, Claimant, ClusterSummary, Committed, Destroyed, Extent, History, HistoryChange,
+    HistoryParts, KeyWrites, PartFault, PeerSummary, PendingRead, RangeClaim, RegionHistory, Remaining,
+    Winner, Write,
 };
 pub use log::{Entry, Log, LogPosition};
 pub use message::{Held, Message};

@@ -14,7 +14,7 @@ pub use language::Language;
 
 use crate::action::Action;
 use crate::command::{Change, ChangeKind, Child, Command, Derive};
-use crate::face::Claim;
+use crate::history::RangeClaim;
 use crate::log::LogPosition;
 use crate::message::{Held, Message};
 use crate::outcome::{Outcome, Reason, Returned};
@@ -285,7 +285,7 @@ impl fmt::Display for Region {
     }
 }
 
-impl fmt::Display for Claim {
+impl fmt::Display for RangeClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyRange { start, end } = &self.range;
         write!(f, "region {} [{start}, {end}) version {}", self.region, self.version)

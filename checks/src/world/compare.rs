@@ -5,32 +5,57 @@
 
 use rollcall_impl as imp;
 use rollcall_impl::{Guards, PeerStatus, Replica};
+use rollcall_model::StateRef;
 use rollcall_traces as tr;
-use rollcall_traces::Cluster;
+use rollcall_traces::{Cluster, StoreId, View};
 
 use super::{Node, World, convert};
+
+/// A cluster that a world may be compared with.
+pub trait Expected: Cluster {
+    /// A number for all that a store and its peers show, where there is one. A world is only
+    /// ever compared with clusters in which equal numbers mean identical stores.
+    fn store_number(&self, _: StoreId) -> Option<usize> {
+        None
+    }
+
+    /// The same of the placement driver.
+    fn pd_number(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl Expected for View {}
+
+impl Expected for StateRef<'_> {
+    fn store_number(&self, store: StoreId) -> Option<usize> {
+        self.store_number(store)
+    }
+
+    fn pd_number(&self) -> Option<usize> {
+        Some(self.pd_number())
+    }
+}
 
 impl<G: Guards, R: Replica> World<G, R> {
     /// Whether every store, peer, range and held message, and the placement
     /// driver, are as in `expected`. What was found to be so, and was not changed
-    /// since, is not compared again; so all that a world is ever compared with is
-    /// of one making, in which names stand for one thing each
-    /// ([`Cluster::store_name`]).
-    pub fn shows(&self, expected: &impl Cluster) -> bool {
+    /// since, is not compared again ([`Expected::store_number`]).
+    pub fn shows(&self, expected: &impl Expected) -> bool {
         let mut stores = 0;
         for (id, status) in expected.stores() {
             stores += 1;
             let Some(node) = self.index_of(id).map(|at| &self.nodes[at]) else { return false };
             // Whether a `TimeoutNow` waits here, the world says and not the node.
             let may_hand_over = self.timeouts.iter().any(|kept| kept.from.store == id);
-            let name = expected.store_name(id).filter(|_| !may_hand_over);
-            if !node.found_to_show(name, |node| node.status == status && self.node_shows(node, expected)) {
+            let number = expected.store_number(id).filter(|_| !may_hand_over);
+            if !node.found_to_show(number, |node| node.status == status && self.node_shows(node, expected)) {
                 return false;
             }
         }
         stores == self.nodes.len()
             && self.held == expected.held()
-            && self.pd.found_to_show(expected.pd_name(), |pd| pd.shown() == expected.pd())
+            && self.pd.found_to_show(expected.pd_number(), |pd| pd.shown() == expected.pd())
     }
 
     fn node_shows(&self, node: &Node<G, R>, expected: &impl Cluster) -> bool {

@@ -15,7 +15,7 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Tracked<T> {
     part: T,
     was_read: Cell<bool>,
-    /// What it was found to show, by whatever name the finder has for that.
+    /// What it was found to show, by whatever number the finder has for that.
     found: Cell<Option<usize>>,
 }
 
@@ -38,14 +38,14 @@ impl<T> Tracked<T> {
         self.was_read.set(false);
     }
 
-    /// Whether the part shows what `name` stands for, which `shows` finds out, unless it
+    /// Whether the part shows what `number` stands for, which `shows` finds out, unless it
     /// was found before and nobody has reached the part to change it since.
-    pub(super) fn found_to_show(&self, name: Option<usize>, shows: impl FnOnce(&T) -> bool) -> bool {
-        if name.is_some() && self.found.get() == name {
+    pub(super) fn found_to_show(&self, number: Option<usize>, shows: impl FnOnce(&T) -> bool) -> bool {
+        if number.is_some() && self.found.get() == number {
             return true;
         }
         let same = shows(self);
-        self.found.set(name.filter(|_| same));
+        self.found.set(number.filter(|_| same));
         same
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(part.len(), 1);
         assert!(part.clone().found_to_show(Some(7), no), "looking changes nothing");
         assert!(!part.clone().found_to_show(Some(8), no));
-        assert!(!part.clone().found_to_show(None, no), "without a name it is compared each time");
+        assert!(!part.clone().found_to_show(None, no), "without a number it is compared each time");
         let copy = part.clone();
         part.push(2);
         assert!(!part.found_to_show(Some(7), no));

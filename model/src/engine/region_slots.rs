@@ -54,9 +54,9 @@ impl RegionSlots {
         }
     }
 
-    /// The part that holds the face of the store's peer of the region, or says that there is none.
-    pub(crate) fn face(&self, at: usize, region: RegionId) -> Slot {
-        self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Face(at, nth))
+    /// The part that holds the summary of the store's peer of the region, or says that there is none.
+    pub(crate) fn summary(&self, at: usize, region: RegionId) -> Slot {
+        self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Summary(at, nth))
     }
 
     /// The part that holds what that peer reports, or why it reports nothing.
@@ -118,7 +118,7 @@ mod tests {
         [7, 10, 7, 3, 4].into_iter().for_each(|region| region_slots.add(region));
         for (nth, region) in [7, 10, 3].into_iter().enumerate() {
             assert_eq!(region_slots.peer(1, region), Slot::Peer(1, nth));
-            assert_eq!(region_slots.face(0, region), Slot::Face(0, nth));
+            assert_eq!(region_slots.summary(0, region), Slot::Summary(0, nth));
             assert_eq!(region_slots.region(nth), region);
         }
         assert_eq!(region_slots.peer(1, 10), Slot::Peer(1, 1));
@@ -133,7 +133,7 @@ mod tests {
         region_slots.add(1);
         assert_eq!(region_slots.peer(2, 1), Slot::Store(Side::Before, 2));
         assert_eq!(region_slots.beside(2), Slot::Store(Side::Before, 2));
-        assert_eq!(region_slots.face(2, 1), Slot::Face(2, 0));
+        assert_eq!(region_slots.summary(2, 1), Slot::Summary(2, 0));
     }
 
     #[test]

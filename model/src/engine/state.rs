@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 
 use rollcall_traces::{
-    Action, Budgets, Claim, Cluster, Face, Held, History, Member, Outcome, Peer, PlacementDriver,
-    PlanUnderWay, RangeEntry, Reason, Region, RegionId, Scope, StoreId, StoreStatus, View,
+    Action, Budgets, Cluster, Held, History, Member, Outcome, Peer, PeerSummary, PlacementDriver,
+    PlanUnderWay, RangeClaim, RangeEntry, Reason, Region, RegionId, Scope, StoreId, StoreStatus, View,
 };
 use smallvec::SmallVec;
 
@@ -133,15 +133,15 @@ pub(crate) struct InternTables {
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
     /// What a peer shows.
-    faces: Interner<Face>,
-    /// The number of a peer's face, by the number of its region and that of the place.
-    faces_of: [Column; REGIONS],
+    summaries: Interner<PeerSummary>,
+    /// The number of a peer's summary, by the number of its region and that of the place.
+    summaries_of: [Column; REGIONS],
     /// What a peer on a store reports, or why it reports nothing.
     reports: Interner<Result<Report, Reason>>,
     /// The number of that, by the store, the number of the region and that of the place.
     reports_of: [[Column; REGIONS]; STORES],
     /// Which keys the peers of a place say to be theirs.
-    claims: Interner<Vec<Claim>>,
+    claims: Interner<Vec<RangeClaim>>,
     /// The number of that, by the number of the place.
     claims_of: Column,
     pub(crate) pds: Interner<PlacementDriver>,
@@ -176,8 +176,8 @@ impl InternTables {
             region_slots: RegionSlots::new(scope),
             replaced: Numbered::new(),
             regions: Interner::new(),
-            faces: Interner::new(),
-            faces_of: Column::some(),
+            summaries: Interner::new(),
+            summaries_of: Column::some(),
             reports: Interner::new(),
             reports_of: std::array::from_fn(|_| Column::some()),
             claims: Interner::new(),
@@ -321,9 +321,9 @@ impl InternTables {
             Slot::PdMoved => u32::from(rest(Side::Before).pd != rest(Side::After).pd),
             Slot::Spent => rest(Side::Before).spent,
             Slot::History => before.history,
-            Slot::Face(at, nth) => self.faces_of[nth].get_or(before.stores[at], || {
+            Slot::Summary(at, nth) => self.summaries_of[nth].get_or(before.stores[at], || {
                 let peer = self.peer(before, at, self.region_slots.region(nth));
-                peer.map_or(NO_PEER, |peer| self.faces.intern(Face::of(peer)))
+                peer.map_or(NO_PEER, |peer| self.summaries.intern(PeerSummary::of(peer)))
             }),
             Slot::Report(at, nth) => self.reports_of[at][nth].get_or(before.stores[at], || {
                 self.reports.intern(self.report(before, at, self.region_slots.region(nth)))
@@ -348,11 +348,11 @@ impl InternTables {
     }
 
     /// What the peer or tombstone in that place shows of itself.
-    pub(crate) fn face(&self, state: &State, at: usize, region: RegionId) -> Option<Cow<'_, Face>> {
+    pub(crate) fn summary(&self, state: &State, at: usize, region: RegionId) -> Option<Cow<'_, PeerSummary>> {
         let peer = self.peer(state, at, region)?;
-        Some(match self.region_slots.face(at, region) {
-            part @ Slot::Face(..) => Cow::Borrowed(self.faces.get(self.value(state, state, part))),
-            _ => Cow::Owned(Face::of(peer)),
+        Some(match self.region_slots.summary(at, region) {
+            part @ Slot::Summary(..) => Cow::Borrowed(self.summaries.get(self.value(state, state, part))),
+            _ => Cow::Owned(PeerSummary::of(peer)),
         })
     }
 
@@ -362,14 +362,14 @@ impl InternTables {
     }
 
     /// Which keys the peers on a store say to be theirs.
-    pub(crate) fn claims(&self, state: &State, at: usize) -> &[Claim] {
+    pub(crate) fn claims(&self, state: &State, at: usize) -> &[RangeClaim] {
         self.claims.get(self.claims_number(state.stores[at]))
     }
 
     fn claims_number(&self, place: u32) -> u32 {
         self.claims_of.get_or(place, || {
             let peers = &self.store_parts.get(place).peers;
-            self.claims.intern(peers.iter().flat_map(|(_, id)| Claim::of(self.peers.get(*id))).collect())
+            self.claims.intern(peers.iter().flat_map(|(_, id)| RangeClaim::of(self.peers.get(*id))).collect())
         })
     }
 }

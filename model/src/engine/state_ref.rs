@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use rollcall_traces::{
-    Budgets, Claim, Cluster, Face, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry,
-    Region, RegionId, Store, StoreId, StoreState, StoreStatus, View,
+    Budgets, Cluster, ClusterSummary, Held, History, Member, Peer, PeerSummary, PlacementDriver,
+    PlanUnderWay, RangeClaim, RangeEntry, Region, RegionId, Store, StoreId, StoreState, StoreStatus, View,
 };
 
 use crate::cluster::ClusterInScope;
@@ -96,6 +96,17 @@ impl<'a> StateRef<'a> {
 }
 
 impl StateRef<'_> {
+    /// A number for all that a store and its peers show. Equal numbers from one model mean
+    /// identical stores; different ones mean nothing.
+    pub fn store_number(&self, store: StoreId) -> Option<usize> {
+        Some(self.state.stores[self.parts.store_place(store)?] as usize)
+    }
+
+    /// The same of the placement driver.
+    pub fn pd_number(&self) -> usize {
+        self.rest().pd as usize
+    }
+
     /// The readable form.
     pub fn view(&self) -> View {
         let store = |at: usize| {
@@ -141,36 +152,6 @@ impl Cluster for StateRef<'_> {
         at.iter().for_each(|at| self.track_store(*at));
         let peers = |at| self.parts.store(self.state, at).peers.iter();
         at.into_iter().flat_map(peers).map(|(region, _)| *region)
-    }
-
-    fn faces(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Face>> + '_ {
-        // All at once, though the first may be enough: of one question there are
-        // few sets of parts then.
-        for at in 0..self.parts.stores.len() {
-            self.track(|side| match side {
-                Side::Before => self.parts.region_slots.face(at, region),
-                Side::After => Slot::Store(side, at),
-            });
-        }
-        (0..self.parts.stores.len()).filter_map(move |at| self.parts.face(self.state, at, region))
-    }
-
-    fn claims(&self) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
-        for at in 0..self.parts.stores.len() {
-            self.track(|side| match side {
-                Side::Before => Slot::Claims(at),
-                Side::After => Slot::Store(side, at),
-            });
-        }
-        let claims = |at: usize| self.parts.claims(self.state, at).iter().map(Cow::Borrowed);
-        (0..self.parts.stores.len()).flat_map(claims)
-    }
-
-    fn claims_beside(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, Claim>> + '_ {
-        // Where there is one region nothing is looked at.
-        let is_alone = self.parts.region_slots.is_single() && self.parts.founded == [region];
-        let claims = (!is_alone).then(|| self.claims());
-        claims.into_iter().flatten().filter(move |claim| claim.region != region)
     }
 
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
@@ -219,18 +200,49 @@ impl Cluster for StateRef<'_> {
         let stores = self.pd().stores.iter();
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)
     }
+}
 
-    /// The number of its place: parts are kept once and for all. What is noted is
-    /// that it was held against that of the other side of a step, and no more.
-    fn store_name(&self, store: StoreId) -> Option<usize> {
-        let at = self.parts.store_place(store)?;
-        self.track(|_| Slot::Moved(at));
-        Some(self.state.stores[at] as usize)
+impl ClusterSummary for StateRef<'_> {
+    fn summaries(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, PeerSummary>> + '_ {
+        // All at once, though the first may be enough: of one question there are
+        // few sets of parts then.
+        for at in 0..self.parts.stores.len() {
+            self.track(|side| match side {
+                Side::Before => self.parts.region_slots.summary(at, region),
+                Side::After => Slot::Store(side, at),
+            });
+        }
+        (0..self.parts.stores.len()).filter_map(move |at| self.parts.summary(self.state, at, region))
     }
 
-    fn pd_name(&self) -> Option<usize> {
+    fn range_claims(&self) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
+        for at in 0..self.parts.stores.len() {
+            self.track(|side| match side {
+                Side::Before => Slot::Claims(at),
+                Side::After => Slot::Store(side, at),
+            });
+        }
+        let claims = |at: usize| self.parts.claims(self.state, at).iter().map(Cow::Borrowed);
+        (0..self.parts.stores.len()).flat_map(claims)
+    }
+
+    fn range_claims_of_others(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
+        // Where there is one region nothing is looked at.
+        let is_alone = self.parts.region_slots.is_single() && self.parts.founded == [region];
+        let claims = (!is_alone).then(|| self.range_claims());
+        claims.into_iter().flatten().filter(move |claim| claim.region != region)
+    }
+
+    /// What is noted is that the two sides of a step were compared, and no more.
+    fn leaves_store(&self, after: &Self, store: StoreId) -> bool {
+        let Some(at) = self.parts.store_place(store) else { return false };
+        self.track(|_| Slot::Moved(at));
+        self.state.stores[at] == after.state.stores[at]
+    }
+
+    fn leaves_pd(&self, after: &Self) -> bool {
         self.track(|_| Slot::PdMoved);
-        Some(self.rest().pd as usize)
+        self.rest().pd == after.rest().pd
     }
 }
 

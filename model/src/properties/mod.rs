@@ -30,7 +30,8 @@
 use std::fmt;
 
 use rollcall_traces::{
-    Breach, Cluster, Epoch, History, HistoryParts, Peer, PeerState, RegionId, Remaining, StoreId,
+    Breach, Cluster, ClusterSummary, Epoch, History, HistoryParts, Peer, PeerState, RegionId, Remaining,
+    StoreId,
 };
 
 mod clients;
@@ -123,7 +124,7 @@ macro_rules! properties {
             ///
             /// # Errors
             /// The first violation found.
-            pub fn check<C: Cluster>(self, cluster: &C, history: &History) -> Result<(), Violation> {
+            pub fn check<C: ClusterSummary>(self, cluster: &C, history: &History) -> Result<(), Violation> {
                 if history.abandoned().is_empty() {
                     return match self { $(Self::$variant => $function(cluster, history),)* };
                 }

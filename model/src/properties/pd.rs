@@ -6,7 +6,9 @@
 //! region is repaired at last, which no single state shows; and unsafe
 //! recovery, which may give a region its first epoch anew.
 
-use rollcall_traces::{Cluster, Epoch, History, Peer, Region, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{
+    Cluster, ClusterSummary, Epoch, History, Peer, Region, RegionId, StoreId, StoreStatus,
+};
 
 use super::{Property, Violation, is_initialized};
 
@@ -156,13 +158,13 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
 ///
 /// # Errors
 /// An epoch that nobody has, one beside the line, or one that went back.
-pub fn pd_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+pub fn pd_view<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::PdView.not_latched(history)?;
     for believed in cluster.believed() {
         let region = believed.id;
         let wrong = |what: String| Err(Violation::new(Property::PdView, region, what));
         let epoch = believed.epoch;
-        let shown = cluster.faces(region).filter(|face| face.shows_epoch()).map(|face| face.extent.epoch);
+        let shown = cluster.summaries(region).filter(|peer| peer.shows_epoch()).map(|peer| peer.extent.epoch);
         // A tombstone in whose place a peer has yet to be initialised.
         let hidden = history.region(region).destroyed.values().map(|destroyed| destroyed.epoch);
         let is_known = shown.chain(hidden).any(|shown| !shown.is_stale_against(&epoch));
@@ -170,8 +172,8 @@ pub fn pd_view<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violati
             return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
         }
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
-        let replicas = cluster.faces(region).filter(|face| face.is_initialized());
-        if let Some(other) = replicas.map(|face| face.extent.epoch).find(beside) {
+        let replicas = cluster.summaries(region).filter(|peer| peer.is_initialized());
+        if let Some(other) = replicas.map(|peer| peer.extent.epoch).find(beside) {
             let who = cluster.replicas(region).find(|(_, peer)| peer.region.epoch == other);
             let store = who.map_or(0, |(store, _)| store);
             return wrong(format!("PD believes in epoch {epoch}, store {store} has {other}, neither ahead"));

@@ -4,7 +4,9 @@
 //!
 //! Left out: what a store's range index says of it, see `stores`.
 
-use rollcall_traces::{Claim, Claimant, Cluster, History, Peer, RegionId, StoreId, StoreStatus};
+use rollcall_traces::{
+    Claimant, Cluster, ClusterSummary, History, Peer, RangeClaim, RegionId, StoreId, StoreStatus,
+};
 
 use super::{Few, Property, Violation, is_initialized};
 
@@ -57,7 +59,7 @@ fn initialised_on<'a, C: Cluster>(
 ///
 /// # Errors
 /// A key that two regions, or none, answer for.
-pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
+pub fn range_cover<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), Violation> {
     if cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost) {
         return Ok(());
     }
@@ -73,8 +75,8 @@ pub fn range_cover<C: Cluster>(cluster: &C, history: &History) -> Result<(), Vio
 
 /// Goes from range to range, each of which begins where the last one ends.
 /// They are disjoint, so each step goes further, or there is none.
-fn covered(newest: &[Claim]) -> Result<(), Violation> {
-    let mut last: Option<&Claim> = None;
+fn covered(newest: &[RangeClaim]) -> Result<(), Violation> {
+    let mut last: Option<&RangeClaim> = None;
     for _ in newest {
         let from = last.map_or(&[][..], |claim| claim.range.end.as_bytes());
         match newest.iter().find(|claim| claim.range.start.as_bytes() == from) {
@@ -90,19 +92,19 @@ fn covered(newest: &[Claim]) -> Result<(), Violation> {
 }
 
 /// The newest claims of the regions that were not merged away, by region.
-fn newest_claims<C: Cluster>(cluster: &C) -> Vec<Claim> {
-    let mut newest: Vec<Claim> = Vec::new();
-    for claim in cluster.claims().filter(|claim| claim.by != Claimant::Snapshot) {
+fn newest_claims<C: ClusterSummary>(cluster: &C) -> Vec<RangeClaim> {
+    let mut newest: Vec<RangeClaim> = Vec::new();
+    for claim in cluster.range_claims().filter(|claim| claim.by != Claimant::Snapshot) {
         match newest.iter_mut().find(|known| known.region == claim.region) {
             Some(known) if known.version < claim.version => *known = claim.into_owned(),
             Some(_) => {}
             None => newest.push(claim.into_owned()),
         }
     }
-    let ends = |claim: &Claim, known: &Claim| {
+    let ends = |claim: &RangeClaim, known: &RangeClaim| {
         claim.by == Claimant::MergedAway && claim.region == known.region && claim.version >= known.version
     };
-    newest.retain(|known| !cluster.claims().any(|claim| ends(&claim, known)));
+    newest.retain(|known| !cluster.range_claims().any(|claim| ends(&claim, known)));
     newest.sort_by_key(|claim| claim.region);
     newest
 }

@@ -2,9 +2,9 @@
 //! may be born once more on a store that is behind.
 
 use super::merges::is_merged_away;
+use super::summary::{Claimant, ClusterSummary, RangeClaim};
 use super::{Acknowledged, BIRTH, Fold, KeyWrites, Write, initialised};
 use crate::cluster::Cluster;
-use crate::face::{Claim, Claimant};
 use crate::message::Message;
 use crate::peer::Peer;
 use crate::region::{Key, KeyRange, Region, RegionId, StoreId};
@@ -66,7 +66,7 @@ impl Fold<'_> {
     /// A region answers for a key as long as one of its replicas has the key in
     /// its range: after a split that is the child's business alone. A region of
     /// which no replica is initialised keeps what it owes.
-    pub(super) fn forget_writes(&mut self, region: RegionId, after: &impl Cluster) {
+    pub(super) fn forget_writes(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let writes = &self.region(region).writes;
         if writes.is_empty() || initialised(after, region).next().is_none() && !is_merged_away(after, region)
         {
@@ -94,17 +94,17 @@ pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option
 ///
 /// What overlaps the newest range of `region` under an older version is such
 /// an ancestor: versions along the line of owners of one key only rise.
-pub(super) fn may_be_born(cluster: &impl Cluster, region: RegionId) -> bool {
-    let metas = cluster.faces(region).filter(|peer| peer.shows_epoch());
+pub(super) fn may_be_born(cluster: &impl ClusterSummary, region: RegionId) -> bool {
+    let metas = cluster.summaries(region).filter(|peer| peer.shows_epoch());
     let newest = metas.map(|peer| peer.into_owned().extent).max_by_key(|extent| extent.epoch.version);
     let is_ancestor = |version: u64, range: &KeyRange| {
         newest.as_ref().is_none_or(|newest| version < newest.epoch.version && range.overlaps(&newest.range))
     };
-    let brings = |claim: &Claim| match claim.by {
+    let brings = |claim: &RangeClaim| match claim.by {
         Claimant::Peer | Claimant::Snapshot => is_ancestor(claim.version, &claim.range),
         Claimant::Tombstone | Claimant::MergedAway => false,
     };
-    cluster.claims_beside(region).any(|claim| brings(&claim))
+    cluster.range_claims_of_others(region).any(|claim| brings(&claim))
         || cluster.held().iter().any(|held| match &held.message {
             Message::Snapshot(snapshot) => {
                 let sent = &snapshot.region;

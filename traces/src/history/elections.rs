@@ -1,8 +1,8 @@
 //! Who led, and what was known to be committed.
 
 use super::births::may_be_born;
+use super::summary::ClusterSummary;
 use super::{BIRTH, Breach, Committed, Fold, PeerStep, Winner, initialised};
-use crate::cluster::Cluster;
 use crate::peer::Role;
 use crate::region::RegionId;
 
@@ -32,14 +32,14 @@ impl Fold<'_> {
     /// the term of a living one. One that a split is yet to bring does not: it
     /// begins at term 5, behind every term that can be won, can campaign in term
     /// 6 and be voted for by others of its kind, so nobody's win is forgotten.
-    pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl Cluster) {
+    pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let leaders = &self.region(region).leaders;
         if leaders.is_empty() {
             return;
         }
         let winnable = |term: u64| {
             after
-                .faces(region)
+                .summaries(region)
                 .any(|peer| peer.is_live() && (peer.term < term || peer.term == term && peer.is_candidate))
         };
         if !leaders.keys().all(|term| winnable(*term)) && !may_be_born(after, region) {
@@ -83,7 +83,7 @@ impl Fold<'_> {
     /// takes it as a snapshot from one of them. One that a split is yet to bring
     /// knows nothing beyond its birth, and could take another entry for
     /// committed when those who had this one have compacted it away.
-    pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl Cluster) {
+    pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let Some((first, _)) = self.region(region).committed.first_key_value() else { return };
         let known_by_all = commit_of_all(after, region);
         if *first <= known_by_all {
@@ -94,7 +94,7 @@ impl Fold<'_> {
 
 /// Up to here every initialised peer knows the log to be committed, those that
 /// a split may still bring included.
-fn commit_of_all(cluster: &impl Cluster, region: RegionId) -> u64 {
+fn commit_of_all(cluster: &impl ClusterSummary, region: RegionId) -> u64 {
     let known = initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX);
     if known > BIRTH.index && may_be_born(cluster, region) { BIRTH.index } else { known }
 }

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Acknowledged, Fold, History, PeerStep, RegionHistory, Write};
+use super::{Acknowledged, ClusterSummary, Fold, History, PeerStep, RegionHistory, Write};
 use crate::action::Action;
 use crate::cluster::Cluster;
 use crate::message::Held;
@@ -78,13 +78,15 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
     fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
         self.cluster.departed()
     }
+}
 
-    fn store_name(&self, store: StoreId) -> Option<usize> {
-        self.cluster.store_name(store)
+impl<C: ClusterSummary> ClusterSummary for Remaining<'_, C> {
+    fn leaves_store(&self, after: &Self, store: StoreId) -> bool {
+        self.cluster.leaves_store(after.cluster, store)
     }
 
-    fn pd_name(&self) -> Option<usize> {
-        self.cluster.pd_name()
+    fn leaves_pd(&self, after: &Self) -> bool {
+        self.cluster.leaves_pd(after.cluster)
     }
 }
 

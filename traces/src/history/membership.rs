@@ -1,8 +1,8 @@
 //! Region metas by epoch, and the lives and deaths of peers.
 
 use super::births::may_be_born;
+use super::summary::ClusterSummary;
 use super::{Breach, Creator, Destroyed, Fold, PeerStep, initialised, shows_epoch};
-use crate::cluster::Cluster;
 use crate::peer::{Peer, PeerState};
 use crate::region::{Epoch, PeerId, Region, RegionId};
 
@@ -51,7 +51,7 @@ impl Fold<'_> {
     /// A meta that every initialised peer has left behind in both components
     /// will not be entered again; one of them going back is a breach itself. A
     /// peer that a split is yet to bring enters them all, from the first on.
-    pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl Cluster) {
+    pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let metas = &self.region(region).metas;
         if metas.is_empty() {
             return;

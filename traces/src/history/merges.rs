@@ -1,5 +1,6 @@
 //! Regions that a merge ends: what they hand over.
 
+use super::summary::ClusterSummary;
 use super::{Fold, Write};
 use crate::cluster::Cluster;
 use crate::command::Command;
@@ -45,6 +46,6 @@ impl Fold<'_> {
 }
 
 /// Whether somebody has taken the region in, so that it ends everywhere.
-pub(super) fn is_merged_away(cluster: &impl Cluster, region: RegionId) -> bool {
-    cluster.faces(region).any(|peer| peer.merged_away)
+pub(super) fn is_merged_away(cluster: &impl ClusterSummary, region: RegionId) -> bool {
+    cluster.summaries(region).any(|peer| peer.merged_away)
 }

@@ -44,11 +44,11 @@ pub(crate) enum Slot {
     Spent,
     /// The history, before.
     History,
-    /// What a store's peer of a region shows of itself, before ([`rollcall_traces::Face`]).
-    Face(usize, usize),
+    /// What a store's peer of a region shows of itself, before ([`rollcall_traces::PeerSummary`]).
+    Summary(usize, usize),
     /// What a store's peer of a region reports, if it leads, before ([`crate::rules::Report`]).
     Report(usize, usize),
-    /// Which keys the peers on a store say to be theirs, before ([`rollcall_traces::Claim`]).
+    /// Which keys the peers on a store say to be theirs, before ([`rollcall_traces::RangeClaim`]).
     Claims(usize),
     /// Whether a store is another one after the step.
     Moved(usize),
@@ -60,8 +60,8 @@ pub(crate) enum Slot {
 
 // Of each store there are five slots, and three more for each of the regions.
 const PEERS: usize = 5;
-const FACES: usize = PEERS + REGIONS;
-const REPORTS: usize = FACES + REGIONS;
+const SUMMARIES: usize = PEERS + REGIONS;
+const REPORTS: usize = SUMMARIES + REGIONS;
 /// How many kinds of slots there are of which each store has its own.
 const OF_STORES: usize = REPORTS + REGIONS;
 
@@ -82,7 +82,7 @@ impl Slot {
             Slot::Beside(at) => 3 * STORES + at,
             Slot::Claims(at) => 4 * STORES + at,
             Slot::Peer(at, region) => (PEERS + region) * STORES + at,
-            Slot::Face(at, region) => (FACES + region) * STORES + at,
+            Slot::Summary(at, region) => (SUMMARIES + region) * STORES + at,
             Slot::Report(at, region) => (REPORTS + region) * STORES + at,
             Slot::Held(Side::Before) => BESIDE,
             Slot::Held(Side::After) => BESIDE + 1,
@@ -107,8 +107,8 @@ impl Slot {
             2 => Slot::Moved(at),
             3 => Slot::Beside(at),
             4 => Slot::Claims(at),
-            kind if kind < FACES => Slot::Peer(at, kind - PEERS),
-            kind if kind < REPORTS => Slot::Face(at, kind - FACES),
+            kind if kind < SUMMARIES => Slot::Peer(at, kind - PEERS),
+            kind if kind < REPORTS => Slot::Summary(at, kind - SUMMARIES),
             kind if kind < OF_STORES => Slot::Report(at, kind - REPORTS),
             _ => match index - OF_STORES * STORES {
                 0 => Slot::Held(Side::Before),

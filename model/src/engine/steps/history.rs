@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use rollcall_traces::{Action, Face, Outcome};
+use rollcall_traces::{Action, Outcome, PeerSummary};
 
 use super::{Effect, Steps};
 use crate::engine::memo::STORES;
@@ -68,7 +68,7 @@ impl Steps {
             Slot::PdMoved | Slot::Moved(_) => true,
             Slot::Spent
             | Slot::History
-            | Slot::Face(..)
+            | Slot::Summary(..)
             | Slot::Report(..)
             | Slot::Claims(_)
             | Slot::Believed
@@ -87,13 +87,14 @@ impl Steps {
         delta: (HistoryDelta, Slots),
         after: &State,
     ) -> HistoryUpdate {
-        // What can be pruned while the peers show the faces that they show was
+        // What can be pruned while the summaries of the peers are the same was
         // pruned before. Where there are several regions that is not so: what can be
         // pruned of one is looked at only when a peer of it moves, though it may
-        // depend on another's faces.
+        // depend on another's summaries.
         let shows_the_same = |at: usize| {
-            let faces = |state| parts.peers_on(state, at).map(|(region, peer)| (region, Face::of(peer)));
-            before.stores[at] == after.stores[at] || faces(before).eq(faces(after))
+            let summaries =
+                |state| parts.peers_on(state, at).map(|(region, peer)| (region, PeerSummary::of(peer)));
+            before.stores[at] == after.stores[at] || summaries(before).eq(summaries(after))
         };
         let forgets_nothing = parts.region_slots.is_single() && (0..STORES).all(shows_the_same);
         match delta {

@@ -20,7 +20,7 @@ fn mixed(parts: &InternTables, state: &State, other: &State, read: Slots) -> Sta
             mixed.stores[at] = parts.replace(mixed.stores[at], beside, value(beside));
         }
         for nth in 0..REGIONS {
-            let slots = [Slot::Peer(at, nth), Slot::Face(at, nth), Slot::Report(at, nth)];
+            let slots = [Slot::Peer(at, nth), Slot::Summary(at, nth), Slot::Report(at, nth)];
             if slots.into_iter().any(|slot| read.has(slot)) {
                 mixed.stores[at] = parts.replace(mixed.stores[at], slots[0], value(slots[0]));
             }

@@ -1,15 +1,53 @@
-//! What a peer shows to those who ask about its region as a whole.
+//! What histories and properties read of a cluster as a whole.
 //!
-//! A history forgets what can no longer matter, and looks at every replica of a
-//! region for that; of each it needs little. That little has a type of its own,
-//! so that whoever compares or remembers faces knows that a history saw no more.
+//! A history forgets what can no longer matter, and looks at every replica of every
+//! region for that. Of each replica it reads a [`PeerSummary`], and of the keys of
+//! other regions the [`RangeClaim`]s. A cluster that is a part of a large exploration
+//! may keep these ready; any other makes them from its peers.
 
+use std::borrow::Cow;
+
+use crate::cluster::Cluster;
 use crate::peer::{Peer, PeerState, Role};
-use crate::region::{Epoch, Key, KeyRange, Region, RegionId};
+use crate::region::{Epoch, Key, KeyRange, Region, RegionId, StoreId};
+use crate::view::View;
 
-/// What its region's history goes by of a peer that did not move.
+/// A cluster, summed up for a history or a property. The answers follow from those of
+/// [`Cluster`].
+pub trait ClusterSummary: Cluster {
+    /// The summary of every peer or tombstone of `region`.
+    fn summaries(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, PeerSummary>> + '_ {
+        self.replicas(region).map(|(_, peer)| Cow::Owned(PeerSummary::of(peer)))
+    }
+
+    /// The key ranges that peers and tombstones claim for their regions.
+    fn range_claims(&self) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
+        let of = |region| self.replicas(region).flat_map(|(_, peer)| RangeClaim::of(peer).map(Cow::Owned));
+        self.regions().flat_map(of)
+    }
+
+    /// The key ranges that peers and tombstones of other regions than this claim.
+    fn range_claims_of_others(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
+        self.range_claims().filter(move |claim| claim.region != region)
+    }
+
+    /// Whether a step that leads to `after` is known to have left the store as it was. Where
+    /// that is not known the peers are compared.
+    fn leaves_store(&self, _after: &Self, _store: StoreId) -> bool {
+        false
+    }
+
+    /// Whether such a step is known to have left the placement driver as it was.
+    fn leaves_pd(&self, _after: &Self) -> bool {
+        false
+    }
+}
+
+impl ClusterSummary for View {}
+
+/// What a history reads of a peer or tombstone that the step did not change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Face {
+pub struct PeerSummary {
     /// Uninitialised, normal, merging, or a tombstone.
     pub state: PeerState,
     /// Whether it is the tombstone of a peer that a merge ended.
@@ -39,10 +77,10 @@ pub struct Extent {
 
 /// That a region has these keys, as some peer or tombstone of it says.
 ///
-/// It is little of a [`Face`] and changes seldom: not when members change, nor when
+/// It is little of a [`PeerSummary`] and changes seldom: not when members change, nor when
 /// anything is written or elected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Claim {
+pub struct RangeClaim {
     /// The region's id.
     pub region: RegionId,
     /// The version of its epoch: of two claims to a key the one with the higher is newer.
@@ -66,18 +104,18 @@ pub enum Claimant {
     MergedAway,
 }
 
-impl Claim {
-    /// What a peer or tombstone says, and the snapshot that it is yet to apply.
+impl RangeClaim {
+    /// What a peer or tombstone claims, and the snapshot that it is yet to apply.
     pub fn of(peer: &Peer) -> impl Iterator<Item = Self> {
-        let face = Face::of(peer);
-        let by = match face.state {
+        let summary = PeerSummary::of(peer);
+        let by = match summary.state {
             PeerState::Normal | PeerState::Merging => Some(Claimant::Peer),
-            PeerState::Tombstone if face.merged_away => Some(Claimant::MergedAway),
-            PeerState::Tombstone if face.shows_epoch() => Some(Claimant::Tombstone),
+            PeerState::Tombstone if summary.merged_away => Some(Claimant::MergedAway),
+            PeerState::Tombstone if summary.shows_epoch() => Some(Claimant::Tombstone),
             PeerState::Tombstone | PeerState::Uninitialised => None,
         };
-        let own = by.map(|by| (face.extent, by));
-        let waiting = face.snapshot.map(|extent| (extent, Claimant::Snapshot));
+        let own = by.map(|by| (summary.extent, by));
+        let waiting = summary.snapshot.map(|extent| (extent, Claimant::Snapshot));
         own.into_iter().chain(waiting).map(|(extent, by)| Self {
             region: extent.region,
             version: extent.epoch.version,
@@ -87,8 +125,8 @@ impl Claim {
     }
 }
 
-impl Face {
-    /// The face of a peer or tombstone.
+impl PeerSummary {
+    /// Sums up a peer or tombstone.
     pub fn of(peer: &Peer) -> Self {
         Self {
             state: peer.state,
@@ -143,14 +181,14 @@ mod tests {
     }
 
     fn claims(peer: &Peer) -> Vec<(u64, Claimant)> {
-        Claim::of(peer).map(|claim| (claim.version, claim.by)).collect()
+        RangeClaim::of(peer).map(|claim| (claim.version, claim.by)).collect()
     }
 
     #[test]
     fn whoever_has_or_had_a_region_claims_its_keys() {
         let peer = Peer::blank(1, PeerState::Normal, region(1, 3));
         assert_eq!(claims(&peer), [(3, Claimant::Peer)]);
-        let claim = Claim::of(&peer).next().expect("a claim");
+        let claim = RangeClaim::of(&peer).next().expect("a claim");
         assert_eq!((claim.region, claim.range), (1, region(1, 3).range()));
         assert_eq!(claims(&Peer { state: PeerState::Merging, ..peer.clone() }), [(3, Claimant::Peer)]);
         let tombstone = Peer { state: PeerState::Tombstone, ..peer.clone() };
@@ -177,6 +215,6 @@ mod tests {
         let peer = Peer::blank(1, PeerState::Normal, region(1, 3));
         let moved = Region { epoch: Epoch { conf_ver: 9, version: 3 }, peers: Vec::new(), ..region(1, 3) };
         let busy = Peer { term: 9, commit: 12, region: moved, ..peer.clone() };
-        assert!(Claim::of(&busy).eq(Claim::of(&peer)));
+        assert!(RangeClaim::of(&busy).eq(RangeClaim::of(&peer)));
     }
 }
