@@ -9,7 +9,6 @@
 //! be left out in [`Guard`].
 
 mod bounds;
-mod checked;
 mod cluster;
 mod dialect;
 mod engine;
@@ -27,12 +26,13 @@ mod unsound;
 pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;
 pub use bounds::sending::{may_ask, may_send};
-pub use checked::EXPLORED;
 pub use cluster::ClusterInScope;
 pub use dialect::Dialect;
 pub use guard::{Guard, GuardSet};
 pub use liveness::next_to_settle;
-pub use model::{Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, State, StateRef};
+pub use model::{
+    EXPLORED, Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, State, StateRef,
+};
 pub use rules::{FIRST, first_peer};
 pub use semantics::Semantics;
 pub use subject::ModelSubject;

@@ -1,168 +1,52 @@
-//! The rules within a scope, taken by the engine: all that others ask of a model.
+//! The seam between the rules and the engine: the model of a scope as stateright checks
+//! it, and as healing asks it. Nothing else outside `engine/` imports from there.
 
-mod first;
-mod judging;
-mod offering;
-mod taking;
-
-use std::sync::Arc;
-
-use rollcall_traces::{Action, HistoryParts, Outcome, Scope, ScopeError, View};
+use rollcall_traces::{Action, Outcome, Scope};
+use stateright::{Model, Property as Checked};
 
 use crate::bounds::reach::Reach;
-use crate::cluster::ClusterInScope;
 pub use crate::engine::checkpoint::{PartCounts, PartsError};
 pub use crate::engine::memo::STORES;
-use crate::engine::property_cache::PropertyCache;
 pub use crate::engine::refusals::{ReadSet, RefusalCache};
-use crate::engine::state::InternTables;
+pub use crate::engine::rollcall::{Offered, Rollcall};
 pub use crate::engine::state::State;
 pub use crate::engine::state_ref::StateRef;
-use crate::engine::steps::Steps;
 use crate::guard::GuardSet;
 use crate::properties::Property;
 use crate::semantics::Semantics;
 
-use first::first_state;
-pub use offering::Offered;
+/// The name of the property that is always true.
+pub const EXPLORED: &str = "explored";
 
-/// The rules of Rollcall within one scope, with all guards or without some.
-#[derive(Clone)]
-pub struct Rollcall {
-    scope: Arc<Scope>,
-    guards: GuardSet,
-    properties: Vec<Property>,
-    reachable: Vec<Reach>,
-    parts: Arc<InternTables>,
-    /// What was worked out before; `None` where everything is worked out each time.
-    caches: Option<Arc<Caches>>,
-    first: State,
-}
+impl Model for Rollcall {
+    type State = State;
+    type Action = Action;
 
-impl Rollcall {
-    /// The model of `scope`, its setup taken.
-    ///
-    /// # Errors
-    /// Where the scope is malformed or its setup is refused.
-    pub fn new(
-        scope: &Scope,
-        guards: GuardSet,
-        properties: &[Property],
-        reachable: &[Reach],
-    ) -> Result<Self, ScopeError> {
-        scope.validate()?;
-        let parts = InternTables::new(scope);
-        if parts.stores.len() > STORES {
-            return Err(ScopeError::Malformed {
-                scope: scope.name.clone(),
-                what: format!(
-                    "it has {} stores, and a scope may have no more than {STORES}",
-                    parts.stores.len()
-                ),
-            });
-        }
-        let history = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
-        let first = first_state(scope, &parts, history);
-        let mut model = Self {
-            scope: Arc::new(scope.clone()),
-            guards,
-            properties: properties.to_vec(),
-            reachable: reachable.to_vec(),
-            parts: Arc::new(parts),
-            caches: None,
-            first,
-        };
-        model.caches = Some(Arc::new(Caches::new(
-            &model.parts,
-            &model.properties,
-            model.cluster(&model.first).history().parts(),
-        )));
-        for (at, action) in scope.setup.iter().enumerate() {
-            let (after, outcome) = model.step(&model.first, action);
-            if let Outcome::Refused(reason) = outcome {
-                return Err(ScopeError::Setup { scope: scope.name.clone(), step: at + 1, reason });
-            }
-            model.first = model.remember(&model.first, action, &outcome, after);
-        }
-        Ok(model)
+    fn init_states(&self) -> Vec<State> {
+        vec![self.first()]
     }
 
-    /// The same model with other guards. States of the one are states of the other.
-    #[must_use]
-    pub fn with_guards(&self, guards: GuardSet) -> Self {
-        let caches = self.caches.is_some().then(|| {
-            Arc::new(Caches::new(&self.parts, &self.properties, self.cluster(&self.first).history().parts()))
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.offer(state, actions);
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.taken_within(state, &action)
+    }
+
+    /// The properties as `always`, what must be reachable as `sometimes`, and
+    /// one that is always true: stateright's checker stops exploring when no
+    /// property is left to discover.
+    fn properties(&self) -> Vec<Checked<Self>> {
+        let always = self.checked().iter().map(|property| {
+            let at = Property::ALL.iter().position(|of| of == property).expect("one of all");
+            Checked::always(property.name(), HOLDS[at])
         });
-        Self { guards, caches, ..self.clone() }
-    }
-
-    /// The same model, which works everything out each time, though it may have
-    /// met it before: for comparison.
-    #[must_use]
-    pub fn forgetful(&self) -> Self {
-        Self { caches: None, ..self.clone() }
-    }
-
-    /// The scope.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// The guards that hold.
-    pub fn guards(&self) -> GuardSet {
-        self.guards
-    }
-
-    /// The properties that it is checked against.
-    pub fn checked(&self) -> &[Property] {
-        &self.properties
-    }
-
-    /// What must be reachable.
-    pub fn reachable(&self) -> &[Reach] {
-        &self.reachable
-    }
-
-    /// The first state, behind the setup.
-    pub fn first(&self) -> State {
-        self.first
-    }
-
-    /// The state with what its numbers stand for.
-    pub fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
-        self.parts.cluster(state)
-    }
-
-    /// The compact form of a view, with nothing spent and nothing remembered;
-    /// `None` where it shows a store that the scope does not have.
-    pub fn state_of(&self, view: &View) -> Option<State> {
-        self.parts.state_of(view)
-    }
-
-    /// The parts that came since there were as many as `from`, and how many
-    /// there are now. Every state that was made before the call has its parts
-    /// among these and earlier ones.
-    pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
-        self.parts.parts_since(from)
-    }
-
-    /// Takes in what [`Rollcall::parts_since`] wrote in another process, each
-    /// time once and in order, before any other state is made.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or a part would get another number.
-    pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
-        self.parts.take_parts(written)
-    }
-
-    /// Whether every number of a row stands for a part that there is.
-    pub fn knows(&self, row: &[u32]) -> bool {
-        self.parts.knows(row)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn parts(&self) -> &InternTables {
-        &self.parts
+        let sometimes = self.reachable().iter().map(|reach| {
+            let at = Reach::ALL.iter().position(|of| of == reach).expect("one of all");
+            Checked::sometimes(reach.name(), SHOWS[at])
+        });
+        always.chain(sometimes).chain([Checked::always(EXPLORED, |_, _| true)]).collect()
     }
 }
 
@@ -191,14 +75,32 @@ impl Semantics for Rollcall {
     }
 }
 
-/// What a model has worked out under its guards.
-struct Caches {
-    steps: Steps,
-    judged: PropertyCache,
+/// stateright takes a function without a closure's captures, so each property has one
+/// of its own.
+type Condition = fn(&Rollcall, &State) -> bool;
+
+fn holds<const AT: usize>(model: &Rollcall, state: &State) -> bool {
+    model.holds(Property::ALL[AT], state)
 }
 
-impl Caches {
-    fn new(parts: &InternTables, properties: &[Property], carried: HistoryParts) -> Self {
-        Self { steps: Steps::new(carried), judged: PropertyCache::new(parts, properties) }
-    }
+fn shows<const AT: usize>(model: &Rollcall, state: &State) -> bool {
+    Reach::ALL[AT].holds(model.cluster(state))
 }
+
+/// `f::<0>`, `f::<1>` and so on: sixteen for each digit.
+macro_rules! by_place {
+    ($f:ident: $($sixteens:literal)+) => {
+        [$(
+            $f::<{ $sixteens * 16 }>, $f::<{ $sixteens * 16 + 1 }>, $f::<{ $sixteens * 16 + 2 }>,
+            $f::<{ $sixteens * 16 + 3 }>, $f::<{ $sixteens * 16 + 4 }>, $f::<{ $sixteens * 16 + 5 }>,
+            $f::<{ $sixteens * 16 + 6 }>, $f::<{ $sixteens * 16 + 7 }>, $f::<{ $sixteens * 16 + 8 }>,
+            $f::<{ $sixteens * 16 + 9 }>, $f::<{ $sixteens * 16 + 10 }>, $f::<{ $sixteens * 16 + 11 }>,
+            $f::<{ $sixteens * 16 + 12 }>, $f::<{ $sixteens * 16 + 13 }>, $f::<{ $sixteens * 16 + 14 }>,
+            $f::<{ $sixteens * 16 + 15 }>,
+        )+]
+    };
+}
+
+const HOLDS: [Condition; 48] = by_place!(holds: 0 1 2);
+const SHOWS: [Condition; 144] = by_place!(shows: 0 1 2 3 4 5 6 7 8);
+const _: () = assert!(Property::ALL.len() <= HOLDS.len() && Reach::ALL.len() <= SHOWS.len());

@@ -206,8 +206,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::rollcall::Rollcall;
     use crate::guard::GuardSet;
-    use crate::model::Rollcall;
     use crate::scopes::{self, Size};
     use stateright::Model;
 

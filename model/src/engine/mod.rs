@@ -7,7 +7,7 @@
 //! read is unchanged ([`refusals`]). [`checkpoint`] writes the parts to a journal.
 //!
 //! Rules, properties, bounds and healing know nothing of it: they are written over the
-//! traits of a cluster. `model.rs` alone joins the two.
+//! traits of a cluster. [`rollcall::Rollcall`] joins the two, and `model.rs` hands it out.
 
 pub(crate) mod checkpoint;
 pub(crate) mod intern;
@@ -15,6 +15,7 @@ pub(crate) mod memo;
 pub(crate) mod property_cache;
 pub(crate) mod refusals;
 pub(crate) mod region_slots;
+pub(crate) mod rollcall;
 pub(crate) mod state;
 pub(crate) mod state_ref;
 pub(crate) mod steps;

@@ -85,8 +85,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::engine::rollcall::Rollcall;
     use crate::guard::GuardSet;
-    use crate::model::Rollcall;
     use crate::scopes;
 
     fn model(scope: &str) -> Rollcall {

@@ -1,0 +1,176 @@
+//! The rules within a scope, taken by the engine: all that others ask of a model.
+
+mod first;
+mod judging;
+mod offering;
+mod taking;
+
+use std::sync::Arc;
+
+use rollcall_traces::{HistoryParts, Outcome, Scope, ScopeError, View};
+
+use crate::bounds::reach::Reach;
+use crate::cluster::ClusterInScope;
+use crate::engine::checkpoint::{PartCounts, PartsError};
+use crate::engine::memo::STORES;
+use crate::engine::property_cache::PropertyCache;
+use crate::engine::state::{InternTables, State};
+use crate::engine::state_ref::StateRef;
+use crate::engine::steps::Steps;
+use crate::guard::GuardSet;
+use crate::properties::Property;
+
+use first::first_state;
+pub use offering::Offered;
+
+/// The rules of Rollcall within one scope, with all guards or without some.
+#[derive(Clone)]
+pub struct Rollcall {
+    scope: Arc<Scope>,
+    guards: GuardSet,
+    properties: Vec<Property>,
+    reachable: Vec<Reach>,
+    parts: Arc<InternTables>,
+    /// What was worked out before; `None` where everything is worked out each time.
+    caches: Option<Arc<Caches>>,
+    first: State,
+}
+
+impl Rollcall {
+    /// The model of `scope`, its setup taken.
+    ///
+    /// # Errors
+    /// Where the scope is malformed or its setup is refused.
+    pub fn new(
+        scope: &Scope,
+        guards: GuardSet,
+        properties: &[Property],
+        reachable: &[Reach],
+    ) -> Result<Self, ScopeError> {
+        scope.validate()?;
+        let parts = InternTables::new(scope);
+        if parts.stores.len() > STORES {
+            return Err(ScopeError::Malformed {
+                scope: scope.name.clone(),
+                what: format!(
+                    "it has {} stores, and a scope may have no more than {STORES}",
+                    parts.stores.len()
+                ),
+            });
+        }
+        let history = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
+        let first = first_state(scope, &parts, history);
+        let mut model = Self {
+            scope: Arc::new(scope.clone()),
+            guards,
+            properties: properties.to_vec(),
+            reachable: reachable.to_vec(),
+            parts: Arc::new(parts),
+            caches: None,
+            first,
+        };
+        model.caches = Some(Arc::new(Caches::new(
+            &model.parts,
+            &model.properties,
+            model.cluster(&model.first).history().parts(),
+        )));
+        for (at, action) in scope.setup.iter().enumerate() {
+            let (after, outcome) = model.step(&model.first, action);
+            if let Outcome::Refused(reason) = outcome {
+                return Err(ScopeError::Setup { scope: scope.name.clone(), step: at + 1, reason });
+            }
+            model.first = model.remember(&model.first, action, &outcome, after);
+        }
+        Ok(model)
+    }
+
+    /// The same model with other guards. States of the one are states of the other.
+    #[must_use]
+    pub fn with_guards(&self, guards: GuardSet) -> Self {
+        let caches = self.caches.is_some().then(|| {
+            Arc::new(Caches::new(&self.parts, &self.properties, self.cluster(&self.first).history().parts()))
+        });
+        Self { guards, caches, ..self.clone() }
+    }
+
+    /// The same model, which works everything out each time, though it may have
+    /// met it before: for comparison.
+    #[must_use]
+    pub fn forgetful(&self) -> Self {
+        Self { caches: None, ..self.clone() }
+    }
+
+    /// The scope.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The guards that hold.
+    pub fn guards(&self) -> GuardSet {
+        self.guards
+    }
+
+    /// The properties that it is checked against.
+    pub fn checked(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// What must be reachable.
+    pub fn reachable(&self) -> &[Reach] {
+        &self.reachable
+    }
+
+    /// The first state, behind the setup.
+    pub fn first(&self) -> State {
+        self.first
+    }
+
+    /// The state with what its numbers stand for.
+    pub fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
+        self.parts.cluster(state)
+    }
+
+    /// The compact form of a view, with nothing spent and nothing remembered;
+    /// `None` where it shows a store that the scope does not have.
+    pub fn state_of(&self, view: &View) -> Option<State> {
+        self.parts.state_of(view)
+    }
+
+    /// The parts that came since there were as many as `from`, and how many
+    /// there are now. Every state that was made before the call has its parts
+    /// among these and earlier ones.
+    pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
+        self.parts.parts_since(from)
+    }
+
+    /// Takes in what [`Rollcall::parts_since`] wrote in another process, each
+    /// time once and in order, before any other state is made.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a part would get another number.
+    pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
+        self.parts.take_parts(written)
+    }
+
+    /// Whether every number of a row stands for a part that there is.
+    pub fn knows(&self, row: &[u32]) -> bool {
+        self.parts.knows(row)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> &InternTables {
+        &self.parts
+    }
+}
+
+/// What a model has worked out under its guards.
+struct Caches {
+    steps: Steps,
+    judged: PropertyCache,
+}
+
+impl Caches {
+    fn new(parts: &InternTables, properties: &[Property], carried: HistoryParts) -> Self {
+        Self { steps: Steps::new(carried), judged: PropertyCache::new(parts, properties) }
+    }
+}
