@@ -90,7 +90,7 @@ fn row(report: &ScopeReport) -> String {
 
 /// A number with a comma behind every third digit.
 fn grouped(number: u64) -> String {
-    crate::cli::grouped(number)
+    crate::numbers::grouped(number)
 }
 
 #[cfg(test)]

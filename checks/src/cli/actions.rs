@@ -4,7 +4,8 @@
 use anyhow::Result;
 use rollcall_traces::{ActionForm, actions, commands, schema};
 
-use super::{End, out};
+use super::end::End;
+use super::out;
 
 /// An example of each action.
 const ACTIONS: &[&str] = &[

@@ -15,13 +15,16 @@ use rollcall_model::{GuardSet, Rollcall, State};
 use rollcall_traces::{Action, Divergence, Trace};
 use serde::Serialize;
 
-use super::lookup::Owed;
+use super::end::{End, INTERRUPTED};
+use super::lasting::Lasting;
 use super::out::{errln, grouped, outln};
 use super::selected::SelectedScope;
-use super::{End, INTERRUPTED, Lasting, lookup, out, terminal};
+use super::{out, terminal};
 use crate::decides::decides;
 use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
+use crate::lookup;
+use crate::lookup::Owed;
 use crate::museum::PIECES;
 use crate::recover::{How, Recovery, Stuck, first_that_misses, in_a_line, recover_from};
 use crate::verify::{ScopeReport, check_stuck_reasons, covered, judge_recovery, report_of};
@@ -189,7 +192,7 @@ impl<'a> Check<'a> {
             interrupt: Some(&interrupt),
             memory: Some(self.wanted.lasting.memory()),
             keep: journal.map(|journal| journal as &Mutex<dyn Keep>),
-            threads: super::default_threads(),
+            threads: super::lasting::default_threads(),
             ..Options::default()
         };
         let kind = |state: &State, action: &_| self.model.kind_of(state, action);
@@ -216,7 +219,7 @@ impl<'a> Check<'a> {
         let found = if self.heals { self.heal(explored, report)? } else { None };
         if found.is_none() && self.wanted.without.is_some() {
             let sound = self.sound();
-            let threads = super::default_threads();
+            let threads = super::lasting::default_threads();
             let begins = self.selected.plan.model(sound).is_ok_and(|sound| {
                 sound.cluster(&sound.first()).view() == self.model.cluster(&self.model.first()).view()
             });
@@ -237,7 +240,7 @@ impl<'a> Check<'a> {
     }
 
     fn heal(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
-        let threads = super::default_threads();
+        let threads = super::lasting::default_threads();
         let recovery = recover_from(How::default(), &self.model, explored, 0, |_| {}, threads, &INTERRUPTED);
         let owed = |goal: &&Goal| goal.idle_in(&self.selected.plan.scope).is_none();
         let owed = || Goal::ALL.iter().filter(owed).copied().collect();

@@ -10,7 +10,8 @@ use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, ScopePlan};
 use rollcall_traces::{Divergence, Outcome, Reason};
 
-use super::{End, out};
+use super::end::End;
+use super::out;
 use crate::museum::{Harm, PIECES, Piece};
 use crate::places::{self, CodePlace};
 use crate::symptoms::Symptom;

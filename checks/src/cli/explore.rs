@@ -6,10 +6,12 @@ use anyhow::{Context, Result};
 use rollcall_model::ModelSubject;
 use rollcall_traces::Sides;
 
+use super::end::{End, INTERRUPTED};
+use super::named;
 use super::out::outln;
 use super::selected::is_file;
-use super::{End, INTERRUPTED, lookup, named};
 use crate::explore::Explorer;
+use crate::lookup;
 
 pub(super) fn run(word: &str, without: Option<&str>, port: u16) -> Result<End> {
     if let Some(guard) = without {

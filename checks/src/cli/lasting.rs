@@ -1,4 +1,4 @@
-//! What a run may take and leaves behind when it lasts: memory and journals.
+//! What a run may take and leaves behind when it lasts: threads, memory and journals.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,11 @@ use crate::memory;
 
 /// Where deep runs keep their journals if nobody says.
 const FOLDER: &str = "rollcall-journals";
+
+/// As many threads as the machine runs at once.
+pub(super) fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 #[derive(Args)]
 pub(super) struct Lasting {

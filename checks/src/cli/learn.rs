@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 
+use super::end::End;
+use super::out;
 use super::out::outln;
-use super::{End, out};
 use crate::learn::{Guesses, Language, Lesson, broken, play, read_answer};
 
 /// The language of a lesson.

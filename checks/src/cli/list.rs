@@ -6,7 +6,8 @@ use rollcall_model::liveness::{Goal, StuckReason};
 use rollcall_model::properties::Property;
 use rollcall_model::{Guard, Reach, scopes};
 
-use super::{End, out};
+use super::end::End;
+use super::out;
 
 pub(super) fn scopes() -> Result<End> {
     let line = |plan: scopes::ScopePlan| {

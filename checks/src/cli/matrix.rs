@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 
+use super::end::{End, INTERRUPTED};
+use super::out;
 use super::out::errln;
-use super::{End, INTERRUPTED, out};
 use crate::museum::checks::Check;
 use crate::museum::matrix::{CASES, Kill, Matrix, Row, STATES, below_the_grain, idle, unnoticed};
 
 pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
-    guard.map(super::lookup::any_guard).transpose()?;
+    guard.map(crate::lookup::any_guard).transpose()?;
     let wanted = |name: &str| guard.is_none_or(|guard| guard == name);
     let of_model = rollcall_model::Guard::ALL.iter().filter(|guard| wanted(guard.name()));
     let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
@@ -18,7 +19,7 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
     // other; its words are not wanted here.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let mut matrix = Matrix::new(super::default_threads(), &INTERRUPTED);
+    let mut matrix = Matrix::new(super::lasting::default_threads(), &INTERRUPTED);
     let mut rows = Vec::new();
     let mut failed = None;
     for guard in of_model.copied() {

@@ -2,13 +2,13 @@
 
 mod actions;
 mod check;
+mod end;
 mod explain;
 mod explore;
 mod heal;
 mod lasting;
 mod learn;
 mod list;
-pub(crate) mod lookup;
 mod matrix;
 mod museum;
 mod named;
@@ -26,29 +26,15 @@ mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::Ordering;
 
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
-use lasting::Lasting;
+pub use end::End;
+use end::{INTERRUPTED, USAGE, in_a_line};
+use lasting::{Lasting, default_threads};
 use out::errln;
-pub(crate) use out::grouped;
 use subject::{How, SubjectArguments};
-
-/// How a command ended; the number is the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum End {
-    /// Everything that was asked holds.
-    Holds = 0,
-    /// A property is violated, or two sides diverge.
-    Violated = 1,
-    /// A bound was hit: never claimed as "holds".
-    NotConclusive = 3,
-}
-
-/// Set by Ctrl-C and SIGTERM: what runs ends soon and says what it had covered.
-pub(crate) static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 #[derive(Parser)]
 #[command(
@@ -337,10 +323,6 @@ impl From<SizeArgument> for rollcall_model::scopes::Size {
     }
 }
 
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Whether the words behind the program's name are a command line.
 ///
 /// # Errors
@@ -381,21 +363,6 @@ pub fn run() -> ExitCode {
         }
         None => ExitCode::from(code),
     }
-}
-
-/// The exit code of usage and of bad input.
-const USAGE: u8 = 2;
-
-/// The error with its causes, each said once.
-fn in_a_line(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text += if text.is_empty() { "" } else { ": " };
-            text += &cause;
-        }
-    }
-    text
 }
 
 /// What makes no sense beside `--subject`.

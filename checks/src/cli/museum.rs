@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::end::{End, INTERRUPTED};
+use super::out;
 use super::out::{errln, outln};
-use super::{End, INTERRUPTED, out};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, page, parts, show};
 
 /// The page `docs/museum.md`, with the lengths of the traces that are kept.
@@ -16,7 +17,7 @@ pub(super) fn say_page() -> Result<End> {
 }
 
 pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Result<End> {
-    guard.map(super::lookup::any_guard).transpose()?;
+    guard.map(crate::lookup::any_guard).transpose()?;
     if let Some(folder) = into {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{}: the traces are written into a folder", folder.display()))?;
@@ -27,7 +28,7 @@ pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Resul
         if INTERRUPTED.load(Ordering::SeqCst) {
             break;
         }
-        let shown = show(piece, super::default_threads(), &INTERRUPTED)?;
+        let shown = show(piece, super::lasting::default_threads(), &INTERRUPTED)?;
         if let (Some(folder), Some(trace)) = (into, &shown.trace) {
             let path = folder.join(format!("{}.jsonl", piece.name()));
             if let Err(error) = trace.write(&path) {

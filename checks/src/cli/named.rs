@@ -9,7 +9,7 @@ use rollcall_model::properties::Property;
 use rollcall_model::{GuardSet, Reach};
 use rollcall_traces::{ALL_PROPERTIES, Scenario};
 
-use super::lookup;
+use crate::lookup;
 
 /// What a trace names, as the model knows it.
 pub(super) struct Named {

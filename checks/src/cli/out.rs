@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result};
 use rollcall_traces::Trace;
 
-use super::End;
+use super::end::End;
 
 /// Why standard output did not take everything.
 static UNSAID: Mutex<Option<std::io::Error>> = Mutex::new(None);
@@ -27,6 +27,7 @@ macro_rules! errln {
     ($($words:tt)*) => { $crate::cli::out::print_line(format_args!($($words)*)) };
 }
 
+pub(super) use crate::numbers::grouped;
 pub(super) use {errln, outln};
 
 pub(super) fn say_line(words: fmt::Arguments<'_>) {
@@ -122,19 +123,6 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
         Ok(())
     };
     written().with_context(|| format!("{}: cannot be written; nothing was left behind", path.display()))
-}
-
-/// A number as people read it: `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rollcall_traces::Run;
 
-use super::End;
+use super::end::End;
 use super::out::{errln, outln};
 use crate::accept::{HIDDEN, accept};
 use crate::network::{self, SCENARIOS, Scenario};

@@ -17,12 +17,14 @@ use rollcall_traces::{
     Divergence, GuardNote, ReplayError, Replayed, Scenario, Sides, Subject, Trace, record_again, replay,
 };
 
+use super::end::End;
 use super::heal::{Healing, Side};
 use super::named::Named;
 use super::out::errln;
 use super::stated::{judged, missed, misstated, states};
-use super::{End, explain, lookup, named, out, terminal};
+use super::{explain, named, out, terminal};
 use crate::judge::Judge;
+use crate::lookup;
 use crate::places;
 use crate::world::World;
 
@@ -98,7 +100,7 @@ fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
                 if seen.shows_what_it_states() { good += 1 } else { failing.push(file) }
             }
             Err(error) => {
-                errln!("rollcall: {}", super::in_a_line(&error));
+                errln!("rollcall: {}", super::end::in_a_line(&error));
                 unread.push(file);
             }
         }

@@ -11,8 +11,9 @@ use rollcall_model::scopes::{Family, ScopePlan, Size};
 use rollcall_model::{GuardSet, ModelSubject, Rollcall, scopes};
 use rollcall_traces::{Action, Divergence, Subject, Trace};
 
+use super::named;
 use super::replay::filled_in;
-use super::{lookup, named};
+use crate::lookup;
 use crate::walk::walk;
 
 /// A scope to look at.

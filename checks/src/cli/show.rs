@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use rollcall_model::ModelSubject;
 use rollcall_traces::{Run, Sides, TraceError, record_again, render};
 
+use super::end::End;
 use super::replay::placed;
-use super::{End, named, out, terminal};
+use super::{named, out, terminal};
 use crate::explore::still;
 use crate::judge::Judge;
 

@@ -15,8 +15,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rollcall_model::{Dialect, GuardSet};
 
+use super::end::End;
+use super::out;
 use super::out::outln;
-use super::{End, out};
 use crate::subject::selftest::{SITUATIONS, Verdict, look};
 use crate::subject::{Link, Recipe, dialect};
 

@@ -7,10 +7,12 @@ use clap::ValueEnum;
 use rollcall_model::GuardSet;
 use rollcall_traces::Trace;
 
+use super::end::End;
 use super::out::outln;
-use super::{End, grouped, lookup};
 use crate::explorer::Ended;
 use crate::export::{Cover, itf, traces};
+use crate::lookup;
+use crate::numbers::grouped;
 use crate::verify::{Watch, explore};
 
 /// What the traces cover together.
@@ -52,7 +54,7 @@ pub(super) fn write(
             out.display()
         );
     }
-    let watch = Watch { interrupt: super::INTERRUPTED.clone(), ..Watch::default() };
+    let watch = Watch { interrupt: super::end::INTERRUPTED.clone(), ..Watch::default() };
     let explored = explore(&model, threads, &watch)?;
     if let Ended::Stopped(bound) = explored.ended {
         outln!("{scope}: not explored to its end ({bound}); nothing was written");
@@ -66,7 +68,7 @@ pub(super) fn write(
     let (mut written, mut steps, mut left_out) = (0, 0, 0);
     let count = traces(&model, &explored, covered, |trace| -> Result<()> {
         if most.is_some_and(|most| written >= most)
-            || super::INTERRUPTED.load(std::sync::atomic::Ordering::SeqCst)
+            || super::end::INTERRUPTED.load(std::sync::atomic::Ordering::SeqCst)
         {
             left_out += 1;
             return Ok(());

@@ -13,11 +13,14 @@ use rollcall_model::GuardSet;
 use rollcall_model::scopes::{self, Family, ScopePlan, Size};
 use rollcall_traces::{Divergence, ReplayError, Sides, replay};
 
+use super::end::{End, INTERRUPTED};
+use super::lasting::Lasting;
+use super::out;
 use super::out::{errln, grouped, outln};
 use super::progress::Progress;
 use super::replay::{guard_of, placed};
 use super::selected::SelectedScope;
-use super::{End, INTERRUPTED, Lasting, lookup, out};
+use crate::lookup;
 use crate::results;
 use crate::verify::{ScopeReport, Watch, begin, family_failures, verify_begun};
 use crate::world::World;

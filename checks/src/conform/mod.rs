@@ -38,10 +38,10 @@ use rollcall_traces::{
 };
 use thiserror::Error;
 
-use crate::cli::grouped;
 use crate::conformance::{Look, Touring, conform_on};
 use crate::driven::{Driven, cannot_begin, take};
 use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Options};
+use crate::numbers::grouped;
 
 pub use projection::{Part, Projection};
 

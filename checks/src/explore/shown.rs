@@ -9,8 +9,8 @@ use rollcall_traces::{Action, Header, Language, Outcome, Scope, Trace, View, ren
 use serde::{Deserialize, Serialize};
 
 use super::{Steps, actions_of, chinese, name_of, still};
-use crate::cli::lookup;
 use crate::learn::guards;
+use crate::lookup;
 
 /// More steps than this are no link.
 const LONGEST: usize = 5_000;

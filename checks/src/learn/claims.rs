@@ -56,7 +56,7 @@ impl Claim {
 
     /// The claim in a line.
     pub fn words(&self, language: Language) -> String {
-        let number = |figure: Option<u64>| figure.map(crate::cli::grouped).unwrap_or_default();
+        let number = |figure: Option<u64>| figure.map(crate::numbers::grouped).unwrap_or_default();
         let (steps, states) = (number(self.steps), number(self.states));
         let without = self.without.join(", ");
         let (scope, breaks) = (&self.scope, self.breaks.as_deref().unwrap_or_default());

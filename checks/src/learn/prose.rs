@@ -203,7 +203,7 @@ fn filled(text: &str, facts: &Facts) -> Result<String, String> {
             None => None,
         };
         match number {
-            Some(number) => whole.push_str(&crate::cli::grouped(number)),
+            Some(number) => whole.push_str(&crate::numbers::grouped(number)),
             // Raft's own braces.
             None if name.starts_with(|is: char| is.is_ascii_digit() || is == ' ')
                 || name.contains("conf_ver") =>

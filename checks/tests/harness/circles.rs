@@ -127,7 +127,8 @@ impl<'a> Modules<'a> {
 
 fn paths_in(code: &str) -> Paths {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = lines.collect::<Vec<_>>().join("\n");
+    // `pub(in crate::x)` says who may name the item, and names nobody.
+    let code = lines.collect::<Vec<_>>().join("\n").replace("pub(in crate::", "pub(in ");
     let (mut paths, mut rest) = (Paths::default(), String::new());
     for statement in code.split_inclusive(';') {
         let begins = statement.find("use ").filter(|begin| {

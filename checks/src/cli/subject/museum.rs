@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use rollcall_traces::Trace;
 
-use super::{ConnectedSubject, End};
+use super::ConnectedSubject;
+use crate::cli::end::End;
+use crate::cli::end::INTERRUPTED;
+use crate::cli::lasting::default_threads;
 use crate::cli::out::outln;
-use crate::cli::{INTERRUPTED, default_threads, lookup};
+use crate::lookup;
 use crate::museum::{PIECES, Piece, show};
 use crate::subject::exhibits::{Finding, ask, is_decided_by_raft};
 

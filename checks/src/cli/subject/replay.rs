@@ -6,11 +6,13 @@ use anyhow::Result;
 use rollcall_impl::{Decider, Guard};
 use rollcall_traces::ReplayError;
 
+use super::ConnectedSubject;
 use super::judged::expected;
-use super::{ConnectedSubject, End};
+use crate::cli::end::End;
+use crate::cli::end::{INTERRUPTED, in_a_line};
+use crate::cli::named;
 use crate::cli::out::{errln, outln};
 use crate::cli::replay::{files_of, placed};
-use crate::cli::{INTERRUPTED, in_a_line, named};
 use crate::subject::needs::{lacking, needs};
 use crate::subject::{replay_on, sides, world};
 

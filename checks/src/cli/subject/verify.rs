@@ -8,8 +8,9 @@ use rollcall_model::GuardSet;
 use rollcall_model::scopes::ScopePlan;
 use rollcall_traces::Divergence;
 
-use super::{ConnectedSubject, End};
-use crate::cli::INTERRUPTED;
+use super::ConnectedSubject;
+use crate::cli::end::End;
+use crate::cli::end::INTERRUPTED;
 use crate::cli::out::{errln, grouped, outln};
 use crate::conformance::{Conformance, Look, Touring};
 use crate::subject::needs::{lacking, needs};

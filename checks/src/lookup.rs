@@ -1,4 +1,4 @@
-//! Names from the command line, with the nearest one suggested where there is none.
+//! Names that somebody typed, with the nearest one suggested where there is none.
 
 use anyhow::{Result, bail};
 use rollcall_model::liveness::{Goal, StuckReason};
@@ -16,7 +16,7 @@ pub(crate) fn plan(name: &str) -> Result<ScopePlan> {
 }
 
 /// Refuses where no scope of these families and that size has `part` in its name.
-pub(super) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()> {
+pub(crate) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()> {
     let plans: Vec<ScopePlan> = families.iter().flat_map(|family| scopes::plans(*family, size)).collect();
     let names = plans.iter().map(|plan| plan.scope.name.as_str());
     let family = match families {
@@ -35,7 +35,7 @@ pub(crate) fn guard(name: &str) -> Result<Guard> {
 }
 
 /// The guard of that name in the model; `None` where only the implementation has it.
-pub(super) fn any_guard(name: &str) -> Result<Option<Guard>> {
+pub(crate) fn any_guard(name: &str) -> Result<Option<Guard>> {
     if let Some(guard) = Guard::from_name(name) {
         return Ok(Some(guard));
     }
@@ -48,7 +48,7 @@ pub(super) fn any_guard(name: &str) -> Result<Option<Guard>> {
 }
 
 /// The property of that name.
-pub(super) fn property(name: &str) -> Result<Property> {
+pub(crate) fn property(name: &str) -> Result<Property> {
     match Property::from_name(name) {
         Some(property) => Ok(property),
         None => unknown(
@@ -62,7 +62,7 @@ pub(super) fn property(name: &str) -> Result<Property> {
 
 /// A property, or what is owed once faults stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owed {
+pub(crate) enum Owed {
     /// In every state.
     Property(Property),
     /// Once faults stop.
@@ -70,7 +70,7 @@ pub(super) enum Owed {
 }
 
 /// The property or goal of that name.
-pub(super) fn owed(name: &str) -> Result<Owed> {
+pub(crate) fn owed(name: &str) -> Result<Owed> {
     if let Some(property) = Property::from_name(name) {
         return Ok(Owed::Property(property));
     }
@@ -83,13 +83,13 @@ pub(super) fn owed(name: &str) -> Result<Owed> {
 }
 
 /// The situation of that name.
-pub(super) fn reach(name: &str) -> Result<Reach> {
+pub(crate) fn reach(name: &str) -> Result<Reach> {
     let names = || Reach::ALL.iter().map(|reach| reach.name());
     Reach::from_name(name).map_or_else(|| unknown("situation", name, names(), "rollcall situations"), Ok)
 }
 
 /// The name of a reason for which something is not owed.
-pub(super) fn stuck_reason(name: &str) -> Result<String> {
+pub(crate) fn stuck_reason(name: &str) -> Result<String> {
     match StuckReason::NAMES.contains(&name) {
         true => Ok(name.into()),
         false => unknown("stuck reason", name, StuckReason::NAMES.iter().copied(), "rollcall situations"),
