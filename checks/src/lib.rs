@@ -23,6 +23,8 @@ pub mod network;
 mod numbers;
 mod parting;
 pub mod places;
+mod random;
+pub mod random_walks;
 pub mod recover;
 pub mod results;
 pub mod schedules;

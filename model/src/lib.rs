@@ -22,6 +22,7 @@ pub mod scopes;
 mod semantics;
 mod subject;
 mod unsound;
+mod walking;
 
 pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;
@@ -36,3 +37,4 @@ pub use model::{
 pub use rules::{FIRST, first_peer};
 pub use semantics::Semantics;
 pub use subject::ModelSubject;
+pub use walking::Walk;

@@ -34,7 +34,7 @@ pub use end::End;
 use end::{INTERRUPTED, USAGE, in_a_line};
 use lasting::{Lasting, default_threads};
 use out::errln;
-use subject::{How, SubjectArguments};
+use subject::{How, SubjectArguments, Walking};
 
 #[derive(Parser)]
 #[command(
@@ -94,6 +94,8 @@ enum Ask {
         /// Tries every refused action in every state, without reusing earlier refusals
         #[arg(long, alias = "every-probe")]
         every_refusal: bool,
+        #[command(flatten)]
+        walking: Walking,
         #[command(flatten)]
         subject: SubjectArguments,
     },
@@ -183,6 +185,8 @@ enum Ask {
         /// Prints the page `docs/museum.md`, from the traces under `traces/museum`
         #[arg(long, conflicts_with_all = ["guard", "matrix", "out", "json"])]
         markdown: bool,
+        #[command(flatten)]
+        walking: Walking,
         #[command(flatten)]
         subject: SubjectArguments,
     },
@@ -373,6 +377,14 @@ fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
     }
 }
 
+/// What makes no sense where properties alone judge.
+fn refuse_by_properties(given: &[(bool, &str)]) -> anyhow::Result<()> {
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, what)) => anyhow::bail!("--by properties does not go with {what}"),
+        None => Ok(()),
+    }
+}
+
 fn dispatch(ask: Ask) -> anyhow::Result<End> {
     match ask {
         Ask::Verify {
@@ -389,8 +401,29 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             fail_fast,
             details,
             results,
+            walking,
             subject,
         } => {
+            if subject.is_by_properties() {
+                refuse_by_properties(&[
+                    (file.is_some(), "a file"),
+                    (json, "--json"),
+                    (results.is_some(), "--results"),
+                    (every_refusal, "--every-refusal"),
+                    (!impl_without.is_empty() && subject.is_asked(), "--impl-without and --subject"),
+                ])?;
+                let plans = verify::plans(family.map(Into::into), size.into(), scope.as_deref())?;
+                let asked = subject.connected()?;
+                return subject::verify_by_properties(
+                    asked.as_ref(),
+                    &impl_without,
+                    &plans,
+                    &walking,
+                    threads,
+                    fail_fast,
+                );
+            }
+            walking.refuse_without_properties()?;
             if let Some(asked) = subject.connected()? {
                 let unfit = [
                     (file.is_some(), "a file"),
@@ -439,6 +472,10 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             as_stated: false,
         }),
         Ask::Replay { path, without, heal, as_stated, out, subject } => {
+            if subject.is_by_properties() && !subject.is_asked() {
+                anyhow::bail!("replay --by properties wants a --subject");
+            }
+            let by_properties = subject.is_by_properties();
             if let Some(asked) = subject.connected()? {
                 refuse_with_subject(&[
                     (!without.is_empty(), "--without"),
@@ -446,7 +483,10 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                     (as_stated, "--as-stated"),
                     (out.is_some(), "--out"),
                 ])?;
-                return subject::replay(&asked, &path);
+                return match by_properties {
+                    true => subject::replay_by_properties(&asked, &path),
+                    false => subject::replay(&asked, &path),
+                };
             }
             let heal = if heal { replay::Heal::End } else { replay::Heal::No };
             let out = out.as_deref();
@@ -454,12 +494,22 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         }
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { markdown: true, .. } => museum::say_page(),
-        Ask::Museum { guard, matrix, out, json, subject, .. } if subject.is_asked() => {
+        Ask::Museum { guard, matrix, out, json, walking, subject, .. } if subject.is_asked() => {
             refuse_with_subject(&[(matrix, "--matrix"), (out.is_some(), "--out"), (json, "--json")])?;
+            let by_properties = subject.is_by_properties();
             match subject.connected()? {
-                Some(asked) => subject::museum(&asked, guard.as_deref()),
+                Some(asked) if by_properties => {
+                    subject::museum_by_properties(&asked, guard.as_deref(), &walking)
+                }
+                Some(asked) => {
+                    walking.refuse_without_properties()?;
+                    subject::museum(&asked, guard.as_deref())
+                }
                 None => unreachable!("it was looked at"),
             }
+        }
+        Ask::Museum { subject, .. } if subject.is_by_properties() => {
+            anyhow::bail!("museum --by properties wants a --subject")
         }
         Ask::Subject { command, how } => subject::run(&command, &how),
         Ask::Dialects => subject::dialects(),

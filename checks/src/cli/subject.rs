@@ -5,6 +5,7 @@ mod judged;
 mod museum;
 mod replay;
 mod verify;
+mod walks;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ use crate::subject::{Link, Recipe, dialect};
 pub(super) use museum::run as museum;
 pub(super) use replay::run as replay;
 pub(super) use verify::{Wanted as Verify, run as verify};
+pub(super) use walks::{
+    Walking, museum as museum_by_properties, replay as replay_by_properties, run as verify_by_properties,
+};
 
 /// How somebody else's raft is reached.
 #[derive(Args)]
@@ -31,8 +35,18 @@ pub(super) struct SubjectArguments {
     /// Another Raft library instead of raft-rs: the shell command of its adapter
     #[arg(long, value_name = "CMD")]
     subject: Option<String>,
+    /// How a subject is judged: every step equal to the model's, or by the properties alone
+    #[arg(long, value_name = "WHAT", default_value = "equality")]
+    by: By,
     #[command(flatten)]
     how: How,
+}
+
+/// How a subject is judged.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum By {
+    Equality,
+    Properties,
 }
 
 /// How an adapter is talked to.
@@ -50,6 +64,11 @@ impl SubjectArguments {
     /// Whether another raft is asked for.
     pub(super) fn is_asked(&self) -> bool {
         self.subject.is_some()
+    }
+
+    /// Whether properties alone judge.
+    pub(super) fn is_by_properties(&self) -> bool {
+        self.by == By::Properties
     }
 
     /// The adapter, if one is asked for.
@@ -106,6 +125,16 @@ impl ConnectedSubject {
             shaken.version,
             shaken.level,
             shaken.has.join(", ")
+        )
+    }
+
+    /// Who answers, where no rule of the model's judges.
+    fn introduction_by_properties(&self) -> String {
+        let shaken = self.link.handshake();
+        let has = shaken.has.join(", ");
+        format!(
+            "{} {}, level {}, judged by properties alone; has {has}\n",
+            shaken.name, shaken.version, shaken.level
         )
     }
 

@@ -12,7 +12,6 @@ mod merges;
 mod mistaken;
 mod one_split;
 mod pd;
-mod random;
 mod requests;
 mod scenarios;
 mod schedule;
@@ -30,9 +29,9 @@ pub use members::Left;
 pub use scenarios::{DEFAULT, SCENARIOS, Scenario, scenario};
 pub use schedule::{Recorded, record};
 
+use crate::random::Random;
 use crate::world::convert;
 use pd::Pd;
-use random::Random;
 use requests::Requests;
 
 /// The clock of a real cluster: heartbeats every 2 ticks, elections after 10

@@ -14,13 +14,32 @@ const INNARDS: &[(&str, &str)] = &[
     ("recovery by force", "a leader by force counts votes that nobody gave"),
 ];
 
-/// What is asked of the library, of [`CAPABILITIES`] and of what none has.
-pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) -> BTreeSet<&'static str> {
+/// What is asked of the library to begin a scope, and where PD plans, to go on. Actions
+/// within it are asked for one by one ([`needs_of`]).
+pub fn needs_to_begin(scope: &Scope) -> BTreeSet<&'static str> {
     let mut needs = BTreeSet::from(["probe", "apply_when_told"]);
     scope.regions.iter().chain(&scope.believed).for_each(|region| of_region(region, &mut needs));
+    scope.setup.iter().for_each(|action| of_action(action, &mut needs));
+    if scope.max_replicas > 0 {
+        // Whatever PD plans: it adds learners, promotes and demotes by joint changes, and moves leaders.
+        needs.extend(["learners", "joint", "transfer", "snapshots"]);
+    }
+    needs
+}
+
+/// What an action asks of the library.
+pub fn needs_of(action: &Action) -> BTreeSet<&'static str> {
+    let mut needs = BTreeSet::new();
+    of_action(action, &mut needs);
+    needs
+}
+
+/// What is asked of the library, of [`CAPABILITIES`] and of what none has.
+pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) -> BTreeSet<&'static str> {
+    let mut needs = needs_to_begin(scope);
     let child = scope.child_commands.iter().map(|child| &child.command);
     scope.commands.iter().chain(child).for_each(|command| of_command(command, &mut needs));
-    scope.setup.iter().chain(&scope.admin).chain(steps).for_each(|action| of_action(action, &mut needs));
+    scope.admin.iter().chain(steps).for_each(|action| of_action(action, &mut needs));
     let budgets = &scope.budgets;
     let budgeted = [
         (budgets.transfers > 0, "transfer"),
@@ -31,10 +50,6 @@ pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) 
         (budgets.stages > 0, "recovery by force"),
     ];
     needs.extend(budgeted.into_iter().filter(|(is, _)| *is).map(|(_, need)| need));
-    if scope.max_replicas > 0 {
-        // Whatever PD plans: it adds learners, promotes and demotes by joint changes, and moves leaders.
-        needs.extend(["learners", "joint", "transfer", "snapshots"]);
-    }
     needs
 }
 
@@ -85,8 +100,14 @@ fn of_action(action: &Action, needs: &mut BTreeSet<&'static str>) {
 
 /// The first of the needs that the subject has not got, in words.
 pub fn lacking(link: &Link, needs: &BTreeSet<&'static str>) -> Option<String> {
+    lacking_of(&link.handshake().has, needs)
+}
+
+/// The same of a library that has that.
+pub fn lacking_of(has: &[String], needs: &BTreeSet<&'static str>) -> Option<String> {
     let innards = INNARDS.iter().find(|(name, _)| needs.contains(name));
-    let lacks = CAPABILITIES.iter().find(|(name, _)| needs.contains(name) && !link.has(name));
+    let has = |name: &str| has.iter().any(|has| has == name);
+    let lacks = CAPABILITIES.iter().find(|(name, _)| needs.contains(name) && !has(name));
     innards.map(|(name, why)| format!("{name}: {why}")).or_else(|| Some(format!("no `{}`", lacks?.0)))
 }
 

@@ -19,21 +19,7 @@ pub(super) fn expected(
     named: &Named,
 ) -> Result<std::result::Result<Trace, String>> {
     let mut model = ModelSubject::new(subject.in_dialect(named.guards), &[]);
-    // Its steps are written out by raft-rs's own rules: what it states holds there.
-    let stated = match scenario.recorded() {
-        Some(trace) => trace.clone(),
-        None => {
-            let mut own = ModelSubject::new(named.guards, &[]);
-            let taken = scenario.taken_as_far(&mut own, Sides::TRACE_AND_MODEL);
-            match taken.map_err(|error| placed(file, error))? {
-                (stated, None) => stated,
-                (_, Some(ReplayError::Diverged(divergence))) => {
-                    bail!("{}: it does not state what the model does:\n{divergence}", file.display())
-                }
-                (_, Some(error)) => return Err(placed(file, error)),
-            }
-        }
-    };
+    let stated = stated(file, scenario, named)?;
     let mut judge = Judge::new(&named.properties);
     let mut recorded = record_again(&mut model, &stated, |view, taken| judge.names(view, taken))?;
     for (old, new) in stated.steps.iter().zip(&mut recorded.steps) {
@@ -46,4 +32,20 @@ pub(super) fn expected(
         }
     }
     Ok(Ok(recorded))
+}
+
+/// A file's steps, written out by raft-rs's own rules: what it states holds there.
+pub(super) fn stated(file: &Path, scenario: &Scenario, named: &Named) -> Result<Trace> {
+    if let Some(trace) = scenario.recorded() {
+        return Ok(trace.clone());
+    }
+    let mut own = ModelSubject::new(named.guards, &[]);
+    let taken = scenario.taken_as_far(&mut own, Sides::TRACE_AND_MODEL);
+    match taken.map_err(|error| placed(file, error))? {
+        (stated, None) => Ok(stated),
+        (_, Some(ReplayError::Diverged(divergence))) => {
+            bail!("{}: it does not state what the model does:\n{divergence}", file.display())
+        }
+        (_, Some(error)) => Err(placed(file, error)),
+    }
 }

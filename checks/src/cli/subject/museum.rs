@@ -16,7 +16,7 @@ use crate::museum::{PIECES, Piece, show};
 use crate::subject::exhibits::{Finding, ask, is_decided_by_raft};
 
 /// Where the traces of the exhibits are kept.
-const KEPT: &str = "traces/museum";
+pub(super) const KEPT: &str = "traces/museum";
 
 /// Asks for every guard that a raft library decides, or for the one that is named.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Result<End> {
@@ -71,7 +71,7 @@ pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Re
 }
 
 /// The trace that is kept of an exhibit; where none is, it is looked for.
-fn trace_of(piece: &Piece, path: &Path) -> Result<Option<Trace>> {
+pub(super) fn trace_of(piece: &Piece, path: &Path) -> Result<Option<Trace>> {
     if path.exists() {
         return Ok(Some(Trace::read(path)?));
     }

@@ -1,0 +1,501 @@
+//! `verify`, `museum` and `replay` with `--by properties`: a subject is walked at random, and
+//! nothing but its own history and the properties judge it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use rollcall_impl::Lacking;
+use rollcall_model::properties::Property;
+use rollcall_model::scopes::ScopePlan;
+use rollcall_traces::{Action, Scope, Trace};
+
+use super::ConnectedSubject;
+use super::judged::stated;
+use super::museum::{KEPT, trace_of};
+use crate::cli::end::{End, INTERRUPTED, in_a_line};
+use crate::cli::named;
+use crate::cli::out::{errln, grouped, outln};
+use crate::cli::replay::{files_of, guard_of};
+use crate::lookup;
+use crate::museum::{Harm, PIECES, Piece};
+use crate::random_walks::{Found, Walked, Walks, Wrong, judge, trace_of as trace_of_found, walk};
+use crate::subject::Link;
+use crate::subject::exhibits::is_decided_by_raft;
+use crate::subject::needs::{lacking, lacking_of, needs_of, needs_to_begin};
+use crate::subject::{caught, unwind, world};
+use crate::world::World;
+
+/// What a scope is walked by if nobody says.
+const WALKS: u64 = 1_000;
+const STEPS: usize = 60;
+
+/// How a subject is walked.
+#[derive(Args)]
+pub(in crate::cli) struct Walking {
+    /// With --by properties: the seed of the first walk; each of the others has the next one (1)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..rollcall_traces::NUMBER_LIMIT))]
+    seed: Option<u64>,
+    /// With --by properties: the walks of each scope (1000)
+    #[arg(long, value_name = "N")]
+    walks: Option<u64>,
+    /// With --by properties: the most steps of a walk (60)
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// With --by properties: begins no walk of a scope later than this. Such a run cannot be
+    /// repeated exactly; it says how many walks it came to
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// With --by properties: writes each schedule that is found here, as a trace
+    #[arg(long, value_name = "FOLDER")]
+    found: Option<PathBuf>,
+}
+
+impl Walking {
+    /// None of it means anything where equality judges.
+    pub(in crate::cli) fn refuse_without_properties(&self) -> Result<()> {
+        let given = [
+            (self.seed.is_some(), "--seed"),
+            (self.walks.is_some(), "--walks"),
+            (self.steps.is_some(), "--steps"),
+            (self.seconds.is_some(), "--seconds"),
+            (self.found.is_some(), "--found"),
+        ];
+        match given.iter().find(|(is_given, _)| *is_given) {
+            Some((_, option)) => bail!("{option} wants --by properties"),
+            None => Ok(()),
+        }
+    }
+
+    fn until(&self) -> Result<Option<Instant>> {
+        let Some(seconds) = self.seconds else { return Ok(None) };
+        let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero());
+        let Some(time) = time else { bail!("--seconds {seconds}: a number of seconds above 0") };
+        Ok(Some(Instant::now() + time))
+    }
+
+    fn of<'a>(&self, scope: &'a Scope, properties: &'a [Property], has: Has<'a>) -> Result<Walks<'a>> {
+        Ok(Walks {
+            scope,
+            properties,
+            seed: self.seed.unwrap_or(1),
+            walks: self.walks.unwrap_or(WALKS),
+            steps: self.steps.unwrap_or(STEPS),
+            threads: 1,
+            until: self.until()?,
+            fail_fast: false,
+            has,
+        })
+    }
+}
+
+type Has<'a> = &'a (dyn Fn(&Action) -> bool + Sync);
+
+/// What is walked: somebody else's raft, or Rollcall's own store without some guards.
+enum Whom<'a> {
+    Subject(&'a ConnectedSubject),
+    Own(Vec<rollcall_impl::Guard>),
+}
+
+impl Whom<'_> {
+    fn walk(&self, walks: &Walks<'_>) -> Result<Walked> {
+        match self {
+            Whom::Own(lacking) => Ok(walk(walks, || World::new(Lacking(lacking)), &INTERRUPTED)),
+            Whom::Subject(subject) => {
+                let recipe = &subject.recipe;
+                let begun = || match Link::connect(recipe) {
+                    Ok(link) => world(&link),
+                    Err(fault) => unwind(fault),
+                };
+                match caught(|| walk(walks, begun, &INTERRUPTED)) {
+                    Ok(walked) => Ok(walked),
+                    Err(fault) => bail!("{}: {fault}", walks.scope.name),
+                }
+            }
+        }
+    }
+
+    fn trace_of(&self, scope: &Scope, found: &Found) -> Trace {
+        match self {
+            Whom::Own(lacking) => trace_of_found(scope, found, World::new(Lacking(lacking))),
+            Whom::Subject(subject) => trace_of_found(scope, found, world(&subject.link)),
+        }
+    }
+
+    /// Why the scope is skipped.
+    fn lacks(&self, scope: &Scope) -> Option<String> {
+        match self {
+            Whom::Own(_) => None,
+            Whom::Subject(subject) => lacking(&subject.link, &needs_to_begin(scope)),
+        }
+    }
+
+    fn has(&self) -> impl Fn(&Action) -> bool + Sync + use<> {
+        let has = match self {
+            Whom::Own(_) => None,
+            Whom::Subject(subject) => Some(subject.link.handshake().has.clone()),
+        };
+        move |action: &Action| has.as_ref().is_none_or(|has| lacking_of(has, &needs_of(action)).is_none())
+    }
+
+    fn again(&self, rest: &str) -> String {
+        match self {
+            Whom::Own(lacking) => {
+                let without = lacking.iter().map(|guard| format!(" --impl-without {guard}"));
+                format!("rollcall {rest} --by properties{}", without.collect::<String>())
+            }
+            Whom::Subject(subject) => subject.again(&format!("{rest} --by properties")),
+        }
+    }
+}
+
+/// What came of all scopes.
+#[derive(Default)]
+struct Total {
+    walks: u64,
+    steps: u64,
+    refused: u64,
+    seconds: f64,
+    walked: usize,
+    skipped: usize,
+    cut: usize,
+    violated: usize,
+}
+
+/// `verify --by properties`: walks the scopes.
+pub(in crate::cli) fn run(
+    subject: Option<&ConnectedSubject>,
+    lacking: &[String],
+    plans: &[ScopePlan],
+    walking: &Walking,
+    threads: usize,
+    fail_fast: bool,
+) -> Result<End> {
+    let whom = match subject {
+        Some(subject) => {
+            outln!("{}", subject.introduction_by_properties().trim_end());
+            Whom::Subject(subject)
+        }
+        None => {
+            outln!("Rollcall's own store, judged by properties alone");
+            Whom::Own(lacking.iter().map(|name| guard_of(name)).collect::<Result<_>>()?)
+        }
+    };
+    if let Some(folder) = &walking.found {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let has = whom.has();
+    let mut total = Total::default();
+    for plan in plans {
+        if INTERRUPTED.load(Ordering::SeqCst) || (fail_fast && total.violated > 0) {
+            break;
+        }
+        let name = &plan.scope.name;
+        if let Some(lacks) = whom.lacks(&plan.scope) {
+            outln!("{name:<44} skipped: {lacks}");
+            total.skipped += 1;
+            continue;
+        }
+        let walks =
+            Walks { threads: threads.max(1), fail_fast, ..walking.of(&plan.scope, &plan.properties, &has)? };
+        one(&whom, plan, &walks, walking, &mut total)?;
+    }
+    conclude(&total, plans.len(), walking);
+    let whole = total.walked + total.skipped == plans.len() && !INTERRUPTED.load(Ordering::SeqCst);
+    Ok(match () {
+        () if total.violated > 0 => End::Violated,
+        () if total.steps == 0 || !whole => End::NotConclusive,
+        () => End::Holds,
+    })
+}
+
+fn one(
+    whom: &Whom<'_>,
+    plan: &ScopePlan,
+    walks: &Walks<'_>,
+    walking: &Walking,
+    total: &mut Total,
+) -> Result<()> {
+    let name = &plan.scope.name;
+    let began = Instant::now();
+    let walked = whom.walk(walks)?;
+    let seconds = began.elapsed().as_secs_f64();
+    if let Some(why) = &walked.not_begun {
+        outln!("{name:<44} skipped: {why}");
+        total.skipped += 1;
+        return Ok(());
+    }
+    let never: Vec<&str> =
+        plan.must_fire.iter().copied().filter(|kind| !walked.kinds.contains_key(kind)).collect();
+    let never = if never.is_empty() { String::new() } else { format!("; never: {}", never.join(", ")) };
+    outln!(
+        "{name:<44} {:>6} walks, {:>9} steps, {:>9} refused, {} kinds of action in {seconds:.1} s{never}",
+        grouped(walked.walks),
+        grouped(walked.steps),
+        grouped(walked.refused),
+        walked.kinds.len()
+    );
+    for found in &walked.found {
+        tell(whom, plan, walks, walking, found)?;
+    }
+    total.walks += walked.walks;
+    total.steps += walked.steps;
+    total.refused += walked.refused;
+    total.seconds += seconds;
+    total.walked += usize::from(walked.steps > 0);
+    total.cut += usize::from(walks.until.is_some() && walked.walks < walks.walks);
+    total.violated += usize::from(!walked.found.is_empty());
+    Ok(())
+}
+
+fn tell(
+    whom: &Whom<'_>,
+    plan: &ScopePlan,
+    walks: &Walks<'_>,
+    walking: &Walking,
+    found: &Found,
+) -> Result<()> {
+    let what = name_of(found.wrong);
+    let (times, steps) = (found.times, found.way.len());
+    match steps {
+        0 => outln!("  {what} in {times} of the walks, in what the scope begins with:"),
+        _ => outln!(
+            "  {what} in {times} of the walks; the shortest schedule has {steps} steps (of {}, seed {}):",
+            found.before,
+            found.seed
+        ),
+    }
+    say_way(found);
+    let size = plan.size.name();
+    let again = format!(
+        "verify --size {size} --scope {} --seed {} --walks 1 --steps {}",
+        plan.scope.name, found.seed, walks.steps
+    );
+    outln!("    to see it again: {}", whom.again(&again));
+    if let Some(folder) = &walking.found {
+        let file = match found.wrong {
+            Wrong::Violates(property) => format!("{}-{}.jsonl", plan.scope.name, property.name()),
+            Wrong::Breaks => format!("{}-breaks.jsonl", plan.scope.name),
+        };
+        let path = folder.join(file);
+        whom.trace_of(&plan.scope, found).write(&path)?;
+        outln!("    written to {}", path.display());
+    }
+    Ok(())
+}
+
+fn say_way(found: &Found) {
+    for (at, action) in found.way.iter().enumerate() {
+        outln!("    {:>4} {action}", at + 1);
+    }
+    for line in found.words.lines() {
+        outln!("    {line}");
+    }
+}
+
+fn name_of(wrong: Wrong) -> String {
+    match wrong {
+        Wrong::Violates(property) => format!("VIOLATES {}", property.name()),
+        Wrong::Breaks => "BREAKS".into(),
+    }
+}
+
+fn conclude(total: &Total, scopes: usize, walking: &Walking) {
+    let rate = if total.seconds > 0.0 { total.steps as f64 / total.seconds } else { 0.0 };
+    outln!(
+        "{} of {scopes} scopes walked, {} skipped; {} walks, {} steps judged, {} actions refused; {} scopes violated; \
+         {rate:.0} steps a second",
+        total.walked,
+        total.skipped,
+        grouped(total.walks),
+        grouped(total.steps),
+        grouped(total.refused),
+        total.violated
+    );
+    if let Some(seconds) = walking.seconds {
+        outln!("a hunt of {seconds} s a scope: {} of them were cut there, before all their walks", total.cut);
+    }
+    if total.steps == 0 && total.violated == 0 {
+        errln!("nothing was judged: that is no success");
+    }
+}
+
+/// `museum --by properties`: each exhibit's own way, then its scope at random.
+pub(in crate::cli) fn museum(
+    subject: &ConnectedSubject,
+    guard: Option<&str>,
+    walking: &Walking,
+) -> Result<End> {
+    guard.map(lookup::any_guard).transpose()?;
+    outln!("{}", subject.introduction_by_properties().trim_end());
+    let is_asked = |piece: &&Piece| match guard {
+        Some(name) => piece.guard.name() == name,
+        None => is_decided_by_raft(piece),
+    };
+    let (mut shown, mut not_shown, mut skipped) = (0, 0, 0);
+    for piece in PIECES.iter().filter(is_asked) {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            outln!("interrupted");
+            return Ok(End::NotConclusive);
+        }
+        let name = piece.name();
+        let said = match exhibit(subject, piece, walking)? {
+            Came::Shown(words) => {
+                shown += 1;
+                format!("{words}\n{:<48} {}", "", piece.guard.incident())
+            }
+            Came::NotShown(words) => {
+                not_shown += 1;
+                words
+            }
+            Came::Skipped(why) => {
+                skipped += 1;
+                format!("skipped: {why}")
+            }
+        };
+        outln!("{name:<48} {said}");
+    }
+    outln!("{shown} exhibits show a violation, {not_shown} do not, {skipped} are skipped");
+    Ok(match () {
+        () if shown > 0 => End::Violated,
+        () if not_shown == 0 => End::NotConclusive,
+        () => End::Holds,
+    })
+}
+
+enum Came {
+    Shown(String),
+    NotShown(String),
+    Skipped(String),
+}
+
+fn exhibit(subject: &ConnectedSubject, piece: &Piece, walking: &Walking) -> Result<Came> {
+    let Harm::Safety(_) = piece.harm else {
+        return Ok(Came::Skipped("it breaks a goal, and how a subject recovers is not judged".into()));
+    };
+    let path = Path::new(KEPT).join(format!("{}.jsonl", piece.name()));
+    let Some(trace) = trace_of(piece, &path)? else {
+        return Ok(Came::Skipped("nobody finds its trace".into()));
+    };
+    let scope = &trace.header.scope;
+    if let Some(lacks) = lacking(&subject.link, &needs_to_begin(scope)) {
+        return Ok(Came::Skipped(lacks));
+    }
+    let whom = Whom::Subject(subject);
+    let has = whom.has();
+    let properties: Vec<Property> =
+        trace.header.properties.iter().filter_map(|name| Property::from_name(name)).collect();
+    let walks = walking.of(scope, &properties, &has)?;
+    let way: Vec<Action> = trace.actions().filter(|action| has(action)).cloned().collect();
+    let (along, wrong) = match judge(&walks, world(&subject.link), &way) {
+        Ok(judged) => judged,
+        Err(why) => return Ok(Came::Skipped(why)),
+    };
+    if let Some((wrong, step, words)) = wrong {
+        let again = subject.again(&format!("replay {} --by properties", path.display()));
+        let words = words.lines().next().unwrap_or_default();
+        return Ok(Came::Shown(format!(
+            "{} at step {step}: {words}\n{:<48} to see it: {again}",
+            name_of(wrong),
+            ""
+        )));
+    }
+    let walked = whom.walk(&walks)?;
+    match walked.found.first() {
+        Some(found) => Ok(Came::Shown(format!(
+            "{} at random, in {} steps (seed {}): {}",
+            name_of(found.wrong),
+            found.way.len(),
+            found.seed,
+            found.words.lines().next().unwrap_or_default()
+        ))),
+        None if along.steps + walked.steps == 0 => Ok(Came::Skipped("it takes no step of its scope".into())),
+        None => Ok(Came::NotShown(format!(
+            "not shown: it takes {} of the {} steps, and {} at random in {} walks",
+            along.steps,
+            trace.steps.len(),
+            grouped(walked.steps),
+            grouped(walked.walks)
+        ))),
+    }
+}
+
+/// `replay --by properties`: the actions of files, as far as the subject takes them.
+pub(in crate::cli) fn replay(subject: &ConnectedSubject, path: &Path) -> Result<End> {
+    let files = if path.is_dir() { files_of(path)? } else { vec![path.to_path_buf()] };
+    outln!("{}", subject.introduction_by_properties().trim_end());
+    let (mut hold, mut violate, mut skipped, mut unread) = (0, 0, 0, 0);
+    for file in &files {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break;
+        }
+        let name = file.display();
+        match along(subject, file) {
+            Ok(Came::Shown(words)) => {
+                violate += 1;
+                outln!("{name}: {words}");
+            }
+            Ok(Came::NotShown(words)) => {
+                hold += 1;
+                outln!("{name}: {words}");
+            }
+            Ok(Came::Skipped(why)) => {
+                skipped += 1;
+                outln!("{name}: skipped: {why}");
+            }
+            Err(error) if files.len() == 1 => return Err(error),
+            Err(error) => {
+                unread += 1;
+                errln!("rollcall: {}", in_a_line(&error));
+            }
+        }
+    }
+    outln!(
+        "of {} files {hold} violate nothing, {violate} do, {skipped} are skipped, {unread} cannot be read",
+        files.len()
+    );
+    Ok(match () {
+        () if violate + unread > 0 => End::Violated,
+        () if hold == 0 => End::NotConclusive,
+        () => End::Holds,
+    })
+}
+
+fn along(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
+    let (scenario, named) = named::read(file)?;
+    let trace = stated(file, &scenario, &named)?;
+    let scope = &trace.header.scope;
+    let asks = needs_to_begin(scope);
+    if let Some(lacks) = lacking(&subject.link, &asks) {
+        return Ok(Came::Skipped(lacks));
+    }
+    let has = Whom::Subject(subject).has();
+    let way: Vec<Action> = trace.actions().filter(|action| has(action)).cloned().collect();
+    let left_out = trace.steps.len() - way.len();
+    let properties = if named.properties.is_empty() { Property::ALL.to_vec() } else { named.properties };
+    let walks = Walks {
+        scope,
+        properties: &properties,
+        seed: 0,
+        walks: 0,
+        steps: 0,
+        threads: 1,
+        until: None,
+        fail_fast: true,
+        has: &has,
+    };
+    let (walked, wrong) = match judge(&walks, world(&subject.link), &way) {
+        Ok(judged) => judged,
+        Err(why) => return Ok(Came::Skipped(why)),
+    };
+    let counted = format!("{} steps judged, {} refused, {left_out} left out", walked.steps, walked.refused);
+    Ok(match wrong {
+        Some((wrong, step, words)) => {
+            Came::Shown(format!("{} at step {step}: {words} ({counted})", name_of(wrong)))
+        }
+        None if walked.steps == 0 => Came::Skipped(format!("it takes none of its steps ({counted})")),
+        None => Came::NotShown(format!("violates nothing: {counted}")),
+    })
+}
