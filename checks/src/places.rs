@@ -92,28 +92,32 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
     let both = |model, file, function| [place(model, ""), place(file, function)];
     let life = "model/src/rules/store_life.rs";
     match action {
-        Action::Campaign { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "campaign"),
-        Action::Vote { .. } => both("model/src/rules/election.rs", "impl/src/peer.rs", "receive"),
-        Action::Replicate { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "handle_ready"),
-        Action::Heartbeat { .. } => both("model/src/rules/replicate.rs", "impl/src/peer.rs", "receive"),
-        Action::CheckStalePeer { .. } => both("model/src/rules/stale.rs", "impl/src/stale.rs", ""),
-        Action::ApplySnapshot { .. } => both("model/src/rules/apply_snapshot.rs", "impl/src/snapshot.rs", ""),
-        Action::Apply { .. } => both("model/src/rules/apply.rs", "impl/src/apply.rs", ""),
+        Action::Campaign { .. } => both("model/src/rules/election.rs", "impl/src/peer/mod.rs", "campaign"),
+        Action::Vote { .. } => both("model/src/rules/election.rs", "impl/src/peer/mod.rs", "receive"),
+        Action::Replicate { .. } => {
+            both("model/src/rules/replicate.rs", "impl/src/peer/mod.rs", "handle_ready")
+        }
+        Action::Heartbeat { .. } => both("model/src/rules/replicate.rs", "impl/src/peer/mod.rs", "receive"),
+        Action::CheckStalePeer { .. } => both("model/src/rules/stale.rs", "impl/src/peer/stale.rs", ""),
+        Action::ApplySnapshot { .. } => {
+            both("model/src/rules/apply_snapshot.rs", "impl/src/peer/snapshot.rs", "")
+        }
+        Action::Apply { .. } => both("model/src/rules/apply.rs", "impl/src/apply/mod.rs", ""),
         Action::Propose { command, .. } => of_proposal(command),
-        Action::AskSplit { .. } => both("model/src/rules/ask_split.rs", "impl/src/split.rs", ""),
+        Action::AskSplit { .. } => both("model/src/rules/ask_split.rs", "impl/src/apply/split.rs", ""),
         Action::Read { .. } | Action::AnswerRead { .. } => {
-            both("model/src/rules/read.rs", "impl/src/read.rs", "")
+            both("model/src/rules/read.rs", "impl/src/peer/read.rs", "")
         }
         Action::TimeoutNow { .. } | Action::TransferTimeout { .. } => {
-            both("model/src/rules/transfer.rs", "impl/src/transfer.rs", "")
+            both("model/src/rules/transfer.rs", "impl/src/peer/transfer.rs", "")
         }
-        Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store.rs", "open"),
-        Action::LoseDisk { .. } => both(life, "impl/src/synced_store.rs", "into_engine"),
+        Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store/mod.rs", "open"),
+        Action::LoseDisk { .. } => both(life, "impl/src/store/synced_store.rs", "into_engine"),
         Action::Hold { message: Outgoing::StoreReport, .. } => {
-            both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "report_plan")
+            both("model/src/rules/recovery/store.rs", "impl/src/store/unsafe_recovery.rs", "report_plan")
         }
         Action::Hold { .. } | Action::Late { .. } => {
-            both("model/src/rules/receive.rs", "impl/src/lifecycle.rs", "receive")
+            both("model/src/rules/receive.rs", "impl/src/store/lifecycle.rs", "receive")
         }
         Action::RegionHeartbeat { .. } => {
             both("model/src/rules/pd/heartbeat.rs", "impl/src/pd/handlers.rs", "")
@@ -125,12 +129,12 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
         Action::AddOperator { .. } | Action::RemoveOperator { .. } => {
             both("model/src/rules/pd/builder.rs", "impl/src/pd/builder.rs", "")
         }
-        Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/ctl.rs", ""),
+        Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/store/ctl.rs", ""),
         Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::StoreHeartbeat { .. } => {
             both("model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs", "")
         }
         Action::ForceLeaderTimeout { .. } => {
-            both("model/src/rules/recovery/store.rs", "impl/src/unsafe_recovery.rs", "")
+            both("model/src/rules/recovery/store.rs", "impl/src/store/unsafe_recovery.rs", "")
         }
         Action::MissedHeartbeat { .. }
         | Action::CheckStores
@@ -146,15 +150,15 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
 fn of_proposal(command: &Command) -> [CodePlace; 2] {
     let (model, file) = match command {
         Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
-            ("model/src/rules/conf_change.rs", "impl/src/conf_change.rs")
+            ("model/src/rules/conf_change.rs", "impl/src/apply/conf_change.rs")
         }
-        Command::Split { .. } => ("model/src/rules/split.rs", "impl/src/split.rs"),
-        Command::TransferLeader { .. } => ("model/src/rules/transfer.rs", "impl/src/transfer.rs"),
+        Command::Split { .. } => ("model/src/rules/split.rs", "impl/src/apply/split.rs"),
+        Command::TransferLeader { .. } => ("model/src/rules/transfer.rs", "impl/src/peer/transfer.rs"),
         Command::PrepareMerge { .. } | Command::CommitMerge { .. } | Command::RollbackMerge { .. } => {
             ("model/src/rules/merge.rs", "impl/src/merge")
         }
         Command::Put { .. } | Command::Delete { .. } | Command::CompactLog { .. } => {
-            ("model/src/rules/propose.rs", "impl/src/propose.rs")
+            ("model/src/rules/propose.rs", "impl/src/peer/propose.rs")
         }
     };
     [CodePlace { file: model, function: "" }, CodePlace { file, function: "" }]
@@ -167,14 +171,14 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("pd/regions", "model/src/rules/pd/heartbeat.rs", "impl/src/pd/regions.rs"),
     ("pd/stores", "model/src/rules/pd/records.rs", "impl/src/pd/store.rs"),
     ("pd/recovery", "model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs"),
-    ("/ranges", "model/src/rules/ranges.rs", "impl/src/ranges.rs"),
-    ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/conf_change.rs"),
-    ("/version", "model/src/rules/split.rs", "impl/src/split.rs"),
-    ("/pending_messages", "model/src/rules/receive.rs", "impl/src/pending_messages.rs"),
+    ("/ranges", "model/src/rules/ranges.rs", "impl/src/store/ranges.rs"),
+    ("/conf_ver", "model/src/rules/conf_change.rs", "impl/src/apply/conf_change.rs"),
+    ("/version", "model/src/rules/split.rs", "impl/src/apply/split.rs"),
+    ("/pending_messages", "model/src/rules/receive.rs", "impl/src/store/pending_messages.rs"),
     ("/merge", "model/src/rules/merge.rs", "impl/src/merge"),
-    ("/read", "model/src/rules/read.rs", "impl/src/read.rs"),
-    ("/snapshot", "model/src/rules/apply_snapshot.rs", "impl/src/snapshot.rs"),
-    ("/vote", "model/src/rules/election.rs", "impl/src/peer.rs"),
+    ("/read", "model/src/rules/read.rs", "impl/src/peer/read.rs"),
+    ("/snapshot", "model/src/rules/apply_snapshot.rs", "impl/src/peer/snapshot.rs"),
+    ("/vote", "model/src/rules/election.rs", "impl/src/peer/mod.rs"),
 ];
 
 /// Where the first field that differs is written.
@@ -248,7 +252,7 @@ mod tests {
         let nowhere: Vec<_> = Reason::ALL.iter().filter(|reason| of_reason(**reason).is_empty()).collect();
         assert!(nowhere.is_empty(), "{nowhere:?}");
         let places = of_reason(Reason::DemoteFirst);
-        assert!(places.iter().any(|place| place.file == "impl/src/conf_change.rs"), "{places:?}");
+        assert!(places.iter().any(|place| place.file == "impl/src/apply/conf_change.rs"), "{places:?}");
     }
 
     #[test]
@@ -265,7 +269,7 @@ mod tests {
         for file in named {
             assert!(root.join(file).exists(), "{file}");
         }
-        let store = std::fs::read_to_string(root.join("impl/src/peer.rs")).expect("it is there");
+        let store = std::fs::read_to_string(root.join("impl/src/peer/mod.rs")).expect("it is there");
         for function in ["campaign", "receive", "handle_ready"] {
             assert!(store.contains(&format!("fn {function}<")), "{function}");
         }

@@ -184,12 +184,27 @@ fn a_large_circle_has_four_files_or_two_folders() {
 #[test]
 fn the_implementation_stands_in_layers() {
     let sources = sources("impl/src");
+    // The lowest folders name none but those before them, and what all have.
+    let lowest = ["proto", "storage", "raft_rs"];
+    for (at, folder) in lowest.iter().enumerate() {
+        let mut named = BTreeSet::new();
+        for (_, code) in sources.iter().filter(|(file, _)| file.starts_with(&format!("{folder}/"))) {
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let paths = lines.flat_map(|line| line.split("crate::").skip(1));
+            named.extend(paths.map(|path| path.split("::").next().unwrap_or_default().to_string()));
+        }
+        let known = lowest[..=at].iter().chain(&["config", "error", "guard"]);
+        let known: BTreeSet<String> = known.map(|module| (*module).to_string()).collect();
+        let above: Vec<_> = named.difference(&known).collect();
+        assert!(above.is_empty() && !named.is_empty(), "{folder} names what is above it: {above:?}");
+    }
     // Whoever is below names nobody above.
-    let floors: [&[&str]; 4] = [
-        &["region.rs", "position.rs", "command.rs", "message.rs", "error.rs", "guard.rs", "config.rs"],
-        &["engine.rs", "log.rs", "ranges.rs", "raft_storage.rs", "replica.rs"],
-        &["peer.rs", "apply.rs", "propose.rs"],
-        &["store.rs"],
+    let floors: [&[&str]; 5] = [
+        &["proto/region.rs", "proto/command.rs", "proto/message.rs", "error.rs", "guard.rs", "config.rs"],
+        &["storage/engine.rs", "raft_rs/log.rs", "store/ranges.rs"],
+        &["raft_rs/raft_storage.rs", "raft_rs/replica.rs"],
+        &["peer/mod.rs", "apply/mod.rs", "peer/propose.rs"],
+        &["store/mod.rs"],
     ];
     for (at, floor) in floors.iter().enumerate() {
         for above in floors[at + 1..].iter().flat_map(|above| above.iter()) {
@@ -198,7 +213,9 @@ fn the_implementation_stands_in_layers() {
             for (file, code) in &mut joined {
                 if file == above {
                     floor.iter().for_each(|below| {
-                        code.push_str(&format!("\nuse crate::{}::X;", below.trim_end_matches(".rs")));
+                        let module =
+                            below.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
+                        code.push_str(&format!("\nuse crate::{module}::X;"));
                     });
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use slog::{Discard, Logger, o};
 use thiserror::Error;
 
-use crate::command::Derive;
+use crate::proto::command::Derive;
 
 /// raft's log lines are not wanted; its errors arrive as errors.
 pub(crate) static LOGGER: LazyLock<Logger> = LazyLock::new(|| Logger::root(Discard, o!()));

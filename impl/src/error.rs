@@ -5,9 +5,9 @@
 
 use thiserror::Error;
 
-use crate::codec::DecodeError;
 use crate::guard::Guard;
-use crate::region::{RegionId, StoreId};
+use crate::proto::codec::DecodeError;
+use crate::proto::region::{RegionId, StoreId};
 
 /// What went wrong in a step.
 #[derive(Debug, Error)]

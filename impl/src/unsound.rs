@@ -9,16 +9,16 @@ pub(crate) mod innards;
 use raft::StateRole;
 use raft::eraftpb::{ConfChange, ConfChangeType, Entry, Message, MessageType};
 
-use crate::command::{Command, RaftChange};
-use crate::engine::Write;
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::{Guard, Guards};
-use crate::message::is_initial;
 use crate::peer::Peer;
-use crate::region::{MemberRole, Region, RegionId};
-use crate::replica::Replica;
-use crate::snapshot::body::SnapshotBody;
-use crate::step::{Failure, StepContext};
+use crate::proto::command::{Command, RaftChange};
+use crate::proto::message::is_initial;
+use crate::proto::region::{MemberRole, Region, RegionId};
+use crate::proto::snapshot::SnapshotBody;
+use crate::raft_rs::replica::Replica;
+use crate::storage::engine::Write;
+use crate::store::step::{Failure, StepContext};
 use crate::unsound::innards::innards;
 
 impl<R: Replica> Peer<R> {

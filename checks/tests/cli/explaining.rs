@@ -19,7 +19,7 @@ fn every_kind_of_name_is_explained_with_what_to_do_next() {
             "guard ack_compacted_append, of the implementation alone",
             "cargo test -p rollcall-impl",
         ),
-        ("demote_first", "refused: demote_first\n", "impl/src/conf_change.rs: "),
+        ("demote_first", "refused: demote_first\n", "impl/src/apply/conf_change.rs: "),
         (
             "election_safety",
             "property election_safety: it holds in every state\n",

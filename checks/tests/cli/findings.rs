@@ -19,9 +19,9 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
         "new_quorum_needs_a_snapshot_smoke: FAILS",
         "diverges at step ",
         "decided by: snapshot_updates_ranges (Store) on model",
-        "look at: impl/src/ranges.rs",
+        "look at: impl/src/store/ranges.rs",
         "look at: model/src/rules/replicate.rs",
-        "look at: impl/src/snapshot.rs",
+        "look at: impl/src/peer/snapshot.rs",
         "to see it again: rollcall replay new_quorum_needs_a_snapshot_smoke-divergence.jsonl",
     ] {
         assert!(flat(&ran.stderr).contains(words), "`{words}` is not said: {}", ran.stderr);
@@ -58,7 +58,7 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
     assert!(divergence["fields"].as_array().is_some_and(|fields| !fields.is_empty()), "{divergence}");
     let decided = divergence["decided_by"].to_string();
     assert!(
-        decided.contains("snapshot_updates_ranges") && decided.contains("impl/src/snapshot.rs"),
+        decided.contains("snapshot_updates_ranges") && decided.contains("impl/src/peer/snapshot.rs"),
         "{decided}"
     );
 }

@@ -9,20 +9,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Command, Request};
-use crate::engine::{PeerState, Write};
-use crate::epoch_parts::EpochParts;
+use crate::apply::epoch_parts::EpochParts;
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::input::Output;
-use crate::merge::command::{CommitMerge, MergeState};
 use crate::merge::merged;
 use crate::peer::Peer;
-use crate::region::{Key, Region, RegionId, Value};
-use crate::replica::Replica;
-use crate::size::Size;
-use crate::step::{Failure, StepContext};
+use crate::peer::size::Size;
+use crate::proto::command::{Command, Request};
+use crate::proto::merge::{CommitMerge, MergeState};
+use crate::proto::region::{Key, Region, RegionId, Value};
+use crate::raft_rs::replica::Replica;
+use crate::storage::engine::{PeerState, Write};
 use crate::store::Store;
+use crate::store::input::Output;
+use crate::store::step::{Failure, StepContext};
 
 impl<G: Guards, R: Replica> Store<G, R> {
     /// The target's next entry takes the source in, if the source's peer here

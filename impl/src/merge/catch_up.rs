@@ -12,10 +12,10 @@
 use raft::eraftpb::Entry;
 
 use crate::guard::{Guard, Guards};
-use crate::merge::command::CommitMerge;
 use crate::peer::Peer;
-use crate::replica::Replica;
-use crate::step::StepContext;
+use crate::proto::merge::CommitMerge;
+use crate::raft_rs::replica::Replica;
+use crate::store::step::StepContext;
 
 impl<R: Replica> Peer<R> {
     /// Takes what `commit` carries; whether there was anything to take.

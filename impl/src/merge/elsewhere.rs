@@ -11,9 +11,9 @@
 use crate::error::Refusal;
 use crate::guard::Guards;
 use crate::peer::Peer;
-use crate::region::{Region, RegionId};
-use crate::replica::Replica;
-use crate::step::{Failure, StepContext};
+use crate::proto::region::{Region, RegionId};
+use crate::raft_rs::replica::Replica;
+use crate::store::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {

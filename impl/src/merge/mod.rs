@@ -5,7 +5,7 @@
 //! in the target's, proposed under the very epoch that the source expects, takes
 //! it in; `RollbackMerge` in the source's opens it again, once that epoch is past
 //! and `CommitMerge` can take effect nowhere. What stands here is which
-//! regions fit; `command.rs` has what travels, `propose.rs` has what is asked of the other region's peer on
+//! regions fit; `proto/merge.rs` has what travels, `propose.rs` has what is asked of the other region's peer on
 //! the store, `apply.rs` what the entries do, `catch_up.rs` how a source that is
 //! behind gets what it misses, `elsewhere.rs` what becomes of a source whose own
 //! target can no longer take it in. Follows `TV fsm/peer.rs
@@ -14,13 +14,12 @@
 
 mod apply;
 mod catch_up;
-pub(crate) mod command;
 mod elsewhere;
 mod propose;
 
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
-use crate::region::Region;
+use crate::proto::region::Region;
 
 /// Whether `source` can go into `target`: one begins where the other ends, and
 /// every store that has a peer of one has a peer of the other in the same role

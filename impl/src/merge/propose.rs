@@ -3,21 +3,21 @@
 //! A leader knows its own region; who knows of both is the store. So the store
 //! looks at the other region's peer first, completes the command from it, and
 //! the leader raises what the store has against it in its own turn
-//! (`crate::propose`). Follows `TV fsm/peer.rs check_merge_proposal,
+//! (`crate::peer::propose`). Follows `TV fsm/peer.rs check_merge_proposal,
 //! validate_merge_peer, schedule_merge`, `TV peer.rs pre_propose_prepare_merge`.
 //! One rule is our own: TiKV's leader rolls back once a quorum of the source's
 //! peers asks it to, because each may err; here it needs nobody else, but only
 //! believes a target whose way past the expected epoch it has seen entry by entry.
 
-use crate::command::{Command, Payload};
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::merge::check_fit;
-use crate::merge::command::{CarriedEntry, CommitMerge, MergeState};
 use crate::peer::Peer;
-use crate::raft_storage::PeerStorage;
-use crate::region::{Epoch, Region, RegionId};
-use crate::replica::Replica;
+use crate::proto::command::{Command, Payload};
+use crate::proto::merge::{CarriedEntry, CommitMerge, MergeState};
+use crate::proto::region::{Epoch, Region, RegionId};
+use crate::raft_rs::raft_storage::PeerStorage;
+use crate::raft_rs::replica::Replica;
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {

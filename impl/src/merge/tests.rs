@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{check_fit, merged};
 use crate::error::Refusal;
 use crate::guard::{Dropped, Guard, Sound};
-use crate::region::{Epoch, Member, MemberRole, Region};
+use crate::proto::region::{Epoch, Member, MemberRole, Region};
 
 fn region(id: u64, start: &str, end: &str, stores: &[u64]) -> Region {
     let member = |store: &u64| Member { id: 10 * id + store, store: *store, role: MemberRole::Voter };

@@ -4,8 +4,8 @@
 //! of ids that are never used, is not its affair (`PD HandleAskBatchSplit`
 //! allots one id a member for each new region).
 
-use crate::command::Child;
-use crate::region::{Key, PeerId, Region};
+use crate::proto::command::Child;
+use crate::proto::region::{Key, PeerId, Region};
 
 /// Allots ids to regions and peers, from one count, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

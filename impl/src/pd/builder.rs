@@ -11,7 +11,7 @@ use super::regions::KnownRegion;
 use super::step::{OperatorStep, Seat};
 use super::targets::Sight;
 use crate::guard::{Guard, Guards};
-use crate::region::{Key, Member, MemberRole, StoreId};
+use crate::proto::region::{Key, Member, MemberRole, StoreId};
 
 /// Nothing is built for a region that nobody leads (row 41).
 pub(crate) fn check_leader(known: &KnownRegion) -> Result<Member, PdRefusal> {

@@ -15,7 +15,7 @@ use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreState};
 use super::targets::Sight;
 use crate::guard::{Guard, Guards};
-use crate::region::{Member, MemberRole, PeerId, StoreId};
+use crate::proto::region::{Member, MemberRole, PeerId, StoreId};
 
 /// What is to be done, and why.
 pub(crate) struct PlannedOperator {

@@ -18,7 +18,7 @@ use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreRecord, Stores};
 use super::targets::{Sight, Unfit};
 use crate::guard::{Guards, Sound};
-use crate::region::{Key, Region, RegionId, StoreId};
+use crate::proto::region::{Key, Region, RegionId, StoreId};
 
 /// What one step gathers before anything of it is written or sent.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::store::StoreRecord;
 use crate::error::EngineError;
-use crate::region::{Region, RegionId, StoreId};
+use crate::proto::region::{Region, RegionId, StoreId};
 
 /// One write of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

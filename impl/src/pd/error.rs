@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::config::PdConfigError;
 use crate::error::EngineError;
-use crate::region::{RegionId, StoreId};
+use crate::proto::region::{RegionId, StoreId};
 
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

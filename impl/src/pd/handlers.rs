@@ -18,9 +18,9 @@ use super::operators::{Operators, Progress};
 use super::regions::{KnownRegion, RegionReport};
 use super::step::{OperatorStep, Seat};
 use super::store::{Liveness, StoreRecord, StoreState};
-use crate::command::Derive;
 use crate::guard::{Guard, Guards};
-use crate::region::{Key, Region, RegionId, StoreId};
+use crate::proto::command::Derive;
+use crate::proto::region::{Key, Region, RegionId, StoreId};
 
 impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     pub(crate) fn handle(&mut self, step: &mut PdStep, input: PdInput) -> Decision {

@@ -7,9 +7,9 @@ use super::recovery::state::RecoveryStage;
 use super::regions::RegionReport;
 use super::step::Order;
 use super::store::{StoreRecord, StoreStats};
-use crate::command::{Child, Derive};
-use crate::recovery::{RecoveryPlan, StoreReport};
-use crate::region::{Epoch, Key, Member, Region, RegionId, StoreId};
+use crate::proto::command::{Child, Derive};
+use crate::proto::recovery::{RecoveryPlan, StoreReport};
+use crate::proto::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 
 /// What the placement driver is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

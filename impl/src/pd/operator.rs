@@ -11,7 +11,7 @@ use super::config::PdConfig;
 use super::regions::KnownRegion;
 use super::step::{OperatorStep, StaleOperator};
 use crate::guard::{Guard, Guards};
-use crate::region::{Epoch, RegionId};
+use crate::proto::region::{Epoch, RegionId};
 
 /// Why an operator was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,7 +16,7 @@ use super::step::StaleOperator;
 use super::store::Liveness;
 use super::targets::Sight;
 use crate::guard::{Guard, Guards};
-use crate::region::RegionId;
+use crate::proto::region::RegionId;
 
 /// What comes of comparing an operator with its region.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use std::ops::Bound;
 
 use super::error::PdRefusal;
 use crate::guard::{Guard, Guards};
-use crate::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
-use crate::replica::Replica;
-use crate::status::PeerStatus;
+use crate::peer::status::PeerStatus;
+use crate::proto::region::{Epoch, Key, Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::raft_rs::replica::Replica;
 
 /// What a leader reports of its region (kvproto `RegionHeartbeatRequest`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

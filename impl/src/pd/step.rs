@@ -6,8 +6,8 @@
 //! once its id is gone; PD asks for the store, and would remove its successor.
 
 use super::regions::KnownRegion;
-use crate::command::{Change, ChangeKind, Command};
-use crate::region::{Key, Member, MemberRole, PeerId, StoreId};
+use crate::proto::command::{Change, ChangeKind, Command};
+use crate::proto::region::{Key, Member, MemberRole, PeerId, StoreId};
 
 /// What a leader is told to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

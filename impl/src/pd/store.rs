@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::config::PdConfig;
 use super::error::PdRefusal;
 use crate::guard::{Guard, Guards};
-use crate::region::StoreId;
+use crate::proto::region::StoreId;
 
 /// Where a store stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ use super::config::PdConfig;
 use super::regions::{KnownRegion, Regions};
 use super::store::{Liveness, StoreInfo, StoreState, Stores};
 use crate::guard::{Guard, Guards};
-use crate::region::{Member, MemberRole, StoreId};
+use crate::proto::region::{Member, MemberRole, StoreId};
 
 /// Why a store gets no peer of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,8 +14,8 @@ use raft::RawNode;
 
 use super::RaftRs;
 use crate::config::LOGGER;
-use crate::engine::PeerState;
-use crate::raft_storage::PeerStorage;
+use crate::raft_rs::raft_storage::PeerStorage;
+use crate::storage::engine::PeerState;
 
 impl Clone for RaftRs {
     fn clone(&self) -> Self {

@@ -7,11 +7,11 @@ use raft::{CAMPAIGN_ELECTION, CAMPAIGN_TRANSFER, RawNode, StateRole};
 
 use super::RaftRs;
 use crate::config::LOGGER;
-use crate::engine::{PeerRecord, Persisted};
 use crate::error::ReplicaError;
-use crate::raft_storage::PeerStorage;
-use crate::region::{PeerId, Region};
-use crate::replica::Innards;
+use crate::proto::region::{PeerId, Region};
+use crate::raft_rs::raft_storage::PeerStorage;
+use crate::raft_rs::replica::Innards;
+use crate::storage::engine::{PeerRecord, Persisted};
 
 impl Innards for RaftRs {
     fn set_lead_transferee(&mut self, to: Option<PeerId>) {

@@ -2,8 +2,8 @@
 
 use raft::eraftpb::Entry;
 
-use crate::region::PeerId;
-use crate::replica::{Innards, Replica};
+use crate::proto::region::PeerId;
+use crate::raft_rs::replica::{Innards, Replica};
 
 /// Puts back what raft cut off behind an entry that conflicted, if it did.
 pub(crate) fn keep_behind<R: Replica>(node: &mut R, behind: &[Entry]) {

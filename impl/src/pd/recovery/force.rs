@@ -6,8 +6,8 @@
 use std::cmp::Reverse;
 
 use crate::guard::{Guard, Guards};
-use crate::position::Position;
-use crate::region::{MemberRole, StoreId};
+use crate::proto::position::Position;
+use crate::proto::region::{MemberRole, StoreId};
 
 /// How a peer that is left compares with the others of its region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

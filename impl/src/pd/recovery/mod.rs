@@ -32,8 +32,8 @@ use crate::pd::engine::{PdEngine, PdWrite};
 use crate::pd::error::PdRefusal;
 use crate::pd::input::PdOutput;
 use crate::pd::store::{StoreInfo, StoreState};
-use crate::recovery::{RecoveryPlan, StoreReport};
-use crate::region::StoreId;
+use crate::proto::recovery::{RecoveryPlan, StoreReport};
+use crate::proto::region::StoreId;
 
 impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     /// The recovery that is under way.

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reports::Reports;
 use crate::guard::{Guard, Guards};
 use crate::pd::allocator::IdAllocator;
-use crate::recovery::{ForceLeaders, PeerReport, RecoveryPlan};
-use crate::region::{Epoch, Key, KeyRange, Member, MemberRole, Region, RegionId, StoreId};
+use crate::proto::recovery::{ForceLeaders, PeerReport, RecoveryPlan};
+use crate::proto::region::{Epoch, Key, KeyRange, Member, MemberRole, Region, RegionId, StoreId};
 
 /// What stores are to do; one that is not here has nothing to do.
 pub(super) type Plans = BTreeMap<StoreId, RecoveryPlan>;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::force::{Standing, force_leader};
 use crate::guard::Guards;
-use crate::position::Position;
-use crate::recovery::{ForceLeader, PeerReport};
-use crate::region::{Member, MemberRole, PeerId, Region, RegionId, StoreId};
+use crate::proto::position::Position;
+use crate::proto::recovery::{ForceLeader, PeerReport};
+use crate::proto::region::{Member, MemberRole, PeerId, Region, RegionId, StoreId};
 
 /// The reports of all stores that were waited for, and what follows from them.
 pub(super) struct Reports<'a> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::recovery::{PeerReport, RecoveryPlan};
-use crate::region::StoreId;
+use crate::proto::recovery::{PeerReport, RecoveryPlan};
+use crate::proto::region::StoreId;
 
 /// How far a recovery has come (PD `stage`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,136 @@
+//! A peer that leads by force: the votes and acknowledgements of those on stores
+//! that were given up are made up.
+//!
+//! What TiKV's force leader does (`TV fsm/peer.rs on_enter_pre_force_leader,
+//! check_force_leader, on_enter_force_leader, on_exit_force_leader`; `TV peer.rs
+//! maybe_force_forward_commit_index`): every voter that is left has to grant, and to
+//! have the log, before anything is made up. It may be a learner, and stays leader
+//! though a change makes it one. Whatever makes it a follower ends it. What it
+//! has to do for a plan, and when it steps down, is in `unsafe_recovery.rs`; that it serves
+//! nobody, where proposals and reads are checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use raft::StateRole;
+
+use crate::error::{Refusal, ReplicaError};
+use crate::guard::{Guard, Guards};
+use crate::peer::Peer;
+use crate::proto::position::Position;
+use crate::proto::region::{Member, MemberRole, PeerId, StoreId};
+use crate::raft_rs::replica::Replica;
+use crate::store::step::{Failure, StepContext};
+
+impl<R: Replica> Peer<R> {
+    /// Whether it leads by force, or asks to.
+    pub(crate) fn is_by_force(&self) -> bool {
+        !self.failed_stores.is_empty()
+    }
+
+    /// Asks in a term above `highest`, if it has what is `committed`.
+    pub(crate) fn campaign_by_force<G: Guards>(
+        &mut self,
+        failed: &BTreeSet<StoreId>,
+        highest: u64,
+        committed: Position,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
+        let log = &self.storage().log;
+        let has =
+            committed.index < log.truncated().index || log.term(committed.index) == Some(committed.term);
+        if !has && step.guards.holds(Guard::ForceKeepsWhatIsCommitted) {
+            return Err(Refusal::NotPromotable.into());
+        }
+        if self.staged.is_some() {
+            return Err(Refusal::ApplyingSnapshot.into());
+        }
+        if !self.storage().is_initialized() {
+            return Err(Refusal::NotPromotable.into());
+        }
+        if self.has_unapplied_conf_change() && step.guards.holds(Guard::CampaignAppliesFirst) {
+            return Err(Refusal::UnappliedConfChange.into());
+        }
+        let term = highest.max(self.node.term());
+        self.with_raft(step, None, |node| {
+            node.follow(term);
+            Ok(())
+        })?;
+        self.failed_stores.clone_from(failed);
+        self.ask_for_votes(step)
+    }
+
+    /// Is a follower of its term.
+    pub(crate) fn exit_force_leader<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
+        self.with_raft(step, None, |node| {
+            node.follow(node.term());
+            Ok(())
+        })
+    }
+
+    /// Nobody has told it to stop, and it stops by itself.
+    pub(crate) fn time_out_force_leader<G: Guards>(
+        &mut self,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
+        if self.is_by_force() { self.exit_force_leader(step) } else { Err(Refusal::NotByForce.into()) }
+    }
+
+    /// A follower neither leads by force nor asks to.
+    pub(crate) fn forget_force_as_follower(&mut self) {
+        if self.node.role() == StateRole::Follower {
+            self.forget_force();
+        }
+    }
+
+    fn forget_force(&mut self) {
+        self.failed_stores.clear();
+        self.recovery = None;
+    }
+
+    /// The voters, those on failed stores apart from the others.
+    fn voters_failed_and_left(&self) -> (Vec<PeerId>, Vec<PeerId>) {
+        let voters = self.storage().region().peers.iter().filter(|member| member.role != MemberRole::Learner);
+        let (failed, left): (Vec<&Member>, Vec<&Member>) =
+            voters.partition(|member| self.failed_stores.contains(&member.store));
+        let ids = |members: Vec<&Member>| members.into_iter().map(|member| member.id).collect();
+        (ids(failed), ids(left))
+    }
+
+    /// Once every voter that is left has granted, the others are taken to; one that
+    /// rejects, and this is a candidate like others.
+    pub(crate) fn hear_of_the_lost(&mut self) -> Result<(), ReplicaError> {
+        if !self.is_by_force() || self.is_leader() {
+            return Ok(());
+        }
+        if self.node.role() != StateRole::Candidate {
+            self.forget_force();
+            return Ok(());
+        }
+        let (failed, left) = self.voters_failed_and_left();
+        let votes: BTreeMap<PeerId, bool> = self.node.votes().collect();
+        if left.iter().any(|id| votes.get(id) == Some(&false)) {
+            self.forget_force();
+            return Ok(());
+        }
+        if !left.iter().all(|id| votes.get(id) == Some(&true)) {
+            return Ok(());
+        }
+        let innards = self.node.innards().ok_or(ReplicaError::NoInnards("a leader by force"))?;
+        failed.into_iter().try_for_each(|from| innards.make_up_vote(from))
+    }
+
+    /// What every voter that is left has is committed, if its last entry is of this
+    /// leader's own term. Learners are not waited for.
+    pub(crate) fn commit_by_force(&mut self) {
+        if !self.is_by_force() || !self.is_leader() {
+            return;
+        }
+        let (_, left) = self.voters_failed_and_left();
+        if let Some(innards) = self.node.innards() {
+            innards.commit_by_force(&left);
+        }
+    }
+}

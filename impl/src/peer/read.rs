@@ -1,0 +1,120 @@
+//! Reads by ReadIndex: one at a time a peer.
+//!
+//! The request takes the commit index, a quorum acknowledges that the leader
+//! still leads, and the data is read once that index is applied. A read without
+//! a key takes all of it. A read that
+//! was acknowledged survives the loss of leadership; one that was not does not.
+
+use crate::error::Refusal;
+use crate::guard::{Guard, Guards};
+use crate::peer::Peer;
+use crate::peer::waiting::ReadRequest;
+use crate::proto::position::Position;
+use crate::proto::region::{Key, Region};
+use crate::raft_rs::replica::Replica;
+use crate::store::input::Output;
+use crate::store::step::{Failure, StepContext};
+
+impl<R: Replica> Peer<R> {
+    /// A client asks for a value, or without a key for all of them.
+    pub(crate) fn read<G: Guards>(
+        &mut self,
+        key: Option<Key>,
+        step: &mut StepContext<'_, G>,
+    ) -> Result<(), Failure> {
+        if !self.is_leader() {
+            return Err(Refusal::NotLeader.into());
+        }
+        if self.is_by_force() {
+            return Err(Refusal::RecoveryInProgress.into());
+        }
+        let asked = match &key {
+            Some(key) => Some(&**key),
+            None if step.guards.holds(Guard::KeylessReadUnchecked) => None,
+            // The check of the others, on the key that is not there.
+            None => Some(&[][..]),
+        };
+        if asked.is_some_and(|key| !self.storage().region().contains(key)) {
+            return Err(Refusal::KeyNotInRegion.into());
+        }
+        if self.merge_is_near() {
+            return Err(Refusal::Merging.into());
+        }
+        if self.read.is_some() {
+            return Err(Refusal::ReadPending.into());
+        }
+        // raft-rs would drop the request without a word.
+        if !self.node.has_committed_in_term() {
+            return Err(Refusal::NotCommittedTerm.into());
+        }
+        self.reads_begun += 1;
+        let Position { index, term } = Position { index: self.node.commit().index, term: self.node.term() };
+        // Answers to an earlier life's heartbeats must not count: they have
+        // another term.
+        let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
+        let ready = !step.guards.holds(Guard::ReadNeedsQuorum);
+        self.read = Some(ReadRequest { key, index, context: context.clone(), ready });
+        if ready {
+            return Ok(());
+        }
+        self.with_raft(step, None, |node| {
+            node.read_index(context);
+            Ok(())
+        })
+    }
+
+    /// raft says that a quorum acknowledged a read.
+    pub(crate) fn read_acknowledged(&mut self, context: &[u8]) {
+        if let Some(read) = &mut self.read
+            && read.context == context
+        {
+            read.ready = true;
+        }
+    }
+
+    /// Drops a read that raft dropped with its leadership.
+    pub(crate) fn forget_lost_read(&mut self) {
+        if let Some(read) = &self.read
+            && !read.ready
+            && self.node.read_acks(&read.context).is_none()
+        {
+            self.read = None;
+        }
+    }
+
+    /// Answers the read if it may be answered.
+    pub(crate) fn answer_read<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
+        let storage = self.node.storage();
+        let waits = step.guards.holds(Guard::ReadWaitsForApply);
+        let may_be_answered = |read: &ReadRequest| read.ready && (!waits || read.index <= storage.applied);
+        let Some(read) = self.read.take_if(|read| may_be_answered(read)) else {
+            return Err(Refusal::NoReadReady.into());
+        };
+        let region = self.region_to_report(step.guards);
+        let data = &self.storage().data;
+        step.out.push(match read.key {
+            Some(key) => Output::Value { value: data.get(&key).cloned(), key, region },
+            None => Output::Snap { region, data: data.clone() },
+        });
+        Ok(())
+    }
+
+    /// The region that goes with an answer: as of now, not as of when the
+    /// answer is looked at.
+    fn region_to_report(&self, guards: impl Guards) -> Region {
+        let region = self.storage().region();
+        if !guards.holds(Guard::AnswerCopiesRegion)
+            && let Some(division) = self.division_at(self.storage().applied + 1, region, guards)
+        {
+            return division.parent;
+        }
+        region.clone()
+    }
+
+    /// The read under way is not answered: the range that it asked in is over.
+    pub(crate) fn drop_read(&mut self) {
+        if let Some(read) = self.read.take() {
+            self.node.forget_read(&read.context);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! How big a region is, and where it would be split.
+//!
+//! Writing keeps a hint of how much was written since the last look; only when
+//! that reaches a part of the split size is the data looked through, because
+//! on a disk that is dear. Follows `TK peer_msg_handler.go
+//! onSplitRegionCheckTick` (an eighth of the split size) and `TV peer.rs
+//! split_check_trigger` (a sixteenth) for when, `TK runner/split_checker.go`
+//! and `TV split_check/size.rs` for where. Leaves out splitting at several
+//! keys at once and by number of keys.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::guard::{Guard, Guards};
+use crate::proto::region::{Key, Value};
+
+/// What a peer knows of its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// The bytes of keys and values at the last look; unknown before the first.
+    pub(crate) approximate: Option<u64>,
+    /// About how much was written since.
+    pub(crate) delta: u64,
+}
+
+impl Size {
+    /// A value was written.
+    pub(crate) fn put(&mut self, key: &Key, value: &Value, guards: impl Guards) {
+        if guards.holds(Guard::SizeCountsWrites) {
+            self.delta = self.delta.saturating_add(bytes_of(key, value));
+        }
+    }
+
+    /// A value was removed. Its size is not known without reading it, so only
+    /// the key's is counted (`TV apply.rs handle_delete`).
+    pub(crate) fn delete(&mut self, key: &Key, guards: impl Guards) {
+        let gone = key.len() as u64;
+        if !guards.holds(Guard::SizeCountsWrites) {
+            return;
+        }
+        self.delta = if guards.holds(Guard::SizeDeltaSaturates) {
+            self.delta.saturating_sub(gone)
+        } else {
+            self.delta.wrapping_sub(gone)
+        };
+    }
+
+    /// Whether it is time to look.
+    pub(crate) fn is_due(&self, config: &Config) -> bool {
+        self.approximate.is_none() || self.delta >= config.split_check_diff
+    }
+}
+
+/// All bytes, and the key at which they exceed `split_size`: what is before it
+/// does not. Never the first key, which may be the region's start.
+pub(crate) fn scan(data: &BTreeMap<Key, Value>, split_size: u64) -> (u64, Option<Key>) {
+    let (mut total, mut split_key) = (0u64, None);
+    for (at, (key, value)) in data.iter().enumerate() {
+        total = total.saturating_add(bytes_of(key, value));
+        if at > 0 && split_key.is_none() && total > split_size {
+            split_key = Some(key.clone());
+        }
+    }
+    (total, split_key)
+}
+
+fn bytes_of(key: &Key, value: &Value) -> u64 {
+    (key.len() + value.len()) as u64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! A durable engine: one file of redb, an embedded store in pure Rust with atomic commits.
+//!
+//! A batch is one transaction over log, hard state, apply state, region and data; `sync` makes
+//! all batches so far durable by one more, whatever region they are of, so that a store with
+//! many regions pays for one. A file has one owner: a second is refused. A file that is damaged
+//! or was written by a newer program is refused and named before anything of it is
+//! changed: all pages are checked against their checksums on a copy-on-write view of it
+//! (`overlay.rs`). That takes as long as reading the file twice, once a start. Leaves out what
+//! redb's checksums cannot see, and giving space back to the file system.
+
+mod overlay;
+mod record;
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use protobuf::Message as _;
+use raft::eraftpb::Entry;
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, Table,
+    TableDefinition, TableError, WriteTransaction,
+};
+
+use self::overlay::Overlay;
+use crate::error::EngineError;
+use crate::proto::position::Position;
+use crate::proto::region::RegionId;
+use crate::storage::engine::{ApplyState, Engine, HardState, Persisted, Write};
+
+type Numbers = (u64, u64, u64);
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("records");
+/// Term, vote, commit.
+const HARD_STATES: TableDefinition<'_, u64, Numbers> = TableDefinition::new("hard_states");
+/// Applied, and the last discarded entry's index and term.
+const APPLY_STATES: TableDefinition<'_, u64, Numbers> = TableDefinition::new("apply_states");
+/// By region and index.
+const ENTRIES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("entries");
+/// By region and key.
+const DATA: TableDefinition<'_, (u64, &[u8]), &[u8]> = TableDefinition::new("data");
+
+/// The layout above, and that of records.
+const FORMAT: u64 = 1;
+
+/// An engine on a file.
+pub struct RedbEngine {
+    database: Database,
+    path: PathBuf,
+}
+
+impl RedbEngine {
+    /// Opens the file at `path`, or makes one.
+    ///
+    /// # Errors
+    /// Where another process (or this one) has it open, where it is damaged or of a newer
+    /// format, or where the file system refuses. A file that is refused is as it was.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let path = path.as_ref();
+        let refused = |reason: String| EngineError { what: "open its file", reason };
+        if path.try_exists().map_err(|error| refused(format!("{}: {error}", path.display())))? {
+            Self::open_known(path).map_err(|reason| refused(format!("{}: {reason}", path.display())))
+        } else {
+            Self::create(path).map_err(|reason| refused(format!("{}: {reason}", path.display())))
+        }
+    }
+
+    fn create(path: &Path) -> Result<Self, String> {
+        let database = Database::create(path).map_err(|error| words(&error))?;
+        let made = || -> Result<(), redb::Error> {
+            let transaction = database.begin_write()?;
+            Tables::open(&transaction)?;
+            transaction.open_table(META)?.insert("format", FORMAT)?;
+            Ok(transaction.commit()?)
+        };
+        made().map_err(|error| error.to_string())?;
+        Ok(Self { database, path: path.to_path_buf() })
+    }
+
+    /// What redb does to a file to find out whether it is whole is tried under a cloth: a file
+    /// that is refused is as it was.
+    fn open_known(path: &Path) -> Result<Self, String> {
+        let io = |error: std::io::Error| format!("it cannot be read: {error}");
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.len() == 0 {
+            return Err("it is empty, and no store's file".to_string());
+        }
+        let mut builder = Builder::new();
+        builder.set_check_integrity_on_open(true);
+        let opened = Overlay::new(file).and_then(|overlay| builder.create_with_backend(overlay));
+        check_format(&opened.map_err(|error| words(&error))?)?;
+        let database = builder.open(path).map_err(|error| words(&error))?;
+        Ok(Self { database, path: path.to_path_buf() })
+    }
+
+    /// Where its file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn commit(&self, durability: Durability, batch: Vec<Write>) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(durability)?;
+        if !batch.is_empty() {
+            let mut tables = Tables::open(&transaction)?;
+            batch.into_iter().try_for_each(|write| tables.take(write))?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn read_regions(&self) -> Result<Vec<RegionId>, redb::Error> {
+        let records = self.database.begin_read()?.open_table(RECORDS)?;
+        records.iter()?.map(|row| Ok(row?.0.value())).collect()
+    }
+
+    fn read(&self, region: RegionId) -> Result<Option<Persisted>, redb::Error> {
+        let transaction = self.database.begin_read()?;
+        let Some(record) = transaction.open_table(RECORDS)?.get(region)? else { return Ok(None) };
+        let record = record::decode(record.value()).map_err(|error| corrupted(&error.to_string()))?;
+        let mut persisted = Persisted::new(record);
+        if let Some(kept) = transaction.open_table(HARD_STATES)?.get(region)? {
+            let (term, vote, commit) = kept.value();
+            persisted.hard_state = HardState { term, vote, commit };
+        }
+        if let Some(kept) = transaction.open_table(APPLY_STATES)?.get(region)? {
+            let (applied, index, term) = kept.value();
+            persisted.apply_state = ApplyState { applied, truncated: Position { index, term } };
+        }
+        for row in transaction.open_table(ENTRIES)?.range((region, 0)..=(region, u64::MAX))? {
+            let entry = Entry::parse_from_bytes(row?.1.value());
+            persisted.entries.push(entry.map_err(|error| corrupted(&error.to_string()))?);
+        }
+        let data = transaction.open_table(DATA)?;
+        for row in data.range((region, &[][..])..)? {
+            let (key, value) = row?;
+            let (of, key) = key.value();
+            if of != region {
+                break;
+            }
+            persisted.data.insert(key.into(), value.value().into());
+        }
+        Ok(Some(persisted))
+    }
+
+    fn failed(&self, what: &'static str) -> impl FnOnce(redb::Error) -> EngineError + '_ {
+        move |error| EngineError { what, reason: format!("{}: {error}", self.path.display()) }
+    }
+}
+
+impl Engine for RedbEngine {
+    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        self.commit(Durability::None, batch).map_err(self.failed("write"))
+    }
+
+    fn sync(&mut self) -> Result<(), EngineError> {
+        self.commit(Durability::Immediate, Vec::new()).map_err(self.failed("sync"))
+    }
+
+    fn regions(&self) -> Result<Vec<RegionId>, EngineError> {
+        self.read_regions().map_err(self.failed("read"))
+    }
+
+    fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError> {
+        self.read(region).map_err(self.failed("read"))
+    }
+}
+
+/// All tables of a transaction.
+struct Tables<'t> {
+    records: Table<'t, u64, &'static [u8]>,
+    hard_states: Table<'t, u64, Numbers>,
+    apply_states: Table<'t, u64, Numbers>,
+    entries: Table<'t, (u64, u64), &'static [u8]>,
+    data: Table<'t, (u64, &'static [u8]), &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            hard_states: transaction.open_table(HARD_STATES)?,
+            apply_states: transaction.open_table(APPLY_STATES)?,
+            entries: transaction.open_table(ENTRIES)?,
+            data: transaction.open_table(DATA)?,
+        })
+    }
+
+    fn take(&mut self, write: Write) -> Result<(), redb::Error> {
+        match write {
+            Write::Record(record) => {
+                self.records.insert(record.region.id, &*record::encode(&record))?;
+            }
+            Write::HardState(region, HardState { term, vote, commit }) => {
+                self.hard_states.insert(region, (term, vote, commit))?;
+            }
+            Write::Commit(region, commit) => {
+                let known = self.hard_states.get(region)?.map(|known| known.value());
+                let (term, vote, _) = known.unwrap_or_default();
+                self.hard_states.insert(region, (term, vote, commit))?;
+            }
+            Write::ApplyState(region, ApplyState { applied, truncated }) => {
+                self.entries.retain_in((region, 0)..=(region, truncated.index), |_, _| false)?;
+                self.apply_states.insert(region, (applied, truncated.index, truncated.term))?;
+            }
+            Write::Append(region, entries) => {
+                let Some(first) = entries.first() else { return Ok(()) };
+                self.entries.retain_in((region, first.index)..=(region, u64::MAX), |_, _| false)?;
+                for entry in &entries {
+                    let bytes = entry.write_to_bytes().expect("entries have no required fields");
+                    self.entries.insert((region, entry.index), &*bytes)?;
+                }
+            }
+            Write::Put(region, key, value) => {
+                self.data.insert((region, &*key), &*value)?;
+            }
+            Write::Delete(region, key) => {
+                self.data.remove((region, &*key))?;
+            }
+            Write::Keep(region, range) => self.retain_data(region, |key| range.contains(key))?,
+            Write::Clear(region) => {
+                self.hard_states.remove(region)?;
+                self.apply_states.remove(region)?;
+                self.entries.retain_in((region, 0)..=(region, u64::MAX), |_, _| false)?;
+                self.retain_data(region, |_| false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn retain_data(&mut self, region: RegionId, keep: impl Fn(&[u8]) -> bool) -> Result<(), StorageError> {
+        let keep = |(_, key): (u64, &[u8]), _: &[u8]| keep(key);
+        match region.checked_add(1) {
+            Some(next) => self.data.retain_in((region, &[][..])..(next, &[][..]), keep),
+            None => self.data.retain_in((region, &[][..]).., keep),
+        }
+    }
+}
+
+fn check_format(database: &impl ReadableDatabase) -> Result<(), String> {
+    let read = || -> Result<Option<u64>, redb::Error> {
+        let transaction = database.begin_read()?;
+        let meta = match transaction.open_table(META) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            meta => meta?,
+        };
+        Ok(meta.get("format")?.map(|format| format.value()))
+    };
+    match read().map_err(|error| error.to_string())? {
+        Some(FORMAT) => Ok(()),
+        Some(newer) if newer > FORMAT => {
+            Err(format!("it has format {newer}, and this program knows {FORMAT}: it is of a newer one"))
+        }
+        _ => Err("it is no store's file".to_string()),
+    }
+}
+
+fn corrupted(what: &str) -> redb::Error {
+    redb::Error::Corrupted(what.to_string())
+}
+
+/// What somebody reads who is to find out which file it is and what to do.
+fn words(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => "it is open in another process".to_string(),
+        DatabaseError::Storage(StorageError::Corrupted(what)) => format!("it is damaged: {what}"),
+        DatabaseError::Storage(StorageError::Io(error)) => format!("it cannot be read: {error}"),
+        other => other.to_string(),
+    }
+}

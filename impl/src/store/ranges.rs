@@ -1,0 +1,125 @@
+//! Which key ranges are taken on a store, and by whom.
+//!
+//! The index from range to region holds the initialised peers; beside it stand
+//! the ranges of snapshots that were received and wait to be applied. Both are
+//! volatile and follow every change of a peer: bootstrap, split, snapshot,
+//! destroy. Follows `TV store meta: region_ranges, pending_snapshot_regions`.
+
+use std::collections::BTreeMap;
+
+use crate::proto::region::{Key, KeyRange, Region, RegionId};
+
+/// One entry of the range index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeEntry<'a> {
+    /// The first key of the range.
+    pub start: &'a Key,
+    /// The first key beyond it; empty for no end.
+    pub end: &'a Key,
+    /// Whose range it is.
+    pub region: RegionId,
+}
+
+/// The ranges that are taken on one store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranges {
+    /// By start; the region stands in the key because a store without a guard
+    /// may hold two that begin alike.
+    ends: BTreeMap<(Key, RegionId), Key>,
+    starts: BTreeMap<RegionId, Key>,
+    pending: BTreeMap<RegionId, KeyRange>,
+    /// Regions here that other stores have merged, and into what.
+    merged: BTreeMap<RegionId, Region>,
+}
+
+impl Ranges {
+    /// The region has this range now, and no other.
+    pub(crate) fn set(&mut self, region: RegionId, range: KeyRange) {
+        self.remove(region);
+        self.starts.insert(region, range.start.clone());
+        self.ends.insert((range.start, region), range.end);
+    }
+
+    /// The region has no range.
+    pub(crate) fn remove(&mut self, region: RegionId) {
+        if let Some(start) = self.starts.remove(&region) {
+            self.ends.remove(&(start, region));
+        }
+    }
+
+    /// The range of a snapshot of `region` that waits to be applied, if one does.
+    pub(crate) fn set_pending(&mut self, region: RegionId, range: Option<KeyRange>) {
+        match range {
+            Some(range) => self.pending.insert(region, range),
+            None => self.pending.remove(&region),
+        };
+    }
+
+    /// Other stores have merged the region into this one, which was then as it
+    /// stands there.
+    pub(crate) fn set_merged(&mut self, region: RegionId, target: Option<Region>) {
+        match target {
+            Some(target) => self.merged.insert(region, target),
+            None => self.merged.remove(&region),
+        };
+    }
+
+    /// Into what other stores have merged the region, if they said so.
+    pub(crate) fn merged_into(&self, region: RegionId) -> Option<&Region> {
+        self.merged.get(&region)
+    }
+
+    /// Whether an initialised peer of another region has a part of `range`.
+    pub(crate) fn overlap(&self, region: RegionId, range: &KeyRange) -> bool {
+        self.overlapping(region, range).next().is_some()
+    }
+
+    /// The same, but for those that `region` has taken in elsewhere before it
+    /// came to `version`.
+    pub(crate) fn overlap_unmerged(&self, region: RegionId, version: u64, range: &KeyRange) -> bool {
+        self.overlapping(region, range).any(|other| !self.is_merged(other, region, version))
+    }
+
+    /// Who among them `region` has taken in.
+    pub(crate) fn overlap_merged(&self, region: RegionId, version: u64, range: &KeyRange) -> Vec<RegionId> {
+        self.overlapping(region, range).filter(|other| self.is_merged(*other, region, version)).collect()
+    }
+
+    fn is_merged(&self, source: RegionId, target: RegionId, version: u64) -> bool {
+        self.merged.get(&source).is_some_and(|then| then.id == target && then.epoch.version < version)
+    }
+
+    fn overlapping(&self, region: RegionId, range: &KeyRange) -> impl Iterator<Item = RegionId> {
+        self.iter()
+            .take_while(|entry| range.end.is_empty() || *entry.start < range.end)
+            .filter(move |entry| entry.region != region && (entry.end.is_empty() || *entry.end > range.start))
+            .map(|entry| entry.region)
+    }
+
+    /// Whether a waiting snapshot of another region has a part of `range`.
+    pub(crate) fn overlap_pending(&self, region: RegionId, range: &KeyRange) -> bool {
+        self.pending.iter().any(|(other, taken)| *other != region && taken.overlaps(range))
+    }
+
+    /// The ranges of snapshots that wait to be applied, by region.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.pending.iter().map(|(region, range)| RangeEntry {
+            start: &range.start,
+            end: &range.end,
+            region: *region,
+        })
+    }
+
+    /// Whether a snapshot of the region waits to be applied.
+    pub(crate) fn is_pending(&self, region: RegionId) -> bool {
+        self.pending.contains_key(&region)
+    }
+
+    /// The index, in key order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = RangeEntry<'_>> {
+        self.ends.iter().map(|((start, region), end)| RangeEntry { start, end, region: *region })
+    }
+}
+
+#[cfg(test)]
+mod tests;
