@@ -78,7 +78,7 @@ impl Network {
         match self.random.below(6) {
             0 => Command::LeaveJoint,
             1 => Command::ChangePeer(changes[0]),
-            2..4 => self.removal_at_once(known),
+            2 | 3 => self.removal_at_once(known),
             5 => self.learners_alone(known).unwrap_or(Command::EnterJoint { changes }),
             _ => Command::EnterJoint { changes },
         }
