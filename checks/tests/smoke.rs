@@ -164,6 +164,7 @@ scopes! {
         forced_and_interrupted
         report_comes_late
         plan_for_a_hole_comes_late
+        plan_to_destroy_comes_late
         broken_off_behind_a_split
         given_up_once_more
         forced_with_two_left

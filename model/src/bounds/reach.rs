@@ -543,6 +543,14 @@ reaches! {
             }
             _ => false,
         }),
+    /// A plan that destroys a peer is under way, and its store has a tombstone there already.
+    PlanMeetsTombstone = "a plan to destroy a peer under way, the peer gone":
+        |cluster| cluster.held().iter().any(|held| match &held.message {
+            Message::RecoveryPlan(plan) => plan.tombstones.iter().any(|region| {
+                cluster.peer(held.to.store, *region).is_some_and(|peer| peer.state == PeerState::Tombstone)
+            }),
+            _ => false,
+        }),
     /// PD waits for what a store has done for a recovery, and that is under way.
     StoreReportUnderWay = "a store's report under way for which PD waits":
         |cluster| some_store_report(cluster, |step, now| step == now),

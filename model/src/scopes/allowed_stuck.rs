@@ -109,6 +109,10 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
                 .chain([StuckReason::MajorityLost { region }, StuckReason::NobodyLeft { region }])
                 .collect()
         }
+        "plan_to_destroy_comes_late" => {
+            let child = StuckReason::MajorityLost { region: 10 };
+            vec![StuckReason::MajorityLost { region }, child, StuckReason::NobodyLeft { region }]
+        }
         "change_known_to_the_other_who_is_left" => vec![StuckReason::MajorityLost { region }],
         "forced_with_a_merge_and_two_left" => {
             let both = [REGION, NEIGHBOUR].into_iter();

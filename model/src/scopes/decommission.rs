@@ -59,6 +59,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
         by_force::forced_and_interrupted(standard),
         by_force::report_comes_late(standard),
         by_force::plan_for_a_hole_comes_late(standard),
+        by_force::plan_to_destroy_comes_late(standard),
         by_force::broken_off_behind_a_split(standard),
         by_force::given_up_once_more(standard),
         two_left::forced_with_two_left(standard),

@@ -9,8 +9,8 @@ use rollcall_traces::{
 };
 
 use super::super::making::{
-    NEIGHBOUR, REGION, apply, behind, change, either, enter_joint, neighbours, neighbours_with, put, put_at,
-    region, round, taken_by,
+    NEIGHBOUR, REGION, add_voter, apply, behind, change, either, enter_joint, neighbours, neighbours_with,
+    put, put_at, region, remove, round, taken_by,
 };
 use super::super::plan::ScopeOutline;
 use super::by_hand::gone;
@@ -248,6 +248,55 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
         ..behind(lost(asked, &LOST), ended)
     };
     let reachable = vec![Reach::PlanOutrun, Reach::RegionsDropped];
+    let must_fire =
+        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
+    (scope, reachable, must_fire)
+}
+
+/// Store 3 has the region from before a split, as a learner, and store 2 the child, which is
+/// newer. So PD has the older region's peer destroyed. Its plan for that comes late: the peer is
+/// a tombstone by then, by the same plan once more or by that of the next recovery.
+pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
+    let asked = Scope {
+        max_replicas: 1,
+        next_id: 10,
+        rounds: vec![Entries::All],
+        ..super::super::making::scope(
+            "plan_to_destroy_comes_late",
+            "a recovery destroys a peer whose range a newer region has taken, and the plan for that comes once more when the peer is gone: does the tombstone stay as it is, and the newer region too?",
+            &[1, 2, 3],
+            region(&[1], &[3]),
+        )
+    };
+    const CHILD: u64 = 10;
+    let propose = |region, command| Action::Propose { region, store: 1, command, epoch: None };
+    let (keys, derive, reply) = (vec![Key::from("m")], Derive::Right, Reply::Delivered);
+    let divides = Action::AskSplit { region: REGION, store: 1, keys, derive, reply };
+    let divided = [propose(REGION, put("v")), round(REGION, 3), divides, apply(REGION, 1)];
+    // Peer 12 is to be the child's on store 3 and does not come to be.
+    let moved = [propose(CHILD, remove(12, 3)), apply(CHILD, 1), propose(CHILD, add_voter(9, 2))];
+    let arrives = [
+        round(CHILD, 2),
+        round(CHILD, 2),
+        Action::ApplySnapshot { region: CHILD, store: 2 },
+        round(CHILD, 2),
+    ];
+    let moved = moved.into_iter().chain([apply(CHILD, 1)]).chain(arrives);
+    let asked = behind(behind(asked, divided), moved);
+    let asked = behind(asked, [reported(REGION, 1), reported(CHILD, 1)]);
+    let scope = Scope {
+        campaigners: vec![2],
+        crashers: vec![2],
+        budgets: Budgets {
+            admin: either(standard, 2, 1),
+            stages: either(standard, 6, 5),
+            timeouts: 1,
+            late: 1,
+            ..Budgets::default()
+        },
+        ..lost(asked, &[1])
+    };
+    let reachable = vec![Reach::PlanOutrun, Reach::PlanMeetsTombstone, Reach::RegionsDropped];
     let must_fire =
         vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
     (scope, reachable, must_fire)
