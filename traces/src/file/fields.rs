@@ -12,6 +12,8 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value as Json;
 
+use super::old_names;
+
 /// A field that its record does not have.
 #[derive(Debug)]
 pub(super) struct Unknown {
@@ -37,8 +39,9 @@ impl fmt::Display for PathStep {
     }
 }
 
-/// The nearest of the names that there are, or all of them.
+/// The nearest of the current names that there are, or all of them.
 pub(super) fn hint(field: &str, known: &[&str]) -> String {
+    let known = old_names::current_of(known);
     let near = known
         .iter()
         .map(|known| (strsim::jaro_winkler(field, known), known))
@@ -49,6 +52,16 @@ pub(super) fn hint(field: &str, known: &[&str]) -> String {
         None if known.is_empty() => "it has no fields".into(),
         None => format!("there are `{}`", known.join("`, `")),
     }
+}
+
+/// What serde says of a name that it does not know, with the nearest current name in place of
+/// its list, which has the old names, too.
+pub(super) fn unknown_name(what: &str) -> Option<String> {
+    let (kind, rest) = what.strip_prefix("unknown ")?.split_once(" `")?;
+    let (name, expected) = rest.split_once("`, expected ")?;
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let kind = if kind == "variant" { "name" } else { kind };
+    Some(format!("there is no {kind} `{name}` here; {}", hint(name, &known)))
 }
 
 /// The first field of `json` that `T` does not read, but `record`, which tells what the line is.

@@ -180,7 +180,10 @@ impl<R> Lines<R> {
                 TraceError::CutShort { at, what: "the last line is not complete".into() }
             }
             Category::Eof | Category::Syntax | Category::Io => TraceError::NotJson { at, what },
-            Category::Data => TraceError::Malformed { at, what },
+            Category::Data => {
+                let what = fields::unknown_name(&what).unwrap_or(what);
+                TraceError::Malformed { at, what }
+            }
         }
     }
 

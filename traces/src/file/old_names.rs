@@ -40,6 +40,39 @@ const RENAMED: &[(&str, &str)] = &[
     ("a leader behind what PD knows", "a leader behind PD's record"),
 ];
 
+/// The old name and the current one of every field and variant with a serde alias. serde lists both where it
+/// lists what it expects, and an error shall name the current one alone.
+const ALIASES: &[(&str, &str)] = &[
+    ("already_parked", "message_already_pending"),
+    ("answer", "reply"),
+    ("append_answer", "append_response"),
+    ("destroy", "lose_disk"),
+    ("destroyed", "disk_lost"),
+    ("destroys", "disk_losses"),
+    ("given", "delivered"),
+    ("held", "delayed"),
+    ("hung", "apply_stalled"),
+    ("lost", "dropped"),
+    ("no_answer", "no_reply"),
+    ("over_tombstone", "replaces_tombstone"),
+    ("parked", "pending_messages"),
+    ("prelude", "setup"),
+    ("removed", "gc_peer"),
+    ("silences", "missed_heartbeats"),
+    ("split_answer", "ask_split_response"),
+    ("store_silent", "missed_heartbeat"),
+    ("tight", "low_space"),
+    ("transfer_answer", "ack_transfer_leader"),
+    ("transfer_question", "pre_transfer_leader"),
+    ("vote_answer", "vote_response"),
+];
+
+/// The names without those that were replaced by another of them.
+pub(super) fn current_of<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let is_old = |name: &str| ALIASES.iter().any(|(old, new)| *old == name && names.contains(new));
+    names.iter().copied().filter(|name| !is_old(name)).collect()
+}
+
 fn current(name: String) -> String {
     let known = RENAMED.iter().find(|(old, _)| *old == name);
     known.map_or(name, |(_, new)| (*new).into())
@@ -51,4 +84,46 @@ pub(super) fn names<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<String>, 
 
 pub(super) fn name<'de, D: Deserializer<'de>>(name: D) -> Result<Option<String>, D::Error> {
     Ok(Option::deserialize(name)?.map(current))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn aliases_in(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                aliases_in(&path, found);
+            } else {
+                let text = fs::read_to_string(&path).expect("text");
+                let after = text.split("serde(alias = \"").skip(1).filter_map(|rest| rest.split('"').next());
+                found.extend(
+                    after
+                        .filter(|name| name.chars().all(|letter| letter == '_' || letter.is_alphanumeric()))
+                        .map(String::from),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_alias_of_the_sources_is_listed() {
+        let mut found = BTreeSet::new();
+        aliases_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let listed: BTreeSet<String> = ALIASES.iter().map(|(old, _)| (*old).to_owned()).collect();
+        assert!(found.len() > 20);
+        assert_eq!(found, listed);
+    }
+
+    #[test]
+    fn only_the_current_one_of_two_names_is_left() {
+        assert_eq!(current_of(&["delivered", "given", "dropped", "lost"]), ["delivered", "dropped"]);
+        // The view's `held` is no old name.
+        assert_eq!(current_of(&["stores", "held", "pd"]), ["stores", "held", "pd"]);
+    }
 }

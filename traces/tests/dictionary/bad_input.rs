@@ -295,7 +295,10 @@ fn records_that_are_none() {
     malformed("7", "JSON object");
     malformed("{}", "missing field `record`");
     let line = CRASH.replace("crash", "crush");
-    assert_eq!(malformed(&line, "unknown variant `crush`"), column(&line, "crush") + 5);
+    assert_eq!(
+        malformed(&line, "there is no name `crush` here; did you mean `crash`?"),
+        column(&line, "crush") + 5
+    );
     let line = CRASH.replace("\"step\"", "\"stpe\"");
     assert_eq!(malformed(&line, "no record `stpe`"), column(&line, "\"stpe\""));
     malformed(r#"{"record":"step","index":1}"#, "missing field `action`");

@@ -101,7 +101,7 @@ fn steps_of_the_placement_driver_that_are_none() {
             "invalid type",
             "\"add_peer\"",
         ),
-        (r#"{"schedule":{"region":1,"reply":"late"}}"#, "unknown variant `late`", "late\""),
+        (r#"{"schedule":{"region":1,"reply":"late"}}"#, "there is no name `late` here", "late\""),
         (r#"{"check_stores":{}}"#, "expected unit", ":{}"),
         (r#"{"decommission":{"store":"one"}}"#, "invalid type", "one\""),
     ] {

@@ -1,4 +1,4 @@
-//! A field that nobody reads is an error wherever it is, and the nearest name is told.
+//! A field that nobody reads is an error wherever it is, and the error names the nearest name.
 
 use rollcall_traces::*;
 
@@ -53,6 +53,21 @@ fn in_an_expectation() {
         let line = with(CRASH, &format!(r#""expect":{expect}"#));
         unknown(&[&header(), &line], 2, part, hint);
     }
+}
+
+/// serde lists the aliases of old traces among what it expects; an error names the current names alone.
+#[test]
+fn a_mistyped_name() {
+    let says = |line: &str| fault(&[&header(), line]).0.to_string();
+    let heartbeat = r#"{"record":"step","index":1,"action":{"heartbeat":{"region":1,"leader":1,"follower":2,"reply":"?"}}}"#;
+    let replies = "there is no name `?` here; there are `delivered`, `dropped`, `delayed`";
+    assert!(says(heartbeat).ends_with(replies), "{}", says(heartbeat));
+    let mistyped = heartbeat.replace(r#""?""#, r#""dropt""#);
+    assert!(says(&mistyped).ends_with("did you mean `dropped`?"), "{}", says(&mistyped));
+    let silent = CRASH.replace("crash", "stores_silent");
+    assert!(!says(&silent).contains("store_silent"), "{}", says(&silent));
+    let parked = with(CRASH, r#""outcome":{"refused":"already_park"}"#);
+    assert!(!says(&parked).contains("already_parked"), "{}", says(&parked));
 }
 
 #[test]
