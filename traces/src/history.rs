@@ -1,7 +1,7 @@
 //! What no single view can show, folded from one step to the next.
 //!
 //! Who led in a term, what was known committed by a peer that is gone, what a
-//! client was told, where a tombstone stood before a new peer took its place.
+//! client learned, where a tombstone stood before a new peer took its place.
 //! One fold serves the model and the implementation alike, so a property that
 //! reads a history judges both.
 //!
@@ -33,6 +33,7 @@ mod forced;
 mod lineage;
 mod membership;
 mod merges;
+mod parts;
 mod pd;
 mod remembered;
 mod removals;
@@ -56,6 +57,7 @@ use crate::view::StoreStatus;
 
 pub use breach::{Breach, PartFault};
 pub use forced::Remaining;
+pub use parts::HistoryParts;
 pub use remembered::{
     Acknowledged, Committed, Destroyed, KeyWrites, PendingRead, RegionHistory, Winner, Write,
 };
@@ -64,75 +66,6 @@ pub use summary::{Claimant, ClusterSummary, Extent, PeerSummary, RangeClaim};
 /// Where the log of every replica begins that a scope or a split brings (TiKV
 /// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).
 pub(crate) const BIRTH: LogPosition = LogPosition { index: 5, term: 5 };
-
-/// Which parts a history carries; the others stay empty, so that states merge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HistoryParts {
-    /// Who won the election of a term.
-    pub leaders: bool,
-    /// Entries that somebody knew to be committed.
-    pub committed: bool,
-    /// Every region meta seen, by epoch, and whether consecutive quorums meet.
-    pub epochs: bool,
-    /// Where tombstones stood that are not shown any more.
-    pub destroyed: bool,
-    /// Writes that took effect, and those of them that a client knows of.
-    pub writes: bool,
-    /// What a read under way must not fall behind. Needs `writes`.
-    pub reads: bool,
-    /// Whether the first regions covered every key.
-    pub cover: bool,
-    /// Whether the parts of a split have what they inherit. Remembers nothing.
-    pub lineage: bool,
-    /// What the placement driver knew when it buried a store, and whether it
-    /// believes, buries and plans as it may.
-    pub pd: bool,
-}
-
-impl HistoryParts {
-    /// No part at all.
-    pub const NONE: Self = Self {
-        leaders: false,
-        committed: false,
-        epochs: false,
-        destroyed: false,
-        writes: false,
-        reads: false,
-        cover: false,
-        lineage: false,
-        pd: false,
-    };
-
-    /// Every part.
-    pub const ALL: Self = Self {
-        leaders: true,
-        committed: true,
-        epochs: true,
-        destroyed: true,
-        writes: true,
-        reads: true,
-        cover: true,
-        lineage: true,
-        pd: true,
-    };
-
-    /// The parts of either.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self {
-            leaders: self.leaders || other.leaders,
-            committed: self.committed || other.committed,
-            epochs: self.epochs || other.epochs,
-            destroyed: self.destroyed || other.destroyed,
-            writes: self.writes || other.writes,
-            reads: self.reads || other.reads,
-            cover: self.cover || other.cover,
-            lineage: self.lineage || other.lineage,
-            pd: self.pd || other.pd,
-        }
-    }
-}
 
 /// What was, as far as it still matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

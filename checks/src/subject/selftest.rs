@@ -3,15 +3,15 @@
 //! A wrong adapter looks like a wrong raft, so it is asked first what any raft does: an
 //! election, an append, a log that conflicts, a change of members, a restart, a snapshot.
 //! Nothing else is under way, no answer is lost, and each message is delivered once. What
-//! is not as it must be is told in an adapter writer's words, with where to look.
+//! is wrong is reported in an adapter writer's words, with where to look.
+
+mod bench;
 
 use std::collections::BTreeMap;
 
-use super::link::{Handle, Said};
-use super::wire::{
-    Bytes, Change, Conf, Done, Entry, Kind, Message, MessageType, Open, Role, Shape, Single, Status, Verb,
-};
+use super::wire::{Bytes, Change, Kind, MessageType, Open, Role, Shape, Single, Status, Verb};
 use super::{Fault, Link, caught};
+use bench::{BEGIN, Bench, Replica, is};
 
 /// What is wrong, in words, for who writes an adapter.
 type Checked = Result<(), String>;
@@ -68,203 +68,6 @@ pub fn look(link: &Link, situation: &Situation) -> Verdict {
         Ok(Ok(())) => Verdict::Fine,
         Ok(Err(words)) => Verdict::Wrong(words),
         Err(Fault { words, wire }) => Verdict::Wrong(Fault { words, wire }.to_string()),
-    }
-}
-
-/// A replica of the bench: what it was told to keep, and how it stands.
-struct Replica {
-    handle: Handle,
-    truncated: (u64, u64),
-    entries: Vec<Entry>,
-    conf: Conf,
-    status: Status,
-}
-
-/// Replicas under test, and what is under way between them.
-struct Bench {
-    link: Link,
-    replicas: BTreeMap<u64, Replica>,
-    under_way: Vec<Message>,
-}
-
-/// Where every log begins.
-const BEGIN: (u64, u64) = (5, 5);
-
-impl Bench {
-    /// Replicas of a new group of three voters: term 5, and index 5 discarded, committed and applied.
-    fn three(&mut self) -> Checked {
-        let conf = Conf { voters: vec![1, 2, 3], ..Conf::default() };
-        for id in 1..=3 {
-            let begun = Open {
-                term: 5,
-                commit: 5,
-                applied: 5,
-                truncated: BEGIN,
-                conf: conf.clone(),
-                ..Open::default()
-            };
-            let status = self.open(id, begun)?;
-            let expected = Status {
-                term: 5,
-                commit: BEGIN,
-                applied: BEGIN,
-                last: BEGIN,
-                promotable: true,
-                ..Status::default()
-            };
-            is(&format!("after `open` of replica {id}"), &status, &expected)?;
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, id: u64, begun: Open) -> Result<Status, String> {
-        let handle = self.link.handle();
-        let (truncated, entries, conf) = (begun.truncated, begun.entries.clone(), begun.conf.clone());
-        let open = Open { node: handle.node, id, ..begun };
-        self.replicas.insert(id, Replica { handle, truncated, entries, conf, status: Status::default() });
-        self.tell(id, |_| Verb::Open(open))?;
-        Ok(self.replicas[&id].status.clone())
-    }
-
-    /// Tells a replica, keeps what it appends, and puts under way what it sends.
-    fn tell(&mut self, id: u64, verb: impl FnOnce(u64) -> Verb) -> Result<Done, String> {
-        let replica = self.replicas.get_mut(&id).ok_or("no such replica")?;
-        let verb = verb(replica.handle.node);
-        let name = verb.name();
-        let done = match self.link.ask(verb, replica.handle.of) {
-            Said::Done(done) => *done,
-            Said::Refused(words) => return Err(format!("`{name}` of replica {id} is refused: {words}")),
-            Said::Failed(words) => return Err(format!("`{name}` of replica {id} failed: {words}")),
-        };
-        let status = done.status.clone();
-        replica.status = status.ok_or(format!("`{name}` of replica {id} is answered without a `status`"))?;
-        if replica.status.id != id {
-            return Err(format!("`{name}` of replica {id} is answered with `id` {}", replica.status.id));
-        }
-        for entry in &done.appended {
-            let at = entry.index.checked_sub(replica.truncated.0 + 1).map(|at| at as usize);
-            let at = at.filter(|at| *at <= replica.entries.len());
-            let at = at.ok_or(format!(
-                "after `{name}` replica {id} `appended` entry {}, which does not join its log",
-                entry.index
-            ))?;
-            replica.entries.truncate(at);
-            replica.entries.push(entry.clone());
-        }
-        let end = replica.entries.last().map_or(replica.truncated, |entry| (entry.index, entry.term));
-        if done.snapshot.is_none() && end != replica.status.last {
-            return Err(format!(
-                "after `{name}` of replica {id} what was `appended` ends at {end:?}, and its `status` says `last` is \
-                 {:?}: is Ready handled until there is none, and every entry of it said?",
-                replica.status.last
-            ));
-        }
-        if let Some(stranger) = done.sent.iter().find(|message| message.from != id) {
-            return Err(format!(
-                "after `{name}` replica {id} `sent` a message from {}: it sends in its own name",
-                stranger.from
-            ));
-        }
-        self.under_way.extend(done.sent.iter().cloned());
-        Ok(done)
-    }
-
-    /// Delivers until nothing is under way. Who is `away` gets nothing.
-    fn deliver(&mut self, away: &[u64]) -> Checked {
-        for _ in 0..1_000 {
-            if self.under_way.is_empty() {
-                return Ok(());
-            }
-            let message = self.under_way.remove(0);
-            let to = message.to;
-            if !away.contains(&to) && self.replicas.contains_key(&to) {
-                self.tell(to, |node| Verb::Step { node, message })?;
-            }
-        }
-        Err("1,000 messages were delivered, and more are under way: does it answer its own answers?".into())
-    }
-
-    /// Everybody applies what is committed.
-    fn apply_all(&mut self, away: &[u64]) -> Checked {
-        let ids: Vec<u64> = self.replicas.keys().copied().filter(|id| !away.contains(id)).collect();
-        for id in ids {
-            let (commit, applied) = (self.status(id).commit.0, self.status(id).applied.0);
-            if commit > applied {
-                self.tell(id, |node| Verb::Applied { node, index: commit })?;
-                let now = self.status(id).applied.0;
-                if now != commit {
-                    return Err(format!(
-                        "after `applied` up to {commit} the `status` of replica {id} says {now} is applied"
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn status(&self, id: u64) -> &Status {
-        &self.replicas[&id].status
-    }
-
-    fn log(&self, id: u64) -> Vec<(u64, u64)> {
-        self.replicas[&id].entries.iter().map(|entry| (entry.index, entry.term)).collect()
-    }
-
-    /// Replica `id` is elected by all who are not away, and its first entry is everywhere.
-    fn elect(&mut self, id: u64, away: &[u64]) -> Checked {
-        let term = self.status(id).term;
-        let done = self.tell(id, |node| Verb::Campaign { node })?;
-        if self.status(id).term != term + 1 || self.status(id).role != Role::Candidate {
-            return Err(format!(
-                "after `campaign` replica {id} is a {:?} of term {}; it asks for votes in term {}",
-                self.status(id).role,
-                self.status(id).term,
-                term + 1
-            ));
-        }
-        let asked: Vec<u64> = done
-            .sent
-            .iter()
-            .filter(|message| message.kind == MessageType::Vote)
-            .map(|message| message.to)
-            .collect();
-        let others = [1, 2, 3].into_iter().filter(|other| *other != id).collect::<Vec<u64>>();
-        let mut sorted = asked;
-        sorted.sort_unstable();
-        if sorted != others {
-            return Err(format!(
-                "after `campaign` of replica {id} `vote` messages to {sorted:?} were `sent`, where {others:?} vote: \
-                 is Ready handled until there is none, and are its messages said?"
-            ));
-        }
-        self.deliver(away)?;
-        if self.status(id).role != Role::Leader {
-            return Err(format!(
-                "everybody was asked, and replica {id} is a {:?} with the votes {:?}: does `step` take the \
-                 message's `body`, and is every message of a Ready `sent`, those that wait for the disk, too?",
-                self.status(id).role,
-                self.status(id).votes
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What a status must say, field by field.
-fn is(when: &str, status: &Status, expected: &Status) -> Checked {
-    let fields = [
-        ("term", format!("{:?}", status.term), format!("{:?}", expected.term)),
-        ("vote", format!("{:?}", status.vote), format!("{:?}", expected.vote)),
-        ("role", format!("{:?}", status.role), format!("{:?}", expected.role)),
-        ("leader", format!("{:?}", status.leader), format!("{:?}", expected.leader)),
-        ("commit", format!("{:?}", status.commit), format!("{:?}", expected.commit)),
-        ("applied", format!("{:?}", status.applied), format!("{:?}", expected.applied)),
-        ("last", format!("{:?}", status.last), format!("{:?}", expected.last)),
-        ("promotable", format!("{:?}", status.promotable), format!("{:?}", expected.promotable)),
-    ];
-    match fields.into_iter().find(|(_, is, must)| is != must) {
-        Some((field, is, must)) => Err(format!("{when} its `{field}` is {is}, and must be {must}")),
-        None => Ok(()),
     }
 }
 
@@ -418,7 +221,7 @@ fn change(bench: &mut Bench) -> Checked {
     }
     if bench.status(1).matched.contains_key(&4) {
         return Err(
-            "4 is in the leader's `matched` before `apply_change`: a change takes effect when it is told"
+            "4 is in the leader's `matched` before `apply_change`: a change takes effect with `apply_change`"
                 .into(),
         );
     }

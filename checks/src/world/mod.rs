@@ -18,8 +18,8 @@ use rollcall_impl::{
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
-    Action, Healed, Held, Outcome, Peer, Reason, RegionId, Reply, Returned, Scope, ScopeError, Sides,
-    StoreId, StoreStatus, Subject, View,
+    Action, Healed, Held, Outcome, Reason, RegionId, Reply, Returned, Scope, ScopeError, Sides, StoreId,
+    StoreStatus, Subject, View,
 };
 
 mod compare;
@@ -28,8 +28,10 @@ mod force;
 mod heal;
 mod late;
 mod pd;
+mod process;
 mod recovery;
 mod rounds;
+mod shown;
 mod split;
 mod stale;
 #[cfg(test)]
@@ -147,41 +149,6 @@ impl<G: Guards, R: Replica> World<G, R> {
     pub(crate) fn read_set(&self, model: &Rollcall) -> ReadSet {
         let stores = self.nodes.iter().filter(|node| node.was_read()).map(|node| node.untracked().id);
         model.read_set(stores, self.messages.was_read(), self.pd.was_read())
-    }
-
-    /// The peer or tombstone of `region` on `store`.
-    pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
-        let stored = self.nodes[self.index_of(store)?].store.as_ref()?;
-        match stored.peer(region) {
-            Some(status) => {
-                let merged_into = stored.merged_elsewhere_into(region);
-                let peer = convert::peer(status, self.timeout_now(region, store).is_some(), merged_into);
-                let mut peer = Peer { synced_commit: self.synced_commit(stored, region), ..peer };
-                if let Some(leading) = peer.leading.as_mut().filter(|_| !self.reports_commits()) {
-                    leading.committed.clear();
-                }
-                Some(peer)
-            }
-            None => stored.tombstone(region).map(convert::tombstone),
-        }
-    }
-
-    /// What a crash would leave of the commit index, where it may take any of it.
-    fn synced_commit(&self, store: &SyncedStore<G, MemoryEngine, R>, region: RegionId) -> Option<u64> {
-        if self.config.unsynced_commits { store.synced_commit(region) } else { None }
-    }
-
-    /// Whether a view shows which commit indexes a leader knows of others.
-    fn reports_commits(&self) -> bool {
-        R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.reports_commits())
-    }
-
-    /// The commit indexes that the peer of `region` knows of others, in one number: while
-    /// its mark is the same each of them only rises.
-    fn known_commits(&self, node: usize, region: RegionId) -> u64 {
-        let leader = self.status(node, region).filter(|status| status.role() == StateRole::Leader);
-        let reporting = leader.filter(|_| self.reports_commits());
-        reporting.map_or(0, |status| status.committed().map(|(_, index)| index).sum())
     }
 
     /// Everything that is under way is lost.
@@ -312,7 +279,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 
     /// A message reaches its receiver. `Err` where the store refuses it, or answers by a
-    /// word that no raft hears, as that the sender was removed: it has the fate of `answer`.
+    /// word that no raft sees, as that the sender was removed: it has the fate of `answer`.
     fn deliver(&mut self, node: usize, message: Message, reply: Reply) -> Result<Vec<Output>, Reason> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
@@ -451,58 +418,6 @@ impl<G: Guards, R: Replica> World<G, R> {
             _ => None,
         });
         Ok(returned.unwrap_or(Returned::Nothing))
-    }
-
-    /// The process ends, or the machine with what was not synced: the store is
-    /// opened again from its engine at once, and shown as it will come back.
-    fn crash(&mut self, store: StoreId) -> Result<(), Reason> {
-        let at = self.up(store)?;
-        self.forget_what_it_sends(store);
-        let node = &mut self.nodes[at];
-        node.status = StoreStatus::Down;
-        let mut engine = node.store.take().expect("a running store is there").engine().clone();
-        engine.lose_unsynced();
-        let opened = self.open(store, engine);
-        self.nodes[at].store = Some(Rc::new(opened));
-        self.changed = true;
-        Ok(())
-    }
-
-    fn restart(&mut self, store: StoreId) -> Result<(), Reason> {
-        let at = self.index_of(store).ok_or(Reason::StoreDown)?;
-        let node = &mut self.nodes[at];
-        match node.status {
-            StoreStatus::Up => Err(Reason::StoreUp),
-            StoreStatus::DiskLost => Err(Reason::StoreDown),
-            StoreStatus::Down => {
-                node.status = StoreStatus::Up;
-                self.changed = true;
-                Ok(())
-            }
-        }
-    }
-
-    fn lose_disk(&mut self, store: StoreId) -> Result<(), Reason> {
-        let at = self.index_of(store).ok_or(Reason::StoreDown)?;
-        let node = &mut self.nodes[at];
-        if node.status == StoreStatus::DiskLost {
-            return Err(Reason::StoreDown);
-        }
-        node.status = StoreStatus::DiskLost;
-        node.store = None;
-        self.changed = true;
-        self.forget_what_it_sends(store);
-        Ok(())
-    }
-
-    fn open(&self, id: StoreId, engine: MemoryEngine) -> SyncedStore<G, MemoryEngine, R> {
-        let opened = SyncedStore::open_with(self.maker.clone(), id, self.config, self.guards, engine);
-        opened.expect("what a store wrote it can read")
-    }
-
-    fn forget_what_it_sends(&mut self, store: StoreId) {
-        self.requests.retain(|kept| kept.candidate != store);
-        self.timeouts.retain(|kept| kept.from.store != store);
     }
 }
 

@@ -1,7 +1,14 @@
 //! What a scope must be able to reach: a scope in which something never
 //! happens has failed, however many states it has.
 
+mod predicates;
+mod situations;
+
 use rollcall_traces::{Liveness, MemberRole, Message, PeerState, Purpose, Role, StoreState, StoreStatus};
+
+use predicates::{
+    most_regions, some, some_child, some_led, some_store_report, some_stray, some_waiting, tombstones,
+};
 
 use crate::cluster::{ClusterInScope, is_given_up};
 use crate::rules::FIRST;
@@ -40,92 +47,6 @@ fn holds_in<S: ClusterInScope>(cluster: S, holds: impl Fn(S) -> bool) -> bool {
     holds(cluster)
 }
 
-/// Any peer or tombstone for which `is` holds.
-fn some(cluster: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
-    cluster.regions().any(|region| cluster.replicas(region).any(|(store, peer)| is(store, peer)))
-}
-
-/// Any region that a split brought.
-fn some_child(cluster: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
-    some(cluster, |store, peer| !cluster.is_founded(peer.region.id) && is(store, peer))
-}
-
-/// Any live peer for which `is` holds that its region's leader does not list.
-fn some_stray(cluster: impl ClusterInScope, is: impl Fn(u64, &rollcall_traces::Peer) -> bool) -> bool {
-    let leads = |peer: &rollcall_traces::Peer| peer.role == Role::Leader;
-    some(cluster, |store, peer| {
-        let leaders = || cluster.replicas(peer.region.id).filter(|(_, leader)| leads(leader));
-        peer.state != PeerState::Tombstone
-            && is(store, peer)
-            && leaders().any(|(_, leader)| {
-                leader.region.member(peer.id).is_none()
-                    && peer.region.epoch.is_stale_against(&leader.region.epoch)
-            })
-    })
-}
-
-/// How many initialised regions a store has at most.
-fn most_regions(cluster: impl ClusterInScope) -> usize {
-    cluster.stores().map(|(store, _)| cluster.ranges(store).count()).max().unwrap_or(0)
-}
-
-/// How many stores have left, as far as PD knows, and of which `is` holds.
-fn tombstones(cluster: impl ClusterInScope, is: impl Fn(u64) -> bool) -> usize {
-    let left = |(store, known): &(&u64, &rollcall_traces::KnownStore)| {
-        known.state == StoreState::Tombstone && is(**store)
-    };
-    cluster.pd().stores.iter().filter(left).count()
-}
-
-/// Some region's leader in charge, and what PD believes of the region.
-fn some_led(
-    cluster: impl ClusterInScope,
-    is: impl Fn(&rollcall_traces::Peer, &rollcall_traces::KnownRegion) -> bool,
-) -> bool {
-    cluster.pd().regions.values().any(|known| {
-        let leads = |peer: &rollcall_traces::Peer| {
-            peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)
-        };
-        cluster.replicas(known.region.id).any(|(_, peer)| leads(peer) && is(peer, known))
-    })
-}
-
-/// Any source beside a target whose next committed entry is to take it in, up to
-/// where it must have applied its log, and whether that entry carries any of it.
-fn some_waiting(
-    cluster: impl ClusterInScope,
-    is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool,
-) -> bool {
-    use rollcall_traces::Command;
-    some(cluster, |store, target| {
-        let next = target.log.entry(target.applied + 1).filter(|_| target.applied < target.commit);
-        let Some(Command::CommitMerge { source, commit, entries }) =
-            next.and_then(|entry| entry.command.as_ref())
-        else {
-            return false;
-        };
-        let source = cluster.peer(store, source.id).filter(|peer| peer.is_initialized());
-        source.is_some_and(|source| is(source, *commit, !entries.is_empty()))
-    })
-}
-
-/// Any store's report under way to a PD that waits for that store, by its step and the step
-/// that PD waits for.
-fn some_store_report(cluster: impl ClusterInScope, is: impl Fn(u64, u64) -> bool) -> bool {
-    let pd = cluster.pd();
-    let waits = |store: u64| {
-        pd.recovery.as_ref().is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)))
-    };
-    cluster.held().iter().any(|held| match held.message {
-        Message::StoreReport { step, .. } => waits(held.from.store) && is(step, pd.recovery_step),
-        _ => false,
-    })
-}
-
-fn is_split(entry: &rollcall_traces::Entry) -> bool {
-    matches!(entry.command, Some(rollcall_traces::Command::Split { .. }))
-}
-
 reaches! {
     /// A leader has applied an entry of its own term.
     LeaderInCharge = "leader in charge":
@@ -136,13 +57,7 @@ reaches! {
             cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader).count() > 1
         }),
     /// A member that was not there at first has its state by a snapshot.
-    PeerAdded = "a peer added and initialised":
-        |cluster| some(cluster, |store, peer| {
-            peer.is_initialized()
-                && peer.region.member(peer.id).is_some()
-                && peer.log.truncated.index > FIRST.index
-                && !cluster.founders().any(|member| member.id == peer.id && member.store == store)
-        }),
+    PeerAdded = "a peer added and initialised": situations::peer_added,
     /// A peer of the first configuration was destroyed, and lives again under its id.
     SameIdAgain = "a peer added again under its old id":
         |cluster| some(cluster, |store, peer| {
@@ -174,16 +89,7 @@ reaches! {
             peer.role == Role::Leader && !peer.region.is_joint() && peer.region.epoch.conf_ver > 2
         }),
     /// A leader's own log removes it.
-    LeaderRemovesItself = "a leader about to apply its own removal":
-        |cluster| some(cluster, |_, peer| {
-            use rollcall_traces::{Change, ChangeKind, Command};
-            peer.role == Role::Leader && peer.log.iter().any(|(index, entry)| {
-                index > peer.applied && index <= peer.commit && matches!(
-                    entry.command,
-                    Some(Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: id, .. })) if id == peer.id
-                )
-            })
-        }),
+    LeaderRemovesItself = "a leader about to apply its own removal": situations::leader_removes_itself,
     /// One voter is left of more, and it leads.
     OneVoterLeft = "one voter left, leading":
         |cluster| some(cluster, |_, peer| {
@@ -191,39 +97,14 @@ reaches! {
                 && peer.region.incoming_voters().count() == 1
         }),
     /// A voter of its own configuration still waits for a snapshot.
-    VoterWithoutLog = "a voter that needs a snapshot":
-        |cluster| cluster.regions().any(|region| {
-            cluster.replicas(region).any(|(_, peer)| {
-                peer.role == Role::Leader
-                    && peer.region.peers.iter().any(|member| {
-                        peer.region.is_voter(member.id)
-                            && cluster.peer(member.store, region).is_some_and(|other| {
-                                other.id == member.id && other.state == PeerState::Uninitialised
-                            })
-                    })
-            })
-        }),
+    VoterWithoutLog = "a voter that needs a snapshot": situations::voter_without_log,
     /// A peer that knows nothing yet has voted, and its store is down.
-    VoteBeforeSnapshot = "a vote before the snapshot, on a store that is down":
-        |cluster| cluster.stores().filter(|(_, status)| *status == StoreStatus::Down).any(|(store, _)| {
-            cluster.regions().any(|region| {
-                cluster.peer(store, region)
-                    .is_some_and(|peer| peer.state == PeerState::Uninitialised && peer.vote != 0)
-            })
-        }),
+    VoteBeforeSnapshot = "a vote before the snapshot, on a store that is down": situations::vote_before_snapshot,
     /// A peer has learnt of a commit index that its disk does not have yet.
     CommitUnsynced = "a commit index that is not on disk":
         |cluster| some(cluster, |_, peer| peer.synced_commit.is_some()),
     /// A follower of a leader that is being demoted cannot be reached by the leader's log.
-    DemotedBehindTheLog = "a voter that is being demoted and needs a snapshot":
-        |cluster| some(cluster, |_, leader| {
-            leader.role == Role::Leader && leader.region.peers.iter().any(|member| {
-                member.role == MemberRole::DemotingVoter
-                    && cluster.peer(member.store, leader.region.id).is_some_and(|peer| {
-                        peer.id == member.id && peer.log.last_index() < leader.log.truncated.index
-                    })
-            })
-        }),
+    DemotedBehindTheLog = "a voter that is being demoted and needs a snapshot": situations::demoted_behind_the_log,
     /// A leader has discarded its log up to an entry of an older term.
     OldTermDiscarded = "a leader whose last discarded entry is of an older term":
         |cluster| some(cluster, |_, peer| {
@@ -232,15 +113,7 @@ reaches! {
                 && peer.log.truncated.term < peer.term
         }),
     /// A TimeoutNow is under way to a peer that has a conf change committed and not applied.
-    LateTimeoutNow = "a late TimeoutNow to a peer with an unapplied conf change":
-        |cluster| cluster.held().iter().any(|held| {
-            matches!(held.message, Message::TimeoutNow)
-                && cluster.peer(held.to.store, held.region).is_some_and(|peer| {
-                    peer.log.iter().any(|(index, entry)| {
-                        entry.is_conf_change() && index > peer.applied && index <= peer.commit
-                    })
-                })
-        }),
+    LateTimeoutNow = "a late TimeoutNow to a peer with an unapplied conf change": situations::late_timeout_now,
     /// A store of the first configuration holds a peer with another id.
     NewIdOnOldStore = "a store joined again with a new peer id":
         |cluster| some(cluster, |store, peer| {
@@ -259,17 +132,7 @@ reaches! {
     StoreDown = "a store down":
         |cluster| cluster.stores().any(|(_, status)| status == StoreStatus::Down),
     /// A stopped store has the tombstone of a peer that some region still lists.
-    ListedTombstone = "a tombstone on a stopped store that a region still lists":
-        |cluster| cluster.stores().filter(|(_, status)| *status == StoreStatus::Down).any(|(store, _)| {
-            cluster.regions().any(|region| {
-                let buried = cluster.peer(store, region).filter(|peer| peer.state == PeerState::Tombstone);
-                buried.is_some_and(|buried| {
-                    cluster.replicas(region).any(|(_, peer)| {
-                        peer.role == Role::Leader && peer.region.member(buried.id).is_some()
-                    })
-                })
-            })
-        }),
+    ListedTombstone = "a tombstone on a stopped store that a region still lists": situations::listed_tombstone,
     /// A leader's log ends, before its own entries, with one of an older term that is not committed.
     OldTermEntry = "a leader with an uncommitted entry of an old term":
         |cluster| some(cluster, |_, peer| {
@@ -280,14 +143,8 @@ reaches! {
     StoreLost = "a store lost":
         |cluster| cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost),
     /// A member on a store that was given up is a learner.
-    DemotedByForce = "a member on a store that was given up demoted":
-        |cluster| some(cluster, |_, peer| {
-            peer.is_initialized()
-                && peer.region.peers.iter().any(|member| {
-                    member.role == MemberRole::Learner && is_given_up(&cluster, member.store)
-                })
-        }),
-    /// A recovery by force has come to its end, and PD has not heard of every key since.
+    DemotedByForce = "a member on a store that was given up demoted": situations::demoted_by_force,
+    /// A recovery by force has come to its end, and PD does not know every key since.
     RegionsDropped = "PD relearns its regions":
         |cluster| cluster.pd().relearns,
     /// A region of which a majority was given up, and nobody goes on with it.
@@ -297,17 +154,7 @@ reaches! {
             peer.is_initialized() && !is_given_up(&cluster, store) && !peer.region.has_quorum(lives)
         }),
     /// A leader's region has a new member and none on the store that is gone.
-    LostVoterReplaced = "the voter of a lost store replaced":
-        |cluster| cluster.stores().any(|(lost, status)| {
-            status == StoreStatus::DiskLost
-                && some(cluster, |_, peer| {
-                    peer.role == Role::Leader
-                        && peer.region.member_on(lost).is_none()
-                        && peer.region.peers.iter().any(|member| {
-                            !cluster.founders().any(|founder| founder.id == member.id)
-                        })
-                })
-        }),
+    LostVoterReplaced = "the voter of a lost store replaced": situations::lost_voter_replaced,
     /// A read is acknowledged and not answered.
     ReadReady = "a read ready to be answered":
         |cluster| some(cluster, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
@@ -335,13 +182,7 @@ reaches! {
             peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)
         }),
     /// Parent and child are led on different stores.
-    LeadersApart = "parent and child led on two stores":
-        |cluster| some_child(cluster, |store, child| {
-            child.role == Role::Leader && some(cluster, |other, peer| {
-                other != store && cluster.is_founded(peer.region.id) && peer.role == Role::Leader
-                    && peer.region.epoch.version > 1
-            })
-        }),
+    LeadersApart = "parent and child led on two stores": situations::leaders_apart,
     /// Ids are under way that were asked for under an epoch that is gone.
     IdsUnderWay = "ids under way that came too late":
         |cluster| cluster.held().iter().any(|held| {
@@ -360,68 +201,21 @@ reaches! {
             peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
     /// The last entry that a store applied is a split, and it did not bring the child there.
-    ChildSkipped = "a split that spared a tombstone":
-        |cluster| some_child(cluster, |store, peer| {
-            peer.state == PeerState::Tombstone
-                && some(cluster, |other, parent| {
-                    other == store && parent.region.epoch.version > 1
-                        && parent.log.entry(parent.applied).is_some_and(is_split)
-                })
-        }),
+    ChildSkipped = "a split that spared a tombstone": situations::child_skipped,
     /// A child keeps a vote that was given before it came to be.
-    ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced":
-        |cluster| some_child(cluster, |store, peer| {
-            peer.is_initialized() && peer.role == Role::Follower && peer.leader == 0
-                && peer.vote != 0 && peer.vote != peer.id && peer.log.last_index() == FIRST.index
-                && some(cluster, |other, parent| {
-                    other == store && parent.log.truncated.index > FIRST.index
-                        && parent.log.entry(parent.applied).is_some_and(is_split)
-                })
-        }),
+    ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced": situations::child_with_an_older_vote,
     /// A store has the part of a part, and another has not taken the first split.
     GrandchildFirst = "a child that split before every store has the first split":
         |cluster| cluster.stores().any(|(store, _)| cluster.ranges(store).count() > 2)
             && cluster.stores().any(|(store, _)| cluster.ranges(store).count() == 1),
     /// A store is down that has both parts, and another leads them.
-    DownBehindTheSplit = "a store down behind the split while another leads both parts":
-        |cluster| cluster.stores().any(|(down, status)| {
-            status == StoreStatus::Down && cluster.ranges(down).count() > 1
-                && cluster.stores().any(|(store, _)| {
-                    let leads = |region: &u64| cluster.peer(store, *region).is_some_and(|peer| peer.role == Role::Leader);
-                    cluster.regions().filter(leads).count() > 1
-                })
-        }),
-    /// A child voted for one that did not hear of it: the request had waited.
-    VoteForPendingRequest = "a vote for a request that had waited for the split":
-        |cluster| cluster.held().is_empty() && some_child(cluster, |_, asking| {
-            asking.campaign.as_ref().is_some_and(|campaign| {
-                some_child(cluster, |_, voter| {
-                    voter.region.id == asking.region.id && voter.term == asking.term
-                        && voter.vote == asking.id && !campaign.granted.contains(&voter.id)
-                })
-            })
-        }),
+    DownBehindTheSplit = "a store down behind the split while another leads both parts": situations::down_behind_the_split,
+    /// A child voted for one that did not learn of it: the request had waited.
+    VoteForPendingRequest = "a vote for a request that had waited for the split": situations::vote_for_pending_request,
     /// An old leader has a read under way and has not divided; the key's new region has a write of its own.
-    ReadBehindTheSplit = "a read of a leader without the split while the child has written":
-        |cluster| some(cluster, |_, reading| {
-            reading.read.is_some() && reading.region.epoch.version == 1
-                && some_child(cluster, |_, child| {
-                    child.log.iter().any(|(index, entry)| {
-                        index <= child.applied
-                            && entry.command.as_ref().is_some_and(|command| command.written_key().is_some())
-                    })
-                })
-        }),
+    ReadBehindTheSplit = "a read of a leader without the split while the child has written": situations::read_behind_the_split,
     /// A store has a received snapshot of a region that another store has divided.
-    SplitUnderSnapshot = "a split applied while a snapshot from before it waits":
-        |cluster| some(cluster, |_, waiting| {
-            waiting.snapshot.as_ref().is_some_and(|snapshot| {
-                some(cluster, |_, peer| {
-                    peer.region.id == snapshot.region.id
-                        && peer.region.epoch.version > snapshot.region.epoch.version
-                })
-            })
-        }),
+    SplitUnderSnapshot = "a split applied while a snapshot from before it waits": situations::split_under_snapshot,
     /// Two regions on one store hold data.
     DataDivided = "data on both sides of a split":
         |cluster| cluster.stores().any(|(store, _)| {
@@ -432,13 +226,7 @@ reaches! {
     JointChild = "a joint child":
         |cluster| some_child(cluster, |_, peer| peer.region.is_joint()),
     /// A child has left the configuration that it inherited.
-    ChildLeftJoint = "a child that left its parent's joint configuration":
-        |cluster| some_child(cluster, |_, peer| {
-            peer.role == Role::Leader && !peer.region.is_joint()
-                && peer.log.iter().any(|(index, entry)| {
-                    index <= peer.applied && entry.command == Some(rollcall_traces::Command::LeaveJoint)
-                })
-        }),
+    ChildLeftJoint = "a child that left its parent's joint configuration": situations::child_left_joint,
     /// A vote request waits for the split.
     VoteRequestPending = "a vote request that waits for the split":
         |cluster| cluster.stores().any(|(store, _)| {
@@ -483,13 +271,7 @@ reaches! {
             peer.role == Role::Leader && !cluster.pd().regions.contains_key(&peer.region.id)
         }),
     /// A store has left, and a child's peer lives there that a leader lists.
-    BuriedUnderAChild = "a store Tombstone with a child's peer on it":
-        |cluster| some_child(cluster, |_, leader| {
-            leader.role == Role::Leader && tombstones(cluster, |store| {
-                let here = leader.region.member_on(store).map(|member| member.id);
-                cluster.peer(store, leader.region.id).is_some_and(|peer| Some(peer.id) == here)
-            }) > 0
-        }),
+    BuriedUnderAChild = "a store Tombstone with a child's peer on it": situations::buried_under_a_child,
     /// PD's view of a region is behind its leader's.
     PdBehind = "PD behind a leader":
         |cluster| some_led(cluster, |peer, known| known.region.epoch.is_stale_against(&peer.region.epoch)),
@@ -522,27 +304,9 @@ reaches! {
         }),
     /// A store carries out a plan to lead a region by force, and does not: of the voters that its
     /// peer knows a majority is left.
-    PlanRefused = "a forced leader planned where a majority is left":
-        |cluster| cluster.pd().recovery.iter().flat_map(|recovery| &recovery.plans).any(|(store, plan)| {
-            let is_carried_out = cluster.recovery_plan(*store).is_some_and(|under_way| under_way.step == plan.step);
-            let forces = plan.force_leaders.iter().filter(|_| is_carried_out);
-            forces.into_iter().any(|forces| {
-                let is_left = |peer: &rollcall_traces::Peer| peer.region.has_quorum(|id| {
-                    peer.region.member(id).is_some_and(|member| !forces.failed_stores.contains(&member.store))
-                });
-                forces.regions.keys().filter_map(|region| cluster.peer(*store, *region)).any(|peer| {
-                    peer.is_initialized() && !peer.is_by_force() && is_left(peer)
-                })
-            })
-        }),
+    PlanRefused = "a forced leader planned where a majority is left": situations::plan_refused,
     /// A plan that makes or destroys a region is under way, and its step is over.
-    PlanOutrun = "a plan that makes or destroys a region under way, its step over":
-        |cluster| cluster.held().iter().any(|held| match &held.message {
-            Message::RecoveryPlan(plan) => {
-                plan.step < cluster.pd().recovery_step && !(plan.creates.is_empty() && plan.tombstones.is_empty())
-            }
-            _ => false,
-        }),
+    PlanOutrun = "a plan that makes or destroys a region under way, its step over": situations::plan_outrun,
     /// A plan that destroys a peer is under way, and its store has a tombstone there already.
     PlanMeetsTombstone = "a plan to destroy a peer under way, the peer gone":
         |cluster| cluster.held().iter().any(|held| match &held.message {
@@ -564,13 +328,7 @@ reaches! {
     PdKnowsNoLeader = "a region that nobody leads, as far as PD knows":
         |cluster| cluster.pd().regions.values().any(|known| known.leader().is_none()),
     /// A learner needs a snapshot, and no operator is there for it.
-    LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up":
-        |cluster| cluster.pd().regions.values().any(|known| {
-            let mut waiting = known.region.peers.iter().filter(|member| {
-                member.role == MemberRole::Learner && known.pending.contains(&member.id)
-            });
-            waiting.next().is_some() && cluster.pd().operator(known.region.id).is_none()
-        }),
+    LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up": situations::learner_waited_for,
     /// A region has two learners, and nobody works on it.
     SpareLearner = "a learner beside another, and no operator":
         |cluster| cluster.pd().regions.values().any(|known| {
@@ -606,25 +364,13 @@ reaches! {
             })
         }),
     /// A merge was taken back.
-    RolledBack = "a merge rolled back":
-        |cluster| some(cluster, |_, peer| {
-            peer.state == PeerState::Normal && peer.log.iter().any(|(index, entry)| {
-                index <= peer.applied
-                    && matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
-            })
-        }),
+    RolledBack = "a merge rolled back": situations::rolled_back,
     /// A region that took a merge back gives itself up again (tikv#6460).
-    MergingAgain = "a merge begun again after it was rolled back":
-        |cluster| some(cluster, |_, peer| {
-            peer.state == PeerState::Merging
-                && peer.log.iter().any(|(_, entry)| {
-                    matches!(entry.command, Some(rollcall_traces::Command::RollbackMerge { .. }))
-                })
-        }),
+    MergingAgain = "a merge begun again after it was rolled back": situations::merging_again,
     /// A peer that gave its region up gets a snapshot.
     SnapshotWhileMerging = "a snapshot for a peer that is merging":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Merging && peer.snapshot.is_some()),
-    /// A peer was told that its region was taken in, and its target here was not.
+    /// A peer learned that its region was taken in, and its target here was not.
     MergeLearned = "a source that learned of its merge":
         |cluster| some(cluster, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),
     /// A region merges while one of the two has a peer that PD added.
@@ -662,13 +408,7 @@ reaches! {
     MembersNamed = "a peer that learned whom to ask":
         |cluster| some(cluster, |_, peer| peer.stale_check.is_some()),
     /// A child's leader lists a peer on a store where a peer that was removed has its range.
-    ChildBesideAStray = "a child's member where a removed peer has its range":
-        |cluster| some_child(cluster, |_, leader| {
-            leader.role == Role::Leader && leader.region.peers.iter().any(|member| {
-                let on_it = |store, region| store == member.store && region != leader.region.id;
-                some_stray(cluster, |store, peer| on_it(store, peer.region.id) && peer.region.overlaps(&leader.region))
-            })
-        }),
+    ChildBesideAStray = "a child's member where a removed peer has its range": situations::child_beside_a_stray,
     /// A follower follows a leader of which it has no entry, and for which it did not vote.
     FollowsWithoutEntry = "a follower by a heartbeat alone":
         |cluster| some(cluster, |_, peer| {
@@ -676,13 +416,7 @@ reaches! {
                 && peer.log.last_term() < peer.term
         }),
     /// A heartbeat is under way that commits something.
-    CommitByHeartbeat = "a heartbeat under way with a commit index beyond its receiver's":
-        |cluster| cluster.held().iter().any(|held| match held.message {
-            Message::Heartbeat { commit } => {
-                cluster.peer(held.to.store, held.region).is_some_and(|peer| peer.commit < commit)
-            }
-            _ => false,
-        }),
+    CommitByHeartbeat = "a heartbeat under way with a commit index beyond its receiver's": situations::commit_by_heartbeat,
     /// A child is asked for a value and may answer.
     ReadOfChild = "a read of a child ready to be answered":
         |cluster| some_child(cluster, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),

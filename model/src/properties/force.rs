@@ -1,16 +1,18 @@
 //! What each property still promises where an administrator gave up a store by
 //! force. Of every property a forgery, which is a violation where nobody was
-//! given up, is tried on a store that is left and on the one that was given up.
+//! given up, is forged on a store that is left and on the one that was given up.
 //! Most bind those who are left and nobody else; some, of the placement driver's
 //! own conduct, bind as before; what the lost disk may have disproved binds nobody.
 
+mod forgeries;
+
 use rollcall_traces::{
-    Action, Epoch, History, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Outcome,
-    Purpose, Read, Region, Reply, Returned, Seat, StoreId, StoreState, StoreStatus, View,
+    Action, History, HistoryParts, Key, Member, MemberRole, Outcome, Region, Reply, StoreId, StoreState, View,
 };
 
 use super::Property;
 use super::forge::*;
+use forgeries::*;
 
 /// Store 3 was given up; stores 1 and 2 are left, a majority of region 1.
 const GONE: StoreId = 3;
@@ -107,7 +109,7 @@ enum Binds {
     Nobody,
 }
 
-/// What is tried of each property, with who is bound. There is none without.
+/// The forgeries of each property, with the stores that are judged. Every property has one.
 fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
     use Binds::{Everybody, Nobody, WhoIsLeft};
     match of {
@@ -150,7 +152,7 @@ fn forgeries(of: Property) -> &'static [(Binds, Forgery)] {
 #[test]
 fn a_promise_binds_after_the_recovery_whom_it_says() {
     for &property in Property::ALL {
-        assert!(!forgeries(property).is_empty(), "{property} is not tried");
+        assert!(!forgeries(property).is_empty(), "{property} has no forgery");
         for (at, &(binds, forgery)) in forgeries(property).iter().enumerate() {
             let violated = |mut run: Run, on| {
                 forgery(&mut run, on);
@@ -166,246 +168,6 @@ fn a_promise_binds_after_the_recovery_whom_it_says() {
             assert_eq!((left, gone), due, "{property}, {at}: on who is left, on who was given up");
         }
     }
-}
-
-fn second_leader(run: &mut Run, on: StoreId) {
-    run.then(on, |view| lead(view, 1, 6));
-    run.then(on, |view| lead(view, on, 6));
-}
-
-fn other_entry_of_the_term(run: &mut Run, on: StoreId) {
-    run.then(on, |view| append(view, 1, put(6, "a", "1")));
-    run.then(on, |view| append(view, on, put(6, "a", "2")));
-}
-
-fn leader_without_the_commit(run: &mut Run, on: StoreId) {
-    run.then(on, |view| write(view, 1, put(6, "a", "1")));
-    run.then(on, |view| lead(view, on, 7));
-}
-
-fn other_commit(run: &mut Run, on: StoreId) {
-    run.then(on, |view| write(view, 1, put(6, "a", "1")));
-    run.then(on, |view| write(view, on, put(7, "a", "2")));
-}
-
-fn other_data(run: &mut Run, on: StoreId) {
-    run.then(on, |view| write(view, 1, put(6, "a", "1")));
-    run.then(on, |view| write(view, on, put(6, "b", "1")));
-}
-
-fn epoch_back(run: &mut Run, on: StoreId) {
-    run.then(on, |view| peer(view, on).region.epoch.version = 3);
-    run.then(on, |view| peer(view, on).region.epoch.version = 2);
-}
-
-fn epoch_beside(run: &mut Run, on: StoreId) {
-    run.then(on, |view| peer(view, 1).region.epoch.conf_ver = 2);
-    run.then(on, |view| peer(view, on).region.epoch.version = 2);
-}
-
-fn two_changes(run: &mut Run, on: StoreId) {
-    run.then(on, |view| {
-        lead(view, on, 6);
-        append(view, on, add_voter(6, 4));
-        append(view, on, add_voter(6, 5));
-    });
-}
-
-/// Region 1 as its newest configuration is without the member on `store`.
-fn without(store: StoreId) -> Region {
-    let mut region = three_voters();
-    region.peers.retain(|member: &Member| member.store != store);
-    region.epoch.conf_ver = 2;
-    region
-}
-
-fn resurrection(run: &mut Run, on: StoreId) {
-    run.then(on, |view| write_tombstone(view, on, without(on)));
-    run.then(on, |view| {
-        create(view, on, on);
-        reindex(view);
-    });
-}
-
-fn tombstone_with_a_commit(run: &mut Run, on: StoreId) {
-    run.then(on, |view| {
-        write_tombstone(view, on, three_voters());
-        peer(view, on).commit = 5;
-    });
-}
-
-fn child_beside_the_whole(run: &mut Run, on: StoreId) {
-    run.then(on, commit_split);
-    run.then(on, |view| {
-        split(view, on);
-        peer(view, on).region.end = Key::empty();
-        reindex(view);
-    });
-}
-
-fn hole(run: &mut Run, on: StoreId) {
-    run.then(on, |view| {
-        peer(view, on).region = halves().0;
-        reindex(view);
-    });
-}
-
-fn range_kept_beyond_the_split(run: &mut Run, on: StoreId) {
-    run.then(on, commit_split);
-    run.by(apply(1), |view| split(view, 1));
-    run.then(on, |view| peer(view, on).region.epoch.version = 3);
-}
-
-fn child_of_another_epoch(run: &mut Run, on: StoreId) {
-    run.then(on, commit_split);
-    run.by(apply(on), |view| {
-        split(view, on);
-        peer_of(view, on, CHILD).region.epoch.version = 3;
-    });
-}
-
-fn empty_index(run: &mut Run, on: StoreId) {
-    run.then(on, |view| store(view, on).ranges.clear());
-}
-
-/// For the peer that is there.
-fn pending_for_nothing(run: &mut Run, on: StoreId) {
-    run.then(on, |view| store(view, on).pending_messages.push(vote_request(1, on)));
-}
-
-/// A majority of the region has the write, and its leader has said so.
-fn acknowledged(run: &mut Run, on: StoreId) {
-    run.then(on, |view| {
-        lead(view, 1, 6);
-        write(view, 1, put(6, "a", "1"));
-    });
-}
-
-fn write_not_shown(run: &mut Run, on: StoreId) {
-    acknowledged(run, on);
-    run.then(on, |view| {
-        write(view, on, put(6, "a", "1"));
-        peer(view, on).data.clear();
-    });
-}
-
-/// The peer is asked for the key, which a client knows to be 1, and answers.
-fn read(run: &mut Run, on: StoreId, value: Option<Key>) {
-    let key = || Key::from("a");
-    acknowledged(run, on);
-    run.by(Action::Read { region: 1, store: on, key: key() }, |view| {
-        peer(view, on).read = Some(Read { key: key(), index: 5, acks: [on].into(), ready: true });
-    });
-    let returned = Returned::Value { key: key(), value, region: three_voters() };
-    let reply = Action::AnswerRead { region: 1, store: on };
-    run.returning(&Outcome::Done(returned), reply, |view| peer(view, on).read = None);
-}
-
-/// It answers what it holds, which is nothing yet.
-fn stale_read(run: &mut Run, on: StoreId) {
-    read(run, on, None);
-}
-
-fn wrong_answer(run: &mut Run, on: StoreId) {
-    read(run, on, Some(Key::from("1")));
-}
-
-fn buried_with_a_member(run: &mut Run, on: StoreId) {
-    run.by(Action::CheckStores, |view| known(view, on).state = StoreState::Tombstone);
-}
-
-/// PD knows of a configuration without the store, and buries it; `applied` is
-/// the configuration of those who are left.
-fn buried_as_empty(run: &mut Run, on: StoreId, applied: Region) {
-    run.then(on, |view| {
-        believe(view, without(on));
-        known(view, on).state = StoreState::Tombstone;
-        peer(view, 1).region = applied;
-    });
-}
-
-fn member_in_what_pd_knew_empty(run: &mut Run, on: StoreId) {
-    buried_as_empty(run, on, Region { epoch: without(on).epoch, ..three_voters() });
-}
-
-fn member_in_what_is_older(run: &mut Run, on: StoreId) {
-    buried_as_empty(run, on, three_voters());
-}
-
-/// Region 1 lists a peer there.
-fn record_thrown_away(run: &mut Run, on: StoreId) {
-    run.by(Action::RemoveTombstone { store: on }, |view| forget(view, on));
-}
-
-fn forget(view: &mut View, store: StoreId) {
-    view.pd.stores.remove(&store);
-}
-
-fn plan(view: &mut View, purpose: Purpose, step: OperatorStep) {
-    let operator = Operator { purpose, epoch: three_voters().epoch, steps: vec![step], done: 0 };
-    view.pd.operators.insert(1, operator);
-}
-
-fn remove_peer(view: &mut View, on: StoreId) {
-    plan(view, Purpose::AdminRemovePeer, OperatorStep::RemovePeer(Seat { store: on, peer: on }));
-}
-
-/// Of the other two stores only the first runs, and the leader removes its peer.
-fn removal_beside_a_store_that_is_down(run: &mut Run, on: StoreId) {
-    let other = LEFT + GONE - on;
-    run.by(Action::Crash { store: other }, |view| store(view, other).status = StoreStatus::Down);
-    run.then(1, |view| lead(view, 1, 6));
-    run.then(1, |view| append(view, 1, removal(6, on)));
-}
-
-/// Of the other two stores only the first answers.
-fn removal_beside_a_silent_store(run: &mut Run, on: StoreId) {
-    let other = LEFT + GONE - on;
-    run.by(Action::MissedHeartbeat { store: other }, |view| known(view, other).liveness = Liveness::Down);
-    run.by(Action::CheckStores, |view| remove_peer(view, on));
-}
-
-fn displaced_operator(run: &mut Run, on: StoreId) {
-    let schedule = || Action::Schedule { region: 1, reply: Reply::Dropped };
-    for to in [on, 1] {
-        let step = OperatorStep::TransferLeader { to };
-        run.by(schedule(), |view| plan(view, Purpose::EvictLeader, step));
-    }
-}
-
-fn risen_tombstone(run: &mut Run, on: StoreId) {
-    run.by(Action::CheckStores, |view| known(view, on).state = StoreState::Tombstone);
-    run.by(Action::CancelDecommission { store: on }, |view| known(view, on).state = StoreState::Up);
-}
-
-fn returned_disk(run: &mut Run, on: StoreId) {
-    let destroyed = |is| move |view: &mut View| known(view, on).physically_destroyed = is;
-    run.by(Action::Decommission { store: on, force: true }, destroyed(true));
-    run.by(Action::CancelDecommission { store: on }, destroyed(false));
-}
-
-fn replica_beside_the_belief(run: &mut Run, on: StoreId) {
-    run.then(on, |view| {
-        peer(view, 1).region.epoch.conf_ver = 2;
-        let newest = peer(view, 1).region.clone();
-        believe(view, newest);
-    });
-    run.then(on, |view| peer(view, on).region.epoch.version = 2);
-}
-
-fn reported(run: &mut Run, on: StoreId, conf_ver: u64) {
-    let report = Action::RegionHeartbeat { region: 1, store: on, reply: Reply::Delivered };
-    let epoch = Epoch { conf_ver, version: 1 };
-    run.by(report, |view| believe(view, Region { epoch, ..three_voters() }));
-}
-
-fn belief_in_what_nobody_has(run: &mut Run, on: StoreId) {
-    reported(run, on, 2);
-}
-
-fn belief_gone_back(run: &mut Run, on: StoreId) {
-    reported(run, on, 2);
-    reported(run, on, 1);
 }
 
 /// What only the others knew to be committed is lost, and no property says
@@ -440,7 +202,7 @@ fn a_write_that_only_the_lost_store_had_applied() {
     assert_eq!(written_over(GONE), Ok(()));
 }
 
-/// It had not applied it yet, and a client was told by the store that is lost.
+/// It had not applied it yet, and a client had its answer from the store that is lost.
 #[test]
 fn a_write_that_who_is_left_knew_to_be_committed() {
     let led_without = |commit| {

@@ -7,14 +7,12 @@
 use std::collections::BTreeSet;
 
 use super::pd::pd_changes;
-use crate::action::Action;
 use crate::diff::differences;
 use crate::log::{Entry, Log};
 use crate::message::Held;
 use crate::peer::{Leading, Peer, PeerState, Read, Role, Transfer};
 use crate::recovery::PeerRecovery;
 use crate::region::{PeerId, Region, RegionId, StoreId};
-use crate::round::Authority;
 use crate::view::{RangeEntry, StoreStatus, View};
 use crate::words::{Language, joined};
 
@@ -245,13 +243,13 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     }
     if let Some(target) = is.merged_into.as_ref().filter(|_| was.merged_into != is.merged_into) {
         let id = target.id;
-        words.push(say!(language, "hears that region {id} has taken it in", "得知 region {id} 已将它并入"));
+        words.push(say!(language, "learns that region {id} has taken it in", "得知 region {id} 已将它并入"));
     }
     if let Some(check) = is.stale_check.as_ref().filter(|_| was.stale_check != is.stale_check) {
         let peers = joined(&check.peers, " ");
         words.push(say!(
             language,
-            "hears of members {{{peers}}}, whom it may ask",
+            "learns of members {{{peers}}}, whom it may ask",
             "得知可以去问 {{{peers}}}"
         ));
     }
@@ -492,56 +490,4 @@ fn message_changes(
     }
     words.extend(left.iter().map(|message| line(gone, message)));
     words
-}
-
-/// Where a step is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    /// At a store.
-    Store(StoreId),
-    /// At the placement driver.
-    Pd,
-}
-
-/// What a step is drawn between: who acts, and on whom. A late message of which
-/// nothing is known is drawn nowhere.
-pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Column>, Option<Column>) {
-    use Column::{Pd, Store};
-    match action {
-        Action::Vote { candidate, voter, .. } => (Some(Store(*candidate)), Some(Store(*voter))),
-        Action::Replicate { leader, follower, .. } | Action::Heartbeat { leader, follower, .. } => {
-            (Some(Store(*leader)), Some(Store(*follower)))
-        }
-        Action::CheckStalePeer { store, asks, .. } => {
-            let asked = match asks {
-                Authority::Member(asked) => Store(*asked),
-                Authority::PlacementDriver => Pd,
-            };
-            (Some(Store(*store)), Some(asked))
-        }
-        Action::Hold { from, .. } => (Some(Store(*from)), None),
-        Action::TimeoutNow { region, leader } => {
-            let target = before.and_then(|view| {
-                let peer = view.stores.get(leader)?.peers.get(region)?;
-                Some(peer.region.member(peer.leading.as_ref()?.transfer?.to)?.store)
-            });
-            (Some(Store(*leader)), target.map(Store))
-        }
-        Action::Late { slot } => match before.and_then(|view| view.held.get(*slot)) {
-            Some(held) if held.is_from_pd() => (Some(Pd), Some(Store(held.to.store))),
-            Some(held) if held.is_to_pd() => (Some(Store(held.from.store)), Some(Pd)),
-            Some(held) => (Some(Store(held.from.store)), Some(Store(held.to.store))),
-            None => (None, None),
-        },
-        Action::RegionHeartbeat { store, .. }
-        | Action::StoreHeartbeat { store, .. }
-        | Action::AddStore { store }
-        | Action::AskSplit { store, .. } => (Some(Store(*store)), Some(Pd)),
-        Action::Schedule { .. } | Action::PushOperator { .. } | Action::AddOperator { .. } => {
-            (Some(Pd), None)
-        }
-        action if action.is_of_pd() => (Some(Pd), None),
-        Action::Propose { store, .. } => (Some(Store(*store)), None),
-        other => (other.stores().first().copied().map(Store), None),
-    }
 }

@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::changes::{Column, changes, ends};
+use super::changes::changes;
+use super::columns::{Column, ends};
 use super::{action_words, outcome_words, title, verdict_words, with_views};
 use crate::action::Action;
 use crate::file::{Step, Trace};

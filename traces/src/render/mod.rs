@@ -4,6 +4,7 @@
 //! need no view: of a scenario they show the actions.
 
 mod changes;
+mod columns;
 mod mermaid;
 mod pd;
 mod run;

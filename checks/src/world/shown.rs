@@ -1,0 +1,46 @@
+//! What a peer of the implementation shows of itself, in the words of the dictionary.
+
+use super::{World, convert};
+use rollcall_impl::{Guards, MemoryEngine, Replica, StateRole, SyncedStore};
+use rollcall_traces::{Peer, RegionId, StoreId};
+
+impl<G: Guards, R: Replica> World<G, R> {
+    /// The peer or tombstone of `region` on `store`.
+    pub fn peer(&self, store: StoreId, region: RegionId) -> Option<Peer> {
+        let stored = self.nodes[self.index_of(store)?].store.as_ref()?;
+        match stored.peer(region) {
+            Some(status) => {
+                let merged_into = stored.merged_elsewhere_into(region);
+                let peer = convert::peer(status, self.timeout_now(region, store).is_some(), merged_into);
+                let mut peer = Peer { synced_commit: self.synced_commit(stored, region), ..peer };
+                if let Some(leading) = peer.leading.as_mut().filter(|_| !self.reports_commits()) {
+                    leading.committed.clear();
+                }
+                Some(peer)
+            }
+            None => stored.tombstone(region).map(convert::tombstone),
+        }
+    }
+
+    /// What a crash would leave of the commit index, where it may take any of it.
+    pub(super) fn synced_commit(
+        &self,
+        store: &SyncedStore<G, MemoryEngine, R>,
+        region: RegionId,
+    ) -> Option<u64> {
+        if self.config.unsynced_commits { store.synced_commit(region) } else { None }
+    }
+
+    /// Whether a view shows which commit indexes a leader knows of others.
+    pub(super) fn reports_commits(&self) -> bool {
+        R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.reports_commits())
+    }
+
+    /// The commit indexes that the peer of `region` knows of others, in one number: while
+    /// its mark is the same each of them only rises.
+    pub(super) fn known_commits(&self, node: usize, region: RegionId) -> u64 {
+        let leader = self.status(node, region).filter(|status| status.role() == StateRole::Leader);
+        let reporting = leader.filter(|_| self.reports_commits());
+        reporting.map_or(0, |status| status.committed().map(|(_, index)| index).sum())
+    }
+}
