@@ -30,7 +30,7 @@ pub const HIDDEN: usize = 1;
 /// Events that a refusal tells of before its own.
 const MOST_LISTED: usize = 5;
 
-/// A fault in one explanation; the one with the fewest differences is told.
+/// A fault in one explanation; the one with the fewest differences is reported.
 struct Fault {
     words: String,
     /// The region of the facts that differ.
@@ -255,8 +255,8 @@ impl Acceptor {
         }
     }
 
-    /// Whether a read is taken or refused as the model has it. The model is told
-    /// of none, for nobody wrote down who acknowledges it.
+    /// Whether a read is taken or refused as the model has it. The model takes
+    /// no round for it, for no event says who acknowledges it.
     fn check_read(
         &self,
         state: &State,
@@ -294,8 +294,8 @@ impl Acceptor {
         }
     }
 
-    /// What was told must be the model's; and where more than one region can
-    /// have changed, what was told before must be so still.
+    /// The event's facts must be the model's; and where more than one region can
+    /// have changed, earlier facts must still hold.
     fn compare(&self, after: &State, event: &Event) -> Result<(), Fault> {
         let seen = self.model.cluster(after);
         for Facts { store, region, .. } in &event.facts {

@@ -30,7 +30,7 @@ pub(crate) trait Driven: Sized {
     /// A copy as it stands, of what can be copied.
     fn copied(&self) -> Option<Self>;
 
-    /// Whether two outcomes are the same, as far as it can tell them apart.
+    /// Whether two outcomes are the same, as far as it distinguishes them.
     fn agrees(&self, expected: &Outcome, actual: &Outcome) -> bool {
         expected == actual
     }

@@ -142,7 +142,7 @@ impl<'a, G: Guards> Healer<'a, G> {
     }
 
     /// Heals from states until none is left, or until `go_on` says to stop, which is
-    /// told how many states that were and how many steps they took.
+    /// called with the number of states and of the steps that they took.
     fn all(
         &mut self,
         states: &Mutex<impl Iterator<Item = u32>>,

@@ -2,7 +2,7 @@
 //! decide, by action, by reason and by guard.
 //!
 //! Guards and reasons are looked up in what the build read from the sources (`build.rs`);
-//! what takes an action is told here, and a test looks whether it is there.
+//! the function that takes an action is named here, and a test checks that it exists.
 
 use rollcall_model::Guard;
 use rollcall_traces::{Action, Command, Divergence, Outcome, Outgoing, PlaceNote, Reason};

@@ -73,7 +73,7 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// What is told of it.
+    /// What is reported of it.
     pub fn first(&self) -> &Missed {
         &self.missed[0]
     }
@@ -111,7 +111,7 @@ pub fn recover_by(
 const STRETCH: usize = 1 << 20;
 
 /// The same where each state before `from` is known to heal. From time to time
-/// `note` is told up to where that is known now.
+/// `note` is called with the point up to which that is known.
 pub fn recover_from(
     how: How<'_>,
     model: &Rollcall,

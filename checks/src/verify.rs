@@ -100,9 +100,9 @@ pub struct Watch {
     /// so: of a scope that begins behind a file's steps. None named allows any.
     pub may_end: Option<Vec<String>>,
     /// The guards that the implementation lacks: nobody is fit to be asked for without a look
-    /// at how that is told.
+    /// at how that is printed.
     pub lacking: Vec<rollcall_impl::Guard>,
-    /// Every disabled action is tried in every state, though it was refused on the same parts before.
+    /// Every disabled action is checked in every state, though it was refused on the same parts before.
     pub every_refusal: bool,
     /// Set to end it soon.
     pub interrupt: Arc<AtomicBool>,

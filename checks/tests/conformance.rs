@@ -53,7 +53,7 @@ fn a_store_that_does_not_heal_is_found() {
     let (model, explored) = explored("leader_removed_after_handover_smoke");
     let (guards, go_on) = (Dropped(Guard::StalePeerTold), AtomicBool::new(false));
     let healing = heal_implementation(guards, &model, &explored, Sample::All, 1, &go_on);
-    let divergence = healing.divergence.expect("a removed peer is not told");
+    let divergence = healing.divergence.expect("a removed peer does not learn of it");
     let said = (divergence.expected.clone(), divergence.actual.clone());
     assert_eq!(said, (Some(Outcome::DONE), Some(Outcome::Refused(Reason::SenderRemoved))), "{divergence}");
 }
@@ -100,7 +100,7 @@ fn the_schedule_of_a_divergence_shows_it_again() {
     assert_ne!(sound.view(), lacking.view());
 }
 
-/// What is not tried again is what would be refused again, for the same reason.
+/// A refusal is reused only where it would be given again, for the same reason.
 #[test]
 fn shared_refusals_come_to_the_same_as_every_probe() {
     let mut shared_most = 0;

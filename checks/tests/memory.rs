@@ -1,4 +1,4 @@
-//! A model that remembers what it worked out says what a forgetful one says:
+//! A model with its memo says what a forgetful one says:
 //! the same states, edges, verdicts and museum kills. (`verify` holds every
 //! scope against stateright's checker, which is given the forgetful one.)
 

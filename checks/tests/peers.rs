@@ -1,4 +1,4 @@
-//! The cases of other projects' tests, told as scenarios: taken on the model and
+//! The cases of other projects' tests, written as scenarios: taken on the model and
 //! on the implementation, what their authors assert is met on both, and both
 //! heal at the end, or are stuck for the reason that the file names.
 

@@ -24,7 +24,7 @@ pub struct Config {
     /// handed in last ([`Store::draw_election_tick`](crate::Store::draw_election_tick)). If
     /// not, a peer keeps the one that it was created with.
     pub redraws_elections: bool,
-    /// A leader that hears no quorum steps down.
+    /// A leader without an active quorum steps down.
     pub check_quorum: bool,
     /// A candidate asks first whether it could win.
     pub pre_vote: bool,
@@ -87,8 +87,8 @@ impl Config {
     pub const NEVER: u64 = u64::MAX;
 
     /// What a simulator uses: the shortest timeouts, and neither `check_quorum`
-    /// nor `pre_vote`, which admits the most behaviours. Regions split when they
-    /// are told to.
+    /// nor `pre_vote`, which admits the most behaviours. Regions split by
+    /// order alone.
     pub const SIMULATOR: Config = Config {
         election_tick: 2,
         heartbeat_tick: 1,

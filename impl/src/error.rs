@@ -158,7 +158,7 @@ pub enum Refusal {
     /// The change would remove one of an even number of voters.
     #[error("the change would remove one of an even number of voters; demote it first")]
     DemoteFirst,
-    /// Too few voters of the new configuration were heard of lately.
+    /// Too few voters of the new configuration were active lately.
     #[error("too few voters of the new configuration have sent heartbeats lately; bring them back first")]
     MajorityLost,
     /// A quorum of the new configuration would need a snapshot first.
@@ -274,7 +274,7 @@ pub enum Refusal {
     NoEffect,
 }
 
-/// Why a replica did not do what it was told. After any of these the store must be
+/// Why a replica did not carry out a call. After any of these the store must be
 /// dropped and opened again.
 #[derive(Debug, Error)]
 pub enum ReplicaError {
@@ -293,7 +293,7 @@ pub enum ReplicaError {
 #[derive(Debug, Error)]
 #[error("the engine cannot {what}: {reason}")]
 pub struct EngineError {
-    /// What was tried.
+    /// The call that failed.
     pub what: &'static str,
     /// What the engine says.
     pub reason: String,

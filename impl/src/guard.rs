@@ -134,7 +134,7 @@ guards! {
     ApplyNeedsNoClient "apply_needs_no_client" Store,
     /// A change that is already in effect raises the epoch once more (row 13).
     NoDuplicateChange "no_duplicate_change" Store,
-    /// Region, data and applied index are written separately, and a crash in between tears them apart (row 14).
+    /// Region, data and applied index are written separately, and a crash in between leaves them inconsistent (row 14).
     AtomicApply "atomic_apply" Store,
     /// One of an even number of voters is removed directly, and the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval "demote_before_removal" Store,
@@ -146,9 +146,9 @@ guards! {
     StalePeerAsks "stale_peer_asks" Store,
     /// An uninitialised peer has nobody to ask, and stays for ever behind a merge (tikv#15919).
     CreatorRemembered "creator_remembered" Store,
-    /// A new peer asks the placement driver, which has not heard of it, and is destroyed (TiKV `handle_validate_peer`, by its code).
+    /// A new peer asks the placement driver, which does not know it, and is destroyed (TiKV `handle_validate_peer`, by its code).
     OldViewEndsNoNewPeer "old_view_ends_no_new_peer" Store,
-    /// A leader is told to remove itself, and the region has no leader until an election (row 19).
+    /// A leader is ordered to remove itself, and the region has no leader until an election (row 19).
     LeaderNotRemoved "leader_not_removed" Store,
     /// A leader that applied its own removal or demotion stays leader for ever (row 19).
     LeaderStepsDownOnRemoval "leader_steps_down_on_removal" Store,
@@ -166,7 +166,7 @@ guards! {
     OneVoteATerm "one_vote_a_term" Raft,
     /// An entry is overwritten and the entries behind it stay, though they follow another entry now (Raft paper, Figure 2).
     ConflictTruncates "conflict_truncates" Raft,
-    /// A change is accepted that leaves no majority that the leader hears. A live voter goes, and the dead outvote the rest (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    /// A change is accepted that leaves no majority of active voters. A live voter goes, and the dead outvote the rest (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard "change_keeps_majority_heard" Store,
     /// A change is accepted whose new quorum needs a snapshot first, and nothing commits until it arrives (TiKV `check_conf_change`).
     NewQuorumHasLog "new_quorum_has_log" Store,
@@ -270,7 +270,7 @@ guards! {
     OrphanMayFill "orphan_may_fill" PlacementDriver,
     /// Nobody ends a region's joint configuration, and it stays joint (etcd#12136, pd#2952).
     JointEndedByPatrol "joint_ended_by_patrol" PlacementDriver,
-    /// A leader that a joint configuration demotes is told to leave it, and refuses (pd#3499, pd#3494).
+    /// A leader that a joint configuration demotes is ordered to leave it, and refuses (pd#3499, pd#3494).
     JointHandsOverFirst "joint_hands_over_first" PlacementDriver,
     /// A peer is added on a store that sends no heartbeats (row 48).
     TargetConnected "target_connected" PlacementDriver,

@@ -1,6 +1,6 @@
 //! Rules that raft-rs keeps, dropped at the store's boundary with it.
 //!
-//! raft-rs cannot be told to err, so each function here undoes one of its
+//! raft-rs cannot be switched to err, so each function here undoes one of its
 //! rules from outside, in the way the incident had it. In a sound store every
 //! question below is answered at compile time and nothing of this remains.
 

@@ -64,7 +64,7 @@ pub(crate) trait ClusterMut: Cluster {
     fn set_status(&mut self, store: StoreId, status: StoreStatus);
     /// The store's index from key range to region, in key order.
     fn ranges_mut(&mut self, store: StoreId) -> &mut Vec<RangeEntry>;
-    /// The store's parked messages, oldest first.
+    /// The store's pending messages, oldest first.
     fn pending_messages_mut(&mut self, store: StoreId) -> &mut Vec<Held>;
     /// The plan of an unsafe recovery that the store carries out from now on.
     fn set_plan(&mut self, store: StoreId, plan: Option<PlanUnderWay>);

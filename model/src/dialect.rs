@@ -40,8 +40,8 @@ impl Dialect {
     pub fn reason(self) -> &'static str {
         match self {
             Dialect::VotesTellNoCommit => {
-                "a commit index that was told is one that its sender knew already: who is not told \
-                 hears of it from the next leader, later"
+                "the sender of a commit index knew it already: a peer that does not get it \
+                 learns it from the next leader, later"
             }
         }
     }

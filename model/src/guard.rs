@@ -64,11 +64,11 @@ guards! {
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
     /// A store answers a stale sender that is no member with a removal message. Otherwise the removed peer campaigns for ever (row 18).
     StalePeerTold = "stale_peer_told",
-    /// A peer that hears no leader asks the other members and PD whether it is still a member. Otherwise a removed learner that never receives the removal keeps its range for ever (tikv#7386, tikv#5852).
+    /// A peer that has no leader asks the other members and PD whether it is still a member. Otherwise a removed learner that never receives the removal keeps its range for ever (tikv#7386, tikv#5852).
     StalePeerAsks = "stale_peer_asks",
     /// An uninitialised peer remembers its creator, so that it can ask. Otherwise it stays for ever behind a merge, because PD no longer knows its region (tikv#15919).
     CreatorRemembered = "creator_remembered",
-    /// PD's answer about a region from before the peer's creation does not end the peer. Otherwise a member is destroyed that PD has not heard of yet (TiKV `handle_validate_peer`, by its code).
+    /// PD's answer about a region from before the peer's creation does not end the peer. Otherwise a member is destroyed that PD does not know yet (TiKV `handle_validate_peer`, by its code).
     OldViewEndsNoNewPeer = "old_view_ends_no_new_peer",
     /// A leader refuses to remove or demote itself. Otherwise the region has no leader until an election (row 19).
     LeaderNotRemoved = "leader_not_removed",
@@ -208,7 +208,7 @@ guards! {
     RecoveryDropsRegionsFirst = "recovery_drops_regions_first",
     /// A recovery makes empty regions for the keys that no remaining store has. Otherwise nobody serves them again (PD `generateCreateEmptyRegionPlan`).
     RecoveryFillsHoles = "recovery_fills_holes",
-    /// A leader refuses a change that leaves no majority that it hears. Otherwise PD, which has not missed the dead yet, has it remove the living (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    /// A leader refuses a change that leaves no majority of active voters. Otherwise PD, which has not missed the dead stores yet, has it remove a live voter (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard = "change_keeps_majority_heard",
     /// A leader refuses a change whose new quorum would need a snapshot first. Otherwise nothing commits until the snapshot arrives (TiKV `check_conf_change`).
     NewQuorumHasLog = "new_quorum_has_log",
@@ -229,7 +229,7 @@ impl fmt::Display for Guard {
     }
 }
 
-/// The guards that hold, all by default, and the dialects that the rules are told in, none.
+/// The guards that hold, all by default, and the dialects of the rules, none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GuardSet {
     dropped: u128,
@@ -262,7 +262,7 @@ impl GuardSet {
         GuardSet { dialects: self.dialects | 1 << dialect as u8, ..self }
     }
 
-    /// Whether the rules are told in `dialect`.
+    /// Whether the rules are in `dialect`.
     pub fn speaks(self, dialect: Dialect) -> bool {
         self.dialects & (1 << dialect as u8) != 0
     }

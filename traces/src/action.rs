@@ -279,10 +279,10 @@ pub enum Action {
         /// The stores that are given up.
         stores: Vec<StoreId>,
     },
-    /// The unsafe recovery times out or is aborted. Forced leaders are told to step down; if they
+    /// The unsafe recovery times out or is aborted. Forced leaders get the order to step down; if they
     /// already were, the recovery is over.
     RecoveryTimeout,
-    /// A forced leader times out without having been told to stop (TiKV
+    /// A forced leader times out without an order to stop (TiKV
     /// `UNSAFE_RECOVERY_STATE_TIMEOUT`).
     ForceLeaderTimeout {
         /// The region.

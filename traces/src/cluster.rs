@@ -30,7 +30,7 @@ pub trait Cluster {
     }
     /// The messages held to arrive late, oldest first.
     fn held(&self) -> &[Held];
-    /// The store's parked messages, oldest first.
+    /// The store's pending messages, oldest first.
     fn pending_messages(&self, store: StoreId) -> &[Held];
     /// The plan of an unsafe recovery that the store carries out.
     fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay>;

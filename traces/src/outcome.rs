@@ -113,7 +113,7 @@ pub enum Returned {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Reason>,
     },
-    /// What the placement driver told whom it takes for the leader.
+    /// The placement driver's order to the peer that it takes for the leader.
     Ordered {
         /// The order.
         order: Order,

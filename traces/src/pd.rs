@@ -1,7 +1,7 @@
 //! What the placement driver knows of stores, believes of regions, and plans.
 //!
 //! Beside what is true (the stores of a [`View`](crate::View)) stands what PD
-//! believes of it: it hears only of what a leader has applied and reports.
+//! believes of it: it knows only what a leader has applied and reports.
 //! Time is not shown: that a store was silent for long, or that an operator
 //! took too long, are actions.
 
@@ -33,7 +33,7 @@ pub struct PlacementDriver {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingOperator>,
     /// At the end of a recovery by force it dropped what it knew of regions, and it
-    /// has not heard of the whole key space since. It buries nobody meanwhile.
+    /// does not know the whole key space since. It buries nobody meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relearns: bool,
     /// The unsafe recovery that is under way.
@@ -112,7 +112,7 @@ pub struct KnownStore {
 pub enum StoreState {
     /// It serves.
     Up,
-    /// It was told to leave, and its peers are being moved.
+    /// It is leaving, and its peers are being moved.
     Offline,
     /// It has left, for good.
     Tombstone,
@@ -122,9 +122,9 @@ pub enum StoreState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
-    /// It was heard from lately.
+    /// It sent a heartbeat lately.
     Connected,
-    /// It has been silent for a while, or was not heard since PD started.
+    /// It has been silent for a while, or has sent nothing since PD started.
     Disconnected,
     /// It has been silent for so long that its peers are replaced.
     Down,
@@ -135,7 +135,7 @@ pub enum Liveness {
 pub struct KnownRegion {
     /// Range, epoch and members, as a leader reported them.
     pub region: Region,
-    /// Who leads it; 0 if it was not heard of since PD started.
+    /// Who leads it; 0 if it was not reported since PD started.
     pub leader: PeerId,
     /// In which term; 0 if that is not known.
     pub term: u64,
@@ -311,7 +311,7 @@ pub enum OperatorStep {
     },
 }
 
-/// What a leader is told to do.
+/// An order to a leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {

@@ -51,7 +51,7 @@ pub struct Peer {
     /// Of an uninitialised peer: by whose message it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Creator>,
-    /// Whom it asks whether it is a member still, if a tombstone told it of members that
+    /// Whom it asks whether it is a member still, if a tombstone named members that
     /// it does not know itself. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_check: Option<StaleCheck>,

@@ -27,7 +27,7 @@ pub struct Recovery {
     /// What each store is to do in this step; one that is not here has an empty plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plans: BTreeMap<StoreId, RecoveryPlan>,
-    /// It has failed or was given up: forced leaders are told to step down, and that is all.
+    /// It has failed or was given up: forced leaders get the order to step down, and that is all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aborted: bool,
 }
@@ -136,7 +136,7 @@ pub struct ForceLeaders {
     pub regions: BTreeMap<RegionId, ForceLeader>,
 }
 
-/// A leader that is to be forced. TiKV is told the region alone.
+/// A leader that is to be forced. TiKV gets the region alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ForceLeader {
     /// It asks in a term beyond this one, the highest that anybody who is left reported.

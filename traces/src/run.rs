@@ -2,7 +2,7 @@
 //! sent, and the durable facts afterwards.
 //!
 //! Nobody chose these events as actions of the model; a run is what an
-//! implementation did on its own, written down to be explained. Facts are told
+//! implementation did on its own, written down to be explained. Facts are written
 //! as changes: of a log only what is new. What a leader or candidate keeps in
 //! mind of others (matched indexes, votes received) is no fact.
 
@@ -154,7 +154,7 @@ pub enum Happening {
         /// Which part keeps the region's id.
         derive: Derive,
     },
-    /// A peer that heard nothing for long asks the members that it knows whether
+    /// A peer that received nothing for long asks the members that it knows whether
     /// it is still one of them (TiKV `bcast_check_stale_peer_message`).
     AskMembers {
         /// The region.
@@ -261,7 +261,7 @@ impl fmt::Display for Happening {
             Happening::Deliver { message } => write!(f, "message {message} is delivered"),
             Happening::ReportSnapshot { store, message, arrived, .. } => {
                 let fate = if *arrived { "arrived" } else { "was lost" };
-                write!(f, "store {store} hears that its snapshot, message {message}, {fate}")
+                write!(f, "store {store} learns that its snapshot, message {message}, {fate}")
             }
             Happening::Lose { message } => write!(f, "message {message} is lost"),
             Happening::Propose { region, store, command, epoch, outcome } => {
@@ -353,7 +353,7 @@ pub struct PeerFacts {
     pub data: BTreeMap<Key, Option<Value>>,
 }
 
-/// A log, told by what is new.
+/// A log, written by what is new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogFacts {
     /// The last discarded entry.

@@ -53,7 +53,7 @@ pub struct Scope {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<SplitKeys>,
     /// Which region may give itself up to which; whoever leads one that waits
-    /// may be told to take it in, or to stay, at no cost.
+    /// may get the order to take it in, or to stay, at no cost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merges: Vec<(RegionId, RegionId)>,
     /// The first id that the placement driver allots; 0 for no driver.

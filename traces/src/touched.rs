@@ -133,7 +133,7 @@ impl Action {
     }
 }
 
-/// Whether a live peer on the store was told that `target` has taken it in.
+/// Whether a live peer on the store knows that `target` has taken it in.
 fn tells_of_merge(cluster: &impl Cluster, target: RegionId, store: StoreId) -> bool {
     let merged_into = |region| cluster.peer(store, region).and_then(|peer| peer.merged_into.as_ref());
     cluster.regions_on(store).any(|region| merged_into(region).is_some_and(|into| into.id == target))

@@ -112,7 +112,7 @@ fn page() -> String {
     let mut text = String::from(
         "# What a step may be\n\n\
          `rollcall actions --markdown` writes this page, from the types that read a file. A step is one of these under `action`;\n\
-         how steps make a scenario is told in [scenarios.md](scenarios.md), and `trace.schema.json` is the JSON Schema of a line.\n\
+         [scenarios.md](scenarios.md) says how steps make a scenario, and `trace.schema.json` is the JSON Schema of a line.\n\
          Keys and values are hex. Fields in brackets may be left out.\n",
     );
     for (title, forms, examples) in

@@ -16,7 +16,7 @@ use crate::museum::{Harm, PIECES, Piece};
 use crate::places::{self, CodePlace};
 use crate::symptoms::Symptom;
 
-/// So many are told of several answers.
+/// How many of several answers are printed.
 const MOST: usize = 4;
 
 /// What is known of one thing.

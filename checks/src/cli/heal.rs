@@ -9,7 +9,7 @@ use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
 
 use crate::recover::Repeats;
 
-/// The most refused steps that are told of a goal.
+/// The most refused steps that are listed for a goal.
 const SHOWN: usize = 6;
 
 /// How the model heals from the end of a file.

@@ -103,7 +103,7 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
     }
 }
 
-/// Below so many columns a table would break names apart.
+/// Below so many columns a table would break names.
 const NARROW: usize = 100;
 
 /// An exhibit with a line for each figure.

@@ -39,7 +39,7 @@ pub(super) struct Wanted<'a> {
     pub(super) as_stated: bool,
 }
 
-/// Whether the last state is healed, and how much is told of that.
+/// Whether the last state is healed, and how much of that is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heal {
     /// It is not.
@@ -159,7 +159,7 @@ struct Seen {
     found: Found,
     /// Every step with its outcome and view, as far as it came.
     trace: Option<Trace>,
-    /// How it heals from its end, and whether the steps of that are told.
+    /// How it heals from its end, and whether those steps are listed.
     healed: Option<(Healing, Side, bool)>,
 }
 

@@ -95,7 +95,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         });
         let begun = match begin(&job.plan, &watch) {
             Ok(begun) => begun,
-            // What the scopes before have shown is told all the same.
+            // The results of the earlier scopes are still printed.
             Err(error) if !reports.is_empty() => {
                 errln!("rollcall: {error}");
                 break;
@@ -196,7 +196,7 @@ fn owed(wanted: &Wanted, reports: &[ScopeReport]) -> Vec<String> {
     families.flat_map(|family| family_failures(*family, wanted.size, reports)).collect()
 }
 
-/// The exit code; what was not finished is told.
+/// The exit code; prints what was not finished.
 fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String], ended_early: bool) -> End {
     let failed = reports.iter().any(|report| !report.failures.is_empty()) || !failures.is_empty();
     let unfinished = reports.len() < asked || reports.iter().any(|report| !report.unfinished.is_empty());

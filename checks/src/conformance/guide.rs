@@ -16,7 +16,7 @@ use crate::tour::{self, Batch, Tour};
 /// So many disagreements of a kind are looked into for a shorter way.
 const MOST_LISTED: u64 = 20;
 
-/// Whether every disabled action is tried in a state, whatever was refused before: an
+/// Whether every disabled action is checked in a state, whatever was refused before: an
 /// implementation carries more than its state shows. One state in 64 is drawn,
 /// by a hash, for neighbours in breadth-first order are alike; the first is.
 fn is_drawn(state: u32) -> bool {
@@ -39,7 +39,7 @@ pub(super) struct Guide<'a, D> {
     pub(super) path: Vec<Action>,
     /// So many steps of the tour's path were taken.
     pub(super) reached: usize,
-    /// The guard that explains the disagreement that is being told.
+    /// The guard that explains the disagreement that is being reported.
     pub(super) explained: Option<&'static str>,
 }
 
@@ -335,7 +335,7 @@ pub(crate) fn not_from_the_beginning() -> Difference {
         path: "gone from the beginning".into(),
         expected: None,
         actual: Some(
-            "agrees: only a copy of the world, with which disabled actions were tried, differs".into(),
+            "agrees: only a copy of the world, on which disabled actions were checked, differs".into(),
         ),
     }
 }

@@ -4,7 +4,7 @@
 //! on a new edge outcome and view must be those of the model; in every state
 //! met for the first time every disabled action must be refused, for the model's reason,
 //! with nothing changed. Which the implementation refused in an earlier state,
-//! and refuses by looking at parts that are the same here, is not tried again,
+//! and refuses by looking at parts that are the same here, is not checked again,
 //! but in one state of 64 ([`Touring::every_refusal`] tries it everywhere).
 //!
 //! A path goes on from a copy of the world that stands where it parts from the
@@ -45,11 +45,11 @@ pub struct Conformance {
     pub transitions: u64,
     /// Steps taken, those that only led somewhere included; none before a copy.
     pub steps: u64,
-    /// States in which the disabled actions were tried.
+    /// States in which the disabled actions were checked.
     pub states: u64,
     /// Disabled actions refused for the model's reason, over all states.
     pub refusals: u64,
-    /// Those among them with which the implementation was tried; the others it
+    /// Those among them that the implementation was asked to take; the others it
     /// had refused in another state, on the same parts.
     pub checked: u64,
     /// How often each reason was given, by both sides alike.
@@ -120,7 +120,7 @@ pub enum Look {
 pub struct Touring {
     /// What is looked at.
     pub look: Look,
-    /// Every disabled action is tried in every state.
+    /// Every disabled action is checked in every state.
     pub every_refusal: bool,
     /// A disagreement is counted, with the guard whose absence explains it, and the tour goes
     /// on with its next path.

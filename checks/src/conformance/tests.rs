@@ -1,4 +1,4 @@
-//! What a tour blames, and how it is told.
+//! What a tour blames, and how it is reported.
 
 use rollcall_impl::{Dropped, Sound};
 use rollcall_model::{GuardSet, scopes};
@@ -32,7 +32,7 @@ fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     let divergence = guide.divergence(Some(0), graph.target(edge), expected, outcome);
     let says = divergence.differences.iter().any(|said| said.path == "gone from the beginning");
     assert!(says, "{divergence}");
-    assert!(divergence.differences.len() > 1, "what differs is told, too");
+    assert!(divergence.differences.len() > 1, "the differences are listed, too");
 }
 
 /// However many threads look, the same step is blamed, and it is the first that

@@ -67,7 +67,7 @@ impl Explorer {
         Self { known: Arc::new(known), first: Opened { scope, without, actions } }
     }
 
-    /// Serves the page until `ends` says so. `ready` is told the address.
+    /// Serves the page until `ends` says so. `ready` gets the address.
     ///
     /// # Errors
     /// Where the port cannot be had.

@@ -1,4 +1,4 @@
-//! What the page is told of a link: the steps up to where it is, the state there, what may
+//! What the page gets for a link: the steps up to where it is, the state there, what may
 //! happen next and what may not, and the verdicts of this very state.
 
 use std::collections::HashMap;
@@ -55,10 +55,10 @@ pub(super) struct ServerState {
     models: Mutex<HashMap<(String, String), Arc<CachedModel>>>,
 }
 
-/// A step as it is told: in which language, from which state to which, by which action.
+/// The key of a rendered step: in which language, from which state to which, by which action.
 type StepKey = (Language, State, State, String);
 
-/// A model with the steps that were told of it: a page that goes on by a step asks for all
+/// A model with its rendered steps: a page that goes on by a step asks for all
 /// those before again.
 struct CachedModel {
     model: Rollcall,

@@ -3,7 +3,7 @@
 //! Its checker abandons a state at which no property is left to discover, so
 //! the model is handed to it with one invariant more, which is always true.
 //! Then it runs to the end whatever is violated, and both its count of
-//! distinct states and its verdicts can be compared. It tells states apart by
+//! distinct states and its verdicts can be compared. It distinguishes states by
 //! 64-bit fingerprints: over n states it merges two with odds of about n²/2⁶⁵.
 
 use std::hash::Hash;

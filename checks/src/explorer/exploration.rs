@@ -28,7 +28,7 @@ pub struct Exploration<S> {
     pub verdicts: Vec<Verdict>,
     /// Why it ended.
     pub ended: Ended,
-    /// The most bytes that the explorer's own structures held, heap behind the states apart.
+    /// The most bytes that the explorer's own structures held, without the states' heap.
     pub peak_bytes: u64,
     /// The most bytes that the whole process held, whenever that was looked at; `None` if it never was.
     pub peak_resident: Option<u64>,

@@ -1,6 +1,6 @@
 //! How states are kept: each as a row of 32-bit numbers, one row behind the other.
 //!
-//! A model's state may be roomier than what tells it apart within one scope. The
+//! A model's state may be roomier than what identifies it within one scope. The
 //! rows hold exactly that, so equal rows are equal states, and rows are what is
 //! hashed, compared, kept and written to a journal.
 

@@ -51,7 +51,7 @@ fn the_traces_cover_what_they_say() {
         let first = traces.iter().map(|trace| &trace.header.view);
         steps.chain(first).map(|view| format!("{view:?}")).collect()
     };
-    assert_eq!(views(&by_states), views(&by_transitions), "every state that a view can tell apart");
+    assert_eq!(views(&by_states), views(&by_transitions), "every state that a view can distinguish");
     assert!(transitions(&by_states).len() < transitions(&by_transitions).len(), "fewer steps");
     assert!(transitions(&by_states).is_subset(&transitions(&by_transitions)));
     let kinds = |traces: &[Trace]| -> BTreeSet<usize> {

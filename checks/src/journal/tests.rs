@@ -26,7 +26,7 @@ fn pace(states: u64) -> Pace {
     Pace { states, time: Duration::MAX }
 }
 
-/// What came of it, told without the numbers that another process would give.
+/// The result, without the numbers that another process would give.
 #[derive(Clone, Debug, PartialEq)]
 struct Counted {
     counts: (u64, u64, u32, u64, u64),

@@ -22,7 +22,7 @@ enum Guess {
 }
 
 impl<'a> Guesses<'a> {
-    /// From these lines. Where they end, the rest of the lesson is told without asking.
+    /// From these lines. Where they end, the rest of the lesson is printed without asking.
     pub fn from(lines: &'a mut dyn BufRead) -> Self {
         Self { lines, ended: false }
     }
@@ -82,7 +82,7 @@ const ENGLISH: Words = Words {
     lesson: "Lesson",
     begins: "It begins behind these steps:",
     without: "The rules here are broken on purpose. This guard is off:",
-    ended: "  (no more input: the rest is told without asking)",
+    ended: "  (no more input: the rest is printed without asking)",
     no_guess: "  Answer with one letter, a to {last}.",
     right: "You were right: {choice}",
     wrong: "Not so. It is {choice}",
@@ -191,7 +191,7 @@ fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: 
 }
 
 /// What really happened, and the other branch where the guess was wrong. Where nobody
-/// guessed, every branch is told.
+/// guessed, every branch is printed.
 fn answer(
     lesson: &Lesson,
     question: &Question,

@@ -97,7 +97,7 @@ impl Prose {
             for (said, choice) in asked.branches.iter().zip(&question.choices) {
                 if said.is_empty() == choice.branch.is_some() {
                     return Err(format!(
-                        "the question before step {}: a branch is not told",
+                        "the question before step {}: a branch is not printed",
                         question.before
                     ));
                 }

@@ -4,7 +4,7 @@
 //! removes it all.
 //!
 //! A client finds its way by the placement driver, and asks again where it was
-//! refused, hears that nobody knows, or waited too long. It writes the same
+//! refused, learns that nobody knows, or waited too long. It writes the same
 //! again then, which may happen twice and does no harm.
 
 use rollcall_traces::{Command, Epoch, Key, RegionId, Value};
@@ -137,7 +137,7 @@ impl Clients {
         self.clients.iter().map(|client| client.written).sum()
     }
 
-    /// Every client hears its answers, and some ask.
+    /// Every client gets its answers, and some ask.
     ///
     /// # Errors
     /// Where a scan does not find what it must.

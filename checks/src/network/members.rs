@@ -57,7 +57,7 @@ pub(super) struct ConfChanger {
 pub struct Left {
     /// By who entered them.
     pub by_hand: u64,
-    /// By the placement driver, which heard of them.
+    /// By the placement driver, which knows them.
     pub by_pd: u64,
 }
 
@@ -128,7 +128,7 @@ impl ConfChanger {
         self.goal.as_ref().is_some_and(|goal| goal.by_hand && goal.region == region)
     }
 
-    /// The placement driver ends the joint configurations that it hears of, but for those
+    /// The placement driver ends the joint configurations that are reported to it, but for those
     /// that somebody leaves by hand; nobody does any more when the run comes to its end.
     pub(super) fn leave_joint(&mut self, network: &mut Network, at_the_end: bool) {
         for (at, region) in network.leaders() {

@@ -115,7 +115,7 @@ struct Network {
     rotation: u64,
     book: Book,
     /// When each peer, by place and region, last heard from another.
-    heard: BTreeMap<(usize, RegionId), u64>,
+    last_received: BTreeMap<(usize, RegionId), u64>,
     events: Vec<Event>,
     sent: u64,
 }
@@ -144,7 +144,7 @@ impl Network {
             now: 0,
             random,
             book: Book::default(),
-            heard: BTreeMap::new(),
+            last_received: BTreeMap::new(),
             events: Vec::new(),
             sent: 0,
         };
@@ -337,7 +337,7 @@ impl Network {
             Parcel::Raft(message) => (message.region, Input::Message(message)),
             Parcel::Ids { region, reply, .. } => (region, reply),
         };
-        self.heard(at, region);
+        self.received(at, region);
         // A refusal shows in the facts: nothing has changed.
         let result = self.step(at, input);
         let overlaps = result == Err(Reason::SnapshotOverlap);

@@ -32,7 +32,7 @@ impl Schedule {
         }
         self.partition([CUT_OFF]);
         self.must_put(100..200)?;
-        self.until("no split was heard of", |schedule| {
+        self.until("no split was reported", |schedule| {
             schedule.events() >= events && schedule.region_of(1) != schedule.region_of(2)
         })?;
         if (100..200).any(|number| self.cut_off_has(number)) {

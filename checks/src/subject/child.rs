@@ -141,7 +141,7 @@ impl Adapter {
         Ok(())
     }
 
-    /// How much of it went out. A pipe that nobody reads any more is told by the other one.
+    /// How much of it went out. That nobody reads a pipe any more shows on the other one.
     fn write(&mut self, rest: &[u8]) -> usize {
         match self.input.as_mut().map(|input| input.write(rest)) {
             Some(Ok(written)) => written,

@@ -1,4 +1,4 @@
-//! Steps on a subject, its faults caught and told as what they are: a divergence with its
+//! Steps on a subject, its faults caught and reported as what they are: a divergence with its
 //! schedule.
 
 use std::any::Any;

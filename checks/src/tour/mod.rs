@@ -137,7 +137,7 @@ impl<'g> Tour<'g> {
         self.counters
     }
 
-    /// Bytes held, the graph apart.
+    /// Bytes held, without the graph.
     pub fn bytes(&self) -> u64 {
         u64::from(self.graph.edges()) + self.cursors.len() as u64 * 4 + self.visited.len() as u64 * 8
     }

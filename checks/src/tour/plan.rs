@@ -82,7 +82,7 @@ struct Sweep<'g> {
     graph: &'g Graph,
     /// Of each state: arrivals minus departures.
     balance: Vec<i64>,
-    /// Of each state: how far upstream, itself apart, one with arrivals to spare is.
+    /// Of each state: how far upstream, not counting itself, one with arrivals to spare is.
     upstream: Vec<u8>,
     /// Of each state that lacks arrivals: the least `upstream` among its sources
     /// one level up, and how many edges come from such.

@@ -145,7 +145,7 @@ proptest! {
         }
     }
 
-    /// Whoever keeps what it has replayed where it is told to finds it there, and
+    /// What was replayed is kept in the given place, and found there, and
     /// keeps nothing for nobody.
     #[test]
     fn a_path_parts_from_the_one_before_where_somebody_stands(drawn in any_graph()) {

@@ -17,7 +17,7 @@ use crate::second_answer::SecondAnswer;
 use crate::walk::{stuck_trace, violation_trace};
 
 /// What was found of one scope. A figure that was not measured is `None`.
-/// Serialised are the figures; what is told in words is not for machines.
+/// The figures are serialised; the prose is not.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScopeReport {
     /// The subject.
@@ -46,7 +46,7 @@ pub struct ScopeReport {
     pub replayed_steps: Option<u64>,
     /// Disabled actions that the implementation refuses for the model's reason, over all states.
     pub refusals: Option<u64>,
-    /// Those with which it was tried; it refused the others in another state, on the same parts.
+    /// Those that it was asked to take; it refused the others in another state, on the same parts.
     pub refusals_checked: Option<u64>,
     /// States from which the goal was reached again.
     pub recovered_states: Option<u64>,

@@ -64,7 +64,7 @@ impl<G: Guards> Pd<G> {
         Self::showing(Kind::Ids(IdAllocator { next_id: 0 }))
     }
 
-    /// As the scope begins: it has heard from every store and of no leader.
+    /// As the scope begins: it has had a heartbeat from every store and of no leader.
     pub(super) fn of(scope: &Scope, guards: G) -> Self {
         if scope.max_replicas == 0 {
             return Self::showing(Kind::Ids(IdAllocator { next_id: scope.next_id }));
@@ -199,7 +199,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.send_to_pd(input).map(|_| Returned::Nothing)
     }
 
-    /// PD is told something.
+    /// Sends PD an input.
     pub(super) fn step_pd(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let outputs = self.pd.step(input)?;
         self.changed |= self.pd.refresh();
@@ -246,8 +246,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.pd.whole()?;
         let members = leader.region().peers.iter();
         // The leader has waited as long as PD has.
-        let heard = |known: &tr::KnownStore| known.liveness == tr::Liveness::Connected;
-        let missed = |store| !self.pd.shown().stores.get(&store).is_some_and(heard);
+        let connected = |known: &tr::KnownStore| known.liveness == tr::Liveness::Connected;
+        let missed = |store| !self.pd.shown().stores.get(&store).is_some_and(connected);
         let stopped = members.filter(|member| self.up(member.store).is_err() && missed(member.store));
         let down: Vec<PeerId> = stopped.map(|member| member.id).collect();
         Ok(RegionReport::of(leader, down))
@@ -269,7 +269,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.send_to_pd(PdInput::RegionHeartbeat(report)).map(drop)
     }
 
-    /// PD is told something of a region, and its order for that region
+    /// Sends PD an input on a region, and its order for that region
     /// sent. Another whose operator has its turn by that is sent nothing: PD's
     /// order to it is lost, and the next one says the same.
     fn order(&mut self, region: RegionId, input: PdInput, reply: Reply) -> Result<Returned, Reason> {
@@ -294,7 +294,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Returned::Ordered { order, refused }
     }
 
-    /// Whom PD took for the leader does what it is told, under the
+    /// The peer that PD took for the leader carries out the order, under the
     /// epoch that PD knew. `Err` where nothing came of it; the reason
     /// beside is of a split whose ids are gone.
     pub(super) fn carry_out(&mut self, dispatch: Dispatch) -> Result<Option<Reason>, Reason> {

@@ -10,22 +10,22 @@ use rollcall_traces::{Held, Reason, RecoveryStage, RegionId, Reply, Returned, St
 use super::{Waiting, World, convert};
 
 /// What PD makes of a heartbeat for its recovery.
-struct Heard {
+struct HeartbeatResponse {
     entered: Option<RecoveryStage>,
     plan: Option<RecoveryPlan>,
 }
 
-impl Heard {
+impl HeartbeatResponse {
     fn of(outputs: Vec<PdOutput>) -> Self {
-        let mut heard = Self { entered: None, plan: None };
+        let mut response = Self { entered: None, plan: None };
         for output in outputs {
             match output {
-                PdOutput::RecoveryStage(stage) => heard.entered = Some(convert::recovery::stage(stage)),
-                PdOutput::RecoveryPlan { plan, .. } => heard.plan = Some(plan),
+                PdOutput::RecoveryStage(stage) => response.entered = Some(convert::recovery::stage(stage)),
+                PdOutput::RecoveryPlan { plan, .. } => response.plan = Some(plan),
                 _ => {}
             }
         }
-        heard
+        response
     }
 
     fn returned(&self) -> Returned {
@@ -34,7 +34,7 @@ impl Heard {
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// A store says that it lives, with what it has done, and is told what to do next.
+    /// A store says that it lives, with what it has done, and receives its next plan.
     pub(super) fn store_heartbeat(&mut self, store: StoreId, reply: Reply) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let carries_out =
@@ -46,9 +46,9 @@ impl<G: Guards, R: Replica> World<G, R> {
         let report =
             if carries_out { report(self.step_store(node, Input::StoreHeartbeat, &[])?) } else { None };
         let heartbeat = self.pd.heartbeat(store, report)?;
-        let heard = Heard::of(self.step_pd(heartbeat)?);
-        let returned = heard.returned();
-        match (heard.plan, reply) {
+        let response = HeartbeatResponse::of(self.step_pd(heartbeat)?);
+        let returned = response.returned();
+        match (response.plan, reply) {
             // What is passed over the next heartbeat asks for again.
             (Some(plan), Reply::Delivered) => drop(self.take_plan(node, plan)),
             (Some(plan), Reply::Delayed) => {
@@ -97,7 +97,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         report: StoreReport,
     ) -> Result<Returned, Reason> {
         let heartbeat = self.pd.heartbeat(store, Some(report))?;
-        Ok(Heard::of(self.step_pd(heartbeat)?).returned())
+        Ok(HeartbeatResponse::of(self.step_pd(heartbeat)?).returned())
     }
 
     /// The store in that place is given a plan.
@@ -125,7 +125,7 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// The recovery is given up.
     pub(super) fn recovery_timeout(&mut self) -> Result<Returned, Reason> {
-        Ok(Heard::of(self.step_pd(PdInput::RecoveryTimeout)?).returned())
+        Ok(HeartbeatResponse::of(self.step_pd(PdInput::RecoveryTimeout)?).returned())
     }
 }
 

@@ -103,7 +103,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.return_answer(node, outputs, MessageType::MsgTransferLeader, Reply::Delivered)
     }
 
-    /// A leader that is to change members is told of which stores it hears nothing: those
+    /// A leader that is to change members learns which stores are inactive: those
     /// that do not run, for heartbeats are answered between rounds.
     pub(super) fn report_inactive_members(
         &mut self,

@@ -139,11 +139,11 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     world.done([apply(2)]);
     world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::DemoteFirst);
 
-    // It campaigns and is told.
+    // It campaigns and receives the removal.
     world.done([campaign(3), vote(3, 2, Reply::Delivered)]);
     let tombstone = world.at(3);
     assert_eq!(tombstone.state, PeerState::Tombstone);
-    // It was told, and did not apply its removal: it keeps what it knew.
+    // It received the removal message, and did not apply its removal: it keeps what it knew.
     assert_eq!(tombstone.region.epoch, Epoch { conf_ver: 1, version: 1 });
     assert!(tombstone.region.member_on(3).is_some());
 
@@ -404,7 +404,7 @@ fn a_child_asks_for_votes_where_its_parent_led() {
     world.done([all(1, 2), apply(2)]);
     assert!(world.view().stores[&2].pending_messages.is_empty());
     let voter = world.peer(2, 10).unwrap();
-    assert_eq!((voter.term, voter.vote), (6, 11), "it heard the request and voted");
+    assert_eq!((voter.term, voter.vote), (6, 11), "it received the request and voted");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn an_altered_state_is_refused() {
 
 #[test]
 fn an_altered_peer_id_is_refused() {
-    // Of another peer everything is told.
+    // Another peer is written in full.
     let whole = |peer: &PeerFacts| peer.data.is_empty() && peer.log.kept == peer.log.truncated.index;
     is_refused("/peer_id", whole, |peer| peer.id += 1);
 }
@@ -222,7 +222,7 @@ fn an_altered_answer_to_a_read_is_refused() {
     });
 }
 
-/// A proposal that was taken is told as refused.
+/// A proposal that was taken is recorded as refused.
 #[test]
 fn an_altered_answer_to_a_proposal_is_refused() {
     let mut run = SPLIT.clone();

@@ -56,7 +56,7 @@ fn a_question_out_of_nowhere_is_refused() {
     asks.event =
         Happening::Tick { region: asks.sent[0].message.region, store: asks.sent[0].message.from.store };
     let index = asks.index;
-    assert_eq!(verdict(&run).expect_err("nobody was told to ask").event, index);
+    assert_eq!(verdict(&run).expect_err("no peer was asked").event, index);
 }
 
 /// How many answers reach a leader that has taken a proposal since it asked.

@@ -3,7 +3,7 @@
 use crate::{Folder, scenario, text_of};
 
 /// Runs it in `folder` and demands one line on standard error that begins and
-/// goes on as told, and that no file appears.
+/// goes on as stated, and that no file appears.
 #[track_caller]
 fn refused(folder: &Folder, arguments: &[&str], begins: &str, says: &str) {
     let before = folder.files();
@@ -237,7 +237,7 @@ fn an_unwritable_target() {
     let file = scenario("transfer-leader.jsonl");
     let out = "nowhere/o.jsonl";
     let says = "No such file or directory (os error 2); nothing was left behind";
-    // What was found is told first.
+    // The finding is printed first.
     let ran = |arguments: &[&str], code, begins: &str, says: &str| {
         let before = folder.files();
         let ran = folder.ends(arguments, code);

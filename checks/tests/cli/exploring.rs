@@ -244,7 +244,7 @@ fn a_server_that_cannot_begin_says_why() {
     }
 }
 
-/// The same state in Chinese: the same steps, told in other words.
+/// The same state in Chinese: the same steps, in other words.
 #[test]
 fn a_state_is_shown_in_chinese() {
     let folder = Folder::new();
@@ -270,7 +270,7 @@ fn a_state_is_shown_in_chinese() {
 }
 
 /// The model's own search from a state: as short as the exhibit, none under sound rules, and
-/// bounded where it is told so.
+/// bounded where an option says so.
 #[test]
 fn the_nearest_violation_is_searched_for() {
     let folder = Folder::new();

@@ -20,7 +20,7 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
         "diverges at step ",
         "decided by: snapshot_updates_ranges (Store) on model",
         "look at: impl/src/store/ranges.rs",
-        "look at: model/src/rules/replicate.rs",
+        "look at: model/src/rules/apply_snapshot.rs",
         "look at: impl/src/peer/snapshot.rs",
         "to see it again: rollcall replay new_quorum_needs_a_snapshot_smoke-divergence.jsonl",
     ] {
@@ -63,7 +63,7 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
     );
 }
 
-/// One cause is told once, with the shortest way; and nobody has to wait for the others.
+/// One cause is printed once, with the shortest way; and nobody has to wait for the others.
 #[test]
 fn scopes_that_diverge_alike_are_listed_together() {
     let folder = Folder::new();
@@ -84,7 +84,7 @@ fn scopes_that_diverge_alike_are_listed_together() {
     assert!(fast.stdout.ends_with(end), "{}", fast.stdout);
 }
 
-/// Where nothing can be written, what was found is told all the same.
+/// Where nothing can be written, the finding is still printed.
 #[test]
 fn a_divergence_that_cannot_be_written_down_is_printed() {
     let folder = Folder::new();

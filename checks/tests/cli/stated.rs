@@ -1,4 +1,4 @@
-//! What a file states is compared, and a file that states and judges nothing is told so.
+//! What a file states is compared, and a file that states and judges nothing gets a warning.
 
 use crate::{Folder, text_of};
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{cells, files, page, quoted, root, those_who_notice};
 
-/// The table of the rules, and behind it that of what was tried.
+/// The table of the rules, and behind it that of the mutations that were run.
 fn both_tables() -> (String, String) {
     let text = page("rules.md");
     let (rules, sampled) = text.split_once("\n## Tried on both sides\n").expect("two tables");

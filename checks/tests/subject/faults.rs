@@ -68,7 +68,7 @@ fn diverged(recipe: &Recipe, link: &Link, trace: &Trace) -> Result<Box<Divergenc
     }
 }
 
-/// The fault is told once, at the step with which it began, with the wire; and the
+/// The fault is reported once, at the step with which it began, with the wire; and the
 /// adapter's process is gone.
 fn one_clear_report(wrong: Wrong, says: &[&str]) -> Result<(), Failed> {
     let recipe = recipe(wrong);

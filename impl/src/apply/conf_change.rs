@@ -42,10 +42,10 @@ pub(crate) fn check_propose(
     Ok(())
 }
 
-/// Whether whom the leader hears will outvote whom it does not, if they do now
+/// Whether the voters that are active will outvote the others, if they do now
 /// (`TV util.rs check_availability_by_last_heartbeats`). As there, somebody new is
-/// taken for heard, and who is silent counts even where the change removes it. Here a
-/// leader hears itself; there its own heartbeat grows old, and its demotion is not
+/// taken for active, and an inactive one counts even where the change removes it. Here a
+/// leader is active; there its own heartbeat grows old, and its demotion is not
 /// counted.
 pub(crate) fn check_availability(
     guards: impl Guards,

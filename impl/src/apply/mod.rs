@@ -213,7 +213,7 @@ impl<R: Replica> Peer<R> {
             return None;
         }
         let division = Division::of(step.guards, self.storage().region(), request)?;
-        // The client is told that its epoch is over (`TV peer.rs handle_read`).
+        // The client gets an epoch error (`TV peer.rs handle_read`).
         self.drop_read();
         self.size = Size::default();
         let storage = self.node.storage_mut();

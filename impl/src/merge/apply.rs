@@ -159,7 +159,7 @@ impl<R: Replica> Peer<R> {
         merge: Option<MergeState>,
         step: &mut StepContext<'_, G>,
     ) {
-        // The client is told that its epoch is over (`TV peer.rs handle_read`).
+        // The client gets an epoch error (`TV peer.rs handle_read`).
         self.drop_read();
         let storage = self.node.storage_mut();
         storage.record.region = region;

@@ -2,7 +2,7 @@
 //!
 //! Once the target's log has `CommitMerge`, the source's group may have lost its
 //! majority to the merge, so a replica that misses entries, or only the news that
-//! they are committed, hears of neither from its own group any more. The target's
+//! they are committed, learns of neither from its own group any more. The target's
 //! log brings both: entries up to `PrepareMerge` are appended without raft, and
 //! the commit index is forwarded, also where every replica was known to have the
 //! entries and none are carried (tikv#5512; without that a target stays behind

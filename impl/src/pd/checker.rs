@@ -153,12 +153,12 @@ fn is_leaving<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.stores.get(store).is_some_and(|info| info.record.state != StoreState::Up)
 }
 
-/// PD hears nothing from the store, or does not know it.
+/// PD receives nothing from the store, or does not know it.
 fn is_disconnected<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.liveness(store) != Some(Liveness::Connected)
 }
 
-/// The leader finds the peer well, and PD hears from its store.
+/// The leader reports the peer as healthy, and its store is connected.
 fn is_healthy<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
     known.is_well(member.id) && !is_disconnected(sight, member.store)
 }
@@ -195,7 +195,7 @@ fn remove<G: Guards>(
     Ok(PlannedOperator { purpose, steps: builder::remove_peer(sight, known, *peer)? })
 }
 
-/// A healthy orphan stands in for a voter that PD does not hear from (pd#6559): a
+/// A healthy orphan stands in for a voter that PD gets no heartbeat from (pd#6559): a
 /// learner takes its place, beside a voter it can simply go.
 fn stand_in<G: Guards>(
     sight: Sight<'_, G>,

@@ -55,7 +55,7 @@ pub struct PlacementDriver<E, G: Guards = Sound> {
     pub(crate) regions: Regions,
     pub(crate) operators: Operators,
     pub(crate) ids: IdAllocator,
-    /// It dropped the regions that it knew, and has not heard of every key since.
+    /// It dropped the regions that it knew, and does not know every key since.
     pub(crate) relearns: bool,
     pub(crate) recovery: Option<Recovery>,
     /// The last step of any recovery.
@@ -234,7 +234,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.stores.iter().map(|info| (info.record.id, sight.unfit(info, known))).collect()
     }
 
-    /// Whether it dropped the regions that it knew (`RegionCache`) and has not heard of
+    /// Whether it dropped the regions that it knew (`RegionCache`) and does not know
     /// every key since. It buries nobody meanwhile.
     pub fn relearns(&self) -> bool {
         self.relearns

@@ -3,7 +3,7 @@
 //! Store records, regions as last seen and the end of the reserved ids; one
 //! batch a step. Leaders, terms, operators, sizes and heartbeats are not kept:
 //! after a restart PD knows regions that nobody leads (row 42). The real PD
-//! writes regions a little later than it hears of them, so a crash may take
+//! writes regions a little later than they are reported, so a crash may take
 //! the last of them back; here they are as durable as the rest.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub enum PdWrite {
     ForgetRegion(RegionId),
     /// No id at or above this one was given out.
     IdLimit(u64),
-    /// Whether regions were dropped, and not every key was heard of since.
+    /// Whether regions were dropped, and not every key was reported since.
     Relearns(bool),
     /// The last step of any recovery.
     RecoveryStep(u64),
@@ -40,7 +40,7 @@ pub struct PdPersisted {
     pub regions: BTreeMap<RegionId, Region>,
     /// No id at or above this one was given out.
     pub id_limit: u64,
-    /// Whether regions were dropped, and not every key was heard of since.
+    /// Whether regions were dropped, and not every key was reported since.
     pub relearns: bool,
     /// The last step of any recovery.
     pub recovery_step: u64,

@@ -73,7 +73,7 @@ pub enum PdRefusal {
     /// There is a store of this id.
     #[error("PD already knows the store; choose another id")]
     StoreExists,
-    /// The store is Up and heard from.
+    /// The store is Up and connected.
     #[error("the store is Up and connected; stop it first, or tell it to leave")]
     StoreConnected,
     /// A recovery is to be begun, and no store was named.

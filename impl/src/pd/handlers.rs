@@ -172,7 +172,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         let record = self.stores.record(report.leader.store)?;
         // PD takes none from a Tombstone (`grpc_service.go RegionHeartbeat`). Here that is
         // so of one that was given up: one that was buried too early may be the only one
-        // that tells of a child of which PD has not heard.
+        // that tells of a child that PD does not know.
         if record.state == StoreState::Tombstone && record.physically_destroyed {
             return Err(PdRefusal::StoreRemoved);
         }

@@ -1,4 +1,4 @@
-//! What the placement driver is told, and what it wants done.
+//! What the placement driver takes in, and what it wants done.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::proto::command::{Child, Derive};
 use crate::proto::recovery::{RecoveryPlan, StoreReport};
 use crate::proto::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 
-/// What the placement driver is told.
+/// What the placement driver takes in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PdInput {
     /// A store registers (`PutStore`): a new one joins, one that is known changes nothing.

@@ -64,7 +64,7 @@ impl RegionReport {
 pub struct KnownRegion {
     /// Range, epoch and members.
     pub region: Region,
-    /// Who leads it; nobody, if it was not heard of since PD started.
+    /// Who leads it; nobody, if it was not reported since PD started.
     pub leader: Option<PeerId>,
     /// In which term; 0 if that is not known.
     pub term: u64,
@@ -161,7 +161,7 @@ impl Regions {
 
     /// Whether a region keeps the store from being buried: any that lists a peer
     /// there. By what PD sums up as the store's region size those that were loaded and
-    /// not heard of since would not count (row 42, pd#9333).
+    /// not reported since would not count (row 42, pd#9333).
     pub(crate) fn holds(&self, store: StoreId, guards: impl Guards) -> bool {
         if guards.holds(Guard::BuriedByCount) {
             return self.count_on(store) > 0;

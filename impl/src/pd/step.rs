@@ -9,7 +9,7 @@ use super::regions::KnownRegion;
 use crate::proto::command::{Change, ChangeKind, Command};
 use crate::proto::region::{Key, Member, MemberRole, PeerId, StoreId};
 
-/// What a leader is told to do.
+/// An order to a leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Propose this.
@@ -224,7 +224,7 @@ impl OperatorStep {
         }
     }
 
-    /// What the leader is told to do; nothing while a peer that was added
+    /// The order to the leader; none while a peer that was added
     /// catches up.
     pub fn order(&self, known: &KnownRegion) -> Option<Order> {
         let command = match self {

@@ -20,7 +20,7 @@ use crate::proto::region::StoreId;
 pub enum StoreState {
     /// It serves.
     Up,
-    /// It was told to leave, and its peers are being moved.
+    /// It is leaving, and its peers are being moved.
     Offline,
     /// It has left, for good.
     Tombstone,
@@ -40,9 +40,9 @@ pub enum NodeState {
 /// What follows from the heartbeats that did not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Liveness {
-    /// It was heard from lately.
+    /// It sent a heartbeat lately.
     Connected,
-    /// It has been silent for a while, or was not heard since PD started.
+    /// It has been silent for a while, or has sent nothing since PD started.
     Disconnected,
     /// It has been silent for so long that its peers are replaced.
     Down,
@@ -74,7 +74,7 @@ impl StoreRecord {
         }
     }
 
-    /// `store delete`: told to leave; `force` says that its disk is gone.
+    /// `store delete`: it is to leave; `force` says that its disk is gone.
     /// Whether enough stores are left is [`Stores::enough_without`].
     pub(crate) fn decommissioned(self, force: bool, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
@@ -154,7 +154,7 @@ pub struct StoreStats {
 pub struct StoreInfo {
     /// What is kept.
     pub record: StoreRecord,
-    /// When it was last heard from; not since PD started.
+    /// When its last heartbeat came; none since PD started.
     pub last_heartbeat: Option<u64>,
     /// What it said then.
     pub stats: Option<StoreStats>,
@@ -222,7 +222,7 @@ impl Stores {
         self.by_id.remove(&store);
     }
 
-    /// A heartbeat came. Who is Tombstone is told so, and nothing else.
+    /// A heartbeat came. A Tombstone store gets that answer, and nothing else.
     pub(crate) fn store_heartbeat(
         &mut self,
         store: StoreId,

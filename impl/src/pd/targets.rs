@@ -1,6 +1,6 @@
 //! Where a peer may go, and who may lead.
 //!
-//! A target is Up, heard from, without a peer of the region, and has space
+//! A target is Up, connected, without a peer of the region, and has space
 //! (`PD filter/filters.go StoreStateFilter, storageThresholdFilter,
 //! ExcludedFilter`). Among legal targets the one with the fewest regions is
 //! taken, then the lowest id; PD weighs scores and labels. Leaves out the
@@ -72,7 +72,7 @@ impl<G: Guards> Sight<'_, G> {
     }
 
     /// Whether the member may be handed leadership: a voter that has caught up,
-    /// on a store that is Up and heard from.
+    /// on a store that is Up and connected.
     pub(crate) fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
         let up = self.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up);
         up && self.could_lead(known, member)

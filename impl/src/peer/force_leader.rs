@@ -70,7 +70,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// Nobody has told it to stop, and it stops by itself.
+    /// It stops by itself, without PD's order.
     pub(crate) fn time_out_force_leader<G: Guards>(
         &mut self,
         step: &mut StepContext<'_, G>,
@@ -90,7 +90,7 @@ impl<R: Replica> Peer<R> {
         self.recovery = None;
     }
 
-    /// The voters, those on failed stores apart from the others.
+    /// The voters on failed stores, and the others.
     fn voters_failed_and_left(&self) -> (Vec<PeerId>, Vec<PeerId>) {
         let voters = self.storage().region().peers.iter().filter(|member| member.role != MemberRole::Learner);
         let (failed, left): (Vec<&Member>, Vec<&Member>) =

@@ -70,7 +70,7 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
     /// every member has reached it.
     pub(crate) sent_snapshot: u64,
-    /// The stores that were not heard of lately.
+    /// The stores that were not active lately.
     pub(crate) inactive: Vec<StoreId>,
     /// What clients proposed and wait for, in the order of their entries.
     pub(crate) proposals: Vec<Proposal>,
@@ -237,7 +237,7 @@ impl<R: Replica> Peer<R> {
         }
         if kind == MessageType::MsgHeartbeat {
             // raft-rs panics on a commit index beyond the log, and a peer that
-            // was added again under its old id may hear what was meant for its
+            // was added again under its old id may receive what was meant for its
             // former self.
             message.commit = message.commit.min(self.storage().log.last_index());
         }
@@ -396,7 +396,7 @@ impl<R: Replica> Peer<R> {
         self.sent_snapshot = self.sent_snapshot.max(index);
     }
 
-    /// What was heard in an earlier term of others' commit indexes is forgotten. It would
+    /// Others' commit indexes from an earlier term are forgotten. It would
     /// be true still, and raft-rs keeps it (`Progress::reset`); that a merge waits for
     /// less is not worth that every follower differs by it.
     fn forget_known_commits(&mut self) {

@@ -1,11 +1,11 @@
-//! The ends of proposals: whoever proposed with an id is told once how it came out.
+//! The ends of proposals: a client that proposed with an id gets one result.
 //!
 //! A proposal waits from the step that took it until its entry takes effect, or until its
 //! peer cannot see to that any more. A leader's own entries stand where it put them as long
 //! as it leads, so that within its term the entry that takes effect at a proposal's index is
 //! the proposal's. Follows `TV peer.rs handle_raft_committed_entries`, `TV apply.rs
 //! find_pending, notify_stale_req` for what can happen; TiKV lets a proposal of a leader that
-//! was deposed wait for its fate, here its client is told at once that nobody knows.
+//! was deposed wait for its fate, here its client learns at once that the result is unknown.
 
 use crate::apply::conf_change;
 use crate::apply::epoch_parts::EpochParts;
@@ -21,7 +21,7 @@ use crate::store::input::{End, Output};
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// Proposes `command` for a client that is to be told how it ends.
+    /// Proposes `command` for a client that wants to know how it ends.
     pub(crate) fn request<G: Guards>(
         &mut self,
         id: u64,

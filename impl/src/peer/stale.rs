@@ -1,4 +1,4 @@
-//! A peer that has heard from no leader for long asks whether it is a member still.
+//! A peer that has had no leader for long asks whether it is a member still.
 //!
 //! How long that is, whoever owns the clock knows; asking does no member any harm. The
 //! question goes to every member that the peer knows and says nothing: a store that knows
@@ -123,7 +123,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
 /// Where a message stands that is for a region's peer here.
 pub(crate) enum Judged {
-    /// Its sender was told that it is gone.
+    /// Its sender got a removal message.
     SenderRemoved,
     /// It is for the peer that is here.
     ForPeer,

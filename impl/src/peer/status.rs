@@ -295,7 +295,7 @@ fn mark<R: Replica>(generation: u64, peer: &Peer<R>) -> Mark {
     let leads = peer.is_leader();
     let matched = if leads {
         // Within one leadership and configuration matches only rise, so their
-        // sum and number tell them apart; the revision tells configurations.
+        // sum and number distinguish them; the revision tells configurations.
         node.matched().map(|(_, matched)| matched).sum()
     } else {
         0

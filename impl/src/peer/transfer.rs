@@ -9,7 +9,7 @@
 //! `MsgTransferLeader`, which raft-rs never sees; a question has index 0. What
 //! TiKV asks beside (a snapshot under way, a gap between the logs, a full disk) is
 //! left out, and so is the heartbeat that it sends ahead: its follower does not
-//! answer a leader of a term that it has not heard of, and here it does.
+//! answer a leader of a term that it does not know, and here it does.
 
 use raft::eraftpb::{self, MessageType};
 

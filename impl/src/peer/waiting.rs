@@ -43,7 +43,7 @@ pub enum PeerRecovery {
     Failed,
 }
 
-/// A proposal whose client is to be told how it ends.
+/// A proposal whose client wants to know how it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proposal {
     /// The client's own number.

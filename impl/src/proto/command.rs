@@ -356,7 +356,7 @@ fn change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
     Ok(Change { kind, peer: reader.u64("a peer")?, store: reader.u64("a store")? })
 }
 
-/// What raft is told of a conf change.
+/// The conf change that raft applies.
 pub enum RaftChange {
     /// A simple one.
     V1(ConfChange),

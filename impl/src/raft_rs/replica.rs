@@ -38,8 +38,8 @@ use crate::raft_rs::raft_storage::PeerStorage;
 /// What a replica hands over to be persisted and sent (raft-rs `Ready`).
 #[derive(Debug, Default)]
 pub struct Ready {
-    /// A snapshot was received: until [`Replica::take_snapshot`] the replica is told
-    /// nothing else, and the rest of this is empty.
+    /// A snapshot was received. Until [`Replica::take_snapshot`] the replica takes
+    /// nothing else in, and the rest of this is empty.
     pub snapshot: Option<Position>,
     /// Entries that the replica has appended to its storage already.
     pub entries: Vec<Entry>,
@@ -68,7 +68,7 @@ pub enum AppendLimit {
 /// [`apply_change`](Replica::apply_change).
 ///
 /// A replica that finds itself broken unwinds, as raft-rs does, and what drives it
-/// reports the step. An error is what a library says in words of what it is told.
+/// reports the step. An error is the library's own message.
 pub trait Replica: Clone {
     /// What makes the replicas of one store: a connection, or nothing.
     type Maker: Clone;
@@ -144,7 +144,7 @@ pub trait Replica: Clone {
     /// merges ask.
     fn known_commits(&self) -> impl ExactSizeIterator<Item = (PeerId, u64)>;
 
-    /// What was heard of others' commit indexes, this replica's own apart, is forgotten.
+    /// The commit indexes of the other replicas are forgotten.
     fn forget_known_commits(&mut self);
 
     /// Who has acknowledged the read of that context; `None` once it is answered or lost.
@@ -236,7 +236,7 @@ pub trait Replica: Clone {
     /// What is to be persisted and sent, if anything is. `Some` until all was handed over.
     fn next_ready(&mut self) -> Option<Ready>;
 
-    /// The number of the last [`Ready`] of which it waits to be told that it is persisted.
+    /// The number of the last [`Ready`] whose persistence it waits for.
     ///
     /// 0 for a replica that takes for persisted whatever it hands over. That is sound
     /// because nothing leaves before it is, and needs no more than this default.

@@ -77,7 +77,7 @@ impl RedbEngine {
         Ok(Self { database, path: path.to_path_buf() })
     }
 
-    /// What redb does to a file to find out whether it is whole is tried under a cloth: a file
+    /// redb changes a file to find out whether it is whole, so it opens an overlay first: a file
     /// that is refused is as it was.
     fn open_known(path: &Path) -> Result<Self, String> {
         let io = |error: std::io::Error| format!("it cannot be read: {error}");

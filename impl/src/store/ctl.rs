@@ -1,7 +1,7 @@
 //! `tikv-ctl` in local mode: what an administrator does to the disk of a store
 //! whose process is stopped.
 //!
-//! Nobody else hears of it: neither the placement driver nor the other replicas.
+//! Nobody else learns of it: neither the placement driver nor the other replicas.
 //! Follows TiKV `src/server/debug.rs` (`set_region_tombstone`,
 //! `set_region_tombstone_by_force`). What of the peer is left on the disk goes at
 //! once; TiKV clears it when the store starts again.

@@ -9,8 +9,8 @@
 //! Batches become durable in the order of their tickets. What a step lets out waits for its
 //! own batch and so for all before it. That makes it sound that a follower takes its entries for
 //! persisted while they are on their way to the disk: a crash takes back nothing that anybody
-//! was told. A leader that sends early is the exception ([`Config::early_appends`]): it may
-//! count an entry of its own only once that is durable, and raft-rs is told so by
+//! learned. A leader that sends early is the exception ([`Config::early_appends`]): it may
+//! count an entry of its own only once that is durable, and raft-rs learns so by
 //! [`Store::persisted`].
 //!
 //! [`Config::early_appends`]: crate::Config::early_appends
@@ -71,7 +71,7 @@ pub struct Due {
     pub split_check: bool,
 }
 
-/// What a replica has handed over, to be told of when the batch is durable.
+/// What a replica has handed over; it must learn when the batch is durable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HandedOver {
     /// With which batch.

@@ -1,4 +1,4 @@
-//! What a store is told, and what it wants done.
+//! What a store takes in, and what it wants done.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::proto::message::Message;
 use crate::proto::recovery::{RecoveryPlan, StoreReport};
 use crate::proto::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 
-/// What a store is told.
+/// What a store takes in.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A message from another store.
@@ -34,7 +34,7 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
-    /// The peer has heard from no leader for long: it shall ask the members that it knows,
+    /// The peer has had no leader for long: it shall ask the members that it knows,
     /// and the placement driver, whether it is a member still.
     CheckStalePeer {
         /// The region.
@@ -57,7 +57,7 @@ pub enum Input {
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
     },
-    /// The same for a client that is to be told how it ends: by [`Output::Completed`], once,
+    /// The same for a client that wants to know how it ends: by [`Output::Completed`], once,
     /// unless this step is refused or the store crashes.
     Request {
         /// The client's own number for it, not used for another under way.
@@ -69,7 +69,7 @@ pub enum Input {
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
     },
-    /// Which stores the leader has not heard of lately, until the next such word. How
+    /// Which stores the leader does not know lately, until the next such word. How
     /// long that is, whoever has a clock decides (`TV util.rs
     /// check_availability_by_last_heartbeats`: two election timeouts).
     Inactive {
@@ -138,7 +138,7 @@ pub enum Input {
     /// The store is about to tell the placement driver that it lives: if it has carried
     /// out a plan, what has come of it goes along ([`Output::StoreReport`]).
     StoreHeartbeat,
-    /// The peer has led by force for long, or asked to, and nobody has told it to stop
+    /// The peer has led by force for long, or asked to, and PD has not ordered it to stop
     /// (TiKV `UNSAFE_RECOVERY_STATE_TIMEOUT`).
     ForceLeaderTimeout {
         /// The region.

@@ -4,7 +4,7 @@
 //! is one that may (a vote request, a heartbeat that knows nothing), no
 //! tombstone stands against it, and its range is free; the first message of a
 //! region that was split off waits for that split here. A sender that was
-//! removed and does not know is told so and destroys itself. Whoever is
+//! removed and does not know receives a removal message and destroys itself. Whoever is
 //! destroyed leaves a tombstone with the region as of its end. Follows `TV
 //! store.rs check_msg, maybe_create_peer`, `TV fsm/peer.rs check_msg,
 //! handle_gc_peer_msg`; the tombstone of an uninitialised peer lists that peer
@@ -45,7 +45,7 @@ pub struct Tombstone<'a> {
 /// What becomes of a message for a peer that is not here.
 enum Creation {
     Created,
-    /// The sender was told that it is gone.
+    /// The sender gets a removal message.
     SenderTold,
     /// It waits for a split.
     Parked,
@@ -121,10 +121,10 @@ impl<G: Guards, R: Replica> Store<G, R> {
         step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         let peer = live(&mut self.entries, envelope.region)?;
-        let heard = peer.receive(envelope.from, message, &self.ranges, step);
+        let received = peer.receive(envelope.from, message, &self.ranges, step);
         let pending = peer.pending_range();
         self.ranges.set_pending(envelope.region, pending);
-        heard
+        received
     }
 
     /// Creates an uninitialised peer if the message may, no tombstone is
@@ -158,7 +158,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Creation::Created)
     }
 
-    /// Whether a tombstone here has answered the message. Whoever `asks` is told whom to ask
+    /// Whether a tombstone here has answered the message. Whoever `asks` learns whom to ask
     /// where the tombstone itself does not know better.
     pub(crate) fn refuses_by_tombstone(
         &self,

@@ -14,7 +14,7 @@ use crate::store::Store;
 use crate::store::effects::Effects;
 use crate::store::input::{Input, Output};
 
-/// A [`Store`] on an engine: every step is durable when it returns, a commit index apart
+/// A [`Store`] on an engine: every step is durable when it returns, except for a commit index
 /// that may wait ([`Config::unsynced_commits`]).
 pub struct SyncedStore<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftRs> {
     pub(crate) store: Store<G, R>,

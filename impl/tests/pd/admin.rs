@@ -131,7 +131,7 @@ fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
 #[test]
 fn a_leader_that_nobody_can_follow_is_not_removed() {
     let mut pd = pd(4, &[1, 2, 3]);
-    // They live, by what the leader says, and were not heard from for a while.
+    // The leader says that they live, and they sent no heartbeat for a while.
     wait(&mut pd, 3, &[1, 4]);
     assert_eq!(reason(&mut pd, AdminOperator::RemovePeer { store: 1 }), PdRefusal::NoNewLeader);
     store_heartbeat(&mut pd, 2, EMPTY);
@@ -162,7 +162,7 @@ fn ids_of_a_split_are_for_a_region_that_is_not_behind() {
     let child = Child { key: key("m"), region: 1000, peers: vec![1001, 1002] };
     let (region, epoch, derive) = (REGION, now.epoch, Derive::Right);
     assert_eq!(outputs, [PdOutput::SplitIds { region, epoch, children: vec![child], derive }]);
-    // A range that PD has never heard of.
+    // A range that PD has never seen.
     let mut hole = Pd::open(Default::default(), Sound, Default::default()).unwrap();
     assert_eq!(refused(&mut hole, ask(now, vec![key("m")])), PdRefusal::RegionNotFound);
 }

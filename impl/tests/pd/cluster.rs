@@ -35,7 +35,7 @@ pub(crate) fn region(id: RegionId, range: (&str, &str), epoch: (u64, u64), store
     }
 }
 
-/// PD with so many stores that were heard from, and one region with
+/// PD with so many connected stores, and one region with
 /// voters on some of them, led by the first.
 pub(crate) fn pd(stores: u64, voters: &[StoreId]) -> Pd {
     pd_with(PdConfig::DEFAULT, stores, voters)
@@ -124,7 +124,7 @@ impl Truth {
         Truth { region: known.region.clone(), leader: known.leader().expect("leads").store }
     }
 
-    /// The leader does what it is told, if it knows the epoch.
+    /// The leader carries out the order if its epoch is current.
     pub(crate) fn obey(&mut self, dispatch: &Dispatch) {
         assert_eq!((dispatch.to.store, dispatch.epoch), (self.leader, self.region.epoch));
         let Order::Propose(command) = &dispatch.order else { panic!("a split is not obeyed here") };

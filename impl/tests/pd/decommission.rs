@@ -99,7 +99,7 @@ fn a_store_that_stops_while_it_leaves_is_replaced() {
     leave(&mut real, 3);
     let gone = real.stores.remove(&3).unwrap();
     rounds_until_tombstone(&mut real, 3);
-    // What the process had on disk is still there: nobody told it.
+    // What the process had on disk is still there: no message reached it.
     assert!(gone.peer(REGION).is_some());
 }
 
@@ -127,7 +127,7 @@ fn an_order_that_was_held_back_can_put_a_peer_on_a_tombstone() {
     assert_eq!((real.pd.region_count(4), real.live(4)), (0, vec![]));
 }
 
-/// PD counts what it was told. A peer that was added and not yet reported does
+/// PD counts what was reported. A peer that was added and not yet reported does
 /// not keep its store from being buried; PD is saved by time alone, here there
 /// is none.
 #[test]

@@ -140,7 +140,7 @@ fn tombstone_absorbs() {
     assert_eq!(state_after_cancel(Dropped(Guard::TombstoneAbsorbs)), StoreState::Up);
 }
 
-/// Row 45: a store with a voter is declared Tombstone; PD hears it no more, and
+/// Row 45: a store with a voter is declared Tombstone; PD learns it no more, and
 /// its record cannot be removed either.
 #[test]
 fn tombstone_by_patrol_alone() {

@@ -18,7 +18,7 @@ fn with_learner<G: Guards>(pd: &Pd<G>, store: StoreId) -> rollcall_impl::Region 
     region
 }
 
-/// Row 46: of three voters one does not answer, and another is told to go.
+/// Row 46: of three voters one does not answer, and another is to be removed.
 #[test]
 fn removal_keeps_majority() {
     fn removal(guards: impl Guards) -> Result<Option<Command>, PdRefusal> {
@@ -147,7 +147,7 @@ fn orphan_may_fill() {
     assert_eq!(mends(Dropped(Guard::OrphanMayFill)), Err(PdRefusal::NoTarget));
 }
 
-/// Store 4 has not been heard of since PD started.
+/// Store 4 has sent no heartbeat since PD started.
 #[test]
 fn target_connected() {
     fn target(guards: impl Guards) -> Result<Option<StoreId>, PdRefusal> {

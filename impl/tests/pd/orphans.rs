@@ -1,5 +1,5 @@
 //! Which peer that no rule asks for leaves, and when; what a learner that is there is
-//! good for. The cases of PD's `rule_checker_test.go` with one rule, told anew; what
+//! good for. The cases of PD's `rule_checker_test.go` with one rule, written anew; what
 //! they lack is asked of every branch of `fixOrphanPeers`.
 
 use rollcall_impl::pd::{PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
@@ -27,11 +27,11 @@ fn unwell(pd: &mut Pd, region: &Region, down: &[StoreId], pending: &[StoreId]) {
     pd.step(PdInput::RegionHeartbeat(report)).unwrap();
 }
 
-/// PD hears from all stores but these, for as long as makes them Disconnected.
+/// All stores but these send heartbeats, for as long as makes these Disconnected.
 fn silent(pd: &mut Pd, stores: &[StoreId]) {
     let known = pd.stores().map(|info| info.record.id);
-    let heard: Vec<StoreId> = known.filter(|store| !stores.contains(store)).collect();
-    wait(pd, 3, &heard);
+    let received: Vec<StoreId> = known.filter(|store| !stores.contains(store)).collect();
+    wait(pd, 3, &received);
 }
 
 /// What the patrol makes, and whose peer it removes first, or demotes before it removes it.
@@ -52,7 +52,7 @@ fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
     Ok((pd.operator(REGION).unwrap().purpose.name(), removed))
 }
 
-/// `TestFixToManyOrphanPeers`: a voter is down, its store is heard from.
+/// `TestFixToManyOrphanPeers`: a voter is down, its store is connected.
 #[test]
 fn of_several_healthy_orphans_one_stays_while_a_voter_is_down() {
     let (mut pd, region) = with_learners(&[4, 5, 6]);
@@ -104,7 +104,7 @@ fn of_four_voters_the_one_that_is_not_well_goes() {
     }
 }
 
-/// A healthy learner takes the place of a voter that PD does not hear from, though
+/// A healthy learner takes the place of a voter that PD gets no heartbeat from, though
 /// its leader has not missed it yet, and of none that the leader alone misses.
 #[test]
 fn an_orphan_takes_the_place_of_who_is_silent_and_not_of_who_is_only_missed() {

@@ -205,7 +205,7 @@ impl<G: Guards> Real<G> {
         self.listed().into_values().flatten().filter(tombstone).collect()
     }
 
-    /// Peers that are no members any more and have not heard of it.
+    /// Peers that are no members any more and do not know it.
     pub(crate) fn left_behind(&self) -> Vec<(StoreId, RegionId)> {
         let listed = self.listed();
         let all = self.stores.keys().flat_map(|store| self.live(*store).into_iter().map(|id| (*store, id)));

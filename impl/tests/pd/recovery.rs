@@ -123,8 +123,8 @@ fn a_command_that_makes_no_sense_is_refused_and_buries_nobody() {
     assert_eq!(pd.region(REGION).and_then(|known| known.leader), Some(20));
 }
 
-/// The best that is left is to lead, and whoever has nothing to do is told not to let go
-/// of anybody.
+/// The best peer that is left is to lead, and a store without a task is ordered to keep
+/// its forced leaders.
 #[test]
 fn a_region_is_led_demoted_and_let_go() {
     let mut pd = begun(Sound, 5, &[3, 4, 5]);
@@ -178,7 +178,7 @@ fn dropped_regions_take_their_operators_with_them() {
     assert_eq!((pd.operators().count(), pd.regions().count()), (0, 0));
 }
 
-/// Whoever still leads by force at the end is told to step down, and nobody else anything.
+/// At the end only remaining forced leaders get an order: to step down.
 #[test]
 fn who_leads_by_force_to_no_purpose_steps_down() {
     let mut pd = begun(Sound, 5, &[5]);
@@ -360,7 +360,7 @@ fn what_has_come_since_is_led_as_well() {
     let done = region(7, ("", "m"), (3, 2), &[1]);
     let stage = reports(&mut pd, 1, vec![peer(&done, 1, (11, 8)), peer(&right, 1, (8, 7))]);
     assert_eq!((stage, forced(&pd, 1)), (Some(RecoveryStage::ForceLeader), vec![8]));
-    // What was not led after all is tried again, as long as PD waits.
+    // A region that got no leader gets the order again, as long as PD waits.
     let stage = reports(&mut pd, 1, vec![peer(&done, 1, (11, 8)), peer(&right, 1, (8, 7))]);
     assert_eq!((stage, pd.recovery_step()), (Some(RecoveryStage::ForceLeader), 6));
 }
@@ -410,7 +410,7 @@ fn a_hole_that_a_peer_reaches_into_ends_the_recovery() {
     assert_eq!(reports(&mut pd, 2, left(2)), Some(RecoveryStage::ExitForceLeader));
     assert!(under_way(&pd).aborted && under_way(&pd).plans.is_empty());
     assert_eq!((pd.next_id(), pd.regions().count()), (next + 2, 1));
-    // Both are told all the same, and report once more.
+    // Both get the plan nevertheless, and report once more.
     let nothing = RecoveryPlan { step: 3, ..RecoveryPlan::default() };
     assert_eq!(lives(&mut pd, 1, None), (None, Some(nothing)));
     reports(&mut pd, 1, left(1));
@@ -430,7 +430,7 @@ fn what_takes_too_long_is_given_up() {
     };
     assert_eq!(stage(pd.step(PdInput::RecoveryTimeout).unwrap()), RecoveryStage::ExitForceLeader);
     assert_eq!(pd.recovery_step(), 4);
-    // Who leads by force though it has done its part is told again.
+    // A forced leader that has done its part gets the order again.
     let led = || vec![by_force(peer(&region, 1, (9, 8)))];
     assert_eq!(reports(&mut pd, 1, led()), Some(RecoveryStage::ExitForceLeader));
     assert_eq!(plan(&pd, 1), &RecoveryPlan { step: 5, ..RecoveryPlan::default() });

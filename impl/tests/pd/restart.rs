@@ -176,7 +176,7 @@ fn a_disk_that_fails_is_an_error_and_no_refusal() {
 }
 
 /// After a recovery by force what PD knew of regions is newer for ever than what the others
-/// report. It is dropped, on the disk too; and as long as PD has not heard of every key
+/// report. It is dropped, on the disk too; and as long as PD does not know every key
 /// nobody is taken for empty, through a restart as well.
 #[test]
 fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
@@ -196,7 +196,7 @@ fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     assert_eq!(refused(&mut pd, PdInput::RemoveTombstone { store: 2 }), PdRefusal::StoreHasRegions);
     let mut pd = pd.restart().unwrap();
     assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
-    // Store 1 has not heard of the split.
+    // Store 1 does not know the split.
     report(&mut pd, region(REGION, ("", "m"), (3, 1), &[1]), 1);
     assert!(pd.relearns(), "nothing is known from m on");
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
@@ -204,7 +204,7 @@ fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     assert!(!pd.relearns());
     let why = "region 1 has a peer there";
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury, "{why}");
-    // Who was given up is not heard.
+    // Heartbeats of a store that was given up are ignored.
     let given_up = reported(region(2, ("m", ""), (9, 9), &[2]), 20, 9);
     assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(given_up)), PdRefusal::StoreRemoved);
 }

@@ -136,7 +136,7 @@ fn one_store_can_be_silent_while_no_time_passes() {
     assert_eq!(pd.state_name(3), Some("Disconnected"));
     wait(&mut pd, 1, &[1, 2, 4]);
     assert_eq!(pd.state_name(3), Some("Down"));
-    // One that was not heard of since PD started is Disconnected already.
+    // One that was not reported since PD started is Disconnected already.
     let mut pd = pd.restart().unwrap();
     pd.step(silent(3)).unwrap();
     assert_eq!((pd.state_name(3), pd.state_name(2)), (Some("Down"), Some("Disconnected")));

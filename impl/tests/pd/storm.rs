@@ -169,7 +169,7 @@ fn storm(seed: u64) -> Storm {
 }
 
 /// Members take turns in asking for votes until one leads in the highest term
-/// of all. Without `check_quorum` a leader never hears from a voter that went
+/// of all. Without `check_quorum` a leader gets no message from a voter that went
 /// ahead of it and knows nobody whom it leads.
 fn elect(real: &mut Real) {
     // PD may not know a region that nobody leads.

@@ -153,7 +153,7 @@ impl<G: Guards> Cluster<G> {
         }
     }
 
-    /// Something happens, and all that comes of it, and `store` hears nothing.
+    /// Something happens, and all that comes of it, and `store` receives nothing.
     pub(crate) fn cut_off(&mut self, store: StoreId, happens: impl FnOnce(&mut Self)) {
         happens(self);
         for _ in 0..4 {

@@ -114,7 +114,7 @@ impl Cluster {
         lost
     }
 
-    /// A message arrives, or is lost. What became of a snapshot its sender is told.
+    /// A message arrives, or is lost. The sender learns what became of a snapshot.
     fn deliver(&mut self, message: Message, arrives: bool) {
         let (from, to, region) = (message.from.store, message.to, message.region);
         let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
@@ -396,7 +396,7 @@ fn settle(cluster: &mut Cluster, seen: &mut Seen) {
         seen.check(cluster);
         let peer = |id: &StoreId| cluster.stores[id].store.peer(REGION);
         let newest = [1, 2, 3, 4].iter().filter_map(peer).map(|peer| peer.term()).max();
-        // Who leads an older term is heard by nobody.
+        // A leader of an older term reaches nobody.
         let leads = |peer: &PeerStatus<'_>| peer.role() == StateRole::Leader && Some(peer.term()) == newest;
         let leader = (1..=4).find(|id| peer(id).as_ref().is_some_and(leads));
         for id in 1..=4 {

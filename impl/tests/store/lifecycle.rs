@@ -31,7 +31,7 @@ pub(crate) fn empty_store<G: Guards>(guards: G) -> SyncedStore<G> {
     SyncedStore::open(3, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap()
 }
 
-/// Store 3 with the tombstone of a peer 3 that was told of its removal at
+/// Store 3 with the tombstone of a peer 3 that received its removal at
 /// conf_ver 5; its region was {1, 2, 3} at conf_ver 4.
 fn with_tombstone() -> SyncedStore {
     let mut store = empty_store(Sound);
@@ -79,7 +79,7 @@ fn only_initial_messages_create() {
 fn what_a_tombstone_refuses() {
     let heartbeat = |from, to, conf_ver| message(MessageType::MsgHeartbeat, from, to, conf_ver, 0);
     let refused = |from, to, conf_ver| refusal(&mut with_tombstone(), heartbeat(from, to, conf_ver));
-    // From before: refused, or told, if the sender was not in the region any more.
+    // From before: refused, or answered with a removal message if the sender was not in the region any more.
     assert_eq!(refused(member(1, 1), 3, 3), Some(Refusal::StaleEpoch));
     assert_eq!(refused(member(1, 1), 30, 3), Some(Refusal::StaleEpoch));
     let mut store = with_tombstone();

@@ -1,4 +1,4 @@
-//! Messages that come before their split: parked, delivered, or refused.
+//! Messages that come before their split: pending, delivered, or refused.
 
 use rollcall_impl::eraftpb::{Entry, MessageType};
 use rollcall_impl::{Change, ChangeKind, Command, Input, Message, MessagePayload, PeerState, Refusal, Sound};

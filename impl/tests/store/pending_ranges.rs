@@ -95,7 +95,7 @@ fn a_range_is_free_once_who_waited_for_its_snapshot_gives_way_to_a_split() {
     let of_child = snapshot(&mut cluster, CHILD);
     cluster.step(3, Input::Message(of_child)).unwrap();
     assert_eq!(cluster.pending_ranges(3), "[m,)=2");
-    // The parent there hears of the split, which brings the child.
+    // The parent there learns of the split, which brings the child.
     cluster.settle(1);
     assert_eq!((cluster.ranges(3), cluster.pending_ranges(3)), ("[,m)=1 [m,)=2".into(), String::new()));
 }

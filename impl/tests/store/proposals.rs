@@ -1,4 +1,4 @@
-//! Each end that a proposal can come to, told once.
+//! Each end that a proposal can come to, reported once.
 
 use rollcall_impl::{AppendLimit, ChangeKind, Command, End, Epoch, Input, Message, Refusal, Sound, StoreId};
 
@@ -9,7 +9,7 @@ fn request(id: u64, command: Command) -> Input {
 }
 
 /// Store 1 leads, and what it is asked as number 7 reaches nobody; store 2 leads then, and
-/// store 1 has not heard of it.
+/// store 1 does not know it.
 fn deposed() -> Cluster<Sound> {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.elect(1);

@@ -99,7 +99,7 @@ fn a_snapshot_waits_until_its_range_is_free() {
     let of_parent = snapshot(&mut cluster, REGION);
     let mark = cluster.stores[&3].mark(CHILD);
     let take = |message: &Message| Input::Message(message.clone());
-    // A higher term is not even heard of.
+    // A message of a higher term is refused, too.
     let mut newer = of_child.clone();
     if let MessagePayload::Raft(raft) = &mut newer.payload {
         raft.term += 3;

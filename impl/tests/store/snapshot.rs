@@ -13,7 +13,7 @@ use crate::merge::{self, LEFT, RIGHT};
 use crate::ranges::snapshot;
 
 /// Three voters; store 3 has led, and store 1 does now. Store 3 does not know, and
-/// hears nothing.
+/// receives nothing.
 fn deposed(before: impl FnOnce(&mut Cluster<Sound>)) -> Cluster<Sound> {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.elect(3);
@@ -88,7 +88,7 @@ fn a_snapshot_makes_the_size_unknown() {
     assert_eq!(cluster.peer(3).approximate_size(), Some(4), "a and b");
 }
 
-/// The region gave its merge up while store 3 heard nothing.
+/// The region gave its merge up while store 3 received nothing.
 #[test]
 fn a_snapshot_ends_the_merge_that_its_receiver_waits_in() {
     let mut cluster = merge::two(Sound);
@@ -117,7 +117,7 @@ fn a_snapshot_ends_the_merge_that_its_receiver_waits_in() {
     assert_eq!(cluster.keys(1, LEFT), "abh");
 }
 
-/// TiKV takes no Ready from raft meanwhile, so nothing is applied, sent or heard.
+/// TiKV takes no Ready from raft meanwhile, so nothing is applied, sent or received.
 #[test]
 fn nothing_else_happens_while_a_snapshot_waits() {
     let mut cluster = deposed(|cluster| {
@@ -207,7 +207,7 @@ fn a_snapshot_spares_a_source_whose_entry_waits() {
     }
     let waits = cluster.of(3, RIGHT);
     assert_eq!(waits.commit(), waits.applied() + 1);
-    // The source on store 3 asks, and hears what took it in.
+    // The source on store 3 asks, and learns what took it in.
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
     merge::deliver_where(&mut cluster, |message| message.region == LEFT);
     assert_eq!(cluster.stores[&3].merged_elsewhere_into(LEFT).map(|then| then.id), Some(RIGHT));

@@ -157,7 +157,7 @@ fn split_taken_by_every_replica() {
 }
 
 /// Row 25: peer 3 is removed, the region split, and peer 3 added again, all
-/// unheard by store 3; then it hears of it all at once.
+/// unheard by store 3; then it learns of it all at once.
 #[test]
 fn removed_peer_splits_nothing() {
     fn ranges_of_the_removed(guards: impl Guards) -> String {

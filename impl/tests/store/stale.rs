@@ -1,4 +1,4 @@
-//! A peer that hears from nobody asks whether it is a member still, and who answers what.
+//! A peer that receives no message asks whether it is a member still, and who answers what.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -9,7 +9,7 @@ use rollcall_impl::{
 use crate::cluster::{Cluster, REGION, change, put, region};
 use crate::lifecycle::{empty_store, message};
 
-/// Voter 1 leads, and learner 3 hears nothing while `happens`.
+/// Voter 1 leads, and learner 3 receives nothing while `happens`.
 fn with_learner_cut_off<G: Guards>(guards: G, happens: impl FnOnce(&mut Cluster<G>)) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 4, &[1, 2]);
     cluster.elect(1);
@@ -124,7 +124,7 @@ fn a_peer_that_was_never_initialised_asks_who_created_it_also_after_a_restart() 
     assert_eq!(asked(Lacking(&[Guard::CreatorRemembered])), None);
 }
 
-/// PD has heard of the region last before the peer was created, by the leader of epoch 5.
+/// PD knows the region last before the peer was created, by the leader of epoch 5.
 #[test]
 fn what_the_driver_knew_before_a_peer_was_created_does_not_end_it() {
     let creator = Member { id: 1, store: 1, role: MemberRole::Voter };

@@ -306,7 +306,7 @@ fn splits_race_everything() {
         pending_messages += storm.pending_messages;
         overlaps += storm.overlaps;
     }
-    println!("{splits} splits applied, {pending_messages} messages parked, {overlaps} snapshots refused");
+    println!("{splits} splits applied, {pending_messages} messages pending, {overlaps} snapshots refused");
     assert!(splits > 0 && pending_messages > 0 && overlaps > 0, "{splits} {pending_messages} {overlaps}");
 }
 

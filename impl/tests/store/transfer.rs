@@ -30,7 +30,7 @@ fn learner_applied_by<G: Guards>(cluster: &mut Cluster<G>, stores: &[StoreId]) {
     assert!((1..=3).all(|store| lags(store) != stores.contains(&store)), "applied by {stores:?} alone");
 }
 
-/// Everybody hears what is committed.
+/// Every peer learns the commit index.
 fn commit<G: Guards>(cluster: &mut Cluster<G>) {
     cluster.deliver();
     let _ = cluster.step(1, Input::Tick { region: REGION });

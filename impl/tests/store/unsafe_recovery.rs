@@ -109,7 +109,7 @@ fn an_uninitialised_peer_is_reported_without_members() {
     assert_eq!((&report.peers[0].log[..], report.peers[0].by_force), (&[Position::default()][..], false));
 }
 
-/// An entry that may take another region in is told of until it is known to be committed.
+/// An entry that may take another region in is reported until it is known to be committed.
 #[test]
 fn a_merge_that_may_be_committed_is_reported() {
     let mut cluster = two(Sound);

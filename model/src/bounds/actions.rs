@@ -117,7 +117,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// What the placement driver is told, does by itself, and is asked to do.
+    /// Reports to the placement driver, its own work, and requests to it.
     fn of_pd(&mut self) {
         let cluster = self.cluster;
         let pd = cluster.pd();
@@ -246,7 +246,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// Whoever does not lead may have heard of no leader for long. A question whose answer is
+    /// Whoever does not lead may know no leader for long. A question whose answer is
     /// lost was not asked.
     fn stale_checks(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
@@ -319,7 +319,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
 
     fn proposals(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         let mut writes = self.scope.commands.iter().filter(|command| command.written_key().is_some());
-        // The n-th write is the n-th of the scope: values tell writes apart.
+        // The n-th write is the n-th of the scope: values distinguish writes.
         let write = writes.nth(usize::from(self.spent.writes)).filter(|_| self.left.writes > 0);
         if let Some(write) =
             write.filter(|write| write.written_key().is_some_and(|key| peer.region.contains(key)))

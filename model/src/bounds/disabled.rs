@@ -1,4 +1,4 @@
-//! What is tried of a state beyond what it offers: the universe from which the
+//! Which disabled actions are checked in a state: the universe from which the
 //! disabled actions are taken. What the rules refuse of it, the implementation must
 //! refuse too, for the same reason.
 
@@ -11,7 +11,7 @@ use crate::bounds::actions::Section;
 use crate::cluster::ClusterInScope;
 
 /// Disabled actions of a section that look, by and large, at the same parts of a state:
-/// those are tried together, or not again (`engine::refusals`).
+/// those are checked together, or not again (`engine::refusals`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// What a store does alone.
@@ -22,7 +22,7 @@ pub(crate) enum Group {
     Asks,
     /// What is done to its disk.
     Disk(StoreId),
-    /// What the placement driver hears from it.
+    /// What the placement driver receives from it.
     Hears(StoreId),
     /// What the placement driver does alone.
     Pd,
@@ -33,7 +33,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    /// Where an action would be better placed, more is tried than need be, and nothing less.
+    /// An action in the wrong section costs needless checks, and never omits one.
     pub(crate) fn of(action: &Action) -> Self {
         match *action {
             Action::Vote { voter: to, .. }
@@ -137,7 +137,7 @@ fn by_force(cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<
     }
 }
 
-/// What the placement driver can be told and asked, of every store and region
+/// Every report and request to the placement driver, of every store and region
 /// that it knows and of one of each that it does not.
 fn of_pd(scope: &Scope, cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     let unknown = cluster.pd().next_id + 100;

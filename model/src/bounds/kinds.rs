@@ -18,7 +18,7 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
             unreachable!("who may hold a message has no part in a transfer's question")
         }
         Message::GcPeer { .. } => "late removed",
-        Message::CheckStalePeer => unreachable!("a question is never held apart from its answer"),
+        Message::CheckStalePeer => unreachable!("a question is never held without its answer"),
         Message::CheckStalePeerResponse { .. } => "late check stale peer response",
         Message::Merged { .. } => "late merged",
         Message::AskSplitResponse { .. } => "late ids for a split",

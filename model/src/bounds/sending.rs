@@ -85,7 +85,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
     }
 }
 
-/// Whether `peer` on `store`, which has heard from nobody for long, may ask so whether it is
+/// Whether `peer` on `store`, which has received nothing for long, may ask so whether it is
 /// a member still.
 ///
 /// # Errors

@@ -91,7 +91,7 @@ pub(crate) fn entry<T>(list: &boxcar::Vec<T>, at: usize, new: impl Fn() -> T) ->
     }
 }
 
-/// One more number for each part, worked out when it is first asked for.
+/// One more number for each part, computed when it is first asked for.
 pub(crate) struct Column(boxcar::Vec<AtomicU32>);
 
 const UNKNOWN: u32 = u32::MAX;

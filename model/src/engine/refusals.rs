@@ -1,5 +1,5 @@
-//! What an implementation was tried with and has refused, so that it need not
-//! be tried again where nothing is otherwise.
+//! The refusal cache: what an implementation has refused, so that it need not
+//! be checked again where every component that it read is unchanged.
 //!
 //! Disabled actions come in groups (`disabled.rs`): what a store does alone, what it does
 //! to one other, and so on. A group that was refused is kept under the numbers
@@ -60,7 +60,7 @@ impl Default for RefusalCache {
 }
 
 impl RefusalCache {
-    /// How often the implementation was tried.
+    /// How often the implementation was asked.
     pub fn checked(&self) -> u64 {
         self.checked
     }

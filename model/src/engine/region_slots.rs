@@ -1,4 +1,4 @@
-//! Slots of their own for the peers of the first regions, so that what one does is worked out once, whatever another
+//! Slots of their own for the peers of the first regions, so that what one does is computed once, whatever another
 //! does on the same stores meanwhile.
 //!
 //! Where a scope has several regions each peer is a part of its own

@@ -29,7 +29,7 @@ pub(crate) struct StepTxn<'m> {
     status: Option<(usize, StoreStatus)>,
     pd: Option<PlacementDriver>,
     held: Option<Vec<Held>>,
-    /// Answers to parked messages: they belong to no round.
+    /// Answers to pending messages: they belong to no round.
     said: Vec<Held>,
     read_set: ReadTracker,
 }

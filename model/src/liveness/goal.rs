@@ -6,7 +6,7 @@
 //! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
 //! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
 //! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
-//! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there, does not hang and was not given up, and whose id was not told of its end |
+//! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there, does not hang and was not given up, and whose id did not learn of its end |
 //! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and one may take each peer |
 //! | L7 | PD knows epoch and leader | `pd_view_current` | as L1 |
 //! | L8 | an oversized region splits | `requests_end` and, of the children, `leader_electable` | once the split was proposed, as L1 |

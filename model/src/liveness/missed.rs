@@ -67,7 +67,7 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
         if !cluster.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
             continue;
         }
-        // An id that was told of its end there is given again in vain: being
+        // An id that learned of its end there is given again in vain: being
         // refused as `tombstone` for ever is right (PD gives no id twice).
         if cluster.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
@@ -105,7 +105,7 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
     match rules.step(state, &change(Command::LeaveJoint)).1 {
         Outcome::Refused(Reason::NotJoint) => {}
         // A demoted leader hands over before its region leaves the joint configuration,
-        // if PD tells it to; PD does not hear of one on a store that it forgot.
+        // if PD tells it to; PD does not learn of one on a store that it forgot.
         Outcome::Refused(Reason::LeaderRemoval)
             if pd::unreported_leader(scope, cluster, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),

@@ -15,9 +15,9 @@
 //! Where something is not owed there is an [`StuckReason`].
 //! And one is assumed who ends merges, by either end, and one who moves leaders
 //! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
-//! recovery again where it would succeed by now. A region that was merged
-//! away is owed nothing but that its last peers are told. Whoever was removed and still exists
-//! makes itself heard or asks, and is told.
+//! recovery again where it would succeed by now. For a region that was
+//! merged away only one thing is owed: its last peers learn of the merge. A removed peer that
+//! still exists sends a message or asks, and so learns of its removal.
 
 mod excuse;
 mod faults;

@@ -10,7 +10,7 @@ use crate::cluster::is_given_up;
 use crate::rules;
 use crate::rules::is_live;
 
-/// Whoever gave up a store by force said that it is gone: nothing is heard of it any more,
+/// Whoever gave up a store by force said that it is gone: its messages are ignored,
 /// and nothing reaches it.
 pub(super) fn is_out(cluster: &impl Cluster, store: StoreId) -> bool {
     cluster.pd().recovery_step > 0 && is_given_up(cluster, store)
@@ -60,10 +60,10 @@ pub(super) fn is_owed(cluster: &impl Cluster, region: RegionId) -> bool {
         })
 }
 
-/// Whether the only voter leads and a learner has heard of a newer term. The
+/// Whether the only voter leads and a learner knows a newer term. The
 /// learner passes over what the leader sends, and nobody but the leader could
 /// campaign: without pre-vote and check-quorum raft-rs does not answer an older
-/// term (`raft.rs step`), so that the leader never hears of the newer one.
+/// term (`raft.rs step`), so that the leader never learns of the newer one.
 pub(super) fn is_outrun(cluster: &impl Cluster, region: RegionId) -> bool {
     let mut leaders = cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     leaders.any(|(_, leader)| {
@@ -128,7 +128,7 @@ pub(super) fn strangers<'a>(
 
 /// Whether nobody can tell the peer on `store` that it was removed: there is no PD, and of those
 /// whom it knows nobody is a member, nor gone with a newer region than its own. One that was
-/// never initialised is told by a tombstone only of its end, and not whom to ask.
+/// never initialised learns from a tombstone only of its end, and not whom to ask.
 pub(super) fn has_nobody_to_ask(
     scope: &Scope,
     cluster: &impl Cluster,

@@ -17,7 +17,7 @@ use crate::cluster::is_given_up;
 use crate::rules::seems_full;
 use crate::semantics::Semantics;
 
-/// Every store that runs is heard from; of the others time tells.
+/// Every store that runs sends heartbeats; the others are missed in time.
 pub(super) fn store_reports<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     let cluster = &rules.cluster(state);
     let actions = cluster.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
@@ -64,7 +64,7 @@ pub(super) fn patrol<R: Semantics>(rules: &R, state: &R::State) -> Option<Action
 
 /// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
 /// it for ever; or the store of one that it promotes is gone, and the leader refuses to
-/// do without a majority that it hears. PD waits until the operator has taken too long.
+/// do without a majority of active voters. PD waits until the operator has taken too long.
 fn waits_in_vain(cluster: &impl Cluster, region: RegionId, operator: &Operator) -> bool {
     match operator.step() {
         Some(OperatorStep::EnterJoint { promote, .. }) => {
@@ -109,7 +109,7 @@ pub(super) fn unreported_leader(scope: &Scope, cluster: &impl Cluster, region: R
 }
 
 /// Whether PD can do anything about the region: it has a leader or is owed one, and
-/// what that one reports is heard.
+/// what that one reports counts.
 fn is_reported(scope: &Scope, cluster: &impl Cluster, region: RegionId) -> bool {
     is_owed(cluster, region) && unreported_leader(scope, cluster, region).is_none()
 }
@@ -180,7 +180,7 @@ fn legal_target(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Optio
     cluster.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
 }
 
-/// A store that was told to leave has left (L6), if enough others stay and
+/// A leaving store has left (L6), if enough others stay and
 /// each region on it could move.
 fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<Missed> {
     let (scope, cluster) = (rules.scope(), &rules.cluster(state));

@@ -1,7 +1,7 @@
 //! Whether what is left of a region that was given up could go on by force, and what
 //! in the state keeps it from that.
 //!
-//! It is told from what the peers that are left show, and not from what the rules
+//! It is read from what the peers that are left show, and not from what the rules
 //! make of it: a region of which nothing here says why it stays is missed.
 
 use rollcall_traces::{
@@ -25,7 +25,7 @@ pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> 
 }
 
 /// Whoever asks to lead by force is answered, who leads brings the others forward, stores
-/// report and are told what to do.
+/// report and receive their plans.
 pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[StoreId]) -> Option<Action> {
     let cluster = &rules.cluster(state);
     let takes_part = |store: &StoreId| !except.contains(store);

@@ -221,7 +221,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         self.first_done([recovery::of_all_who_are_gone(self.cluster)])
     }
 
-    /// Who is left of a merged region is told. Who was told, and waits for its target
+    /// A peer that is left of a merged region learns of it. One that knows, and waits for its target
     /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
     fn tell_merged_sources(&self) -> Option<Action> {
         let left = || self.cluster.replicas(self.region).filter(|(_, peer)| is_live(peer));
@@ -231,23 +231,23 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         asks.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
     }
 
-    /// Who was removed and does not know is told.
+    /// A removed peer that does not know learns of it.
     fn remind(&self, leader: &Peer) -> Option<Action> {
         let asks =
             strangers(self.cluster, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
         asks.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
-    /// A voter makes itself heard, as leader or as candidate. Whoever does not lead asks the
+    /// A voter sends messages, as leader or as candidate. Any other peer asks the
     /// members that it knows, and PD, whether it is one still.
     fn ask(&self, store: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
-        let heard = match peer.role {
+        let asks = match peer.role {
             Role::Leader => return self.rounds(store, peer),
             Role::Candidate => self.votes(store, peer),
             Role::Follower => self.first_done([Action::Campaign { region, store }]),
         };
-        heard.or_else(|| self.ask_whether_stale(store, peer))
+        asks.or_else(|| self.ask_whether_stale(store, peer))
     }
 
     fn ask_whether_stale(&self, store: StoreId, peer: &Peer) -> Option<Action> {

@@ -6,7 +6,7 @@
 //! under way and reports to nobody but for an unsafe recovery that is under way: its
 //! candidates are answered, and its stores report until it has come to its end.
 //!
-//! A leader applies last: as in TiKV, who is removed has heard by then that the
+//! A leader applies last: as in TiKV, a removed peer knows by then that the
 //! removal is committed.
 
 use rollcall_traces::{Action, Cluster, Entries, RegionId, Reply, Role, Settle, StoreId};

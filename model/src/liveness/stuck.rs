@@ -22,7 +22,7 @@ pub fn stuck_reasons<R: Semantics>(rules: &R, state: &R::State) -> Vec<StuckReas
         if is_owed(cluster, region) {
             of_members(scope, cluster, region, &mut stuck_reasons);
             if scope.max_replicas > 0 {
-                // What the patrol says of a region whose leader it does not hear is no answer.
+                // The patrol's reason does not count for a region whose leader does not report.
                 stuck_reasons.extend(match unreported_leader(scope, cluster, region) {
                     Some(store) => Some(StuckReason::LeaderForgotten { region, store }),
                     None => of_patrol(rules, state, region),

@@ -21,7 +21,7 @@ pub fn read_safety<C: Cluster>(_: &C, history: &History) -> Result<(), Violation
 /// Every replica that has the key in its range and has applied the index shows
 /// it, or the last later write of the key within what the replica has applied:
 /// the history has all of them, so this holds of snapshots too. Every leader of
-/// the term in which the client was told, or of a later one, has the entry or
+/// the term in which the client got its answer, or of a later one, has the entry or
 /// has discarded it.
 ///
 /// A split hands over what the parent held: a region that it brings shows that

@@ -79,7 +79,7 @@ fn versions_distinguish<C: Cluster>(cluster: &C) -> Result<(), Violation> {
 /// need not meet.
 ///
 /// # Errors
-/// A second unapplied change, or two consecutive configurations that can decide apart.
+/// A second unapplied change, or two consecutive configurations with disjoint quorums.
 pub fn single_change<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::SingleChange.not_latched(history)?;
     every_replica(cluster, |region, (store, peer)| {

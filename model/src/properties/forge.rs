@@ -302,7 +302,7 @@ pub(super) fn replicate(leader: StoreId, follower: StoreId, reply: Reply) -> Act
     Action::Replicate { region: 1, leader, follower, entries: Entries::One, reply }
 }
 
-/// What peer 11 on store 1 asks of peer `to`, held or parked somewhere.
+/// What peer 11 on store 1 asks of peer `to`, held or pending somewhere.
 pub(super) fn vote_request(region: RegionId, to: PeerId) -> Held {
     let member = |id, store| Member { id, store, role: MemberRole::Voter };
     let position = LogPosition { index: 5, term: 5 };

@@ -6,7 +6,7 @@
 //! statements are S1 to S12 of the property vocabulary, made exact for
 //! configurations and splits that take effect when they are applied, store by
 //! store, for logs that are compacted, and for a placement driver that knows
-//! what it is told; each function says how.
+//! only what was reported to it; each function says how.
 //!
 //! Where an administrator has given up stores by force, every property is
 //! judged of the others, from then on: the peers of a store that was given up

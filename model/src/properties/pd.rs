@@ -1,7 +1,7 @@
 //! What the placement driver believes, buries and plans. After PD
 //! `checkStores`, `processRegionHeartbeat`, `OperatorController.AddOperator`.
 //!
-//! PD hears only of what a leader has applied and reports, so what it promises
+//! PD knows only what a leader has applied and reports, so what it promises
 //! it promises by what it knew. Left out: that an empty store is buried and a
 //! region is repaired at last, which no single state shows; and unsafe
 //! recovery, which may give a region its first epoch anew.

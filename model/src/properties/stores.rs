@@ -17,7 +17,7 @@ use super::{Few, Property, Violation, every_replica, is_initialized};
 ///   have received and not applied: no more, or a peer that needs the range waits
 ///   for nobody; no fewer, or two snapshots take one range.
 /// - Every key that a peer holds lies in the peer's range.
-/// - A message is parked only where its region has no live peer, one at most
+/// - A message is pending only where its region has no live peer, one at most
 ///   for a peer, and on no store that is down.
 /// - A region lists a peer id once and a store once, and no peer id belongs to
 ///   two regions. (Within one region an id may move to another store: TinyKV's
@@ -106,10 +106,10 @@ fn pending_messages_agree<C: Cluster>(
         let fault = match live {
             _ if status != StoreStatus::Up => format!("which is {status}"),
             Some(peer) => format!("which has peer {} of it", peer.id),
-            None if twice => "where one for the same peer is parked already".into(),
+            None if twice => "where one for the same peer is pending already".into(),
             None => continue,
         };
-        return Err(wrong(message.region, format!("\"{message}\" is parked on store {store}, {fault}")));
+        return Err(wrong(message.region, format!("\"{message}\" is pending on store {store}, {fault}")));
     }
     Ok(())
 }
@@ -313,7 +313,7 @@ mod tests {
         });
     }
 
-    /// Small ids are told apart by bits, large ones by comparison.
+    /// Small ids are distinguished by bits, large ones by comparison.
     #[test]
     fn a_peer_id_that_two_regions_have() {
         for id in [2, 12, 1000] {
@@ -392,7 +392,7 @@ mod tests {
                 pending_messages(view);
                 store(view, 3).pending_messages.push(vote_request(CHILD, 13));
             },
-            "parked already",
+            "pending already",
         );
         caught(
             |view| {

@@ -13,7 +13,7 @@ use crate::{Reach, State};
 /// with such a number, up to its square.
 const LOOKED_AT: usize = 25;
 
-/// What is offered, what is tried, and which situations the cluster shows.
+/// What is offered, what is refused, and which situations the cluster shows.
 fn bounds(scope: &Scope, seen: impl ClusterInScope) -> (Vec<Action>, Vec<Action>, Vec<&'static str>) {
     let (mut actions, mut universe) = (Vec::new(), Vec::new());
     for section in sections(scope.stores.len()) {

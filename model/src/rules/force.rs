@@ -2,7 +2,7 @@
 //!
 //! `tikv-ctl tombstone` works on the disk of one store, whose process must be
 //! stopped. It follows TiKV `src/server/debug.rs` (`set_region_tombstone`,
-//! `set_region_tombstone_by_force`). The placement driver is asked, and never told.
+//! `set_region_tombstone_by_force`). The placement driver is asked, and gets no report.
 
 use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 

@@ -2,7 +2,7 @@
 //!
 //! Stores that took the source in keep tombstones that say into what, and
 //! answer its messages with that. A source whose target here is past the merge,
-//! or gone, ends; another remembers what it heard until its process ends, and
+//! or gone, ends; another remembers what it learned until its process ends, and
 //! goes when a snapshot of the target brings its range. Follows TiKV
 //! `fsm/store.rs` (`check_msg`) and `fsm/peer.rs` (`need_gc_merge`,
 //! `on_stale_merge`, `maybe_destroy_source`).

@@ -143,10 +143,10 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     Ok(())
 }
 
-/// A change that leaves no majority of voters who are heard of, where there is one, is
+/// A change that leaves no majority of active voters, where there is one, is
 /// refused (TiKV `check_availability_by_last_heartbeats`). Time is not modelled: a
-/// member is heard of while its store runs, for heartbeats are answered between
-/// rounds. As in TiKV whoever is new will be heard of, and a voter that is silent
+/// member is active while its store runs, because heartbeats are answered between
+/// rounds. As in TiKV a new member counts as active, and an inactive voter
 /// counts even if it is the one that goes.
 fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Command) -> Result<(), Reason> {
     if !cluster.holds(Guard::ChangeKeepsMajorityHeard) || command.changes().is_empty() {

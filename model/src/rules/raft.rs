@@ -2,7 +2,7 @@
 //!
 //! Follows raft-rs 0.7 `raft.rs` (`reset`, `become_*`, `maybe_commit`,
 //! `maybe_commit_by_vote`, `poll`), with `check_quorum` and `pre_vote` off. Who leads
-//! by force is told what its failed voters never said (TiKV `fsm/peer.rs`).
+//! by force counts votes that its failed voters never gave (TiKV `fsm/peer.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -52,7 +52,7 @@ pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) ->
     if repeats { Err(Reason::IdInUse) } else { Ok(()) }
 }
 
-/// Whether the asked store has never heard of the ids. Asked at propose alone:
+/// Whether the asked store has never seen the ids. Asked at propose alone:
 /// another store knows other regions.
 pub(crate) fn check_unknown(
     cluster: &impl ClusterMut,

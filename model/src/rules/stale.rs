@@ -1,4 +1,4 @@
-//! `CheckStalePeer`: a peer that has heard from no leader for long asks whether it is a
+//! `CheckStalePeer`: a peer that has had no leader for long asks whether it is a
 //! member still.
 //!
 //! How long that is is not known here: who does not lead may ask at any time, and only who

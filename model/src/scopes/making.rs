@@ -51,7 +51,7 @@ pub(super) fn elected(region: &Region) -> Vec<Action> {
         reply: Reply::Delivered,
     };
     // In order the entry reaches everybody; who had it before it was
-    // committed takes one round more to hear of that.
+    // committed takes one round more to learn of that.
     actions.extend(others.iter().map(round));
     let quorum = voters.len().div_ceil(2);
     actions.extend(voters[..quorum].iter().map(round));

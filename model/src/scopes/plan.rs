@@ -274,7 +274,7 @@ fn words(of: Budget) -> (&'static str, &'static str) {
 /// A scope, what must be reachable, and which kinds of action must fire.
 pub(super) type ScopeOutline = (Scope, Vec<Reach>, Vec<&'static str>);
 
-/// Scopes are told apart by name alone: the smoke size says so in it.
+/// Only the name distinguishes scopes: the smoke size says so in it.
 pub(super) fn named_for(scope: Scope, size: Size) -> Scope {
     match size {
         Size::Standard | Size::Deep => scope,

@@ -175,7 +175,7 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> ScopeOutline {
     use rollcall_traces::Reply::Delivered;
     let asked = splitting(
         "child_takes_its_parent_in",
-        "a parent merges into its child, and a store that has not applied the split hears of it: does the parent there wait for its child?",
+        "a parent merges into its child, and a store that has not applied the split learns of it: does the parent there wait for its child?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],
@@ -219,13 +219,13 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     let placed = decommission::making::placed("stale_peer_asks_pd", question, stores, voters);
     let propose = |command: Command| Action::Propose { region: REGION, store: 1, command, epoch: None };
     let others = &voters[1..];
-    // Who had it before it was committed hears of that, too.
-    let heard = others.iter().take(voters.len() / 2);
-    let rounds = others.iter().chain(heard).map(|store| round(REGION, *store));
+    // Who had it before it was committed learns of that, too.
+    let informed = others.iter().take(voters.len() / 2);
+    let rounds = others.iter().chain(informed).map(|store| round(REGION, *store));
     // A learner that nobody asked for is created by the leader and gets no snapshot.
     let joined = behind(behind(placed, [propose(add_learner(9, 2))]), rounds);
     let applied = voters.iter().map(|store| apply(REGION, *store));
-    // PD has not heard of it.
+    // PD does not know it.
     let joined = behind(behind(joined, applied), [round(REGION, 2)]);
     let asked = if standard { behind(joined, removed_by_who_is_lost(9, [3, 4])) } else { joined };
     let scope = Scope {

@@ -55,7 +55,7 @@ pub(crate) fn term_of_the_initialised(peer: &Peer) -> u64 {
     if peer.state == PeerState::Uninitialised { 0 } else { peer.term }
 }
 
-/// Without `uninitialised_peer_listens` an uninitialised peer hears nothing but first messages
+/// Without `uninitialised_peer_listens` an uninitialised peer receives nothing but first messages
 /// (row 9).
 pub(crate) fn receive_first_messages_alone(peer: &Peer, is_first: bool) -> Result<(), Reason> {
     if peer.state == PeerState::Uninitialised && !is_first { Err(Reason::NotPromotable) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! Peers that end, and who is told.
+//! Peers that end, and who learns of it.
 
 use rollcall_traces::{Command, Creator, Epoch, Peer, Reason, Region, Role};
 
@@ -32,12 +32,12 @@ pub(crate) fn write_apply_state(tombstone: &mut Peer, applied: u64) {
     tombstone.applied = applied;
 }
 
-/// Without `stale_peer_told` whoever was removed and still sends hears nothing of it (row 18).
+/// Without `stale_peer_told` whoever was removed and still sends receives nothing of it (row 18).
 pub(crate) fn ignore_stale_peer() -> Reason {
     Reason::SenderRemoved
 }
 
-/// Without `stale_peer_asks` a peer that has heard from no leader for long asks nobody
+/// Without `stale_peer_asks` a peer that has had no leader for long asks nobody
 /// (tikv#7386, tikv#5852).
 pub(crate) fn ask_nobody() -> Result<(), Reason> {
     Err(Reason::NoEffect)

@@ -95,7 +95,7 @@ pub enum TraceError {
         hint: String,
     },
     /// A settle stands where only steps can be read.
-    #[error("{at}: a settle is worked out on the model: replay the scenario, and `--out` writes it out")]
+    #[error("{at}: only a replay on the model can fill in a settle: replay the scenario with `--out`")]
     Settles {
         /// The place.
         at: FilePosition,

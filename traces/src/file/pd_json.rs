@@ -1,12 +1,12 @@
 //! Regions and stores as pd-ctl prints them (`region N`, `region store N`, `store N`) in a
 //! scope's `regions`, `believed` and `stores`.
 //!
-//! A cluster as PD describes it is one that has lived: somebody leads, somebody is down or
-//! behind, a store was told to leave. So the region becomes the scope's, and what else is
-//! said becomes steps at the beginning of its setup: stores that are down crash, leaders
-//! are elected by the voters that are up and bring up to date whoever is not pending, PD
-//! hears of it where it places peers, and what it says of its stores happens. What is told
-//! of load and sizes is passed over; a field that pd-ctl does not print is an error.
+//! PD describes a cluster in the middle of its life: a region has a leader, a peer is down or
+//! behind, a store is leaving. The region becomes the scope's, and the rest becomes steps at the
+//! beginning of its setup: stores that are down crash; the voters that are up elect leaders, which
+//! replicate to every peer that is not pending; PD gets heartbeats where it places peers, and the
+//! stores reach the states that it names. Load and sizes are ignored;
+//! a field that pd-ctl does not print is an error.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ fn known(object: &Map<String, Json>, known: &[&str], what: &str) -> Result<(), S
 /// What pd-ctl said beside the members.
 #[derive(Default)]
 struct PdJson {
-    /// Somebody places peers, who hears of all that.
+    /// Somebody places peers, who learns of all that.
     placed: bool,
     down: BTreeSet<StoreId>,
     led: Vec<Led>,
@@ -263,7 +263,7 @@ impl Led {
             let round = json!({ "region": id, "leader": led_by.store, "follower": store, "entries": "all", "reply": "delivered" });
             json!({ "replicate": round })
         };
-        // Whoever has the leader's first entry before it is committed hears of that in a round more.
+        // Whoever has the leader's first entry before it is committed learns of that in a round more.
         let (mut acked, mut again) = (vec![*leader], Vec::new());
         for member in others().filter(|member| !pending.contains(&member.id)) {
             steps.push(round(member.store));

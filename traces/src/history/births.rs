@@ -14,7 +14,7 @@ impl Fold<'_> {
     /// all that it held of their keys, under the index at which they begin.
     ///
     /// It counts as known to a client, and that is right even where nobody was
-    /// told yet. What the parent held there it had applied, so it was committed
+    /// answered yet. What the parent held there it had applied, so it was committed
     /// in front of the split; every replica that splits holds the same, every
     /// replica of the child begins with it or takes it from one that did, so
     /// none may ever show less. A leader of the parent that is slow tells its
@@ -24,7 +24,7 @@ impl Fold<'_> {
     /// answer that have not split yet. And it is not lost from sight when the
     /// last of those has split, for the child was born with it. A write that
     /// stands behind the split in the parent's log is skipped by every replica,
-    /// so nobody is told of it.
+    /// so no client learns of it.
     ///
     /// A replica that is born later finds its keys here and adds none: what the
     /// first brought stands, and all that was written since stands behind it.

@@ -1,4 +1,4 @@
-//! What clients were told: acknowledged writes, and reads.
+//! What clients know: acknowledged writes, and reads.
 
 use super::{Acknowledged, Breach, Fold, PeerStep, PendingRead, RegionHistory, Write};
 use crate::action::Action;
@@ -53,7 +53,7 @@ impl Fold<'_> {
         self.region_mut(region).writes.entry(key.clone()).or_default().later.insert(later, write);
     }
 
-    /// A client now knows of `write`, told by a peer in term `known_in`.
+    /// A client now knows of `write`, answered by a peer in term `known_in`.
     pub(super) fn acknowledge(&mut self, region: RegionId, key: &Key, write: Write, known_in: u64) {
         let known = self.region(region).writes.get(key).and_then(|writes| writes.acknowledged.as_ref());
         if known.is_some_and(|known| {

@@ -70,7 +70,7 @@ impl Fold<'_> {
                     });
                 }
                 Some(first) if first.known_in <= known_in => {}
-                // The entry that takes its region in told it, without a term.
+                // It knows from the entry that takes its region in, which has no term.
                 Some(_) if step.carried => {}
                 _ => {
                     self.region_mut(region).committed.insert(index, Committed { term, known_in });

@@ -179,9 +179,9 @@ fn has_left(before: &impl Cluster, store: StoreId) -> bool {
 }
 
 impl Fold<'_> {
-    /// Of what clients were told of `region`, and of what took effect there, that
+    /// Of what clients know of `region`, and of what took effect there, that
     /// stays owed which one of those who are left had applied, or at least knew to
-    /// be committed. It counts as known to a client whether or not one was told.
+    /// be committed. It counts as known to a client whether or not one got an answer.
     fn still_owed(&mut self, region: RegionId, past: &RegionHistory, left: &impl Cluster) {
         for (_, peer) in left.replicas(region).filter(|(_, peer)| peer.is_initialized()) {
             let keys = peer.data.keys().chain(past.writes.keys()).chain(self.region(region).writes.keys());
@@ -212,7 +212,7 @@ impl Fold<'_> {
         {
             return Some(known.clone());
         }
-        // Older than the last one that a client was told of, and the log is cut behind it.
+        // Older than the last one that a client knows, and the log is cut behind it.
         let discarded = || {
             let value = Some(peer.data.get(key)?.clone());
             let at = peer.log.truncated;

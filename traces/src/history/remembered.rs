@@ -135,6 +135,6 @@ pub struct Write {
 pub struct Acknowledged {
     /// The write.
     pub write: Write,
-    /// The term of the peer that told the client. It was committed in that term or before.
+    /// The term of the peer that answered the client. It was committed in that term or before.
     pub known_in: u64,
 }

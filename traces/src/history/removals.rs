@@ -1,6 +1,6 @@
 //! What a leader's change takes from its region, judged by who is really alive.
 //!
-//! PD plans by what it knows, and a leader refuses by what it hears. Here it is the
+//! PD plans by what it knows, and a leader refuses by which voters are active. Here it is the
 //! truth that counts: a voter lives if its store runs and was not given up. Judged
 //! is the proposal: who dies afterwards is nobody's fault.
 

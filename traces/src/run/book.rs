@@ -1,4 +1,4 @@
-//! What was told of every place so far: facts are changes against it.
+//! What was written of every place so far: facts are changes against it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub fn factual(peer: &Peer) -> Peer {
     }
 }
 
-/// The facts so far: what changes are told against.
+/// The facts so far, against which changes are written.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     peers: BTreeMap<(StoreId, RegionId), Peer>,
@@ -42,17 +42,17 @@ impl Book {
         self.peers.insert((store, region), factual(peer));
     }
 
-    /// What is in a place, as far as it was told.
+    /// What is in a place, as far as it was written.
     pub fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
         self.peers.get(&(store, region))
     }
 
-    /// The regions of which something was told on a store, in order.
+    /// The regions on a store with facts, in order.
     pub fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         self.peers.range((store, 0)..=(store, RegionId::MAX)).map(|((_, region), _)| *region)
     }
 
-    /// What is to be told of a place where `now` is.
+    /// The fact to write for a place where `now` is.
     pub fn tell(&mut self, store: StoreId, region: RegionId, now: Option<Peer>) -> Facts {
         let Some(now) = now.map(|peer| factual(&peer)) else {
             self.peers.remove(&(store, region));

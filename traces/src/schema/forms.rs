@@ -38,7 +38,7 @@ pub(crate) enum RegionForm {
     PdCtl(PdCtlRegion),
 }
 
-/// A region as pd-ctl prints it, told by its keys; what else pd-ctl prints is looked at by
+/// A region as pd-ctl prints it, recognised by its keys; what else pd-ctl prints is looked at by
 /// the reader.
 pub(crate) struct PdCtlRegion;
 

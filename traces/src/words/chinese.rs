@@ -12,7 +12,7 @@ use crate::recovery::{RecoveryPlan, RecoveryStage};
 use crate::round::{Authority, Entries, Outgoing, Reply};
 use crate::view::StoreStatus;
 
-/// Something that can be told in Chinese.
+/// Something with a Chinese rendering.
 pub trait Chinese {
     /// It in Chinese words.
     fn in_chinese(&self) -> String;
@@ -85,7 +85,7 @@ fn region_action(action: &Action) -> Option<String> {
     })
 }
 
-/// What the placement driver does, or is told.
+/// What the placement driver does, or receives.
 fn driver_action(action: &Action) -> String {
     match action {
         Action::RegionHeartbeat { region, store, reply } => {
@@ -121,7 +121,7 @@ fn driver_action(action: &Action) -> String {
             format!("RemoveFailedStores：放弃 store {}", joined(stores, ", "))
         }
         Action::RecoveryTimeout => "RecoveryTimeout：恢复超时".into(),
-        told => unreachable!("{told} is told elsewhere"),
+        other => unreachable!("{other} is rendered elsewhere"),
     }
 }
 

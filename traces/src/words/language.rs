@@ -1,4 +1,4 @@
-//! The languages in which steps and changes are told.
+//! The languages in which steps and changes are rendered.
 
 use std::fmt::Display;
 

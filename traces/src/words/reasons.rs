@@ -137,6 +137,6 @@ fn of_driver(reason: Reason) -> &'static str {
             "region 的 leader 是强制的，只接受成员变更（TiKV `RecoveryInProgress`）。"
         }
         Reason::NotByForce => "这个 peer 不是强制 leader。",
-        told => unreachable!("{told} is told elsewhere"),
+        other => unreachable!("{other} is rendered elsewhere"),
     }
 }

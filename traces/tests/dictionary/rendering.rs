@@ -89,8 +89,8 @@ fn a_split_is_rendered_part_by_part() {
     insta::assert_snapshot!(changes(&splitting(false), &splitting(true)).join("\n"));
 }
 
-/// A snapshot that a peer received is told of the peer; what its store keeps free
-/// beside that is not as it should be, and told.
+/// A snapshot that a peer received is rendered at the peer; what its store keeps free
+/// beside that is an anomaly, and rendered.
 #[test]
 fn a_pending_range_is_rendered_where_no_peer_has_its_snapshot() {
     let before = splitting(true);
@@ -408,7 +408,7 @@ proptest! {
     #[test]
     fn every_action_and_outcome_has_chinese(action in action(), outcome in outcome(), before in view()) {
         let is_chinese = |text: &str| text.chars().any(|is| ('\u{4e00}'..='\u{9fff}').contains(&is));
-        // Rounds between two stores are told by an arrow.
+        // Rounds between two stores are rendered by an arrow.
         let shown = action_in(Language::Chinese, &action, Some(&before));
         prop_assert!(is_chinese(&shown) || shown.contains('：'), "{}", shown);
         prop_assert!(is_chinese(&outcome.in_chinese()), "{}", outcome.in_chinese());

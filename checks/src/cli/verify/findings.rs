@@ -1,4 +1,4 @@
-//! What was found: told as soon as it is known, written down, and summed up at the end
+//! What was found: printed as soon as it is known, written down, and summed up at the end
 //! with one line for what has one cause.
 
 use std::collections::BTreeMap;

@@ -114,7 +114,7 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     outln!("{}", how_often(reports));
     if let Some(checked) = any(|report| report.refusals_checked) {
         outln!(
-            "{} of the disabled actions were tried; for the others an earlier refusal was reused",
+            "{} of the disabled actions were checked; for the others an earlier refusal was reused",
             grouped(checked)
         );
     }

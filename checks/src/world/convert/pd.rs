@@ -178,7 +178,7 @@ fn step(step: &pd::OperatorStep) -> tr::OperatorStep {
     }
 }
 
-/// What a leader is told to do.
+/// An order to a leader.
 pub(crate) fn order(order: &pd::Order) -> tr::Order {
     match order {
         pd::Order::Propose(change) => tr::Order::Propose(command(change)),

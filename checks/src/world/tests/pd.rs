@@ -87,7 +87,7 @@ fn a_store_leaves() {
     world.refused(decommission(3), Reason::AlreadyLeaving);
     world.orders(schedule(Reply::Delivered), add_learner());
     world.refused(schedule(Reply::Delivered), Reason::OperatorExists);
-    // Not applied: the leader reports what it was, and is told once more.
+    // Not applied: the leader reports the old region, and receives the order again.
     let again = world.ordered(heartbeat(1, Reply::Delivered));
     assert_eq!(again, (add_learner(), Some(Reason::PendingConfChange)));
     world.done([all(1, 2), apply(1)]);
@@ -257,7 +257,7 @@ fn a_full_store_is_no_target_and_says_so() {
     world.done([heartbeat(1, Reply::Delivered), decommission(3)]);
     assert!(world.view().pd.stores[&4].full && !world.view().pd.stores[&1].full);
     world.refused(schedule(Reply::Delivered), Reason::NoTarget);
-    // Who was not heard from is not known to be full.
+    // A store without a heartbeat is not known to be full.
     world.done([Action::PdRestart]);
     assert!(!world.view().pd.stores[&4].full);
     world.done([Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }]);
@@ -306,7 +306,7 @@ fn who_asks_for_ids_is_compared_with_what_pd_knows() {
         apply(2),
         heartbeat(2, Reply::Delivered),
     ]);
-    assert_eq!(world.at(1).role, Role::Leader, "it has not heard of the other");
+    assert_eq!(world.at(1).role, Role::Leader, "it does not know the other");
     world.refused(ask(Reply::Delivered), Reason::RegionStale);
     world.refused(heartbeat(1, Reply::Delivered), Reason::RegionStale);
     assert_eq!(world.view().pd.next_id, 10);

@@ -64,7 +64,7 @@ impl World {
 
     /// It says that it lives, and nothing comes of it but that it takes a plan, or reports.
     #[track_caller]
-    fn hears(&mut self, store: StoreId) {
+    fn send_store_heartbeat(&mut self, store: StoreId) {
         self.done([lives(store, Reply::Delivered)]);
     }
 
@@ -96,7 +96,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     world.refused(gives_up(&[2]), Reason::RecoveryRunning);
     world.refused(Action::Schedule { region: REGION, reply: Reply::Delivered }, Reason::RecoveryRunning);
 
-    world.hears(1);
+    world.send_store_heartbeat(1);
     assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 2, exits: true }));
     // It led in the ordinary way; now it asks, and whom it would ask is gone.
     world.enters(1, RecoveryStage::ForceLeader);
@@ -127,13 +127,13 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
 fn a_leader_by_force_serves_nobody() {
     let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
     world.done([gives_up(&[3, 4])]);
-    world.hears(1);
-    world.hears(2);
-    world.hears(1);
+    world.send_store_heartbeat(1);
+    world.send_store_heartbeat(2);
+    world.send_store_heartbeat(1);
     world.enters(2, RecoveryStage::ForceLeader);
     world.refused(Action::ForceLeaderTimeout { region: REGION, store: 1 }, Reason::NotByForce);
-    // The best that is left is on store 1, and hears of it by its own heartbeat.
-    world.hears(1);
+    // The best that is left is on store 1, and learns of it by its own heartbeat.
+    world.send_store_heartbeat(1);
     assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Candidate, 2));
     world.refused(put(1, "a"), Reason::NotLeader);
     world.done([vote(1, 2, Reply::Delivered)]);
@@ -161,10 +161,10 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
     world.done([gives_up(&[3, 4])]);
     for store in [1, 2, 1] {
-        world.hears(store);
+        world.send_store_heartbeat(store);
     }
     world.enters(2, RecoveryStage::ForceLeader);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
     world.done([lives(2, Reply::Delivered), vote(1, 2, Reply::Delivered)]);
     assert_eq!(world.recovery().reports[&1], None);
@@ -175,8 +175,8 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     world.done([all(1, 2), apply(1), all(1, 2), apply(1)]);
     assert_eq!(demoting(&world, 1), None);
     // Store 2 has not heard that all is committed; it reports what it knows.
-    world.hears(1);
-    world.hears(2);
+    world.send_store_heartbeat(1);
+    world.send_store_heartbeat(2);
     world.refused(lives(2, Reply::Delivered), Reason::NoEffect);
     world.done([apply(2)]);
     world.enters(2, RecoveryStage::Finished);
@@ -197,13 +197,13 @@ fn what_becomes_of_plans_on_their_way() {
     world.done([lives(1, Reply::Delayed)]);
     let plan = RecoveryPlan { step: 2, ..RecoveryPlan::default() };
     assert_eq!(world.view().held, [Held::recovery_plan(1, plan)]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
     // It is answered with the next stage's plan, which is lost, and asks again.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ForceLeader));
     assert_eq!(world.apply(&lives(1, Reply::Dropped)), entered);
     assert_eq!((world.recovery_plan(1), world.at(1).failed_stores.len()), (None, 0));
-    world.hears(1);
+    world.send_store_heartbeat(1);
     assert_eq!(world.at(1).failed_stores.len(), 2);
     // An old plan takes the place of the new one; nobody wants its report.
     world.done([Action::Late { slot: 0 }]);
@@ -211,7 +211,7 @@ fn what_becomes_of_plans_on_their_way() {
         (world.recovery_plan(1), world.view().held.len()),
         (Some(PlanUnderWay { step: 2, exits: true }), 0)
     );
-    world.hears(1);
+    world.send_store_heartbeat(1);
     assert_eq!(world.recovery().reports[&1], None);
     assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 3, exits: false }), "asked once more");
     assert_eq!(world.at(1).failed_stores.len(), 2);
@@ -226,11 +226,11 @@ fn a_plan_waits_for_a_demotion() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.done([gives_up(&[2, 3])]);
     world.done([lives(1, Reply::Delayed)]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     world.refused(Action::Late { slot: 0 }, Reason::RecoveryInProgress);
-    // The recovery is aborted, and the store is told so in vain.
+    // The recovery is aborted, and the order to stop changes nothing.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ExitForceLeader));
     assert_eq!(world.apply(&Action::RecoveryTimeout), entered);
     assert!(world.recovery().aborted && world.recovery().plans.is_empty());
@@ -249,17 +249,17 @@ fn a_plan_waits_for_a_demotion() {
 fn what_is_volatile_is_begun_again() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.done([gives_up(&[2, 3])]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
     world.done([Action::Crash { store: 1 }]);
     assert_eq!((world.recovery_plan(1), world.at(1).failed_stores.len()), (None, 0));
     world.done([Action::Restart { store: 1 }]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     assert_eq!((world.at(1).failed_stores.len(), world.recovery().stage), (2, RecoveryStage::ForceLeader));
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     world.done([apply(1), Action::PdRestart]);
     assert_eq!((world.view().pd.recovery, world.view().pd.recovery_step), (None, 4));
-    // The store ends what it was told to.
+    // The store ends the plan.
     world.done([apply(1), lives(1, Reply::Delivered)]);
     assert_eq!((world.recovery_plan(1), world.at(1).role), (None, Role::Follower));
     // Nobody is left to be given up, and nothing to be done.
@@ -267,7 +267,7 @@ fn what_is_volatile_is_begun_again() {
     world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, reply }]);
     world.done([gives_up(&[2, 3])]);
     assert_eq!((world.recovery().began, world.view().pd.recovery_step), (5, 6));
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::Finished);
     assert_eq!((world.view().pd.regions.len(), world.view().pd.recovery_step), (1, 7), "nothing was done");
     assert_eq!(world.view().stores[&2].status, StoreStatus::Down);
@@ -279,7 +279,7 @@ fn a_hole_is_filled_by_an_empty_region() {
     let scope = placing(2, &[2]);
     let mut world = without_some(&scope, &[2], |world| world.done([campaign(2)]));
     world.done([gives_up(&[2])]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::CreateEmptyRegion);
     let created = &world.view().stores[&1].peers[&10];
     assert_eq!((created.state, created.id, created.commit), (PeerState::Normal, 11, 5));
@@ -302,18 +302,18 @@ fn the_best_log_leads_in_a_term_above_all_others() {
     });
     world.done([gives_up(&[1, 3, 5])]);
     for store in [2, 4, 2] {
-        world.hears(store);
+        world.send_store_heartbeat(store);
     }
     world.enters(4, RecoveryStage::ForceLeader);
-    world.hears(2);
+    world.send_store_heartbeat(2);
     assert_eq!((world.at(2).role, world.at(2).term, world.at(4).term), (Role::Candidate, 8, 7));
     world.done([vote(2, 4, Reply::Delivered), all(2, 4), all(2, 4)]);
     let (best, other) = (world.at(2), world.at(4));
     assert_eq!((best.vote, other.vote, other.term), (2, 2, 8));
     assert_eq!((&best.log, best.data.len(), other.data.len()), (&other.log, 1, 1));
-    world.hears(2);
+    world.send_store_heartbeat(2);
     world.enters(4, RecoveryStage::DemoteFailedVoter);
-    world.hears(2);
+    world.send_store_heartbeat(2);
     world.done([all(2, 4), apply(2), all(2, 4), apply(2)]);
     assert_eq!(world.at(2).region.incoming_voters().collect::<Vec<_>>(), [2, 4]);
 }
@@ -324,7 +324,7 @@ fn a_region_that_keeps_its_majority_is_left_alone() {
     let before = world.view().stores;
     world.done([gives_up(&[3])]);
     for store in [1, 2, 1] {
-        world.hears(store);
+        world.send_store_heartbeat(store);
     }
     world.enters(2, RecoveryStage::Finished);
     assert_eq!(world.view().stores, before);
@@ -342,13 +342,13 @@ fn a_report_counts_in_its_step_however_late() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.refused(holds_report(0, 1), Reason::NothingToDo);
     world.done([gives_up(&[2, 3])]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.refused(holds_report(0, 2), Reason::StoreDown);
     world.refused(holds_report(REGION, 1), Reason::NotInConfig);
     world.done([holds_report(0, 1)]);
     assert_eq!((world.recovery_plan(1), world.recovery().reports), (None, [(1, None)].into()));
     world.refused(holds_report(0, 1), Reason::NothingToDo);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
     // It is of the step before.
     world.done([Action::Late { slot: 0 }]);
@@ -358,6 +358,6 @@ fn a_report_counts_in_its_step_however_late() {
     assert_eq!(outcome, Outcome::Done(Returned::Entered(RecoveryStage::DemoteFailedVoter)));
     // Nobody leads by force any more: PD has it forced once more.
     world.done([Action::Restart { store: 1 }]);
-    world.hears(1);
+    world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
 }

@@ -81,7 +81,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery_step
     }
 
-    /// A store that lives has reported, perhaps, and is told what it is to do.
+    /// A live store has perhaps reported, and gets its next plan.
     pub(crate) fn hear_report(&mut self, step: &mut PdStep, store: StoreId, report: Option<StoreReport>) {
         let Some(recovery) = &mut self.recovery else { return };
         let Some(reported) = recovery.reports.get_mut(&store) else { return };

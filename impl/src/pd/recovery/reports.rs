@@ -124,7 +124,7 @@ impl<'a> Reports<'a> {
         peers.flat_map(|(_, peer)| peer.sources.iter().copied()).collect()
     }
 
-    /// Who is to lead the region by force, and what it is told.
+    /// Who is to lead the region by force, and the order that it gets.
     pub(super) fn choose(&self, region: RegionId, guards: impl Guards) -> Option<(StoreId, ForceLeader)> {
         let peers = self.of(region);
         let committed = peers.iter().map(|(_, peer)| peer.committed());

@@ -82,7 +82,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery = Some(recovery);
     }
 
-    /// Nothing more is tried; whoever leads by force is to step down. Where that was what
+    /// Nothing more is done; forced leaders are to step down. Where that was what
     /// was waited for, they will do so by themselves.
     pub(super) fn abort(&mut self, step: &mut PdStep, recovery: Recovery) {
         if recovery.stage == RecoveryStage::ExitForceLeader {
@@ -92,7 +92,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.enter_stage(step, Recovery { stage, plans, aborted: true, ..recovery });
     }
 
-    /// What PD was told meanwhile it drops as well, if anything was done beside collecting
+    /// Reports that arrived meanwhile are dropped as well, if anything was done beside collecting
     /// reports.
     fn end_recovery(&mut self, step: &mut PdStep, recovery: &Recovery, end: RecoveryStage) {
         if end == RecoveryStage::Finished && self.recovery_step > recovery.began + 1 {

@@ -1,7 +1,7 @@
 //! A file under a cloth: what is written to it is kept in memory and forgotten.
 //!
 //! redb repairs what it opens, and writes while it checks. A file that may have to be refused is
-//! tried under this first.
+//! opened under this first.
 
 use std::collections::BTreeMap;
 use std::fs::File;

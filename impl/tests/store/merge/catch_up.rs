@@ -23,7 +23,7 @@ fn carried<G: Guards>(cluster: &Cluster<G>) -> usize {
 #[test]
 fn entries_that_a_replica_misses_come_with_the_target_s_log() {
     let mut cluster = two(Sound);
-    // Store 3 hears nothing of the source any more, while that takes writes.
+    // Store 3 receives nothing of the source any more, while that takes writes.
     let matched = cluster.of(3, LEFT).last_index();
     for key in ["b", "c"] {
         propose(&mut cluster, 1, LEFT, put(key)).unwrap();

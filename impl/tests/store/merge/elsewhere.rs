@@ -1,4 +1,4 @@
-//! Store 3 hears nothing while the others merge, and its target cannot follow
+//! Store 3 receives nothing while the others merge, and its target cannot follow
 //! entry by entry afterwards.
 
 use rollcall_impl::{Change, ChangeKind, Derive, PeerState, Sound};
@@ -28,7 +28,7 @@ fn compact(cluster: &mut Cluster<Sound>) {
     settle_where(cluster, not_3);
 }
 
-/// Store 3 hears the target's leader, which knows that earlier snapshots are lost.
+/// Store 3 gets messages of the target's leader, which knows that earlier snapshots are lost.
 fn hear_the_target(cluster: &mut Cluster<Sound>) {
     cluster.sent.clear();
     for _ in 0..4 {
@@ -39,7 +39,7 @@ fn hear_the_target(cluster: &mut Cluster<Sound>) {
     }
 }
 
-/// The source on store 3 asks for votes, and hears what became of its region.
+/// The source on store 3 asks for votes, and learns what became of its region.
 fn ask_for_the_source(cluster: &mut Cluster<Sound>) {
     cluster.sent.clear();
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
@@ -172,7 +172,7 @@ fn a_source_ends_whose_target_was_replaced() {
     assert_eq!(cluster.keys(3, RIGHT), "ahmt");
 }
 
-/// A replica that was removed before its region was merged is told just that.
+/// A replica that was removed before its region was merged gets a removal message.
 #[test]
 fn a_removed_source_learns_that_it_was_removed() {
     let mut cluster = two(Sound);

@@ -143,7 +143,7 @@ pub(crate) fn remove(peer: u64) -> Command {
 }
 
 /// The first append to the region's peer on store 3 arrives, no other one and no
-/// heartbeat: it has an entry and does not hear that it is committed.
+/// heartbeat: it has an entry and does not learn that it is committed.
 pub(crate) fn one_append_to_3(region: RegionId) -> impl FnMut(&Message) -> bool {
     let mut appends = 0;
     move |message| match message.raft_type() {

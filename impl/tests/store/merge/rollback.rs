@@ -56,7 +56,7 @@ fn the_next_merge_is_another_one() {
 fn a_merge_waits_until_every_peer_has_applied_the_rollback() {
     let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
-    // Store 3 gets the entry and does not hear that it is committed.
+    // Store 3 gets the entry and does not learn that it is committed.
     settle_where(&mut cluster, one_append_to_3(LEFT));
     assert_eq!(prepare(&mut cluster, LEFT, RIGHT), Err(Refusal::AdminInLogGap));
     settle(&mut cluster);
@@ -68,7 +68,7 @@ fn who_is_elected_knows_of_no_commit_of_others() {
     let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     settle(&mut cluster);
-    // It has led before, and everybody told it then.
+    // It has led before, and every peer reported then.
     let known = |cluster: &Cluster<Sound>| -> Vec<_> { cluster.of(1, LEFT).committed().collect() };
     assert!(known(&cluster).iter().all(|(_, index)| *index > 0));
     campaign(&mut cluster, 2, LEFT);
@@ -84,7 +84,7 @@ fn who_is_elected_knows_of_no_commit_of_others() {
 fn a_replica_in_the_first_merge_is_brought_to_the_second() {
     let mut cluster = overtaken(Dropped(Guard::MergeWaitsForCommits));
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
-    // Store 3 gets the entry and never hears that it is committed.
+    // Store 3 gets the entry and never learns that it is committed.
     settle_where(&mut cluster, one_append_to_3(LEFT));
     assert!(is_merging(&cluster, 3, LEFT) && !is_merging(&cluster, 1, LEFT));
     let deaf = |message: &Message| !(message.region == LEFT && message.to.store == 3);
@@ -116,7 +116,7 @@ fn a_committed_merge_is_not_taken_back() {
 
 /// The target's peer beside the source's leader was removed (TiKV
 /// `test_unsafe_recovery_rollback_merge`). If it applied that, it went past the merge; if it
-/// was told, somebody may have merged before.
+/// was reported, somebody may have merged before.
 #[test]
 fn a_target_that_was_removed_here_takes_nothing_in() {
     let removed = |reached: bool| {

@@ -1,8 +1,8 @@
-//! What was worked out once is not worked out again.
+//! Memoisation: a step on the same parts is taken once.
 //!
 //! A rule looks at a few parts of a state: a round between two stores at those
 //! two, say. The same parts turn up in thousands of states, and on the same
-//! parts a rule does the same. So while something is worked out, the parts that
+//! parts a rule does the same. So while a result is computed, the parts that
 //! it looks at are noted ([`Slots`]); the answer is kept under the numbers of
 //! just these, and holds in every state that has them, whatever else is there.
 //! Which parts are looked at need not be known beforehand, nor be the same each

@@ -14,7 +14,7 @@ const FIRST_TABLE: usize = 1 << 11;
 const GROWTHS: usize = 13;
 const _: () = assert!(FIRST_TABLE << (GROWTHS - 1) >= 2 * MOST, "the last table has room for all");
 
-/// How many places are tried for an entry.
+/// How many places are probed for an entry.
 const TRIES: usize = 16;
 
 /// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.

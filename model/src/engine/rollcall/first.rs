@@ -29,7 +29,7 @@ pub(super) fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryP
     state
 }
 
-/// PD that has heard from every store but those that are still to join,
+/// PD that has had a heartbeat from every store but those that are still to join,
 /// and of no leader.
 fn first_pd(scope: &Scope) -> PlacementDriver {
     let mut pd = PlacementDriver { next_id: scope.next_id, ..PlacementDriver::default() };

@@ -31,7 +31,7 @@ pub struct Rollcall {
     properties: Vec<Property>,
     reachable: Vec<Reach>,
     parts: Arc<InternTables>,
-    /// What was worked out before; `None` where everything is worked out each time.
+    /// The memoised results; `None` where everything is computed each time.
     caches: Option<Arc<Caches>>,
     first: State,
 }
@@ -163,7 +163,7 @@ impl Rollcall {
     }
 }
 
-/// What a model has worked out under its guards.
+/// A model's memoised results under its guards.
 struct Caches {
     steps: Steps,
     judged: PropertyCache,

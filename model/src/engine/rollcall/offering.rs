@@ -77,7 +77,7 @@ impl Rollcall {
     /// at what the implementation looked ([`Rollcall::read_set`]).
     ///
     /// # Errors
-    /// The first of `each`, behind which nothing is tried.
+    /// The first of `each`, behind which nothing is checked.
     pub fn each_unknown_refusal<E>(
         &self,
         state: &State,

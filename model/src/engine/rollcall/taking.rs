@@ -23,7 +23,7 @@ impl Rollcall {
     }
 
     /// The same, with what a store says beside: its answer to a message that
-    /// was parked. In the world of rounds nobody hears it.
+    /// was pending. In the world of rounds nobody learns it.
     pub fn step_aloud(&self, state: &State, action: &Action) -> (State, Outcome, Vec<Held>) {
         txn::step(&self.parts, self.guards, state, action)
     }

@@ -1,4 +1,4 @@
-//! What a model has worked out: the steps it took, what a history makes of
+//! What a model has memoised: the steps it took, what a history makes of
 //! them ([`history`]), and what it offers ([`Memo`]).
 
 mod history;
@@ -21,7 +21,7 @@ use crate::engine::txn::{self, StepTxn};
 use crate::guard::GuardSet;
 use history::{HistoryDelta, HistoryUpdate};
 
-/// A step that changes more parts is worked out each time.
+/// A step that changes more parts is computed each time.
 const CHANGES: usize = 4;
 
 /// What a step comes to.
@@ -255,9 +255,9 @@ impl Steps {
         self.list(&self.universes, parts, (state, values), section, make)
     }
 
-    /// Calls `each` for every group of disabled actions that was not tried on the same
+    /// Calls `each` for every group of disabled actions that was not checked on the same
     /// parts, or for all of them if `anew`; it says at which parts the
-    /// implementation looked, or why nothing is tried any more.
+    /// implementation looked, or why nothing is checked any more.
     pub(crate) fn refuse_in_groups<E>(
         &self,
         (parts, scope, guards): (&InternTables, &Scope, GuardSet),

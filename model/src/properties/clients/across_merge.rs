@@ -1,4 +1,4 @@
-//! What clients were promised, tried across a merge: region 1 takes its right
+//! What clients were promised, across a merge: region 1 takes its right
 //! neighbour in, with the keys `x` and `y`.
 
 use rollcall_traces::{Action, Command, Entry, Epoch, HistoryParts, Key, PeerState, View};

@@ -1,4 +1,4 @@
-//! What clients were promised, tried across a split: region 1 with the keys
+//! What clients were promised, across a split: region 1 with the keys
 //! `x` and `y`, which go to the child.
 
 use rollcall_traces::{Action, Entry, HistoryParts, Key, Outcome, Read, Reply, Returned, View};

@@ -52,7 +52,7 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
     let known = cluster.pd().stores.get(&report.from.store).ok_or(Reason::UnknownStore)?;
     // PD takes none from a Tombstone ("skip region heartbeat from tombstone store"). Here
     // that is so of one that was given up: one that was buried too early may be the only
-    // one that tells of a child of which PD has not heard.
+    // one that tells of a child that PD does not know.
     if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
         return Err(Reason::StoreRemoved);
     }

@@ -154,13 +154,13 @@ fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
     (places, orphans)
 }
 
-/// PD does not hear from the store, or does not know it.
+/// PD gets no heartbeat from the store, or does not know it.
 fn is_silent(sight: &Sight, store: StoreId) -> bool {
     sight.pd.stores.get(&store).is_none_or(|known| known.liveness != Liveness::Connected)
 }
 
 /// An orphan leaves once every place is filled by a voter that is well and whose
-/// store is heard from. Until then one that could take the place of a voter on a
+/// store is connected. Until then one that could take the place of a voter on a
 /// silent store does (pd#6559), or, voting already, frees it; of several the sick
 /// leave, and all the healthy but one (PD `fixOrphanPeers`).
 fn fix_orphans(

@@ -64,7 +64,7 @@ pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result
 }
 
 /// A store registers, as it does at each start; of one that is new a record is
-/// made, and it is heard from later. That an address is taken is left out.
+/// made, and its heartbeats come later. That an address is taken is left out.
 pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
     present(cluster)?;
@@ -188,7 +188,7 @@ pub(crate) fn check_stores(cluster: &mut impl ClusterMut) -> Result<(), Reason> 
     Ok(())
 }
 
-/// Nobody gives up a store that is Up and heard from.
+/// A store that is Up and connected is not given up.
 pub(crate) fn check_given_up(cluster: &impl ClusterMut, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     present(cluster)?;
     for &store in stores {

@@ -20,7 +20,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What whoever asks `store` for the report of a region hears of the peer or
+    /// What whoever asks `store` for the report of a region learns of the peer or
     /// tombstone that is there.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ mod tests {
         }
     }
 
-    /// What a report does not show does not tell two peers apart.
+    /// Two peers with the same report are the same here.
     #[test]
     fn logs_and_who_follows_are_no_part_of_a_report() {
         let quiet = of(StoreStatus::Up, &leader([8, 8]));

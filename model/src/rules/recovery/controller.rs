@@ -37,7 +37,7 @@ pub(crate) fn remove_failed_stores(cluster: &mut impl ClusterMut, stores: &[Stor
 
 /// A store's heartbeat brings what it has done, and the answer what it is to do (PD
 /// `HandleStoreHeartbeat`). PD waits a minute before it sends a plan again; that time is
-/// over here whenever the store is heard from.
+/// over here whenever a heartbeat of the store arrives.
 pub(crate) fn heartbeat(
     cluster: &mut impl ClusterMut,
     from: StoreId,
@@ -147,7 +147,7 @@ fn is_first_to_act(cluster: &impl ClusterMut) -> bool {
     pd.recovery.as_deref().is_some_and(|recovery| !recovery.aborted && pd.recovery_step == recovery.began + 1)
 }
 
-/// At the end of one that has done something PD drops what it was told meanwhile.
+/// At the end of one that has done something PD drops the reports that arrived meanwhile.
 fn end(cluster: &mut impl ClusterMut, stage: RecoveryStage) -> RecoveryStage {
     let step = cluster.pd().recovery_step;
     let began = cluster.pd_mut().recovery.take().map_or(step, |recovery| recovery.began);
@@ -165,7 +165,7 @@ fn drop_regions(cluster: &mut impl ClusterMut) {
     }
 }
 
-/// Forced leaders are told to step down, and where that is what they were told it ends
+/// Forced leaders get the order to step down, and if they have it already the recovery ends
 /// (PD `handleErr`).
 fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     let stage = cluster.pd().recovery.as_ref().map(|recovery| recovery.stage);

@@ -205,7 +205,7 @@ fn step_down(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
     raft::become_follower(peer, peer.term, 0);
 }
 
-/// Nobody has told it to stop, and it stops by itself; one that asks does, too, which TiKV's
+/// It stops by itself, without PD's order; one that asks does, too, which TiKV's
 /// does not.
 pub(crate) fn lead_no_longer(
     cluster: &mut impl ClusterMut,

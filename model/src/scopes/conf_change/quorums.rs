@@ -1,5 +1,5 @@
 //! Changes that would leave the new configuration without a working quorum. A leader refuses
-//! them by what it hears and by what its log still holds.
+//! them by which voters are active and by what its log still holds.
 
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 

@@ -45,14 +45,19 @@ fn two_regions(name: &str, question: &str) -> Scope {
 }
 
 /// `source` has applied `PrepareMerge` into `target` on stores 1 and 2. Store 3 has not
-/// received it, nor, without `heard`, the write before it.
-fn merge_to_commit(asked: Scope, (source, target): (u64, u64), heard: bool, standard: bool) -> ScopeOutline {
+/// received it, nor, without `informed`, the write before it.
+fn merge_to_commit(
+    asked: Scope,
+    (source, target): (u64, u64),
+    informed: bool,
+    standard: bool,
+) -> ScopeOutline {
     let key = if source == REGION { "k" } else { "z" };
     let write = Command::Put { key: Key::from(key), value: Key::from("v") };
     let write = Action::Propose { region: source, store: 1, command: write, epoch: None };
     let into = asked.regions.iter().find(|region| region.id == target).expect("one of the two").clone();
     let written = behind(asked, [write]);
-    let written = if heard { behind(written, [round(source, 3)]) } else { written };
+    let written = if informed { behind(written, [round(source, 3)]) } else { written };
     let asked = behind(written, taken_by(source, Command::prepare_merge(into), &[2]));
     let asked = Scope { merges: vec![(source, target)], ..asked };
     let scope = given_up(asked, standard, 3);

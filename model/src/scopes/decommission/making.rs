@@ -17,9 +17,9 @@ pub(crate) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[S
         ..scope(name, question, stores, region)
     };
     let written = behind(behind(placed, [write]), voters[1..].iter().map(round));
-    // Who had it before it was committed hears of that, too.
-    let heard = behind(written, voters[1..].iter().take(voters.len() / 2).map(round));
-    behind(heard, [reported(REGION, voters[0])])
+    // Who had it before it was committed learns of that, too.
+    let informed = behind(written, voters[1..].iter().take(voters.len() / 2).map(round));
+    behind(informed, [reported(REGION, voters[0])])
 }
 
 pub(crate) fn reported(region: RegionId, store: StoreId) -> Action {

@@ -66,7 +66,7 @@ fn whole_recovery() -> Recovery {
     }
 }
 
-/// A plan of everything that a store can be told.
+/// A plan with every order that a store can get.
 pub(super) fn whole_plan() -> RecoveryPlan {
     let order = ForceLeader { above: 6, committed: LogPosition { index: 7, term: 6 } };
     RecoveryPlan {
