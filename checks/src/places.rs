@@ -253,6 +253,14 @@ mod tests {
         assert!(nowhere.is_empty(), "{nowhere:?}");
         let places = of_reason(Reason::DemoteFirst);
         assert!(places.iter().any(|place| place.file == "impl/src/apply/conf_change.rs"), "{places:?}");
+        let places = of_reason(Reason::NoNewLeader);
+        let (first, last) = (places[0].file, places.iter().filter(|place| place.is_of_model()).next_back());
+        assert!(first.starts_with("model/src/rules/"), "the rule comes first: {places:?}");
+        assert_eq!(
+            last.map(|place| place.file),
+            Some("model/src/unsound/pd.rs"),
+            "what is done without a guard"
+        );
     }
 
     #[test]
