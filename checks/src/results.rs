@@ -1,7 +1,8 @@
 //! `docs/results.md`: a table for each size, a row for each scope.
 //!
 //! A run replaces the rows of the scopes that it verified. Other rows stay, rows of scopes
-//! that are gone are dropped, and a new scope without a run has a row that says so.
+//! that are gone are dropped, and a new scope without a run has a row that says so. The last
+//! row adds them up.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,19 @@ pub fn updated(page: &str, size: Size, reports: &[ScopeReport]) -> Result<String
         };
         table += &(row + "\n");
     }
+    table += &sums(&table);
     Ok(format!("{}{table}{}", &page[..range.start], &page[range.end..]))
+}
+
+/// The last row of a table: how many scopes it has, and what their counts come to.
+fn sums(table: &str) -> String {
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(2).map(|row| row.split('|').map(str::trim).collect()).collect();
+    let sum = |column: usize| {
+        let counts = rows.iter().filter_map(|row| row.get(column)?.replace(',', "").parse::<u64>().ok());
+        counts.reduce(|sum, count| sum + count).map_or("-".into(), grouped)
+    };
+    format!("| {} scopes | | {} | {} | | {} | |\n", rows.len(), sum(3), sum(4), sum(6))
 }
 
 fn row(report: &ScopeReport) -> String {
@@ -112,6 +125,16 @@ mod tests {
         assert!(page.starts_with("# R\n\n## Smoke\n\nwords\n\n| scope |"), "{page}");
         assert!(page.ends_with("|\n\nmore\n\n## Deep\n\nnone\n"), "{page}");
         assert_eq!(updated(&page, Size::Smoke, &[]), Ok(page.clone()));
+        let scopes = rows.len();
+        assert!(page.contains(&format!("|\n| {scopes} scopes | | 1 | 2 | | 2 | |\n\nmore")), "{page}");
+    }
+
+    #[test]
+    fn the_counts_of_a_table_are_added_up() {
+        let table = format!(
+            "{HEAD}| `a` | split | 1,500 | 2,000 | 3 | - | holds |\n| `b` | split{NOT_RUN}\n| `c` | split | 700 | 1 | 9 | - | holds |\n"
+        );
+        assert_eq!(sums(&table), "| 3 scopes | | 2,200 | 2,001 | | - | |\n");
     }
 
     #[test]

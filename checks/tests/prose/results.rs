@@ -1,9 +1,12 @@
-//! `docs/results.md` has a row for every scope, and of the smoke size the pinned counts.
+//! `docs/results.md` has a row for every scope: of the smoke size with the pinned counts, of the
+//! small standard ones with what they come to.
 
 use std::collections::BTreeMap;
 
+use rollcall_checks::explorer::{Options, explore};
 use rollcall_checks::results::{rows, updated};
-use rollcall_model::scopes::{Family, Size};
+use rollcall_model::GuardSet;
+use rollcall_model::scopes::{self, Family, Size};
 
 use super::{cells, page, read, root};
 
@@ -15,6 +18,66 @@ fn the_page_of_results_has_every_scope_and_no_other() {
         let name = size.name();
         assert!(again == page, "write it again: rollcall verify --size {name} --results docs/results.md");
     }
+}
+
+/// States, transitions, depth and replayed transitions of a row; `None` of what was not run.
+fn counts(row: &str) -> Option<[Option<u64>; 4]> {
+    let cells = cells(row);
+    (cells.len() == 7).then(|| [2, 3, 4, 5].map(|at| cells[at].replace(',', "").parse().ok()))
+}
+
+/// What every run of a scope says, whatever the counts: its family, one way at least into each
+/// state but the first, and that all transitions were replayed, or none of a deep scope.
+#[test]
+fn every_row_of_the_page_can_be_so() {
+    let page = page("results.md");
+    let mut wrong = Vec::new();
+    for size in Size::ALL {
+        for (scope, row) in rows(&page, *size).expect("a table for each size") {
+            let plan = scopes::named(&scope).expect("there is such a scope");
+            let cells = cells(&row);
+            let is_possible = match counts(&row) {
+                Some([Some(states), Some(transitions), Some(depth), replayed]) => {
+                    let replays = (*size != Size::Deep).then_some(transitions);
+                    depth < states && states <= transitions + 1 && replayed == replays && cells[6] == "holds"
+                }
+                _ => row.ends_with("| | | | | not run |") && *size != Size::Smoke,
+            };
+            if plan.size != *size || cells[1] != plan.family.name() || !is_possible {
+                wrong.push(row);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "no run of the scope says this:\n{}", wrong.join("\n"));
+}
+
+/// A standard scope with no more states is explored again.
+const FEW: u64 = 12_000;
+
+#[test]
+fn the_counts_of_the_small_standard_scopes_are_what_they_come_to() {
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for (scope, row) in rows(&page("results.md"), Size::Standard).expect("a table") {
+        let Some([Some(states), Some(transitions), Some(depth), _]) = counts(&row) else { continue };
+        if states > FEW {
+            continue;
+        }
+        compared += 1;
+        let model = scopes::named(&scope).expect("there is such a scope").model(GuardSet::ALL);
+        // One that has grown much is not explored to its end.
+        let options = Options { threads: 2, keep_edges: false, max_states: 100_000, ..Options::default() };
+        let found = explore(&model.expect("it begins"), &options, |_, _| 0).expect("it can be explored");
+        let found = (found.distinct(), found.transitions, u64::from(found.depth()));
+        if found != (states, transitions, depth) {
+            wrong.push(format!("{row}\n  and it is {found:?}"));
+        }
+    }
+    assert!(compared >= 8, "{compared} scopes are small");
+    assert!(
+        wrong.is_empty(),
+        "verify them again: rollcall verify --size standard --scope NAME --results docs/results.md\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// States, transitions and depth of the smoke scopes, as `smoke.rs` pins them.
