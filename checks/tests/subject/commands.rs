@@ -7,7 +7,7 @@ use std::process::Command;
 use libtest_mimic::{Failed, Trial};
 
 use crate::adapter::Wrong;
-use crate::recipe;
+use crate::recipe::recipe;
 
 /// A command, the adapter behind it, its exit code, and what it says.
 type Case = (&'static str, &'static [&'static str], Wrong, i32, &'static [&'static str]);

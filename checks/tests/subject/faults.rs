@@ -8,7 +8,7 @@ use rollcall_checks::subject::{Link, Recipe, caught, replay_on, sides, world};
 use rollcall_traces::{Divergence, ReplayError, Trace};
 
 use crate::adapter::Wrong;
-use crate::recipe;
+use crate::recipe::recipe;
 use crate::right::kept;
 
 /// What is wrong, and what the report of it says.

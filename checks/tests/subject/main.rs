@@ -9,24 +9,13 @@ mod commands;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod recipe;
 mod right;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use adapter::{Adapter, Wrong};
 use libtest_mimic::Trial;
-use rollcall_checks::subject::Recipe;
-
-/// This test as an adapter that is wrong in that way.
-pub(crate) fn recipe(wrong: Wrong) -> Recipe {
-    let own = std::env::current_exe().expect("a test has a file");
-    let name = Wrong::ALL.iter().find(|(_, known)| *known == wrong).expect("each has a name").0;
-    let command = format!("'{}' adapter {name}", own.display());
-    // A wrong one is waited for, so not for long; a right one may be slow beside other tests.
-    let timeout = Duration::from_secs(if wrong == Wrong::Nothing { 60 } else { 2 });
-    Recipe { timeout, ..Recipe::new(&command) }
-}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();

@@ -12,7 +12,7 @@ use rollcall_model::{GuardSet, ModelSubject, scopes};
 use rollcall_traces::{Scenario, Sides, Trace, record_again};
 
 use crate::adapter::Wrong;
-use crate::recipe;
+use crate::recipe::recipe;
 
 /// A trace that the project keeps; of a scenario, what the model makes of it.
 pub(crate) fn kept(name: &str) -> Result<Trace, Failed> {
