@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::sample::select;
 use proptest::strategy::{BoxedStrategy, Just, Strategy, Union, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use proptest_state_machine::Sequential;
 use rollcall_impl::Guards;
 use rollcall_model::properties::Property;
 use rollcall_model::{GuardSet, Rollcall, State, scopes};
 use rollcall_traces::{
     Action, Budgets, Change, ChangeKind, ChildCommand, Command, Derive, Entries, Key, Outcome, Scope,
-    ScopeError, SplitKeys, Subject, shrink,
+    ScopeError, SplitKeys, Subject,
 };
 use stateright::Model;
 
@@ -175,41 +175,6 @@ impl Schedules {
             }
         }
         None
-    }
-
-    /// Runs every case; the shortest schedule on which the two sides differ, if there is one.
-    ///
-    /// # Panics
-    /// Where the schedules cannot be run.
-    pub fn shortest_difference<G: Guards>(
-        &self,
-        guards: G,
-        mut seen: impl FnMut(&Reached, &Action),
-    ) -> Option<(String, Vec<Action>)> {
-        let mut runner = runner();
-        let world = std::cell::RefCell::new(World::new(guards));
-        let seen = std::cell::RefCell::new(&mut seen);
-        let result = runner.run(&self.strategy(), |(_, actions, count)| {
-            let mut upcoming = actions.iter();
-            let found = self.disagreement(&mut world.borrow_mut(), &actions, |reached| {
-                // Proptest first cuts off what was never reached: it wants the count.
-                if let Some(count) = &count {
-                    count.fetch_add(1, Ordering::SeqCst);
-                }
-                (seen.borrow_mut())(reached, upcoming.next().expect("an action was taken"));
-            });
-            found.map_or(Ok(()), |what| Err(TestCaseError::fail(what)))
-        });
-        match result {
-            Ok(()) => None,
-            Err(TestError::Fail(_, (_, actions, _))) => {
-                let mut world = world.borrow_mut();
-                let shortest = shrink(&actions, |part| self.disagreement(&mut world, part, |_| {}).is_some());
-                let what = self.disagreement(&mut world, &shortest, |_| {}).expect("it still differs");
-                Some((what, shortest))
-            }
-            Err(TestError::Abort(why)) => panic!("the schedules were not run: {why}"),
-        }
     }
 
     /// The first `cases` schedules, one after the other, until there is an interrupt.

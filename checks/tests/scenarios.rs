@@ -6,7 +6,7 @@ use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::Sound;
 use rollcall_model::{GuardSet, ModelSubject};
-use rollcall_traces::{Replayed, Scenario, Sides, record_again, replay};
+use rollcall_traces::{ReplayError, Replayed, Scenario, Sides, Trace, record_again, replay};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md");
@@ -33,11 +33,16 @@ fn examples() -> Vec<String> {
     scenarios
 }
 
+/// The steps of a scenario that agrees with the model to its end.
+fn taken(scenario: &Scenario, model: &mut ModelSubject) -> Result<Trace, ReplayError> {
+    let (trace, error) = scenario.taken_as_far(model, Sides::TRACE_AND_MODEL)?;
+    error.map_or(Ok(trace), Err)
+}
+
 fn on_both_sides(text: &str) -> Replayed {
     let scenario = Scenario::parse("docs/scenarios.md", text).unwrap_or_else(|error| panic!("{error}"));
     let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-    let trace =
-        scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL).unwrap_or_else(|error| panic!("{error}"));
+    let trace = taken(&scenario, &mut model).unwrap_or_else(|error| panic!("{error}"));
     let mut judge = Judge::named(&trace.header.properties).expect("known properties");
     let trace =
         record_again(&mut model, &trace, |view, taken| judge.names(view, taken)).expect("taken before");
@@ -94,7 +99,7 @@ fn every_kind_of_expectation_bites() {
         let text = examples.iter().find(|text| text.contains(is)).expect("it is in one of them");
         let scenario = Scenario::parse("wrong.jsonl", &text.replace(is, wrong)).expect("it can be read");
         let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-        let error = scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL).expect_err(wrong).to_string();
+        let error = taken(&scenario, &mut model).expect_err(wrong).to_string();
         assert!(error.contains(&format!("{path}: ")), "{path} is not in:\n{error}");
     }
 }
@@ -110,6 +115,6 @@ fn what_is_settled_already_is_asked_of_the_step_before() {
     on_both_sides(&led("1"));
     let scenario = Scenario::parse("wrong.jsonl", &led("2")).expect("it can be read");
     let mut model = ModelSubject::new(GuardSet::ALL, &[]);
-    let error = scenario.taken_on(&mut model, Sides::TRACE_AND_MODEL).expect_err("store 1 leads").to_string();
+    let error = taken(&scenario, &mut model).expect_err("store 1 leads").to_string();
     assert!(error.contains("regions/1/leader: "), "{error}");
 }

@@ -5,15 +5,38 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
 
-use rollcall_checks::schedules::{CASES, SEED, Schedules};
+use rollcall_checks::schedules::{CASES, Reached, SEED, Schedules};
 use rollcall_checks::world::World;
-use rollcall_impl::{Dropped, Sound};
+use rollcall_impl::{Dropped, Guards, Sound};
 use rollcall_model::{ACTION_KINDS, GuardSet, ModelSubject};
-use rollcall_traces::{Action, Outcome, ReplayError, Sides, Trace, record, replay};
+use rollcall_traces::{Action, Outcome, ReplayError, Sides, Trace, record, replay, shrink};
 
 static SCHEDULES: LazyLock<Schedules> =
     LazyLock::new(|| Schedules::new(GuardSet::ALL).expect("a scope that can be begun"));
+
+/// Runs every schedule; of the first on which the two sides differ what differs, and the shortest part
+/// of it that shows as much.
+fn shortest_difference<G: Guards>(
+    guards: G,
+    mut seen: impl FnMut(&Reached, &Action),
+) -> Option<(String, Vec<Action>)> {
+    let mut world = World::new(guards);
+    for actions in SCHEDULES.drawn(CASES, &AtomicBool::new(false)) {
+        let mut upcoming = actions.iter();
+        let found = SCHEDULES.disagreement(&mut world, &actions, |reached| {
+            seen(reached, upcoming.next().expect("an action was taken"));
+        });
+        if found.is_some() {
+            let differs = |part: &[Action]| SCHEDULES.disagreement(&mut world, part, |_| {}).is_some();
+            let shortest = shrink(&actions, differs);
+            let what = SCHEDULES.disagreement(&mut world, &shortest, |_| {}).expect("it still differs");
+            return Some((what, shortest));
+        }
+    }
+    None
+}
 
 /// Writes a schedule with what the model makes of it; the command that replays it.
 fn written(name: &str, actions: Vec<Action>) -> (PathBuf, String) {
@@ -31,7 +54,7 @@ fn model_and_implementation_agree() {
     let model = SCHEDULES.model();
     let mut last = model.first();
     let mut done = 0;
-    let found = SCHEDULES.shortest_difference(Sound, |reached, action| {
+    let found = shortest_difference(Sound, |reached, action| {
         match &reached.outcome {
             Outcome::Done(_) => {
                 done += 1;
@@ -60,7 +83,7 @@ fn model_and_implementation_agree() {
 fn shrinks(name: &str) {
     let guard = rollcall_impl::Guard::from_name(name).expect("the implementation can drop it");
     let (what, actions) =
-        SCHEDULES.shortest_difference(Dropped(guard), |_, _| {}).expect("nobody notices that it is gone");
+        shortest_difference(Dropped(guard), |_, _| {}).expect("nobody notices that it is gone");
     for at in 0..actions.len() {
         let part = [&actions[..at], &actions[at + 1..]].concat();
         let agrees = SCHEDULES.disagreement(&mut World::new(Dropped(guard)), &part, |_| {}).is_none();

@@ -120,17 +120,8 @@ impl Scenario {
         Some(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
     }
 
-    /// Takes it on a subject, checks what it expects, and hands back the steps one
-    /// by one: those of a settling written out. Outcomes and views are as in the file.
-    ///
-    /// # Errors
-    /// As [`crate::replay`]; and where something is expected behind a settling that
-    /// has nothing to do, or that does not end.
-    pub fn taken_on<S: Settler>(&self, subject: &mut S, sides: Sides) -> Result<Trace, ReplayError> {
-        self.take(Replayer::begin(subject, &self.header, sides)?)
-    }
-
-    /// The same where nothing but whether a step can be taken is looked at.
+    /// Takes it on a subject and hands back the steps one by one: those of a settling written
+    /// out. Nothing but whether a step can be taken is looked at.
     ///
     /// # Errors
     /// Where a step cannot be taken, or a settling does not end.
@@ -138,8 +129,9 @@ impl Scenario {
         self.take(Replayer::blind(subject, &self.header, sides)?)
     }
 
-    /// As [`Scenario::taken_on`]; where it ends early, the steps up to there, that of
-    /// the end among them, and why.
+    /// The same, and what the scenario expects is checked; where it ends early, the steps up to
+    /// there, that of the end among them, and why: as [`crate::replay`], or because something is
+    /// expected behind a settling that has nothing to do, or that does not end.
     ///
     /// # Errors
     /// Where it cannot be begun.

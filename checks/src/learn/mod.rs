@@ -16,7 +16,7 @@ pub use rollcall_traces::Language;
 use rollcall_traces::{Action, Scenario};
 use serde::Deserialize;
 
-pub use claims::{Claim, Measured};
+pub use claims::Claim;
 pub use condition::Condition;
 pub use exercise::{Exercise, guards, parse_answer, read_answer};
 pub use play::{Guesses, play};
