@@ -138,7 +138,7 @@ guards! {
     AtomicApply "atomic_apply" Store,
     /// One of an even number of voters is removed directly, and the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval "demote_before_removal" Store,
-    /// A tombstone carries the epoch from before the removal and protects one epoch too little (row 17).
+    /// A tombstone carries the epoch from before the removal and lets messages of that epoch pass (row 17).
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
     /// A removed peer that missed its removal campaigns for ever (row 18).
     StalePeerTold "stale_peer_told" Store,

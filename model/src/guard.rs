@@ -58,9 +58,9 @@ guards! {
     ApplyNeedsNoClient = "apply_needs_no_client",
     /// A change that is already in effect is refused. Otherwise it raises the epoch for nothing (row 13).
     NoDuplicateChange = "no_duplicate_change",
-    /// One of an even number of voters is demoted before it is removed. Otherwise it goes first, and with one more disk lost the remaining majority belongs to no configuration that its members know (row 15, tikv#10595; etcd#10563, cockroach#42251).
+    /// One of an even number of voters is demoted before it is removed. Otherwise, with one more disk lost, the remaining voters are a majority of the new configuration and know only the old one, in which they are none (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval = "demote_before_removal",
-    /// A tombstone carries the epoch of the removal. Otherwise it protects one epoch too little (row 17).
+    /// A tombstone carries the epoch of the removal. Otherwise messages of the last epoch before it pass the tombstone (row 17).
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
     /// A store answers a stale sender that is no member with a removal message. Otherwise the removed peer campaigns for ever (row 18).
     StalePeerTold = "stale_peer_told",
@@ -202,7 +202,7 @@ guards! {
     ForceRollsBack = "force_rolls_back",
     /// Of equal logs, a voter rather than a demoting voter becomes the forced leader. Otherwise the demoted leader ends as a learner and has to be promoted again (PD `isRaftStale`).
     DemotingVoterRanksLast = "demoting_voter_ranks_last",
-    /// PD drops its known regions in an unsafe recovery. Otherwise reports of the lost stores stay newer for ever than those of the others (PD `ResetRegionCache`).
+    /// PD drops its known regions in an unsafe recovery. Otherwise the last reports of the lost stores stay the newest for ever, and PD refuses those of the other stores (PD `ResetRegionCache`).
     RecoveryDropsRegions = "recovery_drops_regions",
     /// PD drops its known regions before it forces a leader. Otherwise a recovery that a timeout or a PD restart ends leaves PD with the reports of the lost stores (PD `changeStage`, which drops them at the end).
     RecoveryDropsRegionsFirst = "recovery_drops_regions_first",

@@ -21,7 +21,7 @@ pub(super) fn guards() -> Result<End> {
     let line = |name: &str, incident: &str| out::fitted(&format!("{name:<36} {incident}"));
     let mut text: String = Guard::ALL.iter().map(|guard| line(guard.name(), guard.incident())).collect();
     let below = rollcall_impl::Guard::ALL.iter().filter(|guard| Guard::from_name(guard.name()).is_none());
-    text.extend(below.map(|guard| line(guard.name(), guard.incident())));
+    text.extend(below.map(|guard| line(guard.name(), &format!("Without it: {}", guard.incident()))));
     out::say(&text)
 }
 

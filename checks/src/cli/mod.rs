@@ -91,7 +91,7 @@ enum Ask {
         /// Writes the figures of this run into the tables of this page (`docs/results.md`)
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         results: Option<PathBuf>,
-        /// Tries every refused action in every state, without reusing earlier refusals
+        /// Checks every disabled action in every state, without reusing earlier refusals
         #[arg(long, alias = "every-probe")]
         every_refusal: bool,
         #[command(flatten)]
@@ -125,7 +125,7 @@ enum Ask {
         #[command(flatten)]
         lasting: Lasting,
     },
-    /// Recovers from a file's last state once faults stop, step by step, on both sides
+    /// Recovers from a file's last state, step by step, on the model and the implementation
     Heal {
         /// A trace or scenario; `-` is standard input
         #[arg(value_name = "FILE")]
@@ -145,7 +145,7 @@ enum Ask {
         /// Recovers from the end of the file as well
         #[arg(long)]
         heal: bool,
-        /// Checks that the file shows what it states, by the rules that it names, as is done for a folder
+        /// Judges the file against its own header and verdict, as a folder's files are judged
         #[arg(long)]
         as_stated: bool,
         /// Writes the trace here, with every outcome and view (one file only)
@@ -154,7 +154,7 @@ enum Ask {
         #[command(flatten)]
         subject: SubjectArguments,
     },
-    /// Prints a trace for people
+    /// Prints a trace in readable form
     Show {
         /// A trace, a scenario or a recorded run; `-` is standard input
         #[arg(value_name = "FILE")]
@@ -169,7 +169,7 @@ enum Ask {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Switches off every guard once: what breaks, how soon, what notices it
+    /// Switches off each guard in turn: what breaks, after how many steps, and which check notices
     Museum {
         /// Only this guard
         guard: Option<String>,
@@ -190,8 +190,7 @@ enum Ask {
         #[command(flatten)]
         subject: SubjectArguments,
     },
-    /// Asks the adapter of another raft library for its handshake, and tests it in situations in
-    /// which nothing can be in doubt
+    /// Prints the handshake of another raft library's adapter, and tests the adapter in six situations with one right result
     Subject {
         /// The command of the adapter, for the shell
         #[arg(value_name = "CMD")]
@@ -233,7 +232,7 @@ enum Ask {
         /// The scope or file to begin with
         #[arg(value_name = "SCOPE|FILE", default_value = "three_voters_to_one_smoke")]
         scope: String,
-        /// Drops this guard
+        /// Switches this guard off
         #[arg(long, value_name = "GUARD")]
         without: Option<String>,
         /// The port on this machine; 0 takes a free one
@@ -264,7 +263,7 @@ enum Ask {
     Schema,
     /// Lists the scopes, with the question of each
     Scopes,
-    /// Writes a scope as traces, for an implementation that wants files and no driver
+    /// Writes a scope as trace files, for an implementation without an adapter
     Traces {
         /// A scope (see `rollcall scopes`)
         #[arg(value_name = "SCOPE")]
@@ -278,7 +277,7 @@ enum Ask {
         /// How a trace is written
         #[arg(long, default_value = "jsonl")]
         format: traces::FormatArgument,
-        /// Writes no more than so many, and says how many are left out
+        /// Writes at most this many traces, and prints how many are left out
         #[arg(long, value_name = "TRACES")]
         most: Option<u64>,
         /// The number of threads

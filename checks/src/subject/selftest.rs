@@ -1,4 +1,4 @@
-//! The self-test of an adapter: six situations in which nothing can be in doubt.
+//! The self-test of an adapter: six situations with one right result.
 //!
 //! A wrong adapter looks like a wrong raft, so it is asked first what any raft does: an
 //! election, an append, a log that conflicts, a change of members, a restart, a snapshot.

@@ -61,7 +61,7 @@ goals! {
     LeaderElectable = "leader_electable", "L1 L3 L8",
     /// Once stores were given up by force, every key is in a region on a remaining store, while any store remains.
     KeysCovered = "keys_covered", "L1",
-    /// Every entry that a leader accepted is applied, and no read waits, under the same condition.
+    /// Every entry that a leader accepted is applied, and no read waits, if a majority of the region's newest configuration is left.
     RequestsEnd = "requests_end", "L2 L3 L8",
     /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or hangs, or its peer learned of its removal.
     MembersCaughtUp = "members_caught_up", "L5",

@@ -68,7 +68,7 @@ fn believed_on<C: Cluster>(cluster: &C, store: StoreId, region: RegionId, up_to:
     (meta.epoch.conf_ver <= up_to && meta.member_on(store).is_some()).then_some(meta)
 }
 
-/// The newest configuration that a living replica has applied, under the same condition.
+/// The newest configuration that a living replica has applied, under the condition of the function above.
 fn applied_on<'a, C: Cluster>(
     cluster: &'a C,
     history: &History,
