@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// A guard is missing that is missed only by reaching into raft, and this store's
     /// replicas cannot be reached into.
-    #[error("store {store}: `{guard}` is missed inside the raft library, and this one is closed")]
+    #[error("store {store}: guard `{guard}` can be switched off only inside the raft library, and this one gives no access")]
     NoInnards {
         /// The store.
         store: StoreId,
@@ -282,7 +282,7 @@ pub enum ReplicaError {
     #[error("raft: {0}")]
     Raft(#[from] raft::Error),
     /// What is asked reaches into the library, and this one is closed.
-    #[error("{0} reaches into the raft library, and this one cannot be reached into")]
+    #[error("{0} needs access to the raft library's internals, and this one gives none")]
     NoInnards(&'static str),
     /// Another library's own words.
     #[error("{0}")]

@@ -371,7 +371,7 @@ pub fn run() -> ExitCode {
 /// What makes no sense beside `--subject`.
 fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
     match given.iter().find(|(is_given, _)| *is_given) {
-        Some((_, what)) => anyhow::bail!("--subject does not go with {what}"),
+        Some((_, what)) => anyhow::bail!("--subject cannot be combined with {what}"),
         None => Ok(()),
     }
 }
@@ -379,7 +379,7 @@ fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
 /// What makes no sense where properties alone judge.
 fn refuse_by_properties(given: &[(bool, &str)]) -> anyhow::Result<()> {
     match given.iter().find(|(is_given, _)| *is_given) {
-        Some((_, what)) => anyhow::bail!("--by properties does not go with {what}"),
+        Some((_, what)) => anyhow::bail!("--by properties cannot be combined with {what}"),
         None => Ok(()),
     }
 }
@@ -472,7 +472,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         }),
         Ask::Replay { path, without, heal, as_stated, out, subject } => {
             if subject.is_by_properties() && !subject.is_asked() {
-                anyhow::bail!("replay --by properties wants a --subject");
+                anyhow::bail!("replay --by properties needs --subject");
             }
             let by_properties = subject.is_by_properties();
             if let Some(asked) = subject.connected()? {
@@ -508,7 +508,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             }
         }
         Ask::Museum { subject, .. } if subject.is_by_properties() => {
-            anyhow::bail!("museum --by properties wants a --subject")
+            anyhow::bail!("museum --by properties needs --subject")
         }
         Ask::Subject { command, how } => subject::run(&command, &how),
         Ask::Dialects => subject::dialects(),

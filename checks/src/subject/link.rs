@@ -71,9 +71,9 @@ enum LinkError {
     Child(#[from] ChildError),
     #[error("answers with a line that is not of protocol {PROTOCOL}: {0}")]
     Nonsense(serde_json::Error),
-    #[error("answers question {answered} again, where question {asked} was asked")]
+    #[error("answers question {answered} a second time; the open question is {asked}")]
     Again { asked: u64, answered: u64 },
-    #[error("answers question {answered}, which was not asked yet: question {asked} was")]
+    #[error("answers question {answered}, which was not asked yet; the open question is {asked}")]
     Ahead { asked: u64, answered: u64 },
     #[error("answers question {asked} with {count} of `ok`, `refused` and `failed`, not with one")]
     NotOne { asked: u64, count: usize },
@@ -81,9 +81,9 @@ enum LinkError {
     Protocol(u64),
     #[error("is of level `{0}`; only `node` is driven")]
     Level(String),
-    #[error("says that it has `{0}`, which nobody knows; {known}", known = known(CAPABILITIES))]
+    #[error("names the capability `{0}`, which does not exist; {known}", known = known(CAPABILITIES))]
     Capability(String),
-    #[error("speaks the dialect `{0}`, which nobody knows; {known}", known = dialect::known())]
+    #[error("names the dialect `{0}`, which does not exist; {known}", known = dialect::known())]
     Dialect(String),
     #[error("refuses the handshake: {0}")]
     Handshake(String),

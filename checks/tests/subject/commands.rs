@@ -186,7 +186,7 @@ const CASES: &[Case] = &[
         &["verify", "--seed", "7", "--subject"],
         Wrong::Nothing,
         2,
-        &["--seed wants --by properties"],
+        &["--seed needs --by properties"],
     ),
     (
         "exhibit_is_judged_by_properties",
@@ -207,7 +207,7 @@ const CASES: &[Case] = &[
         &["verify", "--json", "--subject"],
         Wrong::Nothing,
         2,
-        &["--subject does not go with --json"],
+        &["--subject cannot be combined with --json"],
     ),
 ];
 

@@ -46,7 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             handshake_says(&recipe(Wrong::OtherProtocol), "speaks protocol 2, and this is protocol 1")
         }),
         Trial::test("capability_that_nobody_knows_is_refused", || {
-            handshake_says(&recipe(Wrong::UnknownCapability), "`telepathy`, which nobody knows; known are")
+            handshake_says(&recipe(Wrong::UnknownCapability), "`telepathy`, which does not exist; known are")
         }),
         Trial::test("command_that_is_not_there_is_said_to_be", || {
             handshake_says(&Recipe::new("/there/is/no/adapter"), "the shell has not found the command")

@@ -74,7 +74,7 @@ pub enum PdRefusal {
     #[error("PD already knows the store; choose another id")]
     StoreExists,
     /// The store is Up and connected.
-    #[error("the store is Up and connected; stop it first, or tell it to leave")]
+    #[error("the store is Up and connected; stop it first, or decommission it")]
     StoreConnected,
     /// A recovery is to be begun, and no store was named.
     #[error("no store specified")]

@@ -40,7 +40,7 @@ pub enum PartsError {
     #[error("parts of states cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
     /// A part has another number here.
-    #[error("the {kind} with the number {number} is another one here")]
+    #[error("{kind} number {number} is already another {kind} here")]
     Renumbered {
         /// What kind of part.
         kind: &'static str,
@@ -48,7 +48,7 @@ pub enum PartsError {
         number: u32,
     },
     /// A part is made of another that there is not.
-    #[error("the {kind} with the number {number} is made of what there is not")]
+    #[error("{kind} number {number} refers to a part that does not exist")]
     Incomplete {
         /// What kind of part.
         kind: &'static str,

@@ -50,8 +50,8 @@ pub enum TraceError {
         /// The place.
         at: FilePosition,
     },
-    /// It goes on beyond what is read.
-    #[error("{at}: the {what} goes on beyond {limit} bytes, and no more is read; is it a trace?")]
+    /// It is longer than what is read.
+    #[error("{at}: the {what} is longer than {limit} bytes, the most that is read; is it a trace?")]
     TooLong {
         /// The place.
         at: FilePosition,
@@ -125,7 +125,7 @@ pub enum TraceError {
         at: FilePosition,
     },
     /// Something follows the verdict.
-    #[error("{at}: a `{found}` behind the verdict, which is the last record")]
+    #[error("{at}: a `{found}` after the verdict; the verdict must be the last record")]
     BehindVerdict {
         /// The place.
         at: FilePosition,

@@ -64,7 +64,7 @@ impl Walking {
             (self.found.is_some(), "--found"),
         ];
         match given.iter().find(|(is_given, _)| *is_given) {
-            Some((_, option)) => bail!("{option} wants --by properties"),
+            Some((_, option)) => bail!("{option} needs --by properties"),
             None => Ok(()),
         }
     }
