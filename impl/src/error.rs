@@ -42,7 +42,9 @@ pub enum Error {
     },
     /// A guard is missing that is missed only by reaching into raft, and this store's
     /// replicas cannot be reached into.
-    #[error("store {store}: guard `{guard}` can be switched off only inside the raft library, and this one gives no access")]
+    #[error(
+        "store {store}: guard `{guard}` can be switched off only inside the raft library, and this one gives no access"
+    )]
     NoInnards {
         /// The store.
         store: StoreId,

@@ -40,7 +40,7 @@ pub struct Store {
     /// (TiKV `pending_snapshot_regions`). Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_ranges: Vec<RangeEntry>,
-    /// First messages for peers that a split will bring, oldest first. Volatile.
+    /// First messages for peers that a split will create, oldest first. Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "parked")]
     pub pending_messages: Vec<Held>,

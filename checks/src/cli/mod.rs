@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how it ends.
 
 mod actions;
+mod arguments;
 mod check;
 mod end;
 mod explain;
@@ -28,8 +29,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, Parser, Subcommand};
 
+use arguments::{FamilyArgument, SizeArgument, refuse_by_properties, refuse_with_subject};
 pub use end::End;
 use end::{INTERRUPTED, USAGE, in_a_line};
 use lasting::{Lasting, default_threads};
@@ -292,40 +294,6 @@ enum Ask {
     Situations,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum FamilyArgument {
-    ConfChange,
-    Split,
-    Decommission,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SizeArgument {
-    Smoke,
-    Standard,
-    Deep,
-}
-
-impl From<FamilyArgument> for rollcall_model::scopes::Family {
-    fn from(family: FamilyArgument) -> Self {
-        match family {
-            FamilyArgument::ConfChange => Self::ConfChange,
-            FamilyArgument::Split => Self::Split,
-            FamilyArgument::Decommission => Self::Decommission,
-        }
-    }
-}
-
-impl From<SizeArgument> for rollcall_model::scopes::Size {
-    fn from(size: SizeArgument) -> Self {
-        match size {
-            SizeArgument::Smoke => Self::Smoke,
-            SizeArgument::Standard => Self::Standard,
-            SizeArgument::Deep => Self::Deep,
-        }
-    }
-}
-
 /// Whether the words behind the program's name are a command line.
 ///
 /// # Errors
@@ -365,22 +333,6 @@ pub fn run() -> ExitCode {
             ExitCode::from(if code == End::Holds as u8 { USAGE } else { code })
         }
         None => ExitCode::from(code),
-    }
-}
-
-/// What makes no sense beside `--subject`.
-fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
-    match given.iter().find(|(is_given, _)| *is_given) {
-        Some((_, what)) => anyhow::bail!("--subject cannot be combined with {what}"),
-        None => Ok(()),
-    }
-}
-
-/// What makes no sense where properties alone judge.
-fn refuse_by_properties(given: &[(bool, &str)]) -> anyhow::Result<()> {
-    match given.iter().find(|(is_given, _)| *is_given) {
-        Some((_, what)) => anyhow::bail!("--by properties cannot be combined with {what}"),
-        None => Ok(()),
     }
 }
 

@@ -36,7 +36,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 let next = match receiver {
                     // Below its first index a leader sends a snapshot.
                     Some(receiver) => common_prefix(leader, receiver).map_or(1, |at| at + 1),
-                    // To one that a split will bring: its log begins where every log does.
+                    // To one that a split will create: its log begins where every log does.
                     None if leader.truncated() == INITIAL_POSITION => INITIAL_POSITION.index + 1,
                     None => return Err(Reason::NotInitialMessage),
                 };

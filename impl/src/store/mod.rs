@@ -232,7 +232,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.ranges.pending()
     }
 
-    /// The messages that wait for a split to bring their receiver, oldest
+    /// The messages that wait for a split to create their receiver, oldest
     /// first: at most one for each peer. A crash forgets them.
     pub fn pending_messages(&self) -> &[Message] {
         self.pending_messages.messages()

@@ -1,4 +1,4 @@
-//! First messages for a peer that a split will bring.
+//! First messages for a peer that a split will create.
 //!
 //! Another store applied the split before this one, and its child asks already
 //! for votes; creating the peer from that message would take a range that still

@@ -200,7 +200,7 @@ reaches! {
         |cluster| some_child(cluster, |_, peer| {
             peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
-    /// The last entry that a store applied is a split, and it did not bring the child there.
+    /// The last entry that a store applied is a split, and it did not create the child there.
     ChildSkipped = "a split that spared a tombstone": situations::child_skipped,
     /// A child keeps a vote that was given before it came to be.
     ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced": situations::child_with_an_older_vote,

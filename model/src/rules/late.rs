@@ -51,7 +51,7 @@ pub(crate) fn hold(
             let receiver = cluster.peer(to, region).filter(|peer| is_live(peer) && peer.id == member.id);
             match receiver {
                 Some(receiver) => replicate::next_message(leading, &receiver.log, Entries::One),
-                // To one that a split will bring: its log begins where every log does.
+                // To one that a split will create: its log begins where every log does.
                 None if leading.log.truncated == FIRST => {
                     let brought = Log { truncated: FIRST, entries: Vec::new() };
                     replicate::next_message(leading, &brought, Entries::One)

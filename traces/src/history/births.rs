@@ -86,7 +86,7 @@ pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option
     (!was_there).then_some(after)
 }
 
-/// Whether a split may still bring a replica of `region`: somewhere there is
+/// Whether a split may still create a replica of `region`: somewhere there is
 /// the region from which it was split off, as it was before. Its replicas may
 /// be slow, or removed and not aware of it; a snapshot of it may wait, applied
 /// or under way. An uninitialised peer brings nothing unless one of these

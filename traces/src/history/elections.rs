@@ -29,7 +29,7 @@ impl Fold<'_> {
 
     /// An election of a term can still be won by a candidate of that term, or
     /// by a peer that is behind it. A peer that a message is yet to create takes
-    /// the term of a living one. One that a split is yet to bring does not: it
+    /// the term of a living one. One that a split has yet to create does not: it
     /// begins at term 5, behind every term that can be won, can campaign in term
     /// 6 and be voted for by others of its kind, so nobody's win is forgotten.
     pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl ClusterSummary) {
@@ -80,7 +80,7 @@ impl Fold<'_> {
     }
 
     /// What all know, the views show; a peer that is yet to be initialised
-    /// takes it as a snapshot from one of them. One that a split is yet to bring
+    /// takes it as a snapshot from one of them. One that a split has yet to create
     /// knows nothing beyond its birth, and could take another entry for
     /// committed when those who had this one have compacted it away.
     pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl ClusterSummary) {
@@ -93,7 +93,7 @@ impl Fold<'_> {
 }
 
 /// Up to here every initialised peer knows the log to be committed, those that
-/// a split may still bring included.
+/// a split may still create included.
 fn commit_of_all(cluster: &impl ClusterSummary, region: RegionId) -> u64 {
     let known = initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX);
     if known > BIRTH.index && may_be_born(cluster, region) { BIRTH.index } else { known }

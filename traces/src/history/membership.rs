@@ -50,7 +50,7 @@ impl Fold<'_> {
 
     /// A meta that every initialised peer has left behind in both components
     /// will not be entered again; one of them going back is a breach itself. A
-    /// peer that a split is yet to bring enters them all, from the first on.
+    /// peer that a split has yet to create enters them all, from the first on.
     pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let metas = &self.region(region).metas;
         if metas.is_empty() {
