@@ -261,6 +261,7 @@ impl<'a, G: Guards> Healer<'a, G> {
             places: Vec::new(),
             prefix: self.path.clone(),
             fault: Vec::new(),
+            judged: None,
             command: None,
         }))
     }

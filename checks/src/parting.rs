@@ -66,6 +66,7 @@ fn parted<D: Driven>(
         places: Vec::new(),
         prefix: way.to_vec(),
         fault: Vec::new(),
+        judged: None,
         command: None,
     })
 }

@@ -92,6 +92,9 @@ pub struct Divergence {
     /// What broke in place of an answer, line by line: a panic, or an adapter's fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<String>,
+    /// Who was judged, and under what, where that is somebody else's. Added by the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged: Option<String>,
     /// The command that shows it again. Added by the caller.
     pub command: Option<String>,
 }
@@ -144,6 +147,7 @@ impl fmt::Display for Divergence {
         for (at, action) in self.prefix.iter().enumerate().skip(hidden) {
             writeln!(f, "    {:>4} {action}", at + 1)?;
         }
+        self.judged.as_ref().map_or(Ok(()), |judged| writeln!(f, "  judged: {judged}"))?;
         self.command.as_ref().map_or(Ok(()), |command| writeln!(f, "  to see it again: {command}"))
     }
 }

@@ -212,6 +212,7 @@ impl<'s, S: Subject> Replayer<'s, S> {
             places: Vec::new(),
             prefix: std::mem::take(&mut self.prefix),
             fault: Vec::new(),
+            judged: None,
             command: None,
         }))
     }

@@ -15,12 +15,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rollcall_model::{Dialect, GuardSet};
+use rollcall_traces::{Divergence, Scope};
 
 use super::end::End;
 use super::out;
 use super::out::outln;
 use crate::subject::selftest::{SITUATIONS, Verdict, look};
-use crate::subject::{Link, Recipe, dialect};
+use crate::subject::{Link, Recipe, decided, dialect};
 
 pub(super) use museum::run as museum;
 pub(super) use replay::run as replay;
@@ -136,6 +137,14 @@ impl ConnectedSubject {
             "{} {}, level {}, judged by properties alone; has {has}\n",
             shaken.name, shaken.version, shaken.level
         )
+    }
+
+    /// A divergence with who was judged, what decides the step, and how to see it again.
+    fn reported(&self, divergence: &Divergence, scope: &Scope, guards: GuardSet, again: &str) -> Divergence {
+        let mut reported = decided(divergence.clone(), scope, self.in_dialect(guards));
+        reported.judged = Some(self.introduction().trim_end().into());
+        reported.command = Some(self.again(again));
+        reported
     }
 
     fn again(&self, rest: &str) -> String {

@@ -1,12 +1,11 @@
 //! Which guard a raft library lacks that does something else than the model.
 
-use rollcall_impl::Decider;
 use rollcall_model::State;
 use rollcall_traces::{Action, Outcome, View};
 
 use super::guide::Guide;
 use crate::driven::Driven;
-use crate::subject::exhibits::without_what_was_sent;
+use crate::subject::exhibits::{is_raft_s, without_what_was_sent};
 
 /// A view, but for snapshots that were sent, or wait.
 fn without_snapshots(view: &View) -> View {
@@ -25,11 +24,7 @@ impl<D: Driven> Guide<'_, D> {
             return None;
         }
         let state = self.exploration.states.get(state);
-        let is_raft_s = |guard: &&rollcall_model::Guard| {
-            let ours = rollcall_impl::Guard::from_name(guard.name());
-            ours.is_none_or(|guard| guard.decider() == Decider::Raft)
-        };
-        let guards = || rollcall_model::Guard::ALL.iter().filter(is_raft_s);
+        let guards = || rollcall_model::Guard::ALL.iter().filter(|guard| is_raft_s(**guard));
         let model = |guard| self.model.with_guards(self.model.guards().and_without(guard));
         let same = guards().find(|guard| {
             let model = model(**guard);

@@ -317,6 +317,7 @@ impl<'a, D: Driven> Guide<'a, D> {
             places: Vec::new(),
             prefix: self.path.clone(),
             fault: Vec::new(),
+            judged: None,
             command: None,
         })
     }

@@ -49,7 +49,12 @@ pub enum Finding {
 
 /// Who decides the rule of a guard: a raft library, or what Rollcall keeps.
 pub fn is_decided_by_raft(piece: &Piece) -> bool {
-    let guard = rollcall_impl::Guard::from_name(piece.guard.name());
+    is_raft_s(piece.guard)
+}
+
+/// The same of a guard.
+pub(crate) fn is_raft_s(guard: rollcall_model::Guard) -> bool {
+    let guard = rollcall_impl::Guard::from_name(guard.name());
     guard.is_none_or(|guard| guard.decider() == Decider::Raft)
 }
 

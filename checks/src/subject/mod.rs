@@ -18,6 +18,7 @@
 
 pub mod child;
 mod convert;
+mod decided;
 pub mod dialect;
 pub mod exhibits;
 mod foreign;
@@ -28,6 +29,7 @@ pub mod selftest;
 mod tour;
 pub mod wire;
 
+pub use decided::decided;
 pub use foreign::Foreign;
 pub(crate) use link::unwind;
 pub use link::{Fault, Link, Recipe};

@@ -102,6 +102,7 @@ pub(crate) fn broken(scenario: &str, sides: Sides, way: Vec<Action>, words: &str
         places: Vec::new(),
         prefix: way,
         fault: words.lines().map(Into::into).collect(),
+        judged: None,
         command: None,
     })
 }

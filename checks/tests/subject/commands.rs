@@ -69,6 +69,16 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "divergence_says_who_was_judged_and_where_the_rule_is",
+        &["verify", "--size", "smoke", "--scope", "two_voters_to_one_smoke", "--subject"],
+        Wrong::CommitsAlone,
+        1,
+        &[
+            "judged: raft-rs by wire 0.7.0, level node, judged in no dialect; has ",
+            "look at: model/src/rules/",
+        ],
+    ),
+    (
         "verified_scope_agrees_on_all_transitions",
         &["verify", "--size", "smoke", "--scope", "two_voters_to_one_smoke", "--subject"],
         Wrong::Nothing,

@@ -86,9 +86,10 @@ fn one(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
             outln!("{name}: {subject} violates {property} at step {step}");
             Ok(Came::Violates)
         }
-        Err(ReplayError::Diverged(mut divergence)) => {
-            divergence.command = Some(subject.again(&format!("replay {name}")));
-            outln!("{name}:\n{}", super::super::terminal::divergence(&divergence));
+        Err(ReplayError::Diverged(divergence)) => {
+            let again = format!("replay {name}");
+            let told = subject.reported(&divergence, &trace.header.scope, named.guards, &again);
+            outln!("{name}:\n{}", super::super::terminal::divergence(&told));
             Ok(Came::Diverged)
         }
         Err(error) => Err(placed(file, error)),

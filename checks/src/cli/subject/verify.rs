@@ -101,10 +101,10 @@ fn one(
     for (guard, parted) in &toured.parted {
         let why =
             guard.map_or("which no missing guard explains".into(), |guard| format!("as without `{guard}`"));
-        print(subject, name, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
+        print(subject, plan, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
     }
     if let Some(divergence) = &toured.divergence {
-        print(subject, name, "it parts:", divergence);
+        print(subject, plan, "it parts:", divergence);
     }
     total.transitions += toured.transitions;
     total.beyond += toured.beyond;
@@ -117,9 +117,9 @@ fn one(
     Ok(toured)
 }
 
-fn print(subject: &ConnectedSubject, scope: &str, why: &str, divergence: &Divergence) {
-    let again = subject.again(&format!("verify --size smoke --scope {scope}"));
-    let recorded = Divergence { command: Some(again), ..divergence.clone() };
+fn print(subject: &ConnectedSubject, plan: &ScopePlan, why: &str, divergence: &Divergence) {
+    let again = format!("verify --size {} --scope {}", plan.size.name(), plan.scope.name);
+    let recorded = subject.reported(divergence, &plan.scope, GuardSet::ALL, &again);
     outln!("  {why}");
     for line in recorded.to_string().lines() {
         outln!("    {line}");

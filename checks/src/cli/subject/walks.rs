@@ -10,7 +10,7 @@ use clap::Args;
 use rollcall_impl::Lacking;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::ScopePlan;
-use rollcall_traces::{Action, Scope, Trace};
+use rollcall_traces::{Action, Budget, Scope, Trace};
 
 use super::ConnectedSubject;
 use super::judged::stated;
@@ -48,6 +48,9 @@ pub(in crate::cli) struct Walking {
     /// repeated exactly; it says how many walks it came to
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
+    /// With --by properties: multiplies every budget of a scope, and lets every store campaign (1)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    budgets: Option<u8>,
     /// With --by properties: writes each schedule that is found here, as a trace
     #[arg(long, value_name = "FOLDER")]
     found: Option<PathBuf>,
@@ -61,12 +64,25 @@ impl Walking {
             (self.walks.is_some(), "--walks"),
             (self.steps.is_some(), "--steps"),
             (self.seconds.is_some(), "--seconds"),
+            (self.budgets.is_some(), "--budgets"),
             (self.found.is_some(), "--found"),
         ];
         match given.iter().find(|(is_given, _)| *is_given) {
             Some((_, option)) => bail!("{option} needs --by properties"),
             None => Ok(()),
         }
+    }
+
+    /// The scope with the budgets that are asked for.
+    fn widened(&self, plan: &ScopePlan) -> ScopePlan {
+        let Some(times) = self.budgets.filter(|times| *times > 1) else { return plan.clone() };
+        let mut plan = plan.clone();
+        for budget in Budget::ALL {
+            let count = plan.scope.budgets.count_mut(*budget);
+            *count = count.saturating_mul(times);
+        }
+        plan.scope.campaigners.clear();
+        plan
     }
 
     fn until(&self) -> Result<Option<Instant>> {
@@ -192,6 +208,7 @@ pub(in crate::cli) fn run(
         if INTERRUPTED.load(Ordering::SeqCst) || (fail_fast && total.violated > 0) {
             break;
         }
+        let plan = &walking.widened(plan);
         let name = &plan.scope.name;
         if let Some(lacks) = whom.lacks(&plan.scope) {
             outln!("{name:<44} skipped: {lacks}");
@@ -269,8 +286,9 @@ fn tell(
     }
     say_way(found);
     let size = plan.size.name();
+    let budgets = walking.budgets.map_or(String::new(), |times| format!(" --budgets {times}"));
     let again = format!(
-        "verify --size {size} --scope {} --seed {} --walks 1 --steps {}",
+        "verify --size {size} --scope {} --seed {} --walks 1 --steps {}{budgets}",
         plan.scope.name, found.seed, walks.steps
     );
     outln!("    to see it again: {}", whom.again(&again));
