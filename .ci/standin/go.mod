@@ -1,0 +1,3 @@
+module github.com/pingcap-incubator/tinykv
+
+go 1.18
