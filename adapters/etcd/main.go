@@ -112,6 +112,9 @@ func open(o *openVerb) (*node, error) {
 		ID: o.ID, ElectionTick: 2, HeartbeatTick: 1, Storage: d, Applied: o.Applied,
 		MaxSizePerMsg: 1 << 62, MaxInflightMsgs: 256, Logger: quiet{},
 	})
+	if err == nil {
+		raw.AdapterPrepare()
+	}
 	return &node{raw: raw, disk: d}, err
 }
 
@@ -165,7 +168,7 @@ func (n *node) applied(index uint64) error {
 	}
 	if len(entries) > 0 {
 		n.disk.applied = [2]uint64{index, entries[len(entries)-1].Term}
-		n.raw.Advance(raft.Ready{CommittedEntries: entries})
+		n.raw.AdapterApplied(entries)
 	}
 	return nil
 }
@@ -180,6 +183,7 @@ func (n *node) takeSnapshot(said *done) error {
 	n.disk.applied = [2]uint64{at.Index, at.Term}
 	n.disk.truncated, n.disk.entries, n.disk.conf = n.disk.applied, nil, at.ConfState
 	n.raw.Advance(ready)
+	n.raw.AdapterPrepare()
 	n.send(ready.Messages, said)
 	return nil
 }

@@ -3,7 +3,10 @@
 
 package raft
 
-import "go.etcd.io/etcd/raft/tracker"
+import (
+	pb "go.etcd.io/etcd/raft/raftpb"
+	"go.etcd.io/etcd/raft/tracker"
+)
 
 // AdapterStatus is what an adapter says of a replica.
 type AdapterStatus struct {
@@ -66,6 +69,14 @@ func (r *raft) adapterProbe(to, next uint64) {
 	pr.ResetState(tracker.StateProbe)
 	pr.RecentActive = true
 	pr.Next = next
+}
+
+// AdapterPrepare is for later versions.
+func (rn *RawNode) AdapterPrepare() {}
+
+// AdapterApplied says that committed entries took effect.
+func (rn *RawNode) AdapterApplied(entries []pb.Entry) {
+	rn.Advance(Ready{CommittedEntries: entries})
 }
 
 // AdapterProbe takes the log of a follower for known to before next, and sends what comes next.
