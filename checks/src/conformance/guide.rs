@@ -1,6 +1,7 @@
 //! Takes the implementation along the paths of one tour, and compares.
 
-use std::sync::Mutex;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard};
 
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides};
@@ -41,6 +42,9 @@ pub(super) struct Guide<'a, D> {
     pub(super) reached: usize,
     /// The guard that explains the disagreement that is being reported.
     pub(super) explained: Option<&'static str>,
+    /// The edges on which a tour that goes on has disagreed: whatever lies behind one is no
+    /// disagreement of its own.
+    differing: &'a Mutex<HashSet<u32>>,
 }
 
 impl<'a, D: Driven> Guide<'a, D> {
@@ -49,9 +53,11 @@ impl<'a, D: Driven> Guide<'a, D> {
         world: D,
         model: &'a Rollcall,
         exploration: &'a Exploration<State>,
+        differing: &'a Mutex<HashSet<u32>>,
     ) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
-        Self { touring, model, exploration, world, copies, done, path, reached: 0, explained: None }
+        let (reached, explained) = (0, None);
+        Self { touring, model, exploration, world, copies, done, path, reached, explained, differing }
     }
 
     /// What was done, the disabled actions counted.
@@ -101,9 +107,14 @@ impl<'a, D: Driven> Guide<'a, D> {
 
     /// Leaves a path behind a disagreement.
     fn part(&mut self, path: &tour::Path, divergence: Box<Divergence>) {
+        self.done.part(self.explained.take(), 1, divergence);
+        self.leave(path);
+    }
+
+    /// Leaves a path behind the steps that were taken.
+    fn leave(&mut self, path: &tour::Path) {
         let behind = path.steps.iter().skip(self.reached);
         self.done.beyond += behind.filter(|step| step.new_edge).count() as u64;
-        self.done.part(self.explained.take(), 1, divergence);
         // Nothing that stands on this way is where it should be.
         self.copies.clear();
         self.path.clear();
@@ -146,6 +157,10 @@ impl<'a, D: Driven> Guide<'a, D> {
             let offered = self.offered(step.from, self.exploration.graph.ordinal(step.edge));
             self.path.push(offered.action.clone().into_owned());
             self.reached = taken;
+            if self.touring.goes_on && !step.new_edge && self.edges_that_differ().contains(&step.edge) {
+                self.leave(path);
+                return Ok(());
+            }
             let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
                 // Of transitions somebody else speaks.
@@ -154,7 +169,10 @@ impl<'a, D: Driven> Guide<'a, D> {
             };
             self.done.steps += 1;
             if step.new_edge {
-                self.compare(step.from, step.to, &offered, &outcome)?;
+                if let Err(divergence) = self.compare(step.from, step.to, &offered, &outcome) {
+                    self.edges_that_differ().insert(step.edge);
+                    return Err(divergence);
+                }
                 self.done.transitions += 1;
             }
             if step.new_state {
@@ -165,6 +183,10 @@ impl<'a, D: Driven> Guide<'a, D> {
             }
         }
         Ok(())
+    }
+
+    fn edges_that_differ(&self) -> MutexGuard<'a, HashSet<u32>> {
+        self.differing.lock().expect("nobody panics while it is held")
     }
 
     pub(super) fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {

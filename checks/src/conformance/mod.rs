@@ -159,12 +159,12 @@ pub(crate) fn conform_on<D: Driven>(
 ) -> Conformance {
     let tour = Mutex::new(Tour::new(&exploration.graph));
     let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
-    let stop = AtomicBool::new(false);
+    let (stop, differing) = (AtomicBool::new(false), Mutex::default());
     std::thread::scope(|scope| {
         for _ in 0..touring.threads {
-            let (tour, total, stop, begun) = (&tour, &total, &stop, &begun);
+            let (tour, total, stop, begun, differing) = (&tour, &total, &stop, &begun, &differing);
             scope.spawn(move || {
-                let mut guide = Guide::new(touring, begun(), model, exploration);
+                let mut guide = Guide::new(touring, begun(), model, exploration, differing);
                 let mut cache = RefusalCache::default();
                 // Where a scope begins, an adapter may be at fault, too.
                 let result = catch_unwind(AssertUnwindSafe(|| {

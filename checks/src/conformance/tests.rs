@@ -21,7 +21,8 @@ fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     let (model, explored) = explored("two_voters_to_one_smoke");
     let graph = &explored.graph;
     let edge = graph.row(0).start;
-    let mut guide = Guide::new(Touring::by(1), World::new(Sound), &model, &explored);
+    let differing = std::sync::Mutex::default();
+    let mut guide = Guide::new(Touring::by(1), World::new(Sound), &model, &explored, &differing);
     begin(&mut guide.world, &model);
     let action = guide.offered(0, graph.ordinal(edge)).action;
     let other = guide.offered(0, graph.ordinal(edge + 1));
