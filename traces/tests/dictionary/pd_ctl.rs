@@ -141,6 +141,7 @@ fn a_divergence_tells_what_was_answered_to_what_was_typed() {
             places: Vec::new(),
             prefix: Vec::new(),
             fault: Vec::new(),
+            judged: None,
             command: None,
         };
         divergence.to_string().lines().skip(1).map(str::trim).map(String::from).collect::<Vec<_>>()
