@@ -42,6 +42,7 @@ pub mod pd;
 mod peer;
 mod proto;
 mod raft_rs;
+pub mod running;
 mod storage;
 mod store;
 mod unsound;

@@ -148,7 +148,7 @@ pub enum Input {
 
 impl Input {
     /// Of which region it is; 0 for one that is of the whole store.
-    pub(crate) fn region(&self) -> RegionId {
+    pub fn region(&self) -> RegionId {
         match self {
             Input::Message(message) => message.region,
             Input::Tick { region }

@@ -1,0 +1,148 @@
+//! Writes the sources of the running store anew for loom: loom's locks instead of std's.
+//! Each mutant is one more replacement of text. A text that is not there fails the build, so
+//! a change of the sources cannot leave a test behind that tests nothing.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+const FILES: [&str; 5] = ["mailbox", "ready", "router", "journal", "node"];
+
+/// A file's text, and what takes its place: every occurrence, and there is one.
+type Replacement = (&'static str, &'static str, &'static str);
+
+/// A mutant: its module, and what is wrong in it.
+const MUTANTS: &[(&str, &[Replacement])] = &[
+    ("sound", &[]),
+    // The mailbox is let go, and only then marked as idle: what came between waits for ever.
+    (
+        "idle_after_check",
+        &[(
+            "mailbox",
+            "        inner.state = state;\n        released",
+            "        drop(inner);\n        self.lock().state = state;\n        released",
+        )],
+    ),
+    // A worker lets the mailbox go before it has handled what it took.
+    (
+        "idle_while_polled",
+        &[(
+            "mailbox",
+            "inner.queue.drain(..count).collect()",
+            "{ if count == inner.queue.len() { inner.state = State::Idle; } inner.queue.drain(..count).collect() }",
+        )],
+    ),
+    // A closed mailbox takes one more message, which nobody will see.
+    (
+        "push_into_closed",
+        &[(
+            "mailbox",
+            "if inner.state == State::Closed {\n            return Pushed::Closed(message);\n        }",
+            "",
+        )],
+    ),
+    // Nobody wakes the worker.
+    (
+        "no_wake_up",
+        &[(
+            "ready",
+            "self.lock().queue.push_back(ready);\n        self.changed.notify_one();",
+            "self.lock().queue.push_back(ready);",
+        )],
+    ),
+    // Only one of the workers hears that the queue is stopped.
+    ("one_hears_the_stop", &[("ready", "self.changed.notify_all();", "self.changed.notify_one();")]),
+    // Who forgets a closed mailbox forgets the one that has taken its place.
+    ("forgets_another", &[("router", ".is_some_and(|there| Arc::ptr_eq(there, mailbox))", ".is_some()")]),
+    // A closed router makes one more mailbox.
+    ("sends_when_closed", &[("router", "mailboxes.is_closed = true;", "")]),
+    // What waits for one group leaves though the group before it is not durable.
+    (
+        "releases_out_of_order",
+        &[(
+            "journal",
+            "while let Some(first) = inner.under_way.pop_front_if(|first| first.is_durable) {",
+            "let at = inner.under_way.iter().position(|group| group.is_durable);\n        \
+             if let Some(first) = at.and_then(|at| inner.under_way.remove(at)) {",
+        )],
+    ),
+    // What needs no write of its own overtakes what is on its way to the disk.
+    (
+        "overtakes_the_disk",
+        &[(
+            "journal",
+            "&& inner.waiting.is_empty() && inner.under_way.is_empty()",
+            "&& inner.waiting.is_empty()",
+        )],
+    ),
+    // Nobody wakes the disk.
+    (
+        "disk_not_woken",
+        &[(
+            "journal",
+            "inner.waiting.push(effects);\n        self.changed.notify_one();",
+            "inner.waiting.push(effects);",
+        )],
+    ),
+    // The store is let go before its batch is handed over.
+    (
+        "hands_over_too_late",
+        &[
+            ("node", "leaving.out.extend(self.journal.append(effects));", "leaving.late.push(effects);"),
+            ("node", "    due: Vec<RegionId>,\n", "    due: Vec<RegionId>,\n    late: Vec<Effects>,\n"),
+            (
+                "node",
+                "leaving.due.sort_unstable();",
+                "for effects in std::mem::take(&mut leaving.late) {\n            \
+                 let out = self.journal.append(effects);\n            \
+                 out.into_iter().for_each(|output| self.surroundings.output(output));\n        }\n        \
+                 leaving.due.sort_unstable();",
+            ),
+        ],
+    ),
+    // A disk that fails is taken for one that has written.
+    (
+        "ignores_the_disk",
+        &[("node", "Err(source) => self.fail(source),", "Err(_) => self.completed(number),")],
+    ),
+];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let sources = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("of cargo")).join("../src/running");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("of cargo"));
+    for (name, replacements) in MUTANTS {
+        let mut whole = String::new();
+        for file in FILES {
+            let path = sources.join(file).with_extension("rs");
+            println!("cargo::rerun-if-changed={}", path.display());
+            let mut text = fs::read_to_string(path).expect("a source of the running store");
+            for (_, old, new) in replacements.iter().filter(|(of, ..)| *of == file) {
+                assert!(text.contains(old), "{file}.rs has no {old:?}: has the source changed?");
+                text = text.replace(old, new);
+            }
+            whole.push_str(&format!("pub mod {file} {{\n{}\n}}\n", for_loom(&text)));
+        }
+        fs::write(out.join(name).with_extension("rs"), whole).expect("it is written");
+    }
+}
+
+/// Where the types are that a running store needs; all of them are public.
+const MODULES: [&str; 7] = [
+    "store::effects",
+    "store::input",
+    "storage::engine",
+    "error",
+    "guard",
+    "proto::region",
+    "raft_rs::replica",
+];
+
+/// loom's locks, the crate's own types by their public names, and a store with a stack of its own.
+fn for_loom(text: &str) -> String {
+    let mut text = text.replace("std::sync", "loom::sync").replace("pub(super)", "pub(crate)");
+    for module in MODULES {
+        text = text.replace(&format!("crate::{module}::"), "rollcall_impl::");
+    }
+    text.replace("crate::store::", "crate::stacked::")
+        .replace("G: Guards, R: Replica", "G: Guards + Send + Sync, R: Replica<Maker: Send> + Send")
+}

@@ -1,0 +1,370 @@
+//! The whole node, around a real store.
+
+use std::collections::BTreeMap;
+
+use loom::sync::{Arc, Mutex};
+use loom::thread;
+use rollcall_impl::eraftpb::{Message as RaftMessage, MessageType};
+use rollcall_impl::{
+    End, Engine, EngineError, Epoch, Guard, Guards, Input, Lacking, Member, MemberRole, MemoryEngine,
+    Message, MessagePayload, Output, PeerState, Region, Sound, StateRole, Write,
+};
+
+use super::cluster::{CHILD, Cluster, REGION, put, region, split};
+use super::every_interleaving;
+use super::stacked::Store;
+
+/// A disk, and what was told to whom.
+struct World {
+    engine: MemoryEngine,
+    /// From now on it writes nothing.
+    fails: bool,
+    /// By region: the last index before the first request. The n-th has number n.
+    begins: BTreeMap<u64, u64>,
+    out: Vec<Output>,
+    unhandled: usize,
+    failures: usize,
+}
+
+impl World {
+    fn new(engine: MemoryEngine) -> Arc<Mutex<Self>> {
+        let begins = BTreeMap::new();
+        Arc::new(Mutex::new(Self { engine, fails: false, begins, out: vec![], unhandled: 0, failures: 0 }))
+    }
+
+    /// What comes from now on counts.
+    fn mark(&mut self) {
+        self.begins = [REGION, CHILD].map(|region| (region, last_on_disk(&self.engine, region))).into();
+        self.out.clear();
+    }
+
+    /// How many requests have taken effect.
+    fn applied(&self) -> usize {
+        let applied = |output: &&Output| matches!(output, Output::Completed { end: End::Applied { .. }, .. });
+        self.out.iter().filter(applied).count()
+    }
+}
+
+/// Whoever writes and whoever looks has the same disk.
+struct Disk(Arc<Mutex<World>>);
+
+impl Engine for Disk {
+    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
+        let mut world = self.0.lock().unwrap();
+        if world.fails {
+            return Err(EngineError { what: "write", reason: "no space is left".into() });
+        }
+        world.engine.write(batch)
+    }
+
+    fn sync(&mut self) -> Result<(), EngineError> {
+        self.0.lock().unwrap().engine.sync()
+    }
+
+    fn regions(&self) -> Result<Vec<u64>, EngineError> {
+        self.0.lock().unwrap().engine.regions()
+    }
+
+    fn load(&self, region: u64) -> Result<Option<rollcall_impl::Persisted>, EngineError> {
+        self.0.lock().unwrap().engine.load(region)
+    }
+}
+
+/// The last index of the region that is on the disk.
+fn last_on_disk(engine: &MemoryEngine, region: u64) -> u64 {
+    engine.synced(region).and_then(|there| there.entries.last()).map_or(5, |entry| entry.index)
+}
+
+/// The store becomes the leader of its region, and all of that is durable.
+fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine, region: u64) {
+    let mut effects = store.step(Input::Campaign { region }).unwrap();
+    while !effects.is_empty() {
+        engine.write(effects.batch).unwrap();
+        engine.sync().unwrap();
+        effects = store.persisted(effects.ticket).unwrap();
+    }
+    assert_eq!(store.peer(region).expect("it is here").role(), StateRole::Leader);
+}
+
+/// What goes wrong, if anything does, when `surroundings` hear of an output.
+fn judge(world: &mut World, output: Output) {
+    if let Output::Completed { region, id, end: End::Applied { .. } } = &output {
+        let last = last_on_disk(&world.engine, *region);
+        assert!(last >= world.begins[region] + id, "request {id} is acknowledged and not durable");
+    }
+    world.out.push(output);
+}
+
+/// The node of a variant, with a disk and surroundings that judge what they hear.
+macro_rules! node {
+    ($module:ident, $running:ident) => {
+        #[allow(dead_code)]
+        mod $module {
+            use super::*;
+            use crate::$running::node::{Node, Stage, Surroundings, Unhandled};
+
+            pub(super) struct Outside(Arc<Mutex<World>>);
+
+            impl Surroundings for Outside {
+                fn output(&self, output: Output) {
+                    judge(&mut self.0.lock().unwrap(), output);
+                }
+
+                fn unhandled(&self, _: u64, why: Unhandled) {
+                    let is_request = match why {
+                        Unhandled::Refused { request, .. } => request.is_some(),
+                        Unhandled::Stopped(input) => matches!(*input, Input::Request { .. }),
+                    };
+                    self.0.lock().unwrap().unhandled += usize::from(is_request);
+                }
+
+                fn failed(&self, _: &rollcall_impl::Error) {
+                    self.0.lock().unwrap().failures += 1;
+                }
+            }
+
+            pub(super) type Shared<G> = Arc<Node<G, rollcall_impl::RaftRs, Outside>>;
+
+            /// A node around the store of that disk. It leads `led`.
+            pub(super) fn open<G: Guards + Send + Sync>(
+                id: u64,
+                guards: G,
+                mut engine: MemoryEngine,
+                led: &[u64],
+            ) -> (Shared<G>, Arc<Mutex<World>>) {
+                let mut store = Store::open(id, guards, &engine);
+                led.iter().for_each(|region| lead(&mut store, &mut engine, *region));
+                let world = World::new(engine);
+                let node = Arc::new(Node::new(store, Outside(Arc::clone(&world))));
+                world.lock().unwrap().mark();
+                (node, world)
+            }
+
+            /// A worker.
+            pub(super) fn works<G: Guards + Send + Sync + 'static>(
+                node: &Shared<G>,
+            ) -> thread::JoinHandle<()> {
+                let node = Arc::clone(node);
+                thread::spawn(move || node.inputs.work(&*node))
+            }
+
+            /// The apply stage.
+            pub(super) fn applies<G: Guards + Send + Sync + 'static>(
+                node: &Shared<G>,
+            ) -> thread::JoinHandle<()> {
+                let node = Arc::clone(node);
+                thread::spawn(move || node.due.work(&Stage(&node)))
+            }
+
+            /// The disk.
+            pub(super) fn writes<G: Guards + Send + Sync + 'static>(
+                node: &Shared<G>,
+                world: &Arc<Mutex<World>>,
+            ) -> thread::JoinHandle<()> {
+                let (node, mut disk) = (Arc::clone(node), Disk(Arc::clone(world)));
+                thread::spawn(move || node.write(&mut disk))
+            }
+        }
+    };
+}
+
+node!(right, sound);
+node!(late, hands_over_too_late);
+node!(deaf, ignores_the_disk);
+
+/// Three stores that have committed a split; store 1 has applied it, and its child asks store 3
+/// for its vote. The disk of store 3, and the request.
+fn before_the_split() -> (MemoryEngine, Message) {
+    let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
+    cluster.commit_a_split();
+    cluster.step(1, Input::Apply { region: REGION }).unwrap();
+    let request = cluster.sent.iter().find(|request| request.to.store == 3).expect("a request").clone();
+    assert_eq!((request.region, request.raft_type()), (CHILD, Some(MessageType::MsgRequestVote)));
+    (cluster.stores.remove(&3).expect("store 3").into_engine(), request)
+}
+
+/// A vote for a child races the split that brings it.
+macro_rules! a_vote_races_the_split {
+    ($guards:expr) => {{
+        let (engine, request) = before_the_split();
+        every_interleaving(move || {
+            let (node, world) = right::open(3, $guards, engine.clone(), &[]);
+            let (worker, stage) = (right::works(&node), right::applies(&node));
+            node.due.send(REGION, (), 1).unwrap();
+            node.send(Input::Message(request.clone()), usize::MAX).unwrap();
+            node.inputs.stop();
+            worker.join().unwrap();
+            node.due.stop();
+            stage.join().unwrap();
+            node.journal.stop();
+            node.write(&mut Disk(Arc::clone(&world)));
+            node.close().unwrap();
+            let world = world.lock().unwrap();
+            let votes: Vec<_> = world
+                .out
+                .iter()
+                .filter_map(|output| match output {
+                    Output::Message(message) => message.raft().filter(|_| message.region == CHILD),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(votes.len(), 1, "the vote is answered once");
+            assert!(!votes[0].reject && votes[0].msg_type == MessageType::MsgRequestVoteResponse);
+            assert_eq!(world.engine.synced(CHILD).expect("it is there").hard_state.vote, 21);
+        });
+    }};
+}
+
+#[test]
+fn a_vote_for_a_child_races_the_split_that_brings_it() {
+    a_vote_races_the_split!(Sound);
+}
+
+#[test]
+#[should_panic(expected = "the vote is answered once")]
+fn loom_finds_a_first_message_that_does_not_wait() {
+    a_vote_races_the_split!(Lacking(&[Guard::FirstMessagePending]));
+}
+
+/// "You were removed", to the peer of store 2, and the first message to the peer that comes next.
+fn removal_and_first_message() -> (MemoryEngine, Message, Message) {
+    let mut cluster = Cluster::new(Sound, 2, &[1, 2]);
+    cluster.elect(1);
+    let engine = cluster.stores.remove(&2).expect("store 2").into_engine();
+    let member = |id, store, role| Member { id, store, role };
+    let (leader, removed) = (member(1, 1, MemberRole::Voter), member(2, 2, MemberRole::Voter));
+    let added = member(7, 2, MemberRole::Learner);
+    let without = Region { epoch: Epoch { conf_ver: 2, version: 1 }, peers: vec![leader], ..region(&[1]) };
+    let message = |to, conf_ver, payload| Message {
+        region: REGION,
+        from: leader,
+        to,
+        epoch: Epoch { conf_ver, version: 1 },
+        range: without.range(),
+        payload,
+    };
+    let beat = RaftMessage {
+        msg_type: MessageType::MsgHeartbeat,
+        from: 1,
+        to: 7,
+        term: 6,
+        ..RaftMessage::default()
+    };
+    (
+        engine,
+        message(removed, 2, MessagePayload::GcPeer(Box::new(without.clone()))),
+        message(added, 3, MessagePayload::Raft(Box::new(beat))),
+    )
+}
+
+#[test]
+fn a_removal_races_the_first_message_to_who_comes_next() {
+    let (engine, removal, first) = removal_and_first_message();
+    every_interleaving(move || {
+        let (node, world) = right::open(2, Sound, engine.clone(), &[]);
+        let worker = right::works(&node);
+        let sender = {
+            let (node, first) = (Arc::clone(&node), first.clone());
+            thread::spawn(move || node.send(Input::Message(first), usize::MAX).unwrap())
+        };
+        node.send(Input::Message(removal.clone()), usize::MAX).unwrap();
+        sender.join().unwrap();
+        node.inputs.stop();
+        worker.join().unwrap();
+        node.journal.stop();
+        node.write(&mut Disk(Arc::clone(&world)));
+        node.close().unwrap();
+        let world = world.lock().unwrap();
+        let record = &world.engine.synced(REGION).expect("a record").record;
+        assert_eq!((record.id, record.state), (7, PeerState::Uninitialised));
+    });
+}
+
+/// The disk of a store that leads two regions of its own.
+fn alone() -> MemoryEngine {
+    let mut cluster = Cluster::new(Sound, 1, &[1]);
+    cluster.elect(1);
+    cluster.propose(1, split("m", 1)).unwrap();
+    cluster.apply(1);
+    cluster.stores.remove(&1).expect("store 1").into_engine()
+}
+
+fn request(id: u64, region: u64, key: &str) -> Input {
+    Input::Request { id, region, command: put(key), epoch: None }
+}
+
+/// Requests, and the store is stopped at once: each has its end, and whoever hears that his
+/// has taken effect finds it on the disk.
+macro_rules! stopped_at_once {
+    ($node:ident, $workers:expr, $requests:expr) => {{
+        let requests: &'static [(u64, u64, &str)] = $requests;
+        let engine = alone();
+        every_interleaving(move || {
+            let (node, world) = $node::open(1, Sound, engine.clone(), &[REGION, CHILD]);
+            let workers: Vec<_> = (0..$workers).map(|_| $node::works(&node)).collect();
+            let disk = $node::writes(&node, &world);
+            for (id, region, key) in requests {
+                node.send(request(*id, *region, key), usize::MAX).unwrap();
+            }
+            node.inputs.stop();
+            workers.into_iter().for_each(|worker| worker.join().unwrap());
+            node.journal.stop();
+            disk.join().unwrap();
+            node.close().unwrap();
+            let world = world.lock().unwrap();
+            assert_eq!(world.applied() + world.unhandled, requests.len(), "each has its end");
+        });
+    }};
+}
+
+#[test]
+fn a_shutdown_loses_nothing_that_was_acknowledged() {
+    stopped_at_once!(right, 1, &[(1, REGION, "a"), (2, REGION, "b")]);
+}
+
+#[test]
+fn two_regions_share_a_disk() {
+    stopped_at_once!(right, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
+}
+
+#[test]
+#[should_panic(expected = "acknowledged and not durable")]
+fn loom_finds_a_batch_that_is_handed_over_too_late() {
+    stopped_at_once!(late, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
+}
+
+/// The disk fails: nothing is acknowledged, and the reason is told once.
+macro_rules! the_disk_fails {
+    ($node:ident) => {{
+        let engine = alone();
+        every_interleaving(move || {
+            let (node, world) = $node::open(1, Sound, engine.clone(), &[REGION]);
+            world.lock().unwrap().fails = true;
+            let (worker, disk) = ($node::works(&node), $node::writes(&node, &world));
+            node.send(request(1, REGION, "a"), usize::MAX).unwrap();
+            node.send(request(2, REGION, "b"), usize::MAX).unwrap();
+            node.inputs.stop();
+            worker.join().unwrap();
+            node.journal.stop();
+            disk.join().unwrap();
+            let error = node.close().expect_err("it has failed");
+            assert_eq!(
+                error.to_string(),
+                "store 1: the engine cannot write: no space is left; drop the store and open it again"
+            );
+            let world = world.lock().unwrap();
+            assert_eq!((world.applied(), world.failures), (0, 1));
+        });
+    }};
+}
+
+#[test]
+fn a_disk_that_fails_stops_the_store() {
+    the_disk_fails!(right);
+}
+
+#[test]
+#[should_panic(expected = "acknowledged and not durable")]
+fn loom_finds_a_disk_whose_failure_is_not_heard() {
+    the_disk_fails!(deaf);
+}

@@ -1,0 +1,164 @@
+//! A store that runs: threads, mailboxes and a disk around [`Store`].
+//!
+//! ```text
+//!             Router ── a mailbox a region ── workers ─┐
+//! inputs ──▶                                           ├─▶ Store::step ──▶ Journal ──▶ disk
+//!             Router ── what is due ────── apply stage ─┘      ▲                         │
+//!                                                              └── Store::persisted ◀────┘
+//! ```
+//!
+//! - **Workers** take one mailbox at a time ([`Router`]): a region's inputs are handled in order,
+//!   and a busy region does not hold up the others.
+//! - **The apply stage** is a thread of its own. It takes committed admin entries and received
+//!   snapshots, one a step, so that a long queue of them does not keep messages waiting.
+//! - **The store** is shared metadata: it says which peer a message is for, and which range is
+//!   free. It is under one lock. A step takes microseconds and touches no disk; what bounds a
+//!   store is the sync.
+//! - **The journal** makes all steps that wait durable by one sync ([`Journal`]).
+//!
+//! There is no clock, network or runtime here: ticks are inputs, and what leaves goes to the
+//! [`Surroundings`]. Everything that threads share is `std::sync`, and `impl/loom` takes every
+//! interleaving of it under loom.
+
+mod journal;
+mod mailbox;
+mod node;
+mod ready;
+mod router;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::error::Error;
+use crate::guard::Guards;
+use crate::proto::region::RegionId;
+use crate::raft_rs::RaftRs;
+use crate::raft_rs::replica::Replica;
+use crate::storage::engine::Engine;
+use crate::store::Store;
+use crate::store::input::Input;
+
+use node::{Node, Stage};
+
+pub use journal::{Group, Journal, Released};
+pub use mailbox::Mailbox;
+pub use node::{Surroundings, Unhandled};
+pub use ready::ReadyQueue;
+pub use router::{Handler, Router, Unsent};
+
+/// How many threads there are, and how much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads {
+    /// How many handle mailboxes.
+    pub workers: NonZeroUsize,
+    /// How many inputs of clients may wait in a region's mailbox
+    /// ([`RunningStore::request`]). Messages and ticks are not counted out.
+    pub mailbox: usize,
+}
+
+impl Default for Threads {
+    /// Two workers, and 4,096 inputs a region.
+    fn default() -> Self {
+        Self { workers: NonZeroUsize::new(2).expect("two"), mailbox: 4096 }
+    }
+}
+
+/// A store with its threads.
+pub struct RunningStore<G: Guards, S, E, R: Replica = RaftRs> {
+    node: Arc<Node<G, R, S>>,
+    mailbox: usize,
+    workers: Vec<JoinHandle<()>>,
+    apply: JoinHandle<()>,
+    disk: JoinHandle<E>,
+}
+
+impl<G, S, E, R> RunningStore<G, S, E, R>
+where
+    G: Guards + Send + Sync + 'static,
+    S: Surroundings,
+    E: Engine + Send + 'static,
+    R: Replica + Send + 'static,
+    R::Maker: Send,
+{
+    /// Starts the threads of a store that was opened from this engine.
+    pub fn start(store: Store<G, R>, engine: E, surroundings: S, threads: Threads) -> Self {
+        let node = Arc::new(Node::new(store, surroundings));
+        let worker = |_| {
+            let node = Arc::clone(&node);
+            thread::spawn(move || node.inputs.work(&*node))
+        };
+        let workers = (0..threads.workers.get()).map(worker).collect();
+        let apply = {
+            let node = Arc::clone(&node);
+            thread::spawn(move || node.due.work(&Stage(&node)))
+        };
+        let disk = {
+            let (node, mut engine) = (Arc::clone(&node), engine);
+            thread::spawn(move || {
+                node.write(&mut engine);
+                engine
+            })
+        };
+        Self { node, mailbox: threads.mailbox, workers, apply, disk }
+    }
+
+    /// Hands over what comes from another store, from a clock or from the placement driver.
+    ///
+    /// # Errors
+    /// Where the store has stopped; the input comes back.
+    pub fn send(&self, input: Input) -> Result<(), Unsent<Input>> {
+        self.node.send(input, usize::MAX)
+    }
+
+    /// Hands over what a client wants.
+    ///
+    /// # Errors
+    /// Where so much waits for the region already that the client should try later (TiKV
+    /// `ServerIsBusy`), or the store has stopped; the input comes back.
+    pub fn request(&self, input: Input) -> Result<(), Unsent<Input>> {
+        self.node.send(input, self.mailbox)
+    }
+
+    /// Time passes for all live peers.
+    pub fn tick(&self) {
+        for region in self.node.live() {
+            let _ = self.send(Input::Tick { region });
+        }
+    }
+
+    /// Looks at the store between two steps. What is seen may not be durable yet.
+    pub fn look<T>(&self, at: impl FnOnce(&Store<G, R>) -> T) -> T {
+        self.node.look(at)
+    }
+
+    /// How many regions have a mailbox.
+    pub fn mailboxes(&self) -> usize {
+        self.node.inputs.mailboxes()
+    }
+
+    /// Ends the threads. What waits in mailboxes is handled, and what was handled is written;
+    /// what came too late goes to [`Surroundings::unhandled`]. The engine comes back.
+    ///
+    /// # Errors
+    /// Where the store had to be stopped before.
+    ///
+    /// # Panics
+    /// Where one of the threads has panicked.
+    pub fn stop(self) -> Result<E, Error> {
+        self.node.inputs.stop();
+        for worker in self.workers {
+            worker.join().expect("a worker panicked");
+        }
+        self.node.due.stop();
+        self.apply.join().expect("the apply stage panicked");
+        self.node.journal.stop();
+        let engine = self.disk.join().expect("the disk's thread panicked");
+        self.node.close().map(|()| engine)
+    }
+
+    /// The regions that have something here, of which a tick is one.
+    pub fn regions(&self) -> Vec<RegionId> {
+        self.node.live()
+    }
+}
