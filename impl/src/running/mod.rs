@@ -27,6 +27,7 @@ mod ready;
 mod router;
 
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -53,7 +54,7 @@ pub struct Threads {
     /// How many handle mailboxes.
     pub workers: NonZeroUsize,
     /// How many inputs of clients may wait in a region's mailbox
-    /// ([`RunningStore::request`]). Messages and ticks are not counted out.
+    /// ([`Handle::request`]). Messages and ticks are not counted out.
     pub mailbox: usize,
 }
 
@@ -64,10 +65,63 @@ impl Default for Threads {
     }
 }
 
-/// A store with its threads.
-pub struct RunningStore<G: Guards, S, E, R: Replica = RaftRs> {
+/// Where to hand inputs over to a running store. It stays valid when the store has stopped,
+/// and hands them back then.
+pub struct Handle<G: Guards, S, R: Replica = RaftRs> {
     node: Arc<Node<G, R, S>>,
     mailbox: usize,
+}
+
+impl<G: Guards, S, R: Replica> Clone for Handle<G, S, R> {
+    fn clone(&self) -> Self {
+        Self { node: Arc::clone(&self.node), mailbox: self.mailbox }
+    }
+}
+
+impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
+    /// Hands over what comes from another store, from a clock or from the placement driver.
+    ///
+    /// # Errors
+    /// Where the store has stopped; the input comes back.
+    pub fn send(&self, input: Input) -> Result<(), Unsent<Input>> {
+        self.node.send(input, usize::MAX)
+    }
+
+    /// Hands over what a client wants.
+    ///
+    /// # Errors
+    /// Where so much waits for the region already that the client should try later (TiKV
+    /// `ServerIsBusy`), or the store has stopped; the input comes back.
+    pub fn request(&self, input: Input) -> Result<(), Unsent<Input>> {
+        self.node.send(input, self.mailbox)
+    }
+
+    /// Time passes for all live peers.
+    pub fn tick(&self) {
+        for region in self.regions() {
+            let _ = self.send(Input::Tick { region });
+        }
+    }
+
+    /// Looks at the store between two steps. What is seen may not be durable yet.
+    pub fn look<T>(&self, at: impl FnOnce(&Store<G, R>) -> T) -> T {
+        self.node.look(at)
+    }
+
+    /// The regions whose peer here is live.
+    pub fn regions(&self) -> Vec<RegionId> {
+        self.node.live()
+    }
+
+    /// How many regions have a mailbox.
+    pub fn mailboxes(&self) -> usize {
+        self.node.inputs.mailboxes()
+    }
+}
+
+/// A store with its threads.
+pub struct RunningStore<G: Guards, S, E, R: Replica = RaftRs> {
+    handle: Handle<G, S, R>,
     workers: Vec<JoinHandle<()>>,
     apply: JoinHandle<()>,
     disk: JoinHandle<E>,
@@ -100,65 +154,40 @@ where
                 engine
             })
         };
-        Self { node, mailbox: threads.mailbox, workers, apply, disk }
+        Self { handle: Handle { node, mailbox: threads.mailbox }, workers, apply, disk }
     }
 
-    /// Hands over what comes from another store, from a clock or from the placement driver.
-    ///
-    /// # Errors
-    /// Where the store has stopped; the input comes back.
-    pub fn send(&self, input: Input) -> Result<(), Unsent<Input>> {
-        self.node.send(input, usize::MAX)
-    }
-
-    /// Hands over what a client wants.
-    ///
-    /// # Errors
-    /// Where so much waits for the region already that the client should try later (TiKV
-    /// `ServerIsBusy`), or the store has stopped; the input comes back.
-    pub fn request(&self, input: Input) -> Result<(), Unsent<Input>> {
-        self.node.send(input, self.mailbox)
-    }
-
-    /// Time passes for all live peers.
-    pub fn tick(&self) {
-        for region in self.node.live() {
-            let _ = self.send(Input::Tick { region });
-        }
-    }
-
-    /// Looks at the store between two steps. What is seen may not be durable yet.
-    pub fn look<T>(&self, at: impl FnOnce(&Store<G, R>) -> T) -> T {
-        self.node.look(at)
-    }
-
-    /// How many regions have a mailbox.
-    pub fn mailboxes(&self) -> usize {
-        self.node.inputs.mailboxes()
+    /// Where others may hand inputs over.
+    pub fn handle(&self) -> Handle<G, S, R> {
+        self.handle.clone()
     }
 
     /// Ends the threads. What waits in mailboxes is handled, and what was handled is written;
     /// what came too late goes to [`Surroundings::unhandled`]. The engine comes back.
     ///
     /// # Errors
-    /// Where the store had to be stopped before.
+    /// Where the store had failed before.
     ///
     /// # Panics
     /// Where one of the threads has panicked.
     pub fn stop(self) -> Result<E, Error> {
-        self.node.inputs.stop();
+        let node = self.handle.node;
+        node.inputs.stop();
         for worker in self.workers {
             worker.join().expect("a worker panicked");
         }
-        self.node.due.stop();
+        node.due.stop();
         self.apply.join().expect("the apply stage panicked");
-        self.node.journal.stop();
+        node.journal.stop();
         let engine = self.disk.join().expect("the disk's thread panicked");
-        self.node.close().map(|()| engine)
+        node.close().map(|()| engine)
     }
+}
 
-    /// The regions that have something here, of which a tick is one.
-    pub fn regions(&self) -> Vec<RegionId> {
-        self.node.live()
+impl<G: Guards, S, E, R: Replica> Deref for RunningStore<G, S, E, R> {
+    type Target = Handle<G, S, R>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.handle
     }
 }

@@ -1,0 +1,184 @@
+//! Running stores that hear of each other by function calls.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock, mpsc};
+use std::thread;
+
+use rollcall_impl::running::{Handle, RunningStore, Surroundings, Threads, Unhandled, Unsent};
+use rollcall_impl::{
+    Command, Config, End, Engine, Epoch, Error, Input, Key, Member, MemberRole, MessagePayload, Output,
+    Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
+};
+
+/// The region that these tests begin with.
+pub(crate) const REGION: RegionId = 1;
+
+/// Text as a key or value.
+pub(crate) fn bytes(text: &str) -> Key {
+    Arc::from(text.as_bytes())
+}
+
+/// Writes the key as its own value.
+pub(crate) fn put(key: &str) -> Command {
+    Command::Put { key: bytes(key), value: bytes(key) }
+}
+
+/// [`REGION`] with voters on those stores, peer ids as store ids.
+pub(crate) fn voters(stores: &[StoreId]) -> Region {
+    let peers = stores.iter().map(|id| Member { id: *id, store: *id, role: MemberRole::Voter }).collect();
+    Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers, ..Region::unknown(REGION) }
+}
+
+/// Why a request has no end that the store knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    Refused(Refusal),
+    Stopped,
+}
+
+type Answer = Result<End, Unanswered>;
+
+/// Everybody that a store hears of, and who waits for an answer.
+#[derive(Default)]
+pub(crate) struct Network {
+    stores: RwLock<BTreeMap<StoreId, Handle<Sound, Post>>>,
+    waiting: Mutex<BTreeMap<u64, mpsc::Sender<Answer>>>,
+    failures: Mutex<Vec<String>>,
+    requests: AtomicU64,
+}
+
+impl Network {
+    fn answer(&self, id: u64, answer: Answer) {
+        if let Some(asked) = self.waiting.lock().unwrap().remove(&id) {
+            let _ = asked.send(answer);
+        }
+    }
+}
+
+/// One store's end of the network.
+pub(crate) struct Post {
+    of: StoreId,
+    network: Arc<Network>,
+}
+
+impl Surroundings for Post {
+    fn output(&self, output: Output) {
+        match output {
+            Output::Message(message) => {
+                let stores = self.network.stores.read().unwrap();
+                let (region, to) = (message.region, message.to);
+                let is_snapshot =
+                    matches!(&message.payload, MessagePayload::Raft(raft) if raft.has_snapshot());
+                let arrived =
+                    stores.get(&to.store).is_some_and(|store| store.send(Input::Message(message)).is_ok());
+                if is_snapshot && let Some(sender) = stores.get(&self.of) {
+                    let _ = sender.send(Input::ReportSnapshot { region, to: to.id, arrived });
+                }
+            }
+            Output::Completed { id, end, .. } => self.network.answer(id, Ok(end)),
+            _ => {}
+        }
+    }
+
+    fn unhandled(&self, _: RegionId, why: Unhandled) {
+        match why {
+            Unhandled::Refused { request: Some(id), error } => {
+                let refusal = error.refusal().expect("a refusal");
+                self.network.answer(id, Err(Unanswered::Refused(refusal)));
+            }
+            Unhandled::Stopped(input) => {
+                if let Input::Request { id, .. } = *input {
+                    self.network.answer(id, Err(Unanswered::Stopped));
+                }
+            }
+            Unhandled::Refused { request: None, .. } => {}
+        }
+    }
+
+    fn failed(&self, error: &Error) {
+        self.network.failures.lock().unwrap().push(error.to_string());
+        // Nobody who waits for this store hears of his request any more.
+        let waiting = std::mem::take(&mut *self.network.waiting.lock().unwrap());
+        for asked in waiting.into_values() {
+            let _ = asked.send(Err(Unanswered::Stopped));
+        }
+    }
+}
+
+/// Running stores, each with a voter of [`REGION`].
+pub(crate) struct Cluster<E: Engine + Send + 'static> {
+    stores: BTreeMap<StoreId, RunningStore<Sound, Post, E>>,
+    network: Arc<Network>,
+}
+
+impl<E: Engine + Send + 'static> Cluster<E> {
+    /// `count` stores.
+    pub(crate) fn start(count: u64, engine: impl Fn(StoreId) -> E) -> Self {
+        let network = Arc::new(Network::default());
+        let all: Vec<_> = (1..=count).collect();
+        let start = |of: StoreId| {
+            let mut engine = engine(of);
+            let config = Config { early_appends: true, ..Config::SIMULATOR };
+            let mut store = Store::open(of, config, Sound, &engine).unwrap();
+            let first = store.bootstrap(voters(&all)).unwrap();
+            engine.write(first.batch).unwrap();
+            engine.sync().unwrap();
+            assert!(store.persisted(first.ticket).unwrap().is_empty());
+            let post = Post { of, network: Arc::clone(&network) };
+            let running = RunningStore::start(store, engine, post, Threads::default());
+            network.stores.write().unwrap().insert(of, running.handle());
+            (of, running)
+        };
+        let stores = (1..=count).map(start).collect();
+        Self { stores, network }
+    }
+
+    pub(crate) fn store(&self, id: StoreId) -> &RunningStore<Sound, Post, E> {
+        &self.stores[&id]
+    }
+
+    /// Returns once that store leads the region, which the others must let it.
+    pub(crate) fn elect(&self, id: StoreId, region: RegionId) {
+        assert_eq!(self.elect_one_of(&[id], region), id);
+    }
+
+    /// Returns once one of these stores leads the region. Whose log is behind is refused, so
+    /// they try in turn.
+    pub(crate) fn elect_one_of(&self, stores: &[StoreId], region: RegionId) -> StoreId {
+        let role = |store: &Store<Sound>| store.peer(region).map(|peer| peer.role());
+        for id in stores.iter().cycle() {
+            self.store(*id).send(Input::Campaign { region }).unwrap();
+            for _ in 0..10_000 {
+                match self.store(*id).look(role) {
+                    Some(StateRole::Leader) => return *id,
+                    _ => thread::yield_now(),
+                }
+            }
+        }
+        unreachable!("it cycles")
+    }
+
+    /// Asks, and waits for the end.
+    pub(crate) fn ask(&self, id: StoreId, region: RegionId, command: Command) -> Answer {
+        let (say, told) = mpsc::channel();
+        let request = self.network.requests.fetch_add(1, Ordering::Relaxed);
+        self.network.waiting.lock().unwrap().insert(request, say);
+        match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
+            Ok(()) => told.recv().expect("an end"),
+            Err(Unsent::Full(_) | Unsent::Stopped(_)) => Err(Unanswered::Stopped),
+        }
+    }
+
+    /// What stores have failed with.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.network.failures.lock().unwrap().clone()
+    }
+
+    /// Stops all of them; their disks.
+    pub(crate) fn stop(self) -> BTreeMap<StoreId, E> {
+        self.network.stores.write().unwrap().clear();
+        let stop = |(id, store): (StoreId, RunningStore<Sound, Post, E>)| (id, store.stop().unwrap());
+        self.stores.into_iter().map(stop).collect()
+    }
+}
