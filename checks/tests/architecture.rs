@@ -33,6 +33,7 @@ fn dependencies_run_one_way() {
         ("rollcall-traces".to_string(), set(&[])),
         ("rollcall-model".to_string(), set(&["rollcall-traces"])),
         ("rollcall-impl".to_string(), set(&[])),
+        ("rollcall-impl-loom".to_string(), set(&[])),
         ("rollcall-loom".to_string(), set(&[])),
         ("rollcall-checks".to_string(), set(&["rollcall-traces", "rollcall-model", "rollcall-impl"])),
     ]);

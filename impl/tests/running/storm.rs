@@ -30,6 +30,17 @@ impl Cluster<MemoryEngine> {
         })
     }
 
+    /// The same, when the election that is under way has ended.
+    fn find_for_sure(&self, key: &Key) -> (StoreId, RegionId) {
+        loop {
+            if let Some(found) = self.find(key) {
+                return found;
+            }
+            STORES.into_iter().for_each(|id| self.store(id).tick());
+            thread::yield_now();
+        }
+    }
+
     /// Puts until it is acknowledged: once to the log or more.
     fn put_for_sure(&self, key: &str) {
         loop {
@@ -110,8 +121,8 @@ fn splits_and_changes_under_load_lose_nothing() {
     });
     let mut acknowledged = acknowledged.into_inner().unwrap();
     acknowledged.push(bytes("b-last"));
-    let leaders: BTreeMap<_, _> = acknowledged.iter().map(|key| (key, cluster.find(key).unwrap())).collect();
-    let leaders: BTreeMap<_, _> = leaders.into_iter().map(|(key, at)| (key.clone(), at)).collect();
+    let leaders: BTreeMap<_, _> =
+        acknowledged.into_iter().map(|key| (key.clone(), cluster.find_for_sure(&key))).collect();
     let disks = cluster.stop();
     let stores: BTreeMap<_, _> = disks
         .iter()
