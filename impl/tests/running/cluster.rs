@@ -1,7 +1,7 @@
 //! Running stores that hear of each other by function calls.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::thread;
 
@@ -46,10 +46,12 @@ pub(crate) struct Network {
     waiting: Mutex<BTreeMap<u64, mpsc::Sender<Answer>>>,
     failures: Mutex<Vec<String>>,
     requests: AtomicU64,
+    answers: AtomicU64,
 }
 
 impl Network {
     fn answer(&self, id: u64, answer: Answer) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
         if let Some(asked) = self.waiting.lock().unwrap().remove(&id) {
             let _ = asked.send(answer);
         }
@@ -119,7 +121,13 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         let all: Vec<_> = (1..=count).collect();
         let start = |of: StoreId| {
             let mut engine = engine(of);
-            let config = Config { early_appends: true, ..Config::SIMULATOR };
+            // Long enough that a heartbeat comes first, and no two candidates at once.
+            let config = Config {
+                early_appends: true,
+                election_tick: 100,
+                drawn_election_tick: 100 + 50 * of as usize,
+                ..Config::SIMULATOR
+            };
             let mut store = Store::open(of, config, Sound, &engine).unwrap();
             let first = store.bootstrap(voters(&all)).unwrap();
             engine.write(first.batch).unwrap();
@@ -167,6 +175,17 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
             Ok(()) => told.recv().expect("an end"),
             Err(Unsent::Full(_) | Unsent::Stopped(_)) => Err(Unanswered::Stopped),
+        }
+    }
+
+    /// A clock: time passes for all whenever nobody has been answered for a while, until `is_over`.
+    pub(crate) fn tick_until(&self, is_over: &AtomicBool) {
+        while !is_over.load(Ordering::Relaxed) {
+            let answers = self.network.answers.load(Ordering::Relaxed);
+            (0..1000).for_each(|_| thread::yield_now());
+            if self.network.answers.load(Ordering::Relaxed) == answers {
+                self.stores.values().for_each(|store| store.tick());
+            }
         }
     }
 

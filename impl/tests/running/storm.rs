@@ -36,7 +36,6 @@ impl Cluster<MemoryEngine> {
             if let Some(found) = self.find(key) {
                 return found;
             }
-            STORES.into_iter().for_each(|id| self.store(id).tick());
             thread::yield_now();
         }
     }
@@ -49,10 +48,17 @@ impl Cluster<MemoryEngine> {
             {
                 return;
             }
-            // A member may have missed the last word: time passes.
-            STORES.into_iter().for_each(|id| self.store(id).tick());
             thread::yield_now();
         }
+    }
+}
+
+/// Stops the clock when it is dropped.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -62,11 +68,17 @@ impl Cluster<MemoryEngine> {
 fn splits_and_changes_under_load_lose_nothing() {
     let cluster = Cluster::start(3, |_| MemoryEngine::new());
     cluster.elect(1, REGION);
-    let (acknowledged, is_over) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let acknowledged = Mutex::new(Vec::new());
+    let [is_over, is_stopped] = [const { AtomicBool::new(false) }; 2];
+    let mut leaders = BTreeMap::new();
     thread::scope(|scope| {
+        scope.spawn(|| cluster.tick_until(&is_stopped));
+        // However this ends, the clock does.
+        let _stop = Stop(&is_stopped);
+        let mut writers = vec![];
         for writer in ["b", "m", "y"] {
             let (cluster, acknowledged, is_over) = (&cluster, &acknowledged, &is_over);
-            scope.spawn(move || {
+            writers.push(scope.spawn(move || {
                 for number in 0.. {
                     let key = format!("{writer}{number}");
                     cluster.put_for_sure(&key);
@@ -75,7 +87,7 @@ fn splits_and_changes_under_load_lose_nothing() {
                         return;
                     }
                 }
-            });
+            }));
         }
         let for_sure = |key: &str, command: &dyn Fn(u64) -> Command, is_done: &dyn Fn() -> bool| {
             for attempt in 0.. {
@@ -85,7 +97,6 @@ fn splits_and_changes_under_load_lose_nothing() {
                 if let Some((store, region)) = cluster.find(&bytes(key)) {
                     let _ = cluster.ask(store, region, command(attempt));
                 }
-                STORES.into_iter().for_each(|id| cluster.store(id).tick());
                 thread::yield_now();
             }
         };
@@ -118,11 +129,12 @@ fn splits_and_changes_under_load_lose_nothing() {
         cluster.store(2).send(Input::Campaign { region: REGION }).unwrap();
         cluster.put_for_sure("b-last");
         is_over.store(true, Ordering::Relaxed);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        acknowledged.lock().unwrap().push(bytes("b-last"));
+        for key in &*acknowledged.lock().unwrap() {
+            leaders.insert(key.clone(), cluster.find_for_sure(key));
+        }
     });
-    let mut acknowledged = acknowledged.into_inner().unwrap();
-    acknowledged.push(bytes("b-last"));
-    let leaders: BTreeMap<_, _> =
-        acknowledged.into_iter().map(|key| (key.clone(), cluster.find_for_sure(&key))).collect();
     let disks = cluster.stop();
     let stores: BTreeMap<_, _> = disks
         .iter()
