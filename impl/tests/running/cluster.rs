@@ -108,17 +108,22 @@ impl Surroundings for Post {
     }
 }
 
-/// Running stores, each with a voter of [`REGION`].
+/// Running stores.
 pub(crate) struct Cluster<E: Engine + Send + 'static> {
     stores: BTreeMap<StoreId, RunningStore<Sound, Post, E>>,
     network: Arc<Network>,
 }
 
 impl<E: Engine + Send + 'static> Cluster<E> {
-    /// `count` stores.
+    /// `count` stores, each with a voter of [`REGION`].
     pub(crate) fn start(count: u64, engine: impl Fn(StoreId) -> E) -> Self {
-        let network = Arc::new(Network::default());
         let all: Vec<_> = (1..=count).collect();
+        Self::start_with(count, &[voters(&all)], engine)
+    }
+
+    /// `count` stores, with those peers of `regions` that are on them.
+    pub(crate) fn start_with(count: u64, regions: &[Region], engine: impl Fn(StoreId) -> E) -> Self {
+        let network = Arc::new(Network::default());
         let start = |of: StoreId| {
             let mut engine = engine(of);
             // Long enough that a heartbeat comes first, and no two candidates at once.
@@ -129,10 +134,13 @@ impl<E: Engine + Send + 'static> Cluster<E> {
                 ..Config::SIMULATOR
             };
             let mut store = Store::open(of, config, Sound, &engine).unwrap();
-            let first = store.bootstrap(voters(&all)).unwrap();
-            engine.write(first.batch).unwrap();
-            engine.sync().unwrap();
-            assert!(store.persisted(first.ticket).unwrap().is_empty());
+            let here = regions.iter().filter(|region| region.peers.iter().any(|peer| peer.store == of));
+            for region in here {
+                let first = store.bootstrap(region.clone()).unwrap();
+                engine.write(first.batch).unwrap();
+                engine.sync().unwrap();
+                assert!(store.persisted(first.ticket).unwrap().is_empty());
+            }
             let post = Post { of, network: Arc::clone(&network) };
             let running = RunningStore::start(store, engine, post, Threads::default());
             network.stores.write().unwrap().insert(of, running.handle());
