@@ -15,20 +15,22 @@ mod cluster;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rollcall_impl::{
-    Command, Config, End, Engine, EngineError, Epoch, Key, Member, MemberRole, MemoryEngine, Persisted,
-    RedbEngine, Region, RegionId, Sound, Store, StoreId, Write,
+    Command as Put, Config, End, Engine, EngineError, Epoch, Key, Member, MemberRole, MemoryEngine,
+    Persisted, RedbEngine, Region, RegionId, Sound, Store, StoreId, Write,
 };
 
 use cluster::{Cluster, bytes};
 
 const STORES: [StoreId; 3] = [1, 2, 3];
 const VALUE: usize = 256;
+const MAKE: &str = "--make";
 const RUN: Duration = Duration::from_secs(2);
 
 /// An engine that counts its syncs, and makes them or not.
@@ -110,7 +112,7 @@ fn puts<E: Engine + Send + Sync + 'static>(
                     let at = (number * writers + writer) % region_count;
                     let (id, region) = (STORES[(at + 1) as usize % STORES.len()], at + 1);
                     let key = bytes(&format!("{at:04}/{writer}/{}", number % 1000));
-                    let command = Command::Put { key, value: Arc::clone(value) };
+                    let command = Put::Put { key, value: Arc::clone(value) };
                     let asked = Instant::now();
                     let end = cluster.ask(id, region, command);
                     assert_eq!(end, Ok(End::Applied { region: None }));
@@ -163,17 +165,13 @@ fn resident() -> f64 {
     pages.unwrap_or(f64::NAN) * 4096.0
 }
 
-/// A thousand regions at rest: how long they take to open, and what each takes in memory. Asked
-/// first, while nothing has been allocated and given back.
+/// A thousand regions at rest: how long they take to open, and what each takes in memory.
 fn at_rest(folder: &Path) {
     let path = folder.join("thousand");
-    let mut engine = RedbEngine::open(&path).expect("a store's file");
-    let mut store = Store::open(1, Config::SIMULATOR, Sound, &engine).expect("an empty store");
-    for region in regions(1000) {
-        engine.write(store.bootstrap(region).expect("room").batch).expect("it is written");
-    }
-    engine.sync().expect("it is synced");
-    drop((engine, store));
+    // By another process: what it allocates and gives back must not be found again here.
+    let program = std::env::current_exe().expect("this program");
+    let made = Command::new(program).arg(MAKE).arg(&path).status().expect("it runs");
+    assert!(made.success());
     let (begun, before) = (Instant::now(), resident());
     let engine = RedbEngine::open(&path).expect("a store's file");
     let checked = begun.elapsed();
@@ -186,7 +184,22 @@ fn at_rest(folder: &Path) {
     );
 }
 
+/// A file of a thousand regions.
+fn make(path: &Path) {
+    let mut engine = RedbEngine::open(path).expect("a store's file");
+    let mut store = Store::open(1, Config::SIMULATOR, Sound, &engine).expect("an empty store");
+    for region in regions(1000) {
+        engine.write(store.bootstrap(region).expect("room").batch).expect("it is written");
+    }
+    engine.sync().expect("it is synced");
+}
+
 fn main() {
+    if let [_, what, path] = &std::env::args().collect::<Vec<_>>()[..]
+        && what == MAKE
+    {
+        return make(Path::new(path));
+    }
     let parent = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(parent).expect("a folder");
     at_rest(folder.path());
