@@ -40,9 +40,12 @@ pub(super) fn run(number: Option<usize>, language: Language, answer: Option<&Pat
     }
 }
 
+/// The narrowest usual terminal, less the punctuation that hangs behind a Chinese line.
+const WIDTH: usize = 78;
+
 /// Prints it, broken where the terminal is too narrow; a line goes on as far in as it begins.
 fn say(text: &str) {
-    let width = out::columns().unwrap_or(100).clamp(40, 100);
+    let width = out::columns().unwrap_or(WIDTH).clamp(40, WIDTH);
     for line in text.split('\n') {
         let begins = line.len() - line.trim_start().len();
         let inside = " ".repeat(begins);
@@ -88,7 +91,7 @@ fn judge(lesson: &Lesson, path: &Path, language: Language) -> Result<End> {
             End::Violated
         }
         (Err(because), Language::Chinese) => {
-            outln!("第 {number} 课：还没有解出来：{because}");
+            outln!("第 {number} 课：还没有解出来：{}", because.told(language));
             End::Violated
         }
     })

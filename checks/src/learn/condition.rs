@@ -2,13 +2,48 @@
 //! exercise wants.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rollcall_model::Reach;
-use rollcall_traces::Outcome;
+use rollcall_traces::{Language, Outcome};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::explore::Steps;
+
+/// Why something is not so, in both languages; a sentence without its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmet {
+    english: String,
+    chinese: String,
+}
+
+impl Unmet {
+    pub(super) fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
+        Self { english: english.into(), chinese: chinese.into() }
+    }
+
+    /// It in this language.
+    pub fn told(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.english)
+    }
+}
+
+/// What no reader can mend: a scope or a name that there is not.
+impl From<String> for Unmet {
+    fn from(words: String) -> Self {
+        Self { chinese: words.clone(), english: words }
+    }
+}
 
 /// All of this must be so behind the last step.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,34 +72,54 @@ impl Condition {
     ///
     /// # Errors
     /// What is not so.
-    pub fn holds(&self, steps: &Steps) -> Result<(), String> {
+    pub fn holds(&self, steps: &Steps) -> Result<(), Unmet> {
         if let Some(property) = &self.violates {
             let violations = steps.violations(steps.len());
             if !violations.iter().any(|violation| violation.property.name() == property) {
-                return Err(format!("{property} holds there"));
+                return Err(Unmet::new(format!("{property} holds there"), format!("{property} 在那里成立")));
             }
         }
         if self.sound
             && let Some(violation) = steps.violations(steps.len()).first()
         {
-            return Err(format!("{} is violated there", violation.property.name()));
+            return Err({
+                let name = violation.property.name();
+                Unmet::new(format!("{name} is violated there"), format!("{name} 在那里被违反"))
+            });
         }
         let reason = match steps.outcome() {
             Some(Outcome::Refused(reason)) => Some(reason.to_string()),
             _ => None,
         };
         match (&self.refused, &reason) {
-            (Some(asked), None) => return Err(format!("the last step is done, and not refused for {asked}")),
-            (Some(asked), Some(reason)) if asked != reason => {
-                return Err(format!("the last step is refused for {reason}, not for {asked}"));
+            (Some(asked), None) => {
+                return Err(Unmet::new(
+                    format!("the last step is done, and not refused for {asked}"),
+                    format!("最后一步完成了，没有因 {asked} 被拒绝"),
+                ));
             }
-            (None, Some(reason)) if self.done => return Err(format!("the last step is refused: {reason}")),
+            (Some(asked), Some(reason)) if asked != reason => {
+                return Err(Unmet::new(
+                    format!("the last step is refused for {reason}, not for {asked}"),
+                    format!("最后一步因 {reason} 被拒绝，而不是 {asked}"),
+                ));
+            }
+            (None, Some(reason)) if self.done => {
+                return Err(Unmet::new(
+                    format!("the last step is refused: {reason}"),
+                    format!("最后一步被拒绝：{reason}"),
+                ));
+            }
             _ => {}
         }
         if let Some(name) = &self.reaches {
-            let reach = Reach::from_name(name).ok_or_else(|| format!("there is no situation `{name}`"))?;
+            let reach = Reach::from_name(name)
+                .ok_or_else(|| Unmet::from(format!("there is no situation `{name}`")))?;
             if !reach.holds(steps.model().cluster(steps.state())) {
-                return Err(format!("the situation `{name}` is not reached"));
+                return Err(Unmet::new(
+                    format!("the situation `{name}` is not reached"),
+                    format!("还没有到达“{name}”"),
+                ));
             }
         }
         if !self.view.is_empty() {
@@ -73,17 +128,20 @@ impl Condition {
         self.ends(steps)
     }
 
-    fn view_holds(&self, view: &Value) -> Result<(), String> {
+    fn view_holds(&self, view: &Value) -> Result<(), Unmet> {
         for (pointer, asked) in &self.view {
             let found = view.pointer(pointer).unwrap_or(&Value::Null);
             if found != asked {
-                return Err(format!("{pointer} is {found} there, not {asked}"));
+                return Err(Unmet::new(
+                    format!("{pointer} is {found} there, not {asked}"),
+                    format!("{pointer} 在那里是 {found}，不是 {asked}"),
+                ));
             }
         }
         Ok(())
     }
 
-    fn ends(&self, steps: &Steps) -> Result<(), String> {
+    fn ends(&self, steps: &Steps) -> Result<(), Unmet> {
         if self.misses.is_none() && !self.heals {
             return Ok(());
         }
@@ -91,10 +149,16 @@ impl Condition {
         if let Some(goal) = &self.misses
             && !missed.iter().any(|missed| missed.starts_with(goal.as_str()))
         {
-            return Err(format!("once faults stop {goal} is met from there"));
+            return Err(Unmet::new(
+                format!("once faults stop {goal} is met from there"),
+                format!("故障停止之后，从那里能达到 {goal}"),
+            ));
         }
         match missed.first() {
-            Some(missed) if self.heals => Err(format!("it does not heal from there: {missed}")),
+            Some(missed) if self.heals => Err(Unmet::new(
+                format!("it does not heal from there: {missed}"),
+                format!("从那里无法恢复：{missed}"),
+            )),
             _ => Ok(()),
         }
     }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use rollcall_model::{Guard, GuardSet, scopes};
-use rollcall_traces::{Action, Outcome};
+use rollcall_traces::{Action, Chinese as _, Outcome, Reason};
 use serde::Deserialize;
 
-use super::condition::Condition;
+use super::Language;
+use super::condition::{Condition, Unmet};
 use crate::explore::{Steps, action_of};
 use crate::places;
 
@@ -47,37 +48,55 @@ impl Exercise {
     ///
     /// # Errors
     /// Why it is no answer, in a sentence without its end.
-    pub fn judge(&self, answer: &[Action]) -> Result<usize, String> {
+    pub fn judge(&self, answer: &[Action]) -> Result<usize, Unmet> {
         if answer.is_empty() {
-            return Err("it has no steps".into());
+            return Err(Unmet::new("it has no steps", "没有步骤"));
         }
         let mut steps = self.begin()?;
-        let mut unmet = String::new();
+        let mut unmet = Unmet::default();
         for (number, action) in (1..).zip(answer) {
             if number > self.steps {
-                return Err(format!("the goal is not reached within {} steps: {unmet}", self.steps));
+                return Err(self.too_long(&unmet));
             }
             let (offered, before) = (is_offered(&steps, action), steps.len());
-            if let outcome @ Outcome::Refused(_) = steps.take(action).clone() {
+            if let Outcome::Refused(reason) = *steps.take(action) {
                 // What is asked for may be a refusal.
                 if self.goal.refused.is_some() && self.goal.holds(&steps).is_ok() {
                     return Ok(number);
                 }
-                return Err(format!("step {number}, `{action}`, {}", refusal(&outcome)));
+                return Err(refused(number, action, reason));
             }
             if !offered || steps.model().is_overdrawn(steps.state()) {
                 steps.back_to(before);
-                return Err(format!(
-                    "step {number}, `{action}`, is not within {}: it has other commands, or no budget left",
-                    self.scope
-                ));
+                return Err(self.not_within(number, action));
             }
             match self.goal.holds(&steps) {
                 Ok(()) => return Ok(number),
                 Err(because) => unmet = because,
             }
         }
-        Err(format!("the goal is not reached: {unmet}"))
+        Err(Unmet::new(
+            format!("the goal is not reached: {unmet}"),
+            format!("还没有达到目标：{}", unmet.told(Language::Chinese)),
+        ))
+    }
+
+    fn too_long(&self, unmet: &Unmet) -> Unmet {
+        let (most, chinese) = (self.steps, unmet.told(Language::Chinese));
+        Unmet::new(
+            format!("the goal is not reached within {most} steps: {unmet}"),
+            format!("{most} 步之内没有达到目标：{chinese}"),
+        )
+    }
+
+    fn not_within(&self, number: usize, action: &Action) -> Unmet {
+        let scope = &self.scope;
+        Unmet::new(
+            format!(
+                "step {number}, `{action}`, is not within {scope}: it has other commands, or no budget left"
+            ),
+            format!("第 {number} 步“{}”不在 {scope} 之内：它没有这个命令，或预算用完了", action.in_chinese()),
+        )
     }
 
     /// Its first state.
@@ -102,14 +121,13 @@ pub fn guards(without: &[String]) -> Result<GuardSet, String> {
     })
 }
 
-fn refusal(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Refused(reason) => {
-            let meaning = places::meaning_of_reason(*reason);
-            format!("is refused: {reason} ({})", meaning.trim_end_matches('.'))
-        }
-        Outcome::Done(_) => "is done".into(),
-    }
+fn refused(number: usize, action: &Action, reason: Reason) -> Unmet {
+    let meaning = places::meaning_of_reason(reason);
+    let (chinese, because) = (action.in_chinese(), reason.in_chinese());
+    Unmet::new(
+        format!("step {number}, `{action}`, is refused: {reason} ({})", meaning.trim_end_matches('.')),
+        format!("第 {number} 步“{chinese}”被拒绝：{reason}（{}）", because.trim_end_matches('。')),
+    )
 }
 
 fn is_offered(steps: &Steps, action: &Action) -> bool {

@@ -17,7 +17,7 @@ use rollcall_traces::{Action, Scenario};
 use serde::Deserialize;
 
 pub use claims::Claim;
-pub use condition::Condition;
+pub use condition::{Condition, Unmet};
 pub use exercise::{Exercise, guards, parse_answer, read_answer};
 pub use play::{Guesses, play};
 pub use prose::{Prose, QuestionProse, broken};

@@ -20,6 +20,12 @@ fn learn(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
     }
 }
 
+/// A Chinese letter takes two columns of a terminal.
+fn columns(line: &str) -> usize {
+    let is_wide = |letter: char| matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+    line.chars().map(|letter| if is_wide(letter) { 2 } else { 1 }).sum()
+}
+
 #[test]
 fn every_lesson_is_printed_in_both_languages_without_input() {
     let folder = Folder::new();
@@ -34,6 +40,9 @@ fn every_lesson_is_printed_in_both_languages_without_input() {
             );
         }
         let chinese = folder.ends(&["learn", &number, "--lang", "zh"], 0).stdout;
+        for line in english.lines().chain(chinese.lines()) {
+            assert!(columns(line) <= 80 || !line.trim().contains(' '), "lesson {number}: {line}");
+        }
         assert!(chinese.starts_with(&format!("第 {number} 课 ")) && chinese.contains("练习"), "{chinese}");
     }
     let list = folder.ends(&["learn"], 0).stdout;
