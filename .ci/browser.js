@@ -4,10 +4,11 @@
 const { chromium } = require("playwright-core");
 
 const [, , address, still, pictures] = process.argv;
+const fs = require("fs");
 let asked = 0;
 function is(what, found, wanted) {
   asked += 1;
-  const good = wanted instanceof RegExp ? wanted.test(found) : found === wanted;
+  const good = wanted instanceof RegExp ? wanted.test(String(found)) : found === wanted;
   if (!good) throw new Error(`${what}: ${JSON.stringify(found)} is not ${wanted}`);
 }
 
@@ -76,6 +77,11 @@ async function main() {
   await page.focus("#may .act");
   is("an effect", await page.locator("#effect li").count() > 0, true);
 
+  const looks = require("./browser-looks.js")(page, is, { open, becomes, text });
+  await looks.sizes();
+  await looks.names();
+  is("no complaint", complaints.join("\n"), "");
+
   // An exhibit: two leaders, the way back to where it was sound, the second column.
   await open("#exhibit=campaign_applies_first-election_safety");
   await becomes("11/11");
@@ -84,6 +90,10 @@ async function main() {
   await page.keyboard.press("w");
   await page.waitForFunction(() => document.body.dataset.beside === "parted 10", null, { timeout: 20000 });
   is("where they part", await text("#parted"), /step 10/);
+  is("the columns' names", await page.locator("#parted th").allTextContents(), /,model, without campaign_applies_first,model, every guard on$/);
+  is("the outcomes in words", await text("#parted tr:nth-child(2)"), /^outcomedonerefused: unapplied_conf_change \(\w.* .*\)$/);
+  is("the differences in words", await page.locator("#parted td:first-child").allTextContents(), /store 2, region 1: (commit|role|term|log)/);
+  is("no JSON among them", /[{}"]\s*:/.test(await text("#parted")), false);
   await becomes("10/11");
   is("the peers that differ are framed in both columns", await page.locator(".peer.differs").count(), 2);
   // A step further comes back: there it is drawn, and here again.
@@ -95,6 +105,7 @@ async function main() {
   await picture("beside");
   await page.keyboard.press("r");
   await page.waitForFunction(() => document.body.dataset.beside === "same", null, { timeout: 20000 });
+  is("raft-rs goes by what it lacks", await text("#others h3"), "raft-rs, without campaign_applies_first");
   await page.keyboard.press("r");
 
   // Violations on the tree: back to where all was well, forward again, onto another branch.
@@ -114,7 +125,8 @@ async function main() {
   // The shortest way from here, and its end.
   await open("#scope=one_of_two_is_lost_smoke");
   await page.keyboard.press("n");
-  await page.waitForFunction(() => /No violation can be reached/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  await page.waitForFunction(() => /No violation can be reached.*switch one off/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  is("that nothing was found is no error", await page.evaluate(() => document.getElementById("error").className), "notice");
   await open("#exhibit=campaign_applies_first-election_safety");
   for (const at of ["10/11", "9/11", "8/11"]) { await page.keyboard.press("h"); await becomes(at); }
   await page.keyboard.press("n");
@@ -127,6 +139,7 @@ async function main() {
   await page.keyboard.type("meta corruption detected");
   await page.waitForFunction(() => document.querySelector("#found")?.dataset.words === "meta corruption detected", null, { timeout: 20000 });
   is("a guard", await text("#found h3"), "snapshot_updates_ranges");
+  is("an exhibit goes by what goes wrong", await text("#found .line:has-text('Museum')"), /Museum: The index is wrong until the store panics/);
   await page.click("#found .line:has-text('Museum')");
   await page.waitForFunction(() => document.querySelector("#verdicts .bad"), null, { timeout: 20000 });
 
@@ -153,13 +166,17 @@ async function main() {
   await open("#exhibit=stale_report_refused");
   await becomes("6/6");
   is("a stale belief", await page.locator(".stale").count() > 0, true);
+  await looks.leaderless();
   await open("#exhibit=demote_before_removal");
   await page.waitForFunction(() => document.body.dataset.heals === "stuck", null, { timeout: 20000 });
+  is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*alive 1 \{1@1\}/);
+  is("a state that is stuck is told so on top", await text("#health"), /does not heal: leader_electable/);
+  is("and no mark of the good stands there", /✔/.test(await text("#bar")), false);
 
   // A file that is dropped, and saved again.
   await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2)");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("s")]);
-  const saved = require("fs").readFileSync(await download.path(), "utf8");
+  const saved = fs.readFileSync(await download.path(), "utf8");
   is("the saved scenario", saved, /"record":"header"/);
   const drop = (text) => page.evaluate((text) => {
     const files = new DataTransfer();
@@ -171,7 +188,7 @@ async function main() {
   await becomes("1/1");
   is("the scope of the file", await page.evaluate(() => location.hash), /scope=three_voters_to_one_smoke&do=campaign/);
   // In a file a refused step is a step, and what stands behind it is shown, too.
-  await drop(require("fs").readFileSync("traces/scenarios/basic-conf-change.jsonl", "utf8"));
+  await drop(fs.readFileSync("traces/scenarios/basic-conf-change.jsonl", "utf8"));
   await page.waitForFunction(() => /^(\d+)\/\1$/.test(document.body.dataset.ready) && Number.parseInt(document.body.dataset.ready) > 100, null, { timeout: 20000 });
   is("no step is said to end it", await text("#error"), "");
   is("no complaint", complaints.join("\n"), "");
@@ -185,44 +202,14 @@ async function main() {
   await page.click("#may .act");
   await becomes("2/2");
   is("what is chosen takes the place of the refused", await page.evaluate(() => /apply_snapshot/.test(location.hash)), false);
-  for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/],
-    ["#exhibit=nothing", /no exhibit/], ["#scope=grow_and_shrink_smoke&do=explode", /action 1/],
-    ["#scope=grow_and_shrink_smoke&without=nothing", /unknown guard/]]) {
-    await page.goto("about:blank");
-    await page.goto(`${address}${fragment}`);
-    await page.waitForFunction(() => document.getElementById("error").textContent, null, { timeout: 20000 });
-    is(fragment, await text("#error"), says);
-  }
+  await looks.wrong();
   await open("#scope=grow_and_shrink_smoke");
   await drop('{"record":"header","schema":"rollcall-trace/99"}');
   await page.waitForFunction(() => /rollcall-trace\/99/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
   complaints.length = 0;
 
-  // Every lesson to its end by clicks; every wrong guess shows its branch.
-  for (const [lang, switched] of [["en", false], ["zh", true]]) {
-    if (switched) await page.evaluate(() => localStorage.setItem("language", "zh"));
-    for (let number = 1; number <= 12; number++) {
-      await open(`#lesson=${number}`);
-      let clicks = 0;
-      for (; clicks < 80 && await page.locator("#lesson .done").count() === 0; clicks++) {
-        const before = await page.evaluate(() => document.getElementById("lesson").innerHTML);
-        if (await page.locator("#lesson button.branch").count() > 0 && clicks % 2 === 0) {
-          await page.click("#lesson button.branch");
-          await page.waitForSelector("#lesson .back");
-          if (number === 5 && lang === "en") await picture("branch");
-          await page.click("#lesson .back");
-        }
-        const choices = page.locator("#lesson .choice");
-        if (await choices.count() > 0) await choices.nth(clicks % await choices.count()).click();
-        else if (await page.locator("#lesson .on").count() > 0) await page.click("#lesson .on");
-        await page.waitForFunction((before) => document.getElementById("lesson").innerHTML !== before, before, { timeout: 20000 });
-      }
-      is(`lesson ${number} (${lang}) comes to its end`, await page.locator("#lesson .done").count(), 1);
-      if (number === 5) await picture(`lesson-${lang}`);
-      await page.click("#lesson .try");
-      await page.waitForFunction(() => /\/0$/.test(document.body.dataset.ready), null, { timeout: 20000 });
-    }
-  }
+  // Every lesson to its end, and its exercise.
+  await require("./browser-lessons.js")(page, is, { open, becomes, text, picture }).all();
   is("no complaint", complaints.join("\n"), "");
 
   await page.evaluate(() => localStorage.setItem("language", "en"));
@@ -238,6 +225,7 @@ async function main() {
   await page.keyboard.press("End");
   await becomes(`${of}/${of}`);
   is("the verdict of its end", await text("#verdicts"), /✘ election_safety/);
+  is("what holds, by name", await page.locator("#broken li").count(), 20);
   await page.fill("#scrub", "3");
   await becomes(`3/${of}`);
   await page.click("#next");
@@ -288,7 +276,7 @@ async function ends(page, text) {
   await page.waitForTimeout(1000);
   await page.keyboard.press("h");
   await page.waitForFunction(() => /server has ended/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
-  is("it says what to do", await text("#error"), /Start it again with: rollcall explore/);
+  is("it says what to do, with the same port", await text("#error"), new RegExp(`Start it again with: rollcall explore three_voters_to_one_smoke --port ${new URL(address).port}\\.`));
 }
 
 main().catch((error) => { console.error(error.stack); process.exit(1); });

@@ -2,22 +2,28 @@
 // Ways in: lessons, the museum, by symptom; and the shortest way from here to a violation.
 function openDialog(...children) { $("page").replaceChildren(...children); if (!$("dialog").open) $("dialog").showModal(); }
 function line(words, does, title = "") {
-  const button = el("button", "line", words);
+  const button = el("button", "line", ...[words].flat());
   button.title = title;
   button.onclick = does;
   return button;
 }
 function lessonsPage() { openDialog(el("h2", "", w("lessons")), ...list.lessons.map((one) => line(`${one.number}. ${one[language]}`, () => openLesson(one.number)))); }
-function museumPage() { openDialog(el("h2", "", w("museum")), ...list.exhibits.map((one) => line(one.name, () => openExhibit(one.name), `${one.guard} · ${one.scope}`))); }
+// An exhibit goes by what goes wrong in it.
+const exhibitNamed = (name) => list.exhibits.find((one) => one.name === name);
+function exhibitLine(one) {
+  const rule = list.guards.find((guard) => guard.name === one.guard)?.[language] ?? "";
+  return line([el("b", "", one[language]), el("div", "also", rule), el("span", "also", `− ${one.guard} · ${one.breaks ? `${w("breaks")} ${one.breaks}` : w("costs")} · ${one.scope}`)], () => openExhibit(one.name), one.name);
+}
+function museumPage() { openDialog(el("h2", "", w("museum")), el("p", "", w("exhibits", { n: list.exhibits.length })), ...list.exhibits.map(exhibitLine)); }
 async function openExhibit(name) {
   try {
     const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}`);
     $("dialog").close();
-    begin(opened);
-  } catch (error) { say(error.message); document.body.dataset.ready = "error"; }
+    await begin(opened);
+  } catch (error) { await fallBack(error.message); }
 }
-function begin(opened, at = null) { if (lesson) leaveLesson(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
-async function openText(text) { try { await begin(await ask("/api/open", { method: "POST", body: text })); } catch (error) { say(error.message); } }
+function begin(opened, at = null) { if (lesson) leaveLesson(); leaveExercise(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
+async function openText(text) { if (exercise) return openAnswer(text); try { await begin(await ask("/api/open", { method: "POST", body: text })); } catch (error) { say(error.message); } }
 
 function doorsPage() {
   const box = el("input"), found = el("div");
@@ -34,14 +40,14 @@ async function drawDoors(words, into) {
   const mine = ++doorsAsked;
   if (!words.trim()) return into.replaceChildren();
   try {
-    const doors = await ask(`/api/symptom?words=${encodeURIComponent(words)}`);
+    const doors = await ask(`/api/symptom?words=${encodeURIComponent(words)}&lang=${language}`);
     if (mine !== doorsAsked) return;
     const scope = (name) => line(name, () => { $("dialog").close(); begin({ scope: name, without: "", do: [] }); });
     into.replaceChildren(...doors.means.flatMap(([means, name]) => [el("p", "", prose(means)), scope(name)]));
     for (const door of doors.guards) {
-      const drop = () => { $("dialog").close(); link.without = door.guard; if (lesson) leaveLesson(); go(); };
+      const drop = () => { $("dialog").close(); link.without = door.guard; if (lesson) leaveLesson(); leaveExercise(); go(); };
       into.append(el("h3", "", door.guard), el("p", "also", prose(door.incident)),
-        ...door.exhibits.map((name) => line(`${w("museum")}: ${name}`, () => openExhibit(name))),
+        ...door.exhibits.map((name) => line(`${w("museum")}: ${exhibitNamed(name)?.[language] ?? name}`, () => openExhibit(name), name)),
         ...door.lessons.map((number) => line(`${w("lesson")} ${number}`, () => openLesson(number))),
         line(`− ${door.guard}: ${w("without_it")}`, drop));
     }
@@ -53,15 +59,15 @@ async function drawDoors(words, into) {
 
 async function nearest() {
   const mine = mark;
-  say(w("searching"));
+  note(w("searching"));
   try {
     const found = await ask(`/api/nearest?${query()}`);
     if (mine !== mark) return;
-    if (!found.way.length) return say(w(found.all ? "notfound" : "bounded", { s: found.states }));
+    if (!found.way.length) return note(`${w(found.all ? "notfound" : "bounded", { s: found.states })}${link.without ? "" : ` ${w("allon")}`}`);
     const at = shown.at;
     if (lesson) leaveLesson();
     Object.assign(link, { do: [...link.do.slice(0, at), ...found.way], at });
     await go();
-    say(w("found", { n: found.way.length, p: found.property, s: found.states }));
+    note(w("found", { n: found.way.length, p: found.property, s: found.states }));
   } catch (error) { if (mine === mark) say(error.message); }
 }

@@ -1,40 +1,55 @@
 "use strict";
 // The link is the state: scope, guards that are off, actions by name, and behind how many of them.
 const $ = (id) => document.getElementById(id);
-const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, through: false };
-let shown = null, list = null, chosen = -1, mark = 0;
+const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, exercise: 0, through: false };
+let shown = null, list = null, first = null, chosen = -1, mark = 0, asking = null;
 const tried = [], undone = [];
 
 function fragment() {
-  const parts = [];
+  const parts = [], at = link.at !== null && link.at < link.do.length;
+  // A lesson has its own steps, and does not give them away.
+  if (link.lesson && lesson && link.do === lesson.do) return `#lesson=${link.lesson}${link.at ? `&at=${link.at}` : ""}`;
   if (link.lesson) parts.push(`lesson=${link.lesson}`);
-  if (link.scope) parts.push(`scope=${link.scope}`);
-  if (link.without) parts.push(`without=${link.without}`);
+  if (link.exercise) parts.push(`exercise=${link.exercise}`);
+  if (link.scope && !link.exercise) parts.push(`scope=${link.scope}`);
+  if (link.without && !link.exercise) parts.push(`without=${link.without}`);
   if (link.side) parts.push(`side=${link.side}`);
   if (link.other) parts.push(`other=${link.other}`);
-  if (link.at !== null && link.at < link.do.length) parts.push(`at=${link.at}`);
+  if (at) parts.push(`at=${link.at}`);
   if (link.do.length) parts.push(`do=${link.do.join(";")}`);
-  if (link.through) parts.push("through");
+  if (link.through && !link.exercise) parts.push("through");
   return `#${parts.join("&")}`;
 }
+const FIELDS = ["scope", "without", "side", "other", "do", "at", "through", "lesson", "exercise", "exhibit"];
+// Reads the address; what is wrong with it is said in a sentence.
 function readFragment() {
-  let text = location.hash.slice(1);
+  let text = location.hash.slice(1), wrong = "";
   try { text = decodeURIComponent(text); } catch { /* It is read as it stands. */ }
   const fields = Object.fromEntries(text.split("&").filter(Boolean).map((part) => {
     const at = part.indexOf("=");
     return at < 0 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
   }));
+  const odd = Object.keys(fields).find((name) => !FIELDS.includes(name));
+  if (odd !== undefined) wrong = w("wrongfield", { f: odd, v: fields[odd] });
   for (const name of ["scope", "without", "side", "other"]) link[name] = fields[name] ?? "";
+  const spoken = /^(\d+)\.(zh|en)$/.exec(fields.lesson ?? "");
+  if (spoken) { fields.lesson = spoken[1]; language = spoken[2]; }
+  for (const name of ["at", "lesson", "exercise"]) {
+    if (fields[name] === undefined || /^\d+$/.test(fields[name])) continue;
+    wrong = w("wrongnumber", { f: name, v: fields[name] });
+    delete fields[name];
+  }
   link.do = (fields.do ?? "").split(";").filter(Boolean);
-  link.at = fields.at === undefined || !/^\d+$/.test(fields.at) ? null : Number(fields.at);
+  link.at = fields.at === undefined ? null : Number(fields.at);
   link.through = fields.through !== undefined;
-  link.lesson = /^\d+$/.test(fields.lesson ?? "") ? Number(fields.lesson) : 0;
-  return fields;
+  link.lesson = Number(fields.lesson ?? 0);
+  link.exercise = Number(fields.exercise ?? 0);
+  return { fields, wrong };
 }
 function query(more = {}) {
   const fields = { scope: link.scope, without: link.without, do: link.do.join(";"), lang: language, ...more };
   // In a lesson, a file and an exhibit a refused step is a step: that it is refused is the point.
-  if (lesson || link.through) fields.through = "1";
+  if (lesson || link.through || link.exercise) fields.through = "1";
   if (link.at !== null) fields.at = Math.min(link.at, link.do.length);
   return new URLSearchParams(fields).toString();
 }
@@ -43,27 +58,39 @@ async function ask(path, options) {
   try {
     response = await fetch(path, options);
     answer = await response.json();
-  } catch { throw new Error(w("ended")); }
+  } catch { throw new Error(w("ended", { c: first?.command ?? "rollcall explore" })); }
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
-function say(text) { $("error").textContent = text; $("error").hidden = !text; }
+// What is no error is not told like one.
+function say(text, notice = false) {
+  $("error").textContent = text;
+  $("error").hidden = !text;
+  $("error").className = notice ? "notice" : "";
+  $("error").setAttribute("role", notice ? "status" : "alert");
+}
+const note = (text) => say(text, true);
 // Behind how many actions the page is; never behind one that was refused and ended the link.
 function behind() {
   const at = link.at === null ? link.do.length : Math.min(link.at, link.do.length);
   return shown?.stopped ? Math.min(at, shown.steps.length) : at;
 }
 
-// Every change of the link goes through here; an answer that came too late is dropped.
-async function go(push = true) {
+// Every change of the link goes through here; an answer that came too late is dropped, and
+// what nobody waits for any more is not asked to its end.
+async function go(push = true, also = "") {
   const mine = ++mark, begun = performance.now();
+  asking?.abort();
+  asking = new AbortController();
   if (push && fragment() !== location.hash) history.pushState(null, "", fragment());
   try {
-    const answer = await ask(`/api/state?${query()}`);
+    const answer = await ask(`/api/state?${query()}`, { signal: asking.signal });
     if (mine !== mark) return;
-    const asked = performance.now();
+    const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length && !lesson;
     shown = answer;
-    say(shown.stopped ? `${w("stopped", { n: shown.stopped.step })}: ${shown.stopped.words} — ${shown.stopped.because} ${w("before")}` : "");
+    say(shown.stopped ? `${w("stopped", { n: shown.stopped.step })}: ${shown.stopped.words} — ${shown.stopped.because} ${w("before")}`
+      : beyond ? w("wrongat", { n: link.at, of: link.do.length }) : also);
+    if (beyond) link.at = null;
     remember();
     draw();
     document.body.dataset.took = `${(asked - begun).toFixed(1)} asked, ${(performance.now() - asked).toFixed(1)} drawn`;
@@ -72,12 +99,21 @@ async function go(push = true) {
     beside(mine);
     healing(mine);
     drawRefusals(mine);
-  } catch (error) {
-    if (mine === mark) { say(error.message); document.body.dataset.ready = "error"; }
+    judge(mine);
+  } catch (error) { if (mine === mark) await fallBack(error.message); }
+}
+// A wrong link is answered with what is wrong, over something that can be looked at.
+async function fallBack(message) {
+  if (!shown && first && link.scope !== first.scope) {
+    Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, exercise: 0, through: first.do.length > 0 });
+    return go(false, message);
   }
+  say(message);
+  document.body.dataset.ready = "error";
 }
 // The branches that were tried, each with what it violates where.
 function remember() {
+  if (lesson) return;
   const key = link.do.join(";"), bad = shown.steps.map((taken) => taken.violated.length > 0);
   const own = (other) => other.scope === link.scope && other.without === link.without;
   const longer = tried.find((other) => own(other) && `${other.key};`.startsWith(`${key};`));
@@ -94,7 +130,13 @@ function take(name) {
   if (lesson) leaveLesson();
   go();
 }
-function step(to) { link.at = Math.max(0, Math.min(to, lesson || !shown ? link.do.length : shown.steps.length)); if (lesson) drawLesson(); go(); }
+function step(to) {
+  const end = lesson || !shown ? link.do.length : shown.steps.length, most = lesson ? Math.min(end, guessed()) : end;
+  const asks = lesson && to > most && most < end;
+  link.at = Math.max(0, Math.min(to, most));
+  if (lesson) drawLesson();
+  return go(true).then(() => { if (asks) note(w("guessfirst", { n: most + 1 })); });
+}
 function undo() {
   if (!link.do.length) return;
   // With a refused action goes all that stands behind it.
@@ -108,6 +150,7 @@ function redo() { if (!undone.length) return; link.do = [...link.do, undone.pop(
 
 // Every violating place of the tree: those below here first, then the others.
 function violation(direction) {
+  if (lesson) return lessonViolation(direction);
   const here = link.do.slice(0, shown.at).join(";"), places = new Map();
   for (const other of tried) {
     if (other.scope !== link.scope) continue;
@@ -121,9 +164,8 @@ function violation(direction) {
   const back = all.filter((place) => own(place) && `${here};`.startsWith(`${place.key};`)).sort((a, b) => b.at - a.at);
   const others = all.filter((place) => !ahead.includes(place) && !back.includes(place));
   const to = direction > 0 ? ahead[0] ?? others[0] : back[0] ?? others.at(-1);
-  if (!to) return say(w("noviolation"));
+  if (!to) return note(w("noviolation"));
   if (!link.do.join(";").startsWith(to.key) || !own(to)) Object.assign(link, { do: [...to.do], without: to.without });
-  if (lesson) leaveLesson();
   step(to.at);
 }
 function nextBranch() {
@@ -138,19 +180,27 @@ function draw() {
   drawWords();
   if ($("scope") !== document.activeElement) $("scope").value = link.scope;
   fillSelects();
+  const known = lesson ? Math.min(shown.steps.length, guessed()) : shown.steps.length;
   $("where").textContent = whereText(shown.at, shown.steps.length);
-  drawVerdicts($("verdicts"), $("broken"), shown.broken, shown.judged);
+  $("question").textContent = shown.question;
+  $("question").title = shown.question;
+  $("scope").title = link.scope;
+  drawVerdicts($("verdicts"), $("broken"), shown.broken, list.properties, "");
   drawStory($("story"), shown.steps, shown.at, shown.question);
   drawActs();
-  drawLanes($("lanes"), shown.view, shown.before, link.side ? (link.without ? `− ${link.without}` : w("none")) : "");
+  drawLanes($("lanes"), shown.view, shown.before, link.side ? columnName("model", list_of(link.without)) : "");
   drawQuorum($("quorum"), shown.view);
   drawKeys($("keys"), shown.view);
   drawDriver($("pd"), shown.view, (region) => reportRefused(shown.steps, shown.at, region));
-  drawHeld($("held"), shown.held);
-  $("scrub").max = shown.steps.length;
+  drawHeld($("held"), shown.held, (at) => {
+    const name = `late(slot:${at})`;
+    return shown.may.some((act) => act.name === name) ? () => take(name) : null;
+  });
+  $("scrub").max = known;
   $("scrub").value = shown.at;
-  drawTree();
+  drawTree(known);
 }
+const list_of = (names) => names.split(",").filter(Boolean);
 // What stands on the page in any state is written where the language changes.
 let written = "";
 function drawWords() {
@@ -158,10 +208,12 @@ function drawWords() {
   written = language;
   document.documentElement.lang = language;
   document.querySelectorAll("[data-w]").forEach((node) => { node.textContent = w(node.dataset.w); });
-  $("language").textContent = language === "en" ? "中文" : "English";
+  $("language").textContent = language === "en" ? "中文" : "EN";
+  drawLegend($("marks"));
+  $("scopes").replaceChildren(...(list?.scopes ?? []).map((scope) => new Option(scope[language] ?? scope.en, scope.name)));
   $("find").placeholder = w("find");
   $("side").replaceChildren(new Option(w("one"), ""), new Option(w("every"), "model"), new Option(w("impl"), "impl"));
-  for (const id of ["without", "other"]) $(id).replaceChildren(new Option(w("none"), ""), ...(list?.guards ?? []).map((guard) => new Option(guard.name, guard.name)));
+  for (const id of ["without", "other"]) $(id).replaceChildren(new Option(w("none"), ""), ...(list?.guards ?? []).map((guard) => { const option = new Option(guard.name, guard.name); option.title = guard[language]; return option; }));
 }
 function fillSelects() {
   for (const id of ["without", "other"]) {
@@ -205,7 +257,7 @@ async function drawRefusals(mine = mark) {
     let reason = null;
     for (const act of not) {
       if (act.reason !== reason) { reason = act.reason; drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning))); }
-      const line = el("button", "not", act.words.replace(/ region (\d+)[:：]/, " r$1:"));
+      const line = el("button", "not", act.words.replace(/ region (\d+)[:：] ?/, " r$1: "));
       line.dataset.name = act.name;
       line.onclick = () => why(act, line);
       drawn.append(line);
@@ -228,60 +280,14 @@ async function why(act, line) {
     line.after(box);
   } catch (error) { say(error.message); }
 }
-// The second column. Where the two part both stop, so that all that is shown is of one step.
-async function beside(mine) {
-  $("others").hidden = !link.side;
-  $("parted").hidden = !link.side;
-  document.body.dataset.beside = "";
-  if (!link.side) return;
-  try {
-    const other = await ask(`/api/beside?${query({ side: link.side, other: link.other })}`);
-    if (mine !== mark) return;
-    const parts = other.parted;
-    if (parts && parts.step < shown.at) {
-      link.at = parts.step;
-      history.replaceState(null, "", fragment());
-      return go(false);
-    }
-    const differs = new Set((parts?.differences ?? []).map((one) => one.path.match(/^stores\/(\d+)\/\w+\/(\d+)/)).filter(Boolean).map((path) => `${path[1]}/${path[2]}`));
-    drawLanes($("lanes"), shown.view, shown.before, link.without ? `− ${link.without}` : w("none"), differs);
-    drawLanes($("others"), other.view, shown.view, other.name === "every guard on" ? w("none") : other.name, differs);
-    const box = $("parted");
-    if (parts) {
-      box.replaceChildren(el("b", "", `${w("parted", { n: parts.step })}: ${parts.words}. ${w("partedstop")}`),
-        el("p", "", `${w("here")}: ${parts.here} · ${w("there")}: ${parts.there}`),
-        el("ul", "", parts.differences.slice(0, 20).map((one) => el("li", "", `${one.path}: ${JSON.stringify(one.expected)} | ${JSON.stringify(one.actual)}`))));
-    } else box.replaceChildren(w("same", { n: other.compared }));
-    box.className = parts ? "bad" : "good";
-    document.body.dataset.beside = parts ? `parted ${parts.step}` : "same";
-  } catch (error) { if (mine === mark) say(error.message); }
-}
-async function healing(mine) {
-  const box = $("heals");
-  document.body.dataset.heals = "";
-  box.replaceChildren(el("div", "row", w("healing")));
-  try {
-    const healed = await ask(`/api/heals?${query()}`);
-    if (mine !== mark) return;
-    box.replaceChildren();
-    if (healed.heals) {
-      const play = el("button", "", w("play"));
-      play.id = "play";
-      play.onclick = () => { link.do = [...link.do.slice(0, shown.at), ...healed.way]; link.at = shown.at + 1; if (lesson) leaveLesson(); go(); };
-      box.append(el("div", "row good", `♥ ${w("heals", { n: healed.steps })} `, healed.way.length ? play : ""));
-    } else {
-      box.append(el("div", "row bad", `✘ ${w("stuck")}`), ...healed.missed.map((missed) => el("div", "row", missed)),
-        ...healed.refused.slice(0, 6).map(([words, reason]) => el("div", "row", `${w("refused")}: ${words}: ${reason}`)));
-    }
-    box.append(...healed.stuck_reasons.map((reason) => el("div", "row", `${w("excused")}: ${reason}`)));
-    document.body.dataset.heals = healed.heals ? "heals" : "stuck";
-  } catch (error) { if (mine === mark) say(error.message); }
-}
 // The way is a row of dots; branches that were tried hang below it, where they left it.
-function drawTree() {
+function drawTree(known) {
   const tree = $("tree"), row = el("div", "path");
-  for (let at = 0; at <= shown.steps.length; at++) row.append(dot(shown.steps, at, at === shown.at, step));
+  for (let at = 0; at <= known; at++) row.append(dot(shown.steps, at, at === shown.at, step));
+  // What is still to be guessed is not told by its dot.
+  if (known < shown.steps.length) row.append(el("span", "dot ahead", "?"));
   tree.replaceChildren(row);
+  if (lesson) return;
   const own = `${link.do.join(";")};`;
   for (const other of tried) {
     if (other.scope !== link.scope || (own.startsWith(`${other.key};`) && other.without === link.without)) continue;

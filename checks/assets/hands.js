@@ -4,6 +4,7 @@ const keys = {
   h: () => step(shown.at - 1), ArrowLeft: () => step(shown.at - 1), l: () => step(shown.at + 1), ArrowRight: () => step(shown.at + 1),
   j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
   Enter: () => (document.querySelector("#may .chosen") ?? document.querySelector("#lesson .on"))?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
+  i: () => { $("legend").open = !$("legend").open; }, e: () => document.querySelector("#lesson .try")?.click(),
   b: () => guess("b") || nextBranch(), a: () => guess("a"), c: () => guess("c"), n: nearest, t: () => $("play")?.click(),
   x: () => { $("refusals").open = !$("refusals").open; }, m: museumPage, "/": doorsPage, o: () => $("scope").focus(), g: () => $("without").focus(),
   w: () => setSide("model"), r: () => setSide("impl"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
@@ -23,12 +24,14 @@ function choose(by) {
   buttons[chosen].focus();
 }
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
-async function copyLink() { try { await navigator.clipboard.writeText(location.href); say(w("copied")); } catch { say(location.href); } }
+async function copyLink() { try { await navigator.clipboard.writeText(location.href); note(w("copied")); } catch { note(location.href); } }
 function save() { location.assign(`/api/save?${query()}`); }
 function otherLanguage() {
   language = language === "en" ? "zh" : "en";
   keep();
-  if (lesson) openLesson(lesson.number, behind()); else go(false);
+  if (lesson) openLesson(lesson.number, behind());
+  else if (exercise) openExercise(exercise.number, link.do, link.at);
+  else go(false);
 }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
@@ -54,24 +57,28 @@ $("doors").onclick = doorsPage;
 $("nearest").onclick = nearest;
 $("other").onchange = () => { link.other = $("other").value; go(); };
 $("scope").onchange = () => begin({ scope: $("scope").value.trim(), without: link.without, do: [] });
-$("without").onchange = () => { link.without = $("without").value; if (lesson) leaveLesson(); go(); };
+$("without").onchange = () => { link.without = $("without").value; if (lesson) leaveLesson(); leaveExercise(); go(); };
 $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) openText(await file.text()); });
 window.addEventListener("popstate", () => start(false));
 window.addEventListener("hashchange", () => { if (decodeURIComponent(location.hash) !== decodeURIComponent(fragment())) start(false); });
+// A page that was left open finds out when somebody comes back to it.
+window.addEventListener("focus", () => { if (first) ask("/api/first").catch((error) => say(error.message)); });
 
 async function start(push = true) {
   try {
     list ??= await ask("/api/list");
-    $("scopes").replaceChildren(...list.scopes.map((scope) => new Option(scope.question, scope.name)));
-    const fields = readFragment();
+    first ??= await ask("/api/first");
+    const { fields, wrong } = readFragment();
     if (fields.exhibit) return await openExhibit(fields.exhibit);
-    if (link.lesson) return await openLesson(link.lesson, link.at ?? 0);
+    if (fields.lesson !== undefined) return await openLesson(link.lesson, link.at ?? 0);
+    if (fields.exercise !== undefined) return await openExercise(link.exercise, link.do, link.at);
     if (lesson) leaveLesson();
-    if (!link.scope) { const first = await ask("/api/first"); Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null, through: first.do.length > 0 }); }
-    await go(push);
-  } catch (error) { say(error.message); document.body.dataset.ready = "error"; }
+    leaveExercise();
+    if (!link.scope) Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null, through: first.do.length > 0 });
+    await go(push, wrong);
+  } catch (error) { await fallBack(error.message); }
 }
 start();

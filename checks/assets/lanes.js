@@ -7,8 +7,12 @@ function el(tag, cls, ...children) {
   for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
   return node;
 }
-const keyText = (hex) => hex.replace(/../g, (two) => String.fromCharCode(parseInt(two, 16)));
-const rangeText = (range) => `["${keyText(range.start)}", ${range.end ? `"${keyText(range.end)}"` : "∞"})`;
+// Letters where a key is some, as everywhere in Rollcall; else hexadecimal.
+const bytesOf = (hex) => (hex.match(/../g) ?? []).map((two) => parseInt(two, 16));
+const printable = (hex) => bytesOf(hex).every((code) => code > 32 && code < 127);
+const keyText = (hex) => printable(hex) ? String.fromCharCode(...bytesOf(hex)) : `0x${hex}`;
+const quoted = (hex) => printable(hex) ? `"${keyText(hex)}"` : keyText(hex);
+const rangeText = (range) => `[${quoted(range.start)}, ${range.end ? quoted(range.end) : "∞"})`;
 const SUFFIX = { voter: "", learner: "L", incoming_voter: "I", demoting_voter: "D" };
 const memberText = (member) => `${member.id}@${member.store}${SUFFIX[member.role] ?? ""}`;
 const membersText = (region) => `{${region.peers.map(memberText).join(" ")}}`;
@@ -102,12 +106,17 @@ function drawLanes(into, view, before, title, differs) {
   }
 }
 
-// Who must answer and who can, for everybody who leads or asks.
+// Who must answer, who has and who can, by name, for everybody who leads or asks; in a region
+// where nobody does, for everybody who might.
 function drawQuorum(into, view) {
   into.replaceChildren();
+  const leads = (peer) => peer.role === "leader" || peer.role === "candidate", led = new Set();
+  for (const has of Object.values(view.stores)) for (const [region, peer] of Object.entries(has.peers ?? {})) if (has.status === "up" && live(peer) && leads(peer)) led.add(region);
   for (const [store, has] of Object.entries(view.stores)) {
     for (const [region, peer] of Object.entries(has.peers ?? {})) {
-      if (!live(peer) || !(peer.role === "leader" || peer.role === "candidate")) continue;
+      const votes = peer.region?.peers.some((member) => member.id === peer.id && member.role !== "learner");
+      const might = !led.has(region) && has.status === "up" && initialised(peer) && votes;
+      if (!live(peer) || !(leads(peer) || might)) continue;
       const joint = peer.region.peers.some((member) => member.role === "incoming_voter" || member.role === "demoting_voter");
       const incoming = peer.region.peers.filter((member) => member.role === "voter" || member.role === "incoming_voter");
       const outgoing = peer.region.peers.filter((member) => member.role === "voter" || member.role === "demoting_voter");
@@ -116,16 +125,19 @@ function drawQuorum(into, view) {
       const yes = (member) => peer.role === "leader"
         ? member.id === peer.id || (peer.leading?.matched?.[member.id] ?? 0) >= last : granted.has(String(member.id)) || member.id === peer.id;
       const isUp = (member) => view.stores[member.store]?.status === "up" && live(view.stores[member.store]?.peers?.[region] ?? { state: "tombstone" });
-      const row = el("div", "row", el("b", "", `region ${region}, store ${store}: ${peer.role}, ${w("term")} ${peer.term}`));
-      for (const [name, members] of joint ? [["outgoing", outgoing], ["incoming", incoming]] : [["", incoming]]) {
-        const needs = Math.floor(members.length / 2) + 1, has = members.filter(yes).length, can = members.filter(isUp).length;
-        row.append(el("span", `half ${has >= needs ? "met" : can >= needs ? "open" : "lost"}`,
-          `${name ? `${w(name)}: ` : ""}${w("needs", { n: needs })} {${members.map(memberText).join(" ")}} · ${w("has")} ${has} · ${w("alive")} ${can} ${has >= needs ? "✔" : can >= needs ? "…" : "✘"}`));
-      }
+      const row = el("div", "row", el("b", "", `region ${region}, store ${store}: ${leads(peer) ? peer.role : w("might")}, ${w("term")} ${peer.term}`));
+      for (const [name, members] of joint ? [["outgoing", outgoing], ["incoming", incoming]] : [["", incoming]]) row.append(half(name, members, yes, isUp));
       into.append(row);
     }
   }
-  if (!into.children.length) into.append(el("div", "row", "—"));
+  if (!into.children.length) into.append(el("div", "row", w("noleader")));
+}
+function half(name, members, yes, isUp) {
+  const named = (some) => (some.length ? `${some.length} {${some.map(memberText).join(" ")}}` : "0");
+  const needs = Math.floor(members.length / 2) + 1, has = members.filter(yes), can = members.filter(isUp), lacks = members.filter((member) => !yes(member));
+  return el("span", `half ${has.length >= needs ? "met" : can.length >= needs ? "open" : "lost"}`,
+    `${has.length >= needs ? "✔" : can.length >= needs ? "…" : "✘"} ${name ? `${w(name)}: ` : ""}${w("needs", { n: needs })} {${members.map(memberText).join(" ")}} · ${w("has")} ${named(has)} · `
+    + `${lacks.length ? `${w("lacks")} ${lacks.map(memberText).join(" ")} · ` : ""}${w("alive")} ${named(can)}`);
 }
 
 function newestRegions(view) {
@@ -160,18 +172,23 @@ function drawKeys(into, view) {
   const all = Object.values(view.stores).flatMap((store) => store.ranges ?? []).concat(newest);
   const bounds = [...new Set(["", ...all.map((range) => range.start), ...all.map((range) => range.end).filter((end) => end)])].sort();
   bounds.push("￿");
-  const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", `"${keyText(bound)}"`))));
+  const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", quoted(bound)))));
   into.append(scale);
   for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds, "gap"));
   into.append(strip(w("newest"), newest, bounds, "hole"));
 }
 
-// The truth of a region: what the leader of the highest term has applied.
+// The truth of a region: what its leader of the highest term has applied; where none lives,
+// the newest that any peer has applied whose disk is not lost.
 function truthOf(view, region) {
   let best = null;
-  for (const [store, has] of Object.entries(view.stores)) {
+  const rank = (one) => [one.leads, one.leads ? one.peer.term : 0, one.peer.region.epoch.version, one.peer.region.epoch.conf_ver, one.peer.applied, one.up].map(Number);
+  const above = (one, other) => { const at = rank(one).findIndex((value, at) => value !== rank(other)[at]); return at >= 0 && rank(one)[at] > rank(other)[at]; };
+  for (const has of Object.values(view.stores)) {
     const peer = has.peers?.[region];
-    if (has.status === "up" && peer && live(peer) && peer.role === "leader" && (!best || peer.term > best.peer.term)) best = { store, peer };
+    if (has.status === "disk_lost" || !peer || !live(peer) || !initialised(peer)) continue;
+    const one = { peer, up: has.status === "up", leads: has.status === "up" && peer.role === "leader" };
+    if (!best || above(one, best)) best = one;
   }
   return best;
 }
@@ -193,11 +210,13 @@ function drawDriver(into, view, refused) {
   const planned = { ...pd.operators };
   for (const one of pd.waiting ?? []) planned[one.region] ??= { ...one.operator, waits: true };
   for (const [id, known] of Object.entries(pd.regions ?? {})) {
-    const truth = truthOf(view, id)?.peer, row = el("div", "row", el("b", "", `region ${id}`));
+    const newest = truthOf(view, id), truth = newest?.peer, row = el("div", "row", el("b", "", `region ${id}`));
+    if (newest && !newest.leads) row.append(` (${w("noleader")}; ${w("truth")}: ${w("newestpeer")}, peer ${truth.id})`);
+    if (!newest) row.append(el("span", "stale", ` ✗ ${w("truth")}: ${w("gone")}`));
     row.append(field(w("range"), rangeText(known.region), truth ? rangeText(truth.region) : null));
     row.append(field(w("epoch"), epochText(known.region.epoch), truth ? epochText(truth.region.epoch) : null));
     row.append(field(w("acts"), membersText(known.region), truth ? membersText(truth.region) : null));
-    row.append(field(w("leader"), known.leader ? `peer ${known.leader}` : "—", truth ? `peer ${truth.id}` : null));
+    row.append(field(w("leader"), known.leader ? `peer ${known.leader}` : "—", newest ? (newest.leads ? `peer ${truth.id}` : "—") : null));
     for (const name of ["pending", "down"]) if (known[name]?.length) row.append(el("div", "field", `${name}: ${known[name].map((peer) => `peer ${peer}`).join(", ")}`));
     row.append(el("div", "field", operatorText(planned[id])));
     const why = refused?.(id);
@@ -208,12 +227,36 @@ function drawDriver(into, view, refused) {
 }
 function operatorText(operator) {
   if (!operator) return w("nooperator");
-  const step = (one, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${JSON.stringify(one).replace(/["{}]/g, "")}`;
+  const plain = (value) => typeof value !== "object" || value === null ? String(value)
+    : Array.isArray(value) ? value.map(plain).join(", ") : Object.entries(value).map(([name, of]) => `${name.replaceAll("_", " ")} ${plain(of)}`).join(" ");
+  const step = (one, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${plain(one).replaceAll("_", " ")}`;
   return `${w("operator")} ${operator.purpose}${operator.waits ? ` (${w("waits")})` : ""}: ${operator.steps.map(step).join(" → ")}`;
 }
 
-// Messages under way, in words.
-function drawHeld(into, held) {
+// Messages under way, in words. `deliver` says of a place how its message arrives, if it may.
+function drawHeld(into, held, deliver) {
   into.replaceChildren();
-  if (held?.length) into.append(el("h2", "", w("held")), ...held.map((words, at) => el("div", "row", `${at}: ${words}`)));
+  (held ?? []).forEach((words, at) => {
+    const row = el("div", "row late", `✉ ${at}: ${words} `), arrives = deliver?.(at);
+    if (arrives) {
+      const button = el("button", "", w("deliver"));
+      button.onclick = arrives;
+      row.append(button);
+    }
+    into.append(row);
+  });
+  if (!held?.length) into.append(el("div", "row", w("nolate")));
+}
+
+// What the marks mean; the cells are those of the lanes.
+function drawLegend(into) {
+  const cell = (cls, letter) => el("span", `cell ${cls}`, el("b", "", "7"), el("i", "", letter), el("small", "", "t6"));
+  const line = (mark, name) => el("div", "row", mark, " ", w(name));
+  into.replaceChildren(
+    el("div", "log", cell("", "W"), cell("committed", "W"), cell("committed applied", "W"), cell("committed applied change", "C")),
+    el("div", "row", w("legendcells")), el("div", "row", w("legendkinds")), el("div", "row", w("legendpeers")), el("div", "row", w("legendmembers")),
+    line(el("span", "epoch apart", "3·1 ≠"), "legendepoch"),
+    line(el("span", "stale", el("span", "believed", "peer 1"), " ✗"), "legendpd"),
+    el("div", "strip", el("span", "part one", "1"), el("span", "part gap", "—"), el("span", "part hole", w("hole")), el("span", "part overlap", w("overlap"))),
+    el("div", "row", w("legendkeys")), el("div", "row", w("legenddots")));
 }

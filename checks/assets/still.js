@@ -31,14 +31,15 @@ function violation(direction) {
 function draw() {
   document.documentElement.lang = language;
   document.querySelectorAll("[data-w]").forEach((node) => { node.textContent = w(node.dataset.w); });
-  $("language").textContent = language === "en" ? "中文" : "English";
+  $("language").textContent = language === "en" ? "中文" : "EN";
   $("title").textContent = data.title;
   const steps = data.steps.map(told), view = views[at];
   const words = at ? data.steps[at - 1].broken[language] : data.broken[language];
   $("where").textContent = whereText(at, steps.length);
-  drawVerdicts($("verdicts"), $("broken"), words.map((one) => ({ property: one.split(/[:：]/)[0], words: one })), data.judged);
+  drawVerdicts($("verdicts"), $("broken"), words.map((one) => ({ property: one.split(/[:：]/)[0], words: one })), data.properties);
   $("file").replaceChildren(data.verdict ? el("div", "row", `${w("file")}: ${data.verdict[language]}`) : "");
-  drawStory($("story"), steps, at, data.question);
+  drawStory($("story"), steps, at, data.question[language]);
+  drawLegend($("marks"));
   if (!$("about").children.length) $("about").append(el("details", "", el("summary"), data.about.map((line) => el("p", "also", line))));
   $("about").querySelector("summary").textContent = w("about");
   drawLanes($("lanes"), view, views[at - 1]);
@@ -54,7 +55,8 @@ function draw() {
 function otherLanguage() { language = language === "en" ? "zh" : "en"; keep(); draw(); }
 function help() { $("page").replaceChildren(el("h2", "", w("help")), el("p", "", w("stillhelp"))); $("dialog").showModal(); }
 const keys = { h: () => go(at - 1), ArrowLeft: () => go(at - 1), l: () => go(at + 1), ArrowRight: () => go(at + 1),
-  Home: () => go(0), End: () => go(data.steps.length), v: () => violation(1), V: () => violation(-1), z: otherLanguage, "?": help };
+  Home: () => go(0), End: () => go(data.steps.length), v: () => violation(1), V: () => violation(-1), z: otherLanguage, "?": help,
+  i: () => { $("legend").open = !$("legend").open; } };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || event.target.tagName === "INPUT") return;
   const does = keys[event.key];

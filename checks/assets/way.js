@@ -15,10 +15,19 @@ function drawStory(into, steps, at, question) {
 function whereText(at, of) {
   return language === "zh" ? `第 ${at} 步，共 ${of} 步` : `${w("step")} ${at} ${w("of")} ${of}`;
 }
-function drawVerdicts(short, long, broken, judged) {
-  short.replaceChildren(el("span", "good", `✔ ${judged - broken.length}`), ...broken.map((one) => el("span", "bad", `✘ ${one.property}`)));
-  long.replaceChildren(...broken.map((one) => el("div", "row bad", `✘ ${one.words}`)),
-    el("div", "row good", `✔ ${judged - broken.length} ${w("sound")}`));
+// `all` is every property with what it says. What holds is no comfort where nothing heals: the
+// mark of the good stands there only once that is known, or where nobody asks.
+function drawVerdicts(short, long, broken, all, health = "unasked") {
+  const names = new Set(broken.map((one) => one.property)), hold = all.filter((one) => !names.has(one.name));
+  const many = w("holding", { n: hold.length, of: all.length });
+  const good = !broken.length && (health === "heals" || health === "unasked");
+  short.replaceChildren(el("span", good ? "good" : "", good ? `✔ ${many}` : many), ...broken.map((one) => el("span", "bad", `✘ ${one.property}`)));
+  const open = long.querySelector("details")?.open ?? false;
+  const list = el("details", "holding", el("summary", "", many), el("ul", "", hold.map((one) => {
+    return el("li", "", el("b", "", `✔ ${one.name}`), ` ${one[language]}`);
+  })));
+  list.open = open;
+  long.replaceChildren(...broken.map((one) => el("div", "row bad", `✘ ${one.words}`)), list);
 }
 function dot(steps, at, here, to) {
   const taken = steps[at - 1], bad = taken?.violated.length > 0;
@@ -32,7 +41,7 @@ function dot(steps, at, here, to) {
 function reportRefused(steps, at, region) {
   for (let number = at; number > 0; number--) {
     const taken = steps[number - 1];
-    if (taken.name?.startsWith(`region_heartbeat(region:${region},`)) return taken.done ? "" : taken.outcome;
+    if (taken.name?.startsWith(`region_heartbeat(region:${region},`)) return taken.done ? "" : `${taken.outcome}${taken.meaning ? `: ${taken.meaning}` : ""}`;
   }
   return "";
 }

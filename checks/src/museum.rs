@@ -44,7 +44,7 @@ pub enum Harm {
 
 impl Harm {
     /// The property or goal that is broken; nothing where only time is lost.
-    fn broken(self) -> Option<&'static str> {
+    pub(crate) fn broken(self) -> Option<&'static str> {
         match self {
             Harm::Safety(property) => Some(property.name()),
             Harm::Recovery(goal) => Some(goal.name()),

@@ -1,5 +1,6 @@
 //! `explore`: serves the explorer's page from the program.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -8,12 +9,12 @@ use rollcall_traces::Sides;
 
 use super::end::{End, INTERRUPTED};
 use super::named;
-use super::out::outln;
+use super::out::{errln, outln};
 use super::selected::is_file;
 use crate::explore::Explorer;
 use crate::lookup;
 
-pub(super) fn run(word: &str, without: Option<&str>, port: u16) -> Result<End> {
+pub(super) fn run(word: &str, without: Option<&str>, host: IpAddr, port: u16) -> Result<End> {
     if let Some(guard) = without {
         lookup::guard(guard)?;
     }
@@ -32,11 +33,41 @@ pub(super) fn run(word: &str, without: Option<&str>, port: u16) -> Result<End> {
         let plan = lookup::plan(word)?;
         Explorer::with_scope(plan.scope.name, without.unwrap_or_default().to_string())
     };
-    let ready = |address: std::net::SocketAddr, _: &_| {
+    if !host.is_loopback() {
+        errln!(
+            "rollcall: warning: {host} is no loopback address; whoever reaches it can use the explorer and read the file that it was given"
+        );
+    }
+    let ready = |address: SocketAddr| {
         outln!("http://{address}/");
         outln!("Ctrl-C ends the server; links keep working when it is started again");
     };
-    let served = explorer.serve(port, &INTERRUPTED, ready);
-    served.with_context(|| format!("port {port} cannot be had; give another with --port, or --port 0"))?;
+    let served =
+        explorer.serve(SocketAddr::new(host, port), &again(word, without, host), &INTERRUPTED, ready);
+    served.with_context(|| {
+        if host.is_loopback() {
+            format!("port {port} cannot be had; give another with --port, or --port 0")
+        } else {
+            format!("{host}, port {port} cannot be had; give another with --host or --port")
+        }
+    })?;
     Ok(End::Holds)
+}
+
+/// The command that serves the same again, but for the port.
+fn again(word: &str, without: Option<&str>, host: IpAddr) -> String {
+    let mut command = format!("rollcall explore {}", quoted(word));
+    if let Some(guard) = without {
+        command += &format!(" --without {guard}");
+    }
+    if !host.is_loopback() {
+        command += &format!(" --host {host}");
+    }
+    command
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let is_plain = |is: char| is.is_alphanumeric() || "_-./".contains(is);
+    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -240,6 +240,9 @@ enum Ask {
         /// The port on this machine; 0 takes a free one
         #[arg(long, default_value_t = 4070)]
         port: u16,
+        /// The address to listen on; any but a loopback address lets other machines in
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+        host: std::net::IpAddr,
     },
     /// Teaches in twelve lessons: a story, a guess before the decisive step, the rule, an exercise
     Learn {
@@ -469,7 +472,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
         Ask::Record { seed, events, scenario, out } => record::record(&scenario, seed, events, &out),
         Ask::Accept { path } => record::judge(&path),
         Ask::Explain { words } => explain::run(&words),
-        Ask::Explore { scope, without, port } => explore::run(&scope, without.as_deref(), port),
+        Ask::Explore { scope, without, port, host } => explore::run(&scope, without.as_deref(), host, port),
         Ask::Learn { number, lang, answer } => learn::run(number, lang.into(), answer.as_deref()),
         Ask::Actions { part, markdown } => actions::run(part.as_deref(), markdown),
         Ask::Schema => actions::say_schema(),

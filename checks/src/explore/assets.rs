@@ -9,8 +9,10 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("/lanes.js", include_str!("../../assets/lanes.js")),
     ("/way.js", include_str!("../../assets/way.js")),
     ("/explorer.js", include_str!("../../assets/explorer.js")),
+    ("/beside.js", include_str!("../../assets/beside.js")),
     ("/doors.js", include_str!("../../assets/doors.js")),
     ("/lessons.js", include_str!("../../assets/lessons.js")),
+    ("/exercise.js", include_str!("../../assets/exercise.js")),
     ("/hands.js", include_str!("../../assets/hands.js")),
 ];
 

@@ -2,11 +2,12 @@
 //! first step where the two part.
 
 use rollcall_impl::Lacking;
-use rollcall_traces::{Difference, Outcome, Subject as _, View, differences};
+use rollcall_traces::{Action, Language, Outcome, Subject as _, View, differences};
 use serde::Serialize;
 
-use super::Steps;
+use super::fields::{self, ShownDifference};
 use super::shown::{Link, ServerState};
+use super::{Steps, still};
 use crate::world::World;
 
 /// Where the two columns part.
@@ -16,13 +17,17 @@ pub(super) struct Parted {
     words: String,
     here: String,
     there: String,
-    differences: Vec<Difference>,
+    differences: Vec<ShownDifference>,
 }
 
 /// The second column.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Beside {
-    name: String,
+    side: &'static str,
+    /// The guards that it lacks.
+    without: Vec<String>,
+    /// The guards that the first column lacks, and of which this side knows nothing.
+    unknown: Vec<String>,
     at: usize,
     view: View,
     broken: Vec<String>,
@@ -44,18 +49,16 @@ impl ServerState {
 
     fn other_rules(&self, link: &Link, steps: &Steps) -> Result<Beside, String> {
         let mut other = Steps::on(self.model(&link.scope, &link.other)?);
-        let parted = first_difference(steps, other.view(), |number| {
+        let parted = first_difference(link.language(), steps, other.view(), |number| {
             let (action, _) = steps.step(number).expect("it was taken");
             let outcome = other.take(action).clone();
             (outcome, other.view())
         });
-        let name = match link.other.as_str() {
-            "" => "every guard on".to_string(),
-            without => format!("without {without}"),
-        };
         let broken = other.violations(other.len());
         Ok(Beside {
-            name,
+            side: "model",
+            without: named(&link.other),
+            unknown: Vec::new(),
             at: other.len(),
             view: other.view(),
             broken: broken.iter().map(ToString::to_string).collect(),
@@ -65,19 +68,24 @@ impl ServerState {
     }
 
     fn implementation(&self, link: &Link, steps: &Steps) -> Result<Beside, String> {
-        let names = link.without.split(',').filter(|name| !name.is_empty());
-        let lacking: Vec<rollcall_impl::Guard> = names.filter_map(rollcall_impl::Guard::from_name).collect();
+        let is_known = |name: &String| rollcall_impl::Guard::from_name(name).is_some();
+        let (without, unknown): (Vec<String>, Vec<String>) =
+            named(&link.without).into_iter().partition(is_known);
+        let lacking: Vec<rollcall_impl::Guard> =
+            without.iter().filter_map(|name| rollcall_impl::Guard::from_name(name)).collect();
         let mut world = World::new(Lacking(&lacking));
         world.reset(steps.model().scope()).map_err(|error| error.to_string())?;
         let mut taken = 0;
-        let parted = first_difference(steps, world.view(), |number| {
+        let parted = first_difference(link.language(), steps, world.view(), |number| {
             let (action, _) = steps.step(number).expect("it was taken");
             taken = number;
             let outcome = world.apply(action);
             (outcome, world.view())
         });
         Ok(Beside {
-            name: "raft-rs".into(),
+            side: "impl",
+            without,
+            unknown,
             at: taken,
             view: world.view(),
             broken: Vec::new(),
@@ -87,25 +95,44 @@ impl ServerState {
     }
 }
 
+fn named(without: &str) -> Vec<String> {
+    without.split(',').filter(|name| !name.is_empty()).map(ToString::to_string).collect()
+}
+
 /// Takes the steps on the other side, too, as far as both are the same.
 fn first_difference(
+    language: Language,
     steps: &Steps,
     first: View,
     mut take: impl FnMut(usize) -> (Outcome, View),
 ) -> Option<Parted> {
+    let told = |found: &[_]| found.iter().map(|one| fields::shown(language, one)).collect();
     let begin = differences(&steps.view_behind(0), &first);
     if !begin.is_empty() {
-        let (words, here, there) = ("in the first state".into(), String::new(), String::new());
-        return Some(Parted { step: 0, words, here, there, differences: begin });
+        let words = match language {
+            Language::English => "in the first state".into(),
+            Language::Chinese => "在最初的状态".into(),
+        };
+        let (here, there) = (String::new(), String::new());
+        return Some(Parted { step: 0, words, here, there, differences: told(&begin) });
     }
     (1..=steps.len()).find_map(|step| {
-        let (action, outcome) = steps.step(step).expect("it was taken");
+        let (action, outcome): (&Action, _) = steps.step(step).expect("it was taken");
         let (other, view) = take(step);
         let found = differences(&steps.view_behind(step), &view);
         if found.is_empty() && other == *outcome {
             return None;
         }
-        let (words, here, there) = (action.to_string(), outcome.to_string(), other.to_string());
-        Some(Parted { step, words, here, there, differences: found })
+        let words = language.of(action);
+        let (here, there) = (outcome_words(language, outcome), outcome_words(language, &other));
+        Some(Parted { step, words, here, there, differences: told(&found) })
     })
+}
+
+/// What came of it, and what a refusal's reason means.
+fn outcome_words(language: Language, outcome: &Outcome) -> String {
+    match still::meaning(language, outcome) {
+        Some(meaning) => format!("{} ({})", language.of(outcome), meaning.trim_end_matches(['.', '。'])),
+        None => language.of(outcome),
+    }
 }

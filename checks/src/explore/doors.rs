@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use rollcall_model::{Guard, scopes};
+use rollcall_traces::Language;
 use serde::Serialize;
 
+use super::chinese;
 use crate::learn::{LESSONS, Lesson};
 use crate::museum::{PIECES, parts};
 use crate::symptoms::Symptom;
@@ -31,14 +33,21 @@ pub(super) struct Doors {
 /// More than these are no help.
 const MOST: usize = 12;
 
+/// A letter or two are in everything; two Chinese ones are a word.
+fn is_enough(words: &str) -> bool {
+    words.chars().count() > if words.is_ascii() { 2 } else { 1 }
+}
+
 /// Where to look for these words.
-pub(super) fn of(words: &str) -> Doors {
+pub(super) fn of(words: &str, language: Language) -> Doors {
     let words = words.trim().to_lowercase();
     let symptoms = if words.is_empty() { Vec::new() } else { Symptom::of(&words) };
     let of_symptoms = symptoms.iter().flat_map(|symptom| symptom.guards).copied();
     let is_named = |guard: &&Guard| {
-        words.chars().count() > 2
-            && (guard.name().contains(&words) || guard.incident().to_lowercase().contains(&words))
+        is_enough(&words)
+            && [guard.name(), &guard.incident().to_lowercase(), chinese::of_guard(**guard)]
+                .iter()
+                .any(|text| text.contains(&words))
     };
     let named = Guard::ALL.iter().filter(is_named).map(|guard| guard.name());
     let mut met = BTreeSet::new();
@@ -47,27 +56,38 @@ pub(super) fn of(words: &str) -> Doors {
         .filter(|name| met.insert(*name))
         .filter_map(Guard::from_name)
         .take(MOST)
-        .map(door)
+        .map(|guard| door(guard, language))
         .collect();
     let all = scopes::all().into_iter().map(|plan| plan.scope);
     let fits = |name: &str, question: &str| {
-        words.chars().count() > 2 && (name.contains(&words) || question.to_lowercase().contains(&words))
+        let chinese = chinese::of_scope(name).unwrap_or_default();
+        is_enough(&words)
+            && [name, &question.to_lowercase(), chinese].iter().any(|text| text.contains(&words))
     };
     let scopes = all.filter(|scope| fits(&scope.name, &scope.question)).map(|scope| scope.name);
     Doors {
-        means: symptoms.iter().map(|symptom| (symptom.means, symptom.scope)).collect(),
+        means: symptoms
+            .iter()
+            .map(|symptom| match language {
+                Language::English => (symptom.means, symptom.scope),
+                Language::Chinese => (chinese::of_symptom(symptom).unwrap_or(symptom.means), symptom.scope),
+            })
+            .collect(),
         guards,
         scopes: scopes.take(MOST).collect(),
     }
 }
 
-fn door(guard: Guard) -> GuardDoor {
+fn door(guard: Guard, language: Language) -> GuardDoor {
     let name = guard.name();
     let exhibits = PIECES.iter().filter(|piece| piece.guard == guard).map(|piece| piece.name());
     let about = |number: &usize| Lesson::numbered(*number).is_ok_and(|lesson| lesson.facts.guard == name);
     GuardDoor {
         guard: name,
-        incident: parts(guard.incident()).0,
+        incident: match language {
+            Language::English => parts(guard.incident()).0,
+            Language::Chinese => chinese::of_guard(guard),
+        },
         exhibits: exhibits.collect(),
         lessons: (1..=LESSONS).filter(about).collect(),
     }

@@ -4,6 +4,8 @@ mod assets;
 mod beside;
 mod chinese;
 mod doors;
+mod fields;
+mod listing;
 mod names;
 mod nearest;
 mod refusals;

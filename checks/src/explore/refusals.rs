@@ -6,7 +6,7 @@ use rollcall_model::Guard;
 use rollcall_traces::{Action, Outcome, Reason};
 use serde::Serialize;
 
-use super::shown::{Link, ServerState, region_of};
+use super::shown::{Link, ServerState, refusal, region_of};
 use super::{name_of, still};
 use crate::places;
 
@@ -60,7 +60,7 @@ impl ServerState {
         let (model, state) = (steps.model(), *steps.state());
         let outcome = model.step(&state, &action).1;
         let Outcome::Refused(reason) = outcome.clone() else {
-            let (words, outcome) = (action.to_string(), outcome.to_string());
+            let (words, outcome) = (link.language().of(&action), link.language().of(&outcome));
             let (guards, places) = (Vec::new(), Vec::new());
             return Ok(Why { words, outcome, meaning: String::new(), guards, places });
         };
@@ -73,7 +73,7 @@ impl ServerState {
         Ok(Why {
             words: link.language().of(&action),
             outcome: reason.to_string(),
-            meaning: still::meaning(link.language(), &outcome).unwrap_or_default(),
+            meaning: refusal(link.language(), &action, reason, &steps.view()),
             guards,
             places: places::of_action(&action).iter().map(ToString::to_string).collect(),
         })

@@ -1,26 +1,25 @@
-//! The page's server: on the loopback, with the page in the program. It reads no file but
-//! the one that it was given.
+//! The page's server: on the loopback unless told otherwise, with the page in the program. It
+//! reads no file but the one that it was given.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use rollcall_model::{Guard, ModelSubject, scopes};
+use rollcall_model::{Guard, ModelSubject};
 use rollcall_traces::{Scenario, Sides, Trace};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::shown::{Link, ServerState};
-use super::{assets, doors};
-use crate::learn::{Language, Lesson, guards};
-use crate::museum::{PIECES, parts};
+use super::{assets, doors, listing};
+use crate::learn::{Language, guards};
 
 /// The museum's traces, in the program.
 const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
@@ -40,6 +39,8 @@ pub struct Opened {
     /// The actions by name.
     #[serde(rename = "do")]
     pub actions: Vec<String>,
+    /// What starts this server again, once it has a port.
+    pub command: String,
 }
 
 /// The page, before it is served.
@@ -52,7 +53,7 @@ pub struct Explorer {
 impl Explorer {
     /// Begins with this scope, without these guards.
     pub fn with_scope(scope: String, without: String) -> Self {
-        Self { known: Arc::default(), first: Opened { scope, without, actions: Vec::new() } }
+        Self { known: Arc::default(), first: Opened { scope, without, ..Opened::default() } }
     }
 
     /// Begins with this file.
@@ -64,34 +65,41 @@ impl Explorer {
             Some(guard) => format!("{own},{guard}"),
             None => own,
         };
-        Self { known: Arc::new(known), first: Opened { scope, without, actions } }
+        Self { known: Arc::new(known), first: Opened { scope, without, actions, ..Opened::default() } }
     }
 
-    /// Serves the page until `ends` says so. `ready` gets the address.
+    /// Serves the page at `address` until `ends` says so. `again` is the command that starts
+    /// it, without the port. `ready` gets the address.
     ///
     /// # Errors
-    /// Where the port cannot be had.
+    /// Where the address cannot be had.
     pub fn serve(
-        self,
-        port: u16,
+        mut self,
+        address: SocketAddr,
+        again: &str,
         ends: &AtomicBool,
-        ready: impl FnOnce(SocketAddr, &Opened),
+        ready: impl FnOnce(SocketAddr),
     ) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-            ready(listener.local_addr()?, &self.first);
-            let app = routes(Arc::clone(&self.known), self.first.clone());
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            let has = listener.local_addr()?;
+            self.first.command = format!("{again} --port {}", has.port());
+            ready(has);
+            let app = routes(self.known, self.first, address.ip());
             let server = tokio::spawn(async move { axum::serve(listener, app).await });
             while !ends.load(Ordering::SeqCst) && !server.is_finished() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            Ok(())
-        })
+            Ok::<(), std::io::Error>(())
+        })?;
+        // A search that goes on is not waited for.
+        runtime.shutdown_background();
+        Ok(())
     }
 }
 
-fn routes(known: Arc<ServerState>, first: Opened) -> Router {
+fn routes(known: Arc<ServerState>, first: Opened, listens: IpAddr) -> Router {
     let text = |kind: &'static str, body: &'static str| {
         get(
             move || async move { ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body) },
@@ -111,6 +119,7 @@ fn routes(known: Arc<ServerState>, first: Opened) -> Router {
         .route("/api/why", asks(ServerState::why))
         .route("/api/beside", asks(ServerState::beside))
         .route("/api/nearest", asks(ServerState::nearest))
+        .route("/api/judge", asks(ServerState::judged))
         .route("/api/symptom", get(symptom))
         .route("/api/save", get(save))
         .route("/api/exhibit", get(exhibit))
@@ -120,42 +129,72 @@ fn routes(known: Arc<ServerState>, first: Opened) -> Router {
             |uri: Uri| async move { bad(StatusCode::NOT_FOUND, format!("there is no page {}", uri.path())) },
         )
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST))
-        .layer(middleware::from_fn(only_from_here))
+        .layer(middleware::from_fn_with_state(listens, only_from_here))
         .with_state(known)
 }
 
-/// Reads a link, and answers it; the answer says how long that took.
+/// Reads a link, and answers it; the answer says how long that took. It is worked out beside
+/// the server, so that a step does not wait for a search or a healing that nobody looks at
+/// any more.
 fn asks<T: Serialize + 'static>(
     answer: fn(&ServerState, &Link) -> Result<T, String>,
 ) -> axum::routing::MethodRouter<Arc<ServerState>> {
     get(move |State(known): Shared, uri: Uri| async move {
-        let begun = Instant::now();
-        let link = match Query::<Link>::try_from_uri(&uri) {
-            Ok(Query(link)) => link,
-            Err(error) => {
-                return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}"));
-            }
-        };
-        let mut response = match answer(&known, &link) {
-            Ok(answer) => axum::Json(answer).into_response(),
-            Err(error) => bad(StatusCode::BAD_REQUEST, error),
-        };
-        let took = format!("handler;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
-        if let Ok(took) = took.parse() {
-            response.headers_mut().insert("server-timing", took);
-        }
-        response
+        let answered = tokio::task::spawn_blocking(move || answered(&known, &uri, answer)).await;
+        answered.unwrap_or_else(|error| {
+            bad(StatusCode::INTERNAL_SERVER_ERROR, format!("this link cannot be answered: {error}"))
+        })
     })
 }
 
-/// Another site's page may not ask this server by a name that leads here.
-async fn only_from_here(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if ["127.0.0.1", "localhost", "[::1]"].contains(&name) {
-        return next.run(request).await;
+fn answered<T: Serialize>(
+    known: &ServerState,
+    uri: &Uri,
+    answer: fn(&ServerState, &Link) -> Result<T, String>,
+) -> Response {
+    let begun = Instant::now();
+    let link = match Query::<Link>::try_from_uri(uri) {
+        Ok(Query(link)) => link,
+        Err(error) => return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}")),
+    };
+    let mut response = match answer(known, &link) {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(error) => bad(StatusCode::BAD_REQUEST, error),
+    };
+    let took = format!("handler;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
+    if let Ok(took) = took.parse() {
+        response.headers_mut().insert("server-timing", took);
     }
-    bad(StatusCode::FORBIDDEN, "this server answers to localhost alone".into())
+    response
+}
+
+async fn only_from_here(State(listens): State<IpAddr>, request: Request, next: Next) -> Response {
+    match stranger(listens, request.headers()) {
+        Some(error) => bad(StatusCode::FORBIDDEN, error),
+        None => next.run(request).await,
+    }
+}
+
+/// Another site's page may not ask this server: neither by a name that leads here (DNS
+/// rebinding), nor by a form. A server that others may reach answers to addresses, too,
+/// for nobody can make an address lead elsewhere.
+fn stranger(listens: IpAddr, headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|is| is.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_ours = name == "localhost" || address.is_ok_and(|is| is.is_loopback() || !listens.is_loopback());
+    if !is_ours {
+        let answers = if listens.is_loopback() { "localhost alone" } else { "its address alone" };
+        return Some(format!("this server answers to {answers}"));
+    }
+    let is_own = |origin: &str| origin == format!("http://{host}");
+    text(header::ORIGIN)
+        .filter(|origin| !is_own(origin))
+        .map(|_| "this server answers to its own page alone".to_string())
 }
 
 fn bad(code: StatusCode, error: String) -> Response {
@@ -163,29 +202,7 @@ fn bad(code: StatusCode, error: String) -> Response {
 }
 
 async fn list() -> Response {
-    let scopes: Vec<Value> = scopes::all()
-        .iter()
-        .map(|plan| {
-            json!({ "name": plan.scope.name, "question": plan.scope.question,
-                    "family": plan.family.name(), "size": plan.size.to_string() })
-        })
-        .collect();
-    let guards: Vec<Value> = Guard::ALL
-        .iter()
-        .map(|guard| json!({ "name": guard.name(), "incident": parts(guard.incident()).0 }))
-        .collect();
-    let exhibits: Vec<Value> = PIECES
-        .iter()
-        .map(|piece| json!({ "name": piece.name(), "guard": piece.guard.name(), "scope": piece.scope }))
-        .collect();
-    let titles = |number: usize| {
-        let lesson = Lesson::numbered(number).ok()?;
-        let title = |language| lesson.prose(language).ok().map(|prose| prose.title);
-        Some(json!({ "number": number, "en": title(Language::English), "zh": title(Language::Chinese) }))
-    };
-    let lessons: Vec<Value> = (1..=crate::learn::LESSONS).filter_map(titles).collect();
-    axum::Json(json!({ "scopes": scopes, "guards": guards, "exhibits": exhibits, "lessons": lessons }))
-        .into_response()
+    axum::Json(listing::list()).into_response()
 }
 
 async fn save(State(known): Shared, uri: Uri) -> Response {
@@ -223,11 +240,17 @@ async fn exhibit(State(known): Shared, uri: Uri) -> Response {
 #[derive(serde::Deserialize)]
 struct Words {
     words: String,
+    #[serde(default)]
+    lang: String,
+}
+
+fn language_of(lang: &str) -> Language {
+    if lang == "zh" { Language::Chinese } else { Language::English }
 }
 
 async fn symptom(uri: Uri) -> Response {
     match Query::<Words>::try_from_uri(&uri) {
-        Ok(Query(Words { words })) => axum::Json(doors::of(&words)).into_response(),
+        Ok(Query(Words { words, lang })) => axum::Json(doors::of(&words, language_of(&lang))).into_response(),
         Err(_) => bad(StatusCode::BAD_REQUEST, "a symptom is asked for by its words".into()),
     }
 }
@@ -243,53 +266,10 @@ async fn lesson(State(known): Shared, uri: Uri) -> Response {
     let Ok(Query(Numbered { number, lang })) = Query::<Numbered>::try_from_uri(&uri) else {
         return bad(StatusCode::BAD_REQUEST, "a lesson is asked for by its number".into());
     };
-    let language = if lang == "zh" { Language::Chinese } else { Language::English };
-    match lesson_json(&known, number, language) {
+    match listing::lesson(&known, number, language_of(&lang)) {
         Ok(lesson) => axum::Json(lesson).into_response(),
         Err(error) => bad(StatusCode::NOT_FOUND, error),
     }
-}
-
-/// A lesson as the page needs it: the way, what is asked on it, and where a wrong guess leads.
-fn lesson_json(known: &ServerState, number: usize, language: Language) -> Result<Value, String> {
-    let lesson = Lesson::numbered(number)?;
-    let prose = lesson.prose(language)?;
-    let (mut steps, actions) = lesson.steps()?;
-    let trace = Trace::scenario(lesson.schedule.header.clone(), actions.iter().cloned());
-    let (scope, without, names) = known.take_in(&trace);
-    let mut questions = Vec::new();
-    for (question, asked) in lesson.facts.questions.iter().zip(&prose.asked) {
-        steps.back_to(0);
-        for action in actions.iter().take(question.before) {
-            steps.take(action);
-        }
-        let right = question.right(&steps)?;
-        let branches: Vec<Value> = question
-            .choices
-            .iter()
-            .map(|choice| match &choice.branch {
-                None => Value::Null,
-                Some(branch) => {
-                    let own =
-                        if branch.without.is_empty() { without.clone() } else { branch.without.join(",") };
-                    let own = if own == "none" { String::new() } else { own };
-                    let way: Vec<&String> = names.iter().take(branch.behind).chain(&branch.actions).collect();
-                    json!({ "without": own, "do": way })
-                }
-            })
-            .collect();
-        questions
-            .push(json!({ "before": question.before, "question": asked.question, "choices": asked.choices,
-            "right": right, "answer": asked.answer, "told": asked.branches, "branches": branches }));
-    }
-    let exercise = &lesson.facts.exercise;
-    let claims: Vec<String> = lesson.facts.claims.iter().map(|claim| claim.words(language)).collect();
-    Ok(json!({
-        "number": number, "title": prose.title, "story": prose.story, "guard": lesson.facts.guard,
-        "scope": scope, "without": without, "do": names, "steps": prose.steps, "questions": questions,
-        "rule": prose.rule, "claims": claims, "exercise": prose.exercise,
-        "exercise_scope": exercise.scope, "exercise_without": exercise.without.join(","),
-    }))
 }
 
 /// A file that was dropped on the page.
@@ -301,7 +281,7 @@ fn opened(known: &ServerState, name: &str, text: &str) -> Response {
     match trace_of(name, text) {
         Ok(trace) => {
             let (scope, without, actions) = known.take_in(&trace);
-            axum::Json(Opened { scope, without, actions }).into_response()
+            axum::Json(Opened { scope, without, actions, ..Opened::default() }).into_response()
         }
         Err(error) => bad(StatusCode::BAD_REQUEST, error),
     }

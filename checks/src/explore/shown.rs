@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness, scopes};
-use rollcall_traces::{Action, Header, Language, Outcome, Scope, Trace, View, render};
+use rollcall_traces::{Action, Header, Language, Outcome, Reason, Scope, Trace, View, render};
 use serde::{Deserialize, Serialize};
 
 use super::{Steps, actions_of, chinese, name_of, still};
@@ -38,6 +38,8 @@ pub(super) struct Link {
     pub(super) through: String,
     /// `zh` for Chinese; anything else is English.
     pub(super) lang: String,
+    /// Of an answer to an exercise: the lesson's number.
+    pub(super) exercise: usize,
     /// Of a search: how many states it may look at.
     pub(super) states: Option<usize>,
 }
@@ -146,7 +148,7 @@ pub(super) struct ShownHealing {
     way: Vec<String>,
     missed: Vec<String>,
     stuck_reasons: Vec<String>,
-    refused: Vec<(String, String)>,
+    refused: Vec<(String, String, String)>,
 }
 
 impl ServerState {
@@ -226,7 +228,7 @@ impl ServerState {
             {
                 steps.back_to(step - 1);
                 let language = link.language();
-                let meaning = still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default();
+                let meaning = refusal(language, action, reason, &steps.view());
                 let (words, because) = (language.of(action), format!("{reason}: {meaning}"));
                 return Ok((steps, Some(Stopped { step, words, because })));
             }
@@ -255,7 +257,7 @@ impl ServerState {
         let view = steps.view();
         Ok(Shown {
             scope: model.scope().name.clone(),
-            question: model.scope().question.clone(),
+            question: question(language, model.scope()),
             without: model.guards().dropped().map(|guard| guard.name().to_string()).collect(),
             setup: model.scope().setup.len(),
             steps: taken,
@@ -291,8 +293,17 @@ impl ServerState {
             // Of one that goes round and round a beginning is enough.
             way: way.into_iter().take(400).collect(),
             missed: healed.missed.into_iter().map(|missed| chinese::missed(language, missed)).collect(),
-            stuck_reasons: healed.stuck_reasons.into_values().collect(),
-            refused: refused.map(|(action, reason)| (language.of(&action), reason.to_string())).collect(),
+            stuck_reasons: healed
+                .stuck_reasons
+                .into_iter()
+                .map(|(name, words)| chinese::stuck_reason(language, &name, words))
+                .collect(),
+            refused: refused
+                .map(|(action, reason)| {
+                    let meaning = still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default();
+                    (language.of(&action), reason.to_string(), meaning)
+                })
+                .collect(),
         })
     }
 
@@ -328,10 +339,31 @@ fn shown_step(language: Language, steps: &Steps, number: usize) -> ShownStep {
         words: render::action_in(language, action, Some(&before)),
         outcome: language.of(outcome),
         done: outcome.is_done(),
-        meaning: still::meaning(language, outcome),
+        meaning: match outcome {
+            Outcome::Refused(reason) => Some(refusal(language, action, *reason, &before)),
+            Outcome::Done(_) => None,
+        },
         changes: render::changes_in(language, &before, &after),
         rule: still::rule_words(action),
         violated,
+    }
+}
+
+/// What a reason means; of a store that there is not, that.
+pub(super) fn refusal(language: Language, action: &Action, reason: Reason, view: &View) -> String {
+    let unknown = action.stores().into_iter().find(|store| !view.stores.contains_key(store));
+    match (unknown, language) {
+        (Some(store), Language::English) => format!("There is no such store as {store}."),
+        (Some(store), Language::Chinese) => format!("没有 store {store}。"),
+        _ => still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
+    }
+}
+
+/// What the scope asks, in the reader's language; a file's own question as it stands.
+fn question(language: Language, scope: &Scope) -> String {
+    match (language, chinese::of_question(&scope.name, &scope.question)) {
+        (Language::Chinese, Some(chinese)) => chinese.into(),
+        _ => scope.question.clone(),
     }
 }
 

@@ -74,12 +74,13 @@ struct StillStep<'a> {
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
-    question: &'a str,
+    question: Both<&'a str>,
+    /// Every property by its name, with what it says.
+    properties: Vec<serde_json::Value>,
     about: Vec<String>,
     without: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Both<String>>,
-    judged: usize,
     broken: Both<Vec<String>>,
     first: Change<'a>,
     steps: Vec<StillStep<'a>>,
@@ -132,14 +133,18 @@ pub fn still(trace: &Trace) -> String {
     let header = &trace.header;
     let page = Page {
         title: title(header),
-        question: &header.scope.question,
+        question: Both::of(|language| match language {
+            Language::English => header.scope.question.as_str(),
+            Language::Chinese => chinese::of_question(&header.scope.name, &header.scope.question)
+                .unwrap_or(&header.scope.question),
+        }),
+        properties: chinese::properties(),
         about: about(header),
         without: &header.without,
         verdict: trace
             .verdict
             .as_ref()
             .map(|verdict| Both::of(|language| chinese::verdict(language, verdict))),
-        judged: Property::ALL.len(),
         broken: Both::of(|language| broken.iter().map(|one| violation_words(language, one)).collect()),
         first: Change::between(&nothing, first),
         steps,

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
+use rollcall_checks::learn::{LESSONS, Lesson};
 use serde_json::Value;
 
 use super::{Folder, scenario};
@@ -138,7 +139,13 @@ fn a_dropped_guard_is_named_where_it_decides() {
     assert_eq!(why["guards"], serde_json::json!(["campaign_applies_first"]), "{why}");
     let beside = server.json(&format!("/api/beside{}&side=model", link("campaign_applies_first", &way)));
     assert_eq!(beside["parted"]["step"], 10, "{beside}");
+    let first = &beside["parted"]["differences"][0];
+    assert!(first["words"].as_str().is_some_and(|words| words.starts_with("store ")), "{first}");
+    assert!(
+        beside["parted"]["there"].as_str().is_some_and(|words| words.contains("unapplied_conf_change ("))
+    );
     let beside = server.json(&format!("/api/beside{}&side=impl", link("campaign_applies_first", &way)));
+    assert_eq!(beside["without"], serde_json::json!(["campaign_applies_first"]), "{beside}");
     assert_eq!((&beside["parted"], &beside["compared"]), (&Value::Null, &Value::from(11)), "{beside}");
 }
 
@@ -205,6 +212,8 @@ fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
         ("/api/beside?scope=grow_and_shrink_smoke&side=left", "there is no second column `left`"),
         ("/api/exhibit?name=../secret", "the museum has no exhibit"),
         ("/api/exhibit", "an exhibit is asked for by its name"),
+        ("/api/judge?exercise=13&do=crash(store:1)", "there is no lesson 13"),
+        ("/api/judge?exercise=1&do=explode", "action 1, `explode`, cannot be read"),
         ("/api/lesson?number=13", "there is no lesson 13"),
         ("/secret", "there is no page /secret"),
         ("/../secret", "there is no page"),
@@ -215,11 +224,111 @@ fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
     }
     let (code, body) = server.ask("GET /api/list", "example.org", "");
     assert!(code == 403 && body.contains("localhost alone"), "{body}");
+    let origin = format!("{}\r\nOrigin: http://example.org", server.address);
+    let (code, body) = server.ask("POST /api/open", &origin, "{}");
+    assert!(code == 403 && body.contains("its own page alone"), "{body}");
+    let own = format!("{0}\r\nOrigin: http://{0}", server.address);
+    assert_eq!(server.ask("GET /api/list", &own, "").0, 200);
     let (code, page) = server.text("/");
     assert!(
         code == 200 && page.contains("<!doctype html>") && !page.contains("http"),
         "nothing comes from elsewhere"
     );
+}
+
+/// A server that others may reach warns, and answers to addresses; still to no other name.
+#[test]
+fn another_address_is_listened_on_only_if_asked_for() {
+    let folder = Folder::new();
+    let arguments = ["explore", "--port", "0", "--host", "0.0.0.0"];
+    let mut child =
+        folder.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut warning = String::new();
+    BufReader::new(child.stderr.take().expect("its errors")).read_line(&mut warning).expect("a line");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    let port = line.trim().trim_end_matches('/').rsplit(':').next().expect("a port").to_string();
+    let server = Server { child, address: format!("127.0.0.1:{port}") };
+    assert!(warning.contains("warning: 0.0.0.0 is no loopback address"), "{warning}");
+    assert_eq!(server.ask("GET /api/list", &format!("192.0.2.7:{port}"), "").0, 200);
+    let (code, body) = server.ask("GET /api/list", &format!("example.org:{port}"), "");
+    assert!(code == 403 && body.contains("its address alone"), "{body}");
+    let first = server.json("/api/first");
+    let command = format!("rollcall explore three_voters_to_one_smoke --host 0.0.0.0 --port {port}");
+    assert_eq!(first["command"], command.as_str());
+    // One on the loopback answers to no address of another kind.
+    let (code, _) = Server::of(&folder, &[]).ask("GET /api/list", "192.0.2.7", "");
+    assert_eq!(code, 403);
+}
+
+/// What starts a server again names its file and its port.
+#[test]
+fn a_server_says_how_it_is_started_again() {
+    let folder = Folder::new();
+    let text = std::fs::read_to_string(scenario("seed-001-tombstone-by-force.jsonl")).expect("a scenario");
+    folder.write("a file.jsonl", &text);
+    let server = Server::of(&folder, &["a file.jsonl", "--without", "one_vote_a_term"]);
+    let port = server.address.rsplit(':').next().expect("a port");
+    let command = format!("rollcall explore 'a file.jsonl' --without one_vote_a_term --port {port}");
+    assert_eq!(server.json("/api/first")["command"], command.as_str());
+}
+
+/// Every exercise is judged: its answer step by step, its wrong answer, in both languages.
+#[test]
+fn an_exercise_is_judged_where_it_is_tried() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    for number in 1..=LESSONS {
+        let exercise = Lesson::numbered(number).expect("a lesson").facts.exercise;
+        let judged = |answer: &[String], lang: &str| {
+            let way = answer.join(";");
+            server.json(&format!("/api/judge?exercise={number}&lang={lang}&do={way}"))
+        };
+        let answer = &exercise.answer;
+        assert!(judged(answer, "en")["solved"].as_u64().is_some(), "{number}");
+        if answer.len() > 1 {
+            let begun = judged(&answer[..1], "en");
+            assert_eq!((&begun["solved"], &begun["open"]), (&Value::Null, &Value::from(true)), "{begun}");
+        }
+        let wrong = judged(&exercise.wrong.answer, "en");
+        let because = wrong["because"].as_str().expect("why not");
+        assert!(wrong["solved"].is_null() && because.contains(&exercise.wrong.because), "{number}: {wrong}");
+        let chinese = judged(&exercise.wrong.answer, "zh");
+        let because = chinese["because"].as_str().expect("why not");
+        assert!(because.contains(['步', '目']) && !because.contains("goal is"), "{chinese}");
+    }
+}
+
+/// A store that there is not is called so, whatever the rules find first.
+#[test]
+fn a_store_that_there_is_not_is_named() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    for action in ["campaign(region:1,store:99)", "vote(region:1,candidate:1,voter:99)", "crash(store:99)"] {
+        let shown = server.json(&format!("{SCOPE}&do={action}"));
+        let because = shown["stopped"]["because"].as_str().expect("why");
+        assert!(because.ends_with("There is no such store as 99."), "{because}");
+        let why = server.json(&format!("{}&action={action}", SCOPE.replace("/state", "/why")));
+        assert_eq!(why["meaning"], "There is no such store as 99.", "{why}");
+    }
+}
+
+/// What there is to choose from is told in both languages.
+#[test]
+fn everything_listed_is_listed_in_both_languages() {
+    let folder = Folder::new();
+    let list = Server::of(&folder, &[]).json("/api/list");
+    for (what, least) in
+        [("scopes", 200), ("guards", 80), ("exhibits", 90), ("lessons", 12), ("properties", 22)]
+    {
+        let entries = list[what].as_array().expect("a list");
+        assert!(entries.len() >= least, "{what}: {}", entries.len());
+        for entry in entries {
+            let said = |language: &str| entry[language].as_str().unwrap_or_default().to_string();
+            let is_chinese = said("zh").chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
+            assert!(!said("en").is_empty() && is_chinese, "{what}: {entry}");
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,17 @@
-//! Properties and goals in Chinese. Their names stay as they are.
+//! Properties, goals, stuck reasons, questions and incidents in Chinese. Names stay as they are.
+
+mod incidents;
+mod questions;
+mod seen;
 
 use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_traces::{Language, Verdict, VerdictResult, render};
+use serde_json::{Value, json};
+
+pub(super) use incidents::of_guard;
+pub(super) use questions::{of_question, of_scope};
+pub(super) use seen::of_symptom;
 
 /// What a property says.
 pub(super) fn of_property(property: Property) -> &'static str {
@@ -36,6 +45,12 @@ pub(super) fn of_property(property: Property) -> &'static str {
     }
 }
 
+/// Every property by its name, with what it says in both languages.
+pub(super) fn properties() -> Vec<Value> {
+    let told = |property: &Property| json!({ "name": property.name(), "en": property.statement(), "zh": of_property(*property) });
+    Property::ALL.iter().map(told).collect()
+}
+
 /// What a goal asks for.
 pub(super) fn of_goal(goal: Goal) -> &'static str {
     match goal {
@@ -51,6 +66,34 @@ pub(super) fn of_goal(goal: Goal) -> &'static str {
         Goal::OperatorsEnd => "没有运行中的 operator",
         Goal::ReplicasWhole => "region 的 voter 数正如 PD 所要，都在留下的 store 上",
         Goal::StoreLeaves => "下线的 store 变成 Tombstone",
+    }
+}
+
+/// Why a goal is not owed.
+pub(super) fn of_stuck_reason(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "majority_lost" => "region 最新配置的多数派丢了磁盘",
+        "nobody_left" => "多数派已被放弃，会上报的 store 上没有这个 region 的 peer",
+        "newer_log_left" => "剩下的一个 voter 在已提交的日志处有更新的日志，因此拒绝别的 peer",
+        "target_not_recovered" => "region 等着合并目标，而目标没有恢复",
+        "ended_by_hand" => "多数派被手动写成了墓碑",
+        "term_unanswered" => "唯一的 voter 是 leader，而一个 learner 知道更新的 term",
+        "disk_lost" => "一个成员丢了磁盘，又没有 PD 来替换它",
+        "id_taken_again" => "一个成员的 id 与那里已移除的 peer 相同",
+        "disk_hangs" => "一个 peer 的磁盘卡死",
+        "nobody_to_ask" => "被移除的 peer 不知道可以问谁",
+        "given_up" => "一个成员在已放弃而仍在运行的 store 上",
+        "no_target" => "没有合法的目标 store",
+        "leader_forgotten" => "leader 在 PD 已忘记或放弃的 store 上",
+        _ => return None,
+    })
+}
+
+/// Why a goal is not owed, in the reader's language.
+pub(super) fn stuck_reason(language: Language, name: &str, words: String) -> String {
+    match (language, of_stuck_reason(name)) {
+        (Language::Chinese, Some(chinese)) => format!("{chinese}（{words}）"),
+        _ => words,
     }
 }
 
@@ -76,5 +119,19 @@ pub(super) fn verdict(language: Language, verdict: &Verdict) -> String {
         (Language::Chinese, VerdictResult::Holds) => "成立".into(),
         (Language::Chinese, VerdictResult::Violated) => format!("{at}违反 {property}"),
         (Language::Chinese, VerdictResult::Diverged) => format!("两边{at}不一致"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_model::liveness::StuckReason;
+
+    use super::of_stuck_reason;
+
+    #[test]
+    fn every_stuck_reason_is_told_in_chinese() {
+        for name in StuckReason::NAMES {
+            assert!(of_stuck_reason(name).is_some(), "`{name}` lacks its Chinese");
+        }
     }
 }

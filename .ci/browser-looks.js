@@ -1,0 +1,90 @@
+// How the page looks and what it says of a state: the header, the legend, names, PD beside
+// the truth, wrong links.
+"use strict";
+
+module.exports = (page, is, { open, becomes, text }) => ({
+  // The header is one line from 1,280 px on, and nothing sticks out, however long a name is.
+  async sizes() {
+    const longest = "learner_of_a_child_removed_before_it_is_born_smoke";
+    for (const [width, language] of [[1280, "en"], [1280, "zh"], [600, "en"], [600, "zh"]]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.evaluate((language) => localStorage.setItem("language", language), language);
+      await open(`#scope=${longest}&without=tombstone_needs_conf_ver_advance`);
+      const [out, tall, line] = await page.evaluate(() => [document.documentElement.scrollWidth - innerWidth,
+        document.querySelector("header").offsetHeight, document.getElementById("undo").offsetHeight]);
+      is(`nothing sticks out at ${width} px (${language})`, out <= 0, true);
+      if (width === 1280) is(`the header is one line (${language})`, tall < 2 * line, true);
+    }
+    is("the whole name is there to be read", await page.getAttribute("#scope", "title"), longest);
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await page.evaluate(() => localStorage.setItem("language", "zh"));
+    await open("#scope=three_voters_to_one_smoke");
+    is("a scope asks in Chinese", await text("#question"), /^三个 voter 移除两个/);
+    is("names keep their spaces", (await page.locator("#may .act").allTextContents()).every((words) => !/[a-z]store/.test(words)), true);
+    await page.keyboard.press("/");
+    await page.keyboard.type("demote_before");
+    await page.waitForSelector("#found .also");
+    is("an incident in Chinese", await text("#found .also"), /先降级再移除/);
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => localStorage.setItem("language", "en"));
+  },
+  // Verdicts by name, a legend, voters by name, late messages in their own place.
+  async names() {
+    await open("#scope=three_voters_to_one_smoke");
+    await page.click("#broken summary");
+    is("what holds, by name", await page.locator("#broken li").count(), 22);
+    is("and what it says", await text("#broken li"), /^✔ election_safety .*wins the election/);
+    await page.keyboard.press("i");
+    is("a legend", await page.locator("#marks .cell").count(), 4);
+    is("who has answered, by name", await text("#quorum .half"), /needs 2 of \{1@1 2@2 3@3\} · has \d \{1@1.*alive 3 \{1@1 2@2 3@3\}/);
+    is("no message is under way", await text("#held"), "No message is under way.");
+    await open("#scope=late_report_and_late_order_smoke&do=region_heartbeat(region:1,store:1,reply:delayed)");
+    const late = "#scope=old_term_leader_smoke";
+    await open(late);
+    const delayed = page.locator("#may .act:has-text('delayed'), #may .act:has-text('late')").first();
+    for (let tries = 0; tries < 6 && await delayed.count() === 0; tries++) {
+      const [at] = (await page.evaluate(() => document.body.dataset.ready)).split("/");
+      await page.click("#may .act");
+      await becomes(`${Number(at) + 1}/${Number(at) + 1}`);
+    }
+    const [at] = (await page.evaluate(() => document.body.dataset.ready)).split("/");
+    await delayed.click();
+    await becomes(`${Number(at) + 1}/${Number(at) + 1}`);
+    is("a late message has its place", await page.locator("#middle #held .late").count(), 1);
+    await page.click("#held .late button");
+    await becomes(`${Number(at) + 2}/${Number(at) + 2}`);
+    is("and arrives from there", await page.locator("#held .late").count(), 0);
+    is("keys are letters or hexadecimal", await page.evaluate(() => [keyText("6b"), keyText("00ff"), quoted(""), quoted("ff")].join(" ")), 'k 0x00ff "" 0xff');
+    await page.keyboard.press("m");
+    is("exhibits go by what goes wrong", await text("#page .line b"), /^The second overwrites the first half-way$/);
+    is("all of them", await page.locator("#page .line").count() > 90, true);
+    await page.keyboard.press("Escape");
+  },
+  // What PD believes is measured by the newest peer where nobody leads.
+  async leaderless() {
+    await open("#scope=crash_while_a_store_leaves_smoke&do=crash(store:1)");
+    is("PD's leader is gone", await text("#pd .field.stale"), /leader: peer 1 ✗ truth: —/);
+    is("who might ask, and who could answer", await text("#quorum"), /store 2: if it asks for votes, term \d+✘ needs 2 of \{1@1 2@2\} .*alive 1 \{2@2\}/);
+    await open("#exhibit=stale_report_refused");
+    await becomes("6/6");
+    const hash = await page.evaluate(() => location.hash.replace("&through", ";crash(store:1)&through"));
+    await open(hash);
+    await becomes("7/7");
+    is("nobody leads", await page.locator(".lane.up .peer.leader").count(), 0);
+    is("stale fields are marked all the same", await page.locator("#pd .field.stale").allTextContents(), /epoch: 2·1 ✗ truth: 4·1/);
+  },
+  // Wrong links are answered in a sentence, over something to look at.
+  async wrong() {
+    for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/], ["#lesson=0", /no lesson 0/],
+      ["#lesson=abc", /lesson=abc, which is no number/], ["#exercise=99", /no lesson 99/], ["#file=nope", /file=nope, which means nothing here/],
+      ["#exhibit=nothing", /no exhibit/], ["#scope=grow_and_shrink_smoke&do=explode", /action 1/],
+      ["#scope=grow_and_shrink_smoke&at=9", /asks for step 9 and has 0; step 0 is shown/], ["#scope=grow_and_shrink_smoke&at=x", /at=x, which is no number/],
+      ["#scope=grow_and_shrink_smoke&do=campaign(region:1,store:99)", /Step 1 is refused: .*no such store as 99/],
+      ["#scope=grow_and_shrink_smoke&without=nothing", /unknown guard/]]) {
+      await open(fragment);
+      await page.waitForFunction(() => document.getElementById("error").textContent, null, { timeout: 20000 });
+      is(fragment, await text("#error"), says);
+      is(`${fragment}: there is something to look at`, await page.locator(".lane").count() > 0, true);
+    }
+  },
+});
