@@ -145,7 +145,7 @@ impl Acceptor {
                 }
             }
         }
-        Err(nearest.expect("that nothing is hidden is always tried"))
+        Err(nearest.expect("the explanation without hidden steps is always checked"))
     }
 
     /// What may have happened unwritten, first or within, the likeliest first.

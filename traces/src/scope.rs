@@ -1,4 +1,4 @@
-//! Bounds, apart from rules: which cluster, which budgets, which commands.
+//! Bounds, separate from rules: which cluster, which budgets, which commands.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct Scope {
     /// The round sizes in use.
     #[serde(default = "one_entry_rounds")]
     pub rounds: Vec<Entries>,
-    /// What may be proposed (`CompactLog` apart: it compacts to the leader's
+    /// What may be proposed (except `CompactLog`: it compacts to the leader's
     /// applied index, by budget).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,

@@ -2,8 +2,8 @@
 //!
 //! Every path begins at an initial state. A plan (`plan.rs`) says how often each
 //! edge has to be taken for that; the paths simply take what is
-//! left until nothing leads on. In a graph with cycles some rings may stay
-//! apart from that: they are fetched afterwards, by the breadth-first way to
+//! left until nothing leads on. In a graph with cycles some cycles may
+//! remain: they are fetched afterwards, by the breadth-first way to
 //! the first state of each. Paths are made one at a time: what is held is a
 //! byte an edge and about four a state. A batch of them (`batch.rs`) says where
 //! each parts from the one before.

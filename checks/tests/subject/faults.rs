@@ -15,7 +15,7 @@ use crate::right::kept;
 const FAULTS: &[(&str, Wrong, &[&str])] = &[
     ("late", Wrong::Late, &["has not answered within 2 s"]),
     ("half_a_line", Wrong::HalfALine, &["has not answered within 2 s", "half a line came: {\"seq\":"]),
-    ("twice", Wrong::Twice, &["answers question", "again"]),
+    ("twice", Wrong::Twice, &["answers question", "a second time"]),
     ("never", Wrong::Never, &["has not answered within 2 s"]),
     ("deaf", Wrong::Deaf, &["has not answered within 2 s"]),
     ("nonsense", Wrong::Nonsense, &["not of protocol 1"]),

@@ -75,7 +75,7 @@ fn versions_distinguish<C: Cluster>(cluster: &C) -> Result<(), Violation> {
 /// the entry of a change is sent with the commit index of the one before it,
 /// and who has a change committed and unapplied may not campaign. Of a
 /// follower's log it does not hold. The second is judged where an `Apply`
-/// leads from one configuration to the next; configurations further apart
+/// leads from one configuration to the next; configurations with others between them
 /// need not meet.
 ///
 /// # Errors
