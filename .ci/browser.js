@@ -251,6 +251,16 @@ async function main() {
 // How long the largest standard scope takes: to open, and a step by a key, of which the
 // page says what it waited for and what it drew. Told, not asserted: the machine may be busy.
 async function timings(page, becomes, open) {
+  // Who steps on waits for no healing: of ten quick steps the last one's alone is asked for.
+  await open("#exhibit=demote_before_removal");
+  await page.waitForFunction(() => document.body.dataset.heals, null, { timeout: 20000 });
+  const healings = [], asked = (request) => { if (/api\/heals/.test(request.url())) healings.push(request.url()); };
+  page.on("request", asked);
+  await page.evaluate(() => { for (let step = 0; step < 10; step++) document.getElementById("previous").click(); });
+  await page.waitForFunction(() => document.body.dataset.drawn === String(mark) && document.body.dataset.heals, null, { timeout: 20000 });
+  page.off("request", asked);
+  is("no step is lost", await page.evaluate(() => document.body.dataset.ready), "17/27");
+  is("healings asked for on the way", healings.length, 1);
   const begun = Date.now();
   await open("#scope=swap_two_entry_by_entry");
   console.log(`swap_two_entry_by_entry: loaded in ${Date.now() - begun} ms`);

@@ -81,6 +81,7 @@ function behind() {
 async function go(push = true, also = "") {
   const mine = ++mark, begun = performance.now();
   asking?.abort();
+  clearTimeout(staying);
   asking = new AbortController();
   if (push && fragment() !== location.hash) history.pushState(null, "", fragment());
   try {

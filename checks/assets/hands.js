@@ -1,7 +1,7 @@
 "use strict";
 // Keyboard, buttons, files that are dropped, and the beginning.
 const keys = {
-  h: () => step(shown.at - 1), ArrowLeft: () => step(shown.at - 1), l: () => step(shown.at + 1), ArrowRight: () => step(shown.at + 1),
+  h: () => step(behind() - 1), ArrowLeft: () => step(behind() - 1), l: () => step(behind() + 1), ArrowRight: () => step(behind() + 1),
   j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
   Enter: () => (document.querySelector("#may .chosen") ?? document.querySelector("#lesson .on"))?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
   i: () => { $("legend").open = !$("legend").open; }, e: () => document.querySelector("#lesson .try")?.click(),
@@ -42,8 +42,8 @@ document.addEventListener("keydown", (event) => {
 });
 $("undo").onclick = undo;
 $("redo").onclick = redo;
-$("previous").onclick = () => step(shown.at - 1);
-$("next").onclick = () => step(shown.at + 1);
+$("previous").onclick = () => step(behind() - 1);
+$("next").onclick = () => step(behind() + 1);
 $("lessons").onclick = lessonsPage;
 $("museum").onclick = museumPage;
 $("save").onclick = save;
@@ -69,8 +69,7 @@ window.addEventListener("focus", () => { if (first) ask("/api/first").catch((err
 
 async function start(push = true) {
   try {
-    list ??= await ask("/api/list");
-    first ??= await ask("/api/first");
+    if (!list || !first) [list, first] = await Promise.all([ask("/api/list"), ask("/api/first")]);
     const { fields, wrong } = readFragment();
     if (fields.exhibit) return await openExhibit(fields.exhibit);
     if (fields.lesson !== undefined) return await openLesson(link.lesson, link.at ?? 0);

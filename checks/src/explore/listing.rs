@@ -1,6 +1,8 @@
 //! What there is to choose from: scopes, guards, exhibits and lessons, in both languages;
 //! a lesson whole; and the judge of its exercise.
 
+use std::sync::OnceLock;
+
 use rollcall_model::{Guard, scopes};
 use rollcall_traces::Trace;
 use serde::Serialize;
@@ -11,8 +13,13 @@ use super::{actions_of, chinese};
 use crate::learn::{LESSONS, Language, Lesson};
 use crate::museum::{PIECES, Piece, parts};
 
-/// Everything that a link can begin with.
-pub(super) fn list() -> Value {
+/// Everything that a link can begin with; it is the same for every page.
+pub(super) fn list() -> &'static Value {
+    static LIST: OnceLock<Value> = OnceLock::new();
+    LIST.get_or_init(listed)
+}
+
+fn listed() -> Value {
     let scopes: Vec<Value> = scopes::all()
         .iter()
         .map(|plan| {

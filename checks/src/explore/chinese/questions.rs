@@ -198,6 +198,10 @@ const QUESTIONS: &[(&str, &str)] = &[
         "一次恢复的计划为没人有的 key 建 region，到达时下一次恢复已建或正要建：这些 key 在那个 store 上只属于一个 region 吗？",
     ),
     (
+        "plan_to_destroy_comes_late",
+        "恢复销毁了一个范围已归更新 region 的 peer，peer 走了之后计划又来一次：墓碑和更新的 region 都保持原样吗？",
+    ),
+    (
         "broken_off_behind_a_split",
         "PD 知道一次剩下的 store 都没有的分裂，恢复超时或 PD 重启：PD 相信剩下的 store 吗？",
     ),
