@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use protobuf::Message as _;
 use raft::eraftpb::Entry;
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, Table,
-    TableDefinition, TableError, WriteTransaction,
+    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
+    StorageError, Table, TableDefinition, TableError, WriteTransaction,
 };
 
 use self::overlay::Overlay;
@@ -65,15 +65,27 @@ impl RedbEngine {
         }
     }
 
+    /// Opens what `backend` holds, or makes a store's file there if it is empty: for a
+    /// disk that a test makes fail, or one that is no file.
+    ///
+    /// # Errors
+    /// As [`open`](RedbEngine::open).
+    pub fn open_on(backend: impl StorageBackend) -> Result<Self, EngineError> {
+        let refused = |reason: String| EngineError { what: "open its file", reason };
+        let is_new = backend.len().map_err(|error| refused(error.to_string()))? == 0;
+        let mut builder = Builder::new();
+        builder.set_check_integrity_on_open(!is_new);
+        let database = builder.create_with_backend(backend).map_err(|error| refused(words(&error)))?;
+        if is_new {
+            make_tables(&database).map_err(|error| refused(error.to_string()))?;
+        }
+        check_format(&database).map_err(refused)?;
+        Ok(Self { database, path: PathBuf::new() })
+    }
+
     fn create(path: &Path) -> Result<Self, String> {
         let database = Database::create(path).map_err(|error| words(&error))?;
-        let made = || -> Result<(), redb::Error> {
-            let transaction = database.begin_write()?;
-            Tables::open(&transaction)?;
-            transaction.open_table(META)?.insert("format", FORMAT)?;
-            Ok(transaction.commit()?)
-        };
-        made().map_err(|error| error.to_string())?;
+        make_tables(&database).map_err(|error| error.to_string())?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
@@ -93,7 +105,7 @@ impl RedbEngine {
         Ok(Self { database, path: path.to_path_buf() })
     }
 
-    /// Where its file is.
+    /// Where its file is; empty where it has none.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -234,6 +246,14 @@ impl<'t> Tables<'t> {
             None => self.data.retain_in((region, &[][..]).., keep),
         }
     }
+}
+
+/// The tables of an empty store.
+fn make_tables(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    Tables::open(&transaction)?;
+    transaction.open_table(META)?.insert("format", FORMAT)?;
+    Ok(transaction.commit()?)
 }
 
 fn check_format(database: &impl ReadableDatabase) -> Result<(), String> {

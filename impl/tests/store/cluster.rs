@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
-    Change, ChangeKind, Child, Command, Config, Derive, End, Epoch, Guards, Input, Key, Member, MemberRole,
-    MemoryEngine, Message, Output, PeerStatus, RangeEntry, Refusal, Region, RegionId, StoreId, SyncedStore,
+    Change, ChangeKind, Child, Command, Config, Derive, End, Engine, Epoch, Guards, Input, Key, Member,
+    MemberRole, MemoryEngine, Message, Output, PeerStatus, RangeEntry, Refusal, Region, RegionId, StoreId,
+    SyncedStore,
 };
 
 /// The region that these tests begin with.
@@ -15,9 +16,9 @@ pub(crate) const REGION: u64 = 1;
 pub(crate) const CHILD: u64 = 2;
 
 /// Stores, and what is under way between them, in order.
-pub(crate) struct Cluster<G: Guards> {
+pub(crate) struct Cluster<G: Guards, E: Engine = MemoryEngine> {
     pub(crate) guards: G,
-    pub(crate) stores: BTreeMap<StoreId, SyncedStore<G>>,
+    pub(crate) stores: BTreeMap<StoreId, SyncedStore<G, E>>,
     pub(crate) sent: VecDeque<Message>,
     /// How proposals ended, as (id, end), in order.
     pub(crate) ends: Vec<(u64, End)>,
@@ -59,8 +60,21 @@ pub(crate) fn change(kind: ChangeKind, store: StoreId) -> Command {
 impl<G: Guards> Cluster<G> {
     /// `count` stores with voters on some of them.
     pub(crate) fn new(guards: G, count: u64, voters: &[StoreId]) -> Self {
+        Self::on(guards, count, voters, |_| MemoryEngine::new())
+    }
+
+    /// The store's process ends and comes back.
+    pub(crate) fn restart(&mut self, guards: G, store: StoreId) {
+        let disk = self.stores.remove(&store).unwrap().into_engine();
+        self.stores.insert(store, SyncedStore::open(store, Config::SIMULATOR, guards, disk).unwrap());
+    }
+}
+
+impl<G: Guards, E: Engine> Cluster<G, E> {
+    /// The same on these engines.
+    pub(crate) fn on(guards: G, count: u64, voters: &[StoreId], engine: impl Fn(StoreId) -> E) -> Self {
         let stores = (1..=count).map(|id| {
-            let mut store = SyncedStore::open(id, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap();
+            let mut store = SyncedStore::open(id, Config::SIMULATOR, guards, engine(id)).unwrap();
             if voters.contains(&id) {
                 store.bootstrap(region(voters)).unwrap();
             }
@@ -129,12 +143,6 @@ impl<G: Guards> Cluster<G> {
             let message = self.sent.remove(at).expect("just seen");
             let _ = self.step(message.to.store, Input::Message(message));
         }
-    }
-
-    /// The store's process ends and comes back.
-    pub(crate) fn restart(&mut self, guards: G, store: StoreId) {
-        let disk = self.stores.remove(&store).unwrap().into_engine();
-        self.stores.insert(store, SyncedStore::open(store, Config::SIMULATOR, guards, disk).unwrap());
     }
 
     /// Applies everything that waits on `store`.

@@ -2,6 +2,7 @@
 
 mod basic_conf_change;
 mod cluster;
+mod crash_points;
 mod ctl;
 mod elections;
 mod engine;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_impl::{
-    Change, ChangeKind, Command, Config, Derive, IdAllocator, Input, Key, Output, PeerState, Refusal,
-    RegionId, Sound, StateRole, StoreId, SyncedStore,
+    Change, ChangeKind, Command, Config, Derive, Engine, IdAllocator, Input, Key, MemoryEngine, Output,
+    PeerState, Refusal, RegionId, Sound, StateRole, StoreId, SyncedStore,
 };
 
 use crate::cluster::{Cluster, bytes};
@@ -32,7 +32,7 @@ impl Random {
 }
 
 /// What a store may not forget, a line for each peer and tombstone.
-fn lasting(store: &SyncedStore<Sound>) -> Vec<String> {
+fn lasting<E: Engine>(store: &SyncedStore<Sound, E>) -> Vec<String> {
     let of = |region| {
         let tombstone = store.tombstone(region).map(|tombstone| format!("{tombstone:?}"));
         let peer = store.peer(region).map(|peer| {
@@ -46,8 +46,20 @@ fn lasting(store: &SyncedStore<Sound>) -> Vec<String> {
     store.regions().map(of).collect()
 }
 
-struct Storm {
-    cluster: Cluster<Sound>,
+/// An engine whose machine may fail.
+pub(crate) trait Volatile: Engine {
+    /// The machine fails: what was not synced is gone.
+    fn lose_unsynced(&mut self);
+}
+
+impl Volatile for MemoryEngine {
+    fn lose_unsynced(&mut self) {
+        self.lose_unsynced();
+    }
+}
+
+pub(crate) struct Storm<E: Engine = MemoryEngine> {
+    pub(crate) cluster: Cluster<Sound, E>,
     random: Random,
     allocator: IdAllocator,
     splits: usize,
@@ -62,8 +74,15 @@ struct Storm {
 
 impl Storm {
     fn new(seed: u64, merges: bool) -> Self {
+        Self::on(seed, merges, |_| MemoryEngine::new())
+    }
+}
+
+impl<E: Volatile> Storm<E> {
+    /// A storm over stores on these engines.
+    pub(crate) fn on(seed: u64, merges: bool, engine: impl Fn(StoreId) -> E) -> Self {
         let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let cluster = Cluster::new(Sound, STORES, &[1, 2, 3]);
+        let cluster = Cluster::on(Sound, STORES, &[1, 2, 3], engine);
         let allocator = IdAllocator { next_id: 100 };
         Self {
             cluster,
@@ -98,7 +117,7 @@ impl Storm {
         self.random.of(&live).copied().unwrap_or((1, 1))
     }
 
-    fn act(&mut self) {
+    pub(crate) fn act(&mut self) {
         match self.random.below(100) {
             0..55 => self.deliver(),
             55..65 => {
