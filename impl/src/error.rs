@@ -109,7 +109,7 @@ pub enum Refusal {
     /// The message's epoch is behind the tombstone's, whose region still has the sender.
     #[error("the message's epoch is behind the tombstone's")]
     StaleEpoch,
-    /// The sender was removed, and is not told (only without `stale_peer_told`).
+    /// The sender was removed, and gets no removal message (only without `stale_peer_told`).
     #[error("the sender was removed")]
     SenderRemoved,
     /// The tombstone here still lists this peer, or a newer one.

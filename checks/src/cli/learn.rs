@@ -91,7 +91,7 @@ fn judge(lesson: &Lesson, path: &Path, language: Language) -> Result<End> {
             End::Violated
         }
         (Err(because), Language::Chinese) => {
-            outln!("第 {number} 课：还没有解出来：{}", because.told(language));
+            outln!("第 {number} 课：还没有解出来：{}", because.words(language));
             End::Violated
         }
     })

@@ -106,7 +106,7 @@ fn first_difference(
     first: View,
     mut take: impl FnMut(usize) -> (Outcome, View),
 ) -> Option<Parted> {
-    let told = |found: &[_]| found.iter().map(|one| fields::shown(language, one)).collect();
+    let rendered = |found: &[_]| found.iter().map(|one| fields::shown(language, one)).collect();
     let begin = differences(&steps.view_behind(0), &first);
     if !begin.is_empty() {
         let words = match language {
@@ -114,7 +114,7 @@ fn first_difference(
             Language::Chinese => "在最初的状态".into(),
         };
         let (here, there) = (String::new(), String::new());
-        return Some(Parted { step: 0, words, here, there, differences: told(&begin) });
+        return Some(Parted { step: 0, words, here, there, differences: rendered(&begin) });
     }
     (1..=steps.len()).find_map(|step| {
         let (action, outcome): (&Action, _) = steps.step(step).expect("it was taken");
@@ -125,7 +125,7 @@ fn first_difference(
         }
         let words = language.of(action);
         let (here, there) = (outcome_words(language, outcome), outcome_words(language, &other));
-        Some(Parted { step, words, here, there, differences: told(&found) })
+        Some(Parted { step, words, here, there, differences: rendered(&found) })
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
     let is_key = |name: &str| ["start", "end", "key", "value"].contains(&name);
     let last = rest.last().copied().unwrap_or_default();
     let keyed = is_key(last) || rest.contains(&"data");
-    let told = |it: Option<&Value>| match it {
+    let in_words = |it: Option<&Value>| match it {
         // Peer 0 is nobody.
         Some(Value::Number(number)) if number.as_u64() == Some(0) && ["leader", "vote"].contains(&last) => {
             field(language, "nobody")
@@ -48,8 +48,8 @@ pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(": "),
-        here: told(one.expected.as_ref()),
-        there: told(one.actual.as_ref()),
+        here: in_words(one.expected.as_ref()),
+        there: in_words(one.actual.as_ref()),
     }
 }
 
@@ -81,7 +81,7 @@ fn value(language: Language, it: Option<&Value>, keyed: bool) -> String {
         }
         Some(Value::Object(fields)) if fields.is_empty() => said("none", "无"),
         Some(Value::Object(fields)) => {
-            let told = |(name, it): (&String, &Value)| {
+            let in_words = |(name, it): (&String, &Value)| {
                 let keyed = keyed || ["start", "end", "key", "value"].contains(&name.as_str());
                 let name = if keyed && name.len() % 2 == 0 && name.bytes().all(|is| is.is_ascii_hexdigit()) {
                     key(name)
@@ -91,7 +91,7 @@ fn value(language: Language, it: Option<&Value>, keyed: bool) -> String {
                 let words = value(language, Some(it), keyed);
                 if it.is_object() { format!("{name} ({words})") } else { format!("{name} {words}") }
             };
-            fields.iter().map(told).collect::<Vec<_>>().join(", ")
+            fields.iter().map(in_words).collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -295,18 +295,18 @@ mod tests {
             actual,
         };
         let commit = one("stores/1/regions/2/commit", json!(7), Some(json!(6)));
-        let told = shown(Language::English, &commit);
-        assert_eq!((told.peer.as_str(), told.words.as_str()), ("1/2", "store 1, region 2: commit"));
-        assert_eq!((told.here.as_str(), told.there.as_str()), ("7", "6"));
+        let field = shown(Language::English, &commit);
+        assert_eq!((field.peer.as_str(), field.words.as_str()), ("1/2", "store 1, region 2: commit"));
+        assert_eq!((field.here.as_str(), field.there.as_str()), ("7", "6"));
         let data = one("stores/1/regions/1/data", json!({"6b": "61", "00": "61"}), None);
-        let told = shown(Language::Chinese, &data);
-        assert_eq!(told.words, "store 1, region 1: 数据");
-        assert_eq!((told.here.as_str(), told.there.as_str()), ("0x00 a, k a", "没有"));
+        let field = shown(Language::Chinese, &data);
+        assert_eq!(field.words, "store 1, region 1: 数据");
+        assert_eq!((field.here.as_str(), field.there.as_str()), ("0x00 a, k a", "没有"));
         let entry =
             one("stores/1/regions/1/log/7", json!({"term": 6, "command": {"put": {"key": "6b"}}}), None);
-        let told = shown(Language::English, &entry);
-        assert_eq!(told.words, "store 1, region 1: log 7");
-        assert_eq!(told.here, "command (put (key k)), term 6");
+        let field = shown(Language::English, &entry);
+        assert_eq!(field.words, "store 1, region 1: log 7");
+        assert_eq!(field.here, "command (put (key k)), term 6");
         let vote = one("stores/1/regions/1/vote", json!(2), Some(json!(0)));
         assert_eq!(shown(Language::English, &vote).there, "nobody");
         let end = one("pd/regions/1/end", json!("6d"), Some(json!("")));

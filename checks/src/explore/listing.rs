@@ -56,8 +56,8 @@ fn exhibit(piece: &Piece) -> Value {
 
 /// The sentence that says what happens without the rule; the rule where none does.
 fn consequence(incident: &str, otherwise: &str) -> String {
-    let told = incident.split_once(otherwise).map_or(incident, |(_, told)| told);
-    let mut letters = told.trim_end_matches(['.', '。']).chars();
+    let consequence = incident.split_once(otherwise).map_or(incident, |(_, after)| after);
+    let mut letters = consequence.trim_end_matches(['.', '。']).chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
@@ -126,7 +126,7 @@ impl ServerState {
                 let begun = exercise.begin()?;
                 let mut taken = begun;
                 let goes_on = answer.iter().all(|action| taken.take(action).is_done());
-                let because = unmet.told(link.language()).to_string();
+                let because = unmet.words(link.language()).to_string();
                 Judged { solved: None, because, open: goes_on && answer.len() < exercise.steps }
             }
         })

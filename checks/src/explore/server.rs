@@ -1,4 +1,4 @@
-//! The page's server: on the loopback unless told otherwise, with the page in the program. It
+//! The page's server: on the loopback unless an option says otherwise, with the page in the program. It
 //! reads no file but the one that it was given.
 
 use std::net::{IpAddr, SocketAddr};
@@ -133,7 +133,7 @@ fn routes(known: Arc<ServerState>, first: Opened, listens: IpAddr) -> Router {
         .with_state(known)
 }
 
-/// Reads a link, and answers it; the answer says how long that took. It is worked out beside
+/// Reads a link, and answers it; the answer says how long that took. It is computed beside
 /// the server, so that a step does not wait for a search or a healing that nobody looks at
 /// any more.
 fn asks<T: Serialize + 'static>(

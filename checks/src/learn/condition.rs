@@ -24,7 +24,7 @@ impl Unmet {
     }
 
     /// It in this language.
-    pub fn told(&self, language: Language) -> &str {
+    pub fn words(&self, language: Language) -> &str {
         match language {
             Language::English => &self.english,
             Language::Chinese => &self.chinese,

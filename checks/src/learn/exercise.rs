@@ -77,12 +77,12 @@ impl Exercise {
         }
         Err(Unmet::new(
             format!("the goal is not reached: {unmet}"),
-            format!("还没有达到目标：{}", unmet.told(Language::Chinese)),
+            format!("还没有达到目标：{}", unmet.words(Language::Chinese)),
         ))
     }
 
     fn too_long(&self, unmet: &Unmet) -> Unmet {
-        let (most, chinese) = (self.steps, unmet.told(Language::Chinese));
+        let (most, chinese) = (self.steps, unmet.words(Language::Chinese));
         Unmet::new(
             format!("the goal is not reached within {most} steps: {unmet}"),
             format!("{most} 步之内没有达到目标：{chinese}"),

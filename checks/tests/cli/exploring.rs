@@ -313,7 +313,7 @@ fn a_store_that_there_is_not_is_named() {
     }
 }
 
-/// What there is to choose from is told in both languages.
+/// What there is to choose from is listed in both languages.
 #[test]
 fn everything_listed_is_listed_in_both_languages() {
     let folder = Folder::new();

@@ -14,7 +14,7 @@ use super::cluster::{CHILD, Cluster, REGION, put, region, split};
 use super::every_interleaving;
 use super::stacked::Store;
 
-/// A disk, and what was told to whom.
+/// A disk, and what was acknowledged to whom.
 struct World {
     engine: MemoryEngine,
     /// From now on it writes nothing.
@@ -86,7 +86,7 @@ fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine
     assert_eq!(store.peer(region).expect("it is here").role(), StateRole::Leader);
 }
 
-/// What goes wrong, if anything does, when `surroundings` hear of an output.
+/// What goes wrong, if anything does, when `surroundings` receive an output.
 fn judge(world: &mut World, output: Output) {
     if let Output::Completed { region, id, end: End::Applied { .. } } = &output {
         let last = last_on_disk(&world.engine, *region);
@@ -95,7 +95,7 @@ fn judge(world: &mut World, output: Output) {
     world.out.push(output);
 }
 
-/// The node of a variant, with a disk and surroundings that judge what they hear.
+/// The node of a variant, with a disk and surroundings that judge what they receive.
 macro_rules! node {
     ($module:ident, $running:ident) => {
         #[allow(dead_code)]
@@ -333,7 +333,7 @@ fn loom_finds_a_batch_that_is_handed_over_too_late() {
     stopped_at_once!(late, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
 }
 
-/// The disk fails: nothing is acknowledged, and the reason is told once.
+/// The disk fails: nothing is acknowledged, and the reason is reported once.
 macro_rules! the_disk_fails {
     ($node:ident) => {{
         let engine = alone();

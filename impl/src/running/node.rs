@@ -20,7 +20,7 @@ pub trait Surroundings: Send + Sync + 'static {
     /// Send this message, give this answer, ask this of the placement driver.
     fn output(&self, output: Output);
 
-    /// An input had no effect. Whoever waits for it is told; a message may be dropped.
+    /// An input had no effect. Whoever waits for it gets the reason; a message may be dropped.
     fn unhandled(&self, region: RegionId, why: Unhandled);
 
     /// The store has stopped: its disk or its raft failed. Nothing is acknowledged from here on.

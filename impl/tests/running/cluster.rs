@@ -1,4 +1,4 @@
-//! Running stores that hear of each other by function calls.
+//! Running stores that reach each other by function calls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -177,11 +177,11 @@ impl<E: Engine + Send + 'static> Cluster<E> {
 
     /// Asks, and waits for the end.
     pub(crate) fn ask(&self, id: StoreId, region: RegionId, command: Command) -> Answer {
-        let (say, told) = mpsc::channel();
+        let (say, received) = mpsc::channel();
         let request = self.network.requests.fetch_add(1, Ordering::Relaxed);
         self.network.waiting.lock().unwrap().insert(request, say);
         match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
-            Ok(()) => told.recv().expect("an end"),
+            Ok(()) => received.recv().expect("an end"),
             Err(Unsent::Full(_) | Unsent::Stopped(_)) => Err(Unanswered::Stopped),
         }
     }

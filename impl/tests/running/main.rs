@@ -108,9 +108,9 @@ fn a_leader_whose_disk_fails_acknowledges_nothing() {
 }
 
 /// Says whatever comes of requests.
-struct Told(mpsc::Sender<String>);
+struct Reports(mpsc::Sender<String>);
 
-impl Surroundings for Told {
+impl Surroundings for Reports {
     fn output(&self, output: Output) {
         if let Output::Completed { id, .. } = output {
             let _ = self.0.send(format!("{id} ended"));
@@ -130,14 +130,14 @@ impl Surroundings for Told {
     }
 }
 
-fn alone(threads: Threads) -> (RunningStore<Sound, Told, MemoryEngine>, mpsc::Receiver<String>) {
+fn alone(threads: Threads) -> (RunningStore<Sound, Reports, MemoryEngine>, mpsc::Receiver<String>) {
     let mut engine = MemoryEngine::new();
     let mut store = Store::open(1, Config::SIMULATOR, Sound, &engine).unwrap();
     let first = store.bootstrap(voters(&[1])).unwrap();
     engine.write(first.batch).unwrap();
     engine.sync().unwrap();
-    let (say, told) = mpsc::channel();
-    (RunningStore::start(store, engine, Told(say), threads), told)
+    let (say, received) = mpsc::channel();
+    (RunningStore::start(store, engine, Reports(say), threads), received)
 }
 
 #[test]
@@ -154,16 +154,16 @@ fn who_asks_for_too_much_is_told_to_wait() {
 
 #[test]
 fn a_refusal_is_told_and_the_store_goes_on() {
-    let (store, told) = alone(Threads::default());
+    let (store, received) = alone(Threads::default());
     let handle = store.handle();
     let request = |region, command| Input::Request { id: 1, region, command, epoch: None };
     store.request(request(9, put("a"))).unwrap();
-    assert_eq!(told.recv().unwrap(), format!("region 9: {}", Refusal::RegionNotFound));
+    assert_eq!(received.recv().unwrap(), format!("region 9: {}", Refusal::RegionNotFound));
     store.request(request(REGION, put("a"))).unwrap();
-    assert_eq!(told.recv().unwrap(), format!("region {REGION}: {}", Refusal::NotLeader));
+    assert_eq!(received.recv().unwrap(), format!("region {REGION}: {}", Refusal::NotLeader));
     store.send(Input::Campaign { region: REGION }).unwrap();
     store.request(request(REGION, Command::Delete { key: bytes("a") })).unwrap();
-    assert_eq!(told.recv().unwrap(), "1 ended");
+    assert_eq!(received.recv().unwrap(), "1 ended");
     // A mailbox without a peer goes; that of the region stays.
     assert_eq!(store.mailboxes(), 1);
     store.stop().unwrap();

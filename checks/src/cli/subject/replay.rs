@@ -88,8 +88,8 @@ fn one(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
         }
         Err(ReplayError::Diverged(divergence)) => {
             let again = format!("replay {name}");
-            let told = subject.reported(&divergence, &trace.header.scope, named.guards, &again);
-            outln!("{name}:\n{}", super::super::terminal::divergence(&told));
+            let reported = subject.reported(&divergence, &trace.header.scope, named.guards, &again);
+            outln!("{name}:\n{}", super::super::terminal::divergence(&reported));
             Ok(Came::Diverged)
         }
         Err(error) => Err(placed(file, error)),

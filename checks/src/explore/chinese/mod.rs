@@ -47,8 +47,8 @@ pub(super) fn of_property(property: Property) -> &'static str {
 
 /// Every property by its name, with what it says in both languages.
 pub(super) fn properties() -> Vec<Value> {
-    let told = |property: &Property| json!({ "name": property.name(), "en": property.statement(), "zh": of_property(*property) });
-    Property::ALL.iter().map(told).collect()
+    let named = |property: &Property| json!({ "name": property.name(), "en": property.statement(), "zh": of_property(*property) });
+    Property::ALL.iter().map(named).collect()
 }
 
 /// What a goal asks for.
