@@ -254,7 +254,7 @@ mod tests {
         let places = of_reason(Reason::DemoteFirst);
         assert!(places.iter().any(|place| place.file == "impl/src/apply/conf_change.rs"), "{places:?}");
         let places = of_reason(Reason::NoNewLeader);
-        let (first, last) = (places[0].file, places.iter().filter(|place| place.is_of_model()).next_back());
+        let (first, last) = (places[0].file, places.iter().rfind(|place| place.is_of_model()));
         assert!(first.starts_with("model/src/rules/"), "the rule comes first: {places:?}");
         assert_eq!(
             last.map(|place| place.file),

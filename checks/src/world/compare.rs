@@ -40,7 +40,7 @@ impl Expected for StateRef<'_> {
 impl<G: Guards, R: Replica> World<G, R> {
     /// Whether every store, peer, range and held message, and the placement
     /// driver, are as in `expected`. What was found to be so, and was not changed
-    /// since, is not compared again ([`Expected::store_number`]).
+    /// since, is not compared again (`Expected::store_number`).
     pub fn shows(&self, expected: &impl Expected) -> bool {
         let mut stores = 0;
         for (id, status) in expected.stores() {

@@ -51,7 +51,7 @@ pub struct Done {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handshake {
-    /// [`PROTOCOL`].
+    /// [`PROTOCOL`](super::PROTOCOL).
     #[serde(skip_serializing_if = "is_zero")]
     pub protocol: u64,
     /// `node`.
@@ -66,7 +66,7 @@ pub struct Handshake {
     /// What it can, of [`CAPABILITIES`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub has: Vec<String>,
-    /// How it differs, of [`Dialect`](super::dialect::Dialect).
+    /// How it differs, of [`Dialect`](crate::subject::dialect::Dialect).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialect: Vec<String>,
 }
