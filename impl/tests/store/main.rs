@@ -10,6 +10,7 @@ mod force_leader;
 mod guards;
 mod late;
 mod lifecycle;
+mod lost_batches;
 mod merge;
 mod message_size;
 mod pending_messages;

@@ -281,8 +281,13 @@ impl<E: Volatile> Storm<E> {
     }
 
     fn check(&self) {
+        Self::check_that(&self.cluster);
+    }
+
+    /// The range index is what the peers say, and replicas that applied the same have the same.
+    pub(crate) fn check_that(cluster: &Cluster<Sound, E>) {
         let mut applied = BTreeMap::new();
-        for (id, store) in &self.cluster.stores {
+        for (id, store) in &cluster.stores {
             let mut ranges: Vec<_> = store
                 .regions()
                 .filter_map(|region| store.peer(region))
