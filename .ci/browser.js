@@ -141,7 +141,8 @@ async function main() {
   is("a guard", await text("#found h3"), "snapshot_updates_ranges");
   is("an exhibit goes by what goes wrong", await text("#found .line:has-text('Museum')"), /Museum: The index is wrong until the store panics/);
   await page.click("#found .line:has-text('Museum')");
-  await page.waitForFunction(() => document.querySelector("#verdicts .bad"), null, { timeout: 20000 });
+  await page.waitForFunction(() => link.without === "snapshot_updates_ranges" && document.body.dataset.drawn === String(mark)
+    && document.querySelector("#verdicts .bad"), null, { timeout: 20000 });
 
   // The timeline, the scope and the healing by hand.
   await page.fill("#scrub", "1");
@@ -215,6 +216,7 @@ async function main() {
   await page.evaluate(() => localStorage.setItem("language", "en"));
 
   // A trace as a file: steps, slider, both languages, and nothing that is asked of anybody.
+  await page.goto("about:blank");
   const requests = [];
   page.on("request", (request) => requests.push(request.url()));
   await page.goto(`file://${still}#at=0&lang=en`);
