@@ -87,7 +87,10 @@ impl Foreign {
                 status.commit.0, end.index
             ));
         }
-        self.status = status;
+        // Who is opened has persisted what it says; later a term, a vote or a commit index may be all that is
+        // new, as where a candidate learns of a commit by a vote that it does not get.
+        let known = std::mem::replace(&mut self.status, status);
+        let is_new = known.id != 0 && hard_state(&known) != hard_state(&self.status);
         let messages = done.sent.into_iter().map(|message| {
             if message.from != self.id {
                 self.link.broken(format!(
@@ -101,6 +104,7 @@ impl Foreign {
         let reads = done.reads.into_iter().map(|context| context.0).collect();
         let ready = Ready { snapshot, entries, reads, early: Vec::new(), messages };
         if ready.snapshot.is_some()
+            || is_new
             || !(ready.entries.is_empty() && ready.reads.is_empty() && ready.messages.is_empty())
         {
             self.ready.push_back(ready);
@@ -147,6 +151,11 @@ impl Foreign {
     fn node(&self) -> u64 {
         self.handle.node
     }
+}
+
+/// What a replica persists beside its log.
+fn hard_state(status: &Status) -> (u64, PeerId, u64) {
+    (status.term, status.vote, status.commit.0)
 }
 
 impl Replica for Foreign {

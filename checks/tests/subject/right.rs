@@ -9,7 +9,9 @@ use rollcall_checks::subject::selftest::{SITUATIONS, Verdict, look};
 use rollcall_checks::subject::{self, Link, replay_on, sides, world};
 use rollcall_checks::verify::{Watch, explore};
 use rollcall_model::{GuardSet, ModelSubject, scopes};
-use rollcall_traces::{Scenario, Sides, Trace, record_again};
+use rollcall_traces::{
+    Action, Change, ChangeKind, Command, Header, Key, Reply, Scenario, Sides, Trace, record_again,
+};
 
 use crate::adapter::Wrong;
 use crate::recipe::recipe;
@@ -44,6 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     });
     let others = [
         Trial::test("right_adapter_passes_its_self_test", passes),
+        Trial::test("commit_that_comes_with_nothing_else_is_taken", learns),
         Trial::test("self_test_skips_what_is_not_there", skips),
         Trial::test("tour_agrees_on_every_transition_and_probe", toured),
         Trial::test("tour_finds_a_raft_that_is_wrong", found),
@@ -62,6 +65,25 @@ fn agrees_on(name: &str) -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("{replayed:?}").into())
+}
+
+/// A candidate learns of a commit by a vote that it does not get: nothing else is ready then.
+fn learns() -> Result<(), Failed> {
+    let plan = scopes::named("joins_again_with_the_same_id_smoke").ok_or("there is such a scope")?;
+    let (entries, reply) = (plan.scope.rounds[0], Reply::Delivered);
+    let propose = |command| Action::Propose { region: 1, store: 1, command, epoch: None };
+    let way = [
+        propose(Command::Put { key: Key::from("k"), value: Key::from("a") }),
+        Action::Replicate { region: 1, leader: 1, follower: 2, entries, reply },
+        propose(Command::ChangePeer(Change { kind: ChangeKind::Remove, peer: 3, store: 3 })),
+        Action::Campaign { region: 1, store: 2 },
+        Action::Vote { region: 1, candidate: 2, voter: 1, reply },
+    ];
+    let stated = Trace::scenario(Header::new(plan.scope), way);
+    let trace = record_again(&mut ModelSubject::new(GuardSet::ALL, &[]), &stated, |_, _| Vec::new())?;
+    let link = link(Wrong::Nothing)?;
+    let replayed = replay_on(&mut world(&link), &trace, sides("model", &link))?;
+    if (replayed.steps, replayed.views) == (5, 6) { Ok(()) } else { Err(format!("{replayed:?}").into()) }
 }
 
 fn passes() -> Result<(), Failed> {
