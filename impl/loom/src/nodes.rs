@@ -11,8 +11,8 @@ use rollcall_impl::{
 };
 
 use super::cluster::{CHILD, Cluster, REGION, put, region, split};
-use super::every_interleaving;
 use super::stacked::Store;
+use super::{every_interleaving, interleavings};
 
 /// A disk, and what was acknowledged to whom.
 struct World {
@@ -296,10 +296,10 @@ fn request(id: u64, region: u64, key: &str) -> Input {
 /// Requests, and the store is stopped at once: each has its end, and whoever hears that his
 /// has taken effect finds it on the disk.
 macro_rules! stopped_at_once {
-    ($node:ident, $workers:expr, $requests:expr) => {{
+    ($node:ident, $workers:expr, $preemptions:expr, $requests:expr) => {{
         let requests: &'static [(u64, u64, &str)] = $requests;
         let engine = alone();
-        every_interleaving(move || {
+        interleavings($preemptions, move || {
             let (node, world) = $node::open(1, Sound, engine.clone(), &[REGION, CHILD]);
             let workers: Vec<_> = (0..$workers).map(|_| $node::works(&node)).collect();
             let disk = $node::writes(&node, &world);
@@ -319,18 +319,18 @@ macro_rules! stopped_at_once {
 
 #[test]
 fn a_shutdown_loses_nothing_that_was_acknowledged() {
-    stopped_at_once!(right, 1, &[(1, REGION, "a"), (2, REGION, "b")]);
+    stopped_at_once!(right, 1, 2, &[(1, REGION, "a"), (2, REGION, "b")]);
 }
 
 #[test]
 fn two_regions_share_a_disk() {
-    stopped_at_once!(right, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
+    stopped_at_once!(right, 2, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
 }
 
 #[test]
 #[should_panic(expected = "acknowledged and not durable")]
 fn loom_finds_a_batch_that_is_handed_over_too_late() {
-    stopped_at_once!(late, 2, &[(1, REGION, "a"), (1, CHILD, "z")]);
+    stopped_at_once!(late, 2, 1, &[(1, REGION, "a"), (1, CHILD, "z")]);
 }
 
 /// The disk fails: nothing is acknowledged, and the reason is reported once.
