@@ -182,3 +182,6 @@ impl raft::Storage for PeerStorage {
         Ok(SnapshotBody::encode(position, self.region(), &self.data, self.both_halves))
     }
 }
+
+#[cfg(test)]
+mod tests;

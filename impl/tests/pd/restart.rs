@@ -17,6 +17,8 @@ fn stores_and_regions_come_back_and_leaders_operators_and_counters_do_not() {
     let mut pd = pd(4, &[1, 2, 3]);
     decommission(&mut pd, 3);
     schedule(&mut pd);
+    pd.step(PdInput::Tick).unwrap();
+    assert_eq!(pd.now(), 1);
     report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 2);
     report(&mut pd, region(2, ("m", ""), (1, 2), &[1, 2, 3]), 2);
     let pd = pd.restart().unwrap();

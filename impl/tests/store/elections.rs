@@ -35,6 +35,7 @@ fn ticks(store: &mut SyncedStore) -> usize {
 #[test]
 fn each_term_has_the_timeout_that_was_handed_in() {
     let mut store = voter(DRAWN);
+    assert_eq!(store.id(), 1);
     let mut counted = Vec::new();
     for next in [17, 11, 30] {
         store.draw_election_tick(next).unwrap();
