@@ -188,6 +188,9 @@ fn shortest_of_each<S: Subject>(walks: &Walks<'_>, raws: Vec<Raw>, make: impl Fn
     found
 }
 
+/// What is wrong, behind how many actions of a schedule, and in words.
+pub type Judged = (Wrong, usize, String);
+
 /// Takes a schedule along, judged. What is wrong, behind how many of its actions, and in words.
 ///
 /// # Errors
@@ -196,7 +199,7 @@ pub fn judge(
     walks: &Walks<'_>,
     subject: impl Subject,
     way: &[Action],
-) -> Result<(Walked, Option<(Wrong, usize, String)>), String> {
+) -> Result<(Walked, Option<Judged>), String> {
     let mut walker = Walker { walks, subject, done: Walked::default() };
     let judged = walker.play(way)?;
     Ok((walker.done, judged))
@@ -325,7 +328,7 @@ impl<'a, S: Subject> Walker<'a, S> {
     }
 
     /// What is wrong on a schedule, and behind how many of its actions.
-    fn play(&mut self, way: &[Action]) -> Result<Option<(Wrong, usize, String)>, String> {
+    fn play(&mut self, way: &[Action]) -> Result<Option<Judged>, String> {
         let mut taken = 0;
         let run = self.begin().and_then(|mut walk| {
             way.iter().try_for_each(|action| {

@@ -1,7 +1,7 @@
 //! The running store under loom.
 //!
 //! loom takes every interleaving of a few threads over `impl/src/running` (preemption bound 2):
-//! mailboxes, router, journal, and the whole node around a real [`Store`](rollcall_impl::Store).
+//! mailboxes, router, journal, and the whole node around a real `Store`.
 //! The code under test is the store's own text; `build.rs` gives it loom's locks, and makes the
 //! mutants that loom must find.
 

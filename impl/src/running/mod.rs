@@ -83,7 +83,7 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     ///
     /// # Errors
     /// Where the store has stopped; the input comes back.
-    pub fn send(&self, input: Input) -> Result<(), Unsent<Input>> {
+    pub fn send(&self, input: Input) -> Result<(), Box<Unsent<Input>>> {
         self.node.send(input, usize::MAX)
     }
 
@@ -92,7 +92,7 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     /// # Errors
     /// Where so much waits for the region already that the client should try later (TiKV
     /// `ServerIsBusy`), or the store has stopped; the input comes back.
-    pub fn request(&self, input: Input) -> Result<(), Unsent<Input>> {
+    pub fn request(&self, input: Input) -> Result<(), Box<Unsent<Input>>> {
         self.node.send(input, self.mailbox)
     }
 

@@ -83,8 +83,8 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         self.core.lock().expect("a thread panicked in a step")
     }
 
-    pub(super) fn send(&self, input: Input, most: usize) -> Result<(), Unsent<Input>> {
-        self.inputs.send(input.region(), input, most)
+    pub(super) fn send(&self, input: Input, most: usize) -> Result<(), Box<Unsent<Input>>> {
+        self.inputs.send(input.region(), input, most).map_err(Box::new)
     }
 
     pub(super) fn look<T>(&self, at: impl FnOnce(&Store<G, R>) -> T) -> T {

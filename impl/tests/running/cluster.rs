@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::thread;
 
-use rollcall_impl::running::{Handle, RunningStore, Surroundings, Threads, Unhandled, Unsent};
+use rollcall_impl::running::{Handle, RunningStore, Surroundings, Threads, Unhandled};
 use rollcall_impl::{
     Command, Config, End, Engine, Epoch, Error, Input, Key, Member, MemberRole, MessagePayload, Output,
     Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
@@ -182,7 +182,7 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         self.network.waiting.lock().unwrap().insert(request, say);
         match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
             Ok(()) => received.recv().expect("an end"),
-            Err(Unsent::Full(_) | Unsent::Stopped(_)) => Err(Unanswered::Stopped),
+            Err(_) => Err(Unanswered::Stopped),
         }
     }
 

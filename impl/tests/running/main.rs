@@ -146,7 +146,7 @@ fn who_asks_for_too_much_is_told_to_wait() {
     let request = |id| Input::Request { id, region: REGION, command: put("a"), epoch: None };
     // While somebody looks nothing is stepped: the worker holds at most what it has taken.
     let full = store.look(|_| (0..1000).find_map(|id| store.request(request(id)).err()));
-    assert!(matches!(full, Some(Unsent::Full(Input::Request { .. }))));
+    assert!(matches!(full.as_deref(), Some(Unsent::Full(Input::Request { .. }))));
     // Messages and ticks are not counted.
     store.send(Input::Tick { region: REGION }).unwrap();
     store.stop().unwrap();
@@ -167,6 +167,6 @@ fn a_refusal_is_told_and_the_store_goes_on() {
     // A mailbox without a peer goes; that of the region stays.
     assert_eq!(store.mailboxes(), 1);
     store.stop().unwrap();
-    let unsent = handle.send(Input::Tick { region: REGION });
-    assert!(matches!(unsent, Err(Unsent::Stopped(Input::Tick { region: REGION }))));
+    let unsent = handle.send(Input::Tick { region: REGION }).expect_err("it has stopped");
+    assert!(matches!(*unsent, Unsent::Stopped(Input::Tick { region: REGION })));
 }
