@@ -62,8 +62,8 @@ fn is_valid(peer: &Peer, entry: &Entry, command: &Command, guards: GuardSet) -> 
         && (conf_change::validate(&peer.region, command).is_ok() || takes_duplicate(peer, command, guards))
 }
 
-/// Discards the log up to `to`, which must be applied. Of a merging region
-/// nothing goes: the target's replicas may need it.
+/// Discards the log up to `to`, which must be applied. A merging region keeps its log, because the
+/// target's replicas may need it.
 fn compact(peer: &mut Peer, to: u64) {
     let truncated = peer.log.truncated.index;
     if peer.state == PeerState::Merging || to <= truncated || to > peer.applied {
@@ -104,7 +104,7 @@ fn removed(cluster: &mut impl ClusterMut, store: StoreId, after: Region, index: 
     }
 }
 
-/// Whether a leader that its own entry has removed or demoted leads no longer.
+/// Whether a leader that its own entry removes or demotes steps down.
 fn steps_down(guards: GuardSet) -> bool {
     guards.holds(Guard::LeaderStepsDownOnRemoval)
 }
@@ -124,7 +124,7 @@ fn take_configuration(peer: &mut Peer, after: Region, guards: GuardSet) {
         }
     }
     raft::forget_sent_snapshot(leading);
-    // By force a learner may lead (TiKV `on_ready_change_peer`, `demote_self`).
+    // A learner may lead by force (TiKV `on_ready_change_peer`, `demote_self`).
     if !peer.region.is_voter(peer.id) && !by_force {
         if steps_down(guards) {
             raft::become_follower(peer, peer.term, 0);

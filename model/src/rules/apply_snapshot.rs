@@ -1,4 +1,5 @@
-//! Snapshots on a follower: which it refuses, snapshot overlap among them, which wait, and what applying one does.
+//! Snapshots on a follower: which are refused (snapshot overlap among the reasons), which wait, and
+//! what applying one does.
 //!
 //! Follows TiKV `fsm/peer.rs` (`check_snapshot`, `on_ready_persist_snapshot`) and raft-rs `restore`.
 
@@ -10,14 +11,14 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// What the store asks of a snapshot before raft sees it (TiKV `check_snapshot`),
-/// and who may take one at all (raft-rs `restore`).
+/// The store's checks of a snapshot before raft sees it (TiKV `check_snapshot`), and raft-rs's
+/// check that the receiver is a member (`restore`).
 pub(crate) fn check_snapshot(
     cluster: &impl ClusterMut,
     envelope: &Envelope,
     snapshot: &Snapshot,
 ) -> Result<(), Reason> {
-    // raft-rs looks among the outgoing voters, too.
+    // raft-rs accepts an outgoing voter, too.
     let Some(member) = snapshot.region.member(envelope.to.id) else { return Err(Reason::NotInConfig) };
     if !cluster.holds(Guard::DemotedTakesSnapshots) {
         unsound::look_among_incoming_members(member)?;
@@ -36,8 +37,9 @@ fn check_snapshot_overlap(
     let range = snapshot.region.range();
     let (store, region) = (envelope.to.store, envelope.region);
     let receiver = cluster.live(store, region)?;
-    // A merge source that is still here is destroyed with the range that arrives, but not if an
-    // unapplied entry here is the one that merges it.
+    // A merge source that is still here is destroyed when the snapshot brings its range, so it is
+    // no overlap. While the receiver has unapplied entries it is one, because the `CommitMerge` of
+    // that source may be among them.
     let taken = if receiver.applied == receiver.commit {
         let version = snapshot.region.epoch.version;
         merge_elsewhere::taken_but_for_merged(cluster, store, region, version, &range)
@@ -52,9 +54,9 @@ fn check_snapshot_overlap(
     Ok(())
 }
 
-/// The follower's side of a snapshot (raft-rs `restore`): dropped if it is
-/// older than what is committed, a commit index if the log has it, else kept
-/// until it is applied.
+/// The follower's side of a snapshot (raft-rs `restore`). A snapshot older than the commit index is
+/// dropped. If the log has its last entry, only the commit index advances. Otherwise it waits until
+/// it is applied.
 pub(crate) fn take_snapshot(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
@@ -79,8 +81,8 @@ pub(crate) fn take_snapshot(
     Ok(())
 }
 
-/// The pending snapshot replaces log, data and region (TiKV `on_ready_persist_snapshot`). A merge source
-/// that the new range takes in is destroyed with it.
+/// The pending snapshot replaces log, data and region (TiKV `on_ready_persist_snapshot`). A merge
+/// source in the new range is destroyed with it.
 pub(crate) fn apply_snapshot(
     cluster: &mut impl ClusterMut,
     region: RegionId,

@@ -13,7 +13,7 @@ use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::{FIRST, first_peer};
 use crate::unsound;
 
-/// A committed split takes effect.
+/// Applies a committed split.
 pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId, entry: &Entry) {
     let guards = cluster.guards();
     let Some(peer) = cluster.peer(store, region) else { return };
@@ -32,7 +32,7 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     let born: Vec<&Region> =
         children.iter().filter(|child| create_child_peer(cluster, store, child, &data)).collect();
     for child in &born {
-        // One that knows of an election has no need of another.
+        // A child that has taken part in an election needs no other.
         let fresh = cluster.peer(store, child.id).is_some_and(|peer| peer.term == FIRST.term);
         if leads && fresh {
             raft::campaign(cluster.peer_mut(store, child.id), guards);
@@ -54,10 +54,9 @@ fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTre
     data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Creates the child's peer, unless the store knows its region already: an
-/// uninitialised peer of the same id gives way, everything else stays. One that
-/// stands where a tombstone stood stays too: it belongs to a later life of the
-/// region here (TiKV asks `pending_create_peers`, and then the disk).
+/// Creates the child's peer. It replaces only an uninitialised peer of the same id that did not
+/// replace a tombstone. One that did belongs to a later life of the region here (TiKV asks
+/// `pending_create_peers`, and then the disk).
 fn create_child_peer(
     cluster: &mut impl ClusterMut,
     store: StoreId,
@@ -73,7 +72,8 @@ fn create_child_peer(
         return false;
     }
     let (term, vote) = if cluster.holds(Guard::SplitKeepsVote) {
-        // A tombstone has neither; it gives way only without `split_spares_the_known`.
+        // A tombstone has no term and no vote; it is replaced only without
+        // `split_spares_the_known`.
         let kept = known.map(|known| (known.term, known.vote));
         kept.filter(|(term, _)| *term >= FIRST.term).unwrap_or((FIRST.term, 0))
     } else {
@@ -90,13 +90,13 @@ fn create_child_peer(
     true
 }
 
-/// The first message that waited for the child reaches it.
+/// Delivers the first pending message to the child.
 fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &Region) {
     let Some(id) = child.member_on(store).map(|member| member.id) else { return };
     let waits = |held: &Held| held.region == child.id && held.to.id == id;
     let Some(at) = cluster.pending_messages(store).iter().position(waits) else { return };
     let message = cluster.pending_messages_mut(store).remove(at);
-    // If it is refused it is gone, as a message is that comes in time.
+    // A refused message is gone, as it would be on time.
     if let (_, Some(reply)) = late::deliver(cluster, message) {
         cluster.say(reply);
     }

@@ -1,10 +1,10 @@
-//! The outside of a message: from whom, to whom, under which epoch.
+//! The header of a message: sender, receiver, term, epoch and range.
 
 use rollcall_traces::{Entry, Epoch, Held, KeyRange, LogPosition, Member, Message, Peer, RegionId, StoreId};
 
 use super::peer::{FIRST, member_of_own_region};
 
-/// The outside of a message.
+/// The header of a message.
 pub(crate) struct Envelope {
     pub(crate) region: RegionId,
     pub(crate) from: Member,
@@ -14,7 +14,7 @@ pub(crate) struct Envelope {
     pub(crate) range: KeyRange,
 }
 
-/// What a message may do to a store without the peer.
+/// Whether a message may create the peer on a store that has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// It may create the peer (a vote request, a heartbeat with commit 0).
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Ordinary,
     /// It may not; and it is a snapshot.
     Snapshot,
-    /// It may not, and raft never sees it: a peer asks whether it is a member still.
+    /// It may not, and raft never sees it: a stale-peer check.
     Question,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn first_vote(term: u64, last: LogPosition, commit: LogPosition) -> O
     (term == FIRST.term + 1).then_some(Message::VoteRequest { last, commit })
 }
 
-/// So may an append be: the empty entry of a leader that won the first election.
+/// An append may be a first message too: the empty entry of a leader that won the first election.
 pub(crate) fn first_append(message: &Message) -> Option<Message> {
     let Message::Append { previous, entries, .. } = message else { return None };
     let is_first = |entry: &Entry| previous.index == FIRST.index && entry.command.is_none();

@@ -1,7 +1,7 @@
-//! `Hold` and `Late`: messages that stay under way and arrive however stale.
+//! `Hold` and `Late`: messages that are delayed and arrive stale.
 //!
 //! Every raft message and the removal message (TiKV `handle_gc_peer_msg`) can be delayed. A late
-//! message belongs to no round, so its reply goes nowhere; it is made all the same, for runs that
+//! message belongs to no round, so its reply goes nowhere. The reply is still built, for runs that
 //! follow single messages.
 
 use rollcall_traces::{
@@ -51,7 +51,7 @@ pub(crate) fn hold(
             let receiver = cluster.peer(to, region).filter(|peer| is_live(peer) && peer.id == member.id);
             match receiver {
                 Some(receiver) => replicate::next_message(leading, &receiver.log, Entries::One),
-                // To one that a split will create: its log begins where every log does.
+                // A split has yet to create the receiver. Every log begins here.
                 None if leading.log.truncated == FIRST => {
                     let brought = Log { truncated: FIRST, entries: Vec::new() };
                     replicate::next_message(leading, &brought, Entries::One)
@@ -79,8 +79,8 @@ pub(crate) fn hold(
     Ok(())
 }
 
-/// A held message arrives. What raft answers is returned; `answer` is what
-/// becomes of the word that its sender was removed.
+/// Delivers a held message and returns Raft's response. `reply` says what the network does to a
+/// removal notice that the receiver sends.
 pub(crate) fn late(
     cluster: &mut impl ClusterMut,
     slot: usize,
@@ -160,7 +160,7 @@ pub(crate) fn is_store_report(cluster: &impl ClusterMut, slot: usize) -> bool {
     cluster.held().get(slot).is_some_and(|held| matches!(held.message, Message::StoreReport { .. }))
 }
 
-/// A store's report arrives: the recovery may go on by it.
+/// Delivers a store's report, which may advance the unsafe recovery to its next stage.
 pub(crate) fn store_report(cluster: &mut impl ClusterMut, slot: usize) -> Result<Returned, Reason> {
     let report = cluster.held().get(slot).cloned().ok_or(Reason::NothingHeld)?;
     let returned = recovery::late_report(cluster, report)?;
@@ -168,8 +168,8 @@ pub(crate) fn store_report(cluster: &mut impl ClusterMut, slot: usize) -> Result
     Ok(returned)
 }
 
-/// A message that is under way arrives: what its receiver answers, if anything.
-/// Refused or not, the message is gone; a copy of it is another message.
+/// Delivers a message and returns the receiver's reply, if any. The message is gone even if it is
+/// refused; a copy of it is another message.
 pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(), Reason>, Option<Held>) {
     let envelope = Envelope::of_held(&message);
     let slot = cluster.held().len();
@@ -198,8 +198,8 @@ fn is_word_of_end(message: &Message) -> bool {
     )
 }
 
-/// The removal message arrives (TiKV `handle_gc_peer_msg`). It destroys the receiver only if it
-/// names the receiver itself and an epoch beyond the receiver's own.
+/// Handles the removal message (TiKV `handle_gc_peer_msg`). It destroys the receiver only if it is
+/// addressed to this very peer and its epoch is newer than the receiver's.
 fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> Result<(), Reason> {
     let (store, region) = (held.to.store, held.region);
     let receiver =
@@ -210,7 +210,7 @@ fn take_removal(cluster: &mut impl ClusterMut, held: &Held, known: &Region) -> R
     Ok(())
 }
 
-/// raft-rs takes an answer only from a member.
+/// raft-rs accepts a response only from a member.
 fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason> {
     let receiver = cluster.live(held.to.store, held.region)?;
     let known = match &held.message {
@@ -222,9 +222,9 @@ fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
 }
 
-/// What a late vote does (raft-rs `MsgRequestVoteResponse`, `poll`). One of an older term was
-/// refused (`StaleTerm`), one of a newer term makes the receiver a follower. One of its own term
-/// counts while it campaigns; a leader or follower ignores it.
+/// What a late vote does (raft-rs `MsgRequestVoteResponse`, `poll`). A vote of an older term was
+/// refused (`StaleTerm`). A vote of a newer term makes the receiver a follower. A vote of the
+/// receiver's own term counts while it campaigns; a leader or follower ignores it.
 fn late_vote(peer: &mut Peer, envelope: &Envelope, granted: bool, commit: LogPosition, guards: GuardSet) {
     if envelope.term > peer.term {
         raft::become_follower(peer, envelope.term, 0);
@@ -266,7 +266,7 @@ fn arrive(
         Message::Snapshot(snapshot) => {
             apply_snapshot::take_snapshot(cluster, envelope, snapshot)?;
             let peer = cluster.live(envelope.to.store, envelope.region)?;
-            // One that is kept is acknowledged when it is applied.
+            // A pending snapshot is acknowledged when it is applied.
             let reply = Message::AppendResponse { index: peer.commit, commit: 0 };
             return Ok(peer.snapshot.is_none().then_some(reply));
         }

@@ -1,15 +1,16 @@
-//! A region merges into a neighbour: what may be proposed, and what the
-//! three entries of a merge do.
+//! A region merges into a neighbour: which merge commands may be proposed, and what each of the
+//! three entries of a merge does.
 //!
-//! Two logs take part. `PrepareMerge` closes the source; `CommitMerge`, in the
-//! target's log and at the very epoch that the source expects, takes it in;
-//! `RollbackMerge` opens the source again once that epoch is past and was left
-//! otherwise. `merge_elsewhere.rs` has what stores say to each other of it.
-//! Follows TiKV `fsm/peer.rs` (`check_merge_proposal`, `schedule_merge`),
-//! `peer.rs` (`pre_propose_prepare_merge`, `maybe_append_merge_entries`) and
-//! `apply.rs` (`exec_prepare_merge`, `exec_commit_merge`, `exec_rollback_merge`).
-//! One rule is our own: a leader rolls back by itself, where TiKV's asks a
-//! quorum, and believes only a target that it has seen go entry by entry.
+//! Two logs take part. `PrepareMerge` closes the source. `CommitMerge`, in the target's log and at
+//! exactly the epoch that the source expects, merges the source into the target. `RollbackMerge`
+//! reopens the source after the target left that epoch in another way. `merge_elsewhere.rs` has
+//! what stores tell each other about a merge.
+//!
+//! Follows TiKV `fsm/peer.rs` (`check_merge_proposal`, `schedule_merge`), `peer.rs`
+//! (`pre_propose_prepare_merge`, `maybe_append_merge_entries`) and `apply.rs`
+//! (`exec_prepare_merge`, `exec_commit_merge`, `exec_rollback_merge`). One rule differs: TiKV's
+//! leader asks a quorum before it rolls back. Here it decides alone, and only if the target's peer
+//! on its store left the epoch by applying entries.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +28,10 @@ use crate::unsound;
 /// How many entries a replica may miss when a merge begins (TiKV `merge_max_log_gap`).
 const LOG_GAP: u64 = 10;
 
-/// A merging region takes no entry but the one that ends it (TiKV
-/// `ProposalInMergingMode`).
+/// A merging region accepts only the entry that ends the merge (TiKV `ProposalInMergingMode`).
 pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet) -> Result<(), Reason> {
     let allowed = match command {
-        // TiKV asks a quorum whether to, and of a forced leader nobody (tikv#15580).
+        // TiKV asks a quorum first, except for a forced leader (tikv#15580).
         Command::RollbackMerge { .. } => guards.holds(Guard::ForceRollsBack) || !peer.is_by_force(),
         Command::TransferLeader { .. } => true,
         Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
@@ -40,7 +40,8 @@ pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet
     if peer.state == PeerState::Merging && !allowed { Err(Reason::Merging) } else { Ok(()) }
 }
 
-/// A `PrepareMerge` has taken effect or is bound to (TiKV `peer.rs is_merging`).
+/// Whether a `PrepareMerge` is applied, or committed and so bound to be applied (TiKV `peer.rs
+/// is_merging`).
 pub(super) fn is_near(peer: &Peer) -> bool {
     let is_prepare = |index| {
         let command = peer.log.entry(index).and_then(|entry| entry.command.as_ref());
@@ -49,8 +50,7 @@ pub(super) fn is_near(peer: &Peer) -> bool {
     peer.state == PeerState::Merging || (peer.applied + 1..=peer.commit).any(is_prepare)
 }
 
-/// The command as the asked store completes it from the other region's peer;
-/// any other command as it is.
+/// The command, completed from the other region's peer on this store if it is a merge command.
 pub(super) fn look_beside(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -88,7 +88,7 @@ fn check_target(
     check_fit(cluster.guards(), &own.region, target)
 }
 
-/// What `target` is to merge, from the peer of `source` on its store.
+/// The `CommitMerge` for `target`, built from the peer of `source` on its store.
 fn commit_of(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -110,9 +110,9 @@ fn commit_of(
     Ok(Command::CommitMerge { source: Box::new(source.region.clone()), commit: merge.commit, entries })
 }
 
-/// The merge of `own` that can no longer be committed anywhere: the target left
-/// the expected epoch by an entry that this store applied, and had that been the
-/// merge, the source would not be here.
+/// The merge of `own` that can no longer be committed anywhere. The target left the expected epoch
+/// by an entry that this store applied. Had that entry been the `CommitMerge`, the source would not
+/// be here.
 fn merge_to_roll_back<'a>(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -126,10 +126,9 @@ fn merge_to_roll_back<'a>(
     Ok(merge)
 }
 
-/// Whether this peer of the target has seen the target leave the epoch that the
-/// source expects. So has one that applied its own removal, or gave itself up in turn: at
-/// the very epoch of that it takes nobody in (TiKV `is_merge_target_region_stale`). One
-/// that ended by the word of others may have missed that the source was taken in.
+/// Whether this target peer left the expected epoch by applying entries. A peer removed, or merged
+/// away, by its own log also counts (TiKV `is_merge_target_region_stale`). A peer destroyed by a
+/// message does not, because it may have missed the merge.
 pub(crate) fn has_left(merge: &MergeState, target: &Peer, store: StoreId) -> bool {
     let (expected, now) = (merge.target.epoch, target.region.epoch);
     let followed = target.log_since.is_none_or(|since| !expected.is_stale_against(&since));
@@ -142,8 +141,9 @@ pub(crate) fn has_left(merge: &MergeState, target: &Peer, store: StoreId) -> boo
     }
 }
 
-/// One begins where the other ends, and each store that has a peer of one has a
-/// peer of the other in the same role (TiKV `is_sibling_regions`, `region_on_same_stores`).
+/// Whether the regions may merge: one begins where the other ends, and each store that has a peer
+/// of one has a peer of the other in the same role (TiKV `is_sibling_regions`,
+/// `region_on_same_stores`).
 fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), Reason> {
     let joins = |left: &Region, right: &Region| !left.end.is_empty() && left.end == right.start;
     if source.id == target.id || !(joins(source, target) || joins(target, source)) {
@@ -159,10 +159,9 @@ fn check_fit(guards: GuardSet, source: &Region, target: &Region) -> Result<(), R
     Ok(())
 }
 
-/// The first index that some replica is not known to have. What follows it is
-/// carried by the target's log, so there may not be much of it, nothing of it
-/// gone, and no admin entry in it, nor in what some replica has and is not known
-/// to know to be committed.
+/// The first index that some replica is not known to have. The target's log carries the entries
+/// from there on. Therefore they must be few, none may be compacted, and none may be an admin
+/// entry. Admin entries that a replica has but may not know to be committed are refused, too.
 pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, Reason> {
     let (matched, last) = (least_matched(peer), peer.log.last_index());
     if !guards.holds(Guard::MergeGapBounded) {
@@ -187,23 +186,23 @@ pub(super) fn first_index_missed(peer: &Peer, guards: GuardSet) -> Result<u64, R
     Ok(matched + 1)
 }
 
-/// How far every log is known to match a leader's; 0 of who does not lead.
+/// The least matched index of all replicas; 0 for a peer that does not lead.
 fn least_matched(peer: &Peer) -> u64 {
     peer.leading.as_ref().and_then(|leading| leading.matched.values().copied().min()).unwrap_or(0)
 }
 
-/// How far every replica is known to know the log to be committed, the leader among them.
+/// The least commit index that the replicas, the leader included, are known to have.
 fn least_committed(peer: &Peer) -> u64 {
     let others = peer.leading.iter().flat_map(|leading| leading.committed.values());
     others.fold(peer.commit, |least, known| least.min(*known))
 }
 
-/// Up to where some replica may have been brought by a snapshot, and has nothing
-/// before it to hand on should it lead: what the leader sent, and what others may have
-/// sent before its own first entry (TiKV `last_sent_snapshot_idx`).
+/// The highest index up to which a snapshot may have brought some replica, which then could not
+/// pass on the entries before it as leader. Covers snapshots that this leader sent, and those that
+/// earlier leaders may have sent before its first entry (TiKV `last_sent_snapshot_idx`).
 fn last_snapshot(peer: &Peer) -> u64 {
     let sent = peer.leading.as_ref().map_or(0, |leading| leading.sent_snapshot);
-    // Its first entry may be among the discarded, which everybody has.
+    // Its first entry may be compacted; then every replica has it.
     let mut known = peer.log.truncated.index..=peer.log.last_index();
     let begun = known.find(|index| peer.log.term(*index) == Some(peer.term));
     sent.max(begun.unwrap_or(0))
@@ -220,7 +219,7 @@ fn entries_to_carry(source: &Peer, merge: &MergeState) -> Vec<Entry> {
         .collect()
 }
 
-/// Whether a `PrepareMerge` raises the conf_ver, too.
+/// Whether a `PrepareMerge` also raises the conf_ver.
 pub(super) fn stops_changes(guards: GuardSet) -> bool {
     guards.holds(Guard::MergeStopsChanges)
 }
@@ -232,7 +231,7 @@ pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: 
         return;
     }
     peer.region.epoch.version += 1;
-    // No conf change that is under way fits any more.
+    // Every conf change under way becomes stale.
     if stops_changes(guards) {
         peer.region.epoch.conf_ver += 1;
     }
@@ -241,8 +240,8 @@ pub(super) fn apply_prepare(peer: &mut Peer, entry: &Entry, index: u64, guards: 
     peer.read = None;
 }
 
-/// A committed `RollbackMerge` opens it again. That it is the rollback of this very
-/// merge the epoch says as well: each prepare and each rollback raises the version.
+/// A committed `RollbackMerge` reopens the region. The epoch check already identifies the merge,
+/// because every prepare and every rollback raises the version.
 pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
     let Some(Command::RollbackMerge { commit }) = entry.command else { return };
     let is_this = peer.merge.as_ref().is_some_and(|merge| merge.commit == commit);
@@ -255,18 +254,18 @@ pub(super) fn apply_rollback(peer: &mut Peer, entry: &Entry, guards: GuardSet) {
     peer.read = None;
 }
 
-/// What the next entry of `target`, a `CommitMerge`, comes to.
+/// The result of applying a `CommitMerge`.
 pub(super) enum Taken {
-    /// It fits no more: nothing but the applied index moves.
+    /// It is stale: only the applied index moves.
     Stale,
-    /// The source is in; the rest of applying the entry follows.
+    /// The source is merged; the rest of applying the entry follows.
     In,
-    /// The source was helped on, and the entry waits for it.
+    /// The source received missing entries, and this entry waits for it.
     Helped,
 }
 
-/// A committed `CommitMerge` takes the source in, if its peer here is ready;
-/// if not, the source is helped on.
+/// A committed `CommitMerge` merges the source if its peer here has prepared. Otherwise the source
+/// receives the entries that it lacks.
 pub(super) fn apply_commit(
     cluster: &mut impl ClusterMut,
     target: RegionId,
@@ -282,8 +281,8 @@ pub(super) fn apply_commit(
         return Ok(Taken::Stale);
     }
     let before = own.region.clone();
-    // Which merge it is the target's epoch says as well: a source that gives itself
-    // up once more does so behind a rollback, which needs that epoch to be past.
+    // The epoch check already identifies the merge: a second merge of this source follows a
+    // rollback, and a rollback needs this epoch to be past.
     let has_prepared = |peer: &Peer| {
         peer.snapshot.is_none() && peer.merge.as_ref().is_some_and(|merge| merge.commit == *commit)
     };
@@ -301,7 +300,7 @@ pub(super) fn apply_commit(
     Ok(Taken::In)
 }
 
-/// The target's part: the source and its data become its own.
+/// Adds the source's range and data to the target.
 fn take_in(
     cluster: &mut impl ClusterMut,
     target: RegionId,
@@ -320,8 +319,8 @@ fn take_in(
     ranges::set(cluster, store, &region);
 }
 
-/// `target` with `source` in it. Its version is above both, so that whoever
-/// compares overlapping regions by version takes the result for the newest.
+/// `target` extended by `source`. Its version is above both, so that it wins over each in a
+/// comparison of overlapping regions by version.
 fn merged(guards: GuardSet, source: &Region, target: &Region) -> Region {
     let mut region = target.clone();
     region.epoch.version = if guards.holds(Guard::MergeVersionAboveBoth) {
@@ -337,9 +336,9 @@ fn merged(guards: GuardSet, source: &Region, target: &Region) -> Region {
     region
 }
 
-/// Brings a source that is behind what the target's log has of it: its entries
-/// up to the `PrepareMerge`, and that they are committed, also where none are
-/// carried because everybody has them (tikv#5512). Whether there was anything.
+/// Brings a source that is behind up to the `PrepareMerge`: gives it the entries that the target's
+/// log carries, and commits them. The commit index advances even if no entries are carried because
+/// every replica has them (tikv#5512). Returns whether the source advanced.
 fn catch_up(
     cluster: &mut impl ClusterMut,
     source: RegionId,
@@ -364,8 +363,8 @@ fn catch_up(
     let before = log_end(peer);
     if let Some(last) = missed.last() {
         if last.term > peer.term {
-            // A leader's append would have brought the term with it. Only without
-            // `merge_gap_bounded` has the peer not heard from who wrote these.
+            // A leader's append would have brought the term, too. Only without `merge_gap_bounded`
+            // has the peer never received a message of the leader that wrote these.
             raft::become_follower(peer, last.term, 0);
         }
         let conflict =

@@ -1,11 +1,12 @@
-//! A source that was merged, on a store whose target did not follow by its log.
+//! A merged source on a store whose target peer did not apply the merge.
 //!
-//! Stores that took the source in keep tombstones that say into what, and
-//! answer its messages with that. A source whose target here is past the merge,
-//! or gone, ends; another remembers what it learned until its process ends, and
-//! goes when a snapshot of the target brings its range. Follows TiKV
-//! `fsm/store.rs` (`check_msg`) and `fsm/peer.rs` (`need_gc_merge`,
-//! `on_stale_merge`, `maybe_destroy_source`).
+//! A store that applied the merge keeps the source's tombstone with the target's region, and
+//! replies with it to the source's messages. A source whose target peer here is past the merge, or
+//! destroyed, is destroyed. Otherwise the source remembers the reply in memory, and a snapshot of
+//! the target that covers its range destroys it.
+//!
+//! Follows TiKV `fsm/store.rs` (`check_msg`) and `fsm/peer.rs` (`need_gc_merge`, `on_stale_merge`,
+//! `maybe_destroy_source`).
 
 use rollcall_traces::{KeyRange, Peer, PeerState, Reason, Region, RegionId, StoreId};
 
@@ -14,8 +15,8 @@ use super::ranges;
 use crate::cluster::ClusterMut;
 use crate::rules::peer::is_live;
 
-/// Another store replies that `source` was merged into `target`, which was then as
-/// it stands there.
+/// Handles another store's reply that `source` was merged into `target`. `target` is the region as
+/// it was before the merge.
 pub(super) fn handle_merged(
     cluster: &mut impl ClusterMut,
     source: RegionId,
@@ -33,7 +34,7 @@ pub(super) fn handle_merged(
     Ok(())
 }
 
-/// The peer of `target` here went past the merge without it, or is gone.
+/// Whether the peer of `target` here is past the merge, or destroyed.
 fn will_never_take_in(cluster: &impl ClusterMut, store: StoreId, target: &Region) -> bool {
     let Some(peer) = cluster.peer(store, target.id) else { return false };
     let is_past = target.epoch.is_stale_against(&peer.region.epoch);
@@ -44,15 +45,15 @@ fn will_never_take_in(cluster: &impl ClusterMut, store: StoreId, target: &Region
     }
 }
 
-/// Whether `source` was taken in by `target` before that came to `version`: at the
-/// very version that it had before, the target has not got the range yet.
+/// Whether `target` merged `source` before it reached `version`. At the version that it had before
+/// the merge, the target does not own the range yet.
 fn is_merged(source: Option<&Peer>, target: RegionId, version: u64) -> bool {
     let into = source.filter(|peer| is_live(peer)).and_then(|peer| peer.merged_into.as_ref());
     into.is_some_and(|then| then.id == target && then.epoch.version < version)
 }
 
-/// Whether the range belongs to a region here that `region` has not taken in
-/// elsewhere before it came to `version`.
+/// Whether another region here owns a part of the range, except those that `region` merged
+/// elsewhere before it reached `version`.
 pub(super) fn taken_but_for_merged(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -64,7 +65,7 @@ pub(super) fn taken_but_for_merged(
     owners.into_iter().any(|other| !is_merged(cluster.peer(store, other), region, version))
 }
 
-/// Ends the sources whose range a snapshot of `target` has just brought.
+/// Destroys the sources whose range a snapshot of `target` has just brought.
 pub(super) fn destroy_merged_sources(cluster: &mut impl ClusterMut, store: StoreId, target: &Region) {
     for source in ranges::owners(cluster, store, target.id, &target.range()) {
         let peer = cluster.peer(store, source).filter(|peer| peer.is_initialized());

@@ -1,8 +1,8 @@
-//! What Raft itself says of one peer: terms, roles, quorums, commit.
+//! Raft's own rules for one peer: terms, roles, quorums, commit.
 //!
-//! Follows raft-rs 0.7 `raft.rs` (`reset`, `become_*`, `maybe_commit`,
-//! `maybe_commit_by_vote`, `poll`), with `check_quorum` and `pre_vote` off. Who leads
-//! by force counts votes that its failed voters never gave (TiKV `fsm/peer.rs`).
+//! Follows raft-rs 0.7 `raft.rs` (`reset`, `become_*`, `maybe_commit`, `maybe_commit_by_vote`,
+//! `poll`), with `check_quorum` and `pre_vote` off. A forced leader does not need the votes of its
+//! failed voters (TiKV `fsm/peer.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::epoch;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// Takes a term (its vote is gone if it is new) and leaves every role.
+/// Becomes a follower of `term`. A new term clears the vote.
 pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
     if peer.term != term {
         peer.term = term;
@@ -32,10 +32,9 @@ pub(crate) fn become_follower(peer: &mut Peer, term: u64, leader: PeerId) {
     }
 }
 
-/// What of a peer's commit index is on disk behind a step, where that is not all:
-/// raft-rs need not sync a hard state of which the commit index alone advanced
-/// (`raw_node.rs`, `Ready::must_sync`), and what was written so is on disk with
-/// whatever is synced next.
+/// The commit index that is on disk after a step, if it lags behind the one in memory. raft-rs need
+/// not sync a hard state in which only the commit index advanced (`raw_node.rs`,
+/// `Ready::must_sync`). The next sync of anything else writes it, too.
 pub(crate) fn synced_commit(before: Option<&Peer>, after: &Peer, guards: GuardSet) -> Option<u64> {
     if !is_commit_durable(guards) {
         return unsound::synced_up_to_applied(after);
@@ -50,7 +49,7 @@ pub(crate) fn synced_commit(before: Option<&Peer>, after: &Peer, guards: GuardSe
     }
 }
 
-/// Whether a step wrote anything that is on disk when it ends.
+/// Whether a step synced anything to disk.
 fn is_synced(before: &Peer, after: &Peer) -> bool {
     let written = Peer {
         role: before.role,
@@ -68,10 +67,10 @@ fn is_synced(before: &Peer, after: &Peer) -> bool {
     written != *before
 }
 
-/// What a crash leaves of the commit index. Raft's paper has it as volatile
-/// (Figure 2), and there it may be: a configuration counts from its entry on.
-/// Where it counts from being applied on, as in raft-rs, an index that was
-/// forgotten lets a peer campaign by a configuration that is over.
+/// What a crash leaves of the commit index. In Raft's paper it is volatile (Figure 2), which is
+/// safe because a configuration counts as soon as its entry is appended. In raft-rs a configuration
+/// counts once it is applied. There a peer that forgot its commit index could campaign with a
+/// configuration that is over.
 pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
     let synced = peer.synced_commit.take();
     if !is_commit_durable(guards) && peer.is_initialized() {
@@ -91,7 +90,7 @@ pub(crate) fn is_promotable(peer: &Peer) -> bool {
     peer.is_initialized() && peer.region.is_voter(peer.id)
 }
 
-/// Whether a conf change is committed and not applied.
+/// Whether a conf change is committed but not applied.
 pub(crate) fn has_unapplied_conf_change(peer: &Peer) -> bool {
     conf_change_in(peer, peer.applied, peer.commit)
 }
@@ -100,8 +99,8 @@ fn conf_change_in(peer: &Peer, after: u64, to: u64) -> bool {
     (after + 1..=to).any(|index| peer.log.entry(index).is_some_and(Entry::is_conf_change))
 }
 
-/// Whether a leader has a conf change under way that who has applied `applied`
-/// has not; of the leader's own applied index it is raft-rs `has_pending_conf`.
+/// Whether a leader has a conf change under way beyond the index `applied`. With the leader's own
+/// applied index this is raft-rs `has_pending_conf`.
 pub(crate) fn has_pending_conf(peer: &Peer, applied: u64, guards: GuardSet) -> bool {
     let pending = peer.leading.as_ref().map_or(0, |leading| leading.pending_conf_index);
     if guards.holds(Guard::PendingChangeExpires) {
@@ -111,7 +110,7 @@ pub(crate) fn has_pending_conf(peer: &Peer, applied: u64, guards: GuardSet) -> b
     }
 }
 
-/// A quorum of `region`: of each half where it is joint.
+/// A quorum of `region`; in a joint region, of each half.
 pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerId) -> bool) -> bool {
     if guards.holds(Guard::JointNeedsBothMajorities) {
         region.has_quorum(acked)
@@ -120,14 +119,15 @@ pub(crate) fn has_quorum(guards: GuardSet, region: &Region, acked: impl Fn(PeerI
     }
 }
 
-/// term+1, the peer's own vote, and leadership at once where that is a quorum.
-/// Who asks by force asks again by force (TiKV leaves `PreForceLeader` as it is).
+/// Starts an election: term + 1, the peer's own vote, and leadership at once if that is a quorum. A
+/// forced candidate that campaigns again stays forced (TiKV keeps `PreForceLeader`).
 pub(crate) fn campaign(peer: &mut Peer, guards: GuardSet) {
     let failed = if peer.role == Role::Candidate { peer.failed_stores.clone() } else { BTreeSet::new() };
     campaign_by_force(peer, failed, guards);
 }
 
-/// The same of one that takes those stores for gone (TiKV `on_enter_pre_force_leader`).
+/// Starts an election that needs no votes from the failed stores (TiKV
+/// `on_enter_pre_force_leader`).
 pub(crate) fn campaign_by_force(peer: &mut Peer, failed: BTreeSet<StoreId>, guards: GuardSet) {
     let commit = commit_position(peer);
     become_follower(peer, peer.term + 1, 0);
@@ -143,11 +143,11 @@ pub(crate) fn commit_position(peer: &Peer) -> LogPosition {
     LogPosition { index: peer.commit, term: peer.log.term(peer.commit).unwrap_or_default() }
 }
 
-/// Wins, loses or goes on, by what a candidate knows of its election.
+/// Decides a candidate's election by the votes received so far, or leaves it open.
 pub(crate) fn count_votes(peer: &mut Peer, guards: GuardSet) {
     let Some(campaign) = &peer.campaign else { return };
     if peer.is_by_force() {
-        // TiKV `check_force_leader`: one rejection, and it is a candidate like others.
+        // TiKV `check_force_leader`: one rejection makes it an ordinary candidate.
         if voters_left(peer).all(|id| campaign.granted.contains(&id)) {
             return become_leader(peer, guards);
         }
@@ -188,14 +188,13 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     leader_commit(peer, guards);
 }
 
-/// Nothing is known yet to be committed by any other member.
+/// A new leader does not know the others' commit indexes yet.
 fn others_at_0(peer: &Peer) -> BTreeMap<PeerId, u64> {
     let others = peer.region.peers.iter().filter(|member| member.id != peer.id);
     others.map(|member| (member.id, 0)).collect()
 }
 
-/// What a member answers tells how far it knows the log to be committed (raft-rs
-/// `update_committed`).
+/// A response carries the member's commit index (raft-rs `update_committed`).
 pub(crate) fn update_committed(peer: &mut Peer, member: PeerId, commit: u64) {
     let known = peer.leading.as_mut().and_then(|leading| leading.committed.get_mut(&member));
     if let Some(known) = known {
@@ -203,8 +202,8 @@ pub(crate) fn update_committed(peer: &mut Peer, member: PeerId, commit: u64) {
     }
 }
 
-/// What everybody who is left has, if the leader wrote the last of it itself (TiKV
-/// `maybe_force_forward_commit_index`). Learners are not waited for.
+/// A forced leader commits what all remaining voters have, if the last of it is of its own term
+/// (TiKV `maybe_force_forward_commit_index`). Learners do not count.
 fn commit_by_force(peer: &mut Peer, guards: GuardSet) {
     let Some(leading) = &peer.leading else { return };
     let matched = |id: PeerId| leading.matched.get(&id).copied().unwrap_or(0);
@@ -214,7 +213,8 @@ fn commit_by_force(peer: &mut Peer, guards: GuardSet) {
     }
 }
 
-/// raft-rs `maybe_commit`: what a quorum has, if the leader wrote it itself.
+/// raft-rs `maybe_commit`: commits what a quorum has, if the last of it is of the leader's own
+/// term.
 pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
     if peer.is_by_force() {
         commit_by_force(peer, guards);
@@ -233,14 +233,14 @@ pub(crate) fn leader_commit(peer: &mut Peer, guards: GuardSet) {
     apply_ordinary(peer, guards);
 }
 
-/// The last snapshot that was sent is of no interest once everybody has reached it.
+/// Forgets the last sent snapshot once every member has reached it.
 pub(crate) fn forget_sent_snapshot(leading: &mut Leading) {
     if leading.matched.values().all(|matched| *matched >= leading.sent_snapshot) {
         leading.sent_snapshot = 0;
     }
 }
 
-/// raft-rs `maybe_commit_by_vote`: a vote request or a rejection tells of commits.
+/// raft-rs `maybe_commit_by_vote`: a vote request or a rejection carries a commit index.
 pub(crate) fn commit_by_vote(peer: &mut Peer, sent: LogPosition, guards: GuardSet) {
     let known = sent.index != 0 && sent.term != 0 && peer.log.term(sent.index) == Some(sent.term);
     if !known || sent.index <= peer.commit || peer.role == Role::Leader {

@@ -1,6 +1,6 @@
-//! What a store does with a message before Raft sees it: reply that the sender was removed,
-//! refuse what is stale, create the peer, keep a first message until the split that creates
-//! its peer, destroy a peer that was superseded.
+//! What a store does with a message before Raft sees it. It refuses a stale message, tells a
+//! removed sender so, creates the peer, keeps a first message until the split that creates its
+//! peer, and destroys a peer that a newer one replaces.
 //!
 //! Follows TiKV `fsm/store.rs` (`on_raft_message`, `check_msg`,
 //! `maybe_create_peer`) and `fsm/peer.rs` (`check_msg`, `handle_gc_peer_msg`).
@@ -18,7 +18,7 @@ use crate::guard::Guard;
 use crate::rules::peer::{is_live, member_of_own_region};
 use crate::unsound;
 
-/// Who has the message after the receiving store did its part.
+/// Where the message is after the receiving store has handled it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
     /// The peer.
@@ -28,8 +28,8 @@ pub(crate) enum Received {
 }
 
 impl Envelope {
-    /// The receiving store's part. `first` is the message where it may be the
-    /// first of a region that a split brings.
+    /// Handles the message on the receiving store. `first` is the message if it may be the first of
+    /// a region that a split is to create here.
     pub(crate) fn receive(
         &self,
         cluster: &mut impl ClusterMut,
@@ -62,8 +62,8 @@ impl Envelope {
         Ok(Received::ByPeer)
     }
 
-    /// The receiving store's part in a question whether the sender is a member still. Who
-    /// knows better answers; whatever else it does, it refuses.
+    /// Handles a stale-peer check on the receiving store. A store with newer knowledge replies. The
+    /// message is always refused.
     pub(crate) fn receive_question(&self, cluster: &mut impl ClusterMut, reply: Reply) -> Result<(), Reason> {
         self.receive(cluster, Kind::Question, None, reply).map(drop)
     }
@@ -80,7 +80,7 @@ impl Envelope {
         if cluster.holds(Guard::TombstoneRefusesStale)
             && let Some(tombstone) = cluster.peer(self.to.store, self.region)
         {
-            // A merged region comes back nowhere.
+            // A merged region is created again on no store.
             if let Some(target) = &tombstone.merged_into {
                 let (region, target) = (tombstone.region.clone(), target.clone());
                 if region.member_on(self.from.store).is_none() {
@@ -88,8 +88,8 @@ impl Envelope {
                 }
                 return Err(self.reply_merged(cluster, target, region.epoch, reply));
             }
-            // The version alone says nothing more here: whoever is behind it and not
-            // behind the conf_ver has the same members, and is refused for its id.
+            // No separate check of the version: a sender whose version alone is stale has the same
+            // members and is refused by its peer id.
             if self.epoch.is_stale_against(&tombstone.region.epoch) {
                 let region = tombstone.region.clone();
                 if region.member_on(self.from.store).is_some() {
@@ -136,8 +136,8 @@ impl Envelope {
         Ok(Received::ByPeer)
     }
 
-    /// Keeps a first message until a split brings its peer (TiKV
-    /// `pending_msgs`, of which a split delivers the oldest alone).
+    /// Keeps a first message until a split creates its peer (TiKV `pending_msgs`). A split delivers
+    /// only the oldest one.
     fn keep_pending_message(
         &self,
         cluster: &mut impl ClusterMut,
@@ -152,8 +152,8 @@ impl Envelope {
         Ok(Received::Pending)
     }
 
-    /// Answers that the sender was removed; it destroys itself if the answer
-    /// reaches it and its own epoch is behind. Always refuses the message.
+    /// Replies that the sender was removed. The sender destroys itself if the reply reaches it and
+    /// its own epoch is stale. Always refuses the message.
     fn reply_gc_peer(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) -> Reason {
         if !cluster.holds(Guard::StalePeerTold) {
             return unsound::ignore_stale_peer();
@@ -187,7 +187,7 @@ impl Envelope {
                 cluster.hold(held);
             }
             Reply::Delivered if cluster.up(self.from.store).is_ok() => {
-                // Whether it minds is its own affair: the message was refused.
+                // The result does not matter: the message is refused anyway.
                 let _ = merge_elsewhere::handle_merged(cluster, self.region, self.from.store, &target);
             }
             Reply::Delivered | Reply::Dropped => {}
@@ -195,7 +195,7 @@ impl Envelope {
         Reason::SenderRemoved
     }
 
-    /// Answers that others are to be asked: the members of this tombstone's region.
+    /// Replies with the members of this tombstone's region, which the sender asks next.
     fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) {
         let Region { epoch, peers, id, .. } = known;
         match reply {

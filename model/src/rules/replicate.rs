@@ -1,7 +1,8 @@
-//! `Replicate` and `Heartbeat`: a leader sends a follower entries, or a snapshot where its log is cut.
+//! `Replicate` and `Heartbeat`: a leader sends a follower entries, or a snapshot if the entries are
+//! compacted.
 //!
-//! Follows raft-rs 0.7 `raft.rs` (`handle_append_entries`, `handle_append_response`)
-//! with every round begun at the common prefix of the two logs.
+//! Follows raft-rs 0.7 `raft.rs` (`handle_append_entries`, `handle_append_response`). Every round
+//! begins at the common prefix of the two logs.
 
 use rollcall_traces::{
     Entries, Entry, Held, Log, LogPosition, Member, Message, Peer, PeerState, Reason, RegionId, Reply,
@@ -67,8 +68,8 @@ pub(crate) fn other_member(leading: &Peer, store: StoreId) -> Result<Member, Rea
         .ok_or(Reason::NotInConfig)
 }
 
-/// A store without the peer gets a heartbeat, whose commit index is what the
-/// leader knows to be matched there: 0 makes it an initial message.
+/// A store without the peer gets a heartbeat with the commit index that the leader knows to match
+/// there. An index of 0 makes it an initial message.
 fn create_by_heartbeat(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
@@ -87,7 +88,7 @@ fn create_by_heartbeat(
     Ok(())
 }
 
-/// The commit index in a heartbeat: no more than is known to match there.
+/// The commit index in a heartbeat: at most the index known to match on the receiver.
 pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64 {
     let matched =
         leading.leading.as_ref().and_then(|state| state.matched.get(&to).copied()).unwrap_or_default();
@@ -98,8 +99,8 @@ pub(crate) fn heartbeat_commit(leading: &Peer, to: u64, guards: GuardSet) -> u64
     }
 }
 
-/// A heartbeat and its answer, which acknowledges the leader's read under way (raft-rs
-/// `send_heartbeat`, `handle_heartbeat_response`). One that is late says nothing.
+/// A heartbeat and its response, which acknowledges the leader's read under way (raft-rs
+/// `send_heartbeat`, `handle_heartbeat_response`). A late response acknowledges no read.
 pub(crate) fn heartbeat_round(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -146,8 +147,8 @@ fn refuse_stale_term(cluster: &impl ClusterMut, envelope: &Envelope) -> Result<(
     if envelope.term < receiver.term { Err(Reason::StaleTerm) } else { Ok(()) }
 }
 
-/// What a leader sends to a follower with that log: the entries behind the
-/// common prefix, or a snapshot where its own log does not reach back to it.
+/// What a leader sends to a follower with that log: the entries behind the common prefix, or a
+/// snapshot if its own log begins after the prefix.
 pub(crate) fn next_message(leading: &Peer, follower: &Log, entries: Entries) -> Message {
     let Some(prefix) = common_prefix(&leading.log, follower) else {
         return Message::Snapshot(snapshot_of(leading));
@@ -164,7 +165,7 @@ pub(crate) fn next_message(leading: &Peer, follower: &Log, entries: Entries) -> 
     }
 }
 
-/// A merging region is of no use to anybody new, and no member needs one.
+/// A merging region sends no snapshots: no member needs one.
 pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
     if leading.state == PeerState::Merging { Err(Reason::Merging) } else { Ok(()) }
 }
@@ -232,7 +233,7 @@ pub(crate) fn append(
     Some(last)
 }
 
-/// The leader's side of an answered round, reads included.
+/// The leader's side of a round's response, reads included.
 fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, reply: Reply) {
     let guards = cluster.guards();
     match reply {
@@ -251,17 +252,18 @@ fn acknowledge(cluster: &mut impl ClusterMut, envelope: &Envelope, index: u64, r
     }
 }
 
-/// The answer of who took an append or a heartbeat.
+/// The response to an append or a heartbeat.
 pub(crate) fn append_response(cluster: &impl ClusterMut, envelope: &Envelope, index: u64) -> Message {
     Message::AppendResponse { index, commit: commit_of_receiver(cluster, envelope) }
 }
 
-/// What the receiver of a message, which it has taken, knows to be committed.
+/// The receiver's commit index after it has handled the message.
 fn commit_of_receiver(cluster: &impl ClusterMut, envelope: &Envelope) -> u64 {
     cluster.peer(envelope.to.store, envelope.region).map_or(0, |receiver| receiver.commit)
 }
 
-/// raft-rs `handle_append_response`: match, commit, and the hand-over of a transfer.
+/// raft-rs `handle_append_response`: updates match and commit index, and sends `TimeoutNow` to a
+/// transferee that has caught up.
 pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: GuardSet) {
     let last = leading.log.last_index();
     let Some(known) = leading.leading.as_mut().and_then(|state| state.matched.get_mut(&member)) else {

@@ -1,19 +1,19 @@
-//! `CheckStalePeer`: a peer that has had no leader for long asks whether it is a
-//! member still.
+//! `CheckStalePeer`: a peer that has had no leader for long asks whether it is still a member.
 //!
-//! How long that is is not known here: who does not lead may ask at any time, and only who
-//! is no member any more comes to any harm. Members are asked by a message that says
-//! nothing. A store that knows better answers as it does to whatever a removed peer sends
-//! (`deliver.rs`), for which learners and uninitialised peers have nothing else; the
-//! tombstone of one who went first names its members, who are asked next. PD is asked for
-//! the region. Follows TiKV `fsm/peer.rs` (`on_check_peer_stale_state_tick`), `peer.rs`
-//! (`check_stale_state`, `bcast_check_stale_peer_message`, `on_check_stale_peer_response`),
-//! `fsm/store.rs` (`check_msg`), `worker/pd.rs` (`handle_validate_peer`).
+//! Time is not modelled: any peer that does not lead may ask at any time, and only a peer that is
+//! no longer a member can be destroyed by the reply. The message to another member carries nothing.
+//! A store with newer knowledge replies as it does to every message from a removed peer
+//! (`receive.rs`); a learner or an uninitialised peer sends no other message. A tombstone replies
+//! with the members of its region, and the peer asks these next. PD is asked for the region.
 //!
-//! A peer that was never initialised knows no epoch, so everything is newer. It asks its
-//! creator alone, who knew it to be a member: whoever lags behind that does not know it yet
-//! (TiKV's begins each time with its creator, too, while its `conf_ver` is 0). PD may lag as
-//! well, and TiKV's would believe it; here PD's view counts from the creator's epoch on.
+//! Follows TiKV `fsm/peer.rs` (`on_check_peer_stale_state_tick`), `peer.rs` (`check_stale_state`,
+//! `bcast_check_stale_peer_message`, `on_check_stale_peer_response`), `fsm/store.rs` (`check_msg`),
+//! `worker/pd.rs` (`handle_validate_peer`).
+//!
+//! An uninitialised peer has no epoch, so every epoch looks newer to it. It asks only its creator,
+//! which knew it as a member; a member that lags behind its creator may not know it yet. (TiKV's
+//! peer also starts with its creator while its `conf_ver` is 0.) PD may lag as well, and TiKV's
+//! peer would believe it. Here PD's region counts only from the creator's epoch on.
 
 use rollcall_traces::{Authority, Held, Member, Peer, Reason, RegionId, Reply, StaleCheck, StoreId};
 
@@ -53,8 +53,8 @@ pub(super) fn check_stale_peer(
     }
 }
 
-/// Whom a peer asks: the members that it knows, or those of a newer configuration that a
-/// tombstone named; who created it, if it was never initialised.
+/// The members that a peer asks: those it knows, or those of a newer configuration that a tombstone
+/// reported. An uninitialised peer asks its creator.
 pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
     let newer = peer.stale_check.as_ref().filter(|check| check.conf_ver > peer.region.epoch.conf_ver);
     let (known, creator) = match newer {
@@ -64,9 +64,8 @@ pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
     known.iter().chain(creator).filter(|member| member.id != peer.id)
 }
 
-/// A tombstone names the members of its region. What is no newer than what the peer knows is
-/// no news. Who is gone, or lives again, was not meant; and who was never initialised asks
-/// nobody else.
+/// Handles a tombstone's list of members. It is ignored unless it is newer than what the peer knows
+/// and is addressed to this live peer. An uninitialised peer keeps asking only its creator.
 pub(super) fn named(
     cluster: &mut impl ClusterMut,
     to: Member,
@@ -83,8 +82,8 @@ pub(super) fn named(
     }
 }
 
-/// PD's region is newer and does not list the peer, then it ends. Of a region that PD does not know
-/// nothing follows: it may have been split off, or merged.
+/// If PD's region is newer and does not list the peer, the peer is destroyed. A region that PD does
+/// not know proves nothing: it may have been split off or merged.
 fn ask_pd(
     cluster: &mut impl ClusterMut,
     region: RegionId,

@@ -1,10 +1,9 @@
-//! A transfer of leadership: the question before it, `TimeoutNow`, and its end.
+//! A transfer of leadership: the request before it, `TimeoutNow`, and its end.
 //!
 //! Follows TiKV `peer.rs` (`pre_transfer_leader`, `ack_transfer_leader_msg`,
-//! `ready_to_transfer_leader`) and raft-rs 0.7 `raft.rs` (`step_follower` of
-//! `MsgTimeoutNow`, `tick_heartbeat`). Of TiKV's checks those are left out that
-//! lean on raft-rs's `Progress` or on sizes: a snapshot under way, a gap between
-//! the logs, a full disk.
+//! `ready_to_transfer_leader`) and raft-rs 0.7 `raft.rs` (`step_follower` of `MsgTimeoutNow`,
+//! `tick_heartbeat`). TiKV's checks that depend on raft-rs's `Progress` or on sizes are left out: a
+//! snapshot under way, a gap between the logs, a full disk.
 
 use rollcall_traces::{
     Held, Member, MemberRole, Message, Peer, PeerId, Reason, RegionId, Reply, Role, StoreId, Transfer,
@@ -16,17 +15,15 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// `Propose` of a transfer (TiKV `pre_transfer_leader`, then `transfer_leader`): the leader asks the
-/// transferee how far it has applied, and hands over if its log has no conf change beyond that.
+/// `Propose` of a transfer (TiKV `pre_transfer_leader`, then `transfer_leader`). The leader asks
+/// the transferee how far it has applied. It hands over if its own log has no conf change beyond
+/// that index.
 ///
-/// Question and answer are one step here, and single messages on the network
-/// (`late.rs` has them one by one). Nothing is lost by that. The question changes
-/// nothing at the transferee. What was applied stays applied, so an answer that
-/// comes late can only refuse more than one that comes at once. What becomes of
-/// the transferee behind its answer (its term rises, its disk is gone) may as
-/// well become of it once the transfer has begun. What the leader proposed
-/// meanwhile it sees when the answer comes. And whoever is asked in vain, or
-/// answers a leader whose term is over, has begun no transfer.
+/// Request and reply are one step here; `late.rs` delivers them as single messages. This hides
+/// nothing. The request changes no state. Applied entries stay applied, so a late reply can only be
+/// refused more often. Whatever happens to the transferee after its reply can as well happen after
+/// the transfer has begun. The leader checks its own log when the reply arrives. A reply that is
+/// lost, or of an older term, begins no transfer.
 pub(crate) fn hand_over(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -40,7 +37,7 @@ pub(crate) fn hand_over(
     answered(cluster, region, store, question.to.id, applied)
 }
 
-/// What a leader asks, if it might hand over.
+/// The leader's request, if the transfer may begin.
 pub(crate) fn question(
     cluster: &impl ClusterMut,
     region: RegionId,
@@ -57,9 +54,9 @@ pub(crate) fn question(
     Ok(Envelope::from_peer(peer, store, member))
 }
 
-/// What the transferee answers: how far it has applied. It takes no term from
-/// the question; TiKV's comes behind a heartbeat, so that a peer which has not
-/// heard of the leader yet answers, too.
+/// The transferee's reply: its applied index. The transferee does not take the term of the request.
+/// In TiKV a heartbeat arrives first, so a peer that does not know the leader yet replies here,
+/// too.
 pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<u64, Reason> {
     let peer = cluster.live(question.to.store, question.region)?;
     if question.term < peer.term {
@@ -69,13 +66,13 @@ pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<
     if raft::is_promotable(peer) { Ok(peer.applied) } else { Err(Reason::TransfereeNotVoter) }
 }
 
-/// The answer as a message: of the term in which it was asked for.
+/// The reply as a message, in the term of the request.
 pub(crate) fn reply(cluster: &impl ClusterMut, question: &Envelope, applied: u64) -> Held {
     let reply = election::reply_of(cluster, question, Message::AckTransferLeader { applied });
     Held { term: question.term, ..reply }
 }
 
-/// The leader has the answer. Time may have passed: it looks at everything again.
+/// The leader handles the reply. Time may have passed, so it checks everything again.
 pub(crate) fn answered(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -97,7 +94,7 @@ pub(crate) fn answered(
     Ok(())
 }
 
-/// Whether the leader may hand over to that peer, as far as it knows.
+/// Whether the leader may hand over to that peer, by its own knowledge.
 fn check_transferee(leader: &Peer, to: PeerId) -> Result<(), Reason> {
     let member = leader.region.member(to).filter(|member| member.role != MemberRole::Learner);
     if member.is_none() {
@@ -129,7 +126,7 @@ pub(crate) fn timeout_now(
     Ok(())
 }
 
-/// The member that a `TimeoutNow` is under way to.
+/// The member to which a `TimeoutNow` is under way.
 pub(crate) fn target(leading: &Peer) -> Result<Member, Reason> {
     leading
         .leading
@@ -140,7 +137,7 @@ pub(crate) fn target(leading: &Peer) -> Result<Member, Reason> {
         .ok_or(Reason::NoTimeoutNow)
 }
 
-/// The message is no longer under way from its sender.
+/// The leader has sent its `TimeoutNow`.
 pub(crate) fn sent(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId) {
     if let Some(transfer) =
         cluster.peer_mut(leader, region).leading.as_mut().and_then(|leading| leading.transfer.as_mut())
