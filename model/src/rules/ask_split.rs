@@ -1,4 +1,4 @@
-//! A leader asks the placement driver for the ids of a split, and proposes it with them.
+//! A leader asks the placement driver for the ids of a split, and proposes the split with them.
 //!
 //! Follows PD `HandleAskBatchSplit`.
 
@@ -14,8 +14,8 @@ use crate::guard::Guard;
 use crate::rules::peer::member_of_own_region;
 use crate::unsound;
 
-/// The leader asks the placement driver for ids. What comes back is proposed
-/// under the epoch of the asking; if that is refused the ids are gone.
+/// The leader asks the placement driver for ids and proposes the split under the epoch of the
+/// request. If the split is refused, the ids are lost.
 pub(crate) fn ask(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -54,7 +54,7 @@ pub(crate) fn ask(
     Ok(Returned::Allotted { children, refused })
 }
 
-/// For each key an id for the region, and one for each of its peers.
+/// For each key, an id for the region and one for each of its peers.
 fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
     let mut id = || std::mem::replace(next_id, *next_id + 1);
     let child =
@@ -62,7 +62,7 @@ fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
     keys.iter().map(child).collect()
 }
 
-/// The placement driver's answer reaches the store late.
+/// The placement driver's response arrives late.
 pub(crate) fn answered(
     cluster: &mut impl ClusterMut,
     held: &Held,

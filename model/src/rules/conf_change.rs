@@ -1,11 +1,11 @@
-//! Which conf changes are valid, and what they make of a region.
+//! Which conf changes are valid, and the region that results.
 //!
 //! Follows TiKV `util.rs check_conf_change`, `apply.rs exec_change_peer`,
 //! `apply_conf_change`, `apply_leave_joint` (`LeaveJoint`).
 
 use rollcall_traces::{Change, ChangeKind, Command, Member, MemberRole, Reason, Region};
 
-/// Whether the change fits the region, whoever leads it.
+/// Whether the change is valid for the region, whichever peer leads.
 pub(crate) fn validate(region: &Region, command: &Command) -> Result<(), Reason> {
     match command {
         Command::ChangePeer(change) => {
@@ -47,8 +47,8 @@ fn validate_simple(region: &Region, change: &Change) -> Result<(), Reason> {
     }
 }
 
-/// A joint change of one member is a simple one (TiKV `to_confchange`,
-/// `ConfChangeKind`), and unlike others it may demote a voter (tikv#11463).
+/// A joint change of one member is a simple one (TiKV `to_confchange`, `ConfChangeKind`). Unlike
+/// other simple changes it may demote a voter (tikv#11463).
 fn validate_alone(region: &Region, change: &Change) -> Result<(), Reason> {
     let demotes = change.kind == ChangeKind::AddLearner;
     match role_before(region, change)? {
@@ -81,8 +81,8 @@ fn validate_joint(region: &Region, changes: &[Change]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The role of the member that the change names; refused where peer id and
-/// store belong to different members.
+/// The role of the member that the change names. Refused if peer id and store belong to different
+/// members.
 fn role_before(region: &Region, change: &Change) -> Result<Option<MemberRole>, Reason> {
     match (region.member(change.peer), region.member_on(change.store)) {
         (None, None) => Ok(None),
@@ -91,7 +91,7 @@ fn role_before(region: &Region, change: &Change) -> Result<Option<MemberRole>, R
     }
 }
 
-/// The region behind a valid conf change.
+/// The region after a valid conf change.
 pub(crate) fn changed(region: &Region, command: &Command) -> Region {
     let mut after = region.clone();
     if let Some(change) = command.single_change() {

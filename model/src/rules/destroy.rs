@@ -1,4 +1,4 @@
-//! Where a peer is destroyed: its range goes, and a tombstone stays.
+//! Where a peer is destroyed: its range is freed, and a tombstone stays.
 //!
 //! Follows TiKV `fsm/peer.rs` (`destroy_peer`, `handle_destroy_peer`, `handle_gc_peer_msg`) and `peer_storage.rs`
 //! (`write_peer_state`, `PeerState::Tombstone`).
@@ -8,8 +8,9 @@ use rollcall_traces::{Epoch, Member, MemberRole, Peer, PeerState, Region, Region
 use super::ranges;
 use crate::cluster::ClusterMut;
 
-/// Destroys the peer of a merged region, merged into `target`; its tombstone keeps `region`, and since when
-/// the peer has followed it: what merges into it may ask (`merge::has_left`).
+/// Destroys the peer of a region that was merged into `target`. Its tombstone keeps `region`, and
+/// the epoch since which the peer has followed the log; a region that merges into this one needs
+/// that (`merge::has_left`).
 pub(super) fn destroy_merged_peer(
     cluster: &mut impl ClusterMut,
     store: StoreId,
@@ -38,9 +39,9 @@ pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, reg
     cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
-/// Destroys a peer that did not apply its removal (TiKV `handle_destroy_peer`): it received the removal
-/// message, or a newer peer of the region is to live on its store. The tombstone
-/// keeps the region as the peer knew it, which lists the peer itself.
+/// Destroys a peer that did not apply its removal (TiKV `handle_destroy_peer`): it received the
+/// removal message, or a newer peer of the region replaces it. The tombstone keeps the region as
+/// the peer knew it, which lists the peer itself.
 pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
     let peer = cluster.peer(store, region).expect("who is destroyed is there");
     let mut last = peer.region.clone();

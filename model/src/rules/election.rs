@@ -1,4 +1,4 @@
-//! `Campaign`, `Vote` and what a vote answer does.
+//! `Campaign`, `Vote` and the effect of a vote response.
 //!
 //! Follows raft-rs 0.7 `raft.rs` (`hup`, `campaign`, `step` of `MsgRequestVote`,
 //! `step_candidate`) and TiKV's order of checks on a message.
@@ -44,8 +44,8 @@ pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Re
     has_applied_changes(peer, guards)
 }
 
-/// It campaigns for what is left without those stores, in a term that nobody knows.
-/// It may be a learner: raft-rs does not look (TiKV "self may be a learner").
+/// Campaigns without the failed stores, in a term above every known one. The peer may be a learner:
+/// raft-rs does not check (TiKV "self may be a learner").
 pub(crate) fn campaign_by_force(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -103,8 +103,8 @@ pub(crate) fn vote(
     Ok(())
 }
 
-/// A candidate's request to a voter: its outside, the end of its log, and what
-/// it knew to be committed when it asked.
+/// A candidate's request to a voter: its header, the end of its log, and its commit index when the
+/// election began.
 pub(crate) fn request(
     cluster: &impl ClusterMut,
     region: RegionId,
@@ -125,12 +125,12 @@ pub(crate) fn request(
     Ok((envelope, last, commit_in_vote(campaign.commit, cluster.guards())))
 }
 
-/// What a vote request or a rejection says of a commit index.
+/// The commit index in a vote request or a rejection.
 fn commit_in_vote(commit: LogPosition, guards: GuardSet) -> LogPosition {
     if guards.speaks(Dialect::VotesTellNoCommit) { LogPosition::default() } else { commit }
 }
 
-/// The voter's side: grants or rejects; a rejection carries what it knows to be committed.
+/// The voter's side: grants or rejects. A rejection carries the voter's commit index.
 pub(crate) fn decide(
     cluster: &mut impl ClusterMut,
     envelope: &Envelope,
@@ -168,14 +168,14 @@ fn is_up_to_date(own: &Log, last: LogPosition) -> bool {
     (last.term, last.index) >= (own.last_term(), own.last_index())
 }
 
-/// The answer, as a message from the receiver of `envelope` to its sender.
+/// The reply, as a message from the receiver of `envelope` to its sender.
 pub(crate) fn reply_of(cluster: &impl ClusterMut, envelope: &Envelope, message: Message) -> Held {
     let receiver = cluster.peer(envelope.to.store, envelope.region).expect("who answers is there");
     let back = Envelope::from_peer(receiver, envelope.to.store, envelope.from);
     back.holding(message)
 }
 
-/// The candidate's side of an answer in its own term (raft-rs: poll, then commit by vote).
+/// The candidate's side of a response in its own term (raft-rs: poll, then commit by vote).
 pub(crate) fn answered(
     peer: &mut rollcall_traces::Peer,
     voter: PeerId,

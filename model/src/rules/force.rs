@@ -1,8 +1,8 @@
-//! What an administrator does by force, past the rules by which peers end.
+//! `tikv-ctl tombstone`: an administrator ends a peer outside the normal rules.
 //!
-//! `tikv-ctl tombstone` works on the disk of one store, whose process must be
-//! stopped. It follows TiKV `src/server/debug.rs` (`set_region_tombstone`,
-//! `set_region_tombstone_by_force`). The placement driver is asked, and gets no report.
+//! It works on the disk of one store, whose process must be stopped. Follows TiKV
+//! `src/server/debug.rs` (`set_region_tombstone`, `set_region_tombstone_by_force`). It asks the
+//! placement driver for the region and reports nothing to it.
 
 use rollcall_traces::{Reason, Region, RegionId, StoreId, StoreStatus};
 
@@ -11,9 +11,8 @@ use super::pd::present;
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 
-/// The peer becomes a tombstone: with the region as PD knows it, or by force as
-/// the peer itself does. Of a peer that was never initialised TiKV keeps no
-/// state by which this could find it.
+/// The peer becomes a tombstone with PD's region, or by force with the peer's own region. TiKV
+/// keeps no state of an uninitialised peer by which it could be found here.
 pub(super) fn tombstone_peer(
     cluster: &mut impl ClusterMut,
     region: RegionId,

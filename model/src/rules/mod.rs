@@ -1,6 +1,6 @@
 //! The rules: what each action does to a cluster, or why it is refused.
 //!
-//! Pure: no clock, no thread, no I/O. Bounds are elsewhere (`bounds`).
+//! Pure: no clock, no thread, no I/O. Bounds are in `bounds`.
 
 mod apply;
 mod apply_snapshot;

@@ -1,4 +1,4 @@
-//! What a peer is to others: whether it lives, which member it is, what it would send.
+//! A peer as others see it: whether it is live, which member it is, and its snapshot.
 
 use rollcall_traces::{
     Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Region, Snapshot, StoreId,
@@ -8,13 +8,13 @@ use rollcall_traces::{
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
 pub const FIRST: LogPosition = LogPosition { index: 5, term: 5 };
 
-/// Neither a tombstone nor nothing.
+/// Whether the peer is not a tombstone.
 pub(crate) fn is_live(peer: &Peer) -> bool {
     peer.state != PeerState::Tombstone
 }
 
-/// The peer as a member of its own region; one that its region does not list
-/// (an uninitialised peer) is taken for a learner.
+/// The peer as a member of its own region. A peer that its region does not list (an uninitialised
+/// one) counts as a learner.
 pub(crate) fn member_of_own_region(peer: &Peer, store: StoreId) -> Member {
     peer.region.member(peer.id).copied().unwrap_or(Member { id: peer.id, store, role: MemberRole::Learner })
 }
@@ -28,7 +28,7 @@ pub(crate) fn snapshot_of(peer: &Peer) -> Snapshot {
     }
 }
 
-/// A replica that the region began with.
+/// A replica of a new region.
 pub fn first_peer(region: &Region, id: u64) -> Peer {
     Peer {
         term: FIRST.term,

@@ -1,8 +1,8 @@
-//! `Propose`: what a leader takes into its log, and what it refuses.
+//! `Propose`: what a leader appends to its log, and what it refuses.
 //!
-//! Follows TiKV `peer.rs` (`pre_propose_raft_command`, `propose_conf_change`)
-//! and `util.rs` (`admin_cmd_epoch_lookup`, `check_conf_change`), and one rule
-//! more: `demote_before_removal`. A transfer is `transfer.rs`.
+//! Follows TiKV `peer.rs` (`pre_propose_raft_command`, `propose_conf_change`) and `util.rs`
+//! (`admin_cmd_epoch_lookup`, `check_conf_change`). One rule is added: `demote_before_removal`. A
+//! transfer is in `transfer.rs`.
 
 use rollcall_traces::{
     Change, ChangeKind, Command, Entry, Epoch, MemberRole, Peer, PeerId, Reason, RegionId, StoreId,
@@ -51,7 +51,7 @@ pub(crate) fn propose(
     Ok(())
 }
 
-/// Whether the leader takes the command, and what its store makes of it.
+/// Checks the command, and completes it if it is a merge command.
 fn check_command(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -99,8 +99,8 @@ fn check_command(
     Ok(whole)
 }
 
-/// TiKV `CmdEpochChecker`: what this leader proposed in its term and has not
-/// applied makes the epoch stale that the new command is proposed under.
+/// TiKV `CmdEpochChecker`: whether an entry that this leader proposed in its term and has not
+/// applied will make the new command's epoch stale.
 fn epoch_is_changing(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
     let (version, conf_ver) = match command {
         Command::Put { .. } | Command::Delete { .. } => (true, false),
@@ -143,11 +143,10 @@ fn check_conf_change(peer: &Peer, command: &Command, guards: GuardSet) -> Result
     Ok(())
 }
 
-/// A change that leaves no majority of active voters, where there is one, is
-/// refused (TiKV `check_availability_by_last_heartbeats`). Time is not modelled: a
-/// member is active while its store runs, because heartbeats are answered between
-/// rounds. As in TiKV a new member counts as active, and an inactive voter
-/// counts even if it is the one that goes.
+/// Refuses a change that leaves no majority of active voters, if there is one now (TiKV
+/// `check_availability_by_last_heartbeats`). Time is not modelled: a member is active while its
+/// store runs, because heartbeats are answered between rounds. As in TiKV, a new member counts as
+/// active, and an inactive voter counts even if the change removes it.
 fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Command) -> Result<(), Reason> {
     if !cluster.holds(Guard::ChangeKeepsMajorityHeard) || command.changes().is_empty() {
         return Ok(());
@@ -175,8 +174,8 @@ fn check_availability(cluster: &impl ClusterMut, leader: &Peer, command: &Comman
     if inactive >= active { Err(Reason::MajorityLost) } else { Ok(()) }
 }
 
-/// Whether a quorum of the new configuration has all that the leader's log has discarded
-/// (TiKV `check_conf_change`, `promoted_commit_index`); who is alone loses nothing.
+/// Whether a quorum of the new configuration has everything that the leader's log has discarded
+/// (TiKV `check_conf_change`, `promoted_commit_index`). A sole voter is exempt.
 fn new_quorum_has_log(leader: &Peer, command: &Command, guards: GuardSet) -> bool {
     let is_alone =
         leader.region.peers.iter().filter(|member| member.role != MemberRole::Learner).count() == 1;
@@ -192,16 +191,16 @@ fn leading_matched(leader: &Peer, id: PeerId) -> u64 {
     leader.leading.as_ref().and_then(|leading| leading.matched.get(&id)).copied().unwrap_or(0)
 }
 
-/// Whether the change removes or demotes the leader that is asked.
-/// A leader may enter a joint configuration that demotes it, and hands over
-/// before that ends (TiKV `check_conf_change`: "In Joint confchange, the leader
-/// is allowed to be DemotingVoter").
+/// Whether the change removes or demotes the leader that is asked. A leader may enter a joint
+/// configuration that demotes it; it transfers leadership before leaving (TiKV `check_conf_change`:
+/// "In Joint confchange, the leader is allowed to be DemotingVoter").
 fn removes_leader(leader: &Peer, command: &Command) -> bool {
     if let Some(change) = command.single_change() {
         return change.kind != ChangeKind::AddVoter && change.peer == leader.id;
     }
     match command {
-        // By force it may: nobody else is left to do it (`check_conf_change`, `ignore_safety`).
+        // A forced leader may, because no other peer can lead (`check_conf_change`,
+        // `ignore_safety`).
         Command::LeaveJoint => {
             let own = leader.region.member(leader.id).map(|member| member.role);
             own == Some(MemberRole::DemotingVoter) && !leader.is_by_force()
@@ -210,7 +209,7 @@ fn removes_leader(leader: &Peer, command: &Command) -> bool {
     }
 }
 
-/// Whether a change that does not fit is taken all the same, for it is in effect already.
+/// Whether an invalid change is accepted because it is already in effect.
 pub(super) fn takes_duplicate(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
     !guards.holds(Guard::NoDuplicateChange) && unsound::is_done_already(&peer.region, command)
 }

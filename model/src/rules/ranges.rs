@@ -1,14 +1,14 @@
 //! A store's index from key range to region.
 //!
-//! Follows TiKV `StoreMeta::region_ranges`: it has the initialised peers and
-//! is written where a peer gets a range (split, snapshot) or ends, beside the
-//! peers themselves. Whether the two agree is a property, not a matter of course.
+//! Follows TiKV `StoreMeta::region_ranges`. It lists the initialised peers and is written beside
+//! them, when a peer gets a range (split, snapshot) or is destroyed. A property checks that the two
+//! agree.
 
 use rollcall_traces::{KeyRange, Peer, RangeEntry, Region, RegionId, StoreId};
 
 use crate::cluster::ClusterMut;
 
-/// The region has this range from now on, and no other.
+/// Sets the region's range and drops its old one.
 pub(super) fn set(cluster: &mut impl ClusterMut, store: StoreId, region: &Region) {
     let ranges = cluster.ranges_mut(store);
     ranges.retain(|entry| entry.region != region.id);
@@ -17,14 +17,14 @@ pub(super) fn set(cluster: &mut impl ClusterMut, store: StoreId, region: &Region
     ranges.insert(at, entry_of(region));
 }
 
-/// The peer ends, and with it its range.
+/// Removes the range of a peer that is destroyed.
 pub(super) fn end(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
     if cluster.peer(store, region).is_some_and(Peer::is_initialized) {
         cluster.ranges_mut(store).retain(|entry| entry.region != region);
     }
 }
 
-/// As it is after a restart: read from the peers. Nothing waits there.
+/// Rebuilds the index from the peers, as a restart does, and drops pending first messages.
 pub(super) fn rebuild(cluster: &mut impl ClusterMut, store: StoreId) {
     let regions: Vec<RegionId> = cluster.regions_on(store).collect();
     let peers = regions.iter().filter_map(|region| cluster.peer(store, *region));
@@ -33,7 +33,7 @@ pub(super) fn rebuild(cluster: &mut impl ClusterMut, store: StoreId) {
     cluster.pending_messages_mut(store).clear();
 }
 
-/// The other regions here that own a part of the range, by the index.
+/// The other regions in the index that own a part of the range.
 pub(super) fn owners(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -45,7 +45,7 @@ pub(super) fn owners(
     cluster.ranges(store).filter(owned).map(|entry| entry.region).collect()
 }
 
-/// Whether the range will be taken by a snapshot that waits here.
+/// Whether a pending snapshot of another region on this store covers a part of the range.
 pub(super) fn awaited(cluster: &impl ClusterMut, store: StoreId, region: RegionId, range: &KeyRange) -> bool {
     let awaited = |other: RegionId| {
         let snapshot = cluster.peer(store, other).and_then(|peer| peer.snapshot.as_ref());
@@ -54,7 +54,7 @@ pub(super) fn awaited(cluster: &impl ClusterMut, store: StoreId, region: RegionI
     cluster.regions_on(store).any(|other| other != region && awaited(other))
 }
 
-/// The index from key range to region of these peers: initialised ones, in key order.
+/// The index of these peers: the initialised ones, in key order.
 pub(crate) fn index_of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<RangeEntry> {
     let initialised = peers.filter(|peer| peer.is_initialized());
     let mut ranges: Vec<_> = initialised.map(|peer| entry_of(&peer.region)).collect();

@@ -38,7 +38,7 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// A member answered a round: its read request is acknowledged along.
+/// A member responded to a round, and so acknowledges the read under way.
 pub(crate) fn acknowledged(peer: &mut Peer, member: PeerId, guards: GuardSet) {
     let Some(read) = peer.read.as_mut().filter(|read| !read.ready) else { return };
     read.acks.insert(member);

@@ -1,9 +1,9 @@
-//! A region divides: what fits, and what becomes of the parts. `ask_split.rs` has how it is
-//! asked for, `apply_split.rs` what a store does with it.
+//! A region splits: which splits are valid, and the regions that result. `ask_split.rs` has the
+//! request to PD, `apply_split.rs` the effect on a store.
 //!
-//! Follows TiKV `apply.rs` (`validate_batch_split`, `exec_batch_split`). One thing is stricter: a child that replaces an
-//! uninitialised peer keeps its vote (TiKV does not write the hard state of
-//! an uninitialised peer, so the child there begins without one).
+//! Follows TiKV `apply.rs` (`validate_batch_split`, `exec_batch_split`). One thing is stricter: a
+//! child that replaces an uninitialised peer keeps its vote. TiKV does not write the hard state of
+//! an uninitialised peer, so its child begins without a vote.
 
 use rollcall_traces::{Child, Command, Derive, Entry, Epoch, Key, Peer, Reason, Region, StoreId};
 
@@ -12,7 +12,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::is_live;
 
-/// Whether the split fits the region. Says the same on every replica.
+/// Whether the split is valid for the region. The result is the same on every replica.
 pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) -> Result<(), Reason> {
     if children.is_empty() {
         return Err(Reason::NoSplitKey);
@@ -52,8 +52,8 @@ pub(crate) fn validate(region: &Region, children: &[Child], guards: GuardSet) ->
     if repeats { Err(Reason::IdInUse) } else { Ok(()) }
 }
 
-/// Whether the asked store has never seen the ids. Asked at propose alone:
-/// another store knows other regions.
+/// Whether the store has never seen the ids. Checked only at propose, because other stores know
+/// other regions.
 pub(crate) fn check_unknown(
     cluster: &impl ClusterMut,
     store: StoreId,
@@ -71,7 +71,7 @@ pub(crate) fn check_unknown(
     if known { Err(Reason::IdInUse) } else { Ok(()) }
 }
 
-/// What a valid split makes of the region: what keeps its id, and the children.
+/// The result of a valid split: the region that keeps its id, and the children.
 fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<Region>) {
     let epoch = Epoch { version: region.epoch.version + children.len() as u64, ..region.epoch };
     let keys = children.iter().map(|child| &child.key);
@@ -94,7 +94,7 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> (Region, Vec<R
     (parent, children.iter().enumerate().map(child).collect())
 }
 
-/// The parts, if the entry is a split that fits the region as it is now.
+/// The resulting regions, if the entry is a split that is valid for the region as it is now.
 pub(super) fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Option<(Region, Vec<Region>)> {
     let command = entry.command.as_ref()?;
     let Command::Split { children, derive } = command else { return None };
@@ -102,12 +102,12 @@ pub(super) fn parts_of(region: &Region, entry: &Entry, guards: GuardSet) -> Opti
     (in_time && validate(region, children, guards).is_ok()).then(|| divide(region, children, *derive))
 }
 
-/// What keeps its id of a region, if the entry is a split that fits.
+/// The region that keeps its id, if the entry is a valid split.
 pub(super) fn parent_of(peer: &Peer, entry: &Entry, guards: GuardSet) -> Option<Region> {
     parts_of(&peer.region, entry, guards).map(|(parent, _)| parent)
 }
 
-/// The ranges of the children of a split of `region` enter the store's index.
+/// Adds the children's ranges to the store's index.
 pub(super) fn index_children(
     cluster: &mut impl ClusterMut,
     store: StoreId,

@@ -1,4 +1,4 @@
-//! One action: which rule decides it, and what it comes to.
+//! One action: the rule that decides it, and its outcome.
 
 use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cluster::ClusterMut;
 
-/// Takes one action: the rule that decides it.
+/// Takes one action by the rule that decides it.
 pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Returned, Reason> {
     match *action {
         Action::Campaign { region, store } => election::campaign(cluster, region, store),
@@ -73,8 +73,8 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
     .map(|()| Returned::Nothing)
 }
 
-/// What an action comes to. It is refused exactly when the cluster is unchanged and
-/// nothing is returned; a step that is cut short after something changed is done.
+/// The outcome of an action. It is refused exactly if the cluster is unchanged and nothing is
+/// returned. A step that fails after it changed something is done.
 pub(crate) fn outcome(taken: Result<Returned, Reason>, is_changed: bool) -> Outcome {
     match taken {
         Ok(returned) if is_changed || returned != Returned::Nothing => Outcome::Done(returned),

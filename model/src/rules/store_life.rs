@@ -1,4 +1,4 @@
-//! A store ends, begins again, or loses its disk.
+//! A store crashes, restarts, or loses its disk.
 
 use rollcall_traces::{PeerState, Reason, StoreId, StoreStatus};
 
@@ -7,9 +7,9 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// What is volatile is gone at once: the peers are shown as they will come back.
-/// The term and the vote of an uninitialised peer are not; TiKV writes no hard
-/// state before the first snapshot (`TV peer_storage.rs handle_raft_ready`).
+/// Volatile state is dropped at once: the view shows the peers as they will restart. The term and
+/// vote of an uninitialised peer survive here. TiKV writes no hard state before the first snapshot
+/// (`TV peer_storage.rs handle_raft_ready`).
 pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     cluster.up(store)?;
     cluster.set_status(store, StoreStatus::Down);
@@ -32,7 +32,7 @@ pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(),
     Ok(())
 }
 
-/// Nobody carries out a plan on a store that does not run.
+/// A store that does not run has no plan of an unsafe recovery under way.
 fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) {
     if cluster.recovery_plan(store).is_some() {
         cluster.set_plan(store, None);

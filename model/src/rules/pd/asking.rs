@@ -1,4 +1,4 @@
-//! Who is given ids for a split.
+//! When PD gives ids for a split.
 //!
 //! Follows PD `cluster_worker.go` (`HandleAskSplit`).
 
@@ -8,7 +8,7 @@ use super::records::present;
 use crate::cluster::ClusterMut;
 use crate::rules::recovery;
 
-/// Whether PD gives ids to who asks for a split of `region`.
+/// Whether PD gives ids for a split of `region`, as the leader knows it.
 pub(crate) fn check_asking(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
     if present(cluster).is_err() {
         return Ok(());

@@ -1,8 +1,7 @@
-//! From what shall become of a region to the steps that lead there.
+//! Builds the steps of an operator.
 //!
-//! A voter is replaced by joint consensus: a learner joins, learner and voter
-//! change roles at once, the learner that is left of the old one is removed (PD
-//! `operator/builder.go`, `filter/filters.go`).
+//! A voter is replaced by joint consensus: a learner joins, learner and voter change roles at once,
+//! and the old voter, now a learner, is removed (PD `operator/builder.go`, `filter/filters.go`).
 
 use rollcall_traces::{
     AdminOperator, Key, KnownRegion, KnownStore, Liveness, Member, MemberRole, Operator, OperatorStep,
@@ -13,11 +12,11 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// All that a plan is made by.
+/// What the builder and the patrol know when they plan.
 pub(super) struct Sight<'a> {
     pub(super) pd: &'a PlacementDriver,
     pub(super) guards: GuardSet,
-    /// How many voters a region shall have.
+    /// How many voters a region should have.
     pub(super) replicas: usize,
 }
 
@@ -26,7 +25,7 @@ impl<'a> Sight<'a> {
         Self { pd: cluster.pd(), guards: cluster.guards(), replicas: cluster.replicas_wanted() as usize }
     }
 
-    /// It answers, needs no snapshot, and its store is neither Down nor destroyed.
+    /// Whether the peer is healthy and its store is neither Down nor destroyed.
     fn is_live(&self, known: &KnownRegion, member: &Member) -> bool {
         let store = self.pd.stores.get(&member.store);
         store.is_some_and(|store| !store.physically_destroyed && store.liveness != Liveness::Down)
@@ -38,7 +37,7 @@ impl<'a> Sight<'a> {
         stays && self.could_lead(known, member)
     }
 
-    /// It may, or might were its store not leaving.
+    /// Whether it may lead, its store's decommission aside.
     fn could_lead(&self, known: &KnownRegion, member: &Member) -> bool {
         let is_there = |store: &KnownStore| {
             store.state != StoreState::Tombstone && store.liveness == Liveness::Connected
@@ -65,8 +64,7 @@ impl<'a> Sight<'a> {
             .or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
-    /// The store that gets the region's next peer: of those that may, the one
-    /// with the fewest regions.
+    /// The store for the region's next peer: the legal one with the fewest regions.
     pub(super) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
         let is_connected = |record: &KnownStore| {
             !self.guards.holds(Guard::TargetConnected) || record.liveness == Liveness::Connected
@@ -89,8 +87,7 @@ pub(super) fn leader_of(known: &KnownRegion) -> Result<Member, Reason> {
     known.leader().ok_or(Reason::NoLeader)
 }
 
-/// Nothing is planned for a region that nobody leads (row 41), and little for
-/// one between two configurations.
+/// Refuses a region without a leader (row 41) and one in a joint configuration.
 fn check_buildable(known: &KnownRegion) -> Result<Member, Reason> {
     let leader = leader_of(known)?;
     if known.region.is_joint() { Err(Reason::JointState) } else { Ok(leader) }
@@ -100,12 +97,12 @@ pub(super) fn operator(known: &KnownRegion, purpose: Purpose, steps: Vec<Operato
     Operator { purpose, epoch: known.region.epoch, steps, done: 0 }
 }
 
-/// The next id, which is given out if the plan is made.
+/// Takes the next id. It is spent only if the plan is made.
 pub(super) fn take_id(ids: &mut u64) -> u64 {
     std::mem::replace(ids, *ids + 1)
 }
 
-/// What pd-ctl `operator add` makes.
+/// The operator of pd-ctl `operator add`.
 pub(super) fn of_admin(
     sight: &Sight,
     known: &KnownRegion,
@@ -151,8 +148,8 @@ pub(super) fn of_admin(
     Ok(operator(known, purpose, steps))
 }
 
-/// An administrator may fill a store beyond the limit, even one that is leaving,
-/// but not one that is gone or Down, nor one that has a peer.
+/// An administrator may add a peer on a store that is full or leaving, but not on one that is
+/// Tombstone or Down, or that has a peer already.
 fn check_admin_target(sight: &Sight, known: &KnownRegion, store: StoreId) -> Result<(), Reason> {
     if known.region.member_on(store).is_some() {
         return Err(Reason::PeerExists);
@@ -165,7 +162,7 @@ fn check_admin_target(sight: &Sight, known: &KnownRegion, store: StoreId) -> Res
     }
 }
 
-/// A new voter, by way of a learner.
+/// A new voter, which joins as a learner.
 pub(super) fn add_peer(
     known: &KnownRegion,
     store: StoreId,
@@ -186,11 +183,10 @@ fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, Reason>
     Ok(vec![OperatorStep::Split { keys: keys.to_vec(), start, end }])
 }
 
-/// The peer leaves, and nobody comes. A live voter stays if the dead would then
-/// outvote the living (row 46; in TiKV the leader asks that). One of an even
-/// number of voters is demoted first, for the leader demands it; PD (pd#4411) asks
-/// whether one of two *peers* goes, so that beside a learner, and with four voters, its
-/// hole is still there.
+/// Removes the peer without a replacement. A live voter stays if the dead would then outvote the
+/// living (row 46; in TiKV the leader checks that). One of an even number of voters is demoted
+/// first, because the leader demands it. PD checks whether one of two *peers* goes (pd#4411), so
+/// its hole remains with a learner present and with four voters.
 pub(super) fn remove_peer(
     sight: &Sight,
     known: &KnownRegion,
@@ -216,7 +212,7 @@ pub(super) fn remove_peer(
         steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     if sight.guards.holds(Guard::PlanDemotesFirst) && others.len() % 2 == 1 {
-        // Of one member that is a simple change, and nothing is left afterwards (PD
+        // For one member this is a simple change, so there is no joint configuration to leave (PD
         // `execChangePeerV2`: "TiKV will handle leave step").
         steps.push(OperatorStep::EnterJoint { promote: Vec::new(), demote: vec![seat] });
     }
@@ -224,10 +220,9 @@ pub(super) fn remove_peer(
     Ok(steps)
 }
 
-/// The peer `to`, which may be a learner already, replaces `from`. A leader
-/// hands over before it is demoted: to another voter at once, or, if no other
-/// may lead, to the new one within the joint configuration. Where `from` is a
-/// learner, one voter comes and nobody is demoted.
+/// Replaces `from` by `to`, which may be a learner already. A leader transfers leadership before it
+/// is demoted: to another voter at once, or, if no other may lead, to the new voter within the
+/// joint configuration. If `from` is a learner, `to` becomes a voter and no voter is demoted.
 pub(super) fn replace(
     sight: &Sight,
     known: &KnownRegion,

@@ -1,4 +1,4 @@
-//! A leader's heartbeat: what PD believes of its region, and which report is stale.
+//! A region heartbeat: what PD records of the region, and which heartbeat is stale.
 //!
 //! Follows PD `core/region.go` (`PreCheckPutRegion`), `cluster_worker.go` (`HandleRegionHeartbeat`).
 
@@ -15,8 +15,8 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// What the leader on `store` reports. A peer is down while its store does not
-/// run, once that has lasted so long that PD misses the store too.
+/// What the leader on `store` reports. A peer is down if its store does not run and PD misses that
+/// store's heartbeats, too.
 pub(crate) fn report(cluster: &impl ClusterMut, region: RegionId, store: StoreId) -> Result<Held, Reason> {
     let Report { from, term, region, pending } = cluster.report(store, region)?;
     present(cluster)?;
@@ -39,20 +39,20 @@ pub(crate) fn region_heartbeat(
     Ok(send(cluster, order, reply))
 }
 
-/// A report that was under way; nobody waits for what is ordered now.
+/// Handles a delayed report. The order in the response goes nowhere.
 pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<(), Reason> {
     take_report(cluster, report).map(drop)
 }
 
-/// Believes a report, and looks how far the region's operator has got.
+/// Records a report, and advances the region's operator.
 fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<Held>, Reason> {
     let Message::RegionReport { region, pending, down } = &report.message else {
         unreachable!("only reports go to PD")
     };
     let known = cluster.pd().stores.get(&report.from.store).ok_or(Reason::UnknownStore)?;
-    // PD takes none from a Tombstone ("skip region heartbeat from tombstone store"). Here
-    // that is so of one that was given up: one that was buried too early may be the only
-    // one that tells of a child that PD does not know.
+    // PD ignores heartbeats from any Tombstone ("skip region heartbeat from tombstone store"). Here
+    // it ignores only those from a store given up by force: a store buried too early may be the
+    // only reporter of a child.
     if (known.state, known.physically_destroyed) == (StoreState::Tombstone, true) {
         return Err(Reason::StoreRemoved);
     }

@@ -1,10 +1,11 @@
 //! The placement driver: its heartbeats, its record of the cluster, its orders.
 //!
-//! It learns of a region only what a leader has applied and reports; a report
-//! that is behind is refused, and whoever was believed before stays (row 35).
-//! It never acts on a region: it sends the step of an operator to whom it takes
-//! for the leader, under the epoch that it knows. Follows PD `core/region.go`,
-//! `cluster_worker.go`, `operator_controller.go`, `checker/rule_checker.go`.
+//! PD knows of a region only what a leader has applied and reported. A stale report is refused, and
+//! the leader known before stays (row 35). PD never changes a region: it sends an operator's step
+//! to the peer that it knows as the leader, under the epoch that it knows.
+//!
+//! Follows PD `core/region.go`, `cluster_worker.go`, `operator_controller.go`,
+//! `checker/rule_checker.go`.
 
 mod asking;
 mod builder;

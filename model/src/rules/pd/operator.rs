@@ -1,8 +1,8 @@
-//! An operator's steps: what each orders, when it is done, by how much it has
-//! raised the conf_ver, and when it makes no sense any more.
+//! An operator's steps: what each orders, when it is finished, how far it has raised the conf_ver,
+//! and when it is stale.
 //!
-//! An operator never acts: it is compared with what PD believes of the
-//! region (PD `operator/step.go`, `operator_controller.go checkStaleOperator`).
+//! An operator never acts: PD compares it with the region as it knows it (PD `operator/step.go`,
+//! `operator_controller.go checkStaleOperator`).
 
 use rollcall_traces::{
     Change, ChangeKind, Command, Held, KnownRegion, Liveness, MemberRole, Operator, OperatorStep, Order,
@@ -12,9 +12,8 @@ use rollcall_traces::{
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 
-/// Looks how far the region's operator has got: it ends, goes on to its next
-/// step, or waits. What its step orders is returned. Only after a report is
-/// it asked whether it still makes sense: between reports nothing new is known.
+/// Advances the region's operator and returns its next order. Staleness is checked only after a
+/// heartbeat, because PD learns nothing new in between.
 pub(super) fn dispatch_operator(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -46,7 +45,7 @@ pub(super) fn dispatch_operator(
     order
 }
 
-/// The role of this very peer.
+/// The role of this peer, if it is still on its store.
 fn role(known: &KnownRegion, seat: &Seat) -> Option<MemberRole> {
     known.region.member_on(seat.store).filter(|member| member.id == seat.peer).map(|member| member.role)
 }
@@ -63,7 +62,7 @@ fn is_demoted(role: MemberRole) -> bool {
     matches!(role, MemberRole::Learner | MemberRole::DemotingVoter)
 }
 
-/// Whether the region shows that the step is finished, whoever took it (PD `IsFinish`).
+/// Whether the region shows that the step is finished, whatever caused it (PD `IsFinish`).
 fn is_finished(step: &OperatorStep, known: &KnownRegion) -> bool {
     let is = |seat: &Seat, wanted| role(known, seat) == Some(wanted);
     match step {
@@ -87,8 +86,7 @@ fn is_finished(step: &OperatorStep, known: &KnownRegion) -> bool {
     }
 }
 
-/// By how much the step has raised the conf_ver so far. Whom it demoted may
-/// have left since.
+/// How far the step has raised the conf_ver. A peer that it demoted may have been removed since.
 fn raised(step: &OperatorStep, known: &KnownRegion, guards: GuardSet) -> u64 {
     let (changes, happened) = match step {
         OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => (0, false),
@@ -112,9 +110,8 @@ fn raised(step: &OperatorStep, known: &KnownRegion, guards: GuardSet) -> u64 {
     if happened { changes as u64 } else { 0 }
 }
 
-/// Whether the operator makes no sense any more: a store that its step needs is
-/// gone or Down, the members are not as the step needs them, or the conf_ver
-/// rose by more than its own steps account for.
+/// Whether the operator is stale: a store that its step needs is gone or Down, the members do not
+/// fit the step, or the conf_ver rose by more than its own steps account for.
 fn is_stale(
     pd: &PlacementDriver,
     known: &KnownRegion,
@@ -159,7 +156,7 @@ fn still_fits(step: &OperatorStep, known: &KnownRegion) -> bool {
     }
 }
 
-/// The region is joint by exactly this step, or not at all.
+/// Whether the region is joint by exactly this step, or not joint.
 fn fits_joint(known: &KnownRegion, promote: &[Seat], demote: &[Seat]) -> bool {
     let (mut joint, mut simple) = (0, 0);
     let sides = [(promote, MemberRole::DemotingVoter), (demote, MemberRole::IncomingVoter)];

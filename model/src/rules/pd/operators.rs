@@ -12,7 +12,7 @@ use crate::guard::Guard;
 use crate::rules::recovery;
 use crate::unsound;
 
-/// The patrol comes by the region.
+/// The patrol checks the region.
 pub(crate) fn schedule(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -45,14 +45,13 @@ pub(crate) fn add_operator(
     Ok(enter(cluster, made, region, reply))
 }
 
-/// A region has one operator; an administrator's takes the place of the patrol's (row 38).
+/// A region has one operator; an administrator's operator replaces the patrol's (row 38).
 fn check_vacant(cluster: &impl ClusterMut, region: RegionId, admin: bool) -> Result<(), Reason> {
     let taken = cluster.pd().operator(region).is_some_and(|taken| taken.purpose.is_admin() || !admin);
     if cluster.holds(Guard::OneOperatorARegion) && taken { Err(Reason::OperatorExists) } else { Ok(()) }
 }
 
-/// A new operator takes its place in the queue, and with it that of the one
-/// that it displaces.
+/// Queues a new operator in place of the region's previous one, and starts what may start.
 fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, reply: Reply) -> Returned {
     let pd = cluster.pd_mut();
     waiting::remove(pd, region);
@@ -61,7 +60,7 @@ fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, re
     send(cluster, waiting::first_order(started, region), reply)
 }
 
-/// The step of the region's operator is sent once more, if it is under way.
+/// Sends the current step of the region's running operator again.
 pub(crate) fn push_operator(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -79,7 +78,7 @@ pub(crate) fn push_operator(
     Ok(send(cluster, order, reply))
 }
 
-/// The region's operator has taken too long, or waited too long for its turn.
+/// The region's operator ran too long, or waited too long for its turn.
 pub(crate) fn time_out_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
     if cluster.holds(Guard::OperatorsTimeOut) {
         return end_operator(cluster, region);
@@ -88,8 +87,7 @@ pub(crate) fn time_out_operator(cluster: &mut impl ClusterMut, region: RegionId)
     unsound::wait_for_ever(cluster.pd(), region)
 }
 
-/// `operator remove` takes away what is under way, and not what waits (PD
-/// `Handler.RemoveOperator`).
+/// `operator remove` removes a running operator, not a waiting one (PD `Handler.RemoveOperator`).
 pub(crate) fn remove_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
     present(cluster)?;
     if !cluster.pd().operators.contains_key(&region) {
@@ -98,7 +96,7 @@ pub(crate) fn remove_operator(cluster: &mut impl ClusterMut, region: RegionId) -
     end_operator(cluster, region)
 }
 
-/// The region's operator is given up, or taken away.
+/// Ends the region's operator.
 fn end_operator(cluster: &mut impl ClusterMut, region: RegionId) -> Result<(), Reason> {
     present(cluster)?;
     cluster.pd().operator(region).ok_or(Reason::NoOperator)?;

@@ -1,4 +1,4 @@
-//! An order: the step of an operator, sent to whom PD takes for the leader.
+//! An order: an operator's step, sent to the peer that PD knows as the leader.
 
 use rollcall_traces::{Derive, Held, Message, Order, Reason, Reply, Returned};
 
@@ -6,7 +6,7 @@ use crate::cluster::ClusterMut;
 use crate::rules::ask_split;
 use crate::rules::propose::propose;
 
-/// What becomes of an order.
+/// Delivers, delays or drops an order.
 pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Reply) -> Returned {
     let Some(held) = order else { return Returned::Nothing };
     let Message::Order(order) = held.message.clone() else { unreachable!("PD sends orders") };
@@ -21,11 +21,9 @@ pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Re
     Returned::Ordered { order, refused }
 }
 
-/// The peer that PD took for the leader carries out the order, under the epoch
-/// that PD knew.
+/// The receiver carries out the order under the epoch that PD knew.
 ///
-/// # Errors
-/// Where nothing was done; the reason beside is of a split whose ids are gone.
+/// Nothing was done. The reason in `Ok` is of a refused split, whose ids are lost.
 pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<Option<Reason>, Reason> {
     let (region, store) = (order.region, order.to.store);
     match &order.message {

@@ -1,11 +1,9 @@
-//! The patrol: what a region lacks, in the order in which PD looks.
+//! The patrol: what a region lacks, in PD's order of checks.
 //!
-//! A joint configuration that was left over, peers that nobody asked for,
-//! missing ones, dead ones, those on a store that is leaving, learners that
-//! should vote; the first that is found is mended. One rule: so many voters, on
-//! any store (PD `checker/joint_state_checker.go, rule_checker.go`,
-//! `placement/fit.go`). Left out: witnesses, TiFlash learners, labels, and with
-//! them better locations.
+//! It fixes the first of these: a leftover joint configuration, orphans, missing peers, down peers,
+//! peers on a store that is leaving, learners that should vote. There is one rule: a number of
+//! voters, on any store (PD `checker/joint_state_checker.go, rule_checker.go`, `placement/fit.go`).
+//! Left out: witnesses, TiFlash learners, labels, and with them better locations.
 
 use rollcall_traces::{
     KnownRegion, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose, Reason, Seat, StoreId,
@@ -16,17 +14,16 @@ use super::builder::{self, Sight};
 use crate::guard::Guard;
 use crate::unsound;
 
-/// What is done about the region.
+/// The operator for the region.
 ///
-/// # Errors
-/// Why nothing is.
+/// Why there is none.
 pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result<Operator, Reason> {
     let leader = builder::leader_of(known)?;
     if known.region.is_joint() {
         return leave_joint(sight, known, &leader);
     }
     let (places, orphans) = fit(sight, known);
-    // What cannot be done about an orphan keeps nobody from the rest.
+    // A failed orphan check does not block the other checks.
     let left = match fix_orphans(sight, known, &places, &orphans) {
         Ok(Some(made)) => return Ok(made),
         Ok(None) => None,
@@ -35,9 +32,9 @@ pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result
     fix_places(sight, known, &places, ids)?.ok_or(left.unwrap_or(Reason::NothingToDo))
 }
 
-/// Brings a peer, or promotes one that is there. In PD nobody is promoted while a
-/// peer should come and no store is free: where a second learner has the last store,
-/// both wait for ever (`fixRulePeer` ends at `ErrNoStoreToReplace`).
+/// Adds or replaces a peer, or promotes a learner. PD promotes none while a peer is missing and no
+/// store is free: if a second learner has the last store, both wait for ever (`fixRulePeer` ends at
+/// `ErrNoStoreToReplace`).
 fn fix_places(
     sight: &Sight,
     known: &KnownRegion,
@@ -53,9 +50,9 @@ fn fix_places(
     promote(sight, known, places).map_or(added, |made| Ok(Some(made)))
 }
 
-/// The first learner that holds a place becomes a voter; while none is well one is
-/// waited for (PD `fixLooseMatchPeer`, `Builder.PromoteLearner`). Nobody comes to
-/// vote on a store that has left.
+/// Promotes the first healthy learner that holds a place (PD `fixLooseMatchPeer`,
+/// `Builder.PromoteLearner`). While no learner is healthy, the patrol waits. It promotes none on a
+/// Tombstone store.
 fn promote(sight: &Sight, known: &KnownRegion, places: &[Member]) -> Option<Operator> {
     let has_left = |store| sight.pd.stores.get(&store).is_some_and(|of| of.state == StoreState::Tombstone);
     let learner = places
@@ -65,8 +62,8 @@ fn promote(sight: &Sight, known: &KnownRegion, places: &[Member]) -> Option<Oper
     Some(builder::operator(known, Purpose::FixPeerRole, steps))
 }
 
-/// Fills an empty place, or replaces who cannot stay in one. With no target nothing
-/// is made, not even for a leader: leaders are moved by hand (PD `addRulePeer,
+/// Fills an empty place, or replaces a peer that cannot stay. Without a target store there is no
+/// operator, not even a leader transfer: an administrator moves leaders (PD `addRulePeer,
 /// replaceUnexpectedRulePeer`).
 fn add_rule_peer(
     sight: &Sight,
@@ -95,7 +92,7 @@ fn add_rule_peer(
     Ok(None)
 }
 
-/// Nobody else will end it (tikv#17602).
+/// Nothing else ends a leftover joint configuration (tikv#17602).
 fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Operator, Reason> {
     if !sight.guards.holds(Guard::JointEndedByPatrol) {
         return unsound::leave_it_joint();
@@ -114,7 +111,7 @@ fn leave_joint(sight: &Sight, known: &KnownRegion, leader: &Member) -> Result<Op
     Ok(builder::operator(known, Purpose::LeaveJoint, steps))
 }
 
-/// The leader misses it, and so does PD.
+/// Whether the peer is down by the leader's report, and its store Down by PD's record.
 fn is_dead(sight: &Sight, known: &KnownRegion, member: &Member) -> bool {
     let down = sight.pd.stores.get(&member.store).is_some_and(|store| store.liveness == Liveness::Down);
     down && known.down.contains(&member.id)
@@ -124,11 +121,10 @@ fn is_leaving(sight: &Sight, store: StoreId) -> bool {
     sight.pd.stores.get(&store).is_some_and(|record| record.state != StoreState::Up)
 }
 
-/// Who fills the region's places, and who has none, both as PD goes through
-/// them: the well, those that wait for a snapshot, those that do not answer, and
-/// of the same the lower id first. Voters come before learners into a place; a
-/// learner in one fits loosely. A peer on a store that PD does not know fits
-/// nowhere. Whose store leaves, and who leads, is not asked.
+/// The peers that fill the region's places, and the orphans, both in PD's order: healthy, pending,
+/// down, and each by id. Voters fill places before learners; a learner in a place fits loosely. A
+/// peer on a store that PD does not know is an orphan. Leadership and a leaving store do not
+/// matter.
 fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
     let mut peers = known.region.peers.clone();
     peers.sort_by_key(|peer| {
@@ -154,15 +150,15 @@ fn fit(sight: &Sight, known: &KnownRegion) -> (Vec<Member>, Vec<Member>) {
     (places, orphans)
 }
 
-/// PD gets no heartbeat from the store, or does not know it.
+/// Whether PD misses the store's heartbeats, or does not know the store.
 fn is_silent(sight: &Sight, store: StoreId) -> bool {
     sight.pd.stores.get(&store).is_none_or(|known| known.liveness != Liveness::Connected)
 }
 
-/// An orphan leaves once every place is filled by a voter that is well and whose
-/// store is connected. Until then one that could take the place of a voter on a
-/// silent store does (pd#6559), or, voting already, frees it; of several the sick
-/// leave, and all the healthy but one (PD `fixOrphanPeers`).
+/// Removes an orphan once every place has a healthy voter on a connected store. Before that, a
+/// healthy orphan replaces a member on a disconnected store (pd#6559); if the orphan votes already,
+/// that member is only removed. Among several orphans the unhealthy ones go, and all healthy ones
+/// but one (PD `fixOrphanPeers`).
 fn fix_orphans(
     sight: &Sight,
     known: &KnownRegion,
@@ -180,7 +176,7 @@ fn fix_orphans(
     if full && sick.is_none() {
         return remove(Purpose::RemoveOrphanPeer, first);
     }
-    // The first that is not healthy, and no other, is asked for.
+    // Only the first unhealthy place counts.
     let missing = sick.filter(|peer| full && is_silent(sight, peer.store));
     let able = orphans.iter().find(|orphan| is_healthy(orphan));
     if sight.guards.holds(Guard::OrphanMayFill)

@@ -1,7 +1,7 @@
-//! What the placement driver keeps of stores, and who may change it.
+//! The placement driver's records of stores, and what may change them.
 //!
-//! Up, Offline, Tombstone, and never back from there (PD `cluster.go
-//! RemoveStore, UpStore, checkStores, RemoveTombStoneRecords`).
+//! A store is Up or Offline until it becomes Tombstone, for ever (PD `cluster.go RemoveStore,
+//! UpStore, checkStores, RemoveTombStoneRecords`).
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// Refuses where nobody places anything: ids may be allotted all the same.
+/// Refuses without a placement driver. Ids may be allotted all the same.
 pub(crate) fn present(cluster: &impl ClusterMut) -> Result<(), Reason> {
     if cluster.replicas_wanted() > 0 { Ok(()) } else { Err(Reason::NoPlacementDriver) }
 }
@@ -25,8 +25,8 @@ fn put(cluster: &mut impl ClusterMut, store: StoreId, record: KnownStore) {
     cluster.pd_mut().stores.insert(store, record);
 }
 
-/// What PD makes of a store's space: one that is full by its share
-/// alone has room for the few regions of a small cluster (row 40, pd#3444).
+/// Whether PD takes the store for full. One that is full only by its share has room for the few
+/// regions of a small cluster (row 40, pd#3444).
 pub(crate) fn seems_full(full: &[StoreId], low_space: &[StoreId], store: StoreId, guards: GuardSet) -> bool {
     if guards.holds(Guard::SmallStoreMayFill) {
         full.contains(&store)
@@ -35,24 +35,24 @@ pub(crate) fn seems_full(full: &[StoreId], low_space: &[StoreId], store: StoreId
     }
 }
 
-/// A limit of a scope, of which 0 is none.
+/// A limit of a scope; 0 means no limit.
 pub(crate) fn limit(of: u64) -> usize {
     if of == 0 { usize::MAX } else { usize::try_from(of).unwrap_or(usize::MAX) }
 }
 
-/// Only a store that runs says anything.
+/// Refuses if the store does not run.
 fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     if cluster.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
 }
 
-/// PD takes a store heartbeat (`HandleStoreHeartbeat`): the store is connected, and reports how full
-/// it is.
+/// A store heartbeat (`HandleStoreHeartbeat`): the store becomes connected and reports whether it
+/// is full.
 pub(crate) fn store_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
     hear_late(cluster, store)
 }
 
-/// The heartbeat arrives; by then the store may be down.
+/// The heartbeat arrives late; the store may have stopped by then.
 pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
@@ -63,8 +63,8 @@ pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result
     Ok(())
 }
 
-/// A store registers, as it does at each start; of one that is new a record is
-/// made, and its heartbeats come later. That an address is taken is left out.
+/// A store registers, as it does at each start. A new store gets a record; its heartbeats come
+/// later. Address conflicts are left out.
 pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     speaks(cluster, store)?;
     present(cluster)?;
@@ -79,9 +79,9 @@ pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result
     Ok(())
 }
 
-/// When a store is Down: it misses heartbeats, and is Disconnected first (PD `IsDisconnected`), then Down
-/// (`DownTime` beyond `max-store-down-time`). The patrol replaces the peers of a store that is Down (PD
-/// `isDownPeer`, `IsDownStore`).
+/// When a store is Down: after missed heartbeats it is first Disconnected (PD `IsDisconnected`),
+/// then Down (`DownTime` beyond `max-store-down-time`). The patrol replaces the peers of a store
+/// that is Down (PD `isDownPeer`, `IsDownStore`).
 pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
@@ -115,7 +115,7 @@ pub(crate) fn decommission(cluster: &mut impl ClusterMut, store: StoreId, force:
     Ok(())
 }
 
-/// The store stays after all; operators that move its peers go on (row 47).
+/// The store becomes Up again; operators that move its peers continue (row 47).
 pub(crate) fn cancel_decommission(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if cluster.holds(Guard::TombstoneAbsorbs) && known.state == StoreState::Tombstone {
@@ -129,7 +129,7 @@ pub(crate) fn cancel_decommission(cluster: &mut impl ClusterMut, store: StoreId)
     Ok(())
 }
 
-/// Nobody takes back that a store's disk is gone (PD `ErrStoreDestroyed`).
+/// A store marked as physically destroyed stays so (PD `ErrStoreDestroyed`).
 fn check_not_destroyed(cluster: &impl ClusterMut, known: &KnownStore) -> Result<(), Reason> {
     if cluster.holds(Guard::DestroyedStaysGone) && known.physically_destroyed {
         return Err(Reason::PhysicallyDestroyed);
@@ -137,8 +137,8 @@ fn check_not_destroyed(cluster: &impl ClusterMut, known: &KnownStore) -> Result<
     Ok(())
 }
 
-/// Until 4.x the state could be set to anything (row 45). PD reads the state
-/// before it looks for the store (PD `server/api/store.go SetStoreState`).
+/// Until 4.x the state could be set to any value (row 45). PD checks the state before it looks up
+/// the store (PD `server/api/store.go SetStoreState`).
 pub(crate) fn set_tombstone(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     present(cluster)?;
     if cluster.holds(Guard::TombstoneByPatrolAlone) {
@@ -149,7 +149,7 @@ pub(crate) fn set_tombstone(cluster: &mut impl ClusterMut, store: StoreId) -> Re
     Ok(())
 }
 
-/// The record of a store that has left is thrown away.
+/// Removes the record of a Tombstone store.
 pub(crate) fn remove_tombstone(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     if record(cluster, store)?.state != StoreState::Tombstone {
         return Err(Reason::NotTombstone);
@@ -162,9 +162,9 @@ pub(crate) fn remove_tombstone(cluster: &mut impl ClusterMut, store: StoreId) ->
     Ok(())
 }
 
-/// Stores that are leaving and on which no region lists a peer have left. While PD
-/// relearns its regions no store looks empty; PD itself takes them all for empty then,
-/// and buries whoever is leaving (read from its code).
+/// Buries stores that are leaving and that no region lists. While PD relearns its regions, no store
+/// counts as empty. PD itself then takes every store for empty and buries all that are leaving
+/// (read from its code).
 pub(crate) fn check_stores(cluster: &mut impl ClusterMut) -> Result<(), Reason> {
     present(cluster)?;
     if cluster.pd().relearns {
@@ -188,7 +188,7 @@ pub(crate) fn check_stores(cluster: &mut impl ClusterMut) -> Result<(), Reason> 
     Ok(())
 }
 
-/// A store that is Up and connected is not given up.
+/// Refuses to give up a store that is Up and connected.
 pub(crate) fn check_given_up(cluster: &impl ClusterMut, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     present(cluster)?;
     for &store in stores {
@@ -200,11 +200,10 @@ pub(crate) fn check_given_up(cluster: &impl ClusterMut, stores: &BTreeSet<StoreI
     Ok(())
 }
 
-/// Stores are given up by force, and buried whatever is on them (PD
-/// `RemoveFailedStores`, `BuryStore`). Of one that is Tombstone already nothing
-/// changes, and it counts as failed again.
-/// Here the record says `physically_destroyed`, which PD does not set: with Tombstone
-/// it tells who was given up, by force now or by `store delete` before, from who left.
+/// Gives up stores by force and buries them whatever is on them (PD `RemoveFailedStores`,
+/// `BuryStore`). A store that is Tombstone already does not change, and counts as failed again. The
+/// record also says `physically_destroyed`, which PD does not set. With Tombstone it means that the
+/// store was given up, now or by an earlier `store delete`, and did not leave in the normal way.
 pub(crate) fn give_up(cluster: &mut impl ClusterMut, stores: &BTreeSet<StoreId>) -> Result<(), Reason> {
     for &store in stores {
         let known = record(cluster, store)?;
@@ -219,10 +218,10 @@ pub(crate) fn give_up(cluster: &mut impl ClusterMut, stores: &BTreeSet<StoreId>)
     Ok(())
 }
 
-/// In a recovery by force PD drops the regions that it knew, and their
-/// operators with them: who is left may be behind what the lost stores had reported (PD
-/// `ResetRegionCache`; an operator whose region is gone it removes, `PushOperators`).
-/// What is on PD's disk it leaves there, and a restart brings it back; here it goes, too.
+/// In an unsafe recovery PD drops the regions that it knew, and their operators with them: the
+/// remaining peers may be behind what the lost stores had reported (PD `ResetRegionCache`;
+/// `PushOperators` removes an operator whose region is gone). PD leaves the regions on its disk,
+/// and a restart brings them back. Here they are gone for good.
 pub(crate) fn drop_regions(cluster: &mut impl ClusterMut) {
     let pd = cluster.pd_mut();
     pd.regions.clear();
@@ -231,7 +230,7 @@ pub(crate) fn drop_regions(cluster: &mut impl ClusterMut) {
     pd.relearns = true;
 }
 
-/// The stores that PD waits for: not given up, not gone.
+/// The stores whose reports PD waits for: not given up, not Tombstone, not physically destroyed.
 pub(crate) fn reporting(cluster: &impl ClusterMut, abandoned: &BTreeSet<StoreId>) -> Vec<StoreId> {
     let there = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
     let stores =
@@ -239,7 +238,7 @@ pub(crate) fn reporting(cluster: &impl ClusterMut, abandoned: &BTreeSet<StoreId>
     stores.map(|(store, _)| *store).collect()
 }
 
-/// What is on disk comes back: records and regions, and which ids were given.
+/// PD restarts from its disk: stores, regions and allotted ids remain.
 pub(crate) fn restart(cluster: &mut impl ClusterMut) -> Result<(), Reason> {
     present(cluster)?;
     let pd = cluster.pd_mut();

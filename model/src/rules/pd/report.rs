@@ -1,7 +1,6 @@
-//! What a leader reports to the placement driver, but for whom it misses.
+//! What a leader reports to the placement driver, except its down peers.
 //!
-//! That is little of what a store holds: no entry of a log, no vote, nothing of
-//! how far a follower is. What comes of a report depends on nothing else.
+//! A report contains no log entry, no vote and no follower's progress.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +8,20 @@ use rollcall_traces::{Member, Peer, PeerId, Reason, Region, StoreId, StoreStatus
 
 use crate::rules::peer::{is_live, member_of_own_region};
 
-/// What a leader says of its region.
+/// A leader's report of its region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Report {
     pub(crate) from: Member,
     pub(crate) term: u64,
     pub(crate) region: Region,
-    /// Who needs a snapshot (TiKV `collect_pending_peers`).
+    /// The peers that need a snapshot (TiKV `collect_pending_peers`).
     pub(crate) pending: BTreeSet<PeerId>,
 }
 
 impl Report {
-    /// What whoever asks `store` for the report of a region learns of the peer or
-    /// tombstone that is there.
+    /// The report that `store` gives of a region, from its peer or tombstone there.
     ///
-    /// # Errors
-    /// The store does not run, has no live peer of it, or has one that does not lead.
+    /// The store does not run, has no live peer of the region, or its peer does not lead.
     pub(crate) fn of(store: StoreId, status: StoreStatus, peer: Option<&Peer>) -> Result<Self, Reason> {
         if status != StoreStatus::Up {
             return Err(Reason::StoreDown);
@@ -51,8 +48,8 @@ mod tests {
     const LEADER: u64 = 1;
     const FOLLOWER: u64 = 2;
 
-    /// A peer on store 1 that leads a region of three, has discarded its log up to
-    /// index 8 and knows so much of the two others.
+    /// A peer on store 1 that leads a region of three. It has discarded its log up to index 8, and
+    /// `matched` is its progress of the two others.
     fn leader(matched: [u64; 2]) -> Peer {
         let member = |id| Member { id, store: id, role: MemberRole::Voter };
         let region = Region { peers: (1..=3).map(member).collect(), ..Region::unknown(1) };
@@ -91,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Two peers with the same report are the same here.
+    /// Peers that differ only in their logs give the same report.
     #[test]
     fn logs_and_who_follows_are_no_part_of_a_report() {
         let quiet = of(StoreStatus::Up, &leader([8, 8]));

@@ -1,26 +1,22 @@
 //! Operators that wait for their turn.
 //!
-//! The patrol has so many operators under way and no more; some more may wait,
-//! first come first served. What an administrator typed does not wait, nor does
-//! the end of a joint configuration. An operator whose turn has come must still
-//! be for the region as PD knows it then.
+//! The patrol may have a limited number of operators running, and a limited number waiting in order
+//! of arrival. An administrator's operator does not wait, and neither does leaving a joint
+//! configuration. An operator starts only if the epoch of the region in PD is still the same.
 //!
-//! PD has two things for this. Its patrol makes nothing beyond the limit
-//! (`checker_controller.go CheckRegion`), and asks the joint checker before that.
-//! Of what was made some waits in a queue, for other reasons than the limit, until
-//! a later one is entered or another ends (`operator_controller.go
-//! AddWaitingOperator, PromoteWaitingOperator`: by priority and chance, and only if
-//! the epoch is still the same, the region has none under way and it has not waited
-//! for too long). Here the limit is what it waits for, so that one that is removed by
-//! hand also makes room at once.
+//! PD does this in two places. Its patrol makes no operator beyond the limit, except to leave a
+//! joint configuration (`checker_controller.go CheckRegion`). Some operators then wait in a queue,
+//! for other reasons, until a later one is added or another ends (`operator_controller.go
+//! AddWaitingOperator, PromoteWaitingOperator`). PD picks one by priority and chance. It starts one
+//! only if the epoch is the same, the region has none running and it has not waited too long. Here
+//! operators wait for the limit, so removing one by hand also makes room at once.
 //!
-//! PD's queue may hold several for a region, of which all but the first are thrown
-//! away at their turn; here a region has one, under way or waiting, a second is
-//! refused as PD refuses one beside an operator under way, and what an
-//! administrator types takes the place of one that waits.
+//! PD's queue may hold several operators for a region; PD discards all but the first at their turn.
+//! Here a region has one, running or waiting. A second is refused, as PD refuses one beside a
+//! running operator. An administrator's operator replaces a waiting one.
 //!
-//! Who gets its turn by what becomes of another region is sent its first step
-//! with its leader's next report, or when it is pushed.
+//! An operator that starts because another region's operator ended is ordered at its leader's next
+//! heartbeat, or when pushed.
 
 use rollcall_traces::{Held, Operator, PlacementDriver, Purpose, Reason, RegionId, WaitingOperator};
 
@@ -29,14 +25,14 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// Takes away the region's operator, under way or waiting.
+/// Removes the region's operator, running or waiting.
 pub(super) fn remove(pd: &mut PlacementDriver, region: RegionId) {
     pd.operators.remove(&region);
     pd.waiting.retain(|waiting| waiting.region != region);
 }
 
-/// Whether the patrol has as many operators under way as it may (PD
-/// `replica-schedule-limit`); what an administrator typed is none of them.
+/// Whether the patrol's running operators have reached the limit (PD `replica-schedule-limit`). An
+/// administrator's operators do not count.
 fn is_busy(cluster: &impl ClusterMut) -> bool {
     let running = if cluster.holds(Guard::LimitCountsOwnKind) {
         let counts = |running: &&Operator| is_limited(running.purpose);
@@ -47,19 +43,19 @@ fn is_busy(cluster: &impl ClusterMut) -> bool {
     running >= cluster.schedule_limit()
 }
 
-/// Whether the limit is for such operators.
+/// Whether the limit applies to such operators.
 fn is_limited(purpose: Purpose) -> bool {
     !purpose.is_admin() && purpose != Purpose::LeaveJoint
 }
 
-/// One beyond the limit is made only if it may wait.
+/// Refuses an operator beyond the limit if no more may wait.
 pub(super) fn check_limit(cluster: &impl ClusterMut, purpose: Purpose) -> Result<(), Reason> {
     let full =
         is_limited(purpose) && is_busy(cluster) && cluster.pd().waiting.len() >= cluster.waiting_limit();
     if full { Err(Reason::ScheduleLimit) } else { Ok(()) }
 }
 
-/// Starts whose turn has come; of each the region, and its first order.
+/// Starts the operators whose turn has come. Returns each one's region and first order.
 pub(super) fn start(cluster: &mut impl ClusterMut) -> Vec<(RegionId, Option<Held>)> {
     let mut started = Vec::new();
     while let Some(at) = next(cluster) {
@@ -73,8 +69,7 @@ pub(super) fn start(cluster: &mut impl ClusterMut) -> Vec<(RegionId, Option<Held
     started
 }
 
-/// The place of whose turn it is: one that is not limited at once, the others
-/// while the limit allows.
+/// The position of the next operator: one without a limit at once, others while the limit allows.
 fn next(cluster: &impl ClusterMut) -> Option<usize> {
     let waiting = &cluster.pd().waiting;
     if waiting.is_empty() {
@@ -84,7 +79,7 @@ fn next(cluster: &impl ClusterMut) -> Option<usize> {
     waiting.iter().position(|waiting| !is_limited(waiting.operator.purpose) || !busy)
 }
 
-/// The first order of the region, if it was its turn.
+/// The region's first order, if its operator was started.
 pub(super) fn first_order(started: Vec<(RegionId, Option<Held>)>, region: RegionId) -> Option<Held> {
     started.into_iter().find(|(of, _)| *of == region).and_then(|(_, order)| order)
 }

@@ -1,11 +1,11 @@
-//! What others must not do while an unsafe recovery runs.
+//! What is refused while an unsafe recovery runs.
 
 use rollcall_traces::{Command, Peer, Reason};
 
 use crate::cluster::ClusterMut;
 
-/// A forced leader serves nobody: its members may change, and a merge be rolled back
-/// (TiKV `pre_propose_raft_command`).
+/// A forced leader serves no client. It accepts only conf changes and the rollback of a merge (TiKV
+/// `pre_propose_raft_command`).
 pub(crate) fn check_command(leader: &Peer, command: Option<&Command>) -> Result<(), Reason> {
     let allowed =
         |command: &Command| command.is_conf_change() || matches!(command, Command::RollbackMerge { .. });
@@ -15,7 +15,7 @@ pub(crate) fn check_command(leader: &Peer, command: Option<&Command>) -> Result<
     Ok(())
 }
 
-/// Another recovery, the patrol and whoever asks for a split wait meanwhile (PD
+/// A second recovery, the patrol and requests for split ids are refused meanwhile (PD
 /// `IsSchedulingHalted`, `AskBatchSplit`).
 pub(crate) fn check_none(cluster: &impl ClusterMut) -> Result<(), Reason> {
     if cluster.pd().recovery.is_some() { Err(Reason::RecoveryRunning) } else { Ok(()) }

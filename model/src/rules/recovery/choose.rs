@@ -1,12 +1,12 @@
-//! Who is to lead by force, by what stores have reported.
+//! Which peer becomes the forced leader, by the stores' reports.
 //!
-//! Two things are stricter than PD (`selectLeader`, `isRaftStale`). Whoever leads must
-//! have what anybody who is left knows to be committed, a learner included: votes do not
-//! see to that, for a learner gives none, and a voter that has an old term's entry
-//! committed (Figure 8 of the Raft paper) grants one to who has a newer, uncommitted one
-//! in its place. Of those who have it the best log leads, as in an election; PD compares
-//! the terms that peers know before that, and then everybody who is left has to grant,
-//! which who has the better log does not.
+//! Stricter than PD (`selectLeader`, `isRaftStale`): the forced leader must have every entry that
+//! any remaining peer, learners included, knows to be committed. Votes do not ensure this. A
+//! learner does not vote. A voter that knows an entry of an old term to be committed (Figure 8 of
+//! the Raft paper) votes for a candidate with a newer, uncommitted entry in its place.
+//!
+//! Among those peers the newest log wins, as in an election. PD compares the peers' terms first.
+//! But all remaining voters must grant their votes, and one with a newer log does not.
 
 use std::cmp::Reverse;
 
@@ -15,13 +15,13 @@ use rollcall_traces::{ForceLeader, LogPosition, MemberRole, PeerReport, StoreId}
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// The store whose peer is to lead, and how; of initialised peers of one region.
+/// The store whose peer is to lead, and how. `reports` are of initialised peers of one region.
 pub(super) fn leader(reports: &[(StoreId, &PeerReport)], guards: GuardSet) -> Option<(StoreId, ForceLeader)> {
     let committed = committed(reports);
     let keeps_committed = guards.holds(Guard::ForceKeepsWhatIsCommitted);
     let may_lead = reports.iter().filter(|(_, report)| !keeps_committed || report.has(committed));
     let (store, best) = may_lead.max_by_key(|(store, report)| rank(*store, report, guards))?;
-    // TiKV would ask, and be rejected.
+    // TiKV's candidate would be rejected.
     let mut voters = reports.iter().filter(|(_, report)| report.region.is_voter(report.peer));
     if voters.any(|(_, voter)| end(voter) > end(best)) {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn leader(reports: &[(StoreId, &PeerReport)], guards: GuardSet) -> Op
     Some((*store, ForceLeader { above, committed }))
 }
 
-/// The last entry that anybody who is left knows to be committed.
+/// The last entry that any remaining peer knows to be committed.
 fn committed(reports: &[(StoreId, &PeerReport)]) -> LogPosition {
     let known = reports.iter().map(|(_, report)| report.committed());
     known.max_by_key(|known| known.index).unwrap_or_default()
@@ -41,8 +41,8 @@ fn end(report: &PeerReport) -> (u64, u64) {
     (term, index)
 }
 
-/// As in an election, then by what they know to be committed; a learner and one that is
-/// being demoted come behind their equals.
+/// Orders peers by log as in an election, then by commit index. Learners and demoting voters rank
+/// behind their equals.
 fn rank(store: StoreId, report: &PeerReport, guards: GuardSet) -> impl Ord {
     let stays_voter = match report.region.member(report.peer).map(|member| member.role) {
         Some(MemberRole::Voter | MemberRole::IncomingVoter) => true,

@@ -1,4 +1,4 @@
-//! PD's side: the command, what stores report, and the stage that follows.
+//! PD's side: the command, the stores' reports, and the next stage.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::pd;
 
-/// The stores are given up, and PD asks the others for their peers (PD
-/// `RemoveFailedStores`).
+/// Gives up the stores and asks the others for their peers (PD `RemoveFailedStores`).
 pub(crate) fn remove_failed_stores(cluster: &mut impl ClusterMut, stores: &[StoreId]) -> Result<(), Reason> {
     pd::present(cluster)?;
     check_none(cluster)?;
@@ -35,9 +34,9 @@ pub(crate) fn remove_failed_stores(cluster: &mut impl ClusterMut, stores: &[Stor
     Ok(())
 }
 
-/// A store's heartbeat brings what it has done, and the answer what it is to do (PD
-/// `HandleStoreHeartbeat`). PD waits a minute before it sends a plan again; that time is
-/// over here whenever a heartbeat of the store arrives.
+/// A store's heartbeat carries its report, and the response carries its next plan (PD
+/// `HandleStoreHeartbeat`). PD waits a minute before it sends a plan again. Here that minute has
+/// always passed when a heartbeat of the store arrives.
 pub(crate) fn heartbeat(
     cluster: &mut impl ClusterMut,
     from: StoreId,
@@ -48,7 +47,8 @@ pub(crate) fn heartbeat(
     let entered = report.and_then(|(step, peers)| collect(cluster, from, step, peers));
     if let Some(plan) = plan_for(cluster, from) {
         match reply {
-            // One that carries out this very plan, or is in the middle of another, passes it over.
+            // A store that already carries out this plan, or is in the middle of another, ignores
+            // it.
             Reply::Delivered => drop(store::take_plan(cluster, from, &plan)),
             Reply::Delayed => cluster.hold(Held::recovery_plan(from, plan)),
             Reply::Dropped => {}
@@ -57,8 +57,8 @@ pub(crate) fn heartbeat(
     Ok(entered.map_or(Returned::Nothing, Returned::Entered))
 }
 
-/// A heartbeat that brings what the store has done is under way; the store has done it all
-/// the same. If it never arrives PD sends the plan again, and the store begins anew.
+/// Delays a heartbeat that carries the store's report. The store has finished its plan all the
+/// same. If the heartbeat never arrives, PD sends the plan again and the store starts over.
 pub(crate) fn hold_report(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -74,8 +74,8 @@ pub(crate) fn hold_report(
     Ok(())
 }
 
-/// It arrives: the store has lived, and what it has done counts if PD waits for that step
-/// (PD `CollectReport`, "invalid store report, ignore"). Nobody waits for the answer.
+/// Delivers that heartbeat. It shows that the store was alive. The report counts if PD waits for
+/// that step (PD `CollectReport`, "invalid store report, ignore"). The response goes nowhere.
 pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: Held) -> Result<Returned, Reason> {
     let from = report.from.store;
     let Message::StoreReport { step, peers } = report.message else { return Err(Reason::NoEffect) };
@@ -113,7 +113,7 @@ fn collect(
     })
 }
 
-/// What PD answers to the store's heartbeat.
+/// The plan in PD's response to the store's heartbeat.
 fn plan_for(cluster: &impl ClusterMut, store: StoreId) -> Option<RecoveryPlan> {
     let pd = cluster.pd();
     let recovery = pd.recovery.as_deref()?;
@@ -123,9 +123,9 @@ fn plan_for(cluster: &impl ClusterMut, store: StoreId) -> Option<RecoveryPlan> {
     is_to_report.then(|| recovery.plans.get(&store).cloned().unwrap_or_else(empty))
 }
 
-/// Before anything is done PD drops the regions that it knew: who is left may be behind
-/// what the lost stores had reported. PD does so when all is done, and a recovery that is
-/// broken off leaves it with regions that nobody has.
+/// Enters the stage. Before the first stage that acts, PD's regions are dropped: the remaining
+/// peers may be behind what the lost stores had reported. PD itself drops them at the end, so an
+/// aborted recovery leaves it with regions that no store has.
 fn enter(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) -> RecoveryStage {
     if cluster.holds(Guard::RecoveryDropsRegionsFirst) && is_first_to_act(cluster) {
         drop_regions(cluster);
@@ -141,13 +141,13 @@ fn enter(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) 
     stage
 }
 
-/// Nothing was done yet but to collect reports.
+/// Whether only reports were collected so far.
 fn is_first_to_act(cluster: &impl ClusterMut) -> bool {
     let pd = cluster.pd();
     pd.recovery.as_deref().is_some_and(|recovery| !recovery.aborted && pd.recovery_step == recovery.began + 1)
 }
 
-/// At the end of one that has done something PD drops the reports that arrived meanwhile.
+/// Ends the recovery. If it acted, PD's regions that were reported meanwhile are dropped.
 fn end(cluster: &mut impl ClusterMut, stage: RecoveryStage) -> RecoveryStage {
     let step = cluster.pd().recovery_step;
     let began = cluster.pd_mut().recovery.take().map_or(step, |recovery| recovery.began);
@@ -165,8 +165,8 @@ fn drop_regions(cluster: &mut impl ClusterMut) {
     }
 }
 
-/// Forced leaders get the order to step down, and if they have it already the recovery ends
-/// (PD `handleErr`).
+/// Tells forced leaders to step down. If they were told already, the recovery ends (PD
+/// `handleErr`).
 fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     let stage = cluster.pd().recovery.as_ref().map(|recovery| recovery.stage);
     if stage == Some(RecoveryStage::ExitForceLeader) {
@@ -178,7 +178,7 @@ fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     enter(cluster, RecoveryStage::ExitForceLeader, Plans::new())
 }
 
-/// It has taken too long (PD `checkTimeout`), or somebody aborts it.
+/// The recovery timed out (PD `checkTimeout`), or an administrator aborts it.
 pub(crate) fn time_out(cluster: &mut impl ClusterMut) -> Result<Returned, Reason> {
     pd::present(cluster)?;
     if cluster.pd().recovery.is_none() {

@@ -1,18 +1,17 @@
-//! Online unsafe recovery: what is left of regions that have lost their majority goes on
-//! without it, stage by stage.
+//! Online unsafe recovery: regions that lost their majority continue without it, stage by stage.
 //!
-//! PD asks the stores that are left what they have, tells them what to do, and waits for
-//! each of them before the next stage; a plan and a report travel with a store's heartbeat
-//! (`controller.rs`, `reports.rs`, `choose.rs`). A store forces leaders, and these are rid
-//! of the failed members (`store.rs`). Follows PD `unsafe_recovery_controller.go` and TiKV
-//! `unsafe_recovery.rs`, `fsm/peer.rs`.
+//! PD collects reports from the remaining stores, sends them plans, and waits for all of them
+//! before the next stage. Plans and reports travel with store heartbeats (`controller.rs`,
+//! `reports.rs`, `choose.rs`). A store forces leaders, and these demote or remove the failed
+//! members (`store.rs`). Follows PD `unsafe_recovery_controller.go` and TiKV `unsafe_recovery.rs`,
+//! `fsm/peer.rs`.
 //!
-//! Left out: TiFlash's stage, PD's detection of failed stores by itself, and what time
-//! does: a plan may be sent again at each heartbeat, and a candidate by force asks in a
-//! term that nobody knows, which it comes to in TiKV by asking again and again.
+//! Left out: TiFlash's stage, PD's automatic detection of failed stores, and time. A plan may be
+//! sent again at every heartbeat. A forced candidate campaigns at once in a term above all reported
+//! ones; TiKV's reaches such a term by campaigning again and again.
 //!
-//! Stricter than PD is who is forced (`choose.rs`), and that a region which nobody can
-//! lead stays as it is, while PD fails as a whole.
+//! Stricter than PD: the choice of the forced leader (`choose.rs`). A region that no peer may lead
+//! stays as it is, while PD fails the whole recovery.
 
 mod checks;
 mod choose;

@@ -1,5 +1,5 @@
-//! What PD makes of the reports of all stores: the newest regions, and what is to be done
-//! for them in each stage (PD `buildUpFromReports`, `generate…ScopePlan`).
+//! The newest regions by the reports of all stores, and the plans of each stage (PD
+//! `buildUpFromReports`, `generate…ScopePlan`).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,19 +13,19 @@ use super::choose;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// What each store is to do.
+/// A plan for each store.
 pub(super) type Plans = BTreeMap<StoreId, RecoveryPlan>;
 
-/// A new region would lie over a peer that somebody reports.
+/// A new region would overlap a reported peer.
 pub(super) struct Overlap;
 
-/// The reports of one step, and the tree of the newest regions.
+/// The reports of one step, and the newest regions.
 pub(super) struct Reports<'a> {
     recovery: &'a Recovery,
     guards: GuardSet,
-    /// Every initialised peer, by store and in the order of its report.
+    /// Every initialised peer, by store and in its report's order.
     peers: Vec<(StoreId, &'a PeerReport)>,
-    /// By key: regions that overlap no newer one, with the store that reported them.
+    /// In key order: regions that overlap no newer one, with the store that reported them.
     tree: Vec<(StoreId, &'a Region)>,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Reports<'a> {
         Self { recovery, guards, peers, tree }
     }
 
-    /// The next stage, from the one that has just been reported on, and its plans. PD
-    /// looks once more whether a leader is to be forced where it would go on.
+    /// The stage after the one that has just been reported on, and its plans. As in PD, once the
+    /// demotions are done, regions are checked once more for a missing leader.
     pub(super) fn next(&self, ids: &mut u64) -> Result<(RecoveryStage, Plans), Overlap> {
         use RecoveryStage as Stage;
         if self.recovery.aborted {
@@ -93,7 +93,7 @@ impl<'a> Reports<'a> {
         self.recovery.failed_stores.contains(&member.store)
     }
 
-    /// Whether each half has more voters left than it has lost (PD `canElectLeader`).
+    /// Whether each half still has a majority of its voters (PD `canElectLeader`).
     fn can_elect(&self, region: &Region) -> bool {
         self.outlives(region, [MemberRole::Voter, MemberRole::IncomingVoter])
             && self.outlives(region, [MemberRole::Voter, MemberRole::DemotingVoter])
@@ -114,14 +114,13 @@ impl<'a> Reports<'a> {
         self.peers_of(region).iter().any(|(_, report)| report.by_force)
     }
 
-    /// The regions of the tree that nobody can lead in the ordinary way, and nobody leads
-    /// by force.
+    /// The newest regions that cannot elect a leader and have no forced one.
     fn leaderless(&self) -> impl Iterator<Item = RegionId> {
         let lost = self.tree.iter().filter(|(_, region)| !self.can_elect(region));
         lost.map(|(_, region)| region.id).filter(|region| !self.is_led(*region))
     }
 
-    /// What a region may have to take in, by its peers' uncommitted entries.
+    /// The sources that a region may have to merge, by its peers' uncommitted entries.
     fn sources(&self, region: RegionId) -> BTreeSet<RegionId> {
         if !self.guards.holds(Guard::ForceTargetFirst) {
             return unsound::look_for_no_merge();
@@ -129,14 +128,14 @@ impl<'a> Reports<'a> {
         self.peers_of(region).into_iter().flat_map(|(_, report)| report.sources.iter().copied()).collect()
     }
 
-    /// A region that may have committed a merge is led before what it would take in: that
-    /// would not fit any more once a leader of its own wrote to it (tikv#12627). PD looks
-    /// at the newest peer's log alone.
+    /// Forces the targets of possible merges before their sources. Once a source's own leader wrote
+    /// to it, the merge would no longer fit (tikv#12627). PD checks only the newest peer's log.
     fn force_for_merges(&self) -> Plans {
         self.forced(self.leaderless().filter(|region| !self.sources(*region).is_empty()))
     }
 
-    /// Not those that nobody could be chosen for, and what they may have to take in.
+    /// Forces the other regions: not the targets, for which no leader could be chosen, and not
+    /// their sources.
     fn force_others(&self) -> Plans {
         let waiting: BTreeSet<RegionId> = self.leaderless().flat_map(|region| self.sources(region)).collect();
         let goes_on = |region: &RegionId| !waiting.contains(region) && self.sources(*region).is_empty();
@@ -157,7 +156,8 @@ impl<'a> Reports<'a> {
         if leaders.is_empty() {
             return Plans::new();
         }
-        // Who forces nobody must not take it for a plan that leaders step down for.
+        // A store that forces no leader still gets `force_leaders`: without it the plan makes
+        // forced leaders step down.
         let mut plan = |store: &StoreId| RecoveryPlan {
             force_leaders: Some(leaders.remove(store).unwrap_or_default()),
             ..RecoveryPlan::default()
@@ -165,8 +165,8 @@ impl<'a> Reports<'a> {
         self.recovery.reports.keys().map(|store| (*store, plan(store))).collect()
     }
 
-    /// Forced leaders are to be rid of the failed, and peers of regions that others have
-    /// displaced to be destroyed, where they could not be led anyway.
+    /// Forced leaders demote or remove failed members. Peers of regions that newer ones displaced,
+    /// and that cannot elect a leader, are destroyed.
     fn demotes(&self) -> Plans {
         let mut plans = Plans::new();
         for (_, region) in self.tree.iter().filter(|(_, region)| !self.can_elect(region)) {
@@ -185,9 +185,9 @@ impl<'a> Reports<'a> {
         plans
     }
 
-    /// Whether the store has yet to come to what has displaced the region: it may be a
-    /// merge, which needs the source's peer there. PD has that peer destroyed, and the
-    /// target's waits for it for ever.
+    /// Whether the store's peer of the displacing region is still behind. It may yet apply a merge,
+    /// which needs the source's peer there. PD destroys that peer, and the target's peer waits for
+    /// it for ever.
     fn is_spared(&self, store: StoreId, region: &Region) -> bool {
         if !self.guards.holds(Guard::ForceSparesSources) {
             return false;
@@ -201,9 +201,9 @@ impl<'a> Reports<'a> {
         })
     }
 
-    /// Who is lost of the leader's members, and who was to be there and is not (PD
-    /// `getFailedPeers`, `orphanedPeers`); nobody where the living are a majority once a
-    /// joint configuration is left.
+    /// The leader's members that are lost, and those that a remaining store should have but does
+    /// not report (PD `getFailedPeers`, `orphanedPeers`). Empty if the remaining voters are a
+    /// majority once a joint configuration is left.
     fn failed_members(&self, region: &Region) -> Vec<u64> {
         if self.outlives(region, [MemberRole::Voter, MemberRole::IncomingVoter]) {
             return Vec::new();
@@ -217,8 +217,8 @@ impl<'a> Reports<'a> {
         failed.map(|member| member.id).collect()
     }
 
-    /// An empty region for each hole in the key space, on the store that reports the
-    /// region behind it, or before it for the last.
+    /// An empty region for each hole in the key space, on the store that reports the region behind
+    /// it. A hole at the end goes to the store of the last region.
     fn creates(&self, ids: &mut u64) -> Result<Plans, Overlap> {
         let Some(last_store) = self
             .tree
@@ -254,14 +254,14 @@ impl<'a> Reports<'a> {
         Ok(plans)
     }
 
-    /// The stores where there is a forced leader: an empty plan ends that.
+    /// The stores with a forced leader: an empty plan makes it step down.
     fn exits(&self) -> Plans {
         let led = self.peers.iter().filter(|(_, report)| report.by_force);
         led.map(|(store, _)| (*store, RecoveryPlan::default())).collect()
     }
 }
 
-/// Every peer that is reported, those without a region among them.
+/// Every reported peer, uninitialised ones included.
 fn reported(recovery: &Recovery) -> impl Iterator<Item = (StoreId, &PeerReport)> {
     let reports = recovery.reports.iter();
     reports.flat_map(|(store, report)| report.iter().flatten().map(move |report| (*store, report)))

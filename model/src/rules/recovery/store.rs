@@ -1,4 +1,4 @@
-//! A store's side: it carries out a plan, and reports when that is done.
+//! A store's side: it carries out a plan, and reports when it has finished.
 //!
 //! TiKV `unsafe_recovery.rs`, `fsm/peer.rs` (`on_enter_pre_force_leader`,
 //! `on_unsafe_recovery_*`, `check_unsafe_recovery_state`, `on_exit_force_leader`).
@@ -16,8 +16,8 @@ use crate::rules::peer::first_peer;
 use crate::rules::peer::is_live;
 use crate::rules::{destroy, election, propose, raft, ranges};
 
-/// The store begins to carry out a plan. A region that is not as the plan has it is
-/// passed over, and the report will tell.
+/// The store begins to carry out a plan. Regions that do not match the plan are skipped; the report
+/// shows that.
 pub(crate) fn take_plan(
     cluster: &mut impl ClusterMut,
     store: StoreId,
@@ -56,8 +56,8 @@ pub(crate) fn take_plan(
     Ok(())
 }
 
-/// The peer asks for what is left without the failed stores, unless that is a majority,
-/// or it lacks what somebody knows to be committed.
+/// The peer campaigns without the failed stores. Refused if the remaining voters are a quorum
+/// anyway, or if the peer lacks an entry that some remaining peer knows to be committed.
 fn force_leader(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -81,8 +81,7 @@ fn force_leader(
     election::campaign_by_force(cluster, region, store, failed, leader.above)
 }
 
-/// A region made anew, empty, for keys that nobody has (TiKV
-/// `on_unsafe_recovery_create_peer`).
+/// Creates an empty region for keys that no region has (TiKV `on_unsafe_recovery_create_peer`).
 fn create(cluster: &mut impl ClusterMut, store: StoreId, region: &Region) {
     let Some(own) = region.member_on(store).map(|member| member.id) else { return };
     let range = region.range();
@@ -95,7 +94,7 @@ fn create(cluster: &mut impl ClusterMut, store: StoreId, region: &Region) {
     }
 }
 
-/// The next step once the one before has taken effect.
+/// Takes the next step once the previous one has taken effect.
 pub(crate) fn go_on(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
     let Ok(peer) = cluster.leader(store, region) else { return };
     if peer.recovery.is_none() {
@@ -106,9 +105,9 @@ pub(crate) fn go_on(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     }
 }
 
-/// The next step of a forced leader that is to be rid of the failed: a merge is rolled
-/// back, a joint configuration left, failed voters become learners and failed learners go,
-/// and a learner that leads becomes a voter (TiKV `demote_failed_voters_request`).
+/// The next step of a forced leader that removes failed members, in this order: roll back a merge;
+/// leave a joint configuration; demote failed voters, remove failed learners, and promote itself if
+/// it is a learner (TiKV `demote_failed_voters_request`).
 fn next_step(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
     let Ok(peer) = cluster.leader(store, region) else { return };
     let Some(PeerRecovery::Demotes(failed)) = &peer.recovery else { return };
@@ -150,8 +149,8 @@ fn changes(leader: &Peer, failed: &[PeerId]) -> Vec<Change> {
     leader.region.peers.iter().filter_map(change).collect()
 }
 
-/// Where the store's plan is carried out, forced leaders step down if it was not to
-/// force any, and the store reports: the step and its peers.
+/// Returns the report, step and peers, once the store's plan is carried out. If the plan forces no
+/// leader, forced leaders step down first.
 pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<(u64, Vec<PeerReport>)> {
     let plan = cluster.recovery_plan(store)?;
     let regions: Vec<RegionId> = cluster.regions_on(store).collect();
@@ -168,9 +167,9 @@ pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<
     Some((plan.step, regions.iter().filter_map(live).map(report).collect()))
 }
 
-/// Nothing is asked, changed or to be applied any more (TiKV waits for each peer to apply
-/// what is committed, and for a forced leader to apply all that it has). Who asks by
-/// force is not waited for where the plan has it step down.
+/// Whether the peer has no election, no demotion and nothing to apply left. TiKV waits until each
+/// peer has applied what is committed, and a forced leader its whole log. A forced candidate is not
+/// waited for if the plan makes it step down.
 fn is_done(peer: &Peer, exits: bool) -> bool {
     let asks = peer.role == Role::Candidate && peer.is_by_force() && !exits;
     let demotes = matches!(peer.recovery, Some(PeerRecovery::Demotes(_)));
@@ -199,14 +198,14 @@ fn report(peer: &Peer) -> PeerReport {
     }
 }
 
-/// A forced leader, or who asks to be one, is a follower of its term.
+/// A forced leader, or a forced candidate, becomes a follower of its term.
 fn step_down(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
     let peer = cluster.peer_mut(store, region);
     raft::become_follower(peer, peer.term, 0);
 }
 
-/// It stops by itself, without PD's order; one that asks does, too, which TiKV's
-/// does not.
+/// A forced leader steps down by itself, without PD's order. Here a forced candidate does so, too;
+/// TiKV's does not.
 pub(crate) fn lead_no_longer(
     cluster: &mut impl ClusterMut,
     region: RegionId,
