@@ -7,7 +7,7 @@ use std::{env, fs};
 
 const FILES: [&str; 5] = ["mailbox", "ready", "router", "journal", "node"];
 
-/// A file's text, and what takes its place: every occurrence, and there is one.
+/// A file's text, which is there once, and what takes its place.
 type Replacement = (&'static str, &'static str, &'static str);
 
 /// A mutant: its module, and what is wrong in it.
@@ -54,7 +54,14 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
     // Who forgets a closed mailbox forgets the one that has taken its place.
     ("forgets_another", &[("router", ".is_some_and(|there| Arc::ptr_eq(there, mailbox))", ".is_some()")]),
     // A closed router makes one more mailbox.
-    ("sends_when_closed", &[("router", "mailboxes.is_closed = true;", "")]),
+    (
+        "sends_when_closed",
+        &[(
+            "router",
+            "self.mailboxes.write().expect(\"nothing panics with the mailboxes locked\").is_closed = true;",
+            "",
+        )],
+    ),
     // What waits for one group leaves though the group before it is not durable.
     (
         "releases_out_of_order",
@@ -99,10 +106,26 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             ),
         ],
     ),
+    // Nobody is reminded of what is due.
+    ("no_reminder", &[("node", "leaving.due.push(region);", "")]),
+    // A failed store is stepped on.
+    (
+        "steps_when_failed",
+        &[(
+            "node",
+            "if core.failed.is_some() {\n            leaving.unhandled",
+            "if false {\n            leaving.unhandled",
+        )],
+    ),
+    // Requests that nobody will see to are forgotten when the store stops.
+    (
+        "forgets_requests",
+        &[("node", "let ended = core.store.abandon_requests();", "let ended: Vec<Output> = vec![];")],
+    ),
     // A disk that fails is taken for one that has written.
     (
         "ignores_the_disk",
-        &[("node", "Err(source) => self.fail(source),", "Err(_) => self.completed(number),")],
+        &[("node", "Err(source) => self.fail_disk(source),", "Err(_) => self.completed(number),")],
     ),
 ];
 
@@ -117,7 +140,11 @@ fn main() {
             println!("cargo::rerun-if-changed={}", path.display());
             let mut text = fs::read_to_string(path).expect("a source of the running store");
             for (_, old, new) in replacements.iter().filter(|(of, ..)| *of == file) {
-                assert!(text.contains(old), "{file}.rs has no {old:?}: has the source changed?");
+                assert_eq!(
+                    text.matches(old).count(),
+                    1,
+                    "{file}.rs has {old:?} not once: has the source changed?"
+                );
                 text = text.replace(old, new);
             }
             whole.push_str(&format!("pub mod {file} {{\n{}\n}}\n", for_loom(&text)));

@@ -51,6 +51,16 @@ pub enum Error {
         /// The guard.
         guard: Guard,
     },
+    /// raft-rs met what it holds for impossible, and panicked: drop the store and open it again.
+    #[error("region {region} on store {store}: a panic: {what}; drop the store and open it again")]
+    Panicked {
+        /// The region; 0 where it is not known.
+        region: RegionId,
+        /// The store.
+        store: StoreId,
+        /// What the panic says.
+        what: String,
+    },
     /// raft refused what was checked before: drop the store and open it again.
     #[error("region {region} on store {store}: {source}; drop the store and open it again")]
     Raft {

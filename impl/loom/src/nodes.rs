@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use loom::sync::{Arc, Mutex};
+use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use rollcall_impl::eraftpb::{Message as RaftMessage, MessageType};
 use rollcall_impl::{
-    End, Engine, EngineError, Epoch, Guard, Guards, Input, Lacking, Member, MemberRole, MemoryEngine,
-    Message, MessagePayload, Output, PeerState, Region, Sound, StateRole, Write,
+    ChangeKind, End, Engine, EngineError, Epoch, Guard, Guards, Input, Lacking, Member, MemberRole,
+    MemoryEngine, Message, MessagePayload, Output, PeerState, Region, Sound, StateRole, Write,
 };
 
-use super::cluster::{CHILD, Cluster, REGION, put, region, split};
+use super::cluster::{CHILD, Cluster, REGION, change, put, region, split};
 use super::stacked::Store;
-use super::{every_interleaving, interleavings};
+use super::{ends_in_a_deadlock, every_interleaving, interleavings};
 
 /// A disk, and what was acknowledged to whom.
 struct World {
@@ -24,18 +24,34 @@ struct World {
     out: Vec<Output>,
     unhandled: usize,
     failures: usize,
+    /// Something was told.
+    changed: Arc<Condvar>,
 }
 
 impl World {
     fn new(engine: MemoryEngine) -> Arc<Mutex<Self>> {
         let begins = BTreeMap::new();
-        Arc::new(Mutex::new(Self { engine, fails: false, begins, out: vec![], unhandled: 0, failures: 0 }))
+        let changed = Arc::new(Condvar::new());
+        Arc::new(Mutex::new(Self {
+            engine,
+            fails: false,
+            begins,
+            out: vec![],
+            unhandled: 0,
+            failures: 0,
+            changed,
+        }))
     }
 
     /// What comes from now on counts.
     fn mark(&mut self) {
         self.begins = [REGION, CHILD].map(|region| (region, last_on_disk(&self.engine, region))).into();
         self.out.clear();
+    }
+
+    /// How many requests have an end that the store knows.
+    fn ended(&self) -> usize {
+        self.out.iter().filter(|output| matches!(output, Output::Completed { .. })).count()
     }
 
     /// How many requests have taken effect.
@@ -77,13 +93,44 @@ fn last_on_disk(engine: &MemoryEngine, region: u64) -> u64 {
 
 /// The store becomes the leader of its region, and all of that is durable.
 fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine, region: u64) {
-    let mut effects = store.step(Input::Campaign { region }).unwrap();
-    while !effects.is_empty() {
-        engine.write(effects.batch).unwrap();
-        engine.sync().unwrap();
-        effects = store.persisted(effects.ticket).unwrap();
+    let mut persist = |store: &mut Store<G>, input| {
+        let mut effects = store.step(input).unwrap();
+        while !effects.is_empty() {
+            engine.write(effects.batch).unwrap();
+            engine.sync().unwrap();
+            effects = store.persisted(effects.ticket).unwrap();
+        }
+    };
+    persist(store, Input::Campaign { region });
+    let peer = store.peer(region).expect("it is here");
+    if let Some(other) = peer.region().member_on(2).copied() {
+        let granted = RaftMessage {
+            msg_type: MessageType::MsgRequestVoteResponse,
+            from: other.id,
+            to: peer.id(),
+            term: peer.term(),
+            ..RaftMessage::default()
+        };
+        let message = Message {
+            region,
+            from: other,
+            to: *peer.region().member_on(1).expect("it is here"),
+            epoch: peer.region().epoch,
+            range: peer.region().range(),
+            payload: MessagePayload::Raft(Box::new(granted)),
+        };
+        persist(store, Input::Message(message));
     }
     assert_eq!(store.peer(region).expect("it is here").role(), StateRole::Leader);
+}
+
+/// Returns once it is so.
+fn wait_until(world: &Arc<Mutex<World>>, is_so: impl Fn(&World) -> bool) {
+    let mut seen = world.lock().unwrap();
+    let changed = Arc::clone(&seen.changed);
+    while !is_so(&seen) {
+        seen = changed.wait(seen).unwrap();
+    }
 }
 
 /// What goes wrong, if anything does, when `surroundings` receive an output.
@@ -93,6 +140,7 @@ fn judge(world: &mut World, output: Output) {
         assert!(last >= world.begins[region] + id, "request {id} is acknowledged and not durable");
     }
     world.out.push(output);
+    world.changed.notify_one();
 }
 
 /// The node of a variant, with a disk and surroundings that judge what they receive.
@@ -119,7 +167,9 @@ macro_rules! node {
                 }
 
                 fn failed(&self, _: &rollcall_impl::Error) {
-                    self.0.lock().unwrap().failures += 1;
+                    let mut world = self.0.lock().unwrap();
+                    world.failures += 1;
+                    world.changed.notify_one();
                 }
             }
 
@@ -171,6 +221,9 @@ macro_rules! node {
 node!(right, sound);
 node!(late, hands_over_too_late);
 node!(deaf, ignores_the_disk);
+node!(forgetful, no_reminder);
+node!(stubborn, steps_when_failed);
+node!(silent, forgets_requests);
 
 /// Three stores that have committed a split; store 1 has applied it, and its child asks store 3
 /// for its vote. The disk of store 3, and the request.
@@ -190,7 +243,7 @@ macro_rules! a_vote_races_the_split {
         every_interleaving(move || {
             let (node, world) = right::open(3, $guards, engine.clone(), &[]);
             let (worker, stage) = (right::works(&node), right::applies(&node));
-            node.due.send(REGION, (), 1).unwrap();
+            node.remind();
             node.send(Input::Message(request.clone()), usize::MAX).unwrap();
             node.inputs.stop();
             worker.join().unwrap();
@@ -312,7 +365,7 @@ macro_rules! stopped_at_once {
             disk.join().unwrap();
             node.close().unwrap();
             let world = world.lock().unwrap();
-            assert_eq!(world.applied() + world.unhandled, requests.len(), "each has its end");
+            assert_eq!(world.ended() + world.unhandled, requests.len(), "each has its end");
         });
     }};
 }
@@ -342,6 +395,7 @@ macro_rules! the_disk_fails {
             world.lock().unwrap().fails = true;
             let (worker, disk) = ($node::works(&node), $node::writes(&node, &world));
             node.send(request(1, REGION, "a"), usize::MAX).unwrap();
+            wait_until(&world, |world| world.failures > 0 || world.applied() > 0);
             node.send(request(2, REGION, "b"), usize::MAX).unwrap();
             node.inputs.stop();
             worker.join().unwrap();
@@ -353,7 +407,7 @@ macro_rules! the_disk_fails {
                 "store 1: the engine cannot write: no space is left; drop the store and open it again"
             );
             let world = world.lock().unwrap();
-            assert_eq!((world.applied(), world.failures), (0, 1));
+            assert_eq!((world.ended(), world.failures, world.unhandled), (0, 1, 1), "the second is told");
         });
     }};
 }
@@ -367,4 +421,76 @@ fn a_disk_that_fails_stops_the_store() {
 #[should_panic(expected = "acknowledged and not durable")]
 fn loom_finds_a_disk_whose_failure_is_not_heard() {
     the_disk_fails!(deaf);
+}
+
+/// A learner is added: a worker proposes, the disk commits, the apply stage applies. Nobody is
+/// stopped before it has its end.
+macro_rules! a_change_comes_to_its_end {
+    ($node:ident) => {{
+        let engine = alone();
+        interleavings(1, move || {
+            let (node, world) = $node::open(1, Sound, engine.clone(), &[REGION]);
+            let threads = [$node::works(&node), $node::applies(&node), $node::writes(&node, &world)];
+            let command = change(ChangeKind::AddLearner, 9);
+            let request = Input::Request { id: 1, region: REGION, command, epoch: None };
+            node.send(request, usize::MAX).unwrap();
+            wait_until(&world, |world| world.ended() > 0);
+            node.inputs.stop();
+            node.due.stop();
+            node.journal.stop();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            node.close().unwrap();
+            assert_eq!(world.lock().unwrap().applied(), 1);
+        });
+    }};
+}
+
+#[test]
+fn a_change_is_applied_by_its_stage() {
+    a_change_comes_to_its_end!(right);
+}
+
+#[test]
+fn loom_finds_a_stage_that_is_not_reminded() {
+    ends_in_a_deadlock("nodes::loom_finds_a_stage_that_is_not_reminded", || {
+        a_change_comes_to_its_end!(forgetful)
+    });
+}
+
+#[test]
+#[should_panic(expected = "the second is told")]
+fn loom_finds_a_failed_store_that_is_stepped() {
+    the_disk_fails!(stubborn);
+}
+
+/// The leader of two voters, the other of which never answers: nothing commits.
+macro_rules! stopped_without_a_quorum {
+    ($node:ident) => {{
+        let mut cluster = Cluster::new(Sound, 2, &[1, 2]);
+        cluster.elect(1);
+        let engine = cluster.stores.remove(&1).expect("store 1").into_engine();
+        every_interleaving(move || {
+            let (node, world) = $node::open(1, Sound, engine.clone(), &[REGION]);
+            let (worker, disk) = ($node::works(&node), $node::writes(&node, &world));
+            node.send(request(1, REGION, "a"), usize::MAX).unwrap();
+            node.inputs.stop();
+            worker.join().unwrap();
+            node.journal.stop();
+            disk.join().unwrap();
+            node.close().unwrap();
+            let world = world.lock().unwrap();
+            assert_eq!((world.applied(), world.ended()), (0, 1), "its result is unknown");
+        });
+    }};
+}
+
+#[test]
+fn a_request_without_a_quorum_ends_when_the_store_stops() {
+    stopped_without_a_quorum!(right);
+}
+
+#[test]
+#[should_panic(expected = "its result is unknown")]
+fn loom_finds_a_request_that_nobody_ends() {
+    stopped_without_a_quorum!(silent);
 }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::thread;
 
-use rollcall_impl::{Config, Effects, Error, Guards, Input, MemoryEngine, RaftRs, Replica, Ticket};
+use rollcall_impl::{Config, Effects, Error, Guards, Input, MemoryEngine, Output, RaftRs, Replica, Ticket};
 
 /// What happens happens on a thread that loom does not see.
 pub(crate) fn on_a_large_stack<T: Send>(happens: impl FnOnce() -> T + Send) -> T {
@@ -30,6 +30,10 @@ where
 {
     pub(crate) fn step(&mut self, input: Input) -> Result<Effects, Error> {
         on_a_large_stack(|| self.0.step(input))
+    }
+
+    pub(crate) fn abandon_requests(&mut self) -> Vec<Output> {
+        on_a_large_stack(|| self.0.abandon_requests())
     }
 
     pub(crate) fn persisted(&mut self, ticket: Ticket) -> Result<Effects, Error> {

@@ -91,6 +91,13 @@ impl<R: Replica> Peer<R> {
         }
     }
 
+    /// The store stops: the result of every proposal is unknown.
+    pub(crate) fn abandon_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+        for Proposal { id, .. } in std::mem::take(&mut self.proposals) {
+            step.out.push(Output::Completed { region: self.region, id, end: End::LeaderChanged });
+        }
+    }
+
     /// The peer is destroyed.
     pub(crate) fn end_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         for Proposal { id, .. } in std::mem::take(&mut self.proposals) {

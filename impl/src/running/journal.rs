@@ -1,9 +1,9 @@
 //! Group persistence: many steps, of many regions, become durable by one batch and one sync.
 //!
 //! Steps are handed over in the order of their tickets. A disk takes all that wait as one
-//! [`Group`] and says when it is durable. Groups may be completed in any order (a disk with
-//! several queues); what waits for a group leaves once it *and all before it* are durable, for
-//! that is what a ticket promises ([`Effects`]).
+//! [`Group`], writes groups in their order, and says when each is durable. That news may come out
+//! of order (a sync that covers two groups); what waits for a group leaves once it *and all before
+//! it* are durable, for that is what a ticket promises ([`Effects`]).
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -90,7 +90,7 @@ impl Journal {
         let mut group = Group { number: inner.groups, batches: vec![Vec::new()], ..Group::default() };
         let mut released = Released::default();
         for effects in std::mem::take(&mut inner.waiting) {
-            let Effects { batch, parted, sync, messages, after_persist, ticket } = effects;
+            let Effects { batch, parted, sync, messages, after_persist, ticket, .. } = effects;
             debug_assert!(messages.is_empty(), "what need not wait has left");
             group.steps += 1;
             group.sync |= sync;
@@ -105,6 +105,11 @@ impl Journal {
         let number = group.number;
         inner.under_way.push_back(UnderWay { number, released, is_durable: false });
         Some(group)
+    }
+
+    /// How many steps no disk has taken yet.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
     }
 
     /// This group is durable. What leaves for that: nothing while one before it is not.

@@ -12,8 +12,8 @@
 //! - **The apply stage** is a thread of its own. It takes committed admin entries and received
 //!   snapshots, one a step, so that a long queue of them does not keep messages waiting.
 //! - **The store** is shared metadata: it says which peer a message is for, and which range is
-//!   free. It is under one lock. A step takes microseconds and touches no disk; what bounds a
-//!   store is the sync.
+//!   free. It is under one lock. Most steps take microseconds; a split, a snapshot and a look at
+//!   the size take as long as the region is large. None touches the disk.
 //! - **The journal** makes all steps that wait durable by one sync ([`Journal`]).
 //!
 //! There is no clock, network or runtime here: ticks are inputs, and what leaves goes to the
@@ -28,6 +28,7 @@ mod router;
 
 use std::num::NonZeroUsize;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -54,14 +55,16 @@ pub struct Threads {
     /// How many handle mailboxes.
     pub workers: NonZeroUsize,
     /// How many inputs of clients may wait in a region's mailbox
-    /// ([`Handle::request`]). Messages and ticks are not counted out.
+    /// ([`Handle::request`]). Messages and ticks are never refused for that.
     pub mailbox: usize,
+    /// How many steps may wait for the disk before it refuses clients, too.
+    pub journal: usize,
 }
 
 impl Default for Threads {
-    /// Two workers, and 4,096 inputs a region.
+    /// Two workers, 4,096 inputs a region, 65,536 steps.
     fn default() -> Self {
-        Self { workers: NonZeroUsize::new(2).expect("two"), mailbox: 4096 }
+        Self { workers: NonZeroUsize::new(2).expect("two"), mailbox: 4096, journal: 65_536 }
     }
 }
 
@@ -69,12 +72,12 @@ impl Default for Threads {
 /// and hands them back then.
 pub struct Handle<G: Guards, S, R: Replica = RaftRs> {
     node: Arc<Node<G, R, S>>,
-    mailbox: usize,
+    threads: Threads,
 }
 
 impl<G: Guards, S, R: Replica> Clone for Handle<G, S, R> {
     fn clone(&self) -> Self {
-        Self { node: Arc::clone(&self.node), mailbox: self.mailbox }
+        Self { node: Arc::clone(&self.node), threads: self.threads }
     }
 }
 
@@ -90,10 +93,13 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     /// Hands over what a client wants.
     ///
     /// # Errors
-    /// Where so much waits for the region already that the client should try later (TiKV
-    /// `ServerIsBusy`), or the store has stopped; the input comes back.
+    /// Where so much waits for the region or for the disk already that the client should try
+    /// later (TiKV `ServerIsBusy`), or the store has stopped; the input comes back.
     pub fn request(&self, input: Input) -> Result<(), Box<Unsent<Input>>> {
-        self.node.send(input, self.mailbox)
+        if self.node.journal.waiting() >= self.threads.journal {
+            return Err(Box::new(Unsent::Full(input)));
+        }
+        self.node.send(input, self.threads.mailbox)
     }
 
     /// Time passes for all live peers.
@@ -119,12 +125,12 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     }
 }
 
-/// A store with its threads.
-pub struct RunningStore<G: Guards, S, E, R: Replica = RaftRs> {
+/// A store with its threads, which end when it is dropped.
+pub struct RunningStore<G: Guards, S: Surroundings, E, R: Replica = RaftRs> {
     handle: Handle<G, S, R>,
     workers: Vec<JoinHandle<()>>,
-    apply: JoinHandle<()>,
-    disk: JoinHandle<E>,
+    apply: Option<JoinHandle<()>>,
+    disk: Option<JoinHandle<E>>,
 }
 
 impl<G, S, E, R> RunningStore<G, S, E, R>
@@ -138,23 +144,16 @@ where
     /// Starts the threads of a store that was opened from this engine.
     pub fn start(store: Store<G, R>, engine: E, surroundings: S, threads: Threads) -> Self {
         let node = Arc::new(Node::new(store, surroundings));
-        let worker = |_| {
-            let node = Arc::clone(&node);
-            thread::spawn(move || node.inputs.work(&*node))
-        };
-        let workers = (0..threads.workers.get()).map(worker).collect();
-        let apply = {
-            let node = Arc::clone(&node);
-            thread::spawn(move || node.due.work(&Stage(&node)))
-        };
-        let disk = {
-            let (node, mut engine) = (Arc::clone(&node), engine);
-            thread::spawn(move || {
-                node.write(&mut engine);
-                engine
-            })
-        };
-        Self { handle: Handle { node, mailbox: threads.mailbox }, workers, apply, disk }
+        node.remind();
+        let workers = 0..threads.workers.get();
+        let workers = workers.map(|_| spawn(&node, |node| node.inputs.work(node))).collect();
+        let apply = Some(spawn(&node, |node| node.due.work(&Stage(node))));
+        let disk = Some(spawn(&node, move |node| {
+            let mut engine = engine;
+            node.write(&mut engine);
+            engine
+        }));
+        Self { handle: Handle { node, threads }, workers, apply, disk }
     }
 
     /// Where others may hand inputs over.
@@ -163,28 +162,66 @@ where
     }
 
     /// Ends the threads. What waits in mailboxes is handled, and what was handled is written;
-    /// what came too late goes to [`Surroundings::unhandled`]. The engine comes back.
+    /// what came too late goes to [`Surroundings::unhandled`], and requests whose result is not
+    /// known end with [`End::LeaderChanged`](crate::End::LeaderChanged). The engine comes back.
     ///
     /// # Errors
     /// Where the store had failed before.
     ///
     /// # Panics
-    /// Where one of the threads has panicked.
-    pub fn stop(self) -> Result<E, Error> {
-        let node = self.handle.node;
-        node.inputs.stop();
-        for worker in self.workers {
-            worker.join().expect("a worker panicked");
-        }
-        node.due.stop();
-        self.apply.join().expect("the apply stage panicked");
-        node.journal.stop();
-        let engine = self.disk.join().expect("the disk's thread panicked");
-        node.close().map(|()| engine)
+    /// Where one of the threads has panicked: the others have ended by then.
+    pub fn stop(mut self) -> Result<E, Arc<Error>> {
+        let ended = self.end().expect("it was not stopped before");
+        let engine = ended.unwrap_or_else(|panic| resume_unwind(panic));
+        self.handle.node.close().map(|()| engine)
     }
 }
 
-impl<G: Guards, S, E, R: Replica> Deref for RunningStore<G, S, E, R> {
+impl<G: Guards, S: Surroundings, E, R: Replica> RunningStore<G, S, E, R> {
+    /// Stage by stage, so that each hands over what it has to the next.
+    fn end(&mut self) -> Option<thread::Result<E>> {
+        let node = &self.handle.node;
+        let mut ended = Ok(());
+        node.inputs.stop();
+        for worker in self.workers.drain(..) {
+            ended = ended.and(worker.join());
+        }
+        node.due.stop();
+        ended = ended.and(self.apply.take()?.join());
+        node.journal.stop();
+        let engine = self.disk.take()?.join();
+        Some(ended.and(engine))
+    }
+}
+
+impl<G: Guards, S: Surroundings, E, R: Replica> Drop for RunningStore<G, S, E, R> {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// A thread of the node. If it panics the store fails, and the panic goes on to who joins it.
+fn spawn<G, R, S, T>(
+    node: &Arc<Node<G, R, S>>,
+    work: impl FnOnce(&Node<G, R, S>) -> T + Send + 'static,
+) -> JoinHandle<T>
+where
+    G: Guards + Send + Sync + 'static,
+    S: Surroundings,
+    R: Replica + Send + 'static,
+    R::Maker: Send,
+    T: Send + 'static,
+{
+    let node = Arc::clone(node);
+    thread::spawn(move || {
+        catch_unwind(AssertUnwindSafe(|| work(&node))).unwrap_or_else(|panic| {
+            node.panicked(&*panic);
+            resume_unwind(panic)
+        })
+    })
+}
+
+impl<G: Guards, S: Surroundings, E, R: Replica> Deref for RunningStore<G, S, E, R> {
     type Target = Handle<G, S, R>;
 
     fn deref(&self) -> &Self::Target {

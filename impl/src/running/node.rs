@@ -1,17 +1,19 @@
 //! What the threads of a running store share: the store under its lock, the routers, the
 //! journal, and what to do with a step's effects.
 
-use std::sync::{Mutex, MutexGuard};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::journal::{Group, Journal};
 use super::router::{Handler, Router, Unsent};
 use crate::error::{EngineError, Error};
 use crate::guard::Guards;
-use crate::proto::region::RegionId;
+use crate::proto::region::{RegionId, StoreId};
 use crate::raft_rs::replica::Replica;
 use crate::storage::engine::Engine;
 use crate::store::Store;
-use crate::store::effects::Effects;
+use crate::store::effects::{Due, Effects};
 use crate::store::input::{Input, Output};
 
 /// Who sends, answers and reports for a running store. Called from its threads, with no
@@ -23,7 +25,8 @@ pub trait Surroundings: Send + Sync + 'static {
     /// An input had no effect. Whoever waits for it gets the reason; a message may be dropped.
     fn unhandled(&self, region: RegionId, why: Unhandled);
 
-    /// The store has stopped: its disk or its raft failed. Nothing is acknowledged from here on.
+    /// The store has stopped: its disk or its raft failed. Nothing is acknowledged from here on,
+    /// and of no request under way is it known what becomes of it.
     fn failed(&self, error: &Error);
 }
 
@@ -47,7 +50,7 @@ pub(super) struct Node<G: Guards, R: Replica, S> {
     /// What comes from outside.
     pub(super) inputs: Router<Input>,
     /// Regions for which something is due.
-    pub(super) due: Router<()>,
+    pub(super) due: Router<Reminder>,
     pub(super) journal: Journal,
     surroundings: S,
 }
@@ -55,7 +58,31 @@ pub(super) struct Node<G: Guards, R: Replica, S> {
 struct Core<G: Guards, R: Replica> {
     store: Store<G, R>,
     /// What stopped it.
-    failed: Option<Error>,
+    failed: Option<Arc<Error>>,
+}
+
+impl<G: Guards, R: Replica> Core<G, R> {
+    /// The first failure is the one that counts, and is told.
+    fn fail(&mut self, error: Error, leaving: &mut Leaving) {
+        if self.failed.is_none() {
+            let error = Arc::new(error);
+            leaving.failed = Some(Arc::clone(&error));
+            self.failed = Some(error);
+        }
+    }
+}
+
+/// Something is due for a region.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reminder {
+    /// Its size, too: time has passed since somebody looked.
+    split_check: bool,
+}
+
+/// What raft-rs, or anything else in a step, says when it panics.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text").to_string()
 }
 
 /// What leaves once the store is let go.
@@ -64,8 +91,10 @@ struct Leaving {
     out: Vec<Output>,
     unhandled: Vec<(RegionId, Unhandled)>,
     due: Vec<RegionId>,
+    /// Regions of which a tick was handled: their size may be looked at.
+    ticked: Vec<RegionId>,
     /// It has failed just now.
-    failed: bool,
+    failed: Option<Arc<Error>>,
 }
 
 impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
@@ -108,21 +137,24 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
             Input::Request { id, .. } => Some(*id),
             _ => None,
         };
-        match core.store.step(input) {
-            Ok(effects) => {
+        if matches!(input, Input::Tick { .. }) {
+            leaving.ticked.push(region);
+        }
+        match catch_unwind(AssertUnwindSafe(|| core.store.step(input))) {
+            Ok(Ok(effects)) => {
                 self.hand_over(core, region, effects, leaving);
-                true
+                return true;
             }
-            Err(error @ (Error::Refused { .. } | Error::Snapshot { .. })) => {
+            Ok(Err(error @ (Error::Refused { .. } | Error::Snapshot { .. }))) => {
                 leaving.unhandled.push((region, Unhandled::Refused { request, error }));
-                false
             }
-            Err(error) => {
-                core.failed = Some(error);
-                leaving.failed = true;
-                false
+            Ok(Err(error)) => core.fail(error, leaving),
+            Err(panic) => {
+                let store = core.store.id();
+                core.fail(Error::Panicked { region, store, what: words(&*panic) }, leaving);
             }
         }
+        false
     }
 
     fn hand_over(
@@ -133,17 +165,24 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         leaving: &mut Leaving,
     ) {
         leaving.out.extend(effects.messages.drain(..).map(Output::Message));
-        let is_due = |region: &RegionId| core.store.due(*region) != Default::default();
-        let regions = effects.regions().chain([region]).filter(is_due);
-        leaving.due.extend(regions);
+        // A region whose source has moved on may have its merge to complete.
+        let target = |region: RegionId| {
+            core.store.peer(region).and_then(|peer| peer.merge().map(|merge| merge.target.id))
+        };
+        for touched in effects.regions().chain([region]) {
+            for region in [Some(touched), target(touched)].into_iter().flatten() {
+                if core.store.due(region) != Due::default() {
+                    leaving.due.push(region);
+                }
+            }
+        }
         leaving.out.extend(self.journal.append(effects));
     }
 
     /// With the store let go.
     fn leave(&self, mut leaving: Leaving) {
-        if leaving.failed {
-            let core = self.lock();
-            self.surroundings.failed(core.failed.as_ref().expect("it has failed"));
+        if let Some(error) = leaving.failed {
+            self.surroundings.failed(&error);
             // Whoever would be answered now cannot know what becomes of it.
             leaving.out.clear();
         }
@@ -155,7 +194,14 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         leaving.due.dedup();
         for region in leaving.due {
             // One reminder is enough, and none once the stage has ended.
-            let _ = self.due.send(region, (), 1);
+            let _ = self.due.send(region, Reminder { split_check: leaving.ticked.contains(&region) }, 1);
+        }
+    }
+
+    /// All that is due as the store was opened: what was committed and not applied.
+    pub(super) fn remind(&self) {
+        for region in self.live() {
+            let _ = self.due.send(region, Reminder { split_check: false }, 1);
         }
     }
 
@@ -179,16 +225,26 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         }
         match written {
             Ok(()) => self.completed(number),
-            Err(source) => self.fail(source),
+            Err(source) => self.fail_disk(source),
         }
     }
 
-    fn fail(&self, source: EngineError) {
+    fn fail_disk(&self, source: EngineError) {
+        self.fail(|store| Error::Engine { store, source });
+    }
+
+    /// A thread has panicked.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) {
+        self.fail(|store| Error::Panicked { region: 0, store, what: words(panic) });
+    }
+
+    fn fail(&self, error: impl FnOnce(StoreId) -> Error) {
+        let mut leaving = Leaving::default();
         let mut core = self.lock();
-        let store = core.store.id();
-        core.failed.get_or_insert(Error::Engine { store, source });
+        let error = error(core.store.id());
+        core.fail(error, &mut leaving);
         drop(core);
-        self.leave(Leaving { failed: true, ..Leaving::default() });
+        self.leave(leaving);
     }
 
     /// A group is durable.
@@ -196,27 +252,35 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         let Some(released) = self.journal.completed(number) else { return };
         let mut leaving = Leaving { out: released.out, ..Leaving::default() };
         let mut core = self.lock();
-        match core.store.persisted(released.ticket) {
-            Ok(effects) => self.hand_over(&mut core, 0, effects, &mut leaving),
-            Err(error) => {
-                core.failed.get_or_insert(error);
-                leaving.failed = true;
+        if core.failed.is_some() {
+            return;
+        }
+        match catch_unwind(AssertUnwindSafe(|| core.store.persisted(released.ticket))) {
+            Ok(Ok(effects)) => self.hand_over(&mut core, 0, effects, &mut leaving),
+            Ok(Err(error)) => core.fail(error, &mut leaving),
+            Err(panic) => {
+                let store = core.store.id();
+                core.fail(Error::Panicked { region: 0, store, what: words(&*panic) }, &mut leaving);
             }
         }
         drop(core);
         self.leave(leaving);
     }
 
-    /// Once all threads have ended: what came too late.
-    pub(super) fn close(&self) -> Result<(), Error> {
+    /// Once all threads have ended: what came too late, and what nobody will see to any more.
+    pub(super) fn close(&self) -> Result<(), Arc<Error>> {
         for (region, input) in self.inputs.close() {
             self.surroundings.unhandled(region, Unhandled::Stopped(Box::new(input)));
         }
         self.due.close();
-        match self.lock().failed.take() {
-            None => Ok(()),
-            Some(error) => Err(error),
+        let mut core = self.lock();
+        if let Some(error) = core.failed.clone() {
+            return Err(error);
         }
+        let ended = core.store.abandon_requests();
+        drop(core);
+        ended.into_iter().for_each(|output| self.surroundings.output(output));
+        Ok(())
     }
 }
 
@@ -237,10 +301,11 @@ impl<G: Guards, R: Replica, S: Surroundings> Handler<Input> for Node<G, R, S> {
 /// The apply stage: what is due for a region, one step at a time.
 pub(super) struct Stage<'a, G: Guards, R: Replica, S>(pub(super) &'a Node<G, R, S>);
 
-impl<G: Guards, R: Replica, S: Surroundings> Handler<()> for Stage<'_, G, R, S> {
-    fn handle(&self, region: RegionId, _: Vec<()>) -> bool {
+impl<G: Guards, R: Replica, S: Surroundings> Handler<Reminder> for Stage<'_, G, R, S> {
+    fn handle(&self, region: RegionId, reminders: Vec<Reminder>) -> bool {
         let node = self.0;
-        let mut looks_at_size = true;
+        // TiKV's split check goes by a tick, too: it reads all of the region's data.
+        let mut looks_at_size = reminders.iter().any(|reminder| reminder.split_check);
         loop {
             let mut leaving = Leaving::default();
             let mut core = node.lock();
@@ -255,7 +320,7 @@ impl<G: Guards, R: Replica, S: Surroundings> Handler<()> for Stage<'_, G, R, S> 
                 return core.store.peer(region).is_some();
             };
             let is_taken = node.step(&mut core, input, &mut leaving);
-            // A refusal is nobody's: what is due will be due again when more is known.
+            // A refusal is nobody's. A merge that waits for its source is due again when that moves on.
             leaving.unhandled.clear();
             // This thread looks again anyway.
             leaving.due.retain(|other| *other != region);

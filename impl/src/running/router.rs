@@ -54,7 +54,7 @@ impl<T> Router<T> {
     /// Puts a message into the region's mailbox.
     ///
     /// # Errors
-    /// Where `most` messages wait in it, or the router is closed.
+    /// Where `most` messages wait in it, or the router is stopped.
     pub fn send(&self, region: RegionId, mut message: T, most: usize) -> Result<(), Unsent<T>> {
         loop {
             let Some(mailbox) = self.mailbox(region) else { return Err(Unsent::Stopped(message)) };
@@ -112,15 +112,15 @@ impl<T> Router<T> {
         }
     }
 
-    /// Workers end once nothing is ready.
+    /// Takes nothing any more. Workers end once nothing is ready.
     pub fn stop(&self) {
+        self.mailboxes.write().expect("nothing panics with the mailboxes locked").is_closed = true;
         self.ready.stop();
     }
 
-    /// Takes nothing any more, once the workers have ended: what came too late for them.
+    /// What came too late for the workers, which have ended.
     pub fn close(&self) -> Vec<(RegionId, T)> {
         let mut mailboxes = self.mailboxes.write().expect("nothing panics with the mailboxes locked");
-        mailboxes.is_closed = true;
         let by_region = std::mem::take(&mut mailboxes.by_region);
         drop(mailboxes);
         let left = |mailbox: Arc<Mailbox<T>>| {

@@ -12,6 +12,7 @@ mod overlay;
 mod record;
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use protobuf::Message as _;
@@ -84,8 +85,20 @@ impl RedbEngine {
     }
 
     fn create(path: &Path) -> Result<Self, String> {
-        let database = Database::create(path).map_err(|error| words(&error))?;
+        // Made beside and renamed when it is whole: a crash leaves no half of a store's file.
+        let io = |error: std::io::Error| format!("it cannot be made: {error}");
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let database = Database::create(&beside).map_err(|error| words(&error))?;
         make_tables(&database).map_err(|error| error.to_string())?;
+        std::fs::rename(&beside, path).map_err(io)?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
         Ok(Self { database, path: path.to_path_buf() })
     }
 

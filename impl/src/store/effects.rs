@@ -45,6 +45,8 @@ pub struct Effects {
     pub after_persist: Vec<Output>,
     /// The last batch that has to be durable for that: this step's, if it has one to be synced.
     pub ticket: Ticket,
+    /// Regions of which more is durable than before, though nothing of them may be written now.
+    pub persisted: Vec<RegionId>,
 }
 
 impl Effects {
@@ -53,9 +55,11 @@ impl Effects {
         self.batch.is_empty() && self.messages.is_empty() && self.after_persist.is_empty()
     }
 
-    /// The regions of which something is written: what is due for them may have changed.
+    /// The regions of which something is written or durable now: what is due for them may have
+    /// changed.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.batch.iter().chain(&self.parted).map(Write::region)
+        let written = self.batch.iter().chain(&self.parted).map(Write::region);
+        written.chain(self.persisted.iter().copied())
     }
 }
 

@@ -33,7 +33,7 @@ use crate::raft_rs::RaftRs;
 use crate::raft_rs::replica::Replica;
 use crate::storage::engine::{ApplyState, Engine, HardState, PeerRecord, PeerState, Persisted, Write};
 use crate::store::effects::{Due, Effects, HandedOver, Ticket};
-use crate::store::input::Input;
+use crate::store::input::{Input, Output};
 use crate::store::pending_messages::PendingMessages;
 use crate::store::ranges::{RangeEntry, Ranges};
 use crate::store::step::{Failure, Gathered, StepContext};
@@ -264,12 +264,12 @@ impl<G: Guards, R: Replica> Store<G, R> {
             return Ok(Effects { ticket: Ticket(self.tickets), ..Effects::default() });
         }
         let (durable, mut gathered) = (self.durable, Gathered::default());
+        let mut persisted = Vec::new();
         let mut step = self.gather(&mut gathered);
-        let mut of = 0;
         while let Some(HandedOver { region, peer: id, number, .. }) =
             self.handed_over.pop_front_if(|handed| handed.ticket <= durable)
         {
-            of = region;
+            persisted.push(region);
             if let Ok(peer) = live(&mut self.entries, region)
                 && peer.id == id
             {
@@ -277,7 +277,21 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 peer.flush(&mut step);
             }
         }
-        Ok(self.effects(of, gathered))
+        let of = persisted.last().copied().unwrap_or_default();
+        Ok(Effects { persisted, ..self.effects(of, gathered) })
+    }
+
+    /// Ends every request under way: nobody here will see to it any more, and it may take
+    /// effect still ([`End::LeaderChanged`]). For surroundings that stop.
+    pub fn abandon_requests(&mut self) -> Vec<Output> {
+        let mut gathered = Gathered::default();
+        let mut step = self.gather(&mut gathered);
+        for entry in self.entries.values_mut() {
+            if let Resident::Live(peer) = &mut entry.resident {
+                peer.abandon_proposals(&mut step);
+            }
+        }
+        gathered.out
     }
 
     /// What the peer of `region` is ready for.
@@ -312,7 +326,27 @@ impl<G: Guards, R: Replica> Store<G, R> {
         if let Some(PeerEntry { resident: Resident::Live(peer), .. }) = self.entries.get_mut(&region) {
             peer.flush(&mut step);
         }
+        self.settle_handed_over(region, &mut gathered);
         Ok(self.effects(region, gathered))
+    }
+
+    /// What a replica has handed over without a batch waits for what is under way, and for nothing
+    /// where nothing is.
+    fn settle_handed_over(&mut self, region: RegionId, gathered: &mut Gathered) {
+        while gathered.batch.is_empty() && !gathered.handed_over.is_empty() {
+            if self.tickets > self.durable {
+                gathered.handed_over.iter_mut().for_each(|handed| handed.ticket = self.tickets);
+                return;
+            }
+            let handed_over = std::mem::take(&mut gathered.handed_over);
+            let mut step = self.gather(gathered);
+            if let Ok(peer) = live(&mut self.entries, region) {
+                for HandedOver { number, .. } in handed_over {
+                    peer.persisted(number, &mut step);
+                }
+                peer.flush(&mut step);
+            }
+        }
     }
 
     fn effects(&mut self, region: RegionId, gathered: Gathered) -> Effects {
@@ -328,7 +362,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             unsound::parted(region, batch)
         };
         let ticket = Ticket(self.tickets);
-        Effects { batch, parted, sync, messages: early, after_persist: out, ticket }
+        Effects { batch, parted, sync, messages: early, after_persist: out, ticket, persisted: Vec::new() }
     }
 
     /// The live peer of `region`.

@@ -69,7 +69,7 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
     pub(crate) fn persist(&mut self, mut effects: Effects) -> Result<Vec<Output>, Error> {
         let mut out = Vec::new();
         loop {
-            let Effects { batch, parted, sync, messages, mut after_persist, ticket } = effects;
+            let Effects { batch, parted, sync, messages, mut after_persist, ticket, .. } = effects;
             self.write(batch, sync)?;
             self.write(parted, sync)?;
             out.extend(messages.into_iter().map(Output::Message));

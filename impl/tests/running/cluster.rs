@@ -43,7 +43,8 @@ type Answer = Result<End, Unanswered>;
 #[derive(Default)]
 pub(crate) struct Network {
     stores: RwLock<BTreeMap<StoreId, Handle<Sound, Post>>>,
-    waiting: Mutex<BTreeMap<u64, mpsc::Sender<Answer>>>,
+    /// Whom they asked, and where the answer goes.
+    waiting: Mutex<BTreeMap<u64, (StoreId, mpsc::Sender<Answer>)>>,
     failures: Mutex<Vec<String>>,
     requests: AtomicU64,
     answers: AtomicU64,
@@ -52,7 +53,7 @@ pub(crate) struct Network {
 impl Network {
     fn answer(&self, id: u64, answer: Answer) {
         self.answers.fetch_add(1, Ordering::Relaxed);
-        if let Some(asked) = self.waiting.lock().unwrap().remove(&id) {
+        if let Some((_, asked)) = self.waiting.lock().unwrap().remove(&id) {
             let _ = asked.send(answer);
         }
     }
@@ -100,9 +101,9 @@ impl Surroundings for Post {
 
     fn failed(&self, error: &Error) {
         self.network.failures.lock().unwrap().push(error.to_string());
-        // Nobody who waits for this store hears of his request any more.
-        let waiting = std::mem::take(&mut *self.network.waiting.lock().unwrap());
-        for asked in waiting.into_values() {
+        // Of a request that it has taken, nobody knows what becomes.
+        let mut waiting = self.network.waiting.lock().unwrap();
+        for (_, (_, asked)) in waiting.extract_if(.., |_, (store, _)| *store == self.of) {
             let _ = asked.send(Err(Unanswered::Stopped));
         }
     }
@@ -163,7 +164,7 @@ impl<E: Engine + Send + 'static> Cluster<E> {
     /// they try in turn.
     pub(crate) fn elect_one_of(&self, stores: &[StoreId], region: RegionId) -> StoreId {
         let role = |store: &Store<Sound>| store.peer(region).map(|peer| peer.role());
-        for id in stores.iter().cycle() {
+        for id in stores.iter().cycle().take(1000) {
             self.store(*id).send(Input::Campaign { region }).unwrap();
             for _ in 0..10_000 {
                 match self.store(*id).look(role) {
@@ -172,14 +173,14 @@ impl<E: Engine + Send + 'static> Cluster<E> {
                 }
             }
         }
-        unreachable!("it cycles")
+        panic!("none of {stores:?} comes to lead region {region}")
     }
 
     /// Asks, and waits for the end.
     pub(crate) fn ask(&self, id: StoreId, region: RegionId, command: Command) -> Answer {
         let (say, received) = mpsc::channel();
         let request = self.network.requests.fetch_add(1, Ordering::Relaxed);
-        self.network.waiting.lock().unwrap().insert(request, say);
+        self.network.waiting.lock().unwrap().insert(request, (id, say));
         match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
             Ok(()) => received.recv().expect("an end"),
             Err(_) => Err(Unanswered::Stopped),

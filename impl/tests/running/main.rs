@@ -44,7 +44,7 @@ fn a_store_on_a_file_comes_back() {
     cluster.elect(1, REGION);
     assert_eq!(cluster.ask(1, REGION, put("a")), Ok(End::Applied { region: None }));
     let refused = RedbEngine::open(&path).err().expect("it is in use").to_string();
-    assert!(refused.contains("store"), "{refused}");
+    assert!(refused.contains("open in another process"), "{refused}");
     drop(cluster.stop());
     let engine = RedbEngine::open(&path).unwrap();
     let store = Store::open(1, Config::SIMULATOR, Sound, &engine).unwrap();
@@ -142,7 +142,7 @@ fn alone(threads: Threads) -> (RunningStore<Sound, Reports, MemoryEngine>, mpsc:
 
 #[test]
 fn who_asks_for_too_much_is_told_to_wait() {
-    let (store, _told) = alone(Threads { workers: NonZeroUsize::MIN, mailbox: 3 });
+    let (store, _told) = alone(Threads { workers: NonZeroUsize::MIN, mailbox: 3, ..Threads::default() });
     let request = |id| Input::Request { id, region: REGION, command: put("a"), epoch: None };
     // While somebody looks nothing is stepped: the worker holds at most what it has taken.
     let full = store.look(|_| (0..1000).find_map(|id| store.request(request(id)).err()));

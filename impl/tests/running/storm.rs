@@ -13,6 +13,8 @@ use rollcall_impl::{
 use crate::cluster::{Cluster, REGION, bytes, put};
 
 const STORES: [StoreId; 3] = [1, 2, 3];
+/// So often somebody looks again before the test fails: a wake-up was lost, or an answer.
+const PATIENCE: u64 = 10_000_000;
 
 impl Cluster<MemoryEngine> {
     /// The store that leads the region of the key, and the region.
@@ -32,17 +34,18 @@ impl Cluster<MemoryEngine> {
 
     /// The same, when the election that is under way has ended.
     fn find_for_sure(&self, key: &Key) -> (StoreId, RegionId) {
-        loop {
+        for _ in 0..PATIENCE {
             if let Some(found) = self.find(key) {
                 return found;
             }
             thread::yield_now();
         }
+        panic!("nobody leads {key:?}");
     }
 
     /// Puts until it is acknowledged: once to the log or more.
     fn put_for_sure(&self, key: &str) {
-        loop {
+        for _ in 0..PATIENCE {
             if let Some((store, region)) = self.find(&bytes(key))
                 && let Ok(End::Applied { .. }) = self.ask(store, region, put(key))
             {
@@ -50,6 +53,7 @@ impl Cluster<MemoryEngine> {
             }
             thread::yield_now();
         }
+        panic!("{key} is never acknowledged");
     }
 }
 
@@ -90,7 +94,7 @@ fn splits_and_changes_under_load_lose_nothing() {
             }));
         }
         let for_sure = |key: &str, command: &dyn Fn(u64) -> Command, is_done: &dyn Fn() -> bool| {
-            for attempt in 0.. {
+            for attempt in 0..PATIENCE {
                 if is_done() {
                     return;
                 }
@@ -99,6 +103,7 @@ fn splits_and_changes_under_load_lose_nothing() {
                 }
                 thread::yield_now();
             }
+            panic!("{:?} never takes effect", command(0));
         };
         let region_of = |key: &str| cluster.find(&bytes(key)).map(|(_, region)| region);
         for (at, (key, left)) in [("h", "b"), ("t", "m")].into_iter().enumerate() {

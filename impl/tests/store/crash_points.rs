@@ -3,7 +3,7 @@
 //! A storm (elections, appends, conf changes, snapshots, splits, merges) runs on recording
 //! engines. What each store wrote goes to redb on a disk that keeps every operation. For **every**
 //! operation of that disk the machine fails behind it: of what was not synced since, nothing
-//! survives, or all of it, or some of it in no order, the last write torn. The file that is left
+//! survives, or all of it, or drawn parts of it, writes torn. The file that is left
 //! must open, and hold exactly the batches up to one that was written, with all that was synced.
 //! Nobody was told more than that. From what it holds the store opens, and says the same again.
 

@@ -290,6 +290,44 @@ fn who_has_just_begun_to_lead_waits() {
     assert!(!cluster.sent.is_empty(), "from now on it does not wait");
 }
 
+/// The others acknowledge a change before the leader's own disk has it. Then it is due once that
+/// disk has it, though nothing is left to be written: the effects name the region.
+#[test]
+fn what_is_due_when_more_is_durable_is_named() {
+    let mut cluster = Cluster::new(EARLY, |_| false, 3, &[1, 2, 3]);
+    cluster.elect(1);
+    cluster.quiet();
+    cluster.step(1, request(1, change(ChangeKind::AddLearner, 4))).unwrap();
+    let sent: Vec<_> = cluster.sent.drain(..).collect();
+    sent.into_iter().for_each(|message| cluster.deliver(message, true));
+    cluster.persist(2);
+    cluster.persist(3);
+    let acknowledged: Vec<_> = cluster.sent.drain(..).filter(|message| message.to.store == 1).collect();
+    acknowledged.into_iter().for_each(|message| cluster.deliver(message, true));
+    assert_eq!(cluster.peer(1).commit(), 7, "two of three have it");
+    assert!(!cluster.stores[&1].store.due(REGION).apply, "the leader itself does not");
+    let late = cluster.stores.get_mut(&1).unwrap();
+    let last = late.under_way.drain(..).last().expect("its own batch").ticket;
+    let effects = late.store.persisted(last).unwrap();
+    assert!(late.store.due(REGION).apply);
+    assert!(effects.regions().any(|region| region == REGION), "{effects:?}");
+}
+
+/// A leader that only beats has nothing to be told of later.
+#[test]
+fn heartbeats_leave_nothing_behind() {
+    let mut cluster = Cluster::new(EARLY, |_| false, 3, &[1, 2, 3]);
+    cluster.elect(1);
+    for _ in 0..100 {
+        cluster.step(1, Input::Tick { region: REGION }).unwrap();
+        cluster.quiet();
+    }
+    let late = cluster.stores.get_mut(&1).unwrap();
+    let put = late.store.step(request(1, put("a"))).unwrap();
+    let effects = late.store.persisted(put.ticket).unwrap();
+    assert_eq!(effects.persisted, [REGION], "of its one batch");
+}
+
 /// Who leads which term, as their messages say.
 #[derive(Default)]
 struct Seen {
