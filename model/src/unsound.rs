@@ -1,9 +1,9 @@
-//! What a rule does where its guard was dropped, in the way the incident had it.
+//! What a rule does without its guard, as in the incident.
 //!
-//! A rule asks for its guard at one place. Where the guard is a check, the check is not made
-//! without it, and nothing else happens. Where something else was done, that is here, by
-//! name; [`crate::Guard`] says what comes of it, and `docs/incidents.md` has the incidents.
-//! A function here decides nothing that the sound rules decide.
+//! A rule reads its guard in one place. If the guard is a check, the check is skipped and nothing
+//! else changes. If the rule does something else instead, that is here, under a name of its own.
+//! [`crate::Guard`] says what results, and `docs/incidents.md` has the incidents. No function here
+//! decides anything for the sound rules.
 
 mod merging;
 mod pd;

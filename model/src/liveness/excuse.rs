@@ -156,7 +156,7 @@ impl fmt::Display for StuckReason {
 }
 
 impl StuckReason {
-    /// Every name that there is.
+    /// Every name.
     pub const NAMES: &'static [&'static str] = &[
         "majority_lost",
         "nobody_left",
@@ -192,7 +192,7 @@ impl StuckReason {
         }
     }
 
-    /// What shows it in `state`: `store 3 is full, store 4 is destroyed`.
+    /// The evidence in `state`: `store 3 is full, store 4 is destroyed`.
     pub fn because<R: Semantics>(self, rules: &R, state: &R::State) -> String {
         let cluster = &rules.cluster(state);
         let words = cluster

@@ -1,19 +1,17 @@
-//! What goes on once faults stop: the one place that says so, action by action.
+//! What continues once faults stop. This is the only place that decides it, action by action.
 //!
-//! Time passes, leaders are elected, rounds are answered, what is committed is
-//! applied, stores and leaders report, the patrol comes by; and whoever left a
-//! joint configuration, a merge or a leadership half-way ends it. What stops is
-//! every loss, delay and death, and every new request of a client or of an
-//! administrator; stores that were given up may be given up once more, as PD does
-//! by itself until its time is over. A message that is under way may be lost as well, so nothing
-//! may depend on its coming late.
+//! Time passes, leaders are elected, rounds are answered, committed entries are applied, stores and
+//! leaders report, and the patrol works. A joint configuration, a merge or a leadership that was
+//! left half-way is ended. Losses, delays and crashes stop, and so do new requests of clients and
+//! administrators. Stores that were given up may be given up again, as PD does by itself until its
+//! timeout. A message under way may be lost as well, so nothing may depend on its late arrival.
 
 use rollcall_traces::{Action, Cluster, Command, Reply, StoreStatus};
 
 use crate::cluster::is_given_up;
 use crate::semantics::Semantics;
 
-/// Whether the action is one of those that go on in `state` once faults stop.
+/// Whether the action continues in `state` once faults stop.
 pub fn is_fault_free<R: Semantics>(rules: &R, state: &R::State, action: &Action) -> bool {
     match action {
         Action::Vote { reply, .. }
@@ -33,11 +31,11 @@ pub fn is_fault_free<R: Semantics>(rules: &R, state: &R::State, action: &Action)
         | Action::StoreHeartbeat { reply: Reply::Delivered, .. }
         | Action::OperatorTimeout { .. }
         | Action::CheckStores => true,
-        // Silence is what PD makes of a store that is gone.
+        // PD misses the heartbeats of a store that does not run.
         Action::MissedHeartbeat { store } => {
             !rules.cluster(state).stores().any(|(id, status)| id == *store && status == StoreStatus::Up)
         }
-        // Once more.
+        // Again.
         Action::RemoveFailedStores { stores } => {
             stores.iter().all(|store| is_given_up(&rules.cluster(state), *store))
         }

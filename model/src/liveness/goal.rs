@@ -1,4 +1,4 @@
-//! The goals: what the catalogue's L1 to L9 ask for, by name.
+//! The goals: the catalogue's L1 to L9, by name.
 //!
 //! | | asks for | goal | owed |
 //! |---|---|---|---|
@@ -12,10 +12,9 @@
 //! | L8 | an oversized region splits | `requests_end` and, of the children, `leader_electable` | once the split was proposed, as L1 |
 //! | L9 | a transfer ends | `transfer_ends`; with PD `operators_end` | as L1 |
 //!
-//! That a region is oversized is not known here: there are no sizes in the model
-//! (rows 31 and 32 are guards of the implementation alone, each with its test).
-//! That healing comes to an end at all is `settles`. Where something is not owed
-//! there is an [`StuckReason`](super::StuckReason), which the scope has to name.
+//! The model has no sizes, so no region is oversized here (rows 31 and 32 are guards of the
+//! implementation alone, each with its test). `settles` demands that healing ends at all. If a goal
+//! is not owed, there is a [`StuckReason`](super::StuckReason), which the scope has to list.
 
 use std::fmt;
 
@@ -23,7 +22,7 @@ use rollcall_traces::RegionId;
 
 macro_rules! goals {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $liveness:literal,)+) => {
-        /// Something good that must come once faults stop.
+        /// A state that must be reached once faults stop.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Goal {
             $($(#[doc = $doc])+ $variant,)+
@@ -43,12 +42,12 @@ macro_rules! goals {
                 Goal::ALL.iter().copied().find(|goal| goal.name() == name)
             }
 
-            /// What it asks for, and when that is owed, in a line.
+            /// What it demands, and when it is owed, in a line.
             pub fn statement(self) -> &'static str {
                 match self { $(Goal::$variant => concat!($($doc,)+).trim_ascii_start(),)+ }
             }
 
-            /// Which of the catalogue's L1 to L9 it is part of.
+            /// The catalogue's L1 to L9 that it is part of.
             pub fn liveness(self) -> &'static str {
                 match self { $(Goal::$variant => $liveness,)+ }
             }
@@ -84,7 +83,7 @@ goals! {
 }
 
 impl Goal {
-    /// Whether nobody serves some key without it.
+    /// Whether some key has no leader without it.
     pub fn is_of_keys(self) -> bool {
         matches!(self, Goal::LeaderElectable | Goal::KeysCovered)
     }
@@ -101,9 +100,9 @@ impl fmt::Display for Goal {
 pub struct Missed {
     /// The goal.
     pub goal: Goal,
-    /// The region; 0 where it is a store's goal.
+    /// The region; 0 for a store's goal.
     pub region: RegionId,
-    /// What is there instead, in words.
+    /// The state instead, in words.
     pub what: String,
 }
 

@@ -1,5 +1,4 @@
-//! What is missed of the goals of each region; those of the placement driver
-//! are in `pd`.
+//! The missed goals of each region; those of the placement driver are in `pd`.
 
 use rollcall_traces::{
     Action, Cluster, Command, Key, Outcome, Peer, PeerState, Reason, RegionId, StoreId, StoreStatus,
@@ -15,7 +14,7 @@ use crate::cluster::is_given_up;
 use crate::rules::is_live;
 use crate::semantics::Semantics;
 
-/// The goals that are owed in a state and not met, at most one of a region.
+/// The goals that are owed but not met in a state, at most one per region.
 pub fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
     let cluster = &rules.cluster(state);
     let regions = cluster.regions().filter(|region| is_owed(cluster, *region));
@@ -28,7 +27,7 @@ pub fn missed<R: Semantics>(rules: &R, state: &R::State) -> Vec<Missed> {
     regions.filter_map(|region| missed_of(rules, state, region)).chain(of_pd).chain(left).collect()
 }
 
-/// Keys that were lost with the stores that were given up, and that nobody serves anew.
+/// Keys that were lost with given-up stores and that no region covers again.
 fn hole(cluster: &impl Cluster) -> Option<Missed> {
     let (start, end) = recovery::hole(cluster)?;
     Some(Missed {
@@ -38,7 +37,7 @@ fn hole(cluster: &impl Cluster) -> Option<Missed> {
     })
 }
 
-/// Who is left of a region that was merged away.
+/// A remaining peer of a merged region.
 fn merged_and_lives(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
     let lives = |(store, peer): &(StoreId, &Peer)| is_live(peer) && !is_given_up(cluster, *store);
     let (store, peer) = cluster.replicas(region).find(lives)?;
@@ -46,8 +45,8 @@ fn merged_and_lives(cluster: &impl Cluster, region: RegionId) -> Option<Missed> 
     Some(Missed { goal: Goal::RemovedGone, region, what })
 }
 
-/// A region that was given up with the majority of its stores, and that somebody who is
-/// left could lead by force.
+/// A region that lost its majority with given-up stores, although a remaining peer could lead by
+/// force.
 fn could_go_on(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
     let stays = is_not_recovered(cluster, region) && recovery::obstacle(cluster, region).is_none();
     let what = || format!("it could be led by force; {}", without_leader(cluster, region));
@@ -67,8 +66,8 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
         if !cluster.stores().any(|(id, status)| id == member.store && status == StoreStatus::Up) {
             continue;
         }
-        // An id that learned of its end there is given again in vain: being
-        // refused as `tombstone` for ever is right (PD gives no id twice).
+        // A peer id that was destroyed on that store is refused there as `tombstone` for ever. That
+        // is correct: PD gives no id twice.
         if cluster.peer(member.store, region).is_some_and(|peer| refuses(peer, member)) {
             continue;
         }
@@ -104,8 +103,8 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
     let change = |command| Action::Propose { region, store, command, epoch: None };
     match rules.step(state, &change(Command::LeaveJoint)).1 {
         Outcome::Refused(Reason::NotJoint) => {}
-        // A demoted leader hands over before its region leaves the joint configuration,
-        // if PD tells it to; PD does not learn of one on a store that it forgot.
+        // A demoted leader transfers leadership before its region leaves the joint configuration,
+        // if PD orders that. PD does not know a leader on a store without a record.
         Outcome::Refused(Reason::LeaderRemoval)
             if pd::unreported_leader(scope, cluster, region).is_some() => {}
         other => return miss(Goal::ChangesPossible, format!("a conf change meets: {other}")),
@@ -118,13 +117,13 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
     }
 }
 
-/// A write that the region's leader may take.
+/// A write that the region's leader may accept.
 pub(super) fn write_to(leader: &Peer) -> Command {
     let key = if leader.region.start.is_empty() { Key::from("0") } else { leader.region.start.clone() };
     Command::Put { key: key.clone(), value: key }
 }
 
-/// What the leader took, its own election first, and did not bring to an end.
+/// What the leader appended but has not finished, beginning with its own election's entry.
 fn unanswered(cluster: &impl Cluster, region: RegionId, leader: &Peer) -> Option<String> {
     let last = leader.log.last_index();
     if leader.applied < last {

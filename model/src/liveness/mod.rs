@@ -1,23 +1,22 @@
-//! Once faults stop: what happens next, and what must have come of it.
+//! Once faults stop: what happens next, and what must be reached.
 //!
-//! [`next`] is a deterministic, fair schedule, one action at a time, by the same
-//! rules as everything else: nothing happens in it that could not happen. It
-//! looks at the present state alone, so a state on the way from another heals
-//! as that one does. It ignores budgets and what is under way: a network that
-//! has lost everything must heal too. Where it ends, every [`Goal`] that is owed
-//! must be met.
+//! [`next`] is a deterministic, fair schedule of one action at a time, under the ordinary rules. It
+//! depends only on the present state, so every state on a healing path heals in the same way. It
+//! ignores budgets, and messages under way: a network that has lost everything must heal, too.
+//! Where the schedule ends, every [`Goal`] that is owed must be met.
 //!
-//! A region is owed its goals while a majority of its newest configuration (of
-//! both halves of a joint one) is on stores whose disks are there, and was not
-//! ended there by hand. An operator
-//! is assumed who ends joint configurations where there is no placement driver;
-//! where there is one, it does, and the stores that leave are owed their end.
-//! Where something is not owed there is an [`StuckReason`].
-//! And one is assumed who ends merges, by either end, and one who moves leaders
-//! off a store whose disk hangs (PD's `evict-slow-store-scheduler`), and one who tries unsafe
-//! recovery again where it would succeed by now. For a region that was
-//! merged away only one thing is owed: its last peers learn of the merge. A removed peer that
-//! still exists sends a message or asks, and so learns of its removal.
+//! A region is owed its goals while a majority of its newest configuration (of both halves of a
+//! joint one) is on stores whose disks are there, and was not made tombstones by hand. A leaving
+//! store is owed its end if there is a placement driver. If a goal is not owed, there is a
+//! [`StuckReason`].
+//!
+//! The schedule includes what an administrator would do. Without a placement driver, joint
+//! configurations are left. Merges are committed or rolled back. Leaders are moved off a store
+//! whose disk hangs (PD's `evict-slow-store-scheduler`). Unsafe recovery is started again if it
+//! would succeed by now.
+//!
+//! A merged region is owed only that its last peers are destroyed. A removed peer that still exists
+//! sends a message or a stale-peer check, and so learns of its removal.
 
 mod excuse;
 mod faults;

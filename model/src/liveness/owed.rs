@@ -1,5 +1,5 @@
-//! What a region is owed, judged by what the cluster shows: whether a majority of its newest
-//! configuration is left, who leads it, who was removed and does not know.
+//! What a region is owed, by the cluster's state: whether a majority of its newest configuration is
+//! left, which peer leads, and which removed peers remain.
 
 use rollcall_traces::{
     Action, Cluster, Member, Peer, PeerState, Region, RegionId, Role, Scope, StoreId, StoreStatus,
@@ -10,8 +10,8 @@ use crate::cluster::is_given_up;
 use crate::rules;
 use crate::rules::is_live;
 
-/// Whoever gave up a store by force said that it is gone: its messages are ignored,
-/// and nothing reaches it.
+/// Whether the store is cut off. An administrator who gave it up declared it lost: its messages are
+/// ignored, and nothing reaches it.
 pub(super) fn is_out(cluster: &impl Cluster, store: StoreId) -> bool {
     cluster.pd().recovery_step > 0 && is_given_up(cluster, store)
 }
@@ -20,14 +20,14 @@ pub(super) fn is_of_the_gone(cluster: &impl Cluster, action: &Action) -> bool {
     if action.is_of_pd() || action.is_typed() {
         return false;
     }
-    // Members that a command names may well be gone.
+    // Members named by a command may be lost.
     let who_takes_part =
         if let Action::Propose { store, .. } = action { vec![*store] } else { action.stores() };
     is_across(cluster, action) || who_takes_part.into_iter().any(|store| is_out(cluster, store))
 }
 
-/// The newest meta of the region that anybody has, tombstones included. What only
-/// stores have that were given up counts where nobody else has any.
+/// The newest known meta of the region, tombstones included. The metas of given-up stores count
+/// only if no other store has one.
 pub(super) fn newest(cluster: &impl Cluster, region: RegionId) -> Option<&Region> {
     let epoch =
         |store, meta: &Region| (!is_given_up(cluster, store), meta.epoch.version, meta.epoch.conf_ver);
@@ -36,15 +36,14 @@ pub(super) fn newest(cluster: &impl Cluster, region: RegionId) -> Option<&Region
     known.max_by_key(|(store, meta)| epoch(*store, meta)).map(|(_, meta)| meta)
 }
 
-/// Whether the store's disk is there. One that was given up counts as gone, though
-/// the store may still run.
+/// Whether the store's disk is there. A given-up store counts as lost, even while it runs.
 pub(super) fn is_there(cluster: &impl Cluster, store: StoreId) -> bool {
     cluster.stores().any(|(id, status)| id == store && status != StoreStatus::DiskLost)
         && !is_given_up(cluster, store)
 }
 
-/// Whether a majority of the newest configuration is on disks that are there,
-/// and not made tombstones behind the region's back (tikv-ctl `--force`).
+/// Whether a majority of the newest configuration is on disks that are there, and was not made
+/// tombstones by hand (tikv-ctl `--force`).
 pub(super) fn is_owed(cluster: &impl Cluster, region: RegionId) -> bool {
     let lives =
         cluster.replicas(region).any(|(store, peer)| peer.is_initialized() && !is_given_up(cluster, store));
@@ -60,10 +59,9 @@ pub(super) fn is_owed(cluster: &impl Cluster, region: RegionId) -> bool {
         })
 }
 
-/// Whether the only voter leads and a learner knows a newer term. The
-/// learner passes over what the leader sends, and nobody but the leader could
-/// campaign: without pre-vote and check-quorum raft-rs does not answer an older
-/// term (`raft.rs step`), so that the leader never learns of the newer one.
+/// Whether the only voter leads and a learner is in a newer term. The learner ignores the leader's
+/// messages, and only the leader could campaign. Without pre-vote and check-quorum raft-rs does not
+/// answer an older term (`raft.rs step`), so the leader never learns of the newer one.
 pub(super) fn is_outrun(cluster: &impl Cluster, region: RegionId) -> bool {
     let mut leaders = cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader);
     leaders.any(|(_, leader)| {
@@ -79,7 +77,7 @@ pub(super) fn is_outrun(cluster: &impl Cluster, region: RegionId) -> bool {
     })
 }
 
-/// Whether nothing is owed of the region for stores alone that were given up.
+/// Whether nothing is owed of the region only because stores were given up.
 pub(super) fn is_not_recovered(cluster: &impl Cluster, region: RegionId) -> bool {
     let gone = |member: &&Member| !is_there(cluster, member.store);
     !is_owed(cluster, region)
@@ -93,7 +91,7 @@ pub(super) fn is_not_recovered(cluster: &impl Cluster, region: RegionId) -> bool
         })
 }
 
-/// Whether somebody has taken the region in, who was not given up.
+/// Whether a store that was not given up has merged the region into another.
 pub(super) fn is_merged_away(cluster: &impl Cluster, region: RegionId) -> bool {
     cluster.replicas(region).any(|(store, peer)| peer.is_merged_away() && !is_given_up(cluster, store))
 }
@@ -109,14 +107,13 @@ pub(super) fn in_charge(cluster: &impl Cluster, region: RegionId) -> Option<(Sto
     (!ahead).then_some((store, leader))
 }
 
-/// Nothing takes effect there: neither what is committed nor the end of a peer,
-/// which TiKV leaves to whoever applies (`ApplyTask::destroy`).
+/// Whether the store's disk hangs. Then neither committed entries nor the destruction of a peer
+/// take effect, because both are the apply worker's (TiKV `ApplyTask::destroy`).
 pub(super) fn hangs(scope: &Scope, store: StoreId) -> bool {
     scope.apply_stalled.contains(&store)
 }
 
-/// Who lives and is not listed by the region any more: voters, learners, and peers that were
-/// never initialised.
+/// Live peers that the region no longer lists: voters, learners and uninitialised peers.
 pub(super) fn strangers<'a>(
     cluster: &'a impl Cluster,
     region: &'a Region,
@@ -126,9 +123,9 @@ pub(super) fn strangers<'a>(
     })
 }
 
-/// Whether nobody can tell the peer on `store` that it was removed: there is no PD, and of those
-/// whom it knows nobody is a member, nor gone with a newer region than its own. One that was
-/// never initialised learns from a tombstone only of its end, and not whom to ask.
+/// Whether no store can tell the peer on `store` that it was removed. There is no PD, and of the
+/// members that the peer knows none is a member still or a tombstone with a newer region. An
+/// uninitialised peer learns from a tombstone only of its own removal, not which members to ask.
 pub(super) fn has_nobody_to_ask(
     scope: &Scope,
     cluster: &impl Cluster,

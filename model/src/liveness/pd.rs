@@ -1,10 +1,8 @@
-//! The placement driver's part of healing: everybody reports, and the patrol
-//! works. No operator is given up but one whose peer was ended by hand: with
-//! everybody there, none needs that.
+//! The placement driver's part of healing: all stores report, and the patrol works. An operator
+//! times out only if it can never finish.
 //!
-//! A store that cannot leave is no fault where nobody could take its peers; PD
-//! must say so then, and be right: whether a store could is asked of the stores
-//! themselves, and not of what PD knows of them.
+//! A store may stay if no other store could take its peers. PD must say so, and be right: this is
+//! checked against the stores themselves, not against what PD knows of them.
 
 use rollcall_traces::{
     Action, Cluster, KnownStore, Liveness, MemberRole, Operator, OperatorStep, Outcome, Peer, PeerState,
@@ -17,7 +15,7 @@ use crate::cluster::is_given_up;
 use crate::rules::seems_full;
 use crate::semantics::Semantics;
 
-/// Every store that runs sends heartbeats; the others are missed in time.
+/// Every running store sends heartbeats; PD misses those of the others.
 pub(super) fn store_reports<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     let cluster = &rules.cluster(state);
     let actions = cluster.pd().stores.iter().filter(|(_, known)| known.state != StoreState::Tombstone).map(
@@ -43,28 +41,29 @@ pub(super) fn runs(cluster: &impl Cluster, store: StoreId) -> bool {
     cluster.stores().any(|(id, status)| id == store && status == StoreStatus::Up)
 }
 
-/// Once every region is at rest: leaders report, the patrol comes by, and empty
-/// stores are buried.
+/// Once every region is at rest: leaders report, the patrol checks regions, and empty stores are
+/// buried.
 pub(super) fn patrol<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     let cluster = &rules.cluster(state);
     let reply = Reply::Delivered;
     let led =
         cluster.regions().filter_map(|region| in_charge(cluster, region).map(|(store, _)| (region, store)));
     let reports = led.map(|(region, store)| Action::RegionHeartbeat { region, store, reply });
-    // Of a region that has lost its majority no operator comes to an end.
+    // An operator of a region that has lost its majority never ends.
     let owed = cluster.pd().regions.keys().filter(|region| is_owed(cluster, **region));
     let visits = owed.map(|&region| Action::Schedule { region, reply });
     let ends =
         cluster.pd().operators.iter().filter(|(region, operator)| waits_in_vain(cluster, **region, operator));
     let ends = ends.map(|(&region, _)| Action::OperatorTimeout { region });
     let actions = reports.chain(visits).chain([Action::CheckStores]).chain(ends);
-    // What is repeated for nothing leads nowhere.
+    // An action without effect would be repeated for ever.
     actions.into_iter().find(|action| rules.step(state, action).0 != *state)
 }
 
-/// The peer that the operator added was ended by hand (tikv-ctl), and its store refuses
-/// it for ever; or the store of one that it promotes is gone, and the leader refuses to
-/// do without a majority of active voters. PD waits until the operator has taken too long.
+/// Whether the operator can never finish. Either the peer that it added was made a tombstone by
+/// hand (tikv-ctl), and its store refuses it for ever; or the store of a peer that it promotes is
+/// lost, and the leader keeps a majority of active voters. PD then waits until the operator times
+/// out.
 fn waits_in_vain(cluster: &impl Cluster, region: RegionId, operator: &Operator) -> bool {
     match operator.step() {
         Some(OperatorStep::EnterJoint { promote, .. }) => {
@@ -108,8 +107,8 @@ pub(super) fn unreported_leader(scope: &Scope, cluster: &impl Cluster, region: R
     (scope.max_replicas > 0 && !is_reported).then_some(store)
 }
 
-/// Whether PD can do anything about the region: it has a leader or is owed one, and
-/// what that one reports counts.
+/// Whether PD can act on the region: it is owed a leader, and PD accepts the reports of its present
+/// one.
 fn is_reported(scope: &Scope, cluster: &impl Cluster, region: RegionId) -> bool {
     is_owed(cluster, region) && unreported_leader(scope, cluster, region).is_none()
 }
@@ -126,8 +125,8 @@ fn believed(cluster: &impl Cluster, region: RegionId) -> Option<Missed> {
     (!is_true).then(|| Missed { goal: Goal::PdViewCurrent, region, what: what() })
 }
 
-/// The region has the voters that PD wants, on stores that stay, and nobody
-/// else; or the patrol says, rightly, that nobody can take another peer.
+/// The region has the voters that PD wants, on stores that stay, and no other peer; or the patrol
+/// says, rightly, that no store can take another peer.
 fn whole<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Missed> {
     let (scope, cluster) = (rules.scope(), &rules.cluster(state));
     if !is_reported(scope, cluster, region) {
@@ -166,8 +165,8 @@ fn wrong_peer(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Option<
     })
 }
 
-/// A store that runs, stays, has space, and has no peer of the region or a
-/// learner that could vote.
+/// A store that runs, stays, has space, and has no peer of the region, or a learner that could
+/// vote.
 fn legal_target(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Option<StoreId> {
     let stays = |store: &StoreId| {
         cluster.pd().stores.get(store).is_some_and(|known| known.state == StoreState::Up)
@@ -180,8 +179,7 @@ fn legal_target(scope: &Scope, cluster: &impl Cluster, region: &Region) -> Optio
     cluster.stores().map(|(store, _)| store).find(|store| stays(store) && fits(store))
 }
 
-/// A leaving store has left (L6), if enough others stay and
-/// each region on it could move.
+/// A leaving store has left (L6), if enough others stay and each region on it could move.
 fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<Missed> {
     let (scope, cluster) = (rules.scope(), &rules.cluster(state));
     let pd = cluster.pd();
@@ -205,8 +203,8 @@ fn leaves<R: Semantics>(rules: &R, state: &R::State, store: StoreId) -> Option<M
     if let Some(known) = pd.regions_on(store).find(|known| movable(&known.region)) {
         return words(format!("{} could be moved, and is not", known.region));
     }
-    // What stays must say why: nobody leads it, or nobody can take the peer. Of
-    // one that lost its majority PD may still believe in a leader (row 36).
+    // A region may stay only without a leader, or if no store can take the peer. PD may still know
+    // a leader of a region that lost its majority (row 36).
     let stays = |region| {
         if !is_reported(scope, cluster, region) {
             return false;

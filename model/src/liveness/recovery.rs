@@ -1,8 +1,8 @@
-//! Whether what is left of a region that was given up could go on by force, and what
-//! in the state keeps it from that.
+//! Whether the remaining peers of a region that lost its majority could continue by force, and what
+//! prevents it.
 //!
-//! It is read from what the peers that are left show, and not from what the rules
-//! make of it: a region of which nothing here says why it stays is missed.
+//! This is decided by the remaining peers' state, not by the rules. A region that stays without a
+//! reason here is missed.
 
 use rollcall_traces::{
     Action, Cluster, Entries, Key, KnownStore, Liveness, LogPosition, MemberRole, Peer, RegionId, Reply,
@@ -14,8 +14,8 @@ use super::owed::{is_not_recovered, is_of_the_gone};
 use crate::cluster::is_given_up;
 use crate::semantics::Semantics;
 
-/// What goes on of a recovery that is under way. If nothing leads on its time is over, and
-/// so is that of a leader whom nobody tells to stop.
+/// The next action of a running recovery. If nothing else advances it, it times out, and so does a
+/// forced leader that PD does not tell to step down.
 pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     let cluster = rules.cluster(state);
     let timeouts = by_force(&cluster).map(|(region, store, _)| Action::ForceLeaderTimeout { region, store });
@@ -24,8 +24,8 @@ pub(super) fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> 
         .or_else(|| timeouts.into_iter().find(|action| rules.step(state, action).0 != *state))
 }
 
-/// Whoever asks to lead by force is answered, who leads brings the others forward, stores
-/// report and receive their plans.
+/// Forced candidates get their votes, forced leaders replicate, and stores report and receive
+/// plans.
 pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[StoreId]) -> Option<Action> {
     let cluster = &rules.cluster(state);
     let takes_part = |store: &StoreId| !except.contains(store);
@@ -52,7 +52,7 @@ pub(super) fn conversation<R: Semantics>(rules: &R, state: &R::State, except: &[
     actions.find(|action| rules.step(state, action).0 != *state)
 }
 
-/// A forced leader, or asks to.
+/// Forced leaders and forced candidates.
 fn by_force(cluster: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, &Peer)> {
     let of_region = move |region| {
         let peers = cluster.replicas(region).filter(|(_, peer)| peer.is_by_force());
@@ -62,8 +62,7 @@ fn by_force(cluster: &impl Cluster) -> impl Iterator<Item = (RegionId, StoreId, 
     regions.into_iter().flat_map(of_region)
 }
 
-/// The command for the stores that were given up, and those that PD would wait for and
-/// that are gone.
+/// The command for the given-up stores, and for lost stores that PD would otherwise wait for.
 pub(super) fn of_all_who_are_gone(cluster: &impl Cluster) -> Action {
     let status = |store: StoreId| cluster.stores().find(|(id, _)| *id == store).map(|(_, status)| status);
     let is_gone = |store: &StoreId, known: &KnownStore| {
@@ -74,8 +73,8 @@ pub(super) fn of_all_who_are_gone(cluster: &impl Cluster) -> Action {
     Action::RemoveFailedStores { stores: gone.map(|(store, _)| *store).collect() }
 }
 
-/// A range of keys that no peer has on a store that is left, once stores were given up
-/// and while one is left that could serve it.
+/// A range of keys that no peer on a remaining store has, once stores were given up and while a
+/// remaining store could serve it.
 pub(super) fn hole(cluster: &impl Cluster) -> Option<(Key, Key)> {
     let is_left = |store: StoreId| !is_given_up(cluster, store);
     let reports = |store: StoreId| reporting(cluster).contains(&store);
@@ -103,7 +102,7 @@ pub(super) fn hole(cluster: &impl Cluster) -> Option<(Key, Key)> {
     Some((end, Key::empty()))
 }
 
-/// Why nobody leads the region by force; none where somebody could.
+/// Why no peer can lead the region by force; none if one could.
 pub(super) fn obstacle(cluster: &impl Cluster, region: RegionId) -> Option<StuckReason> {
     let peers: Vec<(StoreId, &Peer)> = left(cluster, region).collect();
     if peers.is_empty() {
@@ -114,20 +113,20 @@ pub(super) fn obstacle(cluster: &impl Cluster, region: RegionId) -> Option<Stuck
         .or_else(|| target(cluster, region).map(|target| StuckReason::TargetNotRecovered { region, target }))
 }
 
-/// The stores whose reports PD waits for: not given up, not said to be gone.
+/// The stores whose reports PD waits for: not given up, not declared destroyed.
 fn reporting(cluster: &impl Cluster) -> Vec<StoreId> {
     let waits = |known: &KnownStore| known.state != StoreState::Tombstone && !known.physically_destroyed;
     cluster.pd().stores.iter().filter(|(_, known)| waits(known)).map(|(store, _)| *store).collect()
 }
 
-/// The region's peers that are left, on stores that report.
+/// The region's remaining peers, on stores that report.
 fn left(cluster: &impl Cluster, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> {
     let reporting = reporting(cluster);
     cluster.replicas(region).filter(move |(store, peer)| peer.is_initialized() && reporting.contains(store))
 }
 
-/// A voter with a better log than anybody has who has what is known to be committed: it
-/// grants none of those, and would write that over (Figure 8 of the Raft paper).
+/// A voter whose log is newer than that of every peer with all known committed entries. It rejects
+/// all of these, and as leader would overwrite a committed entry (Figure 8 of the Raft paper).
 fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
     let known = |(_, peer): &(StoreId, &Peer)| {
         let term = peer.log.term(peer.commit).unwrap_or_default();
@@ -144,7 +143,7 @@ fn newer_log(peers: &[(StoreId, &Peer)]) -> Option<StoreId> {
     peers.iter().find(|(_, peer)| votes(peer) && end(peer) > best).map(|(store, _)| *store)
 }
 
-/// A region that is not recovered either and may have to take this one in.
+/// A region that is not recovered either and may have to merge this one.
 fn target(cluster: &impl Cluster, region: RegionId) -> Option<RegionId> {
     let takes_in = |peer: &Peer| peer.log.merged_after(peer.commit).any(|source| source == region);
     cluster.regions().find(|target| {

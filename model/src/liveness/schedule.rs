@@ -12,7 +12,7 @@ use super::{pd, recovery};
 use crate::rules::{has_left, is_live, known_to};
 use crate::semantics::Semantics;
 
-/// The next action of the schedule; `None` where nothing is left to do.
+/// The next action of the schedule; `None` if nothing is left to do.
 pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     let cluster = rules.cluster(state);
     if let Some((store, _)) = cluster.stores().find(|(_, status)| *status == StoreStatus::Down) {
@@ -53,7 +53,7 @@ pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
         .or_else(|| if placed { pd::patrol(rules, state) } else { None })
 }
 
-/// The first of the actions that the rules take.
+/// The first of the actions that the rules accept.
 fn first_done<R: Semantics>(
     rules: &R,
     state: &R::State,
@@ -70,7 +70,7 @@ struct Schedule<'a, R: Semantics, C> {
     state: &'a R::State,
     cluster: &'a C,
     region: RegionId,
-    /// Somebody places peers, and ends joint configurations.
+    /// Whether a placement driver places peers and leaves joint configurations.
     placed: bool,
 }
 
@@ -92,9 +92,10 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         first_done(self.rules, self.state, actions)
     }
 
-    /// Of a region that has lost the majority of its newest configuration, and is not led by
-    /// force: who knows an older one, of which a majority is left, leads by that until it
-    /// knows better. No store forces such a peer (TiKV `on_enter_pre_force_leader`).
+    /// For a region that has lost the majority of its newest configuration and has no forced
+    /// leader: a peer with an older configuration, of which a majority is left, leads by that one
+    /// until it learns the newer one. No store forces such a peer (TiKV
+    /// `on_enter_pre_force_leader`).
     fn by_an_old_configuration(&self) -> Option<Action> {
         if !is_not_recovered(self.cluster, self.region) {
             return None;
@@ -114,8 +115,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         }
     }
 
-    /// A round with everybody whom the leader on `leader` knows, as long as the
-    /// scope's rounds may be.
+    /// A round with each member that the leader knows, of as many entries as the scope allows.
     fn rounds(&self, leader: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
         let whole = self.rules.scope().rounds.contains(&Entries::All);
@@ -130,7 +130,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         }))
     }
 
-    /// A vote from anybody whom the candidate knows.
+    /// A vote of a member that the candidate knows.
     fn votes(&self, candidate: StoreId, peer: &Peer) -> Option<Action> {
         let (region, reply) = (self.region, Reply::Delivered);
         let members = peer.region.peers.iter();
@@ -141,8 +141,9 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         self.first_done([Action::Propose { region: self.region, store, command, epoch: None }])
     }
 
-    /// A leader brings everybody forward, gives up what cannot end, and the
-    /// operator ends a joint configuration.
+    /// The leader's next action, in this order: replicate to all members, end a transfer, move
+    /// leadership off a hanging disk, tell removed peers, end a merge, and, without a placement
+    /// driver, leave the joint configuration.
     fn led(&self, store: StoreId, leader: &Peer) -> Option<Action> {
         let region = self.region;
         if let Some(action) = self.rounds(store, leader) {
@@ -162,7 +163,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         if !leader.region.is_joint() || self.placed {
             return None;
         }
-        // One that is demoted hands over first.
+        // A leader that is being demoted transfers leadership first.
         let others = leader.region.peers.iter().filter(|member| member.id != leader.id);
         let transferees = others.filter(|member| leader.region.incoming_voters().any(|id| id == member.id));
         self.propose(store, Command::LeaveJoint).or_else(|| {
@@ -172,8 +173,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         })
     }
 
-    /// One that applies nothing more for its disk hangs hands over to somebody
-    /// who does.
+    /// A leader whose disk hangs transfers leadership to a peer whose disk does not.
     fn evict(&self, store: StoreId, leader: &Peer) -> Option<Action> {
         let hangs = |store| hangs(self.rules.scope(), store);
         if !hangs(store) || leader.applied == leader.commit {
@@ -186,8 +186,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
             .find_map(|transferee| self.propose(store, Command::TransferLeader { to: transferee.store }))
     }
 
-    /// The merge that the region takes part in is committed by its target, or
-    /// taken back by its source, if need be by one who has seen why.
+    /// A merge of the region is committed by its target, or rolled back by its source. For the
+    /// rollback, leadership moves if need be to a store that has seen the reason.
     fn end_merge(&self, store: StoreId, leader: &Peer) -> Option<Action> {
         let here = self.cluster.regions().filter_map(|region| self.cluster.peer(store, region));
         let into_this =
@@ -210,7 +210,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         })
     }
 
-    /// Who was left without what is known to be committed may have it by now.
+    /// A peer that lacked committed entries may have them by now, so unsafe recovery starts again.
     fn recover_once_more(&self) -> Option<Action> {
         if !self.placed
             || !is_not_recovered(self.cluster, self.region)
@@ -221,8 +221,9 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         self.first_done([recovery::of_all_who_are_gone(self.cluster)])
     }
 
-    /// A peer that is left of a merged region learns of it. One that knows, and waits for its target
-    /// here, asks on: that may be gone by now (TiKV `bcast_check_stale_peer_message`).
+    /// A remaining peer of a merged region learns of the merge. One that knows of it and waits for
+    /// its target here keeps asking, because the target may be gone by now (TiKV
+    /// `bcast_check_stale_peer_message`).
     fn tell_merged_sources(&self) -> Option<Action> {
         let left = || self.cluster.replicas(self.region).filter(|(_, peer)| is_live(peer));
         let (mut asks, mut waits) = (left(), left());
@@ -231,15 +232,15 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         asks.or_else(|| waits.find_map(|(store, peer)| self.ask_whether_stale(store, peer)))
     }
 
-    /// A removed peer that does not know learns of it.
+    /// A removed peer learns of its removal.
     fn remind(&self, leader: &Peer) -> Option<Action> {
         let asks =
             strangers(self.cluster, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
         asks.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
-    /// A voter sends messages, as leader or as candidate. Any other peer asks the
-    /// members that it knows, and PD, whether it is one still.
+    /// A removed voter sends messages as leader or candidate. Any other removed peer asks the
+    /// members that it knows, and PD, whether it is still a member.
     fn ask(&self, store: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
         let asks = match peer.role {
@@ -258,9 +259,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         self.first_done(asked.map(check))
     }
 
-    /// Clients do not wait for a transfer of leadership: before the transferee is
-    /// answered, who hands over is written to, if it takes that, and the transferee's
-    /// log is behind (row 5).
+    /// Clients keep writing during a leadership transfer. Before the transferee gets its vote, the
+    /// old leader accepts a write if it can, and then the transferee's log is behind (row 5).
     fn write_meanwhile(&self, transferee: Option<&Peer>) -> Option<Action> {
         let end = |peer: &Peer| (peer.log.last_term(), peer.log.last_index());
         let transferee = transferee?;
@@ -271,8 +271,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         self.propose(store, write_to(leader))
     }
 
-    /// Who asks already in the highest term is answered; then the peer with the
-    /// best log, of those whose voters are there, campaigns until its term is beyond all others.
+    /// A candidate in the highest term gets its votes. Otherwise, of the peers whose voters are
+    /// there, the one with the newest log campaigns until its term exceeds all others.
     fn elect(&self) -> Option<Action> {
         let region = self.region;
         let mut candidates: Vec<(StoreId, &Peer)> = self
@@ -291,7 +291,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
         if let Some(vote) = asking.into_iter().find_map(|(store, peer)| self.votes(*store, peer)) {
             return Some(vote);
         }
-        // Who knows of a joint configuration alone may lack half of it, and others know more.
+        // A peer that knows only the joint configuration may lack half of its voters; others may
+        // know more.
         let could_win = |peer: &Peer| {
             let lives = |member: &Member| is_there(self.cluster, member.store);
             peer.region.has_quorum(|id| peer.region.member(id).is_some_and(lives))
@@ -304,8 +305,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
     }
 }
 
-/// What shows whether the region's leader would take a conf change: the leave
-/// of a joint configuration in which it is not. Refused as `not_joint`, it would.
+/// A probe whether the region's leader accepts conf changes: leaving a joint configuration in which
+/// it is not. A refusal as `not_joint` means that it would.
 pub fn change_that_shows<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Option<Action> {
     let (store, _) = in_charge(&rules.cluster(state), region)?;
     Some(Action::Propose { region, store, command: Command::LeaveJoint, epoch: None })

@@ -1,13 +1,11 @@
-//! Settling: leaders replicate and everybody applies until nothing moves.
+//! Settling: leaders replicate and all peers apply until nothing moves.
 //!
-//! The plumbing of a scenario, so that it need not be written step by step. Like
-//! healing it is a deterministic schedule that looks at the present state alone;
-//! unlike healing it starts no election, restarts nobody, loses nothing that is
-//! under way and reports to nobody but for an unsafe recovery that is under way: its
-//! candidates are answered, and its stores report until it has come to its end.
+//! It spares a scenario from writing each of these steps. Like healing it is a deterministic
+//! schedule that depends only on the present state. Unlike healing it starts no election, restarts
+//! no store and loses no message. It reports nothing to PD except during an unsafe recovery: then
+//! the recovery's candidates get their votes, and its stores report until it ends.
 //!
-//! A leader applies last: as in TiKV, a removed peer knows by then that the
-//! removal is committed.
+//! A leader applies last: as in TiKV, a removed peer knows by then that its removal is committed.
 
 use rollcall_traces::{Action, Cluster, Entries, RegionId, Reply, Role, Settle, StoreId};
 
@@ -15,12 +13,12 @@ use super::recovery::conversation;
 use crate::rules::is_live;
 use crate::semantics::Semantics;
 
-/// The next step of the settling; `None` where nothing moves.
+/// The next step of settling; `None` if nothing moves.
 pub fn next_to_settle<R: Semantics>(rules: &R, state: &R::State, settle: &Settle) -> Option<Action> {
     let cluster = rules.cluster(state);
     let mut regions = cluster.regions().filter(|region| settle.region.is_none_or(|only| only == *region));
     let next = regions.find_map(|region| next_of(rules, state, settle, region));
-    // An unsafe recovery is of no region.
+    // An unsafe recovery belongs to no region.
     let recovers = || conversation(rules, state, &settle.except).filter(|_| settle.region.is_none());
     next.or_else(recovers)
 }

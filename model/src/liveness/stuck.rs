@@ -1,4 +1,4 @@
-//! Which goals are not owed where healing has ended, and why.
+//! Which goals are not owed after healing, and why.
 
 use rollcall_traces::{
     Action, Cluster, Member, Outcome, Reason, Region, RegionId, Reply, Scope, StoreStatus,
@@ -14,7 +14,7 @@ use super::recovery;
 use crate::cluster::is_given_up;
 use crate::semantics::Semantics;
 
-/// Why something is not owed where healing has ended, each reason once.
+/// Why goals are not owed after healing, each reason once.
 pub fn stuck_reasons<R: Semantics>(rules: &R, state: &R::State) -> Vec<StuckReason> {
     let (scope, cluster) = (rules.scope(), &rules.cluster(state));
     let mut stuck_reasons = Vec::new();
@@ -37,8 +37,8 @@ pub fn stuck_reasons<R: Semantics>(rules: &R, state: &R::State) -> Vec<StuckReas
     stuck_reasons
 }
 
-/// Whether nobody has more of it than the tombstone of a peer that was never initialised, and
-/// every disk that is gone was given up.
+/// Whether the region is known only from tombstones of peers that were never initialised, and every
+/// lost disk was given up.
 fn is_known_by_tombstones_alone(cluster: &impl Cluster, meta: &Region) -> bool {
     let is_gone = |status| status == StoreStatus::DiskLost;
     let mut gone = cluster.stores().filter(|(_, status)| is_gone(*status)).peekable();
@@ -55,7 +55,7 @@ fn not_owed(cluster: &impl Cluster, region: RegionId) -> Option<StuckReason> {
     } else if by_hand {
         Some(StuckReason::EndedByHand { region })
     } else if is_not_recovered(cluster, region) || is_known_by_tombstones_alone(cluster, meta) {
-        // Where nothing keeps it from going on that is missed.
+        // Without an obstacle the goal is missed.
         recovery::obstacle(cluster, region)
     } else {
         Some(StuckReason::MajorityLost { region })

@@ -1,5 +1,5 @@
-//! Goals and stuck reasons, each with a forged miss and a near miss. The clusters are
-//! those that scopes begin with, changed by hand.
+//! Goals and stuck reasons, each with a forged miss and a near miss. The clusters are initial
+//! states of scopes, changed by hand.
 
 use rollcall_traces::{
     Action, Cluster, Entries, Entry, Key, MemberRole, Peer, PeerState, Read, Reply, Scope, StoreId,
@@ -17,7 +17,7 @@ fn model(scope: &str) -> Rollcall {
     Rollcall::new(&plan.scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun")
 }
 
-/// Three voters, of which the first leads.
+/// Three voters; the first leads.
 fn three() -> Rollcall {
     model("replace_a_lost_store_smoke")
 }
@@ -133,8 +133,8 @@ fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
     assert_eq!(ends_with(&model, alive), []);
 }
 
-/// PD takes no report from a store without a record, and so can do nothing about a
-/// region that is led there; a member there it replaces (PD `placement/fit.go`).
+/// PD ignores reports from a store without a record, and so cannot act on a region that is led
+/// there. It replaces a member there (PD `placement/fit.go`).
 #[test]
 fn a_leader_on_a_store_that_pd_forgot_excuses_and_a_member_there_does_not() {
     let model = model("split_racing_a_decommission");
@@ -167,11 +167,11 @@ fn a_removed_peer_stays_where_the_disk_hangs_and_goes_elsewhere() {
     assert_eq!(ends_with(&well, left), []);
 }
 
-/// A learner that was removed asks the members that it knows: one that lives is enough.
+/// A removed learner asks the members that it knows: one live member is enough.
 #[test]
 fn a_removed_peer_that_knows_nobody_is_allowed_stuck_and_one_that_knows_a_member_goes() {
     let model = model("learner_removed_while_cut_off_smoke");
-    // Both learners are removed and know it not, nor, of those, any member.
+    // Both learners are removed and do not know it, nor do they know any member.
     let removed = |unknowing: &[StoreId]| {
         changed(&model, |view| {
             let leader = peer(view, 1);
@@ -190,8 +190,8 @@ fn a_removed_peer_that_knows_nobody_is_allowed_stuck_and_one_that_knows_a_member
     assert_eq!(ends_with(&model, removed(&[])), []);
 }
 
-/// Nobody waits for the peer on a store that was given up and runs on; of a disk
-/// that is gone nothing need be said where PD replaces it.
+/// No goal waits for the peer on a given-up store that still runs. A lost disk needs no reason if
+/// PD replaces the peer.
 #[test]
 fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     let model = model("forced_behind_a_learner_smoke");
@@ -210,9 +210,9 @@ fn a_member_on_a_store_that_was_given_up_excuses_while_the_store_runs() {
     assert!(!gone.contains(&stays), "{gone:?}");
 }
 
-/// The learner knows a write to be committed. It leads by force where the voter that is
-/// left is behind it; where that one has a newer entry in the place of the write nobody
-/// may, until it has the write.
+/// The learner knows a write to be committed. It leads by force if the remaining voter is behind
+/// it. If that voter has a newer entry in the place of the write, no peer may lead until the voter
+/// has the write.
 #[test]
 fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     let model = model("forced_behind_a_learner_smoke");
@@ -230,11 +230,11 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     let stuck =
         [round(4), Action::MissedHeartbeat { store: 1 }, give_up()].into_iter().fold(model.first(), take);
     assert_eq!(ends_with(&model, stuck), [newer]);
-    // To type it once more is of no use there.
+    // Repeating the command does not help there.
     let left = healed(&model, stuck);
     assert!(model.cluster(&left).pd().recovery.is_none());
     assert_eq!(ends_with(&model, take(left, give_up())), [newer]);
-    // Store 1 was given up and runs on.
+    // Store 1 was given up but still runs.
     let caught_up = take(left, round(3));
     let ends = ends_with(&model, caught_up);
     assert!(!ends.contains(&newer), "{ends:?}");
@@ -255,8 +255,7 @@ fn a_region_that_was_given_up_goes_on_once_somebody_may_lead() {
     );
 }
 
-/// What keeps a region that was given up as it is, each by its name; and nothing does
-/// where one who is left could lead.
+/// Each obstacle to recovery by force, by its name; and none if a remaining peer could lead.
 #[test]
 fn what_keeps_a_region_from_going_on_by_force() {
     let model = model("forced_by_hand_smoke");
@@ -279,11 +278,11 @@ fn what_keeps_a_region_from_going_on_by_force() {
         view.stores.get_mut(&3).expect("a store of the scope").ranges = index;
     });
     assert_eq!(stuck_reasons(&model, &ended), [StuckReason::NobodyLeft { region: 1 }]);
-    // Of keys it is owed once the stores were given up by a recovery.
+    // Its keys are owed once a recovery gave up the stores.
     assert_eq!(goals(&model, &ended), []);
 }
 
-/// A region of which nobody is left: the keys are owed an empty one, which healing brings.
+/// A region without a remaining peer: its keys are owed an empty region, which healing creates.
 #[test]
 fn keys_that_nobody_has_are_covered_anew() {
     let give_up = Action::RemoveFailedStores { stores: vec![1, 2] };

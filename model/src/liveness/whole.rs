@@ -1,4 +1,4 @@
-//! The whole of a healing, from a state to where it ends.
+//! A whole healing, from a state to its end.
 
 use std::cell::RefCell;
 
@@ -12,10 +12,10 @@ use super::stuck::stuck_reasons;
 use crate::guard::GuardSet;
 use crate::semantics::Semantics;
 
-/// A healing that takes more steps does not end.
+/// A healing with more steps counts as endless.
 pub const LONGEST: u64 = 1_000;
 
-/// Heals from `state`, all that is under way being lost first, and says how that ends.
+/// Loses all messages under way, heals from `state`, and reports the end.
 pub fn healed<R: Semantics>(rules: &R, state: &R::State) -> Healed {
     let mut at = rules.at_rest(state);
     let mut steps = 0;
@@ -29,7 +29,7 @@ pub fn healed<R: Semantics>(rules: &R, state: &R::State) -> Healed {
     how_it_ends(rules, &at, steps)
 }
 
-/// What is missed and stuck in a state in which healing has ended after so many steps.
+/// What is missed and stuck after a healing of `steps` steps.
 pub fn how_it_ends<R: Semantics>(rules: &R, state: &R::State, steps: u64) -> Healed {
     let missed = missed(rules, state).iter().map(ToString::to_string).collect();
     let because = |reason: StuckReason| {
@@ -38,8 +38,8 @@ pub fn how_it_ends<R: Semantics>(rules: &R, state: &R::State, steps: u64) -> Hea
     Healed { steps, missed, stuck_reasons: stuck_reasons(rules, state).into_iter().map(because).collect() }
 }
 
-/// What is missed where healing does not end, seen in one of its states: a leader, or keys
-/// that nobody has, if that is still the matter.
+/// What is missed by an endless healing, from one of its states: a leader, or uncovered keys, if
+/// either is still missing there.
 pub fn endless<R: Semantics>(rules: &R, state: &R::State) -> Healed {
     let leader = missed(rules, state).into_iter().find(|missed| missed.goal.is_of_keys());
     let settles = || format!("{}: healing does not end within {LONGEST} steps", Goal::Settles);
@@ -47,7 +47,7 @@ pub fn endless<R: Semantics>(rules: &R, state: &R::State) -> Healed {
     Healed { steps: LONGEST, missed, ..Healed::default() }
 }
 
-/// Where healing has ended: what the schedule would do next, and why that is refused, each once.
+/// After healing: what the schedule would do next, and why it is refused, each once.
 pub fn refused<R: Semantics>(rules: &R, state: &R::State) -> Vec<(Action, Reason)> {
     let noting = Noting { rules, refused: RefCell::default() };
     next(&noting, state);
@@ -55,7 +55,7 @@ pub fn refused<R: Semantics>(rules: &R, state: &R::State) -> Vec<(Action, Reason
     noting.refused.into_inner()
 }
 
-/// The same rules; what they refuse is noted, each once.
+/// The same rules; records each refusal once.
 struct Noting<'r, R> {
     rules: &'r R,
     refused: RefCell<Vec<(Action, Reason)>>,

@@ -4,11 +4,10 @@ use rollcall_traces::{Cluster, History, Role};
 
 use super::{Property, Violation, is_initialized};
 
-/// A read returns what its peer holds of a key in its range, with the region
-/// that it was computed on, and is not older than what a client knew of when it
-/// was asked (S10): an acknowledged write, or what an earlier read returned,
-/// in whichever region. A leader that has not applied a split answers no more
-/// for what was written behind it.
+/// A read returns what its peer holds for a key in its range, with the region that it was computed
+/// on. It is not older than what any client knew when the read began (S10): an acknowledged write,
+/// or the result of an earlier read, in any region. A leader that has not applied a split must not
+/// serve reads that are stale by later writes to the child.
 ///
 /// # Errors
 /// A wrong or stale answer; latched by the history.
@@ -16,17 +15,15 @@ pub fn read_safety<C: Cluster>(_: &C, history: &History) -> Result<(), Violation
     Property::ReadSafety.not_latched(history)
 }
 
-/// A write that a client knows of stays.
+/// A write that a client knows of is never lost.
 ///
-/// Every replica that has the key in its range and has applied the index shows
-/// it, or the last later write of the key within what the replica has applied:
-/// the history has all of them, so this holds of snapshots too. Every leader of
-/// the term in which the client got its answer, or of a later one, has the entry or
-/// has discarded it.
+/// Every replica that has the key in its range and has applied the index shows the write, or the
+/// last later write of the key that the replica has applied. The history has all writes, so this
+/// holds for snapshots too. Every leader of the term in which the client got its response, or of a
+/// later one, has the entry or has discarded it.
 ///
-/// A split hands over what the parent held: a region that it brings shows that
-/// from its first index on, until it is written anew. What a `Delete` removed
-/// stays away.
+/// A child inherits the parent's data: it shows the write from its first index on, until the key is
+/// written again. What a `Delete` removed stays absent.
 ///
 /// # Errors
 /// A replica or a leader without the write.
@@ -103,7 +100,7 @@ mod tests {
         })
     }
 
-    /// Store `store` is asked for the key and answers `outcome` (or what it holds).
+    /// A client reads the key on store `store`, which answers `outcome` (or what it holds).
     fn read(view: &View, history: &mut History, store: u64, outcome: Option<Outcome>) {
         let index = view.stores[&store].peers[&1].commit;
         let asked = with(view, |view| {
@@ -131,7 +128,7 @@ mod tests {
         assert_eq!(read_safety(&view, &history), Ok(()));
     }
 
-    /// A read that was asked before may be answered by the state from before.
+    /// A read that began before the write may return the older state.
     #[test]
     fn a_write_acknowledged_while_a_read_is_under_way() {
         let mut history = History::begin(HistoryParts::ALL, &three());
@@ -150,7 +147,7 @@ mod tests {
         assert_eq!(read_safety(&answered, &history), Ok(()));
     }
 
-    /// Nobody acknowledged the write, but a read has shown it.
+    /// The write was not acknowledged, but a read has returned it.
     #[test]
     fn a_read_that_falls_behind_another_read() {
         let mut history = History::begin(HistoryParts::ALL, &three());
@@ -257,8 +254,7 @@ mod tests {
         assert!(violation.what.contains("index 7 left None"), "{violation}");
     }
 
-    /// TinyKV's pointer to the live region: the value of before the split under
-    /// the region of after it.
+    /// TinyKV's pointer to the live region: the value before the split with the region after it.
     #[test]
     fn an_answer_that_names_the_region_behind_the_split() {
         let (view, history) = acknowledged();

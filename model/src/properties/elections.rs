@@ -1,12 +1,11 @@
-//! Who leads, and what a leader must have. After section 5 of the Raft paper.
+//! Elections, and what a leader must have. After section 5 of the Raft paper.
 
 use rollcall_traces::{Cluster, History, Role};
 
 use super::{Property, Violation, every_pair, every_replica, is_initialized};
 
-/// At most one leader per term (S1): none beside another in this state, and
-/// none elected in a term that somebody had won, even if the first has stepped
-/// down or forgotten since.
+/// At most one leader per term (S1). No two lead in this state, and none is elected in a term that
+/// another peer won, even if that one stepped down or forgot it.
 ///
 /// # Errors
 /// Two leaders of one term.
@@ -26,12 +25,11 @@ pub fn election_safety<C: Cluster>(cluster: &C, history: &History) -> Result<(),
 
 /// A leader has every entry committed in its term or before (S2).
 ///
-/// A peer learns a commit index only from messages of its own term, so what a
-/// peer of term t knows to be committed was committed in t or before, and every
-/// leader of t or later has it. A leader of an earlier term need not: it may
-/// have been deposed before. What the leader has discarded is taken to agree:
-/// it was applied, and `state_machine_safety` watches that. The history adds
-/// what is known only to peers that are gone.
+/// A peer learns a commit index only from messages of its own term. So what a peer of term t knows
+/// to be committed was committed in t or before, and every leader of t or later has it. A leader of
+/// an earlier term may lack it, because it may have been deposed. Discarded entries are assumed to
+/// agree: they were applied, and `state_machine_safety` checks that. The history adds what only
+/// destroyed peers knew.
 ///
 /// # Errors
 /// A leader that lacks, or differs in, a committed entry.
@@ -79,8 +77,8 @@ mod tests {
     use super::super::{Property, Violation};
     use super::*;
 
-    /// The child's first leader has gone on to term 7 with store 2; store 3 is
-    /// `late` to split, and then there is a second leader of term 6.
+    /// The child's first leader is now in term 7, with store 2. Store 3 is `late` to split, and
+    /// then term 6 has a second leader.
     fn child_led_twice(late: bool) -> (rollcall_traces::View, History) {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let waiting = with(&three(), commit_split);
@@ -123,8 +121,8 @@ mod tests {
         assert!(violation.what.contains("peer 11 on store 1 had led"), "{violation}");
     }
 
-    /// Nobody can be born any more and all are beyond term 6: it is forgotten
-    /// who won it, and no step can lead there.
+    /// No peer can be created any more and all are beyond term 6. So the history forgets the winner
+    /// of term 6, which no step can reach again.
     #[test]
     fn who_led_a_child_is_forgotten_once_all_have_it() {
         let (_, history) = child_led_twice(false);
@@ -229,7 +227,7 @@ mod tests {
         assert_eq!(leader_completeness(&view, &History::default()), Ok(()));
     }
 
-    /// The only one that knew is gone with its disk.
+    /// The only peer that knew it lost its disk.
     fn leader_after_loss(leader_term: u64) -> Result<(), Violation> {
         let mut history = History::begin(HistoryParts::ALL, &three());
         let known = with(&three(), |view| {
@@ -256,8 +254,8 @@ mod tests {
         assert_eq!(leader_after_loss(5), Ok(()));
     }
 
-    /// Everybody who had index 6 of the child has discarded it; store 3 is born
-    /// with nothing behind index 5.
+    /// All peers that had index 6 of the child have discarded it. Store 3 is born with nothing
+    /// behind index 5.
     #[test]
     fn what_was_committed_before_a_slow_store_had_the_child() {
         let mut history = History::begin(HistoryParts::ALL, &three());

@@ -7,9 +7,8 @@ use super::{Few, Property, Violation, every_pair, every_replica, shows_region};
 
 /// Neither component of a region's epoch on a store ever decreases (S5).
 ///
-/// This includes what its tombstone showed: a peer that comes later to the
-/// same store begins with no epoch at all, and the first that a snapshot gives
-/// it is not behind the tombstone's.
+/// This includes its tombstone's epoch: a later peer on the same store begins without an epoch, and
+/// the first that a snapshot gives it is not behind the tombstone's.
 ///
 /// # Errors
 /// An epoch that went back; latched by the history.
@@ -17,14 +16,12 @@ pub fn epoch_monotone<C: Cluster>(_: &C, history: &History) -> Result<(), Violat
     Property::EpochMonotone.not_latched(history)
 }
 
-/// Any two epochs ever seen of a region can be compared, and one epoch has one
-/// range and one list of members (S5). Anything else proves that applying the
-/// same log had different results. Tombstones count: they keep the region as
-/// of the removal.
+/// Any two epochs ever seen of a region are comparable, and one epoch has one range and one list of
+/// members (S5). Anything else proves that applying the same log had different results. Tombstones
+/// count: they keep the region as of the removal.
 ///
-/// It goes on across a split: of two regions that share a key one is an
-/// ancestor of the other, as a slow replica still has it, and has a lower
-/// version. At one version, and so at one epoch, no two regions share a key.
+/// This extends across splits: of two regions that share a key, one is an ancestor of the other, as
+/// a slow replica still has it, and has a lower version. No two regions of one version share a key.
 ///
 /// # Errors
 /// Two epochs, or two metas of one epoch, that cannot both be true.
@@ -47,8 +44,8 @@ pub fn epoch_comparable<C: Cluster>(cluster: &C, history: &History) -> Result<()
     versions_distinguish(cluster)
 }
 
-/// Of two regions that share a key, one has the newer version; but for one at version 1
-/// that unsafe recovery made anew for the keys of one that has ended. Its id is the newer one.
+/// Of two regions that share a key, one has the newer version. The exception is a region at version
+/// 1, with the higher id, that unsafe recovery created for the keys of a destroyed one.
 fn versions_distinguish<C: Cluster>(cluster: &C) -> Result<(), Violation> {
     let has_ended = |peer: &Peer| peer.state == PeerState::Tombstone && peer.region.epoch.version == 1;
     let metas = |region| cluster.replicas(region).filter(|(_, peer)| shows_region(peer));
@@ -68,15 +65,13 @@ fn versions_distinguish<C: Cluster>(cluster: &C) -> Result<(), Violation> {
     Ok(())
 }
 
-/// A leader's log has at most one conf change that it has not applied, and a
-/// quorum of a configuration meets every quorum of the next (S6).
+/// A leader's log has at most one unapplied conf change, and a quorum of a configuration intersects
+/// every quorum of the next (S6).
 ///
-/// The first holds although configurations take effect when they are applied:
-/// the entry of a change is sent with the commit index of the one before it,
-/// and who has a change committed and unapplied may not campaign. Of a
-/// follower's log it does not hold. The second is judged where an `Apply`
-/// leads from one configuration to the next; configurations with others between them
-/// need not meet.
+/// The first holds although configurations take effect at apply: the entry of a change is sent with
+/// the commit index of the previous one, and a peer with a committed and unapplied change may not
+/// campaign. It does not hold for followers' logs. The second is checked when an `Apply` leads from
+/// one configuration to the next; configurations with others between them need not intersect.
 ///
 /// # Errors
 /// A second unapplied change, or two consecutive configurations with disjoint quorums.
@@ -107,7 +102,7 @@ mod tests {
     use super::super::forge::*;
     use super::*;
 
-    /// Store 1 goes from one region meta to another by an `Apply`.
+    /// An `Apply` takes store 1 from one region meta to another.
     fn applied(from: Region, to: Region) -> (View, History) {
         let before = with(&three(), |view| peer(view, 1).region = from);
         let after = with(&before, |view| peer(view, 1).region = to);
@@ -173,7 +168,7 @@ mod tests {
         assert!(violation.what.contains("neither members nor range changed"), "{violation}");
     }
 
-    /// A member left and came again: the same members at a later epoch, by a snapshot.
+    /// A member left and joined again: the same members at a later epoch, by a snapshot.
     #[test]
     fn the_same_members_again_behind_a_snapshot() {
         let before = with(&three(), |view| peer(view, 1).region = voters(2, &[1, 2, 3]));
@@ -194,7 +189,7 @@ mod tests {
         assert!(violation.what.contains("neither ahead"), "{violation}");
     }
 
-    /// Store 2 had gone on to {2, 2}, so that no state shows both.
+    /// Store 2 had moved on to {2, 2}, so no state shows both.
     #[test]
     fn an_epoch_that_cannot_be_compared_with_one_that_was_left() {
         let mut history = History::begin(HistoryParts::ALL, &three());
@@ -253,7 +248,7 @@ mod tests {
         assert!(violation.what.contains("which share a key"), "{violation}");
         let buried = with(&decided, |view| peer(view, 3).state = PeerState::Tombstone);
         assert!(epoch_comparable(&buried, &History::default()).is_err(), "a tombstone keeps its region");
-        // At version 1 that is right of one that came later, by unsafe recovery, and of no other.
+        // At version 1 this is allowed only for the later region, which unsafe recovery created.
         let at_first = |ended: u64| {
             with(&decided, |view| {
                 for peers in view.stores.values_mut().map(|store| &mut store.peers) {
@@ -271,7 +266,7 @@ mod tests {
         assert_eq!(epoch_comparable(&unknown, &History::default()), Ok(()));
     }
 
-    /// The child's first meta stays: store 3 will enter it when the others are beyond.
+    /// The child's first meta is kept: store 3 will still pass through it.
     #[test]
     fn metas_that_a_peer_is_yet_to_be_born_with() {
         let mut history = History::begin(HistoryParts::ALL, &three());

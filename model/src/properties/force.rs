@@ -1,8 +1,7 @@
-//! What each property still promises where an administrator gave up a store by
-//! force. Of every property a forgery, which is a violation where nobody was
-//! given up, is forged on a store that is left and on the one that was given up.
-//! Most bind those who are left and nobody else; some, of the placement driver's
-//! own conduct, bind as before; what the lost disk may have disproved binds nobody.
+//! What each property still promises after an administrator gave up a store by force. Each forgery
+//! is a violation if no store was given up. It is forged on a remaining store and on the given-up
+//! one. Most properties bind the remaining stores only. Some, about the placement driver's own
+//! conduct, bind as before. What the lost disk may have disproved binds no store.
 
 mod forgeries;
 
@@ -25,14 +24,14 @@ struct Run {
 }
 
 impl Run {
-    /// Nobody was given up.
+    /// No store was given up.
     fn begun() -> Self {
         let view = governed(3);
         let history = History::begin(HistoryParts::ALL, &view);
         Self { view, history }
     }
 
-    /// Store 3 was.
+    /// Store 3 was given up.
     fn given_up() -> Self {
         let mut run = Self::begun();
         run.gives_up();
@@ -48,7 +47,7 @@ impl Run {
         });
     }
 
-    /// Five voters, of whom nobody was given up.
+    /// Five voters; no store was given up.
     fn of_five() -> Self {
         let voter = |id| Member { id, store: id, role: MemberRole::Voter };
         let region = Region { peers: (1..=5).map(voter).collect(), ..three_voters() };
@@ -60,8 +59,8 @@ impl Run {
         Self { view, history }
     }
 
-    /// Three of five stores are given up, the third among them, and a peer that is left
-    /// leads by force, in a term of its own.
+    /// Three of five stores, store 3 included, are given up. A remaining peer leads by force, in a
+    /// new term.
     fn led_by_force(&mut self, on: StoreId, change: impl FnOnce(&mut View)) {
         let lost: Vec<StoreId> = (GONE..=5).collect();
         self.by(Action::RemoveFailedStores { stores: lost.clone() }, |view| {
@@ -101,7 +100,7 @@ impl Run {
 /// A few steps, the last of which is a violation on the store that is named.
 type Forgery = fn(&mut Run, StoreId);
 
-/// On whom a promise is binding after the recovery.
+/// For which stores a promise holds after the recovery.
 #[derive(Clone, Copy, Debug)]
 enum Binds {
     WhoIsLeft,
@@ -170,8 +169,8 @@ fn a_promise_binds_after_the_recovery_whom_it_says() {
     }
 }
 
-/// What only the others knew to be committed is lost, and no property says
-/// otherwise; what those who are left knew is kept.
+/// A commit that only the lost stores knew is lost, and no property forbids that. What the
+/// remaining stores knew is kept.
 #[test]
 fn a_commit_that_only_the_lost_store_knew() {
     let known_to = |store| {
@@ -184,8 +183,8 @@ fn a_commit_that_only_the_lost_store_knew() {
     assert!(known_to(1).is_err());
 }
 
-/// So is a write that somebody who is left had applied: it is written over in the
-/// first case and in no other.
+/// The same for a write that a remaining store had applied: it may be overwritten only in the first
+/// case.
 #[test]
 fn a_write_that_only_the_lost_store_had_applied() {
     let written_over = |applied_on| {
@@ -202,7 +201,7 @@ fn a_write_that_only_the_lost_store_had_applied() {
     assert_eq!(written_over(GONE), Ok(()));
 }
 
-/// It had not applied it yet, and a client had its answer from the store that is lost.
+/// The remaining store had not applied it yet; the client had its response from the lost store.
 #[test]
 fn a_write_that_who_is_left_knew_to_be_committed() {
     let led_without = |commit| {
@@ -222,8 +221,8 @@ fn a_write_that_who_is_left_knew_to_be_committed() {
     assert_eq!(led_without(5), Ok(()));
 }
 
-/// The lost store had applied a later write of the key, which goes with it; who is
-/// left shows the one before, that it has discarded from its log, and must keep it.
+/// The lost store had applied a later write of the key, which is lost with it. The remaining store
+/// shows the earlier write, which its log has discarded, and must keep it.
 #[test]
 fn a_write_that_who_is_left_has_discarded() {
     let recovered = |change: fn(&mut View)| {
@@ -246,8 +245,8 @@ fn a_write_that_who_is_left_has_discarded() {
     assert!(recovered(|view| peer(view, 1).data.clear()).is_err());
 }
 
-/// Of the store that was given up PD says that it is gone, and not that it is
-/// empty; its record stays, it never serves again, and its peers may be removed.
+/// PD declares the given-up store lost, not empty. Its record stays, it never serves again, and its
+/// peers may be removed.
 #[test]
 fn the_record_of_who_was_given_up() {
     let after = |action, change: fn(&mut View)| {

@@ -1,6 +1,6 @@
-//! Views built by hand, to try the properties on: three voters of region 1
-//! that have just begun, and small changes of them, up to the split that brings
-//! region 10, with or without a placement driver. Whether a real run could come to such a view does not matter here.
+//! Views built by hand to test the properties: three voters of a new region 1, small changes of
+//! them, and the split that creates region 10, with or without a placement driver. A real run need
+//! not reach such a view.
 
 use crate::rules::index_of;
 use rollcall_traces::{
@@ -59,7 +59,7 @@ pub(super) fn governed(stores: StoreId) -> View {
     })
 }
 
-/// What PD has of a store.
+/// PD's record of a store.
 pub(super) fn known(view: &mut View, store: StoreId) -> &mut KnownStore {
     view.pd.stores.get_mut(&store).expect("the forged PD has a record")
 }
@@ -70,12 +70,12 @@ pub(super) fn believed(region: Region) -> KnownRegion {
     KnownRegion { region, leader, term: 6, pending: [].into(), down: [].into() }
 }
 
-/// PD believes in `region`.
+/// PD learns `region`.
 pub(super) fn believe(view: &mut View, region: Region) {
     view.pd.regions.insert(region.id, believed(region));
 }
 
-/// Every store's range index becomes what its peers say.
+/// Rebuilds every store's range index from its peers.
 pub(super) fn reindex(view: &mut View) {
     for store in view.stores.values_mut() {
         store.ranges = index_of(store.peers.values());
@@ -124,7 +124,7 @@ pub(super) fn lead_of(view: &mut View, store: StoreId, region: RegionId, term: u
     peer.leading = Some(Default::default());
 }
 
-/// The peer on `store` asks for votes in `term`.
+/// The peer on `store` campaigns in `term`.
 pub(super) fn stand(view: &mut View, store: StoreId, term: u64) {
     let peer = peer(view, store);
     (peer.role, peer.term, peer.vote) = (Role::Candidate, term, peer.id);
@@ -228,7 +228,7 @@ pub(super) fn initialise(view: &mut View, store: StoreId, region: Region) {
     };
 }
 
-/// The child that the split brings: region 10 from m on, with peers 11, 12 and 13.
+/// The child of the split: region 10 from m on, with peers 11, 12 and 13.
 pub(super) const CHILD: RegionId = 10;
 
 /// Region 1 and the child, once region 1 has split at m.
@@ -240,7 +240,7 @@ pub(super) fn halves() -> (Region, Region) {
     (left, Region { id: CHILD, start: Key::from("m"), end: Key::empty(), epoch, peers })
 }
 
-/// The log of each of the three stores gets the split, committed and not applied.
+/// Appends and commits the split in the log of each of the three stores; not applied.
 pub(super) fn commit_split(view: &mut View) {
     let child = Child { key: Key::from("m"), region: CHILD, peers: vec![11, 12, 13] };
     let command = Command::Split { children: vec![child], derive: Derive::Left };
@@ -302,7 +302,7 @@ pub(super) fn replicate(leader: StoreId, follower: StoreId, reply: Reply) -> Act
     Action::Replicate { region: 1, leader, follower, entries: Entries::One, reply }
 }
 
-/// What peer 11 on store 1 asks of peer `to`, held or pending somewhere.
+/// A vote request of peer 11 on store 1 to peer `to`, held or pending somewhere.
 pub(super) fn vote_request(region: RegionId, to: PeerId) -> Held {
     let member = |id, store| Member { id, store, role: MemberRole::Voter };
     let position = LogPosition { index: 5, term: 5 };
@@ -317,7 +317,7 @@ pub(super) fn vote_request(region: RegionId, to: PeerId) -> Held {
     }
 }
 
-/// Takes in a step that was done and returned nothing.
+/// Folds a step that was done and returned nothing.
 pub(super) fn follow(history: &mut History, before: &View, action: Action, after: &View) {
     history.fold(before, &action, &Outcome::DONE, after);
 }

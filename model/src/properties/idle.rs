@@ -1,5 +1,4 @@
-//! Where a property or a goal has nothing to look at: of such a scope it says nothing,
-//! though it holds.
+//! Scopes in which a property or a goal is vacuous: it holds, but nothing can break it.
 
 use rollcall_traces::{Action, Command, Scope};
 
@@ -7,7 +6,7 @@ use super::Property;
 use crate::liveness::Goal;
 
 impl Property {
-    /// Why nothing that the scope allows could break it; `None` where something could.
+    /// Why nothing in the scope could break it; `None` if something could.
     pub fn idle_in(self, scope: &Scope) -> Option<&'static str> {
         use Property::{
             NoLostWrite, NoUnsafePlan, OneOperator, PdView, ReadSafety, SplitLineage, TombstoneAbsorbing,
@@ -35,7 +34,7 @@ impl Property {
 }
 
 impl Goal {
-    /// Why it is never owed in the scope; `None` where it may be.
+    /// Why it is never owed in the scope; `None` if it may be.
     pub fn idle_in(self, scope: &Scope) -> Option<&'static str> {
         match self {
             Goal::PdViewCurrent | Goal::OperatorsEnd | Goal::ReplicasWhole | Goal::StoreLeaves
@@ -97,8 +96,7 @@ mod tests {
         assert_eq!(Property::ElectionSafety.idle_in(&split), None);
     }
 
-    /// No exhibit's property is called idle where its guard breaks it: every scope that
-    /// breaks one lets it look at something.
+    /// No exhibit's property is idle in a scope whose dropped guard breaks it.
     #[test]
     fn a_scope_in_which_a_store_may_leave_owes_its_end() {
         let leaves = |plan: &scopes::ScopePlan| {

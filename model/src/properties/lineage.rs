@@ -1,18 +1,17 @@
-//! What becomes of a region that divides. After TiKV `apply.rs`
-//! `exec_batch_split`.
+//! The result of a split. After TiKV `apply.rs` `exec_batch_split`.
 //!
-//! Left out: how the parts then lie beside other regions, see `ranges`; whom a
-//! split spares, see `tombstones`.
+//! Left out: whether the parts overlap other regions (see `ranges`), and which peers a split spares
+//! (see `tombstones`).
 
 use rollcall_traces::{Cluster, History};
 
 use super::{Property, Violation};
 
-/// The parts of a split are adjacent, cover what was divided, and inherit
-/// epoch, members and data (S4, S5).
+/// The parts of a split are adjacent, cover the parent's range, and inherit epoch, members and data
+/// (S4, S5).
 ///
-/// It is judged where an `Apply` takes a split, for the parent and for each
-/// child that is born on that store in the same step:
+/// It is checked when an `Apply` applies a split, for the parent and for each child that is created
+/// on that store in the same step:
 ///
 /// - All have one epoch: the parent's `conf_ver` as it was, and its `version`
 ///   raised by the number of the split's children.
@@ -24,10 +23,9 @@ use super::{Property, Violation};
 ///   the region. The parent's part is the first or the last, as the split says.
 /// - A part holds what the parent held of its range, and nothing else.
 ///
-/// A split that was skipped leaves the parent as it was and is not judged, nor
-/// is a child that was not born because the store knew its region. What stands
-/// behind the split in the log is applied in the same step, so a key that is
-/// written there may have any value.
+/// A skipped split leaves the parent unchanged and is not checked, nor is a child that was not
+/// created because the store knew its region. Entries behind the split are applied in the same
+/// step, so a key that they write may have any value.
 ///
 /// # Errors
 /// A part that differs; latched by the history.
@@ -45,7 +43,7 @@ mod tests {
     use super::super::forge::*;
     use super::*;
 
-    /// The regions that the split brings, in key order: from or up to `g` and `p`.
+    /// The children of the split, in key order: from or up to `g` and `p`.
     const BORN: [RegionId; 2] = [10, 20];
 
     /// Region 1 from `b` to `w`, at epoch {4, 7}, with a member of every role,
@@ -113,8 +111,8 @@ mod tests {
 
     type Forgery = fn(&mut View, RegionId);
 
-    /// `forge` makes one part wrong, of the parent and of either child, first
-    /// or last, and `words` say how.
+    /// `forge` makes one part wrong: the parent, or the first or last child. `words` describe the
+    /// fault.
     fn caught_in(parts: &[RegionId], words: &str, forge: Forgery) {
         for derive in [Derive::Left, Derive::Right] {
             for part in parts {
@@ -172,7 +170,7 @@ mod tests {
         forgeries.into_iter().for_each(|forge| caught_in(EVERY_PART, words, forge));
     }
 
-    /// Roles and stores are right, and the ids are zipped onto the wrong of them.
+    /// Roles and stores are right, but the ids are assigned to the wrong members.
     #[test]
     fn a_part_with_other_peer_ids() {
         caught_in(&[10, 20], "were due", |view, part| {
@@ -240,7 +238,7 @@ mod tests {
         });
     }
 
-    /// The parts are right, and are those of the other derivation.
+    /// The parts are right, but for the other derivation.
     #[test]
     fn a_parent_that_keeps_the_other_end() {
         for (said, done) in [(Derive::Left, Derive::Right), (Derive::Right, Derive::Left)] {
@@ -292,7 +290,7 @@ mod tests {
         });
     }
 
-    /// Behind the split stand writes that were proposed once it was applied elsewhere.
+    /// Behind the split are writes that were proposed after it was applied elsewhere.
     #[test]
     fn what_is_written_behind_the_split_is_the_parents_own() {
         let key = |text: &str| Key::from(text);
@@ -352,7 +350,7 @@ mod tests {
         }
     }
 
-    /// What gives way is judged as what takes its place.
+    /// The replaced peer is checked like the one that replaces it.
     #[test]
     fn a_child_that_takes_the_place_of_its_own_uninitialised_peer() {
         let before = with(&waiting(Derive::Left), |view| {

@@ -1,5 +1,5 @@
-//! What logs and replicas have in common. After section 5 of the Raft paper;
-//! replicas agree at apply, as TiKV's consistency check compares them.
+//! Agreement of logs and replicas. After section 5 of the Raft paper; replicas agree at apply, as
+//! TiKV's consistency check compares them.
 
 use rollcall_traces::{Cluster, Entry, History, Log};
 
@@ -9,7 +9,7 @@ use super::{Property, Violation, every_pair, is_initialized};
 /// up to there (S2), as far as both still hold them.
 ///
 /// # Errors
-/// Two logs that differ below an entry on which they agree, or in it.
+/// Two logs that differ in, or below, an entry whose term they share.
 pub fn log_matching<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     every_pair(cluster, |region, (first, a), (second, b)| {
         if !is_initialized(a) || !is_initialized(b) {
@@ -50,9 +50,8 @@ fn difference(a: &Log, b: &Log, last: u64) -> Option<u64> {
     (from + 1..=last).zip(entries).find(|(_, (a, b))| a != b).map(|(index, _)| index)
 }
 
-/// The first index that two logs both know, if there is one, and the entries
-/// behind it in pairs. At the index itself one has discarded its entry and
-/// knows the term alone.
+/// The first index that two logs both know, if there is one, and the entries behind it in pairs. At
+/// the index itself one log has discarded its entry and knows only the term.
 fn held_by_both<'a>(a: &'a Log, b: &'a Log) -> Option<(u64, impl Iterator<Item = (&'a Entry, &'a Entry)>)> {
     let from = a.truncated.index.max(b.truncated.index);
     let behind = |log: &'a Log| log.entries.get((from - log.truncated.index) as usize..);
@@ -67,9 +66,9 @@ fn shown(log: &Log, index: u64) -> String {
     }
 }
 
-/// No two peers apply different entries at an index (S2): as far as two logs
-/// hold what both applied, and, across time, as soon as a peer takes an entry
-/// for committed where another was known to be.
+/// No two peers apply different entries at an index (S2). In one state this is checked as far as
+/// two logs hold what both applied. Across time it is checked as soon as a peer takes an entry for
+/// committed at an index where another entry was known to be.
 ///
 /// # Errors
 /// Two entries for one index.
@@ -89,12 +88,11 @@ pub fn state_machine_safety<C: Cluster>(cluster: &C, history: &History) -> Resul
     })
 }
 
-/// Replicas with the same applied index have the same range, members in the
-/// same order, epoch and data (S3). Tombstones and peers that are not
-/// initialised have applied nothing.
+/// Replicas with the same applied index have the same range, epoch, data, and members in the same
+/// order (S3). Tombstones and uninitialised peers have applied nothing.
 ///
 /// # Errors
-/// Two replicas that became different by the same log.
+/// Two replicas that differ after applying the same log.
 pub fn applied_agreement<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     every_pair(cluster, |region, (first, a), (second, b)| {
         if !is_initialized(a) || !is_initialized(b) || a.applied != b.applied {
@@ -124,7 +122,7 @@ mod tests {
     use super::super::forge::*;
     use super::*;
 
-    /// tikv#8967: store 3 went past the split and did not take it.
+    /// tikv#8967: store 3 applied the split's index but skipped the split.
     #[test]
     fn replicas_that_divided_their_range_or_data_differently() {
         let view = three_split();

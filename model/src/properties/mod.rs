@@ -1,31 +1,28 @@
-//! What must hold in every state, each under the name that the field gives it.
+//! What must hold in every state, under the field's names.
 //!
-//! A property reads a [`Cluster`] and its [`History`], nothing else, so it is
-//! written once and judges model states and the implementation's views alike.
-//! What only a transition shows, the history has latched as a [`Breach`]. The
-//! statements are S1 to S12 of the property vocabulary, made exact for
-//! configurations and splits that take effect when they are applied, store by
-//! store, for logs that are compacted, and for a placement driver that knows
-//! only what was reported to it; each function says how.
+//! A property reads only a [`Cluster`] and its [`History`]. It is therefore written once and checks
+//! the states of the model and the views of the implementation alike. If only a transition shows a
+//! violation, the history keeps it as a [`Breach`]. The statements are S1 to S12 of the property
+//! vocabulary. They are made exact for four things: configurations and splits take effect at apply,
+//! store by store; logs are compacted; PD knows only what was reported to it. Each function says
+//! how.
 //!
-//! Where an administrator has given up stores by force, every property is
-//! judged of the others, from then on: the peers of a store that was given up
-//! are taken for gone with its disk. `election_safety`, `leader_completeness`,
-//! `state_machine_safety`, `log_matching` and `no_lost_write` promise what they
-//! always do among those that are left, beginning with what these have after
-//! the recovery; what only the others knew is lost, and if they come back they
-//! may lead, commit and answer beside. `tombstone_store_empty` says nothing of
-//! such a store but that its record stays while a region lists it, and to
-//! `no_unsafe_removal` and `no_unsafe_plan` its voters are dead. What the lost disk may have disproved
-//! is not judged any more: `range_cover`, and in `pd_view` that somebody has
-//! applied what PD believes. PD's own conduct binds as before, of such a store,
-//! too: `one_operator`, `tombstone_absorbing`, a belief that goes back (`force.rs`
-//! tries each). tikv-ctl `tombstone --force` breaks none of them: the peer is as
-//! lost as with its disk, and `no_resurrection` keeps it away, for its
-//! tombstone lists it.
+//! Once an administrator has given up stores by force, every property is checked for the other
+//! stores only: the peers of a given-up store count as lost with its disk. `election_safety`,
+//! `leader_completeness`, `state_machine_safety`, `log_matching` and `no_lost_write` hold among the
+//! remaining peers, from their state after the recovery on. What only the others knew is lost. If
+//! the others come back, they may lead, commit and answer beside.
 //!
-//! The peers of a store that is down are judged as they will come back.
-//! Passing allocates nothing: these run on every state of an exploration.
+//! For a given-up store `tombstone_store_empty` checks only that its record stays while a region
+//! lists it. To `no_unsafe_removal` and `no_unsafe_plan` its voters are dead. What the lost disk
+//! may have disproved is not checked: `range_cover`, and in `pd_view` that some replica has applied
+//! what PD knows. PD's own conduct is checked as before, for given-up stores too: `one_operator`,
+//! `tombstone_absorbing`, and that PD's knowledge never goes back (`force.rs` tries each). tikv-ctl
+//! `tombstone --force` exempts from none of them: the peer is as lost as with its disk, and
+//! `no_resurrection` keeps it away because its tombstone lists it.
+//!
+//! The peers of a stopped store are checked as they will restart. A check that passes allocates
+//! nothing, because it runs on every state of an exploration.
 
 use std::fmt;
 
@@ -67,7 +64,7 @@ pub use tombstones::{clean_tombstone, no_resurrection};
 pub struct Violation {
     /// The property.
     pub property: Property,
-    /// The region; none where a whole store is concerned.
+    /// The region; none if a whole store is concerned.
     pub region: Option<RegionId>,
     /// Stores, indexes and what is wrong with them, in words.
     pub what: String,
@@ -183,11 +180,10 @@ properties! {
 }
 
 impl Property {
-    /// Whether each thing that it says is about one store, or about one peer and what
-    /// is remembered of its region, or about two peers, or about a breach that was
-    /// latched. Then it holds of a cluster if it holds of each of the stores with
-    /// nothing remembered, of each peer with the history, and of every two peers
-    /// with none. Where a store was abandoned, that is said of what remains.
+    /// Whether each part of the property concerns one store, one peer and its region's history, two
+    /// peers, or a latched breach. Such a property holds of a cluster if it holds of each store
+    /// without a history, of each peer with the history, and of every two peers without one. Once a
+    /// store was abandoned, this applies to what remains.
     pub fn is_of_two_peers(self) -> bool {
         !matches!(self, Self::RangeCover | Self::TombstoneStoreEmpty | Self::PdView)
     }
@@ -244,8 +240,7 @@ impl fmt::Display for Property {
 /// A peer or tombstone, and where it is.
 type Replica<'a> = (StoreId, &'a Peer);
 
-/// What was looked up once, such as the replicas of a region: on the stack,
-/// unless it is more than eight things.
+/// A list kept on the stack while it has at most eight items, such as the replicas of a region.
 struct Few<T> {
     first: [Option<T>; 8],
     more: Vec<T>,
@@ -253,7 +248,7 @@ struct Few<T> {
 
 impl<T: Copy> Few<T> {
     fn of(mut things: impl Iterator<Item = T>) -> Self {
-        // The array is full, or `next` has said that there is no more.
+        // The array is full, or the iterator has ended.
         let first: [Option<T>; 8] = std::array::from_fn(|_| things.next());
         let more = if first[7].is_some() { things.collect() } else { Vec::new() };
         Self { first, more }
@@ -302,7 +297,7 @@ fn is_initialized(peer: &Peer) -> bool {
     peer.is_initialized()
 }
 
-/// A peer that never was initialised, and its tombstone, know no region.
+/// Whether the peer has a region. An uninitialised peer has none, and neither has its tombstone.
 fn shows_region(peer: &Peer) -> bool {
     peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
 }

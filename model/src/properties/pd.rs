@@ -1,10 +1,9 @@
-//! What the placement driver believes, buries and plans. After PD
-//! `checkStores`, `processRegionHeartbeat`, `OperatorController.AddOperator`.
+//! What the placement driver knows, buries and plans. After PD `checkStores`,
+//! `processRegionHeartbeat`, `OperatorController.AddOperator`.
 //!
-//! PD knows only what a leader has applied and reports, so what it promises
-//! it promises by what it knew. Left out: that an empty store is buried and a
-//! region is repaired at last, which no single state shows; and unsafe
-//! recovery, which may give a region its first epoch anew.
+//! PD knows only what a leader has applied and reported, so its promises are relative to that. Left
+//! out: that PD finally buries an empty store and repairs a region, which no single state shows;
+//! and unsafe recovery, which may reset a region to its first epoch.
 
 use rollcall_traces::{
     Cluster, ClusterSummary, Epoch, History, Peer, Region, RegionId, StoreId, StoreStatus,
@@ -12,32 +11,30 @@ use rollcall_traces::{
 
 use super::{Property, Violation, is_initialized};
 
-/// A store that PD has made Tombstone is empty (S11), in the form that sound
-/// rules can promise: no configuration of a region has a member on it up to the
-/// newest one that PD knew at the burial, or has known since without one.
+/// A store that PD has made Tombstone is empty (S11), in the form that sound rules can promise.
+/// Take the newest configuration without a member on the store that PD knew at the burial or
+/// learned since: no configuration up to that one has a member there.
 ///
-/// That is judged of what PD believes, and of the newest configuration that a
-/// replica has applied. What is newer than PD knows is not judged: an
-/// `AddLearner` that was ordered while the store was Up, or is applied and not
-/// yet reported, may put a peer there afterwards. Nor is a region that PD does
-/// not know, such as a part of a split of which only the other part has
-/// reported: PD counts the regions that it knows, and does not look for gaps
-/// between them. So a store can be Tombstone with a peer of such a part on it,
-/// and no rule of PD is broken.
+/// This is checked for PD's region, and for the newest configuration that a replica has applied.
+/// Newer configurations are not checked: an `AddLearner` that was ordered while the store was Up,
+/// or that is applied but not yet reported, may put a peer there later. Nor is a region that PD
+/// does not know, such as the unreported part of a split: PD counts the regions that it knows, and
+/// does not look for gaps between them. So a Tombstone store may hold a peer of such a part, and no
+/// rule of PD is broken.
 ///
-/// Where a disk is gone for good that a peer of the region was on, that peer may
-/// have been the one that had applied and reported the newest configuration: then
-/// an older one that is left proves nothing. Where the region was merged away, the tombstones of those who
-/// applied that have the newest. A peer that is on the store still, and does not know yet
-/// that it was removed, is no violation. A region that PD takes for recreated
-/// begins anew, and what was promised of it before is void. Who gives up a store
-/// by force says that it is gone, and not that it is empty: nothing is judged of it.
-/// But nobody's record is thrown away while PD knows of a member there: it could
-/// not judge that peer any more (pd#3664).
+/// If the region may have had a peer on a lost disk, that peer may have applied and reported the
+/// newest configuration. Then an older remaining one proves nothing. If the region was merged away,
+/// the tombstones of the peers that applied the merge have the newest. A peer that is still on the
+/// store and does not know of its removal is no violation. A region that PD takes for recreated
+/// begins anew, and earlier promises about it are void.
+///
+/// An administrator who gives up a store by force declares it lost, not empty, so nothing is
+/// checked for it. But no store's record is removed while PD knows of a member there, because PD
+/// could no longer judge that peer (pd#3664).
 ///
 /// # Errors
-/// A member on a Tombstone store, in PD's view or in a replica's; a record that
-/// was thrown away too early, latched by the history.
+/// A member on a Tombstone store, in PD's view or in a replica's; or a record that was removed too
+/// early, latched by the history.
 pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::TombstoneStoreEmpty.not_latched(history)?;
     for store in cluster.departed().filter(|store| !history.abandoned().contains(store)) {
@@ -61,14 +58,13 @@ pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Resu
     Ok(())
 }
 
-/// What PD believes of the region, if that is no newer than `up_to` and lists a
-/// member on the store.
+/// PD's region, if it is no newer than `up_to` and lists a member on the store.
 fn believed_on<C: Cluster>(cluster: &C, store: StoreId, region: RegionId, up_to: u64) -> Option<&Region> {
     let meta = cluster.believed().find(|meta| meta.id == region)?;
     (meta.epoch.conf_ver <= up_to && meta.member_on(store).is_some()).then_some(meta)
 }
 
-/// The newest configuration that a living replica has applied, under the condition of the function above.
+/// The newest configuration that a live replica has applied, under the same condition.
 fn applied_on<'a, C: Cluster>(
     cluster: &'a C,
     history: &History,
@@ -85,10 +81,10 @@ fn applied_on<'a, C: Cluster>(
     is_old.then_some(newest)
 }
 
-/// Whether a peer of the region may have been on a disk that is gone for good:
-/// PD, a replica, a tombstone or a configuration that a replica has yet to reach
-/// lists one there. Who reported what PD believes is a member of that, and who
-/// removes the reporter is a member of what the tombstone shows.
+/// Whether a peer of the region may have been on a lost disk: PD, a replica, a tombstone or an
+/// unapplied configuration lists one there. This covers every reporter: it is a member of the
+/// region that it reported, and the peer that removes it is a member of the region in the
+/// tombstone.
 fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) -> bool {
     let gone = cluster.stores().filter(|(_, status)| *status == StoreStatus::DiskLost);
     let believed = || cluster.believed().filter(|meta| meta.id == region);
@@ -101,31 +97,27 @@ fn a_peer_is_lost<C: Cluster>(cluster: &C, history: &History, region: RegionId) 
     })
 }
 
-/// No plan takes a live voter, and with it the live majority of its region,
-/// where there is one (S12): what PD alone can promise. `no_unsafe_removal` says what
-/// it and the leaders promise together.
+/// No operator removes a live voter, and with it the region's live majority, if there is one (S12):
+/// what PD alone can promise. `no_unsafe_removal` is what PD and the leaders promise together.
 ///
-/// It is judged when an operator comes to be, by what PD knows then: a voter
-/// lives if its store has a record that is neither Down nor physically
-/// destroyed, and the leader says that it answers and waits for no snapshot. A
-/// peer that the plan brings will live. Of a region that has no live majority
-/// there is none to take. What happens while the plan is carried out is not
-/// PD's doing.
+/// It is checked when an operator is made, by PD's knowledge at that time. A voter is live if its
+/// store has a record that is neither Down nor physically destroyed, and the leader reports it as
+/// neither down nor pending. A peer that the operator adds counts as live. A region without a live
+/// majority has none to lose. What happens while the operator runs is not PD's doing.
 ///
 /// # Errors
-/// Such a plan; latched by the history.
+/// Such an operator; latched by the history.
 pub fn no_unsafe_plan<C: Cluster>(_: &C, history: &History) -> Result<(), Violation> {
     Property::NoUnsafePlan.not_latched(history)
 }
 
-/// An operator that is under way gives way to none but one of a higher
-/// priority: what an administrator typed is above what the patrol made. One that
-/// waited begins only for the region that it was made for (PD
-/// `checkAddOperator`, at its turn once more).
+/// A running operator is replaced only by one of a higher priority: an administrator's ranks above
+/// the patrol's. A waiting operator starts only for the region at the epoch that it was made for
+/// (PD `checkAddOperator`, again at its turn).
 ///
-/// That there is one a region says the type; what could be lost is the one that
-/// was there (the seed of row 38 has two stores of one region leaving). And it is for
-/// a region that PD knows: one that another has displaced takes its operator with it.
+/// The type allows one operator a region, so this checks that a running one is not lost (the seed
+/// of row 38 has two stores of one region leaving). An operator also belongs to a region that PD
+/// knows: a region that another displaced takes its operator with it.
 ///
 /// # Errors
 /// An operator that was displaced, or one that began too late; latched by the history.
@@ -133,8 +125,8 @@ pub fn one_operator<C: Cluster>(_: &C, history: &History) -> Result<(), Violatio
     Property::OneOperator.not_latched(history)
 }
 
-/// A store that is Tombstone stays so until its record is gone (row 47), and so
-/// does one of which somebody said that its disk is gone (row 44).
+/// A store that is Tombstone stays so until its record is removed (row 47). A store that was
+/// declared physically destroyed also stays so (row 44).
 ///
 /// # Errors
 /// A Tombstone that is Up or Offline again, or a destroyed store that is not;
@@ -143,21 +135,18 @@ pub fn tombstone_absorbing<C: Cluster>(_: &C, history: &History) -> Result<(), V
     Property::TombstoneAbsorbing.not_latched(history)
 }
 
-/// PD believes nothing of a region that nobody has applied, and never less than
-/// before.
+/// PD knows no epoch of a region that no replica has applied, and none older than before.
 ///
-/// Some replica or tombstone is, or was, as new as PD's epoch in both components:
-/// a leader reports what it has applied, and whoever removes that leader has
-/// applied as much. Where a disk is gone for good this is not judged of the
-/// regions that may have had a peer on it, for that may have been the reporter.
-/// And PD's epoch can be compared with that of every replica: the two are of one
-/// line.
+/// Some replica or tombstone is, or was, as new as PD's epoch in both components: a leader reports
+/// what it has applied, and the peer that removes that leader has applied as much. This is not
+/// checked for regions that may have had a peer on a lost disk, which may have been the reporter.
+/// PD's epoch is also comparable with that of every replica.
 ///
-/// PD's epoch of a region does not go back as long as PD knows the region,
-/// unless it was recreated, and neither does the term of the leader that it knows.
+/// PD's epoch of a region does not go back while PD knows the region, unless the region was
+/// recreated. Neither does the term of the leader that PD knows.
 ///
 /// # Errors
-/// An epoch that nobody has, one beside the line, or one that went back.
+/// An epoch that no replica has, one that is not comparable, or one that went back.
 pub fn pd_view<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::PdView.not_latched(history)?;
     for believed in cluster.believed() {
@@ -165,7 +154,7 @@ pub fn pd_view<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), 
         let wrong = |what: String| Err(Violation::new(Property::PdView, region, what));
         let epoch = believed.epoch;
         let shown = cluster.summaries(region).filter(|peer| peer.shows_epoch()).map(|peer| peer.extent.epoch);
-        // A tombstone in whose place a peer has yet to be initialised.
+        // Tombstones that an uninitialised peer has replaced.
         let hidden = history.region(region).destroyed.values().map(|destroyed| destroyed.epoch);
         let is_known = shown.chain(hidden).any(|shown| !shown.is_stale_against(&epoch));
         if !is_known && !a_peer_is_lost(cluster, history, region) {

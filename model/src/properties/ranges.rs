@@ -2,7 +2,7 @@
 //! TiKV `apply.rs` `exec_batch_split`, `fsm/peer.rs` `check_snapshot`,
 //! `fsm/store.rs` `maybe_create_peer`.
 //!
-//! Left out: what a store's range index says of it, see `stores`.
+//! Left out: a store's range index, see `stores`.
 
 use rollcall_traces::{
     Claimant, Cluster, ClusterSummary, History, Peer, RangeClaim, RegionId, StoreId, StoreStatus,
@@ -14,7 +14,7 @@ use super::{Few, Property, Violation, is_initialized};
 /// Tombstones and peers that are not initialised have no range.
 ///
 /// # Errors
-/// Two peers on a store that answer for the same key.
+/// Two peers on a store that own the same key.
 pub fn range_disjoint<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     let regions = Few::of(cluster.regions());
     for (store, _) in cluster.stores() {
@@ -37,28 +37,25 @@ fn initialised_on<'a, C: Cluster>(
     regions.iter().filter_map(move |region| cluster.peer(store, region)).filter(|peer| is_initialized(peer))
 }
 
-/// The newest ranges of all regions, as far as anybody shows them, are disjoint,
-/// and leave out no key if those of the first state left out none (S4).
+/// The newest known ranges of all regions are disjoint, and leave no gap if those of the first
+/// state left none (S4).
 ///
-/// The newest range of a region is that of its highest version on any store,
-/// tombstones included. This needs no exception for slow replicas: an older
-/// range of theirs is not the newest, for the first replica that applies a
-/// split shows the parent's new one and, in the same step, each child, unless
-/// its store knows of the child already, which then is shown elsewhere. A
-/// replica that had the parent by a snapshot had it from such a one. Nor does a
-/// region vanish whose replicas were all removed: a tombstone keeps the region
-/// as of the removal, and gives way only to a peer that somebody with a newer
-/// configuration created, who shows at least as new a range.
+/// The newest range of a region is that of its highest version on any store, tombstones included.
+/// Slow replicas need no exception, because their older range is not the newest. The first replica
+/// that applies a split shows the parent's new range and, in the same step, each child, unless its
+/// store knows the child already; then the child is shown elsewhere. A snapshot of the parent comes
+/// from such a replica. A region does not vanish when all its replicas are removed: a tombstone
+/// keeps the region as of the removal. Only a peer created under a newer configuration replaces the
+/// tombstone, and the creator shows at least as new a range.
 ///
-/// A region that was merged away has no range any more: its newest is the one
-/// with which it gave itself up, and a tombstone says so. One that lives on
-/// beyond that has the range still, and so has who took it in.
+/// A merged region has no range: its newest is the one of its `PrepareMerge`, and a tombstone says
+/// so. If the region lives on beyond that, both it and the target claim the range, which is a
+/// violation.
 ///
-/// What nobody shows can be gone with a disk only, so nothing is said once a
-/// store was destroyed.
+/// A range can disappear only with a disk, so nothing is checked once a disk was lost.
 ///
 /// # Errors
-/// A key that two regions, or none, answer for.
+/// A key that two regions own, or none.
 pub fn range_cover<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), Violation> {
     if cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost) {
         return Ok(());
@@ -73,8 +70,7 @@ pub fn range_cover<C: ClusterSummary>(cluster: &C, history: &History) -> Result<
     if history.began_whole() { covered(&newest) } else { Ok(()) }
 }
 
-/// Goes from range to range, each of which begins where the last one ends.
-/// They are disjoint, so each step goes further, or there is none.
+/// Goes from each range to the one that begins at its end. The ranges are disjoint, so this ends.
 fn covered(newest: &[RangeClaim]) -> Result<(), Violation> {
     let mut last: Option<&RangeClaim> = None;
     for _ in newest {
@@ -125,7 +121,7 @@ mod tests {
         })
     }
 
-    /// Store 3 has the child by a message or a snapshot, beside the whole parent.
+    /// Store 3 received the child by a message or a snapshot, and still has the whole parent.
     fn child_beside_the_parent(state: PeerState) -> View {
         with(&slow_third(), |view| {
             let child = three_split().stores[&3].peers[&CHILD].clone();
@@ -153,7 +149,7 @@ mod tests {
         assert_eq!(range_disjoint(&three_split(), &History::default()), Ok(()));
     }
 
-    /// Everywhere region 1 has taken the child in.
+    /// Region 1 has merged the child on every store.
     fn taken_in() -> View {
         with(&three_split(), |view| {
             for store in 1..=3 {
@@ -206,7 +202,7 @@ mod tests {
         }
     }
 
-    /// The parent of store 3 took a later version and kept its range: it split elsewhere.
+    /// Store 3's parent has a later version and its old range: it split elsewhere.
     #[test]
     fn the_newest_ranges_share_a_key() {
         let view = with(&slow_third(), |view| peer(view, 3).region.epoch.version = 3);

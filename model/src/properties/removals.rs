@@ -1,16 +1,15 @@
-//! What leaders let go. After TiKV `util.rs` `check_availability_by_last_heartbeats`.
+//! Removals that leaders accept. After TiKV `util.rs` `check_availability_by_last_heartbeats`.
 
 use rollcall_traces::{Cluster, History};
 
 use super::{Property, Violation};
 
-/// No leader takes a change into its log that removes or demotes a live voter, and
-/// with it the live majority of its region, where there is one (S12).
+/// No leader accepts a change that removes or demotes a live voter, and with it the region's live
+/// majority, if there is one (S12).
 ///
-/// It is judged by what is true when it is proposed, not by what anybody knows: a voter
-/// lives if its store runs. One that the change brings will live. Who falls silent
-/// afterwards is nobody's doing, and neither is what leads by force. What PD alone can
-/// promise is `no_unsafe_plan`.
+/// It is checked against the true state at propose, not against any store's knowledge: a voter is
+/// live if its store runs. A voter that the change adds counts as live. Stores that stop afterwards
+/// do not count, and neither do forced leaders. What PD alone can promise is `no_unsafe_plan`.
 ///
 /// # Errors
 /// Such a change; latched by the history.

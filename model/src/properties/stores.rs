@@ -8,7 +8,7 @@ use rollcall_traces::{
 
 use super::{Few, Property, Violation, every_replica, is_initialized};
 
-/// What a store knows of all its peers agrees with each of them (S9).
+/// A store's shared metadata agrees with each of its peers (S9).
 ///
 /// - Its range index, in key order, has the range of every initialised peer and
 ///   nothing else: not of tombstones, nor of peers that are not initialised.
@@ -25,7 +25,7 @@ use super::{Few, Property, Violation, every_replica, is_initialized};
 ///   4, and a slow replica still has it there.)
 ///
 /// # Errors
-/// The first thing that does not agree.
+/// The first disagreement.
 pub fn meta_consistent<C: Cluster>(cluster: &C, _: &History) -> Result<(), Violation> {
     let regions = Few::of(cluster.regions());
     for (store, status) in cluster.stores() {
@@ -65,7 +65,7 @@ fn index_agrees<C: Cluster>(cluster: &C, regions: &Few<RegionId>, store: StoreId
     if regions.iter().filter(initialised).count() == entries {
         return Ok(());
     }
-    // Each entry has a peer of its own, so a peer is left over.
+    // Each entry has its own peer, so some peer has no entry.
     let indexed = |region: &RegionId| cluster.ranges(store).any(|entry| entry.region == *region);
     let missing = regions.iter().find(|region| initialised(region) && !indexed(region)).unwrap_or_default();
     Err(wrong(missing, format!("the index of store {store} does not have its range")))
@@ -120,7 +120,7 @@ fn stray_key(peer: &Peer) -> Option<&Key> {
     ends.into_iter().flatten().map(|(key, _)| key).find(|key| !peer.region.contains(key))
 }
 
-/// Who belongs to a region: its live peers and all that they list.
+/// The peer ids of a region: of its live peers and of the members that these list.
 fn ids_of<C: Cluster>(cluster: &C, region: RegionId) -> impl Iterator<Item = PeerId> + '_ {
     let live = cluster.replicas(region).filter(|(_, peer)| peer.state != PeerState::Tombstone);
     live.flat_map(|(_, peer)| peer.region.peers.iter().map(|member| member.id).chain([peer.id]))
@@ -151,8 +151,8 @@ fn ids_agree<C: Cluster>(cluster: &C) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Whether no region shares a peer id with another, as far as ids are so small
-/// that one pass with a bit for each can tell.
+/// Whether no two regions share a peer id, decided in one pass with a bit for each small id. False
+/// if an id is too large.
 fn certainly_disjoint<C: Cluster>(cluster: &C, regions: &Few<RegionId>) -> bool {
     let mut taken: u128 = 0;
     regions.iter().all(|region| {
@@ -173,7 +173,7 @@ mod tests {
     use super::super::forge::*;
     use super::*;
 
-    /// `change` makes what `three_split` shows wrong, and `words` says how.
+    /// `change` breaks the view of `three_split`, and `words` describe the fault.
     fn caught(change: impl FnOnce(&mut View), words: &str) {
         let view = with(&three_split(), change);
         let violation = meta_consistent(&view, &History::default()).unwrap_err();
@@ -278,7 +278,7 @@ mod tests {
         );
     }
 
-    /// The snapshot was applied, or its peer has given way, and the range waits still.
+    /// The snapshot was applied, or its peer was replaced, but the range is still reserved.
     #[test]
     fn a_range_that_waits_for_nothing() {
         let words = "free for a snapshot that it does not have";
@@ -327,7 +327,7 @@ mod tests {
                 &format!("peer id {id} is a peer's of region 10 too"),
             );
         }
-        // An uninitialised peer lists nobody, and has an id.
+        // An uninitialised peer lists no member, but has an id.
         caught(
             |view| {
                 let peer = peer_of(view, 3, CHILD);

@@ -1,18 +1,17 @@
-//! How peers end, and what may come after them. After TiKV `apply.rs`
-//! `exec_change_peer`, `fsm/store.rs` `check_msg`, `clear_meta_in_kv_and_raft`.
+//! How peers end, and which peers may follow them. After TiKV `apply.rs` `exec_change_peer`,
+//! `fsm/store.rs` `check_msg`, `clear_meta_in_kv_and_raft`.
 
 use rollcall_traces::{Cluster, Epoch, History, Log, Peer, PeerState, Role, StoreId};
 
 use super::{Property, Violation, every_replica};
 
-/// Where a peer was destroyed, another comes to be only by a configuration of
-/// a higher conf_ver that lists exactly that peer on that store (S7).
+/// After a peer was destroyed, a new one is created only under a configuration of a higher conf_ver
+/// that lists exactly that peer on that store (S7).
 ///
-/// It is judged when a message creates the peer, by the sender's region, and
-/// again when a snapshot gives it one: until then it could still take the
-/// place of the one that was removed. The same peer id may come back so, as in
-/// TinyKV's `TestBasicConfChange3B`. The store remembers its tombstone's epoch
-/// through a peer that was never initialised: that was tikv#10533.
+/// It is checked when a message creates the peer, against the sender's region, and again when a
+/// snapshot initialises it, because until then it could still act as the removed one. The same peer
+/// id may come back in this way, as in TinyKV's `TestBasicConfChange3B`. The store must remember
+/// its tombstone's epoch across a peer that was never initialised: that was tikv#10533.
 ///
 /// # Errors
 /// A peer without such a configuration; latched by the history.
@@ -22,16 +21,14 @@ pub fn no_resurrection<C: Cluster>(_: &C, history: &History) -> Result<(), Viola
 
 /// A removed peer leaves its tombstone and nothing else (S8).
 ///
-/// The tombstone has no term, vote, log, index, data or role. Its region is the
-/// one that removed the peer, of a higher conf_ver than the peer had, or, where
-/// a newer peer id took its place, its last one. A peer that is yet to be
-/// initialised finds nothing left either, and an initialised one lives only as
-/// long as its own region lists it. Nor does a peer give its place to one of another
-/// id without an end of its own (`TV apply.rs exec_batch_split` spares whoever is not
-/// the child).
+/// The tombstone has no term, vote, log, index, data or role. Its region is the one that removed
+/// the peer, of a higher conf_ver than the peer had; or the peer's last one, if a newer peer id
+/// replaced it. Nothing is left for a peer that is yet to be initialised. An initialised peer lives
+/// only while its own region lists it. No peer is replaced by one of another id without being
+/// destroyed first (`TV apply.rs exec_batch_split` spares every peer but the child).
 ///
 /// # Errors
-/// What was left behind, or a tombstone that is missing or behind its removal.
+/// Something that was left behind, or a tombstone that is missing or behind its removal.
 pub fn clean_tombstone<C: Cluster>(cluster: &C, history: &History) -> Result<(), Violation> {
     Property::CleanTombstone.not_latched(history)?;
     every_replica(cluster, |region, (store, peer)| {
@@ -168,7 +165,7 @@ mod tests {
         assert!(no_resurrection(&after, &history).is_err());
     }
 
-    /// tikv#10533: what came between was never initialised, and its tombstone is empty.
+    /// tikv#10533: the peer in between was never initialised, so its tombstone is empty.
     #[test]
     fn the_removed_peer_comes_back_behind_one_that_was_never_initialised() {
         let (newer, mut history) = created_by(members(3, &[(1, 1), (2, 2), (4, 3)]), 4);
@@ -269,8 +266,8 @@ mod tests {
         assert!(violation.what.contains("does not list it"), "{violation}");
     }
 
-    /// Store 3 had the child by a snapshot, `then` it was removed, and now the
-    /// store applies the split at last: it shows the child's peer 13 with `born`.
+    /// Store 3 had the child by a snapshot, `then` it was removed. Now the store applies the split
+    /// and shows the child's peer 13 with `born`.
     fn split_behind_a_removal(then: Option<Region>, born: Region) -> (View, History) {
         let before = with(&three(), |view| {
             commit_split(view);
@@ -343,7 +340,7 @@ mod tests {
         assert_eq!(epoch_monotone(&after, &history), Ok(()));
     }
 
-    /// Store 3 takes the split; the child's place is taken by an uninitialised peer.
+    /// Store 3 applies the split; an uninitialised peer is in the child's place.
     fn split_over(id: u64) -> (View, History) {
         let (before, mut history) = split_beside(|view| {
             let newer = Peer {
@@ -358,7 +355,7 @@ mod tests {
         (after, history)
     }
 
-    /// Every store is yet to take the split that is committed.
+    /// The split is committed, and no store has applied it.
     fn split_beside(change: impl FnOnce(&mut View)) -> (View, History) {
         let before = with(&three(), |view| {
             commit_split(view);
@@ -387,8 +384,7 @@ mod tests {
         assert_eq!(clean_tombstone(&after, &history), Ok(()));
     }
 
-    /// A message for a newer peer ends the one that is there, and makes the newer one,
-    /// in one step.
+    /// A message for a newer peer destroys the present one and creates the newer one, in one step.
     #[test]
     fn a_newer_peer_takes_the_place_of_one_that_it_has_ended() {
         let replaced = |replaces_tombstone| {

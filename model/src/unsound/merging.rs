@@ -1,10 +1,10 @@
-//! Merges, and the regions of an unsafe recovery that take part in one.
+//! Merges, and unsafe recovery of regions that take part in one.
 
 use std::collections::BTreeSet;
 
 use rollcall_traces::{Entry, Reason, Region, RegionId};
 
-/// Without `merge_gap_bounded` a merge begins whatever the slowest replica misses (TiKV
+/// Without `merge_gap_bounded` a merge begins however many entries the slowest replica lacks (TiKV
 /// `pre_propose_prepare_merge`).
 pub(crate) fn carry_whatever_is_missed(matched: u64) -> Result<u64, Reason> {
     Ok(matched + 1)
@@ -21,13 +21,14 @@ pub(crate) fn version_above_the_target_alone(target: &Region) -> u64 {
     target.epoch.version + 1
 }
 
-/// Without `merge_forwards_commit` a merge that carries no entry tells a source nothing, though it
-/// need not know that its `PrepareMerge` is committed (row 35, tikv#5512).
+/// Without `merge_forwards_commit` a merge that carries no entry does not advance the source's
+/// commit index, although the source may not know that its `PrepareMerge` is committed (row 35,
+/// tikv#5512).
 pub(crate) fn forwards_nothing(entries: &[Entry]) -> bool {
     entries.is_empty()
 }
 
-/// Without `force_target_first` PD does not ask whether a region may have a merge to commit, and
+/// Without `force_target_first` PD does not check whether a region may have to commit a merge, and
 /// forces all leaders at once (tikv#12627).
 pub(crate) fn look_for_no_merge() -> BTreeSet<RegionId> {
     BTreeSet::new()

@@ -5,8 +5,8 @@ use rollcall_traces::{
     RegionId, StoreId,
 };
 
-/// Without `leader_change_believed` a report whose only news is the leader changes nothing: who
-/// led before, in its term (PD `region.go`, `RegionGuide`).
+/// Without `leader_change_believed` a report in which only the leader is new changes nothing.
+/// Returns the leader known before, and its term (PD `region.go`, `RegionGuide`).
 pub(crate) fn leader_known_before(pd: &PlacementDriver, reported: &Region) -> Option<(PeerId, u64)> {
     let known =
         pd.regions.get(&reported.id).filter(|known| known.leader != 0 && known.region == *reported)?;
@@ -18,7 +18,7 @@ pub(crate) fn wait_for_ever(pd: &PlacementDriver, region: RegionId) -> Result<()
     pd.operator(region).map(drop).ok_or(Reason::NoOperator)
 }
 
-/// Without `limit_counts_own_kind` what was typed by hand counts against the patrol's limit
+/// Without `limit_counts_own_kind` an administrator's operators count against the patrol's limit
 /// (row 49, pd#3820).
 pub(crate) fn operators_of_every_kind(pd: &PlacementDriver) -> usize {
     pd.operators.len()
@@ -29,15 +29,14 @@ pub(crate) fn is_full_by_share(low_space: &[StoreId], store: StoreId) -> bool {
     low_space.contains(&store)
 }
 
-/// Without `buried_by_count` a store is empty once its regions' size is 0. What PD only loaded
-/// counts nothing there, and what was reported since it started 1 MiB at least
-/// (`EmptyRegionApproximateSize`), so that the size is 0 while no region is known to be led
-/// (row 42, pd#9333).
+/// Without `buried_by_count` a store is empty once its regions' size is 0. A region that PD only
+/// loaded counts 0. One that was reported since PD started counts at least 1 MiB
+/// (`EmptyRegionApproximateSize`). So the size is 0 until a region is reported (row 42, pd#9333).
 pub(crate) fn is_empty_by_size(pd: &PlacementDriver, store: StoreId) -> bool {
     !pd.regions_on(store).any(|known| known.leader != 0)
 }
 
-/// Without `lone_leader_moves` a leader that must go needs another voter to hand over to (pd#1923).
+/// Without `lone_leader_moves` a leader that must go needs another voter as transferee (pd#1923).
 pub(crate) fn need_another_leader(transferee: Option<Member>) -> Result<(), Reason> {
     transferee.map(drop).ok_or(Reason::NoNewLeader)
 }

@@ -1,13 +1,13 @@
-//! What clients were promised, across a merge: region 1 takes its right
-//! neighbour in, with the keys `x` and `y`.
+//! What clients were promised, across a merge: region 1 merges its right neighbour, which has the
+//! keys `x` and `y`.
 
 use rollcall_traces::{Action, Command, Entry, Epoch, HistoryParts, Key, PeerState, View};
 
 use super::super::forge::*;
 use super::*;
 
-/// The right neighbour holds x=1 at index 6, its client knows, and `y` was
-/// deleted behind it; everywhere the left one is about to take it in.
+/// The right neighbour holds x=1 at index 6, known to its client, and deleted `y` after that. On
+/// every store the left one is about to merge it.
 fn about_to_merge() -> (View, History) {
     let mut history = History::begin(HistoryParts::ALL, &three_split());
     let in_child = |entry: Entry| Entry { epoch: halves().1.epoch, ..entry };
@@ -33,7 +33,7 @@ fn about_to_merge() -> (View, History) {
     (waiting, history)
 }
 
-/// The store applies it, with what `keeps` lets through.
+/// The store applies the merge and keeps the keys that `keeps` selects.
 fn take_in(view: &mut View, store: u64, keeps: impl Fn(&Key) -> bool) {
     let before = peer(view, store).region.clone();
     let source = peer_of(view, store, CHILD);

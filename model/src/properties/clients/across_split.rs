@@ -6,9 +6,8 @@ use rollcall_traces::{Action, Entry, HistoryParts, Key, Outcome, Read, Reply, Re
 use super::super::forge::*;
 use super::*;
 
-/// Everywhere `x`, which the child will have, is 1, `y` was there and is
-/// deleted, and the split waits; clients know of what store 1 led. Store 1
-/// has applied the split.
+/// On every store `x`, which will be the child's, is 1, `y` was deleted, and the split is not
+/// applied; clients know what store 1 wrote as leader. Then store 1 applies the split.
 fn split_on_one() -> (View, History) {
     let mut history = History::begin(HistoryParts::ALL, &three());
     let written = with(&three(), |view| {
@@ -28,7 +27,7 @@ fn split_on_one() -> (View, History) {
     (after, history)
 }
 
-/// The same, and `x` is written anew in the child, which store 1 leads.
+/// The same, and `x` is written again in the child, which store 1 leads.
 fn written_in_the_child() -> (View, History) {
     let (split, mut history) = split_on_one();
     let after = with(&split, |view| {
@@ -90,8 +89,8 @@ fn a_parent_forgets_what_no_replica_has_in_its_range() {
     assert_eq!(no_lost_write(&third, &history), Ok(()));
 }
 
-/// Store 1 leads, and something keeps it from applying what stores 2 and 3
-/// have applied: it tells its client of `x` when the child has a newer one.
+/// Store 1 leads, but does not apply what stores 2 and 3 have applied. It acknowledges `x` to its
+/// client when the child has a newer value.
 #[test]
 fn a_slow_leader_acknowledges_what_a_child_was_born_with() {
     let mut history = History::begin(HistoryParts::ALL, &three());
@@ -125,7 +124,7 @@ fn a_slow_leader_acknowledges_what_a_child_was_born_with() {
     );
 }
 
-/// What region 1 answers on `store`, where `x` is asked for in `view`.
+/// Reads `x` from region 1 on `store`. The read begins in `view`.
 fn read_x(view: &View, history: &mut History, store: u64, meanwhile: impl FnOnce(&mut History)) {
     let index = view.stores[&store].peers[&1].commit;
     let x = Key::from("x");
@@ -168,7 +167,7 @@ fn a_child_writes_while_its_parent_is_read() {
     assert_eq!(read_safety(&view, &history), Ok(()));
 }
 
-/// Store 1 has split: the key is not its to answer for, even to say that it has none.
+/// Store 1 has applied the split: it must not answer for the key, not even that it is absent.
 #[test]
 fn a_parent_that_has_split_answers_for_a_key_of_the_child() {
     let (view, mut history) = split_on_one();

@@ -128,7 +128,7 @@ pub(super) fn write_not_shown(run: &mut Run, on: StoreId) {
     });
 }
 
-/// The peer is asked for the key, which a client knows to be 1, and answers.
+/// A client reads the key, which another client knows to be 1.
 fn read(run: &mut Run, on: StoreId, value: Option<Key>) {
     let key = || Key::from("a");
     acknowledged(run, on);
@@ -140,7 +140,7 @@ fn read(run: &mut Run, on: StoreId, value: Option<Key>) {
     run.returning(&Outcome::Done(returned), reply, |view| peer(view, on).read = None);
 }
 
-/// It answers what it holds, which is nothing yet.
+/// The peer answers with what it holds, which is nothing yet.
 pub(super) fn stale_read(run: &mut Run, on: StoreId) {
     read(run, on, None);
 }
@@ -153,8 +153,8 @@ pub(super) fn buried_with_a_member(run: &mut Run, on: StoreId) {
     run.by(Action::CheckStores, |view| known(view, on).state = StoreState::Tombstone);
 }
 
-/// PD knows of a configuration without the store, and buries it; `applied` is
-/// the configuration of those who are left.
+/// PD knows a configuration without the store and buries it. `applied` is the configuration of the
+/// remaining stores.
 fn buried_as_empty(run: &mut Run, on: StoreId, applied: Region) {
     run.then(on, |view| {
         believe(view, without(on));
@@ -189,7 +189,7 @@ pub(super) fn remove_peer(view: &mut View, on: StoreId) {
     plan(view, Purpose::AdminRemovePeer, OperatorStep::RemovePeer(Seat { store: on, peer: on }));
 }
 
-/// Of the other two stores only the first runs, and the leader removes its peer.
+/// Of the other two stores only the first runs, and the leader removes the peer of `on`.
 pub(super) fn removal_beside_a_store_that_is_down(run: &mut Run, on: StoreId) {
     let other = LEFT + GONE - on;
     run.by(Action::Crash { store: other }, |view| store(view, other).status = StoreStatus::Down);

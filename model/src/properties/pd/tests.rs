@@ -1,4 +1,4 @@
-//! Forged violations of what the placement driver owes, each with a near miss.
+//! Forged violations of the placement driver's promises, each with a near miss.
 
 use rollcall_traces::{
     Action, HistoryParts, Key, Liveness, Member, MemberRole, Operator, OperatorStep, Purpose, Reply, Seat,
@@ -90,7 +90,7 @@ fn a_member_in_what_is_applied() {
     assert!(buried(&replaced(), |view| write_tombstone(view, 1, three_voters())).is_err());
 }
 
-/// Stores 2 and 3 have yet to apply what store 1 had, and its disk is gone.
+/// Stores 2 and 3 have not applied what store 1 had, and store 1's disk is lost.
 #[test]
 fn the_only_one_that_had_applied_the_removal_is_gone() {
     assert_eq!(buried(&replaced(), |view| lose_disk(view, 1)), Ok(()));
@@ -102,8 +102,7 @@ fn the_only_one_that_had_applied_the_removal_is_gone() {
     assert!(forged.is_err(), "of one conf_ver there is one configuration");
 }
 
-/// Nobody shows that the removal was applied, and the disk that is gone is
-/// one that the region never had a peer on.
+/// No replica shows that the removal was applied, and the lost disk never had a peer of the region.
 #[test]
 fn a_member_that_is_left_while_another_disk_is_lost() {
     let of_five = |view: &mut View| {
@@ -232,7 +231,7 @@ fn a_belief_that_goes_back() {
     assert_eq!(after_step(REPORT, &back, &replaced()), []);
 }
 
-/// The same members and range, reported by who led in an older term.
+/// The same members and range, reported by the leader of an older term.
 #[test]
 fn a_leader_of_an_older_term_that_is_believed() {
     let led = |leader, term| {
@@ -247,7 +246,7 @@ fn a_leader_of_an_older_term_that_is_believed() {
     assert_eq!(after_step(REPORT, &led(0, 0), &led(1, 6)), [], "and takes the first that reports");
 }
 
-/// A region goes, and its operator with it, or not.
+/// A region is forgotten, with or without its operator.
 #[test]
 fn an_operator_that_outlives_its_region() {
     let has = |region: bool, operators: bool| {
@@ -289,8 +288,8 @@ fn a_belief_in_what_nobody_has_applied() {
     assert_eq!(judged(&unknown).unwrap_err().region, Some(CHILD));
 }
 
-/// Four stores, of which the last never had a peer of region 1 by what
-/// anybody shows; PD is ahead, and then that disk is gone.
+/// Four stores. No replica shows that the last one ever had a peer of region 1. PD is ahead, and
+/// then that disk is lost.
 #[test]
 fn a_belief_ahead_while_a_disk_is_lost() {
     let ahead = |view: &mut View| {
@@ -326,7 +325,7 @@ fn a_belief_ahead_while_a_disk_is_lost() {
     assert!(judged(&gone).is_err(), "nothing does");
 }
 
-/// Peer 3 reported, was removed by what its tombstone shows, and comes again.
+/// Peer 3 reported, was removed as its tombstone shows, and comes again.
 #[test]
 fn a_belief_that_a_hidden_tombstone_shows() {
     let removed = with(&replaced(), |view| {

@@ -23,6 +23,7 @@ pub(super) fn send(cluster: &mut impl ClusterMut, order: Option<Held>, reply: Re
 
 /// The receiver carries out the order under the epoch that PD knew.
 ///
+/// # Errors
 /// Nothing was done. The reason in `Ok` is of a refused split, whose ids are lost.
 pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<Option<Reason>, Reason> {
     let (region, store) = (order.region, order.to.store);

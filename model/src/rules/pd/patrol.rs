@@ -16,6 +16,7 @@ use crate::unsound;
 
 /// The operator for the region.
 ///
+/// # Errors
 /// Why there is none.
 pub(super) fn check(sight: &Sight, known: &KnownRegion, ids: &mut u64) -> Result<Operator, Reason> {
     let leader = builder::leader_of(known)?;

@@ -21,6 +21,7 @@ pub(crate) struct Report {
 impl Report {
     /// The report that `store` gives of a region, from its peer or tombstone there.
     ///
+    /// # Errors
     /// The store does not run, has no live peer of the region, or its peer does not lead.
     pub(crate) fn of(store: StoreId, status: StoreStatus, peer: Option<&Peer>) -> Result<Self, Reason> {
         if status != StoreStatus::Up {
