@@ -1,8 +1,7 @@
-//! Who allots ids: to the new regions of a split, and to new peers.
+//! Allots ids to the new regions of a split, and to new peers.
 //!
-//! It counts and forgets nothing; whether a region may split, and what becomes
-//! of ids that are never used, is not its affair (`PD HandleAskBatchSplit`
-//! allots one id a member for each new region).
+//! A plain counter. It does not check whether a region may split, and unused ids are lost (`PD
+//! HandleAskBatchSplit` allots one id per member for each new region).
 
 use crate::proto::command::Child;
 use crate::proto::region::{Key, PeerId, Region};
@@ -10,7 +9,7 @@ use crate::proto::region::{Key, PeerId, Region};
 /// Allots ids to regions and peers, from one count, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdAllocator {
-    /// The next id that is given out.
+    /// The next id.
     pub next_id: u64,
 }
 

@@ -1,9 +1,8 @@
-//! From what shall become of a region to the steps that lead there safely.
+//! Builds the steps of an operator.
 //!
-//! A voter is replaced by joint consensus: the new peer joins as a learner,
-//! learner and voter change roles at once, and only the learner that is left
-//! of the old one is removed. No step takes a voter away before another is
-//! there, and none asks the leader to remove or demote itself. Follows `PD
+//! A voter is replaced by joint consensus: the new peer joins as a learner, learner and voter
+//! change roles at once, and the old voter, now a learner, is removed. No step removes a voter
+//! before its replacement votes, and none makes the leader remove or demote itself. Follows `PD
 //! operator/builder.go`.
 
 use super::error::PdRefusal;
@@ -13,7 +12,7 @@ use super::targets::Sight;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::{Key, Member, MemberRole, StoreId};
 
-/// Nothing is built for a region that nobody leads (row 41).
+/// Nothing is built for a region without a leader (row 41).
 pub(crate) fn check_leader(known: &KnownRegion) -> Result<Member, PdRefusal> {
     known.leader().ok_or(PdRefusal::NoLeader)
 }
@@ -23,7 +22,7 @@ fn check_buildable(known: &KnownRegion) -> Result<Member, PdRefusal> {
     if known.region.is_joint() { Err(PdRefusal::JointState) } else { Ok(leader) }
 }
 
-/// A new voter, by way of a learner.
+/// A new voter, which joins as a learner.
 pub(crate) fn add_peer(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorStep>, PdRefusal> {
     check_buildable(known)?;
     Ok(vec![OperatorStep::AddLearner(seat), OperatorStep::PromoteLearner(seat)])
@@ -41,8 +40,8 @@ pub(crate) fn promote(known: &KnownRegion, seat: Seat) -> Result<Vec<OperatorSte
     Ok(vec![OperatorStep::PromoteLearner(seat)])
 }
 
-/// The peer `from` gives way to `to`, who may be a learner already. A learner is
-/// not demoted: the new voter comes, and it goes.
+/// Replaces `from` by `to`, which may be a learner already. A learner `from` is not demoted: `to`
+/// becomes a voter, and `from` is removed.
 pub(crate) fn replace<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -78,7 +77,7 @@ pub(crate) fn replace<G: Guards>(
         steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
     steps.push(OperatorStep::EnterJoint { promote: promote.clone(), demote: demote.clone() });
-    // Where no other voter may lead, only the new one can, and not earlier.
+    // If no other voter may lead, only the new one can, and not before this step.
     if hands_over && transferee.is_none() {
         steps.push(OperatorStep::TransferLeader { to: to.store });
     }
@@ -87,14 +86,14 @@ pub(crate) fn replace<G: Guards>(
     Ok(steps)
 }
 
-/// One of an even number of voters becomes a learner first, for its leader demands it:
-/// removed directly it could take the others' quorum with it (row 15, tikv#10595,
-/// etcd#10563; of two peers PD does so as well, pd#4411).
+/// One of an even number of voters is demoted first, because its leader demands it: a direct
+/// removal could take the others' quorum with it (row 15, tikv#10595, etcd#10563; PD does so only
+/// for two peers, pd#4411).
 fn must_be_demoted(voters: usize, guards: impl Guards) -> bool {
     voters.is_multiple_of(2) && guards.holds(Guard::PlanDemotesFirst)
 }
 
-/// The peer leaves, and nobody comes.
+/// Removes the peer without a replacement.
 pub(crate) fn remove_peer<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -124,11 +123,10 @@ pub(crate) fn remove_peer<G: Guards>(
     Ok(steps)
 }
 
-/// A live voter is not removed if the dead would then outvote the living
-/// (row 46); a voter that waits for a snapshot is as good as dead. In TiKV the
-/// leader asks this (`TV peer.rs check_availability_by_last_heartbeats,
-/// propose_conf_change`: the index that would be committed is not truncated);
-/// here PD does, by what it knows.
+/// A live voter is not removed if the dead would then outvote the living (row 46); a pending voter
+/// counts as dead. In TiKV the leader checks this (`TV peer.rs
+/// check_availability_by_last_heartbeats, propose_conf_change`: the index that would be committed
+/// is not truncated). Here PD does, by its own knowledge.
 fn check_majority_after<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -140,8 +138,8 @@ fn check_majority_after<G: Guards>(
     if enough || !sight.is_live(known, &from) { Ok(()) } else { Err(PdRefusal::MajorityLost) }
 }
 
-/// Leadership goes to the voter on `to`. A joint region may be led elsewhere
-/// too: it is often the only way out.
+/// Transfers leadership to the voter on `to`. A joint region allows it, too: it is often the only
+/// way out.
 pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<OperatorStep>, PdRefusal> {
     let leader = check_leader(known)?;
     if leader.store == to {
@@ -150,7 +148,7 @@ pub(crate) fn transfer_leader(known: &KnownRegion, to: StoreId) -> Result<Vec<Op
     Ok(vec![OperatorStep::TransferLeader { to }])
 }
 
-/// Leadership leaves the store `from` for the first that may lead (`PD
+/// Transfers leadership from the store `from` to the first peer that may lead (`PD
 /// schedulers/evict_leader.go`).
 pub(crate) fn evict_leader<G: Guards>(
     sight: Sight<'_, G>,
@@ -164,8 +162,8 @@ pub(crate) fn evict_leader<G: Guards>(
     transfer_leader(known, transferee.store)
 }
 
-/// A joint configuration ends; a leader that it demotes hands over first, to whomever
-/// it can, for it may not end that itself.
+/// Leaves a joint configuration. A leader that it demotes may not leave it itself, so leadership
+/// moves first, to any peer that can lead.
 pub(crate) fn leave_joint<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -190,7 +188,7 @@ pub(crate) fn leave_joint<G: Guards>(
     Ok(steps)
 }
 
-/// The region is divided at keys that ascend and lie behind its start.
+/// Splits the region at ascending keys behind its start.
 pub(crate) fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, PdRefusal> {
     check_buildable(known)?;
     let region = &known.region;

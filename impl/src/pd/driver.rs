@@ -1,10 +1,9 @@
 //! The placement driver as a state machine: a step in, its effects out.
 //!
-//! What a step changes is written as one batch and synced before its outputs
-//! are handed out. A refused step changes nothing. A restart brings back what
-//! is on disk: stores, regions, the end of the reserved ids and the last step of a
-//! recovery; nobody leads, no operator runs, no recovery is under way, no store was heard
-//! from, and the clock begins anew.
+//! A step's changes are written as one batch and synced before its outputs are handed out. A
+//! refused step changes nothing. A restart restores what is on disk: stores, regions, the end of
+//! the reserved ids, and the last step of a recovery. No leader is known then, no operator or
+//! recovery runs, no store has sent a heartbeat, and the clock starts again.
 
 use super::allocator::IdAllocator;
 use super::config::PdConfig;
@@ -20,14 +19,14 @@ use super::targets::{Sight, Unfit};
 use crate::guard::{Guards, Sound};
 use crate::proto::region::{Key, Region, RegionId, StoreId};
 
-/// What one step gathers before anything of it is written or sent.
+/// The writes and outputs that one step gathers before any is written or sent.
 #[derive(Default)]
 pub(crate) struct PdStep {
     pub(crate) batch: Vec<PdWrite>,
     pub(crate) outputs: Vec<PdOutput>,
 }
 
-/// A refusal before it is known what it is about.
+/// A refusal without its subject.
 pub(crate) type Decision = Result<(), PdRefusal>;
 
 /// The placement driver.
@@ -55,21 +54,21 @@ pub struct PlacementDriver<E, G: Guards = Sound> {
     pub(crate) regions: Regions,
     pub(crate) operators: Operators,
     pub(crate) ids: IdAllocator,
-    /// It dropped the regions that it knew, and does not know every key since.
+    /// Regions were dropped, and PD has not learned every key again.
     pub(crate) relearns: bool,
     pub(crate) recovery: Option<Recovery>,
     /// The last step of any recovery.
     pub(crate) recovery_step: u64,
-    /// No id at or above this one may be given out before it is raised on disk.
+    /// Ids from this one on may be allotted only after it is raised on disk.
     id_limit: u64,
     pub(crate) now: u64,
 }
 
 impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
-    /// Starts from what the engine has; an empty one is an empty cluster.
+    /// Opens from the engine; an empty engine is an empty cluster.
     ///
     /// # Errors
-    /// Where the configuration makes no sense or the engine cannot read.
+    /// The configuration is invalid, or the engine cannot be read.
     pub fn open(config: PdConfig, guards: G, engine: E) -> Result<Self, PdError> {
         config.validate()?;
         let persisted = engine.load()?;
@@ -77,7 +76,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         persisted.stores.into_values().for_each(|record| stores.set(record, 0));
         let mut regions = Regions::default();
         persisted.regions.into_values().for_each(|region| regions.insert(KnownRegion::loaded(region)));
-        // What was reserved and not given out is lost; nobody can tell which.
+        // Reserved ids that were not allotted are lost.
         let ids = IdAllocator { next_id: persisted.id_limit.max(1) };
         let id_limit = ids.next_id;
         Ok(Self {
@@ -96,12 +95,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         })
     }
 
-    /// Begins a cluster: its stores, its first regions, whose ranges must not
-    /// overlap, and the first id that is given out (`PD Bootstrap`).
+    /// Bootstraps a cluster with its stores, its first regions, whose ranges must not overlap, and
+    /// the first id to allot (`PD Bootstrap`).
     ///
     /// # Errors
-    /// Where the cluster has begun, or a store is known already; nothing
-    /// changed then. Where the engine fails.
+    /// The cluster is bootstrapped, or a store is known already; nothing changed then. Or the
+    /// engine fails.
     pub fn bootstrap(&mut self, stores: &[StoreId], regions: &[Region], next_id: u64) -> Result<(), PdError> {
         if self.regions.iter().next().is_some() {
             return Err(refused(Subject::Cluster, PdRefusal::Bootstrapped));

@@ -1,7 +1,7 @@
 //! Why the placement driver refuses, and what else can go wrong in a step.
 //!
-//! A refusal leaves PD exactly as it was. What pd-ctl answers to the
-//! command stands beside the dictionary's reasons, not here.
+//! A refusal leaves PD exactly as it was. pd-ctl's messages are with the dictionary's reasons, not
+//! here.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ pub enum PdError {
         /// Why.
         refusal: PdRefusal,
     },
-    /// The configuration makes no sense; nothing was opened.
+    /// The configuration is invalid; nothing was opened.
     #[error("placement driver: {0}; correct the configuration")]
     Config(#[from] PdConfigError),
     /// The engine failed: drop PD and restart it from its engine.
@@ -76,7 +76,7 @@ pub enum PdRefusal {
     /// The store is Up and connected.
     #[error("the store is Up and connected; stop it first, or decommission it")]
     StoreConnected,
-    /// A recovery is to be begun, and no store was named.
+    /// `remove-failed-stores` without a store.
     #[error("no store specified")]
     NoStoreSpecified,
     /// An unsafe recovery is under way.
@@ -94,16 +94,16 @@ pub enum PdRefusal {
     /// There is nothing to cancel.
     #[error("the store is not leaving")]
     NotLeaving,
-    /// Its disk is gone; what was said with force is not taken back.
+    /// It was declared physically destroyed, which cannot be taken back.
     #[error("the store was declared physically destroyed; its id cannot serve again")]
     PhysicallyDestroyed,
     /// Too few stores would be left for the replicas (row 39).
     #[error("fewer stores would remain than a region has replicas; add a store first")]
     StoresNotEnough,
-    /// Nobody but the patrol makes a store Tombstone (row 45).
+    /// Only the patrol makes a store Tombstone (row 45).
     #[error("a store becomes Tombstone by itself once it is empty; decommission it")]
     StateNotAllowed,
-    /// No longer silence makes it worse.
+    /// It is Down already.
     #[error("the store is already Down")]
     AlreadyDown,
     /// Only the record of a Tombstone store can be removed.
@@ -118,13 +118,13 @@ pub enum PdRefusal {
     /// PD does not know the region.
     #[error("PD does not know the region; wait for its heartbeat")]
     RegionNotFound,
-    /// A heartbeat, or who asks for a split, is behind what is known.
+    /// A heartbeat, or a request for split ids, is behind what PD knows.
     #[error("the region's epoch is older than PD's, or than that of its range")]
     RegionStale,
     /// The heartbeat names no leader.
     #[error("the heartbeat names no leader")]
     InvalidLeader,
-    /// Nobody is known to lead the region (row 41).
+    /// PD knows no leader of the region (row 41).
     #[error("PD knows no leader of the region; restore its majority first")]
     NoLeader,
     /// The region is between two configurations.
@@ -154,7 +154,7 @@ pub enum PdRefusal {
     /// The store leads already.
     #[error("the store already leads the region")]
     AlreadyLeader,
-    /// The store has been silent for long.
+    /// The store is Down.
     #[error("the store is Down; bring it back or choose another")]
     StoreUnhealthy,
     /// The region has one voter.
@@ -163,7 +163,7 @@ pub enum PdRefusal {
     /// Fewer voters would be left alive than a majority needs (row 46).
     #[error("fewer live voters would remain than a majority needs; repair the others first")]
     MajorityLost,
-    /// Nobody may lead in the leader's place.
+    /// No other peer may lead.
     #[error("no other voter can lead; bring a store back or add a peer first")]
     NoNewLeader,
     /// A split without a key, or one outside the region.
@@ -172,11 +172,10 @@ pub enum PdRefusal {
     /// The region is as it should be.
     #[error("the region needs nothing")]
     NothingToDo,
-    /// Something is to be done and no store can take the peer (rows 39, 40); PD's
-    /// log has "no store to replace peer".
+    /// A peer is needed and no store can take it (rows 39, 40); PD logs "no store to replace peer".
     #[error("no legal target: no store is Up, connected, without a peer of the region, and has space")]
     NoTarget,
-    /// As many operators of the checkers as may be are under way (row 49).
+    /// The checkers' operators have reached the limit (row 49).
     #[error("the schedule limit is reached; wait until an operator ends, or raise the limit")]
     ScheduleLimit,
 }

@@ -1,9 +1,8 @@
-//! What each input does: checks first, then changes, so that a refusal leaves
-//! everything as it was.
+//! What each input does: checks first, then changes, so that a refusal changes nothing.
 //!
-//! The order of the checks is PD's (`server/cluster/cluster.go`,
-//! `cluster_worker.go HandleRegionHeartbeat, HandleAskBatchSplit`,
-//! `server/handler.go`): it decides which reason people read.
+//! The checks are in PD's order, which decides the reason that users see
+//! (`server/cluster/cluster.go`, `cluster_worker.go HandleRegionHeartbeat, HandleAskBatchSplit`,
+//! `server/handler.go`).
 
 use std::collections::BTreeSet;
 
@@ -60,7 +59,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         step.outputs.push(PdOutput::StoreChanged(record));
     }
 
-    /// A store registers at each start; what it says of itself is no part of its record.
+    /// A store registers at each start. Its own description is not part of its record.
     fn add_store(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
         match self.stores.get(store).map(|info| info.record.state) {
             Some(StoreState::Tombstone) => Err(PdRefusal::StoreRemoved),
@@ -82,16 +81,15 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// Operators that move peers away go on, and what they leave is mended
-    /// later (row 47).
+    /// Operators that move peers away continue, and the patrol repairs the result later (row 47).
     fn cancel(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
         let next = self.stores.record(store)?.cancelled(self.guards)?;
         self.put_store(step, next);
         Ok(())
     }
 
-    /// Nobody asks what is on a store that is given up by force (`PD
-    /// unsafe_recovery_controller.go RemoveFailedStores`, `BuryStore`).
+    /// Gives up stores by force, whatever is on them (`PD unsafe_recovery_controller.go
+    /// RemoveFailedStores`, `BuryStore`).
     pub(crate) fn abandon(&mut self, step: &mut PdStep, stores: &BTreeSet<StoreId>) -> Decision {
         let mut buried = Vec::with_capacity(stores.len());
         for &store in stores {
@@ -104,8 +102,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// `ResetRegionCache`; an operator whose region is gone is removed (`PushOperators`).
-    /// PD leaves on its disk what it knew, and a restart brings it back: here it goes.
+    /// PD `ResetRegionCache`; `PushOperators` removes an operator whose region is gone. PD leaves
+    /// the regions on its disk, and a restart brings them back. Here they are removed from the
+    /// disk, too.
     pub(crate) fn drop_regions(&mut self, step: &mut PdStep) {
         if !self.guards.holds(Guard::RecoveryDropsRegions) {
             return;
@@ -125,8 +124,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         step.batch.push(PdWrite::Relearns(relearns));
     }
 
-    /// PD reads the state before it looks for the store (`server/api/store.go
-    /// SetStoreState`), so this is refused of a store that nobody knows as well.
+    /// PD checks the state before it looks up the store (`server/api/store.go SetStoreState`), so
+    /// this is refused for an unknown store as well.
     fn set_tombstone(&mut self, step: &mut PdStep, store: StoreId) -> Decision {
         if self.guards.holds(Guard::TombstoneByPatrolAlone) {
             return Err(PdRefusal::StateNotAllowed);
@@ -139,8 +138,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// While PD relearns its regions no store looks empty. PD itself takes them all for
-    /// empty then, and buries whoever is leaving (read from `checkStore`).
+    /// While PD relearns its regions, no store counts as empty. PD itself then takes every store
+    /// for empty and buries all that are leaving (read from `checkStore`).
     fn check_stores(&mut self, step: &mut PdStep) -> Decision {
         if self.relearns {
             return Err(PdRefusal::NothingToBury);
@@ -163,16 +162,16 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// A report that is not believed changes nothing, and sends nothing: the
-    /// operator stays with whom PD took for the leader before (row 36).
+    /// A refused report changes nothing and gets no order: the operator stays with the leader known
+    /// before (row 36).
     fn region_heartbeat(&mut self, step: &mut PdStep, report: RegionReport) -> Decision {
         if report.leader.id == 0 {
             return Err(PdRefusal::InvalidLeader);
         }
         let record = self.stores.record(report.leader.store)?;
-        // PD takes none from a Tombstone (`grpc_service.go RegionHeartbeat`). Here that is
-        // so of one that was given up: one that was buried too early may be the only one
-        // that tells of a child that PD does not know.
+        // PD ignores heartbeats from any Tombstone (`grpc_service.go RegionHeartbeat`). Here it
+        // ignores only those from a store given up by force: a store buried too early may be the
+        // only reporter of a child.
         if record.state == StoreState::Tombstone && record.physically_destroyed {
             return Err(PdRefusal::StoreRemoved);
         }
@@ -275,9 +274,9 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         })
     }
 
-    /// An administrator may fill a store beyond the limit, even one that is
-    /// leaving, but not one that is gone or Down, nor one that has a peer (`PD
-    /// handler.go checkStoreState`, whose "unhealthy" lies at ten minutes).
+    /// An administrator may add a peer on a store that is full or leaving, but not on one that is
+    /// Tombstone or Down, or that has a peer already (`PD handler.go checkStoreState`, whose
+    /// "unhealthy" begins at ten minutes).
     fn check_admin_target(&self, known: &KnownRegion, store: StoreId) -> Decision {
         if known.region.member_on(store).is_some() {
             return Err(PdRefusal::PeerExists);
@@ -289,7 +288,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
     }
 
-    /// A new operator takes its place in the queue.
+    /// Queues a new operator.
     fn enter(&mut self, step: &mut PdStep, operator: Operator) {
         let (region, purpose) = (operator.region, operator.purpose);
         if let Some(displaced) = self.operators.add(operator) {
@@ -299,7 +298,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.start_waiting(step);
     }
 
-    /// Starts whose turn has come, and sends the first step of each.
+    /// Starts the operators whose turn has come, and sends each one's first step.
     fn start_waiting(&mut self, step: &mut PdStep) {
         while let Some(operator) = self.operators.next_turn(&self.config, self.guards) {
             let region = operator.region;
@@ -318,10 +317,10 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
     }
 
-    /// Compares the region's operator with the region: sends its step or ends it.
+    /// Advances the region's operator: sends its step, or ends it.
     fn dispatch(&mut self, step: &mut PdStep, region: RegionId, after_heartbeat: bool) {
         let Some(known) = self.regions.get(region) else { return };
-        // Field by field: the operators change while the rest is looked at.
+        // Field by field, because the operators change while the rest is read.
         let sight = super::targets::Sight {
             guards: self.guards,
             stores: &self.stores,
@@ -367,7 +366,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.end_operator(step, region, end)
     }
 
-    /// `Handler.RemoveOperator` looks at those under way.
+    /// `Handler.RemoveOperator` removes running operators only.
     fn remove_operator(&mut self, step: &mut PdStep, region: RegionId) -> Decision {
         if !self.operators.is_running(region) {
             return Err(PdRefusal::OperatorNotFound);

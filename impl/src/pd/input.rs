@@ -1,4 +1,4 @@
-//! What the placement driver takes in, and what it wants done.
+//! The placement driver's inputs and outputs.
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,30 @@ use crate::proto::command::{Child, Derive};
 use crate::proto::recovery::{RecoveryPlan, StoreReport};
 use crate::proto::region::{Epoch, Key, Member, Region, RegionId, StoreId};
 
-/// What the placement driver takes in.
+/// An input of the placement driver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PdInput {
-    /// A store registers (`PutStore`): a new one joins, one that is known changes nothing.
+    /// A store registers (`PutStore`). A new store gets a record; a known one changes nothing.
     AddStore {
         /// Its id.
         store: StoreId,
     },
-    /// A store lives.
+    /// A store's heartbeat.
     StoreHeartbeat {
         /// The store.
         store: StoreId,
         /// Its space.
         stats: StoreStats,
-        /// What it has done for an unsafe recovery.
+        /// Its report for an unsafe recovery.
         report: Option<StoreReport>,
     },
-    /// So much time passes without a heartbeat of this store that it counts as
-    /// Disconnected, and the next time as Down.
+    /// The store has missed its heartbeats for so long that it counts as Disconnected, and the next
+    /// time as Down.
     MissedHeartbeat {
         /// The store.
         store: StoreId,
     },
-    /// Somebody who leads a region reports.
+    /// A region's leader reports.
     RegionHeartbeat(RegionReport),
     /// A leader asks for the ids of a split.
     AskSplit {
@@ -45,22 +45,21 @@ pub enum PdInput {
         /// Which part keeps the id; only handed back.
         derive: Derive,
     },
-    /// The patrol comes by the region.
+    /// The patrol checks the region.
     Schedule {
         /// The region.
         region: RegionId,
     },
     /// Empty stores that are leaving become Tombstone.
     CheckStores,
-    /// The region's operator is sent once more to its believed leader (`PD PushOperators`).
+    /// Sends the operator's current step to the known leader again (`PD PushOperators`).
     Push {
         /// The region.
         region: RegionId,
     },
     /// Time passes.
     Tick,
-    /// So much time passes that the region's operator is given up: it has run,
-    /// or waited for its turn, for too long.
+    /// The region's operator times out: it has run, or waited for its turn, for too long.
     OperatorTimeout {
         /// The region.
         region: RegionId,
@@ -87,13 +86,12 @@ pub enum PdInput {
         /// The store.
         store: StoreId,
     },
-    /// pd-ctl `unsafe remove-failed-stores`: the stores are given up, and what is left is
-    /// brought to go on without them.
+    /// pd-ctl `unsafe remove-failed-stores`: gives up the stores and starts an unsafe recovery.
     RemoveFailedStores {
         /// The stores.
         stores: BTreeSet<StoreId>,
     },
-    /// So much time passes that the recovery is given up, or somebody aborts it.
+    /// The unsafe recovery times out, or an administrator aborts it.
     RecoveryTimeout,
     /// pd-ctl `operator add`.
     AddOperator {
@@ -109,10 +107,10 @@ pub enum PdInput {
     },
 }
 
-/// What an administrator can ask of a region.
+/// An administrator's operator for a region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AdminOperator {
-    /// A new voter on the store, by way of a learner.
+    /// A new voter on the store, which joins as a learner.
     AddPeer {
         /// The store.
         store: StoreId,
@@ -132,7 +130,7 @@ pub enum AdminOperator {
         /// The store.
         store: StoreId,
     },
-    /// Leadership leaves the store: the scheduler that was added for that comes by.
+    /// Leadership leaves the store, as the evict-leader scheduler does it.
     EvictLeader {
         /// The store.
         store: StoreId,
@@ -144,25 +142,25 @@ pub enum AdminOperator {
     },
 }
 
-/// An order on its way to whom PD takes for the leader.
+/// An order to the peer that PD knows as the leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Dispatch {
     /// The region.
     pub region: RegionId,
-    /// The believed leader.
+    /// The leader that PD knows.
     pub to: Member,
-    /// The epoch that PD knows, under which it is to be done.
+    /// The epoch that PD knows; the order is proposed under it.
     pub epoch: Epoch,
     /// What to do.
     pub order: Order,
 }
 
-/// What the placement driver wants done, once its step is durable.
+/// An output of the placement driver, valid once its step is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PdOutput {
     /// Send this to the leader.
     Dispatch(Dispatch),
-    /// Answer who asked for a split.
+    /// Reply to a leader that asked for a split.
     SplitIds {
         /// The region.
         region: RegionId,
@@ -196,9 +194,9 @@ pub enum PdOutput {
         /// The store.
         store: StoreId,
     },
-    /// A recovery has come to this stage.
+    /// The recovery has entered this stage.
     RecoveryStage(RecoveryStage),
-    /// Answer the store's heartbeat with this.
+    /// Reply to the store's heartbeat with this plan.
     RecoveryPlan {
         /// The store.
         store: StoreId,

@@ -1,14 +1,13 @@
-//! The placement driver: what it believes, and what it orders.
+//! The placement driver: what it knows, and what it orders.
 //!
-//! A sans-I/O state machine like the store: [`PlacementDriver::step`] takes a
-//! [`PdInput`] and returns [`PdOutput`]s; it has no clock (time is
-//! [`PdInput::Tick`]), no thread and no randomness. It never sees a replica:
-//! all that it knows of a region is what somebody who called himself leader
-//! reported, and what it orders is carried out only if that leader is one.
-//! Follows tikv/pd as it is since v6.1 with placement rules: one rule, so many
-//! voters. Online unsafe recovery is in
-//! `pd/recovery`. Leaves out merging, balancing, labels and witnesses, and `Preparing`,
-//! which a store of this size leaves at once.
+//! A sans-I/O state machine like the store: [`PlacementDriver::step`] takes a [`PdInput`] and
+//! returns [`PdOutput`]s. It has no clock (time is [`PdInput::Tick`]), no thread and no randomness.
+//! It never sees a replica: it knows of a region only what a peer reported as its leader, and its
+//! orders take effect only if that peer leads.
+//!
+//! Follows tikv/pd since v6.1 with placement rules: one rule, a number of voters. Online unsafe
+//! recovery is in `pd/recovery`. Left out: merging, balancing, labels and witnesses, and
+//! `Preparing`, which a store of this size leaves at once.
 
 mod allocator;
 mod builder;

@@ -1,9 +1,9 @@
-//! The operators under way, one a region, and those that wait for their turn.
+//! The running operators, one a region, and the waiting ones.
 //!
-//! A new one must be built for the epoch that PD knows, and takes the place of
-//! one with a lower priority only. The checkers' are limited in number; what
-//! waits too long expires. Follows `PD operator_controller.go AddOperator,
-//! AddWaitingOperator, Dispatch, checkStaleOperator`.
+//! A new operator must be built for the epoch that PD knows, and replaces only one of a lower
+//! priority. The checkers' operators are limited in number. An operator that waits too long
+//! expires. Follows `PD operator_controller.go AddOperator, AddWaitingOperator, Dispatch,
+//! checkStaleOperator`.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ use super::targets::Sight;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::RegionId;
 
-/// What comes of comparing an operator with its region.
+/// The result of comparing an operator with its region.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// Its step is to be sent; nothing, while a new peer catches up.
+    /// Its step is to be sent; `None` while a new peer catches up.
     Goes(Option<Dispatch>),
     /// It is over.
     Ends(OperatorEnd),
@@ -31,7 +31,7 @@ pub(crate) enum Progress {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operators {
     running: BTreeMap<RegionId, Operator>,
-    /// In the order in which they came.
+    /// In order of arrival.
     waiting: Vec<Operator>,
 }
 
@@ -42,7 +42,7 @@ impl Operators {
         self.running.get(&region).or_else(waiting)
     }
 
-    /// Whether the region's operator is under way.
+    /// Whether the region's operator is running.
     pub(crate) fn is_running(&self, region: RegionId) -> bool {
         self.running.contains_key(&region)
     }
@@ -52,8 +52,8 @@ impl Operators {
         self.running.values().chain(&self.waiting)
     }
 
-    /// Whether one of this priority may be made for the region: there is at
-    /// most one a region (row 38), and only a higher one displaces it.
+    /// Whether an operator of this priority may be made for the region: there is at most one a
+    /// region (row 38), and only a higher priority replaces it.
     pub(crate) fn check_vacant(
         &self,
         region: RegionId,
@@ -72,22 +72,22 @@ impl Operators {
         if operator.epoch == known.region.epoch { Ok(()) } else { Err(PdRefusal::EpochNotMatch) }
     }
 
-    /// Puts an operator in the queue; whom it displaces is handed back.
+    /// Queues an operator, and returns the one that it replaces.
     pub(crate) fn add(&mut self, operator: Operator) -> Option<Operator> {
         let displaced = self.remove(operator.region);
         self.waiting.push(operator);
         displaced
     }
 
-    /// Whether the checkers may have so many under way. What an administrator
-    /// typed is none of theirs (row 49, pd#3820).
+    /// Whether the checkers' running operators have reached the limit. An administrator's operators
+    /// do not count (row 49, pd#3820).
     fn is_busy(&self, config: &PdConfig, guards: impl Guards) -> bool {
         let all = !guards.holds(Guard::LimitCountsOwnKind);
         let counts = |operator: &&Operator| all || is_limited(operator.purpose);
         self.running.values().filter(counts).count() >= config.schedule_limit
     }
 
-    /// A checker's operator beyond the limit is made only if it may wait.
+    /// Refuses a checker's operator beyond the limit if no more may wait.
     pub(crate) fn check_limit(
         &self,
         purpose: Purpose,
@@ -99,21 +99,20 @@ impl Operators {
         if full { Err(PdRefusal::ScheduleLimit) } else { Ok(()) }
     }
 
-    /// The next whose turn it is: one that is not limited at once, the others
-    /// while the limit allows.
+    /// Takes the next operator: one without a limit at once, others while the limit allows.
     pub(crate) fn next_turn(&mut self, config: &PdConfig, guards: impl Guards) -> Option<Operator> {
         let is_busy = self.is_busy(config, guards);
         let at = self.waiting.iter().position(|operator| !is_limited(operator.purpose) || !is_busy)?;
         Some(self.waiting.remove(at))
     }
 
-    /// Its turn has come.
+    /// Starts a waiting operator.
     pub(crate) fn start(&mut self, mut operator: Operator, now: u64) {
         operator.started_at = Some(now);
         self.running.insert(operator.region, operator);
     }
 
-    /// Takes the region's operator away.
+    /// Removes the region's operator.
     pub(crate) fn remove(&mut self, region: RegionId) -> Option<Operator> {
         if let Some(operator) = self.running.remove(&region) {
             return Some(operator);
@@ -122,13 +121,13 @@ impl Operators {
         Some(self.waiting.remove(at))
     }
 
-    /// Takes all away.
+    /// Removes all operators.
     pub(crate) fn drop_all(&mut self) -> Vec<Operator> {
         let Self { running, waiting } = std::mem::take(self);
         running.into_values().chain(waiting).collect()
     }
 
-    /// Takes away what has waited or run for too long.
+    /// Removes operators that have waited or run for too long.
     pub(crate) fn remove_overdue(
         &mut self,
         now: u64,
@@ -147,9 +146,8 @@ impl Operators {
         gone
     }
 
-    /// Compares the region's running operator with the region. Only after a
-    /// heartbeat is it asked whether it still makes sense, as in PD: between
-    /// heartbeats nothing new is known.
+    /// Advances the region's running operator. As in PD, staleness is checked only after a
+    /// heartbeat, because PD learns nothing new in between.
     pub(crate) fn progress<G: Guards>(
         &mut self,
         sight: Sight<'_, G>,
@@ -162,7 +160,7 @@ impl Operators {
         if after_heartbeat && let Err(stale) = check_stale(sight, operator, known) {
             return Some(Progress::Ends(OperatorEnd::Cancelled(stale)));
         }
-        // Nobody is sent anything in a region that nobody leads.
+        // A region without a leader gets no order.
         let to = known.leader();
         let order = to.and_then(|_| step.order(known));
         let (region, epoch) = (known.region.id, known.region.epoch);
@@ -171,13 +169,13 @@ impl Operators {
     }
 }
 
-/// Whether the limit is for such operators. PD asks the joint checker before it
-/// looks at the limit.
+/// Whether the limit applies to such operators. PD runs the joint checker before it checks the
+/// limit.
 fn is_limited(purpose: Purpose) -> bool {
     purpose.priority() == Priority::High && purpose != Purpose::LeaveJoint
 }
 
-/// Whether the operator still makes sense: its step, then the conf_ver.
+/// Whether the operator is stale: its step, then the conf_ver.
 fn check_stale<G: Guards>(
     sight: Sight<'_, G>,
     operator: &Operator,

@@ -114,13 +114,13 @@ impl KnownRegion {
         self.region.peers.iter().copied().filter(|member| member.role != MemberRole::Learner)
     }
 
-    /// The leader says that the peer answers and has caught up.
+    /// Whether the leader reports the peer as neither down nor pending.
     pub fn is_well(&self, peer: PeerId) -> bool {
         !self.pending.contains(&peer) && !self.down.contains(&peer)
     }
 }
 
-/// What a report that was believed did.
+/// The effects of an accepted report.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
     /// The regions that it displaced.
@@ -138,7 +138,7 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    /// What PD believes of the region.
+    /// The region as PD knows it.
     pub(crate) fn get(&self, region: RegionId) -> Option<&KnownRegion> {
         self.by_id.get(&region)
     }
@@ -159,9 +159,9 @@ impl Regions {
         self.by_store.get(&store).map_or(0, BTreeSet::len)
     }
 
-    /// Whether a region keeps the store from being buried: any that lists a peer
-    /// there. By what PD sums up as the store's region size those that were loaded and
-    /// not reported since would not count (row 42, pd#9333).
+    /// Whether a region keeps the store from being buried: any that lists a peer there. PD's sum of
+    /// region sizes would not count regions that were loaded but not reported since (row 42,
+    /// pd#9333).
     pub(crate) fn holds(&self, store: StoreId, guards: impl Guards) -> bool {
         if guards.holds(Guard::BuriedByCount) {
             return self.count_on(store) > 0;
@@ -169,12 +169,12 @@ impl Regions {
         self.on_store(store).map(KnownRegion::size).sum::<u64>() > 0
     }
 
-    /// Drops all, and says which there were.
+    /// Drops all regions and returns their ids.
     pub(crate) fn drop_all(&mut self) -> Vec<RegionId> {
         std::mem::take(self).by_id.into_keys().collect()
     }
 
-    /// Whether no key is anybody's that is not known.
+    /// Whether the known regions cover every key.
     pub(crate) fn know_every_key(&self) -> bool {
         let mut regions = self.by_start.values().filter_map(|id| self.get(*id)).map(|known| &known.region);
         let Some(first) = regions.next().filter(|first| first.start.is_empty()) else { return false };
@@ -187,7 +187,7 @@ impl Regions {
         self.by_id.values()
     }
 
-    /// Whether the report is believed; nothing changes yet.
+    /// Checks whether to accept the report; changes nothing.
     pub(crate) fn check(&self, report: &RegionReport, guards: impl Guards) -> Result<(), PdRefusal> {
         if !guards.holds(Guard::StaleReportRefused) {
             return Ok(());
@@ -205,7 +205,7 @@ impl Regions {
         Ok(())
     }
 
-    /// Believes a report that was checked.
+    /// Accepts a checked report.
     pub(crate) fn accept(&mut self, report: RegionReport, guards: impl Guards) -> Accepted {
         let id = report.region.id;
         let others = self.overlapping(&report.region).map(|known| known.region.id);
@@ -224,7 +224,7 @@ impl Regions {
         Accepted { displaced, changed }
     }
 
-    /// Puts a region in its place; its range must be free.
+    /// Inserts a region; its range must be free.
     pub(crate) fn insert(&mut self, known: KnownRegion) {
         let id = known.region.id;
         self.remove(id);
@@ -245,8 +245,7 @@ impl Regions {
         }
     }
 
-    /// The known regions that have a part of this one's range, itself included
-    /// if it still does.
+    /// The known regions that overlap this one's range, its own entry included.
     fn overlapping<'a>(&'a self, region: &'a Region) -> impl Iterator<Item = &'a KnownRegion> {
         let first = self.by_start.range(..=region.start.clone()).next_back();
         let later = self.by_start.range(region.start.clone()..).filter(|(start, _)| **start != region.start);
@@ -260,9 +259,9 @@ impl Regions {
     }
 }
 
-/// Unsafe recovery makes a region anew at epoch 1/1. One with the whole key
-/// space at that epoch is the bootstrap region of long ago, which a single
-/// stale peer reports after a restart (tikv#3868).
+/// Whether unsafe recovery created the region, at epoch 1/1. A region with the whole key space at
+/// that epoch is the old bootstrap region, reported by a single stale peer after a restart
+/// (tikv#3868).
 fn is_recreated(region: &Region) -> bool {
     let whole = region.start.is_empty() && region.end.is_empty();
     region.epoch == Epoch { conf_ver: 1, version: 1 } && !whole

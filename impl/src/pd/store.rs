@@ -1,12 +1,10 @@
-//! The stores: their records, what people see of them, and who may change.
+//! The stores: their records, the states that users see, and their transitions.
 //!
-//! `Up → Offline → Tombstone` (kvproto `StoreState`), with `Serving`,
-//! `Removing` and `Removed` as today's names for the same. Disconnected and
-//! Down are no states: they follow from heartbeats that did not come, counted
-//! in ticks. Each transition is one function from a record to the next, or to
-//! the reason why not. Follows `PD cluster.go RemoveStore, UpStore, BuryStore,
-//! RemoveTombStoneRecords, checkStores`. Leaves out `Preparing`, labels and
-//! addresses.
+//! `Up → Offline → Tombstone` (kvproto `StoreState`); the current names are `Serving`, `Removing`
+//! and `Removed`. Disconnected and Down are not states: they follow from missed heartbeats, counted
+//! in ticks. Each transition is one function from a record to the next record or to a refusal.
+//! Follows `PD cluster.go RemoveStore, UpStore, BuryStore, RemoveTombStoneRecords, checkStores`.
+//! Left out: `Preparing`, labels and addresses.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +13,7 @@ use super::error::PdRefusal;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::StoreId;
 
-/// Where a store stands in its life.
+/// A store's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StoreState {
     /// It serves.
@@ -37,14 +35,14 @@ pub enum NodeState {
     Removed,
 }
 
-/// What follows from the heartbeats that did not come.
+/// A store's liveness, by its missed heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Liveness {
-    /// It sent a heartbeat lately.
+    /// It sent a heartbeat recently.
     Connected,
-    /// It has been silent for a while, or has sent nothing since PD started.
+    /// It has missed heartbeats, or has sent none since PD started.
     Disconnected,
-    /// It has been silent for so long that its peers are replaced.
+    /// It has missed heartbeats for so long that its peers are replaced.
     Down,
 }
 
@@ -55,7 +53,7 @@ pub struct StoreRecord {
     pub id: StoreId,
     /// Where it stands in its life.
     pub state: StoreState,
-    /// Somebody said that process and disk are gone for good.
+    /// An administrator declared process and disk lost.
     pub physically_destroyed: bool,
 }
 
@@ -74,8 +72,8 @@ impl StoreRecord {
         }
     }
 
-    /// `store delete`: it is to leave; `force` says that its disk is gone.
-    /// Whether enough stores are left is [`Stores::enough_without`].
+    /// `store delete`: the store becomes Offline; `force` declares its disk lost.
+    /// [`Stores::enough_without`] checks that enough stores are left.
     pub(crate) fn decommissioned(self, force: bool, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
             StoreState::Tombstone => Err(PdRefusal::StoreRemoved),
@@ -87,8 +85,8 @@ impl StoreRecord {
         }
     }
 
-    /// `store cancel-delete`, `state=Up`: stays after all. Tombstone is
-    /// absorbing, and so is a destroyed disk (row 47).
+    /// `store cancel-delete`, `state=Up`: the store becomes Up again. Tombstone is absorbing, and
+    /// so is a destroyed disk (row 47).
     pub(crate) fn cancelled(self, guards: impl Guards) -> Result<StoreRecord, PdRefusal> {
         match self.state {
             StoreState::Tombstone if guards.holds(Guard::TombstoneAbsorbs) => Err(PdRefusal::StoreRemoved),
@@ -105,8 +103,7 @@ impl StoreRecord {
         self.physically_destroyed && guards.holds(Guard::DestroyedStaysGone)
     }
 
-    /// `state=Tombstone`, which PD took by hand until 4.x, whatever lived on
-    /// the store (row 45).
+    /// `state=Tombstone`, which PD accepted until 4.x, whatever was on the store (row 45).
     pub(crate) fn declared_tombstone(self) -> StoreRecord {
         StoreRecord { state: StoreState::Tombstone, ..self }
     }
@@ -118,8 +115,8 @@ impl StoreRecord {
             .then_some(StoreRecord { state: StoreState::Tombstone, ..self })
     }
 
-    /// Given up by force: it is said to be gone for good, whatever was on it.
-    /// To bury one that is Tombstone is fine and does nothing (PD `BuryStore`).
+    /// Given up by force: declared lost, whatever was on it. Burying a Tombstone store succeeds and
+    /// does nothing (PD `BuryStore`).
     pub(crate) fn abandoned(self, connected: bool) -> Result<StoreRecord, PdRefusal> {
         match self.state {
             StoreState::Tombstone => Ok(self),
@@ -130,7 +127,7 @@ impl StoreRecord {
         }
     }
 
-    /// Whether the record may be thrown away (row 45, pd#3664).
+    /// Whether the record may be removed (row 45, pd#3664).
     pub(crate) fn check_removable(self, listed: bool, guards: impl Guards) -> Result<(), PdRefusal> {
         if self.state != StoreState::Tombstone {
             return Err(PdRefusal::NotTombstone);
@@ -140,10 +137,10 @@ impl StoreRecord {
     }
 }
 
-/// What a store's heartbeat says.
+/// The content of a store's heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StoreStats {
-    /// The bytes that it has room for; 0 if it does not say.
+    /// Its capacity in bytes; 0 if unknown.
     pub capacity: u64,
     /// The bytes in use.
     pub used: u64,
@@ -156,9 +153,9 @@ pub struct StoreInfo {
     pub record: StoreRecord,
     /// When its last heartbeat came; none since PD started.
     pub last_heartbeat: Option<u64>,
-    /// What it said then.
+    /// Its content.
     pub stats: Option<StoreStats>,
-    /// Ticks of silence that passed for this store alone.
+    /// Ticks without a heartbeat that passed for this store alone.
     silent_for: u64,
     /// When PD began to listen for it.
     since: u64,
@@ -177,8 +174,7 @@ impl StoreInfo {
         }
     }
 
-    /// The name that people see (`PD response/store.go`): silence shows only
-    /// on a store that is Up.
+    /// The name that users see (`PD response/store.go`): liveness shows only on a store that is Up.
     pub fn state_name(&self, now: u64, config: &PdConfig) -> &'static str {
         match (self.record.state, self.liveness(now, config)) {
             (StoreState::Up, Liveness::Connected) => "Up",
@@ -189,9 +185,9 @@ impl StoreInfo {
         }
     }
 
-    /// Too little space for another peer (`PD store.go IsLowSpace`, row 40). A
-    /// store that never said anything is not full, nor is one with few regions
-    /// and room in bytes, whatever its share (pd#3444).
+    /// Whether there is too little space for another peer (`PD store.go IsLowSpace`, row 40). A
+    /// store without statistics is not full. Neither is one with few regions and enough bytes,
+    /// whatever its share (pd#3444).
     pub(crate) fn is_low_space(&self, region_count: usize, config: &PdConfig, guards: impl Guards) -> bool {
         let Some(stats) = self.stats.filter(|stats| stats.capacity > 0) else { return false };
         let available = stats.capacity.saturating_sub(stats.used);
@@ -211,18 +207,18 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Takes a record: of a new store, or in place of the former one.
+    /// Sets the record of a new or known store.
     pub(crate) fn set(&mut self, record: StoreRecord, now: u64) {
         let new = StoreInfo { record, last_heartbeat: None, stats: None, silent_for: 0, since: now };
         self.by_id.entry(record.id).or_insert(new).record = record;
     }
 
-    /// Throws a record away.
+    /// Removes a record.
     pub(crate) fn forget(&mut self, store: StoreId) {
         self.by_id.remove(&store);
     }
 
-    /// A heartbeat came. A Tombstone store gets that answer, and nothing else.
+    /// Takes a heartbeat. A Tombstone store only gets that refusal.
     pub(crate) fn store_heartbeat(
         &mut self,
         store: StoreId,
@@ -239,8 +235,8 @@ impl Stores {
         Ok(())
     }
 
-    /// So much time passes without a heartbeat that it counts as Disconnected,
-    /// and, if it does already, as Down.
+    /// The store has missed its heartbeats for so long that it counts as Disconnected, or, if it
+    /// does already, as Down.
     pub(crate) fn missed_heartbeat(
         &mut self,
         store: StoreId,

@@ -1,13 +1,14 @@
-//! What each store is to do in each stage.
+//! The stores' plans in each stage.
 //!
 //! Follows `PD unsafe_recovery_controller.go generateForceLeaderPlan,
-//! generateDemoteFailedVoterPlan, generateCreateEmptyRegionPlan,
-//! generateExitForceLeaderPlan`. Three things are stricter. A peer whose range others have
-//! taken PD has destroyed even where its own store may have to take it in. Whether a `CommitMerge` is
-//! in a log PD asks of the newest report alone, and it gives the recovery up where that
-//! is so after the first force stage; here every report counts, and such a region is left
-//! as it is with what it would take in, while the others go on. What remains undone PD
-//! finds out when the whole takes too long.
+//! generateDemoteFailedVoterPlan, generateCreateEmptyRegionPlan, generateExitForceLeaderPlan`.
+//! Three things are stricter.
+//!
+//! First, PD destroys a peer whose range other regions have taken, even if its own store may still
+//! have to merge it. Here such a peer is spared. Second, PD looks for a `CommitMerge` only in the
+//! newest report's log; here every report counts. Third, PD aborts the recovery if it finds one
+//! after the first force stage. Here such a region and its sources stay as they are, and the others
+//! continue. PD notices the rest when the recovery times out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +18,13 @@ use crate::pd::allocator::IdAllocator;
 use crate::proto::recovery::{ForceLeaders, PeerReport, RecoveryPlan};
 use crate::proto::region::{Epoch, Key, KeyRange, Member, MemberRole, Region, RegionId, StoreId};
 
-/// What stores are to do; one that is not here has nothing to do.
+/// The stores' plans; a store without one has nothing to do.
 pub(super) type Plans = BTreeMap<StoreId, RecoveryPlan>;
 
-/// The stores that are waited for, with what they said.
+/// The stores that PD waits for, with their reports.
 type StoreReports = BTreeMap<StoreId, Option<Vec<PeerReport>>>;
 
-/// Leaders where a `CommitMerge` may have been committed.
+/// Forces leaders of regions that may have committed a `CommitMerge`.
 pub(super) fn force_for_commit_merge(
     reports: &Reports<'_>,
     failed: &BTreeSet<StoreId>,
@@ -34,8 +35,8 @@ pub(super) fn force_for_commit_merge(
     force(reports, failed, stores, guards, wanted)
 }
 
-/// Leaders elsewhere. What is not led yet though a merge may be in its log nobody can
-/// lead, and what it would take in waits for it.
+/// Forces leaders of the other regions. A region without a leader although it may have to merge
+/// cannot be led, and its sources wait for it.
 pub(super) fn force_others(
     reports: &Reports<'_>,
     failed: &BTreeSet<StoreId>,
@@ -66,7 +67,7 @@ fn force(
     if forced.is_empty() {
         return Plans::new();
     }
-    // Without it a store would have those step down that lead there already.
+    // Without `force_leaders` the plan would make the store's forced leaders step down.
     let plan = |store: &StoreId| {
         let forces = forced.remove(store).unwrap_or_default();
         (*store, RecoveryPlan { force_leaders: Some(forces), ..RecoveryPlan::default() })
@@ -74,12 +75,12 @@ fn force(
     stores.keys().map(plan).collect()
 }
 
-/// A forced leader is to be rid of the failed, and a peer whose range others have
-/// taken is destroyed.
+/// Forced leaders demote or remove failed members. A peer whose range other regions have taken is
+/// destroyed.
 pub(super) fn demote(reports: &Reports<'_>, guards: impl Guards) -> Plans {
     let mut plans = Plans::new();
     for (_, region) in reports.regions().filter(|(_, region)| !reports.is_electable(region)) {
-        // Perhaps it was split off since.
+        // It may have been split off since.
         let Some((store, leader)) = reports.led_by_force(region.id) else { continue };
         let failed = reports.failed_peers(&leader.region);
         plans.entry(store).or_default().demotes.insert(region.id, failed);
@@ -95,11 +96,11 @@ pub(super) fn demote(reports: &Reports<'_>, guards: impl Guards) -> Plans {
     plans
 }
 
-/// A range that a new region would have, and that a peer has.
+/// A new region would overlap a reported peer.
 pub(super) struct Overlap;
 
-/// A new region for each part of the key space that nobody has. Its ids are gone if it
-/// comes to nothing.
+/// A new region for each part of the key space that no region has. Its ids are lost if it is not
+/// created.
 pub(super) fn create(
     reports: &Reports<'_>,
     stores: &StoreReports,
@@ -121,8 +122,8 @@ pub(super) fn create(
     if reports.peers().any(|(_, peer)| overlaps(peer)) { Err(Overlap) } else { Ok(plans) }
 }
 
-/// What of the key space nobody has, in order, and whose region lies behind it, or for
-/// the last before it.
+/// The holes of the key space, in order, each with the store of the region behind it, or for the
+/// last hole, before it.
 fn holes(reports: &Reports<'_>) -> Vec<(KeyRange, Option<StoreId>)> {
     let nowhere: Key = KeyRange::whole().start;
     let (mut holes, mut last) = (Vec::new(), None);
@@ -139,7 +140,7 @@ fn holes(reports: &Reports<'_>) -> Vec<(KeyRange, Option<StoreId>)> {
     holes
 }
 
-/// Whoever has a forced leader is to have it step down.
+/// Makes every forced leader step down.
 pub(super) fn exit(reports: &Reports<'_>) -> Plans {
     let by_force = reports.peers().filter(|(_, peer)| peer.by_force);
     by_force.map(|(store, _)| (store, RecoveryPlan::default())).collect()

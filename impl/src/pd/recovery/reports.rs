@@ -1,4 +1,4 @@
-//! What the stores have reported, and the newest regions among it.
+//! The stores' reports, and the newest regions in them.
 //!
 //! Follows `PD unsafe_recovery_controller.go buildUpFromReports, canElectLeader,
 //! getFailedPeers`.
@@ -11,13 +11,13 @@ use crate::proto::position::Position;
 use crate::proto::recovery::{ForceLeader, PeerReport};
 use crate::proto::region::{Member, MemberRole, PeerId, Region, RegionId, StoreId};
 
-/// The reports of all stores that were waited for, and what follows from them.
+/// The reports of all stores that PD waited for.
 pub(super) struct Reports<'a> {
     failed: &'a BTreeSet<StoreId>,
     all: &'a BTreeMap<StoreId, Option<Vec<PeerReport>>>,
-    /// Of the peers that know their region, by region and in the order of their stores.
+    /// The initialised peers, by region and in the order of their stores.
     by_region: BTreeMap<RegionId, Vec<(StoreId, &'a PeerReport)>>,
-    /// The newest report of each region whose range nothing newer has, in key order.
+    /// The newest report of each region that overlaps no newer one, in key order.
     tree: Vec<(StoreId, &'a PeerReport)>,
 }
 
@@ -37,17 +37,17 @@ impl<'a> Reports<'a> {
         Self { failed, all: reports, by_region, tree }
     }
 
-    /// The newest regions, each with who reported it, in key order.
+    /// The newest regions, each with the store that reported it, in key order.
     pub(super) fn regions(&self) -> impl Iterator<Item = (StoreId, &'a Region)> {
         self.tree.iter().map(|(store, peer)| (*store, &peer.region))
     }
 
-    /// Every peer, whether or not it knows its region, in the order of their stores.
+    /// Every peer, uninitialised ones included, in the order of their stores.
     pub(super) fn reported(&self) -> impl Iterator<Item = (StoreId, &'a PeerReport)> {
         self.all.iter().flat_map(|(store, report)| report.iter().flatten().map(|peer| (*store, peer)))
     }
 
-    /// All that know their region, by region and in the order of their stores.
+    /// All initialised peers, by region and in the order of their stores.
     pub(super) fn peers(&self) -> impl Iterator<Item = (StoreId, &'a PeerReport)> {
         self.by_region.values().flatten().copied()
     }
@@ -56,7 +56,7 @@ impl<'a> Reports<'a> {
         self.by_region.get(&region).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether nothing newer has taken the region's range.
+    /// Whether the region overlaps no newer one.
     pub(super) fn is_newest(&self, region: RegionId) -> bool {
         self.tree.iter().any(|(_, peer)| peer.region.id == region)
     }
@@ -77,9 +77,9 @@ impl<'a> Reports<'a> {
         self.failed.contains(&member.store)
     }
 
-    /// The members that a leader of the region is to be rid of: those who are lost, and
-    /// those who should be on a store that has reported and are not (PD `orphanedPeers`).
-    /// None where those who are left are a majority once a joint configuration is over.
+    /// The members that a forced leader demotes or removes: lost ones, and those that a reporting
+    /// store should have but does not report (PD `orphanedPeers`). None if the remaining voters are
+    /// a majority once a joint configuration is left.
     pub(super) fn failed_peers(&self, region: &Region) -> Vec<PeerId> {
         if self.has_majority(region, [MemberRole::Voter, MemberRole::IncomingVoter]) {
             return Vec::new();
@@ -92,8 +92,8 @@ impl<'a> Reports<'a> {
         failed.map(|member| member.id).collect()
     }
 
-    /// Whether the store has yet to come to what has taken the region's range: that may be
-    /// a merge, which needs the region's peer there.
+    /// Whether the store's peer of the region that took the range is still behind: it may yet apply
+    /// a merge, which needs this region's peer.
     pub(super) fn may_be_taken_in(&self, store: StoreId, region: &Region) -> bool {
         let mut newer = self.tree.iter().filter(|(_, peer)| peer.region.range().overlaps(&region.range()));
         newer.any(|(_, newest)| {
@@ -102,29 +102,29 @@ impl<'a> Reports<'a> {
         })
     }
 
-    /// Whoever leads the region by force, as far as was reported.
+    /// The region's forced leader, if one is reported.
     pub(super) fn led_by_force(&self, region: RegionId) -> Option<(StoreId, &'a PeerReport)> {
         self.of(region).iter().copied().find(|(_, peer)| peer.by_force)
     }
 
-    /// The region has lost its majority, and nobody leads it.
+    /// Whether the region has lost its majority and has no forced leader.
     pub(super) fn is_stuck(&self, region: &Region) -> bool {
         !self.is_electable(region) && self.led_by_force(region.id).is_none()
     }
 
-    /// Whether anybody has an entry that may take another region into this one.
+    /// Whether a peer has an uncommitted entry that may merge another region into this one.
     pub(super) fn may_commit_merge(&self, region: RegionId) -> bool {
         self.of(region).iter().any(|(_, peer)| !peer.sources.is_empty())
     }
 
-    /// The regions that those would take in which nobody can lead.
+    /// The sources of regions that no peer can lead.
     pub(super) fn sources_that_wait(&self) -> BTreeSet<RegionId> {
         let stuck = self.regions().filter(|(_, region)| self.is_stuck(region));
         let peers = stuck.flat_map(|(_, region)| self.of(region.id));
         peers.flat_map(|(_, peer)| peer.sources.iter().copied()).collect()
     }
 
-    /// Who is to lead the region by force, and the order that it gets.
+    /// The peer that is to lead the region by force, and its order.
     pub(super) fn choose(&self, region: RegionId, guards: impl Guards) -> Option<(StoreId, ForceLeader)> {
         let peers = self.of(region);
         let committed = peers.iter().map(|(_, peer)| peer.committed());
@@ -143,21 +143,21 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// How old a region is, from the oldest on.
+/// A region's age; greater is newer.
 fn age(peer: &PeerReport) -> (u64, u64) {
     (peer.region.epoch.version, peer.region.epoch.conf_ver)
 }
 
-/// The first of those at the newest epoch.
+/// The first report at the newest epoch.
 fn newest<'a>(peers: &[(StoreId, &'a PeerReport)]) -> (StoreId, &'a PeerReport) {
     let mut peers = peers.iter().copied();
     let first = peers.next().expect("a region is there by somebody's report");
     peers.fold(first, |newest, other| if age(newest.1) < age(other.1) { other } else { newest })
 }
 
-/// Of regions that overlap the one at the newer epoch stays.
+/// Keeps the newer one of overlapping regions.
 fn tree(mut newest: Vec<(StoreId, &PeerReport)>) -> Vec<(StoreId, &PeerReport)> {
-    // By region they stand already, and a stable sort keeps that among equals.
+    // They are sorted by region, and the stable sort keeps that order among equals.
     newest.sort_by_key(|(_, peer)| std::cmp::Reverse(age(peer)));
     let mut tree: Vec<(StoreId, &PeerReport)> = Vec::with_capacity(newest.len());
     for (store, peer) in newest {

@@ -1,8 +1,8 @@
-//! Which stage comes next.
+//! The next stage.
 //!
-//! What PD knows of regions is newer than what is left of them once anything is done by
-//! force. It drops that before the first of it, and at the end once more; PD itself at the
-//! end alone, and a recovery that is given up, or forgotten, has none.
+//! Once anything is done by force, PD's regions may be newer than the remaining peers. They are
+//! dropped before the first stage that acts, and again at the end. PD itself drops them only at the
+//! end, so never in a recovery that is aborted or forgotten.
 
 use super::plan::{self, Overlap, Plans};
 use super::reports::Reports;
@@ -30,8 +30,8 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
     }
 
-    /// The first stage from the present one on in which there is something to do. Before
-    /// regions are made anew it is looked once more whether any could be led.
+    /// The first stage from the present one on that has a plan. Before regions are created, regions
+    /// without a leader are checked again.
     fn next_stage(&mut self, recovery: &Recovery) -> Result<Option<(RecoveryStage, Plans)>, Overlap> {
         use RecoveryStage::{
             CollectReport, CreateEmptyRegion, DemoteFailedVoter, ExitForceLeader, Failed, Finished,
@@ -73,7 +73,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
     }
 
-    /// What was reported so far is over, and everybody is waited for again.
+    /// Enters the stage: drops the reports and waits for all stores again.
     fn enter_stage(&mut self, step: &mut PdStep, mut recovery: Recovery) {
         let number = self.take_step(step);
         recovery.reports.values_mut().for_each(|report| *report = None);
@@ -82,8 +82,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery = Some(recovery);
     }
 
-    /// Nothing more is done; forced leaders are to step down. Where that was what
-    /// was waited for, they will do so by themselves.
+    /// Aborts: forced leaders step down. If they were told already, they do so by themselves.
     pub(super) fn abort(&mut self, step: &mut PdStep, recovery: Recovery) {
         if recovery.stage == RecoveryStage::ExitForceLeader {
             return self.end_recovery(step, &recovery, RecoveryStage::Failed);
@@ -92,8 +91,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.enter_stage(step, Recovery { stage, plans, aborted: true, ..recovery });
     }
 
-    /// Reports that arrived meanwhile are dropped as well, if anything was done beside collecting
-    /// reports.
+    /// Ends the recovery. If it acted, regions that were reported meanwhile are dropped as well.
     fn end_recovery(&mut self, step: &mut PdStep, recovery: &Recovery, end: RecoveryStage) {
         if end == RecoveryStage::Finished && self.recovery_step > recovery.began + 1 {
             self.drop_regions(step);

@@ -1,11 +1,11 @@
-//! How far a recovery has come, and what it knows.
+//! A recovery's state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::proto::recovery::{PeerReport, RecoveryPlan};
 use crate::proto::region::StoreId;
 
-/// How far a recovery has come (PD `stage`).
+/// A recovery's stage (PD `stage`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecoveryStage {
     /// Every store reports its peers.
@@ -16,9 +16,9 @@ pub enum RecoveryStage {
     ForceLeader,
     /// Forced leaders demote failed voters and remove failed learners.
     DemoteFailedVoter,
-    /// What no region covers is covered by new, empty ones.
+    /// New, empty regions cover the holes in the key space.
     CreateEmptyRegion,
-    /// Whoever leads by force steps down.
+    /// Forced leaders step down.
     ExitForceLeader,
     /// It has come to its end.
     Finished,
@@ -31,14 +31,14 @@ pub enum RecoveryStage {
 pub struct Recovery {
     /// The stores that are given up.
     pub failed_stores: BTreeSet<StoreId>,
-    /// How far it has come.
+    /// Its stage.
     pub stage: RecoveryStage,
     /// Its first step.
     pub began: u64,
-    /// What each store that is waited for has reported in this step.
+    /// The reports of this step, by store.
     pub reports: BTreeMap<StoreId, Option<Vec<PeerReport>>>,
-    /// What stores are to do in this step; one that is not here has nothing to do.
+    /// The plans of this step; a store without one has nothing to do.
     pub plans: BTreeMap<StoreId, RecoveryPlan>,
-    /// It has failed or was given up: whoever leads by force steps down, and that is all.
+    /// It failed or was aborted: forced leaders step down, and nothing else is done.
     pub aborted: bool,
 }
