@@ -1,10 +1,9 @@
-//! The patrol: what a region lacks, in the order in which PD looks.
+//! The patrol: what a region lacks, in PD's order of checks.
 //!
-//! Joint left over, orphans, a place that is empty, a peer in one that is dead or
-//! on a store that leaves, a learner in one; the first that is found is mended.
-//! Follows `PD checker/joint_state_checker.go, rule_checker.go, placement/fit.go`
-//! with one rule, so many voters anywhere. Leaves out witnesses, learners that a
-//! rule asks for, and locations.
+//! It fixes the first of these: a leftover joint configuration, orphans, an empty place, a down
+//! peer, a peer on a store that is leaving, a learner in a place. Follows `PD
+//! checker/joint_state_checker.go, rule_checker.go, placement/fit.go` with one rule: a number of
+//! voters on any store. Left out: witnesses, rules for learners, and locations.
 
 use super::allocator::IdAllocator;
 use super::builder;
@@ -17,23 +16,22 @@ use super::targets::Sight;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::{Member, MemberRole, PeerId, StoreId};
 
-/// What is to be done, and why.
+/// An operator's steps and its purpose.
 pub(crate) struct PlannedOperator {
     pub(crate) purpose: Purpose,
     pub(crate) steps: Vec<OperatorStep>,
 }
 
-/// The region's members: who fills the rule's places, and who has none; the well
-/// before those that wait for a snapshot, and last those that do not answer.
+/// The region's members: those that fill the rule's places, and the orphans. Both in PD's order:
+/// healthy, pending, down.
 struct Fit {
     places: Vec<Member>,
     orphans: Vec<Member>,
 }
 
 impl Fit {
-    /// As many as the rule asks for get a place: voters, and learners if there are
-    /// too few of them. PD does not look whether a store leaves or who leads, and has
-    /// no place for a peer on a store that it does not know.
+    /// Voters fill the rule's places first, then learners. Leaving stores and leadership do not
+    /// matter. A peer on a store that PD does not know gets no place.
     fn of<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion) -> Self {
         let waiting_counts = sight.guards.holds(Guard::PendingLearnerCounts);
         let is_learner = |peer: &Member| peer.role == MemberRole::Learner;
@@ -64,8 +62,8 @@ impl Fit {
     }
 }
 
-/// What the region lacks; refused with the reason if it is nothing, or cannot
-/// be mended. An id is taken only for a plan that is made.
+/// The operator that the region needs, or why there is none. An id is taken only for an operator
+/// that is made.
 pub(crate) fn check<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -80,7 +78,7 @@ pub(crate) fn check<G: Guards>(
         return Ok(PlannedOperator { purpose: Purpose::LeaveJoint, steps });
     }
     let fit = Fit::of(sight, known);
-    // PD logs what cannot be done about an orphan, and goes on.
+    // PD logs a failed orphan check and continues.
     let refusal = match fix_orphans(sight, known, &fit) {
         Ok(Some(plan)) => return Ok(plan),
         Ok(None) => PdRefusal::NothingToDo,
@@ -93,7 +91,7 @@ pub(crate) fn check<G: Guards>(
         Err(PdRefusal::NoTarget) if sight.guards.holds(Guard::PromotionNeedsNoTarget) => PdRefusal::NoTarget,
         Err(refusal) => return Err(refusal),
     };
-    // The builder promotes nobody who is not well: somebody is waited for.
+    // The builder promotes only a healthy learner, so the patrol waits for one.
     let state = |store| sight.stores.get(store).map(|info| info.record.state);
     let may_vote = |peer: &&Member| {
         let is_well = known.is_well(peer.id);
@@ -104,7 +102,7 @@ pub(crate) fn check<G: Guards>(
     Ok(PlannedOperator { purpose: Purpose::PromoteLearner, steps })
 }
 
-/// A place is empty, or who is in one is dead or has to leave: a peer comes.
+/// Adds a peer to an empty place, or replaces a down peer or one on a leaving store.
 fn add_rule_peer<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -132,8 +130,8 @@ fn add_rule_peer<G: Guards>(
     Ok(None)
 }
 
-/// Where the region's next peer goes. PD makes nothing without such a store, and
-/// moves no leader instead.
+/// The seat of the region's next peer. Without a target store PD makes no operator, not even a
+/// leader transfer.
 fn new_seat<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -143,17 +141,17 @@ fn new_seat<G: Guards>(
     Ok(Seat { store, peer: ids.next() })
 }
 
-/// The leader misses it, and so does PD.
+/// Whether the peer is down by the leader's report, and its store Down by PD's record.
 fn is_dead<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Member) -> bool {
     known.down.contains(&member.id) && sight.liveness(member.store) == Some(Liveness::Down)
 }
 
-/// Offline or Tombstone. Of a store that is not known nothing is.
+/// Whether the store is Offline or Tombstone; false for an unknown store.
 fn is_leaving<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.stores.get(store).is_some_and(|info| info.record.state != StoreState::Up)
 }
 
-/// PD receives nothing from the store, or does not know it.
+/// Whether PD misses the store's heartbeats, or does not know the store.
 fn is_disconnected<G: Guards>(sight: Sight<'_, G>, store: StoreId) -> bool {
     sight.liveness(store) != Some(Liveness::Connected)
 }

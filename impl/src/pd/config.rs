@@ -1,27 +1,27 @@
-//! How a placement driver decides: replicas, time and space.
+//! A placement driver's configuration: replicas, time and space.
 
 use thiserror::Error;
 
-/// How a placement driver decides. Times are in ticks of its own clock; the
-/// defaults take a tick for ten seconds, the interval of store heartbeats.
+/// A placement driver's configuration. Times are in ticks of its own clock; by default a tick is
+/// ten seconds, the interval of store heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PdConfig {
     /// How many voters a region has (PD `max-replicas`).
     pub max_replicas: usize,
-    /// A store that was silent for longer than this is Disconnected (20 s).
+    /// A store without a heartbeat for longer than this is Disconnected (20 s).
     pub disconnected_after: u64,
-    /// A store that was silent for longer than this is Down (PD `max-store-down-time`, 30 min).
+    /// A store without a heartbeat for longer than this is Down (PD `max-store-down-time`, 30 min).
     pub down_after: u64,
     /// An operator that waits longer than this expires (3 s).
     pub operator_expiry: u64,
-    /// How long a step may take that moves data: adding a peer (10 min).
+    /// The timeout of a step that moves data, such as adding a peer (10 min).
     pub slow_step: u64,
-    /// How long any other step may take; a joint one so much for each change
-    /// and once more (60 s).
+    /// The timeout of any other step; of a joint step once for each change and once more (60 s).
     pub fast_step: u64,
-    /// How many operators of the checkers run at a time; others wait (PD `replica-schedule-limit`).
+    /// How many of the checkers' operators may run at a time; others wait (PD
+    /// `replica-schedule-limit`).
     pub schedule_limit: usize,
-    /// How many of these may wait; more are not made (PD `scheduler-max-waiting-operator`).
+    /// How many of them may wait; no more are made (PD `scheduler-max-waiting-operator`).
     pub waiting_limit: usize,
     /// How full a store may be to get another peer, in percent (PD `low-space-ratio`).
     pub low_space_percent: u64,
@@ -30,11 +30,11 @@ pub struct PdConfig {
     pub initial_space: u64,
     /// See `initial_space` (100).
     pub initial_regions: usize,
-    /// How many ids are reserved on disk at a time (1,000); of 1 a restart loses none.
+    /// How many ids are reserved on disk at a time (1,000); with 1 a restart loses none.
     pub id_step: u64,
 }
 
-/// A configuration under which nothing sensible can be decided.
+/// Why a configuration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PdConfigError {
     /// A region needs a voter.
@@ -48,7 +48,7 @@ pub enum PdConfigError {
         /// Ticks until Disconnected.
         disconnected: u64,
     },
-    /// Without a reserve no id can be given out.
+    /// Without a reserve no id can be allotted.
     #[error("id_step must be above 0")]
     NoIdStep,
     /// More than all of a store.
@@ -73,7 +73,7 @@ impl PdConfig {
         id_step: 1000,
     };
 
-    /// Whether something sensible can be decided under it.
+    /// Validates the configuration.
     ///
     /// # Errors
     /// Where a number rules out what depends on it.

@@ -1,10 +1,9 @@
-//! What the placement driver keeps on disk, and the trait by which it keeps it.
+//! The placement driver's durable state, and the trait that stores it.
 //!
-//! Store records, regions as last seen and the end of the reserved ids; one
-//! batch a step. Leaders, terms, operators, sizes and heartbeats are not kept:
-//! after a restart PD knows regions that nobody leads (row 42). The real PD
-//! writes regions a little later than they are reported, so a crash may take
-//! the last of them back; here they are as durable as the rest.
+//! Durable are store records, regions as last reported and the end of the reserved ids, one batch a
+//! step. Leaders, terms, operators, sizes and heartbeats are not: after a restart PD knows regions
+//! without a leader (row 42). The real PD writes a region some time after its report, so a crash
+//! may lose the last ones. Here they are as durable as the rest.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +30,7 @@ pub enum PdWrite {
     RecoveryStep(u64),
 }
 
-/// All that is kept.
+/// The durable state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PdPersisted {
     /// The stores.
@@ -68,9 +67,9 @@ impl PdPersisted {
     }
 }
 
-/// Where a placement driver keeps what must survive.
+/// Stores a placement driver's durable state.
 pub trait PdEngine {
-    /// Takes the batch as one: all of it or nothing survives a crash.
+    /// Writes the batch atomically.
     ///
     /// # Errors
     /// Where the engine cannot write; nothing of the batch may survive then.
@@ -79,10 +78,10 @@ pub trait PdEngine {
     /// Makes everything written so far durable.
     ///
     /// # Errors
-    /// Where the engine cannot; what was written may be gone then.
+    /// The engine cannot sync; what was written may be lost then.
     fn sync(&mut self) -> Result<(), EngineError>;
 
-    /// What is kept: a copy as of now.
+    /// A copy of the present state.
     ///
     /// # Errors
     /// Where the engine cannot read.
@@ -103,7 +102,7 @@ impl PdMemoryEngine {
         Self::default()
     }
 
-    /// The machine fails: what was not synced is gone.
+    /// The machine fails: unsynced writes are lost.
     pub fn lose_unsynced(&mut self) {
         self.unsynced.clear();
     }

@@ -1,9 +1,8 @@
-//! An operator: a plan for one region, how far it has got, and why it ends.
+//! An operator: a plan for one region, its progress, and its end.
 //!
-//! It never acts; it is compared with each report that is believed. It is
-//! stale once the region's conf_ver has risen by more than its own steps
-//! account for: somebody else has changed the members. Follows `PD
-//! operator/operator.go, operator_controller.go checkStaleOperator`.
+//! It never acts; PD compares it with each accepted report. It is stale once the region's conf_ver
+//! has risen by more than its own steps account for, because something else changed the members.
+//! Follows `PD operator/operator.go, operator_controller.go checkStaleOperator`.
 
 use std::fmt;
 
@@ -20,9 +19,9 @@ pub enum Purpose {
     LeaveJoint,
     /// A peer that no rule asks for.
     RemoveOrphanPeer,
-    /// One of several such peers, that is not well (pd#4045).
+    /// An unhealthy orphan among several (pd#4045).
     RemoveUnhealthyOrphan,
-    /// A voter on a silent store, beside a voter that no rule asks for.
+    /// A voter on a disconnected store, replaced by an orphan that votes already.
     RemoveReplacedOrphan,
     /// A down voter is replaced by a learner that is there (pd#6559).
     ReplaceDownPeerWithOrphan,
@@ -34,11 +33,11 @@ pub enum Purpose {
     ReplaceDownPeer,
     /// A voter's store is leaving.
     ReplaceOfflinePeer,
-    /// Leadership leaves a store, by the scheduler that somebody adds for that.
+    /// Leadership leaves a store, by the evict-leader scheduler.
     EvictLeader,
     /// pd-ctl `operator add add-peer`.
     AdminAddPeer,
-    /// The same without the way over a learner.
+    /// The same, as a voter at once.
     AdminAddVoter,
     /// pd-ctl `operator add remove-peer`.
     AdminRemovePeer,
@@ -48,7 +47,7 @@ pub enum Purpose {
     AdminSplit,
 }
 
-/// Which operator may take another's place: only a higher one.
+/// An operator is replaced only by one of a higher priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
     /// The checkers'.
@@ -58,7 +57,7 @@ pub enum Priority {
 }
 
 impl Purpose {
-    /// Who made it.
+    /// The priority of its maker.
     pub fn priority(self) -> Priority {
         match self {
             Purpose::EvictLeader
@@ -116,11 +115,11 @@ pub enum OperatorEnd {
     Timeout,
     /// It waited too long for its turn.
     Expired,
-    /// One of a higher priority took its place.
+    /// An operator of a higher priority replaced it.
     Replaced,
-    /// It makes no sense any more.
+    /// It is stale.
     Cancelled(StaleOperator),
-    /// The region is not known any more.
+    /// PD no longer knows the region.
     RegionGone,
     /// The administrator removed it.
     Removed,
@@ -141,9 +140,9 @@ pub struct Operator {
     pub done: usize,
     /// When it was made.
     pub created_at: u64,
-    /// When its turn came.
+    /// When it started.
     pub started_at: Option<u64>,
-    /// How many ticks it may take from then on.
+    /// Its timeout in ticks from then on.
     pub time_allowed: u64,
 }
 
@@ -179,14 +178,14 @@ impl Operator {
         self.started_at.is_none()
     }
 
-    /// Passes over the steps that the region shows to be done.
+    /// Skips the steps that the region shows as finished.
     pub(crate) fn advance(&mut self, known: &KnownRegion) {
         while self.step().is_some_and(|step| step.is_finished(known)) {
             self.done += 1;
         }
     }
 
-    /// By how much its steps up to the one under way have raised the conf_ver.
+    /// How far its steps up to the present one have raised the conf_ver.
     pub fn conf_ver_delta(&self, known: &KnownRegion, guards: impl Guards) -> u64 {
         let counts = |step: &&OperatorStep| {
             !matches!(step, OperatorStep::AddLearner(_)) || guards.holds(Guard::OwnChangesCounted)
@@ -195,13 +194,13 @@ impl Operator {
         begun.filter(counts).map(|step| step.conf_ver_delta(known)).sum()
     }
 
-    /// Whether somebody else has changed the members.
+    /// Whether something else has changed the members.
     pub fn is_outrun(&self, known: &KnownRegion, guards: impl Guards) -> bool {
         let risen = known.region.epoch.conf_ver.saturating_sub(self.epoch.conf_ver);
         risen > self.conf_ver_delta(known, guards)
     }
 
-    /// Whether it has taken longer than it may.
+    /// Whether it has timed out.
     pub(crate) fn is_overdue(&self, now: u64) -> bool {
         self.started_at.is_some_and(|started| now - started > self.time_allowed)
     }

@@ -1,9 +1,9 @@
-//! The steps of an operator: what each orders, when it is done, by how much it
-//! raises the conf_ver, and when it makes no sense any more.
+//! The steps of an operator: what each orders, when it is finished, how far it raises the conf_ver,
+//! and when it is stale.
 //!
-//! A step is done when what the leader reports says so, whoever did it.
-//! Follows `PD operator/step.go`. One difference: a peer counts as removed
-//! once its id is gone; PD asks for the store, and would remove its successor.
+//! A step is finished when the leader's report shows it, whatever caused it. Follows `PD
+//! operator/step.go`. One difference: a peer counts as removed once its id is gone. PD checks the
+//! store, and would remove the peer's successor.
 
 use super::regions::KnownRegion;
 use crate::proto::command::{Change, ChangeKind, Command};
@@ -21,24 +21,24 @@ pub enum Order {
     },
 }
 
-/// Why an operator makes no sense any more.
+/// Why an operator is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StaleOperator {
     /// The conf_ver rose by more than its steps account for.
     EpochNotMatch,
-    /// A store that it needs is not known.
+    /// A store that it needs is unknown.
     StoreGone,
     /// A store that it needs is Down.
     StoreDown,
-    /// A peer that it needs is not there.
+    /// A peer that it needs is missing.
     PeerMissing,
-    /// Another peer is where it would put one.
+    /// Another peer is on the store where it would add one.
     PeerExists,
-    /// A peer has a role from which the step does not lead on.
+    /// A peer has a role that the step cannot change.
     WrongRole,
     /// It would remove or demote the leader.
     LeaderRemoval,
-    /// The region is joint by somebody else's change.
+    /// The region is joint by another change.
     NotAtomic,
 }
 
@@ -69,7 +69,7 @@ pub enum OperatorStep {
     AddLearner(Seat),
     /// A learner becomes a voter.
     PromoteLearner(Seat),
-    /// A new voter, at once (TinyKV, and PD before it knew learners).
+    /// A new voter, at once (TinyKV, and PD before learners).
     AddPeer(Seat),
     /// A peer leaves.
     RemovePeer(Seat),
@@ -82,16 +82,16 @@ pub enum OperatorStep {
     },
     /// The joint configuration ends.
     LeaveJoint {
-        /// Who was promoted.
+        /// The promoted peers.
         promote: Vec<Seat>,
-        /// Who was demoted.
+        /// The demoted peers.
         demote: Vec<Seat>,
     },
     /// The region is divided.
     Split {
         /// Where.
         keys: Vec<Key>,
-        /// The range as it was: it is divided once this changes.
+        /// The range before the split: once it changes, the step is finished.
         start: Key,
         /// See `start`.
         end: Key,
@@ -99,8 +99,8 @@ pub enum OperatorStep {
 }
 
 impl OperatorStep {
-    /// Whether the region shows that the step was taken. A peer counts as
-    /// added once it has caught up.
+    /// Whether the region shows that the step is finished. A peer counts as added once it has
+    /// caught up.
     pub fn is_finished(&self, known: &KnownRegion) -> bool {
         match self {
             OperatorStep::TransferLeader { to } => known.leader().is_some_and(|leader| leader.store == *to),
@@ -127,8 +127,8 @@ impl OperatorStep {
         }
     }
 
-    /// By how much the step has raised the region's conf_ver, as far as its
-    /// members show. Counted wrong it cancels sound operators (pd#1714).
+    /// How far the step has raised the region's conf_ver, by its members. A wrong count cancels
+    /// sound operators (pd#1714).
     pub fn conf_ver_delta(&self, known: &KnownRegion) -> u64 {
         let happened = match self {
             OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => false,
@@ -136,7 +136,7 @@ impl OperatorStep {
             OperatorStep::AddPeer(seat) => is_seat(known.voter_on(seat.store), seat),
             OperatorStep::PromoteLearner(seat) => role(known, seat) == Some(MemberRole::Voter),
             OperatorStep::RemovePeer(seat) => role(known, seat).is_none(),
-            // Who was demoted may have left since.
+            // A demoted peer may have been removed since.
             OperatorStep::EnterJoint { promote, demote } => {
                 promote.iter().all(|seat| role(known, seat).is_some_and(is_promoted))
                     && demote.iter().all(|seat| role(known, seat).is_none_or(is_demoted))
@@ -150,7 +150,7 @@ impl OperatorStep {
         if happened { self.changes() } else { 0 }
     }
 
-    /// How many changes of members it makes.
+    /// Its number of member changes.
     fn changes(&self) -> u64 {
         match self {
             OperatorStep::TransferLeader { .. } | OperatorStep::Split { .. } => 0,
@@ -161,7 +161,7 @@ impl OperatorStep {
         }
     }
 
-    /// How many ticks it may take.
+    /// Its timeout in ticks.
     pub(crate) fn time_allowed(&self, slow: u64, fast: u64) -> u64 {
         match self {
             OperatorStep::AddLearner(_) | OperatorStep::AddPeer(_) => slow,
@@ -170,7 +170,7 @@ impl OperatorStep {
         }
     }
 
-    /// The store that must live for the step to make sense.
+    /// The store that must not be Down, or the step is stale.
     pub(crate) fn target(&self) -> Option<StoreId> {
         match self {
             OperatorStep::TransferLeader { to } => Some(*to),
@@ -179,10 +179,10 @@ impl OperatorStep {
         }
     }
 
-    /// Whether the step still makes sense for these members.
+    /// Checks that the step still fits these members.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why it is stale.
     pub fn check_in_progress(&self, known: &KnownRegion) -> Result<(), StaleOperator> {
         match self {
             OperatorStep::TransferLeader { to } => match known.region.member_on(*to) {
@@ -251,7 +251,8 @@ impl OperatorStep {
     }
 }
 
-/// Either none of the joint step's peers has changed roles, or all and no other.
+/// Checks that either none of the joint step's peers has changed roles, or all of them and no
+/// other.
 fn check_joint(known: &KnownRegion, promote: &[Seat], demote: &[Seat]) -> Result<(), StaleOperator> {
     let (mut joint, mut simple) = (0, 0);
     let sides = [(promote, MemberRole::DemotingVoter), (demote, MemberRole::IncomingVoter)];
@@ -282,7 +283,7 @@ fn is_seat(member: Option<Member>, seat: &Seat) -> bool {
     member.is_some_and(|member| member.id == seat.peer)
 }
 
-/// The role of this very peer.
+/// The role of this peer, if it is still on its store.
 fn role(known: &KnownRegion, seat: &Seat) -> Option<MemberRole> {
     known.region.member_on(seat.store).filter(|member| member.id == seat.peer).map(|member| member.role)
 }

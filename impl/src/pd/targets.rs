@@ -1,10 +1,9 @@
-//! Where a peer may go, and who may lead.
+//! Which stores may get a peer, and which peers may lead.
 //!
-//! A target is Up, connected, without a peer of the region, and has space
-//! (`PD filter/filters.go StoreStateFilter, storageThresholdFilter,
-//! ExcludedFilter`). Among legal targets the one with the fewest regions is
-//! taken, then the lowest id; PD weighs scores and labels. Leaves out the
-//! limits by snapshots, by pending peers and by rate (row 49).
+//! A target is Up, connected, without a peer of the region, and has space (`PD filter/filters.go
+//! StoreStateFilter, storageThresholdFilter, ExcludedFilter`). The legal target with the fewest
+//! regions is taken, then the lowest id; PD weighs scores and labels. Left out: the limits by
+//! snapshots, by pending peers and by rate (row 49).
 
 use super::config::PdConfig;
 use super::regions::{KnownRegion, Regions};
@@ -19,15 +18,15 @@ pub enum Unfit {
     HasPeer,
     /// It is leaving or gone.
     NotUp,
-    /// It is silent.
+    /// It is Disconnected.
     Disconnected,
-    /// It has been silent for long.
+    /// It is Down.
     Down,
     /// It is too full.
     LowSpace,
 }
 
-/// All that a decision looks at.
+/// What the checkers and the builder know when they plan.
 #[derive(Clone, Copy)]
 pub(crate) struct Sight<'a, G: Guards> {
     pub(crate) guards: G,
@@ -38,12 +37,12 @@ pub(crate) struct Sight<'a, G: Guards> {
 }
 
 impl<G: Guards> Sight<'_, G> {
-    /// What follows from the store's heartbeats; nothing of one that is not known.
+    /// The store's liveness; none for an unknown store.
     pub(crate) fn liveness(&self, store: StoreId) -> Option<Liveness> {
         self.stores.get(store).map(|info| info.liveness(self.now, self.config))
     }
 
-    /// Why the store gets no peer of the region; nothing if it may.
+    /// Why the store gets no peer of the region; none if it may.
     pub(crate) fn unfit(&self, info: &StoreInfo, known: &KnownRegion) -> Option<Unfit> {
         let store = info.record.id;
         if info.record.state != StoreState::Up {
@@ -65,20 +64,20 @@ impl<G: Guards> Sight<'_, G> {
         info.is_low_space(self.regions.count_on(info.record.id), self.config, self.guards)
     }
 
-    /// The store that gets the region's next peer.
+    /// The store for the region's next peer.
     pub(crate) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
         let legal = self.stores.iter().filter(|info| self.unfit(info, known).is_none());
         legal.map(|info| info.record.id).min_by_key(|store| (self.regions.count_on(*store), *store))
     }
 
-    /// Whether the member may be handed leadership: a voter that has caught up,
-    /// on a store that is Up and connected.
+    /// Whether the member may get the leadership: a voter that has caught up, on a store that is Up
+    /// and connected.
     pub(crate) fn may_lead(&self, known: &KnownRegion, member: &Member) -> bool {
         let up = self.stores.get(member.store).is_some_and(|info| info.record.state == StoreState::Up);
         up && self.could_lead(known, member)
     }
 
-    /// The same where its store may be leaving.
+    /// The same, but its store may be leaving.
     fn could_lead(&self, known: &KnownRegion, member: &Member) -> bool {
         let removed =
             self.stores.get(member.store).is_none_or(|info| info.record.state == StoreState::Tombstone);
@@ -89,24 +88,24 @@ impl<G: Guards> Sight<'_, G> {
             && known.is_well(member.id)
     }
 
-    /// Who leads in the place of the member on `leaving`: the first to have
-    /// joined of those that may. Nobody, if there is no other (pd#1923).
+    /// The transferee for a leader on `leaving`: the first other peer that may lead. None, if there
+    /// is no other (pd#1923).
     pub(crate) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
     }
 
-    /// Who leads where the present leader cannot stay: where nobody may, somebody who could
-    /// were its store not leaving (`PD create_operator.go CreateLeaveJointStateOperator`,
-    /// which forces a target leader then, whoever it is).
+    /// The transferee for a leader that cannot stay. If no peer may lead, one whose store is
+    /// leaving can (`PD create_operator.go CreateLeaveJointStateOperator`, which then forces any
+    /// target leader).
     pub(crate) fn transferee_anywhere(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         self.transferee(known, leaving)
             .or_else(|| others.find(|member| self.could_lead(known, member)).copied())
     }
 
-    /// Whether the member counts for a majority: it answers, needs no snapshot
-    /// first, and its store is neither Down nor destroyed.
+    /// Whether the member counts for a majority: it is neither down nor pending, and its store is
+    /// neither Down nor destroyed.
     pub(crate) fn is_live(&self, known: &KnownRegion, member: &Member) -> bool {
         let destroyed = |info: &StoreInfo| info.record.physically_destroyed;
         let here = self.stores.get(member.store).is_some_and(|info| !destroyed(info));

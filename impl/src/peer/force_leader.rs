@@ -1,13 +1,11 @@
-//! A peer that leads by force: the votes and acknowledgements of those on stores
-//! that were given up are made up.
+//! A forced leader: votes and acknowledgements of voters on given-up stores are made up.
 //!
-//! What TiKV's force leader does (`TV fsm/peer.rs on_enter_pre_force_leader,
-//! check_force_leader, on_enter_force_leader, on_exit_force_leader`; `TV peer.rs
-//! maybe_force_forward_commit_index`): every voter that is left has to grant, and to
-//! have the log, before anything is made up. It may be a learner, and stays leader
-//! though a change makes it one. Whatever makes it a follower ends it. What it
-//! has to do for a plan, and when it steps down, is in `unsafe_recovery.rs`; that it serves
-//! nobody, where proposals and reads are checked.
+//! Follows TiKV's force leader (`TV fsm/peer.rs on_enter_pre_force_leader, check_force_leader,
+//! on_enter_force_leader, on_exit_force_leader`; `TV peer.rs maybe_force_forward_commit_index`).
+//! Before anything is made up, every remaining voter must grant its vote and have the log. The peer
+//! may be a learner, and stays leader if a change makes it one. It ends when the peer becomes a
+//! follower. `unsafe_recovery.rs` has its work for a plan and its end. That it serves no client is
+//! checked at proposals and reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +20,12 @@ use crate::raft_rs::replica::Replica;
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// Whether it leads by force, or asks to.
+    /// Whether it is a forced leader or candidate.
     pub(crate) fn is_by_force(&self) -> bool {
         !self.failed_stores.is_empty()
     }
 
-    /// Asks in a term above `highest`, if it has what is `committed`.
+    /// Campaigns in a term above `highest`, if it has `committed`.
     pub(crate) fn campaign_by_force<G: Guards>(
         &mut self,
         failed: &BTreeSet<StoreId>,
@@ -59,7 +57,7 @@ impl<R: Replica> Peer<R> {
         self.ask_for_votes(step)
     }
 
-    /// Is a follower of its term.
+    /// Becomes a follower of its term.
     pub(crate) fn exit_force_leader<G: Guards>(
         &mut self,
         step: &mut StepContext<'_, G>,
@@ -70,7 +68,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// It stops by itself, without PD's order.
+    /// Steps down by itself, without PD's order.
     pub(crate) fn time_out_force_leader<G: Guards>(
         &mut self,
         step: &mut StepContext<'_, G>,
@@ -78,7 +76,7 @@ impl<R: Replica> Peer<R> {
         if self.is_by_force() { self.exit_force_leader(step) } else { Err(Refusal::NotByForce.into()) }
     }
 
-    /// A follower neither leads by force nor asks to.
+    /// A follower is no forced leader or candidate.
     pub(crate) fn forget_force_as_follower(&mut self) {
         if self.node.role() == StateRole::Follower {
             self.forget_force();
@@ -90,7 +88,7 @@ impl<R: Replica> Peer<R> {
         self.recovery = None;
     }
 
-    /// The voters on failed stores, and the others.
+    /// The voters on failed stores, and the remaining ones.
     fn voters_failed_and_left(&self) -> (Vec<PeerId>, Vec<PeerId>) {
         let voters = self.storage().region().peers.iter().filter(|member| member.role != MemberRole::Learner);
         let (failed, left): (Vec<&Member>, Vec<&Member>) =
@@ -99,8 +97,8 @@ impl<R: Replica> Peer<R> {
         (ids(failed), ids(left))
     }
 
-    /// Once every voter that is left has granted, the others are taken to; one that
-    /// rejects, and this is a candidate like others.
+    /// Once every remaining voter has granted its vote, the failed ones count as granted. One
+    /// rejection makes the peer an ordinary candidate.
     pub(crate) fn hear_of_the_lost(&mut self) -> Result<(), ReplicaError> {
         if !self.is_by_force() || self.is_leader() {
             return Ok(());
@@ -122,8 +120,8 @@ impl<R: Replica> Peer<R> {
         failed.into_iter().try_for_each(|from| innards.make_up_vote(from))
     }
 
-    /// What every voter that is left has is committed, if its last entry is of this
-    /// leader's own term. Learners are not waited for.
+    /// Commits what every remaining voter has, if its last entry is of the leader's own term.
+    /// Learners do not count.
     pub(crate) fn commit_by_force(&mut self) {
         if !self.is_by_force() || !self.is_leader() {
             return;

@@ -1,10 +1,9 @@
-//! One replica with what it persisted, driven to quiet.
+//! One replica and its durable state, driven until raft is quiet.
 //!
-//! After every call into raft each Ready is taken, its entries and hard state
-//! go into the step's one batch, messages wait until that batch is
-//! written or leave early, and ordinary entries are applied at once, up to the first admin
-//! entry (`apply.rs` has both, `snapshot.rs` what raft restores). The caller
-//! writes the batch.
+//! After every call into raft each Ready is handled: its entries and hard state go into the step's
+//! one batch, messages wait until that batch is written or leave early, and ordinary entries are
+//! applied at once, up to the first admin entry (`apply.rs` has both, `snapshot.rs` a restored
+//! snapshot). The caller writes the batch.
 
 pub(crate) mod force_leader;
 pub(crate) mod outgoing;
@@ -53,24 +52,24 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) staged: Option<Staged>,
     /// The commit index and its term when it last campaigned.
     pub(crate) asked_at: Position,
-    /// Where a candidate's log ended when it asked; a merge may bring it more.
+    /// Where a candidate's log ended when it campaigned; a merge may add entries.
     pub(crate) asked_with: Position,
     pub(crate) read: Option<ReadRequest>,
     pub(crate) reads_begun: u64,
     pub(crate) size: Size,
-    /// Whose message is being taken: its answer goes back to where it came
-    /// from, whether or not the region knows it.
+    /// The sender of the message in hand. A reply goes back there, whether or not the region lists
+    /// it.
     pub(crate) asker: Option<Member>,
-    /// Of one that leads by force, or asks to: the stores that it takes for gone.
+    /// Of a forced leader or candidate: the failed stores.
     pub(crate) failed_stores: BTreeSet<StoreId>,
-    /// Of one that leads by force: what it has still to do for its store's plan.
+    /// Of a forced leader: its remaining work for its store's plan.
     pub(crate) recovery: Option<PeerRecovery>,
-    /// Whom it asks whether it is a member still, if a tombstone named others than it knows.
+    /// The members that it asks whether it is still one, if a tombstone named others than it knows.
     pub(crate) stale_check: Option<StaleCheck>,
     /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
     /// every member has reached it.
     pub(crate) sent_snapshot: u64,
-    /// The stores that were not active lately.
+    /// The stores that were not active recently.
     pub(crate) inactive: Vec<StoreId>,
     /// What clients proposed and wait for, in the order of their entries.
     pub(crate) proposals: Vec<Proposal>,
@@ -78,15 +77,15 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) stands: (u64, StateRole),
     /// The last term that it led in, and the ticket of the batch with which that began.
     pub(crate) led: (u64, u64),
-    /// What the replica handed over last and waits for.
+    /// The number of the last Ready that is not durable yet.
     pub(crate) handed_over: u64,
     pub(crate) config: Config,
-    /// What of both is on disk, or on its way there.
+    /// The parts of both that are on disk or on the way there.
     pub(crate) written: (HardState, ApplyState),
 }
 
 impl<R: Replica> Peer<R> {
-    /// A peer as it was persisted, in the role of a follower.
+    /// Loads a persisted peer as a follower.
     pub(crate) fn load<G: Guards>(
         store: StoreId,
         config: &Config,
@@ -137,7 +136,7 @@ impl<R: Replica> Peer<R> {
         self.node.role() == StateRole::Leader
     }
 
-    /// How the peer names itself: its role is that of its own configuration.
+    /// The peer as a member, with its role in its own configuration.
     pub(crate) fn myself(&self) -> Member {
         self.storage().region().member(self.id).copied().unwrap_or(Member {
             id: self.id,
@@ -151,14 +150,14 @@ impl<R: Replica> Peer<R> {
         self.storage().region().peers.iter().map(|member| member.id).collect()
     }
 
-    /// A conf change is committed and not applied.
+    /// Whether a conf change is committed but not applied.
     pub(crate) fn has_unapplied_conf_change(&self) -> bool {
         let storage = self.storage();
         (storage.applied + 1..=storage.hard.commit)
             .any(|index| storage.log.payload(index).is_some_and(Payload::is_conf_change))
     }
 
-    /// Asks to become leader.
+    /// Campaigns.
     pub(crate) fn campaign<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if self.staged.is_some() {
             return Err(Refusal::ApplyingSnapshot.into());
@@ -166,27 +165,26 @@ impl<R: Replica> Peer<R> {
         if self.is_leader() {
             return Err(Refusal::AlreadyLeader.into());
         }
-        // raft-rs asks neither: a learner would become candidate and an empty
-        // configuration panics.
+        // raft-rs checks neither: a learner would become a candidate, and an empty configuration
+        // panics.
         if !self.node.is_promotable() {
             return Err(Refusal::NotPromotable.into());
         }
         self.ask_for_votes(step)
     }
 
-    /// The same of one that may be no voter: raft-rs does not look.
+    /// The same for a peer that may not be a voter: raft-rs does not check.
     pub(crate) fn ask_for_votes<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if !step.guards.holds(Guard::CampaignAppliesFirst) && self.has_unapplied_conf_change() {
             return self.campaign_unapplied_step(step, false);
         }
         let term = self.node.term();
         self.with_raft(step, None, |node| node.campaign())?;
-        // raft-rs says nothing when it refuses, and for a follower that may be
-        // promoted it refuses for one reason.
+        // raft-rs does not report a refusal. For a promotable follower there is only one reason.
         if self.node.term() == term { Err(Refusal::UnappliedConfChange.into()) } else { Ok(()) }
     }
 
-    /// What became of a snapshot that was sent to `to`.
+    /// Whether a snapshot to `to` arrived.
     pub(crate) fn report_snapshot<G: Guards>(
         &mut self,
         to: PeerId,
@@ -215,8 +213,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// Takes a message of raft. A snapshot may not bring a range that is among
-    /// `taken` by another region.
+    /// Handles a raft message. A snapshot's range may not be `taken` by another region.
     pub(crate) fn receive<G: Guards>(
         &mut self,
         from: Member,
@@ -236,9 +233,8 @@ impl<R: Replica> Peer<R> {
             return self.hear_of_transfer(from, &message, step);
         }
         if kind == MessageType::MsgHeartbeat {
-            // raft-rs panics on a commit index beyond the log, and a peer that
-            // was added again under its old id may receive what was meant for its
-            // former self.
+            // raft-rs panics on a commit index beyond the log. A peer that was added again under
+            // its old id may receive a message for its former self.
             message.commit = message.commit.min(self.storage().log.last_index());
         }
         let mut body = None;
@@ -254,8 +250,8 @@ impl<R: Replica> Peer<R> {
             | MessageType::MsgRequestVote
             | MessageType::MsgRequestPreVote
             | MessageType::MsgTimeoutNow => {}
-            // What raft-rs forwards from a follower (proposals, reads): a client
-            // asks the leader itself.
+            // raft-rs forwards proposals and reads from a follower; here a client asks the leader
+            // itself.
             _ => return Err(Refusal::NoEffect.into()),
         }
         let stale = message.term < self.node.term();
@@ -273,14 +269,14 @@ impl<R: Replica> Peer<R> {
             result = self.campaign_unapplied_step(step, true);
         }
         self.asker = None;
-        // raft-rs says nothing; with check_quorum or pre_vote it answers some.
+        // raft-rs ignores it silently; with check_quorum or pre_vote it replies to some.
         if stale && step.out.len() + step.early.len() == sent {
             return Err(Refusal::StaleTerm.into());
         }
         result
     }
 
-    /// Calls raft and handles what comes of it.
+    /// Calls raft and handles the result.
     pub(crate) fn with_raft<G: Guards>(
         &mut self,
         step: &mut StepContext<'_, G>,
@@ -311,7 +307,7 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// Handles Readies until there is none, or a snapshot waits.
+    /// Handles Readies until there are none, or a snapshot is pending.
     pub(crate) fn handle_ready<G: Guards>(
         &mut self,
         step: &mut StepContext<'_, G>,
@@ -367,7 +363,7 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// What the replica handed over up to `number` is durable.
+    /// The Readies up to `number` are durable.
     pub(crate) fn persisted<G: Guards>(&mut self, number: u64, step: &mut StepContext<'_, G>) {
         if self.staged.is_none() {
             self.node.persisted(number);
@@ -376,12 +372,12 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// Up to which index its log may take effect.
+    /// The last index that may be applied.
     pub(crate) fn may_apply_to(&self) -> u64 {
         self.storage().hard.commit.min(self.node.persisted_index())
     }
 
-    /// What it is ready for.
+    /// What is due for it.
     pub(crate) fn due(&self) -> Due {
         let apply_snapshot = self.staged.is_some();
         Due {
@@ -396,14 +392,14 @@ impl<R: Replica> Peer<R> {
         self.sent_snapshot = self.sent_snapshot.max(index);
     }
 
-    /// Others' commit indexes from an earlier term are forgotten. It would
-    /// be true still, and raft-rs keeps it (`Progress::reset`); that a merge waits for
-    /// less is not worth that every follower differs by it.
+    /// Forgets others' commit indexes of an earlier term. They would still be true, and raft-rs
+    /// keeps them (`Progress::reset`). But a slightly shorter wait of a merge is not worth states
+    /// that differ only by them.
     fn forget_known_commits(&mut self) {
         self.node.forget_known_commits();
     }
 
-    /// Writes what of hard and apply state has changed.
+    /// Writes the changed hard and apply state.
     pub(crate) fn flush<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         if !self.is_leader() || self.least_matched() >= self.sent_snapshot {
             self.sent_snapshot = 0;

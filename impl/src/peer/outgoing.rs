@@ -1,4 +1,4 @@
-//! How raft's messages leave a peer: to whom, in whose name, and before or after what is durable.
+//! How raft's messages leave a peer: receiver, sender, and before or after the batch is durable.
 
 use raft::eraftpb::{self, MessageType};
 
@@ -11,8 +11,8 @@ use crate::store::input::Output;
 use crate::store::step::StepContext;
 
 impl<R: Replica> Peer<R> {
-    /// Sends what need not wait for the step's batch, once that with which it began to lead
-    /// is durable: what raft-rs took for persisted before it led is so by then.
+    /// Sends a message that need not wait for the step's batch. It waits only for the batch with
+    /// which the peer became leader: what raft-rs took for persisted before is durable by then.
     pub(crate) fn send_early<G: Guards>(&mut self, message: eraftpb::Message, step: &mut StepContext<'_, G>) {
         if message.get_msg_type() == MessageType::MsgSnapshot {
             self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
@@ -32,7 +32,7 @@ impl<R: Replica> Peer<R> {
         let region = self.storage().region();
         let asker = self.asker.filter(|asker| asker.id == message.to && is_answer(&message));
         let Some(to) = asker.or_else(|| region.member(message.to).copied()) else {
-            // Nobody knows where it lives.
+            // Its store is unknown.
             return;
         };
         if step.guards.holds(Guard::MessageSizeBounded) {
@@ -46,7 +46,7 @@ impl<R: Replica> Peer<R> {
         self.addressed_as(to, MessagePayload::Raft(Box::new(message)))
     }
 
-    /// Anything as it leaves for `to`.
+    /// Any payload as it leaves for `to`.
     pub(crate) fn addressed_as(&self, to: Member, payload: MessagePayload) -> Message {
         let region = self.storage().region();
         Message {

@@ -1,11 +1,11 @@
-//! The ends of proposals: a client that proposed with an id gets one result.
+//! The results of proposals: a client that proposed with an id gets exactly one result.
 //!
-//! A proposal waits from the step that took it until its entry takes effect, or until its
-//! peer cannot see to that any more. A leader's own entries stand where it put them as long
-//! as it leads, so that within its term the entry that takes effect at a proposal's index is
-//! the proposal's. Follows `TV peer.rs handle_raft_committed_entries`, `TV apply.rs
-//! find_pending, notify_stale_req` for what can happen; TiKV lets a proposal of a leader that
-//! was deposed wait for its fate, here its client learns at once that the result is unknown.
+//! A proposal waits until its entry is applied, or until its peer cannot know the result any more.
+//! While a peer leads, its own entries stay where it appended them. So within its term the entry
+//! applied at a proposal's index is the proposal's. Follows `TV peer.rs
+//! handle_raft_committed_entries`, `TV apply.rs find_pending, notify_stale_req` for the possible
+//! results. TiKV lets a deposed leader's proposal wait for its result; here the client learns at
+//! once that it is unknown.
 
 use crate::apply::conf_change;
 use crate::apply::epoch_parts::EpochParts;
@@ -21,7 +21,7 @@ use crate::store::input::{End, Output};
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// Proposes `command` for a client that wants to know how it ends.
+    /// Proposes `command` for a client that waits for the result.
     pub(crate) fn request<G: Guards>(
         &mut self,
         id: u64,
@@ -30,7 +30,7 @@ impl<R: Replica> Peer<R> {
         beside: Result<(), Refusal>,
         step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
-        // A transfer is no entry: who leads is its end.
+        // A transfer is no entry; it shows only in the new leader.
         if matches!(command, Command::TransferLeader { .. }) {
             return Err(Refusal::NoEffect.into());
         }
@@ -38,14 +38,13 @@ impl<R: Replica> Peer<R> {
         self.proposals.push(Proposal { id, entry });
         let proposed = self.propose(command, epoch, beside, step);
         if proposed.is_err() {
-            // Nothing was changed, so it is the last that waits.
+            // Nothing changed, so it is still the last.
             self.proposals.pop();
         }
         proposed
     }
 
-    /// The admin entry at `index` has taken effect on a region that had the epoch `before`,
-    /// or was found not to fit it.
+    /// The admin entry at `index` was applied to a region at epoch `before`, or was found stale.
     pub(crate) fn complete_admin<G: Guards>(
         &mut self,
         index: u64,
@@ -67,7 +66,7 @@ impl<R: Replica> Peer<R> {
         self.complete(index, end, step);
     }
 
-    /// The entry at `index` has come to its end.
+    /// The entry at `index` has its result.
     pub(crate) fn complete<G: Guards>(&mut self, index: u64, end: End, step: &mut StepContext<'_, G>) {
         if self.proposals.first().is_some_and(|proposal| proposal.entry.index == index) {
             let Proposal { id, .. } = self.proposals.remove(0);
@@ -75,8 +74,8 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// Who does not lead any more cannot say what becomes of what it proposed, but for what
-    /// another leader has put something else in the place of.
+    /// A deposed leader cannot know the results of its proposals, except where another leader has
+    /// replaced their entries.
     pub(crate) fn give_up_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         let Some(Proposal { entry, .. }) = self.proposals.first() else { return };
         if self.is_leader() && self.node.term() == entry.term {

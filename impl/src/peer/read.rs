@@ -1,9 +1,8 @@
 //! Reads by ReadIndex: one at a time a peer.
 //!
-//! The request takes the commit index, a quorum acknowledges that the leader
-//! still leads, and the data is read once that index is applied. A read without
-//! a key takes all of it. A read that
-//! was acknowledged survives the loss of leadership; one that was not does not.
+//! A read takes the commit index, a quorum acknowledges the leadership, and the data is read once
+//! that index is applied. A read without a key returns all data. An acknowledged read survives the
+//! loss of leadership; others do not.
 
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
@@ -16,7 +15,7 @@ use crate::store::input::Output;
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// A client asks for a value, or without a key for all of them.
+    /// A client reads a value, or without a key all values.
     pub(crate) fn read<G: Guards>(
         &mut self,
         key: Option<Key>,
@@ -31,7 +30,7 @@ impl<R: Replica> Peer<R> {
         let asked = match &key {
             Some(key) => Some(&**key),
             None if step.guards.holds(Guard::KeylessReadUnchecked) => None,
-            // The check of the others, on the key that is not there.
+            // The check of other reads, on the empty key.
             None => Some(&[][..]),
         };
         if asked.is_some_and(|key| !self.storage().region().contains(key)) {
@@ -43,14 +42,13 @@ impl<R: Replica> Peer<R> {
         if self.read.is_some() {
             return Err(Refusal::ReadPending.into());
         }
-        // raft-rs would drop the request without a word.
+        // raft-rs would drop the request silently.
         if !self.node.has_committed_in_term() {
             return Err(Refusal::NotCommittedTerm.into());
         }
         self.reads_begun += 1;
         let Position { index, term } = Position { index: self.node.commit().index, term: self.node.term() };
-        // Answers to an earlier life's heartbeats must not count: they have
-        // another term.
+        // Responses to heartbeats before a restart must not count: they have another term.
         let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
         let ready = !step.guards.holds(Guard::ReadNeedsQuorum);
         self.read = Some(ReadRequest { key, index, context: context.clone(), ready });
@@ -63,7 +61,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// raft says that a quorum acknowledged a read.
+    /// raft reports that a quorum acknowledged a read.
     pub(crate) fn read_acknowledged(&mut self, context: &[u8]) {
         if let Some(read) = &mut self.read
             && read.context == context
@@ -99,8 +97,7 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// The region that goes with an answer: as of now, not as of when the
-    /// answer is looked at.
+    /// The region for a response: a copy as of now, not as of when the response is read.
     fn region_to_report(&self, guards: impl Guards) -> Region {
         let region = self.storage().region();
         if !guards.holds(Guard::AnswerCopiesRegion)
@@ -111,7 +108,7 @@ impl<R: Replica> Peer<R> {
         region.clone()
     }
 
-    /// The read under way is not answered: the range that it asked in is over.
+    /// Drops the read under way: its range is no longer valid.
     pub(crate) fn drop_read(&mut self) {
         if let Some(read) = self.read.take() {
             self.node.forget_read(&read.context);

@@ -1,12 +1,11 @@
-//! How big a region is, and where it would be split.
+//! A region's size and its split key.
 //!
-//! Writing keeps a hint of how much was written since the last look; only when
-//! that reaches a part of the split size is the data looked through, because
-//! on a disk that is dear. Follows `TK peer_msg_handler.go
-//! onSplitRegionCheckTick` (an eighth of the split size) and `TV peer.rs
-//! split_check_trigger` (a sixteenth) for when, `TK runner/split_checker.go`
-//! and `TV split_check/size.rs` for where. Leaves out splitting at several
-//! keys at once and by number of keys.
+//! Writes update a hint of the bytes written since the last check. The data is scanned only when
+//! the hint reaches a part of the split size, because a scan is expensive on a disk. Follows `TK
+//! peer_msg_handler.go onSplitRegionCheckTick` (an eighth of the split size) and `TV peer.rs
+//! split_check_trigger` (a sixteenth) for the time, `TK runner/split_checker.go` and `TV
+//! split_check/size.rs` for the key. Left out: several split keys at once, and splits by number of
+//! keys.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +13,12 @@ use crate::config::Config;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::{Key, Value};
 
-/// What a peer knows of its size.
+/// A peer's knowledge of its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// The bytes of keys and values at the last look; unknown before the first.
+    /// The bytes of keys and values at the last check; unknown before the first.
     pub(crate) approximate: Option<u64>,
-    /// About how much was written since.
+    /// Roughly the bytes written since.
     pub(crate) delta: u64,
 }
 
@@ -45,14 +44,14 @@ impl Size {
         };
     }
 
-    /// Whether it is time to look.
+    /// Whether a check is due.
     pub(crate) fn is_due(&self, config: &Config) -> bool {
         self.approximate.is_none() || self.delta >= config.split_check_diff
     }
 }
 
-/// All bytes, and the key at which they exceed `split_size`: what is before it
-/// does not. Never the first key, which may be the region's start.
+/// All bytes, and the key at which they exceed `split_size`. Never the first key, which may be the
+/// region's start.
 pub(crate) fn scan(data: &BTreeMap<Key, Value>, split_size: u64) -> (u64, Option<Key>) {
     let (mut total, mut split_key) = (0u64, None);
     for (at, (key, value)) in data.iter().enumerate() {

@@ -1,10 +1,8 @@
-//! A region's state at one index, as raft carries it from peer to peer, and
-//! what becomes of it at the receiver.
+//! A region's state at one index, as raft sends it, and how the receiver handles it.
 //!
-//! A snapshot that raft accepted is *staged*: term and vote are written, the
-//! rest waits for `ApplySnapshot`, and a crash before that forgets it. While
-//! it waits the peer takes no raft message (the catalogue's row 1; TiKV takes
-//! no Ready meanwhile). Leaves out sending in chunks.
+//! An accepted snapshot is *staged*: term and vote are written, the rest waits for `ApplySnapshot`,
+//! and a crash before that forgets it. Until then the peer handles no raft message (the catalogue's
+//! row 1; TiKV handles no Ready meanwhile). Left out: sending in chunks.
 
 use raft::eraftpb;
 
@@ -22,9 +20,8 @@ use crate::store::ranges::Ranges;
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// What a snapshot carries, if this peer may take it. The range must be
-    /// free before raft sees it (`TV fsm/peer.rs check_snapshot`): once raft has
-    /// restored it there is no way back.
+    /// The content of a snapshot, if this peer may take it. The range must be free before raft sees
+    /// it (`TV fsm/peer.rs check_snapshot`): raft's restore cannot be undone.
     pub(crate) fn check_snapshot<G: Guards>(
         &self,
         message: &eraftpb::Message,
@@ -39,8 +36,9 @@ impl<R: Replica> Peer<R> {
             return Err(Refusal::NotInConfig.into());
         }
         let (range, version) = (body.region.range(), body.region.epoch.version);
-        // A source that is still here goes with the range that comes, but not if
-        // an entry that waits here is the one to take it in.
+        // A merge source that is still here is destroyed when the snapshot brings its range, so it
+        // is no overlap. While this peer has unapplied entries it is one, because the `CommitMerge`
+        // of that source may be among them.
         let storage = self.storage();
         let overlaps = if storage.applied == storage.hard.commit {
             taken.overlap_unmerged(self.region, version, &range)
@@ -59,8 +57,8 @@ impl<R: Replica> Peer<R> {
         self.staged.as_ref().map(|staged| staged.body.region.range())
     }
 
-    /// Keeps an accepted snapshot for later. Term and vote are durable at once,
-    /// the commit index that comes with it is not.
+    /// Keeps an accepted snapshot for later. Term and vote become durable at once, its commit index
+    /// does not.
     pub(crate) fn stage(&mut self, position: Position, body: SnapshotBody) {
         let (term, vote) = (self.node.term(), self.node.vote());
         let storage = self.node.storage_mut();
@@ -79,7 +77,7 @@ impl<R: Replica> Peer<R> {
         }
         self.size = Size::default();
         let storage = self.node.storage_mut();
-        // A merge that was under way is over: merging regions send no snapshot.
+        // A merge under way is over, because merging regions send no snapshot.
         storage.record.state = PeerState::Normal;
         storage.record.merge = None;
         storage.record.log_since = Some(body.region.epoch);

@@ -1,15 +1,17 @@
-//! A peer that has had no leader for long asks whether it is a member still.
+//! A peer that has had no leader for long asks whether it is still a member.
 //!
-//! How long that is, whoever owns the clock knows; asking does no member any harm. The
-//! question goes to every member that the peer knows and says nothing: a store that knows
-//! better answers as it does to whatever a removed peer sends (`lifecycle.rs`). The tombstone
-//! of one who went first names its members, and they are asked from then on. The placement
-//! driver is asked beside, and what it knows is judged here. Follows `TV peer.rs
-//! check_stale_state, bcast_check_stale_peer_message, on_check_stale_peer_response`, `TV
-//! fsm/store.rs check_msg`, `TV worker/pd.rs handle_validate_peer`.
+//! The owner of the clock decides how long that is; asking harms no member. The message goes to
+//! every member that the peer knows and carries nothing. A store with newer knowledge replies as it
+//! does to every message from a removed peer (`lifecycle.rs`). The tombstone of a peer that was
+//! destroyed first replies with its members, which are asked from then on. The placement driver is
+//! asked too, and its reply is judged here.
 //!
-//! A peer that was never initialised knows no epoch. It asks its creator alone, and what the
-//! driver knew before the creator did does not end it: TiKV's would believe that.
+//! Follows `TV peer.rs check_stale_state, bcast_check_stale_peer_message,
+//! on_check_stale_peer_response`, `TV fsm/store.rs check_msg`, `TV worker/pd.rs
+//! handle_validate_peer`.
+//!
+//! An uninitialised peer has no epoch. It asks only its creator, and PD's region does not count if
+//! it is older than the creator's; TiKV's peer would believe it.
 
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
@@ -23,7 +25,7 @@ use crate::store::input::Output;
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// Asks everybody whom it knows, and the placement driver.
+    /// Asks every member that it knows, and the placement driver.
     pub(crate) fn check_stale<G: Guards>(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         if self.is_leader() {
             return Err(Refusal::AlreadyLeader.into());
@@ -42,7 +44,7 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// Whom it asks.
+    /// The members that it asks.
     fn known_to(&self) -> Vec<Member> {
         let record = &self.storage().record;
         let newer = |check: &&StaleCheck| check.conf_ver > record.region.epoch.conf_ver;
@@ -56,7 +58,7 @@ impl<R: Replica> Peer<R> {
         known.into_iter().filter(|member| member.id != self.id).collect()
     }
 
-    /// A tombstone has named the members of its region.
+    /// A tombstone has replied with the members of its region.
     fn learn_members(&mut self, conf_ver: u64, peers: Vec<Member>) -> Result<(), Refusal> {
         let known = self.stale_check.as_ref().map_or(0, |check| check.conf_ver);
         let own = self.storage().region().epoch.conf_ver;
@@ -69,7 +71,7 @@ impl<R: Replica> Peer<R> {
 }
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// Somebody asks whether it is a member still.
+    /// Handles another peer's check whether it is still a member.
     pub(crate) fn receive_question(
         &mut self,
         envelope: &Envelope,
@@ -87,7 +89,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         if superseded { Ok(()) } else { Err(Refusal::NotInitialMessage.into()) }
     }
 
-    /// A tombstone elsewhere names members for the peer here to ask.
+    /// Handles a tombstone's list of members for the peer here to ask.
     pub(crate) fn receive_members(&mut self, envelope: &Envelope, peers: Vec<Member>) -> Result<(), Failure> {
         let peer = self.live(envelope.region)?;
         if peer.id != envelope.to.id {
@@ -96,8 +98,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(peer.learn_members(envelope.epoch.conf_ver, peers)?)
     }
 
-    /// The placement driver has said what it knows of the region. If the peer is no member of
-    /// that any more, its store sends it the word of its removal.
+    /// Handles the placement driver's region. If it no longer lists the peer, the store sends it a
+    /// removal message.
     pub(crate) fn validate_peer(
         &mut self,
         region: RegionId,
@@ -121,14 +123,14 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 }
 
-/// Where a message stands that is for a region's peer here.
+/// The receiver of a message for a region's peer here.
 pub(crate) enum Judged {
     /// Its sender got a removal message.
     SenderRemoved,
-    /// It is for the peer that is here.
+    /// It is for the present peer.
     ForPeer,
-    /// It is for a newer peer than the one that was here, which is gone by that.
+    /// It is for a newer peer; the older one was destroyed.
     Superseded,
-    /// Nobody is here.
+    /// No peer is here.
     Absent,
 }

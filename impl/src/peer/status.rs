@@ -1,4 +1,4 @@
-//! A peer as it can be looked at, and a cheap mark of all that it shows.
+//! A peer's visible state, and a cheap mark of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,13 +19,13 @@ use crate::raft_rs::replica::Replica;
 use crate::storage::engine::{Creator, PeerState};
 use crate::store::{PeerEntry, Resident, Store};
 
-/// A live peer, to look at.
+/// A live peer's visible state.
 pub struct PeerStatus<'a, R: Replica = RaftRs>(&'a Peer<R>);
 
 /// A read under way.
 #[derive(Clone, Debug)]
 pub struct ReadStatus<'a> {
-    /// The key; `None` where all values are asked for.
+    /// The key; `None` for all values.
     pub key: Option<&'a Key>,
     /// The commit index that it took.
     pub index: u64,
@@ -49,7 +49,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.id
     }
 
-    /// Where it stands in its life.
+    /// Its state.
     pub fn state(&self) -> PeerState {
         self.0.storage().record.state
     }
@@ -59,7 +59,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.storage().record.replaces_tombstone
     }
 
-    /// Of an uninitialised peer: by whose message it is there.
+    /// Of an uninitialised peer: the sender of the message that created it.
     pub fn created_by(&self) -> Option<Creator> {
         self.0.storage().record.created_by
     }
@@ -74,7 +74,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.myself()
     }
 
-    /// What it is in its term.
+    /// Its role.
     pub fn role(&self) -> StateRole {
         self.0.node.role()
     }
@@ -84,12 +84,12 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.node.term()
     }
 
-    /// Whom it voted for in its term; 0 for nobody.
+    /// Its vote in its term; 0 for none.
     pub fn vote(&self) -> PeerId {
         self.0.node.vote()
     }
 
-    /// Whom it takes for the leader; 0 for nobody.
+    /// The leader that it knows; 0 for none.
     pub fn leader(&self) -> PeerId {
         self.0.node.leader()
     }
@@ -99,7 +99,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.storage().log.truncated()
     }
 
-    /// The entries of its log with what they say.
+    /// The entries of its log with their content.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'a Entry, &'a Payload)> + use<'a, R> {
         self.0.storage().log.iter()
     }
@@ -129,13 +129,13 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.storage().region()
     }
 
-    /// What its region waits for, if it is merging.
+    /// The merge under way, if its region is merging.
     pub fn merge(&self) -> Option<&'a MergeState> {
         self.0.merge_state()
     }
 
-    /// From which epoch on it has followed its region entry by entry, if not from
-    /// the first: only what it left since then can be a reason to roll a merge back.
+    /// The epoch since which it has applied its region's entries, if not from the first: only a
+    /// change of epoch since then can be a reason to roll a merge back.
     pub fn log_since(&self) -> Option<Epoch> {
         self.0.storage().record.log_since
     }
@@ -150,7 +150,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.staged.as_ref().map(|staged| (staged.position, &staged.body))
     }
 
-    /// The votes that a candidate has, as (voter, granted).
+    /// A candidate's votes, as (voter, granted).
     pub fn votes(&self) -> impl Iterator<Item = (PeerId, bool)> + use<'a, R> {
         self.0.node.votes()
     }
@@ -160,8 +160,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.asked_at
     }
 
-    /// Where a candidate's log ended when it asked. It goes further only by what a
-    /// merge brings.
+    /// Where a candidate's log ended when it campaigned. Only a merge adds entries after that.
     pub fn asked_with(&self) -> Position {
         self.0.asked_with
     }
@@ -182,12 +181,12 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.node.pending_conf_index()
     }
 
-    /// Of one that leads by force, or asks to: the stores that it takes for gone.
+    /// Of a forced leader or candidate: the failed stores.
     pub fn failed_stores(&self) -> &'a BTreeSet<StoreId> {
         &self.0.failed_stores
     }
 
-    /// Of one that leads by force: what it has still to do for its store's plan.
+    /// Of a forced leader: its remaining work for its store's plan.
     pub fn recovery(&self) -> Option<&'a PeerRecovery> {
         self.0.recovery.as_ref()
     }
@@ -198,17 +197,17 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.sent_snapshot
     }
 
-    /// To whom a leader hands over.
+    /// The transferee of a leader.
     pub fn lead_transferee(&self) -> Option<PeerId> {
         self.0.node.lead_transferee()
     }
 
-    /// The bytes of its keys and values when they were last counted.
+    /// The bytes of its keys and values at the last check.
     pub fn approximate_size(&self) -> Option<u64> {
         self.0.size.approximate
     }
 
-    /// About how many bytes were written since.
+    /// Roughly the bytes written since.
     pub fn size_delta(&self) -> u64 {
         self.0.size.delta
     }
@@ -224,10 +223,9 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
     }
 }
 
-/// Everything that a peer or tombstone shows, small enough to compare: two
-/// marks of one region on one store are equal exactly when nothing that a
-/// [`PeerStatus`] shows has changed between them, and no message for a peer of
-/// the region was kept.
+/// A peer's or tombstone's visible state, small enough to compare. Two marks of one region on one
+/// store are equal exactly if nothing that a [`PeerStatus`] shows has changed between them, and no
+/// message for a peer of the region was kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     resident: Option<(u64, bool)>,
@@ -242,7 +240,7 @@ pub struct Mark {
     sent_snapshot: u64,
     lead_transferee: Option<PeerId>,
     failed_stores: usize,
-    /// Whom a demotion means does not change while it is under way, but for nobody any more.
+    /// The members of a demotion do not change while it is under way, except that they become none.
     recovery: Option<Option<usize>>,
     read: Option<(u64, usize, bool)>,
     size: Size,
@@ -254,7 +252,7 @@ pub struct Mark {
 }
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// The live peer of `region`, to look at.
+    /// The live peer of `region`.
     pub fn peer(&self, region: RegionId) -> Option<PeerStatus<'_, R>> {
         match &self.entries.get(&region)?.resident {
             Resident::Live(peer) => Some(PeerStatus(peer)),
@@ -262,16 +260,16 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// Into what other stores have merged the region of a live peer, if they
-    /// said so: that region as it was then. A crash forgets it.
+    /// The target into which other stores have merged a live peer's region, if they said so, as the
+    /// target was then. A crash forgets it.
     pub fn merged_elsewhere_into(&self, region: RegionId) -> Option<&Region> {
         self.ranges.merged_into(region)
     }
 
     /// The mark of the peer or tombstone of `region`.
     pub fn mark(&self, region: RegionId) -> Mark {
-        // Parked messages leave only when a peer comes, and that is another
-        // generation: their number tells the rest.
+        // Pending messages leave only when a peer is created, which raises the generation. So their
+        // number is enough.
         let pending_messages = self.pending_messages.count(region);
         let merged_elsewhere = self.ranges.merged_into(region).is_some();
         let range_pending = self.ranges.is_pending(region);
@@ -294,8 +292,8 @@ fn mark<R: Replica>(generation: u64, peer: &Peer<R>) -> Mark {
     let node = &peer.node;
     let leads = peer.is_leader();
     let matched = if leads {
-        // Within one leadership and configuration matches only rise, so their
-        // sum and number distinguish them; the revision tells configurations.
+        // Within one leadership and configuration matched indexes only rise, so their sum and
+        // number identify them; the revision identifies the configuration.
         node.matched().map(|(_, matched)| matched).sum()
     } else {
         0

@@ -1,15 +1,14 @@
-//! The question before a transfer of leadership, and its answer.
+//! The request before a leadership transfer, and its reply.
 //!
-//! A leader that is to hand over asks the transferee how far it has applied, and
-//! hands over where no conf change of its own lies beyond that: whether it has
-//! applied the change itself is of no account, for its own disk may be why it is
-//! to go (tikv#17363). Follows `TV peer.rs pre_transfer_leader,
-//! maybe_reject_transfer_leader_msg, ack_transfer_leader_msg,
-//! ready_to_transfer_leader`, and like TiKV says both in raft's
-//! `MsgTransferLeader`, which raft-rs never sees; a question has index 0. What
-//! TiKV asks beside (a snapshot under way, a gap between the logs, a full disk) is
-//! left out, and so is the heartbeat that it sends ahead: its follower does not
-//! answer a leader of a term that it does not know, and here it does.
+//! Before a transfer the leader asks the transferee how far it has applied. It hands over if its
+//! own log has no conf change beyond that index. The leader's own applied index does not matter,
+//! because its hanging disk may be the reason for the transfer (tikv#17363).
+//!
+//! Follows `TV peer.rs pre_transfer_leader, maybe_reject_transfer_leader_msg,
+//! ack_transfer_leader_msg, ready_to_transfer_leader`. As in TiKV, request and reply are raft's
+//! `MsgTransferLeader`, which raft-rs never sees; a request has index 0. Left out: TiKV's other
+//! checks (a snapshot under way, a gap between the logs, a full disk), and the heartbeat that it
+//! sends first. TiKV's follower does not reply to a leader of an unknown term; here it does.
 
 use raft::eraftpb::{self, MessageType};
 
@@ -38,7 +37,7 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// Takes a question or an answer.
+    /// Handles a request or a reply.
     pub(crate) fn hear_of_transfer<G: Guards>(
         &mut self,
         from: Member,
@@ -54,8 +53,8 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// Tells the leader of `term` how far this peer has applied. Its own
-    /// configuration may be newer than the leader's.
+    /// Replies to the leader of `term` with this peer's applied index. The peer's own configuration
+    /// may be newer than the leader's.
     fn answer_leader<G: Guards>(
         &self,
         leader: Member,
@@ -69,8 +68,8 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// The transferee has applied `applied`. Time has passed since it was asked:
-    /// everything is looked at again.
+    /// The transferee has applied `applied`. Time has passed since the request, so everything is
+    /// checked again.
     fn transfer_leader<G: Guards>(
         &mut self,
         to: PeerId,
@@ -90,7 +89,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// Whether this leader may hand over to that peer, as far as it knows.
+    /// Whether this leader may hand over to that peer, by its own knowledge.
     fn check_transferee(&self, to: PeerId) -> Result<(), Refusal> {
         if !self.storage().region().is_voter(to) {
             return Err(Refusal::TransfereeNotVoter);

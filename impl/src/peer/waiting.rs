@@ -1,4 +1,4 @@
-//! What a peer or its store has begun and waits for the end of. A crash forgets all of it.
+//! Requests and plans under way on a peer or its store. A crash forgets all of them.
 
 use crate::proto::position::Position;
 use crate::proto::region::{Key, Member, PeerId};
@@ -10,7 +10,7 @@ pub(crate) struct ReadRequest {
     pub(crate) key: Option<Key>,
     /// The commit index that it took.
     pub(crate) index: u64,
-    /// By what raft knows it.
+    /// Its context in raft.
     pub(crate) context: Vec<u8>,
     /// A quorum acknowledged it.
     pub(crate) ready: bool,
@@ -25,25 +25,25 @@ pub struct StaleCheck {
     pub peers: Vec<Member>,
 }
 
-/// A plan that a store carries out and has not reported yet.
+/// A plan that a store has not reported yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanUnderWay {
     /// Its step.
     pub step: u64,
-    /// Whoever leads by force steps down at its end.
+    /// Forced leaders step down at its end.
     pub exits: bool,
 }
 
-/// What a forced leader has still to do for a plan (TiKV `UnsafeRecoveryState`).
+/// A forced leader's remaining work for a plan (TiKV `UnsafeRecoveryState`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerRecovery {
-    /// It is to be rid of these members; none any more once that was proposed.
+    /// It demotes or removes these members; none once that was proposed.
     Demotes(Vec<PeerId>),
-    /// Something of that was refused: it goes on leading, and waits for the next plan.
+    /// That was refused: the peer still leads, and waits for the next plan.
     Failed,
 }
 
-/// A proposal whose client wants to know how it ends.
+/// A proposal whose client waits for the result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proposal {
     /// The client's own number.

@@ -1,7 +1,8 @@
-//! Who is to lead by force.
+//! The choice of the forced leader.
 //!
-//! Follows `PD unsafe_recovery_controller.go` (`selectLeader`, `isRaftStale`). Stricter than PD: whoever leads has what anybody who is left knows to
-//! be committed, and would be granted by every voter that is left.
+//! Follows `PD unsafe_recovery_controller.go` (`selectLeader`, `isRaftStale`). Stricter than PD:
+//! the forced leader has every entry that a remaining peer knows to be committed, and every
+//! remaining voter would grant its vote.
 
 use std::cmp::Reverse;
 
@@ -9,7 +10,7 @@ use crate::guard::{Guard, Guards};
 use crate::proto::position::Position;
 use crate::proto::region::{MemberRole, StoreId};
 
-/// How a peer that is left compares with the others of its region.
+/// A remaining peer, as the choice compares it with the others of its region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Its store.
@@ -20,14 +21,13 @@ pub struct Standing {
     pub last: Position,
     /// The last entry that it knows to be committed.
     pub commit: u64,
-    /// It has what anybody who is left knows to be committed.
+    /// It has every entry that a remaining peer knows to be committed.
     pub has_committed: bool,
 }
 
-/// The store of the peer that is to lead by force: the best log of those who have what
-/// is committed, as in an election, then by what they know to be committed; a learner
-/// and one that is being demoted come behind their equals. Nobody, where a voter that is
-/// left has a better log: it would not grant.
+/// The store of the forced leader. Among the peers with all known committed entries the newest log
+/// wins, as in an election, then the highest commit index. Learners and demoting voters rank behind
+/// their equals. None, if a remaining voter has a newer log: it would reject the vote.
 pub fn force_leader(left: &[Standing], guards: impl Guards) -> Option<StoreId> {
     let end = |peer: &Standing| (peer.last.term, peer.last.index);
     let stays_voter = |role| match role {

@@ -1,18 +1,18 @@
 //! Online unsafe recovery: from the command to its end, stage by stage.
 //!
-//! The stores that are given up are buried, and every other one is to report its peers.
-//! Once all have, the next stage with something to do is entered and each store handed its
-//! part with the answer of its heartbeat; its next report says what has come of it. What a
-//! stage cannot do it finds undone in the next reports and begins again. Follows `PD
-//! unsafe_recovery_controller.go RemoveFailedStoresWithOptions, HandleStoreHeartbeat,
-//! generatePlan, changeStage, handleErr`: `stages.rs` has who comes next, `plan.rs` what
-//! is to be done, `reports.rs` what is known, `force.rs` who leads.
+//! The failed stores are buried, and every other store is asked to report its peers. Once all have
+//! reported, PD enters the next stage that has a plan. Each store gets its part with the response
+//! to its heartbeat, and its next report shows the result. If a stage leaves something undone, the
+//! next reports show that and the stage is repeated.
 //!
-//! All of it is volatile; a new PD knows of no recovery, and does not take the old one's
-//! reports for its own, because steps only rise. PD takes them from its clock; here the
-//! last is on disk. PD waits a minute before it sends a plan again; here each heartbeat
-//! asks for it. Leaves out TiFlash, finding out by itself which stores have failed, and
-//! going on where a new region would overlap a peer.
+//! Follows `PD unsafe_recovery_controller.go RemoveFailedStoresWithOptions, HandleStoreHeartbeat,
+//! generatePlan, changeStage, handleErr`. `stages.rs` decides the next stage, `plan.rs` the plans,
+//! `reports.rs` evaluates the reports, `force.rs` chooses leaders.
+//!
+//! All of it is volatile. A new PD has no recovery, and ignores reports of an old one because steps
+//! only rise. PD takes steps from its clock; here the last step is on disk. PD waits a minute
+//! before it sends a plan again; here it does so at each heartbeat. Left out: TiFlash, automatic
+//! detection of failed stores, and continuing when a new region would overlap a peer.
 
 mod force;
 mod plan;
@@ -46,12 +46,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery_step
     }
 
-    /// Nothing else is begun while a recovery is under way.
+    /// Refuses while a recovery is under way.
     pub(crate) fn check_no_recovery(&self) -> Decision {
         if self.recovery.is_some() { Err(PdRefusal::RecoveryRunning) } else { Ok(()) }
     }
 
-    /// The stores are buried, and all others are asked what is left.
+    /// Buries the stores and asks all others for reports.
     pub(crate) fn remove_failed_stores(&mut self, step: &mut PdStep, failed: BTreeSet<StoreId>) -> Decision {
         self.check_no_recovery()?;
         if failed.is_empty() {
@@ -73,7 +73,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// The next number that no step had.
+    /// The next unused step.
     fn take_step(&mut self, step: &mut PdStep) -> u64 {
         self.recovery_step += 1;
         step.batch.retain(|write| !matches!(write, PdWrite::RecoveryStep(_)));
@@ -81,11 +81,11 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery_step
     }
 
-    /// A live store has perhaps reported, and gets its next plan.
+    /// Handles a store's heartbeat: takes its report, if any, and sends its next plan.
     pub(crate) fn hear_report(&mut self, step: &mut PdStep, store: StoreId, report: Option<StoreReport>) {
         let Some(recovery) = &mut self.recovery else { return };
         let Some(reported) = recovery.reports.get_mut(&store) else { return };
-        // One of another step is of another plan.
+        // A report of another step belongs to another plan.
         if let Some(report) = report.filter(|report| report.step == self.recovery_step) {
             *reported = Some(report.peers);
         }
@@ -100,7 +100,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         step.outputs.extend(plan.map(|plan| PdOutput::RecoveryPlan { store, plan }));
     }
 
-    /// It has taken too long, or somebody types that it is to end.
+    /// The recovery timed out, or an administrator aborts it.
     pub(crate) fn time_out_recovery(&mut self, step: &mut PdStep) -> Decision {
         let recovery = self.recovery.take().ok_or(PdRefusal::NoRecovery)?;
         self.abort(step, recovery);
