@@ -1,19 +1,19 @@
-//! Writes the sources of the running store anew for loom: loom's locks instead of std's.
-//! Each mutant is one more replacement of text. A text that is not there fails the build, so
-//! a change of the sources cannot leave a test behind that tests nothing.
+//! Writes the sources of the running store with loom's locks instead of std's. Each mutant is one
+//! more text replacement. A text that is missing fails the build, so that no test remains without
+//! its mutation after a change of the sources.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
 const FILES: [&str; 5] = ["mailbox", "ready", "router", "journal", "node"];
 
-/// A file's text, which is there once, and what takes its place.
+/// A file, its text, which must occur once, and the replacement.
 type Replacement = (&'static str, &'static str, &'static str);
 
 /// A mutant: its module, and what is wrong in it.
 const MUTANTS: &[(&str, &[Replacement])] = &[
     ("sound", &[]),
-    // The mailbox is let go, and only then marked as idle: what came between waits for ever.
+    // The mailbox is released before it is marked as idle: messages in between wait for ever.
     (
         "idle_after_check",
         &[(
@@ -22,7 +22,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "        drop(inner);\n        self.lock().state = state;\n        released",
         )],
     ),
-    // A worker lets the mailbox go before it has handled what it took.
+    // A worker releases the mailbox before it has handled its messages.
     (
         "idle_while_polled",
         &[(
@@ -31,7 +31,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "{ if count == inner.queue.len() { inner.state = State::Idle; } inner.queue.drain(..count).collect() }",
         )],
     ),
-    // A closed mailbox takes one more message, which nobody will see.
+    // A closed mailbox accepts one more message, which is never handled.
     (
         "push_into_closed",
         &[(
@@ -40,7 +40,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "",
         )],
     ),
-    // Nobody wakes the worker.
+    // The worker is not woken.
     (
         "no_wake_up",
         &[(
@@ -49,11 +49,11 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "self.lock().queue.push_back(ready);",
         )],
     ),
-    // Only one of the workers hears that the queue is stopped.
+    // Only one of the workers learns that the queue is stopped.
     ("one_hears_the_stop", &[("ready", "self.changed.notify_all();", "self.changed.notify_one();")]),
-    // Who forgets a closed mailbox forgets the one that has taken its place.
+    // Forgetting a closed mailbox also forgets its successor.
     ("forgets_another", &[("router", ".is_some_and(|there| Arc::ptr_eq(there, mailbox))", ".is_some()")]),
-    // A closed router makes one more mailbox.
+    // A closed router creates one more mailbox.
     (
         "sends_when_closed",
         &[(
@@ -62,7 +62,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "",
         )],
     ),
-    // What waits for one group leaves though the group before it is not durable.
+    // A group's outputs leave although an earlier group is not durable.
     (
         "releases_out_of_order",
         &[(
@@ -72,7 +72,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
              if let Some(first) = at.and_then(|at| inner.under_way.remove(at)) {",
         )],
     ),
-    // What needs no write of its own overtakes what is on its way to the disk.
+    // A step without a write overtakes writes under way.
     (
         "overtakes_the_disk",
         &[(
@@ -81,7 +81,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "&& inner.waiting.is_empty()",
         )],
     ),
-    // Nobody wakes the disk.
+    // The disk is not woken.
     (
         "disk_not_woken",
         &[(
@@ -90,7 +90,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "inner.waiting.push(effects);",
         )],
     ),
-    // The store is let go before its batch is handed over.
+    // The store's lock is released before its batch is in the journal.
     (
         "hands_over_too_late",
         &[
@@ -106,9 +106,9 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             ),
         ],
     ),
-    // Nobody is reminded of what is due.
+    // The apply stage is not told what is due.
     ("no_reminder", &[("node", "leaving.due.push(region);", "")]),
-    // A failed store is stepped on.
+    // A failed store still takes steps.
     (
         "steps_when_failed",
         &[(
@@ -117,12 +117,12 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "if false {\n            leaving.unhandled",
         )],
     ),
-    // Requests that nobody will see to are forgotten when the store stops.
+    // Requests without a result are forgotten when the store stops.
     (
         "forgets_requests",
         &[("node", "let ended = core.store.abandon_requests();", "let ended: Vec<Output> = vec![];")],
     ),
-    // A disk that fails is taken for one that has written.
+    // A failed write counts as durable.
     (
         "ignores_the_disk",
         &[("node", "Err(source) => self.fail_disk(source),", "Err(_) => self.completed(number),")],
@@ -153,7 +153,7 @@ fn main() {
     }
 }
 
-/// Where the types are that a running store needs; all of them are public.
+/// The modules of the types that a running store needs; all of them are public.
 const MODULES: [&str; 7] = [
     "store::effects",
     "store::input",

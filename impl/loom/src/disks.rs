@@ -1,4 +1,4 @@
-//! The journal: what leaves is durable, and so is all before it.
+//! The journal: an output leaves only once its step and all earlier ones are durable.
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -20,7 +20,7 @@ fn tickets(count: usize) -> Vec<Ticket> {
     tickets
 }
 
-/// A step that writes, and tells somebody; or one that only tells.
+/// A step with an output, with or without a write.
 fn effects(ticket: Ticket, writes: bool) -> Effects {
     let batch = if writes { vec![Write::Commit(REGION, 5)] } else { vec![] };
     let after_persist = vec![Output::ValidatePeer { region: REGION }];
@@ -77,21 +77,21 @@ macro_rules! disks {
     }};
 }
 
-/// Two disks, which take groups in turn and complete them as they like.
+/// Two disks, which take groups in turn and complete them in any order.
 macro_rules! two_disks {
     ($running:ident) => {
         disks!($running, 2, &[(0, true), (1, true)])
     };
 }
 
-/// Something to tell comes behind something to write.
+/// An output behind a write.
 macro_rules! told_behind_a_write {
     ($running:ident) => {
         disks!($running, 1, &[(0, true), (0, false), (1, true)])
     };
 }
 
-/// Nobody stops the disk before it has written all.
+/// The disk is not stopped before it has written all.
 macro_rules! woken {
     ($running:ident) => {{
         use crate::$running::journal::Journal;

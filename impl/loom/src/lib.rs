@@ -1,9 +1,8 @@
 //! The running store under loom.
 //!
-//! loom takes every interleaving of a few threads over `impl/src/running` (preemption bound 2):
-//! mailboxes, router, journal, and the whole node around a real `Store`.
-//! The code under test is the store's own text; `build.rs` gives it loom's locks, and makes the
-//! mutants that loom must find.
+//! loom checks every interleaving of a few threads over `impl/src/running` (preemption bound 2):
+//! mailboxes, router, journal, and the whole node around a real `Store`. The code under test is the
+//! store's own source; `build.rs` gives it loom's locks, and makes the mutants that loom must find.
 
 #![cfg(test)]
 
@@ -36,13 +35,13 @@ generated!(
     ignores_the_disk no_reminder steps_when_failed forgets_requests
 );
 
-/// Takes every interleaving of at most so many preemptions, and says how many there are.
+/// Checks every interleaving with at most so many preemptions, and returns their number.
 fn interleavings(preemptions: usize, of: impl Fn() + Send + Sync + 'static) {
     let taken = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = std::sync::Arc::clone(&taken);
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(preemptions);
-    // Whatever the environment says: an early end would look like the end.
+    // Ignore the environment: an early end would look like the end.
     (model.max_permutations, model.max_duration) = (None, None);
     model.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
@@ -53,13 +52,13 @@ fn interleavings(preemptions: usize, of: impl Fn() + Send + Sync + 'static) {
     assert!(taken > 10, "loom took only {taken}");
 }
 
-/// The same of at most two, which finds most mistakes.
+/// The same with at most two, which finds most mistakes.
 fn every_interleaving(of: impl Fn() + Send + Sync + 'static) {
     interleavings(2, of);
 }
 
-/// The test of that name ends in a deadlock. loom's panic aborts the process then, because
-/// locks are let go while it unwinds; so the test runs itself as another process.
+/// Checks that the test of that name ends in a deadlock. loom's panic then aborts the process,
+/// because locks are released while it unwinds. So the test runs itself as another process.
 fn ends_in_a_deadlock(test: &str, of: impl FnOnce()) {
     const INNER: &str = "ROLLCALL_LOOM_DEADLOCK";
     if env::var_os(INNER).is_some() {

@@ -14,11 +14,11 @@ struct Seen {
     /// Something was handled.
     changed: Condvar,
     is_polled: AtomicBool,
-    /// What says that the region has gone, once it is handled.
+    /// The message that ends the region once it is handled.
     last: u32,
 }
 
-/// Workers, and senders, the first of which stops them. It waits until so many messages are
+/// Workers and senders. The first sender stops the workers. It waits until so many messages are
 /// handled before its second message, and before it stops the workers.
 macro_rules! scenario {
     ($running:ident, $last:expr, $workers:expr, $sends:expr) => {
@@ -98,28 +98,28 @@ macro_rules! scenario {
     }};
 }
 
-/// Two workers, and messages that come while they look.
+/// Two workers, and messages that arrive while they poll.
 macro_rules! two_workers {
     ($running:ident) => {
         scenario!($running, 0, 2, &[&[1, 2]])
     };
 }
 
-/// Nobody stops the worker before it has seen all.
+/// The worker is not stopped before it has seen all.
 macro_rules! all_is_handled {
     ($running:ident) => {
         scenario!($running, 0, 1, &[&[1], &[2]], 2, [0, 2])
     };
 }
 
-/// The region goes with the first message, and others come meanwhile.
+/// The region ends with the first message, and others arrive meanwhile.
 macro_rules! the_region_goes {
     ($running:ident) => {
         scenario!($running, 1, 1, &[&[1, 2], &[3]])
     };
 }
 
-/// It goes, and two workers may have its mailboxes, the old one and the new.
+/// It ends, and two workers may have its mailboxes, the old one and the new.
 macro_rules! the_region_comes_back {
     ($running:ident) => {
         scenario!($running, 1, 2, &[&[1, 2, 3]], 3, [1, 0])

@@ -14,17 +14,17 @@ use super::cluster::{CHILD, Cluster, REGION, change, put, region, split};
 use super::stacked::Store;
 use super::{ends_in_a_deadlock, every_interleaving, interleavings};
 
-/// A disk, and what was acknowledged to whom.
+/// A disk, and what was acknowledged.
 struct World {
     engine: MemoryEngine,
-    /// From now on it writes nothing.
+    /// It writes nothing from now on.
     fails: bool,
     /// By region: the last index before the first request. The n-th has number n.
     begins: BTreeMap<u64, u64>,
     out: Vec<Output>,
     unhandled: usize,
     failures: usize,
-    /// Something was told.
+    /// There was an output.
     changed: Arc<Condvar>,
 }
 
@@ -43,25 +43,25 @@ impl World {
         }))
     }
 
-    /// What comes from now on counts.
+    /// Counts from now on.
     fn mark(&mut self) {
         self.begins = [REGION, CHILD].map(|region| (region, last_on_disk(&self.engine, region))).into();
         self.out.clear();
     }
 
-    /// How many requests have an end that the store knows.
+    /// How many requests have a result.
     fn ended(&self) -> usize {
         self.out.iter().filter(|output| matches!(output, Output::Completed { .. })).count()
     }
 
-    /// How many requests have taken effect.
+    /// How many requests were applied.
     fn applied(&self) -> usize {
         let applied = |output: &&Output| matches!(output, Output::Completed { end: End::Applied { .. }, .. });
         self.out.iter().filter(applied).count()
     }
 }
 
-/// Whoever writes and whoever looks has the same disk.
+/// The writer and the checks share one disk.
 struct Disk(Arc<Mutex<World>>);
 
 impl Engine for Disk {
@@ -124,7 +124,7 @@ fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine
     assert_eq!(store.peer(region).expect("it is here").role(), StateRole::Leader);
 }
 
-/// Returns once it is so.
+/// Waits until the condition holds.
 fn wait_until(world: &Arc<Mutex<World>>, is_so: impl Fn(&World) -> bool) {
     let mut seen = world.lock().unwrap();
     let changed = Arc::clone(&seen.changed);
@@ -133,7 +133,7 @@ fn wait_until(world: &Arc<Mutex<World>>, is_so: impl Fn(&World) -> bool) {
     }
 }
 
-/// What goes wrong, if anything does, when `surroundings` receive an output.
+/// Checks an output that the surroundings receive.
 fn judge(world: &mut World, output: Output) {
     if let Output::Completed { region, id, end: End::Applied { .. } } = &output {
         let last = last_on_disk(&world.engine, *region);
@@ -143,7 +143,7 @@ fn judge(world: &mut World, output: Output) {
     world.changed.notify_one();
 }
 
-/// The node of a variant, with a disk and surroundings that judge what they receive.
+/// The node of a variant, with a disk and surroundings that check their outputs.
 macro_rules! node {
     ($module:ident, $running:ident) => {
         #[allow(dead_code)]
@@ -225,8 +225,8 @@ node!(forgetful, no_reminder);
 node!(stubborn, steps_when_failed);
 node!(silent, forgets_requests);
 
-/// Three stores that have committed a split; store 1 has applied it, and its child asks store 3
-/// for its vote. The disk of store 3, and the request.
+/// Three stores have committed a split. Store 1 has applied it, and its child asks store 3 for its
+/// vote. Returns the disk of store 3, and the request.
 fn before_the_split() -> (MemoryEngine, Message) {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.commit_a_split();
@@ -236,7 +236,7 @@ fn before_the_split() -> (MemoryEngine, Message) {
     (cluster.stores.remove(&3).expect("store 3").into_engine(), request)
 }
 
-/// A vote for a child races the split that brings it.
+/// A vote request for a child races the split that creates it.
 macro_rules! a_vote_races_the_split {
     ($guards:expr) => {{
         let (engine, request) = before_the_split();
@@ -279,7 +279,7 @@ fn loom_finds_a_first_message_that_does_not_wait() {
     a_vote_races_the_split!(Lacking(&[Guard::FirstMessagePending]));
 }
 
-/// "You were removed", to the peer of store 2, and the first message to the peer that comes next.
+/// A removal message to the peer of store 2, and the first message to the next peer.
 fn removal_and_first_message() -> (MemoryEngine, Message, Message) {
     let mut cluster = Cluster::new(Sound, 2, &[1, 2]);
     cluster.elect(1);
@@ -346,8 +346,8 @@ fn request(id: u64, region: u64, key: &str) -> Input {
     Input::Request { id, region, command: put(key), epoch: None }
 }
 
-/// Requests, and the store is stopped at once: each has its end, and whoever hears that his
-/// has taken effect finds it on the disk.
+/// Requests, and the store is stopped at once. Each request has its result, and an applied one is
+/// on the disk.
 macro_rules! stopped_at_once {
     ($node:ident, $workers:expr, $preemptions:expr, $requests:expr) => {{
         let requests: &'static [(u64, u64, &str)] = $requests;
@@ -423,8 +423,8 @@ fn loom_finds_a_disk_whose_failure_is_not_heard() {
     the_disk_fails!(deaf);
 }
 
-/// A learner is added: a worker proposes, the disk commits, the apply stage applies. Nobody is
-/// stopped before it has its end.
+/// A learner is added: a worker proposes, the disk commits, the apply stage applies. No thread is
+/// stopped before the request has its result.
 macro_rules! a_change_comes_to_its_end {
     ($node:ident) => {{
         let engine = alone();
@@ -463,7 +463,7 @@ fn loom_finds_a_failed_store_that_is_stepped() {
     the_disk_fails!(stubborn);
 }
 
-/// The leader of two voters, the other of which never answers: nothing commits.
+/// The leader of two voters; the other never answers, so nothing commits.
 macro_rules! stopped_without_a_quorum {
     ($node:ident) => {{
         let mut cluster = Cluster::new(Sound, 2, &[1, 2]);

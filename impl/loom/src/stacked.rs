@@ -5,7 +5,7 @@ use std::thread;
 
 use rollcall_impl::{Config, Effects, Error, Guards, Input, MemoryEngine, Output, RaftRs, Replica, Ticket};
 
-/// What happens happens on a thread that loom does not see.
+/// Runs the closure on a thread that loom does not see.
 pub(crate) fn on_a_large_stack<T: Send>(happens: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(happens).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -15,8 +15,8 @@ pub(crate) fn on_a_large_stack<T: Send>(happens: impl FnOnce() -> T + Send) -> T
 pub(crate) struct Store<G: Guards, R: Replica = RaftRs>(rollcall_impl::Store<G, R>);
 
 impl<G: Guards + Send + Sync> Store<G> {
-    /// A leader sends before it has written, and counts its own entries once they are durable:
-    /// that leans on the order of tickets.
+    /// A leader sends before it has written, and counts its own entries once they are durable. That
+    /// relies on the order of tickets.
     pub(crate) fn open(id: u64, guards: G, engine: &MemoryEngine) -> Self {
         let config = Config { early_appends: true, ..Config::SIMULATOR };
         let open = || rollcall_impl::Store::open(id, config, guards, engine);

@@ -225,21 +225,21 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.operators.get(region)
     }
 
-    /// Why each store gets no peer of the region; `None` for one that may.
-    /// Nothing of a region that is not known.
+    /// Why each store gets no peer of the region; `None` for one that may. Empty for an unknown
+    /// region.
     pub fn explain(&self, region: RegionId) -> Vec<(StoreId, Option<Unfit>)> {
         let Some(known) = self.regions.get(region) else { return Vec::new() };
         let sight = self.sight();
         self.stores.iter().map(|info| (info.record.id, sight.unfit(info, known))).collect()
     }
 
-    /// Whether it dropped the regions that it knew (`RegionCache`) and does not know
-    /// every key since. It buries nobody meanwhile.
+    /// Whether regions were dropped (`RegionCache`) and not every key is known again. No store is
+    /// buried meanwhile.
     pub fn relearns(&self) -> bool {
         self.relearns
     }
 
-    /// The next id that is given out.
+    /// The next id.
     pub fn next_id(&self) -> u64 {
         self.ids.next_id
     }

@@ -1,9 +1,9 @@
-//! Group persistence: many steps, of many regions, become durable by one batch and one sync.
+//! Group persistence: one batch and one sync make many steps of many regions durable.
 //!
-//! Steps are handed over in the order of their tickets. A disk takes all that wait as one
-//! [`Group`], writes groups in their order, and says when each is durable. That news may come out
-//! of order (a sync that covers two groups); what waits for a group leaves once it *and all before
-//! it* are durable, for that is what a ticket promises ([`Effects`]).
+//! Steps arrive in the order of their tickets. A disk takes all waiting ones as one [`Group`],
+//! writes groups in order, and reports when each is durable. The reports may come out of order (a
+//! sync may cover two groups). A group's outputs leave once it *and all groups before it* are
+//! durable, because that is what a ticket promises ([`Effects`]).
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -12,26 +12,26 @@ use crate::storage::engine::Write;
 use crate::store::effects::{Effects, Ticket};
 use crate::store::input::Output;
 
-/// What a disk writes at once.
+/// The steps that a disk writes at once.
 #[derive(Debug, Default)]
 pub struct Group {
     /// Its number: later ones are greater.
     pub number: u64,
-    /// To be written one after the other, each as one. More than one only for a store that
-    /// lacks [`Guard::AtomicApply`](crate::Guard::AtomicApply).
+    /// To be written one after the other, each atomically. More than one only for a store without
+    /// [`Guard::AtomicApply`](crate::Guard::AtomicApply).
     pub batches: Vec<Vec<Write>>,
     /// Whether they must be synced.
     pub sync: bool,
-    /// How many steps it is of.
+    /// How many steps it contains.
     pub steps: usize,
 }
 
-/// What may leave, and up to which ticket everything is durable.
+/// The outputs that may leave, and the ticket up to which everything is durable.
 #[derive(Debug, Default, PartialEq)]
 pub struct Released {
-    /// Up to which ticket.
+    /// The ticket.
     pub ticket: Ticket,
-    /// What waited for that.
+    /// The outputs that waited for it.
     pub out: Vec<Output>,
 }
 
@@ -63,8 +63,8 @@ impl Journal {
         self.inner.lock().expect("nothing panics with the journal locked")
     }
 
-    /// Takes over what a step asks for. Whoever calls holds the store: the order of the calls
-    /// is that of the tickets. What waits for nothing comes back at once.
+    /// Takes a step's effects. The caller holds the store's lock, so the order of the calls is that
+    /// of the tickets. Outputs that wait for nothing are returned at once.
     pub fn append(&self, mut effects: Effects) -> Vec<Output> {
         let has_writes = !effects.batch.is_empty() || !effects.parted.is_empty();
         let mut inner = self.lock();
@@ -76,8 +76,8 @@ impl Journal {
         Vec::new()
     }
 
-    /// All that waits, as one group. Waits for something; `None` once the journal is stopped and
-    /// empty.
+    /// Takes all waiting steps as one group. Blocks until there is one; `None` once the journal is
+    /// stopped and empty.
     pub fn take(&self) -> Option<Group> {
         let mut inner = self.lock();
         while inner.waiting.is_empty() {
@@ -112,7 +112,8 @@ impl Journal {
         self.lock().waiting.len()
     }
 
-    /// This group is durable. What leaves for that: nothing while one before it is not.
+    /// Marks the group as durable. Returns the outputs that may leave; none while an earlier group
+    /// is not durable.
     pub fn completed(&self, number: u64) -> Option<Released> {
         let mut inner = self.lock();
         let group = inner.under_way.iter_mut().find(|group| group.number == number);
@@ -126,7 +127,7 @@ impl Journal {
         all
     }
 
-    /// Disks end once nothing waits.
+    /// Stops the journal: disks end once nothing waits.
     pub fn stop(&self) {
         self.lock().is_stopped = true;
         self.changed.notify_all();

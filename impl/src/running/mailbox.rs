@@ -1,9 +1,9 @@
-//! One region's mailbox: what waits for its peer, and whether a worker has it.
+//! One region's mailbox: the messages for its peer, and whether a worker has it.
 //!
-//! As TiKV's `BasicMailbox`, with queue and state under one lock. A mailbox is *idle*,
-//! *scheduled* (in the ready queue or with a worker) or *closed*. Who pushes into an idle one
-//! schedules it; the worker decides in one critical section whether anything is left. So a
-//! wake-up cannot be lost, and two workers never have the same mailbox.
+//! As TiKV's `BasicMailbox`, with queue and state under one lock. A mailbox is *idle*, *scheduled*
+//! (in the ready queue or with a worker) or *closed*. A push into an idle one schedules it. The
+//! worker decides in one critical section whether messages are left. So no wake-up is lost, and two
+//! workers never have the same mailbox.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -28,13 +28,13 @@ enum State {
     Closed,
 }
 
-/// What comes of a push.
+/// The result of a push.
 pub enum Pushed<T> {
-    /// The mailbox was idle: who pushed puts it into the ready queue.
+    /// The mailbox was idle: the sender puts it into the ready queue.
     Schedule,
     /// A worker has it, or will.
     Waits,
-    /// So many messages wait already; the message comes back.
+    /// The mailbox is full; the message comes back.
     Full(T),
     /// The mailbox is no longer in use; the message comes back.
     Closed(T),
@@ -47,7 +47,7 @@ pub enum Released {
     Again,
     /// Nothing is left.
     Idle,
-    /// Nothing is left, and nobody may use it any more.
+    /// Nothing is left, and the mailbox is no longer in use.
     Closed,
 }
 
@@ -57,7 +57,7 @@ impl<T> Mailbox<T> {
         Self { region, inner: Mutex::new(Inner { queue: VecDeque::new(), state: State::Idle }) }
     }
 
-    /// Whose it is.
+    /// Its region.
     pub fn region(&self) -> RegionId {
         self.region
     }
@@ -66,7 +66,7 @@ impl<T> Mailbox<T> {
         self.inner.lock().expect("nothing panics with a mailbox locked")
     }
 
-    /// Puts a message behind the others, unless `most` wait already.
+    /// Appends a message, unless `most` wait already.
     pub fn push(&self, message: T, most: usize) -> Pushed<T> {
         let mut inner = self.lock();
         if inner.state == State::Closed {
@@ -82,15 +82,15 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// The oldest messages, at most `most`. The mailbox stays scheduled: nobody else has it
-    /// until [`release`](Mailbox::release).
+    /// Takes the oldest messages, at most `most`. The mailbox stays scheduled, so no other worker
+    /// has it until [`release`](Mailbox::release).
     pub fn take(&self, most: usize) -> Vec<T> {
         let mut inner = self.lock();
         let count = most.min(inner.queue.len());
         inner.queue.drain(..count).collect()
     }
 
-    /// The worker is done with what it took. Where nothing is left, `close` ends the mailbox.
+    /// The worker has handled what it took. If nothing is left, `close` closes the mailbox.
     pub fn release(&self, close: bool) -> Released {
         let mut inner = self.lock();
         let (state, released) = match (inner.queue.is_empty(), close) {
@@ -102,7 +102,7 @@ impl<T> Mailbox<T> {
         released
     }
 
-    /// Ends the mailbox; what waited in it.
+    /// Closes the mailbox and returns its messages.
     pub fn close(&self) -> VecDeque<T> {
         let mut inner = self.lock();
         inner.state = State::Closed;

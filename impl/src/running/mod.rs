@@ -1,4 +1,4 @@
-//! A store that runs: threads, mailboxes and a disk around [`Store`].
+//! A running store: threads, mailboxes and a disk around [`Store`].
 //!
 //! ```text
 //!             Router ── a mailbox a region ── workers ─┐
@@ -16,9 +16,9 @@
 //!   the size take as long as the region is large. None touches the disk.
 //! - **The journal** makes all steps that wait durable by one sync ([`Journal`]).
 //!
-//! There is no clock, network or runtime here: ticks are inputs, and what leaves goes to the
-//! [`Surroundings`]. Everything that threads share is `std::sync`, and `impl/loom` takes every
-//! interleaving of it under loom.
+//! There is no clock, network or runtime here: ticks are inputs, and outputs go to the
+//! [`Surroundings`]. Threads share only `std::sync` types, and `impl/loom` checks every
+//! interleaving of them under loom.
 
 mod journal;
 mod mailbox;
@@ -49,15 +49,15 @@ pub use node::{Surroundings, Unhandled};
 pub use ready::ReadyQueue;
 pub use router::{Handler, Router, Unsent};
 
-/// How many threads there are, and how much may wait.
+/// The number of threads, and the limits of queues.
 #[derive(Clone, Copy, Debug)]
 pub struct Threads {
-    /// How many handle mailboxes.
+    /// How many threads handle mailboxes.
     pub workers: NonZeroUsize,
-    /// How many inputs of clients may wait in a region's mailbox
-    /// ([`Handle::request`]). Messages and ticks are never refused for that.
+    /// How many client inputs may wait in a region's mailbox ([`Handle::request`]). Messages and
+    /// ticks are never refused for that.
     pub mailbox: usize,
-    /// How many steps may wait for the disk before it refuses clients, too.
+    /// How many steps may wait for the disk before clients are refused, too.
     pub journal: usize,
 }
 
@@ -68,8 +68,8 @@ impl Default for Threads {
     }
 }
 
-/// Where to hand inputs over to a running store. It stays valid when the store has stopped,
-/// and hands them back then.
+/// Sends inputs to a running store. It stays valid when the store has stopped, and then returns
+/// them.
 pub struct Handle<G: Guards, S, R: Replica = RaftRs> {
     node: Arc<Node<G, R, S>>,
     threads: Threads,
@@ -82,7 +82,7 @@ impl<G: Guards, S, R: Replica> Clone for Handle<G, S, R> {
 }
 
 impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
-    /// Hands over what comes from another store, from a clock or from the placement driver.
+    /// Sends an input of another store, of a clock or of the placement driver.
     ///
     /// # Errors
     /// Where the store has stopped; the input comes back.
@@ -90,11 +90,11 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
         self.node.send(input, usize::MAX)
     }
 
-    /// Hands over what a client wants.
+    /// Sends a client's input.
     ///
     /// # Errors
-    /// Where so much waits for the region or for the disk already that the client should try
-    /// later (TiKV `ServerIsBusy`), or the store has stopped; the input comes back.
+    /// The region's mailbox or the disk's queue is full, and the client should retry later (TiKV
+    /// `ServerIsBusy`); or the store has stopped. The input comes back.
     pub fn request(&self, input: Input) -> Result<(), Box<Unsent<Input>>> {
         if self.node.journal.waiting() >= self.threads.journal {
             return Err(Box::new(Unsent::Full(input)));
@@ -109,7 +109,7 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
         }
     }
 
-    /// Looks at the store between two steps. What is seen may not be durable yet.
+    /// Reads the store between two steps. What it shows may not be durable yet.
     pub fn look<T>(&self, at: impl FnOnce(&Store<G, R>) -> T) -> T {
         self.node.look(at)
     }
@@ -125,7 +125,7 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     }
 }
 
-/// A store with its threads, which end when it is dropped.
+/// A store with its threads; dropping it ends them.
 pub struct RunningStore<G: Guards, S: Surroundings, E, R: Replica = RaftRs> {
     handle: Handle<G, S, R>,
     workers: Vec<JoinHandle<()>>,
@@ -156,20 +156,20 @@ where
         Self { handle: Handle { node, threads }, workers, apply, disk }
     }
 
-    /// Where others may hand inputs over.
+    /// A handle that sends inputs.
     pub fn handle(&self) -> Handle<G, S, R> {
         self.handle.clone()
     }
 
-    /// Ends the threads. What waits in mailboxes is handled, and what was handled is written;
-    /// what came too late goes to [`Surroundings::unhandled`], and requests whose result is not
-    /// known end with [`End::LeaderChanged`](crate::End::LeaderChanged). The engine comes back.
+    /// Ends the threads. Messages in mailboxes are handled, and handled steps are written. Later
+    /// inputs go to [`Surroundings::unhandled`]. Requests without a result end with
+    /// [`End::LeaderChanged`](crate::End::LeaderChanged). Returns the engine.
     ///
     /// # Errors
     /// Where the store had failed before.
     ///
     /// # Panics
-    /// Where one of the threads has panicked: the others have ended by then.
+    /// A thread has panicked; the others have ended by then.
     pub fn stop(mut self) -> Result<E, Arc<Error>> {
         let ended = self.end().expect("it was not stopped before");
         let engine = ended.unwrap_or_else(|panic| resume_unwind(panic));
@@ -178,7 +178,7 @@ where
 }
 
 impl<G: Guards, S: Surroundings, E, R: Replica> RunningStore<G, S, E, R> {
-    /// Stage by stage, so that each hands over what it has to the next.
+    /// Ends the stages in order, so that each passes its work on to the next.
     fn end(&mut self) -> Option<thread::Result<E>> {
         let node = &self.handle.node;
         let mut ended = Ok(());
@@ -200,7 +200,8 @@ impl<G: Guards, S: Surroundings, E, R: Replica> Drop for RunningStore<G, S, E, R
     }
 }
 
-/// A thread of the node. If it panics the store fails, and the panic goes on to who joins it.
+/// A thread of the node. If it panics, the store fails, and the panic reaches the thread that joins
+/// it.
 fn spawn<G, R, S, T>(
     node: &Arc<Node<G, R, S>>,
     work: impl FnOnce(&Node<G, R, S>) -> T + Send + 'static,

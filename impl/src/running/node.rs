@@ -1,5 +1,5 @@
-//! What the threads of a running store share: the store under its lock, the routers, the
-//! journal, and what to do with a step's effects.
+//! The state that the threads of a running store share: the store under its lock, the routers, the
+//! journal, and the handling of a step's effects.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,17 +16,17 @@ use crate::store::Store;
 use crate::store::effects::{Due, Effects};
 use crate::store::input::{Input, Output};
 
-/// Who sends, answers and reports for a running store. Called from its threads, with no
-/// lock held; must not wait for the store.
+/// The environment of a running store, which sends its messages, replies and reports. Its methods
+/// are called from the store's threads with no lock held, and must not wait for the store.
 pub trait Surroundings: Send + Sync + 'static {
-    /// Send this message, give this answer, ask this of the placement driver.
+    /// Send this message, reply or request.
     fn output(&self, output: Output);
 
-    /// An input had no effect. Whoever waits for it gets the reason; a message may be dropped.
+    /// An input had no effect. A waiting client gets the reason; a message may be dropped.
     fn unhandled(&self, region: RegionId, why: Unhandled);
 
-    /// The store has stopped: its disk or its raft failed. Nothing is acknowledged from here on,
-    /// and of no request under way is it known what becomes of it.
+    /// The store has stopped because its disk or its raft failed. From here on nothing is
+    /// acknowledged, and the results of requests under way are unknown.
     fn failed(&self, error: &Error);
 }
 
@@ -44,10 +44,10 @@ pub enum Unhandled {
     Stopped(Box<Input>),
 }
 
-/// What the threads share.
+/// The shared state.
 pub(super) struct Node<G: Guards, R: Replica, S> {
     core: Mutex<Core<G, R>>,
-    /// What comes from outside.
+    /// Inputs from outside.
     pub(super) inputs: Router<Input>,
     /// Regions for which something is due.
     pub(super) due: Router<Reminder>,
@@ -57,12 +57,12 @@ pub(super) struct Node<G: Guards, R: Replica, S> {
 
 struct Core<G: Guards, R: Replica> {
     store: Store<G, R>,
-    /// What stopped it.
+    /// The failure that stopped it.
     failed: Option<Arc<Error>>,
 }
 
 impl<G: Guards, R: Replica> Core<G, R> {
-    /// The first failure is the one that counts, and is told.
+    /// Only the first failure counts and is reported.
     fn fail(&mut self, error: Error, leaving: &mut Leaving) {
         if self.failed.is_none() {
             let error = Arc::new(error);
@@ -75,23 +75,23 @@ impl<G: Guards, R: Replica> Core<G, R> {
 /// Something is due for a region.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reminder {
-    /// Its size, too: time has passed since somebody looked.
+    /// Also check its size, because time has passed since the last check.
     split_check: bool,
 }
 
-/// What raft-rs, or anything else in a step, says when it panics.
+/// The text of a panic in a step.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text").to_string()
 }
 
-/// What leaves once the store is let go.
+/// Outputs to send once the store's lock is released.
 #[derive(Default)]
 struct Leaving {
     out: Vec<Output>,
     unhandled: Vec<(RegionId, Unhandled)>,
     due: Vec<RegionId>,
-    /// Regions of which a tick was handled: their size may be looked at.
+    /// Regions of which a tick was handled: their size may be checked.
     ticked: Vec<RegionId>,
     /// It has failed just now.
     failed: Option<Arc<Error>>,
@@ -125,8 +125,8 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         self.look(|store| store.regions().filter(|region| store.peer(*region).is_some()).collect())
     }
 
-    /// Takes one input. Its batch is handed over before the store is let go: that is what keeps
-    /// the journal in the order of tickets.
+    /// Takes one input. Its batch goes to the journal before the store's lock is released, which
+    /// keeps the journal in the order of tickets.
     fn step(&self, core: &mut Core<G, R>, input: Input, leaving: &mut Leaving) -> bool {
         let region = input.region();
         if core.failed.is_some() {
@@ -179,11 +179,11 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         leaving.out.extend(self.journal.append(effects));
     }
 
-    /// With the store let go.
+    /// Sends outputs, without the store's lock.
     fn leave(&self, mut leaving: Leaving) {
         if let Some(error) = leaving.failed {
             self.surroundings.failed(&error);
-            // Whoever would be answered now cannot know what becomes of it.
+            // The results of these requests are now unknown.
             leaving.out.clear();
         }
         leaving.out.into_iter().for_each(|output| self.surroundings.output(output));
@@ -198,7 +198,7 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         }
     }
 
-    /// All that is due as the store was opened: what was committed and not applied.
+    /// Queues what is due when the store is opened: committed but unapplied entries.
     pub(super) fn remind(&self) {
         for region in self.live() {
             let _ = self.due.send(region, Reminder { split_check: false }, 1);
@@ -212,9 +212,9 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         }
     }
 
-    /// Writes one group, and lets out what waited for it.
+    /// Writes one group, and sends what waited for it.
     pub(super) fn write_group(&self, engine: &mut impl Engine, group: Group) {
-        // What a failed store was about to write is as lost as by a crash.
+        // A failed store's pending writes are lost, as by a crash.
         if self.lock().failed.is_some() {
             return;
         }
@@ -267,7 +267,7 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         self.leave(leaving);
     }
 
-    /// Once all threads have ended: what came too late, and what nobody will see to any more.
+    /// After all threads have ended: returns late inputs, and ends requests without a result.
     pub(super) fn close(&self) -> Result<(), Arc<Error>> {
         for (region, input) in self.inputs.close() {
             self.surroundings.unhandled(region, Unhandled::Stopped(Box::new(input)));
@@ -298,13 +298,13 @@ impl<G: Guards, R: Replica, S: Surroundings> Handler<Input> for Node<G, R, S> {
     }
 }
 
-/// The apply stage: what is due for a region, one step at a time.
+/// The apply stage: handles what is due for a region, one step at a time.
 pub(super) struct Stage<'a, G: Guards, R: Replica, S>(pub(super) &'a Node<G, R, S>);
 
 impl<G: Guards, R: Replica, S: Surroundings> Handler<Reminder> for Stage<'_, G, R, S> {
     fn handle(&self, region: RegionId, reminders: Vec<Reminder>) -> bool {
         let node = self.0;
-        // TiKV's split check goes by a tick, too: it reads all of the region's data.
+        // As in TiKV, a tick triggers the split check, because it reads all of the region's data.
         let mut looks_at_size = reminders.iter().any(|reminder| reminder.split_check);
         loop {
             let mut leaving = Leaving::default();
@@ -320,9 +320,10 @@ impl<G: Guards, R: Replica, S: Surroundings> Handler<Reminder> for Stage<'_, G, 
                 return core.store.peer(region).is_some();
             };
             let is_taken = node.step(&mut core, input, &mut leaving);
-            // A refusal is nobody's. A merge that waits for its source is due again when that moves on.
+            // No client waits for a refusal here. A merge that waits for its source is due again
+            // when the source moves on.
             leaving.unhandled.clear();
-            // This thread looks again anyway.
+            // This thread checks the region again anyway.
             leaving.due.retain(|other| *other != region);
             let is_live = core.store.peer(region).is_some();
             drop(core);

@@ -1,4 +1,4 @@
-//! The queue of those that somebody has to look at, and the threads that wait for it.
+//! The queue of ready mailboxes, and the threads that wait for it.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -26,13 +26,13 @@ impl<T> ReadyQueue<T> {
         self.inner.lock().expect("nothing panics with the ready queue locked")
     }
 
-    /// Puts one more at the end, and wakes a thread.
+    /// Appends an item and wakes a thread.
     pub fn push(&self, ready: T) {
         self.lock().queue.push_back(ready);
         self.changed.notify_one();
     }
 
-    /// The first. Waits for one; `None` once the queue is stopped and empty.
+    /// Takes the first item. Blocks until there is one; `None` once the queue is stopped and empty.
     pub fn pop(&self) -> Option<T> {
         let mut inner = self.lock();
         loop {
@@ -46,7 +46,7 @@ impl<T> ReadyQueue<T> {
         }
     }
 
-    /// Whoever waits goes, and nobody waits any more.
+    /// Stops the queue: waiting threads return, and no thread waits any more.
     pub fn stop(&self) {
         self.lock().is_stopped = true;
         self.changed.notify_all();

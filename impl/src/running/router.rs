@@ -1,10 +1,10 @@
-//! From a region to its mailbox, and from the mailboxes to the workers.
+//! Routes messages to their regions' mailboxes, and mailboxes to workers.
 //!
-//! A message goes into the mailbox of its region, which the first one makes. A worker takes
-//! one mailbox at a time, so a region's messages are handled one after the other. When a region has
-//! nothing here any more, its mailbox is closed and forgotten; a sender that still holds it
-//! sees that and asks for the next. Every message is handled once, or comes back: to its
-//! sender, or from [`Router::close`].
+//! A message goes into the mailbox of its region; the first message creates it. A worker takes one
+//! mailbox at a time, so a region's messages are handled one after the other. When a region has
+//! nothing here any more, its mailbox is closed and forgotten. A sender that still holds it notices
+//! that and asks for the next one. Every message is handled once, or comes back: to its sender, or
+//! from [`Router::close`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -16,19 +16,19 @@ use crate::proto::region::RegionId;
 /// How many messages of one region a worker handles before it turns to the next region.
 const BATCH: usize = 64;
 
-/// Who handles a region's messages.
+/// Handles a region's messages.
 pub trait Handler<T> {
-    /// Handles messages of one region, in their order. Says whether the region still has
-    /// something here; if not, its mailbox is forgotten.
+    /// Handles messages of one region, in order. Returns whether the region still has something
+    /// here; if not, its mailbox is forgotten.
     fn handle(&self, region: RegionId, messages: Vec<T>) -> bool;
 }
 
-/// Why a message was not taken; it comes back.
+/// Why a message was not accepted; it comes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsent<T> {
-    /// Too many wait before it.
+    /// Too many messages wait.
     Full(T),
-    /// Nothing is taken any more.
+    /// The router is stopped.
     Stopped(T),
 }
 
@@ -90,7 +90,7 @@ impl<T> Router<T> {
         Some(Arc::clone(mailbox))
     }
 
-    /// Forgets this mailbox, and not one that has taken its place.
+    /// Forgets this mailbox, but not its successor.
     fn forget(&self, mailbox: &Arc<Mailbox<T>>) {
         let mut mailboxes = self.mailboxes.write().expect("nothing panics with the mailboxes locked");
         let region = mailbox.region();
@@ -112,13 +112,13 @@ impl<T> Router<T> {
         }
     }
 
-    /// Takes nothing any more. Workers end once nothing is ready.
+    /// Stops accepting messages. Workers end once nothing is ready.
     pub fn stop(&self) {
         self.mailboxes.write().expect("nothing panics with the mailboxes locked").is_closed = true;
         self.ready.stop();
     }
 
-    /// What came too late for the workers, which have ended.
+    /// The messages that the workers, which have ended, did not handle.
     pub fn close(&self) -> Vec<(RegionId, T)> {
         let mut mailboxes = self.mailboxes.write().expect("nothing panics with the mailboxes locked");
         let by_region = std::mem::take(&mut mailboxes.by_region);

@@ -1,14 +1,14 @@
-//! What becomes of a split's children on this store.
+//! A split's children on this store.
 //!
-//! The parts are the same everywhere (`split.rs`); whether a part finds its
-//! place free is not. A peer that an early message has made, uninitialised and
-//! of the very id, becomes the child and keeps its word; whatever else is known
-//! of the region stays as it is, because it is newer than the split (tikv#5852);
-//! so does a peer that stands where a tombstone stood,
-//! and the data of its range is gone from this store. Parent and children are
-//! one batch. Follows `TV apply.rs exec_batch_split`, `TV fsm/peer.rs
-//! on_ready_split_region`. One rule is stricter: TiKV writes no hard state of an
-//! uninitialised peer, so its child begins without the vote.
+//! Every store splits into the same parts (`split.rs`), but a child's place may be taken here. An
+//! uninitialised peer of the same id, created by an early message, becomes the child and keeps its
+//! term and vote. Any other knowledge of the region stays, because it is newer than the split
+//! (tikv#5852). So does a peer that replaced a tombstone, and then the data of its range is dropped
+//! from this store. Parent and children are one batch.
+//!
+//! Follows `TV apply.rs exec_batch_split`, `TV fsm/peer.rs on_ready_split_region`. One rule is
+//! stricter: TiKV writes no hard state of an uninitialised peer, so its child begins without the
+//! vote.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use crate::store::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// Enters the parts of a split into the store.
+    /// Creates the parts of a split on the store.
     pub(crate) fn take_division(
         &mut self,
         divided: Divided,
@@ -38,8 +38,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 let replaces = self.entries.contains_key(&child.id);
                 self.create_child(id, child.clone(), hard_state, data, step)?;
                 if replaces && !step.guards.holds(Guard::DestroySparesTheReplaced) {
-                    // The end of the uninitialised peer was under way, and takes
-                    // its place for its own.
+                    // The destruction of the uninitialised peer was under way, and destroys the
+                    // child instead.
                     self.entries.remove(&child.id);
                     step.batch.push(Write::Clear(child.id));
                     continue;
@@ -56,7 +56,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         for (region, id) in created {
             let pending_messages = self.pending_messages.leave(region, id);
             let begun = match pending_messages {
-                // One that knows of an election has no need of another.
+                // A child that has taken part in an election needs no other.
                 _ if leads && self.live(region)?.storage().hard.term == INITIAL_POSITION.term => {
                     self.live(region)?.campaign(step)
                 }
@@ -64,7 +64,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 None => Ok(()),
             };
             match begun {
-                // A learner does not campaign; what came too early may be refused.
+                // A learner does not campaign; an early message may be refused.
                 Ok(()) | Err(Failure::Refused(_) | Failure::Snapshot(_)) => {}
                 Err(failure) => return Err(failure),
             }
@@ -75,7 +75,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// The child's peer id and what it must remember, if its place is free.
+    /// The child's peer id and the hard state that it keeps, if its place is free.
     fn place_for(&self, child: &Region, guards: G) -> Option<(PeerId, HardState)> {
         let id = child.member_on(self.id)?.id;
         let Position { index, term } = INITIAL_POSITION;
@@ -99,7 +99,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Some((id, HardState { commit: index, ..kept.unwrap_or(HardState { term, ..HardState::default() }) }))
     }
 
-    /// Enters a peer that begins where every log does.
+    /// Creates a peer with an empty log.
     pub(crate) fn create_child(
         &mut self,
         id: PeerId,

@@ -1,10 +1,8 @@
-//! `tikv-ctl` in local mode: what an administrator does to the disk of a store
-//! whose process is stopped.
+//! `tikv-ctl` in local mode: it changes the disk of a store whose process is stopped.
 //!
-//! Nobody else learns of it: neither the placement driver nor the other replicas.
-//! Follows TiKV `src/server/debug.rs` (`set_region_tombstone`,
-//! `set_region_tombstone_by_force`). What of the peer is left on the disk goes at
-//! once; TiKV clears it when the store starts again.
+//! Neither the placement driver nor the other replicas learn of it. Follows TiKV
+//! `src/server/debug.rs` (`set_region_tombstone`, `set_region_tombstone_by_force`). The peer's data
+//! is cleared from the disk at once; TiKV clears it when the store restarts.
 
 use crate::error::{Error, Refusal};
 use crate::guard::{Guard, Guards};
@@ -13,9 +11,9 @@ use crate::storage::engine::{Engine, PeerRecord, PeerState, Write};
 
 /// Makes the peer of `region` on a stopped store a tombstone.
 ///
-/// `known` is the region as the placement driver has it; it must be newer than
-/// the peer's own and must not list the peer. Without it (`--force`) nothing is
-/// asked, and the tombstone keeps the peer's own region.
+/// `known` is the placement driver's region. It must be newer than the peer's own and must not list
+/// the peer. Without it (`--force`) nothing is checked, and the tombstone keeps the peer's own
+/// region.
 ///
 /// # Errors
 /// [`Error::Refused`] with [`Refusal::RegionNotFound`] where no initialised peer
@@ -43,7 +41,7 @@ pub fn tombstone_peer<E: Engine>(
     engine.sync().map_err(failed)
 }
 
-/// The placement driver knows a newer configuration, and the peer is not in it.
+/// Checks that the placement driver knows a newer configuration without the peer.
 fn check_removed(
     guards: impl Guards,
     store: StoreId,

@@ -1,17 +1,15 @@
-//! What one step of a store asks of its surroundings.
+//! What one step of a store asks its surroundings to do.
 //!
-//! A step changes the peers in memory at once and the disk not at all: it says what is to be
-//! written, what may leave at once, and what may leave only once that is durable. Several
-//! steps may be under way. All that a step reads its peers keep in memory (log, hard state,
-//! region, data), so it sees what an earlier step has changed and nobody has written yet; the
-//! engine is read when a store opens and at no other time, and nothing has to be laid over it.
+//! A step changes the peers in memory at once, and returns what is to be written, what may be sent
+//! at once, and what may be sent only once the writes are durable. Several steps may be under way.
+//! A step reads only what its peers keep in memory (log, hard state, region, data), so it sees the
+//! changes of earlier steps that are not written yet. The engine is read only when a store opens.
 //!
-//! Batches become durable in the order of their tickets. What a step lets out waits for its
-//! own batch and so for all before it. That makes it sound that a follower takes its entries for
-//! persisted while they are on their way to the disk: a crash takes back nothing that anybody
-//! learned. A leader that sends early is the exception ([`Config::early_appends`]): it may
-//! count an entry of its own only once that is durable, and raft-rs learns so by
-//! [`Store::persisted`].
+//! Batches become durable in the order of their tickets. A step's outputs wait for its own batch
+//! and so for all earlier ones. Therefore a follower may take its entries for persisted while they
+//! are on the way to the disk: a crash loses nothing that has left the store. The exception is a
+//! leader that sends early ([`Config::early_appends`]): it may count its own entry only once that
+//! is durable, which raft-rs learns by [`Store::persisted`].
 //!
 //! [`Config::early_appends`]: crate::Config::early_appends
 //! [`Store::persisted`]: crate::Store::persisted
@@ -21,18 +19,18 @@ use crate::proto::region::{PeerId, RegionId};
 use crate::storage::engine::Write;
 use crate::store::input::Output;
 
-/// Which batch of a store: later ones are greater. The first has ticket 1; nothing has to be
-/// written for ticket 0.
+/// A batch's number on its store, which rises. The first batch has ticket 1; ticket 0 needs no
+/// write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(crate) u64);
 
-/// What one step asks of its surroundings.
+/// What one step asks its surroundings to do.
 #[derive(Debug, Default)]
 #[must_use = "what a step changed is neither written nor sent"]
 pub struct Effects {
-    /// To be written as one.
+    /// To be written atomically.
     pub batch: Vec<Write>,
-    /// To be written behind it, as another. Empty, but for a store that lacks
+    /// To be written after it, separately. Empty except on a store without
     /// [`Guard::AtomicApply`](crate::Guard::AtomicApply).
     pub parted: Vec<Write>,
     /// Whether the batch must be synced. One that raises commit indexes alone may wait
@@ -40,12 +38,11 @@ pub struct Effects {
     pub sync: bool,
     /// May leave before anything is durable.
     pub messages: Vec<Message>,
-    /// Messages, answers and requests that may leave once everything up to the ticket is
-    /// durable.
+    /// Messages, replies and requests that may leave once everything up to the ticket is durable.
     pub after_persist: Vec<Output>,
-    /// The last batch that has to be durable for that: this step's, if it has one to be synced.
+    /// The last batch that must be durable for that: this step's, if it has one to be synced.
     pub ticket: Ticket,
-    /// Regions of which more is durable than before, though nothing of them may be written now.
+    /// Regions of which more became durable, even if nothing of them is written now.
     pub persisted: Vec<RegionId>,
 }
 
@@ -55,7 +52,7 @@ impl Effects {
         self.batch.is_empty() && self.messages.is_empty() && self.after_persist.is_empty()
     }
 
-    /// The regions of which something is written or durable now: what is due for them may have
+    /// The regions of which something is written or became durable: what is due for them may have
     /// changed.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         let written = self.batch.iter().chain(&self.parted).map(Write::region);
@@ -63,22 +60,22 @@ impl Effects {
     }
 }
 
-/// What a region's peer is ready for.
+/// What is due for a region's peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// The next committed admin entry may take effect ([`Input::Apply`](crate::Input::Apply)).
     pub apply: bool,
     /// A received snapshot waits ([`Input::ApplySnapshot`](crate::Input::ApplySnapshot)).
     pub apply_snapshot: bool,
-    /// So much was written that its size should be looked at
+    /// Enough was written that its size should be checked
     /// ([`Input::SplitCheck`](crate::Input::SplitCheck)).
     pub split_check: bool,
 }
 
-/// What a replica has handed over; it must learn when the batch is durable.
+/// A Ready of a replica, which must learn when its batch is durable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HandedOver {
-    /// With which batch.
+    /// Its batch.
     pub(crate) ticket: u64,
     pub(crate) region: RegionId,
     pub(crate) peer: PeerId,

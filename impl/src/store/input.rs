@@ -1,4 +1,4 @@
-//! What a store takes in, and what it wants done.
+//! A store's inputs and outputs.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::proto::message::Message;
 use crate::proto::recovery::{RecoveryPlan, StoreReport};
 use crate::proto::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId, Value};
 
-/// What a store takes in.
+/// An input of a store.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A message from another store.
@@ -18,9 +18,9 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
-    /// The network says what became of a snapshot that the leader sent. Until
-    /// then, or until the follower answers, raft-rs sends it nothing but
-    /// heartbeats: a lost answer would strand it (TiKV `report_snapshot_status`).
+    /// The network reports whether a leader's snapshot arrived. Until then, or until the follower
+    /// replies, raft-rs sends it only heartbeats: a lost reply would strand it (TiKV
+    /// `report_snapshot_status`).
     ReportSnapshot {
         /// The region.
         region: RegionId,
@@ -29,26 +29,25 @@ pub enum Input {
         /// Whether it arrived.
         arrived: bool,
     },
-    /// The peer shall ask to become leader.
+    /// The peer campaigns.
     Campaign {
         /// The region.
         region: RegionId,
     },
-    /// The peer has had no leader for long: it shall ask the members that it knows,
-    /// and the placement driver, whether it is a member still.
+    /// The peer has had no leader for long: it asks the members that it knows, and the placement
+    /// driver, whether it is still a member.
     CheckStalePeer {
         /// The region.
         region: RegionId,
     },
-    /// What the placement driver knows of the region whose peer asked for it.
+    /// The placement driver's region, for a peer that asked for it.
     ValidatePeer {
         /// The region.
         region: RegionId,
         /// As it knows it.
         known: Region,
     },
-    /// A command is proposed. Those of a merge name the other region, and the
-    /// store fills in the rest.
+    /// A command is proposed. Merge commands name the other region, and the store completes them.
     Propose {
         /// The region.
         region: RegionId,
@@ -57,28 +56,28 @@ pub enum Input {
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
     },
-    /// The same for a client that wants to know how it ends: by [`Output::Completed`], once,
-    /// unless this step is refused or the store crashes.
+    /// The same for a client that waits for the result. It gets one [`Output::Completed`], unless
+    /// this step is refused or the store crashes.
     Request {
-        /// The client's own number for it, not used for another under way.
+        /// The client's own number for it, unique among those under way.
         id: u64,
         /// The region.
         region: RegionId,
-        /// The command; a transfer of leadership has no end of its own, and is refused.
+        /// The command; a leadership transfer has no result of its own, and is refused.
         command: Command,
         /// The epoch that the proposer knows; the peer's own if left out.
         epoch: Option<Epoch>,
     },
-    /// Which stores the leader does not know lately, until the next such word. How
-    /// long that is, whoever has a clock decides (`TV util.rs
-    /// check_availability_by_last_heartbeats`: two election timeouts).
+    /// The stores that the leader counts as inactive, until the next such input. The owner of the
+    /// clock decides when a store is inactive (`TV util.rs check_availability_by_last_heartbeats`:
+    /// after two election timeouts).
     Inactive {
         /// The region.
         region: RegionId,
         /// The stores.
         stores: Vec<StoreId>,
     },
-    /// The leader shall ask the placement driver for the ids of a split.
+    /// The leader asks the placement driver for the ids of a split.
     AskSplit {
         /// The region.
         region: RegionId,
@@ -91,54 +90,54 @@ pub enum Input {
     AskSplitResponse {
         /// The region.
         region: RegionId,
-        /// The epoch of the region for whose peers they were allotted.
+        /// The epoch of the region for whose members they were allotted.
         epoch: Epoch,
         /// The new regions.
         children: Vec<Child>,
         /// Which part keeps the region's id.
         derive: Derive,
     },
-    /// It is time to look whether the region is too big. Nothing comes of it
-    /// where the peer does not lead, or where little was written.
+    /// A check whether the region is too big. Nothing happens if the peer does not lead, or if
+    /// little was written.
     SplitCheck {
         /// The region.
         region: RegionId,
     },
-    /// A value is asked for.
+    /// Reads a value.
     Read {
         /// The region.
         region: RegionId,
         /// The key.
         key: Key,
     },
-    /// All values of the region are asked for (TinyKV `CmdType_Snap`).
+    /// Reads all values of the region (TinyKV `CmdType_Snap`).
     Snap {
         /// The region.
         region: RegionId,
     },
-    /// The read under way shall be answered.
+    /// Answers the read under way.
     AnswerRead {
         /// The region.
         region: RegionId,
     },
-    /// The next committed admin entry shall take effect. Of a `CommitMerge` whose
-    /// source is behind here, the first such step may only help the source on; it
-    /// is refused while that is all that can be done.
+    /// Applies the next committed admin entry. If it is a `CommitMerge` whose source is behind
+    /// here, a first such step may only give the source its missing entries. It is refused while
+    /// the entry still waits for the source.
     Apply {
         /// The region.
         region: RegionId,
     },
-    /// The received snapshot shall become the peer's state.
+    /// Applies the pending snapshot.
     ApplySnapshot {
         /// The region.
         region: RegionId,
     },
-    /// What the placement driver has the store do for an unsafe recovery.
+    /// The placement driver's plan for an unsafe recovery.
     RecoveryPlan(RecoveryPlan),
-    /// The store is about to tell the placement driver that it lives: if it has carried
-    /// out a plan, what has come of it goes along ([`Output::StoreReport`]).
+    /// The store is about to send its heartbeat to the placement driver. If it has carried out a
+    /// plan, the report goes along ([`Output::StoreReport`]).
     StoreHeartbeat,
-    /// The peer has led by force for long, or asked to, and PD has not ordered it to stop
+    /// The peer has been a forced leader or candidate for long, and PD has not told it to step down
     /// (TiKV `UNSAFE_RECOVERY_STATE_TIMEOUT`).
     ForceLeaderTimeout {
         /// The region.
@@ -147,7 +146,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// Of which region it is; 0 for one that is of the whole store.
+    /// Its region; 0 for an input to the whole store.
     pub fn region(&self) -> RegionId {
         match self {
             Input::Message(message) => message.region,
@@ -173,30 +172,30 @@ impl Input {
     }
 }
 
-/// How a proposal ends.
+/// The result of a proposal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// It took effect.
+    /// It was applied.
     Applied {
-        /// What an admin command has made of the region; nothing for any other.
+        /// The region after an admin command; none for any other.
         region: Option<Box<Region>>,
     },
-    /// It is in the log and took no effect, for this reason.
+    /// It is in the log and had no effect, for this reason.
     Refused(Refusal),
-    /// It never will take effect: something else stands in its place.
+    /// It will never be applied: another entry is in its place.
     Dropped,
-    /// Its peer does not lead any more. It may take effect still.
+    /// Its peer no longer leads. It may still be applied.
     LeaderChanged,
-    /// Its peer was destroyed. It may take effect still.
+    /// Its peer was destroyed. It may still be applied.
     PeerDestroyed,
 }
 
-/// What a store wants done, once its step is durable.
+/// An output of a store, valid once its step is durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send this.
     Message(Message),
-    /// A proposal came to its end ([`Input::Request`]).
+    /// A proposal's result ([`Input::Request`]).
     Completed {
         /// The region that it was proposed to.
         region: RegionId,
@@ -224,27 +223,27 @@ pub enum Output {
     /// Ask the placement driver for the ids of a split; they come back as
     /// [`Input::AskSplitResponse`] under the epoch of this region.
     AskSplit {
-        /// The region: a copy as of now, for its peers the ids are.
+        /// The region: a copy as of now; the ids are for its members.
         region: Region,
         /// Where to split, in order.
         keys: Vec<Key>,
         /// Which part keeps the region's id.
         derive: Derive,
-        /// The leader that asks, to whom the answer goes.
+        /// The leader that asks, which gets the response.
         to: Member,
     },
-    /// Ask the placement driver for the region; what it knows comes back as
-    /// [`Input::ValidatePeer`], if it knows any.
+    /// Ask the placement driver for the region. If PD knows it, the response is
+    /// [`Input::ValidatePeer`].
     ValidatePeer {
         /// The region.
         region: RegionId,
     },
-    /// Tell the placement driver what the region is now.
+    /// Report the present region to the placement driver.
     RegionHeartbeat {
         /// The region.
         region: Region,
     },
-    /// Tell the placement driver what has come of a plan, with the next heartbeat.
+    /// Report a finished plan to the placement driver, with the next heartbeat.
     StoreReport(StoreReport),
     /// A peer was destroyed.
     Destroyed {

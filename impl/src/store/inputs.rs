@@ -11,7 +11,7 @@ use crate::store::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// Does what it says.
+    /// Handles one input.
     pub(crate) fn take(&mut self, input: Input, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         match input {
             Input::Message(message) => self.receive(message, step),
@@ -52,7 +52,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             Input::Apply { region } => {
                 let applied = self.live(region)?.storage().applied;
                 self.apply_next(region, step)?;
-                // Perhaps another region was helped on, or the peer is gone.
+                // Another region may have received its missing entries, or the peer may be gone.
                 let moved = self.live(region).is_ok_and(|peer| peer.storage().applied > applied);
                 if moved { self.go_on_demoting(region, step) } else { Ok(()) }
             }
@@ -93,8 +93,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// `command` with what the rest of the store adds to it, and what the rest of
-    /// the store has against it.
+    /// Completes a merge command from the other region's peer on this store, and checks any command
+    /// against the rest of the store.
     pub(crate) fn look_beside(
         &self,
         region: RegionId,
@@ -108,8 +108,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// Whether an id that a split brings belongs to somebody that this store
-    /// knows of: a region, a peer or tombstone, a member of a live peer's region.
+    /// Whether an id in a split is known to this store: as a region, a peer or tombstone, or a
+    /// member of a live peer's region.
     fn has_id_of(&self, command: &Command) -> bool {
         let Command::Split { children, .. } = command else { return false };
         let knows_peer = |id: &PeerId| {

@@ -1,14 +1,12 @@
-//! How peers come and go.
+//! How peers are created and destroyed.
 //!
-//! A message for a peer that is not here may create it, uninitialised, if it
-//! is one that may (a vote request, a heartbeat that knows nothing), no
-//! tombstone stands against it, and its range is free; the first message of a
-//! region that was split off waits for that split here. A sender that was
-//! removed and does not know receives a removal message and destroys itself. Whoever is
-//! destroyed leaves a tombstone with the region as of its end. Follows `TV
-//! store.rs check_msg, maybe_create_peer`, `TV fsm/peer.rs check_msg,
-//! handle_gc_peer_msg`; the tombstone of an uninitialised peer lists that peer
-//! (tikv#10533).
+//! A message for a missing peer may create it, uninitialised. The conditions: it is an initial
+//! message (a vote request, or a heartbeat with commit 0), no tombstone refuses it, and its range
+//! is free. The first message of a child waits here for its split. A removed sender that does not
+//! know of its removal receives a removal message and destroys itself. A destroyed peer leaves a
+//! tombstone with its last region. Follows `TV store.rs check_msg, maybe_create_peer`, `TV
+//! fsm/peer.rs check_msg, handle_gc_peer_msg`; the tombstone of an uninitialised peer lists that
+//! peer (tikv#10533).
 
 use raft::eraftpb;
 
@@ -33,16 +31,15 @@ pub struct Tombstone<'a> {
     pub id: PeerId,
     /// The region as of its end.
     pub region: &'a Region,
-    /// How far it is said to have applied: 0, unless something was written
-    /// after its end.
+    /// Its applied index: 0, unless something was written after its destruction.
     pub applied: u64,
-    /// The region that took it in, as of before, if a merge ended it.
+    /// If a merge destroyed it: the target before the merge.
     pub merged_into: Option<&'a Region>,
-    /// Then: from which epoch on it had followed its region entry by entry; `None` for all.
+    /// Then: the epoch since which it had applied its region's entries; `None` for all.
     pub log_since: Option<Epoch>,
 }
 
-/// What becomes of a message for a peer that is not here.
+/// The result of a message for a missing peer.
 enum Creation {
     Created,
     /// The sender gets a removal message.
@@ -83,14 +80,14 @@ impl<G: Guards, R: Replica> Store<G, R> {
         match self.create(envelope, &message, step) {
             Ok(Creation::SenderTold | Creation::Parked) => Ok(()),
             Ok(Creation::Created) => self.deliver_to_peer(envelope, message, step),
-            // The old peer is gone all the same.
+            // The old peer is destroyed all the same.
             Err(Failure::Refused(_)) if replaced => Ok(()),
             Err(failure) => Err(failure),
         }
     }
 
-    /// What the live peer here, if there is one, means to a message: one that a newer is to
-    /// take the place of is destroyed by it.
+    /// Judges a message by the live peer here, if there is one. A peer that a newer one replaces is
+    /// destroyed.
     pub(crate) fn judge(
         &mut self,
         envelope: &Envelope,
@@ -113,7 +110,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Judged::Superseded)
     }
 
-    /// The message reaches the peer that it is for.
+    /// Delivers the message to its peer.
     fn deliver_to_peer(
         &mut self,
         envelope: &Envelope,
@@ -127,8 +124,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         received
     }
 
-    /// Creates an uninitialised peer if the message may, no tombstone is
-    /// against it and its range is free.
+    /// Creates an uninitialised peer if the message may, no tombstone refuses it and its range is
+    /// free.
     fn create(
         &mut self,
         envelope: &Envelope,
@@ -158,8 +155,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Creation::Created)
     }
 
-    /// Whether a tombstone here has answered the message. Whoever `asks` learns whom to ask
-    /// where the tombstone itself does not know better.
+    /// Whether a tombstone here refuses the message. A sender that `asks` gets the tombstone's
+    /// members if the tombstone's region still lists it.
     pub(crate) fn refuses_by_tombstone(
         &self,
         envelope: &Envelope,
@@ -175,7 +172,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             return Ok(false);
         }
         let myself = Member { id: *id, store: self.id, role: MemberRole::Learner };
-        // A merged region comes back nowhere.
+        // A merged region is created again on no store.
         if let Some(target) = merged
             && region.member_on(envelope.from.store).is_some()
         {
@@ -202,7 +199,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(false)
     }
 
-    /// Keeps a first message until a split brings its receiver; any other is refused.
+    /// Keeps a first message until a split creates its receiver; refuses any other.
     fn keep_pending_message(
         &mut self,
         envelope: &Envelope,
@@ -222,7 +219,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Creation::Parked)
     }
 
-    /// Another store says that the peer here was removed.
+    /// Handles a removal message for the peer here.
     fn receive_tombstone(
         &mut self,
         envelope: &Envelope,
@@ -233,19 +230,19 @@ impl<G: Guards, R: Replica> Store<G, R> {
         if peer.id != envelope.to.id || !peer.storage().region().epoch.is_stale_against(&known.epoch) {
             return Err(Refusal::NoEffect.into());
         }
-        // The region as this peer knew it lists the peer itself, so no message
-        // to this or an older id brings it back.
+        // The region as this peer knew it lists the peer itself, so no message to this or an older
+        // id creates it again.
         let rest = peer.storage().region().clone();
         self.destroy_peer(envelope.region, rest, step);
         Ok(())
     }
 
-    /// Destroys the live peer of `region`; `rest` is the region as of its end.
+    /// Destroys the live peer of `region`; its tombstone keeps `rest`.
     pub(crate) fn destroy_peer(&mut self, region: RegionId, rest: Region, step: &mut StepContext<'_, G>) {
         self.bury_merged(region, rest, None, step);
     }
 
-    /// The same, of one that `target` may have taken in.
+    /// The same for a peer whose region `target` may have merged.
     pub(crate) fn bury_merged(
         &mut self,
         region: RegionId,
@@ -279,7 +276,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let merge = merged.clone().map(|target| Box::new(MergeState::of_tombstone(*target)));
         let record =
             PeerRecord { merge, log_since, ..PeerRecord::new(id, PeerState::Tombstone, rest.clone()) };
-        // What this step gathered for the peer goes with it.
+        // This step's writes for the peer are dropped with it.
         step.batch.retain(|write| write.region() != region);
         step.batch.push(Write::Clear(region));
         step.batch.push(Write::Record(record));
@@ -305,7 +302,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             && let Some(PeerEntry { resident: Resident::Tombstone { applied, .. }, .. }) =
                 self.entries.get_mut(&region)
         {
-            // The loop over what is committed goes on and writes how far it came.
+            // The loop over committed entries continues and writes its progress.
             *applied = next;
             step.batch.push(Write::ApplyState(region, ApplyState { applied: next, ..ApplyState::default() }));
         }
@@ -332,7 +329,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     }
 }
 
-/// The sender's epoch is behind, and its store is not in `region`.
+/// Whether the sender was removed: its epoch is stale, and its store is not in `region`.
 fn sender_is_gone(envelope: &Envelope, region: &Region) -> bool {
     envelope.epoch.is_stale_against(&region.epoch) && region.member_on(envelope.from.store).is_none()
 }
@@ -351,7 +348,7 @@ fn reply_gc_peer<G: Guards>(
     Ok(())
 }
 
-/// What a store answers to a message for a peer that is no more.
+/// A store's reply to a message for a destroyed peer.
 fn answer(envelope: &Envelope, myself: Member, epoch: Epoch, payload: MessagePayload) -> Output {
     let (region, to, range) = (envelope.region, envelope.from, KeyRange::whole());
     Output::Message(Message { region, from: myself, to, epoch, range, payload })

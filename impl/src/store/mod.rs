@@ -1,10 +1,10 @@
 //! A store: many regions' peers and tombstones, and one step at a time.
 //!
-//! `step` takes an input and returns its [`Effects`]: what is to be written, and what may be
-//! sent and answered before and after that is durable. No clock, thread, disk or randomness:
-//! ticks are inputs, and so is that a batch is durable. `input.rs` has what goes in and out, `lifecycle.rs` says how
-//! peers come and go, `children.rs` how a split brings some, `simulator.rs`
-//! what a simulator may do beside.
+//! `step` takes an input and returns its [`Effects`]: what is to be written, and what may be sent
+//! before and after that is durable. No clock, thread, disk or randomness: ticks are inputs, and so
+//! is a batch's durability. `input.rs` has inputs and outputs, `lifecycle.rs` the creation and
+//! destruction of peers, `children.rs` the children of splits, `simulator.rs` what only a simulator
+//! may do.
 
 pub(crate) mod children;
 pub mod ctl;
@@ -39,15 +39,15 @@ use crate::store::ranges::{RangeEntry, Ranges};
 use crate::store::step::{Failure, Gathered, StepContext};
 use crate::unsound;
 
-/// A peer, or what is left of one.
+/// A peer or its tombstone.
 #[derive(Clone)]
 pub(crate) struct PeerEntry<R: Replica> {
-    /// Raised whenever another peer or a tombstone takes the place.
+    /// Raised whenever another peer or a tombstone replaces it.
     pub(crate) generation: u64,
     pub(crate) resident: Resident<R>,
 }
 
-/// Who lives in a slot.
+/// The peer or tombstone of a slot.
 #[derive(Clone)]
 pub(crate) enum Resident<R: Replica> {
     Live(Box<Peer<R>>),
@@ -55,9 +55,9 @@ pub(crate) enum Resident<R: Replica> {
         id: PeerId,
         region: Region,
         applied: u64,
-        /// What took it in, if a merge ended it.
+        /// The target, if a merge destroyed it.
         merged: Option<Box<Region>>,
-        /// Then: from which epoch on the peer had followed its region entry by entry.
+        /// Then: the epoch since which the peer had applied its region's entries.
         log_since: Option<Epoch>,
     },
 }
@@ -76,9 +76,9 @@ pub struct Store<G: Guards = Sound, R: Replica = RaftRs> {
     pub(crate) plan: Option<PlanUnderWay>,
     /// The last batch's ticket.
     tickets: u64,
-    /// Up to which everything is durable.
+    /// The last ticket up to which everything is durable.
     durable: u64,
-    /// What replicas wait for, in the order of their tickets.
+    /// The Readies that are not durable yet, in the order of their tickets.
     handed_over: VecDeque<HandedOver>,
 }
 
@@ -96,8 +96,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// Opens a store whose replicas are made by `maker`.
     ///
     /// # Errors
-    /// As [`open`](Store::open), and where a guard is missing that is missed only by
-    /// reaching into raft, and the replicas have no [`Innards`](crate::Innards).
+    /// As [`open`](Store::open). Also if a dropped guard needs access to raft's internals, and the
+    /// replicas have no [`Innards`](crate::Innards).
     pub fn open_with(
         maker: R::Maker,
         id: StoreId,
@@ -148,7 +148,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         })
     }
 
-    /// A copy that goes on as it does, for simulators.
+    /// A copy that behaves in the same way, for simulators.
     pub(crate) fn copy(&self) -> Self {
         Self {
             id: self.id,
@@ -196,7 +196,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.entries.insert(region_id, PeerEntry { generation: 0, resident: Resident::Live(Box::new(peer)) });
         self.ranges.set(region_id, range);
         self.pending_messages.forget(region_id);
-        // Nothing was applied, so there is nothing to part from it.
+        // Nothing was applied, so there is nothing to write separately.
         Ok(self.effects(0, Gathered { batch, ..Gathered::default() }))
     }
 
@@ -205,8 +205,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.id
     }
 
-    /// The election timeout, in ticks, of peers that are created from now on, and of all
-    /// whenever raft would draw one ([`Config::redraws_elections`]).
+    /// Sets the election timeout, in ticks, of peers created from now on, and of all peers whenever
+    /// raft would draw one ([`Config::redraws_elections`]).
     ///
     /// # Errors
     /// Where it is shorter than the configured one.
@@ -217,7 +217,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// The regions of which a peer or a tombstone is here, in order.
+    /// The regions with a peer or a tombstone here, in order.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         self.entries.keys().copied()
     }
@@ -254,7 +254,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         self.finish(region, result, gathered)
     }
 
-    /// Everything up to `ticket` is durable: what waited for that goes on.
+    /// Everything up to `ticket` is durable: continues what waited for that.
     ///
     /// # Errors
     /// Where raft fails: the store must be dropped and opened again.
@@ -281,8 +281,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Effects { persisted, ..self.effects(of, gathered) })
     }
 
-    /// Ends every request under way: nobody here will see to it any more, and it may take
-    /// effect still ([`End::LeaderChanged`]). For surroundings that stop.
+    /// Ends every request under way with [`End::LeaderChanged`]: this store will not learn its
+    /// result, and it may still be applied. For surroundings that stop.
     pub fn abandon_requests(&mut self) -> Vec<Output> {
         let mut gathered = Gathered::default();
         let mut step = self.gather(&mut gathered);
@@ -294,7 +294,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         gathered.out
     }
 
-    /// What the peer of `region` is ready for.
+    /// What is due for the peer of `region`.
     pub fn due(&self, region: RegionId) -> Due {
         match self.entries.get(&region) {
             Some(PeerEntry { resident: Resident::Live(peer), .. }) => peer.due(),
@@ -330,8 +330,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(self.effects(region, gathered))
     }
 
-    /// What a replica has handed over without a batch waits for what is under way, and for nothing
-    /// where nothing is.
+    /// A Ready without a batch waits for the batches under way, or is durable at once if there are
+    /// none.
     fn settle_handed_over(&mut self, region: RegionId, gathered: &mut Gathered) {
         while gathered.batch.is_empty() && !gathered.handed_over.is_empty() {
             if self.tickets > self.durable {

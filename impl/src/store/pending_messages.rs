@@ -1,11 +1,10 @@
 //! First messages for a peer that a split will create.
 //!
-//! Another store applied the split before this one, and its child asks already
-//! for votes; creating the peer from that message would take a range that still
-//! belongs to the parent here. So the message waits, one for each receiver, and
-//! is delivered when the split brings that peer. Follows `TV store meta
-//! pending_msgs`, TinyKV's `pendingVotes`; a crash forgets them, and the sender
-//! asks again.
+//! Another store applied the split before this one, and its child already requests votes. Creating
+//! the peer from that message would take a range that still belongs to the parent here. So the
+//! message waits, one for each receiver, and is delivered when the split creates that peer. Follows
+//! `TV store meta pending_msgs`, TinyKV's `pendingVotes`. A crash forgets the messages, and the
+//! sender sends again.
 
 use crate::proto::message::Message;
 use crate::proto::region::{PeerId, RegionId};
@@ -17,7 +16,7 @@ pub(crate) struct PendingMessages {
 }
 
 impl PendingMessages {
-    /// All of them, oldest first.
+    /// All messages, oldest first.
     pub(crate) fn messages(&self) -> &[Message] {
         &self.messages
     }
@@ -32,12 +31,12 @@ impl PendingMessages {
         self.messages.iter().filter(|kept| kept.region == region).count()
     }
 
-    /// Keeps one more.
+    /// Keeps a message.
     pub(crate) fn keep(&mut self, message: Message) {
         self.messages.push(message);
     }
 
-    /// The message for that peer leaves; all others of its region are dropped.
+    /// Takes the message for that peer and drops all others of its region.
     pub(crate) fn leave(&mut self, region: RegionId, peer: PeerId) -> Option<Message> {
         let at = self.messages.iter().position(|kept| kept.region == region && kept.to.id == peer);
         let message = at.map(|at| self.messages.remove(at));
@@ -45,7 +44,7 @@ impl PendingMessages {
         message
     }
 
-    /// Drops what waits for a peer of that region.
+    /// Drops the messages for peers of that region.
     pub(crate) fn forget(&mut self, region: RegionId) {
         self.messages.retain(|kept| kept.region != region);
     }

@@ -1,8 +1,7 @@
-//! Which key ranges are taken on a store, and by whom.
+//! The key ranges that regions own on a store.
 //!
-//! The index from range to region holds the initialised peers; beside it stand
-//! the ranges of snapshots that were received and wait to be applied. Both are
-//! volatile and follow every change of a peer: bootstrap, split, snapshot,
+//! The index from range to region holds the initialised peers. Beside it are the ranges of pending
+//! snapshots. Both are volatile and follow every change of a peer: bootstrap, split, snapshot,
 //! destroy. Follows `TV store meta: region_ranges, pending_snapshot_regions`.
 
 use std::collections::BTreeMap;
@@ -16,38 +15,38 @@ pub struct RangeEntry<'a> {
     pub start: &'a Key,
     /// The first key beyond it; empty for no end.
     pub end: &'a Key,
-    /// Whose range it is.
+    /// Its region.
     pub region: RegionId,
 }
 
 /// The ranges that are taken on one store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranges {
-    /// By start; the region stands in the key because a store without a guard
-    /// may hold two that begin alike.
+    /// By start; the key includes the region because a store without a guard may hold two ranges
+    /// with one start.
     ends: BTreeMap<(Key, RegionId), Key>,
     starts: BTreeMap<RegionId, Key>,
     pending: BTreeMap<RegionId, KeyRange>,
-    /// Regions here that other stores have merged, and into what.
+    /// Regions here that other stores have merged, with their targets.
     merged: BTreeMap<RegionId, Region>,
 }
 
 impl Ranges {
-    /// The region has this range now, and no other.
+    /// Sets the region's range and drops its old one.
     pub(crate) fn set(&mut self, region: RegionId, range: KeyRange) {
         self.remove(region);
         self.starts.insert(region, range.start.clone());
         self.ends.insert((range.start, region), range.end);
     }
 
-    /// The region has no range.
+    /// Removes the region's range.
     pub(crate) fn remove(&mut self, region: RegionId) {
         if let Some(start) = self.starts.remove(&region) {
             self.ends.remove(&(start, region));
         }
     }
 
-    /// The range of a snapshot of `region` that waits to be applied, if one does.
+    /// Sets the range of the region's pending snapshot, if there is one.
     pub(crate) fn set_pending(&mut self, region: RegionId, range: Option<KeyRange>) {
         match range {
             Some(range) => self.pending.insert(region, range),
@@ -55,8 +54,7 @@ impl Ranges {
         };
     }
 
-    /// Other stores have merged the region into this one, which was then as it
-    /// stands there.
+    /// Other stores have merged the region into `target`, as it was then.
     pub(crate) fn set_merged(&mut self, region: RegionId, target: Option<Region>) {
         match target {
             Some(target) => self.merged.insert(region, target),
@@ -64,23 +62,22 @@ impl Ranges {
         };
     }
 
-    /// Into what other stores have merged the region, if they said so.
+    /// The target into which other stores have merged the region, if they said so.
     pub(crate) fn merged_into(&self, region: RegionId) -> Option<&Region> {
         self.merged.get(&region)
     }
 
-    /// Whether an initialised peer of another region has a part of `range`.
+    /// Whether an initialised peer of another region owns a part of `range`.
     pub(crate) fn overlap(&self, region: RegionId, range: &KeyRange) -> bool {
         self.overlapping(region, range).next().is_some()
     }
 
-    /// The same, but for those that `region` has taken in elsewhere before it
-    /// came to `version`.
+    /// The same, except for regions that `region` merged elsewhere before it reached `version`.
     pub(crate) fn overlap_unmerged(&self, region: RegionId, version: u64, range: &KeyRange) -> bool {
         self.overlapping(region, range).any(|other| !self.is_merged(other, region, version))
     }
 
-    /// Who among them `region` has taken in.
+    /// Those of them that `region` has merged.
     pub(crate) fn overlap_merged(&self, region: RegionId, version: u64, range: &KeyRange) -> Vec<RegionId> {
         self.overlapping(region, range).filter(|other| self.is_merged(*other, region, version)).collect()
     }
@@ -96,7 +93,7 @@ impl Ranges {
             .map(|entry| entry.region)
     }
 
-    /// Whether a waiting snapshot of another region has a part of `range`.
+    /// Whether a pending snapshot of another region covers a part of `range`.
     pub(crate) fn overlap_pending(&self, region: RegionId, range: &KeyRange) -> bool {
         self.pending.iter().any(|(other, taken)| *other != region && taken.overlaps(range))
     }

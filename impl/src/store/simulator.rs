@@ -1,9 +1,8 @@
-//! What a simulator may do beside stepping: bring a leader's view of one
-//! follower to a known place, so that a round depends on the two logs alone
-//! and not on what was lost before.
+//! What only a simulator may do: set a leader's progress of one follower to a known state, so that
+//! a round depends on the two logs alone and not on earlier losses.
 //!
-//! Nothing here is for production: raft-rs finds these places by itself. It is there for a
-//! store whose disk is in memory, and for no other; so is a store's copy.
+//! Not for production: raft-rs finds this progress by itself. Only for a store whose disk is in
+//! memory; so is a store's copy.
 
 use raft::eraftpb::MessageType;
 
@@ -18,9 +17,9 @@ use crate::store::step::{Failure, Gathered, StepContext};
 use crate::store::synced_store::SyncedStore;
 
 impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
-    /// Simulator only: the leader of `region` takes the log of `to` for known
-    /// up to before `next_index`, and sends what comes next: an append, or a
-    /// snapshot where its own log does not reach back.
+    /// Simulator only: the leader of `region` takes the log of `to` for matched up to before
+    /// `next_index`, and sends the next message: an append, or a snapshot if its own log does not
+    /// reach back.
     ///
     /// # Errors
     /// Where the peer is not here, does not lead, or does not know `to`.
@@ -35,7 +34,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
             let sent = peer.sent_snapshot;
             peer.node.probe(to, next_index, limit);
             peer.handle_ready(step, None);
-            // A round may come to nothing, and then nothing was sent.
+            // A round may have no effect, and then nothing was sent.
             peer.sent_snapshot = sent;
             Ok(())
         })

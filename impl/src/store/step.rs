@@ -1,4 +1,4 @@
-//! What one step of a store gathers before anything of it is written or sent.
+//! The writes and outputs that one step gathers before any is written or sent.
 
 use crate::error::{Refusal, ReplicaError};
 use crate::guard::Guards;
@@ -8,12 +8,12 @@ use crate::storage::engine::Write;
 use crate::store::effects::HandedOver;
 use crate::store::input::Output;
 
-/// What has come of a step so far.
+/// The result of a step so far.
 #[derive(Default)]
 pub(crate) struct Gathered {
     pub(crate) batch: Vec<Write>,
     pub(crate) out: Vec<Output>,
-    /// What need not wait for the batch.
+    /// Messages that need not wait for the batch.
     pub(crate) early: Vec<Message>,
     pub(crate) handed_over: Vec<HandedOver>,
 }
@@ -25,15 +25,15 @@ pub(crate) struct StepContext<'a, G: Guards> {
     pub(crate) out: &'a mut Vec<Output>,
     pub(crate) early: &'a mut Vec<Message>,
     pub(crate) handed_over: &'a mut Vec<HandedOver>,
-    /// The election timeout that was handed in last.
+    /// The election timeout that was set last.
     pub(crate) election_tick: usize,
     /// The ticket of this step's batch.
     pub(crate) ticket: u64,
-    /// Up to which ticket everything is durable.
+    /// The last ticket up to which everything is durable.
     pub(crate) durable: u64,
 }
 
-/// Why a step fails; the store adds where.
+/// Why a step fails; the store adds the place.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Refused(Refusal),

@@ -1,5 +1,5 @@
-//! A store with its engine, which writes and syncs what a step changed before it hands
-//! anything out: how simulators, replays and single-threaded surroundings drive a store.
+//! A store with its engine, which writes and syncs a step's changes before it hands anything out.
+//! Simulators, replays and single-threaded programs use it.
 
 use std::ops::Deref;
 
@@ -65,7 +65,7 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
         self.persist(effects)
     }
 
-    /// Writes what a step changed, and what comes of its being durable.
+    /// Writes a step's changes, and handles the results of their durability.
     pub(crate) fn persist(&mut self, mut effects: Effects) -> Result<Vec<Output>, Error> {
         let mut out = Vec::new();
         loop {
@@ -102,34 +102,34 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
         self.store.draw_election_tick(ticks)
     }
 
-    /// The engine, to look at.
+    /// The engine.
     pub fn engine(&self) -> &E {
         &self.engine
     }
 
-    /// Ends the store and keeps its engine, as a crash does: what is volatile is gone.
+    /// Ends the store and returns its engine, as a crash does: volatile state is lost.
     pub fn into_engine(self) -> E {
         self.engine
     }
 }
 
 impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
-    /// The commit index that a failure of the machine would leave to the live peer
-    /// of `region`, where that is not the one that it has.
+    /// The commit index that the live peer of `region` would have after a failure of the machine,
+    /// if that is not its present one.
     pub fn synced_commit(&self, region: RegionId) -> Option<u64> {
         let on_disk = self.engine.synced(region)?.hard_state.commit;
         self.peer(region).filter(|peer| on_disk < peer.commit()).map(|_| on_disk)
     }
 }
 
-/// A copy goes on as it does: a simulator's power, so only where the disk can be copied too.
+/// Only a simulator may copy a store, so only if the disk can be copied too.
 impl<G: Guards, R: Replica> Clone for SyncedStore<G, MemoryEngine, R> {
     fn clone(&self) -> Self {
         Self { store: self.store.copy(), engine: self.engine.clone() }
     }
 }
 
-/// A store on an engine shows what the store shows, and is driven by its own steps alone.
+/// A store on an engine has the store's visible state, but only its own steps.
 impl<G: Guards, E: Engine, R: Replica> Deref for SyncedStore<G, E, R> {
     type Target = Store<G, R>;
 

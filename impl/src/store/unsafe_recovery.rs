@@ -1,17 +1,17 @@
 //! What a store does for an unsafe recovery: it takes a plan, carries it out, and reports.
 //!
-//! A plan that forces leaders is over when whoever was to lead does or was rejected, and
-//! one that demotes when the demotion is, whoever still asks; then everything that is committed has to take
-//! effect, and only what is so is reported. Whoever leads by force stays until a plan ends
-//! that forces nobody. Follows `TV unsafe_recovery.rs`, `TV worker/pd.rs` (what becomes of
-//! a plan), `TV fsm/peer.rs on_unsafe_recovery_pre_demote_failed_voters,
-//! on_unsafe_recovery_wait_apply, on_unsafe_recovery_fill_out_report,
-//! check_unsafe_recovery_state`, `TV fsm/store.rs on_unsafe_recovery_create_peer`. All of
-//! it is volatile.
+//! A plan that forces leaders is over once each forced candidate leads or was rejected. A plan that
+//! demotes is over once the demotion is. Then all committed entries must be applied, and the report
+//! shows that state. A forced leader stays until a plan without `force_leaders` ends.
 //!
-//! TiKV takes a merge back beside the demotion (`on_check_merge`); here that is its first
-//! step. And TiKV carries out several plans at once where their regions differ; here a plan
-//! takes the place of the one before.
+//! Follows `TV unsafe_recovery.rs`, `TV worker/pd.rs` (a plan's result), `TV fsm/peer.rs
+//! on_unsafe_recovery_pre_demote_failed_voters, on_unsafe_recovery_wait_apply,
+//! on_unsafe_recovery_fill_out_report, check_unsafe_recovery_state`, `TV fsm/store.rs
+//! on_unsafe_recovery_create_peer`. All of it is volatile.
+//!
+//! TiKV rolls a merge back beside the demotion (`on_check_merge`); here that is its first step.
+//! TiKV carries out several plans at once if their regions differ; here a plan replaces the one
+//! before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,8 +51,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         })
     }
 
-    /// Begins to carry out what the placement driver has planned. What no longer fits is
-    /// passed over: the report will show it.
+    /// Begins to carry out a plan. What no longer fits is skipped; the report shows that.
     pub(crate) fn take_plan(
         &mut self,
         plan: RecoveryPlan,
@@ -111,7 +110,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// A new region where nobody has the range, or waits for it.
+    /// Creates a region if no other one owns its range or waits for it.
     fn create_empty(&mut self, region: Region, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let (id, range) = (region.id, region.range());
         let taken = self.entries.contains_key(&id)
@@ -125,8 +124,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// An admin entry took effect: a demotion under way goes on, unless what it has
-    /// proposed is still to come.
+    /// An admin entry was applied: continues a demotion under way, unless its own proposal is still
+    /// to be applied.
     pub(crate) fn go_on_demoting(
         &mut self,
         region: RegionId,
@@ -140,8 +139,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// The next step towards doing without the failed: a merge is taken back, a joint
-    /// configuration left, the members changed. Where that is refused the peer has failed.
+    /// The next step of a demotion: roll back a merge, leave a joint configuration, change the
+    /// members. If it is refused, the demotion has failed.
     fn demote_further(&mut self, region: RegionId, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let peer = self.live(region)?;
         let Some(PeerRecovery::Demotes(failed)) = &peer.recovery else { return Ok(()) };
@@ -161,7 +160,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let (command, beside) = self.look_beside(region, command, step.guards);
         let peer = self.live(region)?;
         match peer.propose(command, None, beside, step) {
-            // Who was demoted stays, as a learner.
+            // A demoted member stays, as a learner.
             Ok(()) if demotes => peer.recovery = Some(PeerRecovery::Demotes(Vec::new())),
             Ok(()) => {}
             Err(Failure::Refused(_)) => peer.recovery = Some(PeerRecovery::Failed),
@@ -170,7 +169,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// The store is about to say that it lives. If its plan is carried out, it reports.
+    /// The store is about to send its heartbeat. If its plan is carried out, it reports.
     pub(crate) fn report_plan(&mut self, step: &mut StepContext<'_, G>) -> Result<(), Failure> {
         let is_over = |plan: &PlanUnderWay| self.live_peers().all(|peer| peer.has_settled(plan.exits));
         let Some(plan) = self.plan.filter(is_over) else { return Ok(()) };
@@ -193,7 +192,7 @@ impl<R: Replica> Peer<R> {
         matches!(self.recovery, Some(PeerRecovery::Demotes(_)))
     }
 
-    /// Asks by force, if it must be and is not led by this peer in that way already.
+    /// Campaigns by force, if that is needed and the peer does not lead by force already.
     fn enter_force_leader<G: Guards>(
         &mut self,
         failed: &BTreeSet<StoreId>,
@@ -216,8 +215,8 @@ impl<R: Replica> Peer<R> {
         self.campaign_by_force(failed, order.above, order.committed, step)
     }
 
-    /// What of the members is to change: failed voters become learners, failed learners
-    /// go, and a learner that leads becomes a voter (TiKV `demote_failed_voters_request`).
+    /// The member changes: failed voters become learners, failed learners are removed, and a
+    /// learner that leads becomes a voter (TiKV `demote_failed_voters_request`).
     fn changes_without(&self, failed: &[PeerId]) -> Vec<Change> {
         let members = self.storage().region().peers.iter();
         let changes = members.filter_map(|member| {
@@ -232,7 +231,7 @@ impl<R: Replica> Peer<R> {
         changes.collect()
     }
 
-    /// A change of the members, or the end of a merge, is proposed and not applied.
+    /// Whether a conf change, or the rollback of a merge, is proposed but not applied.
     fn waits_for_proposal(&self, guards: impl Guards) -> bool {
         let storage = self.storage();
         let rolls_back = |index| {
@@ -243,9 +242,9 @@ impl<R: Replica> Peer<R> {
             || (storage.applied + 1..=storage.log.last_index()).any(rolls_back)
     }
 
-    /// Nothing is left to be done for a plan. Of a forced leader whatever it has
-    /// proposed will be committed, and has to take effect. Who asks by force is not
-    /// waited for where it is to stop.
+    /// Whether nothing is left to do for a plan. A forced leader must apply all that it has
+    /// proposed, because it will be committed. A forced candidate is not waited for if the plan
+    /// makes it step down.
     fn has_settled(&self, exits: bool) -> bool {
         let storage = self.storage();
         let asks = self.is_by_force() && self.node.role() == StateRole::Candidate && !exits;

@@ -68,7 +68,7 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")?;
             demand(*commit == 0, "its sender says nothing of commits")
         }
-        // Of a transfer the question belongs to the proposal, and is nobody's whim.
+        // A transfer's request belongs to its proposal and is not sent by itself.
         Message::VoteResponse { .. }
         | Message::PreTransferLeader
         | Message::AckTransferLeader { .. }

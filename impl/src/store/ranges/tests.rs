@@ -46,7 +46,7 @@ fn neighbours_do_not_overlap() {
     ] {
         assert_eq!(ranges.overlap(3, &range(start, end)), expected, "[{start},{end})");
     }
-    // Nobody is in its own way.
+    // A region does not overlap itself.
     assert!(!ranges.overlap(1, &range("a", "e")));
     assert!(ranges.overlap(1, &range("a", "g")));
 }
