@@ -39,6 +39,15 @@ fn every_scope_can_be_begun_and_asks_a_question() {
     }
 }
 
+/// Of two kinds with one label only the first would ever be counted.
+#[test]
+fn every_kind_of_action_has_a_label_of_its_own() {
+    let mut labels = ACTION_KINDS.to_vec();
+    labels.sort_unstable();
+    labels.dedup();
+    assert_eq!(labels.len(), ACTION_KINDS.len());
+}
+
 #[test]
 fn every_situation_is_demanded_somewhere() {
     let plans = scopes::all();

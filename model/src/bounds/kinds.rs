@@ -8,16 +8,16 @@ use crate::cluster::ClusterInScope;
 pub(crate) fn late_kind(message: &Message) -> &'static str {
     match message {
         Message::VoteRequest { .. } => "late vote request",
-        Message::VoteResponse { .. } => "late vote answer",
+        Message::VoteResponse { .. } => "late vote response",
         Message::Append { .. } => "late append",
-        Message::AppendResponse { .. } => "late append answer",
+        Message::AppendResponse { .. } => "late append response",
         Message::Snapshot(_) => "late snapshot",
         Message::Heartbeat { .. } => "late heartbeat",
         Message::TimeoutNow => "late timeout now",
         Message::PreTransferLeader | Message::AckTransferLeader { .. } => {
             unreachable!("who may hold a message has no part in a transfer's question")
         }
-        Message::GcPeer { .. } => "late removed",
+        Message::GcPeer { .. } => "late gc peer",
         Message::CheckStalePeer => unreachable!("a question is never held without its answer"),
         Message::CheckStalePeerResponse { .. } => "late check stale peer response",
         Message::Merged { .. } => "late merged",
@@ -41,8 +41,8 @@ pub const ACTION_KINDS: &[&str] = &[
     "heartbeat",
     "check stale peer",
     "check stale peer, reply delayed",
-    "check stale peer",
-    "check stale peer, reply delayed",
+    "validate peer",
+    "validate peer, reply delayed",
     "apply snapshot",
     "apply",
     "put",
@@ -71,13 +71,13 @@ pub const ACTION_KINDS: &[&str] = &[
     "hold timeout now",
     "hold vote request",
     "late vote request",
-    "late vote answer",
+    "late vote response",
     "late append",
-    "late append answer",
+    "late append response",
     "late heartbeat",
     "late snapshot",
     "late timeout now",
-    "late removed",
+    "late gc peer",
     "late check stale peer response",
     "late merged",
     "late ids for a split",
@@ -107,8 +107,8 @@ pub const ACTION_KINDS: &[&str] = &[
     "remove failed stores",
     "recovery timeout",
     "force leader timeout",
-    "store heartbeat, plan lost",
-    "store heartbeat, plan held",
+    "store heartbeat, plan dropped",
+    "store heartbeat, plan delayed",
     "late recovery plan",
     "hold store report",
     "late store report",
@@ -121,7 +121,7 @@ pub const ACTION_KINDS: &[&str] = &[
 /// region heartbeat on, and to ask PD whether one is a member still.
 pub(crate) fn needs_pd(kind: &str) -> bool {
     let mut of_pd = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
-    kind.starts_with("check stale peer") || of_pd.any(|of| *of == kind)
+    kind.starts_with("validate peer") || of_pd.any(|of| *of == kind)
 }
 
 /// The place in [`ACTION_KINDS`] of an action taken in `seen`.
@@ -140,8 +140,8 @@ pub(crate) fn kind_of(cluster: impl ClusterInScope, action: &Action) -> usize {
             Reply::Delayed => "check stale peer, reply delayed",
         },
         Action::CheckStalePeer { asks: Authority::PlacementDriver, reply, .. } => match reply {
-            Reply::Delivered | Reply::Dropped => "check stale peer",
-            Reply::Delayed => "check stale peer, reply delayed",
+            Reply::Delivered | Reply::Dropped => "validate peer",
+            Reply::Delayed => "validate peer, reply delayed",
         },
         Action::ApplySnapshot { .. } => "apply snapshot",
         Action::Apply { .. } => "apply",
@@ -178,8 +178,8 @@ pub(crate) fn kind_of(cluster: impl ClusterInScope, action: &Action) -> usize {
         Action::RegionHeartbeat { reply: Reply::Dropped, .. } => "region heartbeat, order dropped",
         Action::RegionHeartbeat { reply: Reply::Delayed, .. } => "region heartbeat, order delayed",
         Action::StoreHeartbeat { reply: Reply::Delivered, .. } => "store heartbeat",
-        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => "store heartbeat, plan lost",
-        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => "store heartbeat, plan held",
+        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => "store heartbeat, plan dropped",
+        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => "store heartbeat, plan delayed",
         Action::MissedHeartbeat { .. } => "missed heartbeat",
         Action::Schedule { reply: Reply::Delivered, .. } => "schedule",
         Action::Schedule { reply: Reply::Dropped, .. } => "schedule, order dropped",

@@ -326,7 +326,7 @@ fn old_term_leader(standard: bool) -> ScopeOutline {
         budgets: Budgets { elections: 2, changes: either(standard, 1, 0), late: 1, ..Budgets::default() },
         ..asked
     };
-    (scope, vec![Reach::TwoLeaders], vec!["late vote answer"])
+    (scope, vec![Reach::TwoLeaders], vec!["late vote response"])
 }
 
 fn promoted_while_it_needs_a_snapshot(standard: bool) -> ScopeOutline {

@@ -244,7 +244,7 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     (
         scope,
         vec![Reach::UninitialisedStrays, Reach::UninitialisedEnded],
-        vec!["check stale peer", "check stale peer, reply delayed", "schedule"],
+        vec!["validate peer", "validate peer, reply delayed", "schedule"],
     )
 }
 

@@ -187,7 +187,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> ScopeOutline {
         "remove failed stores",
         "recovery timeout",
         "force leader timeout",
-        "store heartbeat, plan held",
+        "store heartbeat, plan delayed",
         "late recovery plan",
         "crash",
     ];
@@ -253,8 +253,12 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
         ..behind(lost(asked, &LOST), ended)
     };
     let reachable = vec![Reach::PlanOutrun, Reach::RegionsDropped];
-    let must_fire =
-        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
+    let must_fire = vec![
+        "remove failed stores",
+        "recovery timeout",
+        "store heartbeat, plan delayed",
+        "late recovery plan",
+    ];
     (scope, reachable, must_fire)
 }
 
@@ -302,8 +306,12 @@ pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
         ..lost(asked, &[1])
     };
     let reachable = vec![Reach::PlanOutrun, Reach::PlanMeetsTombstone, Reach::RegionsDropped];
-    let must_fire =
-        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan held", "late recovery plan"];
+    let must_fire = vec![
+        "remove failed stores",
+        "recovery timeout",
+        "store heartbeat, plan delayed",
+        "late recovery plan",
+    ];
     (scope, reachable, must_fire)
 }
 
@@ -373,7 +381,7 @@ pub(super) fn given_up_once_more(standard: bool) -> ScopeOutline {
     };
     let reachable = vec![Reach::DemotedByForce, Reach::RegionsDropped];
     let must_fire =
-        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan lost", "pd restart"];
+        vec!["remove failed stores", "recovery timeout", "store heartbeat, plan dropped", "pd restart"];
     (Scope { budgets, ..asked }, reachable, must_fire)
 }
 
