@@ -10,6 +10,7 @@ use rollcall_model::scopes;
 
 mod incidents;
 mod museum;
+mod mutants;
 mod paths;
 mod results;
 mod rules;
@@ -51,7 +52,7 @@ fn those_who_notice() -> BTreeSet<String> {
     let properties = Property::ALL.iter().map(|property| property.name().to_string());
     let goals = Goal::ALL.iter().map(|goal| goal.name().to_string());
     let scopes = scopes::all().into_iter().map(|plan| plan.scope.name);
-    let scopes = scopes.map(|name| name.trim_end_matches("_smoke").to_string());
+    let scopes = scopes.flat_map(|name| [name.trim_end_matches("_smoke").to_string(), name]);
     let traces = files(&root().join("traces"), "jsonl");
     let traces = traces
         .iter()

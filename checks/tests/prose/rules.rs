@@ -4,6 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rollcall_checks::results::rows;
+use rollcall_model::scopes::Size;
+
 use super::{cells, files, page, quoted, root, those_who_notice};
 
 /// The table of the rules, and behind it that of the mutations that were run.
@@ -37,6 +40,25 @@ fn what_the_tables_name_is_there() {
     let gone: Vec<&str> =
         rows.into_iter().chain(sampled).flat_map(quoted).filter(|name| !named.contains(*name)).collect();
     assert!(gone.is_empty(), "docs/rules.md names nobody by these names: {gone:?}");
+}
+
+/// Of a mistake that was made on both sides: the states that its scope has without it.
+#[test]
+fn the_states_of_the_sound_scopes_are_those_of_the_results() {
+    let results = rows(&page("results.md"), Size::Smoke).expect("a table of the smoke scopes");
+    let (_, sampled) = both_tables();
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for row in sampled.lines().filter(|line| line.starts_with("| ") && line.contains("_smoke`")) {
+        let said = cells(row);
+        let scope = said[1].trim_matches('`');
+        let counted = results.get(scope).map(|row| cells(row)[2]);
+        compared += 1;
+        if counted != Some(said[2]) {
+            wrong.push(format!("{scope}: {} here, {counted:?} in results.md", said[2]));
+        }
+    }
+    assert!(compared >= 20, "{compared} rows");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
