@@ -371,11 +371,11 @@ impl fmt::Display for Message {
             Message::StoreReport { step, peers } => {
                 write!(f, "report of step {step}, of {} peers", peers.len())
             }
-            Message::GcPeer { region } => write!(f, "word of its removal before epoch {}", region.epoch),
-            Message::Merged { target } => write!(f, "word of its merge into region {}", target.id),
-            Message::CheckStalePeer => f.write_str("question whether it is a member still"),
+            Message::GcPeer { region } => write!(f, "GcPeer, epoch {}", region.epoch),
+            Message::Merged { target } => write!(f, "merged into region {}", target.id),
+            Message::CheckStalePeer => f.write_str("CheckStalePeer"),
             Message::CheckStalePeerResponse { peers } => {
-                write!(f, "word to ask the members {{{}}}", joined(peers, " "))
+                write!(f, "CheckStalePeerResponse, members {{{}}}", joined(peers, " "))
             }
         }
     }
