@@ -7,8 +7,10 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use rollcall_model::reference::{self, Reference};
 use rollcall_model::scopes::{self, Family, Size};
-use rollcall_model::{Guard, GuardSet, Rollcall, State, StateRef, liveness};
-use rollcall_traces::{Action, Cluster, Store, View};
+use rollcall_model::{Guard, GuardSet, Rollcall, State, StateRef, first_peer, liveness};
+use rollcall_traces::{
+    Action, Cluster, Command, Entries, Outcome, RangeEntry, Reply, Role, Scope, Store, View,
+};
 use stateright::Model;
 
 /// Takes one action both ways.
@@ -162,4 +164,49 @@ fn healing_that_does_not_end_is_the_references() {
     assert_eq!(healed, liveness::healed(&model, &model.first()));
     assert_ne!(healed, liveness::healed(&Reference::new(model.scope(), GuardSet::ALL), &view));
     heal_both_ways(&model, &model.first());
+}
+
+/// More stores than the compact state numbers. The reference takes the actions of a trace over them,
+/// and heals them.
+#[test]
+fn nine_stores_elect_write_and_heal_over_a_plain_view() {
+    const REGION: u64 = 1;
+    let stores = 1..=9;
+    let voters = stores.clone().map(|store| (100 + store, store));
+    let put = Command::Put { key: "k".into(), value: "v".into() };
+    let scope = Scope::builder("nine_stores").stores(stores.clone()).region(REGION, voters);
+    let scope = scope.command(put.clone()).elections(1).writes(1).build().expect("a scope");
+    let region = &scope.regions[0];
+    let store = |store| {
+        let peers = [(REGION, first_peer(region, 100 + store))].into();
+        let ranges =
+            vec![RangeEntry { start: region.start.clone(), end: region.end.clone(), region: REGION }];
+        Store { peers, ranges, ..Store::default() }
+    };
+    let stores = stores.map(|id| (id, store(id))).collect();
+    let mut view = View { stores, ..View::default() };
+    let mut take = |action: Action| {
+        let (after, outcome) = reference::step(&scope, GuardSet::ALL, &view, &action);
+        assert_eq!(outcome, Outcome::DONE, "{action}");
+        view = after;
+        view.stores[&1].peers[&REGION].clone()
+    };
+    let (region, reply) = (REGION, Reply::Delivered);
+    take(Action::Campaign { region, store: 1 });
+    for voter in 2..=5 {
+        let candidate = take(Action::Vote { region, candidate: 1, voter, reply });
+        // Five of nine are a majority.
+        assert_eq!(candidate.role == Role::Leader, voter == 5, "after the vote of store {voter}");
+    }
+    let leader = take(Action::Propose { region, store: 1, command: put, epoch: None });
+    let written = leader.log.last_index();
+    for follower in 6..=9 {
+        let round = Action::Replicate { region, leader: 1, follower, entries: Entries::All, reply };
+        let leader = take(round);
+        assert_eq!(leader.commit >= written, follower == 9, "after store {follower} has it");
+    }
+    take(Action::Crash { store: 1 });
+    let reference = Reference::new(&scope, GuardSet::ALL);
+    let healed = liveness::healed(&reference, &view);
+    assert!(healed.missed.is_empty() && healed.steps > 9, "{healed:?}");
 }
