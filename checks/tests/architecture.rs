@@ -127,6 +127,21 @@ fn one_file_imports_the_engine() {
     assert_eq!(files(lines_with(|_| true, &["stateright"])), seam);
 }
 
+/// Nor does a comment elsewhere name a module of the engine: it would have to change with it.
+#[test]
+fn no_comment_outside_the_engine_names_its_modules() {
+    let comments_with = |of: fn(&str) -> bool| {
+        let sources = model_sources();
+        let comments = sources.iter().filter(|(name, _)| of(name)).flat_map(|(name, code)| {
+            let comments = code.lines().map(str::trim).filter(|line| line.starts_with("//"));
+            comments.filter(|line| line.contains("engine::")).map(move |line| format!("{name}: {line}"))
+        });
+        comments.collect::<Vec<String>>()
+    };
+    let outside = comments_with(|name| !name.starts_with("engine/") && name != "model.rs");
+    assert_eq!(outside, Vec::<String>::new());
+}
+
 #[test]
 fn rules_and_properties_know_no_checker_no_atomic_and_no_table() {
     let pure = |name: &str| ["rules/", "properties/"].iter().any(|folder| name.starts_with(folder));

@@ -2,8 +2,8 @@
 //!
 //! Reading is [`Cluster`], by which properties read, too. Writing is the little that
 //! rules need beside. Two things implement it: a plain view (`reference.rs`),
-//! which is the reference semantics, and the transaction of the compact state
-//! (`engine::txn`), which exploration uses.
+//! which is the reference semantics, and the transaction of the compact state,
+//! which exploration uses.
 
 use rollcall_traces::{
     Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason,
@@ -122,6 +122,13 @@ pub(crate) trait ClusterMut: Cluster {
     fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
         let status = self.status(store).ok_or(Reason::StoreDown)?;
         Report::of(store, status, self.peer(store, region))
+    }
+
+    /// Drops such pending messages of the store. Where there is none nothing is written.
+    fn drop_pending_messages(&mut self, store: StoreId, is_dropped: impl Fn(&Held) -> bool) {
+        if self.pending_messages(store).iter().any(&is_dropped) {
+            self.pending_messages_mut(store).retain(|held| !is_dropped(held));
+        }
     }
 
     /// Leaves a message under way.

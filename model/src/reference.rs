@@ -1,8 +1,8 @@
 //! The reference semantics: the rules over a plain view.
 //!
 //! A [`View`] has no numbers, slots or tables and no bound on how many stores or
-//! regions it may have. Exploration takes the same rules over the compact state
-//! (`engine::txn`); `tests/reference.rs` holds the two against each other.
+//! regions it may have. Exploration takes the same rules over the compact state;
+//! `tests/reference.rs` holds the two against each other.
 
 use std::borrow::Borrow;
 

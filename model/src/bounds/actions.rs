@@ -249,7 +249,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     /// Whoever does not lead may know no leader for long. A question whose answer is
     /// lost was not asked.
     fn stale_checks(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
-        let members = rules::known_to(peer).map(|member| Authority::Member(member.store));
+        let members = rules::peers_to_ask(peer).map(|member| Authority::Member(member.store));
         let pd = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
         for asks in members.chain(pd) {
             let replies = self.replies().filter(|reply| *reply != Reply::Dropped);

@@ -11,7 +11,7 @@ use crate::bounds::actions::Section;
 use crate::cluster::ClusterInScope;
 
 /// Disabled actions of a section that look, by and large, at the same parts of a state:
-/// those are checked together, or not again (`engine::refusals`).
+/// those are checked together, or not again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// What a store does alone.

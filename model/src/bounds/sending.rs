@@ -98,7 +98,7 @@ pub fn may_ask(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
     demand(held.term == 0, "raft says it")?;
     demand(held.epoch == peer.region.epoch, &format!("its sender has epoch {}", peer.region.epoch))?;
     demand(held.range == peer.region.range(), "its sender has another range")?;
-    demand(rules::known_to(peer).any(|known| *known == held.to), "its sender knows no such other member")
+    demand(rules::peers_to_ask(peer).any(|known| *known == held.to), "its sender knows no such other member")
 }
 
 fn has(peer: &Peer, previous: u64, entries: &[Entry]) -> bool {

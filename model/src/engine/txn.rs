@@ -351,7 +351,7 @@ pub(crate) fn deliver(
 /// A single message was sent, and its sender remembers that.
 pub(crate) fn sent(parts: &InternTables, guards: GuardSet, state: &State, message: &Held) -> State {
     let mut txn = StepTxn::new(parts, guards, *state);
-    rules::sent(&mut txn, message);
+    rules::mark_sent(&mut txn, message);
     txn.finish().0
 }
 
@@ -366,6 +366,6 @@ pub(crate) fn transfer_question(
     to: StoreId,
 ) -> Result<Held, Reason> {
     let txn = StepTxn::new(parts, guards, *state);
-    let question = rules::transfer_question(&txn, region, store, to)?;
+    let question = rules::pre_transfer_leader(&txn, region, store, to)?;
     Ok(question.holding(Message::PreTransferLeader))
 }

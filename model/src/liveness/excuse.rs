@@ -192,7 +192,7 @@ impl StuckReason {
         }
     }
 
-    /// The evidence in `state`: `store 3 is full, store 4 is destroyed`.
+    /// The evidence in `state`: `store 3 is full, store 4 lost its disk`.
     pub fn because<R: Semantics>(self, rules: &R, state: &R::State) -> String {
         let cluster = &rules.cluster(state);
         let words = cluster
@@ -232,7 +232,7 @@ fn of_store(
     let ended = cluster.peer(store, region).is_some_and(|peer| peer.state == PeerState::Tombstone);
     let has_peer = newest(cluster, region).is_some_and(|meta| meta.member_on(store).is_some());
     let is = match status {
-        StoreStatus::DiskLost => "is destroyed",
+        StoreStatus::DiskLost => "lost its disk",
         StoreStatus::Down => "is down",
         StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
         StoreStatus::Up if is_given_up(cluster, store) => "was given up",

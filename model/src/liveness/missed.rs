@@ -7,7 +7,7 @@ use rollcall_traces::{
 use super::goal::{Goal, Missed};
 use super::owed::{
     hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_owed, is_there, refuses,
-    strangers,
+    removed_peers,
 };
 use super::{pd, recovery};
 use crate::cluster::is_given_up;
@@ -91,7 +91,7 @@ fn missed_of<R: Semantics>(rules: &R, state: &R::State, region: RegionId) -> Opt
     let can_learn_of_removal = |(store, peer): &(StoreId, &Peer)| {
         !hangs(scope, *store) && !has_nobody_to_ask(scope, cluster, &leader.region, *store, peer)
     };
-    if let Some((store, peer)) = strangers(cluster, &leader.region).find(can_learn_of_removal) {
+    if let Some((store, peer)) = removed_peers(cluster, &leader.region).find(can_learn_of_removal) {
         return miss(
             Goal::RemovedGone,
             format!("peer {} on store {store} was removed and still exists", peer.id),

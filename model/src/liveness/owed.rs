@@ -114,7 +114,7 @@ pub(super) fn hangs(scope: &Scope, store: StoreId) -> bool {
 }
 
 /// Live peers that the region no longer lists: voters, learners and uninitialised peers.
-pub(super) fn strangers<'a>(
+pub(super) fn removed_peers<'a>(
     cluster: &'a impl Cluster,
     region: &'a Region,
 ) -> impl Iterator<Item = (StoreId, &'a Peer)> {
@@ -142,7 +142,7 @@ pub(super) fn has_nobody_to_ask(
             _ => region.member(asked.id).is_some(),
         })
     };
-    scope.max_replicas == 0 && !rules::known_to(peer).any(knows_better)
+    scope.max_replicas == 0 && !rules::peers_to_ask(peer).any(knows_better)
 }
 
 /// Whether a tombstone lists this member, or a newer one on its store.

@@ -6,10 +6,10 @@ use rollcall_traces::{
 
 use super::missed::write_to;
 use super::owed::{
-    hangs, in_charge, is_merged_away, is_not_recovered, is_of_the_gone, is_owed, is_there, strangers,
+    hangs, in_charge, is_merged_away, is_not_recovered, is_of_the_gone, is_owed, is_there, removed_peers,
 };
 use super::{pd, recovery};
-use crate::rules::{has_left, is_live, known_to};
+use crate::rules::{has_left, is_live, peers_to_ask};
 use crate::semantics::Semantics;
 
 /// The next action of the schedule; `None` if nothing is left to do.
@@ -234,8 +234,8 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
 
     /// A removed peer learns of its removal.
     fn remind(&self, leader: &Peer) -> Option<Action> {
-        let asks =
-            strangers(self.cluster, &leader.region).filter(|(store, _)| !hangs(self.rules.scope(), *store));
+        let asks = removed_peers(self.cluster, &leader.region)
+            .filter(|(store, _)| !hangs(self.rules.scope(), *store));
         asks.into_iter().find_map(|(store, peer)| self.ask(store, peer))
     }
 
@@ -253,7 +253,7 @@ impl<R: Semantics, C: Cluster> Schedule<'_, R, C> {
 
     fn ask_whether_stale(&self, store: StoreId, peer: &Peer) -> Option<Action> {
         let region = self.region;
-        let members = known_to(peer).map(|member| Authority::Member(member.store));
+        let members = peers_to_ask(peer).map(|member| Authority::Member(member.store));
         let asked = members.chain(self.placed.then_some(Authority::PlacementDriver));
         let check = |asks| Action::CheckStalePeer { region, store, asks, reply: Reply::Delivered };
         self.first_done(asked.map(check))

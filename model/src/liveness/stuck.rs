@@ -7,7 +7,7 @@ use rollcall_traces::{
 use super::excuse::StuckReason;
 use super::owed::{
     hangs, has_nobody_to_ask, in_charge, is_merged_away, is_not_recovered, is_outrun, is_owed, is_there,
-    newest, refuses, strangers,
+    newest, refuses, removed_peers,
 };
 use super::pd::{runs, unreported_leader};
 use super::recovery;
@@ -78,7 +78,7 @@ fn of_members(scope: &Scope, cluster: &impl Cluster, region: RegionId, stuck_rea
             stuck_reasons.push(StuckReason::DiskHangs { region, store });
         }
     }
-    stuck_reasons.extend(strangers(cluster, &leader.region).filter_map(|(store, peer)| {
+    stuck_reasons.extend(removed_peers(cluster, &leader.region).filter_map(|(store, peer)| {
         if hangs(scope, store) {
             Some(StuckReason::DiskHangs { region, store })
         } else {

@@ -125,7 +125,7 @@ fn a_store_that_leaves_without_a_target_excuses_and_says_why() {
     let no_target = StuckReason::NoTarget { region: 1 };
     assert_eq!(ends_with(&model, model.first()), [no_target]);
     let because = no_target.because(&model, &model.first());
-    assert!(because.ends_with("store 3 is full, store 4 is destroyed"), "{because}");
+    assert!(because.ends_with("store 3 is full, store 4 lost its disk"), "{because}");
     // With store 4 alive there is a target.
     let alive = changed(&model, |view| {
         view.stores.get_mut(&4).expect("a store of the scope").status = StoreStatus::Up;

@@ -1,7 +1,6 @@
 //! `Apply`: the next committed admin entry takes effect.
 //!
-//! Follows TiKV `apply.rs` (`exec_raft_cmd`, `exec_change_peer`,
-//! `exec_compact_log`) and `fsm/peer.rs on_ready_change_peer`.
+//! Follows TiKV `apply.rs` (`exec_change_peer`, `exec_compact_log`) and `fsm/peer.rs on_ready_change_peer`.
 
 use rollcall_traces::{
     Command, Entry, LogPosition, Peer, PeerId, PeerState, Reason, Region, RegionId, Role, StoreId,
@@ -14,6 +13,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
+/// The next committed admin entry takes effect (TiKV `exec_raft_cmd`).
 pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) -> Result<(), Reason> {
     let guards = cluster.guards();
     let peer = cluster.live(store, region)?;
@@ -99,8 +99,8 @@ fn removed(cluster: &mut impl ClusterMut, store: StoreId, after: Region, index: 
         unsound::at_the_epoch_before(after, &old)
     };
     write_tombstone(cluster, store, known);
-    if !cluster.holds(Guard::StopAfterDestroy) && commit > index {
-        unsound::write_apply_state(cluster.peer_mut(store, region), index + 1);
+    if !cluster.holds(Guard::StopAfterDestroy) {
+        unsound::write_apply_state(cluster, store, region, index + 1..=commit);
     }
 }
 

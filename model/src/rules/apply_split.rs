@@ -40,10 +40,7 @@ pub(super) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
             take_pending_messages(cluster, store, child);
         }
     }
-    let is_known = |held: &Held| born.iter().any(|child| child.id == held.region);
-    if cluster.pending_messages(store).iter().any(is_known) {
-        cluster.pending_messages_mut(store).retain(|held| !is_known(held));
-    }
+    cluster.drop_pending_messages(store, |held| born.iter().any(|child| child.id == held.region));
 }
 
 fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTreeMap<Key, Value> {

@@ -40,7 +40,7 @@ pub(crate) fn ask(
     if cluster.pd().is_absent() {
         return Err(Reason::NoPlacementDriver);
     }
-    pd::check_asking(cluster, &leader.region)?;
+    pd::check_ask_split(cluster, &leader.region)?;
     let children = allot(&mut cluster.pd_mut().next_id, keys, members);
     let mut refused = None;
     match reply {
@@ -63,7 +63,7 @@ fn allot(next_id: &mut u64, keys: &[Key], members: usize) -> Vec<Child> {
 }
 
 /// The placement driver's response arrives late.
-pub(crate) fn answered(
+pub(crate) fn handle_ask_split_response(
     cluster: &mut impl ClusterMut,
     held: &Held,
     children: &[Child],

@@ -39,9 +39,9 @@ pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, reg
     cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
 }
 
-/// Destroys a peer that did not apply its removal (TiKV `handle_destroy_peer`): it received the
-/// removal message, or a newer peer of the region replaces it. The tombstone keeps the region as
-/// the peer knew it, which lists the peer itself.
+/// Destroys a peer that did not apply its removal (TiKV `handle_destroy_peer`, `on_destroy_peer`):
+/// it received the removal message, or a newer peer of the region replaces it. The tombstone keeps
+/// the region as the peer knew it, which lists the peer itself.
 pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
     let peer = cluster.peer(store, region).expect("who is destroyed is there");
     let mut last = peer.region.clone();

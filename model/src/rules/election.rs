@@ -92,7 +92,13 @@ pub(crate) fn vote(
     match reply {
         Reply::Delivered => {
             let guards = cluster.guards();
-            answered(cluster.peer_mut(candidate, region), envelope.to.id, granted, commit, guards);
+            handle_vote_response(
+                cluster.peer_mut(candidate, region),
+                envelope.to.id,
+                granted,
+                commit,
+                guards,
+            );
         }
         Reply::Delayed => {
             let held = reply_of(cluster, &envelope, Message::VoteResponse { granted, commit });
@@ -175,8 +181,9 @@ pub(crate) fn reply_of(cluster: &impl ClusterMut, envelope: &Envelope, message: 
     back.holding(message)
 }
 
-/// The candidate's side of a response in its own term (raft-rs: poll, then commit by vote).
-pub(crate) fn answered(
+/// The candidate's side of a vote response in its own term (raft-rs `MsgRequestVoteResponse`: `poll`,
+/// then commit by vote).
+pub(crate) fn handle_vote_response(
     peer: &mut rollcall_traces::Peer,
     voter: PeerId,
     granted: bool,

@@ -6,7 +6,7 @@ use rollcall_traces::{Command, Entry, Epoch, Reason};
 
 use crate::guard::{Guard, GuardSet};
 
-/// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`): the components that the
+/// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`, "epoch not match"): the components that the
 /// command depends on must be the region's own. [`is_current_at_apply`] checks again.
 pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
@@ -23,7 +23,7 @@ pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) 
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 
-/// The epoch is checked at apply (TiKV `apply.rs` `exec_raft_cmd`, which calls `check_region_epoch` again):
+/// The epoch is checked at apply (TiKV `apply.rs`, which calls `check_region_epoch` again):
 /// an entry whose region has changed since it was proposed has no effect.
 pub(super) fn is_current_at_apply(own: &Epoch, entry: &Entry, guards: GuardSet) -> bool {
     let Some(command) = &entry.command else { return true };

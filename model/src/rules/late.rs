@@ -63,10 +63,10 @@ pub(crate) fn hold(
             Message::Heartbeat { commit: replicate::heartbeat_commit(leading, member.id, cluster.guards()) }
         }
         Outgoing::TimeoutNow => {
-            if transfer::target(leading)?.store != to {
+            if transfer::transferee(leading)?.store != to {
                 return Err(Reason::NoTimeoutNow);
             }
-            transfer::sent(cluster, from, region);
+            transfer::mark_timeout_now_sent(cluster, from, region);
             Message::TimeoutNow
         }
         Outgoing::VoteRequest | Outgoing::RegionReport | Outgoing::StoreReport => unreachable!("above"),
@@ -118,7 +118,13 @@ pub(crate) fn late(
     if let Message::CheckStalePeerResponse { peers } = &held.message {
         let receiver = cluster.peer(held.to.store, held.region).filter(|peer| is_live(peer));
         receiver.ok_or(Reason::NotInitialMessage)?;
-        stale::named(cluster, held.to, held.region, held.epoch.conf_ver, peers.clone());
+        stale::handle_check_stale_peer_response(
+            cluster,
+            held.to,
+            held.region,
+            held.epoch.conf_ver,
+            peers.clone(),
+        );
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -126,7 +132,7 @@ pub(crate) fn late(
         return envelope.receive_question(cluster, reply).map(|()| None);
     }
     if let Message::AskSplitResponse { children, derive } = &held.message {
-        ask_split::answered(cluster, &held, children, *derive)?;
+        ask_split::handle_ask_split_response(cluster, &held, children, *derive)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
     }
@@ -187,11 +193,11 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
         result,
         reply
             .or(delivered
-                .filter(|delivered| is_word_of_end(&delivered.message) && delivered.to == envelope.from)),
+                .filter(|delivered| is_store_reply(&delivered.message) && delivered.to == envelope.from)),
     )
 }
 
-fn is_word_of_end(message: &Message) -> bool {
+fn is_store_reply(message: &Message) -> bool {
     matches!(
         message,
         Message::GcPeer { .. } | Message::Merged { .. } | Message::CheckStalePeerResponse { .. }
@@ -222,14 +228,14 @@ fn check_membership(cluster: &impl ClusterMut, held: &Held) -> Result<(), Reason
     if known { Ok(()) } else { Err(Reason::NotInConfig) }
 }
 
-/// What a late vote does (raft-rs `MsgRequestVoteResponse`, `poll`). A vote of an older term was
+/// What a late vote does before [`election::handle_vote_response`]. A vote of an older term was
 /// refused (`StaleTerm`). A vote of a newer term makes the receiver a follower. A vote of the
 /// receiver's own term counts while it campaigns; a leader or follower ignores it.
 fn late_vote(peer: &mut Peer, envelope: &Envelope, granted: bool, commit: LogPosition, guards: GuardSet) {
     if envelope.term > peer.term {
         raft::become_follower(peer, envelope.term, 0);
     }
-    election::answered(peer, envelope.from.id, granted, commit, guards);
+    election::handle_vote_response(peer, envelope.from.id, granted, commit, guards);
 }
 
 fn arrive(
@@ -276,7 +282,13 @@ fn arrive(
             return Ok(Some(Message::AckTransferLeader { applied }));
         }
         Message::AckTransferLeader { applied } => {
-            transfer::answered(cluster, envelope.region, envelope.to.store, envelope.from.id, applied)?;
+            transfer::ack_transfer_leader(
+                cluster,
+                envelope.region,
+                envelope.to.store,
+                envelope.from.id,
+                applied,
+            )?;
         }
         Message::GcPeer { .. }
         | Message::Merged { .. }

@@ -42,7 +42,7 @@ pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet
 
 /// Whether a `PrepareMerge` is applied, or committed and so bound to be applied (TiKV `peer.rs
 /// is_merging`).
-pub(super) fn is_near(peer: &Peer) -> bool {
+pub(super) fn is_merging(peer: &Peer) -> bool {
     let is_prepare = |index| {
         let command = peer.log.entry(index).and_then(|entry| entry.command.as_ref());
         matches!(command, Some(Command::PrepareMerge { .. }))
@@ -51,7 +51,7 @@ pub(super) fn is_near(peer: &Peer) -> bool {
 }
 
 /// The command, completed from the other region's peer on this store if it is a merge command.
-pub(super) fn look_beside(
+pub(super) fn complete_merge_command(
     cluster: &impl ClusterMut,
     store: StoreId,
     own: &Peer,

@@ -40,7 +40,7 @@ pub fn first_peer(region: &Region, id: u64) -> Peer {
 }
 
 /// Leaves out the commit indexes that leaders know of others, where no rule of the scope
-/// asks for them (`Scope::tells_commits`): they would only distinguishes states.
+/// asks for them (`Scope::reports_commits`): they would only distinguish states.
 pub(crate) fn leave_out_commits<'a>(
     peers: impl Iterator<Item = &'a mut Peer>,
     held: impl Iterator<Item = &'a mut Held>,

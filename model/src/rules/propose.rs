@@ -29,7 +29,7 @@ pub(crate) fn propose(
     check_region_epoch(&peer.region.epoch, &epoch, command)?;
     merge::check_not_merging(peer, command, guards)?;
     if let Command::TransferLeader { to } = command {
-        return transfer::hand_over(cluster, region, store, *to);
+        return transfer::transfer_leader(cluster, region, store, *to);
     }
     let mut command = check_command(cluster, store, peer, command)?;
     if let Command::PrepareMerge { min_index, .. } = &mut command {
@@ -72,7 +72,7 @@ fn check_command(
         }
         _ => {}
     }
-    let whole = merge::look_beside(cluster, store, peer, command)?;
+    let whole = merge::complete_merge_command(cluster, store, peer, command)?;
     let transferring = peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some());
     if guards.holds(Guard::NoProposalsWhileTransferring) && transferring {
         return Err(Reason::TransferringLeader);

@@ -7,6 +7,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
+/// A leader takes a read (`read_index`): its commit index now, and who confirms that it leads.
 pub(crate) fn read(
     cluster: &mut impl ClusterMut,
     region: RegionId,
@@ -18,7 +19,7 @@ pub(crate) fn read(
     if !peer.region.contains(key) {
         return Err(Reason::KeyNotInRegion);
     }
-    if merge::is_near(peer) {
+    if merge::is_merging(peer) {
         return Err(Reason::Merging);
     }
     if peer.read.is_some() {

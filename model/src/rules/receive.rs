@@ -30,6 +30,9 @@ pub(crate) enum Received {
 impl Envelope {
     /// Handles the message on the receiving store. `first` is the message if it may be the first of
     /// a region that a split is to create here.
+    ///
+    /// An uninitialised peer (TiKV "uninitialized", not `is_initialized`) receives votes, appends,
+    /// heartbeats, and a snapshot, which initialises it.
     pub(crate) fn receive(
         &self,
         cluster: &mut impl ClusterMut,
@@ -58,7 +61,9 @@ impl Envelope {
         if peer.snapshot.is_some() && (kind != Kind::Snapshot || cluster.holds(Guard::SnapshotOnce)) {
             return Err(Reason::ApplyingSnapshot);
         }
-        check_uninitialised(cluster, peer, kind)?;
+        if !cluster.holds(Guard::UninitialisedPeerListens) {
+            unsound::receive_first_messages_alone(peer, kind == Kind::Initial)?;
+        }
         Ok(Received::ByPeer)
     }
 
@@ -129,10 +134,7 @@ impl Envelope {
         let blank = Peer::blank(self.to.id, PeerState::Uninitialised, unknown);
         let peer = Peer { replaces_tombstone, created_by, ..blank };
         cluster.put_peer(self.to.store, self.region, Some(peer));
-        let is_for_it = |held: &Held| held.region == self.region;
-        if cluster.pending_messages(self.to.store).iter().any(is_for_it) {
-            cluster.pending_messages_mut(self.to.store).retain(|held| !is_for_it(held));
-        }
+        cluster.drop_pending_messages(self.to.store, |held| held.region == self.region);
         Ok(Received::ByPeer)
     }
 
@@ -183,7 +185,7 @@ impl Envelope {
     ) -> Reason {
         match reply {
             Reply::Delayed => {
-                let held = self.word(cluster, epoch, Message::Merged { target });
+                let held = self.reply_message(cluster, epoch, Message::Merged { target });
                 cluster.hold(held);
             }
             Reply::Delivered if cluster.up(self.from.store).is_ok() => {
@@ -200,11 +202,11 @@ impl Envelope {
         let Region { epoch, peers, id, .. } = known;
         match reply {
             Reply::Delayed => {
-                let held = self.word(cluster, epoch, Message::CheckStalePeerResponse { peers });
+                let held = self.reply_message(cluster, epoch, Message::CheckStalePeerResponse { peers });
                 cluster.hold(held);
             }
             Reply::Delivered if cluster.up(self.from.store).is_ok() => {
-                stale::named(cluster, self.from, id, epoch.conf_ver, peers);
+                stale::handle_check_stale_peer_response(cluster, self.from, id, epoch.conf_ver, peers);
             }
             Reply::Delivered | Reply::Dropped => {}
         }
@@ -212,10 +214,10 @@ impl Envelope {
 
     /// The removal message (TiKV `handle_gc_peer_msg`), from the receiving store to the sender.
     fn removal(&self, cluster: &impl ClusterMut, known: Region) -> Held {
-        self.word(cluster, known.epoch, Message::GcPeer { region: known })
+        self.reply_message(cluster, known.epoch, Message::GcPeer { region: known })
     }
 
-    fn word(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {
+    fn reply_message(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {
         let sender = cluster.peer(self.to.store, self.region).expect("who tells is there");
         let from = match sender.state {
             PeerState::Tombstone => Member { id: sender.id, store: self.to.store, role: MemberRole::Learner },
@@ -223,14 +225,4 @@ impl Envelope {
         };
         Held { region: self.region, from, to: self.from, term: 0, epoch, range: KeyRange::default(), message }
     }
-}
-
-/// What an uninitialised peer (TiKV "uninitialized", not `is_initialized`) may receive: votes, appends,
-/// heartbeats, and a snapshot, which initialises it. It cannot campaign, because it is in no configuration
-/// (`NotPromotable`).
-fn check_uninitialised(cluster: &impl ClusterMut, peer: &Peer, kind: Kind) -> Result<(), Reason> {
-    if cluster.holds(Guard::UninitialisedPeerListens) {
-        return Ok(());
-    }
-    unsound::receive_first_messages_alone(peer, kind == Kind::Initial)
 }

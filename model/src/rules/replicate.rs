@@ -171,7 +171,7 @@ pub(crate) fn sends_snapshots(leading: &Peer) -> Result<(), Reason> {
 }
 
 /// A message was sent, and its sender remembers that.
-pub(crate) fn sent(cluster: &mut impl ClusterMut, message: &Held) {
+pub(crate) fn mark_sent(cluster: &mut impl ClusterMut, message: &Held) {
     let (store, region) = (message.from.store, message.region);
     if let Message::Snapshot(snapshot) = &message.message
         && cluster.leader(store, region).is_ok()

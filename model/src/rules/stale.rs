@@ -44,7 +44,7 @@ pub(super) fn check_stale_peer(
     }
     match asks {
         Authority::Member(asked) => {
-            let to = *known_to(peer).find(|member| member.store == asked).ok_or(Reason::NotInConfig)?;
+            let to = *peers_to_ask(peer).find(|member| member.store == asked).ok_or(Reason::NotInConfig)?;
             let envelope = Envelope::from_peer(peer, store, to);
             cluster.up(asked)?;
             envelope.receive_question(cluster, reply)
@@ -55,7 +55,7 @@ pub(super) fn check_stale_peer(
 
 /// The members that a peer asks: those it knows, or those of a newer configuration that a tombstone
 /// reported. An uninitialised peer asks its creator.
-pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
+pub(crate) fn peers_to_ask(peer: &Peer) -> impl Iterator<Item = &Member> {
     let newer = peer.stale_check.as_ref().filter(|check| check.conf_ver > peer.region.epoch.conf_ver);
     let (known, creator) = match newer {
         Some(check) => (&check.peers, None),
@@ -66,7 +66,7 @@ pub(crate) fn known_to(peer: &Peer) -> impl Iterator<Item = &Member> {
 
 /// Handles a tombstone's list of members. It is ignored unless it is newer than what the peer knows
 /// and is addressed to this live peer. An uninitialised peer keeps asking only its creator.
-pub(super) fn named(
+pub(super) fn handle_check_stale_peer_response(
     cluster: &mut impl ClusterMut,
     to: Member,
     region: RegionId,
@@ -108,8 +108,8 @@ fn ask_pd(
     match reply {
         Reply::Delivered if behind => destroy_peer(cluster, store, region),
         Reply::Delayed => {
-            let word = Held::gc_peer(member_of_own_region(peer, store), known);
-            cluster.hold(word);
+            let reply = Held::gc_peer(member_of_own_region(peer, store), known);
+            cluster.hold(reply);
         }
         Reply::Delivered | Reply::Dropped => {}
     }

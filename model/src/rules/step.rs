@@ -3,8 +3,8 @@
 use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
 use super::{
-    apply, apply_snapshot, ask_split, election, force, late, pd, propose, read, recovery, replicate, stale,
-    store_life, transfer,
+    apply, apply_snapshot, ask_split, election, late, pd, propose, read, recovery, replicate, stale,
+    store_life, tikv_ctl, transfer,
 };
 use crate::cluster::ClusterMut;
 
@@ -60,11 +60,13 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
             return pd::add_operator(cluster, region, operator, reply);
         }
         Action::TombstonePeer { region, store, force } => {
-            force::tombstone_peer(cluster, region, store, force)
+            tikv_ctl::tombstone_peer(cluster, region, store, force)
         }
         Action::RemoveFailedStores { ref stores } => recovery::remove_failed_stores(cluster, stores),
         Action::RecoveryTimeout => return recovery::time_out(cluster),
-        Action::ForceLeaderTimeout { region, store } => recovery::lead_no_longer(cluster, region, store),
+        Action::ForceLeaderTimeout { region, store } => {
+            recovery::time_out_force_leader(cluster, region, store)
+        }
         Action::Late { slot } if late::is_store_report(cluster, slot) => {
             return late::store_report(cluster, slot);
         }

@@ -15,7 +15,8 @@ use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
 
-/// `Propose` of a transfer (TiKV `pre_transfer_leader`, then `transfer_leader`). The leader asks
+/// `Propose` of a transfer (TiKV `pre_transfer_leader`, then `transfer_leader`; raft-rs
+/// `lead_transferee`). The leader asks
 /// the transferee how far it has applied. It hands over if its own log has no conf change beyond
 /// that index.
 ///
@@ -24,21 +25,21 @@ use crate::unsound;
 /// refused more often. Whatever happens to the transferee after its reply can as well happen after
 /// the transfer has begun. The leader checks its own log when the reply arrives. A reply that is
 /// lost, or of an older term, begins no transfer.
-pub(crate) fn hand_over(
+pub(crate) fn transfer_leader(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
     to: StoreId,
 ) -> Result<(), Reason> {
-    let question = question(cluster, region, store, to)?;
+    let question = pre_transfer_leader(cluster, region, store, to)?;
     cluster.up(to)?;
     question.receive(cluster, Kind::Ordinary, None, Reply::Dropped)?;
     let applied = applied(cluster, &question)?;
-    answered(cluster, region, store, question.to.id, applied)
+    ack_transfer_leader(cluster, region, store, question.to.id, applied)
 }
 
 /// The leader's request, if the transfer may begin.
-pub(crate) fn question(
+pub(crate) fn pre_transfer_leader(
     cluster: &impl ClusterMut,
     region: RegionId,
     store: StoreId,
@@ -73,7 +74,7 @@ pub(crate) fn reply(cluster: &impl ClusterMut, question: &Envelope, applied: u64
 }
 
 /// The leader handles the reply. Time may have passed, so it checks everything again.
-pub(crate) fn answered(
+pub(crate) fn ack_transfer_leader(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
@@ -113,7 +114,7 @@ pub(crate) fn timeout_now(
     leader: StoreId,
 ) -> Result<(), Reason> {
     let peer = cluster.leader(leader, region)?;
-    let to = target(peer)?;
+    let to = transferee(peer)?;
     let envelope = Envelope::from_peer(peer, leader, to);
     cluster.up(to.store)?;
     envelope.receive(cluster, Kind::Ordinary, None, Reply::Dropped)?;
@@ -121,13 +122,13 @@ pub(crate) fn timeout_now(
     if envelope.term < receiver.term {
         return Err(Reason::StaleTerm);
     }
-    sent(cluster, leader, region);
+    mark_timeout_now_sent(cluster, leader, region);
     campaign_at_once(cluster, &envelope);
     Ok(())
 }
 
 /// The member to which a `TimeoutNow` is under way.
-pub(crate) fn target(leading: &Peer) -> Result<Member, Reason> {
+pub(crate) fn transferee(leading: &Peer) -> Result<Member, Reason> {
     leading
         .leading
         .as_ref()
@@ -138,7 +139,7 @@ pub(crate) fn target(leading: &Peer) -> Result<Member, Reason> {
 }
 
 /// The leader has sent its `TimeoutNow`.
-pub(crate) fn sent(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId) {
+pub(crate) fn mark_timeout_now_sent(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId) {
     if let Some(transfer) =
         cluster.peer_mut(leader, region).leading.as_mut().and_then(|leading| leading.transfer.as_mut())
     {

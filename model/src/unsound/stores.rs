@@ -1,6 +1,10 @@
 //! The end of peers, and how others learn of it.
 
-use rollcall_traces::{Command, Creator, Epoch, Peer, Reason, Region, Role};
+use std::ops::RangeInclusive;
+
+use rollcall_traces::{Command, Creator, Epoch, Peer, Reason, Region, RegionId, Role, StoreId};
+
+use crate::cluster::ClusterMut;
 
 /// Without `apply_needs_no_client` a follower that applies its own removal stays, because no client
 /// waits for the result (row 12). Without `leader_steps_down_on_removal` a leader stays, and leads
@@ -28,8 +32,15 @@ pub(crate) fn at_the_epoch_before(after: Region, before: &Region) -> Region {
 
 /// Without `stop_after_destroy` the ready loop continues and writes the apply state of the next
 /// entry (row 20).
-pub(crate) fn write_apply_state(tombstone: &mut Peer, applied: u64) {
-    tombstone.applied = applied;
+pub(crate) fn write_apply_state(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+    region: RegionId,
+    behind: RangeInclusive<u64>,
+) {
+    if !behind.is_empty() {
+        cluster.peer_mut(store, region).applied = *behind.start();
+    }
 }
 
 /// Without `stale_peer_told` a removed peer that still sends gets no reply (row 18).

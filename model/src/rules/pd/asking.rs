@@ -9,7 +9,7 @@ use crate::cluster::ClusterMut;
 use crate::rules::recovery;
 
 /// Whether PD gives ids for a split of `region`, as the leader knows it.
-pub(crate) fn check_asking(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
+pub(crate) fn check_ask_split(cluster: &impl ClusterMut, region: &Region) -> Result<(), Reason> {
     if present(cluster).is_err() {
         return Ok(());
     }

@@ -13,14 +13,14 @@ use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
 /// What the builder and the patrol know when they plan.
-pub(super) struct Sight<'a> {
+pub(super) struct PlanContext<'a> {
     pub(super) pd: &'a PlacementDriver,
     pub(super) guards: GuardSet,
     /// How many voters a region should have.
     pub(super) replicas: usize,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> PlanContext<'a> {
     pub(super) fn of(cluster: &'a impl ClusterMut) -> Self {
         Self { pd: cluster.pd(), guards: cluster.guards(), replicas: cluster.replicas_wanted() as usize }
     }
@@ -47,7 +47,7 @@ impl<'a> Sight<'a> {
             && known.is_well(member.id)
     }
 
-    /// The target of a leader transfer (`TransferLeader`) away from `leaving`: the first other voter that may
+    /// The target of a leader transfer (PD `CreateTransferLeaderOperator`) away from `leaving`: the first other voter that may
     /// lead, as PD's builder chooses it (`setTargetLeaderIfNotExist`, `allowLeader`). PD's schedulers and
     /// `SelectTargetStores` are not modelled. None if there is no other voter (pd#1923).
     pub(super) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
@@ -65,7 +65,7 @@ impl<'a> Sight<'a> {
     }
 
     /// The store for the region's next peer: the legal one with the fewest regions.
-    pub(super) fn target(&self, known: &KnownRegion) -> Option<StoreId> {
+    pub(super) fn target_store(&self, known: &KnownRegion) -> Option<StoreId> {
         let is_connected = |record: &KnownStore| {
             !self.guards.holds(Guard::TargetConnected) || record.liveness == Liveness::Connected
         };
@@ -104,7 +104,7 @@ pub(super) fn take_id(ids: &mut u64) -> u64 {
 
 /// The operator of pd-ctl `operator add`.
 pub(super) fn of_admin(
-    sight: &Sight,
+    context: &PlanContext,
     known: &KnownRegion,
     wanted: &AdminOperator,
     ids: &mut u64,
@@ -112,18 +112,18 @@ pub(super) fn of_admin(
     let there = |store| known.region.member_on(store);
     let (purpose, steps) = match wanted {
         AdminOperator::AddPeer { store } => {
-            check_admin_target(sight, known, *store)?;
+            check_admin_target(context, known, *store)?;
             (Purpose::AdminAddPeer, add_peer(known, *store, ids)?)
         }
         AdminOperator::AddVoter { store } => {
-            check_admin_target(sight, known, *store)?;
+            check_admin_target(context, known, *store)?;
             check_buildable(known)?;
             let seat = Seat { store: *store, peer: take_id(ids) };
             (Purpose::AdminAddVoter, vec![OperatorStep::AddPeer(seat)])
         }
         AdminOperator::RemovePeer { store } => {
             let member = there(*store).ok_or(Reason::NoPeer)?;
-            (Purpose::AdminRemovePeer, remove_peer(sight, known, member)?)
+            (Purpose::AdminRemovePeer, remove_peer(context, known, member)?)
         }
         AdminOperator::TransferLeader { store } => {
             let votes = |member: &&Member| member.role != MemberRole::Learner;
@@ -131,7 +131,7 @@ pub(super) fn of_admin(
             if leader_of(known)?.store == *store {
                 return Err(Reason::AlreadyLeader);
             }
-            if !sight.may_lead(known, transferee) {
+            if !context.may_lead(known, transferee) {
                 return Err(Reason::NoNewLeader);
             }
             (Purpose::AdminTransferLeader, vec![OperatorStep::TransferLeader { to: *store }])
@@ -140,7 +140,7 @@ pub(super) fn of_admin(
             if leader_of(known)?.store != *store {
                 return Err(Reason::NotLeader);
             }
-            let transferee = sight.transferee(known, *store).ok_or(Reason::NoNewLeader)?;
+            let transferee = context.transferee(known, *store).ok_or(Reason::NoNewLeader)?;
             (Purpose::EvictLeader, vec![OperatorStep::TransferLeader { to: transferee.store }])
         }
         AdminOperator::Split { keys } => (Purpose::AdminSplitRegion, split(known, keys)?),
@@ -150,11 +150,11 @@ pub(super) fn of_admin(
 
 /// An administrator may add a peer on a store that is full or leaving, but not on one that is
 /// Tombstone or Down, or that has a peer already.
-fn check_admin_target(sight: &Sight, known: &KnownRegion, store: StoreId) -> Result<(), Reason> {
+fn check_admin_target(context: &PlanContext, known: &KnownRegion, store: StoreId) -> Result<(), Reason> {
     if known.region.member_on(store).is_some() {
         return Err(Reason::PeerExists);
     }
-    let record = sight.pd.stores.get(&store).ok_or(Reason::UnknownStore)?;
+    let record = context.pd.stores.get(&store).ok_or(Reason::UnknownStore)?;
     match (record.state, record.liveness) {
         (StoreState::Tombstone, _) => Err(Reason::StoreRemoved),
         (_, Liveness::Down) => Err(Reason::StoreUnhealthy),
@@ -188,7 +188,7 @@ fn split(known: &KnownRegion, keys: &[Key]) -> Result<Vec<OperatorStep>, Reason>
 /// first, because the leader demands it. PD checks whether one of two *peers* goes (pd#4411), so
 /// its hole remains with a learner present and with four voters.
 pub(super) fn remove_peer(
-    sight: &Sight,
+    context: &PlanContext,
     known: &KnownRegion,
     gone: &Member,
 ) -> Result<Vec<OperatorStep>, Reason> {
@@ -201,17 +201,17 @@ pub(super) fn remove_peer(
     if others.is_empty() {
         return Err(Reason::LastVoter);
     }
-    let live = others.iter().filter(|member| sight.is_live(known, member)).count();
-    let outvoted = live <= others.len() / 2 && sight.is_live(known, gone);
-    if sight.guards.holds(Guard::RemovalKeepsMajority) && outvoted {
+    let live = others.iter().filter(|member| context.is_live(known, member)).count();
+    let outvoted = live <= others.len() / 2 && context.is_live(known, gone);
+    if context.guards.holds(Guard::RemovalKeepsMajority) && outvoted {
         return Err(Reason::MajorityLost);
     }
     let mut steps = Vec::new();
     if leader.id == gone.id {
-        let transferee = sight.transferee(known, gone.store).ok_or(Reason::NoNewLeader)?;
+        let transferee = context.transferee(known, gone.store).ok_or(Reason::NoNewLeader)?;
         steps.push(OperatorStep::TransferLeader { to: transferee.store });
     }
-    if sight.guards.holds(Guard::PlanDemotesFirst) && others.len() % 2 == 1 {
+    if context.guards.holds(Guard::PlanDemotesFirst) && others.len() % 2 == 1 {
         // For one member this is a simple change, so there is no joint configuration to leave (PD
         // `execChangePeerV2`: "TiKV will handle leave step").
         steps.push(OperatorStep::EnterJoint { promote: Vec::new(), demote: vec![seat] });
@@ -224,19 +224,19 @@ pub(super) fn remove_peer(
 /// is demoted: to another voter at once, or, if no other may lead, to the new voter within the
 /// joint configuration. If `from` is a learner, `to` becomes a voter and no voter is demoted.
 pub(super) fn replace(
-    sight: &Sight,
+    context: &PlanContext,
     known: &KnownRegion,
     from: &Member,
     to: Seat,
 ) -> Result<Vec<OperatorStep>, Reason> {
     let leader = check_buildable(known)?;
     let (promote, demote) = (vec![to], vec![Seat::from(*from)]);
-    let hands_over = sight.guards.holds(Guard::LeaderHandsOverFirst) && leader.id == from.id;
-    let transferee = sight.transferee(known, from.store);
-    if !sight.guards.holds(Guard::LoneLeaderMoves) && hands_over {
+    let hands_over = context.guards.holds(Guard::LeaderHandsOverFirst) && leader.id == from.id;
+    let transferee = context.transferee(known, from.store);
+    if !context.guards.holds(Guard::LoneLeaderMoves) && hands_over {
         unsound::need_another_leader(transferee)?;
     }
-    if !sight.guards.holds(Guard::ReplacementJoinsFirst) {
+    if !context.guards.holds(Guard::ReplacementJoinsFirst) {
         return Ok(unsound::remove_before_the_successor_joins(from, transferee.filter(|_| hands_over)));
     }
     let mut steps = Vec::new();

@@ -80,8 +80,8 @@ fn take_report(cluster: &mut impl ClusterMut, report: &Held) -> Result<Option<He
     Ok(order.or_else(|| waiting::first_order(started, region.id)))
 }
 
-/// Where PD refuses a stale heartbeat (PD `processRegionHeartbeat`, `PreCheckPutRegion`: "region is
-/// stale"): its version is behind that of a known region in its range, or its epoch or term is
+/// Where PD refuses a stale heartbeat (PD `processRegionHeartbeat`, `PreCheckPutRegion`):
+/// "region is stale". Its version is behind that of a known region in its range, or its epoch or term is
 /// behind what PD knows of the region itself. A region that unsafe recovery created is believed;
 /// one with the whole key space is the bootstrap region of a stale peer (tikv#3868).
 fn is_stale_heartbeat(cluster: &impl ClusterMut, region: &Region, term: u64) -> bool {

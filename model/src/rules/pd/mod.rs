@@ -18,14 +18,14 @@ mod records;
 pub(crate) mod report;
 mod waiting;
 
-pub(super) use asking::check_asking;
+pub(super) use asking::check_ask_split;
 pub(super) use heartbeat::{late_report, region_heartbeat, report};
 pub(super) use operators::{add_operator, push_operator, remove_operator, schedule, time_out_operator};
 pub(super) use orders::carry_out;
 pub(super) use records::{
     add_store, cancel_decommission, check_given_up, check_stores, count_missed_heartbeat, decommission,
-    drop_regions, give_up, hear_late, present, remove_tombstone, reporting, restart, set_tombstone,
-    store_heartbeat,
+    drop_regions, give_up, handle_late_store_heartbeat, present, remove_tombstone, reporting, restart,
+    set_tombstone, store_heartbeat,
 };
 pub(crate) use records::{limit, seems_full};
 pub(crate) use report::Report;

@@ -23,10 +23,10 @@ pub(crate) fn schedule(
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
     check_vacant(cluster, region, false)?;
     let mut ids = cluster.pd().next_id;
-    let made = patrol::check(&builder::Sight::of(cluster), known, &mut ids)?;
+    let made = patrol::check(&builder::PlanContext::of(cluster), known, &mut ids)?;
     waiting::check_limit(cluster, made.purpose)?;
     cluster.pd_mut().next_id = ids;
-    Ok(enter(cluster, made, region, reply))
+    Ok(enqueue(cluster, made, region, reply))
 }
 
 /// An administrator gives the region an operator.
@@ -39,10 +39,10 @@ pub(crate) fn add_operator(
     present(cluster)?;
     let known = cluster.pd().regions.get(&region).ok_or(Reason::UnknownRegion)?;
     let mut ids = cluster.pd().next_id;
-    let made = builder::of_admin(&builder::Sight::of(cluster), known, wanted, &mut ids)?;
+    let made = builder::of_admin(&builder::PlanContext::of(cluster), known, wanted, &mut ids)?;
     check_vacant(cluster, region, true)?;
     cluster.pd_mut().next_id = ids;
-    Ok(enter(cluster, made, region, reply))
+    Ok(enqueue(cluster, made, region, reply))
 }
 
 /// A region has one operator; an administrator's operator replaces the patrol's (row 38).
@@ -52,7 +52,7 @@ fn check_vacant(cluster: &impl ClusterMut, region: RegionId, admin: bool) -> Res
 }
 
 /// Queues a new operator in place of the region's previous one, and starts what may start.
-fn enter(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, reply: Reply) -> Returned {
+fn enqueue(cluster: &mut impl ClusterMut, operator: Operator, region: RegionId, reply: Reply) -> Returned {
     let pd = cluster.pd_mut();
     waiting::remove(pd, region);
     pd.waiting.push(WaitingOperator { region, operator });

@@ -41,19 +41,22 @@ pub(crate) fn limit(of: u64) -> usize {
 }
 
 /// Refuses if the store does not run.
-fn speaks(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+fn check_running(cluster: &impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     if cluster.runs(store) { Ok(()) } else { Err(Reason::StoreDown) }
 }
 
 /// A store heartbeat (`HandleStoreHeartbeat`): the store becomes connected and reports whether it
 /// is full.
 pub(crate) fn store_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
-    speaks(cluster, store)?;
-    hear_late(cluster, store)
+    check_running(cluster, store)?;
+    handle_late_store_heartbeat(cluster, store)
 }
 
 /// The heartbeat arrives late; the store may have stopped by then.
-pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
+pub(crate) fn handle_late_store_heartbeat(
+    cluster: &mut impl ClusterMut,
+    store: StoreId,
+) -> Result<(), Reason> {
     let known = record(cluster, store)?;
     if known.state == StoreState::Tombstone {
         return Err(Reason::StoreRemoved);
@@ -66,7 +69,7 @@ pub(crate) fn hear_late(cluster: &mut impl ClusterMut, store: StoreId) -> Result
 /// A store registers, as it does at each start. A new store gets a record; its heartbeats come
 /// later. Address conflicts are left out.
 pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
-    speaks(cluster, store)?;
+    check_running(cluster, store)?;
     present(cluster)?;
     match cluster.pd().stores.get(&store).map(|known| known.state) {
         Some(StoreState::Tombstone) => return Err(Reason::StoreRemoved),
@@ -80,7 +83,7 @@ pub(crate) fn add_store(cluster: &mut impl ClusterMut, store: StoreId) -> Result
 }
 
 /// When a store is Down: after missed heartbeats it is first Disconnected (PD `IsDisconnected`),
-/// then Down (`DownTime` beyond `max-store-down-time`). The patrol replaces the peers of a store
+/// then Down (`DownTime` beyond `max-store-down-time`, `MaxStoreDownTime`). The patrol replaces the peers of a store
 /// that is Down (PD `isDownPeer`, `IsDownStore`).
 pub(crate) fn count_missed_heartbeat(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     let known = record(cluster, store)?;

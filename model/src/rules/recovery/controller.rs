@@ -79,7 +79,7 @@ pub(crate) fn hold_report(
 pub(crate) fn late_report(cluster: &mut impl ClusterMut, report: Held) -> Result<Returned, Reason> {
     let from = report.from.store;
     let Message::StoreReport { step, peers } = report.message else { return Err(Reason::NoEffect) };
-    pd::hear_late(cluster, from)?;
+    pd::handle_late_store_heartbeat(cluster, from)?;
     let entered = collect(cluster, from, step, peers);
     Ok(entered.map_or(Returned::Nothing, Returned::Entered))
 }
@@ -108,7 +108,7 @@ fn collect(
     cluster.pd_mut().next_id = ids;
     Some(match next {
         Ok((stage @ (RecoveryStage::Finished | RecoveryStage::Failed), _)) => end(cluster, stage),
-        Ok((stage, plans)) => enter(cluster, stage, plans),
+        Ok((stage, plans)) => enter_stage(cluster, stage, plans),
         Err(_) => abort(cluster),
     })
 }
@@ -126,7 +126,7 @@ fn plan_for(cluster: &impl ClusterMut, store: StoreId) -> Option<RecoveryPlan> {
 /// Enters the stage. Before the first stage that acts, PD's regions are dropped: the remaining
 /// peers may be behind what the lost stores had reported. PD itself drops them at the end, so an
 /// aborted recovery leaves it with regions that no store has.
-fn enter(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) -> RecoveryStage {
+fn enter_stage(cluster: &mut impl ClusterMut, stage: RecoveryStage, mut plans: Plans) -> RecoveryStage {
     if cluster.holds(Guard::RecoveryDropsRegionsFirst) && is_first_to_act(cluster) {
         drop_regions(cluster);
     }
@@ -175,7 +175,7 @@ fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     if let Some(recovery) = &mut cluster.pd_mut().recovery {
         recovery.aborted = true;
     }
-    enter(cluster, RecoveryStage::ExitForceLeader, Plans::new())
+    enter_stage(cluster, RecoveryStage::ExitForceLeader, Plans::new())
 }
 
 /// The recovery timed out (PD `checkTimeout`), or an administrator aborts it.

@@ -21,4 +21,4 @@ mod store;
 
 pub(super) use checks::{check_command, check_none};
 pub(super) use controller::{heartbeat, hold_report, late_report, remove_failed_stores, time_out};
-pub(super) use store::{go_on, lead_no_longer, take_plan};
+pub(super) use store::{go_on, take_plan, time_out_force_leader};

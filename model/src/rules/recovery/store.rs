@@ -164,7 +164,7 @@ pub(super) fn end_plan(cluster: &mut impl ClusterMut, store: StoreId) -> Option<
     by_force.into_iter().for_each(|region| step_down(cluster, region, store));
     cluster.set_plan(store, None);
     let live = |region: &RegionId| cluster.peer(store, *region).filter(|peer| is_live(peer));
-    Some((plan.step, regions.iter().filter_map(live).map(report).collect()))
+    Some((plan.step, regions.iter().filter_map(live).map(peer_report).collect()))
 }
 
 /// Whether the peer has no election, no demotion and nothing to apply left. TiKV waits until each
@@ -179,7 +179,7 @@ fn is_done(peer: &Peer, exits: bool) -> bool {
     !(asks || demotes || waits)
 }
 
-fn report(peer: &Peer) -> PeerReport {
+fn peer_report(peer: &Peer) -> PeerReport {
     let mut log = vec![peer.log.truncated];
     for (index, entry) in peer.log.iter() {
         match log[1..].last_mut().filter(|run| run.term == entry.term) {
@@ -206,7 +206,7 @@ fn step_down(cluster: &mut impl ClusterMut, region: RegionId, store: StoreId) {
 
 /// A forced leader steps down by itself, without PD's order. Here a forced candidate does so, too;
 /// TiKV's does not.
-pub(crate) fn lead_no_longer(
+pub(crate) fn time_out_force_leader(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
