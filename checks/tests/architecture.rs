@@ -150,7 +150,7 @@ fn rules_and_properties_know_no_checker_no_atomic_and_no_table() {
     assert!(!lines_with(|name| name.starts_with("engine/"), &banned).is_empty(), "it is looked for rightly");
 }
 
-/// More than three files, or files of two folders; `x.rs` belongs to what stands below `x/`.
+/// More than three files, or files of two folders; a file belongs to the folder of its name.
 fn is_too_large(circle: &[String]) -> bool {
     let folder = |file: &String| {
         let own = file.trim_end_matches(".rs");

@@ -6,8 +6,8 @@
 //! which exploration uses.
 
 use rollcall_traces::{
-    Budgets, Cluster, Held, History, Member, Peer, PlacementDriver, PlanUnderWay, RangeEntry, Reason,
-    RegionId, StoreId, StoreState, StoreStatus,
+    Budgets, Cluster, Held, History, Member, Message, Peer, PlacementDriver, PlanUnderWay, RangeEntry,
+    Reason, RegionId, StoreId, StoreState, StoreStatus,
 };
 
 use crate::guard::{Guard, GuardSet};
@@ -37,6 +37,20 @@ pub trait ClusterInScope: Cluster + Copy {
 pub(crate) fn is_given_up(cluster: &impl Cluster, store: StoreId) -> bool {
     let known = cluster.pd().stores.get(&store);
     known.is_some_and(|known| known.state == StoreState::Tombstone && known.physically_destroyed)
+}
+
+/// Leaves out the commit indexes that leaders know of others, where no rule of the scope
+/// asks for them (`Scope::reports_commits`): they would only distinguish states.
+pub(crate) fn leave_out_commits<'a>(
+    peers: impl Iterator<Item = &'a mut Peer>,
+    held: impl Iterator<Item = &'a mut Held>,
+) {
+    peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
+    for held in held {
+        if let Message::AppendResponse { commit, .. } = &mut held.message {
+            *commit = 0;
+        }
+    }
 }
 
 /// A cluster that a rule may change.
@@ -73,7 +87,7 @@ pub(crate) trait ClusterMut: Cluster {
     /// The messages under way, oldest first.
     fn held_mut(&mut self) -> &mut Vec<Held>;
     /// Sends an answer to a message that belongs to no round.
-    fn say(&mut self, reply: Held);
+    fn send_reply(&mut self, reply: Held);
 
     /// Whether the guard holds.
     fn holds(&self, guard: Guard) -> bool {

@@ -11,7 +11,7 @@ use rollcall_traces::{
     RangeEntry, RegionId, Scope, Store, StoreId, StoreStatus, View,
 };
 
-use crate::cluster::{ClusterInScope, ClusterMut};
+use crate::cluster::{self, ClusterInScope, ClusterMut};
 use crate::guard::GuardSet;
 use crate::rules::{self, raft};
 use crate::semantics::Semantics;
@@ -140,7 +140,7 @@ impl PlainCluster<'_, View> {
         }
         if !self.scope.reports_commits() {
             let peers = self.view.stores.values_mut().flat_map(|store| store.peers.values_mut());
-            rules::leave_out_commits(peers, self.view.held.iter_mut());
+            cluster::leave_out_commits(peers, self.view.held.iter_mut());
         }
     }
 }
@@ -241,7 +241,7 @@ impl ClusterMut for PlainCluster<'_, View> {
     }
 
     /// No action asks what is said outside its round.
-    fn say(&mut self, _: Held) {}
+    fn send_reply(&mut self, _: Held) {}
 }
 
 #[cfg(test)]

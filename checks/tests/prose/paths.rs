@@ -75,6 +75,49 @@ fn paths_in_comments_exist() {
     assert!(gone.is_empty(), "comments name what is not there:\n{}", gone.join("\n"));
 }
 
+/// Files of TiKV and raft-rs that comments and pages name, where we have none of that name.
+const OF_OTHERS: &[&str] =
+    &["debug.rs", "joint.rs", "peer_storage.rs", "raw_node.rs", "read_only.rs", "storage.rs", "util.rs"];
+
+/// The files that a text names without a folder: `late.rs`.
+fn bare_files_in(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(quoted).filter_map(|name| {
+        let file = name.split(' ').next().unwrap_or_default();
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let stem = file.strip_suffix(".rs")?;
+        (stem.len() > 1 && stem.chars().all(is_part)).then_some(file)
+    })
+}
+
+/// A name that TiKV has too (`apply.rs`) may mean either.
+#[test]
+fn files_without_a_folder_exist_somewhere() {
+    assert_eq!(
+        bare_files_in("`late.rs` and `a/b.rs`, `util.rs f`, x.rs").collect::<Vec<_>>(),
+        ["late.rs", "util.rs"]
+    );
+    let sources = ["traces", "model", "impl", "checks"].iter().flat_map(|of| files(&root().join(of), "rs"));
+    let sources: Vec<_> = sources.collect();
+    let ours = sources.iter().filter_map(|path| path.file_name()?.to_str());
+    let known: BTreeSet<&str> = ours.chain(OF_OTHERS.iter().copied()).collect();
+    let comments = |text: &str| {
+        let lines = text.lines().filter(|line| line.trim_start().starts_with("//"));
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    };
+    let mut texts: Vec<_> = sources.iter().map(|path| (path.clone(), comments(&read(path)))).collect();
+    // The tests of others are named as they name them.
+    let pages = pages().into_iter().filter(|page| !page.ends_with("peers.md"));
+    texts.extend(pages.map(|page| (page.clone(), read(&page))));
+    let (mut count, mut gone) = (0, Vec::new());
+    for (path, text) in &texts {
+        count += bare_files_in(text).count();
+        let missing = bare_files_in(text).filter(|file| !known.contains(file));
+        gone.extend(missing.map(|file| format!("{}: {file}", path.display())));
+    }
+    assert!(count > 100, "{count} files are named");
+    assert!(gone.is_empty(), "there is no such file:\n{}", gone.join("\n"));
+}
+
 /// Every call of the program in a page: in a span of code, or on a line of a block.
 fn commands_in(text: &str) -> Vec<String> {
     let begins = ["rollcall ", "cargo run --release -- ", "cargo run -- "];

@@ -12,7 +12,7 @@ use rollcall_traces::{
     RegionId, StoreId, StoreStatus,
 };
 
-use crate::cluster::ClusterMut;
+use crate::cluster::{self, ClusterMut};
 use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
 use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 use crate::guard::GuardSet;
@@ -93,7 +93,7 @@ impl<'m> StepTxn<'m> {
     /// Nobody can ask for the commit indexes that leaders know of others.
     fn leave_out_commits(&mut self) {
         let peers = self.peers.iter_mut().filter_map(|(_, _, peer)| peer.as_mut());
-        rules::leave_out_commits(peers, self.held.iter_mut().flatten());
+        cluster::leave_out_commits(peers, self.held.iter_mut().flatten());
     }
 
     fn finish_stores(&self, after: &mut State) {
@@ -293,7 +293,7 @@ impl ClusterMut for StepTxn<'_> {
         self.held.as_mut().expect("a copy to write to")
     }
 
-    fn say(&mut self, reply: Held) {
+    fn send_reply(&mut self, reply: Held) {
         self.said.push(reply);
     }
 

@@ -95,6 +95,6 @@ fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &
     let message = cluster.pending_messages_mut(store).remove(at);
     // A refused message is gone, as it would be on time.
     if let (_, Some(reply)) = late::deliver(cluster, message) {
-        cluster.say(reply);
+        cluster.send_reply(reply);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use late::deliver;
 pub(crate) use merge::has_left;
 pub(crate) use pd::{Report, limit, seems_full};
 pub use peer::{FIRST, first_peer};
-pub(crate) use peer::{is_live, leave_out_commits, member_of_own_region, snapshot_of};
+pub(crate) use peer::{is_live, member_of_own_region, snapshot_of};
 pub(crate) use ranges::index_of;
 pub(crate) use replicate::mark_sent;
 pub(crate) use stale::peers_to_ask;

@@ -1,8 +1,6 @@
 //! A peer as others see it: whether it is live, which member it is, and its snapshot.
 
-use rollcall_traces::{
-    Held, Log, LogPosition, Member, MemberRole, Message, Peer, PeerState, Region, Snapshot, StoreId,
-};
+use rollcall_traces::{Log, LogPosition, Member, MemberRole, Peer, PeerState, Region, Snapshot, StoreId};
 
 /// The term and index at which every replica's log begins (TiKV
 /// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
@@ -36,19 +34,5 @@ pub fn first_peer(region: &Region, id: u64) -> Peer {
         commit: FIRST.index,
         applied: FIRST.index,
         ..Peer::blank(id, PeerState::Normal, region.clone())
-    }
-}
-
-/// Leaves out the commit indexes that leaders know of others, where no rule of the scope
-/// asks for them (`Scope::reports_commits`): they would only distinguish states.
-pub(crate) fn leave_out_commits<'a>(
-    peers: impl Iterator<Item = &'a mut Peer>,
-    held: impl Iterator<Item = &'a mut Held>,
-) {
-    peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
-    for held in held {
-        if let Message::AppendResponse { commit, .. } = &mut held.message {
-            *commit = 0;
-        }
     }
 }
