@@ -124,7 +124,7 @@ pub fn verify(plan: &ScopePlan, threads: usize, watch: &Watch) -> Result<Verifie
 ///
 /// # Errors
 /// Where it cannot be explored.
-pub fn verify_begun(
+pub(crate) fn verify_begun(
     plan: &ScopePlan,
     begun: Begun,
     threads: usize,
@@ -257,7 +257,7 @@ fn explored(
 }
 
 /// What there is before anything is explored: the model, and what its journal had.
-pub struct Begun {
+pub(crate) struct Begun {
     model: Rollcall,
     journal: Option<Mutex<Journal>>,
     kept: Kept,
@@ -268,7 +268,7 @@ pub struct Begun {
 ///
 /// # Errors
 /// Where it cannot be begun or its journal is not its own.
-pub fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyError> {
+pub(crate) fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyError> {
     let model = plan.model(GuardSet::ALL)?;
     let Some((path, pace)) = &watch.journal else {
         return Ok(Begun { model, journal: None, kept: Kept::default(), healed: 0 });
