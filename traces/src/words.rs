@@ -355,13 +355,15 @@ impl fmt::Display for Message {
             Message::Append { previous, entries, commit } => {
                 write!(f, "append of {} entries behind {}, commit {commit}", entries.len(), previous.index)
             }
-            Message::AppendResponse { index: 0, .. } => f.write_str("answer that acknowledges nothing"),
-            Message::AppendResponse { index, .. } => write!(f, "append answer {index}"),
+            Message::AppendResponse { index: 0, .. } => {
+                f.write_str("append response that acknowledges nothing")
+            }
+            Message::AppendResponse { index, .. } => write!(f, "append response {index}"),
             Message::Snapshot(snapshot) => write!(f, "snapshot at {}", snapshot.position.index),
             Message::Heartbeat { commit } => write!(f, "heartbeat, commit {commit}"),
             Message::TimeoutNow => f.write_str("TimeoutNow"),
-            Message::PreTransferLeader => f.write_str("question how far it has applied"),
-            Message::AckTransferLeader { applied } => write!(f, "answer that {applied} is applied"),
+            Message::PreTransferLeader => f.write_str("PreTransferLeader"),
+            Message::AckTransferLeader { applied } => write!(f, "AckTransferLeader, applied {applied}"),
             Message::AskSplitResponse { children, .. } => {
                 write!(f, "ids for a split ({})", joined(children, ", "))
             }
