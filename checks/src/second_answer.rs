@@ -1,12 +1,11 @@
-//! Does it heal? A second answer that does not ask the schedule.
+//! Does it heal? A second check that ignores the schedule.
 //!
-//! Over the edges that go on once faults stop (`liveness::is_fault_free`), which
-//! states of the explored graph reach one that misses no goal? Whatever does
-//! must heal: else the schedule is to blame, and not the rules. And whatever
-//! heals must reach one, as long as every step of its healing is an edge of the
-//! graph; where one is not, it must lie outside what the scope offers (a budget
-//! is spent, or nobody has the word for it), which is looked up, and the states
-//! that heal in such a way are counted.
+//! Over the edges that continue once faults stop (`liveness::is_fault_free`), some states of the
+//! explored graph reach a state that misses no goal. Each of these must heal; otherwise the
+//! schedule is at fault, not the rules. Conversely, a state that heals must be one of them, if
+//! every step of its healing is an edge of the graph. If a step is not, the scope must rule it out
+//! (a budget is spent, or the scope lacks the command). That is checked, and such states are
+//! counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -19,10 +18,10 @@ use stateright::Model;
 use crate::explorer::{Exploration, reaching};
 use crate::recover::{Recovery, Schedule, Ways};
 
-/// States that a thread looks at in one go.
+/// States that a thread takes at a time.
 const PIECE: usize = 4_096;
 
-/// The edges that go on once faults stop, a bit each.
+/// The edges that continue once faults stop, one bit each.
 pub struct FaultFree {
     words: Vec<u64>,
 }
