@@ -386,7 +386,7 @@ impl<'a> Check<'a> {
             Some(healed) => {
                 listed(&format!("met once faults stop, from {healed} states"), &self.report.goals)
             }
-            None => outln!("  recovery was not checked (`--heal`)"),
+            None => outln!("  healing was not checked (`--heal`)"),
         }
         for (stuck_reason, states) in &self.report.stuck {
             outln!("  {} states miss a goal for a listed reason: {stuck_reason}", grouped(*states));

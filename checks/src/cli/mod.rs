@@ -77,7 +77,7 @@ enum Ask {
         threads: usize,
         #[command(flatten)]
         lasting: Lasting,
-        /// The most actions that a recovery may take (400 by default)
+        /// The most actions that healing may take (400 by default)
         #[arg(long, value_name = "ACTIONS")]
         heal_bound: Option<usize>,
         /// Switches this guard off on the implementation, to see a divergence; may be given more
@@ -118,7 +118,7 @@ enum Ask {
         /// Recovers from every state of a deep scope as well
         #[arg(long, conflicts_with = "no_heal")]
         heal: bool,
-        /// Does not check recovery
+        /// Does not check healing
         #[arg(long)]
         no_heal: bool,
         /// Prints one JSON object instead of text

@@ -190,7 +190,7 @@ pub(crate) fn judge_recovery(
         return Some(stuck_trace(model, explored, stuck));
     }
     if !recovery.finished {
-        report.unfinished.push("recovery was interrupted".into());
+        report.unfinished.push("healing was interrupted".into());
     }
     None
 }

@@ -391,7 +391,7 @@ enum Came {
 
 fn exhibit(subject: &ConnectedSubject, piece: &Piece, walking: &Walking) -> Result<Came> {
     let Harm::Safety(_) = piece.harm else {
-        return Ok(Came::Skipped("it breaks a goal, and how a subject recovers is not judged".into()));
+        return Ok(Came::Skipped("it breaks a goal, and how a subject heals is not judged".into()));
     };
     let path = Path::new(KEPT).join(format!("{}.jsonl", piece.name()));
     let Some(trace) = trace_of(piece, &path)? else {
