@@ -161,8 +161,8 @@ fn is_healthy<G: Guards>(sight: Sight<'_, G>, known: &KnownRegion, member: &Memb
     known.is_well(member.id) && !is_disconnected(sight, member.store)
 }
 
-/// The first orphan leaves once all places are filled by healthy voters; until
-/// then see [`stand_in`] and [`thin_out`].
+/// Removes the first orphan once healthy voters fill all places. Until then see [`stand_in`] and
+/// [`thin_out`].
 fn fix_orphans<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -193,8 +193,8 @@ fn remove<G: Guards>(
     Ok(PlannedOperator { purpose, steps: builder::remove_peer(sight, known, *peer)? })
 }
 
-/// A healthy orphan stands in for a voter that PD gets no heartbeat from (pd#6559): a
-/// learner takes its place, beside a voter it can simply go.
+/// A healthy orphan replaces a voter on a disconnected store (pd#6559). A learner takes that
+/// voter's place; if the orphan votes already, the voter is only removed.
 fn stand_in<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,
@@ -210,8 +210,8 @@ fn stand_in<G: Guards>(
     Ok(Some(PlannedOperator { purpose: Purpose::ReplaceDownPeerWithOrphan, steps }))
 }
 
-/// Of several orphans the first that is not well leaves, else the second, or one on
-/// a silent store in its place, if the region has more peers than it should.
+/// Removes one of several orphans: the first unhealthy one; otherwise, if the region has too many
+/// peers, one on a disconnected store or the second.
 fn thin_out<G: Guards>(
     sight: Sight<'_, G>,
     known: &KnownRegion,

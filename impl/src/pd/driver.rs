@@ -120,7 +120,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.finish(step).map(|_| ())
     }
 
-    /// The process ends and begins again on the same disk.
+    /// Restarts on the same disk.
     ///
     /// # Errors
     /// Where the engine cannot read.
@@ -140,11 +140,10 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.finish(step)
     }
 
-    /// Reserves ids where more were given out than are reserved, writes the
-    /// batch and syncs it.
+    /// Reserves ids if more were allotted than are reserved, writes the batch and syncs it.
     fn finish(&mut self, mut step: PdStep) -> Result<Vec<PdOutput>, PdError> {
         if self.ids.next_id > self.id_limit {
-            // The last id that was given out is the first of the reserve.
+            // The last allotted id is the first of the reserve.
             self.id_limit = self.ids.next_id - 1 + self.config.id_step;
             step.batch.push(PdWrite::IdLimit(self.id_limit));
         }
@@ -155,12 +154,12 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(step.outputs)
     }
 
-    /// How it decides.
+    /// The configuration.
     pub fn config(&self) -> &PdConfig {
         &self.config
     }
 
-    /// Its disk.
+    /// The engine.
     pub fn engine(&self) -> &E {
         &self.engine
     }
@@ -175,17 +174,17 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.stores.get(store)
     }
 
-    /// What follows from a store's heartbeats now.
+    /// A store's present liveness.
     pub fn liveness(&self, store: StoreId) -> Option<Liveness> {
         self.sight().liveness(store)
     }
 
-    /// Whether a store has too little space for another peer, by its own word.
+    /// Whether a store has too little space for another peer, by its last heartbeat.
     pub fn is_full(&self, store: StoreId) -> bool {
         self.stores.get(store).is_some_and(|info| self.sight().is_full(info))
     }
 
-    /// The name of a store's state that people see now.
+    /// The name of a store's state that users see now.
     pub fn state_name(&self, store: StoreId) -> Option<&'static str> {
         self.stores.get(store).map(|info| info.state_name(self.now, &self.config))
     }

@@ -1,10 +1,9 @@
-//! What PD believes of each region, and which reports it believes.
+//! The regions as PD knows them, and which reports it accepts.
 //!
-//! A report is refused if another region that has a part of its range is at a
-//! higher version, or if the region itself is known at a higher term, version
-//! or conf_ver. What it displaces is forgotten. That is all the truth PD has:
-//! a leader that is behind in applying is not believed, and whoever was
-//! believed before stays "the leader" (row 35). Follows `PD core/region.go
+//! A report is refused if another region that overlaps its range is at a higher version, or if PD
+//! knows the region itself at a higher term, version or conf_ver. Regions that an accepted report
+//! displaces are forgotten. PD has no other knowledge: a report of a leader that lags in applying
+//! is refused, and the leader known before stays (row 35). Follows `PD core/region.go
 //! PreCheckPutRegion, check, isRegionRecreated`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +20,9 @@ use crate::raft_rs::replica::Replica;
 pub struct RegionReport {
     /// The region as the leader has applied it.
     pub region: Region,
-    /// Who leads it, by its own word.
+    /// The reporting leader.
     pub leader: Member,
-    /// The leader's term; 0 if it does not say.
+    /// The leader's term; 0 if unknown.
     pub term: u64,
     /// Peers that wait for a snapshot.
     pub pending: Vec<PeerId>,
@@ -59,25 +58,25 @@ impl RegionReport {
     }
 }
 
-/// A region as PD believes it to be.
+/// A region as PD knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KnownRegion {
     /// Range, epoch and members.
     pub region: Region,
-    /// Who leads it; nobody, if it was not reported since PD started.
+    /// Its leader; none, if it was not reported since PD started.
     pub leader: Option<PeerId>,
-    /// In which term; 0 if that is not known.
+    /// The leader's term; 0 if unknown.
     pub term: u64,
     /// Peers that wait for a snapshot.
     pub pending: Vec<PeerId>,
     /// Peers that have not answered for long.
     pub down: Vec<PeerId>,
-    /// About how many bytes it has; 0 until somebody says so.
+    /// Roughly its size in bytes; 0 until it is reported.
     pub approximate_size: u64,
 }
 
 impl KnownRegion {
-    /// A region that was read from disk: nobody leads it.
+    /// A region read from disk, without a leader.
     pub(crate) fn loaded(region: Region) -> Self {
         Self { region, leader: None, term: 0, pending: Vec::new(), down: Vec::new(), approximate_size: 0 }
     }
@@ -154,7 +153,7 @@ impl Regions {
         self.by_store.get(&store).into_iter().flatten().filter_map(|id| self.get(*id))
     }
 
-    /// How many regions list a peer on the store, whoever leads them.
+    /// How many regions list a peer on the store.
     pub(crate) fn count_on(&self, store: StoreId) -> usize {
         self.by_store.get(&store).map_or(0, BTreeSet::len)
     }

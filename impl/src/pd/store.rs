@@ -24,7 +24,7 @@ pub enum StoreState {
     Tombstone,
 }
 
-/// The same in the words of the current PD (kvproto `NodeState`).
+/// The same under the current PD's names (kvproto `NodeState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeState {
     /// Up.
@@ -51,7 +51,7 @@ pub enum Liveness {
 pub struct StoreRecord {
     /// Its id.
     pub id: StoreId,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: StoreState,
     /// An administrator declared process and disk lost.
     pub physically_destroyed: bool,
@@ -63,7 +63,7 @@ impl StoreRecord {
         Self { id, state: StoreState::Up, physically_destroyed: false }
     }
 
-    /// The state in the words of the current PD.
+    /// The state under the current PD's name.
     pub fn node_state(&self) -> NodeState {
         match self.state {
             StoreState::Up => NodeState::Serving,
@@ -271,8 +271,8 @@ impl Stores {
         self.by_id.values()
     }
 
-    /// Whether as many stores stay Up without this one as a region has
-    /// replicas (row 39, since v6.1). Who is gone for good is not asked.
+    /// Whether as many stores stay Up without this one as a region has replicas (row 39, since
+    /// v6.1). Lost stores are not checked.
     pub(crate) fn enough_without(
         &self,
         store: StoreId,

@@ -1,9 +1,9 @@
-//! What may be proposed, and in which order it is checked.
+//! Which commands may be proposed, and the order of the checks.
 //!
-//! Follows `TV util.rs admin_cmd_epoch_lookup` for which epoch a command needs
-//! and `TV peer.rs propose_conf_change` for the rest. raft-rs turns a conf change
-//! that it refuses into an empty entry and returns Ok, so everything that it could
-//! refuse is checked here first. A transfer is `transfer.rs`.
+//! Follows `TV util.rs admin_cmd_epoch_lookup` for the epoch that a command needs, and `TV peer.rs
+//! propose_conf_change` for the rest. raft-rs turns a refused conf change into an empty entry and
+//! returns Ok, so everything that it could refuse is checked here first. A transfer is in
+//! `transfer.rs`.
 
 use crate::apply::conf_change;
 use crate::apply::epoch_parts::EpochParts;
@@ -19,8 +19,8 @@ use crate::store::step::{Failure, StepContext};
 use crate::unsound::innards;
 
 impl<R: Replica> Peer<R> {
-    /// Proposes `command` under `epoch`, or the peer's own. `beside` is what the
-    /// rest of the store has against it.
+    /// Proposes `command` under `epoch`, or the peer's own. `beside` is the result of the store's
+    /// checks.
     pub(crate) fn propose<G: Guards>(
         &mut self,
         mut command: Command,
@@ -141,8 +141,8 @@ impl<R: Replica> Peer<R> {
         }
         let region = self.storage().region();
         if self.is_by_force() && matches!(command, Command::LeaveJoint) {
-            // Though it demotes itself (`TV util.rs check_conf_change`, `ignore_safety`):
-            // nobody else is left to do it.
+            // Even if it demotes itself (`TV util.rs check_conf_change`, `ignore_safety`): no other
+            // peer can lead.
             return conf_change::apply(guards, region, command).map(drop);
         }
         conf_change::check_propose(guards, region, self.id, command)?;

@@ -84,7 +84,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             Applied::Stays => {
                 let after = peer.member_ids();
                 let gone = before.into_iter().flatten().filter(|id| !after.contains(id));
-                // The wrong key: a peer's id, taken for a region's.
+                // The wrong key: a peer's id instead of a region's.
                 gone.for_each(|id| self.ranges.remove(id));
             }
             Applied::Removed(removed) => self.destroy_removed_peer(region, *removed, step),

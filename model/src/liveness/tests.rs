@@ -307,9 +307,8 @@ fn keys_that_nobody_has_are_covered_anew() {
     assert!(end.missed.iter().any(|missed| missed.starts_with("keys_covered")), "{:?}", end.missed);
 }
 
-/// Store 4, which is none of the region's, is gone, and was not named.
-/// Without the guard nobody ever leads but the store whose disk hangs
-/// (tikv#17363), and PD's move ends where it began: with a learner.
+/// Without the guard only the store whose disk hangs ever leads (tikv#17363), and PD's move ends
+/// where it began: with a learner.
 #[test]
 fn a_hung_leader_that_may_not_hand_over_keeps_its_store_from_leaving() {
     let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(epoch_monotone(&after, &history), Ok(()));
     }
 
-    /// Store 3: removed at conf_ver 3, created anew, initialised by a snapshot.
+    /// Store 3: removed at conf_ver 3, created again, initialised by a snapshot.
     fn initialised_after_removal(conf_ver: u64) -> (View, History) {
         let peer_was = three();
         let mut history = History::begin(HistoryParts::ALL, &peer_was);

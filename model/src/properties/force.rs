@@ -97,7 +97,7 @@ impl Run {
     }
 }
 
-/// A few steps, the last of which is a violation on the store that is named.
+/// Some steps; the last one is a violation on the given store.
 type Forgery = fn(&mut Run, StoreId);
 
 /// For which stores a promise holds after the recovery.

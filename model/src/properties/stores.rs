@@ -10,12 +10,12 @@ use super::{Few, Property, Violation, every_replica, is_initialized};
 
 /// A store's shared metadata agrees with each of its peers (S9).
 ///
-/// - Its range index, in key order, has the range of every initialised peer and
-///   nothing else: not of tombstones, nor of peers that are not initialised.
-///   That of a store that is down is the one that it will come back with.
-/// - The ranges that wait for a snapshot are those of the snapshots that its peers
-///   have received and not applied: no more, or a peer that needs the range waits
-///   for nobody; no fewer, or two snapshots take one range.
+/// - Its range index, in key order, has the range of every initialised peer and no
+///   others, neither of tombstones nor of uninitialised peers. The index of a stopped
+///   store is the one that it will restart with.
+/// - Its pending ranges are those of the snapshots that its peers have received but not
+///   applied. With one too many, a peer that needs the range waits for nothing. With one
+///   too few, two snapshots take one range.
 /// - Every key that a peer holds lies in the peer's range.
 /// - A message is pending only where its region has no live peer, one at most
 ///   for a peer, and on no store that is down.

@@ -39,7 +39,7 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
     } else if let Command::RollbackMerge { .. } = command {
         merge::apply_rollback(peer, &entry, guards);
     } else if command.is_merge() {
-        // Taken in, or too late.
+        // Merged, or stale.
     } else if matches!(command, Command::Split { .. }) {
         apply_split::apply(cluster, region, store, &entry);
     } else if is_valid(peer, &entry, command, guards) {

@@ -180,8 +180,8 @@ pub(crate) fn mark_sent(cluster: &mut impl ClusterMut, message: &Held) {
     }
 }
 
-/// A leader remembers up to where the last snapshot that it sent reaches (TiKV
-/// `send_raft_messages`): whoever took it has no entry before that to give.
+/// A leader remembers the index of the last snapshot that it sent (TiKV `send_raft_messages`),
+/// because its receiver has no entries before that to pass on.
 pub(crate) fn sent_snapshot(cluster: &mut impl ClusterMut, leader: StoreId, region: RegionId, index: u64) {
     if let Some(leading) = &mut cluster.peer_mut(leader, region).leading {
         leading.sent_snapshot = leading.sent_snapshot.max(index);
