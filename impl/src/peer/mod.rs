@@ -77,7 +77,7 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) stands: (u64, StateRole),
     /// The last term that it led in, and the ticket of the batch with which that began.
     pub(crate) led: (u64, u64),
-    /// The number of the last Ready that is not durable yet.
+    /// The number of the last Ready that the replica handed over.
     pub(crate) handed_over: u64,
     pub(crate) config: Config,
     /// The parts of both that are on disk or on the way there.

@@ -93,8 +93,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// Completes a merge command from the other region's peer on this store, and checks any command
-    /// against the rest of the store.
+    /// Completes a merge command from the other region's peer on this store, and checks a merge, or
+    /// a split's ids, against the rest of the store.
     pub(crate) fn look_beside(
         &self,
         region: RegionId,

@@ -155,8 +155,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Creation::Created)
     }
 
-    /// Whether a tombstone here refuses the message. A sender that `asks` gets the tombstone's
-    /// members if the tombstone's region still lists it.
+    /// Whether a tombstone here refuses the message and replies to it. A stale sender that `asks`
+    /// gets the tombstone's members if the tombstone's region still lists its store.
     pub(crate) fn refuses_by_tombstone(
         &self,
         envelope: &Envelope,
