@@ -307,7 +307,7 @@ fn what_is_due_when_more_is_durable_is_named() {
     assert_eq!(cluster.peer(1).commit(), 7, "two of three have it");
     assert!(!cluster.stores[&1].store.due(REGION).apply, "the leader itself does not");
     let late = cluster.stores.get_mut(&1).unwrap();
-    let last = late.under_way.drain(..).last().expect("its own batch").ticket;
+    let last = late.under_way.drain(..).next_back().expect("its own batch").ticket;
     let effects = late.store.persisted(last).unwrap();
     assert!(late.store.due(REGION).apply);
     assert!(effects.regions().any(|region| region == REGION), "{effects:?}");
