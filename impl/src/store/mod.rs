@@ -281,7 +281,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Effects { persisted, ..self.effects(of, gathered) })
     }
 
-    /// Ends every request under way with [`End::LeaderChanged`]: this store will not learn its
+    /// Ends every request under way with [`End::LeaderChanged`](crate::End::LeaderChanged): this store will not learn its
     /// result, and it may still be applied. For surroundings that stop.
     pub fn abandon_requests(&mut self) -> Vec<Output> {
         let mut gathered = Gathered::default();

@@ -29,8 +29,8 @@ pub(crate) fn validate(region: &Region, command: &Command) -> Result<(), Reason>
 }
 
 /// Where a leader may leave joint state: in a joint region (TiKV `in_joint_state`), by an entry of its own
-/// (TiKV `LeaveJoint`, `exit_joint_request`, `apply_leave_joint`; raft-rs's `auto_leave` is off). A leader that is being demoted may not propose
-/// it: `propose.rs` `removes_leader`.
+/// (TiKV `LeaveJoint`, `exit_joint_request`, `apply_leave_joint`; raft-rs's `auto_leave` is off).
+/// A leader that is being demoted may not propose it: `propose.rs` `removes_leader`.
 fn check_leave_joint(region: &Region) -> Result<(), Reason> {
     if region.is_joint() { Ok(()) } else { Err(Reason::NotJoint) }
 }

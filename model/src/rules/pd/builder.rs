@@ -47,9 +47,10 @@ impl<'a> PlanContext<'a> {
             && known.is_well(member.id)
     }
 
-    /// The target of a leader transfer (PD `CreateTransferLeaderOperator`) away from `leaving`: the first other voter that may
-    /// lead, as PD's builder chooses it (`setTargetLeaderIfNotExist`, `allowLeader`). PD's schedulers and
-    /// `SelectTargetStores` are not modelled. None if there is no other voter (pd#1923).
+    /// The target of a leader transfer (PD `CreateTransferLeaderOperator`) away from `leaving`:
+    /// the first other voter that may lead, as PD's builder chooses it
+    /// (`setTargetLeaderIfNotExist`, `allowLeader`). PD's schedulers and `SelectTargetStores` are
+    /// not modelled. None if there is no other voter (pd#1923).
     pub(super) fn transferee(&self, known: &KnownRegion, leaving: StoreId) -> Option<Member> {
         let mut others = known.region.peers.iter().filter(|member| member.store != leaving);
         others.find(|member| self.may_lead(known, member)).copied()
