@@ -6,8 +6,8 @@ use rollcall_traces::{Command, Entry, Epoch, Reason};
 
 use crate::guard::{Guard, GuardSet};
 
-/// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`, "epoch not
-/// match"): the components that the command depends on must be the region's own.
+/// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`,
+/// "epoch not match"): the components that the command depends on must be the region's own.
 /// [`is_current_at_apply`] checks again.
 pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
     let matches = match command {
