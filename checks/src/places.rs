@@ -129,7 +129,7 @@ pub fn of_action(action: &Action) -> [CodePlace; 2] {
         Action::AddOperator { .. } | Action::RemoveOperator { .. } => {
             both("model/src/rules/pd/builder.rs", "impl/src/pd/builder.rs", "")
         }
-        Action::TombstonePeer { .. } => both("model/src/rules/force.rs", "impl/src/store/ctl.rs", ""),
+        Action::TombstonePeer { .. } => both("model/src/rules/tikv_ctl.rs", "impl/src/store/ctl.rs", ""),
         Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::StoreHeartbeat { .. } => {
             both("model/src/rules/recovery/controller.rs", "impl/src/pd/recovery/mod.rs", "")
         }
