@@ -83,3 +83,20 @@ fn cells_and_quotes_are_found() {
     assert_eq!(cells("| A. | TV | b | guard `c`, `d` |"), ["A.", "TV", "b", "guard `c`, `d`"]);
     assert_eq!(quoted("guard `c`, `d` and e").collect::<Vec<_>>(), ["c", "d"]);
 }
+
+/// What git leaves in a file whose conflict nobody resolved; a page takes that without a word.
+fn is_conflict_mark(line: &str) -> bool {
+    line == "=======" || ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark))
+}
+
+#[test]
+fn no_page_has_an_unresolved_conflict() {
+    assert!(is_conflict_mark(">>>>>>> 0123456 (docs: a page)") && !is_conflict_mark("======== a heading"));
+    let mut all = pages();
+    all.extend(files(&root().join("adapters"), "md"));
+    all.extend(files(&root().join("traces/lessons"), "md"));
+    for path in all {
+        let at = read(&path).lines().position(is_conflict_mark);
+        assert_eq!(at.map(|line| line + 1), None, "{}", path.display());
+    }
+}
