@@ -125,7 +125,11 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
     // A failed write counts as durable.
     (
         "ignores_the_disk",
-        &[("node", "Err(source) => self.fail_disk(source),", "Err(_) => self.completed(number),")],
+        &[(
+            "node",
+            "Err(source) => self.fail(|store| Error::Engine { store, source }),",
+            "Err(_) => self.completed(number),",
+        )],
     ),
 ];
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::journal::{Group, Journal};
 use super::router::{Handler, Router, Unsent};
-use crate::error::{EngineError, Error};
+use crate::error::Error;
 use crate::guard::Guards;
 use crate::proto::region::{RegionId, StoreId};
 use crate::raft_rs::replica::Replica;
@@ -62,6 +62,17 @@ struct Core<G: Guards, R: Replica> {
 }
 
 impl<G: Guards, R: Replica> Core<G, R> {
+    /// Runs one call of the store. A panic in it is a failure of the store, as any other.
+    fn run(
+        &mut self,
+        region: RegionId,
+        call: impl FnOnce(&mut Store<G, R>) -> Result<Effects, Error>,
+    ) -> Result<Effects, Error> {
+        let store = self.store.id();
+        catch_unwind(AssertUnwindSafe(|| call(&mut self.store)))
+            .unwrap_or_else(|panic| Err(Error::Panicked { region, store, what: words(&*panic) }))
+    }
+
     /// Only the first failure counts and is reported.
     fn fail(&mut self, error: Error, leaving: &mut Leaving) {
         if self.failed.is_none() {
@@ -109,7 +120,7 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core<G, R>> {
-        self.core.lock().expect("a thread panicked in a step")
+        self.core.lock().expect("nothing panics with the store locked")
     }
 
     pub(super) fn send(&self, input: Input, most: usize) -> Result<(), Box<Unsent<Input>>> {
@@ -140,19 +151,15 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         if matches!(input, Input::Tick { .. }) {
             leaving.ticked.push(region);
         }
-        match catch_unwind(AssertUnwindSafe(|| core.store.step(input))) {
-            Ok(Ok(effects)) => {
+        match core.run(region, |store| store.step(input)) {
+            Ok(effects) => {
                 self.hand_over(core, region, effects, leaving);
                 return true;
             }
-            Ok(Err(error @ (Error::Refused { .. } | Error::Snapshot { .. }))) => {
+            Err(error @ (Error::Refused { .. } | Error::Snapshot { .. })) => {
                 leaving.unhandled.push((region, Unhandled::Refused { request, error }));
             }
-            Ok(Err(error)) => core.fail(error, leaving),
-            Err(panic) => {
-                let store = core.store.id();
-                core.fail(Error::Panicked { region, store, what: words(&*panic) }, leaving);
-            }
+            Err(error) => core.fail(error, leaving),
         }
         false
     }
@@ -225,12 +232,8 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         }
         match written {
             Ok(()) => self.completed(number),
-            Err(source) => self.fail_disk(source),
+            Err(source) => self.fail(|store| Error::Engine { store, source }),
         }
-    }
-
-    fn fail_disk(&self, source: EngineError) {
-        self.fail(|store| Error::Engine { store, source });
     }
 
     /// A thread has panicked.
@@ -255,13 +258,9 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
         if core.failed.is_some() {
             return;
         }
-        match catch_unwind(AssertUnwindSafe(|| core.store.persisted(released.ticket))) {
-            Ok(Ok(effects)) => self.hand_over(&mut core, 0, effects, &mut leaving),
-            Ok(Err(error)) => core.fail(error, &mut leaving),
-            Err(panic) => {
-                let store = core.store.id();
-                core.fail(Error::Panicked { region: 0, store, what: words(&*panic) }, &mut leaving);
-            }
+        match core.run(0, |store| store.persisted(released.ticket)) {
+            Ok(effects) => self.hand_over(&mut core, 0, effects, &mut leaving),
+            Err(error) => core.fail(error, &mut leaving),
         }
         drop(core);
         self.leave(leaving);

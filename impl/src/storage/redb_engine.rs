@@ -70,7 +70,8 @@ impl RedbEngine {
     /// disk that a test makes fail, or one that is no file.
     ///
     /// # Errors
-    /// As [`open`](RedbEngine::open).
+    /// Where what it holds is damaged or of a newer format, or where it fails. redb may have
+    /// repaired what is refused: no overlay is in between, as there is in [`open`](RedbEngine::open).
     pub fn open_on(backend: impl StorageBackend) -> Result<Self, EngineError> {
         let refused = |reason: String| EngineError { what: "open its file", reason };
         let is_new = backend.len().map_err(|error| refused(error.to_string()))? == 0;
