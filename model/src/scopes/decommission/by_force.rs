@@ -19,6 +19,10 @@ use crate::bounds::reach::Reach;
 
 const LOST: [StoreId; 2] = [1, 2];
 
+/// What happens where a recovery's plan is delayed.
+const LATE_PLAN_FIRES: [&str; 4] =
+    ["remove failed stores", "recovery timeout", "store heartbeat, plan delayed", "late recovery plan"];
+
 /// Store 1 is lost and given up with store 2, and the remaining peers may campaign.
 fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
     let scope = if standard { scope } else { behind(scope, gone(2)) };
@@ -253,12 +257,7 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
         ..behind(lost(asked, &LOST), ended)
     };
     let reachable = vec![Reach::PlanOutrun, Reach::RegionsDropped];
-    let must_fire = vec![
-        "remove failed stores",
-        "recovery timeout",
-        "store heartbeat, plan delayed",
-        "late recovery plan",
-    ];
+    let must_fire = LATE_PLAN_FIRES.to_vec();
     (scope, reachable, must_fire)
 }
 
@@ -306,12 +305,7 @@ pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
         ..lost(asked, &[1])
     };
     let reachable = vec![Reach::PlanOutrun, Reach::PlanMeetsTombstone, Reach::RegionsDropped];
-    let must_fire = vec![
-        "remove failed stores",
-        "recovery timeout",
-        "store heartbeat, plan delayed",
-        "late recovery plan",
-    ];
+    let must_fire = LATE_PLAN_FIRES.to_vec();
     (scope, reachable, must_fire)
 }
 
