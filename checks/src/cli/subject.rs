@@ -4,6 +4,7 @@
 mod judged;
 mod museum;
 mod replay;
+mod schedules;
 mod verify;
 mod walks;
 
@@ -25,10 +26,9 @@ use crate::subject::{Link, Recipe, decided, dialect};
 
 pub(super) use museum::run as museum;
 pub(super) use replay::run as replay;
+pub(super) use schedules::{museum as museum_by_properties, replay as replay_by_properties};
 pub(super) use verify::{Wanted as Verify, run as verify};
-pub(super) use walks::{
-    Walking, museum as museum_by_properties, replay as replay_by_properties, run as verify_by_properties,
-};
+pub(super) use walks::{Walking, run as verify_by_properties};
 
 /// How somebody else's raft is reached.
 #[derive(Args)]
