@@ -232,7 +232,11 @@ func (a adapter) take(q *request) (said *done, handle uint64, err error) {
 		n.raw.Tick()
 	case q.Step != nil:
 		n = on(q.Step.Node)
-		err = n.raw.Step(q.Step.Message.toRaft())
+		m := q.Step.Message.toRaft()
+		if m.Type == pb.MsgAppResp {
+			n.raw.AdapterHears(m.From)
+		}
+		err = n.raw.Step(m)
 	case q.Propose != nil:
 		n = on(q.Propose.Node)
 		err = n.raw.Propose(q.Propose.Data)
@@ -298,7 +302,7 @@ func (a adapter) reply(q *request) (said answer) {
 			Has: []string{
 				"learners", "joint", "transfer", "reads", "snapshots", "compact", "probe", "apply_when_told", "fork",
 			},
-			Dialect: []string{"votes_tell_no_commit"},
+			Dialect: raft.AdapterDialects(),
 		}
 		return said
 	}

@@ -13,16 +13,19 @@ use std::fmt;
 pub enum Dialect {
     /// Neither a vote request nor its answer tells of a commit index.
     VotesTellNoCommit,
+    /// A leader that hands over sends `TimeoutNow` again after a response that tells nothing new.
+    TimeoutNowAgain,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: &'static [Dialect] = &[Dialect::VotesTellNoCommit];
+    pub const ALL: &'static [Dialect] = &[Dialect::VotesTellNoCommit, Dialect::TimeoutNowAgain];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Dialect::VotesTellNoCommit => "votes_tell_no_commit",
+            Dialect::TimeoutNowAgain => "timeout_now_again",
         }
     }
 
@@ -32,6 +35,11 @@ impl Dialect {
             Dialect::VotesTellNoCommit => {
                 "raft-rs alone puts the commit index into vote requests and rejections \
                  (`maybe_commit_by_vote`, raft-rs#392); etcd's raft and its other descendants do not"
+            }
+            Dialect::TimeoutNowAgain => {
+                "in etcd's raft 3.6 a response that tells a leader nothing new counts while it probes the \
+                 follower, so a transferee that has every entry is sent another `TimeoutNow` \
+                 (`stepLeader`, etcd-io/raft#52); raft-rs and 3.4 send it after a response that tells more"
             }
         }
     }
@@ -43,6 +51,10 @@ impl Dialect {
                 "the sender of a commit index knew it already: a peer that does not get it \
                  learns it from the next leader, later"
             }
+            Dialect::TimeoutNowAgain => {
+                "the receiver is the transferee and has every entry of its leader; it campaigns once, for \
+                 from then on the message is of an older term"
+            }
         }
     }
 }
@@ -50,5 +62,51 @@ impl Dialect {
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_traces::{Action, Command, Entries, Outcome, Outgoing, Reason, Reply, Subject};
+
+    use crate::{Dialect, GuardSet, ModelSubject, scopes};
+
+    /// What comes of a round behind a `TimeoutNow` that has left.
+    fn round_behind_timeout_now(guards: GuardSet, reply: Reply) -> (Outcome, bool) {
+        let scope = scopes::named("transfer_against_a_change_smoke").expect("there is such a scope").scope;
+        let mut model = ModelSubject::new(guards, &[]);
+        model.reset(&scope).expect("it can be begun");
+        let leaves = Action::Hold { region: 1, from: 1, to: 2, message: Outgoing::TimeoutNow };
+        let command = Command::TransferLeader { to: 2 };
+        for action in [Action::Propose { region: 1, store: 1, command, epoch: None }, leaves] {
+            assert!(model.apply(&action).is_done(), "{action}");
+        }
+        let entries = Entries::One;
+        let round = Action::Replicate { region: 1, leader: 1, follower: 2, entries, reply };
+        let outcome = model.apply(&round);
+        let leader = model.view().stores[&1].peers[&1].leading.clone().expect("it leads");
+        (outcome, leader.transfer.expect("it hands over").timeout_now)
+    }
+
+    #[test]
+    fn timeout_now_is_sent_again_in_its_dialect_alone() {
+        let refused = (Outcome::Refused(Reason::NoEffect), false);
+        assert_eq!(round_behind_timeout_now(GuardSet::ALL, Reply::Delivered), refused);
+        let other = GuardSet::ALL.in_dialect(Dialect::VotesTellNoCommit);
+        assert_eq!(round_behind_timeout_now(other, Reply::Delivered), refused);
+        let again = GuardSet::ALL.in_dialect(Dialect::TimeoutNowAgain);
+        let (outcome, under_way) = round_behind_timeout_now(again, Reply::Delivered);
+        assert!(outcome.is_done() && under_way, "{outcome}");
+        assert_eq!(round_behind_timeout_now(again, Reply::Dropped), refused, "nobody has answered");
+    }
+
+    #[test]
+    fn names_and_bits_are_each_dialect_s_own() {
+        for (place, dialect) in Dialect::ALL.iter().enumerate() {
+            let set = GuardSet::ALL.in_dialect(*dialect);
+            let spoken: Vec<_> = Dialect::ALL.iter().filter(|other| set.speaks(**other)).collect();
+            assert_eq!(spoken, [dialect]);
+            assert!(Dialect::ALL[..place].iter().all(|other| other.name() != dialect.name()));
+        }
     }
 }

@@ -8,6 +8,9 @@ import (
 	"go.etcd.io/etcd/raft/tracker"
 )
 
+// AdapterDialects names the harmless differences of this version (`rollcall dialects`).
+func AdapterDialects() []string { return []string{"votes_tell_no_commit"} }
+
 // AdapterStatus is what an adapter says of a replica.
 type AdapterStatus struct {
 	ID, Term, Vote, Lead   uint64
@@ -70,6 +73,9 @@ func (r *raft) adapterProbe(to, next uint64) {
 	pr.RecentActive = true
 	pr.Next = next
 }
+
+// AdapterHears comes before an answer to entries. What it tells counts in any state of its sender's progress.
+func (rn *RawNode) AdapterHears(uint64) {}
 
 // AdapterPrepare is for later versions.
 func (rn *RawNode) AdapterPrepare() {}

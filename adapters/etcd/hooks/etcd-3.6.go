@@ -8,6 +8,9 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 )
 
+// AdapterDialects names the harmless differences of this version (`rollcall dialects`).
+func AdapterDialects() []string { return []string{"votes_tell_no_commit", "timeout_now_again"} }
+
 // AdapterStatus is what an adapter says of a replica.
 type AdapterStatus struct {
 	ID, Term, Vote, Lead   uint64
@@ -69,6 +72,15 @@ func (r *raft) adapterProbe(to, next uint64) {
 	pr.ResetState(tracker.StateProbe)
 	pr.RecentActive = true
 	pr.Next = next
+}
+
+// AdapterHears comes before an answer to entries: whether a late one finds its sender probed still depends on what
+// became of other rounds, which Rollcall does not follow. Here it always does.
+func (rn *RawNode) AdapterHears(from uint64) {
+	pr := rn.raft.trk.Progress[from]
+	if rn.raft.state == StateLeader && pr != nil && pr.State == tracker.StateReplicate {
+		pr.ResetState(tracker.StateProbe)
+	}
 }
 
 // AdapterPrepare keeps committed entries back: they take effect when that is told. The log has a switch for an

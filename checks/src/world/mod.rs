@@ -223,6 +223,8 @@ impl<G: Guards, R: Replica> World<G, R> {
                 Some(MessageType::MsgRequestVote) => self.keep_request(message),
                 Some(MessageType::MsgTimeoutNow) => {
                     let from = (message.region, message.from.store);
+                    // One sent again may be all that changes (`timeout_now_again`).
+                    self.changed |= self.timeout_now(from.0, from.1).is_none();
                     self.timeouts.retain(|old| (old.region, old.from.store) != from);
                     self.timeouts.push(message.clone());
                 }

@@ -12,6 +12,7 @@ use rollcall_traces::{
 use super::envelope::{Envelope, Kind};
 use super::{apply_snapshot, election, raft, read};
 use crate::cluster::ClusterMut;
+use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
 use crate::rules::peer::{is_live, snapshot_of};
 use crate::unsound;
@@ -265,18 +266,20 @@ fn commit_of_receiver(cluster: &impl ClusterMut, envelope: &Envelope) -> u64 {
 /// raft-rs `handle_append_response`: updates match and commit index, and sends `TimeoutNow` to a
 /// transferee that has caught up.
 pub(crate) fn matched(leading: &mut Peer, member: u64, index: u64, guards: GuardSet) {
-    let last = leading.log.last_index();
     let Some(known) = leading.leading.as_mut().and_then(|state| state.matched.get_mut(&member)) else {
         return;
     };
-    if index <= *known {
+    if index < *known || (index == *known && !guards.speaks(Dialect::TimeoutNowAgain)) {
         return;
     }
-    *known = index;
-    if let Some(state) = &mut leading.leading {
-        raft::forget_sent_snapshot(state);
+    if index > *known {
+        *known = index;
+        if let Some(state) = &mut leading.leading {
+            raft::forget_sent_snapshot(state);
+        }
+        raft::leader_commit(leading, guards);
     }
-    raft::leader_commit(leading, guards);
+    let last = leading.log.last_index();
     if let Some(transfer) = leading.leading.as_mut().and_then(|state| state.transfer.as_mut())
         && transfer.to == member
         && index == last
